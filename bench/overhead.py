@@ -1,0 +1,163 @@
+"""What watching costs a host: throughput kept, the agent's own CPU, what it lost, how fast it is ready.
+
+Each round runs every load without an agent and then with one, so that the machine's drift meets both alike; the figures are
+medians over the rounds. The agent's CPU is that of its whole process tree. ``--agent`` names another agent's command (and
+``--ready`` the text by which it says that it watches) to measure a peer by the same script.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import selectors
+import shlex
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+MODES = ("getppid", "openclose", "pipe", "forkexec", "connect")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def tree(pid: int) -> list[int]:
+    """Return *pid* and all its descendants."""
+    pids, at = [pid], 0
+    while at < len(pids):
+        for children in Path(f"/proc/{pids[at]}/task").glob("*/children"):
+            pids += map(int, children.read_text().split())
+        at += 1
+    return pids
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of the process tree at *pid*, in seconds."""
+    total = 0
+    for one in tree(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def pss_mb(pid: int) -> float:
+    """Return the proportional set size of the process tree at *pid*, in MB."""
+    total = 0
+    for one in tree(pid):
+        match = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)
+        total += int(match.group(1)) if match else 0
+    return total / 1024
+
+
+class Agent:
+    """A running agent; entered when it is ready."""
+
+    def __init__(self, command: list[str], ready: str) -> None:
+        self.command, self.ready = command, ready
+
+    def __enter__(self) -> Agent:
+        start = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        os.set_blocking(self.process.stderr.fileno(), False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stderr, selectors.EVENT_READ)
+            seen = ""
+            while self.ready not in seen:
+                selector.select(1)
+                seen += self.process.stderr.read() or ""
+                if self.process.poll() is not None or time.monotonic() - start > 60:
+                    sys.exit(f"the agent did not get ready:\n{seen}")
+        self.seconds_to_ready = time.monotonic() - start
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.errors = self.process.communicate(timeout=60)[1]
+
+    @property
+    def lost(self) -> int:
+        """Return how many events it says that it lost."""
+        match = re.search(r"event drop detected: (\d+)", self.errors)
+        return int(match.group(1)) if match else 0
+
+
+def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | None) -> tuple[float, float]:
+    """Run *mode* on *cores* cores; return operations a second, and the agent's CPU seconds an operation."""
+    before = cpu_seconds(agent.process.pid) if agent else 0.0
+    runs = [
+        subprocess.Popen([program, mode, str(seconds), str(cpu)], stdout=subprocess.PIPE, text=True)
+        for cpu in range(cores)
+    ]
+    done = rate = 0.0
+    for run in runs:
+        count, took = map(float, run.communicate()[0].split())
+        done += count
+        rate += count / took
+    if agent is None:
+        return rate, 0.0
+    time.sleep(0.3)  # what is still in the rings belongs to this load
+    return rate, (cpu_seconds(agent.process.pid) - before) / done
+
+
+def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
+    """Run all rounds; return the figures of every mode, and of the agent itself."""
+    samples: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
+    ready, pss, lost = [], [], []
+    for number in range(options.rounds):
+        plain = {
+            (mode, cores): load(program, mode, options.seconds, cores, None)[0]
+            for mode in options.modes
+            for cores in options.cores
+        }
+        with Agent(shlex.split(options.agent), options.ready) as agent:
+            ready.append(agent.seconds_to_ready)
+            time.sleep(1)
+            pss.append(pss_mb(agent.process.pid))
+            for (mode, cores), unwatched in plain.items():
+                rate, cpu = load(program, mode, options.seconds, cores, agent)
+                samples.setdefault((mode, cores), []).append((rate / unwatched, cpu * 1e6, cpu * rate))
+        lost.append(agent.lost)
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+    modes = {}
+    for (mode, cores), rows in samples.items():
+        kept, cpu_us, of_core = (statistics.median(column) for column in zip(*rows, strict=True))
+        modes[f"{mode}/{cores}"] = {"kept": round(kept, 3), "cpu_us": round(cpu_us, 2), "core": round(of_core, 3)}
+    return {
+        "ready_s": round(statistics.median(ready), 2),
+        "pss_mb": round(statistics.median(pss), 1),
+        "lost": lost,
+        "modes": modes,
+    }
+
+
+def main() -> None:
+    """Print a table, then one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    rules = BENCH.parent.parent / "shared/corpus/rules/falco_rules.yaml"
+    falcohost = BENCH.parent / ".venv/bin/falcohost"
+    parser.add_argument("--agent", default=f"{falcohost} -r {rules}" if rules.exists() else str(falcohost))
+    parser.add_argument("--ready", default="ready", help="what the agent prints on stderr once it watches")
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
+    parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "load")
+        subprocess.run(["gcc", "-O2", "-o", program, BENCH / "load.c"], check=True)
+        figures = measure(options, program)
+    print(f"{'load/cores':14} {'kept':>6} {'agent µs/op':>12} {'of a core':>10}")
+    for name, row in figures["modes"].items():  # type: ignore[attr-defined]
+        print(f"{name:14} {row['kept']:6.2f} {row['cpu_us']:12.2f} {row['core']:10.1%}")
+    print(f"ready {figures['ready_s']} s, PSS {figures['pss_mb']} MB, lost {figures['lost']}")
+    print(json.dumps({"bench": "overhead", "agent": options.agent, **figures}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What tests of every folder share: the corpus of public rules and events, and falcohost installed from its wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+
+ROOT = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the repository's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Return the folder with public rules, events and regression cases that lies beside the repository."""
+    path = ROOT.parent / "shared" / "corpus"
+    if not path.is_dir():
+        skip_or_fail("corpus", f"there is no corpus: {path} is not a folder")
+    return path
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory) -> Callable[[Path], Path]:
+    """Return a function that builds the wheel of a project's folder and returns its path."""
+
+    def build(folder: Path) -> Path:
+        target = tmp_path_factory.mktemp("wheel")
+        run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target), cwd=folder)
+        return next(target.glob("*.whl"))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def wheel(build) -> Path:
+    """Return the wheel of falcohost, built from the work tree."""
+    return build(ROOT)
+
+
+class Installation:
+    """A fresh virtual environment, outside of the repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        run(sys.executable, "-m", "venv", str(folder / "venv"))
+
+    def pip_install(self, *what: str) -> None:
+        """Install *what*; where the package index cannot be reached, skip the test."""
+        pip = [str(self.folder / "venv/bin/python"), "-m", "pip", "install", "-q", "--retries", "1", *what]
+        done = subprocess.run(pip, capture_output=True, text=True, cwd=self.folder, env=clean_environment())
+        if done.returncode:
+            skip_or_fail("index", f"pip cannot install {' '.join(what)}: {done.stderr.strip()}")
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the environment's programs in a folder that has nothing to do with the repository."""
+        program = str(self.folder / "venv/bin" / command[0])
+        return subprocess.run(
+            [program, *command[1:]],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=clean_environment(),
+            timeout=60,
+        )
+
+
+@pytest.fixture(scope="session")
+def installed(wheel, tmp_path_factory) -> Installation:
+    """Return an environment with falcohost's wheel and what it depends on, and nothing else."""
+    installation = Installation(tmp_path_factory.mktemp("installed"))
+    installation.pip_install(str(wheel))
+    return installation
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would let Python look into the repository."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+
+
+def run(*command: str, cwd: Path | None = None) -> None:
+    """Run a command that has to succeed; its output is in the failure."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=clean_environment())
+    assert done.returncode == 0, done.stdout + done.stderr

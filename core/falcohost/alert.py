@@ -1,0 +1,52 @@
+"""An alert: what a rule that matched says about an event. Made by the engine, carried to the outputs."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Priority(enum.IntEnum):
+    """Falco's severities. Lower is more severe; the numbers are syslog's."""
+
+    EMERGENCY = 0
+    ALERT = 1
+    CRITICAL = 2
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFORMATIONAL = 6
+    DEBUG = 7
+
+    @property
+    def label(self) -> str:
+        """Return the name as it stands in alerts: ``Warning``."""
+        return self.name.capitalize()
+
+    @property
+    def short(self) -> str:
+        """Return the name as it stands in the end-of-run summary: ``WARNING``, ``INFO``."""
+        return "INFO" if self is Priority.INFORMATIONAL else self.name
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert.
+
+    :ivar time: nanoseconds since the epoch, UTC.
+    :ivar message: the rule's output with its fields filled in, without time and priority.
+    :ivar output: the whole text line: ``time: Priority message``.
+    :ivar fields: the output fields with their JSON values (an absent one is None).
+    :ivar id: the same when the same event meets the same rule again.
+    """
+
+    id: str
+    rule: str
+    priority: Priority
+    source: str
+    time: int
+    message: str
+    output: str
+    fields: dict[str, object]
+    tags: tuple[str, ...] = ()
+    hostname: str = ""

@@ -1,0 +1,148 @@
+"""The fields of one event source by name: from the text of a rule to a :class:`FieldRef`.
+
+Messages are Falco's own, since people and scripts search for them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from falcohost.engine.ir import FieldRef
+from falcohost.engine.paths import getter
+from falcohost.errors import FalcohostError
+from falcohost.fields import Arg, ArgKind, Field
+from falcohost.lang.tree import NOWHERE, Pos
+
+
+class TypeCheckError(FalcohostError):
+    """A condition or an output does not fit the fields of its source.
+
+    :ivar message: one sentence, without the place.
+    :ivar pos: where in the text.
+    :ivar unknown: a name is unknown here, which ``skip-if-unknown-filter`` forgives.
+    :ivar hint: what would mend it, or None.
+    """
+
+    def __init__(self, message: str, pos: Pos = NOWHERE, *, unknown: bool = False, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.pos = pos
+        self.unknown = unknown
+        self.hint = hint
+
+
+class UnknownField(TypeCheckError):
+    """No field of the source has this name."""
+
+
+class FieldArgumentError(TypeCheckError):
+    """What stands in brackets behind a field cannot be its argument, or is missing."""
+
+
+class Catalog:
+    """The fields of *source*. Of two fields with one name the first wins.
+
+    :raises PluginError: a field has neither a getter nor a path.
+    """
+
+    def __init__(self, source: str, fields: Iterable[Field]) -> None:
+        self.source = source
+        self._fields: dict[str, Field] = {}
+        for field in fields:
+            getter(field)
+            self._fields.setdefault(field.name, field)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields in the order in which they were registered."""
+        return tuple(self._fields.values())
+
+    def near(self, name: str) -> str | None:
+        """Return the name that *name* was probably meant to be, if one is close."""
+        close = difflib.get_close_matches(name, self._fields, n=1, cutoff=0.75)
+        return close[0] if close else None
+
+    def resolve(self, name: str, arg: str | None = None, pos: Pos = NOWHERE) -> FieldRef:
+        """Return the field that a rule calls ``name`` or ``name[arg]``.
+
+        :raises UnknownField: there is none of that name.
+        :raises FieldArgumentError: it cannot have that argument, or needs one.
+        """
+        text = name if arg is None else f"{name}[{quote_if_needed(arg)}]"
+        field = self._fields.get(name)
+        if field is None:
+            field, arg = self._dotted(name, arg, pos)
+        return FieldRef(field, self._argument(field, arg, name, pos), text)
+
+    def _dotted(self, name: str, arg: str | None, pos: Pos) -> tuple[Field, str]:
+        """Split ``evt.arg.flags`` at the longest name that takes its argument behind a dot."""
+        end = name.rfind(".")
+        while end > 0 and arg is None:
+            field = self._fields.get(name[:end])
+            if field is not None and field.dotted:
+                return field, name[end + 1 :]
+            end = name.rfind(".", 0, end)
+        raise self._unknown(name, arg, pos)
+
+    def _unknown(self, name: str, arg: str | None, pos: Pos) -> UnknownField:
+        near = self.near(name)
+        shown = name if arg is None else f"{name}[{arg}]"
+        hint = f"did you mean {near}?" if near is not None and near != name else None
+        return UnknownField(f"filter_check called with nonexistent field {shown}", pos, unknown=True, hint=hint)
+
+    def _argument(self, field: Field, arg: str | None, name: str, pos: Pos) -> Arg:
+        if arg is None:
+            if field.arg_required:
+                message = f"filter '{name}': {field.name} requires an argument but none provided"
+                raise FieldArgumentError(message, pos, hint=f"write {field.name}[…]")
+            return None
+        if field.arg is ArgKind.NONE:
+            raise self._needless(field, arg, pos)
+        parsed = self._parsed(field, arg, pos)
+        complaint = field.check_arg(arg) if field.check_arg is not None else None
+        if complaint is not None:
+            raise FieldArgumentError(complaint, pos)
+        return parsed
+
+    def _needless(self, field: Field, arg: str, pos: Pos) -> TypeCheckError:
+        if self.source == "syscall":
+            return self._unknown(field.name, arg, pos)
+        message = f"filter '{field.name}[{arg}]': {field.name} does not allow nor require an argument but one is"
+        return FieldArgumentError(f"{message} provided: {arg}", pos)
+
+    def _parsed(self, field: Field, arg: str, pos: Pos) -> Arg:
+        if field.arg is ArgKind.KEY:
+            return arg
+        digits = arg.isascii() and arg.isdigit()
+        if digits and len(arg) < 20 and (arg == "0" or not arg.startswith("0")):
+            return int(arg)
+        if field.arg is ArgKind.ANY:
+            return arg
+        return self._odd_index(field, arg, digits, pos)
+
+    def _odd_index(self, field: Field, arg: str, digits: bool, pos: Pos) -> int:
+        """Falco's own fields read an index as a number, so ``[00]`` is 0; fields of its plugins do not."""
+        if self.source == "syscall":
+            if digits and len(arg) < 20:
+                return int(arg)
+            raise FieldArgumentError(f"{arg} is not a valid number", pos)
+        if not digits:
+            why = "has an invalid index argument not composed only by digits: "
+        elif arg.startswith("0"):
+            why = "has an invalid index argument starting with 0: "
+        else:
+            why = "has an invalid index argument not representable on 64 bit: "
+        raise FieldArgumentError(f"filter {field.name}[{arg}] {field.name} {why}{arg}", pos)
+
+
+_QUOTED = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+_NEEDS_QUOTES = re.compile("[\b\f\n\r\t \\\\\"'=\0]|^$")
+
+
+def quote_if_needed(text: str) -> str:
+    """Return *text* as Falco prints an argument: in double quotes where a bare word would be read differently."""
+    if not _NEEDS_QUOTES.search(text):
+        return text
+    return '"' + "".join(_QUOTED.get(char, char) for char in text) + '"'

@@ -1,0 +1,43 @@
+"""Rules as the engine runs them: conditions in IR, outputs as templates. Made by :mod:`falcohost.rules.compiler`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from falcohost.alert import Priority
+from falcohost.engine.ir import Expr
+from falcohost.engine.template import Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One compiled rule.
+
+    :ivar event_types: what :func:`falcohost.engine.evttypes.event_types` says of *condition*; None means any.
+    """
+
+    name: str
+    source: str
+    priority: Priority
+    tags: tuple[str, ...]
+    description: str
+    condition: Expr
+    output: Template
+    event_types: frozenset[str] | None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """All rules that were loaded, in the order of their first definition."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def enabled(self, source: str) -> tuple[Rule, ...]:
+        """Return the enabled rules of *source*, in order."""
+        return tuple(rule for rule in self.rules if rule.enabled and rule.source == source)
+
+    def sources(self) -> Iterable[str]:
+        """Return the sources that have an enabled rule, in order of first use."""
+        return dict.fromkeys(rule.source for rule in self.rules if rule.enabled)

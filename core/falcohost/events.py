@@ -1,0 +1,96 @@
+"""What passes between a source and the engine: events, batches, the plan that goes down, the numbers that come back.
+
+A source turns whatever it reads into objects that have the four attributes of :class:`Event`; everything else about an
+event is reached through the fields that the source's plugin declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from falcohost.engine.ir import Expr
+
+
+class Event(Protocol):
+    """One event, as the engine sees it."""
+
+    @property
+    def type(self) -> str:
+        """Value of ``evt.type``; what the matcher's index is keyed by."""
+
+    @property
+    def ts(self) -> int:
+        """When it happened: nanoseconds since the epoch, UTC."""
+
+    @property
+    def num(self) -> int:
+        """Value of ``evt.num``: 1 for the first event that the source delivered, then rising."""
+
+    @property
+    def key(self) -> str:
+        """Names this event among its source's events; the same when it is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events in order, and the cursor that is true once all of them are handled.
+
+    *events* may be lazy. It is iterated once, and each event is matched before the next is asked for, so a source may
+    keep state (a process table) that is exact for the event just yielded.
+    """
+
+    events: Iterable[Event]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the rules want from one source: the push-down. A source may pass too much, never too little.
+
+    :ivar event_types: the values of ``evt.type`` that some enabled rule can match; None means any.
+    :ivar fields: names of the fields in conditions and outputs, without arguments.
+    :ivar condition: a necessary condition for any rule to match; None means that everything is wanted.
+    """
+
+    source: str
+    event_types: frozenset[str] | None = None
+    fields: frozenset[str] = frozenset()
+    condition: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """Numbers since the source was opened. *dropped* is keyed by cause, in the source's own words."""
+
+    received: int = 0
+    passed: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A stream of events. Made unopened by the factory in its :class:`~falcohost.hookspecs.SourceSpec`."""
+
+    def open(self, plan: Plan, cursor: str | None) -> None:
+        """Start. Takes every privilege it needs to start; the worker drops the rest right after.
+
+        :raises SourceError: with a sentence that says what is missing and what to do.
+        """
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield batches until the source has ended. Yields an empty batch at least once a second when idle."""
+
+    def update(self, plan: Plan) -> None:
+        """Go over to *plan* without losing an event."""
+
+    def ack(self, cursor: str) -> None:
+        """All alerts up to *cursor* are stored."""
+
+    def stats(self) -> SourceStats:
+        """Return the numbers so far."""
+
+    def close(self) -> None:
+        """Release everything. Called once, also after a failure."""

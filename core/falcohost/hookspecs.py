@@ -1,0 +1,119 @@
+"""What a plugin may offer, in the order in which falcohost asks: its sources, their fields, its rules, its outputs.
+
+A plugin is a module (or any object) that is named by an entry point in the group ``falcohost.plugins`` and implements
+some of these hooks with ``falcohost.hookimpl``. Every hook is called at start-up; none runs per event. A plugin *returns*
+what it has; importing it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pluggy
+
+from falcohost.alert import Alert
+from falcohost.events import Source
+from falcohost.fields import Field
+
+hookspec = pluggy.HookspecMarker("falcohost")
+hookimpl = pluggy.HookimplMarker("falcohost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """An event source that a plugin offers.
+
+    :ivar name: what rules say in ``source:`` (``syscall``).
+    :ivar make: called in the worker process with the plugin's own configuration; returns the source, unopened.
+    :ivar event_types: the values that ``evt.type`` can have, or None where the source does not say.
+    :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
+        None: it runs as an unprivileged user.
+    :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it).
+    """
+
+    name: str
+    description: str
+    make: Callable[[Mapping[str, Any]], Source]
+    event_types: frozenset[str] | None = None
+    capabilities: frozenset[str] | None = None
+    check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+
+
+class Output(Protocol):
+    """Takes alerts somewhere. Retry, back-off and order are the host's, not the output's."""
+
+    def deliver(self, alerts: list[Alert]) -> None:
+        """Return when all *alerts* are accepted.
+
+        :raises OutputError: they were not; the host tries again.
+        """
+
+    def reopen(self) -> None:
+        """Close and open again what is open (SIGUSR1, log rotation)."""
+
+    def close(self) -> None:
+        """Flush and release everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSpec:
+    """An output that a plugin offers.
+
+    :ivar name: its block in the configuration is ``<name>_output`` with ``enabled: true``.
+    :ivar make: called with that block; returns the output.
+    """
+
+    name: str
+    description: str
+    make: Callable[[Mapping[str, Any]], Output]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandsFor:
+    """A Falco plugin that this plugin replaces, so that ``required_plugin_versions`` is met."""
+
+    name: str
+    version: str
+
+
+@hookspec
+def falcohost_sources() -> Iterable[SourceSpec]:  # type: ignore[empty-body]
+    """Return the event sources of this plugin.
+
+    Called once, first. falcohost joins every plugin's answers.
+
+    :raises PluginError: two plugins offer one source.
+    """
+
+
+@hookspec
+def falcohost_fields(source: str) -> Iterable[Field] | None:  # type: ignore[empty-body]
+    """Return the fields that this plugin adds to the event source *source*.
+
+    Called once per loaded source, before any rule is compiled. Every plugin's answer counts; falcohost joins them.
+
+    :raises PluginError: two plugins declare the same name.
+    """
+
+
+@hookspec
+def falcohost_rules() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Return rules files that this plugin ships; loaded before the user's when no ``rules_files`` are configured."""
+
+
+@hookspec
+def falcohost_stands_for() -> Iterable[StandsFor]:  # type: ignore[empty-body]
+    """Return the Falco plugins that this one stands in for."""
+
+
+@hookspec
+def falcohost_outputs() -> Iterable[OutputSpec]:  # type: ignore[empty-body]
+    """Return the outputs of this plugin.
+
+    Called once, after the rules are loaded.
+
+    :raises PluginError: two plugins offer one output.
+    """

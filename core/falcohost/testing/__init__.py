@@ -1,0 +1,17 @@
+"""What a plugin's own tests are made with: contract classes to subclass, and skips that can be made failures.
+
+Needs pytest, and is imported by tests only. A subclass whose name begins with ``Test`` and that says what plugin it is
+about is a whole test module; pytest finds the inherited tests.
+"""
+
+import pytest
+
+# So that a failed assert in a contract shows its values, as one in a test module does. Has to come before the imports.
+pytest.register_assert_rewrite(*(f"falcohost.testing.{name}" for name in ("outputs", "plugins", "sources")))
+
+from falcohost.testing.outputs import OutputContract  # noqa: E402
+from falcohost.testing.plugins import PluginContract  # noqa: E402
+from falcohost.testing.skips import skip_or_fail  # noqa: E402
+from falcohost.testing.sources import SourceContract  # noqa: E402
+
+__all__ = ["OutputContract", "PluginContract", "SourceContract", "skip_or_fail"]

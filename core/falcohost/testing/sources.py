@@ -1,0 +1,182 @@
+"""The contract of an event source, as tests: events, fields, cursors, numbers, a new plan, an end."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from falcohost.events import Batch, Event, Plan, Source
+from falcohost.fields import Field
+from falcohost.hookspecs import SourceSpec
+from falcohost.testing.sentences import is_sentence
+from falcohost.testing.values import arguments, wrong_value
+
+#: A source is asked for an (empty) batch once a second; a busy machine may take half a second more.
+IDLE_SECONDS = 1.5
+
+
+class SourceContract:
+    """Subclass it, set :attr:`plugin` and :attr:`source`, and say in the fixture *config* where it reads.
+
+    :ivar plugin: the plugin's module.
+    :ivar source: the source's name in its :class:`~falcohost.SourceSpec`.
+    :ivar events: how many events to look at in each test; a source that never ends is closed after so many.
+    :ivar patience: seconds without an event after which a source that does not end is taken to have no more.
+    """
+
+    plugin: Any
+    source: str
+    events = 100
+    patience = 5.0
+
+    @pytest.fixture
+    def config(self, tmp_path: Any) -> Mapping[str, Any]:
+        """Return the plugin's configuration, as :attr:`~falcohost.SourceSpec.make` is given it."""
+        return {}
+
+    def provoke(self) -> None:
+        """Make something happen that the source sees; called when it has been opened. For sources of live events."""
+
+    @property
+    def spec(self) -> SourceSpec:
+        """Return the spec under test."""
+        specs: Iterable[SourceSpec] = self.plugin.falcohost_sources()
+        return next(spec for spec in specs if spec.name == self.source)
+
+    @property
+    def fields(self) -> list[Field]:
+        """Return the fields that the plugin gives this source."""
+        return list(self.plugin.falcohost_fields(source=self.source) or ())
+
+    @pytest.fixture
+    def opened(self, config: Mapping[str, Any]) -> Iterator[Source]:
+        """Return the source, opened at its beginning with a plan that wants everything."""
+        source = self.spec.make(config)
+        try:
+            source.open(self._plan(), None)
+            self.provoke()
+            yield source
+        finally:
+            source.close()
+
+    def test_description_is_a_sentence(self) -> None:
+        """A description begins with a capital and ends with a full stop."""
+        assert is_sentence(self.spec.description)
+
+    def test_make_returns_a_source(self, config: Mapping[str, Any]) -> None:
+        """The factory gives an object with all the methods of a source."""
+        assert isinstance(self.spec.make(config), Source)
+
+    def test_events_are_whole(self, opened: Source) -> None:
+        """There are events, and each has a type that is declared, a time, and a key of its own."""
+        events = [event for event, _ in self._read(opened)]
+
+        assert events, "no event came: the fixture config or provoke() has to see to that"
+        for event in events:
+            assert event.type, f"{event!r} has no type"
+            assert self.spec.event_types is None or event.type in self.spec.event_types, f"{event.type} is undeclared"
+            assert isinstance(event.ts, int), f"{event!r} has a time that is no int"
+            assert event.ts > 0, f"{event!r} has no time"
+        keys = [event.key for event in events]
+        assert len(set(keys)) == len(keys), "two events have the same key"
+
+    def test_numbers_begin_at_one_and_rise(self, opened: Source) -> None:
+        """``evt.num`` is 1 for the first event and rises."""
+        numbers = [event.num for event, _ in self._read(opened)]
+
+        assert numbers[:1] == [1]
+        assert all(one < next_one for one, next_one in itertools.pairwise(numbers))
+
+    def test_fields_extract(self, opened: Source) -> None:
+        """Every field yields a value of its type, or None, for every event and argument."""
+        fields = self.fields
+        wrong = [
+            problem
+            for event, _ in self._read(opened)
+            for field in fields
+            for arg in arguments(field)
+            if (problem := wrong_value(field, event, arg))
+        ]
+
+        assert wrong == []
+
+    def test_batches_keep_coming(self, opened: Source) -> None:
+        """A source that has nothing to say says so within a second, so that its worker can be told to stop."""
+        batches = opened.batches()
+        for _ in range(3):
+            asked = time.monotonic()
+            batch = next(batches, None)
+            assert time.monotonic() - asked < IDLE_SECONDS
+            if batch is None:
+                return
+            list(batch.events)
+
+    def test_goes_on_from_its_cursor(self, opened: Source, config: Mapping[str, Any]) -> None:
+        """Opened at the cursor of a batch, a source that has cursors goes on with the event behind that batch."""
+        read = list(self._read(opened))
+        cursor = read[0][1].cursor if read else None
+        if cursor is None:
+            assert all(batch.cursor is None for _, batch in read), "some batches have a cursor and some have none"
+            return
+        opened.ack(cursor)
+        rest = [event.key for event, batch in read if batch is not read[0][1]]
+
+        again = self.spec.make(config)
+        try:
+            again.open(self._plan(), cursor)
+            keys = [event.key for event, _ in self._read(again, len(rest))]
+        finally:
+            again.close()
+        assert keys[: len(rest)] == rest
+
+    def test_numbers_add_up(self, opened: Source) -> None:
+        """A source has received at least what it passed, and passed at least what was read from it."""
+        count = sum(1 for _ in self._read(opened))
+        stats = opened.stats()
+
+        assert stats.received >= stats.passed >= count
+        assert all(number >= 0 for number in stats.dropped.values())
+
+    def test_takes_a_new_plan(self, opened: Source, config: Mapping[str, Any]) -> None:
+        """A new plan in the middle loses nothing: what can be read again is the same with it and without."""
+        read: list[tuple[str, str | None]] = []
+        for event, batch in self._read(opened):
+            if not read:
+                opened.update(self._plan())
+            read.append((event.key, batch.cursor))
+        if not read or read[0][1] is None:
+            return
+
+        again = self.spec.make(config)
+        try:
+            again.open(self._plan(), None)
+            same = [event.key for event, _ in self._read(again)]
+        finally:
+            again.close()
+        assert [key for key, _ in read] == same
+
+    def test_closes_unread(self, config: Mapping[str, Any]) -> None:
+        """A source that was opened and never read can be closed."""
+        source = self.spec.make(config)
+        source.open(self._plan(), None)
+
+        source.close()
+
+    def _plan(self) -> Plan:
+        return Plan(source=self.source, fields=frozenset(field.name for field in self.fields))
+
+    def _read(self, source: Source, limit: int | None = None) -> Iterator[tuple[Event, Batch]]:
+        """Yield events with the batch that each came in, each before the next is made."""
+        left = self.events if limit is None else limit
+        silent_since = time.monotonic()
+        for batch in source.batches():
+            for event in batch.events:
+                yield event, batch
+                silent_since = time.monotonic()
+                left -= 1
+            if left <= 0 or time.monotonic() - silent_since > self.patience:
+                return

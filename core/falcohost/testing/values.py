@@ -1,0 +1,60 @@
+"""What a field may yield: the Python types of :class:`falcohost.FieldType`, and the arguments worth trying."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from falcohost.events import Event
+from falcohost.fields import Arg, ArgKind, Compare, Family, Field, FieldType
+
+_TYPES: dict[Family, tuple[type, ...]] = {
+    Family.NUMBER: (int,),
+    Family.BOOL: (bool,),
+    Family.STRING: (str,),
+    Family.BYTES: (bytes,),
+    Family.IP: (IPv4Address, IPv6Address),
+    Family.NET: (IPv4Address, IPv6Address),
+}
+
+_TRIED: dict[ArgKind, tuple[Arg, ...]] = {
+    ArgKind.NONE: (),
+    ArgKind.INDEX: (0, 1, 1000),
+    ArgKind.KEY: ("", "no such key"),
+    ArgKind.ANY: (0, 1000, "no such key"),
+}
+
+
+def arguments(field: Field) -> Iterator[Arg]:
+    """Yield arguments that *field* must stand, those of no use among them."""
+    if not field.arg_required:
+        yield None
+    for arg in _TRIED[field.arg]:
+        if field.check_arg is None or field.check_arg(str(arg)) is None:
+            yield arg
+
+
+def wrong_value(field: Field, event: Event, arg: Arg) -> str | None:
+    """Return what is wrong with the value that *field* has in *event*, or None."""
+    where = field.name if arg is None else f"{field.name}[{arg}]"
+    if field.get is None:
+        return None
+    try:
+        value = field.get(event, arg)
+    except Exception as error:
+        return f"{where} raises {error!r} on {event!r}"
+    several = field.is_list or (arg is None and field.compare is not Compare.SCALAR)
+    if value is None or (several and isinstance(value, (tuple, list)) and all(_fits(field, item) for item in value)):
+        return None
+    if not several and _fits(field, value):
+        return None
+    return f"{where} is {value!r}, which is not {'a tuple of ' if several else ''}{field.type.value}, on {event!r}"
+
+
+def _fits(field: Field, value: object) -> bool:
+    if field.type is FieldType.DOUBLE:
+        return isinstance(value, (int, float))
+    # A bool is an int to Python, but true is no number to a rule.
+    if isinstance(value, bool) and field.type.family is not Family.BOOL:
+        return False
+    return value is None or isinstance(value, _TYPES[field.type.family])

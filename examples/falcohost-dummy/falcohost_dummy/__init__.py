@@ -1,0 +1,1 @@
+"""A complete falcohost plugin to copy from."""

@@ -1,0 +1,42 @@
+"""The contracts that falcohost has for plugins, held against this one. Nothing more is needed for most plugins."""
+
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import OutputContract, PluginContract, SourceContract
+from falcohost_dummy import plugin
+
+
+class TestPlugin(PluginContract):
+    """Its hooks, fields and rules are sound."""
+
+    plugin = plugin
+
+
+class TestCounter(SourceContract):
+    """Its source keeps the contract."""
+
+    plugin = plugin
+    source = "dummy"
+
+    @pytest.fixture
+    def config(self):
+        """Count further than two batches."""
+        return {"count": 25}
+
+
+class TestMarkedFile(OutputContract):
+    """Its output keeps the contract."""
+
+    plugin = plugin
+    output = "dummy"
+
+    @pytest.fixture
+    def config(self, tmp_path):
+        """Write into the test's own folder."""
+        return {"enabled": True, "filename": str(tmp_path / "alerts.txt")}
+
+    def received(self, config):
+        """Read what was written."""
+        return Path(config["filename"]).read_text()

@@ -1,0 +1,171 @@
+/* What the probe writes into the ring: one header, then sections. The Python twin is records.py; a test compares both.
+ *
+ * A record is `struct header`, followed by `nsections` sections. A section is `struct section` and its data, padded with
+ * nothing: the next one begins right behind. All numbers are in the machine's byte order.
+ */
+#ifndef FALCOHOST_RECORD_H
+#define FALCOHOST_RECORD_H
+
+/* header.kind: what happened. Syscall exits carry KIND_CALL and the row of calls.py in `call`. */
+enum kind {
+	KIND_CALL = 1,   /* a system call returned; args[] and ret are its own */
+	KIND_FORK = 2,   /* a process or thread was made; written in the parent, ids of the child in struct forked */
+	KIND_EXEC = 3,   /* an exec succeeded */
+	KIND_EXIT = 4,   /* a thread ended; args[0] = exit code, args[1] = 1 if its process ended, args[2] = new parent's pid */
+	KIND_CGROUP = 5, /* the paths behind a cgroup key that was not seen before (sections SEC_CGROUP) */
+	KIND_TASK = 6,   /* a process that ran already at start (task iterator): like KIND_EXEC, for another task */
+};
+
+enum {
+	FLAG_COMPAT = 1,     /* 32-bit call */
+	FLAG_NEWTHREAD = 2,  /* KIND_FORK: the child is a thread of the same process */
+	FLAG_CUT = 4,        /* something did not fit and was cut */
+	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
+};
+
+struct header {
+	__u64 ts;        /* CLOCK_BOOTTIME, ns */
+	__u64 start;     /* start time (boottime, ns) of the process (its group leader) */
+	__u64 cgroup;    /* key of the task's cgroups; its paths come in a KIND_CGROUP record before */
+	__u64 caps;      /* effective capabilities */
+	__s64 ret;       /* return value of the call */
+	__u64 args[6];   /* arguments of the call, as passed */
+	__u32 pid;       /* tgid in the host's pid namespace */
+	__u32 tid;
+	__u32 ppid;      /* tgid of the real parent */
+	__u32 vpid;      /* tgid in the task's own pid namespace */
+	__u32 vtid;
+	__u32 uid;       /* effective uid and gid (Falco: user.uid is euid) */
+	__u32 gid;
+	__u32 loginuid;  /* 0xffffffff: unset */
+	__u16 kind;
+	__u16 call;      /* row number in calls.py (KIND_CALL and KIND_EXEC: execve or execveat) */
+	__u16 cpu;
+	__u8 flags;
+	__u8 nsections;
+	char comm[16];   /* of the thread */
+};
+
+struct section {
+	__u16 tag;
+	__u16 len;
+};
+
+enum tag {
+	SEC_PATH = 1,     /* first path argument, as passed, without NUL */
+	SEC_PATH2 = 2,    /* second path argument */
+	SEC_DIR = 3,      /* what the first path is relative to: path of the dirfd or the working directory, from the process's root */
+	SEC_DIR2 = 4,     /* the same for the second path */
+	SEC_FD = 5,       /* struct fdinfo of the call's file descriptor */
+	SEC_FDPATH = 6,   /* path of that file from the process's root (dentry walk), or "pipe:[inode]" and the like: dentry name */
+	SEC_SOCK = 7,     /* struct sockinfo of that file descriptor, if it is a socket */
+	SEC_UNIX = 8,     /* own path of an AF_UNIX socket, abstract ones with their leading NUL */
+	SEC_UNIXPEER = 9, /* the peer's */
+	SEC_SOCKADDR = 10,/* address that the caller passed (connect, bind, sendto, sendmsg), raw struct sockaddr, <= 128 bytes */
+	SEC_DATA = 11,    /* first bytes of the buffer that was read or written */
+	SEC_CWD = 12,     /* working directory of the process */
+	SEC_FORK = 13,    /* struct forked */
+	SEC_EXEC = 14,    /* struct execed */
+	SEC_EXE = 15,     /* path of the executable (mm->exe_file) */
+	SEC_FILENAME = 16,/* bprm->filename, as passed */
+	SEC_ARGS = 17,    /* argv, NUL-separated, <= 4096 bytes (as Falco) */
+	SEC_ENV = 18,     /* environment, NUL-separated, <= 4096 bytes */
+	SEC_CGROUP = 19,  /* "subsys=path", one section for each hierarchy whose path is not "/" */
+	SEC_STR = 20,     /* a further string argument (mount type, module parameters …) */
+	SEC_PAIR = 21,    /* two __s32: pipe(2), socketpair(2) */
+};
+
+struct fdinfo {
+	__s32 fd;
+	__u32 mode;      /* i_mode */
+	__u64 ino;
+	__u32 dev;       /* new_encode_dev(sb->s_dev) */
+	__u32 fflags;    /* file->f_flags */
+	__u32 magic;     /* sb->s_magic */
+	__u32 layer;     /* overlayfs: 1 upper, 2 lower; 0 not on overlayfs */
+	__u32 nlink;
+	__u32 fmode;     /* file->f_mode; FMODE_CREATED = 0x100000 */
+};
+
+struct sockinfo {
+	__u16 family;
+	__u16 type;
+	__u16 protocol;
+	__u16 state;     /* TCP_* */
+	__u16 lport;     /* host byte order */
+	__u16 rport;
+	__u32 pad;
+	__u8 laddr[16];  /* IPv4: first four bytes */
+	__u8 raddr[16];
+	__u64 ino;       /* of the socket */
+};
+
+struct forked {
+	__u32 pid, tid, vpid, vtid;
+	__u64 start;     /* of the child's process */
+	__u32 ppid;      /* real parent of the child (CLONE_PARENT!) */
+	__u32 pad;
+	__u64 clone_flags;
+};
+
+struct execed {
+	__u64 exe_ino;
+	__u64 exe_ctime; /* ns since the epoch */
+	__u64 exe_mtime;
+	__u64 pidns_start; /* start (boottime, ns) of the init of the task's pid namespace */
+	__u64 caps_permitted, caps_inheritable, caps_bounding;
+	__u32 sid, pgid;   /* in the host's pid namespace */
+	__u32 vsid, vpgid; /* in the task's own */
+	__u32 tty;         /* tty_devnum(signal->tty), 0 none */
+	__u32 exe_flags;   /* EXE_* */
+	__u32 uid, seccomp;/* real uid; seccomp.mode */
+	__u32 reaper_full_caps; /* 1: the init of its pid namespace has every capability in its bounding set and no seccomp */
+	__u32 in_host_pidns;
+};
+
+enum {
+	EXE_WRITABLE = 1,
+	EXE_UPPER_LAYER = 2,
+	EXE_LOWER_LAYER = 4,
+	EXE_FROM_MEMFD = 8,
+};
+
+/* One row of the call table: how the probe reads the arguments of one system call. Filled by user space from calls.py,
+ * indexed by the number of the call (32-bit calls: + COMPAT_BASE). call == 0: nobody wants it. */
+#define COMPAT_BASE 512
+#define MAX_NR 1024
+#define NO_ARG 0xff
+
+enum want {
+	WANT_FD = 1,         /* SEC_FD + SEC_FDPATH/SEC_SOCK/… of the fd in args[fd_arg] (fd_arg == RET_ARG: the return value) */
+	WANT_PATH = 2,       /* SEC_PATH from args[path_arg]; relative: SEC_DIR from args[dir_arg] or the working directory */
+	WANT_PATH2 = 4,
+	WANT_SOCKADDR = 8,   /* SEC_SOCKADDR from args[addr_arg], length args[addr_arg + 1] */
+	WANT_MSGHDR = 16,    /* args[addr_arg] is a struct msghdr: SEC_SOCKADDR from msg_name */
+	WANT_CWD = 32,
+	WANT_DATA = 64,      /* SEC_DATA from args[data_arg], up to ret bytes, <= 80 (snaplen) */
+	WANT_STR = 128,      /* SEC_STR from args[str_arg] */
+	WANT_PAIR = 256,     /* SEC_PAIR from args[str_arg] */
+	WANT_HOW = 512,      /* openat2: args[2] is a struct open_how; args[3..5] become flags, mode, resolve */
+	WANT_FAILED_ONLY = 1024, /* execve, execveat: success is written by the exec tracepoint, args/filename from user memory */
+	WANT_SUCCESS_ONLY = 2048,
+};
+#define RET_ARG 0xfe
+
+struct call_spec {
+	__u16 call;
+	__u16 want;
+	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
+};
+
+/* Why something was lost; index of the per-CPU counters. */
+enum lost {
+	LOST_RING_FULL,        /* ring of calls */
+	LOST_PROC_RING_FULL,   /* ring of fork, exec, exit */
+	LOST_SCRATCH,          /* no scratch memory */
+	LOST_UNREADABLE,       /* user memory was paged out: event sent without it */
+	LOST_CUT,              /* did not fit: event sent cut */
+	LOST_MAX,
+};
+
+#endif
