@@ -1,0 +1,1 @@
+"""The rule engine: typed conditions in, a matcher and alerts out."""

@@ -6,14 +6,14 @@ Messages are Falco's own, since people and scripts search for them.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import getter
 from falcohost.errors import FalcohostError
 from falcohost.fields import Arg, ArgKind, Field
-from falcohost.lang.tree import NOWHERE, Pos
+from falcohost.lang.printer import operand_to_text
+from falcohost.lang.tree import NOWHERE, FieldNode, Pos
 
 
 class TypeCheckError(FalcohostError):
@@ -59,6 +59,10 @@ class Catalog:
         """Return the fields in the order in which they were registered."""
         return tuple(self._fields.values())
 
+    def has(self, name: str) -> bool:
+        """Tell whether *name* is a field, or one with its argument behind a dot, which may be wrong all the same."""
+        return name in self._fields or self._dotted_end(name) > 0
+
     def near(self, name: str) -> str | None:
         """Return the name that *name* was probably meant to be, if one is close."""
         close = difflib.get_close_matches(name, self._fields, n=1, cutoff=0.75)
@@ -70,7 +74,7 @@ class Catalog:
         :raises UnknownField: there is none of that name.
         :raises FieldArgumentError: it cannot have that argument, or needs one.
         """
-        text = name if arg is None else f"{name}[{quote_if_needed(arg)}]"
+        text = operand_to_text(FieldNode(name, arg))
         field = self._fields.get(name)
         if field is None:
             field, arg = self._dotted(name, arg, pos)
@@ -78,13 +82,19 @@ class Catalog:
 
     def _dotted(self, name: str, arg: str | None, pos: Pos) -> tuple[Field, str]:
         """Split ``evt.arg.flags`` at the longest name that takes its argument behind a dot."""
+        end = self._dotted_end(name)
+        if end <= 0 or arg is not None:
+            raise self._unknown(name, arg, pos)
+        return self._fields[name[:end]], name[end + 1 :]
+
+    def _dotted_end(self, name: str) -> int:
         end = name.rfind(".")
-        while end > 0 and arg is None:
+        while end > 0:
             field = self._fields.get(name[:end])
             if field is not None and field.dotted:
-                return field, name[end + 1 :]
+                return end
             end = name.rfind(".", 0, end)
-        raise self._unknown(name, arg, pos)
+        return end
 
     def _unknown(self, name: str, arg: str | None, pos: Pos) -> UnknownField:
         near = self.near(name)
@@ -135,14 +145,3 @@ class Catalog:
         else:
             why = "has an invalid index argument not representable on 64 bit: "
         raise FieldArgumentError(f"filter {field.name}[{arg}] {field.name} {why}{arg}", pos)
-
-
-_QUOTED = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
-_NEEDS_QUOTES = re.compile("[\b\f\n\r\t \\\\\"'=\0]|^$")
-
-
-def quote_if_needed(text: str) -> str:
-    """Return *text* as Falco prints an argument: in double quotes where a bare word would be read differently."""
-    if not _NEEDS_QUOTES.search(text):
-        return text
-    return '"' + "".join(_QUOTED.get(char, char) for char in text) + '"'

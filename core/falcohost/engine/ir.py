@@ -1,7 +1,7 @@
 """The IR: a condition whose fields are resolved and whose constants have the types of their fields.
 
-Built by :mod:`falcohost.engine.typecheck` from the tree of :mod:`falcohost.lang`, read by code generation, by the index,
-by the plan and by every push-down. Frozen and hashable, so that equal sub-conditions are found by equality.
+Built by :mod:`falcohost.engine.typecheck` from the tree of :mod:`falcohost.lang`, read by code generation, by the
+index, by the plan and by every push-down. Frozen and hashable, so that equal sub-conditions are found by equality.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """``tolower(f)``, ``b64(f)``, ``basename(f)``, ``len(f)``, ``join(sep, l)``, ``concat(a, b)``, ``getopt(l, s)[c]``."""
+    """``tolower(f)``, ``b64(f)``, ``len(f)``, ``join(sep, l)``, ``concat(a, b)``, ``getopt(l, s)[c]`` and the like."""
 
     name: str
     args: tuple[Operand, ...]

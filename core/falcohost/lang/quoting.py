@@ -15,9 +15,9 @@ class EscapeError(ValueError):
 
 
 def unquote(quoted: str) -> str:
-    """Return what *quoted* (with its quotes) stands for.
+    r"""Return what *quoted* (with its quotes) stands for.
 
-    :raises EscapeError: an escape is not among ``\\b \\f \\n \\r \\t \\\\ \\/``, the own quote, and a blank (which
+    :raises EscapeError: an escape is not among ``\b \f \n \r \t \\ \/``, the own quote, and a blank (which
         leaves the backslash alone).
     """
     if "\\" not in quoted:

@@ -1,0 +1,1 @@
+"""Rules files: reader, collector and compiler, one job each; YAML in, Ruleset out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
+from falcohost.engine.paths import getter
 from falcohost.events import Event
 from falcohost.fields import Arg, ArgKind, Compare, Family, Field, FieldType
 
@@ -37,10 +38,8 @@ def arguments(field: Field) -> Iterator[Arg]:
 def wrong_value(field: Field, event: Event, arg: Arg) -> str | None:
     """Return what is wrong with the value that *field* has in *event*, or None."""
     where = field.name if arg is None else f"{field.name}[{arg}]"
-    if field.get is None:
-        return None
     try:
-        value = field.get(event, arg)
+        value = getter(field)(event, arg)
     except Exception as error:
         return f"{where} raises {error!r} on {event!r}"
     several = field.is_list or (arg is None and field.compare is not Compare.SCALAR)

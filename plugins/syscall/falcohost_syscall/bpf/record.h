@@ -6,6 +6,8 @@
 #ifndef FALCOHOST_RECORD_H
 #define FALCOHOST_RECORD_H
 
+#include <linux/types.h>
+
 /* header.kind: what happened. Syscall exits carry KIND_CALL and the row of calls.py in `call`. */
 enum kind {
 	KIND_CALL = 1,   /* a system call returned; args[] and ret are its own */
@@ -69,8 +71,8 @@ enum tag {
 	SEC_EXE = 15,     /* path of the executable (mm->exe_file) */
 	SEC_FILENAME = 16,/* bprm->filename, as passed */
 	SEC_ARGS = 17,    /* argv, NUL-separated, <= 4096 bytes (as Falco) */
-	SEC_ENV = 18,     /* environment, NUL-separated, <= 4096 bytes */
-	SEC_CGROUP = 19,  /* "subsys=path", one section for each hierarchy whose path is not "/" */
+	SEC_ENV = 18,     /* environment, NUL-separated, its first 4096 bytes (FLAG_CUT does not speak of it) */
+	SEC_CGROUP = 19,  /* "subsys=path" ("" for cgroup v2), one for each hierarchy whose path is not "/"; in KIND_CGROUP and KIND_TASK */
 	SEC_STR = 20,     /* a further string argument (mount type, module parameters …) */
 	SEC_PAIR = 21,    /* two __s32: pipe(2), socketpair(2) */
 };
@@ -156,6 +158,26 @@ struct call_spec {
 	__u16 call;
 	__u16 want;
 	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
+};
+
+/* What user space decides before the probe is loaded. */
+struct settings {
+	__u64 wake_bytes;      /* wake the reader when a ring holds more unread bytes than this */
+	__u32 options;         /* OPTION_* */
+	__u16 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
+};
+
+enum {
+	OPTION_THREADS = 1,  /* KIND_FORK and KIND_EXIT of threads too, not only of processes */
+	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
+	OPTION_EXEC_ENV = 4, /* SEC_ENV in KIND_EXEC */
+};
+
+/* Per row of calls.py, per CPU. */
+#define MAX_CALLS 512
+struct call_count {
+	__u64 seen;    /* returns of the call while somebody wanted it */
+	__u64 passed;  /* records that went into the ring */
 };
 
 /* Why something was lost; index of the per-CPU counters. */

@@ -1,0 +1,111 @@
+"""Alerts: made from a rule and an event, and written as the line that Falco writes, in text or in JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from falcohost.alert import Alert, Priority
+from falcohost.engine.render import json_value
+from falcohost.engine.texts import text_bytes, valid
+from falcohost.engine.times import iso8601, local_time, rfc3339
+
+if TYPE_CHECKING:
+    from falcohost.engine.ruleset import Rule
+    from falcohost.events import Event
+
+#: The source of alerts that falcohost makes about itself.
+INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonOptions:
+    """Which keys an alert has in JSON: the ``json_include_*_property`` keys of the configuration."""
+
+    output: bool = True
+    message: bool = False
+    output_fields: bool = True
+    tags: bool = True
+
+
+class AlertMaker:
+    """Makes the alerts of one host.
+
+    :param iso8601: times in text are ISO 8601 in UTC (``time_format_iso_8601``), else local.
+    """
+
+    def __init__(self, hostname: str, *, iso8601: bool = False) -> None:
+        self._hostname = valid(hostname)
+        self._iso8601 = iso8601
+
+    def make(self, rule: Rule, event: Event) -> Alert:
+        """Return the alert that *rule* raises about *event*."""
+        message = rule.output.message(event)
+        fields = rule.output.values(event)
+        fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
+        return Alert(
+            id=alert_id(rule.source, event.key, rule.name),
+            rule=rule.name,
+            priority=rule.priority,
+            source=rule.source,
+            time=event.ts,
+            message=message,
+            output=f"{self._time(event.ts)}: {rule.priority.label} {message}",
+            fields=fields,
+            tags=rule.tags,
+            hostname=self._hostname,
+        )
+
+    def internal(self, rule: str, priority: Priority, message: str, fields: Mapping[str, object], time: int) -> Alert:
+        """Return the alert *message* that falcohost raises about itself, at *time* in nanoseconds."""
+        shown = " ".join(f"{name}={_json_text(fields[name])}" for name in sorted(fields))
+        return Alert(
+            id=alert_id(INTERNAL, str(time), rule),
+            rule=rule,
+            priority=priority,
+            source=INTERNAL,
+            time=time,
+            message=message,
+            output=f"{self._time(time)}: {priority.label} {message} ({shown})",
+            fields=dict(fields),
+            hostname=self._hostname,
+        )
+
+    def _time(self, ts: int) -> str:
+        return iso8601(ts) if self._iso8601 else local_time(ts)
+
+
+def alert_id(source: str, key: str, rule: str) -> str:
+    """Return the same id whenever the event *key* of *source* meets *rule*."""
+    name = "\0".join((source, key, rule))
+    return hashlib.blake2b(text_bytes(name), digest_size=12).hexdigest()
+
+
+def encode_json(alert: Alert, options: JsonOptions) -> bytes:
+    """Return *alert* as Falco's line of JSON, without the newline: keys in alphabetical order, no blanks."""
+    internal = alert.source == INTERNAL
+    line: dict[str, object] = {"hostname": alert.hostname}
+    if options.message and not internal:
+        line["message"] = alert.message
+    if internal:
+        line["output"] = valid(alert.message)
+    elif options.output:
+        line["output"] = alert.output
+    if options.output_fields or internal:
+        line["output_fields"] = {valid(name): json_value(value) for name, value in alert.fields.items()}
+    line |= {"priority": alert.priority.label, "rule": valid(alert.rule), "source": alert.source}
+    if options.tags and not internal:
+        line["tags"] = [valid(tag) for tag in sorted(alert.tags)]
+    line["time"] = rfc3339(alert.time)
+    return _encoder.encode(line)
+
+
+def _json_text(value: object) -> str:
+    return _encoder.encode(json_value(value)).decode()
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")

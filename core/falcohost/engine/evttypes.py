@@ -1,0 +1,101 @@
+"""Which event types a condition can match: what the matcher's index and the plan are made from.
+
+Only plain checks of ``evt.type`` (and ``syscall.type``) against constants say something, and ``evt.num``, which starts
+at 1; everything else may hold for any event. A negation counts for those checks only, so ``not`` is pushed down to
+them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
+
+_FIELDS = frozenset(("evt.type", "syscall.type"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """The event types *names*, or (*others*) all but these."""
+
+    names: frozenset[str]
+    others: bool = False
+
+    def __invert__(self) -> _Types:
+        return _Types(self.names, not self.others)
+
+    def __and__(self, other: _Types) -> _Types:
+        if self.others and other.others:
+            return _Types(self.names | other.names, others=True)
+        if self.others:
+            return _Types(other.names - self.names)
+        return _Types(self.names - other.names if other.others else self.names & other.names)
+
+    def __or__(self, other: _Types) -> _Types:
+        return ~(~self & ~other)
+
+
+_ALL = _Types(frozenset(), others=True)
+_NONE = _Types(frozenset())
+
+
+def event_types(expr: Expr, universe: frozenset[str] | None = None) -> frozenset[str] | None:
+    """Return the values of ``evt.type`` for which *expr* can be true; None means any.
+
+    :param universe: all values that there are. Without it, "all but these" is any.
+    """
+    types = _of(expr, negated=False)
+    if not types.others:
+        return types.names
+    if not types.names or universe is None:
+        return None
+    return universe - types.names
+
+
+def _of(expr: Expr, *, negated: bool) -> _Types:
+    if isinstance(expr, Not):
+        return _of(expr.item, negated=not negated)
+    if isinstance(expr, (And, Or)):
+        intersect = isinstance(expr, And) is not negated
+        types = _ALL if intersect else _NONE
+        for item in expr.items:
+            found = _of(item, negated=negated)
+            types = types & found if intersect else types | found
+        return types
+    found_leaf = _of_leaf(expr)
+    if found_leaf is None:
+        return _ALL
+    return ~found_leaf if negated else found_leaf
+
+
+def _of_leaf(leaf: Check | Exists) -> _Types | None:
+    """Return the types for which *leaf* holds exactly; None if it says nothing of types."""
+    if not isinstance(leaf.left, FieldRef) or leaf.left.arg is not None:
+        return None
+    if isinstance(leaf, Exists):
+        return _ALL if leaf.left.field.name == "evt.type" else None
+    if leaf.modifier is not None:
+        return None
+    if leaf.left.field.name == "evt.num":
+        return _of_number(leaf.op, leaf.right)
+    return _of_names(leaf.op, leaf.right) if leaf.left.field.name in _FIELDS else None
+
+
+def _of_names(op: str, right: object) -> _Types | None:
+    if op == "in" and isinstance(right, tuple):
+        return _Types(frozenset(right))
+    if op in ("=", "!=") and isinstance(right, str):
+        return _Types(frozenset((right,)), others=op == "!=")
+    return None
+
+
+def _of_number(op: str, right: object) -> _Types | None:
+    """Decide checks of ``evt.num`` that hold for every number from 1 on, or for none."""
+    if op == "in" and isinstance(right, tuple):
+        return _NONE if not any(right) else None
+    if not isinstance(right, int):
+        return None
+    least = right if op in ("<", ">=") else right + 1
+    if least > 1:
+        return None
+    return {"=": _NONE, "<": _NONE, "<=": _NONE, "!=": _ALL, ">": _ALL, ">=": _ALL}.get(op)

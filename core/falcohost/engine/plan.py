@@ -1,0 +1,36 @@
+"""The plan for a source: what its enabled rules want of it, which it may use to deliver less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from falcohost.engine import ir
+from falcohost.engine.ir import Expr, Or
+from falcohost.engine.ruleset import Rule
+from falcohost.events import Plan
+
+
+def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
+    """Return the plan that the enabled *rules* of *source* make; without rules nothing is wanted."""
+    return Plan(
+        source=source,
+        event_types=_event_types(rules),
+        fields=frozenset(ref.field.name for rule in rules for ref in (*ir.fields(rule.condition), *rule.output.fields)),
+        condition=_any_of([rule.condition for rule in rules]),
+    )
+
+
+def _event_types(rules: Sequence[Rule]) -> frozenset[str] | None:
+    types: set[str] = set()
+    for rule in rules:
+        if rule.event_types is None:
+            return None
+        types |= rule.event_types
+    return frozenset(types)
+
+
+def _any_of(conditions: Sequence[Expr]) -> Expr:
+    items: list[Expr] = []
+    for condition in conditions:
+        items.extend(condition.items if isinstance(condition, Or) else (condition,))
+    return items[0] if len(items) == 1 else Or(tuple(items))

@@ -1,0 +1,59 @@
+"""The operator ``regex``: RE2 in POSIX syntax over the whole value, as Falco has it, with Perl's classes accepted too.
+
+Attackers choose the values, so nothing here may ever be matched by a backtracking engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import re2
+
+from falcohost.engine.texts import valid
+from falcohost.engine.values import ValueTextError
+
+
+def regex(pattern: str) -> Callable[[str], bool]:
+    """Return the predicate that a whole value matches *pattern*.
+
+    :raises ValueTextError: RE2 does not take it.
+    """
+    fullmatch = _compile(pattern, perl_classes=True).fullmatch
+
+    def matches(value: str) -> bool:
+        try:
+            data = value.encode()
+        except UnicodeEncodeError:
+            data = valid(value).encode()
+        return fullmatch(data) is not None
+
+    return matches
+
+
+def check_regex(pattern: str) -> bool:
+    """Tell whether Falco takes *pattern* as well, which refuses Perl's classes.
+
+    :raises ValueTextError: neither does.
+    """
+    try:
+        _compile(pattern, perl_classes=False)
+    except ValueTextError:
+        _compile(pattern, perl_classes=True)
+        return False
+    return True
+
+
+def _compile(pattern: str, *, perl_classes: bool) -> Any:
+    options = re2.Options()
+    options.posix_syntax = True
+    options.longest_match = True
+    options.never_capture = True
+    options.log_errors = False
+    options.perl_classes = perl_classes
+    try:
+        return re2.compile(valid(pattern).encode(), options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else ""
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueTextError(f"invalid regex pattern: {text}") from None

@@ -1,0 +1,122 @@
+"""What is worth saying about a condition that is correct (rules-language reference, §9): probable mistakes and more.
+
+The codes are Falco's warning codes; where the message is empty, Falco's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from falcohost.engine.catalog import Catalog, TypeCheckError
+from falcohost.lang.depth import children
+from falcohost.lang.tree import NOWHERE, CheckNode, FieldNode, ListNode, Node, Pos, ValueNode
+
+REMARK = "LOAD_COMPILE_CONDITION"
+UNSAFE_NA_CHECK = "LOAD_UNSAFE_NA_CHECK"
+DEPRECATED = "LOAD_DEPRECATED_ITEM"
+
+_LATENCY = "the field has no value, since system calls are only seen when they return"
+
+#: Fields that Falco warns of, in its order, each with what to say.
+DEPRECATED_FIELDS = {
+    "evt.dir": (
+        "system calls are only seen when they return: 'evt.dir = <' is always true and can be left out,"
+        " and a condition that needs 'evt.dir = >' never matches"
+    ),
+    "evt.latency": _LATENCY,
+    "evt.latency.s": _LATENCY,
+    "evt.latency.ns": _LATENCY,
+    "evt.latency.human": _LATENCY,
+    "evt.wait_latency": _LATENCY,
+}
+
+_TRANSFORMERS = ("val", "tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One warning.
+
+    :ivar field: the field that it is about, for deprecated fields.
+    """
+
+    code: str
+    message: str
+    pos: Pos = NOWHERE
+    field: str | None = None
+
+
+def tree_remarks(node: Node) -> list[Remark]:
+    """Return what the names and constants of *node* alone say, each thing once."""
+    nodes = list(_walk(node))
+    checks = (found for found in nodes if isinstance(found, CheckNode))
+    remarks = [Remark(UNSAFE_NA_CHECK, "", check.pos) for check in checks if _is_unsafe_na_check(check)][:1]
+    places = {found.name: found.pos for found in reversed(nodes) if isinstance(found, FieldNode)}
+    for name, message in DEPRECATED_FIELDS.items():
+        if name in places:
+            remarks.append(Remark(DEPRECATED, message, places[name], name))
+    return remarks
+
+
+def constant_remarks(value: ValueNode, op: str, catalog: Catalog) -> Iterator[Remark]:
+    """Yield what is odd about the constant *value* behind *op*."""
+    if op == "regex" and not _needs_regex(value.text):
+        message = f"regex check with '{value.text}' may be optimized with simpler operators such as"
+        yield Remark(REMARK, f"{message} '=', 'contains', 'startswith', 'endswith'", value.pos)
+    bare = "".join(value.text.split())
+    if "." in bare and _is_field(bare, catalog):
+        yield Remark(REMARK, f"'{value.text}' may be a valid field misused as a const string value", value.pos)
+    if bare.endswith(")") and bare.partition("(")[0] in _TRANSFORMERS:
+        message = f"'{value.text}' may be a valid field transformer misused as a const string value"
+        yield Remark(REMARK, message, value.pos)
+
+
+def kindness_remark(what: str, pos: Pos) -> Remark:
+    """Return the warning that Falco would refuse what is accepted here."""
+    return Remark(REMARK, f"{what}, which falcohost accepts and Falco refuses", pos)
+
+
+def _walk(node: object) -> Iterator[object]:
+    todo = [node]
+    while todo:
+        found = todo.pop()
+        yield found
+        todo.extend(reversed(children(found)))
+
+
+def _is_unsafe_na_check(node: CheckNode) -> bool:
+    if not isinstance(node.left, FieldNode) or not node.left.name.startswith(("ka.", "jevt.")):
+        return False
+    if node.modifier is not None or node.op not in ("==", "=", "!=", "in", "intersects", "pmatch"):
+        return False
+    items = node.right.items if isinstance(node.right, ListNode) else (node.right,)
+    return any(isinstance(item, ValueNode) and item.text == "<NA>" for item in items)
+
+
+def _is_field(text: str, catalog: Catalog) -> bool:
+    name, bracket, arg = text.partition("[")
+    if not catalog.has(name) or (bracket and not arg.endswith("]")):
+        return False
+    try:
+        catalog.resolve(name, arg[:-1] if bracket else None)
+    except TypeCheckError:
+        return False
+    return True
+
+
+def _needs_regex(pattern: str) -> bool:
+    """Tell whether *pattern* has more than anchors, and any-text at its ends."""
+    last = len(pattern) - 1
+    place = 0
+    while place <= last:
+        char = pattern[place]
+        if (place == 0 and char == "^") or (place == last and char == "$"):
+            place += 1
+        elif char == "." and (place == last - 1 or (place == 0 and last > 0)) and pattern[place + 1] in "+*?":
+            place += 2
+        elif char in ".+*?^$()[]{}|\\":
+            return True
+        else:
+            place += 1
+    return False

@@ -1,0 +1,85 @@
+"""Values of fields as text for a line of output, and as JSON.
+
+Text from events is made printable here, and only here; JSON keeps control characters, which its encoder escapes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from falcohost.engine.addresses import address_text
+from falcohost.engine.ir import FieldRef, Operand
+from falcohost.engine.operands import value_type
+from falcohost.engine.texts import printable, valid
+from falcohost.fields import Compare, FieldType
+
+Render: TypeAlias = Callable[[Any], str]
+
+#: What stands for an absent value.
+MISSING = "<NA>"
+
+#: The most characters that one value adds to a text; what is cut off shows as an ellipsis.
+TEXT_LIMIT = 16384
+
+#: Falco shows this many bytes of a buffer.
+BUFFER_LIMIT = 1023
+
+#: Nanoseconds that Falco prints with nine digits.
+_NINE_DIGITS = frozenset(("evt.rawtime.ns", "evt.reltime", "evt.reltime.ns", "evt.latency.ns", "evt.deltatime.ns"))
+
+
+def text_renderer(operand: Operand) -> Render:
+    """Return the function from a value of *operand* to its text."""
+    kind = value_type(operand)
+    one = _text
+    if isinstance(operand, FieldRef) and operand.field.name in _NINE_DIGITS:
+        one = _nine_digits
+    elif kind.kind is FieldType.DOUBLE:
+        one = _double_text
+    if kind.is_list:
+        return lambda values: MISSING if values is None else _cut("(" + ",".join(map(one, values)) + ")")
+    if kind.compare is not Compare.SCALAR:
+        return lambda values: MISSING if values is None else _cut(" ".join(map(one, values)))
+    return one
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return printable(value if len(value) <= TEXT_LIMIT else _cut(value))
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in value[:BUFFER_LIMIT])
+    if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
+        return address_text(value)
+    return printable(str(value))
+
+
+def _double_text(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.1f}"
+
+
+def _nine_digits(value: int | None) -> str:
+    return MISSING if value is None else f"{value:09}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
+
+
+def json_value(value: Any) -> object:
+    """Return *value* as what JSON has for it; a list of several values is an array."""
+    if isinstance(value, str):
+        return valid(value)
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        # An integer that no 64-bit reader takes goes as text.
+        return value if -(1 << 63) <= value < 1 << 64 else str(value)
+    if isinstance(value, (tuple, list)):
+        return [json_value(item) for item in value]
+    return _text(value)

@@ -1,0 +1,42 @@
+"""Times as Falco writes them. All are given as nanoseconds since the epoch."""
+
+from __future__ import annotations
+
+import time
+
+SECOND = 1_000_000_000
+
+
+def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
+    """Return ``HH:MM:SS.nnnnnnnnn``, with *date* ``YYYY-MM-DD`` before it, by the UTC offset that holds now.
+
+    As in Falco the offset is the process's at this moment, not the one of the event's date.
+    """
+    seconds, nanoseconds = divmod(ts, SECOND)
+    form = "%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S"
+    text = _formatted(form, seconds + time.localtime().tm_gmtoff)
+    return f"{text}.{nanoseconds:09}" if fraction else text
+
+
+def utc_time(ts: int) -> str:
+    """Return ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnn`` in UTC, without a zone."""
+    seconds, nanoseconds = divmod(ts, SECOND)
+    return f"{_formatted('%Y-%m-%dT%H:%M:%S', seconds)}.{nanoseconds:09}"
+
+
+def iso8601(ts: int) -> str:
+    """Return the value of ``evt.time.iso8601``: ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnn+0000``."""
+    return utc_time(ts) + "+0000"
+
+
+def rfc3339(ts: int) -> str:
+    """Return the ``time`` of an alert in JSON: ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ``."""
+    return utc_time(ts) + "Z"
+
+
+def _formatted(form: str, seconds: int) -> str:
+    try:
+        return time.strftime(form, time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        # A source may hand on any number; a time of no calendar is shown as the epoch.
+        return time.strftime(form, time.gmtime(0))

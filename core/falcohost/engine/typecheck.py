@@ -1,0 +1,139 @@
+"""From the tree of a condition to the IR: fields resolved, operators checked, constants read as their field's type.
+
+Macros are expanded before. What Falco refuses is refused in its words, except where we are kinder on purpose (text
+operators on addresses, Perl's classes in a regex); those get a remark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from falcohost.engine.catalog import Catalog, TypeCheckError
+from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Operand, Or, Transform, Value
+from falcohost.engine.operandcheck import check_left, check_operand, check_pair
+from falcohost.engine.operands import ValueType, value_type
+from falcohost.engine.operators import compares_text, refusal
+from falcohost.engine.regexes import check_regex
+from falcohost.engine.remarks import Remark, constant_remarks, kindness_remark, tree_remarks
+from falcohost.engine.values import ValueTextError, parse_hex, parse_value
+from falcohost.fields import FieldType
+from falcohost.lang.depth import depth
+from falcohost.lang.tree import (
+    AndNode,
+    CheckNode,
+    FieldNode,
+    IdentifierNode,
+    ListNode,
+    Node,
+    NotNode,
+    OrNode,
+    TransformNode,
+    ValueNode,
+)
+
+#: A condition with its macros may nest this deep; the passes over it recurse.
+MAX_DEPTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCondition:
+    """A condition that fits its fields, and what is worth saying about it."""
+
+    expr: Expr
+    warnings: tuple[Remark, ...] = ()
+
+
+def check(node: Node, catalog: Catalog) -> CheckedCondition:
+    """Return the IR of the condition *node* over the fields of *catalog*.
+
+    :raises TypeCheckError: it does not fit them; the first reason counts.
+    """
+    if depth(node) > MAX_DEPTH:
+        raise TypeCheckError(f"exceeded max depth limit of {MAX_DEPTH}", node.pos)
+    checker = _Checker(catalog)
+    expr = checker.expr(node)
+    return CheckedCondition(expr, (*tree_remarks(node), *checker.remarks))
+
+
+class _Checker:
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.remarks: list[Remark] = []
+
+    def expr(self, node: Node) -> Expr:
+        match node:
+            case AndNode():
+                return self._chain(node, And)
+            case OrNode():
+                return self._chain(node, Or)
+            case NotNode():
+                return Not(self.expr(node.item))
+            case IdentifierNode():
+                raise TypeCheckError(f"filter error: unexpected identifier '{node.name}'", node.pos)
+            case CheckNode():
+                return self._check(node)
+
+    def _chain(self, node: AndNode | OrNode, kind: type[And] | type[Or]) -> Expr:
+        items: list[Expr] = []
+        for item in map(self.expr, node.items):
+            items.extend(item.items if isinstance(item, kind) else (item,))
+        return kind(tuple(items))
+
+    def _check(self, node: CheckNode) -> Expr:
+        left = check_left(node.left, self._catalog)
+        if node.right is None:
+            return Exists(left)
+        op = "=" if node.op == "==" else node.op
+        kind = value_type(left)
+        reason = refusal(op, node.modifier, kind.kind, kind.is_list)
+        if reason is not None:
+            raise TypeCheckError(f"filter error: {reason}", node.pos)
+        if isinstance(node.right, (FieldNode, TransformNode)):
+            return Check(left, op, self._right(node.right, left, op), node.modifier)
+        return Check(left, op, self._constants(node, left, op, kind), node.modifier)
+
+    def _right(self, node: FieldNode | TransformNode, left: FieldRef | Transform, op: str) -> Operand:
+        right = check_operand(node, self._catalog)
+        check_pair(left, op, right, node.pos)
+        return right
+
+    def _constants(self, node: CheckNode, left: Operand, op: str, kind: ValueType) -> Value:
+        """Return the constant, or the tuple of constants, on the right of *node*."""
+        single = isinstance(node.right, ValueNode) and op not in ("in", "intersects", "pmatch")
+        values = tuple(self._value(item, node, left, op, kind) for item in _value_nodes(node))
+        if compares_text(op, kind.kind):
+            self.remarks.append(kindness_remark(f"'{op}' compares the text of an address", node.pos))
+        return values[0] if single else values
+
+    def _value(self, item: ValueNode, node: CheckNode, left: Operand, op: str, kind: ValueType) -> Value:
+        self.remarks += constant_remarks(item, op, self._catalog)
+        read = _reader(op, kind)
+        try:
+            value = read(item.text)
+            if op == "regex" and not check_regex(item.text):
+                self.remarks.append(kindness_remark(f"regex '{item.text}' has a Perl class", item.pos))
+        except ValueTextError as error:
+            raise TypeCheckError(str(error), item.pos) from None
+        field = left.field if isinstance(left, FieldRef) else None
+        complaint = field.check_value(item.text) if field is not None and field.check_value is not None else None
+        if complaint is not None:
+            raise TypeCheckError(complaint, item.pos, unknown=complaint.startswith("unknown event type"))
+        return value
+
+
+def _value_nodes(node: CheckNode) -> list[ValueNode]:
+    """Return the constants on the right of *node*; the name of a list that does not exist stands for itself."""
+    right = node.right
+    if isinstance(right, IdentifierNode):
+        return [ValueNode(right.name, pos=right.pos)]
+    items = right.items if isinstance(right, ListNode) else (right,)
+    return [item for item in items if isinstance(item, ValueNode)]
+
+
+def _reader(op: str, kind: ValueType) -> Callable[[str], Value]:
+    """Return what reads the text of a constant that *op* compares with a value of *kind*."""
+    if op in ("bcontains", "bstartswith"):
+        return parse_hex
+    shown = FieldType.CHARBUF if compares_text(op, kind.kind) else kind.kind
+    return lambda text: parse_value(text, shown)

@@ -1,0 +1,184 @@
+"""A worker as its supervisor sees it: forked, listened to, restarted when it dies; with the numbers of all lives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from falcohost.host import wire
+from falcohost.host.worker import Task, run_worker
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 30.0
+
+#: A worker that has lived so many seconds is well: the next restart comes soon again.
+HEALTHY = 60.0
+
+_READ = 1 << 18
+
+
+@dataclass(slots=True)
+class Totals:
+    """A source's numbers over all lives of its worker."""
+
+    received: int = 0
+    passed: int = 0
+    failed: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def plus(self, numbers: wire.Numbers) -> Totals:
+        """Return the sum with the numbers of one life."""
+        return Totals(
+            self.received + numbers.received,
+            self.passed + numbers.passed,
+            self.failed + numbers.failed,
+            self.dropped + Counter(numbers.dropped),
+        )
+
+    @property
+    def lost(self) -> int:
+        """Return how many events were lost, for whatever cause."""
+        return sum(self.dropped.values())
+
+
+_NO_NUMBERS = wire.Numbers(0, 0, {})
+
+
+class Child:
+    """The worker of *task*.
+
+    :ivar alive: there is a process.
+    :ivar ready: its source is open.
+    :ivar was_ready: its source was open at some time.
+    :ivar ended: the source has come to its end.
+    :ivar error: why the last process failed, in the words of the source; empty if it did not.
+    :ivar restart_at: when the next process is due, on the monotonic clock; None if none is.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.name = task.spec.name
+        self.alive = False
+        self.ready = False
+        self.was_ready = False
+        self.ended = False
+        self.error = ""
+        self.trace = ""
+        self.restart_at: float | None = None
+        self.pid = 0
+        self._pidfd = -1
+        self._link: socket.socket
+        self._received: wire.Received
+        self._cursor: str | None = None
+        self._born = 0.0
+        self._delay = FIRST_DELAY
+        self._before = Totals()
+        self._now = _NO_NUMBERS
+        self._oom_kills = 0
+
+    @property
+    def totals(self) -> Totals:
+        """Return the numbers so far."""
+        return self._before.plus(self._now)
+
+    def start(self) -> tuple[socket.socket, int]:
+        """Fork the worker; return its link and the descriptor that becomes readable when it ends."""
+        self.restart_at = None
+        self.error = self.trace = ""
+        self._oom_kills = _oom_kills()
+        parent = os.getpid()
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.pid = os.fork()
+        if self.pid == 0:
+            run_worker(self.task, there, parent, self._cursor)
+        there.close()
+        self._link, self._received = here, wire.Received(wire.Up)
+        self._pidfd = os.pidfd_open(self.pid)
+        self._born = time.monotonic()
+        self.alive = True
+        return here, self._pidfd
+
+    def read(self) -> list[wire.Up]:
+        """Return the messages that have arrived, without waiting. Takes note of what concerns the child itself."""
+        if not self.alive:
+            return []
+        try:
+            data = self._link.recv(_READ, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionError):
+            return []
+        messages: list[wire.Up] = []
+        for message in self._received.feed(data):
+            assert not isinstance(message, wire.Ack)
+            self._note(message)
+            messages.append(message)
+        return messages
+
+    def drain(self) -> Iterable[wire.Up]:
+        """Yield what a worker that has ended left behind."""
+        while messages := self.read():
+            yield from messages
+
+    def _note(self, message: wire.Up) -> None:
+        if isinstance(message, wire.Ready):
+            self.ready = self.was_ready = True
+        elif isinstance(message, wire.Numbers):
+            self._now = message
+        elif isinstance(message, wire.Ended):
+            self.ended = True
+        elif isinstance(message, wire.Failed):
+            self.error, self.trace = message.error, message.trace
+        elif isinstance(message, wire.Alerts) and message.cursor is not None:
+            self._cursor = message.cursor
+
+    def acknowledge(self, cursor: str) -> None:
+        """Tell the worker that all alerts up to *cursor* are where they have to be."""
+        with contextlib.suppress(OSError):
+            wire.send(self._link, wire.Ack(cursor))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the worker a signal."""
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def bury(self) -> str:
+        """Reap the worker, which has ended; return the cause in words."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._pidfd)
+        self._link.close()
+        self.alive = self.ready = False
+        self._before, self._now = self.totals, _NO_NUMBERS
+        if time.monotonic() - self._born >= HEALTHY:
+            self._delay = FIRST_DELAY
+        return self._cause(os.waitstatus_to_exitcode(status))
+
+    def schedule(self) -> float:
+        """Make the next process due; return in how many seconds. The wait doubles with each restart in a row."""
+        delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
+        self.restart_at = time.monotonic() + delay
+        return delay
+
+    def _cause(self, code: int) -> str:
+        if self.error:
+            return self.error
+        if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
+            return "killed because memory ran out"
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"ended with status {code}"
+
+
+def _oom_kills() -> int:
+    """Return how many processes this kernel has killed for want of memory (proc(5), /proc/vmstat)."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

@@ -1,0 +1,103 @@
+"""The configuration: Falco's ``falco.yaml`` and ours, parsed once into small frozen objects, one per consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from falcohost.errors import ConfigError
+from falcohost.host.config import keys, overrides
+from falcohost.host.config.document import Document, include_files, read_document, read_text
+from falcohost.host.config.reader import Reader
+from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, read_rules
+from falcohost.host.config.sections import (
+    DropsConfig,
+    EngineConfig,
+    LogConfig,
+    OutputsConfig,
+    PluginsConfig,
+    read_drops,
+    read_engine,
+    read_log,
+    read_outputs,
+    read_plugins,
+)
+
+#: Where a configuration is looked for when none is named; the first that exists is read.
+DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")
+
+#: The configuration of a machine that has none.
+BUILT_IN = "{stdout_output: {enabled: true}, log_stderr: true, log_syslog: false}"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; pass on the part that is needed, not this.
+
+    :ivar document: the files as they are, for messages and ``--support``.
+    """
+
+    document: Document
+    log: LogConfig
+    engine: EngineConfig
+    plugins: PluginsConfig
+    rules: RulesConfig
+    alerts: AlertsConfig
+    outputs: OutputsConfig
+    drops: DropsConfig
+
+
+def find_config(path: str | None) -> str | None:
+    """Return the file to read: *path*, or the first of :data:`DEFAULT_FILES`, or None where there is none.
+
+    :raises ConfigError: *path* is not there.
+    """
+    if path is not None:
+        if not Path(path).exists():
+            raise ConfigError(f"Could not find configuration file at {path}")
+        return path
+    return next((file for file in DEFAULT_FILES if Path(file).exists()), None)
+
+
+def load_config(path: str | None = None, options: Sequence[str] = ()) -> Config:
+    """Read *path* (or the default, or the built-in configuration) and set the *options* ``key=value`` over it.
+
+    :raises ConfigError: a file, an option or a value in them is wrong.
+    """
+    file = find_config(path)
+    document = read_document(file) if file is not None else read_text(BUILT_IN, "built-in configuration")
+    for option in filter(overrides.names_include, options):
+        overrides.apply_option(document, option)
+    include_files(document)
+    for option in options:
+        overrides.apply_option(document, option)
+    return parse(document)
+
+
+def parse(document: Document) -> Config:
+    """Return the parts of *document*.
+
+    :raises ConfigError: a value is of the wrong kind.
+    """
+    reader = Reader(document.root)
+    return Config(
+        document=document,
+        log=read_log(reader),
+        engine=read_engine(reader),
+        plugins=read_plugins(reader),
+        rules=read_rules(reader),
+        alerts=read_alerts(reader),
+        outputs=read_outputs(reader),
+        drops=read_drops(reader),
+    )
+
+
+def unknown_keys(config: Config, outputs: Sequence[str]) -> list[str]:
+    """Return a sentence for each key that falcohost does not know; *outputs* names the outputs of plugins."""
+    return keys.unknown_keys(config.document.root, outputs)
+
+
+def keys_without_effect(config: Config) -> list[str]:
+    """Return the known keys that are set and do nothing in this version."""
+    return keys.keys_without_effect(config.document.root)

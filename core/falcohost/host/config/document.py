@@ -1,0 +1,196 @@
+"""Configuration files: read, with environment variables put in, and joined as ``config_files`` says.
+
+Nothing here knows what a key means; :mod:`falcohost.host.config.keys` does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from falcohost.errors import ConfigError
+from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where
+
+INCLUDE = "config_files"
+STRATEGIES = ("append", "override", "add-only")
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_VARIABLE = re.compile(r"(\$?)\$\{([^}]*)\}")
+
+
+@dataclass(slots=True)
+class Document:
+    """All files of a configuration as one tree.
+
+    :ivar files: the files that were read, in order.
+    :ivar folders: the folders that ``config_files`` names.
+    :ivar warnings: what a reader should know, each with its place.
+    """
+
+    root: Mapping
+    files: list[str]
+    folders: list[str]
+    warnings: list[str]
+
+
+def read_document(path: str) -> Document:
+    """Read the one file *path*.
+
+    :raises ConfigError: it cannot be read, or is not a YAML mapping.
+    """
+    warnings: list[str] = []
+    return Document(read_file(path, warnings), [path], [], warnings)
+
+
+def read_text(text: str, name: str) -> Document:
+    """Read a configuration out of *text*, which messages call *name*."""
+    warnings: list[str] = []
+    return Document(_root(text, name, warnings), [], [], warnings)
+
+
+def read_file(path: str, warnings: list[str]) -> Mapping:
+    """Return the tree of one file.
+
+    :raises ConfigError: it cannot be read, or is not a YAML mapping.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: the configuration is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from error
+    return _root(text, path, warnings)
+
+
+def include_files(document: Document) -> None:
+    """Join the files that ``config_files`` names into *document*; entries that do not exist are passed over.
+
+    :raises ConfigError: an entry is malformed, or an included file has ``config_files`` itself.
+    """
+    entries = document.root.entries.get(INCLUDE)
+    main = document.files[0] if document.files else ""
+    for path, strategy in _entries(entries):
+        if main and path == main:
+            raise ConfigError(
+                f"Config error: '{INCLUDE}' directive tried to recursively include main config file: {path}."
+            )
+        if Path(path).is_dir():
+            document.folders.append(path)
+        for file in _files(Path(path)):
+            included = read_file(file, document.warnings)
+            if INCLUDE in included.entries:
+                raise ConfigError(f"Config error: '{INCLUDE}' directive in included config file {file}.")
+            _join(document.root, included, strategy)
+            document.files.append(file)
+
+
+def _entries(tree: Tree | None) -> Iterator[tuple[str, str]]:
+    if tree is None or (isinstance(tree, Scalar) and tree.absent):
+        return
+    for item in tree.items if isinstance(tree, Sequence) else [tree]:
+        if isinstance(item, Scalar):
+            yield item.text, "append"
+            continue
+        path = item.entries.get("path") if isinstance(item, Mapping) else None
+        if not isinstance(item, Mapping) or not isinstance(path, Scalar):
+            raise ConfigError(f"{item.where}: an entry of {INCLUDE} is a path, or a mapping with a path and a strategy")
+        strategy = item.entries.get("strategy")
+        name = strategy.text if isinstance(strategy, Scalar) else "append"
+        if name not in STRATEGIES:
+            raise ConfigError(f"{item.where}: the strategy {name!r} is none of {', '.join(STRATEGIES)}")
+        yield path.text, name
+
+
+def _files(path: Path) -> list[str]:
+    if path.is_dir():
+        return sorted(str(entry) for entry in path.iterdir() if entry.suffix in (".yaml", ".yml") and entry.is_file())
+    return [str(path)] if path.is_file() else []
+
+
+def _join(root: Mapping, included: Mapping, strategy: str) -> None:
+    for key, value in included.entries.items():
+        there = root.entries.get(key)
+        if there is not None and strategy == "add-only":
+            continue
+        if strategy == "append" and isinstance(value, Sequence) and isinstance(there, Sequence):
+            there.items.extend(value.items)
+            continue
+        root.entries[key] = value
+        root.places[key] = included.places.get(key, value.where)
+
+
+def _root(text: str, name: str, warnings: list[str]) -> Mapping:
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = Where(name, mark.line + 1, mark.column + 1) if mark else Where(name)
+        context = f" {error.context}" if error.context else ""
+        raise ConfigError(f"{where}: the YAML cannot be read: {error.problem}{context}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{name}: the YAML cannot be read: {error}") from error
+    if node is None:
+        return Mapping({}, Where(name))
+    tree = _TreeBuilder(name, warnings).build(node)
+    if isinstance(tree, Scalar) and tree.absent:
+        return Mapping({}, tree.where)
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"{tree.where}: a configuration is a YAML mapping (key: value)")
+    return tree
+
+
+class _TreeBuilder:
+    """Turns YAML nodes into the tree. An alias is a copy, so that joining files never changes two places at once."""
+
+    MAX_DEPTH = 64
+    MAX_NODES = 100_000
+
+    def __init__(self, name: str, warnings: list[str]) -> None:
+        self._name = name
+        self._warnings = warnings
+        self._nodes = 0
+
+    def build(self, node: yaml.Node, depth: int = 0) -> Tree:
+        """Return the tree below *node*."""
+        where = self._where(node)
+        self._nodes += 1
+        if depth > self.MAX_DEPTH or self._nodes > self.MAX_NODES:
+            raise ConfigError(
+                f"{where}: more than {self.MAX_DEPTH} levels or {self.MAX_NODES:,} values; is an alias at work?"
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return Scalar(expand_variables(node.value), where, node.style in (None, ""), node.value)
+        if isinstance(node, yaml.SequenceNode):
+            return Sequence([self.build(item, depth + 1) for item in node.value], where)
+        return self._mapping(node, where, depth)
+
+    def _mapping(self, node: yaml.Node, where: Where, depth: int) -> Mapping:
+        mapping = Mapping({}, where)
+        for key, value in node.value:
+            place = self._where(key)
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{place}: a key has to be a text")
+            if key.value in mapping.entries:
+                self._warnings.append(f"{place}: the key '{key.value}' was there before; the first one counts")
+                continue
+            mapping.entries[key.value] = self.build(value, depth + 1)
+            mapping.places[key.value] = place
+        return mapping
+
+    def _where(self, node: yaml.Node) -> Where:
+        mark = node.start_mark
+        return Where(self._name, mark.line + 1, mark.column + 1)
+
+
+def expand_variables(text: str) -> str:
+    """Return *text* with ``${NAME}`` replaced by that environment variable ("" if unset), and ``$${X}`` by ``${X}``."""
+    if "${" not in text:
+        return text
+    return _VARIABLE.sub(lambda m: f"${{{m[2]}}}" if m[1] else os.environ.get(m[2], ""), text)

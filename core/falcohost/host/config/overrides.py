@@ -1,0 +1,122 @@
+r"""``-o KEY=VAL``: sets a value in a configuration tree by the path of its key.
+
+``a.b.c=v``, ``a[0].b=v``, ``a[]=v`` (appends); ``. [ ] \`` within a key are written with ``\`` before them; a value
+in braces is read as YAML, any other is the text as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from falcohost.errors import ConfigError
+from falcohost.host.config.document import INCLUDE, Document, read_text
+from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where
+
+#: One step of a path: a key, an index, or None for "append".
+_Step: TypeAlias = str | int | None
+
+_KEY = re.compile(r"(?:[^\\.\[\]]|\\.)+", re.DOTALL)
+_INDEX = re.compile(r"\[([^\]]*)\]")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+def split_option(option: str) -> tuple[str, str]:
+    """Return key and value of ``key=value``.
+
+    :raises ConfigError: there is no ``=``.
+    """
+    key, equals, value = option.partition("=")
+    if not equals:
+        raise ConfigError(f'Error parsing config option "{option}". Must be of the form key=val or key.subkey=val')
+    return key, value
+
+
+def names_include(option: str) -> bool:
+    """Return whether *option* adds configuration files, which has to happen before they are read."""
+    return option.startswith(INCLUDE)
+
+
+def apply_option(document: Document, option: str) -> None:
+    """Set what *option* says in *document*.
+
+    :raises ConfigError: its form is wrong, or its path leads through something that is no mapping or list.
+    """
+    key, text = split_option(option)
+    where = Where(f"-o {key}")
+    if text.startswith("{") and text.endswith("}"):
+        value: Tree = read_text(text, str(where)).root
+    else:
+        value = Scalar(text, where, raw=text)
+    _set(document.root, _steps(key), value, where, key)
+
+
+def _steps(key: str) -> list[_Step]:
+    steps: list[_Step] = []
+    at = 0
+    while True:
+        name = _KEY.match(key, at)
+        if name is None:
+            raise _error(key, f"expected a name at position {at}")
+        steps.append(_unescape(name[0], key))
+        at = name.end()
+        while index := _INDEX.match(key, at):
+            steps.append(_index(index[1], key))
+            at = index.end()
+        if at == len(key):
+            return steps
+        if key[at] != ".":
+            raise _error(key, f"expected '.' at position {at}")
+        at += 1
+
+
+def _unescape(name: str, key: str) -> str:
+    for escaped in _ESCAPE.findall(name):
+        if escaped not in ".[]\\":
+            raise _error(key, f"invalid escape sequence '\\{escaped}'")
+    return _ESCAPE.sub(r"\1", name)
+
+
+def _index(text: str, key: str) -> int | None:
+    if text == "":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise _error(key, f"expected a numeric index, found '{text}'")
+    return int(text)
+
+
+def _set(root: Mapping, steps: list[_Step], value: Tree, where: Where, key: str) -> None:
+    holder: Tree = root
+    for at, step in enumerate(steps[:-1]):
+        holder = _put(holder, step, _container(steps[at + 1], where), key, replace=False)
+    _put(holder, steps[-1], value, key, replace=True)
+
+
+def _container(following: _Step, where: Where) -> Tree:
+    return Mapping({}, where) if isinstance(following, str) else Sequence([], where)
+
+
+def _put(holder: Tree, step: _Step, new: Tree, key: str, *, replace: bool) -> Tree:
+    """Return what is below *holder* at *step*; *new* if there was nothing, or if it is to be replaced."""
+    if isinstance(step, str):
+        if not isinstance(holder, Mapping):
+            raise _error(key, f"'{step}' cannot be looked up in what is no mapping")
+        there = holder.entries.get(step)
+        if there is None or replace or (isinstance(there, Scalar) and there.absent):
+            holder.entries[step] = new
+            holder.places[step] = new.where
+        return holder.entries[step]
+    if not isinstance(holder, Sequence):
+        raise _error(key, f"[{'' if step is None else step}] cannot be looked up in what is no list")
+    at = len(holder.items) if step is None else step
+    if at > len(holder.items):
+        raise _error(key, f"index {at} is beyond the end of a list of {len(holder.items)}")
+    if at == len(holder.items):
+        holder.items.append(new)
+    elif replace:
+        holder.items[at] = new
+    return holder.items[at]
+
+
+def _error(key: str, problem: str) -> ConfigError:
+    return ConfigError(f'Config error at key "{key}": {problem}')

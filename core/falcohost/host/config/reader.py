@@ -1,0 +1,138 @@
+"""Typed values out of a configuration tree; a value of the wrong kind is an error that says where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from falcohost.errors import ConfigError
+from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where, as_bool, as_float, as_int, plain_data
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads below one mapping. *path* is the dotted key of that mapping, for messages."""
+
+    def __init__(self, mapping: Mapping, path: str = "") -> None:
+        self._mapping = mapping
+        self._path = path
+
+    @property
+    def here(self) -> Where:
+        """Return where the mapping itself stands."""
+        return self._mapping.where
+
+    def has(self, key: str) -> bool:
+        """Return whether *key* is there, be it empty."""
+        return key in self._mapping.entries
+
+    def names(self) -> Iterable[str]:
+        """Return the keys that are there."""
+        return self._mapping.entries.keys()
+
+    def where(self, key: str) -> Where:
+        """Return where *key* stands."""
+        value = self._mapping.entries.get(key)
+        return value.where if value is not None else self._mapping.where
+
+    def error(self, key: str, problem: str) -> ConfigError:
+        """Return an error about the value of *key*."""
+        return ConfigError(f"{self.where(key)}: {self._dotted(key)} {problem}")
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return a text; an empty one, or null, is *default*."""
+        scalar = self._scalar(key)
+        return default if scalar is None else scalar.text
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """Return a bool, written as YAML 1.1 allows."""
+        return self._typed(key, default, as_bool, "true or false")
+
+    def integer(self, key: str, default: int, *, at_least: int = 0) -> int:
+        """Return an integer."""
+        value = self._typed(key, default, as_int, "a whole number")
+        if value < at_least:
+            raise self.error(key, f"has to be {at_least} or more, not {value}")
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """Return a number."""
+        return self._typed(key, default, as_float, "a number")
+
+    def choice(self, key: str, default: str, choices: Iterable[str], problem: str) -> str:
+        """Return one of *choices*; *problem* is the error's text, in which ``{}`` is what was found."""
+        value = self.text(key, default)
+        if value not in choices:
+            raise ConfigError(f"{self.where(key)}: {problem.format(value)}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts; a single text is a list of one."""
+        value = self._mapping.entries.get(key)
+        if value is None or (isinstance(value, Scalar) and value.absent):
+            return ()
+        items = value.items if isinstance(value, Sequence) else [value]
+        return tuple(self._item_text(key, item) for item in items)
+
+    def section(self, key: str) -> Reader:
+        """Return a reader of the mapping *key*; an empty one if it is not there."""
+        value = self._mapping.entries.get(key)
+        if value is None or (isinstance(value, Scalar) and value.absent):
+            return Reader(Mapping({}, self.where(key)), self._dotted(key))
+        if not isinstance(value, Mapping):
+            raise self.error(key, "has to be a mapping (key: value)")
+        return Reader(value, self._dotted(key))
+
+    def sections(self, key: str) -> tuple[Reader, ...]:
+        """Return readers of the mappings in the list *key*."""
+        value = self._mapping.entries.get(key)
+        if value is None or (isinstance(value, Scalar) and value.absent):
+            return ()
+        items = value.items if isinstance(value, Sequence) else [value]
+        return tuple(self._item_section(key, index, item) for index, item in enumerate(items))
+
+    def items(self, key: str) -> list[Any]:
+        """Return a list of anything as plain Python data; a single value is a list of one."""
+        data = self.data(key)
+        return data if isinstance(data, list) else [] if data is None else [data]
+
+    def data(self, key: str) -> Any:
+        """Return whatever *key* holds as plain Python data, None if nothing."""
+        value = self._mapping.entries.get(key)
+        return None if value is None else plain_data(value)
+
+    def all_data(self) -> dict[str, Any]:
+        """Return the whole mapping as plain Python data."""
+        data: dict[str, Any] = plain_data(self._mapping)
+        return data
+
+    def _dotted(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
+
+    def _scalar(self, key: str) -> Scalar | None:
+        value = self._mapping.entries.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, Scalar):
+            raise self.error(key, "has to be a single value")
+        return None if value.absent else value
+
+    def _typed(self, key: str, default: T, read: Callable[[str], T | None], kind: str) -> T:
+        scalar = self._scalar(key)
+        if scalar is None:
+            return default
+        value = read(scalar.text)
+        if value is None:
+            raise self.error(key, f"has to be {kind}, not '{scalar.text}'")
+        return value
+
+    def _item_text(self, key: str, item: Tree) -> str:
+        if not isinstance(item, Scalar):
+            raise ConfigError(f"{item.where}: {self._dotted(key)} has to be a list of texts")
+        return item.text
+
+    def _item_section(self, key: str, index: int, item: Tree) -> Reader:
+        if not isinstance(item, Mapping):
+            raise ConfigError(f"{item.where}: {self._dotted(key)} has to be a list of mappings (key: value)")
+        return Reader(item, f"{self._dotted(key)}[{index}]")

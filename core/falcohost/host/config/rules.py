@@ -1,0 +1,145 @@
+"""What the configuration says of rules and alerts: which files, which rules, what outputs hold and how they look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from falcohost.alert import Priority
+from falcohost.errors import ConfigError
+from falcohost.host.config.reader import Reader
+from falcohost.host.config.sections import read_priority
+
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Switches rules on or off: those whose name matches the wildcard *rule*, or that have the *tag*."""
+
+    enable: bool
+    rule: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendOutput:
+    """Adds to the output of rules of *source*, called *rule*, with all *tags*; what is empty matches every rule.
+
+    :ivar extra_output: text that is appended, with fields.
+    :ivar extra_fields: (name, format) of fields added to ``output_fields``; format None: the field of that name.
+    :ivar suggested: fields that plugins suggest are appended.
+    """
+
+    source: str = ""
+    rule: str = ""
+    tags: tuple[str, ...] = ()
+    extra_output: str = ""
+    extra_fields: tuple[tuple[str, str | None], ...] = ()
+    suggested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RulesConfig:
+    """Which rules are loaded and how they are matched.
+
+    :ivar files: files and folders in order; None where the configuration does not say, so that plugins' own are taken.
+    :ivar match_all: every rule that matches fires, not only the first.
+    """
+
+    files: tuple[str, ...] | None
+    selections: tuple[Selection, ...]
+    minimum: Priority
+    match_all: bool
+    append: tuple[AppendOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsConfig:
+    """How alerts look: as text or JSON, and which properties JSON has."""
+
+    json: bool
+    with_output: bool
+    with_message: bool
+    with_fields: bool
+    with_tags: bool
+    iso_8601: bool
+    base64_buffers: bool
+
+
+def read_rules(reader: Reader) -> RulesConfig:
+    """Return the rules' part of the configuration.
+
+    :raises ConfigError: ``rules_files`` stands beside ``rules_file``, or something is malformed.
+    """
+    if reader.has("rules_files") and reader.has("rules_file"):
+        raise ConfigError(f"{reader.where('rules_file')}: both 'rules_files' and 'rules_file' keys set")
+    key = "rules_file" if reader.has("rules_file") else "rules_files"
+    matching = reader.choice(
+        "rule_matching", "first", ("first", "all"), 'Unknown rule matching strategy "{}"--must be one of first, all'
+    )
+    return RulesConfig(
+        files=tuple(file for file in reader.texts(key) if Path(file).exists()) if reader.has(key) else None,
+        selections=tuple(_selection(section) for section in reader.sections("rules")),
+        minimum=read_priority(reader),
+        match_all=matching == "all",
+        append=tuple(_append(section) for section in reader.sections("append_output")),
+    )
+
+
+def read_alerts(reader: Reader) -> AlertsConfig:
+    """Return the look of alerts."""
+    return AlertsConfig(
+        json=reader.boolean("json_output", False),
+        with_output=reader.boolean("json_include_output_property", True),
+        with_message=reader.boolean("json_include_message_property", False),
+        with_fields=reader.boolean("json_include_output_fields_property", True),
+        with_tags=reader.boolean("json_include_tags_property", True),
+        iso_8601=reader.boolean("time_format_iso_8601", False),
+        base64_buffers=reader.boolean("buffer_format_base64", False),
+    )
+
+
+def rules_files(paths: tuple[str, ...]) -> list[str]:
+    """Return the files in *paths*: of a folder its ``.yaml`` and ``.yml`` files, sorted; other names are left out."""
+    files: list[str] = []
+    for path in paths:
+        if Path(path).is_dir():
+            files += sorted(
+                str(entry) for entry in Path(path).iterdir() if entry.suffix in SUFFIXES and entry.is_file()
+            )
+        elif path.endswith(SUFFIXES):
+            files.append(path)
+    return files
+
+
+def _selection(section: Reader) -> Selection:
+    verbs = [verb for verb in ("enable", "disable") if section.has(verb)]
+    if len(verbs) != 1:
+        raise ConfigError(f"{section.here}: an entry of rules is either enable or disable, with a rule or a tag below")
+    what = section.section(verbs[0])
+    selection = Selection(verbs[0] == "enable", what.text("rule"), what.text("tag"))
+    if not (selection.rule or selection.tag):
+        raise section.error(verbs[0], "needs a rule or a tag")
+    return selection
+
+
+def _append(section: Reader) -> AppendOutput:
+    match = section.section("match")
+    return AppendOutput(
+        source=match.text("source"),
+        rule=match.text("rule"),
+        tags=match.texts("tags"),
+        extra_output=section.text("extra_output"),
+        extra_fields=tuple(_extra_field(section, item) for item in section.items("extra_fields")),
+        suggested=section.boolean("suggested_output", False),
+    )
+
+
+def _extra_field(section: Reader, item: object) -> tuple[str, str | None]:
+    if isinstance(item, str):
+        return item, None
+    if isinstance(item, dict) and len(item) == 1:
+        ((name, form),) = item.items()
+        return name, str(form)
+    raise section.error("extra_fields", "has to be a list of field names and of 'name: format' pairs")

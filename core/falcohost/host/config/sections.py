@@ -1,0 +1,214 @@
+"""What each part of falcohost wants of the configuration: one small frozen object per consumer, read once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from falcohost.alert import Priority
+from falcohost.errors import ConfigError
+from falcohost.host.config.reader import Reader
+
+LOG_LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
+DROP_ACTIONS = ("ignore", "log", "alert", "exit")
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Where falcohost's own messages go. *level* is one of :data:`LOG_LEVELS`."""
+
+    stderr: bool
+    syslog: bool
+    level: str
+    iso_8601: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropsConfig:
+    """When lost syscall events are acted on, and how: a token bucket of *burst* that fills by *rate* a second."""
+
+    threshold: float
+    actions: tuple[str, ...]
+    rate: float
+    burst: float
+    simulate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsConfig:
+    """Which outputs there are.
+
+    :ivar blocks: the block of each enabled output by its name (``stdout``, ``file``, a plugin's).
+    :ivar buffered: lines may be gathered for up to a second.
+    :ivar capacity: how many alerts may wait for one output; 0 for any number.
+    :ivar timeout: seconds after which an output that does not come back is reported.
+    """
+
+    blocks: Mapping[str, Mapping[str, Any]]
+    buffered: bool
+    capacity: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class PluginBlock:
+    """One entry of ``plugins:``. *settings* is its ``init_config``, with ``open_params`` beside it."""
+
+    name: str
+    library_path: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginsConfig:
+    """Which plugins to load beside those that are always there.
+
+    :ivar names: the plugins that are to be loaded, in order.
+    :ivar blocks: the settings of plugins by name, also of those that are not to be loaded.
+    """
+
+    names: tuple[str, ...] = ()
+    blocks: Mapping[str, PluginBlock] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Whether syscalls are watched (*kind* ``modern_ebpf``) or not (``nodriver``), and what the source is told."""
+
+    kind: str
+    settings: Mapping[str, Any]
+
+
+def read_log(reader: Reader) -> LogConfig:
+    """Return the logging's part of the configuration."""
+    level = reader.choice(
+        "log_level", "info", LOG_LEVELS, "Unknown log level {}; it is one of " + ", ".join(LOG_LEVELS)
+    )
+    iso = reader.boolean("time_format_iso_8601", False)
+    return LogConfig(reader.boolean("log_stderr", True), reader.boolean("log_syslog", True), level, iso)
+
+
+def read_drops(reader: Reader) -> DropsConfig:
+    """Return what happens about lost events.
+
+    :raises ConfigError: actions that are unknown or contradict each other; a threshold outside of [0, 1].
+    """
+    section = reader.section("syscall_event_drops")
+    actions = section.texts("actions")
+    for action in actions:
+        if action not in DROP_ACTIONS:
+            raise section.error("actions", f"has '{action}'; available are {', '.join(DROP_ACTIONS)}")
+    if "ignore" in actions and {"log", "alert"} & set(actions):
+        raise section.error("actions", 'has "ignore" beside "log" or "alert", which does not make sense')
+    threshold = section.number("threshold", 0.1)
+    if not 0 <= threshold <= 1:
+        raise section.error("threshold", f"has to be in the range [0, 1], not {threshold}")
+    simulate = section.boolean("simulate_drops", False)
+    return DropsConfig(
+        0.0 if simulate else threshold,
+        tuple(dict.fromkeys(actions)) or ("ignore",),
+        section.number("rate", 0.03333),
+        section.number("max_burst", 1),
+        simulate,
+    )
+
+
+def read_outputs(reader: Reader) -> OutputsConfig:
+    """Return the enabled outputs. Where no output has a block at all, it is stdout.
+
+    :raises ConfigError: the file output has no filename.
+    """
+    keys = [key for key in reader.names() if key.endswith("_output") and key not in ("json_output", "append_output")]
+    blocks: dict[str, Mapping[str, Any]] = {}
+    for key in keys:
+        section = reader.section(key)
+        if section.boolean("enabled", False):
+            blocks[key.removesuffix("_output")] = section.all_data()
+    if not keys:
+        blocks["stdout"] = {"enabled": True}
+    if "file" in blocks:
+        section = reader.section("file_output")
+        if not section.text("filename"):
+            raise section.error("filename", "has to be set where the file output is enabled")
+        blocks["file"] = {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive", False)}
+    return OutputsConfig(
+        blocks,
+        reader.boolean("buffered_outputs", False),
+        reader.section("outputs_queue").integer("capacity", 0),
+        reader.integer("output_timeout", 2000) / 1000,
+    )
+
+
+def read_plugins(reader: Reader) -> PluginsConfig:
+    """Return the plugins to load: those of ``load_plugins``, or all in ``plugins`` where that key is not there.
+
+    :raises ConfigError: a block without a name.
+    """
+    blocks: dict[str, PluginBlock] = {}
+    for section in reader.sections("plugins"):
+        block = _plugin_block(section)
+        blocks[block.name] = block
+    names = reader.texts("load_plugins") if reader.has("load_plugins") else tuple(blocks)
+    return PluginsConfig(tuple(dict.fromkeys(names)), blocks)
+
+
+def _plugin_block(section: Reader) -> PluginBlock:
+    name = section.text("name")
+    if not name:
+        raise section.error("name", "is missing: a plugin's block names its plugin")
+    settings = _init_config(section)
+    if open_params := section.text("open_params"):
+        settings["open_params"] = open_params
+    return PluginBlock(name, section.text("library_path"), settings)
+
+
+def _init_config(section: Reader) -> dict[str, Any]:
+    """Return ``init_config`` as a mapping; a text is JSON, or else stands under its own name."""
+    config = section.data("init_config")
+    if isinstance(config, str) and config.lstrip().startswith("{"):
+        try:
+            config = json.loads(config)
+        except ValueError as error:
+            raise section.error("init_config", f"is no valid JSON: {error}") from error
+    if config is None or config == "":
+        return {}
+    return dict(config) if isinstance(config, dict) else {"init_config": config}
+
+
+def read_engine(reader: Reader) -> EngineConfig:
+    """Return what the syscall source is told.
+
+    :raises ConfigError: ``engine.kind`` is unknown, or not in this version.
+    """
+    section = reader.section("engine")
+    kind = section.choice(
+        "kind",
+        "modern_ebpf",
+        ("kmod", "modern_ebpf", "replay", "nodriver"),
+        "engine.kind '{}' is not a valid kind; it is one of kmod, modern_ebpf, replay, nodriver",
+    )
+    if kind in ("kmod", "replay"):
+        raise section.error("kind", f"is '{kind}', which this version of falcohost does not have; use modern_ebpf")
+    settings = {key: reader.section(key).all_data() for key in ("engine", "base_syscalls", "falcohost")}
+    return EngineConfig(kind, settings)
+
+
+def priority(name: str) -> Priority | None:
+    """Return the priority that *name* says in any case, or None; ``info`` is ``informational``."""
+    name = "informational" if name.lower() == "info" else name.lower()
+    return Priority[name.upper()] if name.upper() in Priority.__members__ else None
+
+
+def read_priority(reader: Reader) -> Priority:
+    """Return the least severe priority whose rules are enabled.
+
+    :raises ConfigError: there is no such priority.
+    """
+    name = reader.text("priority", "debug")
+    found = priority(name)
+    if found is None:
+        names = ", ".join(member.name.lower() for member in Priority)
+        raise ConfigError(f'{reader.where("priority")}: Unknown priority "{name}"--must be one of {names}')
+    return found

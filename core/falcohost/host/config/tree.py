@@ -1,0 +1,97 @@
+"""A configuration file as a tree: what each value is, and the place that it came from.
+
+Scalars stay text until a consumer asks for a bool or a number, as in Falco, so that ``-o key=value`` and a value out of
+an environment variable are read like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place that an error message can name. *line* and *column* count from 1; 0 where there are none (``-o``)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A text. *plain* where it stood without quotes; *raw* is the text before environment variables were put in."""
+
+    text: str
+    where: Where
+    plain: bool = True
+    raw: str = ""
+
+    @property
+    def absent(self) -> bool:
+        """Return whether nothing is there: ``key:`` or ``key: null`` or an environment variable that is not set."""
+        return self.text == "" or (self.plain and self.text in ("~", "null", "Null", "NULL"))
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    items: list[Tree]
+    where: Where
+
+
+@dataclass(slots=True)
+class Mapping:
+    """A mapping. *places* has where each key stands, for messages about the key."""
+
+    entries: dict[str, Tree]
+    where: Where
+    places: dict[str, Where] = field(default_factory=dict)
+
+
+Tree: TypeAlias = Scalar | Sequence | Mapping
+
+_TRUE = frozenset({"true", "yes", "on", "y"})
+_FALSE = frozenset({"false", "no", "off", "n"})
+_INT = re.compile(r"[-+]?(0x[0-9a-fA-F]+|[0-9]+)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+def as_bool(text: str) -> bool | None:
+    """Return the bool that *text* is to yaml-cpp, or None: ``true yes on y`` in small, capital or large letters."""
+    if text not in (text.lower(), text.upper(), text.capitalize()):
+        return None
+    return True if text.lower() in _TRUE else False if text.lower() in _FALSE else None
+
+
+def as_int(text: str) -> int | None:
+    """Return the integer that *text* is, or None; ``0x10`` is one, ``1.0`` is not."""
+    return int(text, 0 if "x" in text else 10) if _INT.fullmatch(text) else None
+
+
+def as_float(text: str) -> float | None:
+    """Return the number that *text* is, or None; ``.1`` is one."""
+    return float(text) if _FLOAT.fullmatch(text) else None
+
+
+def plain_data(tree: Tree) -> Any:
+    """Return *tree* as dicts, lists and values, for keys that a plugin defines; unquoted numbers, bools are typed."""
+    if isinstance(tree, Mapping):
+        return {key: plain_data(value) for key, value in tree.entries.items()}
+    if isinstance(tree, Sequence):
+        return [plain_data(item) for item in tree.items]
+    if not tree.plain:
+        return tree.text
+    if tree.absent:
+        return None
+    for read in (as_int, as_float, as_bool):
+        value = read(tree.text)
+        if value is not None:
+            return value
+    return tree.text

@@ -1,0 +1,88 @@
+"""falcohost's own messages: to stderr in Falco's form and to syslog, by way of Python's :mod:`logging`.
+
+Whatever a plugin logs goes the same way. Alerts are no messages; they go to outputs.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+from falcohost.host.config.sections import LogConfig
+
+#: Falco's levels that :mod:`logging` does not have.
+NOTICE = 25
+ALERT = 60
+EMERGENCY = 70
+
+_LEVELS = {
+    "emergency": EMERGENCY,
+    "alert": ALERT,
+    "critical": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "notice": NOTICE,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
+
+log = logging.getLogger("falcohost")
+
+
+class _Clock(logging.Formatter):
+    """``Wed Nov 25 12:35:02 2026: text``, or ISO 8601 in UTC."""
+
+    def __init__(self, iso_8601: bool) -> None:
+        super().__init__("%(asctime)s: %(message)s")
+        self.converter = time.gmtime if iso_8601 else time.localtime
+        self.datefmt = "%Y-%m-%dT%H:%M:%S+0000" if iso_8601 else "%a %b %d %H:%M:%S %Y"
+
+
+class _Syslog(logging.Handler):
+    """syslog(3), which does without a daemon in silence, as Falco does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        import syslog
+
+        syslog.syslog(_severity(record.levelno), self.format(record))
+
+
+def configure(config: LogConfig) -> None:
+    """Send messages where *config* says."""
+    handlers: list[logging.Handler] = []
+    if config.stderr:
+        stderr = logging.StreamHandler(sys.stderr)
+        stderr.setFormatter(_Clock(config.iso_8601))
+        handlers.append(stderr)
+    if config.syslog:
+        handlers.append(_Syslog())
+    _install(handlers or [logging.NullHandler()], _LEVELS[config.level])
+
+
+def forward(send: Callable[[int, str], None]) -> None:
+    """Hand each message with its level to *send*: the way out of a worker process."""
+    _install([_Forward(send)], logging.getLogger().level)
+
+
+class _Forward(logging.Handler):
+    def __init__(self, send: Callable[[int, str], None]) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._send(record.levelno, self.format(record))
+
+
+def _install(handlers: list[logging.Handler], level: int) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    # A message that cannot be written (stderr is gone) is no reason for a traceback.
+    logging.raiseExceptions = False
+
+
+def _severity(level: int) -> int:
+    """Return syslog's number for *level*: 0 is the most severe."""
+    return next((number for number, floor in enumerate(_LEVELS.values()) if level >= floor), len(_LEVELS) - 1)

@@ -1,0 +1,152 @@
+"""What a worker may still do once its source is open: capabilities, user and the way back, by prctl(2) and capset(2).
+
+The order matters: the bounding set and the user are changed while CAP_SETPCAP and CAP_SETUID are still there.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import ctypes
+import os
+import pwd
+import signal
+from collections.abc import Iterable
+
+from falcohost.errors import SourceError
+
+#: linux/capability.h, in order of their numbers.
+CAPABILITIES = tuple(
+    f"CAP_{name}"
+    for name in (  # noqa: SIM905
+        "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
+        "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT "
+        "SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL "
+        "SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+    ).split()
+)
+
+#: The user that a source without capabilities runs as, and its number where the machine does not know it.
+NOBODY = "nobody"
+NOBODY_ID = 65534
+
+# linux/prctl.h
+_PR_SET_PDEATHSIG = 1
+_PR_SET_KEEPCAPS = 8
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+# linux/capability.h
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_SETPCAP = CAPABILITIES.index("CAP_SETPCAP")
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Data(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def die_with_parent(parent: int) -> None:
+    """Have this process killed when *parent* ends, even if it ended before this call."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def close_the_way_back() -> None:
+    """Make sure that no program that this process starts has more privileges than it (``no_new_privs``).
+
+    Called before the source is opened, since it holds for threads only if they are started after it.
+    """
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_privileges(keep: frozenset[str] | None) -> None:
+    """Keep only the capabilities *keep* that this process has, and become an unprivileged user.
+
+    Threads that are there already lose all of theirs, with root's user.
+
+    Without root there is no user to leave; the capabilities that are there are dropped all the same.
+
+    :raises SourceError: a capability is unknown, or the kernel refuses.
+    """
+    _load_codecs()
+    permitted = permitted_capabilities()
+    kept = _numbers(keep or ()) & permitted
+    try:
+        if _CAP_SETPCAP in permitted:
+            _drop_bounding(kept)
+        if os.geteuid() == 0:
+            _become_nobody()
+        _set_capabilities(kept)
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    except OSError as error:
+        raise SourceError(f"the worker's privileges cannot be dropped: {error.strerror}") from error
+
+
+def _load_codecs() -> None:
+    """Import what Python imports when it is first used, while its folder can still be read: it may be root's own."""
+    for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
+        with contextlib.suppress(LookupError):
+            codecs.lookup(name)
+
+
+def permitted_capabilities() -> frozenset[int]:
+    """Return the numbers of the capabilities that this process may use."""
+    data = (_Data * 2)()
+    _call("capget", ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data)
+    mask = data[0].permitted | data[1].permitted << 32
+    return frozenset(number for number in range(64) if mask >> number & 1)
+
+
+def _numbers(names: Iterable[str]) -> frozenset[int]:
+    unknown = sorted(set(names) - set(CAPABILITIES))
+    if unknown:
+        raise SourceError(f"the source asks for unknown capabilities: {', '.join(unknown)}")
+    return frozenset(CAPABILITIES.index(name) for name in names)
+
+
+def _drop_bounding(kept: frozenset[int]) -> None:
+    for number in range(64):
+        if number in kept:
+            continue
+        try:
+            _prctl(_PR_CAPBSET_DROP, number)
+        except OSError:
+            return  # EINVAL: this kernel has no capability of that number, nor any above
+
+
+def _become_nobody() -> None:
+    try:
+        entry = pwd.getpwnam(NOBODY)
+        user, group = entry.pw_uid, entry.pw_gid
+    except KeyError:
+        user = group = NOBODY_ID
+    _prctl(_PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
+
+
+def _set_capabilities(kept: frozenset[int]) -> None:
+    mask = sum(1 << number for number in kept)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    data = (_Data * 2)(_Data(low, low, 0), _Data(high, high, 0))
+    _call("capset", ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data)
+
+
+def _prctl(option: int, argument: int) -> None:
+    _call("prctl", option, ctypes.c_ulong(argument), 0, 0, 0)
+
+
+def _call(name: str, *arguments: object) -> None:
+    """Call a function of libc that returns 0, or -1 with errno."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

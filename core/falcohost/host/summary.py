@@ -1,0 +1,39 @@
+"""What was detected, counted, and printed at the end exactly as Falco prints it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from falcohost.alert import Alert, Priority
+
+
+class Summary:
+    """Counts alerts by severity and rule.
+
+    :param rules: names of the rules in order of definition, which is the order of the lines.
+    """
+
+    def __init__(self, rules: Sequence[str]) -> None:
+        self._rules = rules
+        self._by_rule: Counter[str] = Counter()
+        self._by_priority: Counter[Priority] = Counter()
+
+    def add(self, alerts: Iterable[Alert]) -> None:
+        """Count alerts of rules."""
+        for alert in alerts:
+            self._by_rule[alert.rule] += 1
+            self._by_priority[alert.priority] += 1
+
+    def text(self) -> str:
+        """Return the lines."""
+        severities = [f"   {p.short}: {self._by_priority[p]}" for p in Priority if self._by_priority[p]]
+        rules = [f"   {name}: {self._by_rule[name]}" for name in self._rules if self._by_rule[name]]
+        lines = [
+            f"Events detected: {self._by_rule.total()}",
+            "Rule counts by severity:",
+            *severities,
+            "Triggered rules by rule name:",
+            *rules,
+        ]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,284 @@
+"""The supervisor: starts a worker per source, hands alerts on to the outputs, restarts what dies, and stops cleanly.
+
+It parses no events. Everything happens in one loop over descriptors: the workers' links, their deaths, signals.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from falcohost.alert import Alert, Priority
+from falcohost.engine.alerts import AlertMaker
+from falcohost.host import wire
+from falcohost.host.child import Child
+from falcohost.host.config.sections import DropsConfig
+from falcohost.host.drops import DropMonitor, LossLog
+from falcohost.host.log import log
+from falcohost.host.summary import Summary
+from falcohost.host.worker import Task
+from falcohost.outputs.channel import Channel
+
+if TYPE_CHECKING:
+    from falcohost.host.restart import DryRun
+
+#: The source whose losses Falco's alert is about.
+SYSCALL = "syscall"
+
+#: Seconds that a worker has to end by itself when it is told to.
+GRACE = 5.0
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+class Outcome(enum.Enum):
+    """How a run ended."""
+
+    STOPPED = "stopped"
+    RESTART = "restart"
+    FAILED = "failed"
+
+
+class Supervisor:
+    """Runs *tasks* until they have ended, or it is told to stop.
+
+    :param channels: the outputs; started and closed here.
+    :param seconds: how long to run once everything is ready; 0 for ever.
+    :param on_ready: called once, when every source is open or has failed to open.
+    :ivar children: the workers.
+    :ivar drops: what was made of lost system calls.
+    :ivar error: why the run failed.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        channels: Sequence[Channel],
+        summary: Summary,
+        drops: DropsConfig,
+        maker: AlertMaker,
+        *,
+        output_timeout: float,
+        seconds: float = 0,
+        on_ready: Callable[[list[str]], None] = lambda _: None,
+    ) -> None:
+        self.children = [Child(task) for task in tasks]
+        self.error = ""
+        self._channels = channels
+        self._summary = summary
+        self.drops = DropMonitor(drops, maker, lambda alert: self.deliver([alert]))
+        self._maker = maker
+        self._output_timeout = output_timeout
+        self._seconds = seconds
+        self._on_ready = on_ready
+        self._losses = {child.name: LossLog(child.name) for child in self.children}
+        self._selector = selectors.DefaultSelector()
+        self._dry_run: DryRun | None = None
+        self._outcome: Outcome | None = None
+        self._ready = False
+        self._deadline = float("inf")
+        self._blocked: set[str] = set()
+
+    def run(self) -> Outcome:
+        """Run to the end; return how it came."""
+        for channel in self._channels:
+            channel.start()
+        with _Signals(self._selector, self._signal):
+            for child in self.children:
+                self._start(child)
+            while self._outcome is None:
+                self._step(self._wait())
+            self._stop()
+        for channel in self._channels:
+            channel.close(self._output_timeout)
+        for child in self.children:
+            self._losses[child.name].tell(child.totals)
+        return self._outcome
+
+    def deliver(self, alerts: Sequence[Alert]) -> None:
+        """Hand alerts to every output."""
+        for channel in self._channels:
+            channel.put(alerts)
+
+    # one turn of the loop
+
+    def _wait(self) -> float:
+        now = time.monotonic()
+        due = [child.restart_at for child in self.children if child.restart_at is not None]
+        return max(0.0, min([now + 1.0, self._deadline, *due]) - now)
+
+    def _step(self, timeout: float) -> None:
+        for key, _ in self._selector.select(timeout):
+            key.data()
+        now = time.monotonic()
+        for child in self.children:
+            if child.restart_at is not None and now >= child.restart_at:
+                self._start(child)
+        self._check_ready()
+        self._check_outputs()
+        if now >= self._deadline:
+            self._end(Outcome.STOPPED)
+
+    def _end(self, outcome: Outcome, error: str = "") -> None:
+        if self._outcome is None:
+            self._outcome, self.error = outcome, error
+
+    def _check_ready(self) -> None:
+        waiting = any(child.alive and not child.ready for child in self.children)
+        if self._ready or waiting or self._outcome is not None:
+            return
+        self._ready = True
+        if self._seconds:
+            self._deadline = time.monotonic() + self._seconds
+        self._on_ready([child.name for child in self.children if child.ready or child.ended])
+
+    def _check_outputs(self) -> None:
+        for channel in self._channels:
+            blocked = channel.busy() > self._output_timeout
+            if blocked and channel.name not in self._blocked:
+                log.critical('"%s" output timeout, the output is blocked', channel.name)
+            (self._blocked.add if blocked else self._blocked.discard)(channel.name)
+        if self._channels and all(channel.gone for channel in self._channels):
+            names = ", ".join(channel.name for channel in self._channels)
+            self._end(Outcome.FAILED, f"no output is left: nobody reads {names} any more")
+
+    # workers
+
+    def _start(self, child: Child) -> None:
+        link, death = child.start()
+        self._selector.register(link, selectors.EVENT_READ, lambda: self._handle(child, child.read()))
+        self._selector.register(death, selectors.EVENT_READ, lambda: self._died(child, link, death))
+
+    def _handle(self, child: Child, messages: Iterable[wire.Up]) -> None:
+        for message in messages:
+            if isinstance(message, wire.Alerts):
+                self._summary.add(message.alerts)
+                self.deliver(message.alerts)
+                if message.cursor is not None:
+                    child.acknowledge(message.cursor)
+            elif isinstance(message, wire.Numbers):
+                self._observe(child)
+            elif isinstance(message, wire.LogLine):
+                log.log(message.level, "%s: %s", child.name, message.text)
+
+    def _observe(self, child: Child) -> None:
+        self._losses[child.name].observe(child.totals)
+        if child.name == SYSCALL:
+            self.drops.observe(child.totals)
+            if self.drops.exiting:
+                self._end(Outcome.FAILED, "system calls were dropped, and syscall_event_drops.actions has 'exit'")
+
+    def _died(self, child: Child, link: object, death: int) -> None:
+        self._handle(child, child.drain())
+        self._selector.unregister(link)  # type: ignore[arg-type]
+        self._selector.unregister(death)
+        cause = child.bury()
+        if child.trace:
+            log.debug("%s", child.trace)
+        if self._outcome is not None:
+            return
+        if child.ended:
+            log.info("Event source '%s' has ended", child.name)
+        else:
+            self._restart(child, cause)
+        self._check_anything_left()
+
+    def _restart(self, child: Child, cause: str) -> None:
+        child.error = child.error or cause
+        delay = child.schedule()
+        what = "worker failed" if child.was_ready else "cannot be opened"
+        again = f"starting it again in {delay:.1f} s"
+        log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause, again)
+
+    def _check_anything_left(self) -> None:
+        """End when every source has ended, or when none was ever open: then nothing but waiting would be left."""
+        if any(child.alive or (child.was_ready and not child.ended) for child in self.children):
+            return
+        refused = [child for child in self.children if not child.ended]
+        if refused:
+            self._end(Outcome.FAILED, "; ".join(child.error for child in refused))
+        else:
+            self._end(Outcome.STOPPED)
+
+    # the way down
+
+    def _signal(self, number: int) -> None:
+        if self._outcome is not None:
+            self._kill()
+        elif number in (signal.SIGINT, signal.SIGTERM):
+            log.info("SIGINT received, exiting...")
+            self._end(Outcome.STOPPED)
+        elif number == signal.SIGUSR1:
+            log.info("SIGUSR1 received, reopening outputs...")
+            for channel in self._channels:
+                channel.reopen()
+        elif number == signal.SIGHUP and self._dry_run is None:
+            log.info("SIGHUP received, checking configuration and rules before restarting...")
+            from falcohost.host.restart import DryRun
+
+            self._dry_run = DryRun()
+            self._selector.register(self._dry_run.finished, selectors.EVENT_READ, self._dry_run_finished)
+
+    def _dry_run_finished(self) -> None:
+        assert self._dry_run is not None
+        self._selector.unregister(self._dry_run.finished)
+        error = self._dry_run.error()
+        self._dry_run = None
+        if error is None:
+            log.info("restarting...")
+            self._end(Outcome.RESTART)
+        else:
+            rule = "Falco internal: hot restart failure"
+            log.error("%s: %s", rule, error)
+            text, fields = f"{rule}: {error}", {"reason": error}
+            self.deliver([self._maker.internal(rule, Priority.CRITICAL, text, fields, time.time_ns())])
+
+    def _stop(self) -> None:
+        for child in self.children:
+            child.restart_at = None
+            child.signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        while any(child.alive for child in self.children):
+            left = deadline - time.monotonic()
+            for key, _ in self._selector.select(min(max(0.0, left), 1.0)):
+                key.data()
+            if left <= 0:
+                self._kill()
+                deadline = float("inf")
+
+    def _kill(self) -> None:
+        for child in self.children:
+            if child.alive:
+                log.error("event source '%s' does not end by itself; its worker is killed", child.name)
+                child.signal(signal.SIGKILL)
+
+
+class _Signals:
+    """Turns signals into calls of *handle* out of the loop; puts back what was there before."""
+
+    def __init__(self, selector: selectors.BaseSelector, handle: Callable[[int], None]) -> None:
+        self._selector = selector
+        self._handle = handle
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._selector.register(self._read, selectors.EVENT_READ, self._arrived)
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._selector.unregister(self._read)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _arrived(self) -> None:
+        for number in os.read(self._read, 64):
+            self._handle(number)

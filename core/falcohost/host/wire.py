@@ -1,0 +1,111 @@
+"""What a worker and the supervisor say to each other: MessagePack, each message behind its length, on a socket pair.
+
+Up come ready, alerts, numbers, log lines and the end; down go acknowledgements. Telling a worker to stop is a signal's
+work.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TypeAlias
+
+import msgspec
+
+from falcohost.alert import Alert
+
+#: No message is larger; an alert's texts are bounded where they are made.
+MAX_MESSAGE = 64 * 1024 * 1024
+
+_LENGTH = struct.Struct("<I")
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
+    """The source is open and its privileges are dropped."""
+
+
+class Alerts(msgspec.Struct, tag=True, frozen=True):
+    """Alerts, in order, and the cursor that is true once they are stored (None: no new one)."""
+
+    alerts: list[Alert]
+    cursor: str | None = None
+
+
+class Numbers(msgspec.Struct, tag=True, frozen=True):
+    """The source's statistics since this worker opened it. *failed*: events on which a rule could not be evaluated."""
+
+    received: int
+    passed: int
+    dropped: dict[str, int]
+    failed: int = 0
+
+
+class LogLine(msgspec.Struct, tag=True, frozen=True):
+    """A message for the log, with its level in the numbers of :mod:`logging`."""
+
+    level: int
+    text: str
+
+
+class Ended(msgspec.Struct, tag=True, frozen=True):
+    """The source has ended, or the worker was told to stop; the last message."""
+
+
+class Failed(msgspec.Struct, tag=True, frozen=True):
+    """The source failed with this error; the last message. *trace* is there where it is a bug."""
+
+    error: str
+    trace: str = ""
+
+
+class Ack(msgspec.Struct, tag=True, frozen=True):
+    """All alerts up to *cursor* are where they have to be."""
+
+    cursor: str
+
+
+Up: TypeAlias = Ready | Alerts | Numbers | LogLine | Ended | Failed
+Down: TypeAlias = Ack
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def send(link: socket.socket, message: Up | Down) -> None:
+    """Send *message*; blocks while the other side does not read.
+
+    :raises OSError: the other side is gone.
+    """
+    body = _encoder.encode(message)
+    link.sendall(_LENGTH.pack(len(body)) + body)
+
+
+class Received:
+    """Puts messages together from what arrives in pieces.
+
+    :param kinds: the messages that may come: :data:`Up` or :data:`Down`.
+    """
+
+    def __init__(self, kinds: object) -> None:
+        self._decoder: msgspec.msgpack.Decoder[Up | Down] = msgspec.msgpack.Decoder(kinds)
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Up | Down]:
+        """Return the messages that *data* completes.
+
+        :raises ValueError: what came is no message.
+        """
+        buffer = self._buffer
+        buffer += data
+        messages = []
+        at = 0
+        while len(buffer) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(buffer, at)
+            if length > MAX_MESSAGE:
+                raise ValueError(f"a message of {length} bytes")
+            end = at + _LENGTH.size + length
+            if len(buffer) < end:
+                break
+            messages.append(self._decoder.decode(bytes(buffer[at + _LENGTH.size : end])))
+            at = end
+        del buffer[:at]
+        return messages

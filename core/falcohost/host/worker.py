@@ -1,0 +1,246 @@
+"""A worker: one process, one source. Source → matcher → alerts to the supervisor, and nothing else.
+
+It is forked when the rules are compiled, so that it shares their pages with the supervisor. It never returns into the
+code that forked it; it ends by ``os._exit``.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, NoReturn
+
+from falcohost.alert import Alert
+from falcohost.engine.ruleset import Rule
+from falcohost.errors import FalcohostError
+from falcohost.events import Event, Plan, Source
+from falcohost.hookspecs import SourceSpec
+from falcohost.host import log, privileges, wire
+
+#: An alert leaves at once if none has left for so many seconds, else it waits for company so long at most.
+GATHER = 0.05
+MOST_GATHERED = 256
+
+#: Seconds between two messages about events on which a rule failed.
+QUIET = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker does.
+
+    :ivar settings: the plugin's own configuration.
+    :ivar match: returns the rules that match an event.
+    :ivar make: returns the alert of a rule that matched.
+    """
+
+    spec: SourceSpec
+    settings: Mapping[str, Any]
+    plan: Plan
+    match: Callable[[Event], Iterable[Rule]]
+    make: Callable[[Rule, Event], Alert]
+
+
+def run_worker(task: Task, link: socket.socket, parent: int, cursor: str | None) -> NoReturn:
+    """Run *task* in this process, which is the fork, until the source ends or SIGTERM comes."""
+    status = 1
+    try:
+        stop = _take_over(link, parent)
+        status = _work(task, _Uplink(link), stop, parent, cursor)
+    except SystemExit:
+        pass  # the supervisor is gone
+    finally:
+        os._exit(status)
+
+
+@dataclass(slots=True)
+class _Stop:
+    """Becomes true with SIGTERM."""
+
+    asked: bool = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
+class _Uplink:
+    """The way to the supervisor. Alerts are gathered into few messages without being late."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._alerts: list[Alert] = []
+        self._left = 0.0
+        self._received = wire.Received(wire.Down)
+
+    def send(self, message: wire.Up) -> None:
+        """Send *message*.
+
+        :raises SystemExit: nobody is there any more, so there is nothing left to do.
+        """
+        try:
+            wire.send(self._link, message)
+        except OSError as error:
+            raise SystemExit(1) from error
+
+    def add(self, alert: Alert) -> None:
+        """Take an alert on its way."""
+        self._alerts.append(alert)
+        if len(self._alerts) >= MOST_GATHERED or time.monotonic() - self._left > GATHER:
+            self.flush(None)
+
+    def flush(self, cursor: str | None) -> None:
+        """Send what was gathered, and the cursor that is true with it."""
+        if self._alerts or cursor is not None:
+            self.send(wire.Alerts(self._alerts, cursor))
+            self._alerts = []
+            self._left = time.monotonic()
+
+    def log(self, level: int, text: str) -> None:
+        """Send a message for the log."""
+        self.send(wire.LogLine(level, text))
+
+    def acknowledged(self) -> str | None:
+        """Return the last cursor that the supervisor acknowledged since the last call, without waiting for one."""
+        try:
+            data = self._link.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise SystemExit(1) from error
+        if not data:
+            raise SystemExit(1)
+        messages = self._received.feed(data)
+        return next((m.cursor for m in reversed(messages) if isinstance(m, wire.Ack)), None)
+
+
+class _Failures:
+    """Counts the events on which a rule could not be evaluated, and says so now and then."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._said = -QUIET
+
+    def note(self, event: Event, error: Exception) -> None:
+        """Count one; the event is lost to the rules, the worker goes on."""
+        self.count += 1
+        if time.monotonic() - self._said >= QUIET:
+            self._said = time.monotonic()
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.log.error(
+                "a rule could not be evaluated on a %s event (%d so far): %s: %s (%s:%s)",
+                event.type, self.count, type(error).__name__, error, place.filename, place.lineno,
+            )  # fmt: skip
+
+
+def _take_over(link: socket.socket, parent: int) -> _Stop:
+    """Make this fork a process of its own: signals, descriptors, the log."""
+    privileges.die_with_parent(parent)
+    signal.set_wakeup_fd(-1)
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    _let_go_of_descriptors(link.fileno())
+    return stop
+
+
+def _let_go_of_descriptors(keep: int) -> None:
+    """Put /dev/null behind every inherited descriptor but *keep* and stderr; stdout becomes stderr.
+
+    The numbers stay taken, so that an inherited object that closes its own never closes one of the source's.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    inherited = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    for number in inherited:
+        if number not in (1, 2, keep, null):
+            os.dup2(null, number, inheritable=number == 0)
+    os.dup2(2, 1)
+
+
+def _work(task: Task, uplink: _Uplink, stop: _Stop, parent: int, cursor: str | None) -> int:
+    log.forward(uplink.log)
+    source: Source | None = None
+    try:
+        privileges.close_the_way_back()
+        source = task.spec.make(task.settings)
+        source.open(task.plan, cursor)
+        privileges.drop_privileges(task.spec.capabilities)
+        privileges.die_with_parent(parent)  # a change of user has disarmed it
+        uplink.send(wire.Ready())
+        _pump(task, source, uplink, stop)
+        source.close()
+    except Exception as error:
+        uplink.flush(None)
+        foreseen = isinstance(error, FalcohostError)
+        trace = "" if foreseen else traceback.format_exc()
+        text = str(error) if foreseen else f"{type(error).__name__}: {error}"
+        _close(source)
+        uplink.send(wire.Failed(text, trace))
+        return 1
+    uplink.send(wire.Ended())
+    return 0
+
+
+def _close(source: Source | None) -> None:
+    try:
+        if source is not None:
+            source.close()
+    except Exception as error:
+        log.log.warning("closing the source failed too: %s", error)
+
+
+def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop) -> None:
+    """Match every event. This is the hot path of falcohost: nothing of ours is made per event that matches nothing."""
+    match, make, add, failures = task.match, task.make, uplink.add, _Failures()
+    collector = _Collector()
+    waiting = False
+    due = 0.0
+    for batch in source.batches():
+        for event in batch.events:
+            try:
+                for rule in match(event):
+                    add(make(rule, event))
+            except Exception as error:
+                failures.note(event, error)
+        uplink.flush(batch.cursor)
+        waiting = waiting or batch.cursor is not None
+        if waiting and (cursor := uplink.acknowledged()) is not None:
+            source.ack(cursor)
+        if time.monotonic() >= due:
+            _report(source, uplink, failures)
+            collector.collect()
+            due = time.monotonic() + 1.0
+        if stop.asked:
+            break
+    _report(source, uplink, failures)
+
+
+def _report(source: Source, uplink: _Uplink, failures: _Failures) -> None:
+    stats = source.stats()
+    uplink.send(wire.Numbers(stats.received, stats.passed, dict(stats.dropped), failures.count))
+
+
+class _Collector:
+    """Garbage collection by the clock: events make no cycles, so doing it by count would only cost.
+
+    What is there now is left alone for good, which also keeps its pages shared with the supervisor.
+    """
+
+    FULL = 60
+
+    def __init__(self) -> None:
+        gc.disable()
+        gc.freeze()
+        self._calls = 0
+
+    def collect(self) -> None:
+        """Collect the young; once a minute everything."""
+        self._calls += 1
+        gc.collect(1 if self._calls % self.FULL else 2)

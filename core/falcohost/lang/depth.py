@@ -1,0 +1,41 @@
+"""How deep a condition may nest. The passes over the tree recurse; this limit keeps them far from Python's own."""
+
+from __future__ import annotations
+
+from falcohost.lang.tree import AndNode, CheckNode, ListNode, NotNode, OrNode, TransformNode
+
+#: Nested ``and``, ``or``, ``not`` and transformers; brackets that group nothing do not count.
+MAX_DEPTH = 100
+
+
+def is_too_deep(node: object, text: str) -> bool:
+    """Return whether *node*, parsed from *text*, nests deeper than MAX_DEPTH."""
+    # Each bracket adds two levels at most (an ``or`` of an ``and``), each ``not`` one.
+    if 2 * text.count("(") + text.count("not") < MAX_DEPTH - 2:
+        return False
+    return depth(node) > MAX_DEPTH
+
+
+def depth(node: object) -> int:
+    """Return how many nodes lie above each other in *node*, itself included. Does not recurse."""
+    deepest, level, todo = 0, 0, [node]
+    while todo:
+        level += 1
+        deepest = level
+        todo = [child for parent in todo for child in children(parent)]
+    return deepest
+
+
+def children(node: object) -> tuple[object, ...]:
+    """Return the nodes right below *node*."""
+    match node:
+        case AndNode() | OrNode() | ListNode():
+            return node.items
+        case NotNode():
+            return (node.item,)
+        case CheckNode():
+            return (node.left,) if node.right is None else (node.left, node.right)
+        case TransformNode():
+            return node.args
+        case _:
+            return ()

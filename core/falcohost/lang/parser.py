@@ -1,0 +1,186 @@
+"""The condition language: text in, tree out. The grammar is ``condition.lark``; this file builds the tree.
+
+Nothing here knows about events, sources or plugins: whether a field exists is the compiler's question. The parser is
+made once, when the first condition is parsed. What Lark says about a text that it cannot parse is put into Falco's
+words by :mod:`falcohost.lang.complaints`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from falcohost.lang.depth import MAX_DEPTH, is_too_deep
+from falcohost.lang.syntax import LIST_ITEM, ConditionSyntaxError, position_at, read_list, unquoted_at
+from falcohost.lang.tree import (
+    AndNode,
+    CheckNode,
+    FieldNode,
+    IdentifierNode,
+    ListNode,
+    Node,
+    NotNode,
+    OperandNode,
+    OrNode,
+    Pos,
+    TransformNode,
+    ValueNode,
+)
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+
+#: Characters that a condition may have, lists expanded; it keeps memory bounded when lists blow each other up.
+MAX_LENGTH = 4 * 1024 * 1024
+
+
+def parse(text: str) -> Node:
+    """Return the tree of the condition *text*.
+
+    :raises ConditionSyntaxError: it is not one; the message is Falco's.
+    """
+    node: Node = _parsed(text, "start")
+    return node
+
+
+def parse_operand(text: str) -> FieldNode | TransformNode:
+    """Return the field or transformer that *text* is, as it may stand on the left of an operator.
+
+    :raises ConditionSyntaxError: it is neither.
+    """
+    node: FieldNode | TransformNode = _parsed(text, "operand")
+    return node
+
+
+def _parsed(text: str, start: str) -> Any:
+    from lark import UnexpectedInput
+
+    if not text:
+        raise ConditionSyntaxError("filter input string is empty", Pos())
+    if len(text) > MAX_LENGTH:
+        raise ConditionSyntaxError(f"condition is longer than {MAX_LENGTH} characters", Pos())
+    try:
+        node = _lark().parse(text, start=start)
+    except UnexpectedInput:
+        from falcohost.lang.complaints import complaint
+
+        raise complaint(_lark(), text, start) from None
+    if is_too_deep(node, text):
+        raise ConditionSyntaxError(f"exceeded max depth limit of {MAX_DEPTH}", Pos())
+    return node
+
+
+@cache
+def _lark() -> Lark:
+    from lark import Lark
+
+    grammar = Path(__file__).with_name("condition.lark").read_text()
+    return Lark(
+        grammar,
+        parser="lalr",
+        lexer="contextual",
+        start=["start", "operand"],
+        transformer=_TreeBuilder(),
+        maybe_placeholders=False,
+    )
+
+
+def _pos(token: Token) -> Pos:
+    return Pos(token.start_pos or 0, token.line or 1, token.column or 1)
+
+
+def _argument(bracketed: str, pos: Pos) -> str:
+    """Return the argument in *bracketed*, brackets included, whose opening one stands at *pos*."""
+    text = bracketed[1:-1]
+    return unquoted_at(text, position_at("[", 1, pos)) if text[0] in "\"'" else text
+
+
+class _TreeBuilder:
+    """What Lark calls for each rule of the grammar, with the nodes and tokens that the rule found."""
+
+    def start(self, found: list[Any]) -> Node:
+        node: Node = found[0]
+        return node
+
+    operand = start
+
+    def disjunction(self, found: list[Any]) -> OrNode:
+        return OrNode(tuple(found), found[0].pos)
+
+    def conjunction(self, found: list[Any]) -> AndNode:
+        return AndNode(tuple(found), found[0].pos)
+
+    def negation(self, found: list[Any]) -> Node:
+        """Several ``not`` in a row are one or none; those behind a bracket are not in the same row."""
+        *words, item = found
+        count = sum(len(word.split()) for word in words)
+        return NotNode(item, _pos(words[0])) if count % 2 else item
+
+    def identifier(self, found: list[Any]) -> IdentifierNode:
+        return IdentifierNode(str(found[0]), _pos(found[0]))
+
+    list_name = identifier
+
+    def unary_check(self, found: list[Any]) -> CheckNode:
+        left, op = found
+        return CheckNode(left, str(op), pos=left.pos)
+
+    def binary_check(self, found: list[Any]) -> CheckNode:
+        left, op, right = found
+        return CheckNode(left, str(op), right, pos=left.pos)
+
+    def modified_check(self, found: list[Any]) -> CheckNode:
+        left, op, modifier, right = found
+        return CheckNode(left, str(op), right, str(modifier), left.pos)
+
+    def field(self, found: list[Any]) -> FieldNode:
+        (token,) = found
+        pos = _pos(token)
+        name, bracket, argument = token.partition("[")
+        if not bracket:
+            return FieldNode(str(token), None, pos)
+        return FieldNode(name, _argument(bracket + argument, position_at(name, len(name), pos)), pos)
+
+    def val(self, found: list[Any]) -> TransformNode:
+        token, field = found
+        return TransformNode("val", (field,), None, _pos(token))
+
+    def transformer(self, found: list[Any]) -> TransformNode:
+        from lark import Token
+
+        token, *operands = found
+        argument = None
+        if isinstance(operands[-1], Token):
+            last = operands.pop()
+            argument = _argument(last, _pos(last))
+        return TransformNode(token[:-1], tuple(operands), argument, _pos(token))
+
+    def operands(self, found: list[Any]) -> ListNode:
+        operands: tuple[OperandNode, ...] = tuple(found)
+        return ListNode(operands, operands[0].pos if operands else Pos())
+
+    def number(self, found: list[Any]) -> ValueNode:
+        return ValueNode(str(found[0]), False, _pos(found[0]))
+
+    def string(self, found: list[Any]) -> ValueNode:
+        (token,) = found
+        pos = _pos(token)
+        if token.type == "QUOTED":
+            return ValueNode(unquoted_at(token, pos), True, pos)
+        return ValueNode(str(token), False, pos)
+
+    quoted = string
+
+    def values(self, found: list[Any]) -> ListNode:
+        (token,) = found
+        pos = _pos(token)
+        if "\\" in token or "\n" in token:
+            return ListNode(read_list(token, pos), pos)
+        # Nothing to unescape and one line, as most are: the quickest way through.
+        items = []
+        for match in LIST_ITEM.finditer(token):
+            place = Pos(pos.offset + match.start(), pos.line, pos.column + match.start())
+            text = match[0]
+            items.append(ValueNode(text[1:-1], True, place) if text[0] in "\"'" else ValueNode(text, False, place))
+        return ListNode(tuple(items), pos)

@@ -1,0 +1,74 @@
+"""The output ``file``: a line per alert, appended. With ``keep_alive`` the file stays open until it is reopened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable
+
+from falcohost.alert import Alert
+from falcohost.errors import OutputError
+from falcohost.outputs.lines import ShortWrite, as_lines, write_all
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+class FileOutput:
+    """Opens *filename* at once, so that a path that cannot be is an error at start.
+
+    :raises OutputError: the file cannot be opened.
+    """
+
+    def __init__(self, filename: str, keep_alive: bool, encode: Callable[[Alert], bytes]) -> None:
+        self._filename = filename
+        self._keep_alive = keep_alive
+        self._encode = encode
+        self._descriptor: int | None = None
+        self._open()
+        if not keep_alive:
+            self.close()
+
+    def deliver(self, alerts: list[Alert]) -> None:
+        """Append a line per alert; after an error no part of them is in the file.
+
+        :raises OutputError: the file cannot be opened or written.
+        """
+        data = as_lines(alerts, self._encode)
+        descriptor = self._open()
+        try:
+            write_all(descriptor, data)
+        except ShortWrite as short:
+            self._take_back(descriptor, short.written)
+            self.close()
+            raise OutputError(f"cannot write to {self._filename}: {short.error.strerror}") from short
+        if not self._keep_alive:
+            self.close()
+
+    def reopen(self) -> None:
+        """Open the file by its name again: it may be another one by now."""
+        self.close()
+        if self._keep_alive:
+            self._open()
+
+    def close(self) -> None:
+        """Close the file if it is open."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            try:
+                self._descriptor = os.open(self._filename, _FLAGS, 0o666)
+            except OSError as error:
+                raise OutputError(f"failed to open output file {self._filename}: {error.strerror}") from error
+        return self._descriptor
+
+    @staticmethod
+    def _take_back(descriptor: int, written: int) -> None:
+        """Cut off what a failed write left behind, unless another process has appended since."""
+        with contextlib.suppress(OSError):
+            status = os.fstat(descriptor)
+            if written and stat.S_ISREG(status.st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR) == status.st_size:
+                os.ftruncate(descriptor, status.st_size - written)

@@ -1,0 +1,41 @@
+"""Lines to a file descriptor: all of them, or an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from falcohost.alert import Alert
+
+
+def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes:
+    """Return one line per alert."""
+    return b"".join([encode(alert) + b"\n" for alert in alerts])
+
+
+def encode_text(alert: Alert) -> bytes:
+    """Return the alert's line of text, without its end."""
+    return alert.output.encode("utf-8", "replace")
+
+
+class ShortWrite(Exception):
+    """Only *written* bytes could be written, for *error*."""
+
+    def __init__(self, error: OSError, written: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.written = written
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of *data*.
+
+    :raises ShortWrite: it could not be written, or not all of it.
+    """
+    view = memoryview(data)
+    written = 0
+    while written < len(view):
+        try:
+            written += os.write(descriptor, view[written:])
+        except OSError as error:
+            raise ShortWrite(error, written) from error

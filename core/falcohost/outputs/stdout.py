@@ -1,0 +1,41 @@
+"""The output ``stdout``: a line per alert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from falcohost.alert import Alert
+from falcohost.errors import OutputError
+from falcohost.outputs.lines import ShortWrite, as_lines, write_all
+
+STDOUT = 1
+
+
+class OutputClosed(OutputError):
+    """Nobody reads any more, and nobody will: trying again is of no use."""
+
+
+class StdoutOutput:
+    """Writes straight to the descriptor, so that what was delivered is out."""
+
+    def __init__(self, encode: Callable[[Alert], bytes]) -> None:
+        self._encode = encode
+
+    def deliver(self, alerts: list[Alert]) -> None:
+        """Write a line per alert.
+
+        :raises OutputClosed: the reader of the pipe is gone.
+        :raises OutputError: the write failed otherwise.
+        """
+        try:
+            write_all(STDOUT, as_lines(alerts, self._encode))
+        except ShortWrite as short:
+            if isinstance(short.error, BrokenPipeError):
+                raise OutputClosed("nobody reads stdout any more") from short
+            raise OutputError(f"cannot write to stdout: {short.error.strerror}") from short
+
+    def reopen(self) -> None:
+        """Do nothing: stdout cannot be opened again."""
+
+    def close(self) -> None:
+        """Do nothing: the summary still follows on stdout."""

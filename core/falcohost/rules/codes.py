@@ -1,0 +1,74 @@
+"""The stable codes of what loading rules can complain of, each with its short text."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ErrorCode(enum.Enum):
+    """An error; the file is refused. The value is the short text."""
+
+    LOAD_ERR_FILE_READ = "File read error"
+    LOAD_ERR_YAML_PARSE = "YAML parse error"
+    LOAD_ERR_YAML_VALIDATE = "Error validating internal structure of YAML file"
+    LOAD_ERR_COMPILE_CONDITION = "Error compiling condition"
+    LOAD_ERR_COMPILE_OUTPUT = "Error compiling output"
+    LOAD_ERR_VALIDATE = "Error validating rule/macro/list/exception objects"
+    LOAD_ERR_EXTENSION = "Error in extension item"
+
+
+class WarningCode(enum.Enum):
+    """A warning; the file is loaded. The value is the short text."""
+
+    LOAD_UNKNOWN_SOURCE = "Unknown event source"
+    LOAD_UNSAFE_NA_CHECK = "Unsafe <NA> comparison in condition"
+    LOAD_NO_EVTTYPE = "Condition has no event-type restriction"
+    LOAD_UNKNOWN_FILTER = "Unknown field or event-type in condition or output"
+    LOAD_UNUSED_MACRO = "Unused macro"
+    LOAD_UNUSED_LIST = "Unused list"
+    LOAD_UNKNOWN_ITEM = "Unknown rules file item"
+    LOAD_DEPRECATED_ITEM = "Used deprecated item"
+    LOAD_WARNING_EXTENSION = "Warning in extension item"
+    LOAD_APPEND_NO_VALUES = "Overriding/appending with no values"
+    LOAD_EXCEPTION_NAME_NOT_UNIQUE = "Multiple exceptions defined with the same name"
+    LOAD_INVALID_MACRO_NAME = "Invalid macro name"
+    LOAD_INVALID_LIST_NAME = "Invalid list name"
+    LOAD_COMPILE_CONDITION = "Warning in rule condition"
+    LOAD_UNKNOWN_KEY = "Unknown key in item definition"
+
+
+#: What each warning means, at length; JSON results carry it as ``codedesc``.
+WARNING_MEANINGS = {
+    WarningCode.LOAD_UNKNOWN_SOURCE: "No plugin that is loaded provides the event source of the rule; the rule is left "
+    "out.",
+    WarningCode.LOAD_UNSAFE_NA_CHECK: "The condition compares a field with <NA>, which does not tell whether the field "
+    "has a value; the operator 'exists' does.",
+    WarningCode.LOAD_NO_EVTTYPE: "The condition is asked of too many event types, which costs time on every event; "
+    "name the event types with evt.type.",
+    WarningCode.LOAD_UNKNOWN_FILTER: "The condition or the output names a field or an event type that does not exist; "
+    "skip-if-unknown-filter lets the rule be left out.",
+    WarningCode.LOAD_UNUSED_MACRO: "No rule and no macro uses the macro.",
+    WarningCode.LOAD_UNUSED_LIST: "No rule, no macro and no list uses the list.",
+    WarningCode.LOAD_UNKNOWN_ITEM: "The item is none that rules files may have; it is ignored.",
+    WarningCode.LOAD_DEPRECATED_ITEM: "The list, macro or rule uses something that is deprecated.",
+    WarningCode.LOAD_WARNING_EXTENSION: "An extension has something to say about its item.",
+    WarningCode.LOAD_APPEND_NO_VALUES: "An exception is appended or overridden without giving values.",
+    WarningCode.LOAD_EXCEPTION_NAME_NOT_UNIQUE: "The rule has more than one exception of the same name.",
+    WarningCode.LOAD_INVALID_MACRO_NAME: "The name of the macro is one that no condition can refer to.",
+    WarningCode.LOAD_INVALID_LIST_NAME: "The name of the list is one that no condition can refer to.",
+    WarningCode.LOAD_COMPILE_CONDITION: "The condition is valid, but probably does not mean what it says.",
+    WarningCode.LOAD_UNKNOWN_KEY: "The item has a key that is not known and is ignored: a slip of the pen, or a key "
+    "that belongs to another kind of item.",
+}
+
+#: Fields that are deprecated, with what is said of them in a condition, in the order in which they are reported.
+_LATENCY = "field is not available due to the drop of enter events."
+DEPRECATED_FIELDS = {
+    "evt.dir": "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always "
+    "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'",
+    "evt.latency": _LATENCY,
+    "evt.latency.s": _LATENCY,
+    "evt.latency.ns": _LATENCY,
+    "evt.latency.human": _LATENCY,
+    "evt.wait_latency": _LATENCY,
+}

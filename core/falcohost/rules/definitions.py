@@ -1,0 +1,161 @@
+"""What a rules file defines, as it was read: lists, macros, rules, changes to rules, and requirements.
+
+Nothing is compiled here. The collector keeps the current state of each name in these objects and replaces them as later
+items append and override.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from falcohost.alert import Priority
+from falcohost.rules.places import Context
+from falcohost.rules.texts import Scalar, SourceText
+from falcohost.rules.versions import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequirement:
+    """``required_engine_version``."""
+
+    version: Version
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class PluginVersion:
+    """A plugin and the version that is wanted of it, or that it has."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRequirement:
+    """One entry of ``required_plugin_versions``: the plugin, then its alternatives."""
+
+    alternatives: tuple[PluginVersion, ...]
+    context: Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDef:
+    """A list. *append*: the item adds to the list of that name.
+
+    :ivar index: when the name was first defined; *touched*: when it was last defined or appended to.
+    """
+
+    name: str
+    items: tuple[str, ...]
+    context: Context
+    append: bool = False
+    index: int = 0
+    touched: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MacroDef:
+    """A macro; see :class:`ListDef`."""
+
+    name: str
+    condition: SourceText
+    context: Context
+    condition_context: Context
+    append: bool = False
+    index: int = 0
+    touched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something in an exception that may be a text or a list: a field, an operator, a value."""
+
+    item: str = ""
+    items: tuple[Entry, ...] = ()
+    is_list: bool = False
+    scalar: Scalar | None = None
+
+    @property
+    def given(self) -> bool:
+        """Return whether there is anything in it."""
+        return bool(self.items) if self.is_list else bool(self.item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionDef:
+    """An exception of a rule."""
+
+    name: str
+    fields: Entry
+    comps: Entry
+    values: tuple[Entry, ...]
+    context: Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleDef:
+    """A rule in full."""
+
+    name: str
+    condition: SourceText
+    output: SourceText
+    description: str
+    priority: Priority
+    source: str
+    context: Context
+    condition_context: Context
+    output_context: Context
+    enabled: bool = True
+    tags: tuple[str, ...] = ()
+    exceptions: tuple[ExceptionDef, ...] = ()
+    warn_evttypes: bool = True
+    skip_if_unknown_filter: bool = False
+    capture: bool = False
+    capture_duration: int = 0
+    unknown_source: bool = False
+    index: int = 0
+    touched: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleUpdate:
+    """A change to a rule that exists; None leaves a property alone.
+
+    :ivar append: add to the properties; else replace them.
+    """
+
+    name: str
+    append: bool
+    context: Context
+    source: str = ""
+    condition: SourceText | None = None
+    output: SourceText | None = None
+    description: str | None = None
+    priority: Priority | None = None
+    enabled: bool | None = None
+    tags: tuple[str, ...] | None = None
+    exceptions: tuple[ExceptionDef, ...] | None = None
+    warn_evttypes: bool | None = None
+    skip_if_unknown_filter: bool | None = None
+    capture: bool | None = None
+    capture_duration: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Return whether it changes nothing."""
+        changes = (self.condition, self.output, self.description, self.priority, self.enabled, self.tags)
+        others = (self.exceptions, self.warn_evttypes, self.skip_if_unknown_filter, self.capture, self.capture_duration)
+        return all(change is None for change in (*changes, *others))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnableDef:
+    """``enabled`` alone: turns a rule that exists on or off."""
+
+    name: str
+    enabled: bool
+    context: Context
+
+
+Definition: TypeAlias = EngineRequirement | PluginRequirement | ListDef | MacroDef | RuleDef | RuleUpdate | EnableDef

@@ -1,0 +1,138 @@
+"""Exceptions of a rule: the check of their shape, and their place in the text of the condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from falcohost.lang.syntax import LIST_OPERATORS, MODIFIERS, OPERATORS, STRING_OPERATORS
+from falcohost.rules.codes import ErrorCode
+from falcohost.rules.decode import did_you_mean
+from falcohost.rules.definitions import Entry, ExceptionDef
+from falcohost.rules.lists import quoted_if_needed
+from falcohost.rules.results import LoadFailure
+from falcohost.rules.texts import Piece, SourceText
+
+_MODIFIED = frozenset(f"{operator} {modifier}" for operator in STRING_OPERATORS for modifier in MODIFIERS)
+_TAKES_LIST = _MODIFIED | frozenset(LIST_OPERATORS)
+_KNOWN = _MODIFIED | frozenset(OPERATORS)
+
+#: Tells whether a text is a field (or a transformer of one) of the rule's source.
+FieldCheck = Callable[[str], bool]
+
+
+def checked(exception: ExceptionDef, is_field: FieldCheck | None) -> ExceptionDef:
+    """Return *exception* with the operators that it leaves out.
+
+    :param is_field: None where the source is not known, so that fields are not checked.
+    :raises LoadFailure: fields and operators do not go together, or one of them is unknown.
+    """
+    if exception.fields.is_list:
+        comps = exception.comps if exception.comps.given else _all_equal(exception.fields)
+        if len(exception.fields.items) != len(comps.items):
+            raise _failure("Fields and comps lists must have equal length", exception)
+        comps = replace(comps, items=tuple(_stripped(comp) for comp in comps.items))
+        for comp in comps.items:
+            _check_operator(comp.item, exception)
+        fields = [field.item for field in exception.fields.items]
+    else:
+        comps = _stripped(exception.comps) if exception.comps.given else Entry(item="in")
+        if comps.is_list:
+            raise _failure("Fields and comps must both be strings", exception)
+        if comps.item not in _TAKES_LIST:
+            message = "When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator"
+            raise _failure(f"{message} (e.g. startswith oneof)", exception)
+        fields = [exception.fields.item]
+    for field in fields if is_field else ():
+        if is_field and not is_field(field):
+            raise _failure(f"'{field}' is not a supported filter field", exception)
+    return replace(exception, comps=comps)
+
+
+def with_exceptions(condition: SourceText, exceptions: tuple[ExceptionDef, ...]) -> tuple[SourceText, set[str]]:
+    """Return *condition* with ``and not …`` for each exception that has values, and the fields of those.
+
+    :raises LoadFailure: values do not fit the fields.
+    """
+    if not exceptions:
+        return condition, set()
+    pieces = [Piece("("), *condition.pieces, Piece(")")]
+    fields: set[str] = set()
+    for exception in exceptions:
+        if not exception.values:
+            continue
+        pieces.append(Piece(" and not "))
+        if exception.fields.is_list:
+            pieces += _tuples(exception)
+            fields.update(field.item for field in exception.fields.items)
+        else:
+            pieces += _flat(exception)
+            fields.add(exception.fields.item)
+    return SourceText(tuple(pieces)), fields
+
+
+def _all_equal(fields: Entry) -> Entry:
+    return Entry(items=tuple(Entry(item="=") for _ in fields.items), is_list=True)
+
+
+def _stripped(comp: Entry) -> Entry:
+    return replace(comp, item=comp.item.strip(" \t\r\n"))
+
+
+def _check_operator(operator: str, exception: ExceptionDef) -> None:
+    if operator not in _KNOWN:
+        message = f"'{operator}' is not a supported comparison operator"
+        raise _failure(message, exception, hint=did_you_mean(operator, _KNOWN))
+
+
+def _failure(message: str, exception: ExceptionDef, *, hint: str | None = None) -> LoadFailure:
+    return LoadFailure(ErrorCode.LOAD_ERR_VALIDATE, message, exception.context, hint=hint)
+
+
+def _flat(exception: ExceptionDef) -> Iterator[Piece]:
+    """Yield ``(field comp (value, value))``."""
+    yield Piece("(")
+    yield Piece(exception.fields.item, exception.fields.scalar)
+    yield Piece(f" {exception.comps.item} (")
+    for index, value in enumerate(exception.values):
+        if value.is_list:
+            raise _failure("Expected values array to contain a list of strings", exception)
+        if index:
+            yield Piece(", ")
+        yield Piece(quoted_if_needed(value.item), value.scalar)
+    yield Piece("))")
+
+
+def _tuples(exception: ExceptionDef) -> Iterator[Piece]:
+    """Yield ``((field comp value and field comp value) or (…))``."""
+    fields, comps = exception.fields.items, exception.comps.items
+    yield Piece("(")
+    for index, values in enumerate(exception.values):
+        if len(values.items) != len(fields):
+            hint = f"each entry of values needs {len(fields)} values, one for each field"
+            raise _failure("Fields and values lists must have equal length", exception, hint=hint)
+        yield Piece(" or (" if index else "(")
+        for column, (field, value) in enumerate(zip(fields, values.items, strict=True)):
+            comp = comps[column].item if column < len(comps) else ""
+            yield Piece(" and  " if column else " ")
+            yield Piece(field.item, field.scalar)
+            yield Piece(f" {comp} ")
+            yield from _value(value, takes_list=comp in _TAKES_LIST)
+        yield Piece(")")
+    yield Piece(")")
+
+
+def _value(value: Entry, *, takes_list: bool) -> Iterator[Piece]:
+    if value.is_list:
+        yield Piece("(")
+        for index, item in enumerate(value.items):
+            if index:
+                yield Piece(", ")
+            yield Piece(quoted_if_needed(item.item), item.scalar)
+        yield Piece(")")
+    elif not takes_list:
+        yield Piece(quoted_if_needed(value.item), value.scalar)
+    elif value.item.startswith("("):
+        yield Piece(value.item, value.scalar)
+    else:
+        yield from (Piece("("), Piece(value.item, value.scalar), Piece(")"))

@@ -1,0 +1,93 @@
+"""Where in a rules file something stands, and the chain of places that leads to it.
+
+Places are counted in characters from 0, as the YAML parser does; Falco's reports count bytes, so
+:meth:`RulesFile.in_bytes` turns one into the other when a report is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from falcohost.lang.tree import Pos
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a text: *offset*, *line* and *column* from 0."""
+
+    offset: int = 0
+    line: int = 0
+    column: int = 0
+
+
+START = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """A rules file: the *name* it was asked for by, and its *text*."""
+
+    name: str
+    text: str
+
+    def in_bytes(self, place: Place) -> Place:
+        """Return *place* counted in bytes of UTF-8."""
+        if self.text.isascii():
+            return place
+        line = self.text[place.offset - place.column : place.offset]
+        return Place(len(self.text[: place.offset].encode()), place.line, len(line.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One link of a chain: an item of *kind* (``rule``, ``exception values``), called *name*, at *place*.
+
+    :ivar where: the file's name, or the beginning of the condition in quotes.
+    """
+
+    kind: str
+    name: str
+    where: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The chain of locations, outermost first, of something in *file*.
+
+    :ivar condition: the text that the last location is in, where that is not the file.
+    """
+
+    file: RulesFile
+    locations: tuple[Location, ...]
+    condition: str | None = None
+
+    @classmethod
+    def of_file(cls, file: RulesFile) -> Context:
+        """Return the context of the whole of *file*."""
+        return cls(file, (Location("rules content", "", file.name, START),))
+
+    def at(self, kind: str, place: Place, name: str = "") -> Context:
+        """Return the context of an item inside this one."""
+        return replace(self, locations=(*self.locations, Location(kind, name, self.file.name, place)))
+
+    def in_condition(self, condition: str, pos: Pos | None) -> Context:
+        """Return the context of *pos* in *condition*, which stands here.
+
+        As in Falco the place is the sum of both, and *pos* counts from 1; None is the condition as a whole.
+        """
+        base = self.locations[-1].place
+        place = base if pos is None else Place(base.offset + pos.offset, base.line + pos.line, base.column + pos.column)
+        location = Location("condition expression", "", _beginning(condition), place)
+        return Context(self.file, (*self.locations, location), condition)
+
+    def named(self, kind: str) -> str | None:
+        """Return the name of the link of *kind*, if there is one."""
+        return next((location.name for location in self.locations if location.kind == kind), None)
+
+
+def _beginning(condition: str) -> str:
+    """Return the first bytes of *condition* in quotes, as Falco names a condition."""
+    encoded = condition.encode()
+    text = encoded[:17].decode(errors="replace") + "..." if len(encoded) > 20 else condition
+    return '"' + text.replace("\n", " ").replace("\r", " ") + '"'

@@ -1,0 +1,93 @@
+"""What loading a rules file had to say: one object, from which the text, the JSON and the form for people are written.
+
+Errors collect. A step that cannot go on raises :class:`LoadFailure`; whoever drives the step adds it to the result and
+goes on with the next item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from falcohost.rules.codes import ErrorCode, WarningCode
+from falcohost.rules.places import Context, Place, RulesFile
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """The place in a file that a problem is shown at."""
+
+    file: RulesFile
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One error or warning.
+
+    :ivar message: Falco's words.
+    :ivar context: Falco's chain of locations.
+    :ivar said: our words for people, where they differ.
+    :ivar spot: where exactly, if better known than by the last location of *context*.
+    :ivar via: lines that say through which macros and lists one gets there.
+    :ivar hint: what would mend it.
+    :ivar field: the deprecated field that this is about.
+    """
+
+    code: ErrorCode | WarningCode
+    message: str
+    context: Context
+    said: str | None = None
+    spot: Spot | None = None
+    via: tuple[str, ...] = ()
+    hint: str | None = None
+    field: str | None = None
+
+
+class LoadFailure(Exception):
+    """A step of loading cannot go on; carries the error."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        context: Context,
+        *,
+        said: str | None = None,
+        spot: Spot | None = None,
+        via: tuple[str, ...] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.problem = Problem(code=code, message=message, context=context, said=said, spot=spot, via=via, hint=hint)
+
+
+@dataclass(slots=True)
+class FileResult:
+    """What loading the file called *name* had to say.
+
+    :ivar schema: the verdict of the schema on each document: ``ok``, or what failed; empty where it was not asked.
+    """
+
+    name: str
+    file: RulesFile
+    schema: list[str] = field(default_factory=list)
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the file was accepted."""
+        return not self.errors
+
+    @property
+    def schema_status(self) -> str:
+        """Return the verdict of the schema in one line: ``ok``, ``none`` or what failed first."""
+        return self.schema[0] if self.schema else "none"
+
+    def fail(self, failure: LoadFailure) -> None:
+        """Add the error that *failure* carries."""
+        self.errors.append(failure.problem)
+
+    def warn(self, code: WarningCode, message: str, context: Context, *, hint: str | None = None) -> None:
+        """Add a warning."""
+        self.warnings.append(Problem(code=code, message=message, context=context, hint=hint))

@@ -1,0 +1,177 @@
+"""A ``rule`` item: a definition, a change to an existing rule, or the switch that turns one on or off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from falcohost.alert import Priority
+from falcohost.rules.codes import WarningCode
+from falcohost.rules.decode import (
+    did_you_mean,
+    invalid,
+    optional_bool,
+    optional_text,
+    optional_unsigned,
+    required_bool,
+    required_text,
+    required_unsigned,
+    texts,
+    warn_of_unknown_keys,
+)
+from falcohost.rules.definitions import Definition, EnableDef, RuleDef, RuleUpdate
+from falcohost.rules.documents import Mapping, place_of
+from falcohost.rules.exception_reader import read_exceptions
+from falcohost.rules.overrides import Overrides, read_overrides, without_append_word
+from falcohost.rules.places import Context
+from falcohost.rules.results import FileResult
+from falcohost.rules.texts import Scalar, SourceText
+
+_REQUIRED = ("condition", "output", "desc", "priority")
+_APPENDABLE = ("condition", "exceptions", "output", "desc", "tags")
+_REPLACEABLE = (
+    *_APPENDABLE,
+    *("priority", "capture", "capture_duration", "enabled", "warn_evttypes", "skip-if-unknown-filter"),
+)
+_KEYS = ("rule", *_REPLACEABLE, "source", "override", "append")
+_ENABLED_DEPRECATED = (
+    "The standalone 'enabled' key usage is deprecated. The correct approach requires also a 'replace' entry under the "
+    "'override' key (i.e. 'enabled: replace')."
+)
+_PRIORITIES = {priority.name: priority for priority in Priority} | {"INFO": Priority.INFORMATIONAL}
+
+
+def read_rule(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
+    """Yield what the rule *item* defines or changes, in the order in which that takes effect.
+
+    :raises LoadFailure: something is missing or wrong in it.
+    """
+    name = required_text(item, "rule", parent.at("rule", item.place)).value
+    context = parent.at("rule", item.place, name)
+    source = optional_text(item, "source", context, may_be_empty=True)
+    overrides = read_overrides(item, frozenset(_APPENDABLE), frozenset(_REPLACEABLE), context, result)
+    if overrides:
+        yield from _updates(item, name, source.value if source else "", overrides, context, result)
+    elif overrides.legacy:
+        yield _legacy_append(item, name, source.value if source else "", context, result)
+    elif not any(key in item for key in _REQUIRED):
+        enabled = required_bool(item, "enabled", context)
+        result.warn(WarningCode.LOAD_DEPRECATED_ITEM, _ENABLED_DEPRECATED, context)
+        yield EnableDef(name=name, enabled=enabled, context=context)
+    else:
+        yield _definition(item, name, context, result)
+    warn_of_unknown_keys(item, _KEYS, context, result)
+
+
+def _definition(item: Mapping, name: str, context: Context, result: FileResult) -> RuleDef:
+    condition = required_text(item, "condition", context)
+    output = required_text(item, "output", context)
+    description = required_text(item, "desc", context).value
+    priority = _priority(required_text(item, "priority", context), context)
+    source = optional_text(item, "source", context)
+    return RuleDef(
+        name=name,
+        condition=SourceText.of(condition, condition=True),
+        output=_trimmed(output),
+        description=description,
+        priority=priority,
+        source=source.value if source else "syscall",
+        context=context,
+        condition_context=context.at("rule condition", condition.place),
+        output_context=context.at("rule output", output.place),
+        enabled=optional_bool(item, "enabled", context, default=True),
+        capture=optional_bool(item, "capture", context),
+        capture_duration=optional_unsigned(item, "capture_duration", context),
+        warn_evttypes=optional_bool(item, "warn_evttypes", context, default=True),
+        skip_if_unknown_filter=optional_bool(item, "skip-if-unknown-filter", context),
+        tags=tuple(sorted(set(texts(item, "tags", context)))),
+        exceptions=read_exceptions(item, context, result, append=False),
+    )
+
+
+def _trimmed(output: Scalar) -> SourceText:
+    stripped = output.value.strip(" \t\n\v\f\r")
+    begin = output.value.find(stripped)
+    return SourceText.of(output).part(begin, begin + len(stripped))
+
+
+def _priority(scalar: Scalar, context: Context) -> Priority:
+    priority = _PRIORITIES.get(scalar.value.upper())
+    if priority is None:
+        known = ", ".join(name.lower() for name in _PRIORITIES)
+        hint = did_you_mean(scalar.value.lower(), map(str.lower, _PRIORITIES)) or f"one of {known}"
+        raise invalid("Invalid priority", context.at("rule priority", scalar.place), hint=hint)
+    return priority
+
+
+def _legacy_append(item: Mapping, name: str, source: str, context: Context, result: FileResult) -> RuleUpdate:
+    condition = required_text(item, "condition", context) if "condition" in item else None
+    exceptions = read_exceptions(item, context, result, append=True) if "exceptions" in item else None
+    return RuleUpdate(
+        name=name,
+        append=True,
+        context=context,
+        source=source,
+        condition=SourceText.of(condition, condition=True) if condition else None,
+        exceptions=exceptions,
+    )
+
+
+def _updates(
+    item: Mapping, name: str, source: str, overrides: Overrides, context: Context, result: FileResult
+) -> Iterator[RuleUpdate]:
+    """Yield the update that appends, then the one that replaces; then complain of keys that do neither."""
+    present = {key for key in _REPLACEABLE if key in item}
+    for word, keys in (("append", overrides.append), ("replace", overrides.replace)):
+        for key in _REPLACEABLE:
+            if key in keys and key not in present:
+                message = f"An {word} override for '{key}' was specified but '{key}' is not defined"
+                raise invalid(message, context)
+        if keys:
+            present -= keys
+            yield _update(item, name, source, keys, word == "append", context, result)
+    for key in sorted(present):
+        where = context.at("overrides", place_of(item.get(key) or item.node), key)
+        message = f"Unexpected key '{key}': no corresponding entry under 'override' is defined."
+        raise invalid(message, where, hint=f"add '{key}: replace' under override")
+
+
+def _update(
+    item: Mapping, name: str, source: str, keys: frozenset[str], append: bool, context: Context, result: FileResult
+) -> RuleUpdate:
+    """Return the change of *keys*; they are read in the order in which Falco finds fault with them."""
+    condition = _override_condition(item, append, context, result) if "condition" in keys else None
+    exceptions = read_exceptions(item, context, result, append=append) if "exceptions" in keys else None
+    output = SourceText.of(required_text(item, "output", context)) if "output" in keys else None
+    description = required_text(item, "desc", context).value if "desc" in keys else None
+    tags = tuple(sorted(set(texts(item, "tags", context)))) if "tags" in keys else None
+    priority = _priority(required_text(item, "priority", context), context) if "priority" in keys else None
+    capture = required_bool(item, "capture", context) if "capture" in keys else None
+    duration = required_unsigned(item, "capture_duration", context) if "capture_duration" in keys else None
+    enabled = required_bool(item, "enabled", context) if "enabled" in keys else None
+    warn = required_bool(item, "warn_evttypes", context) if "warn_evttypes" in keys else None
+    skip = required_bool(item, "skip-if-unknown-filter", context) if "skip-if-unknown-filter" in keys else None
+    return RuleUpdate(
+        name=name,
+        append=append,
+        context=context,
+        source=source if "condition" in keys else "",
+        condition=condition,
+        output=output,
+        description=description,
+        priority=priority,
+        enabled=enabled,
+        tags=tags,
+        exceptions=exceptions,
+        warn_evttypes=warn,
+        skip_if_unknown_filter=skip,
+        capture=capture,
+        capture_duration=duration,
+    )
+
+
+def _override_condition(item: Mapping, append: bool, context: Context, result: FileResult) -> SourceText:
+    scalar = required_text(item, "condition", context)
+    text = SourceText.of(scalar, condition=True)
+    if not append:
+        return text
+    return without_append_word(text, context.at("rule condition", scalar.place), result)

@@ -1,0 +1,104 @@
+"""The real agent, run as a user runs it: `falcohost` with rules files, JSON on stdout, stopped by a signal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+#: What one alert is as JSON.
+Json = dict[str, Any]
+
+PROGRAM = Path(sys.executable).parent / "falcohost"
+
+
+class Agent:
+    """A running agent. Its alerts go through files, so that a test that does not read them cannot block it.
+
+    :ivar process: the supervisor.
+    """
+
+    def __init__(
+        self, folder: Path, rules: Sequence[Path], *, settings: Json | None = None, before: Sequence[str] = ()
+    ) -> None:
+        """Start it with *folder* for its files; *before* is a command that execs the rest of its line."""
+        self._out, self._err = folder / "stdout", folder / "stderr"
+        config = folder / "falco.yaml"
+        config.write_text(json.dumps({**_SETTINGS, **(settings or {})}))
+        command = [*before, str(PROGRAM), "-U", "-c", str(config)]
+        for path in rules:
+            command += ["-r", str(path)]
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder)
+
+    @property
+    def log(self) -> str:
+        """Return what it has said on stderr so far."""
+        return self._err.read_text(errors="replace")
+
+    @property
+    def output(self) -> str:
+        """Return what it has printed on stdout so far."""
+        return self._out.read_text(errors="replace")
+
+    @property
+    def alerts(self) -> list[Json]:
+        """Return the alerts so far, in the order in which they were printed."""
+        whole, _, _ = self.output.rpartition("\n")
+        return [json.loads(line) for line in whole.split("\n") if line.startswith("{")]
+
+    def wait_until_ready(self, seconds: float = 20) -> None:
+        """Return when all sources are open."""
+        self._wait(lambda: READY in self.log, seconds, "it is not ready")
+
+    def wait_for(self, wanted: Callable[[Json], bool], seconds: float = 10) -> Json:
+        """Return the first alert that is *wanted*, also if it came before."""
+        found: list[Json] = []
+
+        def look() -> bool:
+            found.extend(alert for alert in self.alerts if wanted(alert))
+            return bool(found)
+
+        self._wait(look, seconds, "no such alert")
+        return found[0]
+
+    def stop(self, seconds: float = 20) -> int:
+        """Send SIGTERM and return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """End it in any case; for the end of a test."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def _wait(self, done: Callable[[], bool], seconds: float, failure: str) -> None:
+        end = time.monotonic() + seconds
+        while not done():
+            code = self.process.poll()
+            assert code is None, f"it ended with {code}: {self.log}{self.output[-4000:]}"
+            assert time.monotonic() < end, f"{failure} after {seconds} s: {self.log}{self.output[-4000:]}"
+            time.sleep(0.02)
+
+
+#: The last line of the log before events are read.
+READY = "Ready"
+
+_SETTINGS: Json = {
+    "json_output": True,
+    "stdout_output": {"enabled": True},
+    "syslog_output": {"enabled": False},
+    "log_stderr": True,
+    "log_syslog": False,
+    "webserver": {"enabled": False},
+}

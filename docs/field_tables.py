@@ -1,0 +1,70 @@
+"""Writes the table of fields into each plugin's README, between its marks: the same rows that rules are checked with.
+
+Run by script/docs. tests/test_docs.py compares, so that a README cannot lag behind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from falcohost import ArgKind, Field
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN = "<!-- fields of {source}: written by script/docs -->"
+END = "<!-- end of fields -->"
+ARGUMENTS = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
+
+
+def readmes() -> Iterator[tuple[Path, str]]:
+    """Yield each plugin's README with the text that it ought to have."""
+    for folder in sorted(path for path in (ROOT / "plugins").iterdir() if path.is_dir()):
+        plugin = importlib.import_module(f"falcohost_{folder.name}.plugin")
+        text = (folder / "README.md").read_text()
+        for spec in plugin.falcohost_sources():
+            text = with_table(text, spec.name, plugin.falcohost_fields(source=spec.name) or ())
+        yield folder / "README.md", text
+
+
+def with_table(text: str, source: str, fields: Iterable[Field]) -> str:
+    """Return *text* with the table between the marks of *source*; unchanged where it has none."""
+    begin = BEGIN.format(source=source)
+    pattern = re.compile(f"({re.escape(begin)}\n).*?(?={re.escape(END)})", re.DOTALL)
+    return pattern.sub(lambda match: f"{match[1]}\n{table(fields)}\n", text)
+
+
+def table(fields: Iterable[Field]) -> str:
+    """Return the table, sorted by class of field and then as declared."""
+    rows = ["| field | type | what it is |", "|---|---|---|"]
+    for field in sorted(fields, key=lambda field: field.name.split(".")[0]):
+        rows.append(f"| `{field.name}{argument(field)}` | {kind(field)} | {cell(field.description)} |")
+    return "\n".join(rows) + "\n"
+
+
+def argument(field: Field) -> str:
+    """Return the argument as a rule would write it."""
+    text = ".NAME" if field.dotted else ARGUMENTS[field.arg]
+    return text if field.arg_required or not text else f"({text})"
+
+
+def kind(field: Field) -> str:
+    """Return the type, with what restricts the use."""
+    notes = [
+        "list" if field.is_list else "",
+        "conditions only" if field.filter_only else "",
+        "outputs only" if field.print_only else "",
+        "deprecated" if field.deprecated else "",
+    ]
+    return ", ".join([field.type.value, *filter(None, notes)])
+
+
+def cell(text: str) -> str:
+    """Return *text* for a table's cell."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    for path, text in readmes():
+        path.write_text(text)

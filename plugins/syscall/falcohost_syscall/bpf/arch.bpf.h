@@ -1,0 +1,72 @@
+/* What differs between processors: where the number and the arguments of a call are, and whether it is a 32-bit call. */
+#ifndef FALCOHOST_ARCH_BPF_H
+#define FALCOHOST_ARCH_BPF_H
+
+#include "kernel_types.h"
+
+#if defined(__TARGET_ARCH_x86)
+
+#define TS_COMPAT 0x0002
+#define X32_BIT 0x40000000
+
+static __always_inline long call_nr(struct pt_regs *regs)
+{
+	return regs->orig_ax;
+}
+
+static __always_inline bool is_compat(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *args)
+{
+	if (compat) {
+		args[0] = (__u32)regs->bx;
+		args[1] = (__u32)regs->cx;
+		args[2] = (__u32)regs->dx;
+		args[3] = (__u32)regs->si;
+		args[4] = (__u32)regs->di;
+		args[5] = (__u32)regs->bp;
+		return;
+	}
+	args[0] = regs->di;
+	args[1] = regs->si;
+	args[2] = regs->dx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define TIF_32BIT 22
+
+static __always_inline long call_nr(struct pt_regs *regs)
+{
+	return regs->syscallno;
+}
+
+static __always_inline bool is_compat(struct task_struct *task)
+{
+	return task->thread_info.flags & (1UL << TIF_32BIT);
+}
+
+static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *args)
+{
+	args[0] = regs->orig_x0;
+	args[1] = regs->regs[1];
+	args[2] = regs->regs[2];
+	args[3] = regs->regs[3];
+	args[4] = regs->regs[4];
+	args[5] = regs->regs[5];
+	if (compat)
+		for (int i = 0; i < 6; i++)
+			args[i] = (__u32)args[i];
+}
+
+#else
+#error "the probe is built for x86 and arm64"
+#endif
+
+#endif

@@ -1,0 +1,131 @@
+/* The cgroups of a task: a key for all of them, and their paths the first time that a key is met. */
+#ifndef FALCOHOST_CGROUP_BPF_H
+#define FALCOHOST_CGROUP_BPF_H
+
+#include "path.bpf.h"
+
+#define MAX_SUBSYS 14
+#define MAX_CGROUP_DEPTH 64
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} known_cgroups SEC(".maps");
+
+static __always_inline __u64 mix(__u64 key, __u64 id)
+{
+	key = (key ^ id) * 0x9e3779b97f4a7c15ULL;
+	return key ^ (key >> 29);
+}
+
+static __always_inline __u32 subsys_count(void)
+{
+	return bpf_core_enum_value(enum cgroup_subsys_id, CGROUP_SUBSYS_COUNT);
+}
+
+/* The array's length differs between kernels, which libbpf's relocation of a load from it does not bear (up to 1.5). */
+static __always_inline struct cgroup_subsys_state *subsys(struct css_set *set, int i)
+{
+	return *(struct cgroup_subsys_state **)((void *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8);
+}
+
+static __always_inline __u64 cgroup_key(struct task_struct *task)
+{
+	struct css_set *set = task->cgroups;
+	__u64 key = mix(1, set->dfl_cgrp->kn->id);
+
+#pragma unroll
+	for (int i = 0; i < MAX_SUBSYS; i++)
+		if (i < subsys_count())
+			key = mix(key, subsys(set, i)->cgroup->kn->id);
+	return key;
+}
+
+static int cgroup_step(__u32 i, struct walk_context *context)
+{
+	struct scratch *s = context->s;
+	struct kernfs_node *node = (void *)s->walk.dentry;
+	struct kernfs_node *parent;
+	char name[NAME_SIZE];
+
+	if (bpf_core_field_exists(node->__parent))
+		parent = READ(struct kernfs_node, node, __parent);
+	else
+		parent = (void *)BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);
+	if (!parent)
+		return 1;
+	long len = bpf_probe_read_kernel_str(name, sizeof(name), READ(struct kernfs_node, node, name));
+	if (len <= 1 || !prepend(s, name, len - 1, true))
+		return 1;
+	s->walk.dentry = (__u64)parent;
+	return 0;
+}
+
+/* Appends "subsys=path", unless the path is "/". */
+static __noinline int put_cgroup(struct scratch *s, struct cgroup *cgroup, const char *subsys)
+{
+	struct walk_context context = {.s = s};
+	char name[32];
+	long len = 0;
+
+	if (!s)
+		return 0;
+	s->walk.pos = CHUNK;
+	s->walk.cut = 0;
+	s->walk.dentry = (__u64)READ(struct cgroup, cgroup, kn);
+	bpf_loop(MAX_CGROUP_DEPTH, cgroup_step, &context, 0);
+	if (s->walk.pos == CHUNK)
+		return 0;
+	prepend(s, "=", 1, false);
+	if (subsys)
+		len = bpf_probe_read_kernel_str(name, sizeof(name), subsys);
+	if (len > 1)
+		prepend(s, name, len - 1, false);
+	put_walked(s, SEC_CGROUP);
+	return 0;
+}
+
+/* Hierarchies of cgroup v1 one by one; what belongs to v2 is in the default hierarchy, once. */
+static __always_inline void put_cgroups(struct scratch *s, struct task_struct *task)
+{
+	struct css_set *set = task->cgroups;
+	struct cgroup *unified = set->dfl_cgrp;
+
+	put_cgroup(s, unified, NULL);
+	for (int i = 0; i < MAX_SUBSYS; i++) {
+		struct cgroup_subsys_state *css = NULL;
+		struct cgroup *cgroup;
+
+		if (i >= subsys_count())
+			break;
+		bpf_probe_read_kernel(&css, sizeof(css),
+				      (void *)set + bpf_core_field_offset(struct css_set, subsys) + i * sizeof(css));
+		cgroup = READ(struct cgroup_subsys_state, css, cgroup);
+		if (cgroup && READ(struct cgroup, cgroup, root) != unified->root)
+			put_cgroup(s, cgroup, READ(struct cgroup_subsys, READ(struct cgroup_subsys_state, css, ss), name));
+	}
+}
+
+/* Sends the paths behind the task's key, if nobody was told yet. Sorts before the record that carries the key. */
+static __always_inline void announce_cgroups(struct task_struct *task, struct header *event)
+{
+	__u64 key = event->cgroup;
+	__u8 known = 1;
+	struct scratch *s;
+
+	if (bpf_map_lookup_elem(&known_cgroups, &key))
+		return;
+	s = get_scratch(1);
+	if (!s)
+		return count_lost(LOST_SCRATCH);
+	start_record(s, KIND_CGROUP);
+	s->header.ts = event->ts - 1;
+	s->header.cgroup = key;
+	put_cgroups(s, task);
+	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))
+		bpf_map_update_elem(&known_cgroups, &key, &known, BPF_ANY);
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* What an exec leaves behind: the executable, the session and terminal, the capabilities. Also of processes that ran
+ * before the probe. */
+#ifndef FALCOHOST_EXECED_BPF_H
+#define FALCOHOST_EXECED_BPF_H
+
+#include "fd.bpf.h"
+#include "task.bpf.h"
+
+#define ALL_CAPS ((1ULL << 38) - 1) /* those that every kernel with BTF has */
+#define CAP_DAC_OVERRIDE 1
+#define SB_RDONLY 1
+#define S_IMMUTABLE 8
+#define NSEC 1000000000ULL
+
+static __always_inline void read_times(struct execed *e, struct inode *inode)
+{
+	struct inode___ts *ts = (void *)inode;
+	struct inode___ts2 *ts2 = (void *)inode;
+	struct inode___ts3 *ts3 = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_ctime_sec)) {
+		e->exe_ctime = READ(struct inode, inode, i_ctime_sec) * NSEC + READ(struct inode, inode, i_ctime_nsec);
+		e->exe_mtime = READ(struct inode, inode, i_mtime_sec) * NSEC + READ(struct inode, inode, i_mtime_nsec);
+	} else if (bpf_core_field_exists(ts3->__i_mtime)) {
+		e->exe_ctime = BPF_CORE_READ(ts3, __i_ctime.tv_sec) * NSEC + BPF_CORE_READ(ts3, __i_ctime.tv_nsec);
+		e->exe_mtime = BPF_CORE_READ(ts3, __i_mtime.tv_sec) * NSEC + BPF_CORE_READ(ts3, __i_mtime.tv_nsec);
+	} else if (bpf_core_field_exists(ts2->__i_ctime)) {
+		e->exe_ctime = BPF_CORE_READ(ts2, __i_ctime.tv_sec) * NSEC + BPF_CORE_READ(ts2, __i_ctime.tv_nsec);
+		e->exe_mtime = BPF_CORE_READ(ts2, i_mtime.tv_sec) * NSEC + BPF_CORE_READ(ts2, i_mtime.tv_nsec);
+	} else {
+		e->exe_ctime = BPF_CORE_READ(ts, i_ctime.tv_sec) * NSEC + BPF_CORE_READ(ts, i_ctime.tv_nsec);
+		e->exe_mtime = BPF_CORE_READ(ts, i_mtime.tv_sec) * NSEC + BPF_CORE_READ(ts, i_mtime.tv_nsec);
+	}
+}
+
+/* Whether the process itself may write to its executable (mode bits, capability; not access control lists). */
+static __always_inline bool may_write(const struct cred *cred, struct inode *inode)
+{
+	__u16 mode = READ(struct inode, inode, i_mode);
+	struct super_block *sb = READ(struct inode, inode, i_sb);
+
+	if (READ(struct super_block, sb, s_flags) & SB_RDONLY || READ(struct inode, inode, i_flags) & S_IMMUTABLE)
+		return false;
+	if (CAPS(cred, cap_effective) & (1ULL << CAP_DAC_OVERRIDE))
+		return true;
+	if (cred->fsuid.val == READ(struct inode, inode, i_uid.val))
+		return mode & 0200;
+	if (cred->fsgid.val == READ(struct inode, inode, i_gid.val))
+		return mode & 0020;
+	return mode & 0002;
+}
+
+static __always_inline bool is_memfd(struct file *file)
+{
+	struct dentry *dentry = READ(struct file, file, f_path.dentry);
+	char name[6] = {};
+
+	if (READ(struct dentry, dentry, d_parent) != dentry)
+		return false;
+	bpf_probe_read_kernel(name, sizeof(name), READ(struct dentry, dentry, d_name.name));
+	return __builtin_memcmp(name, "memfd:", sizeof(name)) == 0;
+}
+
+static __always_inline void read_exe(struct execed *e, struct task_struct *task, struct file *exe)
+{
+	struct inode *inode = READ(struct file, exe, f_inode);
+	struct super_block *sb = READ(struct inode, inode, i_sb);
+	__u32 layer = overlay_layer(inode, READ(struct super_block, sb, s_magic));
+
+	e->exe_ino = READ(struct inode, inode, i_ino);
+	read_times(e, inode);
+	if (may_write(task->cred, inode))
+		e->exe_flags |= EXE_WRITABLE;
+	if (layer == LAYER_UPPER)
+		e->exe_flags |= EXE_UPPER_LAYER;
+	if (layer == LAYER_LOWER)
+		e->exe_flags |= EXE_LOWER_LAYER;
+	if (is_memfd(exe))
+		e->exe_flags |= EXE_FROM_MEMFD;
+}
+
+static __always_inline __u32 tty_of(struct task_struct *task)
+{
+	struct tty_struct *tty = task->signal->tty;
+	struct tty_driver *driver;
+
+	if (!tty)
+		return 0;
+	driver = tty->driver;
+	return encode_dev((driver->major << 20) + driver->minor_start + tty->index);
+}
+
+static __always_inline void read_session(struct execed *e, struct task_struct *task)
+{
+	struct pid *session = task->signal->pids[PIDTYPE_SID];
+	struct pid *group = task->signal->pids[PIDTYPE_PGID];
+	struct pid *pid = task->thread_pid;
+	struct pid_namespace *ns = pid_ns(pid);
+	struct task_struct *init = READ(struct pid_namespace, ns, child_reaper);
+	__u32 level = pid->level;
+
+	e->sid = pid_nr(session, 0);
+	e->pgid = pid_nr(group, 0);
+	e->vsid = pid_nr(session, level);
+	e->vpgid = pid_nr(group, level);
+	e->in_host_pidns = level == 0;
+	e->pidns_start = READ(struct task_struct, init, start_boottime);
+	if (READ(struct task_struct, init, seccomp.mode) == 0) {
+		const struct cred *cred = READ(struct task_struct, init, cred);
+
+		e->reaper_full_caps = (CAPS(cred, cap_bset) & ALL_CAPS) == ALL_CAPS;
+	}
+}
+
+static __always_inline void put_execed(struct scratch *s, struct task_struct *task)
+{
+	struct execed *e = section_room(s);
+	const struct cred *cred = task->cred;
+	struct mm_struct *mm = task->mm;
+	struct file *exe = NULL;
+
+	if (!e)
+		return;
+	__builtin_memset(e, 0, sizeof(*e));
+	if (mm)
+		exe = mm->exe_file;
+	if (exe)
+		read_exe(e, task, exe);
+	read_session(e, task);
+	e->caps_permitted = CAPS(cred, cap_permitted);
+	e->caps_inheritable = CAPS(cred, cap_inheritable);
+	e->caps_bounding = CAPS(cred, cap_bset);
+	e->tty = tty_of(task);
+	e->uid = cred->uid.val;
+	e->seccomp = bpf_core_field_exists(task->seccomp) ? task->seccomp.mode : 0;
+	end_section(s, SEC_EXEC, sizeof(*e));
+	if (exe)
+		put_path(s, SEC_EXE, task, &exe->f_path);
+}
+
+#endif

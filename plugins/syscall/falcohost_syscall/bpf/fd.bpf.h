@@ -1,0 +1,60 @@
+/* A file descriptor of the current process: its file, as the kernel has it at this moment. */
+#ifndef FALCOHOST_FD_BPF_H
+#define FALCOHOST_FD_BPF_H
+
+#include "path.bpf.h"
+
+#define OVERLAYFS_MAGIC 0x794c7630
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
+#define LAYER_UPPER 1
+#define LAYER_LOWER 2
+
+static __always_inline struct file *file_of_fd(struct task_struct *task, __s32 fd)
+{
+	struct fdtable *table = task->files->fdt;
+
+	if (fd < 0 || (__u32)fd >= table->max_fds)
+		return NULL;
+	return pointer_at((void *)table->fd + (__u64)fd * sizeof(void *));
+}
+
+/* Where the data of an overlayfs file is: struct ovl_inode keeps the upper directory entry right behind its inode. */
+static __always_inline __u32 overlay_layer(struct inode *inode, __u32 magic)
+{
+	if (magic != OVERLAYFS_MAGIC)
+		return 0;
+	return pointer_at((void *)inode + bpf_core_type_size(struct inode)) ? LAYER_UPPER : LAYER_LOWER;
+}
+
+/* As stat(2) gives device numbers. */
+static __always_inline __u32 encode_dev(__u32 dev)
+{
+	__u32 major = dev >> 20, minor = dev & 0xfffff;
+
+	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
+}
+
+static __always_inline __u16 put_fdinfo(struct scratch *s, __s32 fd, struct file *file)
+{
+	struct fdinfo *info = section_room(s);
+	struct inode *inode = READ(struct file, file, f_inode);
+	struct super_block *sb = READ(struct inode, inode, i_sb);
+	__u16 mode = READ(struct inode, inode, i_mode);
+
+	if (!info)
+		return mode;
+	info->fd = fd;
+	info->mode = mode;
+	info->ino = READ(struct inode, inode, i_ino);
+	info->dev = encode_dev(READ(struct super_block, sb, s_dev));
+	info->fflags = READ(struct file, file, f_flags);
+	info->magic = READ(struct super_block, sb, s_magic);
+	info->layer = overlay_layer(inode, info->magic);
+	info->nlink = READ(struct inode, inode, i_nlink);
+	info->fmode = READ(struct file, file, f_mode);
+	end_section(s, SEC_FD, sizeof(*info));
+	return mode;
+}
+
+#endif

@@ -1,0 +1,178 @@
+/* The kernel's own types, as far as the probe reads them.
+ *
+ * Only names and nesting matter: every access is relocated by libbpf to where the running kernel keeps that member
+ * (CO-RE). A type with three underscores and a suffix is the same type as an older or newer kernel has it.
+ */
+#ifndef FALCOHOST_KERNEL_TYPES_H
+#define FALCOHOST_KERNEL_TYPES_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+struct task_struct;
+struct pid_namespace;
+struct dentry;
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct { __u32 val; } kuid_t;
+typedef struct { __u32 val; } kgid_t;
+typedef struct { int counter; } atomic_t;
+
+struct list_head { struct list_head *next, *prev; };
+struct qstr { __u32 hash; __u32 len; const unsigned char *name; };
+
+/* files */
+struct file_system_type { const char *name; };
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_flags;
+	unsigned long s_magic;
+	struct dentry *s_root;
+};
+struct timespec64 { long long tv_sec; long tv_nsec; };
+struct inode {
+	__u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	unsigned int i_flags;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	long long i_mtime_sec, i_ctime_sec; /* since 6.11 */
+	__u32 i_mtime_nsec, i_ctime_nsec;
+};
+struct inode___ts { struct timespec64 i_mtime, i_ctime; };        /* up to 6.5 */
+struct inode___ts2 { struct timespec64 i_mtime, __i_ctime; };     /* 6.6 */
+struct inode___ts3 { struct timespec64 __i_mtime, __i_ctime; };   /* 6.7 to 6.10 */
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+struct vfsmount { struct dentry *mnt_root; };
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+struct path { struct vfsmount *mnt; struct dentry *dentry; };
+struct file {
+	unsigned int f_mode;
+	unsigned int f_flags;
+	struct inode *f_inode;
+	void *private_data;
+	struct path f_path;
+};
+struct fdtable { unsigned int max_fds; struct file **fd; };
+struct files_struct { struct fdtable *fdt; };
+struct fs_struct { struct path root, pwd; };
+
+/* processes */
+typedef struct { __u64 val; } kernel_cap_t;
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t euid;
+	kgid_t egid;
+	kuid_t fsuid;
+	kgid_t fsgid;
+	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset; /* since 6.3 one number */
+};
+struct upid { int nr; struct pid_namespace *ns; };
+struct pid { unsigned int level; struct upid numbers[]; };
+struct pid_namespace { struct task_struct *child_reaper; unsigned int level; };
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
+struct tty_driver { int major, minor_start; };
+struct tty_struct { int index; struct tty_driver *driver; };
+struct signal_struct {
+	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
+	unsigned int is_child_subreaper : 1;
+	unsigned int has_child_subreaper : 1;
+	struct pid *pids[PIDTYPE_MAX];
+	struct tty_struct *tty;
+};
+struct mm_struct {
+	unsigned long arg_start, arg_end, env_start, env_end;
+	struct file *exe_file;
+};
+struct seccomp { int mode; };
+struct thread_info {
+	unsigned long flags;
+	__u32 status; /* x86 */
+};
+struct css_set;
+struct task_struct {
+	struct thread_info thread_info;
+	struct mm_struct *mm;
+	int exit_code;
+	int pid, tgid;
+	struct task_struct *real_parent, *group_leader;
+	struct pid *thread_pid;
+	__u64 start_boottime;
+	const struct cred *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct signal_struct *signal;
+	kuid_t loginuid;
+	struct seccomp seccomp;
+	struct css_set *cgroups;
+};
+struct linux_binprm {
+	const char *filename;
+	const char *fdpath;
+};
+
+/* cgroups */
+struct kernfs_node {
+	struct kernfs_node *__parent;
+	const char *name;
+	__u64 id;
+};
+struct kernfs_node___before_6_15 { struct kernfs_node___before_6_15 *parent; };
+struct cgroup_root;
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; };
+struct cgroup_subsys { const char *name; };
+struct cgroup_subsys_state { struct cgroup *cgroup; struct cgroup_subsys *ss; };
+struct css_set { struct cgroup_subsys_state *subsys[16]; struct cgroup *dfl_cgrp; };
+enum cgroup_subsys_id { CGROUP_SUBSYS_COUNT = 16 };
+
+/* sockets */
+struct in6_addr { __u8 bytes[16]; };
+struct sock_common {
+	__be32 skc_daddr, skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	unsigned char skc_state;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+};
+struct sock { struct sock_common __sk_common; __u16 sk_protocol, sk_type; };
+struct socket { short type; struct sock *sk; };
+struct sockaddr_un { unsigned short sun_family; char sun_path[108]; };
+struct unix_address { int len; struct sockaddr_un name[]; };
+struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
+
+/* tracing */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
+};
+#endif
+struct seq_file;
+struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,141 @@
+/* The memory in which a record is put together, and the rings into which it goes when it is complete. */
+#ifndef FALCOHOST_SCRATCH_BPF_H
+#define FALCOHOST_SCRATCH_BPF_H
+
+#include "read.bpf.h"
+#include "record.h"
+
+#define RECORD_SIZE 32768 /* a power of two */
+#define CHUNK 4096        /* the most that one section holds */
+#define NAME_SIZE 256     /* one component of a path */
+#define WAKE_BAND 8192
+
+/* Where the walk from a directory entry up to the root stands (path.bpf.h). Kept in a map and not on the stack: there
+ * the verifier would follow every value that it can have. */
+struct walk {
+	__u64 dentry, mnt, mnt_root, root_dentry, root_mnt;
+	__u32 pos; /* first used byte of path[] */
+	__u32 cut;
+};
+
+struct scratch {
+	struct call_spec spec;
+	__u32 pos; /* bytes of the record that are used */
+	struct walk walk;
+	union {
+		struct header header;
+		__u8 record[RECORD_SIZE + CHUNK];
+	};
+	__u8 path[CHUNK + NAME_SIZE];
+};
+
+/* Two for each CPU: the record of the event, and that of a cgroup which must be sent before it. An array and not a
+ * per-CPU array, whose values end at 32 KiB. User space sets max_entries before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} call_ring SEC(".maps");
+
+/* Apart from the calls, so that a flood of them never costs a fork, exec or exit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} proc_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOST_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+SEC(".rodata.settings") const volatile struct settings settings;
+
+static __always_inline void count_lost(__u32 cause)
+{
+	__u64 *count = bpf_map_lookup_elem(&lost, &cause);
+
+	if (count)
+		(*count)++;
+}
+
+static __always_inline struct scratch *get_scratch(__u32 which)
+{
+	__u32 key = bpf_get_smp_processor_id() * 2 + which;
+
+	return bpf_map_lookup_elem(&scratches, &key);
+}
+
+static __always_inline void start_record(struct scratch *s, __u16 kind)
+{
+	s->pos = sizeof(struct header);
+	s->header.kind = kind;
+	s->header.call = 0;
+	s->header.ret = 0;
+	__builtin_memset(s->header.args, 0, sizeof(s->header.args));
+	s->header.flags = 0;
+	s->header.nsections = 0;
+	s->header.cpu = bpf_get_smp_processor_id();
+}
+
+/* Room for the data of a section of at most CHUNK bytes; NULL if the record is full. */
+static __always_inline void *section_room(struct scratch *s)
+{
+	__u32 pos = s->pos;
+
+	if (pos > RECORD_SIZE - CHUNK - sizeof(struct section)) {
+		s->header.flags |= FLAG_CUT;
+		return NULL;
+	}
+	pos &= RECORD_SIZE - 1;
+	barrier_var(pos);
+	if (pos > RECORD_SIZE - 1)
+		return NULL;
+	return s->record + pos + sizeof(struct section);
+}
+
+/* The section whose data, len bytes, now lies at section_room(). */
+static __always_inline void end_section(struct scratch *s, __u16 tag, __u32 len)
+{
+	__u32 pos = s->pos & (RECORD_SIZE - 1);
+	struct section *section = (void *)(s->record + pos);
+
+	section->tag = tag;
+	section->len = len;
+	s->pos = pos + sizeof(*section) + len;
+	s->header.nsections++;
+}
+
+/* Wakes the reader when the ring passes the mark, and not for every record until it has come: a wake-up costs more
+ * than the record. If the mark is passed unseen, the reader comes by itself a moment later. */
+static __always_inline __u64 wake_flags(void *ring)
+{
+	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+
+	return unread - settings.wake_bytes < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline bool submit(struct scratch *s, void *ring, __u32 cause)
+{
+	__u64 size = s->pos;
+
+	if (size > RECORD_SIZE + CHUNK)
+		return false;
+	if (s->header.flags & FLAG_UNREADABLE)
+		count_lost(LOST_UNREADABLE);
+	if (s->header.flags & FLAG_CUT)
+		count_lost(LOST_CUT);
+	if (bpf_ringbuf_output(ring, s->record, size, wake_flags(ring)) == 0)
+		return true;
+	count_lost(cause);
+	return false;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* A socket: family, state, and the names of both its ends. */
+#ifndef FALCOHOST_SOCK_BPF_H
+#define FALCOHOST_SOCK_BPF_H
+
+#include "scratch.bpf.h"
+#include <bpf/bpf_endian.h>
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define UNIX_PATH_MAX 108
+
+static __always_inline void put_unix_name(struct scratch *s, __u16 tag, struct unix_sock *sock)
+{
+	struct unix_address *address = BPF_CORE_READ(sock, addr);
+	char *room = section_room(s);
+	__u32 len;
+
+	if (!address || !room)
+		return;
+	len = BPF_CORE_READ(address, len) - sizeof(__u16); /* sun_family */
+	if (!len || len > UNIX_PATH_MAX)
+		return;
+	if (bpf_probe_read_kernel(room, len, (void *)address + bpf_core_field_offset(struct unix_address, name) + sizeof(__u16)))
+		return;
+	end_section(s, tag, len);
+}
+
+static __always_inline void read_inet(struct sockinfo *info, struct sock *sk)
+{
+	info->lport = READ(struct sock, sk, __sk_common.skc_num);
+	info->rport = bpf_ntohs(READ(struct sock, sk, __sk_common.skc_dport));
+	if (info->family == AF_INET) {
+		*(__u32 *)info->laddr = READ(struct sock, sk, __sk_common.skc_rcv_saddr);
+		*(__u32 *)info->raddr = READ(struct sock, sk, __sk_common.skc_daddr);
+		return;
+	}
+	if (!bpf_core_field_exists(sk->__sk_common.skc_v6_daddr))
+		return; /* a kernel without IPv6 */
+	bpf_core_read(info->laddr, sizeof(info->laddr), &sk->__sk_common.skc_v6_rcv_saddr);
+	bpf_core_read(info->raddr, sizeof(info->raddr), &sk->__sk_common.skc_v6_daddr);
+}
+
+static __always_inline void put_socket(struct scratch *s, struct file *file)
+{
+	struct socket *socket = READ(struct file, file, private_data);
+	struct sock *sk = READ(struct socket, socket, sk);
+	struct sockinfo *info = section_room(s);
+	__u16 family;
+
+	if (!sk || !info)
+		return;
+	__builtin_memset(info, 0, sizeof(*info));
+	family = READ(struct sock, sk, __sk_common.skc_family);
+	info->family = family;
+	info->type = READ(struct socket, socket, type);
+	info->protocol = READ(struct sock, sk, sk_protocol);
+	info->state = READ(struct sock, sk, __sk_common.skc_state);
+	info->ino = READ(struct inode, READ(struct file, file, f_inode), i_ino);
+	if (family == AF_INET || family == AF_INET6)
+		read_inet(info, sk);
+	end_section(s, SEC_SOCK, sizeof(*info));
+	if (family == AF_UNIX) {
+		struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+
+		put_unix_name(s, SEC_UNIX, (struct unix_sock *)sk);
+		if (peer)
+			put_unix_name(s, SEC_UNIXPEER, (struct unix_sock *)peer);
+	}
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* What a record's header says of the task: who it is, whose it is, where it belongs. */
+#ifndef FALCOHOST_TASK_BPF_H
+#define FALCOHOST_TASK_BPF_H
+
+#include "cgroup.bpf.h"
+
+/* The number of a pid in the pid namespace at the given level. */
+static __always_inline __u32 pid_nr(struct pid *pid, __u32 level)
+{
+	__u32 nr = 0;
+
+	if (pid && READ(struct pid, pid, level) >= level)
+		bpf_probe_read_kernel(&nr, sizeof(nr), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
+	return nr;
+}
+
+static __always_inline struct pid_namespace *pid_ns(struct pid *pid)
+{
+	struct pid_namespace *ns = NULL;
+
+	bpf_probe_read_kernel(&ns, sizeof(ns), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+			      READ(struct pid, pid, level) * bpf_core_type_size(struct upid) +
+			      bpf_core_field_offset(struct upid, ns));
+	return ns;
+}
+
+/* Up to 6.2 capabilities are two numbers of 32 bits; in memory that is the same. */
+#define CAPS(cred, set) ({							\
+	__u64 caps_ = 0;							\
+	if (bpf_core_field_exists((cred)->set.val))				\
+		caps_ = READ(struct cred, cred, set.val);			\
+	else									\
+		bpf_probe_read_kernel(&caps_, sizeof(caps_), &(cred)->set);	\
+	caps_;									\
+})
+
+static __always_inline void fill_ids(struct header *h, struct task_struct *task)
+{
+	struct pid *pid = task->thread_pid;
+
+	h->pid = h->vpid = task->tgid;
+	h->tid = h->vtid = task->pid;
+	h->ppid = task->real_parent->tgid;
+	h->start = task->group_leader->start_boottime;
+	if (pid && pid->level) {
+		__u32 level = pid->level;
+
+		h->vtid = pid_nr(pid, level);
+		h->vpid = pid_nr(task->signal->pids[PIDTYPE_TGID], level);
+	}
+}
+
+static __always_inline void fill_task(struct header *h, struct task_struct *task)
+{
+	const struct cred *cred = task->cred;
+
+	h->ts = bpf_ktime_get_boot_ns();
+	fill_ids(h, task);
+	h->cgroup = cgroup_key(task);
+	h->caps = CAPS(cred, cap_effective);
+	h->uid = cred->euid.val;
+	h->gid = cred->egid.val;
+	h->loginuid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : (__u32)-1;
+	bpf_probe_read_kernel(h->comm, sizeof(h->comm), task->comm);
+}
+
+#endif

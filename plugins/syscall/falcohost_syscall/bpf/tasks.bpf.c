@@ -1,0 +1,34 @@
+/* The processes that ran before the probe, one record each, read from the iterator's file: a number of 32 bits, the
+ * length, and the record. Arguments and environment cannot be read from here. */
+#include "execed.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} task_scratch SEC(".maps");
+
+SEC("iter/task")
+int dump_task(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = TYPED(struct task_struct, ctx->task);
+	__u32 key = 0, len;
+	struct scratch *s = bpf_map_lookup_elem(&task_scratch, &key);
+
+	if (!ctx->task || !s || task->pid != task->tgid)
+		return 0;
+	start_record(s, KIND_TASK);
+	fill_task(&s->header, task);
+	put_execed(s, task);
+	if (task->fs)
+		put_path(s, SEC_CWD, task, &task->fs->pwd);
+	put_cgroups(s, task);
+	len = s->pos;
+	if (len > RECORD_SIZE)
+		return 0;
+	bpf_seq_write(seq, &len, sizeof(len));
+	bpf_seq_write(seq, s->record, len);
+	return 0;
+}

@@ -1,0 +1,38 @@
+"""Settings of the syscall source, parsed once (``engine`` in falco.yaml)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from falcohost.errors import ConfigError
+
+#: Falco's sizes of a ring by ``buf_size_preset``.
+SIZES = {number: 1 << 19 + number for number in range(1, 11)}
+DEFAULT_PRESET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the source is set to. *ring_size* is in bytes, for each of the two rings."""
+
+    ring_size: int = SIZES[DEFAULT_PRESET]
+
+
+def parse(settings: Mapping[str, Any]) -> Config:
+    """Return the settings in *settings*, which is Falco's ``engine`` block, or has it as ``engine``.
+
+    :raises ConfigError: a value cannot be, or the kind of engine is one that falcohost does not have.
+    """
+    engine = settings.get("engine", settings)
+    if not isinstance(engine, Mapping):
+        raise ConfigError("engine: expected keys such as kind and modern_ebpf.")
+    kind = engine.get("kind", "modern_ebpf")
+    if kind != "modern_ebpf":
+        raise ConfigError(f"engine.kind: falcohost has no engine {kind!r}; set it to modern_ebpf.")
+    own = engine.get("modern_ebpf") or {}
+    preset = own.get("buf_size_preset", DEFAULT_PRESET) if isinstance(own, Mapping) else None
+    if not isinstance(preset, int) or preset not in SIZES:
+        raise ConfigError(f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
+    return Config(ring_size=SIZES[preset])

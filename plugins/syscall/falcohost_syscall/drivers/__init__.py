@@ -1,0 +1,1 @@
+"""Where system call events come from: one file per driver, and what drivers need of the machine."""

@@ -1,0 +1,168 @@
+"""libbpf through ctypes: the few functions that load a CO-RE object, attach it and reach its maps.
+
+Nothing here knows what the object does. Every failure is a :class:`LibbpfError` with libbpf's own words behind it,
+since a refusal of the verifier is found nowhere else.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import deque
+from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from typing import Any, Final
+
+from falcohost.errors import SourceError
+
+LIBRARY: Final = "libbpf.so.1"
+LOG_LINES: Final = 40
+
+_PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
+
+_SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "libbpf_set_print": (c_void_p, (_PRINT,)),
+    "bpf_object__open_mem": (c_void_p, (c_char_p, c_size_t, c_void_p)),
+    "bpf_object__load": (c_int, (c_void_p,)),
+    "bpf_object__close": (None, (c_void_p,)),
+    "bpf_object__find_map_by_name": (c_void_p, (c_void_p, c_char_p)),
+    "bpf_object__find_program_by_name": (c_void_p, (c_void_p, c_char_p)),
+    "bpf_map__fd": (c_int, (c_void_p,)),
+    "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
+    "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
+    "bpf_program__attach": (c_void_p, (c_void_p,)),
+    "bpf_program__attach_iter": (c_void_p, (c_void_p, c_void_p)),
+    "bpf_link__fd": (c_int, (c_void_p,)),
+    "bpf_link__destroy": (c_int, (c_void_p,)),
+    "bpf_iter_create": (c_int, (c_int,)),
+    "bpf_map_update_elem": (c_int, (c_int, c_void_p, c_void_p, ctypes.c_uint64)),
+    "bpf_map_lookup_elem": (c_int, (c_int, c_void_p, c_void_p)),
+    "bpf_map_delete_elem": (c_int, (c_int, c_void_p)),
+    "libbpf_num_possible_cpus": (c_int, ()),
+}
+
+
+class LibbpfError(SourceError):
+    """libbpf refused; ``errno`` is the kernel's reason, the text ends with libbpf's last lines."""
+
+    def __init__(self, what: str, errno: int, log: str = "") -> None:
+        super().__init__(f"{what}: {os.strerror(errno)}." + (f"\n{log}" if log else ""))
+        self.errno = errno
+
+
+class Library:
+    """The loaded libbpf, its log kept for the error that may come."""
+
+    def __init__(self) -> None:
+        """Load the library.
+
+        :raises OSError: it is not installed.
+        """
+        self.lib = ctypes.CDLL(LIBRARY, use_errno=True)
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(self.lib, name)
+            function.restype, function.argtypes = result, arguments
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._format = ctypes.CDLL(None).vsnprintf
+        self._format.argtypes = (c_char_p, c_size_t, c_char_p, c_void_p)
+        self._print = _PRINT(self._keep_line)
+        self.lib.libbpf_set_print(self._print)
+
+    def _keep_line(self, level: int, form: bytes, arguments: int) -> int:
+        if level >= 2:  # LIBBPF_DEBUG
+            return 0
+        buffer = ctypes.create_string_buffer(1 << 16)
+        self._format(buffer, len(buffer), form, arguments)
+        self._log.extend(buffer.value.decode("utf-8", "replace").splitlines())
+        return 0
+
+    def log(self) -> str:
+        """Return and forget what libbpf has said last."""
+        text = "\n".join(self._log)
+        self._log.clear()
+        return text
+
+    def check(self, result: int | None, what: str) -> int:
+        """Return *result*, a descriptor, a count or a pointer.
+
+        :raises LibbpfError: it is negative or NULL; *what* says what was tried.
+        """
+        if result is None or result < 0:
+            raise LibbpfError(what, -result if result else ctypes.get_errno(), self.log())
+        return result
+
+
+class Object:
+    """One opened object file: its maps and programs by name."""
+
+    def __init__(self, library: Library, image: bytes) -> None:
+        self.library = library
+        self._lib = library.lib
+        pointer = self._lib.bpf_object__open_mem(image, len(image), None)
+        self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
+        self._links: list[int] = []
+
+    def map(self, name: str) -> int:
+        """Return the handle of a map."""
+        pointer = self._lib.bpf_object__find_map_by_name(self._object, name.encode())
+        return self.library.check(pointer, f"The probe has no map {name}")
+
+    def program(self, name: str) -> int:
+        """Return the handle of a program."""
+        pointer = self._lib.bpf_object__find_program_by_name(self._object, name.encode())
+        return self.library.check(pointer, f"The probe has no program {name}")
+
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of a map of the loaded object."""
+        return self.library.check(self._lib.bpf_map__fd(self.map(name)), f"The map {name} is not loaded")
+
+    def resize(self, name: str, entries: int) -> None:
+        """Set how many entries a map has; before :meth:`load`."""
+        self.library.check(self._lib.bpf_map__set_max_entries(self.map(name), entries), f"Cannot size the map {name}")
+
+    def set_constant(self, name: str, value: bytes) -> None:
+        """Set the value of a read-only data section; before :meth:`load`."""
+        size = c_size_t()
+        pointer = self._lib.bpf_map__initial_value(self.map(name), byref(size))
+        if not pointer or size.value != len(value):
+            raise SourceError(f"The probe's section {name} holds {size.value} bytes, not {len(value)}.")
+        ctypes.memmove(pointer, value, len(value))
+
+    def load(self) -> None:
+        """Give maps and programs to the kernel."""
+        self.library.check(self._lib.bpf_object__load(self._object), "The kernel refused the probe")
+
+    def attach(self, name: str) -> None:
+        """Attach a program where its section says, until :meth:`close`."""
+        self._links.append(
+            self.library.check(self._lib.bpf_program__attach(self.program(name)), f"Cannot attach {name}")
+        )
+
+    def iterate(self, name: str) -> int:
+        """Return the descriptor of a file that an iterator program fills while it is read; the caller closes it."""
+        link = self.library.check(self._lib.bpf_program__attach_iter(self.program(name), None), f"Cannot attach {name}")
+        try:
+            return self.library.check(self._lib.bpf_iter_create(self._lib.bpf_link__fd(link)), f"Cannot read {name}")
+        finally:
+            self._lib.bpf_link__destroy(link)
+
+    def update(self, map_fd: int, key: bytes, value: bytes) -> None:
+        """Set one entry of a map."""
+        self.library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map of the probe")
+
+    def delete(self, map_fd: int, key: bytes) -> None:
+        """Remove one entry of a map, if it is there."""
+        self._lib.bpf_map_delete_elem(map_fd, key)
+
+    def lookup(self, map_fd: int, key: bytes, size: int) -> bytes:
+        """Return one entry of a map; of a per-CPU map the values of all CPUs, *size* bytes together."""
+        buffer = ctypes.create_string_buffer(size)
+        self.library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map of the probe")
+        return buffer.raw
+
+    def close(self) -> None:
+        """Detach and unload everything."""
+        while self._links:
+            self._lib.bpf_link__destroy(self._links.pop())
+        if self._object is not None:
+            self._lib.bpf_object__close(self._object)
+            self._object = None

@@ -1,0 +1,192 @@
+"""The modern eBPF driver: the compiled probe, loaded, attached, and read.
+
+It hands out records as bytes (see :mod:`falcohost_syscall.records`), in the order of time. What calls are wanted, it is
+told; what a record means, it does not know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import select
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from falcohost.errors import SourceError
+from falcohost_syscall import records
+from falcohost_syscall.drivers.libbpf import Library, Object
+from falcohost_syscall.drivers.requirements import check
+from falcohost_syscall.drivers.ring import Ring
+
+_PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "sys_exit")
+_OBJECTS: Final = {"x86_64": "probe.x86_64.bpf.o", "aarch64": "probe.arm64.bpf.o"}
+_FOLDER: Final = Path(__file__).parent.parent / "bpf"
+_U32: Final = struct.Struct("=I")
+_NO_CALL: Final = records.CALL_SPEC.pack(*records.CallSpec(0, 0))
+
+
+class Settings(NamedTuple):
+    """What is fixed for as long as the probe is loaded."""
+
+    execve: int = 0
+    """Row of execve in the table of calls; the same for execveat below."""
+    execveat: int = 0
+    threads: bool = False
+    exec_cwd: bool = True
+    exec_env: bool = True
+    ring_size: int = 8 << 20
+    """Bytes of each of the two rings, a power of two."""
+
+    def pack(self) -> bytes:
+        """Return ``struct settings``."""
+        options = (
+            records.OPTION_THREADS * self.threads
+            | records.OPTION_EXEC_CWD * self.exec_cwd
+            | records.OPTION_EXEC_ENV * self.exec_env
+        )
+        return records.SETTINGS.pack(self.ring_size // 8, options, self.execve, self.execveat)
+
+
+def _image() -> bytes:
+    machine = platform.machine()
+    if machine not in _OBJECTS:
+        raise SourceError(f"The syscall source runs on {' and '.join(_OBJECTS)}, not on {machine}.")
+    return (_FOLDER / _OBJECTS[machine]).read_bytes()
+
+
+class ModernEbpf:
+    """The probe in the kernel; use as a context manager or call :meth:`close`."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Load and attach; no call is collected before :meth:`set_calls`, forks, execs and exits are at once.
+
+        :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
+        """
+        settings = settings or Settings()
+        check()
+        library = Library()
+        self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
+        self._object = Object(library, _image())
+        self._calls: dict[int, bytes] = {}
+        self._pending: list[bytes] = []
+        self._rings: list[Ring] = []
+        try:
+            self._load(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self, settings: Settings) -> None:
+        self._object.resize("scratches", 2 * self._cpus)
+        self._object.set_constant(".rodata.settings", settings.pack())
+        for name in ("call_ring", "proc_ring"):
+            self._object.resize(name, settings.ring_size)
+        self._object.load()
+        self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
+        self._poll = select.epoll()
+        for ring in self._rings:
+            self._poll.register(ring.fd, select.EPOLLIN)
+        self.ignore(os.getpid())
+        for name in _PROGRAMS:
+            self._object.attach(name)
+
+    def __enter__(self) -> ModernEbpf:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def set_calls(self, calls: Mapping[int, records.CallSpec]) -> None:
+        """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on."""
+        wanted = {number: records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
+        fd = self._object.map_fd("calls")
+        for number, packed in wanted.items():
+            if self._calls.get(number) != packed:
+                self._object.update(fd, _U32.pack(number), packed)
+        for number in self._calls.keys() - wanted.keys():
+            self._object.update(fd, _U32.pack(number), _NO_CALL)
+        self._calls = wanted
+
+    def ignore(self, pid: int) -> None:
+        """Collect no calls of this process (its fork, exec and exit stay)."""
+        self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), b"\1")
+
+    def observe(self, pid: int) -> None:
+        """Collect the calls of an ignored process again."""
+        self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
+
+    def wait(self, timeout: float) -> None:
+        """Sleep until a ring is an eighth full, or *timeout* seconds; only then is there much to read."""
+        with contextlib.suppress(InterruptedError):
+            self._poll.poll(timeout)
+
+    def read(self) -> list[bytes]:
+        """Return the next records of both rings in the order of time; empty if there are none.
+
+        The position of the calls is noted before the processes are read, so that a call is never handed out before the
+        fork or exec that it follows; what is newer than the last call that fitted in this batch waits for the next.
+        """
+        calls, processes = self._rings
+        until = calls.produced()
+        newer = processes.drain(limit=1 << 30)
+        batch = calls.drain(until)
+        whole = len(batch) == 0 or calls.read_up_to(until)
+        pending = self._pending + newer
+        if whole:
+            self._pending = []
+        else:
+            last = batch[-1][:8]
+            bound = records.TIMESTAMP.unpack(last)[0]
+            self._pending = [record for record in pending if _time(record) > bound]
+            pending = [record for record in pending if _time(record) <= bound]
+        if pending:
+            batch += pending
+            batch.sort(key=_time)
+        return batch
+
+    def tasks(self) -> Iterator[bytes]:
+        """Yield a KIND_TASK record for each process that runs now."""
+        fd = self._object.iterate("dump_task")
+        rest = b""
+        with os.fdopen(fd, "rb", buffering=0) as stream:
+            while chunk := stream.read(1 << 18):
+                rest += chunk
+                position = 0
+                while position + 4 <= len(rest):
+                    end = position + 4 + _U32.unpack_from(rest, position)[0]
+                    if end > len(rest):
+                        break
+                    yield rest[position + 4 : end]
+                    position = end
+                rest = rest[position:]
+
+    def lost(self) -> dict[str, int]:
+        """Return how often something was lost since loading, by cause (``records.LOST_CAUSES``)."""
+        fd = self._object.map_fd("lost")
+        return {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
+
+    def counts(self, call: int) -> tuple[int, int]:
+        """Return how often a call of the table was seen while wanted, and how often its record passed."""
+        values = self._per_cpu(self._object.map_fd("call_counts"), call, 2)
+        return sum(values[::2]), sum(values[1::2])
+
+    def _per_cpu(self, fd: int, row: int, numbers: int) -> tuple[int, ...]:
+        size = 8 * numbers * self._cpus
+        return struct.unpack(f"={numbers * self._cpus}Q", self._object.lookup(fd, _U32.pack(row), size))
+
+    def close(self) -> None:
+        """Detach and unload the probe."""
+        for ring in self._rings:
+            ring.close()
+        self._rings = []
+        if hasattr(self, "_poll"):
+            self._poll.close()
+        self._object.close()
+
+
+def _time(record: bytes) -> int:
+    stamp: int = records.TIMESTAMP.unpack_from(record)[0]
+    return stamp

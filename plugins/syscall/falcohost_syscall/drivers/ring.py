@@ -1,0 +1,77 @@
+"""The kernel's BPF ring buffer, mapped and read in batches.
+
+Layout and protocol: Documentation/bpf/ringbuf.rst and kernel/bpf/ringbuf.c. One page holds the consumer's position and
+may be written; behind it lie one page with the producer's position and the data, mapped twice in a row, so that a
+record that wraps around is contiguous. A record has a header of eight bytes, of which the first four are its length
+and the bits *busy* (still being written) and *discard*.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from typing import Final
+
+_POSITION: Final = struct.Struct("=Q")
+_LENGTH: Final = struct.Struct("=I")
+_BUSY: Final = 1 << 31
+_DISCARD: Final = 1 << 30
+_HEADER: Final = 8
+BATCH: Final = 2048
+
+
+class Ring:
+    """One ring of *size* bytes, by the descriptor of its map."""
+
+    def __init__(self, map_fd: int, size: int) -> None:
+        page = os.sysconf("SC_PAGESIZE")
+        self.fd = map_fd
+        self._mask = size - 1
+        self._consumer = mmap.mmap(map_fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
+        self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        self._data = page
+
+    def produced(self) -> int:
+        """Return the position up to which the kernel has reserved records."""
+        position: int = _POSITION.unpack_from(self._producer)[0]
+        return position
+
+    def unread(self) -> int:
+        """Return how many bytes wait."""
+        return self.produced() - int(_POSITION.unpack_from(self._consumer)[0])
+
+    def drain(self, until: int | None = None, limit: int = BATCH) -> list[bytes]:
+        """Return the records that are complete, at most *limit*, up to the position *until* (default: now).
+
+        Their room is given back to the kernel, and stops at the first record that is still being written.
+        """
+        producer, data, mask = self._producer, self._data, self._mask
+        unpack = _LENGTH.unpack_from
+        records: list[bytes] = []
+        append = records.append
+        position = start = _POSITION.unpack_from(self._consumer)[0]
+        end = self.produced() if until is None else until
+        while position < end and len(records) < limit:
+            offset = data + (position & mask)
+            length = unpack(producer, offset)[0]
+            if length & _BUSY:
+                break
+            if length & _DISCARD:
+                length &= ~_DISCARD
+            else:
+                body = offset + _HEADER
+                append(producer[body : body + length])
+            position += (length + 15) & ~7
+        if position != start:
+            _POSITION.pack_into(self._consumer, 0, position)
+        return records
+
+    def read_up_to(self, position: int) -> bool:
+        """Return whether everything before *position* has been read."""
+        return int(_POSITION.unpack_from(self._consumer)[0]) >= position
+
+    def close(self) -> None:
+        """Unmap the ring; the descriptor stays its owner's."""
+        self._consumer.close()
+        self._producer.close()

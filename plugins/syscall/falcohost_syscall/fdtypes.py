@@ -1,0 +1,169 @@
+"""What kind of thing a file descriptor is: Falco's ``fd.type`` and ``fd.typechar``."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from falcohost_syscall import procfs
+from falcohost_syscall.events import SyscallEvent
+
+NOT_TOLD = "<NA>"
+CHARS = {
+    "file": "f",
+    "ipv4": "4",
+    "ipv6": "6",
+    "directory": "d",
+    "pipe": "p",
+    "unix": "u",
+    "event": "e",
+    "signalfd": "s",
+    "eventpoll": "l",
+    "inotify": "i",
+    "timerfd": "t",
+    "netlink": "n",
+    "bpf": "b",
+    "userfaultfd": "u",
+    "io_uring": "r",
+    "memfd": "m",
+    "pidfd": "P",
+}
+_ANONYMOUS = {
+    "eventfd": "event",
+    "signalfd": "signalfd",
+    "eventpoll": "eventpoll",
+    "inotify": "inotify",
+    "timerfd": "timerfd",
+    "bpf-map": "bpf",
+    "bpf-prog": "bpf",
+    "bpf-link": "bpf",
+    "bpf_link": "bpf",
+    "bpf_iter": "bpf",
+    "bpf-map-iter": "bpf",
+    "btf": "bpf",
+    "userfaultfd": "userfaultfd",
+    "io_uring": "io_uring",
+    "pidfd": "pidfd",
+}
+_NAME = re.compile(r"^(?:anon_inode:)?\[?([a-z_-]+)\]?")
+_PIDFS_MAGIC = 0x50494446
+
+# What the descriptor would be, where there is none to look at: the call failed, or is over (close).
+_BY_CALL = {
+    "socket": NOT_TOLD,
+    "socketpair": "unix",
+    "pipe": "pipe",
+    "pipe2": "pipe",
+    "eventfd": "event",
+    "eventfd2": "event",
+    "signalfd": "signalfd",
+    "signalfd4": "signalfd",
+    "timerfd_create": "timerfd",
+    "inotify_init": "inotify",
+    "inotify_init1": "inotify",
+    "epoll_create": "eventpoll",
+    "epoll_create1": "eventpoll",
+    "userfaultfd": "userfaultfd",
+    "io_uring_setup": "io_uring",
+    "memfd_create": "memfd",
+    "pidfd_open": "pidfd",
+    "bpf": "bpf",
+    "open": "file",
+    "openat": "file",
+    "openat2": "file",
+    "creat": "file",
+    "open_by_handle_at": "file",
+}
+
+
+def fd_type(event: SyscallEvent) -> str | None:
+    """Return the type of the event's descriptor; None if the event is about none."""
+    row = event.row
+    if not row.has_fd:
+        return None
+    socket = event.socket
+    if socket is not None:
+        return socket.kind
+    info = event.fdinfo
+    if info is None:
+        if row.dir_fd is not None:
+            return "directory"
+        return _BY_CALL.get(event.type, NOT_TOLD)
+    mode = info.mode
+    if stat.S_ISDIR(mode):
+        return "directory"
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    if stat.S_IFMT(mode) in (0, stat.S_IFREG):
+        return _regular(event.fdpath or "", info.magic, stat.S_IFMT(mode) == 0)
+    return "file" if not stat.S_ISSOCK(mode) else NOT_TOLD
+
+
+def _regular(path: str, magic: int, anonymous: bool) -> str:
+    if magic == _PIDFS_MAGIC:
+        return "pidfd"
+    if path.startswith("memfd:"):
+        return "memfd"
+    if anonymous or path.startswith(("[", "anon_inode:")):
+        match = _NAME.match(path)
+        return _ANONYMOUS.get(match[1], NOT_TOLD) if match else NOT_TOLD
+    return "file"
+
+
+def type_char(event: SyscallEvent) -> str:
+    """Return the character for the type of the event's descriptor, ``o`` where it is not known."""
+    return CHARS.get(fd_type(event) or "", "o")
+
+
+def link_type(pid: int, target: str) -> str:
+    """Return the type of a descriptor by where ``/proc/PID/fd/N`` points to."""
+    if target.startswith("pipe:"):
+        return "pipe"
+    if target.startswith("/memfd:"):
+        return "memfd"
+    if target.startswith("anon_inode:"):
+        match = _NAME.match(target)
+        return _ANONYMOUS.get(match[1], NOT_TOLD) if match else NOT_TOLD
+    if target.startswith("socket:["):
+        return _socket_type(pid, target[8:-1])
+    if target.startswith("/"):
+        return "directory" if Path(f"/proc/{pid}/root{target}").is_dir() else "file"
+    return NOT_TOLD
+
+
+# /proc/PID/net: file, type of its sockets, column of the inode.
+_SOCKET_TABLES = (
+    ("unix", "unix", 6),
+    ("tcp", "ipv4", 9),
+    ("udp", "ipv4", 9),
+    ("tcp6", "ipv6", 9),
+    ("udp6", "ipv6", 9),
+    ("netlink", "netlink", 9),
+)
+
+
+def _socket_type(pid: int, inode: str) -> str:
+    for name, kind, column in _SOCKET_TABLES:
+        try:
+            with Path(f"/proc/{pid}/net/{name}").open() as table:
+                if any(len(words := line.split()) > column and words[column] == inode for line in table):
+                    return kind
+        except OSError:
+            continue
+    return NOT_TOLD
+
+
+def open_fd(pid: int, number: int) -> str | None:
+    """Return where a descriptor of a running process points to, or None."""
+    return procfs.link(pid, f"fd/{number}")
+
+
+def open_types(pid: int) -> tuple[str, ...]:
+    """Return the types of a running process's descriptors, each once."""
+    try:
+        numbers = [entry.name for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return ()
+    targets = {target for number in numbers if (target := procfs.link(pid, f"fd/{number}")) is not None}
+    return tuple(sorted({link_type(pid, target) for target in targets}))

@@ -1,0 +1,47 @@
+"""All fields of the source ``syscall``, in the order of the listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from falcohost.fields import Field, FieldType
+from falcohost_syscall import (
+    fields_container,
+    fields_event,
+    fields_fd,
+    fields_path,
+    fields_process,
+    fields_socket,
+    fields_user,
+)
+
+
+def _not_collected() -> Iterator[Field]:
+    """Yield the fields that Falco has and that falcohost knows by name alone."""
+    for names, kind in (
+        ("proc.fdopencount proc.vmsize proc.vmrss proc.vmswap proc.nthreads proc.nchilds", FieldType.UINT64),
+        ("thread.pfmajor thread.pfminor thread.vmsize thread.vmrss", FieldType.UINT64),
+        ("proc.fdlimit", FieldType.INT64),
+        ("thread.exectime thread.totexectime", FieldType.RELTIME),
+        ("proc.fdusage thread.cpu thread.cpu.user thread.cpu.system", FieldType.DOUBLE),
+    ):
+        for name in names.split():
+            yield Field(
+                name=name,
+                type=kind,
+                description="Absent: the probe does not count resources of processes.",
+                get=lambda _, __: None,
+            )
+
+
+FIELDS: tuple[Field, ...] = (
+    *fields_event.FIELDS,
+    *fields_event.DEPRECATED_FIELDS,
+    *fields_process.FIELDS,
+    *fields_user.FIELDS,
+    *fields_fd.FIELDS,
+    *fields_socket.FIELDS,
+    *fields_path.FIELDS,
+    *fields_container.FIELDS,
+    *_not_collected(),
+)

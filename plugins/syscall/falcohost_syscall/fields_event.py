@@ -1,0 +1,365 @@
+"""Fields of the event itself: its type, parameters, result and kind (``evt.*``, ``syscall.type``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost_syscall import params
+from falcohost_syscall.calls import CALLS, EVENT_NAMES, EXIT
+from falcohost_syscall.events import ARG0, CPU, RET, SyscallEvent
+from falcohost_syscall.flags import OPEN_CREATED, OPEN_TMPFILE, errno_name
+from falcohost_syscall.records import SEC_DATA
+
+# Which argument has the flags.
+_OPEN_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2}
+_WAITS = frozenset({"epoll_wait", "poll", "ppoll", "select", "nanosleep"})
+_PARAMETERS = frozenset(name for row in CALLS for name in row.param_index) | {"data", "env", "fds", "path", "name"}
+_EXEC_BITS = 0o111
+
+
+def _check_type(value: str) -> str | None:
+    return None if value in EVENT_NAMES else f"unknown event type {value}"
+
+
+def _check_parameter(name: str) -> str | None:
+    if name.isdecimal() or name in _PARAMETERS:
+        return None
+    return f"unknown event argument {name}"
+
+
+def _argument(event: SyscallEvent, arg: Arg) -> str | None:
+    param = params.find(event.row, arg if arg is not None else "")
+    return None if param is None else params.shown(event, param)
+
+
+def _raw_argument(event: SyscallEvent, arg: Arg) -> int | None:
+    param = params.find(event.row, arg if arg is not None else "")
+    found = None if param is None else params.value(event, param)
+    return found if isinstance(found, int) else None
+
+
+def _has_result(event: SyscallEvent) -> bool:
+    return event.type != EXIT and not event.row.generic
+
+
+def _result(event: SyscallEvent, _: Arg) -> str | None:
+    if not _has_result(event):
+        return None
+    returned = event.h[RET]
+    return "SUCCESS" if returned >= 0 else errno_name(returned) or str(returned)
+
+
+def _raw_result(event: SyscallEvent, _: Arg) -> int | None:
+    returned: int = event.h[RET]
+    return returned if _has_result(event) else None
+
+
+def _failed(event: SyscallEvent, _: Arg) -> bool | None:
+    return event.h[RET] < 0 if _has_result(event) else None
+
+
+def _category(event: SyscallEvent, _: Arg) -> str:
+    category = event.row.category
+    if not category.startswith("I/O"):
+        return category
+    info = event.fdinfo
+    if event.socket is not None:
+        return "ipc" if event.socket.kind == "unix" else "net"
+    if info is None:
+        return "unknown"
+    return "ipc" if info.mode & 0o170000 == 0o010000 else "file"
+
+
+def _open_flags(event: SyscallEvent) -> int:
+    param = params.find(event.row, "flags") if event.type in _OPEN_FLAGS else None
+    found: int = params.value(event, param) if param else 0
+    return found
+
+
+def _opened_to(event: SyscallEvent, mode: int) -> bool:
+    """Tell whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
+    place = _OPEN_FLAGS.get(event.type)
+    return place is not None and event.h[ARG0 + place] & 3 in (mode, os.O_RDWR)
+
+
+def _is_open_create(event: SyscallEvent, _: Arg) -> bool:
+    flags = _open_flags(event)
+    return bool(flags & OPEN_CREATED) or bool(flags & OPEN_TMPFILE and event.h[RET] >= 0)
+
+
+def _is_open_exec(event: SyscallEvent, _: Arg) -> bool:
+    if event.type == "creat":
+        return bool(event.arg(1) & _EXEC_BITS)
+    param = params.find(event.row, "mode") if event.type in _OPEN_FLAGS else None
+    made = _open_flags(event) & (OPEN_TMPFILE | 0x4)
+    return bool(param and made and params.value(event, param) & _EXEC_BITS)
+
+
+def _abspath(event: SyscallEvent, arg: Arg) -> str | None:
+    kind = event.type
+    if kind == "open_by_handle_at":
+        return event.fdpath if event.h[RET] > 0 else None
+    if kind in ("renameat", "renameat2", "linkat"):
+        return event.abspath2 if arg == "dst" else event.abspath
+    if kind in ("symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"):
+        return event.abspath
+    return None
+
+
+def _buffer_length(event: SyscallEvent, _: Arg) -> int | None:
+    returned: int = event.h[RET]
+    return returned if event.row.io and returned >= 0 else None
+
+
+def _is_syslog(event: SyscallEvent, _: Arg) -> bool:
+    if event.row.io != "write" or event.socket is None:
+        return False
+    return "/dev/log" in event.socket.name or event.socket.remote.port == 514
+
+
+def _error_count(kinds: frozenset[str] | None) -> Any:
+    def get(event: SyscallEvent, _: Arg) -> int | None:
+        if not _has_result(event) or (kinds is not None and event.row.category not in kinds):
+            return None
+        return int(event.h[RET] < 0)
+
+    return get
+
+
+def _is_type(event: SyscallEvent, arg: Arg) -> int:
+    return int(event.type == arg)
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        name="evt.type",
+        type=FieldType.CHARBUF,
+        description="What happened: the name of the system call, or procexit.",
+        get=lambda e, _: e.type,
+        check_value=_check_type,
+    ),
+    Field(
+        name="syscall.type",
+        type=FieldType.CHARBUF,
+        description="The name of the system call; absent for what is none (procexit).",
+        get=lambda e, _: None if e.type == EXIT else e.type,
+        check_value=_check_type,
+    ),
+    Field(
+        name="evt.type.is",
+        type=FieldType.UINT32,
+        description="1 if the event has the type given as argument, else 0.",
+        get=_is_type,
+        arg=ArgKind.KEY,
+        arg_required=True,
+        dotted=True,
+        check_arg=_check_type,
+    ),
+    Field(
+        name="evt.dir",
+        type=FieldType.CHARBUF,
+        description="Always <, as only returns are reported; procexit has >. Kept for old rules.",
+        get=lambda e, _: ">" if e.type == EXIT else "<",
+        deprecated=True,
+    ),
+    Field(
+        name="evt.category",
+        type=FieldType.CHARBUF,
+        description="Group that the call belongs to (file, net, process …); reads and writes by what they go to.",
+        get=_category,
+    ),
+    Field(
+        name="evt.cpu",
+        type=FieldType.INT16,
+        description="Number of the processor on which it happened.",
+        get=lambda e, _: e.h[CPU],
+    ),
+    Field(
+        name="evt.args",
+        type=FieldType.CHARBUF,
+        description="All parameters as name=value, those with a readable form as name=value(readable).",
+        get=lambda e, _: params.render_all(e),
+    ),
+    Field(
+        name="evt.info",
+        type=FieldType.CHARBUF,
+        description="The same as evt.args.",
+        get=lambda e, _: params.render_all(e),
+    ),
+    Field(
+        name="evt.arg",
+        type=FieldType.CHARBUF,
+        description="One parameter, by name (evt.arg.flags) or place (evt.arg[0]), in its readable form.",
+        get=_argument,
+        arg=ArgKind.ANY,
+        arg_required=True,
+        dotted=True,
+        check_arg=_check_parameter,
+    ),
+    Field(
+        name="evt.rawarg",
+        type=FieldType.INT64,
+        description="The number behind a parameter, by its name; absent for parameters that are text.",
+        get=_raw_argument,
+        arg=ArgKind.KEY,
+        arg_required=True,
+        dotted=True,
+        check_arg=_check_parameter,
+        no_rhs=True,
+        no_transform=True,
+    ),
+    Field(
+        name="evt.buffer",
+        type=FieldType.BYTEBUF,
+        description="First bytes (at most 80) of what was read or written.",
+        get=lambda e, _: e.section(SEC_DATA),
+    ),
+    Field(
+        name="evt.buflen",
+        type=FieldType.UINT64,
+        description="Number of bytes that were read or written.",
+        get=_buffer_length,
+    ),
+    Field(
+        name="evt.res",
+        type=FieldType.CHARBUF,
+        description="SUCCESS, or the name of the error (ENOENT).",
+        get=_result,
+    ),
+    Field(
+        name="evt.rawres",
+        type=FieldType.INT64,
+        description="What the call returned; a negative number is an error.",
+        get=_raw_result,
+    ),
+    Field(
+        name="evt.failed",
+        type=FieldType.BOOL,
+        description="The call returned an error.",
+        get=_failed,
+    ),
+    Field(
+        name="evt.is_io",
+        type=FieldType.BOOL,
+        description="The call reads from a descriptor or writes to one.",
+        get=lambda e, _: e.row.io is not None,
+    ),
+    Field(
+        name="evt.is_io_read",
+        type=FieldType.BOOL,
+        description="The call reads from a descriptor.",
+        get=lambda e, _: e.row.io == "read",
+    ),
+    Field(
+        name="evt.is_io_write",
+        type=FieldType.BOOL,
+        description="The call writes to a descriptor.",
+        get=lambda e, _: e.row.io == "write",
+    ),
+    Field(
+        name="evt.io_dir",
+        type=FieldType.CHARBUF,
+        description="read or write for calls that do either.",
+        get=lambda e, _: e.row.io,
+    ),
+    Field(
+        name="evt.is_wait",
+        type=FieldType.BOOL,
+        description="The call waits for something (poll, select, nanosleep …).",
+        get=lambda e, _: e.type in _WAITS,
+    ),
+    Field(
+        name="evt.is_syslog",
+        type=FieldType.BOOL,
+        description="The call writes to the system log's socket.",
+        get=_is_syslog,
+    ),
+    Field(
+        name="evt.is_open_read",
+        type=FieldType.BOOL,
+        description="A file was opened to be read (open, openat, openat2, open_by_handle_at).",
+        get=lambda e, _: _opened_to(e, os.O_RDONLY),
+    ),
+    Field(
+        name="evt.is_open_write",
+        type=FieldType.BOOL,
+        description="A file was opened to be written (open, openat, openat2, open_by_handle_at).",
+        get=lambda e, _: _opened_to(e, os.O_WRONLY),
+    ),
+    Field(
+        name="evt.is_open_create",
+        type=FieldType.BOOL,
+        description="The open made the file. Never true for creat, as in Falco.",
+        get=_is_open_create,
+    ),
+    Field(
+        name="evt.is_open_exec",
+        type=FieldType.BOOL,
+        description="The open (or creat) would make a file that may be executed.",
+        get=_is_open_exec,
+    ),
+    Field(
+        name="evt.abspath",
+        type=FieldType.CHARBUF,
+        description="Path argument of an …at call with its directory; [src] or [dst] for those with two.",
+        get=_abspath,
+        arg=ArgKind.KEY,
+        dotted=True,
+        check_arg=lambda arg: None if arg in ("src", "dst") else f"unknown path {arg}: src or dst",
+    ),
+    Field(
+        name="evt.count",
+        type=FieldType.UINT32,
+        description="Always 1.",
+        get=lambda _, __: 1,
+    ),
+    Field(
+        name="evt.count.exit",
+        type=FieldType.UINT32,
+        description="1 for returns of calls.",
+        get=lambda e, _: None if e.type == EXIT else 1,
+    ),
+    *(
+        Field(
+            name=f"evt.count.error{suffix}",
+            type=FieldType.UINT32,
+            description=f"1 if the call failed, else 0{of}.",
+            get=_error_count(kinds),
+        )
+        for suffix, of, kinds in (
+            ("", "", None),
+            (".file", ", for calls on files", frozenset({"file"})),
+            (".net", ", for calls on sockets", frozenset({"net"})),
+            (".memory", ", for calls on memory", frozenset({"memory"})),
+            (
+                ".other",
+                ", for all other calls",
+                frozenset({"other", "process", "user", "signal", "IPC", "wait", "time"}),
+            ),
+        )
+    ),
+)
+
+
+def _without_value() -> Iterator[Field]:
+    for name in ("evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"):
+        yield Field(
+            name=name,
+            type=FieldType.RELTIME,
+            description="Always 0, as only returns are reported. Kept for old rules.",
+            get=lambda _, __: 0,
+            deprecated=True,
+        )
+    yield Field(
+        name="evt.latency.human",
+        type=FieldType.CHARBUF,
+        description="Always 0ns, as only returns are reported. Kept for old rules.",
+        get=lambda _, __: "0ns",
+        deprecated=True,
+    )
+
+
+DEPRECATED_FIELDS: tuple[Field, ...] = tuple(_without_value())

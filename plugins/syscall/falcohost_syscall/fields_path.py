@@ -1,0 +1,97 @@
+"""Fields of the paths that a call works on, made absolute by their text (``fs.path.*``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from falcohost.fields import Arg, Field, FieldType
+from falcohost_syscall.events import RET, SyscallEvent
+from falcohost_syscall.records import SEC_STR
+
+Read = Callable[[SyscallEvent], str | None]
+
+
+def _path(event: SyscallEvent) -> str | None:
+    return event.abspath
+
+
+def _path2(event: SyscallEvent) -> str | None:
+    return event.abspath2
+
+
+def _raw(event: SyscallEvent) -> str | None:
+    return event.path
+
+
+def _raw2(event: SyscallEvent) -> str | None:
+    return event.path2
+
+
+def _fd(event: SyscallEvent) -> str | None:
+    return event.fdpath
+
+
+def _str(event: SyscallEvent) -> str | None:
+    return event.text_of(SEC_STR)
+
+
+_ONE = """open openat openat2 unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2"""
+# Event type: name, source, target, each as (absolute, raw). A link's source is its new name, as in Falco.
+_NAME: dict[str, tuple[Read, Read]] = dict.fromkeys(_ONE.split(), (_path, _raw))
+_NAME |= {"fchmod": (_fd, _fd), "fchown": (_fd, _fd), "quotactl": (_str, _str)}
+_RENAMES: dict[str, tuple[Read, Read]] = dict.fromkeys(("rename", "renameat", "renameat2"), (_path, _raw))
+_RENAMED: dict[str, tuple[Read, Read]] = dict.fromkeys(_RENAMES, (_path2, _raw2))
+_LINKS = ("link", "linkat")
+_SYMLINKS = ("symlink", "symlinkat")
+_SOURCE = _RENAMES | dict.fromkeys(_LINKS, (_path2, _raw2)) | dict.fromkeys(_SYMLINKS, (_path, _raw))
+_SOURCE |= {"mount": (_str, _str)}
+_TARGET = _RENAMED | dict.fromkeys(_LINKS, (_path, _raw)) | dict.fromkeys(_SYMLINKS, (_str, _str))
+_TARGET |= {"mount": (_path, _raw)}
+_OPENS = frozenset({"open", "openat", "openat2"})
+
+
+def _worked(event: SyscallEvent) -> bool:
+    returned = event.h[RET]
+    # Falco tests an open by "fd is not -1", so any error but EPERM passes.
+    return bool(returned != -1 if event.type in _OPENS else returned == 0)
+
+
+def _getter(table: dict[str, tuple[Read, Read]], raw: bool) -> Callable[[SyscallEvent, Arg], str | None]:
+    def get(event: SyscallEvent, _: Arg) -> str | None:
+        reads = table.get(event.type)
+        return reads[raw](event) if reads is not None and _worked(event) else None
+
+    return get
+
+
+def _pair(name: str, what: str, table: dict[str, tuple[Read, Read]]) -> tuple[Field, Field]:
+    return (
+        Field(
+            name=f"fs.path.{name}",
+            type=FieldType.CHARBUF,
+            description=f"{what}, absolute and without . and ..; for calls that succeeded.",
+            get=_getter(table, False),
+        ),
+        Field(
+            name=f"fs.path.{name}raw",
+            type=FieldType.CHARBUF,
+            description=f"{what}, as passed; for calls that succeeded.",
+            get=_getter(table, True),
+        ),
+    )
+
+
+FIELDS: tuple[Field, ...] = (
+    *_pair("name", "Path that the call works on", _NAME),
+    *_pair("source", "What is renamed, linked (the new name, as in Falco) or mounted", _SOURCE),
+    *_pair("target", "Where it is renamed, linked (the old name, as in Falco) or mounted to", _TARGET),
+    *(
+        Field(
+            name=f"fdlist.{name}",
+            type=FieldType.CHARBUF,
+            description="Descriptors of a poll; absent, as falcohost does not collect poll and ppoll arguments.",
+            get=lambda _, __: None,
+        )
+        for name in ("nums", "names", "cips", "sips", "cports", "sports")
+    ),
+)

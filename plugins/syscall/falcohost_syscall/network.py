@@ -1,0 +1,233 @@
+"""Sockets as rules see them: family, both ends, who is the client, and the names that Falco gives them.
+
+The probe sends the socket as it is when the call returns, and the address that the caller passed. Which end is the
+client is known from connect(2) and accept(2); for sockets whose connect or accept was not seen it is told by the ports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
+from sys import byteorder
+from typing import TypeVar
+
+from falcohost_syscall.records import SOCKINFO
+from falcohost_syscall.text import text
+
+Address = IPv4Address | IPv6Address
+_T = TypeVar("_T")
+CLIENT, SERVER, LISTENING = "client", "server", "listening"
+
+_STREAM, _DGRAM, _RAW = 1, 2, 3
+_ICMP = (1, 58)
+_TCP_LISTEN = 10
+_MAPPED = bytes(10) + b"\xff\xff"
+#: Sockets whose role or last destination is remembered.
+LIMIT = 8192
+# The kernel's default for ip_local_port_range begins here; so do ports that IANA leaves to clients (49152) lie above.
+_EPHEMERAL = 32768
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address and port, or (AF_UNIX) a path; *port* and *path* tell which."""
+
+    ip: bytes = b""
+    port: int = 0
+    path: str | None = None
+
+    @property
+    def set(self) -> bool:
+        """Tell whether it says anything."""
+        return self.port != 0 or any(self.ip)
+
+    @property
+    def address(self) -> Address:
+        """Return the address; one of IPv4 that is mapped into IPv6 as what it is."""
+        return address_of(self.ip)
+
+    def __str__(self) -> str:
+        return f"{address_of(self.ip)}:{self.port}" if len(self.ip) != 0 else ""
+
+
+@lru_cache(4096)
+def address_of(ip: bytes) -> Address:
+    """Return the address in *ip* (4 or 16 bytes)."""
+    if len(ip) == 4:
+        return IPv4Address(ip)
+    if ip.startswith(_MAPPED):
+        return IPv4Address(ip[12:])
+    return IPv6Address(ip)
+
+
+def parse_sockaddr(data: bytes) -> tuple[int, Endpoint] | None:
+    """Return family and end of a ``struct sockaddr``, or None if it is cut short; other families have an empty end."""
+    if len(data) < 2:
+        return None
+    family = int.from_bytes(data[:2], byteorder)
+    if family == AF_INET and len(data) >= 8:
+        return family, Endpoint(data[4:8], int.from_bytes(data[2:4], "big"))
+    if family == AF_INET6 and len(data) >= 24:
+        return family, Endpoint(data[8:24], int.from_bytes(data[2:4], "big"))
+    if family == AF_UNIX:
+        return family, Endpoint(path=unix_path(data[2:]))
+    return family, Endpoint()
+
+
+def unix_path(data: bytes) -> str:
+    """Return the path of an AF_UNIX address; an abstract one begins with ``@``."""
+    if data.startswith(b"\0"):
+        name = data[1:].rstrip(b"\0")
+        return "@" + text(name) if name else ""
+    return text(data.split(b"\0", 1)[0])
+
+
+def render_sockaddr(data: bytes) -> str | None:
+    """Return what Falco shows for an address parameter."""
+    parsed = parse_sockaddr(data)
+    if parsed is None:
+        return None
+    family, end = parsed
+    if family == AF_UNIX:
+        return end.path or ""
+    return str(end) if end.ip else f"family {family}"
+
+
+class Socket:
+    """The socket of one event."""
+
+    __slots__ = (
+        "_role",
+        "connected",
+        "family",
+        "ino",
+        "l4proto",
+        "local",
+        "own_path",
+        "peer_path",
+        "remote",
+        "state",
+        "type",
+    )
+
+    def __init__(self, data: bytes, own: bytes | None, peer: bytes | None) -> None:
+        info = SOCKINFO.unpack_from(data)
+        self.family, self.type, protocol, self.state = info[:4]
+        size = 4 if self.family == AF_INET else 16 if self.family == AF_INET6 else 0
+        self.local = Endpoint(info[6][:size], info[4])
+        self.remote = Endpoint(info[7][:size], info[5])
+        self.ino: int = info[8]
+        self.connected = self.remote.set or bool(peer)
+        self.l4proto = _l4proto(self.type, protocol) if size else "<NA>"
+        self.own_path = unix_path(own) if own else ""
+        self.peer_path = unix_path(peer) if peer else ""
+        self._role: str | None = None
+
+    @property
+    def is_ip(self) -> bool:
+        """Tell whether it is a socket of IPv4 or IPv6."""
+        return self.family in (AF_INET, AF_INET6)
+
+    @property
+    def kind(self) -> str:
+        """Return Falco's ``fd.type`` for it."""
+        if self.family == AF_INET or (self.family == AF_INET6 and self._mapped):
+            return "ipv4"
+        return {AF_INET6: "ipv6", AF_UNIX: "unix", AF_NETLINK: "netlink"}.get(self.family, "<NA>")
+
+    @property
+    def _mapped(self) -> bool:
+        known = self.remote.ip if any(self.remote.ip) else self.local.ip
+        return known.startswith(_MAPPED)
+
+    @property
+    def source(self) -> Endpoint:
+        """Return the client's end."""
+        return self.local if self._role == CLIENT else self.remote
+
+    @property
+    def destination(self) -> Endpoint:
+        """Return the server's end."""
+        return self.remote if self._role == CLIENT else self.local
+
+    @property
+    def role(self) -> str | None:
+        """Return what this end is: client, server, or listening (it has no other end); None: neither is known."""
+        return self._role
+
+    @property
+    def name(self) -> str:
+        """Return Falco's ``fd.name``."""
+        if self.is_ip:
+            if self._role is None:
+                return ""
+            if self._role == LISTENING:
+                return str(self.local)
+            return f"{self.source}->{self.destination}"
+        if self.family == AF_UNIX:
+            return self.peer_path or self.own_path
+        return ""
+
+    @property
+    def tuple(self) -> str | None:
+        """Return what Falco shows for a tuple parameter; the kernel addresses of AF_UNIX sockets are not told."""
+        if self.family == AF_UNIX:
+            return f"{self.ino:x}->0 {self.name}"
+        return self.name or None
+
+    def towards(self, end: Endpoint) -> None:
+        """Take the address that the caller passed as the other end, where the socket itself has none."""
+        if self.family == AF_UNIX:
+            self.peer_path = end.path or self.peer_path
+        elif end.ip and len(end.ip) == len(self.local.ip):
+            self.remote = end
+
+    def settle(self, role: str | None) -> None:
+        """Say what this end is; None: tell by state and ports."""
+        self._role = role or self._guess()
+
+    def _guess(self) -> str | None:
+        if self.state == _TCP_LISTEN and self.type == _STREAM:
+            return LISTENING
+        if not self.remote.set:
+            return LISTENING if self.local.set else None
+        if self.remote.port >= _EPHEMERAL > self.local.port > 0:
+            return SERVER
+        return CLIENT
+
+
+class Sockets:
+    """What was seen of sockets before: which end connected, and where each last sent to. Bounded, oldest first out."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._roles: dict[int, str] = {}
+        self._last: dict[int, tuple[bytes, int]] = {}
+
+    def role(self, ino: int) -> str | None:
+        """Return what the socket's end is, if its connect or accept was seen."""
+        return self._roles.get(ino)
+
+    def note(self, ino: int, role: str) -> None:
+        """Remember what the socket's end is."""
+        self._put(self._roles, ino, role)
+
+    def moved(self, ino: int, end: Endpoint) -> bool:
+        """Tell whether the socket sends to another end than last time, and remember it."""
+        last, now = self._last.get(ino), (end.ip, end.port)
+        self._put(self._last, ino, now)
+        return last != now
+
+    def _put(self, table: dict[int, _T], ino: int, value: _T) -> None:
+        table.pop(ino, None)
+        if len(table) >= self._limit:
+            del table[next(iter(table))]
+        table[ino] = value
+
+
+def _l4proto(kind: int, protocol: int) -> str:
+    if protocol in _ICMP:
+        return "icmp"
+    return {_STREAM: "tcp", _DGRAM: "udp", _RAW: "raw"}.get(kind, "<NA>")

@@ -1,0 +1,331 @@
+"""Falco's parameters of an event: their values, and how they look in text (``evt.arg.*``, ``evt.args``).
+
+Each parameter has a raw text and may have a resolved one: ``flags=4097(O_RDONLY|O_CLOEXEC)``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from socket import AF_UNIX
+from sys import byteorder
+from typing import Any
+
+from falcohost_syscall import flags as names
+from falcohost_syscall.calls import Call, Param
+from falcohost_syscall.events import (
+    CALL,
+    CAPS,
+    CGROUP,
+    GID,
+    LOGINUID,
+    PID,
+    PPID,
+    RET,
+    TID,
+    UID,
+    VPID,
+    VTID,
+    SyscallEvent,
+    command,
+)
+from falcohost_syscall.fdtypes import type_char
+from falcohost_syscall.network import render_sockaddr
+from falcohost_syscall.records import (
+    SEC_ARGS,
+    SEC_DATA,
+    SEC_FILENAME,
+    SEC_PAIR,
+    SEC_PATH,
+    SEC_SOCKADDR,
+    SEC_STR,
+)
+from falcohost_syscall.text import text
+
+AT_FDCWD = -100
+_FMODE_CREATED = 0x100000
+_MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
+_PR_SET_NAME, _PR_GET_NAME = 15, 16
+_UNSET = 0xFFFFFFFF
+
+Value = Any
+Read = Callable[[SyscallEvent], Value]
+
+
+def _fd_fact(name: str) -> Read:
+    def read(event: SyscallEvent) -> Value:
+        info = event.fdinfo
+        return 0 if info is None else getattr(info, name)
+
+    return read
+
+
+def _open_mode(event: SyscallEvent) -> int:
+    index = _MODE_ARG[event.type]
+    return event.arg(index) & 0xFFFFFFFF if names.wants_mode(event.arg(index - 1)) else 0
+
+
+def _layer(event: SyscallEvent) -> int:
+    info = event.fdinfo
+    return 0 if info is None else {1: 1, 2: 2}.get(info.layer, 0)
+
+
+def _pair(index: int) -> Read:
+    def read(event: SyscallEvent) -> Value:
+        data = event.section(SEC_PAIR)
+        return int.from_bytes(data[4 * index : 4 * index + 4], byteorder, signed=True) if data else -1
+
+    return read
+
+
+def _arguments(event: SyscallEvent) -> bytes:
+    """Return argv: of the call that failed, or what the process runs now."""
+    passed = event.section(SEC_ARGS)
+    return event.proc.image.args_raw if passed is None else passed
+
+
+def _tuple(event: SyscallEvent) -> str | None:
+    socket = event.socket
+    return None if socket is None else socket.tuple
+
+
+def _prctl_name(event: SyscallEvent) -> str | None:
+    return command(event.h[-1]) if event.arg(0) in (_PR_SET_NAME, _PR_GET_NAME) else None
+
+
+def _filename(event: SyscallEvent) -> str | None:
+    return event.text_of(SEC_FILENAME) or event.text_of(SEC_PATH) or text(event.proc.image.filename)
+
+
+def _caps(index: int) -> Read:
+    def read(event: SyscallEvent) -> Value:
+        caps = event.proc.image.caps
+        return caps[index] if caps else None
+
+    return read
+
+
+_READ: dict[str, Read] = {
+    "ret": lambda e: e.h[RET],
+    "child": lambda e: e.h[RET],
+    "path": lambda e: e.path,
+    "path2": lambda e: e.path2,
+    "str": lambda e: e.text_of(SEC_STR),
+    "data": lambda e: e.section(SEC_DATA),
+    "sockaddr": lambda e: e.section(SEC_SOCKADDR),
+    "tuple": _tuple,
+    "fdpath": lambda e: e.fdpath,
+    "dev": _fd_fact("dev"),
+    "ino": _fd_fact("ino"),
+    "layer": _layer,
+    "openmode": _open_mode,
+    "pair0": _pair(0),
+    "pair1": _pair(1),
+    "exe": lambda e: text(_arguments(e).split(b"\0", 1)[0]),
+    "args": lambda e: _arguments(e).partition(b"\0")[2],
+    "env": lambda e: e.proc.image.env_raw or b"",
+    "comm": lambda e: e.proc.comm,
+    "cwd": lambda e: e.proc.cwd,
+    "tid": lambda e: e.h[TID],
+    "pid": lambda e: e.h[PID],
+    "ppid": lambda e: e.h[PPID],
+    "vtid": lambda e: e.h[VTID],
+    "vpid": lambda e: e.h[VPID],
+    "uid": lambda e: e.h[UID],
+    "gid": lambda e: e.h[GID],
+    "loginuid": lambda e: e.h[LOGINUID],
+    "tty": lambda e: e.proc.session[4],
+    "pgid": lambda e: e.proc.session[1],
+    "vpgid": lambda e: e.proc.session[3],
+    "cgroups": lambda e: "\0".join(e.ctx.containers.cgroups(e.h[CGROUP])).encode(),
+    "exeflags": lambda e: e.proc.image.exe_flags,
+    "cap_permitted": _caps(0),
+    "cap_inheritable": _caps(1),
+    "cap_effective": lambda e: e.h[CAPS],
+    "exe_ino": lambda e: e.proc.image.ino,
+    "exe_ctime": lambda e: e.proc.image.ctime,
+    "exe_mtime": lambda e: e.proc.image.mtime,
+    "exepath": lambda e: e.proc.image.exepath,
+    "filename": _filename,
+    "cloneflags": lambda e: None if e.type == "clone3" else e.arg(0) if e.type == "clone" else 0,
+    "prctlname": _prctl_name,
+    "prctlint": lambda e: 0 if e.arg(0) in (_PR_SET_NAME, _PR_GET_NAME) else e.arg(1),
+    "exitcode": lambda e: e.arg(0) >> 8 & 0xFF,
+    "exitsig": lambda e: e.arg(0) & 0x7F,
+    "exitcore": lambda e: e.arg(0) >> 7 & 1,
+    "call": lambda e: e.h[CALL],
+    "native": lambda e: next(iter(next(iter(e.row.numbers.values()))), 0),
+    "none": lambda _: None,
+}
+
+
+def _signed(value: int, bits: int) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def _opened(event: SyscallEvent, value: int) -> int:
+    result = names.open_flags(value)
+    info = event.fdinfo
+    if info is not None:
+        if info.fmode & _FMODE_CREATED:
+            result |= names.OPEN_CREATED
+        result |= {1: names.OPEN_UPPER_LAYER, 2: names.OPEN_LOWER_LAYER}.get(info.layer, 0)
+    return result
+
+
+_WIDTH = {"u32": 32, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
+_SIGNED = {"fd": 32, "i32": 32, "pid": 32, "errno": 64, "i64": 64, "sig": 32}
+
+
+def value(event: SyscallEvent, param: Param) -> Value:
+    """Return a parameter's value: int, text or bytes; None where the record has none."""
+    source = param.source
+    found = event.h[5 + int(source)] if source.isdigit() else _READ[source](event)
+    if not isinstance(found, int):
+        return found
+    kind = param.kind
+    if kind in _SIGNED:
+        return _signed(found, _SIGNED[kind])
+    if kind in _WIDTH:
+        return found & (1 << _WIDTH[kind]) - 1
+    if kind == "open":
+        return _opened(event, found)
+    if param.table is not None:
+        table = names.TABLES[param.table]
+        return table.convert_enum(found) if kind == "enum" else table.convert(found) & 0xFFFFFFFF
+    return found
+
+
+def find(row: Call, name: str | int) -> Param | None:
+    """Return a parameter of an event type by name or place."""
+    if isinstance(name, int):
+        return row.params[name] if 0 <= name < len(row.params) else None
+    index = row.param_index.get(name)
+    return None if index is None else row.params[index]
+
+
+_EMPTY = {"bytes": "NULL", "tuple": "NULL"}
+
+
+def render(event: SyscallEvent, param: Param) -> tuple[str, str]:
+    """Return the raw and the resolved text of a parameter; "" where it has no resolved one."""
+    found = value(event, param)
+    if found is None:
+        return _EMPTY.get(param.kind, "<NA>"), ""
+    return _RENDER[param.kind](event, param, found)
+
+
+def shown(event: SyscallEvent, param: Param) -> str:
+    """Return what ``evt.arg`` shows: the resolved text if there is one, else the raw one."""
+    raw, resolved = render(event, param)
+    return resolved or raw
+
+
+def render_all(event: SyscallEvent) -> str:
+    """Return ``evt.args``: every parameter as ``name=raw(resolved)``."""
+    if event.row.generic:
+        return ""
+    words = []
+    for param in event.row.params:
+        raw, resolved = render(event, param)
+        words.append(f"{param.name}={raw}({resolved})" if resolved else f"{param.name}={raw}")
+    return " ".join(words)
+
+
+def printable(data: bytes) -> str:
+    """Return a buffer as text, what is not printable ASCII as dots."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+
+
+Rendered = tuple[str, str]
+
+
+def _fd(event: SyscallEvent, param: Param, number: int) -> Rendered:
+    if number == AT_FDCWD:
+        return str(number), "AT_FDCWD"
+    if number < 0:
+        return str(number), names.errno_name(number)
+    own = (param.source == "ret") == event.row.creates_fd and number == event.fd_number
+    return str(number), _fd_name(event) if own else ""
+
+
+def _fd_name(event: SyscallEvent) -> str:
+    socket = event.socket
+    if socket is not None:
+        protocol = {"tcp": "t", "udp": "u", "icmp": "i", "raw": "r"}.get(socket.l4proto, "") if socket.is_ip else ""
+        name = (socket.tuple or "") if socket.family == AF_UNIX else socket.name
+        return f"<{type_char(event)}{protocol}>{name}"
+    if event.fdinfo is None:
+        return ""
+    return f"<{type_char(event)}>{event.fdpath or ''}"
+
+
+def _pid(event: SyscallEvent, _: Param, number: int) -> Rendered:
+    process = event.ctx.table.processes.get(number)
+    return str(number), process.comm if process else ""
+
+
+def _uid(event: SyscallEvent, _: Param, number: int) -> Rendered:
+    return ("-1", "<NONE>") if number == _UNSET else (str(number), event.ctx.users.name(number))
+
+
+def _gid(event: SyscallEvent, _: Param, number: int) -> Rendered:
+    return ("-1", "<NONE>") if number == _UNSET else (str(number), event.ctx.users.group(number))
+
+
+def _bits(_: SyscallEvent, param: Param, number: int) -> Rendered:
+    return str(number), names.TABLES[param.table or ""].bits(number)
+
+
+def _mode(_: SyscallEvent, param: Param, number: int) -> Rendered:
+    return f"0{number:o}" if number else "0", names.TABLES[param.table or ""].bits(number)
+
+
+def _enum(_: SyscallEvent, param: Param, number: int) -> Rendered:
+    return str(number), names.TABLES[param.table or ""].enum(number)
+
+
+def _relpath(event: SyscallEvent, param: Param, path: str) -> Rendered:
+    if path.startswith("/") or path == "":
+        return path, ""
+    full = {"path": event.abspath, "path2": event.abspath2}.get(param.source)
+    return path, full or ""
+
+
+def _abstime(_: SyscallEvent, __: Param, ns: int) -> Rendered:
+    seconds, rest = divmod(ns, 1_000_000_000)
+    local = time.localtime(seconds)
+    return time.strftime(f"%Y-%m-%d %H:%M:%S.{rest:09d} %z", local), ""
+
+
+def _plain(_: SyscallEvent, __: Param, found: Value) -> Rendered:
+    return str(found), ""
+
+
+_RENDER: dict[str, Callable[[SyscallEvent, Param, Any], Rendered]] = {
+    "fd": _fd,
+    "pid": _pid,
+    "uid": _uid,
+    "gid": _gid,
+    "open": lambda _, __, number: (str(number), names.open_flag_names(number)),
+    "flags": _bits,
+    "mode": _mode,
+    "enum": _enum,
+    "path": _relpath,
+    "relpath": _relpath,
+    "abstime": _abstime,
+    "errno": lambda _, __, number: (str(number), names.errno_name(number) if number < 0 else ""),
+    "hex": lambda _, __, number: (f"{number:X}", ""),
+    "oct": lambda _, __, number: (f"0{number:o}" if number else "0", ""),
+    "sig": lambda _, __, number: (str(number), names.SIGNALS.get(number, "")),
+    "bytes": lambda _, __, data: (printable(data), ""),
+    "sockaddr": lambda _, __, data: (render_sockaddr(data) or "<NA>", ""),
+    "syscall": lambda event, _, number: (str(number), event.type),
+    "tuple": _plain,
+    "str": _plain,
+    "u32": _plain,
+    "u64": _plain,
+    "i32": _plain,
+    "i64": _plain,
+}

@@ -1,0 +1,64 @@
+"""The plugin ``syscall``: what it offers to falcohost, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from falcohost import hookimpl
+from falcohost.events import Source
+from falcohost.fields import Field
+from falcohost.hookspecs import SourceSpec, StandsFor
+from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.fields import FIELDS
+
+SOURCE = "syscall"
+# BPF maps are read and changed, /proc of every process is read; the rest is needed only until the source is open.
+CAPABILITIES = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})
+_RULES = Path(__file__).parent / "rules"
+
+
+def _make(settings: Mapping[str, Any]) -> Source:
+    from falcohost_syscall.source import SyscallSource
+
+    return SyscallSource(settings)
+
+
+def _check(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    from falcohost_syscall.drivers.requirements import requirements
+
+    return requirements()
+
+
+@hookimpl
+def falcohost_sources() -> Iterable[SourceSpec]:
+    """Offer the source."""
+    return (
+        SourceSpec(
+            name=SOURCE,
+            description="System calls of this machine, seen by eBPF when they return.",
+            make=_make,
+            event_types=frozenset(BY_NAME),
+            capabilities=CAPABILITIES,
+            check=_check,
+        ),
+    )
+
+
+@hookimpl
+def falcohost_fields(source: str) -> Iterable[Field] | None:
+    """Offer the fields of the source."""
+    return FIELDS if source == SOURCE else None
+
+
+@hookimpl
+def falcohost_rules() -> Iterable[Path]:
+    """Offer the rules files that are shipped."""
+    return sorted(_RULES.glob("*.yaml"))
+
+
+@hookimpl
+def falcohost_stands_for() -> Iterable[StandsFor]:
+    """Stand in for Falco's container plugin, whose fields are among ours."""
+    return (StandsFor(name="container", version="0.7.1"),)

@@ -1,0 +1,229 @@
+"""The Python twin of ``bpf/record.h``: what the probe writes, and what it is told, as bytes.
+
+A test holds every number and every layout here against the C side. What the bytes mean for rules is not decided here.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+# header.kind
+KIND_CALL: Final = 1
+KIND_FORK: Final = 2
+KIND_EXEC: Final = 3
+KIND_EXIT: Final = 4
+KIND_CGROUP: Final = 5
+KIND_TASK: Final = 6
+
+# header.flags
+FLAG_COMPAT: Final = 1
+FLAG_NEWTHREAD: Final = 2
+FLAG_CUT: Final = 4
+FLAG_UNREADABLE: Final = 8
+
+# section.tag
+SEC_PATH: Final = 1
+SEC_PATH2: Final = 2
+SEC_DIR: Final = 3
+SEC_DIR2: Final = 4
+SEC_FD: Final = 5
+SEC_FDPATH: Final = 6
+SEC_SOCK: Final = 7
+SEC_UNIX: Final = 8
+SEC_UNIXPEER: Final = 9
+SEC_SOCKADDR: Final = 10
+SEC_DATA: Final = 11
+SEC_CWD: Final = 12
+SEC_FORK: Final = 13
+SEC_EXEC: Final = 14
+SEC_EXE: Final = 15
+SEC_FILENAME: Final = 16
+SEC_ARGS: Final = 17
+SEC_ENV: Final = 18
+SEC_CGROUP: Final = 19
+SEC_STR: Final = 20
+SEC_PAIR: Final = 21
+
+# execed.exe_flags
+EXE_WRITABLE: Final = 1
+EXE_UPPER_LAYER: Final = 2
+EXE_LOWER_LAYER: Final = 4
+EXE_FROM_MEMFD: Final = 8
+
+# call_spec.want
+WANT_FD: Final = 1
+WANT_PATH: Final = 2
+WANT_PATH2: Final = 4
+WANT_SOCKADDR: Final = 8
+WANT_MSGHDR: Final = 16
+WANT_CWD: Final = 32
+WANT_DATA: Final = 64
+WANT_STR: Final = 128
+WANT_PAIR: Final = 256
+WANT_HOW: Final = 512
+WANT_FAILED_ONLY: Final = 1024
+WANT_SUCCESS_ONLY: Final = 2048
+
+COMPAT_BASE: Final = 512
+MAX_NR: Final = 1024
+MAX_CALLS: Final = 512
+NO_ARG: Final = 0xFF
+RET_ARG: Final = 0xFE
+
+# settings.options
+OPTION_THREADS: Final = 1
+OPTION_EXEC_CWD: Final = 2
+OPTION_EXEC_ENV: Final = 4
+
+LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "scratch", "unreadable", "cut")
+"""What ``enum lost`` counts, in its order; the last two sent their event, but incomplete."""
+
+
+class Header(NamedTuple):
+    """``struct header``: every record begins with it."""
+
+    ts: int
+    start: int
+    cgroup: int
+    caps: int
+    ret: int
+    arg0: int
+    arg1: int
+    arg2: int
+    arg3: int
+    arg4: int
+    arg5: int
+    pid: int
+    tid: int
+    ppid: int
+    vpid: int
+    vtid: int
+    uid: int
+    gid: int
+    loginuid: int
+    kind: int
+    call: int
+    cpu: int
+    flags: int
+    nsections: int
+    comm: bytes
+
+
+class FdInfo(NamedTuple):
+    """``struct fdinfo``: the data of SEC_FD."""
+
+    fd: int
+    mode: int
+    ino: int
+    dev: int
+    fflags: int
+    magic: int
+    layer: int
+    nlink: int
+    fmode: int
+
+
+class SockInfo(NamedTuple):
+    """``struct sockinfo``: the data of SEC_SOCK."""
+
+    family: int
+    type: int
+    protocol: int
+    state: int
+    lport: int
+    rport: int
+    laddr: bytes
+    raddr: bytes
+    ino: int
+
+
+class Forked(NamedTuple):
+    """``struct forked``: the data of SEC_FORK."""
+
+    pid: int
+    tid: int
+    vpid: int
+    vtid: int
+    start: int
+    ppid: int
+    clone_flags: int
+
+
+class Execed(NamedTuple):
+    """``struct execed``: the data of SEC_EXEC."""
+
+    exe_ino: int
+    exe_ctime: int
+    exe_mtime: int
+    pidns_start: int
+    caps_permitted: int
+    caps_inheritable: int
+    caps_bounding: int
+    sid: int
+    pgid: int
+    vsid: int
+    vpgid: int
+    tty: int
+    exe_flags: int
+    uid: int
+    seccomp: int
+    reaper_full_caps: int
+    in_host_pidns: int
+
+
+class CallSpec(NamedTuple):
+    """``struct call_spec``: how the probe reads the arguments of one system call."""
+
+    call: int
+    want: int
+    fd_arg: int = NO_ARG
+    path_arg: int = NO_ARG
+    dir_arg: int = NO_ARG
+    path2_arg: int = NO_ARG
+    dir2_arg: int = NO_ARG
+    addr_arg: int = NO_ARG
+    data_arg: int = NO_ARG
+    str_arg: int = NO_ARG
+
+
+HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
+SECTION: Final = struct.Struct("=HH")
+FDINFO: Final = struct.Struct("=iIQ6I")
+SOCKINFO: Final = struct.Struct("=6H4x16s16sQ")
+FORKED: Final = struct.Struct("=4IQI4xQ")
+EXECED: Final = struct.Struct("=7Q10I")
+CALL_SPEC: Final = struct.Struct("=HH8B")
+SETTINGS: Final = struct.Struct("=QIHH")
+CALL_COUNT: Final = struct.Struct("=QQ")
+TIMESTAMP: Final = struct.Struct("=Q")
+
+LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
+    "header": (HEADER, Header._fields),
+    "section": (SECTION, ("tag", "len")),
+    "fdinfo": (FDINFO, FdInfo._fields),
+    "sockinfo": (SOCKINFO, SockInfo._fields),
+    "forked": (FORKED, Forked._fields),
+    "execed": (EXECED, Execed._fields),
+    "call_spec": (CALL_SPEC, CallSpec._fields),
+    "settings": (SETTINGS, ("wake_bytes", "options", "execve", "execveat")),
+    "call_count": (CALL_COUNT, ("seen", "passed")),
+}
+"""C name → format and members in order; a test compares them with the compiler's."""
+
+
+def header(record: bytes) -> Header:
+    """Return the header of *record*."""
+    return Header._make(HEADER.unpack_from(record))
+
+
+def sections(record: bytes) -> list[tuple[int, bytes]]:
+    """Return the sections of *record* as (tag, data), in their order."""
+    found = []
+    position, end = HEADER.size, len(record)
+    while position + 4 <= end:
+        tag, size = SECTION.unpack_from(record, position)
+        position += 4
+        found.append((tag, record[position : position + size]))
+        position += size
+    return found

@@ -1,0 +1,31 @@
+"""Bytes from the kernel as text: UTF-8, and what is not as backslash, x and its number, so that names stay distinct."""
+
+from __future__ import annotations
+
+
+def text(data: bytes) -> str:
+    """Return *data* as text."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors="backslashreplace")
+
+
+def absolute(directory: str | None, path: str) -> str:
+    """Return *path*, taken relative to *directory*, without ``.``, ``..`` and doubled slashes.
+
+    Only the text is read, as Falco does: no symbolic link is followed. ``<UNKNOWN>`` stands for a missing directory.
+    """
+    if not path.startswith("/"):
+        if directory is None:
+            return f"<UNKNOWN>{'/' if path else ''}{path}"
+        path = f"{directory}/{path}" if path else directory
+    if "//" not in path and "/." not in path and (len(path) == 1 or not path.endswith("/")):
+        return path
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)

@@ -1,0 +1,71 @@
+/* Commands about sockets. Both ends are this process: nothing leaves the machine. */
+#define _GNU_SOURCE
+#include "tester.h"
+#include <arpa/inet.h>
+#include <net/ethernet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int run_socket(int argc, char **argv)
+{
+	int fd = !strcmp(argv[1], "packet") ? socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)) : socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		die("socket");
+	return 0;
+}
+
+int connect_to_self(const char *address, int port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	socklen_t length = sizeof(to);
+	int on = 1, server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	inet_pton(AF_INET, address, &to.sin_addr);
+	setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(server, (struct sockaddr *)&to, sizeof(to)) || listen(server, 1))
+		die("listen");
+	if (getsockname(server, (struct sockaddr *)&to, &length) || connect(client, (struct sockaddr *)&to, sizeof(to)))
+		die("connect");
+	return client;
+}
+
+static int run_connect(int argc, char **argv)
+{
+	connect_to_self(argv[1], atoi(argv[2]));
+	return 0;
+}
+
+static int run_connect_unix(int argc, char **argv)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strncpy(to.sun_path, argv[1], sizeof(to.sun_path) - 1);
+	if (bind(server, (struct sockaddr *)&to, sizeof(to)) || listen(server, 1))
+		die(argv[1]);
+	if (connect(client, (struct sockaddr *)&to, sizeof(to)))
+		die("connect");
+	return unlink(argv[1]);
+}
+
+static int run_redirect(int argc, char **argv)
+{
+	int client = connect_to_self("127.0.0.1", 0);
+
+	if (dup2(client, atoi(argv[1])) < 0)
+		die("dup2");
+	return 0;
+}
+
+const struct command network_commands[] = {
+	{"socket", 1, "packet|inet", run_socket},
+	{"connect", 2, "ADDRESS PORT", run_connect},
+	{"connect-unix", 1, "PATH", run_connect_unix},
+	{"redirect", 1, "DESCRIPTOR", run_redirect},
+	{0},
+};

@@ -1,0 +1,144 @@
+/* Places: commands that go somewhere and run the rest of the line there. */
+#define _GNU_SOURCE
+#include "tester.h"
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <pty.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void own_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		die("mount namespace");
+}
+
+/* An empty file system over the folder, which nobody else sees and which ends with the process. */
+static int run_private(int argc, char **argv)
+{
+	own_mounts();
+	if (mount("none", argv[1], "tmpfs", 0, NULL))
+		die(argv[1]);
+	return dispatch(argc - 2, argv + 2);
+}
+
+static int run_cgroup(int argc, char **argv)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", argv[1]);
+	write_file(path, "0");
+	return dispatch(argc - 2, argv + 2);
+}
+
+static int run_as(int argc, char **argv)
+{
+	int id = atoi(argv[1]);
+
+	if (setgroups(0, NULL) || setgid(id) || setuid(id))
+		die("setuid");
+	return dispatch(argc - 2, argv + 2);
+}
+
+/* The child is the first process of a new pid namespace. */
+static int run_pids(int argc, char **argv)
+{
+	int pid;
+
+	if (unshare(CLONE_NEWPID))
+		die("pid namespace");
+	pid = fork();
+	if (!pid)
+		_exit(dispatch(argc - 1, argv + 1));
+	return wait_for(pid);
+}
+
+/* A network of its own, where the loopback device has that address. */
+static int run_network(int argc, char **argv)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+	struct sockaddr_in *address = (struct sockaddr_in *)&request.ifr_addr;
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		die("network namespace");
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	address->sin_family = AF_INET;
+	inet_pton(AF_INET, argv[1], &address->sin_addr);
+	if (ioctl(fd, SIOCSIFADDR, &request))
+		die("SIOCSIFADDR");
+	request.ifr_flags = IFF_UP | IFF_LOOPBACK;
+	if (ioctl(fd, SIOCSIFFLAGS, &request))
+		die("SIOCSIFFLAGS");
+	close(fd);
+	return dispatch(argc - 2, argv + 2);
+}
+
+/* A child with a terminal of its own; what it prints is passed over. */
+static int run_terminal(int argc, char **argv)
+{
+	char text[256];
+	int master, pid = forkpty(&master, NULL, NULL, NULL);
+
+	if (pid < 0)
+		die("forkpty");
+	if (!pid)
+		_exit(dispatch(argc - 1, argv + 1));
+	while (read(master, text, sizeof(text)) > 0)
+		;
+	return wait_for(pid);
+}
+
+static void copy_myself(const char *folder, const char *name)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_WRONLY | O_CREAT, 0755);
+	if (fd < 0)
+		die(path);
+	copy_file("/proc/self/exe", fd);
+	close(fd);
+}
+
+/* FOLDER/root is an overlay as container engines make it: `old` is in the image, `new` was put there later; both are
+ * copies of this program. */
+static int run_overlay(int argc, char **argv)
+{
+	const char *const names[] = {"lower", "upper", "work", "root"};
+	char path[4][1024], options[4096];
+
+	own_mounts();
+	if (mount("none", argv[1], "tmpfs", 0, NULL))
+		die(argv[1]);
+	for (int i = 0; i < 4; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/%s", argv[1], names[i]);
+		mkdir(path[i], 0755);
+	}
+	copy_myself(path[0], "old");
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", path[0], path[1], path[2]);
+	if (mount("overlay", path[3], "overlay", 0, options))
+		die("overlay");
+	copy_myself(path[3], "new");
+	return dispatch(argc - 2, argv + 2);
+}
+
+const struct command place_commands[] = {
+	{"private", 2, "FOLDER COMMAND...", run_private},
+	{"cgroup", 2, "FOLDER COMMAND...", run_cgroup},
+	{"as", 2, "UID COMMAND...", run_as},
+	{"pids", 1, "COMMAND...", run_pids},
+	{"network", 2, "ADDRESS COMMAND...", run_network},
+	{"terminal", 1, "COMMAND...", run_terminal},
+	{"overlay", 2, "FOLDER COMMAND...", run_overlay},
+	{0},
+};

@@ -1,0 +1,182 @@
+"""What the syscall plugin's tests share: the tester program, a docker-like cgroup, and the real agent to watch with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost.testing.agent import Agent
+
+TESTER = Path(__file__).resolve().parent.parent / "tester"
+
+#: Programs of the system that provocations use; all other names are copies of the tester.
+SYSTEM = ("cat", "find", "grep", "sh", "true")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory) -> Callable[..., Path]:
+    """Return a function that builds a program from sources in the tester's folder."""
+
+    def compiled(*sources: str) -> Path:
+        if not shutil.which("gcc"):
+            skip_or_fail("gcc", "gcc is missing, and with it the programs that do what is to be seen: install gcc")
+        program = tmp_path_factory.mktemp("tester") / Path(sources[0]).stem
+        files = [str(TESTER / source) for source in sources]
+        done = subprocess.run(["gcc", "-O1", "-pthread", "-o", str(program), *files], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return program
+
+    return compiled
+
+
+@pytest.fixture(scope="session")
+def tester(compiled) -> Path:
+    """Return the built tester program."""
+    return compiled("tester.c", "files.c", "processes.c", "kernel.c", "network.c", "places.c")
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """Return a folder in /tmp that every user may enter; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="falcohost-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_memory(open_folder: Path) -> Iterator[Path]:
+    """Return a folder below /dev/shm that has the open folder's name."""
+    folder = Path("/dev/shm") / open_folder.name
+    folder.mkdir(mode=0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def container_cgroup() -> Iterator[Path]:
+    """Return a cgroup that is called what docker would call a container's, in a hierarchy that takes any process."""
+    for hierarchy in ("", "memory", "pids", "unified"):
+        top = Path("/sys/fs/cgroup") / hierarchy
+        if not (top / "cgroup.procs").exists() or not os.access(top, os.W_OK):
+            continue
+        group = top / "docker" / secrets.token_hex(32)
+        made_docker = not group.parent.exists()
+        group.mkdir(parents=True)
+        yield group
+        remove_cgroup(group)
+        if made_docker:
+            group.parent.rmdir()
+        return
+    skip_or_fail("bpf", "no cgroup hierarchy below /sys/fs/cgroup can be written, so no container can be played")
+
+
+def remove_cgroup(group: Path) -> None:
+    """Remove it; that takes a moment after its last process has ended."""
+    for _ in range(100):
+        try:
+            group.rmdir()
+            return
+        except OSError:
+            time.sleep(0.02)
+    group.rmdir()
+
+
+@pytest.fixture(scope="module")
+def start_agent(tmp_path_factory) -> Iterator[Callable[..., Agent]]:
+    """Return a function that starts ``falcohost`` on rules files and returns it when it is watching."""
+    if os.geteuid() != 0:
+        skip_or_fail("bpf", "watching a host takes root: run the tests as root")
+    started: list[Agent] = []
+
+    def start_agent(*rules: Path, **options) -> Agent:
+        agent = Agent(tmp_path_factory.mktemp("agent"), rules, **options)
+        started.append(agent)
+        agent.wait_until_ready()
+        return agent
+
+    yield start_agent
+    for agent in started:
+        agent.kill()
+
+
+class Provocations:
+    """Runs command lines, each with programs of its own, so that every alert can be told by its program's folder.
+
+    In a command line ``@NAME`` is a program called NAME, ``$tmp`` a folder of the line's own, ``$shm`` such a folder in
+    /dev/shm, and ``$cgroup`` the container's cgroup.
+    """
+
+    def __init__(self, tester: Path, folder: Path, shared_memory: Path, cgroup: Path) -> None:
+        self._tester = tester
+        self._roots = {"tmp": folder, "shm": shared_memory}
+        self._cgroup = cgroup
+        self._names: dict[str, str] = {}
+
+    def run(self, lines: Mapping[str, str]) -> None:
+        """Run all lines; those that only wait at first run beside the others. Each has to succeed."""
+        running = {key: self._start(key, line) for key, line in lines.items() if " after " in line}
+        for key, line in lines.items():
+            if key not in running:
+                self._finish(key, line, self._start(key, line))
+        for key, process in running.items():
+            self._finish(key, lines[key], process)
+
+    def rules_fired(self, agent: Agent, key: str) -> set[str]:
+        """Return the rules of the alerts about the line with that *key*."""
+        return {alert["rule"] for alert in agent.alerts if self.is_about(alert, key)}
+
+    def is_about(self, alert: Mapping[str, object], key: str) -> bool:
+        """Return whether the alert names a file in the folder of the line with that *key*."""
+        return f"{self._roots['tmp'].name}/{self._names[key]}/" in str(alert["output_fields"])
+
+    def _start(self, key: str, line: str) -> subprocess.Popen[str]:
+        self._names[key] = f"n{len(self._names)}"
+        folders = {name: root / self._names[key] for name, root in self._roots.items()}
+        for folder in folders.values():
+            folder.mkdir(mode=0o755)
+        values = {**folders, "cgroup": self._cgroup}
+        words = [self._word(word, folders["tmp"], values) for word in line.split()]
+        return subprocess.Popen(
+            words,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folders["tmp"],
+            start_new_session=True,
+        )
+
+    def _finish(self, key: str, line: str, process: subprocess.Popen[str]) -> None:
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, f"{key}: {line}: exit code {process.returncode}: {errors}"
+
+    def _word(self, word: str, folder: Path, values: Mapping[str, Path]) -> str:
+        for name, value in values.items():
+            word = word.replace(f"${name}", str(value))
+        place, mark, name = word.rpartition("@")
+        if not mark:
+            return word
+        program = Path(place or folder) / name
+        if not program.exists():
+            program.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(shutil.which(name) if name in SYSTEM else self._tester, program)
+        return str(program)
+
+
+@pytest.fixture(scope="module")
+def provocations(tester, open_folder, shared_memory, container_cgroup) -> Provocations:
+    """Return a runner of command lines; what it makes is removed at the end of the session."""
+    name = secrets.token_hex(4)
+    folder, shared = open_folder / name, shared_memory / name
+    folder.mkdir(mode=0o755)
+    shared.mkdir(mode=0o755)
+    return Provocations(tester, folder, shared, container_cgroup)

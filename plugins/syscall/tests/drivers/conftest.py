@@ -1,0 +1,125 @@
+"""What the driver's tests share: the probe in the real kernel, and programs that do one thing under its eyes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost_syscall import records as R
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Settings
+from falcohost_syscall.drivers.requirements import requirements
+
+EXECVE, EXECVEAT = 500, 501
+OPENAT = R.CallSpec(257, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, dir_arg=0)
+
+
+class Record(NamedTuple):
+    """A record taken apart: the header, and the sections by tag (the last of each)."""
+
+    header: R.Header
+    sections: dict[int, bytes]
+
+
+class Watched:
+    """The probe, and what it saw of one program."""
+
+    def __init__(self, driver: ModernEbpf) -> None:
+        self.driver = driver
+
+    def run(self, *command: str | Path, **options) -> list[Record]:
+        """Run a program to its end; return the records of it and of its descendants."""
+        self.read_all()
+        process = subprocess.Popen([str(word) for word in command], **options)
+        pid = process.pid
+        code = process.wait(timeout=60)
+        assert code == 0, f"{command} ended with {code}"
+        return family(self.read_until_exit(pid), pid)
+
+    def python(self, script: str, *arguments: str | Path, **options) -> list[Record]:
+        """Run a script as its own process."""
+        return self.run(sys.executable, "-ISc", f"import os, sys\n{script}", *arguments, **options)
+
+    def read_until_exit(self, pid: int) -> list[Record]:
+        """Return everything up to the end of a process."""
+        found: list[Record] = []
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            found += self.read_all()
+            if any(r.header.kind == R.KIND_EXIT and r.header.pid == pid and r.header.arg1 for r in found):
+                return found
+            time.sleep(0.01)
+        raise AssertionError(f"the probe did not see the end of {pid}")
+
+    def read_all(self) -> list[Record]:
+        """Return what waits in the rings."""
+        found: list[Record] = []
+        while batch := self.driver.read():
+            found += [Record(R.header(record), dict(R.sections(record))) for record in batch]
+        return found
+
+
+def family(found: list[Record], pid: int) -> list[Record]:
+    """Return the records of a process and its descendants, and of the cgroups."""
+    members, kept = {pid}, []
+    for record in found:
+        if record.header.kind == R.KIND_FORK and record.header.pid in members:
+            members.add(R.Forked._make(R.FORKED.unpack(record.sections[R.SEC_FORK])).pid)
+        if record.header.pid in members or record.header.kind == R.KIND_CGROUP:
+            kept.append(record)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def machine() -> None:
+    """Skip where the probe cannot run."""
+    for requirement in requirements():
+        if requirement.problem:
+            skip_or_fail("bpf", requirement.problem)
+
+
+@pytest.fixture(scope="module")
+def watched(machine) -> Iterator[Watched]:
+    """Return the loaded probe; which calls it collects is the test's to say."""
+    settings = Settings(execve=EXECVE, execveat=EXECVEAT, threads=True)
+    with ModernEbpf(settings) as driver:
+        yield Watched(driver)
+
+
+@pytest.fixture(scope="session")
+def c_program(tmp_path_factory) -> Callable[[str], Path]:
+    """Return a function that compiles C source."""
+
+    def c_program(source: str, *flags: str) -> Path:
+        folder = tmp_path_factory.mktemp("c")
+        (folder / "program.c").write_text("#define _GNU_SOURCE\n" + source)
+        command = ["gcc", "-O1", "-w", "-pthread", *flags, "-o", str(folder / "program"), str(folder / "program.c")]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError:
+            skip_or_fail("gcc", "gcc is missing, and with it the programs that do what is to be seen: install gcc")
+        assert done.returncode == 0, done.stderr
+        return folder / "program"
+
+    return c_program
+
+
+@pytest.fixture(scope="session")
+def execs() -> tuple[int, int]:
+    """Return the rows that the probe was told for execve and execveat."""
+    return EXECVE, EXECVEAT
+
+
+@pytest.fixture(scope="session")
+def openat() -> dict[int, R.CallSpec]:
+    """Return a table with openat alone."""
+    if os.uname().machine != "x86_64":
+        skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
+    return {257: OPENAT}

@@ -1,0 +1,227 @@
+"""The driver: what it collects and what not, what it counts, in which order it hands out, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.errors import SourceError
+from falcohost.testing import skip_or_fail
+from falcohost_syscall import records as R
+from falcohost_syscall.drivers import modern_ebpf, requirements
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Settings
+
+# A call that nobody else on the machine makes.
+RARE = R.CallSpec(1, 0)
+BPF = Path(R.__file__).parent / "bpf"
+PLUGIN, CORE = Path(R.__file__).parent.parent, Path(sys.modules["falcohost"].__path__[0]).parent
+
+
+def calls(found):
+    """Return how many of the records are calls."""
+    return sum(r.header.kind == R.KIND_CALL for r in found)
+
+
+def test_set_calls(watched, openat):
+    """A call is collected from when it is asked for until it is not, and counted."""
+    script = "for _ in range(10): os.sched_get_priority_max(1)"
+    before = watched.driver.counts(1)
+    watched.driver.set_calls({146: RARE})
+    wanted = calls(watched.python(script))
+    watched.driver.set_calls({})
+    after = watched.driver.counts(1)
+
+    assert 10 == wanted
+    assert (10, 10) == (after[0] - before[0], after[1] - before[1])
+    assert 0 == calls(watched.python(script))
+
+
+def test_own_calls(watched, openat):
+    """The agent does not see its own calls, unless told to."""
+    watched.driver.set_calls({146: RARE})
+    watched.read_all()
+    os.sched_get_priority_max(1)
+    ignored = calls(watched.read_all())
+    watched.driver.observe(os.getpid())
+    os.sched_get_priority_max(1)
+    observed = calls(watched.read_all())
+    watched.driver.ignore(os.getpid())
+    watched.driver.set_calls({})
+
+    assert (0, 1) == (ignored, observed)
+
+
+def test_order(watched, openat):
+    """Records of both rings come in the order of time, and no call before the fork of its process."""
+    watched.driver.set_calls({146: RARE})
+    script = "for _ in range(300):\n    if os.fork() == 0: os.sched_get_priority_max(1); os._exit(0)\n    os.wait()"
+    found = [r for r in watched.python(script) if r.header.kind != R.KIND_CGROUP]
+    watched.driver.set_calls({})
+    forked = {
+        R.FORKED.unpack(r.sections[R.SEC_FORK])[0]: i for i, r in enumerate(found) if r.header.kind == R.KIND_FORK
+    }
+    called = {r.header.pid: i for i, r in enumerate(found) if r.header.kind == R.KIND_CALL}
+    ended = {r.header.pid: i for i, r in enumerate(found) if r.header.kind == R.KIND_EXIT}
+
+    assert 300 == len(forked)
+    assert all(forked[pid] < called[pid] < ended[pid] for pid in forked)
+
+
+def test_more_calls_than_a_batch(watched, openat):
+    """What is newer than the last call of a batch waits, so that no process ends before its calls are told."""
+    watched.driver.set_calls({146: RARE})
+    watched.read_all()
+    subprocess.run(
+        [sys.executable, "-ISc", "import os\nfor _ in range(9000): os.sched_get_priority_max(1)"], check=True, env={}
+    )
+    batches = []
+    while batch := watched.driver.read():
+        batches.append(batch)
+    watched.driver.set_calls({})
+    times = [R.header(record).ts for batch in batches for record in batch]
+
+    assert len(batches) > 1
+    assert 9000 == sum(R.header(record).kind == R.KIND_CALL for batch in batches for record in batch)
+    assert sorted(times) == times
+
+
+def test_full_ring(machine, openat):
+    """Calls that find no room are counted, and cost no process event."""
+    with ModernEbpf(Settings(ring_size=1 << 16)) as driver:
+        driver.set_calls({146: RARE})
+        subprocess.run(
+            [sys.executable, "-ISc", "import os\nfor _ in range(9000): os.sched_get_priority_max(1)"],
+            check=True,
+            env={},
+        )
+        passed = 0
+        while batch := driver.read():
+            passed += sum(R.header(record).kind == R.KIND_CALL for record in batch)
+        lost = driver.lost()
+
+        assert 9000 == passed + lost["ring_full"]
+        assert lost["ring_full"] > 0
+        assert 0 == lost["proc_ring_full"]
+
+
+def test_wrap(machine, openat):
+    """Nothing is lost or torn while the ring turns many times."""
+    with ModernEbpf(Settings(ring_size=1 << 16)) as driver:
+        driver.set_calls({146: R.CallSpec(1, R.WANT_CWD)})
+        script = "import os, time\nfor i in range(6000):\n    os.sched_get_priority_max(1)\n    if i % 50 == 0: time.sleep(0.002)"
+        with subprocess.Popen([sys.executable, "-ISc", script], env={}, cwd="/usr/lib") as process:
+            found = []
+            while process.poll() is None:
+                driver.wait(0.001)
+                found += driver.read()
+            while batch := driver.read():
+                found += batch
+        seen = [record for record in found if R.header(record).kind == R.KIND_CALL and R.header(record).call == 1]
+
+        assert 6000 == len(seen) + driver.lost()["ring_full"]
+        assert {((R.SEC_CWD, b"/usr/lib"),)} == {tuple(R.sections(record)) for record in seen}
+
+
+def test_wake(watched, openat):
+    """Waiting ends by itself when a ring fills."""
+    watched.driver.set_calls({146: RARE})
+    script = "import os, time\ntime.sleep(0.2)\nfor _ in range(9000): os.sched_get_priority_max(1)"
+    with subprocess.Popen([sys.executable, "-ISc", script], env={}) as process:
+        watched.read_all()
+        started = time.monotonic()
+        watched.driver.wait(10)
+        waited = time.monotonic() - started
+        process.wait()
+    watched.driver.set_calls({})
+
+    assert waited < 5
+
+
+def run_python(script):
+    """Run a script with the source's packages in another process; return what it prints."""
+    environment = {**os.environ, "PYTHONPATH": f"{PLUGIN}:{CORE}"}
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+LOAD = """
+from falcohost.errors import SourceError
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+try:
+    ModernEbpf().close()
+except SourceError as error:
+    print(error)
+"""
+
+
+def test_not_root(machine):
+    """Without privileges one sentence says which, and how to get them."""
+    done = run_python(f"import os, falcohost_syscall.drivers.modern_ebpf; os.setuid(65534)\n{LOAD}")
+
+    assert done.stdout.startswith("Loading the probe needs root, or the capabilities CAP_BPF and CAP_PERFMON")
+    assert "" == done.stderr
+
+
+def test_no_btf(monkeypatch, tmp_path):
+    """Without BTF one sentence says so."""
+    monkeypatch.setattr(requirements, "BTF", tmp_path / "none")
+
+    with pytest.raises(SourceError, match="does not describe its types"):
+        requirements.check()
+
+
+def test_old_kernel(monkeypatch):
+    """Too old a kernel is named, with the oldest that will do."""
+    monkeypatch.setattr(requirements, "OLDEST_KERNEL", (99, 1))
+
+    with pytest.raises(SourceError, match=r"needs Linux 99\.1 or newer, this is "):
+        requirements.check()
+
+
+def test_locked_down(monkeypatch, tmp_path):
+    """A kernel that lets nobody read its memory is named, and with what to boot instead."""
+    (tmp_path / "lockdown").write_text("none integrity [confidentiality]\n")
+    monkeypatch.setattr(requirements, "LOCKDOWN", tmp_path / "lockdown")
+
+    with pytest.raises(SourceError, match="boot with lockdown=integrity"):
+        requirements.check()
+
+
+def test_no_libbpf(monkeypatch):
+    """Without libbpf the sentence names the package."""
+    monkeypatch.setattr(requirements, "LIBRARY", "libnone.so.1")
+    (problem,) = [r.problem for r in requirements.requirements() if r.what == "libbpf"]
+
+    assert "apt install libbpf1" in problem
+
+
+def test_refused(machine, monkeypatch):
+    """When libbpf refuses the probe, its own words are in the error."""
+    monkeypatch.setattr(modern_ebpf, "_image", lambda: b"not an object")
+
+    with pytest.raises(SourceError, match="libbpf cannot open the probe") as caught:
+        ModernEbpf()
+    assert "libbpf: " in str(caught.value)
+
+
+def test_nothing_left(machine):
+    """Closing unloads everything."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    ModernEbpf().close()
+
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_objects_are_built_from_the_sources():
+    """The objects that are checked in are what the sources give, for every processor."""
+    if not shutil.which("clang-19") or not shutil.which("llvm-strip-19"):
+        skip_or_fail("clang", "clang-19 is missing, with which the probe is built: install clang-19 and llvm-19")
+    done = subprocess.run(["make", "-s", "-C", str(BPF), "check"], capture_output=True, text=True)
+
+    assert 0 == done.returncode, done.stdout + done.stderr

@@ -1,0 +1,262 @@
+"""What the probe says of the life of processes: fork, exec, exit, and those that ran before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost_syscall import records as R
+
+
+def kinds(found, kind):
+    """Return the records of a kind."""
+    return [r for r in found if r.header.kind == kind]
+
+
+def execed(record):
+    """Return what an exec left behind."""
+    return R.Execed._make(R.EXECED.unpack(record.sections[R.SEC_EXEC]))
+
+
+def forked(record):
+    """Return the child of a fork."""
+    return R.Forked._make(R.FORKED.unpack(record.sections[R.SEC_FORK]))
+
+
+def test_exec(watched, execs, tmp_path):
+    """An exec has file name, executable, arguments, environment and working directory."""
+    (tmp_path / "link").symlink_to("/bin/true")
+    (record,) = kinds(watched.run("./link", "a b", "", cwd=tmp_path, env={"KEY": "value"}), R.KIND_EXEC)
+    sections = record.sections
+
+    assert (b"./link", b"./link\0a b\0\0", b"KEY=value\0") == (
+        sections[R.SEC_FILENAME],
+        sections[R.SEC_ARGS],
+        sections[R.SEC_ENV],
+    )
+    assert os.path.realpath("/bin/true").encode() == sections[R.SEC_EXE]
+    assert bytes(tmp_path) == sections[R.SEC_CWD]
+    assert execs[0] == record.header.call
+
+
+def test_script(watched, tmp_path):
+    """Of a script the file name is the script's, the executable its interpreter."""
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n:\n")
+    script.chmod(0o755)
+    (record,) = kinds(watched.run(script), R.KIND_EXEC)
+
+    assert bytes(script) == record.sections[R.SEC_FILENAME]
+    assert os.path.realpath("/bin/sh").encode() == record.sections[R.SEC_EXE]
+
+
+def test_executable_facts(watched, tmp_path):
+    """Inode and times of the executable are what stat(2) says, and so are session, group and user."""
+    program = tmp_path / "program"
+    program.write_bytes(Path(os.path.realpath("/bin/true")).read_bytes())
+    program.chmod(0o755)
+    (record,) = kinds(watched.run(program, start_new_session=True), R.KIND_EXEC)
+    truth, facts = program.stat(), execed(record)
+
+    assert (truth.st_ino, truth.st_ctime_ns, truth.st_mtime_ns) == (facts.exe_ino, facts.exe_ctime, facts.exe_mtime)
+    assert (record.header.pid, record.header.pid) == (facts.sid, facts.pgid)
+    assert (os.getuid(), 1) == (facts.uid, facts.in_host_pidns or 1)
+
+
+def test_not_writable(watched, tmp_path):
+    """Who may not write to its executable is told from who may."""
+    script = "os.setgid(65534); os.setuid(65534); os.execv('/bin/true', ['true'])"
+    found = kinds(watched.python(script, env={}), R.KIND_EXEC)
+
+    assert [R.EXE_WRITABLE, 0] == [execed(record).exe_flags & R.EXE_WRITABLE for record in found]
+    assert [0, 65534] == [record.header.uid for record in found]
+    assert 0 == found[1].header.caps
+
+
+def test_long_arguments(watched):
+    """Arguments end at 4096 bytes, and the record says that something was cut."""
+    (record,) = kinds(watched.run("/bin/true", "x" * 10000), R.KIND_EXEC)
+
+    assert b"/bin/true\0" + b"x" * 4086 == record.sections[R.SEC_ARGS]
+    assert R.FLAG_CUT == record.header.flags & R.FLAG_CUT
+
+
+def test_execveat(watched, execs, tmp_path):
+    """An exec of a descriptor is an execveat, and its executable is known all the same."""
+    script = "os.execve(os.open('/bin/true', os.O_RDONLY), ['true'], {})"
+    record = kinds(watched.python(script), R.KIND_EXEC)[-1]
+
+    assert execs[1] == record.header.call
+    assert record.sections[R.SEC_FILENAME].startswith(b"/dev/fd/")
+    assert os.path.realpath("/bin/true").encode() == record.sections[R.SEC_EXE]
+
+
+def test_memfd(watched):
+    """A program that runs from memory is told by its flag and its name."""
+    script = "fd = os.memfd_create('hidden', 0); os.write(fd, open('/bin/true', 'rb').read()); "
+    script += "os.execve(fd, ['true'], {})"
+    record = kinds(watched.python(script), R.KIND_EXEC)[-1]
+
+    assert R.EXE_FROM_MEMFD == execed(record).exe_flags & R.EXE_FROM_MEMFD
+    assert b"memfd:hidden" == record.sections[R.SEC_EXE]
+
+
+def test_failed_exec(watched, openat):
+    """An exec that fails is a call with its path and arguments; one that succeeds is not reported twice."""
+    watched.driver.set_calls({59: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})
+    script = "try: os.execv('/none', ['none', 'a b', ''])\nexcept OSError: pass\nos.execv('/bin/true', ['true'])"
+    found = watched.python(script, env={})
+    (record,) = [r for r in kinds(found, R.KIND_CALL) if r.sections[R.SEC_PATH] == b"/none"]
+    watched.driver.set_calls({})
+
+    assert (-2, b"none\0a b\0\0") == (record.header.ret, record.sections[R.SEC_ARGS])
+    assert 2 == len(kinds(found, R.KIND_EXEC))
+
+
+def test_exec_by_thread(watched, c_program):
+    """A thread that calls exec becomes the process: the pid stays, and the record has the tid that called."""
+    program = c_program("""
+        #include <pthread.h>
+        #include <unistd.h>
+        static void *run(void *p) { execl("/bin/true", "true", (char *)0); return 0; }
+        int main(void) { pthread_t t; pthread_create(&t, 0, run, 0); pthread_join(t, 0); return 1; }""")
+    found = watched.run(program)
+    (fork,) = kinds(found, R.KIND_FORK)
+    record = kinds(found, R.KIND_EXEC)[-1]
+
+    assert R.FLAG_NEWTHREAD == fork.header.flags
+    assert forked(fork).tid == record.header.arg0
+    assert record.header.pid == record.header.tid == forked(fork).pid
+
+
+@pytest.mark.parametrize(
+    "how", ["fork()", "vfork()", "syscall(SYS_clone3, &(struct clone_args){.exit_signal = 17}, 64)"]
+)
+def test_fork(watched, c_program, how):
+    """Each way to make a process gives its ids, start and parent."""
+    program = c_program(f"""
+        #include <unistd.h>
+        #include <linux/sched.h>
+        #include <sys/syscall.h>
+        #include <sys/wait.h>
+        int main(void) {{ if (({how}) == 0) _exit(3); wait(0); return 0; }}""")
+    found = watched.run(program)
+    (fork,) = kinds(found, R.KIND_FORK)
+    child = forked(fork)
+    end = next(r for r in kinds(found, R.KIND_EXIT) if r.header.pid == child.pid)
+
+    assert (fork.header.pid, child.pid) == (child.ppid, child.tid)
+    assert (child.start, 3 << 8, 1) == (end.header.start, end.header.arg0, end.header.arg1)
+
+
+def test_sibling(watched, c_program):
+    """A child made with CLONE_PARENT has its maker's parent."""
+    program = c_program("""
+        #include <unistd.h>
+        #include <linux/sched.h>
+        #include <sys/syscall.h>
+        #include <sys/wait.h>
+        int main(void) {
+            if (fork() == 0) {
+                syscall(SYS_clone, CLONE_PARENT | 17, 0, 0, 0, 0);
+                _exit(0);
+            }
+            wait(0); wait(0); return 0; }""")
+    first, second = kinds(watched.run(program), R.KIND_FORK)
+
+    assert first.header.pid == forked(second).ppid
+    assert forked(first).pid == second.header.pid
+
+
+def test_signal(watched):
+    """A process that a signal ended has the signal in its exit code."""
+    found = watched.run("sh", "-c", "sh -c 'kill -9 $$'; true")
+    codes = [r.header.arg0 for r in kinds(found, R.KIND_EXIT) if r.header.arg1]
+
+    assert 9 in codes
+
+
+def test_threads_end(watched):
+    """Only the last thread of a process ends it."""
+    script = "import threading\nt = threading.Thread(target=lambda: None); t.start(); t.join()"
+
+    assert [0, 1] == [r.header.arg1 for r in kinds(watched.python(script), R.KIND_EXIT)]
+
+
+def test_reaper(watched):
+    """The end of a process says who gets its children: the nearest ancestor that asked for them."""
+    script = "import ctypes, time\nctypes.CDLL(None).prctl(36, 1)\n"  # PR_SET_CHILD_SUBREAPER
+    script += "if os.fork() == 0:\n    if os.fork() == 0: time.sleep(0.1)\n    os._exit(0)\n"
+    script += "os.wait(); os.wait()"
+    found = watched.python(script, env={})
+    top, middle = kinds(found, R.KIND_FORK)
+    end = next(r for r in kinds(found, R.KIND_EXIT) if r.header.pid == middle.header.pid)
+    grandchild_end = next(r for r in kinds(found, R.KIND_EXIT) if r.header.pid == forked(middle).pid)
+
+    assert top.header.pid == end.header.arg2
+    assert top.header.pid == grandchild_end.header.ppid
+
+
+def test_pid_namespace(watched):
+    """In a pid namespace of its own a process has both its numbers, and the start of its init."""
+    found = watched.run("unshare", "-pf", "sh", "-c", "/bin/true; :")
+    record = kinds(found, R.KIND_EXEC)[-1]
+    init = kinds(found, R.KIND_EXEC)[-2]
+
+    assert (1, 2) == (init.header.vpid, record.header.vpid)
+    assert record.header.vpid != record.header.pid
+    assert (0, init.header.start) == (execed(record).in_host_pidns, execed(record).pidns_start)
+
+
+def test_cgroup(watched, tmp_path):
+    """The paths of a cgroup come before the first record of a process in it, every hierarchy with its name."""
+    top = next(
+        (p for p in map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/pids")) if os.access(p / "cgroup.procs", os.W_OK)),
+        None,
+    )
+    if top is None:
+        skip_or_fail("bpf", "no cgroup can be made below /sys/fs/cgroup")
+    name = secrets.token_hex(32)
+    group = top / "docker" / name
+    group.mkdir(parents=True)
+    try:
+        found = watched.run("sh", "-c", f"echo $$ > {group}/cgroup.procs; exec cat /proc/self/cgroup")
+        record = kinds(found, R.KIND_EXEC)[-1]
+    finally:
+        time.sleep(0.1)
+        group.rmdir()
+    announced = [r for r in kinds(found, R.KIND_CGROUP) if r.header.cgroup == record.header.cgroup]
+
+    assert found.index(announced[0]) < found.index(record)
+    assert announced[0].sections[R.SEC_CGROUP].endswith(f"=/docker/{name}".encode()) or len(announced) == 1
+
+
+def test_running_processes(watched):
+    """Processes that ran before are told like an exec, kernel threads included, threads not."""
+    with subprocess.Popen([sys.executable, "-Sc", "input()"], stdin=subprocess.PIPE, cwd="/usr") as process:
+        time.sleep(0.2)
+        tasks = {R.header(record).pid: record for record in watched.driver.tasks()}
+        process.communicate(b"\n")
+    sections = dict(R.sections(tasks[process.pid]))
+    numbers = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+
+    assert os.path.realpath(sys.executable).encode() == sections[R.SEC_EXE]
+    assert b"/usr" == sections[R.SEC_CWD]
+    assert os.getpid() == R.header(tasks[process.pid]).ppid
+    # Some sandboxes keep their init from BPF.
+    assert numbers - tasks.keys() - {1} <= {number for number in numbers if number > process.pid}
+
+
+def test_start_time(watched):
+    """The start of a process is the one in /proc/PID/stat."""
+    tasks = {R.header(record).pid: R.header(record) for record in watched.driver.tasks()}
+    truth = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+
+    assert truth == tasks[os.getpid()].start * os.sysconf("SC_CLK_TCK") // 10**9

@@ -1,0 +1,112 @@
+"""The agent as a whole on this host: from a real system call to a line on stdout, through kills and stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+READ_SHADOW = "Read sensitive file untrusted"
+
+
+@pytest.fixture(scope="module")
+def rules_file(corpus):
+    """Return the public stable rules."""
+    return corpus / "rules" / "falco_rules.yaml"
+
+
+@pytest.fixture
+def agent(start_agent, rules_file):
+    """Return an agent that watches with the public stable rules."""
+    return start_agent(rules_file)
+
+
+def read_shadow(program: Path) -> str:
+    """Read /etc/shadow with a copy of cat at the path, and return its path as alerts have it."""
+    program.write_bytes(Path("/bin/cat").read_bytes())
+    program.chmod(0o755)
+    subprocess.run([program, "/etc/shadow"], stdout=subprocess.DEVNULL, check=True)
+    return str(program)
+
+
+def is_about(program: str) -> Callable[[dict], bool]:
+    """Return a function that says whether an alert is about the program's reading."""
+    return lambda alert: alert["rule"] == READ_SHADOW and alert["output_fields"]["proc.exepath"] == program
+
+
+def children(pid: int) -> list[int]:
+    """Return the pids of a process's children."""
+    # Not /proc/PID/task/*/children: a kernel may be built without it.
+    return [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if parent_of(stat) == pid]
+
+
+def parent_of(stat: Path) -> int:
+    """Return the parent's pid in a process's stat file, 0 where the process has ended."""
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def test_alert_within_a_second(agent, tmp_path):
+    """Reading /etc/shadow is on stdout within a second, with the fields of who did it."""
+    program = read_shadow(tmp_path / "cat")
+    alert = agent.wait_for(is_about(program), seconds=1)
+
+    fields = alert["output_fields"]
+    assert (fields["fd.name"], fields["proc.name"], fields["user.uid"]) == ("/etc/shadow", "cat", 0)
+    assert fields["proc.cmdline"] == "cat /etc/shadow"
+    assert fields["proc.pname"] == Path("/proc/self/comm").read_text().strip()
+    assert (alert["priority"], alert["source"], alert["hostname"]) == ("Warning", "syscall", os.uname().nodename)
+
+
+def test_time_is_when_it_happened(agent, tmp_path):
+    """An alert's time is that of the system call, not of its printing."""
+    before = time.time_ns()
+    program = read_shadow(tmp_path / "cat")
+    after = time.time_ns()
+
+    alert = agent.wait_for(is_about(program), seconds=5)
+    assert before - 5_000_000 <= alert["output_fields"]["evt.time"] <= after + 5_000_000
+
+
+def test_killed_worker_is_back(agent, tmp_path):
+    """When the worker is killed by SIGKILL, there are alerts again within three seconds."""
+    workers = children(agent.process.pid)
+    assert len(workers) == 1
+    os.kill(workers[0], signal.SIGKILL)
+    killed = time.monotonic()
+
+    for attempt in range(100):
+        program = read_shadow(tmp_path / f"cat{attempt}")
+        time.sleep(0.05)
+        if any(map(is_about(program), agent.alerts)):
+            break
+        assert time.monotonic() - killed < 3, agent.log
+    assert children(agent.process.pid) != workers
+    assert agent.stop() == 0
+
+
+def test_stops_cleanly(agent, tmp_path):
+    """SIGTERM ends the agent with exit code 0 and Falco's summary, and leaves no process behind."""
+    program = read_shadow(tmp_path / "cat")
+    agent.wait_for(is_about(program))
+    workers = children(agent.process.pid)
+
+    assert agent.stop() == 0
+    assert "\nRule counts by severity:\n   WARNING: " in agent.output
+    assert f"\nTriggered rules by rule name:\n   {READ_SHADOW}: " in agent.output
+    assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+
+
+def test_last_alerts_are_not_lost(agent, tmp_path):
+    """What happened right before SIGTERM is still told."""
+    program = read_shadow(tmp_path / "cat")
+
+    assert agent.stop() == 0
+    assert any(map(is_about(program), agent.alerts))

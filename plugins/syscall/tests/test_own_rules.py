@@ -1,0 +1,181 @@
+"""The rules that the plugin ships: each fires for its command, and none fires for the command's harmless twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+RULES = sorted((Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules").glob("*.yaml"))
+
+#: For each rule a command line that fires it and one that is close but fires nothing; conftest says how to read them.
+LINES = {
+    "Library preloaded into every program": (
+        "@rootkit private /etc open write /etc/ld.so.preload",
+        "@linker private /etc open write /etc/ld.so.cache",
+    ),
+    "Scheduled job written": (
+        "@implant private /etc folder /etc/cron.d open write /etc/cron.d/update",
+        "@crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
+    ),
+    "Service unit written": (
+        "@implant private /etc folder /etc/systemd/system open write /etc/systemd/system/x.service",
+        "@dpkg private /etc folder /etc/systemd/system child open write /etc/systemd/system/x.service",
+    ),
+    "SSH keys of an account changed": (
+        "@implant folder $tmp/.ssh open append $tmp/.ssh/authorized_keys",
+        "@sshd folder $tmp/.ssh made $tmp/.ssh/known_hosts open read $tmp/.ssh/known_hosts",
+    ),
+    "Rules of sudo changed": (
+        "@implant private /etc folder /etc/sudoers.d open write /etc/sudoers.d/me",
+        "@visudo private /etc open write /etc/sudoers",
+    ),
+    "Accounts written by hand": (
+        "@implant private /etc open write /etc/shadow",
+        "@useradd private /etc open write /etc/shadow",
+    ),
+    "Login checks changed": (
+        "@implant private /etc folder /etc/pam.d open write /etc/pam.d/sshd",
+        "@login private /etc folder /etc/pam.d child open write /etc/pam.conf",
+    ),
+    "Start-up file of all shells changed": (
+        "@implant private /etc folder /etc/profile.d open write /etc/profile.d/a.sh",
+        "@shell open read /etc/profile",
+    ),
+    "Private SSH key read": (
+        "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519 open read $tmp/.ssh/id_ed25519",
+        "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519.pub open read $tmp/.ssh/id_ed25519.pub",
+    ),
+    "Program given the rights of its owner": (
+        "@implant chmod 4755 $tmp/@implant",
+        "@installer chmod 0755 $tmp/@installer",
+    ),
+    "Shell history wiped": (
+        "@implant made $tmp/.bash_history unlink $tmp/.bash_history",
+        "@bash open truncate $tmp/.bash_history",
+    ),
+    "Kernel told to run a program": (
+        "@escape open write /proc/sys/kernel/core_pattern",
+        "@reader open read /proc/sys/kernel/core_pattern",
+    ),
+    "Service account ran a program from a temporary folder": (
+        "@server as 1 exec @dropped noop",
+        "@server as 1 exec /usr/bin/true",
+    ),
+    "Hidden program started": ("@server exec $tmp/.x/@dropped noop", "@server exec $tmp/x/@dropped noop"),
+    "Library preloaded from a temporary folder": (
+        "@server with LD_PRELOAD=/tmp/none.so exec @program noop",
+        "@server with LD_PRELOAD=/usr/lib/none.so exec @program noop",
+    ),
+    "Process poses as a kernel thread": ("@miner name kworker/0:1", "@worker name worker/0:1"),
+    "Memory of a process opened for writing": (
+        "@injector open write /proc/self/mem",
+        "@reader open read /proc/self/mem",
+    ),
+    "Attempt to become root refused": (
+        "@exploit as 65534 become setresuid 0",
+        "@server as 65534 become setresuid 65534",
+    ),
+    "User namespace made by an unusual program": (
+        "@exploit as 65534 unshare user",
+        "@bwrap as 65534 unshare user",
+    ),
+    "Namespace joined from inside a container": ("@runc cgroup $cgroup exec @escape setns", "@tool setns"),
+    "Disk mounted inside a container": (
+        "@runc cgroup $cgroup exec @escape private $tmp mount /dev/no-such-disk $tmp ext4",
+        "@runc cgroup $cgroup exec @tool private $tmp mount tmpfs $tmp tmpfs",
+    ),
+    "File opened by handle inside a container": (
+        "@runc cgroup $cgroup exec @escape handle /etc/hostname",
+        "@tool handle /etc/hostname",
+    ),
+    "Root directory moved to the host from a container": (
+        "@runc cgroup $cgroup exec @escape chroot /proc/self/root",
+        "@runc cgroup $cgroup exec @tool chroot $tmp",
+    ),
+    "Kernel module loaded by an unusual program": ("@rootkit module finit", "@modprobe module finit"),
+    "BPF program loaded by an unusual program": ("@rootkit bpf program", "@tool bpf map"),
+    "Ring for system calls made by a program that is not installed": ("@implant ring", "@node ring"),
+    "Page faults handled by an unusual program": ("@exploit faults", "@criu faults"),
+    "Container runtime driven by an unusual program": (
+        "@escape connect-unix $tmp/docker.sock",
+        "@tool connect-unix $tmp/other.sock",
+    ),
+    "Raw network traffic opened by an unusual program": ("@sniffer socket packet", "@tcpdump socket packet"),
+    "Interpreter led to a network connection": ("@perl redirect 0", "@perl redirect 9"),
+    "Cloud credentials fetched from inside a container": (
+        "@runc cgroup $cgroup exec @thief network 169.254.169.254 connect 169.254.169.254 80",
+        "@runc cgroup $cgroup exec @tool connect 127.0.0.1 0",
+    ),
+}
+
+#: Other ways that a rule has to see.
+MORE = {
+    "removed by unlinkat": ("Shell history wiped", "@implant made $tmp/.zsh_history unlinkat $tmp .zsh_history"),
+    "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
+    "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),
+    "by descriptor": ("Program given the rights of its owner", "@implant fchmod 4755 $tmp/@implant"),
+    "by the name at start": ("Process poses as a kernel thread", "@miner exec-as @miner [kworker/0:1] noop $tmp/x"),
+    "setuid": ("Attempt to become root refused", "@exploit as 65534 become setuid 0"),
+    "setreuid": ("Attempt to become root refused", "@exploit as 65534 become setreuid 0"),
+    "in memory": ("Kernel module loaded by an unusual program", "@rootkit module init"),
+    "by cron in a container": (
+        "Scheduled job written",
+        "@runc cgroup $cgroup exec @implant private /var folder /var/spool/cron open write /var/spool/cron/root",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def fired(start_agent, provocations):
+    """Run all lines under one agent and return the rules that fired for each."""
+    agent = start_agent(*RULES)
+    fires = {name: line for name, (line, _) in LINES.items()}
+    twins = {f"twin of {name}": line for name, (_, line) in LINES.items()}
+    more = {name: line for name, (_, line) in MORE.items()}
+
+    provocations.run({**fires, **twins, **more})
+    provocations.run({"last": "@miner name kworker/last"})
+    agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
+    assert agent.stop() == 0
+    return {key: provocations.rules_fired(agent, key) for key in [*fires, *twins, *more]}
+
+
+def shipped_rules() -> list[dict[str, object]]:
+    """Return the rules of all files, as they are written."""
+    return [item for path in RULES for item in yaml.safe_load(path.read_text()) if "rule" in item]
+
+
+def test_all_rules_are_here():
+    """Every rule that the plugin ships has its lines here."""
+    assert {rule["rule"] for rule in shipped_rules()} == set(LINES)
+
+
+@pytest.mark.parametrize("rule", shipped_rules(), ids=lambda rule: str(rule["rule"]))
+def test_says_what_it_is(rule):
+    """A rule has a description that ends in a full stop, and tags: where it looks, a MITRE tactic and technique."""
+    tags = set(rule["tags"])
+
+    assert rule["desc"].strip().endswith(".")
+    assert tags & {"host", "container"}
+    assert any(tag.startswith("mitre_") for tag in tags)
+    assert any(tag.startswith("T1") for tag in tags)
+
+
+@pytest.mark.parametrize("rule", LINES)
+def test_fires(fired, rule):
+    """The rule, and no other, fires for its command."""
+    assert fired[rule] == {rule}
+
+
+@pytest.mark.parametrize("way", MORE)
+def test_fires_for_other_ways(fired, way):
+    """The rule fires as well where the same is done in another way."""
+    assert fired[way] == {MORE[way][0]}
+
+
+@pytest.mark.parametrize("rule", LINES)
+def test_twin_fires_nothing(fired, rule):
+    """No rule fires for the harmless twin."""
+    assert fired[f"twin of {rule}"] == set()

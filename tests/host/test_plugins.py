@@ -1,0 +1,169 @@
+"""Plugins: found by entry points, imported only if wanted, isolated when they fail, refused when they clash."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from falcohost import Field, FieldType, PluginError, SourceSpec, hookimpl
+from falcohost.host.plugins import Plugins, ask, load_all, load_plugins
+
+GOOD = """
+from falcohost import Field, FieldType, OutputSpec, SourceSpec, StandsFor, hookimpl
+
+@hookimpl
+def falcohost_sources():
+    return [SourceSpec(name="{name}", description="D.", make=None)]
+
+@hookimpl
+def falcohost_fields(source):
+    if source == "{name}":
+        return [Field(name="{name}.x", type=FieldType.CHARBUF, description="X.", get=lambda event, arg: "x")]
+
+@hookimpl
+def falcohost_stands_for():
+    return [StandsFor(name="falco-{name}", version="1.2.3")]
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that installs a distribution with one plugin, as pip would leave it on disk."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(plugin, source, distribution=None):
+        distribution = distribution or f"dist-{plugin}"
+        module = distribution.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[falcohost.plugins]\n{plugin} = {module}\n")
+        return module
+
+    yield install
+    for name in [name for name in sys.modules if name.startswith("dist_")]:
+        del sys.modules[name]
+
+
+def test_only_what_is_wanted_is_imported(install):
+    """A plugin that is installed and not asked for is not imported."""
+    install("apple", GOOD.format(name="apple"))
+    module = install("pear", GOOD.format(name="pear"))
+
+    plugins = load_plugins(["apple"])
+
+    assert "apple" in plugins.sources()
+    assert module not in sys.modules
+
+
+def test_everything_that_a_plugin_offers(install):
+    """What a plugin offers is there, with what it stands for and its own name and version."""
+    install("apple", GOOD.format(name="apple"))
+
+    plugins = load_plugins(["apple"])
+
+    assert [field.name for field in plugins.fields("apple")] == ["apple.x"]
+    assert plugins.owner("apple").distribution == "dist-apple"
+    assert {"apple": "1.0", "falco-apple": "1.2.3"}.items() <= plugins.stands_for().items()
+
+
+def test_a_plugin_that_is_not_installed():
+    """A name that is not installed is an error that says what is."""
+    with pytest.raises(PluginError, match=r"no plugin called 'bananas' is installed; installed are: .*syscall"):
+        load_plugins(["bananas"])
+
+
+def test_a_misspelt_plugin(install):
+    """A name that is close to an installed one is suggested."""
+    install("apple", GOOD.format(name="apple"))
+
+    with pytest.raises(PluginError, match=r"no plugin called 'appel' is installed; did you mean apple\?"):
+        load_plugins(["appel"])
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise RuntimeError('broken')", "plugin 'pear' is left out: RuntimeError: broken"),
+        ("import no_such_thing", "plugin 'pear' needs the Python package 'no_such_thing', which is not installed: pip"),
+        (GOOD.format(name="pear").replace("return [Source", "raise ValueError('no') #"), "left out: ValueError: no"),
+        (GOOD.format(name="pear").replace("(source)", "(sauce)"), "left out: PluginValidationError:"),
+        (
+            GOOD.format(name="pear").replace("falcohost_fields", "falcohost_feels"),
+            "PluginValidationError: unknown hook",
+        ),
+        (GOOD.format(name="pear").replace("return [Field", "raise KeyError(1) #"), "left out: KeyError: 1"),
+    ],
+)
+def test_a_broken_plugin_is_left_out(install, source, reason):
+    """A plugin that raises is named with the reason, and the others are loaded."""
+    install("apple", GOOD.format(name="apple"))
+    install("pear", source)
+
+    plugins = load_plugins(["pear", "apple"])
+
+    assert "apple" in plugins.sources()
+    assert list(plugins.left_out) == ["pear"]
+    assert reason in plugins.left_out["pear"]
+
+
+def test_two_distributions_with_one_name(install):
+    """Two distributions that claim one plugin's name are refused, both named; a listing leaves that plugin out."""
+    install("pear", GOOD.format(name="pear"), "dist-one")
+    install("pear", GOOD.format(name="pear"), "dist-two")
+    text = "the plugin 'pear' is claimed by two distributions, dist-one and dist-two"
+
+    with pytest.raises(PluginError, match=text):
+        load_plugins(["pear"])
+    assert text in load_all().left_out["pear"]
+
+
+def test_two_plugins_with_one_source(install):
+    """Two plugins that offer one source are refused, both named."""
+    install("apple", GOOD.format(name="fruit"))
+    install("pear", GOOD.format(name="fruit"))
+
+    with pytest.raises(PluginError, match="the plugins 'apple' and 'pear' both offer the source 'fruit'"):
+        load_plugins(["apple", "pear"]).sources()
+
+
+class Offers:
+    """A plugin object with a source and a field of the given names."""
+
+    def __init__(self, source, field):
+        self._source, self._field = source, field
+
+    @hookimpl
+    def falcohost_sources(self):
+        """Offer the source."""
+        return [SourceSpec(name=self._source, description="D.", make=None)]
+
+    @hookimpl
+    def falcohost_fields(self, source):
+        """Offer the field to every other source."""
+        if source == self._source:
+            return None
+        field = Field(name=self._field, type=FieldType.CHARBUF, description="F.", get=lambda event, arg: "")
+        return [field]
+
+    @hookimpl
+    def falcohost_rules(self):
+        """Offer a rules file."""
+        return [Path("/rules.yaml")]
+
+
+def test_fields_of_other_plugins_are_joined():
+    """A plugin may add fields to another one's source."""
+    plugins = Plugins((ask("one", Offers("a", "x"), "d", "1"), ask("two", Offers("b", "y"), "d", "1")))
+
+    assert [field.name for field in plugins.fields("a")] == ["y"]
+    assert plugins.rules() == ["/rules.yaml", "/rules.yaml"]
+
+
+def test_two_plugins_with_one_field():
+    """Two plugins that declare one field of a source are refused, both named."""
+    plugins = Plugins((ask("one", Offers("a", "x"), "d", "1"), ask("two", Offers("b", "x"), "d", "1")))
+
+    with pytest.raises(PluginError, match="the plugins 'one' and 'two' both offer the field 'x'"):
+        plugins.fields("c")

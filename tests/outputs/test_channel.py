@@ -1,0 +1,194 @@
+"""A channel: order, retry, bounds, and an output that blocks."""
+
+import threading
+import time
+
+import pytest
+
+from falcohost import OutputError
+from falcohost.outputs.channel import Channel
+from falcohost.outputs.stdout import OutputClosed
+from falcohost.testing.outputs import alert
+
+
+class Output:
+    """Takes alerts after it has raised *errors*; waits for *gate* before each delivery."""
+
+    def __init__(self, *errors):
+        self.got = []
+        self.deliveries = 0
+        self.reopened = 0
+        self.closed = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self._errors = list(errors)
+
+    def deliver(self, alerts):
+        """Take them or raise."""
+        self.gate.wait()
+        if self._errors:
+            raise self._errors.pop(0)
+        self.deliveries += 1
+        self.got += [one.rule for one in alerts]
+
+    def reopen(self):
+        """Count."""
+        self.reopened += 1
+
+    def close(self):
+        """Take note."""
+        self.closed = True
+
+
+@pytest.fixture
+def channel():
+    """Return a function that makes a started channel; they are closed in the end."""
+    made = []
+
+    def channel(output, **options):
+        made.append(Channel("test", output, **options))
+        made[-1].start()
+        return made[-1]
+
+    yield channel
+    for one in made:
+        one.close(1)
+
+
+def until(condition, seconds=5.0):
+    """Wait until *condition* holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it does not come to that"
+        time.sleep(0.005)
+
+
+def test_delivers_in_order(channel):
+    """Alerts arrive in the order in which they were put."""
+    output = Output()
+    one = channel(output)
+
+    for number in range(100):
+        one.put([alert(f"{number}a"), alert(f"{number}b")])
+    one.close(5)
+
+    assert output.got == [f"rule {number}{letter}" for number in range(100) for letter in "ab"]
+    assert output.closed
+
+
+def test_tries_again(channel, caplog):
+    """What was not accepted is delivered again, the trouble is told once, and so is its end."""
+    caplog.set_level("INFO")
+    output = Output(OutputError("down"), OutputError("down"), ValueError("bug"))
+    one = channel(output)
+
+    one.put([alert("a")])
+    one.put([alert("b")])
+    until(lambda: output.got == ["rule a", "rule b"])
+    one.close(5)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "output 'test': down; trying again",
+        "output 'test': ValueError: bug; trying again",
+        "output 'test' works again",
+    ]
+
+
+def test_capacity_bounds_the_queue(channel, caplog):
+    """What does not fit is dropped, counted, and told once; what waits is delivered."""
+    output = Output()
+    output.gate.clear()
+    one = channel(output, capacity=3)
+
+    one.put([alert(str(number)) for number in range(5)])
+    one.put([alert("5")])
+    output.gate.set()
+    one.close(5)
+
+    assert output.got == ["rule 0", "rule 1", "rule 2"]
+    assert one.dropped == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "Outputs queue out of memory. Drop event and continue on ... (output 'test')"
+    ]
+
+
+def test_growth_of_an_unbounded_queue_is_told(channel, caplog):
+    """A queue without a bound says when it has become long, and again when it has doubled."""
+    output = Output()
+    output.gate.clear()
+    one = channel(output)
+
+    for _ in range(5):
+        one.put([alert("a")] * 6000)
+    output.gate.set()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "12000 alerts wait for the output 'test', which does not keep up",
+        "24000 alerts wait for the output 'test', which does not keep up",
+    ]
+
+
+def test_a_blocked_output_is_seen(channel):
+    """It tells for how long an output has not come back; putting never waits for it."""
+    output = Output()
+    output.gate.clear()
+    one = channel(output)
+
+    assert one.busy() == 0
+    one.put([alert("a")])
+    until(lambda: one.busy() > 0.05)
+    output.gate.set()
+    until(lambda: one.busy() == 0)
+
+
+def test_closing_does_not_wait_for_ever(channel, caplog):
+    """A blocked output is given up after the time-out, and what is lost is counted."""
+    output = Output()
+    output.gate.clear()
+    one = channel(output)
+    one.put([alert("a"), alert("b")])
+
+    started = time.monotonic()
+    one.close(0.2)
+
+    assert time.monotonic() - started < 1
+    assert one.dropped == 2
+    assert "2 alerts for it are discarded" in caplog.text
+    output.gate.set()
+
+
+def test_reopens_while_it_fails(channel):
+    """A reopen reaches an output that is being tried again: that may be what mends it."""
+    output = Output(*[OutputError("down")] * 4)
+    one = channel(output)
+    one.put([alert("a")])
+
+    one.reopen()
+    until(lambda: output.got == ["rule a"])
+
+    assert output.reopened == 1
+
+
+def test_an_output_without_a_reader_is_gone(channel):
+    """After OutputClosed nothing is delivered any more, and what comes is counted as dropped."""
+    output = Output(OutputClosed("nobody reads"))
+    one = channel(output)
+
+    one.put([alert("a")])
+    until(lambda: one.gone)
+    one.put([alert("b")])
+
+    assert (output.got, one.dropped) == ([], 2)
+
+
+def test_buffered_gathers(channel):
+    """A buffered channel makes one delivery of what comes within a second, and closes at once."""
+    output = Output()
+    one = channel(output, buffered=True)
+
+    for number in range(5):
+        one.put([alert(str(number))])
+        time.sleep(0.02)
+    one.close(5)
+
+    assert (len(output.got), output.deliveries) == (5, 1)

@@ -1,0 +1,93 @@
+"""The output ``file``: every alert a line, whole or not at all."""
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from falcohost import OutputError
+from falcohost.outputs.file import FileOutput
+from falcohost.testing.outputs import alert
+
+
+def encode(one):
+    """Return an alert's rule as its line."""
+    return one.rule.encode()
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return where the output writes."""
+    return tmp_path / "events.txt"
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_appends(path, keep_alive):
+    """Lines are there when deliver returns, behind what was in the file before."""
+    path.write_text("before\n")
+    output = FileOutput(str(path), keep_alive, encode)
+
+    output.deliver([alert("a"), alert("b")])
+    output.deliver([alert("c")])
+
+    assert path.read_text() == "before\nrule a\nrule b\nrule c\n"
+
+
+def test_without_keep_alive_the_file_may_move(path):
+    """Without keep_alive each delivery opens the file by its name."""
+    output = FileOutput(str(path), False, encode)
+    output.deliver([alert("a")])
+    path.rename(f"{path}.1")
+
+    output.deliver([alert("b")])
+
+    assert (path.read_text(), Path(f"{path}.1").read_text()) == ("rule b\n", "rule a\n")
+
+
+def test_with_keep_alive_reopen_is_needed(path):
+    """With keep_alive the moved file is written on until the output is reopened."""
+    output = FileOutput(str(path), True, encode)
+    path.rename(f"{path}.1")
+    output.deliver([alert("a")])
+    output.reopen()
+
+    output.deliver([alert("b")])
+
+    assert (path.read_text(), Path(f"{path}.1").read_text()) == ("rule b\n", "rule a\n")
+
+
+@pytest.mark.parametrize("name", ["no folder/events.txt", "."])
+def test_a_path_that_cannot_be_is_told_at_once(tmp_path, name):
+    """A file that cannot be opened is an error when the output is made."""
+    with pytest.raises(OutputError, match="failed to open output file"):
+        FileOutput(str(tmp_path / name), False, encode)
+
+
+def test_a_failed_write_leaves_nothing_behind(path):
+    """When the file may not grow any more, the part that was written is taken back, so that trying again is right."""
+    path.write_text("before\n")
+    output = FileOutput(str(path), True, encode)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write to .*: File too large"):
+            output.deliver([alert("a")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert path.read_text() == "before\n"
+    output.deliver([alert("a")])
+    assert path.read_text() == "before\nrule a\n"
+
+
+def test_a_full_device_is_an_error():
+    """A device without space says so."""
+    if not os.path.exists("/dev/full"):  # noqa: PTH110
+        pytest.skip("there is no /dev/full")
+
+    with pytest.raises(OutputError, match="No space left on device"):
+        FileOutput("/dev/full", False, encode).deliver([alert("a")])

@@ -1,0 +1,107 @@
+"""Documentation that cannot rot: what there is, is documented, and what is generated is up to date."""
+
+import importlib.util
+import re
+
+import pluggy
+import pytest
+
+from falcohost import hookspecs
+from falcohost.host.config import keys
+
+
+@pytest.fixture(scope="module")
+def plugins_page(root):
+    """Return docs/plugins.md."""
+    return (root / "docs" / "plugins.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def configuration_page(root):
+    """Return docs/configuration.md."""
+    return (root / "docs" / "configuration.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def field_tables(root):
+    """Return the generator of the tables of fields."""
+    spec = importlib.util.spec_from_file_location("field_tables", root / "docs" / "field_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def hooks():
+    """Return the names of all hook specifications."""
+    manager = pluggy.PluginManager("falcohost")
+    manager.add_hookspecs(hookspecs)
+    return sorted(vars(manager.hook))
+
+
+def leaves(known, path=""):
+    """Yield the whole name of each key of the configuration that has a value of its own."""
+    if isinstance(known, str):
+        yield path
+    elif "[]" in known:
+        yield from leaves(known["[]"], f"{path}[]")
+    else:
+        for key, value in known.items():
+            yield from leaves(value, f"{path}.{key}" if path else key)
+
+
+def test_every_hook_has_a_section(plugins_page):
+    """docs/plugins.md has a section for each hook, and for nothing that is no hook."""
+    assert sorted(re.findall(r"^### (falcohost_\w+)$", plugins_page, re.MULTILINE)) == hooks()
+
+
+def test_every_configuration_key_is_documented(configuration_page):
+    """docs/configuration.md names each key that falcohost knows."""
+    named = set(re.findall(r"`([^`]+)`", configuration_page))
+    missing = [key for key in leaves(keys.KEYS) if key not in named and key.split(".")[0] not in named]
+
+    assert missing == []
+
+
+def test_no_configuration_key_is_invented(configuration_page):
+    """Each key in a table of docs/configuration.md is one that falcohost knows."""
+    cells = re.findall(r"^\| (`.*?`) \|", configuration_page, re.MULTILINE)
+    named = [key for cell in cells for key in re.findall(r"`([^`]+)`", cell)]
+
+    assert named
+    assert [key for key in named if key not in set(leaves(keys.KEYS))] == []
+
+
+def test_tables_of_fields_are_up_to_date(field_tables, root):
+    """The tables in plugins/*/README.md are what script/docs would write."""
+    stale = [str(path.relative_to(root)) for path, text in field_tables.readmes() if path.read_text() != text]
+
+    assert stale == [], "run script/docs"
+
+
+def test_every_source_has_a_table(field_tables, root):
+    """Each plugin's README has the marks of a table, and the table has rows."""
+    for path, text in field_tables.readmes():
+        tables = re.findall(
+            r"<!-- fields of \w+: written by script/docs -->(.*?)<!-- end of fields -->", text, re.DOTALL
+        )
+
+        assert tables, path
+        assert all(table.count("\n| `") > 0 for table in tables), path
+
+
+def test_links_lead_somewhere(root):
+    """A relative link in a page leads to a file that is there."""
+    pages = [
+        *root.glob("*.md"),
+        *root.glob("docs/**/*.md"),
+        *root.glob("plugins/*/README.md"),
+        *root.glob("examples/*/*.md"),
+    ]
+    dead = [
+        f"{page.relative_to(root)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+
+    assert dead == []

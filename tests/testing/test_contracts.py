@@ -1,0 +1,150 @@
+"""The contract classes: each clause catches a plugin that breaks it, and a good plugin passes."""
+
+pytest_plugins = ["pytester"]
+
+GOOD = """
+    from dataclasses import dataclass
+    from types import SimpleNamespace
+    from falcohost import *
+    from falcohost.testing import *
+
+    @dataclass
+    class Event:
+        num: int
+        type: str = "tick"
+        ts: int = 1
+        @property
+        def key(self): return str(self.num)
+
+    class Stream:
+        def __init__(self, config): self.at = 0
+        def open(self, plan, cursor): self.at = int(cursor or 0)
+        def batches(self):
+            while self.at < 9:
+                self.at += 3
+                yield Batch([Event(n) for n in range(self.at - 2, self.at + 1)], str(self.at))
+        def update(self, plan): pass
+        def ack(self, cursor): pass
+        def stats(self): return SourceStats(self.at, self.at)
+        def close(self): pass
+
+    class Memory:
+        seen = []
+        def __init__(self, config): self.seen.clear()
+        def deliver(self, alerts): self.seen.extend(alert.message for alert in alerts)
+        def reopen(self): pass
+        def close(self): pass
+
+    NUMBER = dict(name="x.number", type=FieldType.UINT64, description="The number.", get=lambda event, arg: event.num)
+
+    class Plugin:
+        stream = Stream
+        field = NUMBER
+        output = Memory
+        description = "Counts."
+        @hookimpl
+        def falcohost_sources(self):
+            types = frozenset({"tick"})
+            return [SourceSpec(name="x", description=self.description, make=self.stream, event_types=types)]
+        @hookimpl
+        def falcohost_fields(self, source):
+            return [Field(**self.field)] if source == "x" else None
+        @hookimpl
+        def falcohost_outputs(self):
+            return [OutputSpec(name="x", description="Keeps.", make=self.output)]
+"""
+
+TESTS = """
+    class TestPlugin_{case}(PluginContract):
+        plugin = {plugin}()
+
+    class TestSource_{case}(SourceContract):
+        plugin = {plugin}()
+        source = "x"
+        patience = 0.1
+        idle = 0.3
+
+    class TestOutput_{case}(OutputContract):
+        plugin = {plugin}()
+        output = "x"
+        def received(self, config): return " ".join(Memory.seen)
+"""
+
+#: Each line breaks one clause of the contract of a source, and the test named after it has to fail.
+BROKEN_SOURCES = [
+    ("def batches(self): yield Batch([Event(0)])", "test_numbers_begin_at_one_and_rise"),
+    ("def batches(self): yield Batch([Event(1), Event(1)])", "test_events_are_whole"),
+    ("def batches(self): yield Batch([Event(1, 'tock')])", "test_events_are_whole"),
+    ("def batches(self): yield Batch([Event(1, ts=0)])", "test_events_are_whole"),
+    ("def batches(self): yield Batch([])", "test_events_are_whole"),
+    ("def batches(self): __import__('time').sleep(0.4); yield Batch([Event(1)])", "test_batches_keep_coming"),
+    ("def open(self, plan, cursor): self.at = int(cursor or 3) - 3", "test_goes_on_from_its_cursor"),
+    ("def update(self, plan): self.at += 3", "test_takes_a_new_plan"),
+    ("def stats(self): return SourceStats(1, 1)", "test_numbers_add_up"),
+    ("ack = None", "test_make_returns_a_source"),
+    ("def close(self): self.at / 0 if self.at == 0 else None", "test_closes_unread"),
+]
+BROKEN_PLUGINS = [
+    ("field = NUMBER | {'get': lambda event, arg: str(event.num)}", "test_fields_extract"),
+    ("field = NUMBER | {'get': lambda event, arg: event.absent}", "test_fields_extract"),
+    ("field = NUMBER | {'is_list': True}", "test_fields_extract"),
+    ("field = NUMBER | {'description': 'the number'}", "test_fields_say_what_they_are"),
+    ("field = NUMBER | {'path': 'a.b'}", "test_fields_say_what_they_are"),
+    ("description = 'Counts'", "test_description_is_a_sentence"),
+    ("falcohost_sauces = hookimpl(lambda self: [])", "test_implements_hooks_that_exist"),
+    ("def falcohost_stands_for(self): return []", "test_hooks_begin_with_the_mark"),
+]
+BROKEN_OUTPUTS = [
+    ("def deliver(self, alerts): pass", "test_accepted_means_arrived"),
+    ("def deliver(self, alerts): self.seen.extend(a.message for a in alerts[::-1])", "test_accepted_means_arrived"),
+    ("def reopen(self): self.seen.clear()", "test_reopen_goes_on"),
+    ("def deliver(self, alerts): alerts[0]", "test_delivers_nothing"),
+]
+
+
+def failures(pytester, plugins):
+    """Run the contracts over *plugins*, each the text of a class; return what failed: (number, test)."""
+    module = GOOD
+    for case, plugin in enumerate(plugins):
+        module += plugin.format(case=case) + TESTS.format(case=case, plugin=f"Broken{case}")
+    pytester.makepyfile(test_it=module)
+    reports = pytester.inline_run("-p", "no:cacheprovider").getreports("pytest_runtest_logreport")
+    failed = [report.nodeid.split("::") for report in reports if report.failed]
+    assert reports
+    return {(int(name.split("_")[1]), test) for _, name, test in failed}
+
+
+def test_good_plugin_passes(pytester):
+    """A plugin that keeps the contracts passes every test of them."""
+    assert failures(pytester, ["    class Broken{case}(Plugin): pass"]) == set()
+
+
+def test_source_contract_catches(pytester):
+    """A source that breaks one clause fails the test of that clause."""
+    text = "    class Bad{{case}}(Stream):\n        {}\n    class Broken{{case}}(Plugin): stream = Bad{{case}}\n"
+    plugins = [text.format(line) for line, _ in BROKEN_SOURCES]
+    expected = {(case, test) for case, (_, test) in enumerate(BROKEN_SOURCES)}
+
+    assert expected - failures(pytester, plugins) == set()
+
+
+def test_plugin_contract_catches(pytester):
+    """A plugin whose fields, descriptions or hooks are wrong fails the test of that clause."""
+    plugins = [f"    class Broken{{case}}(Plugin):\n        {escape(line)}\n" for line, _ in BROKEN_PLUGINS]
+    expected = {(case, test) for case, (_, test) in enumerate(BROKEN_PLUGINS)}
+
+    assert expected - failures(pytester, plugins) == set()
+
+
+def test_output_contract_catches(pytester):
+    """An output that loses, turns round or refuses alerts fails the test of that clause."""
+    text = "    class Bad{{case}}(Memory):\n        {}\n    class Broken{{case}}(Plugin): output = Bad{{case}}\n"
+    plugins = [text.format(line) for line, _ in BROKEN_OUTPUTS]
+    expected = {(case, test) for case, (_, test) in enumerate(BROKEN_OUTPUTS)}
+
+    assert expected - failures(pytester, plugins) == set()
+
+
+def escape(line):
+    """Return *line* for a text that is formatted once more."""
+    return line.replace("{", "{{").replace("}", "}}")
