@@ -5,7 +5,8 @@ import pytest
 from falcohost import ConfigError, Priority
 from falcohost.host.config import find_config, keys_without_effect, load_config, unknown_keys
 from falcohost.host.config.keys import config_schema
-from falcohost.host.config.rules import Selection, rules_files
+from falcohost.host.config.rules import rules_files
+from falcohost.rules.selection import Selection
 
 
 @pytest.fixture

@@ -105,8 +105,7 @@ class Catalog:
     def _argument(self, field: Field, arg: str | None, name: str, pos: Pos) -> Arg:
         if arg is None:
             if field.arg_required:
-                message = f"filter '{name}': {field.name} requires an argument but none provided"
-                raise FieldArgumentError(message, pos, hint=f"write {field.name}[…]")
+                raise self._missing(field, name, pos)
             return None
         if field.arg is ArgKind.NONE:
             raise self._needless(field, arg, pos)
@@ -115,6 +114,13 @@ class Catalog:
         if complaint is not None:
             raise FieldArgumentError(complaint, pos)
         return parsed
+
+    def _missing(self, field: Field, name: str, pos: Pos) -> FieldArgumentError:
+        message = f"filter '{name}': {field.name} requires an argument but none provided"
+        if self.source == "syscall":
+            message = f"filter syntax error: {name}"
+        form = f"{field.name}.NAME" if field.dotted else f"{field.name}[…]"
+        return FieldArgumentError(message, pos, hint=f"it needs an argument: {form}")
 
     def _needless(self, field: Field, arg: str, pos: Pos) -> TypeCheckError:
         if self.source == "syscall":
@@ -137,7 +143,7 @@ class Catalog:
         if self.source == "syscall":
             if digits and len(arg) < 20:
                 return int(arg)
-            raise FieldArgumentError(f"{arg} is not a valid number", pos)
+            raise self._unknown(field.name, arg, pos)
         if not digits:
             why = "has an invalid index argument not composed only by digits: "
         elif arg.startswith("0"):

@@ -6,7 +6,7 @@ from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ir import Const, FieldRef, ListOf, Operand, Transform
 from falcohost.engine.operands import ValueType, shown_name, unary_type, value_type
 from falcohost.fields import Compare, Family, FieldType
-from falcohost.lang.tree import FieldNode, ListNode, OperandNode, Pos, TransformNode, ValueNode
+from falcohost.lang.tree import FieldNode, ListNode, OperandNode, TransformNode, ValueNode
 
 _UNARY = frozenset(("tolower", "toupper", "b64", "basename", "len"))
 
@@ -37,26 +37,26 @@ def check_operand(node: OperandNode, catalog: Catalog) -> Operand:
             return _transformer(node, catalog)
 
 
-def check_pair(left: FieldRef | Transform, op: str, right: Operand, pos: Pos) -> None:
+def check_pair(left: FieldRef | Transform, op: str, right: Operand) -> None:
     """Check that *right* may stand on the right of ``left op``.
 
     :raises TypeCheckError: it may not.
     """
     if op in ("pmatch", "regex"):
-        raise TypeCheckError(f"operator '{op.upper()}' doesn't support right-hand side fields", pos)
+        raise TypeCheckError(f"operator '{op.upper()}' doesn't support right-hand side fields")
     left_kind, right_kind = value_type(left), value_type(right)
     if left_kind.kind is FieldType.IPNET:
-        raise TypeCheckError("field type 'IPNET' doesn't support right-hand side fields", pos)
+        raise TypeCheckError("field type 'IPNET' doesn't support right-hand side fields")
     if not _may_be_compared(left):
-        raise TypeCheckError(f"field '{shown_name(left)}' doesn't support right-hand side fields", pos)
+        raise TypeCheckError(f"field '{shown_name(left)}' doesn't support right-hand side fields")
     if not _may_be_compared(right):
-        raise TypeCheckError(f"field '{shown_name(right)}' can't be used as a right-hand side field", pos)
+        raise TypeCheckError(f"field '{shown_name(right)}' can't be used as a right-hand side field")
     if left_kind.kind.family is Family.IP and op not in ("=", "!=", "in", "intersects"):
         message = f"'{op}' operator not supported for ip address and network filters"
-        raise TypeCheckError(f"filter error: {message}", pos)
+        raise TypeCheckError(f"filter error: {message}")
     if (left_kind.kind, left_kind.is_list) != (right_kind.kind, right_kind.is_list):
         message = f"field '{shown_name(left)}' has type '{left_kind}' while the right-hand side field"
-        raise TypeCheckError(f"{message} '{shown_name(right)}' has incompatible type '{right_kind}'", pos)
+        raise TypeCheckError(f"{message} '{shown_name(right)}' has incompatible type '{right_kind}'")
 
 
 def _may_be_compared(operand: Operand) -> bool:
@@ -74,46 +74,46 @@ def _transformer(node: TransformNode, catalog: Catalog) -> Operand:
         return _unary(node, args[0])
     kinds = [value_type(arg) for arg in args]
     for arg in args:
-        _demand_single_valued(arg, node.pos)
+        _demand_single_valued(arg)
     _check_arguments(node, args, kinds)
     if node.arg is not None and node.name != "getopt":
-        raise TypeCheckError(f"transformer '{node.name}' does not support field arguments", node.pos)
+        raise TypeCheckError(f"transformer '{node.name}' does not support field arguments")
     if node.arg is not None and len(node.arg) != 1:
-        raise TypeCheckError("getopt() field argument must be a single option character", node.pos)
+        raise TypeCheckError("getopt() field argument must be a single option character")
     return Transform(node.name, args, node.arg)
 
 
 def _unary(node: TransformNode, arg: Operand) -> Operand:
     if node.arg is not None:
-        raise TypeCheckError(f"filter error: transformer '{node.name}' does not support field arguments", node.pos)
+        raise TypeCheckError(f"filter error: transformer '{node.name}' does not support field arguments")
     if node.name == "val":
         return arg
     if node.name not in _UNARY:
-        raise TypeCheckError(f"unknown field transfomer '{node.name}'", node.pos)
-    _demand_single_valued(arg, node.pos)
+        raise TypeCheckError(f"unknown field transfomer '{node.name}'")
+    _demand_single_valued(arg)
     if isinstance(arg, FieldRef) and arg.field.no_transform:
-        raise TypeCheckError(f"field '{arg.field.name}' does not support transformers", node.pos)
+        raise TypeCheckError(f"field '{arg.field.name}' does not support transformers")
     kind = value_type(arg)
     if unary_type(node.name, kind) is None:
         message = f"can't add field transformer: type '{kind.kind.value}' is not supported by '{node.name}'"
         which = "list field" if kind.is_list else "field"
-        raise TypeCheckError(f"{message} transformer applied on {which} '{shown_name(arg)}'", node.pos)
+        raise TypeCheckError(f"{message} transformer applied on {which} '{shown_name(arg)}'")
     return Transform(node.name, (arg,))
 
 
-def _demand_single_valued(arg: Operand, pos: Pos) -> None:
+def _demand_single_valued(arg: Operand) -> None:
     """Refuse a field whose values are compared one by one: there is no one value to transform."""
     items = arg.items if isinstance(arg, ListOf) else (arg,)
     for item in items:
         if isinstance(item, FieldRef) and value_type(item).compare is not Compare.SCALAR:
-            raise TypeCheckError(f"field '{item.field.name}' does not support transformers", pos)
+            raise TypeCheckError(f"field '{item.field.name}' does not support transformers")
 
 
 def _check_arguments(node: TransformNode, args: tuple[Operand, ...], kinds: list[ValueType]) -> None:
     complaint = {"join": _join_complaint, "concat": _concat_complaint, "getopt": _getopt_complaint}.get(node.name)
     text = f"unknown multivalue transformer '{node.name}'" if complaint is None else complaint(kinds)
     if text is not None:
-        raise TypeCheckError(text, node.pos)
+        raise TypeCheckError(text)
 
 
 def _join_complaint(kinds: list[ValueType]) -> str | None:

@@ -41,7 +41,7 @@ def text_renderer(operand: Operand) -> Render:
     if kind.is_list:
         return lambda values: MISSING if values is None else _cut("(" + ",".join(map(one, values)) + ")")
     if kind.compare is not Compare.SCALAR:
-        return lambda values: MISSING if values is None else _cut(" ".join(map(one, values)))
+        return lambda values: MISSING if values is None else _cut(printable(joined(values) or ""))
     return one
 
 
@@ -69,6 +69,13 @@ def _nine_digits(value: int | None) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
+
+
+def joined(values: tuple[Any, ...] | None) -> str | None:
+    """Return the text of values that are compared one by one: blanks between them."""
+    if values is None:
+        return None
+    return " ".join(value if isinstance(value, str) else _text(value) for value in values)
 
 
 def json_value(value: Any) -> object:

@@ -15,7 +15,7 @@ from falcohost.engine.codegen import compile_values
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.operands import value_type
 from falcohost.engine.paths import getter
-from falcohost.engine.render import json_value, text_renderer
+from falcohost.engine.render import joined, json_value, text_renderer
 from falcohost.engine.texts import valid
 from falcohost.engine.tokens import Token, find_operand, tokens
 from falcohost.fields import Compare
@@ -92,9 +92,11 @@ def _text_reader(token: Token) -> Callable[[Any], str]:
 
 
 def _json_reader(operand: Operand) -> Read:
+    """Return the function to the JSON value; values that are compared one by one are one text in it, as in Falco."""
     if isinstance(operand, FieldRef) and operand.field.json is not None:
         return _bound(operand.field.json, operand)
-    return _reader(operand)
+    read, several = _reader(operand), value_type(operand).compare is not Compare.SCALAR
+    return (lambda event: joined(read(event))) if several else read
 
 
 def _reader(operand: Operand) -> Read:

@@ -35,7 +35,7 @@ def parse_value(text: str, kind: FieldType) -> Value:
 
 def parse_hex(text: str) -> bytes:
     """Return the bytes that ``bcontains`` and ``bstartswith`` are given as pairs of hexadecimal digits."""
-    if not re.fullmatch("([0-9a-fA-F]{2})+", text):
+    if not re.fullmatch("([0-9a-fA-F]{2})*", text):
         raise ValueTextError("filter error: bcontains and bstartswith operator support hex strings only")
     return _buffer(bytes.fromhex(text))
 

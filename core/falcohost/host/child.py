@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from falcohost.host import wire
+from falcohost.host.settings import SYSCALL
 from falcohost.host.worker import Task, run_worker
 
 FIRST_DELAY = 0.2
@@ -78,10 +79,21 @@ class Child:
         self._received: wire.Received
         self._cursor: str | None = None
         self._born = 0.0
+        self._lived = 0.0
         self._delay = FIRST_DELAY
         self._before = Totals()
         self._now = _NO_NUMBERS
         self._oom_kills = 0
+
+    @property
+    def is_syscall(self) -> bool:
+        """Return whether this is the source that Falco's handling of drops is about."""
+        return self.name == SYSCALL
+
+    @property
+    def seconds(self) -> float:
+        """Return for how long there has been a process, all lives together."""
+        return self._lived + (time.monotonic() - self._born if self.alive else 0.0)
 
     @property
     def totals(self) -> Totals:
@@ -153,9 +165,11 @@ class Child:
         _, status = os.waitpid(self.pid, 0)
         os.close(self._pidfd)
         self._link.close()
-        self.alive = self.ready = False
         self._before, self._now = self.totals, _NO_NUMBERS
-        if time.monotonic() - self._born >= HEALTHY:
+        life = time.monotonic() - self._born
+        self._lived += life
+        self.alive = self.ready = False
+        if life >= HEALTHY:
             self._delay = FIRST_DELAY
         return self._cause(os.waitstatus_to_exitcode(status))
 

@@ -108,35 +108,49 @@ def installed() -> dict[str, list[EntryPoint]]:
     return dict(sorted(found.items()))
 
 
+def install_hints(plugins: Plugins) -> dict[str, str]:
+    """Return, for each plugin that is not among *plugins*, what would bring it."""
+    hints = {name: f"pip install 'falcohost[{name}]'" for name in _extras() if name != "all"}
+    hints |= {name: f"add {name} to load_plugins in the configuration" for name in installed()}
+    return {name: hint for name, hint in hints.items() if name not in (plugin.name for plugin in plugins.loaded)}
+
+
 def load_plugins(names: Iterable[str]) -> Plugins:
-    """Import and ask those that are always there and *names*.
+    """Import and ask those that are always there and *names*, which may be names of Falco plugins that are stood for.
 
     :raises PluginError: a name is not installed, or claimed by two distributions.
     """
     known = installed()
-    wanted = [name for name in ALWAYS if name in known]
-    wanted += [name for name in dict.fromkeys(names) if name not in wanted]
-    left_out: dict[str, str] = {}
-    loaded: list[Plugin] = []
+    wanted = list(dict.fromkeys([*(name for name in ALWAYS if name in known), *names]))
+    plugins = _load_each([_the_one(name, known) for name in wanted if name in known])
     for name in wanted:
-        entry = _the_one(name, known)
-        try:
-            loaded.append(_load(entry))
-        except PluginError as error:
-            left_out[name] = str(error)
-    return Plugins(tuple(loaded), left_out)
+        if name not in known and name not in plugins.stands_for():
+            raise PluginError(f"no plugin called '{name}' is installed{_mend(name, known)}")
+    return plugins
 
 
 def load_all() -> Plugins:
     """Import and ask every plugin that is installed; one that clashes is left out."""
-    known = installed()
     left_out: dict[str, str] = {}
-    loaded: list[Plugin] = []
+    entries = []
+    known = installed()
     for name in known:
         try:
-            loaded.append(_load(_the_one(name, known)))
+            entries.append(_the_one(name, known))
         except PluginError as error:
             left_out[name] = str(error)
+    plugins = _load_each(entries)
+    return Plugins(plugins.loaded, left_out | dict(plugins.left_out))
+
+
+def _load_each(entries: Iterable[EntryPoint]) -> Plugins:
+    left_out: dict[str, str] = {}
+    loaded: list[Plugin] = []
+    for entry in entries:
+        try:
+            loaded.append(_load(entry))
+        except PluginError as error:
+            left_out[entry.name] = str(error)
     return Plugins(tuple(loaded), left_out)
 
 
@@ -172,13 +186,11 @@ def _flat(answers: Iterable[Iterable[T] | None]) -> tuple[T, ...]:
 
 
 def _the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
-    entries = known.get(name, [])
-    if len(entries) == 1:
-        return entries[0]
-    if entries:
+    entries = known[name]
+    if len(entries) > 1:
         both = " and ".join(sorted(_distribution(entry)[0] for entry in entries))
         raise PluginError(f"the plugin '{name}' is claimed by two distributions, {both}: uninstall one of them")
-    raise PluginError(f"no plugin called '{name}' is installed{_mend(name, known)}")
+    return entries[0]
 
 
 def _mend(name: str, known: Iterable[str]) -> str:

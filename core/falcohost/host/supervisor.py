@@ -27,9 +27,6 @@ from falcohost.outputs.channel import Channel
 if TYPE_CHECKING:
     from falcohost.host.restart import DryRun
 
-#: The source whose losses Falco's alert is about.
-SYSCALL = "syscall"
-
 #: Seconds that a worker has to end by itself when it is told to.
 GRACE = 5.0
 
@@ -168,7 +165,7 @@ class Supervisor:
 
     def _observe(self, child: Child) -> None:
         self._losses[child.name].observe(child.totals)
-        if child.name == SYSCALL:
+        if child.is_syscall:
             self.drops.observe(child.totals)
             if self.drops.exiting:
                 self._end(Outcome.FAILED, "system calls were dropped, and syscall_event_drops.actions has 'exit'")

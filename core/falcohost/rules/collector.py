@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from falcohost.rules.codes import ErrorCode, WarningCode
 from falcohost.rules.decode import did_you_mean
@@ -32,9 +33,7 @@ from falcohost.rules.versions import ENGINE_VERSION, Version, parse_version
 _NO_LIST = "List uses 'append' or 'override.items: append' but no list by that name already exists"
 _NO_MACRO = "Macro uses 'append' or 'override.condition: append' but no macro by that name already exists"
 _NO_RULE_TO_APPEND = "Rule uses 'append' or 'override.<key>: append' but no rule by that name already exists"
-_NO_RULE_TO_REPLACE = (
-    "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists"
-)
+_NO_RULE_TO_REPLACE = "An 'override.<key>: replace' to a rule was requested but no rule by that name already exists"
 _NO_RULE_TO_ENABLE = "Rule has 'enabled' key but no rule by that name already exists"
 
 #: Returns the check of fields of a source, or None if nothing provides that source.
@@ -123,9 +122,7 @@ class Collector:
         else:
             self.macros[new.name] = replace(new, index=old.index, touched=now)
 
-    def _check_missing(
-        self, kind: str, name: str, known: Mapping[str, object], message: str, context: Context
-    ) -> None:
+    def _check_missing(self, kind: str, name: str, known: Mapping[str, object], message: str, context: Context) -> None:
         """Complain that *name* does not exist, unless it does not because its definition was refused."""
         if name not in self.broken[kind]:
             raise _refused(message, context, hint=did_you_mean(name, known))
@@ -243,7 +240,7 @@ def _with_values(old: ExceptionDef, more: ExceptionDef) -> ExceptionDef:
 
 def _replaced(old: RuleDef, update: RuleUpdate) -> RuleDef:
     """Return *old* with what *update* gives. As in Falco, exceptions are taken as they are, unchecked."""
-    changes = {
+    changes: dict[str, Any] = {
         "condition": update.condition,
         "output": update.output,
         "description": update.description,

@@ -26,21 +26,20 @@ def read_exceptions(item: Mapping, parent: Context, result: FileResult, *, appen
         raise invalid("Rule exceptions must be a sequence", context)
     found: list[ExceptionDef] = []
     for entry in node.value:
-        exception = _read_exception(entry, parent, context, result, append)
-        if any(exception.name == other.name for other in found):
-            message = f"Multiple definitions of exception '{exception.name}' in the same rule"
-            result.warn(WarningCode.LOAD_EXCEPTION_NAME_NOT_UNIQUE, message, exception.context)
-        found.append(exception)
+        unnamed = context.at("exception", place_of(entry))
+        if not isinstance(entry, MappingNode):
+            raise invalid("Rule exception must be a mapping", unnamed)
+        item = Mapping(entry)
+        name = required_text(item, "name", unnamed).value
+        named = parent.at("exception", item.place, name)
+        if any(name == other.name for other in found):
+            message = f"Multiple definitions of exception '{name}' in the same rule"
+            result.warn(WarningCode.LOAD_EXCEPTION_NAME_NOT_UNIQUE, message, named)
+        found.append(_read_exception(item, name, named, result, append))
     return tuple(found)
 
 
-def _read_exception(node: Node, rule: Context, parent: Context, result: FileResult, append: bool) -> ExceptionDef:
-    unnamed = parent.at("exception", place_of(node))
-    if not isinstance(node, MappingNode):
-        raise invalid("Rule exception must be a mapping", unnamed)
-    item = Mapping(node)
-    name = required_text(item, "name", unnamed).value
-    context = rule.at("exception", place_of(node), name)
+def _read_exception(item: Mapping, name: str, context: Context, result: FileResult, append: bool) -> ExceptionDef:
     fields = _named_entry(item, "fields", context, required=not append)
     comps = _named_entry(item, "comps", context, required=False)
     values = item.get("values")

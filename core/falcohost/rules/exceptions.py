@@ -17,6 +17,11 @@ _MODIFIED = frozenset(f"{operator} {modifier}" for operator in STRING_OPERATORS 
 _TAKES_LIST = _MODIFIED | frozenset(LIST_OPERATORS)
 _KNOWN = _MODIFIED | frozenset(OPERATORS)
 
+_SINGLE_FIELD = (
+    "When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator "
+    "(e.g. startswith oneof)"
+)
+
 #: Tells whether a text is a field (or a transformer of one) of the rule's source.
 FieldCheck = Callable[[str], bool]
 
@@ -40,7 +45,9 @@ def checked(exception: ExceptionDef, is_field: FieldCheck | None) -> ExceptionDe
         if comps.is_list:
             raise _failure("Fields and comps must both be strings", exception)
         if comps.item not in _TAKES_LIST:
-            message = "When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator"
+            message = (
+                "When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator"
+            )
             raise _failure(f"{message} (e.g. startswith oneof)", exception)
         fields = [exception.fields.item]
     for field in fields if is_field else ():

@@ -5,14 +5,19 @@ Trees are shared, not copied, so that what a node's place refers to can be found
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from falcohost.lang.depth import MAX_DEPTH
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, Node, NotNode, OrNode, Pos
 
 #: Checks that a condition may have, macros expanded; it bounds time where macros blow each other up.
 MAX_CHECKS = 100_000
+
+
+#: Returns the tree of the macro of a name, or None if there is none that may be used here.
+Lookup: TypeAlias = Callable[[str], Node | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,18 @@ class Expansion:
 
     :ivar used: names of the macros that were put in.
     :ivar unresolved: what could not be replaced, loops first.
+    :ivar found: what was found under each name that was looked up.
     """
 
     tree: Node
     measure: Measure
     used: set[str] = field(default_factory=set)
     unresolved: list[Unresolved] = field(default_factory=list)
+    found: dict[str, Node | None] = field(default_factory=dict)
+
+    def is_current(self, lookup: Lookup) -> bool:
+        """Return whether *lookup* still finds what was found."""
+        return all(lookup(name) is tree for name, tree in self.found.items())
 
     @property
     def too_big(self) -> str | None:
@@ -55,21 +66,22 @@ class Expansion:
         return None
 
 
-def expand_macros(tree: Node, macros: Mapping[str, Node]) -> Expansion:
-    """Return *tree* with every macro of *macros* in the place of its name."""
-    expander = _Expander(macros)
+def expand_macros(tree: Node, lookup: Lookup) -> Expansion:
+    """Return *tree* with every macro that *lookup* finds in the place of its name."""
+    expander = _Expander(lookup)
     expanded, measure = expander.expand(tree)
     unresolved = sorted(expander.unresolved, key=lambda found: found.message is None)
-    return Expansion(expanded, measure, expander.used, unresolved)
+    return Expansion(expanded, measure, expander.used, unresolved, expander.found)
 
 
 class _Expander:
-    def __init__(self, macros: Mapping[str, Node]) -> None:
-        self._macros = macros
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
         self._done: dict[str, tuple[Node, Measure]] = {}
         self._path: list[str] = []
         self.used: set[str] = set()
         self.unresolved: list[Unresolved] = []
+        self.found: dict[str, Node | None] = {}
 
     def expand(self, node: Node) -> tuple[Node, Measure]:
         match node:
@@ -96,7 +108,8 @@ class _Expander:
         name = node.name
         if name in self._done:
             return self._done[name]
-        body = self._macros.get(name)
+        body = self._lookup(name)
+        self.found[name] = body
         if body is None:
             self.unresolved.append(Unresolved(name, node.pos))
             return node, Measure(1, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from falcohost.rules.codes import ErrorCode, WarningCode
 from falcohost.rules.decode import (
@@ -44,7 +45,7 @@ from falcohost.rules.schema import check_document
 from falcohost.rules.texts import SourceText
 from falcohost.rules.versions import Version, parse_version
 
-_LIST_NAME = r"([^()\"'[:space:]=,]+)"
+_LIST_NAME = """([^()"'[:space:]=,]+)"""
 _MACRO_NAME = "([a-zA-Z]+[a-zA-Z0-9_]*)"
 _VALID_LIST_NAME = re.compile(r"""[^()"' \t\n\r\f\v=,]+""")
 _VALID_MACRO_NAME = re.compile(_MACRO_NAME)
@@ -54,11 +55,18 @@ _CONDITION = frozenset({"condition"})
 ItemReader = Callable[[Mapping, Context, FileResult], Iterator[Definition]]
 
 
-def read_rules(result: FileResult, take: Callable[[Definition], None]) -> None:
-    """Read the file of *result* and hand each definition to *take*, which may raise :class:`LoadFailure`.
+class Taker(Protocol):
+    """What definitions are handed to."""
 
-    Everything that is wrong is added to *result*.
-    """
+    def take(self, definition: Definition, result: FileResult) -> None:
+        """Apply *definition*, or raise :class:`LoadFailure`."""
+
+    def give_up(self, context: Context) -> None:
+        """Remember that the item at *context* was refused."""
+
+
+def read_rules(result: FileResult, taker: Taker) -> None:
+    """Read the file of *result* and hand each definition to *taker*; what is wrong is added to *result*."""
     context = Context.of_file(result.file)
     try:
         documents = read_documents(result.file.text)
@@ -74,7 +82,7 @@ def read_rules(result: FileResult, take: Callable[[Definition], None]) -> None:
             result.fail(failure)
             continue
         for item in items:
-            _read_one(item, context, result, take)
+            _read_one(item, context, result, taker)
 
 
 def _items(document: Node, context: Context) -> list[Node]:
@@ -86,12 +94,13 @@ def _items(document: Node, context: Context) -> list[Node]:
     return [node for node in document.value if not is_null(node)]
 
 
-def _read_one(node: Node, context: Context, result: FileResult, take: Callable[[Definition], None]) -> None:
+def _read_one(node: Node, context: Context, result: FileResult, taker: Taker) -> None:
     try:
         for definition in _read_item(node, context, result):
-            take(definition)
+            taker.take(definition, result)
     except LoadFailure as failure:
         result.fail(failure)
+        taker.give_up(failure.problem.context)
     except YamlSyntaxError as error:
         result.fail(LoadFailure(ErrorCode.LOAD_ERR_VALIDATE, str(error), context))
 

@@ -92,7 +92,7 @@ class Agent:
 
 
 #: The last line of the log before events are read.
-READY = "Ready"
+READY = "Ready after"
 
 _SETTINGS: Json = {
     "json_output": True,

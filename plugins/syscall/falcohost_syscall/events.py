@@ -57,6 +57,15 @@ class Context:
         self.containers = Containers()
         self.sockets = Sockets()
         self.users = Users()
+        self._times = (0, 0)
+
+    def since_previous(self, ts: int) -> int:
+        """Return the time between the event at *ts* and the one before for which this was asked."""
+        before, last = self._times
+        if ts != last:
+            before = last or ts
+            self._times = (before, ts)
+        return max(ts - before, 0)
 
 
 def sections(data: bytes) -> dict[int, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,6 +128,19 @@ def _error_count(kinds: frozenset[str] | None) -> Any:
         return int(event.h[RET] < 0)
 
     return get
+
+
+def _delta(event: SyscallEvent, _: Arg) -> int:
+    return event.ctx.since_previous(event.ts)
+
+
+def _distance(event: SyscallEvent, arg: Arg) -> int | None:
+    return abs(event.ts - int(arg)) // 1_000_000 if arg is not None and str(arg).isdecimal() else None
+
+
+def _local_time(event: SyscallEvent, _: Arg) -> str:
+    seconds, rest = divmod(event.ts, 1_000_000_000)
+    return time.strftime(f"%H:%M:%S.{rest:09d}", time.localtime(seconds))
 
 
 def _is_type(event: SyscallEvent, arg: Arg) -> int:
@@ -321,6 +335,41 @@ FIELDS: tuple[Field, ...] = (
         type=FieldType.UINT32,
         description="1 for returns of calls.",
         get=lambda e, _: None if e.type == EXIT else 1,
+    ),
+    Field(
+        name="evt.deltatime",
+        type=FieldType.RELTIME,
+        description="Time since the event before this one for which it was asked; 0 at first.",
+        get=_delta,
+    ),
+    Field(
+        name="evt.deltatime.s",
+        type=FieldType.RELTIME,
+        description="Whole seconds of evt.deltatime.",
+        get=lambda e, a: _delta(e, a) // 1_000_000_000,
+    ),
+    Field(
+        name="evt.deltatime.ns",
+        type=FieldType.RELTIME,
+        description="Nanoseconds of evt.deltatime beyond its whole seconds.",
+        get=lambda e, a: _delta(e, a) % 1_000_000_000,
+    ),
+    Field(
+        name="evt.outputtime",
+        type=FieldType.CHARBUF,
+        description="Local time of the event.",
+        get=_local_time,
+        print_only=True,
+    ),
+    Field(
+        name="evt.around",
+        type=FieldType.UINT64,
+        description="Milliseconds between the event and the time (nanoseconds since the epoch) given as argument.",
+        get=_distance,
+        arg=ArgKind.KEY,
+        arg_required=True,
+        check_arg=lambda arg: None if arg.isdecimal() else f"{arg} is no time in nanoseconds",
+        filter_only=True,
     ),
     *(
         Field(

@@ -39,8 +39,8 @@ def fd_name(event: SyscallEvent) -> str | None:
     return f"pipe:[{info.ino}]" if info is not None and fdtypes.fd_type(event) == "pipe" else ""
 
 
-def _is_file(event: SyscallEvent) -> bool:
-    return fdtypes.fd_type(event) in _FILES
+def _type(event: SyscallEvent, _: Arg) -> str | None:
+    return fdtypes.fd_type(event)
 
 
 def _directory(event: SyscallEvent, _: Arg) -> str | None:
@@ -162,11 +162,16 @@ def _stream(number: int, part: str) -> Get:
 def _plain() -> Iterator[Field]:
     rows: tuple[tuple[str, FieldType, str, Get], ...] = (
         ("fd.num", T.INT64, "Number of the descriptor.", _number),
-        ("fd.type", T.CHARBUF, "file, directory, ipv4, ipv6, unix, pipe, event …", lambda e, _: fdtypes.fd_type(e)),
+        (
+            "fd.type",
+            T.CHARBUF,
+            "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
+            lambda e, _: fdtypes.fd_type(e),
+        ),
         (
             "fd.typechar",
             T.CHARBUF,
-            "The type as one character: f file, d directory, 4 and 6 sockets, u unix, p pipe …",
+            "The type as one character: f file, d directory, 4 and 6 sockets, u unix, p pipe and others.",
             lambda e, _: fdtypes.type_char(e) if e.row.has_fd else None,
         ),
         (

@@ -15,6 +15,7 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
+from falcohost_syscall.drivers.requirements import requirements
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
 
@@ -91,11 +92,17 @@ def remove_cgroup(group: Path) -> None:
     group.rmdir()
 
 
+@pytest.fixture(scope="session")
+def bpf() -> None:
+    """Let the test go on where the probe can be loaded."""
+    for requirement in requirements():
+        if requirement.problem:
+            skip_or_fail("bpf", requirement.problem)
+
+
 @pytest.fixture(scope="module")
-def start_agent(tmp_path_factory) -> Iterator[Callable[..., Agent]]:
+def start_agent(bpf, tmp_path_factory) -> Iterator[Callable[..., Agent]]:
     """Return a function that starts ``falcohost`` on rules files and returns it when it is watching."""
-    if os.geteuid() != 0:
-        skip_or_fail("bpf", "watching a host takes root: run the tests as root")
     started: list[Agent] = []
 
     def start_agent(*rules: Path, **options) -> Agent:

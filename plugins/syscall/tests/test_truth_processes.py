@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
+import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+
+from falcohost.events import Batch, Plan
+from falcohost_syscall.proctable import Process
+from falcohost_syscall.source import SyscallSource
 
 COUNT = 5000
 
@@ -28,6 +35,9 @@ WAYS = {
     "vfork-exec",
 }
 ANCESTORS = 5
+
+#: So many processes may have come meanwhile that have nothing to do with the test.
+SLACK = 100
 
 RULE = f"""
 - rule: mark
@@ -81,18 +91,24 @@ def number_of(alert: dict[str, dict[str, str]]) -> int:
 
 
 @pytest.fixture(scope="module")
-def storm(start_agent, compiled, open_folder, tmp_path_factory) -> Storm:
-    """Run the truth program under the agent."""
+def command(compiled, open_folder) -> list[str]:
+    """Return the command that makes the processes."""
     program = compiled("truth.c", "mark.c")
     names = open_folder / "names"
     names.mkdir()
     for name in NAMES:
         shutil.copy(program, names / name)
+    return [str(program), str(names), str(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def storm(start_agent, command, tmp_path_factory) -> Storm:
+    """Run the truth program under the agent."""
     rules = tmp_path_factory.mktemp("rules") / "mark.yaml"
     rules.write_text(RULE)
     agent = start_agent(rules)
 
-    done = subprocess.run([program, names, str(COUNT)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     lines = [from_truth(line) for line in done.stdout.splitlines()]
     last = lines[-1][0]
@@ -131,3 +147,32 @@ def test_is_as_it_was(storm, way):
     }
 
     assert len(wrong) == 0, f"{len(wrong)} differ, as it was and as it was told: {list(wrong.values())[:3]}"
+
+
+def test_table_is_bounded(bpf, command):
+    """When all have ended, the table has forgotten them, and none is held in memory by another."""
+    source = SyscallSource({})
+    source.open(Plan(source="syscall", event_types=frozenset({"chroot"})), None)
+    try:
+        before = len(source.context.table)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        marks = sum(event.type == "chroot" for batch in until_idle(source, process) for event in batch.events)
+        gc.collect()
+        held = sum(isinstance(thing, Process) for thing in gc.get_objects())
+
+        assert marks > COUNT / 3
+        assert len(source.context.table) < before + SLACK
+        assert held < before + 2 * SLACK
+    finally:
+        source.close()
+
+
+def until_idle(source: SyscallSource, process: subprocess.Popen[bytes]) -> Iterator[Batch]:
+    """Yield the source's batches until the process has ended and nothing of it is left to read."""
+    idle_since = None
+    for batch in source.batches():
+        yield batch
+        if process.poll() is not None:
+            idle_since = idle_since or time.monotonic()
+            if time.monotonic() - idle_since > 1:
+                return

@@ -9,34 +9,10 @@ from falcohost.alert import Priority
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.sections import read_priority
+from falcohost.rules.append_output import AppendOutput
+from falcohost.rules.selection import Selection
 
 SUFFIXES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Switches rules on or off: those whose name matches the wildcard *rule*, or that have the *tag*."""
-
-    enable: bool
-    rule: str = ""
-    tag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AppendOutput:
-    """Adds to the output of rules of *source*, called *rule*, with all *tags*; what is empty matches every rule.
-
-    :ivar extra_output: text that is appended, with fields.
-    :ivar extra_fields: (name, format) of fields added to ``output_fields``; format None: the field of that name.
-    :ivar suggested: fields that plugins suggest are appended.
-    """
-
-    source: str = ""
-    rule: str = ""
-    tags: tuple[str, ...] = ()
-    extra_output: str = ""
-    extra_fields: tuple[tuple[str, str | None], ...] = ()
-    suggested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def test_wrap(machine, openat):
     """Nothing is lost or torn while the ring turns many times."""
     with ModernEbpf(Settings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: R.CallSpec(1, R.WANT_CWD)})
-        script = "import os, time\nfor i in range(6000):\n    os.sched_get_priority_max(1)\n    if i % 50 == 0: time.sleep(0.002)"
+        script = "import os, time\nfor i in range(6000):\n    os.sched_get_priority_max(1)\n"
+        script += "    if i % 50 == 0: time.sleep(0.002)"
         with subprocess.Popen([sys.executable, "-ISc", script], env={}, cwd="/usr/lib") as process:
             found = []
             while process.poll() is None:

@@ -1,0 +1,67 @@
+"""``falcohost doctor``: asks every source what it needs, before anything is started, and says what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from falcohost.cli.flags import Flags
+from falcohost.host.plugins import Plugins, load_all
+from falcohost.host.settings import source_settings
+from falcohost.hookspecs import SourceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, for which source or plugin, and what is wrong with it (None: nothing)."""
+
+    source: str
+    what: str
+    problem: str | None
+
+
+@click.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Say what this machine lacks for the sources to run, and what to do. Exits 1 if something is missing."""
+    flags: Flags = ctx.obj
+    config = flags.configuration()
+    plugins = load_all()
+    findings = list(_findings(plugins, source_settings(config, plugins)))
+    if as_json:
+        import json
+
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(findings)
+    ctx.exit(1 if any(finding.problem for finding in findings) else 0)
+
+
+def _findings(plugins: Plugins, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    for name, reason in plugins.left_out.items():
+        yield Finding(name, "the plugin can be used", reason)
+    for name, spec in plugins.sources().items():
+        yield from _check(spec, settings[name])
+
+
+def _check(spec: SourceSpec, settings: Mapping[str, Any]) -> Iterator[Finding]:
+    if spec.check is None:
+        return
+    try:
+        for what, problem in spec.check(settings):
+            yield Finding(spec.name, what, problem)
+    except Exception as error:
+        yield Finding(spec.name, "its check runs", f"{type(error).__name__}: {error}")
+
+
+def _print(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        mark = click.style("ok  ", fg="green") if finding.problem is None else click.style("MISS", fg="red", bold=True)
+        problem = "" if finding.problem is None else f": {finding.problem}"
+        click.echo(f"{mark}  {finding.source}: {finding.what}{problem}")
+    if not any(finding.problem for finding in findings):
+        click.echo("Nothing is missing.")

@@ -1,0 +1,66 @@
+"""``falcohost fields``: the fields that rules can use, of one source or all, those whose names match or all."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import click
+
+from falcohost.cli.flags import Flags
+from falcohost.cli.listing import field_json
+from falcohost.errors import ConfigError
+from falcohost.fields import ArgKind, Field
+from falcohost.host.catalogs import all_fields
+from falcohost.host.plugins import load_all
+
+_ARGUMENT = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
+
+
+@click.command(name="fields")
+@click.argument("source", required=False)
+@click.argument("pattern", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool) -> None:
+    """List the fields of SOURCE (all sources if it is left out) whose names have PATTERN in them.
+
+    PATTERN may have wildcards: 'proc.*name'. A SOURCE that is none is taken for a pattern.
+    """
+    fields = all_fields(load_all())
+    if source is not None and source not in fields and pattern is None:
+        source, pattern = None, source
+    if source is not None and source not in fields:
+        raise ConfigError(f"there is no event source '{source}'; there are: {', '.join(sorted(fields))}")
+    found = [
+        (name, field)
+        for name, of_source in fields.items()
+        for field in of_source
+        if source in (None, name) and _matches(field, pattern)
+    ]
+    if as_json:
+        import json
+
+        click.echo(json.dumps([{"source": name, **field_json(field)} for name, field in found], indent=2))
+        return
+    if not found:
+        raise ConfigError(f"no field has '{pattern}' in its name")
+    _print(found, with_source=source is None and len(fields) > 1)
+
+
+def _matches(field: Field, pattern: str | None) -> bool:
+    if pattern is None:
+        return True
+    return fnmatch.fnmatchcase(field.name, pattern if "*" in pattern or "?" in pattern else f"*{pattern}*")
+
+
+def _print(found: list[tuple[str, Field]], *, with_source: bool) -> None:
+    width = max(len(field.name + _ARGUMENT[field.arg]) for _, field in found)
+    kinds = max(len(field.type.value) for _, field in found)
+    of_source = ""
+    for source, field in found:
+        if with_source and source != of_source:
+            click.echo(click.style(f"{'' if not of_source else chr(10)}source {source}", bold=True))
+            of_source = source
+        name = click.style(field.name, fg="cyan") + _ARGUMENT[field.arg]
+        pad = " " * (width - len(field.name + _ARGUMENT[field.arg]))
+        click.echo(f"{name}{pad}  {click.style(f'{field.type.value:<{kinds}}', dim=True)}  {field.description}")

@@ -1,0 +1,51 @@
+"""``falcohost plugins``: what is installed, and what is wrong with what cannot be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from falcohost.host.plugins import Plugin, load_all
+
+
+@click.command(name="plugins")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """List the plugins that are installed, with their sources, outputs and rules."""
+    plugins = load_all()
+    if as_json:
+        import json
+
+        out = [_json(plugin) for plugin in plugins.loaded]
+        out += [{"name": name, "error": reason} for name, reason in plugins.left_out.items()]
+        click.echo(json.dumps(out, indent=2))
+        return
+    for plugin in plugins.loaded:
+        click.echo(f"{click.style(plugin.name, fg='cyan', bold=True)}  ({plugin.distribution} {plugin.version})")
+        for what, names in _offers(plugin):
+            if names:
+                click.echo(f"  {what:<10} {', '.join(names)}")
+    for name, reason in plugins.left_out.items():
+        click.echo(f"{click.style(name, fg='red', bold=True)}  {reason}")
+
+
+def _offers(plugin: Plugin) -> tuple[tuple[str, list[str]], ...]:
+    return (
+        ("sources", [spec.name for spec in plugin.sources]),
+        ("outputs", [spec.name for spec in plugin.outputs]),
+        ("rules", [str(path) for path in plugin.rules]),
+        ("stands for", [f"{stand.name} {stand.version}" for stand in plugin.stands_for]),
+    )
+
+
+def _json(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "sources": [{"name": spec.name, "description": spec.description} for spec in plugin.sources],
+        "outputs": [{"name": spec.name, "description": spec.description} for spec in plugin.outputs],
+        "rules": [str(path) for path in plugin.rules],
+        "stands_for": [{"name": stand.name, "version": stand.version} for stand in plugin.stands_for],
+    }

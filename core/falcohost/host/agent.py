@@ -1,0 +1,131 @@
+"""The agent: rules, sources and outputs put together, run by the supervisor, and told of at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.event_fields import hostname
+from falcohost.engine.ruleset import Ruleset
+from falcohost.errors import ConfigError, FalcohostError
+from falcohost.host.config import Config
+from falcohost.host.enabled_outputs import enabled_outputs, open_channels
+from falcohost.host.log import log
+from falcohost.host.plugins import Plugins
+from falcohost.host.sources import make_tasks, select_sources, without_driver
+from falcohost.host.summary import Summary
+from falcohost.host.supervisor import Outcome, Supervisor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions:
+    """What the command line says of a run."""
+
+    enable_sources: tuple[str, ...] = ()
+    disable_sources: tuple[str, ...] = ()
+    seconds: float = 0
+    unbuffered: bool = False
+    verbose: bool = False
+    dry_run: bool = False
+    pidfile: str | None = None
+
+
+def run_agent(config: Config, plugins: Plugins, ruleset: Ruleset, options: AgentOptions) -> None:
+    """Run until the sources have ended or a signal comes; then print the summary.
+
+    :raises FalcohostError: it cannot be started, or failed.
+    """
+    specs = enabled_outputs(config.outputs, config.alerts, plugins.outputs())
+    maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
+    sources = _chosen_sources(config, plugins, ruleset, options)
+    tasks = make_tasks(sources, config, plugins, ruleset, maker)
+    if options.dry_run:
+        return
+    channels = open_channels(specs, config.outputs, unbuffered=options.unbuffered)
+    if options.pidfile is not None:
+        _write_pidfile(options.pidfile)
+    summary = Summary([rule.name for rule in ruleset.rules])
+    counts = {name: len(ruleset.enabled(name)) for name in sources}
+    supervisor = Supervisor(
+        tasks,
+        channels,
+        summary,
+        config.drops,
+        maker,
+        output_timeout=config.outputs.timeout,
+        seconds=options.seconds,
+        on_ready=lambda ready: _log_ready(ready, sum(counts[name] for name in ready)),
+    )
+    _settle()
+    outcome = supervisor.run()
+    _report(supervisor, summary, verbose=options.verbose)
+    if outcome is Outcome.FAILED:
+        raise FalcohostError(supervisor.error)
+    if outcome is Outcome.RESTART:
+        from falcohost.host.restart import restart
+
+        restart()
+
+
+def _chosen_sources(config: Config, plugins: Plugins, ruleset: Ruleset, options: AgentOptions) -> list[str]:
+    known = list(plugins.sources())
+    log.info("Loaded event sources: %s", ", ".join(known))
+    selected = select_sources(known, options.enable_sources, options.disable_sources)
+    log.info("Enabled event sources: %s", ", ".join(selected))
+    if not any(ruleset.enabled(name) for name in selected):
+        log.warning("No rule is enabled for %s: nothing will be detected", ", ".join(selected))
+    return without_driver(selected, config)
+
+
+def _write_pidfile(path: str) -> None:
+    try:
+        Path(path).write_text(str(os.getpid()))
+    except OSError as error:
+        raise ConfigError(f"Could not write pid to pidfile {path}: {error.strerror}") from error
+
+
+def _settle() -> None:
+    """Give back the memory that loading took, and leave what stays alone, so that workers share its pages."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc only
+    gc.freeze()
+
+
+def _log_ready(ready: Sequence[str], rules: int) -> None:
+    if ready:
+        log.info("Ready after %.2f s: %s open, %d rules", _age(), ", ".join(ready), rules)
+
+
+def _age() -> float:
+    """Return for how many seconds this process has existed (proc(5), field 22 of /proc/self/stat)."""
+    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+
+
+def _report(supervisor: Supervisor, summary: Summary, *, verbose: bool) -> None:
+    """Print what Falco prints at the end."""
+    with contextlib.suppress(BrokenPipeError):
+        for child in supervisor.children:
+            totals = child.totals
+            if child.is_syscall and verbose:
+                print(f"Driver Events:{totals.received + totals.lost}\nDriver Drops:{totals.lost}", file=sys.stderr)
+            if verbose:
+                rate = totals.passed / child.seconds if child.seconds else 0.0
+                line = f"Elapsed time: {child.seconds:.3f}, Captured Events: {totals.passed}, {rate:.2f} eps"
+                print(f"({child.name}) {line}", file=sys.stderr)
+            if child.is_syscall:
+                print("Syscall event drop monitoring:", file=sys.stderr)
+                print(f"   - event drop detected: {supervisor.drops.occurrences} occurrences", file=sys.stderr)
+                print(f"   - num times actions taken: {supervisor.drops.taken}", file=sys.stderr)
+        sys.stderr.flush()
+        sys.stdout.write(summary.text())
+        sys.stdout.flush()

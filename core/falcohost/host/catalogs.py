@@ -1,0 +1,24 @@
+"""The fields of every event source: those that all events have, and those of the plugins."""
+
+from __future__ import annotations
+
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.fields import Field
+from falcohost.host.plugins import Plugins
+
+
+def all_fields(plugins: Plugins) -> dict[str, tuple[Field, ...]]:
+    """Return the fields by event source.
+
+    :raises PluginError: two plugins clash.
+    """
+    return {source: (*GENERIC_FIELDS, *plugins.fields(source)) for source in plugins.sources()}
+
+
+def catalogs(plugins: Plugins) -> dict[str, Catalog]:
+    """Return what rules of each event source are checked against.
+
+    :raises PluginError: two plugins clash.
+    """
+    return {source: Catalog(source, fields) for source, fields in all_fields(plugins).items()}

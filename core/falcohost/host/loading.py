@@ -1,0 +1,123 @@
+"""From the configuration to rules: which plugins, which files, what they are checked against, and what is logged of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from falcohost.errors import ConfigError, RulesError
+from falcohost.host.catalogs import catalogs
+from falcohost.host.config import Config
+from falcohost.host.config.rules import RulesConfig, rules_files
+from falcohost.host.log import log
+from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
+from falcohost.rules.append_output import AppendOutput
+from falcohost.rules.codes import WarningCode
+from falcohost.rules.loader import LoadOptions, LoadOutcome, load_rules, read_file
+from falcohost.rules.people import problem_for_people
+from falcohost.rules.results import FileResult, Problem
+
+_UNUSED = (WarningCode.LOAD_UNUSED_MACRO, WarningCode.LOAD_UNUSED_LIST)
+
+#: Values of ``-p`` that Falco ignores.
+_IGNORED_SUFFIXES = ("c", "container", "k", "kubernetes")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The rules that were loaded, from which files, and the plugins that they are checked against."""
+
+    plugins: Plugins
+    files: tuple[str, ...]
+    outcome: LoadOutcome
+
+
+def configured_plugins(config: Config) -> Plugins:
+    """Load the plugins that the configuration names, and those whose output it switches on; log what is left out.
+
+    :raises PluginError: a name that ``load_plugins`` has is not installed, or claimed twice.
+    """
+    outputs = [name for name in config.outputs.blocks if name in installed()]
+    plugins = load_plugins([*config.plugins.names, *outputs])
+    for reason in plugins.left_out.values():
+        log.error("%s", reason)
+    for name in config.plugins.names:
+        if name in config.plugins.blocks and config.plugins.blocks[name].library_path:
+            log.info("Loaded plugin '%s'; its library_path is ignored, falcohost's plugins are Python packages", name)
+    return plugins
+
+
+def load_configured_rules(
+    config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None
+) -> Loaded:
+    """Load the rules files *given*, or else those of the configuration, or else those that plugins ship.
+
+    :raises RulesError: a file cannot be read.
+    :raises ConfigError: there is no file at all.
+    """
+    files = _files(config.rules, plugins, given)
+    outcome = load_files(files, plugins, config.rules, suffix)
+    log.info("Loading rules from:")
+    for result in outcome.results:
+        log.info("   %s | schema validation: %s", result.name, result.schema_status)
+    return Loaded(plugins, tuple(files), outcome)
+
+
+def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffix: str | None = None) -> LoadOutcome:
+    """Load *files* in order.
+
+    :raises RulesError: one cannot be read.
+    """
+    options = LoadOptions(
+        append_output=(*rules.append, *_suffix(suffix)),
+        selections=rules.selections,
+        minimum_priority=rules.minimum,
+        event_types={name: spec.event_types for name, spec in plugins.sources().items() if spec.event_types is not None},
+        plugins=plugins.stands_for(),
+        install_hints=install_hints(plugins),
+    )
+    return load_rules([read_file(file) for file in files], catalogs(plugins), options)
+
+
+def log_warnings(results: Sequence[FileResult]) -> None:
+    """Log what loading warned of, each once; macros and lists that nothing uses in one line."""
+    seen = set()
+    for problem in _warnings(results):
+        text = problem_for_people(problem)
+        if text not in seen:
+            seen.add(text)
+            log.warning("%s", text)
+    unused = [_name(problem) for result in results[-1:] for problem in result.warnings if problem.code in _UNUSED]
+    if unused:
+        log.info("Macros and lists that no rule uses: %s", ", ".join(unused))
+
+
+def _warnings(results: Iterable[FileResult]) -> Iterator[Problem]:
+    """Yield all warnings but those of unused names, which a later file may use."""
+    for result in results:
+        yield from (problem for problem in result.warnings if problem.code not in _UNUSED)
+
+
+def _name(problem: Problem) -> str:
+    return problem.context.locations[-1].name
+
+
+def _files(rules: RulesConfig, plugins: Plugins, given: Sequence[str]) -> list[str]:
+    if given:
+        files = rules_files(tuple(given))
+        if not files:
+            raise RulesError(f"there is no rules file in {', '.join(given)}: files end in .yaml or .yml")
+        return files
+    files = plugins.rules() if rules.files is None else rules_files(rules.files)
+    if not files:
+        raise ConfigError(
+            "You must specify at least one rules file/directory via -r or a rules_files entry in the configuration"
+        )
+    return files
+
+
+def _suffix(suffix: str | None) -> tuple[AppendOutput, ...]:
+    if suffix is None:
+        return ()
+    log.warning("-p is deprecated, use -o append_output[]... instead")
+    return () if suffix in _IGNORED_SUFFIXES else (AppendOutput(extra_output=suffix),)

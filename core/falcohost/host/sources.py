@@ -1,0 +1,52 @@
+"""Which event sources are opened, and what each worker has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.matcher import Matcher
+from falcohost.engine.plan import make_plan
+from falcohost.engine.ruleset import Ruleset
+from falcohost.errors import ConfigError
+from falcohost.host.config import Config
+from falcohost.host.log import log
+from falcohost.host.plugins import Plugins
+from falcohost.host.settings import SYSCALL, source_settings
+from falcohost.host.worker import Task
+
+
+def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequence[str]) -> list[str]:
+    """Return which of the sources are to be opened.
+
+    :raises ConfigError: the flags contradict each other, name an unknown source, or leave none.
+    """
+    if enable and disable:
+        raise ConfigError("You can not mix --enable-source and --disable-source")
+    for verb, names in (("enabling", enable), ("disabling", disable)):
+        for name in names:
+            if name not in known:
+                raise ConfigError(f"Attempted {verb} an unknown event source: {name}")
+    selected = [name for name in known if (name in enable if enable else name not in disable)]
+    if not selected:
+        raise ConfigError("Must enable at least one event source")
+    return selected
+
+
+def without_driver(selected: list[str], config: Config) -> list[str]:
+    """Return *selected* without the source that ``engine.kind: nodriver`` keeps silent."""
+    if config.engine.kind != "nodriver" or SYSCALL not in selected:
+        return selected
+    log.warning("Enabled event source 'syscall' will be opened with no driver, no event will be produced")
+    return [name for name in selected if name != SYSCALL]
+
+
+def make_tasks(sources: Sequence[str], config: Config, plugins: Plugins, ruleset: Ruleset, maker: AlertMaker) -> list[Task]:
+    """Return the task of each source's worker: its settings, its plan, and its rules, compiled."""
+    specs, settings = plugins.sources(), source_settings(config, plugins)
+    tasks = []
+    for name in sources:
+        rules = ruleset.enabled(name)
+        matcher = Matcher(rules, first=not config.rules.match_all)
+        tasks.append(Task(specs[name], settings[name], make_plan(name, rules), matcher.match, maker.make))
+    return tasks

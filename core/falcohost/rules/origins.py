@@ -1,0 +1,93 @@
+"""From a node of an expanded condition back to the file it was written in, through macros and lists.
+
+Nodes are found by the identity of their places: the parser makes one for each node, and macros share their trees. This
+runs only when there is something to complain of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from falcohost.lang.depth import children
+from falcohost.lang.tree import CheckNode, IdentifierNode, Node, Pos
+from falcohost.rules.definitions import MacroDef
+from falcohost.rules.lists import Expansion
+from falcohost.rules.results import Spot
+from falcohost.rules.texts import SourceText
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A condition: where its text is from, the text with lists replaced, and its tree."""
+
+    source: SourceText
+    expansion: Expansion
+    tree: Node
+
+
+class Origins:
+    """Finds places.
+
+    :param defined: the macros.
+    :param parsed: their conditions, as far as they could be parsed.
+    """
+
+    def __init__(self, defined: Mapping[str, MacroDef], parsed: dict[str, Parsed]) -> None:
+        self._defined = defined
+        self.parsed = parsed
+
+    def find(self, condition: Parsed, pos: Pos) -> tuple[Spot | None, tuple[str, ...]]:
+        """Return where *pos*, somewhere in *condition* or in its macros, was written, and the way there.
+
+        The way is told from the inside out, each step in a line.
+        """
+        path = self._path(condition, pos, [])
+        owner = self.parsed[path[-1]] if path else condition
+        spot, via = self.spot_in_text(owner.source, owner.expansion, pos.offset)
+        return spot, (*via, *(self._told(name) for name in reversed(path or ())))
+
+    def spot_in_text(
+        self, source: SourceText, expansion: Expansion, offset: int
+    ) -> tuple[Spot | None, tuple[str, ...]]:
+        """Return where the character at *offset* of the expanded text was written, and the list that brought it in."""
+        offset, name = expansion.origin(offset)
+        return source.locate(offset), (f"in list '{name}'",) if name else ()
+
+    def _path(self, condition: Parsed, pos: Pos, seen: list[str]) -> list[str] | None:
+        """Return the macros that lead to *pos*; none if it is in *condition* itself, None if it is nowhere."""
+        names = []
+        for node in _walk(condition.tree):
+            if getattr(node, "pos", None) is pos:
+                return []
+            if isinstance(node, IdentifierNode):
+                names.append(node.name)
+        for name in names:
+            if name in seen or name not in self.parsed:
+                continue
+            seen.append(name)
+            path = self._path(self.parsed[name], pos, seen)
+            if path is not None:
+                return [name, *path]
+        return None
+
+    def _told(self, name: str) -> str:
+        context = self._defined[name].context
+        place = context.locations[-1].place
+        return f"in macro '{name}' ({context.file.name}:{place.line + 1}:{place.column + 1})"
+
+
+def enclosing_check(tree: Node, pos: Pos) -> Pos:
+    """Return the place of the check that has *pos* in it; *pos* itself if none has."""
+    for node in _walk(tree):
+        if isinstance(node, CheckNode) and any(getattr(inner, "pos", None) is pos for inner in _walk(node)):
+            return node.pos
+    return pos
+
+
+def _walk(node: object) -> Iterator[object]:
+    todo = [node]
+    while todo:
+        found = todo.pop()
+        yield found
+        todo.extend(reversed(children(found)))

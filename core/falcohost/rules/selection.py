@@ -1,0 +1,36 @@
+"""Which of the loaded rules are on: by name or tag from the configuration's ``rules``, and by minimum priority."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from falcohost.alert import Priority
+from falcohost.rules.definitions import RuleDef
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Switches rules on or off: those whose name matches the wildcard *rule*, or that have the *tag*."""
+
+    enable: bool
+    rule: str = ""
+    tag: str = ""
+
+    def concerns(self, rule: RuleDef) -> bool:
+        """Return whether it switches *rule*; ``*`` stands for any text."""
+        if self.rule and re.fullmatch(".*".join(map(re.escape, self.rule.split("*"))), rule.name, re.DOTALL):
+            return True
+        return bool(self.tag) and self.tag in rule.tags
+
+
+def is_enabled(rule: RuleDef, selections: Iterable[Selection], minimum: Priority) -> bool:
+    """Return whether *rule* is on after all *selections*; one less severe than *minimum* never is."""
+    if rule.priority > minimum:
+        return False
+    enabled = rule.enabled
+    for selection in selections:
+        if selection.concerns(rule):
+            enabled = selection.enable
+    return enabled

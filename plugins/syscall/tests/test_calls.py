@@ -1,0 +1,112 @@
+"""The table of calls: numbers, what the probe reads, and Falco's parameters."""
+
+from __future__ import annotations
+
+import pytest
+
+from falcohost.events import Plan
+from falcohost_syscall import calls, wanted
+from falcohost_syscall.params import _READ, _RENDER
+from falcohost_syscall.records import COMPAT_BASE, MAX_CALLS, NO_ARG, RET_ARG
+
+#: Every event type that issue 2 names.
+NEEDED = """
+open openat openat2 creat open_by_handle_at execve execveat clone fork vfork clone3 procexit connect accept accept4 bind
+listen socket socketpair sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg dup dup2 dup3 symlink symlinkat link linkat
+unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir chmod fchmod fchmodat chown lchown fchown fchownat ptrace
+setns unshare mount umount umount2 init_module finit_module memfd_create prctl setuid setgid setreuid setregid setresuid
+setresgid kill tkill tgkill bpf chroot chdir fchdir io_uring_setup capset userfaultfd read write pread pwrite mmap
+splice pipe pipe2 inotify_init1 eventfd2 timerfd_create signalfd4 mknod mknodat quotactl seccomp
+"""
+
+
+@pytest.mark.parametrize("name", NEEDED.split())
+def test_has_every_needed_event(name):
+    """There is a row for each event type that the public rules and the issue name."""
+    assert name in calls.BY_NAME
+
+
+def test_row_numbers_are_places():
+    """Row n is the n-th, from 1, and fits what the probe can count."""
+    assert [row.call for row in calls.CALLS] == list(range(1, len(calls.CALLS) + 1))
+    assert len(calls.CALLS) < MAX_CALLS
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64", "i386"])
+def test_numbers_are_used_once(machine):
+    """No number of a system call stands in two rows."""
+    numbers = [number for row in calls.CALLS for number in row.numbers.get(machine, ())]
+
+    assert len(numbers) == len(set(numbers))
+    assert max(numbers) < COMPAT_BASE
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "numbers"),
+    [
+        ("openat", "x86_64", (257,)),
+        ("openat", "aarch64", (56,)),
+        ("openat", "i386", (295,)),
+        ("open", "aarch64", None),
+        ("umount", "x86_64", None),
+        ("umount", "i386", (22,)),
+        ("pread", "x86_64", (17,)),
+        ("setuid", "i386", (23, 213)),
+        ("fchmodat", "x86_64", (268, 452)),
+    ],
+)
+def test_numbers(name, machine, numbers):
+    """Spellings that Falco gives one name share a row; what a machine has not has no number."""
+    assert numbers == calls.BY_NAME[name].numbers.get(machine)
+
+
+def test_parameters_can_be_read_and_rendered():
+    """Every parameter has a source that is known and a kind that can be shown."""
+    params = [param for row in calls.CALLS for param in row.params]
+
+    assert [param for param in params if not param.source.isdigit() and param.source not in _READ] == []
+    assert [param for param in params if param.kind not in _RENDER] == []
+
+
+def test_parameters_are_falcos():
+    """The names and the order of the parameters are those of Falco's event table."""
+    names = [param.name for param in calls.BY_NAME["openat2"].params]
+
+    assert ["fd", "dirfd", "name", "flags", "mode", "resolve", "dev", "ino"] == names
+
+
+def test_probe_is_told_where_arguments_are():
+    """openat: the fd is what it returns, the path its second argument, relative to the first."""
+    row = calls.BY_NAME["openat"]
+
+    assert (RET_ARG, 1, 0, NO_ARG) == (row.fd_arg, row.path_arg, row.dir_arg, row.addr_arg)
+    assert calls.WANT_FD | calls.WANT_PATH == row.want
+
+
+def test_names_of_other_events_are_known():
+    """A rule may name an event that never comes; what no one ever named is refused."""
+    assert {"switch", "setxattr", "pread64", "container"} <= calls.EVENT_NAMES
+    assert "opn" not in calls.EVENT_NAMES
+
+
+def test_collects_what_the_plan_names():
+    """Only the calls of the plan's event types are collected, for 64 and 32 bits."""
+    plan = Plan(source="syscall", event_types=frozenset({"openat", "procexit"}))
+
+    assert {257, COMPAT_BASE + 295} == set(wanted.calls(wanted.collected(plan), "x86_64"))
+
+
+def test_collects_no_reads_by_default():
+    """A plan that wants any event gets all rows but the most frequent ones."""
+    types = wanted.event_types(Plan(source="syscall"))
+
+    assert {"openat", "connect", "execve", "procexit"} <= types
+    assert not {"read", "write", "close", "mmap", "futex"} & types
+
+
+def test_collects_what_the_process_table_needs():
+    """Rules that ask for sessions or working directories have the calls collected that change these."""
+    plan = Plan(source="syscall", event_types=frozenset({"openat"}), fields=frozenset({"proc.sname", "proc.cwd"}))
+
+    assert {"openat", "setsid", "setpgid", "chdir", "fchdir"} == wanted.collected(plan)
+    assert {"openat"} == wanted.event_types(plan)

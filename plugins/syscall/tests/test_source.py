@@ -1,0 +1,177 @@
+"""The source on this machine's kernel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from falcohost.errors import ConfigError
+from falcohost.events import Plan
+from falcohost.testing import skip_or_fail
+from falcohost.testing.sources import SourceContract
+from falcohost_syscall import plugin
+from falcohost_syscall.config import parse
+from falcohost_syscall.drivers.requirements import requirements
+from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.source import SyscallSource
+
+GET = {field.name: field.get for field in FIELDS}
+
+
+@pytest.fixture
+def kernel():
+    """Skip where the probe cannot be loaded."""
+    for _, problem in requirements():
+        if problem:
+            skip_or_fail("bpf", problem)
+
+
+@pytest.mark.usefixtures("kernel")
+class TestContract(SourceContract):
+    """The contract of every source."""
+
+    plugin = plugin
+    source = "syscall"
+    patience = 2.0
+
+    def provoke(self):
+        """Start a few programs."""
+        for _ in range(20):
+            subprocess.run(["true"], check=True)
+
+
+@pytest.fixture
+def watch(kernel):
+    """Return a function that opens the source for some event types."""
+    opened = []
+
+    def watch(*types, fields=()):
+        source = SyscallSource({})
+        opened.append(source)
+        source.open(Plan(source="syscall", event_types=frozenset(types), fields=frozenset(fields)), None)
+        return source
+
+    yield watch
+    for source in opened:
+        source.close()
+
+
+def read(source, wanted, seconds=5.0):
+    """Return what *wanted* makes of the first event for which that is not None."""
+    end = time.monotonic() + seconds
+    for batch in source.batches():
+        for event in batch.events:
+            found = wanted(event)
+            if found is not None:
+                return found
+        if time.monotonic() > end:
+            return None
+    return None
+
+
+def fields_of(pid, kind, *names):
+    """Return a function for :func:`read`: the values of *names* in the first event of that process and type."""
+    return lambda event: (
+        tuple(GET[name](event, None) for name in names)
+        if event.type == kind and event.proc.pid == pid and event.h[4] >= 0
+        else None
+    )
+
+
+def test_exec_has_its_facts(watch):
+    """A program that is started has its name, arguments, parent and session as they are."""
+    source = watch("execve")
+    child = subprocess.Popen(["/bin/sleep", "0.2"], start_new_session=True, cwd="/")
+    names = ("proc.name", "proc.args", "proc.ppid", "proc.sid", "proc.cwd")
+
+    found = read(source, fields_of(child.pid, "execve", *names))
+    assert ("sleep", "0.2", os.getpid(), child.pid, "/") == found
+    child.wait()
+
+
+def test_file_behind_a_link(watch, tmp_path):
+    """A file that is opened through a link has its own name."""
+    (tmp_path / "real").write_text("x")
+    (tmp_path / "link").symlink_to("real")
+    source = watch("openat")
+    child = subprocess.Popen(["cat", "link"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+
+    def opened(event):
+        return GET["fd.name"](event, None) if GET["fd.nameraw"](event, None) == "link" else None
+
+    assert str(tmp_path / "real") == read(source, opened)
+    child.wait()
+
+
+def test_other_events_are_not_passed(watch):
+    """Only what the plan wants comes out, though every fork, exec and exit goes in."""
+    source = watch("procexit")
+    child = subprocess.Popen(["true"])
+    child.wait()
+
+    assert "procexit" == read(source, lambda event: event.type)
+
+
+def test_process_from_before_is_known(watch):
+    """A process that ran before the source was opened has its arguments and ancestors."""
+    child = subprocess.Popen(["/bin/sh", "-c", "sleep 0.5; cat /etc/hostname"], stdout=subprocess.DEVNULL)
+    time.sleep(0.1)
+    source = watch("openat")
+
+    def hostname(event):
+        if GET["fd.name"](event, None) != "/etc/hostname":
+            return None
+        return tuple(GET[name](event, None) for name in ("proc.name", "proc.pname", "proc.pcmdline"))
+
+    assert ("cat", "sh", "sh -c sleep 0.5; cat /etc/hostname") == read(source, hostname)
+    assert os.getpid() in source.context.table.processes
+    child.wait()
+
+
+def test_ended_processes_leave_the_table(watch):
+    """Five hundred programs later the table is no larger than before."""
+    source = watch("procexit")
+    before = len(source.context.table)
+    for _ in range(500):
+        subprocess.run(["true"], check=True)
+    end = time.monotonic() + 1.0
+    for batch in source.batches():
+        list(batch.events)
+        if time.monotonic() > end:
+            break
+
+    assert len(source.context.table) < before + 50
+    assert source.stats().dropped["proc_ring_full"] == 0
+
+
+def test_new_plan_is_taken(watch):
+    """After an update other events come."""
+    source = watch("procexit")
+    source.update(Plan(source="syscall", event_types=frozenset({"chdir"})))
+    child = subprocess.Popen(["sh", "-c", "cd /tmp"])
+    child.wait()
+
+    assert ("res=0 path=/tmp",) == read(source, fields_of(child.pid, "chdir", "evt.args"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, 8 << 20),
+        ({"modern_ebpf": {"buf_size_preset": 1}}, 1 << 20),
+        ({"engine": {"kind": "modern_ebpf", "modern_ebpf": {"buf_size_preset": 10}}}, 512 << 20),
+    ],
+)
+def test_ring_size(settings, size):
+    """The preset is Falco's, with 8 MiB where none is given."""
+    assert size == parse(settings).ring_size
+
+
+@pytest.mark.parametrize("settings", [{"kind": "kmod"}, {"modern_ebpf": {"buf_size_preset": 11}}, {"engine": 3}])
+def test_bad_settings_are_refused(settings):
+    """A setting that cannot be is refused with a sentence."""
+    with pytest.raises(ConfigError, match=r"^engine.*\.$"):
+        parse(settings)

@@ -1,0 +1,42 @@
+"""Text that is not UTF-8, and text that must not reach a terminal."""
+
+import pytest
+
+from falcohost.engine.texts import ascii_lower, ascii_upper, bytes_text, printable, text_bytes, valid
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"plain", "plain"),
+        ("é€😀".encode(), "é€😀"),
+        (b"a\x80b", "a\ufffdb"),
+        (b"\xe2\x82", "\ufffd"),  # one maximal subpart, one replacement
+        (b"\xe2\x82\xe2\x82", "\ufffd\ufffd"),
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),  # a surrogate in UTF-8
+        (b"\xf0\x9f\x98", "\ufffd"),
+    ],
+)
+def test_what_is_not_utf8_is_replaced(data, shown):
+    """Each maximal sequence that is not UTF-8 becomes one U+FFFD, and text goes back to the bytes it came from."""
+    text = bytes_text(data)
+
+    assert data == text_bytes(text)
+    assert shown == valid(text)
+
+
+@pytest.mark.parametrize("char", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\ufffe", "\ufdd0", "\U0010ffff", "\ud800"])
+def test_what_is_not_printable_is_replaced(char):
+    """Control characters, C1 ones included, non-characters and lone surrogates become U+FFFD in text."""
+    assert printable(f"a{char}é").strip("\ufffd") in ("a\ufffdé", "a\ufffd\ufffd\ufffdé")
+
+
+def test_printable_text_stays():
+    """Letters of any script, blanks and punctuation are left alone."""
+    assert "a b-é日本😀\u00a0" == printable("a b-é日本😀\u00a0")
+
+
+def test_case_changes_for_ascii_alone():
+    """Only A-Z and a-z have two cases, as in the C locale."""
+    assert "aé\udc80É" == ascii_lower("Aé\udc80É")
+    assert "Aéß" == ascii_upper("aéß")
