@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from falcohost import ArgKind, Field
+from falcohost.engine.event_fields import GENERIC_FIELDS
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- fields of {source}: written by script/docs -->"
@@ -24,7 +25,8 @@ def readmes() -> Iterator[tuple[Path, str]]:
         plugin = importlib.import_module(f"falcohost_{folder.name}.plugin")
         text = (folder / "README.md").read_text()
         for spec in plugin.falcohost_sources():
-            text = with_table(text, spec.name, plugin.falcohost_fields(source=spec.name) or ())
+            fields = (*GENERIC_FIELDS, *(plugin.falcohost_fields(source=spec.name) or ()))
+            text = with_table(text, spec.name, {field.name: field for field in reversed(fields)}.values())
         yield folder / "README.md", text
 
 
@@ -36,9 +38,9 @@ def with_table(text: str, source: str, fields: Iterable[Field]) -> str:
 
 
 def table(fields: Iterable[Field]) -> str:
-    """Return the table, sorted by class of field and then as declared."""
+    """Return the table, sorted by name."""
     rows = ["| field | type | what it is |", "|---|---|---|"]
-    for field in sorted(fields, key=lambda field: field.name.split(".")[0]):
+    for field in sorted(fields, key=lambda field: field.name):
         rows.append(f"| `{field.name}{argument(field)}` | {kind(field)} | {cell(field.description)} |")
     return "\n".join(rows) + "\n"
 

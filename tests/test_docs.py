@@ -2,12 +2,18 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pluggy
 import pytest
 
 from falcohost import hookspecs
+from falcohost.cli.app import COMMANDS
 from falcohost.host.config import keys
+
+PROGRAM = Path(sys.executable).parent / "falcohost"
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +93,24 @@ def test_every_source_has_a_table(field_tables, root):
 
         assert tables, path
         assert all(table.count("\n| `") > 0 for table in tables), path
+
+
+def test_every_command_is_documented(root):
+    """The README's table of commands has each command of the program, and no other."""
+    text = (root / "README.md").read_text()
+    named = set(re.findall(r"^\| `falcohost (\w+)` \|", text, re.MULTILINE))
+
+    assert named == set(COMMANDS)
+
+
+def test_first_rule_of_the_readme_loads(root, tmp_path):
+    """The rule that the README shows is accepted as it stands, without a warning."""
+    rule = re.search("```yaml\n(- rule: .*?)```", (root / "README.md").read_text(), re.DOTALL)[1]
+    (tmp_path / "shadow.yaml").write_text(rule)
+
+    done = subprocess.run([PROGRAM, "-V", "shadow.yaml"], capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "shadow.yaml: Ok"), done.stderr
 
 
 def test_links_lead_somewhere(root):

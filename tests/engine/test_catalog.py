@@ -84,7 +84,12 @@ def test_an_unknown_field_is_named(name, arg, message):
             "1",
             "filter 's.text[1]': s.text does not allow nor require an argument but one is provided: 1",
         ),
-        (PLUGIN, "s.index", "x", "filter s.index[x] s.index has an invalid index argument not composed only by digits: x"),
+        (
+            PLUGIN,
+            "s.index",
+            "x",
+            "filter s.index[x] s.index has an invalid index argument not composed only by digits: x",
+        ),
         (PLUGIN, "s.index", "01", "filter s.index[01] s.index has an invalid index argument starting with 0: 01"),
         (
             PLUGIN,

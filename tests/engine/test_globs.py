@@ -9,7 +9,19 @@ from interpreter import fnmatch
 
 from falcohost.engine.globs import glob
 
-SPECIAL = ("[ab]", "[!ab]", "[^a-c]", "[]a]", "[a-]", "[[:upper:]]", "[![:digit:]_]", "[[.a.]]", "[[=a=]b]", "[\\]]", "[a")
+SPECIAL = (
+    "[ab]",
+    "[!ab]",
+    "[^a-c]",
+    "[]a]",
+    "[a-]",
+    "[[:upper:]]",
+    "[![:digit:]_]",
+    "[[.a.]]",
+    "[[=a=]b]",
+    "[\\]]",
+    "[a",
+)
 patterns = st.lists(st.sampled_from([*"abAB*?!^-\\:z0é", *SPECIAL]), max_size=6).map("".join)
 values = st.text(st.sampled_from("abABz]-[!^:0\\é_"), max_size=6)
 

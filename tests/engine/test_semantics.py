@@ -3,7 +3,9 @@
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from world import holds
+from world import Happening, holds
+
+from falcohost.engine.options import getopt
 
 A, B, SIX = IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), IPv6Address("fe80::1")
 MAPPED = IPv6Address("::ffff:10.0.0.1")
@@ -22,7 +24,7 @@ MAPPED = IPv6Address("::ffff:10.0.0.1")
         ("contains AS", "bash", False),
         ("icontains AS", "bash", True),
         ("icontains É", "é", False),
-        ("icontains k", "K", False),  # the Kelvin sign is no ASCII letter
+        ("icontains k", "\u212a", False),  # the Kelvin sign is no ASCII letter
         ("startswith ba", "bash", True),
         ("startswith Ba", "bash", False),
         ("endswith sh", "bash", True),
@@ -47,7 +49,6 @@ MAPPED = IPv6Address("::ffff:10.0.0.1")
         ("glob bash", "bash2", False),
         ("glob *", ".hidden/a", True),
         ("glob '\\\\*'", "*", True),
-        ("glob 'a\\\\'", "a\\", False),
         ("glob '[a'", "[a", True),
         ("glob '?'", "é", False),  # two bytes, and Falco counts those
         ("glob '??'", "é", True),
@@ -255,11 +256,10 @@ def test_fields_with_several_values_to_compare(condition, values, expected):
 
 def test_an_argument_makes_such_a_field_a_plain_one():
     """With an index, one value is compared, not any."""
-    assert holds("any.name[1] = sshd and not any.name[0] = sshd", **{}) is False
-    event_values = {("any.name", 1): "sshd", ("any.name", 0): "bash"}
-    from world import Happening
+    event = Happening({("any.name", 1): "sshd", ("any.name", 0): "bash"})
 
-    assert holds("any.name[1] = sshd and any.name[0] != sshd", Happening(event_values))
+    assert holds("any.name[1] = sshd and any.name[0] != sshd", event)
+    assert not holds("any.name[0] = sshd or any.name[2] exists", event)
 
 
 @pytest.mark.parametrize(
@@ -282,8 +282,8 @@ def test_an_argument_makes_such_a_field_a_plain_one():
         ("len(buf.data) = 2", True),
         ('join("-", l.texts) = "-a--bval-rest"', True),
         ('join(",", (s.path, "x", 5, n.uint64)) = "/a/b,x,5,7"', True),
-        ('join(",", (l.texts, "x")) contains rest,x', True),
-        ('concat(s.path, "/", s.other) = /a/b/YWJj', True),
+        ('join(",", (l.texts, "x")) contains "rest,x"', True),
+        ('concat(s.other, "/", s.text) = YWJj/aBé', True),
         ("basename(l.texts) in (-a, -bval, rest)", True),
         ('getopt(l.texts, "ab:")[a] = a', True),
         ('getopt(l.texts, "ab:")[b] = val', True),
@@ -331,8 +331,6 @@ def test_transformers_and_right_sides(condition, expected):
 )
 def test_getopt_reads_short_options(arguments, optstring, found):
     """Clusters expand, values follow their letters, unknown letters are ``?``, and the first other word ends it."""
-    from falcohost.engine.options import getopt
-
     assert found == getopt(arguments, optstring)
 
 

@@ -25,7 +25,9 @@ def test_what_is_not_utf8_is_replaced(data, shown):
     assert shown == valid(text)
 
 
-@pytest.mark.parametrize("char", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\ufffe", "\ufdd0", "\U0010ffff", "\ud800"])
+@pytest.mark.parametrize(
+    "char", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\ufffe", "\ufdd0", "\U0010ffff", "\ud800"]
+)
 def test_what_is_not_printable_is_replaced(char):
     """Control characters, C1 ones included, non-characters and lone surrogates become U+FFFD in text."""
     assert printable(f"a{char}é").strip("\ufffd") in ("a\ufffdé", "a\ufffd\ufffd\ufffdé")

@@ -102,10 +102,26 @@ def test_constants_are_read_as_the_type_of_their_field(text, value):
         ("l.small in (1)", "filter error: list filters are not supported for type 'INT32'"),
         ("evt.type = nope", "unknown event type nope"),
         ("evt.type glob open*", "unknown event type open*"),
-        ("tolower(n.int64) = a", "can't add field transformer: type 'INT64' is not supported by 'tolower' transformer applied on field 'n.int64'"),
-        ("len(len(s.text)) = 1", "can't add field transformer: type 'UINT64' is not supported by 'len' transformer applied on field 's.text'"),
-        ("tolower(l.nums) in (a)", "can't add field transformer: type 'UINT64' is not supported by 'tolower' transformer applied on list field 'l.nums'"),
-        ("b64(s.path) = a", "can't add field transformer: type 'FSPATH' is not supported by 'b64' transformer applied on field 's.path'"),
+        (
+            "tolower(n.int64) = a",
+            "can't add field transformer: type 'INT64' is not supported by 'tolower' transformer"
+            " applied on field 'n.int64'",
+        ),
+        (
+            "len(len(s.text)) = 1",
+            "can't add field transformer: type 'UINT64' is not supported by 'len' transformer applied"
+            " on field 's.text'",
+        ),
+        (
+            "tolower(l.nums) in (a)",
+            "can't add field transformer: type 'UINT64' is not supported by 'tolower' transformer"
+            " applied on list field 'l.nums'",
+        ),
+        (
+            "b64(s.path) = a",
+            "can't add field transformer: type 'FSPATH' is not supported by 'b64' transformer applied"
+            " on field 's.path'",
+        ),
         ("tolower(s.closed) = a", "field 's.closed' does not support transformers"),
         ("tolower(any.name) = a", "field 'any.name' does not support transformers"),
         ("concat(any.name, s.text) = a", "field 'any.name' does not support transformers"),
@@ -123,9 +139,19 @@ def test_constants_are_read_as_the_type_of_their_field(text, value):
         ("getopt(l.texts, l.texts) in (a)", "getopt() second argument (optstring) must be a single value"),
         ('getopt(l.texts, "a", "b") in (a)', "getopt() requires exactly 2 arguments: args list and optstring"),
         ('getopt(l.texts, "a")[ab] = a', "getopt() field argument must be a single option character"),
-        ("s.text = val(n.int64)", "field 's.text' has type 'CHARBUF' while the right-hand side field 'n.int64' has incompatible type 'INT64'"),
-        ("s.text in val(l.texts)", "field 's.text' has type 'CHARBUF' while the right-hand side field 'l.texts' has incompatible type 'CHARBUF (list)'"),
-        ("s.text = val(s.path)", "field 's.text' has type 'CHARBUF' while the right-hand side field 's.path' has incompatible type 'FSPATH'"),
+        (
+            "s.text = val(n.int64)",
+            "field 's.text' has type 'CHARBUF' while the right-hand side field 'n.int64' has incompatible type 'INT64'",
+        ),
+        (
+            "s.text in val(l.texts)",
+            "field 's.text' has type 'CHARBUF' while the right-hand side field 'l.texts' has"
+            " incompatible type 'CHARBUF (list)'",
+        ),
+        (
+            "s.text = val(s.path)",
+            "field 's.text' has type 'CHARBUF' while the right-hand side field 's.path' has incompatible type 'FSPATH'",
+        ),
         ("s.text regex val(s.other)", "operator 'REGEX' doesn't support right-hand side fields"),
         ("s.text pmatch val(s.other)", "operator 'PMATCH' doesn't support right-hand side fields"),
         ("ip.net = val(ip.net)", "field type 'IPNET' doesn't support right-hand side fields"),
@@ -137,7 +163,7 @@ def test_constants_are_read_as_the_type_of_their_field(text, value):
         ("tolower(s.nope) = a", "filter_check called with nonexistent field s.nope"),
         ("s.text = a and mymacro", "filter error: unexpected identifier 'mymacro'"),
     ],
-)  # fmt: skip
+)
 def test_what_falco_refuses_is_refused_in_its_words(text, message):
     """A condition that does not fit its fields gets Falco's message."""
     assert message == refused(text).message
@@ -147,15 +173,17 @@ def test_what_falco_refuses_is_refused_in_its_words(text, message):
     ("text", "column", "unknown"),
     [
         ("s.text = a and s.nope = b", 16, True),
-        ("s.text = a and tolower(s.nope) = b", 16, True),
-        ("s.text = a and (s.text = b or n.int32 in (1, x))", 31, False),
-        ("evt.type = open or evt.type in (open, nope)", 20, True),
+        ("s.text = a and tolower(s.nope) = b", 24, True),
+        ("s.text = a and s.other = tolower(n.int64)", 26, False),
+        ("s.text = a and s.other = val(n.int64)", 16, False),
+        ("s.text = a and (s.text = b or n.int32 in (1, x))", 46, False),
+        ("evt.type = open or evt.type in (open, nope)", 39, True),
         ("s.text = a and not n.int32 contains 3", 20, False),
         ("s.text = a and mymacro", 16, False),
     ],
 )
-def test_an_error_names_the_place_of_its_check(text, column, unknown):
-    """The place of an error is where its check begins, and unknown fields and event types are marked as such."""
+def test_an_error_names_its_place(text, column, unknown):
+    """An error is placed at what is wrong; unknown fields and event types are marked as such."""
     error = refused(text)
 
     assert (column, unknown) == (error.pos.column, error.unknown)

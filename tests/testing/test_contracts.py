@@ -3,8 +3,9 @@
 pytest_plugins = ["pytester"]
 
 GOOD = """
+    import json
     from dataclasses import dataclass
-    from types import SimpleNamespace
+    from pathlib import Path
     from falcohost import *
     from falcohost.testing import *
 
@@ -42,6 +43,7 @@ GOOD = """
         field = NUMBER
         output = Memory
         description = "Counts."
+        rule = "x.number > 1"
         @hookimpl
         def falcohost_sources(self):
             types = frozenset({"tick"})
@@ -49,6 +51,12 @@ GOOD = """
         @hookimpl
         def falcohost_fields(self, source):
             return [Field(**self.field)] if source == "x" else None
+        @hookimpl
+        def falcohost_rules(self):
+            path = Path(type(self).__name__ + ".yaml")
+            rule = {"rule": "R", "desc": "D", "condition": self.rule, "output": "O", "priority": "INFO", "source": "x"}
+            path.write_text(json.dumps([rule]))
+            return [path]
         @hookimpl
         def falcohost_outputs(self):
             return [OutputSpec(name="x", description="Keeps.", make=self.output)]
@@ -91,7 +99,11 @@ BROKEN_PLUGINS = [
     ("field = NUMBER | {'description': 'the number'}", "test_fields_say_what_they_are"),
     ("field = NUMBER | {'path': 'a.b'}", "test_fields_say_what_they_are"),
     ("description = 'Counts'", "test_description_is_a_sentence"),
-    ("falcohost_sauces = hookimpl(lambda self: [])", "test_implements_hooks_that_exist"),
+    ("falcohost_sauces = hookimpl(lambda self: [])", "test_is_accepted"),
+    ("def falcohost_fields(self): return 1 / 0", "test_hooks_begin_with_the_mark"),
+    ("@hookimpl\n        def falcohost_rules(self): 1 / 0", "test_is_accepted"),
+    ("rule = 'x.numer > 1'", "test_rules_load_without_a_warning"),
+    ("rule = 'x.number > one'", "test_rules_load_without_a_warning"),
     ("def falcohost_stands_for(self): return []", "test_hooks_begin_with_the_mark"),
 ]
 BROKEN_OUTPUTS = [

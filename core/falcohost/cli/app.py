@@ -49,7 +49,7 @@ class _Commands(click.Group):
 )
 @click.option("-c", "config", metavar="PATH", help="Configuration file.")
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a key of the configuration.")
-@click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of the configured ones.")
+@click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder; default: those configured.")
 @click.option("-V", "--validate", multiple=True, metavar="FILE", help="Validate rules files and exit.")
 @click.option("-L", "describe_all", is_flag=True, help="Describe all rules and exit.")
 @click.option("-l", "describe", metavar="RULE", help="Describe one rule and exit.")
@@ -75,7 +75,7 @@ class _Commands(click.Group):
 @click.option("--rule-schema", is_flag=True, help="Print the JSON schema of rules files and exit.")
 @click.option("--config-schema", is_flag=True, help="Print the JSON schema of the configuration and exit.")
 @click.pass_context
-def cli(ctx: click.Context, **given: Any) -> None:
+def cli(ctx: click.Context, /, **given: Any) -> None:
     """Watch for security events with rules in Falco's language.
 
     Without a command it takes Falco's options, and runs.

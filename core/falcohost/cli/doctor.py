@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from falcohost.cli.flags import Flags
+from falcohost.hookspecs import SourceSpec
 from falcohost.host.plugins import Plugins, load_all
 from falcohost.host.settings import source_settings
-from falcohost.hookspecs import SourceSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ import os
 import click
 
 from falcohost.cli.flags import Flags
+from falcohost.cli.jsonline import json_line
 from falcohost.errors import ConfigError
+from falcohost.host.config import Config
 
 
 def follow(flags: Flags) -> int:
@@ -15,23 +17,74 @@ def follow(flags: Flags) -> int:
 
     :raises FalcohostError: it cannot be done.
     """
-    if _printed_without_configuration(flags):
+    printed = _without_configuration(flags)
+    if printed is not None:
+        click.echo(printed)
         return 0
     from falcohost.cli import start
 
     config = start.configure(flags)
-    if flags.version:
-        from falcohost.host import version
-
-        click.echo(_json(version.as_json()) if config.alerts.json else version.as_text(), nl=config.alerts.json)
-    elif flags.page_size:
-        click.echo(f"Your system page size is: {os.sysconf('SC_PAGE_SIZE')} bytes.")
-    elif flags.plugin_info is not None or flags.list_plugins or flags.list_events or flags.listed is not None:
-        _print_listing(flags, start.plugins_for(config))
-    elif flags.validate:
+    printed = _with_configuration(flags, config)
+    if printed is not None:
+        click.echo(printed)
+        return 0
+    if flags.validate:
         from falcohost.cli.validate import validate
 
         return validate(flags, config)
-    else:
-        return start.start(flags, config)
-    return 0
+    return start.start(flags, config)
+
+
+def _without_configuration(flags: Flags) -> str | None:
+    if flags.config_schema:
+        from falcohost.host.config.keys import config_schema
+
+        return json_line(config_schema())
+    if flags.rule_schema:
+        from falcohost.rules.schema import SCHEMA
+
+        return json_line(SCHEMA)
+    if flags.ignored:
+        # Falco names the calls here that it leaves out for their number, whatever rules say. There are none here.
+        return "Ignored syscall(s):\n"
+    return None
+
+
+def _with_configuration(flags: Flags, config: Config) -> str | None:
+    if flags.version:
+        from falcohost.host import version
+
+        return json_line(version.as_json()) if config.alerts.json else version.as_text()
+    if flags.page_size:
+        return f"Your system page size is: {os.sysconf('SC_PAGE_SIZE')} bytes"
+    if flags.plugin_info is not None or flags.list_plugins:
+        return _plugins(flags, config)
+    if flags.list_events or flags.listed is not None:
+        return _listing(flags, config)
+    return None
+
+
+def _plugins(flags: Flags, config: Config) -> str:
+    from falcohost.cli.plugin_info import find_plugin, list_plugins, plugin_info
+    from falcohost.host.loading import configured_plugins
+
+    plugins = configured_plugins(config)
+    return list_plugins(plugins) if flags.plugin_info is None else plugin_info(find_plugin(plugins, flags.plugin_info))
+
+
+def _listing(flags: Flags, config: Config) -> str:
+    from falcohost.cli import listing
+    from falcohost.host.catalogs import all_fields
+    from falcohost.host.loading import configured_plugins
+    from falcohost.host.plugins import load_all
+
+    form = listing.chosen_format(flags.form, flags.markdown)
+    plugins = configured_plugins(config)
+    if flags.listed and flags.listed not in plugins.sources():
+        plugins = load_all()
+        if flags.listed not in plugins.sources():
+            raise ConfigError("Value for --list must be a valid source type")
+    if flags.list_events:
+        return listing.list_events(plugins.sources().values(), form)
+    fields = {name: found for name, found in all_fields(plugins).items() if flags.listed in ("", name)}
+    return listing.list_fields(listing.field_classes(fields), form, names_only=flags.names_only, types=flags.verbose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from falcohost.cli.flags import Flags
+from falcohost.cli.jsonline import json_line
 from falcohost.host import log as host_log
 from falcohost.host.config import Config, keys_without_effect, unknown_keys
 from falcohost.host.log import NOTICE, log
@@ -50,9 +51,10 @@ def start(flags: Flags, config: Config) -> int:
     outcome.check()
     log_warnings(outcome.results)
     if flags.describe_all or flags.describe is not None:
-        from falcohost.cli.describe import describe
+        from falcohost.rules.describe import as_text, describe
 
-        click.echo(describe(outcome, flags.describe, as_json=config.alerts.json))
+        described = describe(outcome, flags.describe)
+        click.echo(f"{json_line(described)}\n" if config.alerts.json else as_text(described), nl=False)
         return 0
     if flags.support:
         from falcohost.cli.support import support

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
 from falcohost.cli.flags import Flags
+from falcohost.cli.jsonline import json_line
 from falcohost.errors import RulesError
 from falcohost.host.config import Config
 from falcohost.host.loading import load_files
 from falcohost.host.log import log
 from falcohost.host.plugins import load_all
 from falcohost.rules import report
+from falcohost.rules.loader import LoadOutcome
+from falcohost.rules.results import FileResult
 
 
 def validate(flags: Flags, config: Config) -> int:
@@ -27,23 +33,41 @@ def validate(flags: Flags, config: Config) -> int:
     outcome = load_files(flags.validate, plugins, config.rules, flags.suffix)
     if outcome.unmet is not None:
         raise RulesError(outcome.unmet)
-    described = None
-    if outcome.ok and (flags.describe_all or flags.describe is not None):
-        from falcohost.cli import describe
-
-        described = describe.document(outcome, flags.describe)
+    described = _described(flags, outcome)
     summary = "\n".join(_told(result) for result in outcome.results)
     if config.alerts.json:
-        found: dict[str, object] = {"falco_load_results": [report.as_json(result) for result in outcome.results]}
-        if described is not None:
-            found["falco_describe_results"] = described
-        click.echo(_json(found))
+        results = {"falco_load_results": [report.as_json(result) for result in outcome.results]}
+        click.echo(json_line(results | ({"falco_describe_results": described} if described else {})))
     else:
         click.echo(summary)
         if described is not None:
-            from falcohost.cli import describe
+            from falcohost.rules.describe import as_text
 
-            click.echo("\n" + describe.as_text(described), nl=False)
-    if not outcome.ok:
-        raise RulesError(summary)
+            click.echo(f"\n{as_text(described)}", nl=False)
+    _refuse(outcome, summary)
     return 0
+
+
+def _told(result: FileResult) -> str:
+    """Return the verdict, with the errors if there are any; warnings go to the log."""
+    if result.ok and result.warnings:
+        log.warning("%s", report.verbose_text(result))
+        return report.verdict(result)
+    return report.verbose_text(result)
+
+
+def _described(flags: Flags, outcome: LoadOutcome) -> dict[str, Any] | None:
+    if not outcome.ok or not (flags.describe_all or flags.describe is not None):
+        return None
+    from falcohost.rules.describe import describe
+
+    return describe(outcome, flags.describe)
+
+
+def _refuse(outcome: LoadOutcome, summary: str) -> None:
+    """End with the same text on stderr, as Falco does; with the form for people where one is looking."""
+    if outcome.ok:
+        return
+    if sys.stderr.isatty():
+        outcome.check()
+    raise RulesError(summary)

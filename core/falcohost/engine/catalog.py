@@ -32,6 +32,12 @@ class TypeCheckError(FalcohostError):
         self.unknown = unknown
         self.hint = hint
 
+    def at(self, pos: Pos) -> TypeCheckError:
+        """Return the error, placed at *pos* if it has no place yet."""
+        if self.pos is NOWHERE:
+            self.pos = pos
+        return self
+
 
 class UnknownField(TypeCheckError):
     """No field of the source has this name."""

@@ -34,7 +34,10 @@ def check_operand(node: OperandNode, catalog: Catalog) -> Operand:
         case ListNode():
             return ListOf(tuple(check_operand(item, catalog) for item in node.items))
         case TransformNode():
-            return _transformer(node, catalog)
+            try:
+                return _transformer(node, catalog)
+            except TypeCheckError as error:
+                raise error.at(node.pos) from None
 
 
 def check_pair(left: FieldRef | Transform, op: str, right: Operand) -> None:

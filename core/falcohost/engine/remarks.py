@@ -1,6 +1,6 @@
 """What is worth saying about a condition that is correct (rules-language reference, §9): probable mistakes and more.
 
-The codes are Falco's warning codes; where the message is empty, Falco's is.
+The codes are Falco's warning codes. Where the message is empty, the code says all.
 """
 
 from __future__ import annotations
@@ -16,20 +16,8 @@ REMARK = "LOAD_COMPILE_CONDITION"
 UNSAFE_NA_CHECK = "LOAD_UNSAFE_NA_CHECK"
 DEPRECATED = "LOAD_DEPRECATED_ITEM"
 
-_LATENCY = "the field has no value, since system calls are only seen when they return"
-
-#: Fields that Falco warns of, in its order, each with what to say.
-DEPRECATED_FIELDS = {
-    "evt.dir": (
-        "system calls are only seen when they return: 'evt.dir = <' is always true and can be left out,"
-        " and a condition that needs 'evt.dir = >' never matches"
-    ),
-    "evt.latency": _LATENCY,
-    "evt.latency.s": _LATENCY,
-    "evt.latency.ns": _LATENCY,
-    "evt.latency.human": _LATENCY,
-    "evt.wait_latency": _LATENCY,
-}
+#: Fields that Falco warns of, in its order; what is said of each is with the codes of the loader.
+DEPRECATED_FIELDS = ("evt.dir", *(f"evt.latency{part}" for part in ("", ".s", ".ns", ".human")), "evt.wait_latency")
 
 _TRANSFORMERS = ("val", "tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt")
 
@@ -53,23 +41,19 @@ def tree_remarks(node: Node) -> list[Remark]:
     checks = (found for found in nodes if isinstance(found, CheckNode))
     remarks = [Remark(UNSAFE_NA_CHECK, "", check.pos) for check in checks if _is_unsafe_na_check(check)][:1]
     places = {found.name: found.pos for found in reversed(nodes) if isinstance(found, FieldNode)}
-    for name, message in DEPRECATED_FIELDS.items():
-        if name in places:
-            remarks.append(Remark(DEPRECATED, message, places[name], name))
-    return remarks
+    return remarks + [Remark(DEPRECATED, "", places[name], name) for name in DEPRECATED_FIELDS if name in places]
 
 
-def constant_remarks(value: ValueNode, op: str, catalog: Catalog) -> Iterator[Remark]:
-    """Yield what is odd about the constant *value* behind *op*."""
-    if op == "regex" and not _needs_regex(value.text):
-        message = f"regex check with '{value.text}' may be optimized with simpler operators such as"
-        yield Remark(REMARK, f"{message} '=', 'contains', 'startswith', 'endswith'", value.pos)
-    bare = "".join(value.text.split())
+def constant_remarks(text: str, op: str, pos: Pos, catalog: Catalog) -> Iterator[Remark]:
+    """Yield what is odd about the constant *text* behind *op*; *pos* is where the right side begins, as in Falco."""
+    if op == "regex" and not _needs_regex(text):
+        message = f"regex check with '{text}' may be optimized with simpler operators such as"
+        yield Remark(REMARK, f"{message} '=', 'contains', 'startswith', 'endswith'", pos)
+    bare = "".join(text.split())
     if "." in bare and _is_field(bare, catalog):
-        yield Remark(REMARK, f"'{value.text}' may be a valid field misused as a const string value", value.pos)
+        yield Remark(REMARK, f"'{text}' may be a valid field misused as a const string value", pos)
     if bare.endswith(")") and bare.partition("(")[0] in _TRANSFORMERS:
-        message = f"'{value.text}' may be a valid field transformer misused as a const string value"
-        yield Remark(REMARK, message, value.pos)
+        yield Remark(REMARK, f"'{text}' may be a valid field transformer misused as a const string value", pos)
 
 
 def kindness_remark(what: str, pos: Pos) -> Remark:

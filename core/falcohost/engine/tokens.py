@@ -70,12 +70,12 @@ def find_operand(text: str, start: int, catalog: Catalog) -> tuple[FieldRef | Tr
 
     :raises TypeCheckError: there is none that the catalog knows.
     """
-    error = None
+    error: Exception | None = None
     for end in _ends(text, start, catalog):
         try:
             return _operand(text[start:end], catalog), end
         except (ConditionSyntaxError, TypeCheckError) as failure:
-            error = failure
+            error = error or failure
     raise _unknown(text, start, catalog, error)
 
 

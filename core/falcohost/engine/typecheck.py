@@ -7,7 +7,7 @@ operators on addresses, Perl's classes in a regex); those get a remark.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Operand, Or, Transform, Value
@@ -84,9 +84,7 @@ class _Checker:
         try:
             return self._checked(node)
         except TypeCheckError as error:
-            # Falco names the place of the check, whatever in it is wrong.
-            error.pos = node.pos
-            raise
+            raise error.at(node.pos) from None
 
     def _checked(self, node: CheckNode) -> Expr:
         left = check_left(node.left, self._catalog)
@@ -109,38 +107,37 @@ class _Checker:
     def _constants(self, node: CheckNode, left: Operand, op: str, kind: ValueType) -> Value:
         """Return the constant, or the tuple of constants, on the right of *node*."""
         single = isinstance(node.right, ValueNode) and op not in ("in", "intersects", "pmatch")
-        values = tuple(self._value(item, left, op, kind) for item in _value_nodes(node))
+        items = _value_nodes(node)
+        values = tuple(self._value(item, left, op, kind) for item in items)
+        place = node.pos if node.right is None else node.right.pos
+        for item in items:
+            self.remarks += constant_remarks(item.text, op, place, self._catalog)
         if compares_text(op, kind.kind):
             self.remarks.append(kindness_remark(f"'{op}' compares the text of an address", node.pos))
         return values[0] if single else values
 
     def _value(self, item: ValueNode, left: Operand, op: str, kind: ValueType) -> Value:
-        self.remarks += constant_remarks(item, op, self._catalog)
         read = _reader(op, kind)
         try:
             value = read(item.text)
             if op == "regex" and not check_regex(item.text):
                 self.remarks.append(kindness_remark(f"regex '{item.text}' has a Perl class", item.pos))
         except ValueTextError as error:
-            raise TypeCheckError(str(error)) from None
+            raise TypeCheckError(str(error), item.pos) from None
         field = left.field if isinstance(left, FieldRef) else None
         complaint = field.check_value(item.text) if field is not None and field.check_value is not None else None
         if complaint is not None:
-            raise TypeCheckError(complaint, unknown=complaint.startswith("unknown event type"))
+            raise TypeCheckError(complaint, item.pos, unknown=complaint.startswith("unknown event type"))
         return value
 
 
 def _value_nodes(node: CheckNode) -> list[ValueNode]:
-    """Return the constants on the right of *node*, placed where the right side begins, as Falco has it.
-
-    The name of a list that does not exist stands for itself.
-    """
+    """Return the constants on the right of *node*; the name of a list that does not exist stands for itself."""
     right = node.right
     if isinstance(right, IdentifierNode):
         return [ValueNode(right.name, pos=right.pos)]
     items = right.items if isinstance(right, ListNode) else (right,)
-    place = node.pos if right is None else right.pos
-    return [replace(item, pos=place) for item in items if isinstance(item, ValueNode)]
+    return [item for item in items if isinstance(item, ValueNode)]
 
 
 def _reader(op: str, kind: ValueType) -> Callable[[str], Value]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from falcohost.alert import Alert
 from falcohost.engine.alerts import JsonOptions, encode_json
 from falcohost.errors import ConfigError, FalcohostError, OutputError
+from falcohost.hookspecs import Output, OutputSpec
 from falcohost.host.config.keys import MISSING_OUTPUTS
 from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.config.sections import OutputsConfig
 from falcohost.host.log import log
-from falcohost.hookspecs import Output, OutputSpec
 from falcohost.outputs import built_in
 from falcohost.outputs.channel import Channel
 from falcohost.outputs.lines import encode_text

@@ -1,9 +1,8 @@
-"""From the configuration to rules: which plugins, which files, what they are checked against, and what is logged of it."""
+"""From the configuration to rules: which plugins, which files, what is logged of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from falcohost.errors import ConfigError, RulesError
 from falcohost.host.catalogs import catalogs
@@ -23,15 +22,6 @@ _UNUSED = (WarningCode.LOAD_UNUSED_MACRO, WarningCode.LOAD_UNUSED_LIST)
 _IGNORED_SUFFIXES = ("c", "container", "k", "kubernetes")
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The rules that were loaded, from which files, and the plugins that they are checked against."""
-
-    plugins: Plugins
-    files: tuple[str, ...]
-    outcome: LoadOutcome
-
-
 def configured_plugins(config: Config) -> Plugins:
     """Load the plugins that the configuration names, and those whose output it switches on; log what is left out.
 
@@ -49,7 +39,7 @@ def configured_plugins(config: Config) -> Plugins:
 
 def load_configured_rules(
     config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None
-) -> Loaded:
+) -> LoadOutcome:
     """Load the rules files *given*, or else those of the configuration, or else those that plugins ship.
 
     :raises RulesError: a file cannot be read.
@@ -60,7 +50,7 @@ def load_configured_rules(
     log.info("Loading rules from:")
     for result in outcome.results:
         log.info("   %s | schema validation: %s", result.name, result.schema_status)
-    return Loaded(plugins, tuple(files), outcome)
+    return outcome
 
 
 def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffix: str | None = None) -> LoadOutcome:
@@ -68,11 +58,12 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
 
     :raises RulesError: one cannot be read.
     """
+    types = {name: spec.event_types for name, spec in plugins.sources().items()}
     options = LoadOptions(
         append_output=(*rules.append, *_suffix(suffix)),
         selections=rules.selections,
         minimum_priority=rules.minimum,
-        event_types={name: spec.event_types for name, spec in plugins.sources().items() if spec.event_types is not None},
+        event_types={name: known for name, known in types.items() if known is not None},
         plugins=plugins.stands_for(),
         install_hints=install_hints(plugins),
     )

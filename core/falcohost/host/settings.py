@@ -23,9 +23,10 @@ def source_settings(config: Config, plugins: Plugins) -> dict[str, Mapping[str, 
 
 
 def plugin_settings(plugin: Plugin, blocks: PluginsConfig, engine: EngineConfig) -> dict[str, Any]:
-    """Return the settings of *plugin*: its own ``init_config`` and ``open_params``, and under the name of each Falco
+    """Return the settings of *plugin*: its ``init_config`` and ``open_params``.
 
-    plugin that it stands in for, that one's. The syscall plugin has Falco's ``engine`` and the like beside.
+    Under the name of each Falco plugin that it stands in for it has that one's. The syscall plugin has Falco's
+    ``engine``, ``base_syscalls`` and our own ``falcohost`` beside.
     """
     settings: dict[str, Any] = dict(engine.settings) if plugin.name == SYSCALL else {}
     for stand in plugin.stands_for:

@@ -41,7 +41,9 @@ def without_driver(selected: list[str], config: Config) -> list[str]:
     return [name for name in selected if name != SYSCALL]
 
 
-def make_tasks(sources: Sequence[str], config: Config, plugins: Plugins, ruleset: Ruleset, maker: AlertMaker) -> list[Task]:
+def make_tasks(
+    sources: Sequence[str], config: Config, plugins: Plugins, ruleset: Ruleset, maker: AlertMaker
+) -> list[Task]:
     """Return the task of each source's worker: its settings, its plan, and its rules, compiled."""
     specs, settings = plugins.sources(), source_settings(config, plugins)
     tasks = []

@@ -29,7 +29,7 @@ def as_text() -> str:
     return (
         f"Falcohost version: {falcohost_version()}\n"
         f"Falco version: {FALCO_VERSION} (rules, configuration and output are those of this release)\n"
-        f"Engine:        {ENGINE_VERSION}\n"
+        f"Engine:        {ENGINE_VERSION}"
     )
 
 

@@ -129,6 +129,8 @@ class _FieldChecks:
 
 
 def _is_field(text: str, catalog: Catalog) -> bool:
+    if text != text.strip():
+        return False
     try:
         check(parse(f"{text} exists"), catalog)
     except (ConditionSyntaxError, TypeCheckError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from falcohost.rules.codes import ErrorCode, WarningCode
@@ -59,18 +60,15 @@ def read_overrides(
     return Overrides(frozenset(append), frozenset(replace), legacy)
 
 
-def _entries(item: Mapping, context: Context) -> list[tuple[str, Node, ScalarNode]]:
+def _entries(item: Mapping, context: Context) -> Iterator[tuple[str, Node, ScalarNode]]:
     node = item.get("override")
     if isinstance(node, SequenceNode):
         raise _bad_map(context)
-    if not isinstance(node, MappingNode):
-        return []
-    entries = []
-    for key, key_node, operation in Mapping(node).entries():
-        if not isinstance(operation, ScalarNode):
-            raise _bad_map(context)
-        entries.append((key, key_node, operation))
-    return entries
+    if isinstance(node, MappingNode):
+        for key, key_node, operation in Mapping(node).entries():
+            if not isinstance(operation, ScalarNode):
+                raise _bad_map(context)
+            yield key, key_node, operation
 
 
 def _bad_map(context: Context) -> LoadFailure:

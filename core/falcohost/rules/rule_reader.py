@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from falcohost.alert import Priority
 from falcohost.rules.codes import WarningCode
@@ -66,7 +67,7 @@ def _definition(item: Mapping, name: str, context: Context, result: FileResult) 
     condition = required_text(item, "condition", context)
     output = required_text(item, "output", context)
     description = required_text(item, "desc", context).value
-    priority = _priority(required_text(item, "priority", context), context)
+    priority = _priority(item, context)
     source = optional_text(item, "source", context)
     return RuleDef(
         name=name,
@@ -83,7 +84,7 @@ def _definition(item: Mapping, name: str, context: Context, result: FileResult) 
         capture_duration=optional_unsigned(item, "capture_duration", context),
         warn_evttypes=optional_bool(item, "warn_evttypes", context, default=True),
         skip_if_unknown_filter=optional_bool(item, "skip-if-unknown-filter", context),
-        tags=tuple(sorted(set(texts(item, "tags", context)))),
+        tags=_tags(item, context),
         exceptions=read_exceptions(item, context, result, append=False),
     )
 
@@ -94,7 +95,12 @@ def _trimmed(output: Scalar) -> SourceText:
     return SourceText.of(output).part(begin, begin + len(stripped))
 
 
-def _priority(scalar: Scalar, context: Context) -> Priority:
+def _tags(item: Mapping, context: Context) -> tuple[str, ...]:
+    return tuple(sorted(set(texts(item, "tags", context))))
+
+
+def _priority(item: Mapping, context: Context) -> Priority:
+    scalar = required_text(item, "priority", context)
     priority = _PRIORITIES.get(scalar.value.upper())
     if priority is None:
         known = ", ".join(name.lower() for name in _PRIORITIES)
@@ -120,53 +126,23 @@ def _updates(
     item: Mapping, name: str, source: str, overrides: Overrides, context: Context, result: FileResult
 ) -> Iterator[RuleUpdate]:
     """Yield the update that appends, then the one that replaces; then complain of keys that do neither."""
-    present = {key for key in _REPLACEABLE if key in item}
+    left = {key for key in _REPLACEABLE if key in item}
     for word, keys in (("append", overrides.append), ("replace", overrides.replace)):
-        for key in _REPLACEABLE:
-            if key in keys and key not in present:
+        changes: dict[str, Any] = {"source": source if "condition" in keys else ""}
+        for key, (attribute, read) in _OVERRIDE_READERS.items():
+            if key not in keys:
+                continue
+            if key not in left:
                 message = f"An {word} override for '{key}' was specified but '{key}' is not defined"
                 raise invalid(message, context)
+            left.discard(key)
+            changes[attribute] = read(item, word == "append", context, result)
         if keys:
-            present -= keys
-            yield _update(item, name, source, keys, word == "append", context, result)
-    for key in sorted(present):
+            yield RuleUpdate(name=name, append=word == "append", context=context, **changes)
+    for key in sorted(left):
         where = context.at("overrides", place_of(item.get(key) or item.node), key)
         message = f"Unexpected key '{key}': no corresponding entry under 'override' is defined."
         raise invalid(message, where, hint=f"add '{key}: replace' under override")
-
-
-def _update(
-    item: Mapping, name: str, source: str, keys: frozenset[str], append: bool, context: Context, result: FileResult
-) -> RuleUpdate:
-    """Return the change of *keys*; they are read in the order in which Falco finds fault with them."""
-    condition = _override_condition(item, append, context, result) if "condition" in keys else None
-    exceptions = read_exceptions(item, context, result, append=append) if "exceptions" in keys else None
-    output = SourceText.of(required_text(item, "output", context)) if "output" in keys else None
-    description = required_text(item, "desc", context).value if "desc" in keys else None
-    tags = tuple(sorted(set(texts(item, "tags", context)))) if "tags" in keys else None
-    priority = _priority(required_text(item, "priority", context), context) if "priority" in keys else None
-    capture = required_bool(item, "capture", context) if "capture" in keys else None
-    duration = required_unsigned(item, "capture_duration", context) if "capture_duration" in keys else None
-    enabled = required_bool(item, "enabled", context) if "enabled" in keys else None
-    warn = required_bool(item, "warn_evttypes", context) if "warn_evttypes" in keys else None
-    skip = required_bool(item, "skip-if-unknown-filter", context) if "skip-if-unknown-filter" in keys else None
-    return RuleUpdate(
-        name=name,
-        append=append,
-        context=context,
-        source=source if "condition" in keys else "",
-        condition=condition,
-        output=output,
-        description=description,
-        priority=priority,
-        enabled=enabled,
-        tags=tags,
-        exceptions=exceptions,
-        warn_evttypes=warn,
-        skip_if_unknown_filter=skip,
-        capture=capture,
-        capture_duration=duration,
-    )
 
 
 def _override_condition(item: Mapping, append: bool, context: Context, result: FileResult) -> SourceText:
@@ -175,3 +151,31 @@ def _override_condition(item: Mapping, append: bool, context: Context, result: F
     if not append:
         return text
     return without_append_word(text, context.at("rule condition", scalar.place), result)
+
+
+#: For each key that can be overridden: the attribute of the update, and what reads it. Faults are found in this order.
+_OVERRIDE_READERS: dict[str, tuple[str, Callable[[Mapping, bool, Context, FileResult], object]]] = {
+    "condition": ("condition", _override_condition),
+    "exceptions": (
+        "exceptions",
+        lambda item, append, context, result: read_exceptions(item, context, result, append=append),
+    ),
+    "output": ("output", lambda item, append, context, result: SourceText.of(required_text(item, "output", context))),
+    "desc": ("description", lambda item, append, context, result: required_text(item, "desc", context).value),
+    "tags": ("tags", lambda item, append, context, result: _tags(item, context)),
+    "priority": ("priority", lambda item, append, context, result: _priority(item, context)),
+    "capture": ("capture", lambda item, append, context, result: required_bool(item, "capture", context)),
+    "capture_duration": (
+        "capture_duration",
+        lambda item, append, context, result: required_unsigned(item, "capture_duration", context),
+    ),
+    "enabled": ("enabled", lambda item, append, context, result: required_bool(item, "enabled", context)),
+    "warn_evttypes": (
+        "warn_evttypes",
+        lambda item, append, context, result: required_bool(item, "warn_evttypes", context),
+    ),
+    "skip-if-unknown-filter": (
+        "skip_if_unknown_filter",
+        lambda item, append, context, result: required_bool(item, "skip-if-unknown-filter", context),
+    ),
+}

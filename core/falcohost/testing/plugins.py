@@ -6,15 +6,17 @@ import inspect
 from collections import Counter
 from typing import Any
 
-import pluggy
-
-from falcohost import hookspecs
 from falcohost.fields import Field
+from falcohost.host.catalogs import catalogs
+from falcohost.host.plugins import Plugin, Plugins, ask, load_all
+from falcohost.rules.codes import WarningCode
+from falcohost.rules.loader import LoadOptions, load_rules, read_file
+from falcohost.rules.people import problem_for_people
 from falcohost.testing.sentences import is_sentence
 
 
 class PluginContract:
-    """Subclass it and set :attr:`plugin`; with fields for another plugin's sources, set :attr:`sources` too.
+    """Subclass it and set :attr:`plugin`; with fields or rules for another plugin's sources, set :attr:`sources` too.
 
     :ivar plugin: the plugin's module.
     :ivar sources: names of sources of other plugins that this one adds fields to or ships rules for.
@@ -23,13 +25,9 @@ class PluginContract:
     plugin: Any
     sources: tuple[str, ...] = ()
 
-    def test_implements_hooks_that_exist(self) -> None:
-        """Each hook of the plugin is one of falcohost's, with arguments that it has."""
-        manager = pluggy.PluginManager("falcohost")
-        manager.add_hookspecs(hookspecs)
-
-        manager.register(self.plugin)
-        manager.check_pending()
+    def test_is_accepted(self) -> None:
+        """The plugin is taken: each hook is one of falcohost's, with arguments that it has, and none raises."""
+        self._asked()
 
     def test_hooks_begin_with_the_mark(self) -> None:
         """A function called ``falcohost_…`` is marked with ``hookimpl``; without the mark it would never be called."""
@@ -46,14 +44,39 @@ class PluginContract:
             assert twice == [], f"declared twice for {source}"
 
     def test_fields_say_what_they_are(self) -> None:
-        """A field's description begins with a capital or a digit, ends with a full stop, and a value can be found."""
+        """A field's description begins with a capital and ends with a full stop, and its value can be had."""
         for field in (field for fields in self._fields().values() for field in fields):
             assert is_sentence(field.description), f"{field.name}: {field.description}"
             assert (field.get is None) != (field.path is None), f"{field.name}: either get or path"
 
-    def _fields(self) -> dict[str, list[Field]]:
-        if not hasattr(self.plugin, "falcohost_fields"):
-            return {}
-        own = self.plugin.falcohost_sources() if hasattr(self.plugin, "falcohost_sources") else ()
-        names = [spec.name for spec in own] + list(self.sources)
-        return {name: list(self.plugin.falcohost_fields(source=name) or ()) for name in names}
+    def test_rules_load_without_a_warning(self) -> None:
+        """The rules that the plugin ships are accepted, and nothing is said about them."""
+        plugin = self._asked()
+        plugins = Plugins((plugin, *self._others()))
+        types = {name: spec.event_types for name, spec in plugins.sources().items() if spec.event_types is not None}
+        options = LoadOptions(event_types=types, plugins=plugins.stands_for())
+
+        outcome = load_rules([read_file(str(path)) for path in plugin.rules], catalogs(plugins), options)
+
+        outcome.check()
+        # A macro or list that only a later file uses is unused up to there.
+        unused = (WarningCode.LOAD_UNUSED_MACRO, WarningCode.LOAD_UNUSED_LIST)
+        problems = [
+            problem
+            for result in outcome.results
+            for problem in result.warnings
+            if result is outcome.results[-1] or problem.code not in unused
+        ]
+        assert [problem_for_people(problem) for problem in problems] == []
+
+    def _asked(self) -> Plugin:
+        return ask("tested", self.plugin, "tested", "0")
+
+    def _others(self) -> list[Plugin]:
+        """Return the installed plugins that offer the sources of others."""
+        wanted = set(self.sources)
+        return [plugin for plugin in (load_all().loaded if wanted else ()) if wanted & {s.name for s in plugin.sources}]
+
+    def _fields(self) -> dict[str, tuple[Field, ...]]:
+        plugin = self._asked()
+        return {name: plugin.fields(name) for name in (*plugin.own_fields, *self.sources)}

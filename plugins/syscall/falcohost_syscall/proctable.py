@@ -210,10 +210,18 @@ class ProcessTable:
     def find(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
         """Return the process of an event with this header, made from ``/proc`` or the header if it is not known."""
         process = self.processes.get(pid)
-        if process is not None and process.start == start:
+        if process is not None and (process.start == start or self._is_rounded(process, start)):
             return process
         self.unknown += 1
         return self._add(self._discover(pid, start, ppid, vpid, comm, cgroup))
+
+    @staticmethod
+    def _is_rounded(process: Process, start: int) -> bool:
+        """Tell whether the process was found in /proc, which rounds start times, and take over the exact one."""
+        if process.start % procfs.TICK or process.start // procfs.TICK != start // procfs.TICK:
+            return False
+        process.start = start
+        return True
 
     def fork(
         self, maker: Process, child: tuple[int, int, int, int], start: int, ppid: int, comm: str, cgroup: int
@@ -256,7 +264,9 @@ class ProcessTable:
             self._add(process, link=False)
 
     def link(self) -> None:
-        """Give every process that has none its parent."""
+        """Give every process that has none its parent; one that is not known is looked for in /proc."""
+        for pid in {process.ppid for process in self.processes.values()} - self.processes.keys():
+            self._discover_parents(pid)
         for process in list(self.processes.values()):
             if process.parent is None and process.ppid:
                 process.parent = self.processes.get(process.ppid)
@@ -279,21 +289,22 @@ class ProcessTable:
         image = Image(*found) if found else Image(b"", b"", b"")
         process = Process(pid, ppid, vpid, start, procfs.comm(pid, start) or comm, cgroup, image)
         process.session = procfs.session(pid, start) or _NO_SESSION
-        if ppid and ppid not in self.processes:
-            self._discover_parent(ppid, cgroup)
+        self._discover_parents(ppid)
         return process
 
-    def _discover_parent(self, pid: int, cgroup: int) -> None:
-        """Add a parent that is not known, and its parents, as far as ``/proc`` has them."""
+    def _discover_parents(self, pid: int) -> None:
+        """Add a process, its parent, and so on, as far as they are not known and ``/proc`` has them."""
+        below: Process | None = None
         while pid and pid not in self.processes and (status := procfs.status(pid)) is not None:
-            found = procfs.image(pid, status.start)
-            process = Process(
-                pid, status.ppid, pid, status.start, status.comm, cgroup, Image(*(found or (b"", b"", b"")))
-            )
+            image = Image(*(procfs.image(pid, status.start) or (b"", b"", b"")))
+            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, image)
             process.session = status.session
             self.processes[pid] = process
-            pid = status.ppid
-        self.link()
+            if below is not None:
+                below.parent = process
+            below, pid = process, status.ppid
+        if below is not None:
+            below.parent = self.processes.get(pid)
 
     def _make_room(self) -> None:
         self.sweep()

@@ -23,7 +23,9 @@ def rules_file(corpus):
 @pytest.fixture
 def agent(start_agent, rules_file):
     """Return an agent that watches with the public stable rules."""
-    return start_agent(rules_file)
+    agent = start_agent(rules_file)
+    yield agent
+    agent.kill()
 
 
 def read_shadow(program: Path) -> str:

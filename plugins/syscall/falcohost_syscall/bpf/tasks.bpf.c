@@ -14,8 +14,9 @@ int dump_task(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = TYPED(struct task_struct, ctx->task);
-	__u32 key = 0, len;
+	__u32 key = 0, length;
 	struct scratch *s = bpf_map_lookup_elem(&task_scratch, &key);
+	__u64 size;
 
 	if (!ctx->task || !s || task->pid != task->tgid)
 		return 0;
@@ -25,10 +26,12 @@ int dump_task(struct bpf_iter__task *ctx)
 	if (task->fs)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
 	put_cgroups(s, task);
-	len = s->pos;
-	if (len > RECORD_SIZE)
+	size = s->pos;
+	barrier_var(size);
+	if (size > RECORD_SIZE)
 		return 0;
-	bpf_seq_write(seq, &len, sizeof(len));
-	bpf_seq_write(seq, s->record, len);
+	length = size;
+	bpf_seq_write(seq, &length, sizeof(length));
+	bpf_seq_write(seq, s->record, size);
 	return 0;
 }

@@ -16,6 +16,8 @@ from falcohost.errors import SourceError
 
 LIBRARY: Final = "libbpf.so.1"
 LOG_LINES: Final = 40
+LOG_SIZE: Final = 1 << 24
+"""The verifier's whole log comes as one message of at most this length, and its end is what matters."""
 
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
@@ -61,6 +63,7 @@ class Library:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self.lib, name)
             function.restype, function.argtypes = result, arguments
+        self._line: ctypes.Array[ctypes.c_char] | None = None
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._format = ctypes.CDLL(None).vsnprintf
         self._format.argtypes = (c_char_p, c_size_t, c_char_p, c_void_p)
@@ -70,9 +73,10 @@ class Library:
     def _keep_line(self, level: int, form: bytes, arguments: int) -> int:
         if level >= 2:  # LIBBPF_DEBUG
             return 0
-        buffer = ctypes.create_string_buffer(1 << 16)
-        self._format(buffer, len(buffer), form, arguments)
-        self._log.extend(buffer.value.decode("utf-8", "replace").splitlines())
+        if self._line is None:
+            self._line = ctypes.create_string_buffer(LOG_SIZE)
+        self._format(self._line, LOG_SIZE, form, arguments)
+        self._log.extend(self._line.value.decode("utf-8", "replace").splitlines())
         return 0
 
     def log(self) -> str:

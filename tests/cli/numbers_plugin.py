@@ -1,0 +1,112 @@
+"""A plugin for these tests: the sources ``numbers`` and ``others`` count, and can be told to fail in several ways."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from falcohost import Batch, Field, FieldType, SourceError, SourceSpec, SourceStats, hookimpl
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number."""
+
+    num: int
+    ts: int
+    source: str
+    type: str = "number"
+
+    @property
+    def key(self):
+        """The number itself: it is the same when it is counted again."""
+        return str(self.num)
+
+
+class Counter:
+    """Counts to ``count`` (0: for ever), a number each ``interval`` seconds.
+
+    With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
+    cannot be opened until it is gone), ``fail_at`` (raises before that number), ``lose`` (reports so many lost),
+    ``deaf`` (does not end when it is told to).
+    """
+
+    def __init__(self, name, settings):
+        self._name = name
+        self._settings = settings
+        self._now = 0
+
+    def open(self, plan, cursor):
+        """Begin, or refuse to."""
+        if "refuse" in self._settings:
+            raise SourceError(self._settings["refuse"])
+        if Path(self._settings.get("refuse_once", "/nowhere")).exists():
+            raise SourceError("not yet")
+        if self._settings.get("cursor"):
+            self._now = int(cursor or 0)
+
+    def batches(self):
+        """Count."""
+        count, interval = self._settings.get("count", 0), self._settings.get("interval", 0.01)
+        while not count or self._now < count:
+            if self._now + 1 == self._settings.get("fail_at"):
+                raise ValueError("a bug in the source")
+            time.sleep(interval)
+            self._now += 1
+            number = Number(self._now, time.time_ns(), self._name)
+            yield Batch([number], str(self._now) if self._settings.get("cursor") else None)
+            while self._settings.get("deaf"):
+                time.sleep(1)
+
+    def update(self, plan):
+        """Nothing to do."""
+
+    def ack(self, cursor):
+        """Nothing to do."""
+
+    def stats(self):
+        """Return the numbers, lost ones among them."""
+        return SourceStats(self._now, self._now, {"thrown away": self._settings.get("lose", 0)})
+
+    def close(self):
+        """Say so, for a test to see."""
+        logging.getLogger("numbers").info("closed")
+
+
+def _spec(name):
+    def make(settings):
+        return Counter(name, settings.get(name, {}))
+
+    def check(settings):
+        yield "can count", None
+        if "lacks" in settings:
+            yield "has fingers", settings["lacks"]
+
+    return SourceSpec(name=name, description="Counts.", make=make, event_types=frozenset({"number"}), check=check)
+
+
+@hookimpl
+def falcohost_sources():
+    """Offer two sources."""
+    return [_spec("numbers"), _spec("others")]
+
+
+def _value(event, arg):
+    return event.num
+
+
+def _trouble(event, arg):
+    if event.num % 2:
+        raise RuntimeError("a bug in a field")
+    return event.num
+
+
+@hookimpl
+def falcohost_fields(source):
+    """Offer a field, and one that raises for odd numbers."""
+    if source not in ("numbers", "others"):
+        return None
+    return [
+        Field(name="number.value", type=FieldType.UINT64, description="The number.", get=_value),
+        Field(name="number.trouble", type=FieldType.UINT64, description="Raises now and then.", get=_trouble),
+    ]

@@ -1,0 +1,280 @@
+"""The agent from start to end: alerts, summary, signals, time, sources that fail."""
+
+import os
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+ONLY_NUMBERS = ["--enable-source", "numbers"]
+
+
+def test_a_finite_source(agent, setup):
+    """Alerts come out in order, the agent ends by itself with 0 and prints the summary as Falco does."""
+    running = agent(*setup(numbers={"count": 3}), *ONLY_NUMBERS)
+
+    assert running.wait() == 0
+    lines = running.stdout.splitlines()
+    assert [re.sub(r"^\d\d:\d\d:\d\d\.\d{9}", "TIME", line) for line in lines[:3]] == [
+        f"TIME: Notice Counted (value={number})" for number in (1, 2, 3)
+    ]
+    assert lines[3:] == [
+        "Events detected: 3",
+        "Rule counts by severity:",
+        "   NOTICE: 3",
+        "Triggered rules by rule name:",
+        "   Every number: 3",
+    ]
+
+
+def test_json(agent, setup):
+    """With json_output each alert is one object with Falco's keys."""
+    running = agent(*setup("json_output: true", numbers={"count": 1}), *ONLY_NUMBERS)
+
+    assert running.wait() == 0
+    (alert,) = running.alerts
+    assert list(alert) == ["hostname", "output", "output_fields", "priority", "rule", "source", "tags", "time"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", alert.pop("time"))
+    when = alert["output_fields"].pop("evt.time")
+    assert isinstance(when, int)
+    assert alert.pop("output").endswith(": Notice Counted (value=1)")
+    assert alert == {
+        "hostname": os.environ.get("FALCO_HOSTNAME") or socket.gethostname(),
+        "output_fields": {"number.value": 1},
+        "priority": "Notice",
+        "rule": "Every number",
+        "source": "numbers",
+        "tags": ["a", "b"],
+    }
+
+
+def test_several_sources(agent, setup):
+    """Each source has a worker; the agent ends when all have ended; rules are counted in order of definition."""
+    running = agent(*setup(numbers={"count": 2}, others={"count": 5}))
+
+    assert running.wait() == 0
+    assert running.stdout.splitlines()[-6:] == [
+        "Rule counts by severity:",
+        "   NOTICE: 2",
+        "   INFO: 5",
+        "Triggered rules by rule name:",
+        "   Every number: 2",
+        "   Every other: 5",
+    ]
+    assert "Event source 'numbers' has ended" in running.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_clean_stop(agent, setup, how):
+    """A signal closes the sources, lets every alert out, and ends with 0 and the summary."""
+    running = agent(*setup(), *ONLY_NUMBERS)
+    running.wait_for_alerts(5)
+
+    assert running.end(how) == 0
+    assert f"Events detected: {len(running.alerts)}\n" in running.stdout
+    assert "SIGINT received, exiting..." in running.stderr
+    assert "numbers: closed" in running.stderr
+    assert "Traceback" not in running.stderr
+
+
+def test_stops_after_m_seconds(agent, setup):
+    """-M ends the run so many seconds after everything is ready, with 0 and the summary."""
+    running = agent(*setup(), "-M", "1")
+    running.wait_for("Ready after")
+    ready = time.monotonic()
+
+    assert running.wait() == 0
+    assert 0.7 < time.monotonic() - ready < 2.5
+    assert "Events detected: " in running.stdout
+
+
+def test_a_killed_worker_comes_back(agent, setup, until):
+    """After SIGKILL a worker is started again and alerts within three seconds; the other source does not notice."""
+    running = agent(*setup("json_output: true", numbers={"interval": 0.02}, others={"interval": 0.02}))
+    running.wait_for_alerts(20)
+    first = running.workers()[0]
+    killed = time.time_ns()
+    os.kill(first, signal.SIGKILL)
+
+    running.wait_for("worker failed: killed by SIGKILL; starting it again in 0.2 s")
+    until(lambda: any(a["output_fields"]["number.value"] == 1 and nanoseconds(a) > killed for a in running.alerts), 3)
+
+    assert running.end() == 0
+    of_others = [alert["output_fields"]["number.value"] for alert in running.alerts if alert["source"] == "others"]
+    assert of_others == list(range(1, len(of_others) + 1))
+
+
+def nanoseconds(alert):
+    """Return when the event was."""
+    return alert["output_fields"]["evt.time"]
+
+
+def test_restarts_wait_longer_each_time(agent, setup):
+    """A worker that dies again and again is started with twice the wait each time."""
+    running = agent(*setup(numbers={"fail_at": 2}), *ONLY_NUMBERS)
+
+    for wait in (0.2, 0.4, 0.8):
+        running.wait_for(f"worker failed: ValueError: a bug in the source; starting it again in {wait:.1f} s")
+    assert running.end() == 0
+
+
+def test_goes_on_at_the_cursor(agent, setup, tmp_path, until):
+    """A source with a cursor goes on where it was when its worker was killed: nothing twice, nothing left out."""
+    running = agent(*setup("json_output: true", numbers={"cursor": True, "count": 100}), *ONLY_NUMBERS)
+    for count in (10, 40, 70):
+        running.wait_for_alerts(count)
+        os.kill(until(running.workers)[0], signal.SIGKILL)
+
+    assert running.wait() == 0
+    values = [alert["output_fields"]["number.value"] for alert in running.alerts]
+    assert sorted(set(values)) == list(range(1, 101))
+    assert len(values) <= 103  # what was on its way when the worker was killed may come again
+
+
+def test_the_worker_ends_with_the_agent(agent, setup, until):
+    """When the agent itself is killed, its workers do not stay behind."""
+    running = agent(*setup())
+    running.wait_for("Ready after")
+    workers = running.workers()
+
+    running.end(signal.SIGKILL)
+
+    assert len(workers) == 2
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 3)
+
+
+def test_a_worker_that_does_not_end_is_killed(agent, setup):
+    """A source that does not come back is killed after the grace; the agent ends all the same."""
+    running = agent(*setup(numbers={"deaf": True}), *ONLY_NUMBERS)
+    running.wait_for_alerts(1)
+
+    assert running.end(seconds=8) == 0
+    assert "event source 'numbers' does not end by itself; its worker is killed" in running.stderr
+    assert "Events detected: 1" in running.stdout
+
+
+def test_a_source_that_cannot_be_opened(agent, setup):
+    """If no source can be opened, the agent ends with 1 and the source's sentence, behind the empty summary."""
+    running = agent(*setup(numbers={"refuse": "there are no numbers; buy some"}), *ONLY_NUMBERS)
+
+    assert running.wait() == 1
+    assert running.stderr.splitlines()[-1] == "Error: there are no numbers; buy some"
+    assert running.stdout == "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
+
+
+def test_one_source_of_two_that_cannot_be_opened(agent, setup, tmp_path, until):
+    """The other source runs; the one that failed is tried again until it can be opened."""
+    (tmp_path / "block").touch()
+    running = agent(*setup(numbers={"refuse_once": str(tmp_path / "block")}))
+    running.wait_for("event source 'numbers'")
+    running.wait_for("cannot be opened: not yet; starting it again in 0.2 s")
+    until(lambda: "Other (value=1)" in running.stdout)
+    (tmp_path / "block").unlink()
+
+    until(lambda: "Counted (value=1)" in running.stdout)
+    assert running.end() == 0
+
+
+def test_a_bug_while_opening(agent, setup):
+    """An exception that is no SourceError is told with its type, without a traceback."""
+    running = agent(*setup(numbers={"count": "many"}), *ONLY_NUMBERS)
+
+    running.wait_for("TypeError: '<' not supported between instances of 'int' and 'str'")
+    assert running.end() == 0
+    assert "Traceback" not in running.stderr
+
+
+def test_a_rule_that_raises_costs_the_event_only(agent, setup):
+    """An event on which a rule raises is lost to the rules and told once; the worker goes on."""
+    rules = """
+- rule: Trouble
+  desc: Raises for odd numbers.
+  condition: number.trouble > 0
+  output: Even (value=%number.value)
+  priority: INFO
+  source: numbers
+"""
+    running = agent(*setup(rules=rules, numbers={"count": 6}), *ONLY_NUMBERS)
+
+    assert running.wait() == 0
+    assert [line.split("value=")[1] for line in running.alerts] == ["2)", "4)", "6)"]
+    assert running.stderr.count("a rule could not be evaluated on a number event") == 1
+    assert "RuntimeError: a bug in a field" in running.stderr
+
+
+def test_losses_are_told(agent, setup):
+    """What a source says it lost is in the log, with the cause."""
+    running = agent(*setup(numbers={"count": 1, "lose": 7}), *ONLY_NUMBERS)
+
+    assert running.wait() == 0
+    assert "source 'numbers' has lost 7 events (thrown away: 7); 7 so far" in running.stderr
+
+
+def test_workers_have_no_privileges(agent, setup):
+    """The worker of a source that asks for nothing runs as nobody, without capabilities, with nothing inherited open."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has privileges to drop")
+    running = agent(*setup("file_output: {enabled: true, filename: events.txt, keep_alive: true}"), *ONLY_NUMBERS)
+    running.wait_for("Ready after")
+    (worker,) = running.workers()
+    status = Path(f"/proc/{worker}/status").read_text()
+
+    assert "Uid:\t65534\t65534\t65534\t65534" in status
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+    targets = {os.readlink(entry) for entry in Path(f"/proc/{worker}/fd").iterdir()}
+    assert {target.partition(":")[0] for target in targets} == {"/dev/null", "socket", str(running.folder / "stderr")}
+    assert running.end() == 0
+
+
+def test_hangup_restarts(agent, setup, tmp_path, until):
+    """SIGHUP with a good configuration restarts in place with the new rules."""
+    running = agent(*setup(), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text().replace("Counted", "Numbered"))
+
+    running.process.send_signal(signal.SIGHUP)
+    until(lambda: "Numbered" in running.stdout, 20)
+
+    assert running.stderr.count("Ready after") == 2
+    assert running.end() == 0
+
+
+def test_hangup_with_broken_rules_changes_nothing(agent, setup, tmp_path, until):
+    """SIGHUP with rules that are refused raises Falco's internal alert, and the old rules go on."""
+    running = agent(*setup("json_output: true"), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text().replace("number.value >", "nmber >"))
+
+    running.process.send_signal(signal.SIGHUP)
+    alert = until(lambda: next((a for a in running.alerts if a["source"] == "internal"), None), 20)
+
+    assert alert["rule"] == "Falco internal: hot restart failure"
+    assert alert["priority"] == "Critical"
+    assert "nmber" in alert["output_fields"]["reason"]
+    seen = len(running.alerts)
+    running.wait_for_alerts(seen + 5)
+    assert running.end() == 0
+
+
+def test_pidfile(agent, setup, tmp_path):
+    """-P writes the agent's process id."""
+    running = agent(*setup(), "-P", str(tmp_path / "pid"))
+    running.wait_for("Ready after")
+
+    assert (tmp_path / "pid").read_text() == str(running.process.pid)
+
+
+def test_latency(agent, setup):
+    """An alert is out well within a second of its event."""
+    running = agent(*setup("json_output: true", numbers={"interval": 0.3}), *ONLY_NUMBERS)
+    running.wait_for("Ready after")
+    late = []
+    for count in (1, 2, 3):
+        alert = running.wait_for_alerts(count)[count - 1]
+        late.append(time.time_ns() - nanoseconds(alert))
+
+    assert max(late) < 500_000_000

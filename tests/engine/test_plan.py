@@ -1,0 +1,36 @@
+"""What the rules want of a source."""
+
+from world import rule
+
+from falcohost.engine.ir import Or
+from falcohost.engine.plan import make_plan
+
+
+def test_a_plan_joins_what_the_rules_want():
+    """Event types, fields of conditions and outputs, and any of the conditions."""
+    one = rule("1", "evt.type = open and s.text = val(s.other)", "%n.port")
+    two = rule("2", "evt.type in (close, open) and (tolower(s.path) = a or b.flag = true)")
+    plan = make_plan("test", [one, two])
+
+    assert {"open", "close"} == plan.event_types
+    assert {"evt.type", "s.text", "s.other", "s.path", "b.flag", "n.port"} == plan.fields
+    assert Or((one.condition, two.condition)) == plan.condition
+
+
+def test_one_rule_for_any_type_wants_all_types():
+    """A rule without event types leaves no type out."""
+    assert make_plan("test", [rule("1", "evt.type = open"), rule("2", "s.text = a")]).event_types is None
+
+
+def test_a_single_rule_is_its_own_condition():
+    """There is nothing to join."""
+    only = rule("1", "s.text = a or s.text = b")
+
+    assert only.condition == make_plan("test", [only]).condition
+
+
+def test_without_rules_nothing_is_wanted():
+    """No event type, no field, and a condition that never holds."""
+    plan = make_plan("test", [])
+
+    assert (frozenset(), frozenset(), Or(())) == (plan.event_types, plan.fields, plan.condition)
