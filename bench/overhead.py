@@ -1,8 +1,8 @@
 """What watching costs a host: throughput kept, the agent's own CPU, what it lost, how fast it is ready.
 
-Each round runs every load without an agent and then with one, so that the machine's drift meets both alike; the figures are
-medians over the rounds. The agent's CPU is that of its whole process tree. ``--agent`` names another agent's command (and
-``--ready`` the text by which it says that it watches) to measure a peer by the same script.
+Each round runs every load without an agent and then with one, so that the drift of the machine meets both alike; the
+figures are medians over the rounds. The agent's CPU is that of its whole process tree. ``--agent`` names another agent's
+command (and ``--ready`` the text by which it says that it watches) to measure a peer by the same script.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ class Agent:
 
     @property
     def lost(self) -> int:
-        """Return how many events it says that it lost."""
-        match = re.search(r"event drop detected: (\d+)", self.errors)
-        return int(match.group(1)) if match else 0
+        """Return how many events it says that it lost (falcohost: ``N so far``; Falco: ``Driver Drops:N`` with -v)."""
+        found = re.findall(r"(\d+) so far|Driver Drops:(\d+)", self.errors)
+        return max((int(a or b) for a, b in found), default=0)
 
 
 def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | None) -> tuple[float, float]:
@@ -142,7 +142,7 @@ def main() -> None:
     rules = BENCH.parent.parent / "shared/corpus/rules/falco_rules.yaml"
     falcohost = BENCH.parent / ".venv/bin/falcohost"
     parser.add_argument("--agent", default=f"{falcohost} -r {rules}" if rules.exists() else str(falcohost))
-    parser.add_argument("--ready", default="ready", help="what the agent prints on stderr once it watches")
+    parser.add_argument("--ready", default="Ready", help="what the agent prints on stderr once it watches")
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--seconds", type=float, default=3)

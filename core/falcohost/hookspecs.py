@@ -1,8 +1,8 @@
 """What a plugin may offer, in the order in which falcohost asks: its sources, their fields, its rules, its outputs.
 
 A plugin is a module (or any object) that is named by an entry point in the group ``falcohost.plugins`` and implements
-some of these hooks with ``falcohost.hookimpl``. Every hook is called at start-up; none runs per event. A plugin *returns*
-what it has; importing it does nothing.
+some of these hooks with ``falcohost.hookimpl``. Every hook is called at start-up; none runs per event. A plugin
+*returns* what it has; importing it does nothing.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def falcohost_sources() -> Iterable[SourceSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
-def falcohost_fields(source: str) -> Iterable[Field] | None:  # type: ignore[empty-body]
+def falcohost_fields(source: str) -> Iterable[Field] | None:
     """Return the fields that this plugin adds to the event source *source*.
 
     Called once per loaded source, before any rule is compiled. Every plugin's answer counts; falcohost joins them.

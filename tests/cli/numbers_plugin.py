@@ -27,8 +27,8 @@ class Counter:
     """Counts to ``count`` (0: for ever), a number each ``interval`` seconds.
 
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
-    cannot be opened until it is gone), ``fail_at`` (raises before that number), ``lose`` (reports so many lost),
-    ``deaf`` (does not end when it is told to).
+    cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``fail_at`` (raises before that
+    number), ``lose`` (reports so many lost), ``deaf`` (does not come back behind its first number).
     """
 
     def __init__(self, name, settings):
@@ -38,6 +38,8 @@ class Counter:
 
     def open(self, plan, cursor):
         """Begin, or refuse to."""
+        if "stumble" in self._settings:
+            raise KeyError("a bug in open")
         if "refuse" in self._settings:
             raise SourceError(self._settings["refuse"])
         if Path(self._settings.get("refuse_once", "/nowhere")).exists():

@@ -92,6 +92,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process: 0 if all went well, 1 behind ``Error: `` and a sentence if not."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    _occupy_standard_descriptors()
     try:
         status = cli.main(given, prog_name="falcohost", standalone_mode=False)
     except click.ClickException as error:
@@ -109,6 +110,15 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         status = _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. -v shows where.")
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open /dev/null where stdin, stdout or stderr is closed, so that no file of ours gets its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _complain(text: str) -> int:

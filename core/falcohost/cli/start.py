@@ -51,10 +51,11 @@ def start(flags: Flags, config: Config) -> int:
     outcome.check()
     log_warnings(outcome.results)
     if flags.describe_all or flags.describe is not None:
-        from falcohost.rules.describe import as_text, describe
+        from falcohost.cli.describe import describe
+        from falcohost.rules.describe import description_table
 
-        described = describe(outcome, flags.describe)
-        click.echo(f"{json_line(described)}\n" if config.alerts.json else as_text(described), nl=False)
+        described = describe(outcome, plugins, flags.describe)
+        click.echo(json_line(described) if config.alerts.json else description_table(described))
         return 0
     if flags.support:
         from falcohost.cli.support import support

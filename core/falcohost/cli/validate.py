@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
+from falcohost.cli.describe import describe
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
 from falcohost.errors import RulesError
 from falcohost.host.config import Config
 from falcohost.host.loading import load_files
 from falcohost.host.log import log
-from falcohost.host.plugins import load_all
+from falcohost.host.plugins import Plugins, load_all
 from falcohost.rules import report
+from falcohost.rules.describe import description_table
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.results import FileResult
 
@@ -33,7 +34,7 @@ def validate(flags: Flags, config: Config) -> int:
     outcome = load_files(flags.validate, plugins, config.rules, flags.suffix)
     if outcome.unmet is not None:
         raise RulesError(outcome.unmet)
-    described = _described(flags, outcome)
+    described = _described(flags, outcome, plugins)
     summary = "\n".join(_told(result) for result in outcome.results)
     if config.alerts.json:
         results = {"falco_load_results": [report.as_json(result) for result in outcome.results]}
@@ -41,9 +42,7 @@ def validate(flags: Flags, config: Config) -> int:
     else:
         click.echo(summary)
         if described is not None:
-            from falcohost.rules.describe import as_text
-
-            click.echo(f"\n{as_text(described)}", nl=False)
+            click.echo(f"\n{description_table(described)}")
     _refuse(outcome, summary)
     return 0
 
@@ -56,12 +55,10 @@ def _told(result: FileResult) -> str:
     return report.verbose_text(result)
 
 
-def _described(flags: Flags, outcome: LoadOutcome) -> dict[str, Any] | None:
+def _described(flags: Flags, outcome: LoadOutcome, plugins: Plugins) -> dict[str, object] | None:
     if not outcome.ok or not (flags.describe_all or flags.describe is not None):
         return None
-    from falcohost.rules.describe import describe
-
-    return describe(outcome, flags.describe)
+    return describe(outcome, plugins, flags.describe)
 
 
 def _refuse(outcome: LoadOutcome, summary: str) -> None:

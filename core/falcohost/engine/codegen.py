@@ -27,8 +27,9 @@ class Module:
 
     def condition(self, expr: Expr) -> str:
         """Add a function that returns whether *expr* holds; return its name."""
-        code = self._expressions([expr]).condition(expr)
-        return self._function([f"    if {code.text}: return True", "    return False"])
+        expressions = self._expressions([expr])
+        code = expressions.condition(expr)
+        return self._function([*expressions.prologue(), f"    if {code.text}: return True", "    return False"])
 
     def first(self, cases: Sequence[tuple[Expr, object]]) -> str:
         """Add a function that returns what stands with the first condition that holds, else (); return its name."""
@@ -38,7 +39,7 @@ class Module:
             code = expressions.condition(expr, have)
             lines.append(f"    if {code.text}: return {self._names.of(result)}")
             have |= code.false
-        return self._function([*lines, f"    return {self._names.of_constant(())}"])
+        return self._function([*expressions.prologue(), *lines, f"    return {self._names.of_constant(())}"])
 
     def every(self, cases: Sequence[tuple[Expr, tuple[object, ...]]]) -> str:
         """Add a function that joins the tuples that stand with the conditions that hold, in order; return its name."""
@@ -48,7 +49,7 @@ class Module:
             code = expressions.condition(expr, have)
             lines.append(f"    if {code.text}: m += {self._names.of(result)}")
             have |= code.true & code.false
-        return self._function([*lines, "    return m"])
+        return self._function([*expressions.prologue(), *lines, "    return m"])
 
     def value(self, operand: Operand) -> str:
         """Add a function that returns the value of *operand*; return its name."""

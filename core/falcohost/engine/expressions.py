@@ -1,8 +1,9 @@
 """IR to the text of Python expressions: what one generated function is made of.
 
 No text of a rule ever enters the source: every constant, argument and function is bound to a generated name in the
-function's globals. A field that a function reads more than once is kept in a local variable; which locals are sure to
-be set follows from the short circuit of ``and`` and ``or``, so no test is needed at run time.
+function's globals. A field that a function asks for more than once is read once and kept in a local variable. Where
+that is sure to be set, which follows from the short circuit of ``and`` and ``or``, it is just used; where it may be, it
+is asked whether it is.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ from falcohost.fields import Compare, Family
 
 #: Python's parser takes 200 nested parentheses; what lies deeper than this becomes a function of its own.
 DEPTH = 60
+
+
+#: What a local holds before its field was read.
+_UNREAD = object()
 
 
 class Names:
@@ -78,6 +83,13 @@ class Expressions:
         self._names = names
         self._shared = shared
         self._hoist = hoist
+        self._written = 0
+        self._unsure = 0
+
+    def prologue(self) -> list[str]:
+        """Return the line that must stand before all expressions written so far, if there must be one."""
+        unsure = [f"v{number}" for number in self._shared.values() if self._unsure >> number & 1]
+        return [f"    {' = '.join((*unsure, self._names.of(_UNREAD)))}"] if unsure else []
 
     def condition(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
         """Return the code of *expr* where the locals in the bit set *have* are set already."""
@@ -133,7 +145,13 @@ class Expressions:
             call = f"({call} or None)"  # an empty list is an absent value
         if number is None:
             return call, 0
-        return f"(v{number} := {call})", 1 << number
+        bit = 1 << number
+        read = f"(v{number} := {call})"
+        if self._written & bit:
+            self._unsure |= bit
+            read = f"(v{number} if v{number} is not {self._names.of(_UNREAD)} else {read})"
+        self._written |= bit
+        return read, bit
 
     def _function(self, operand: Transform | ListOf) -> str:
         if isinstance(operand, ListOf):

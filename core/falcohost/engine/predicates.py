@@ -7,7 +7,7 @@ added at the end.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from falcohost.engine.addresses import address_text, in_addresses, in_networks
@@ -35,11 +35,23 @@ def predicate(check: Check) -> Predicate:
 
 
 def _any(single: Predicate) -> Predicate:
-    return lambda values: any(single(value) for value in values if value is not None)
+    def holds(values: Iterable[Any]) -> bool:
+        for value in values:  # noqa: SIM110 (a generator costs more than the loop)
+            if value is not None and single(value):
+                return True
+        return False
+
+    return holds
 
 
 def _all(single: Predicate) -> Predicate:
-    return lambda values: all(single(value) for value in values if value is not None)
+    def holds(values: Iterable[Any]) -> bool:
+        for value in values:  # noqa: SIM110 (a generator costs more than the loop)
+            if value is not None and not single(value):
+                return False
+        return True
+
+    return holds
 
 
 def _modified(check: Check, kind: ValueType) -> Predicate:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import select
 import sys
 import time
 from collections.abc import Sequence
@@ -16,13 +17,17 @@ from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.event_fields import hostname
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import ConfigError, FalcohostError
+from falcohost.host.child import Child
 from falcohost.host.config import Config
+from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_outputs import enabled_outputs, open_channels
 from falcohost.host.log import log
 from falcohost.host.plugins import Plugins
 from falcohost.host.sources import make_tasks, select_sources, without_driver
 from falcohost.host.summary import Summary
 from falcohost.host.supervisor import Outcome, Supervisor
+from falcohost.outputs.lines import ShortWrite, write_all
+from falcohost.outputs.stdout import STDOUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,7 @@ def run_agent(config: Config, plugins: Plugins, ruleset: Ruleset, options: Agent
     )
     _settle()
     outcome = supervisor.run()
-    _report(supervisor, summary, verbose=options.verbose)
+    _report(supervisor, summary, verbose=options.verbose, patience=config.outputs.timeout)
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.error)
     if outcome is Outcome.RESTART:
@@ -111,21 +116,33 @@ def _age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
 
 
-def _report(supervisor: Supervisor, summary: Summary, *, verbose: bool) -> None:
-    """Print what Falco prints at the end."""
+def _report(supervisor: Supervisor, summary: Summary, *, verbose: bool, patience: float) -> None:
+    """Print what Falco prints at the end; stdout may be gone or blocked."""
     with contextlib.suppress(BrokenPipeError):
         for child in supervisor.children:
-            totals = child.totals
-            if child.is_syscall and verbose:
-                print(f"Driver Events:{totals.received + totals.lost}\nDriver Drops:{totals.lost}", file=sys.stderr)
-            if verbose:
-                rate = totals.passed / child.seconds if child.seconds else 0.0
-                line = f"Elapsed time: {child.seconds:.3f}, Captured Events: {totals.passed}, {rate:.2f} eps"
-                print(f"({child.name}) {line}", file=sys.stderr)
-            if child.is_syscall:
-                print("Syscall event drop monitoring:", file=sys.stderr)
-                print(f"   - event drop detected: {supervisor.drops.occurrences} occurrences", file=sys.stderr)
-                print(f"   - num times actions taken: {supervisor.drops.taken}", file=sys.stderr)
+            _report_source(child, supervisor.drops, verbose=verbose)
         sys.stderr.flush()
-        sys.stdout.write(summary.text())
-        sys.stdout.flush()
+    with contextlib.suppress(ShortWrite):
+        if select.select([], [STDOUT], [], patience)[1]:
+            write_all(STDOUT, summary.text().encode("utf-8", "replace"))
+        else:
+            log.error("stdout is blocked, so there is no summary on it")
+
+
+def _report_source(child: Child, drops: DropMonitor, *, verbose: bool) -> None:
+    totals = child.totals
+    lines = []
+    if verbose and child.is_syscall:
+        lines += [f"Driver Events:{totals.received + totals.lost}", f"Driver Drops:{totals.lost}"]
+    if verbose:
+        rate = totals.passed / child.seconds if child.seconds else 0.0
+        elapsed = f"Elapsed time: {child.seconds:.3f}, Captured Events: {totals.passed}, {rate:.2f} eps"
+        lines.append(f"({child.name}) {elapsed}")
+    if child.is_syscall:
+        lines += [
+            "Syscall event drop monitoring:",
+            f"   - event drop detected: {drops.occurrences} occurrences",
+            f"   - num times actions taken: {drops.taken}",
+        ]
+    for line in lines:
+        print(line, file=sys.stderr)

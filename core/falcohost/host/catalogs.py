@@ -22,3 +22,9 @@ def catalogs(plugins: Plugins) -> dict[str, Catalog]:
     :raises PluginError: two plugins clash.
     """
     return {source: Catalog(source, fields) for source, fields in all_fields(plugins).items()}
+
+
+def event_types(plugins: Plugins) -> dict[str, frozenset[str]]:
+    """Return all values that ``evt.type`` can have, for the sources that say."""
+    known = {name: spec.event_types for name, spec in plugins.sources().items()}
+    return {name: types for name, types in known.items() if types is not None}

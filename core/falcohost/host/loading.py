@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from falcohost.errors import ConfigError, RulesError
-from falcohost.host.catalogs import catalogs
+from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
 from falcohost.host.log import log
@@ -58,12 +58,11 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
 
     :raises RulesError: one cannot be read.
     """
-    types = {name: spec.event_types for name, spec in plugins.sources().items()}
     options = LoadOptions(
         append_output=(*rules.append, *_suffix(suffix)),
         selections=rules.selections,
         minimum_priority=rules.minimum,
-        event_types={name: known for name, known in types.items() if known is not None},
+        event_types=event_types(plugins),
         plugins=plugins.stands_for(),
         install_hints=install_hints(plugins),
     )

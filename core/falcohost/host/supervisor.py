@@ -93,6 +93,8 @@ class Supervisor:
             self._stop()
         for channel in self._channels:
             channel.close(self._output_timeout)
+            if channel.dropped:
+                log.error("%d alerts were not delivered to the output '%s'", channel.dropped, channel.name)
         for child in self.children:
             self._losses[child.name].tell(child.totals)
         return self._outcome

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from falcohost_syscall.procfs import is_directory
+
 #: Number of cgroups whose container is remembered.
 LIMIT = 16_384
 
@@ -65,7 +67,7 @@ _BPM = re.compile(r"/bpm-([^/]+)\.scope$|/bpm/([^/]+)")
 
 def containerd_has(namespace: str, name: str) -> bool:
     """Tell whether containerd runs a task of this *name* in *namespace*."""
-    return any((tasks / namespace / name).is_dir() for tasks in _TASKS)
+    return any(is_directory(tasks / namespace / name) for tasks in _TASKS)
 
 
 def from_path(path: str, is_task: Callable[[str, str], bool] = containerd_has) -> Container | None:

@@ -116,8 +116,8 @@ def type_char(event: SyscallEvent) -> str:
     return CHARS.get(fd_type(event) or "", "o")
 
 
-def link_type(pid: int, target: str) -> str:
-    """Return the type of a descriptor by where ``/proc/PID/fd/N`` points to."""
+def link_type(pid: int, number: int, target: str) -> str:
+    """Return the type of descriptor *number* by where ``/proc/PID/fd/N`` points to."""
     if target.startswith("pipe:"):
         return "pipe"
     if target.startswith("/memfd:"):
@@ -128,7 +128,7 @@ def link_type(pid: int, target: str) -> str:
     if target.startswith("socket:["):
         return _socket_type(pid, target[8:-1])
     if target.startswith("/"):
-        return "directory" if Path(f"/proc/{pid}/root{target}").is_dir() else "file"
+        return "directory" if procfs.is_directory(Path(f"/proc/{pid}/fd/{number}")) else "file"
     return NOT_TOLD
 
 
@@ -146,7 +146,7 @@ _SOCKET_TABLES = (
 def _socket_type(pid: int, inode: str) -> str:
     for name, kind, column in _SOCKET_TABLES:
         try:
-            with Path(f"/proc/{pid}/net/{name}").open() as table:
+            with Path(f"/proc/{pid}/net/{name}").open(errors="replace") as table:
                 if any(len(words := line.split()) > column and words[column] == inode for line in table):
                     return kind
         except OSError:
@@ -162,8 +162,8 @@ def open_fd(pid: int, number: int) -> str | None:
 def open_types(pid: int) -> tuple[str, ...]:
     """Return the types of a running process's descriptors, each once."""
     try:
-        numbers = [entry.name for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        numbers = [int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return ()
-    targets = {target for number in numbers if (target := procfs.link(pid, f"fd/{number}")) is not None}
-    return tuple(sorted({link_type(pid, target) for target in targets}))
+    targets = {target: number for number in numbers if (target := open_fd(pid, number)) is not None}
+    return tuple(sorted({link_type(pid, number, target) for target, number in targets.items()}))

@@ -9,6 +9,7 @@ from falcohost_syscall import (
     fields_container,
     fields_event,
     fields_fd,
+    fields_open,
     fields_path,
     fields_process,
     fields_socket,
@@ -36,6 +37,7 @@ def _not_collected() -> Iterator[Field]:
 
 FIELDS: tuple[Field, ...] = (
     *fields_event.FIELDS,
+    *fields_open.FIELDS,
     *fields_event.DEPRECATED_FIELDS,
     *fields_process.FIELDS,
     *fields_user.FIELDS,

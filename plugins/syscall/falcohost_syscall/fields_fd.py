@@ -154,7 +154,7 @@ def _stream(number: int, part: str) -> Get:
         target = fdtypes.open_fd(event.proc.pid, number)
         if target is None:
             return None
-        return fdtypes.link_type(event.proc.pid, target) if part == "type" else target
+        return fdtypes.link_type(event.proc.pid, number, target) if part == "type" else target
 
     return get
 

@@ -60,7 +60,7 @@ def call(name: str, task: Task, ret: int, args: tuple[int, ...] = (), sections: 
 
 def fork(maker: Task, child: Task) -> bytes:
     """Return the record of *maker* making the process *child*."""
-    forked = R.FORKED.pack(child.pid, child.pid, child.pid, child.pid, child.start, child.ppid, 0)
+    forked = R.FORKED.pack(child.pid, child.pid, child.pid, child.pid, child.start, child.ppid)
     return record(R.KIND_FORK, maker, {R.SEC_FORK: forked})
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from falcohost_syscall.text import text
 
 #: Start times in ``/proc`` have this unit, in nanoseconds.
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -39,10 +40,23 @@ def read(pid: int, name: str) -> bytes | None:
 
 def link(pid: int, name: str) -> str | None:
     """Return where ``/proc/PID/NAME`` points to, or None."""
+    target = _link(pid, name)
+    return None if target is None else text(target)
+
+
+def _link(pid: int, name: str) -> bytes | None:
     try:
-        return str(Path(f"/proc/{pid}/{name}").readlink())
+        return os.fsencode(Path(f"/proc/{pid}/{name}").readlink())
     except OSError:
         return None
+
+
+def is_directory(path: Path) -> bool:
+    """Tell whether *path* is a directory; one that may not be looked at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def status(pid: int) -> Status | None:
@@ -76,10 +90,10 @@ def read_if_same(pid: int, start: int, name: str) -> bytes:
 
 def image(pid: int, start: int) -> tuple[bytes, bytes | None, bytes] | None:
     """Return arguments, environment (None: not read yet) and executable of a process, or None if it is another now."""
-    args, exe = read(pid, "cmdline"), link(pid, "exe")
+    args, exe = read(pid, "cmdline"), _link(pid, "exe")
     if args is None or not same(pid, start):
         return None
-    return args, None, os.fsencode(exe or "")
+    return args, None, exe or b""
 
 
 def comm(pid: int, start: int) -> str | None:
@@ -92,12 +106,3 @@ def session(pid: int, start: int) -> tuple[int, int, int, int, int] | None:
     """Return session, group and terminal of a process."""
     found = status(pid)
     return found.session if found is not None and found.start // TICK == start // TICK else None
-
-
-@functools.cache
-def last_capabilities() -> int:
-    """Return all capabilities that this kernel has, as bits."""
-    try:
-        return (1 << int(Path("/proc/sys/kernel/cap_last_cap").read_text()) + 1) - 1
-    except (OSError, ValueError):
-        return (1 << 41) - 1

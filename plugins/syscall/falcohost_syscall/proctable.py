@@ -323,7 +323,7 @@ def executed_image(data: bytes, args: bytes, env: bytes | None, exepath: bytes, 
     image.ino, image.ctime, image.mtime, image.pidns_start = facts[:4]
     image.caps = facts[4:7]
     image.exe_flags = facts[12]
-    image.privileged = _privileged(facts)
+    image.privileged = bool(facts[15])
     return image
 
 
@@ -331,12 +331,3 @@ def executed_session(data: bytes) -> Session:
     """Return session, groups and terminal of an exec record's ``struct execed``."""
     facts = EXECED.unpack_from(data)
     return facts[7], facts[8], facts[9], facts[10], facts[11]
-
-
-def _privileged(facts: tuple[int, ...]) -> bool:
-    # A privileged container's init may have every capability and runs without seccomp. A process that shares the
-    # host's pid namespace has no such init of its own; then its own bounds have to say it.
-    own_bounds, seccomp, reaper_full_caps, in_host_pidns = facts[6], facts[14], facts[15], facts[16]
-    if in_host_pidns:
-        return own_bounds & procfs.last_capabilities() == procfs.last_capabilities() and seccomp == 0
-    return bool(reaper_full_caps)

@@ -147,7 +147,6 @@ class Forked(NamedTuple):
     vtid: int
     start: int
     ppid: int
-    clone_flags: int
 
 
 class Execed(NamedTuple):
@@ -168,7 +167,7 @@ class Execed(NamedTuple):
     exe_flags: int
     uid: int
     seccomp: int
-    reaper_full_caps: int
+    unconfined: int
     in_host_pidns: int
 
 
@@ -191,7 +190,7 @@ HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
 SECTION: Final = struct.Struct("=HH")
 FDINFO: Final = struct.Struct("=iIQ6I")
 SOCKINFO: Final = struct.Struct("=6H4x16s16sQ")
-FORKED: Final = struct.Struct("=4IQI4xQ")
+FORKED: Final = struct.Struct("=4IQI4x")
 EXECED: Final = struct.Struct("=7Q10I")
 CALL_SPEC: Final = struct.Struct("=HH8B")
 SETTINGS: Final = struct.Struct("=QIHH")

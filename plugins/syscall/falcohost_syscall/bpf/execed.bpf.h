@@ -6,7 +6,6 @@
 #include "fd.bpf.h"
 #include "task.bpf.h"
 
-#define ALL_CAPS ((1ULL << 38) - 1) /* those that every kernel with BTF has */
 #define CAP_DAC_OVERRIDE 1
 #define SB_RDONLY 1
 #define S_IMMUTABLE 8
@@ -90,14 +89,30 @@ static __always_inline __u32 tty_of(struct task_struct *task)
 	return encode_dev((driver->major << 20) + driver->minor_start + tty->index);
 }
 
+static __always_inline __u64 bounds(struct task_struct *task)
+{
+	const struct cred *cred = READ(struct task_struct, task, cred);
+
+	return CAPS(cred, cap_bset);
+}
+
+/* Whether a task may have every capability that the machine's init may have, and is under no seccomp filter. */
+static __always_inline bool is_unconfined(struct pid *pid, struct task_struct *task)
+{
+	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, 0), child_reaper);
+
+	if (READ(struct task_struct, task, seccomp.mode) != 0)
+		return false;
+	return !(bounds(init) & ~bounds(task));
+}
+
 static __always_inline void read_session(struct execed *e, struct task_struct *task)
 {
 	struct pid *session = task->signal->pids[PIDTYPE_SID];
 	struct pid *group = task->signal->pids[PIDTYPE_PGID];
 	struct pid *pid = task->thread_pid;
-	struct pid_namespace *ns = pid_ns(pid);
-	struct task_struct *init = READ(struct pid_namespace, ns, child_reaper);
 	__u32 level = pid->level;
+	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, level), child_reaper);
 
 	e->sid = pid_nr(session, 0);
 	e->pgid = pid_nr(group, 0);
@@ -105,11 +120,7 @@ static __always_inline void read_session(struct execed *e, struct task_struct *t
 	e->vpgid = pid_nr(group, level);
 	e->in_host_pidns = level == 0;
 	e->pidns_start = READ(struct task_struct, init, start_boottime);
-	if (READ(struct task_struct, init, seccomp.mode) == 0) {
-		const struct cred *cred = READ(struct task_struct, init, cred);
-
-		e->reaper_full_caps = (CAPS(cred, cap_bset) & ALL_CAPS) == ALL_CAPS;
-	}
+	e->unconfined = is_unconfined(pid, level ? init : task);
 }
 
 static __always_inline void put_execed(struct scratch *s, struct task_struct *task)

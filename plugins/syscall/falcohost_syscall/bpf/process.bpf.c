@@ -33,7 +33,6 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	forked->start = child->group_leader->start_boottime;
 	forked->ppid = child->real_parent->tgid;
 	forked->pad = 0;
-	forked->clone_flags = 0;
 	end_section(s, SEC_FORK, sizeof(*forked));
 	announce_cgroups(parent, &s->header);
 	submit(s, &proc_ring, LOST_PROC_RING_FULL);
@@ -84,7 +83,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
  * them (PR_SET_CHILD_SUBREAPER) in the same pid namespace, else the namespace's init. */
 static __always_inline __u32 reaper_of(struct task_struct *task)
 {
-	struct pid_namespace *ns = pid_ns(task->thread_pid);
+	struct pid_namespace *ns = pid_ns(task->thread_pid, task->thread_pid->level);
 	struct task_struct *init = READ(struct pid_namespace, ns, child_reaper);
 	struct task_struct *ancestor = task->real_parent;
 

@@ -107,7 +107,6 @@ struct forked {
 	__u64 start;     /* of the child's process */
 	__u32 ppid;      /* real parent of the child (CLONE_PARENT!) */
 	__u32 pad;
-	__u64 clone_flags;
 };
 
 struct execed {
@@ -121,7 +120,7 @@ struct execed {
 	__u32 tty;         /* tty_devnum(signal->tty), 0 none */
 	__u32 exe_flags;   /* EXE_* */
 	__u32 uid, seccomp;/* real uid; seccomp.mode */
-	__u32 reaper_full_caps; /* 1: the init of its pid namespace has every capability in its bounding set and no seccomp */
+	__u32 unconfined; /* 1: the init of its pid namespace (in the host's: the task) has the bounding set of the machine's init and no seccomp */
 	__u32 in_host_pidns;
 };
 

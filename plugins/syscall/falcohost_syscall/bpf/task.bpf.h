@@ -15,13 +15,13 @@ static __always_inline __u32 pid_nr(struct pid *pid, __u32 level)
 	return nr;
 }
 
-static __always_inline struct pid_namespace *pid_ns(struct pid *pid)
+/* The pid namespace at the given level: 0 is the host's, pid->level the task's own. */
+static __always_inline struct pid_namespace *pid_ns(struct pid *pid, __u32 level)
 {
 	struct pid_namespace *ns = NULL;
 
 	bpf_probe_read_kernel(&ns, sizeof(ns), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			      READ(struct pid, pid, level) * bpf_core_type_size(struct upid) +
-			      bpf_core_field_offset(struct upid, ns));
+			      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
 	return ns;
 }
 

@@ -13,12 +13,16 @@ SEC("iter/task")
 int dump_task(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct task_struct *task = TYPED(struct task_struct, ctx->task);
+	struct task_struct *listed = ctx->task; /* NULL behind the last */
+	struct task_struct *task;
 	__u32 key = 0, length;
 	struct scratch *s = bpf_map_lookup_elem(&task_scratch, &key);
 	__u64 size;
 
-	if (!ctx->task || !s || task->pid != task->tgid)
+	if (!listed || !s)
+		return 0;
+	task = TYPED(struct task_struct, listed);
+	if (task->pid != task->tgid)
 		return 0;
 	start_record(s, KIND_TASK);
 	fill_task(&s->header, task);

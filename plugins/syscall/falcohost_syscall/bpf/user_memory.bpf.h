@@ -14,6 +14,18 @@ static __always_inline __u64 arg(struct scratch *s, __u8 n)
 	return n < 6 ? s->header.args[n] : 0;
 }
 
+/* Reads a string, at most size bytes; returns its length with the NUL, or a negative number. For an empty string the
+ * kernel's own function returns 0, and writes nothing, before 6.13. */
+static __always_inline long read_string(char *to, __u32 size, __u64 address)
+{
+	long len = bpf_probe_read_user_str(to, size, (void *)address);
+
+	if (len)
+		return len;
+	*to = 0;
+	return 1;
+}
+
 /* Appends the string at address; false if it is not an absolute path, so that its directory matters. */
 static __always_inline bool put_user_string(struct scratch *s, __u16 tag, __u64 address)
 {
@@ -22,7 +34,7 @@ static __always_inline bool put_user_string(struct scratch *s, __u16 tag, __u64 
 
 	if (!address || !room)
 		return true;
-	len = bpf_probe_read_user_str(room, CHUNK, (void *)address);
+	len = read_string(room, CHUNK, address);
 	if (len <= 0) {
 		s->header.flags |= FLAG_UNREADABLE;
 		return true;
@@ -101,7 +113,7 @@ static int argv_step(__u32 i, struct argv_context *context)
 	bpf_probe_read_user(&string, context->compat ? 4 : 8, (void *)context->argv + i * (context->compat ? 4 : 8));
 	if (!string)
 		return 1;
-	len = bpf_probe_read_user_str(room + used, CHUNK - used, (void *)string);
+	len = read_string(room + used, CHUNK - used, string);
 	if (len <= 0) {
 		s->header.flags |= FLAG_UNREADABLE;
 		return 1;

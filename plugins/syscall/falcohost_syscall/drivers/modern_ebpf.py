@@ -15,14 +15,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from falcohost.errors import SourceError
 from falcohost_syscall import records
 from falcohost_syscall.drivers.libbpf import Library, Object
-from falcohost_syscall.drivers.requirements import check
+from falcohost_syscall.drivers.requirements import OBJECTS, check
 from falcohost_syscall.drivers.ring import Ring
 
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "sys_exit")
-_OBJECTS: Final = {"x86_64": "probe.x86_64.bpf.o", "aarch64": "probe.arm64.bpf.o"}
 _FOLDER: Final = Path(__file__).parent.parent / "bpf"
 _U32: Final = struct.Struct("=I")
 _NO_CALL: Final = records.CALL_SPEC.pack(*records.CallSpec(0, 0))
@@ -51,10 +49,7 @@ class Settings(NamedTuple):
 
 
 def _image() -> bytes:
-    machine = platform.machine()
-    if machine not in _OBJECTS:
-        raise SourceError(f"The syscall source runs on {' and '.join(_OBJECTS)}, not on {machine}.")
-    return (_FOLDER / _OBJECTS[machine]).read_bytes()
+    return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
 
 
 class ModernEbpf:
@@ -131,7 +126,7 @@ class ModernEbpf:
         """
         calls, processes = self._rings
         until = calls.produced()
-        newer = processes.drain(limit=1 << 30)
+        newer = self._drain_processes(processes.produced())
         batch = calls.drain(until)
         whole = len(batch) == 0 or calls.read_up_to(until)
         pending = self._pending + newer
@@ -146,6 +141,17 @@ class ModernEbpf:
             batch += pending
             batch.sort(key=_time)
         return batch
+
+    def _drain_processes(self, goal: int) -> list[bytes]:
+        """Return the process records up to *goal*, waiting (not for long) for those that are still being written."""
+        processes = self._rings[1]
+        newer = processes.drain(limit=1 << 30)
+        for _ in range(1000):
+            if processes.read_up_to(goal):
+                break
+            os.sched_yield()
+            newer += processes.drain(limit=1 << 30)
+        return newer
 
     def tasks(self) -> Iterator[bytes]:
         """Yield a KIND_TASK record for each process that runs now."""

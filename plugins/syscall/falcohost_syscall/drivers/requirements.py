@@ -17,7 +17,8 @@ from falcohost_syscall.drivers.libbpf import LIBRARY
 BTF: Final = Path("/sys/kernel/btf/vmlinux")
 LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 STATUS: Final = Path("/proc/self/status")
-MACHINES: Final = ("x86_64", "aarch64")
+OBJECTS: Final = {"x86_64": "probe.x86_64.bpf.o", "aarch64": "probe.arm64.bpf.o"}
+"""The compiled probe for each processor, in ``bpf/``."""
 OLDEST_KERNEL: Final = (5, 17)
 """The first with bpf_loop (kernel commit e6f2dd0f8067), by which paths are walked."""
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
@@ -53,9 +54,9 @@ def check() -> None:
 
 
 def _machine() -> str | None:
-    if platform.machine() in MACHINES:
+    if platform.machine() in OBJECTS:
         return None
-    return f"The syscall source runs on {' and '.join(MACHINES)}, not on {platform.machine()}."
+    return f"The syscall source runs on {' and '.join(OBJECTS)}, not on {platform.machine()}."
 
 
 def _kernel() -> str | None:

@@ -1,0 +1,35 @@
+"""``-L`` and ``-l``: what was loaded, as an object for JSON or as a table."""
+
+from __future__ import annotations
+
+from falcohost.host.catalogs import all_fields, catalogs, event_types
+from falcohost.host.plugins import ALWAYS, Plugins
+from falcohost.rules.describe import Describer, PluginUse
+from falcohost.rules.loader import LoadOutcome
+
+
+def describe(outcome: LoadOutcome, plugins: Plugins, rule: str | None) -> dict[str, object]:
+    """Return the description of all that was loaded, or of *rule* alone.
+
+    :raises RulesError: *rule* is not loaded.
+    """
+    describer = Describer(outcome, catalogs(plugins), event_types(plugins), _uses(plugins))
+    return describer.everything() if rule is None else describer.rule(rule)
+
+
+def _uses(plugins: Plugins) -> list[PluginUse]:
+    """Return what tells that a rule uses a plugin; what Falco has built in is none to it, what it has as one is."""
+    fields = {source: {field.name for field in found} for source, found in all_fields(plugins).items()}
+    uses = []
+    for plugin in plugins.loaded:
+        if plugin.name not in ALWAYS:
+            own = {source: frozenset(field.name for field in plugin.fields(source)) for source in fields}
+            uses.append(PluginUse(plugin.name, frozenset(spec.name for spec in plugin.sources), own))
+        for stand in plugin.stands_for:
+            named = {
+                source: frozenset(name for name in names if name.startswith(f"{stand.name}."))
+                for source, names in fields.items()
+            }
+            if stand.name != plugin.name:
+                uses.append(PluginUse(stand.name, fields=named))
+    return uses

@@ -1,0 +1,87 @@
+"""Fields of how a file was opened, and of the path that an ``…at`` call names (``evt.is_open_*``, ``evt.abspath``)."""
+
+from __future__ import annotations
+
+import os
+
+from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost_syscall import params
+from falcohost_syscall.events import ARG0, RET, SyscallEvent
+from falcohost_syscall.flags import OPEN_CREATED, OPEN_TMPFILE
+
+# Which argument has the flags.
+_OPEN_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2}
+_EXEC_BITS = 0o111
+
+
+def _open_flags(event: SyscallEvent) -> int:
+    param = params.find(event.row, "flags") if event.type in _OPEN_FLAGS else None
+    found: int = params.value(event, param) if param else 0
+    return found
+
+
+def _opened_to(event: SyscallEvent, mode: int) -> bool:
+    """Tell whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
+    place = _OPEN_FLAGS.get(event.type)
+    return place is not None and event.h[ARG0 + place] & 3 in (mode, os.O_RDWR)
+
+
+def _is_open_create(event: SyscallEvent, _: Arg) -> bool:
+    flags = _open_flags(event)
+    return bool(flags & OPEN_CREATED) or bool(flags & OPEN_TMPFILE and event.h[RET] >= 0)
+
+
+def _is_open_exec(event: SyscallEvent, _: Arg) -> bool:
+    if event.type == "creat":
+        return bool(event.arg(1) & _EXEC_BITS)
+    param = params.find(event.row, "mode") if event.type in _OPEN_FLAGS else None
+    made = _open_flags(event) & (OPEN_TMPFILE | 0x4)
+    return bool(param and made and params.value(event, param) & _EXEC_BITS)
+
+
+def _abspath(event: SyscallEvent, arg: Arg) -> str | None:
+    kind = event.type
+    if kind == "open_by_handle_at":
+        return event.fdpath if event.h[RET] > 0 else None
+    if kind in ("renameat", "renameat2", "linkat"):
+        return event.abspath2 if arg == "dst" else event.abspath
+    if kind in ("symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"):
+        return event.abspath
+    return None
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        name="evt.is_open_read",
+        type=FieldType.BOOL,
+        description="A file was opened to be read (open, openat, openat2, open_by_handle_at).",
+        get=lambda e, _: _opened_to(e, os.O_RDONLY),
+    ),
+    Field(
+        name="evt.is_open_write",
+        type=FieldType.BOOL,
+        description="A file was opened to be written (open, openat, openat2, open_by_handle_at).",
+        get=lambda e, _: _opened_to(e, os.O_WRONLY),
+    ),
+    Field(
+        name="evt.is_open_create",
+        type=FieldType.BOOL,
+        description="The open made the file. Never true for creat, as in Falco.",
+        get=_is_open_create,
+    ),
+    Field(
+        name="evt.is_open_exec",
+        type=FieldType.BOOL,
+        description="The open (or creat) would make a file that may be executed.",
+        get=_is_open_exec,
+    ),
+    Field(
+        name="evt.abspath",
+        type=FieldType.CHARBUF,
+        description="Path argument of an …at call with its directory; [src] or [dst] for those with two.",
+        get=_abspath,
+        arg=ArgKind.KEY,
+        dotted=True,
+        check_arg=lambda arg: None if arg in ("src", "dst") else f"unknown path {arg}: src or dst",
+    ),
+)

@@ -1,0 +1,128 @@
+"""The commands beside Falco's flags: run, fields, plugins, doctor, completion."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+
+def test_run(falcohost, setup):
+    """``run`` takes rules and source as options and prints alerts as JSON."""
+    config, path, rules, file = setup(numbers={"count": 2})
+
+    done = falcohost("run", config, path, rules, file, "--source", "numbers", "--json")
+
+    assert done.returncode == 0, done.stderr
+    values = [json.loads(line)["output_fields"]["number.value"] for line in done.stdout.splitlines()[:2]]
+    assert values == [1, 2]
+    assert "Events detected: 2" in done.stdout
+
+
+def test_run_for_some_seconds(falcohost, setup):
+    """``run --seconds`` stops by itself."""
+    config, path, rules, file = setup()
+
+    assert falcohost("run", config, path, rules, file, "-s", "numbers", "-t", "0.5").returncode == 0
+
+
+def test_flags_before_a_command_count(falcohost, setup):
+    """``-c`` before the command is the same as behind it."""
+    done = falcohost(*setup(numbers={"count": 1}), "run", "-s", "numbers")
+
+    assert "Events detected: 1" in done.stdout
+
+
+def test_fields(falcohost):
+    """``fields`` finds by source and by a part of the name or a pattern."""
+    one = falcohost("fields", "numbers", "number").stdout
+    by_pattern = falcohost("fields", "proc.*name").stdout
+
+    assert one.split("\n")[0].split() == ["number.value", "UINT64", "The", "number."]
+    assert "proc.pname" in by_pattern
+    assert "proc.pid" not in by_pattern
+
+
+def test_fields_as_json(falcohost):
+    """``fields --json`` has source, name, type, description, argument."""
+    found = json.loads(falcohost("fields", "numbers", "value", "--json").stdout)
+
+    assert found == [
+        {
+            "source": "numbers",
+            "argument": None,
+            "desc": "The number.",
+            "is_list": False,
+            "name": "number.value",
+            "type": "UINT64",
+        }
+    ]
+
+
+def test_plugins(falcohost, tmp_path):
+    """``plugins`` shows what is installed, and what is wrong with what cannot be used."""
+    found = {one["name"]: one for one in json.loads(falcohost("plugins", "--json").stdout)}
+    text = falcohost("plugins").stdout
+    (tmp_path / "site" / "falcohost_numbers.py").write_text("raise RuntimeError('broken')")
+    broken = {one["name"]: one for one in json.loads(falcohost("plugins", "--json").stdout)}
+
+    assert [source["name"] for source in found["numbers"]["sources"]] == ["numbers", "others"]
+    assert "numbers  (falcohost-numbers 1.0)" in text
+    assert broken["numbers"]["error"] == "plugin 'numbers' is left out: RuntimeError: broken"
+
+
+def test_doctor(falcohost, setup):
+    """``doctor`` asks each source; something missing is one sentence, and the status 1."""
+    done = falcohost(*setup(), "-o", "plugins[0].init_config.lacks=grow some", "doctor")
+
+    assert done.returncode == 1
+    assert "ok    numbers: can count\n" in done.stdout
+    assert "MISS  numbers: has fingers: grow some\n" in done.stdout
+
+
+def test_doctor_as_json(falcohost, setup):
+    """``doctor --json`` has the same for scripts."""
+    done = falcohost(*setup(), "doctor", "--json")
+
+    found = [one for one in json.loads(done.stdout) if one["source"] == "numbers"]
+    assert found == [{"source": "numbers", "what": "can count", "problem": None}]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(falcohost, shell):
+    """``completion`` prints a script for each shell."""
+    assert "_FALCOHOST_COMPLETE" in falcohost("completion", shell).stdout
+
+
+def test_completion_completes(falcohost):
+    """What the script asks for are commands."""
+    done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS="falcohost fi", COMP_CWORD="1")
+
+    assert done.stdout == "plain,fields\n"
+
+
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_only_on_a_terminal_that_wants_it(environment, tmp_path, variables, coloured):
+    """On a terminal there is colour, unless NO_COLOR is set; elsewhere there is none."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "falcohost", "plugins"]
+    subprocess.run(command, stdout=theirs, env=environment | variables, cwd=tmp_path, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 100_000)
+    os.close(ours)
+    piped = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, check=True).stdout
+
+    assert (b"\x1b[" in shown) is coloured
+    assert b"\x1b[" not in piped
+
+
+def test_help(falcohost):
+    """The help names every command with its line."""
+    done = falcohost("--help")
+
+    assert done.returncode == 0
+    assert [
+        name for name in ("run", "fields", "plugins", "doctor", "completion") if f"\n  {name}" not in done.stdout
+    ] == []

@@ -1,0 +1,121 @@
+"""What goes wrong for newcomers: a sentence behind ``Error:``, status 1, and never a traceback."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--nope"], "No such option '--nope'."),
+        (["nope"], "No such command 'nope'."),
+        (["-c"], "Option '-c' requires an argument."),
+        (["-c", "/nowhere.yaml"], "Could not find configuration file at /nowhere.yaml"),
+        (["-M", "soon"], "Invalid value for '-M': 'soon' is not a valid float."),
+        (["-o", "foo"], 'Error parsing config option "foo". Must be of the form key=val or key.subkey=val'),
+        (["-o", "priority=loud"], '-o priority: Unknown priority "loud"--must be one of emergency, alert,'),
+        (["-V", "/nowhere.yaml"], "Could not open file /nowhere.yaml for reading"),
+        (["-r", "/nowhere.yaml"], "Could not open file /nowhere.yaml for reading"),
+        (["-r", "rules.txt"], "there is no rules file in rules.txt: files end in .yaml or .yml"),
+        (["-o", "rules_files[]=/nowhere"], "You must specify at least one rules file/directory via -r"),
+        (["-o", "load_plugins[]=numbres"], "no plugin called 'numbres' is installed; did you mean numbers?"),
+        (["--list=nope"], "Value for --list must be a valid source type"),
+        (["--list", "--format", "xml"], "Invalid format 'xml'. Valid values are: text, markdown, json"),
+        (["--list", "--format", "json", "--markdown"], "Cannot specify both --markdown and --format options together"),
+        (["--plugin-info", "nope"], "can't find plugin and print its info: nope"),
+        (["--enable-source", "nope"], "Attempted enabling an unknown event source: nope"),
+        (["--disable-source", "nope"], "Attempted disabling an unknown event source: nope"),
+        (["--disable-source", "syscall"], "Must enable at least one event source"),
+        (["--enable-source", "syscall", "--disable-source", "syscall"], "You can not mix --enable-source and"),
+        (["-o", "stdout_output.enabled=false"], "No output configured, please make sure at least one output is"),
+        (["-o", "engine.kind=kmod"], "-o engine.kind: engine.kind is 'kmod', which this version of falcohost does not"),
+        (["-P", "/nowhere/pid", "-o", "engine.kind=nodriver"], "Could not write pid to pidfile /nowhere/pid: No such"),
+        (["fields", "nope", "x"], "there is no event source 'nope'; there are: numbers, others, syscall"),
+        (["fields", "no_such_field"], "no field has 'no_such_field' in its name"),
+        (["completion", "tcsh"], "Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),
+        (["-l", "nope"], "nope"),
+    ],
+)
+def test_mistakes(falcohost, monkeypatch, arguments, error):
+    """A mistake is told in one sentence, and the status is 1."""
+    done = falcohost(*arguments)
+
+    assert done.returncode == 1
+    assert f"Error: {error}" in done.stderr if error != "nope" else error in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_typo_in_a_rule(falcohost, setup):
+    """A field that does not exist is told with file, line, column, caret, rule and hint."""
+    rules = "- rule: R\n  desc: d\n  condition: number.valeu > 0\n  output: x\n  priority: INFO\n  source: numbers\n"
+
+    done = falcohost(*setup(rules=rules))
+
+    assert done.returncode == 1
+    assert "rules.yaml:3:14: unknown field number.valeu [LOAD_ERR_COMPILE_CONDITION]" in done.stderr
+    assert "condition: number.valeu > 0\n                 ^\n" in done.stderr
+    assert "hint: did you mean number.value?" in done.stderr
+
+
+def test_unknown_keys_are_warned_of(falcohost, setup):
+    """A key that nobody knows is warned of with the near name, and the file's line in the log says so."""
+    done = falcohost(*setup("json_ouput: true\n"), "--dry-run")
+
+    assert done.returncode == 0
+    assert "falco.yaml | schema validation: failed" in done.stderr
+    assert "unknown key json_ouput; did you mean json_output?" in done.stderr
+
+
+def test_keys_without_effect_are_named_once(falcohost, setup):
+    """Known keys that do nothing in this version are named in one line."""
+    done = falcohost(
+        *setup("webserver: {enabled: true}\nmetrics: {enabled: false}\nwatch_config_files: true\n"), "--dry-run"
+    )
+
+    lines = [line for line in done.stderr.splitlines() if "without effect" in line]
+    assert [line.partition("falcohost: ")[2] for line in lines] == ["watch_config_files, webserver"]
+
+
+def test_a_broken_plugin_is_named_and_left_out(falcohost, setup, tmp_path):
+    """A configured plugin that cannot be imported is named in the log; the rest is checked and runs."""
+    command = setup(rules="- rule: R\n  desc: d\n  condition: evt.num > 0\n  output: x\n  priority: INFO\n")
+    (tmp_path / "site" / "falcohost_numbers.py").write_text("import no_such_package")
+
+    done = falcohost(*command, "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+    assert "plugin 'numbers' needs the Python package 'no_such_package', which is not installed" in done.stderr
+
+
+def test_library_path_is_ignored_with_a_note(falcohost, setup):
+    """Falco's plugins: blocks are taken as they are, with a note on library_path."""
+    done = falcohost(*setup(), "--dry-run", "-o", "plugins[0].library_path=libnumbers.so")
+
+    assert done.returncode == 0
+    assert "Loaded plugin 'numbers'; its library_path is ignored" in done.stderr
+
+
+def test_falcos_container_plugin_is_there(falcohost, setup):
+    """The plugin container, which the syscall plugin stands in for, can be configured and required."""
+    rules = "- required_plugin_versions: [{name: container, version: 0.4.0}]\n"
+    rules += "- rule: R\n  desc: d\n  condition: evt.num > 0\n  output: x\n  priority: INFO\n"
+
+    done = falcohost(
+        *setup(rules=rules), "--dry-run", "-o", "load_plugins[]=container", "-o", "plugins[]={name: container}"
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_bug_is_admitted(falcohost, environment, tmp_path):
+    """An exception that nobody foresaw is one sentence; -v shows the traceback."""
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import falcohost.host.config as config\n"
+        "def broken(*_): raise LookupError('oops')\n"
+        "config.find_config = broken\n"
+    )
+
+    short, long = falcohost("--version"), falcohost("-v", "--version")
+
+    assert short.stderr == "Error: this is a bug in falcohost: LookupError: oops. -v shows where.\n"
+    assert "Traceback" in long.stderr
+    assert (short.returncode, long.returncode) == (1, 1)

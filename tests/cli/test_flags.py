@@ -1,0 +1,191 @@
+"""Falco's flags that print something and end."""
+
+import json
+
+import pytest
+
+RULE = """
+- macro: a_number
+  condition: number.value > 0
+- rule: A rule
+  desc: What it is for.
+  condition: a_number
+  output: hello %number.value
+  priority: INFO
+  source: numbers
+"""
+
+
+def test_version(falcohost):
+    """--version names falcohost's own version, and the Falco and engine that it stands for."""
+    done = falcohost("--version")
+
+    assert done.returncode == 0
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "Falcohost version",
+        "Falco version",
+        "Engine",
+    ]
+
+
+def test_version_as_json(falcohost):
+    """With json_output it is one object with Falco's keys and our own."""
+    done = falcohost("--version", "-o", "json_output=true")
+
+    found = json.loads(done.stdout)
+    assert {"engine_version", "engine_version_semver", "falco_version", "libs_version"} <= set(found)
+    assert found["engine_version"] == "62"
+
+
+def test_list(falcohost, setup):
+    """--list=SOURCE lists that source's fields with their classes and descriptions."""
+    done = falcohost(*setup(), "--list=numbers")
+
+    assert done.returncode == 0
+    assert "Field Class:                  number\nEvent Sources:                numbers\n" in done.stdout
+    assert "number.value                  The number.\n" in done.stdout
+    assert "proc.name" not in done.stdout
+
+
+def test_list_of_a_source_that_is_not_configured(falcohost):
+    """A source whose plugin is installed can be listed without a configuration."""
+    assert "number.value" in falcohost("--list=numbers", "-N").stdout.split()
+
+
+def test_list_names_of_all(falcohost, setup):
+    """-N prints the names alone, of every loaded source."""
+    names = falcohost(*setup(), "--list", "-N").stdout.split()
+
+    assert {"evt.num", "proc.name", "number.value"} <= set(names)
+
+
+def test_list_with_types(falcohost, setup):
+    """-v adds the types, as in Falco."""
+    assert (
+        "number.value                  (Type: UINT64) The number.\n"
+        in falcohost(*setup(), "-v", "--list=numbers").stdout
+    )
+
+
+def test_list_as_json(falcohost, setup):
+    """--format json has Falco's structure."""
+    found = json.loads(falcohost(*setup(), "--list=numbers", "--format", "json").stdout)
+
+    (number,) = [one for one in found["fieldclasses"] if one["name"] == "number"]
+    assert number["event_sources"] == ["numbers", "others"][:1]
+    assert number["fields"][0] == {
+        "argument": None,
+        "desc": "The number.",
+        "is_list": False,
+        "name": "number.value",
+        "type": "UINT64",
+    }
+
+
+def test_list_as_markdown(falcohost, setup):
+    """--markdown is an old name for --format markdown, and says so."""
+    done = falcohost(*setup(), "--list=numbers", "--markdown")
+
+    assert "`number.value` | UINT64 | The number.\n" in done.stdout
+    assert "WARNING: --markdown is deprecated" in done.stderr
+
+
+def test_list_events(falcohost, setup):
+    """--list-events names the event types of each source."""
+    assert "numbers\n\nnumber\n" in falcohost(*setup(), "--list-events").stdout
+
+
+def test_list_plugins(falcohost, setup):
+    """--list-plugins counts and describes the loaded plugins; --plugin-info describes one."""
+    everything = falcohost(*setup(), "--list-plugins").stdout
+    one = falcohost(*setup(), "--plugin-info", "numbers").stdout
+
+    assert everything.startswith("2 Plugins Loaded:\n\n")
+    assert one in everything
+    assert "Name: numbers\nDistribution: falcohost-numbers\nVersion: 1.0\n" in one
+
+
+def test_validate(falcohost, tmp_path):
+    """-V says Ok on stdout; every installed plugin's fields are known without a configuration."""
+    (tmp_path / "rules.yaml").write_text(RULE)
+
+    done = falcohost("-V", "rules.yaml")
+
+    assert (done.returncode, done.stdout) == (0, "rules.yaml: Ok\n")
+
+
+def test_validate_of_a_broken_file(falcohost, tmp_path):
+    """-V says Invalid, with Falco's text, on stdout and behind Error: on stderr, and ends with 1."""
+    (tmp_path / "rules.yaml").write_text(RULE)
+    (tmp_path / "broken.yaml").write_text(RULE.replace("number.value >", "number.valeu >"))
+
+    done = falcohost("-V", "rules.yaml", "-V", "broken.yaml")
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("rules.yaml: Ok\nbroken.yaml: Invalid\n1 Errors:\n")
+    assert "LOAD_ERR_COMPILE_CONDITION" in done.stdout
+    assert done.stderr.endswith(f"Error: {done.stdout}")
+
+
+def test_validate_as_json(falcohost, tmp_path):
+    """With json_output the result is one line of JSON with a result per file."""
+    (tmp_path / "broken.yaml").write_text(RULE.replace("number.value >", "number.valeu >"))
+
+    done = falcohost("-V", "broken.yaml", "-o", "json_output=true")
+
+    assert done.returncode == 1
+    (result,) = json.loads(done.stdout)["falco_load_results"]
+    assert (result["name"], result["successful"]) == ("broken.yaml", False)
+    assert result["errors"][0]["code"] == "LOAD_ERR_COMPILE_CONDITION"
+
+
+def test_describe(falcohost, setup):
+    """-L prints a table of rules, -l one rule."""
+    everything = falcohost(*setup(), "-L").stdout
+    one = falcohost(*setup(), "-l", "Every other").stdout
+
+    assert everything.splitlines()[:2] == [f"{'Rule':<50} Description", f"{'----':<50} -----------"]
+    assert "Every number" in everything
+    assert "Every number" not in one
+    assert "Every other" in one
+
+
+def test_describe_as_json(falcohost, setup):
+    """With json_output -L prints the whole document."""
+    found = json.loads(falcohost(*setup("json_output: true"), "-L").stdout)
+
+    assert [rule["info"]["name"] for rule in found["rules"]] == ["Every number", "Every other"]
+
+
+def test_dry_run(falcohost, setup, tmp_path):
+    """--dry-run checks everything, opens nothing, and ends with 0."""
+    done = falcohost(*setup("file_output: {enabled: true, filename: events.txt}"), "--dry-run", "-P", "pid")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert not (tmp_path / "events.txt").exists()
+    assert not (tmp_path / "pid").exists()
+
+
+def test_schemas(falcohost):
+    """The two schemas are JSON schemas."""
+    assert "rules_files" in json.loads(falcohost("--config-schema").stdout)["properties"]
+    assert "$schema" in json.loads(falcohost("--rule-schema").stdout)
+
+
+def test_support(falcohost, setup):
+    """--support has versions, machine, configuration and rules; secrets are left out, variables by their names."""
+    config = "falcohost: {api_key: hunter2, list: [1]}\nfile_output: {enabled: false, filename: '${SECRET}'}\n"
+    done = falcohost(*setup(config), "--support", "-o", "falcohost.token=hunter2", SECRET="hunter2")
+
+    assert done.returncode == 0
+    assert "hunter2" not in done.stdout
+    found = json.loads(done.stdout)
+    assert {"cmdline", "config", "engine_info", "rules_files", "system_info", "version"} == set(found)
+    assert json.loads(found["config"])["file_output"]["filename"] == "${SECRET}"
+    assert "Every number" in found["rules_files"][0]["variants"][0]["content"]
+
+
+@pytest.mark.parametrize("flag", ["-i", "--page-size"])
+def test_small_ones(falcohost, flag):
+    """These print and end with 0."""
+    assert falcohost(flag).returncode == 0

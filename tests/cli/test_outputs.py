@@ -1,0 +1,134 @@
+"""Outputs of a running agent: files that move, readers that go away or sleep, outputs that cannot be opened."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+ONLY_NUMBERS = ["--enable-source", "numbers"]
+
+
+def test_file(agent, setup):
+    """The file output has the same lines as stdout."""
+    running = agent(
+        *setup(
+            "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}", numbers={"count": 5}
+        ),
+        *ONLY_NUMBERS,
+    )
+
+    assert running.wait() == 0
+    assert (running.folder / "events.txt").read_text().splitlines() == running.alerts
+
+
+def test_reopen(agent, setup, until):
+    """After SIGUSR1 a file that was moved away is created anew; every alert is in one of the two."""
+    running = agent(*setup("file_output: {enabled: true, filename: events.txt, keep_alive: true}"), *ONLY_NUMBERS)
+    file, old = running.folder / "events.txt", running.folder / "events.txt.1"
+    until(lambda: file.exists() and file.read_text().count("\n") > 5)
+    file.rename(old)
+    running.process.send_signal(signal.SIGUSR1)
+
+    until(lambda: file.exists() and file.read_text().count("\n") > 5)
+
+    assert running.end() == 0
+    assert "SIGUSR1 received, reopening outputs..." in running.stderr
+    lines = old.read_text().splitlines() + file.read_text().splitlines()
+    assert [line.split("value=")[1] for line in lines] == [f"{number})" for number in range(1, len(lines) + 1)]
+
+
+def test_a_reader_that_goes_away(agent, setup):
+    """When nobody reads stdout any more, and it is the only output, the agent ends with a sentence."""
+    read, write = os.pipe()
+    running = agent(*setup(), *ONLY_NUMBERS, stdout=write)
+    os.close(write)
+    os.read(read, 1)
+    os.close(read)
+
+    assert running.wait() == 1
+    assert running.stderr.splitlines()[-1] == "Error: no output is left: nobody reads stdout any more"
+    assert "Traceback" not in running.stderr
+    assert "Exception" not in running.stderr
+
+
+def test_a_reader_that_goes_away_while_a_file_stays(agent, setup, until):
+    """The other output goes on when nobody reads stdout any more."""
+    read, write = os.pipe()
+    config = "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}"
+    running = agent(*setup(config), *ONLY_NUMBERS, stdout=write)
+    os.close(write)
+    os.close(read)
+    running.wait_for("output 'stdout': nobody reads stdout any more")
+    seen = (running.folder / "events.txt").read_text().count("\n")
+
+    until(lambda: (running.folder / "events.txt").read_text().count("\n") > seen + 5)
+
+    assert running.end() == 0
+
+
+def test_a_reader_that_sleeps_delays_nobody(agent, setup, until):
+    """While the pipe to the reader of stdout is full, alerts go on to the file; stdout is reported, and all arrive."""
+    read, write = os.pipe()
+    config = "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}\noutput_timeout: 300\n"
+    running = agent(*setup(config, numbers={"interval": 0.0005, "count": 4000}), *ONLY_NUMBERS, stdout=write)
+    os.close(write)
+    file = running.folder / "events.txt"
+    running.wait_for('"stdout" output timeout, the output is blocked')
+    until(lambda: file.exists() and file.read_text().count("\n") == 4000)
+    got = []
+    reader = threading.Thread(target=lambda: got.append(os.fdopen(read).read()))
+    reader.start()
+
+    assert running.wait() == 0
+    reader.join()
+    assert got[0].count("Counted") == 4000
+
+
+def test_what_does_not_fit_is_counted(agent, setup):
+    """With a capacity, what a blocked output cannot take is dropped, and the number is in the log."""
+    read, write = os.pipe()
+    config = "stdout_output: {enabled: true}\noutput_timeout: 300\noutputs_queue: {capacity: 10}\n"
+    running = agent(*setup(config, numbers={"interval": 0.0005, "count": 4000}), *ONLY_NUMBERS, stdout=write)
+    os.close(write)
+
+    assert running.wait() == 0
+    os.close(read)
+    assert "Outputs queue out of memory. Drop event and continue on ... (output 'stdout')" in running.stderr
+    assert "alerts were not delivered to the output 'stdout'" in running.stderr
+
+
+def test_a_file_that_cannot_be_opened(agent, setup):
+    """An output that cannot be opened keeps the agent from starting, with a sentence."""
+    running = agent(*setup("file_output: {enabled: true, filename: /nowhere/events.txt}"), *ONLY_NUMBERS)
+
+    assert running.wait() == 1
+    assert running.stderr.splitlines()[-1] == (
+        "Error: failed to open output file /nowhere/events.txt: No such file or directory"
+    )
+
+
+def test_unbuffered(environment, setup, tmp_path):
+    """With -U each alert can be read at once, also where outputs are buffered by configuration."""
+    command = [sys.executable, "-m", "falcohost", *setup("buffered_outputs: true\n", numbers={"interval": 0.3})]
+    with subprocess.Popen(
+        [*command, "-U", *ONLY_NUMBERS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env=environment,
+    ) as process:
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.terminate()
+
+    assert [b"Counted" in line for line in lines] == [True, True]
+
+
+def test_outputs_that_are_missing_are_warned_of(agent, setup):
+    """Outputs that this version does not have are named in a warning if they are on."""
+    config = "stdout_output: {enabled: true}\nhttp_output: {enabled: true}\nsyslog_output: {enabled: true}\n"
+    running = agent(*setup(config, numbers={"count": 1}), *ONLY_NUMBERS)
+
+    assert running.wait() == 0
+    for name in ("http", "syslog"):
+        assert f"This version of falcohost has no {name} output: {name}_output is without effect" in running.stderr
