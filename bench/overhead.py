@@ -1,8 +1,8 @@
 """What watching costs a host: throughput kept, the agent's own CPU, what it lost, how fast it is ready.
 
 Each round runs every load without an agent and then with one, so that the drift of the machine meets both alike; the
-figures are medians over the rounds. The agent's CPU is that of its whole process tree. ``--agent`` names another agent's
-command (and ``--ready`` the text by which it says that it watches) to measure a peer by the same script.
+figures are medians over the rounds. The agent's CPU is that of its whole process tree. ``--agent`` names the command of
+another agent (and ``--ready`` the text by which it says that it watches) to measure a peer by the same script.
 """
 
 from __future__ import annotations

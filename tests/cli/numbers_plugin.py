@@ -1,6 +1,9 @@
 """A plugin for these tests: the sources ``numbers`` and ``others`` count, and can be told to fail in several ways."""
 
+import contextlib
 import logging
+import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +31,8 @@ class Counter:
 
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
     cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``fail_at`` (raises before that
-    number), ``lose`` (reports so many lost), ``deaf`` (does not come back behind its first number).
+    number), ``lose`` (reports so many lost), ``deaf`` (does not come back behind its first number), ``babble`` (writes
+    rubbish to the supervisor).
     """
 
     def __init__(self, name, settings):
@@ -53,6 +57,8 @@ class Counter:
         while not count or self._now < count:
             if self._now + 1 == self._settings.get("fail_at"):
                 raise ValueError("a bug in the source")
+            if self._settings.get("babble"):
+                _babble()
             time.sleep(interval)
             self._now += 1
             number = Number(self._now, time.time_ns(), self._name)
@@ -73,6 +79,13 @@ class Counter:
     def close(self):
         """Say so, for a test to see."""
         logging.getLogger("numbers").info("closed")
+
+
+def _babble():
+    for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.write(number, b"\x01\x00\x00\x00\xc1")
 
 
 def _spec(name):

@@ -80,6 +80,15 @@ def test_clean_stop(agent, setup, how):
     assert "Traceback" not in running.stderr
 
 
+def test_a_source_without_rules_is_not_opened(agent, setup):
+    """A source that no enabled rule is about costs nothing; the log says so. --enable-source opens it all the same."""
+    running = agent(*setup("rules: [{disable: {rule: Every other}}]", numbers={"count": 1}))
+
+    assert running.wait() == 0
+    assert "Event source 'others' is not opened: no rule of it is enabled" in running.stderr
+    assert "numbers open, 1 rules" in running.stderr
+
+
 def test_stops_after_m_seconds(agent, setup):
     """-M ends the run so many seconds after everything is ready, with 0 and the summary."""
     running = agent(*setup(), "-M", "1")
@@ -204,6 +213,17 @@ def test_a_rule_that_raises_costs_the_event_only(agent, setup):
     assert [line.split("value=")[1] for line in running.alerts] == ["2)", "4)", "6)"]
     assert running.stderr.count("a rule could not be evaluated on a number event") == 1
     assert "RuntimeError: a bug in a field" in running.stderr
+
+
+def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
+    """The supervisor survives a worker that does not speak its language; the other source does not notice."""
+    running = agent(*setup("json_output: true", numbers={"babble": True}))
+    running.wait_for("its worker sent what is no message")
+    seen = len(running.alerts)
+    running.wait_for_alerts(seen + 5)
+
+    assert running.end() == 0
+    assert "Traceback" not in running.stderr
 
 
 def test_losses_are_told(agent, setup):

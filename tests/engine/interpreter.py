@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import ctypes
-import locale
 import re
 import socket
 from typing import Any
@@ -219,6 +218,16 @@ def raw(value: Any) -> Any:
 
 def fnmatch(pattern: bytes, value: bytes, fold: bool = False) -> bool:
     """Return what the C library's fnmatch says in the C locale (FNM_CASEFOLD is 16)."""
-    if locale.setlocale(locale.LC_CTYPE) != "C":
-        locale.setlocale(locale.LC_CTYPE, "C")
-    return ctypes.CDLL(None).fnmatch(pattern, value, 16 if fold else 0) == 0
+    before = _LIBC.uselocale(_C_LOCALE)
+    try:
+        return bool(_LIBC.fnmatch(pattern, value, 16 if fold else 0) == 0)
+    finally:
+        _LIBC.uselocale(before)
+
+
+_LIBC = ctypes.CDLL(None)
+_LIBC.newlocale.restype = _LIBC.uselocale.restype = ctypes.c_void_p
+_LIBC.newlocale.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+_LIBC.uselocale.argtypes = (ctypes.c_void_p,)
+#: For this thread and this call only, so that no other test finds its locale changed; 1 is LC_CTYPE_MASK.
+_C_LOCALE = _LIBC.newlocale(1, b"C", None)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreter import fnmatch
+from world import holds
 
 from falcohost.engine.globs import glob
 
@@ -31,6 +32,15 @@ values = st.text(st.sampled_from("abABz]-[!^:0\\é_"), max_size=6)
 def test_globs_agree_with_fnmatch(pattern, value, fold):
     """A glob matches exactly what fnmatch(3) matches in the C locale, with and without folding."""
     assert fnmatch(pattern.encode(), value.encode(), fold) is glob(pattern, fold=fold)(value)
+
+
+def test_a_hostile_pattern_costs_little():
+    """A pattern that an event brings along (``glob val(f)``) is compiled only up to the length of a constant."""
+    start = time.perf_counter()
+
+    assert not holds("s.text glob val(s.other)", s_text="ab" * 50_000, s_other="[ab]?" * 50_000)
+    assert holds("s.text glob val(s.other)", s_text="ab" * 50_000, s_other="*".join("ab" * 10_000))
+    assert time.perf_counter() - start < 2
 
 
 def test_a_class_that_does_not_exist_matches_nothing():

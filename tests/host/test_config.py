@@ -312,9 +312,15 @@ def test_a_key_that_is_there_twice(write):
 
 def test_only_what_is_on_has_no_effect(write):
     """A section that is switched off is not complained of."""
-    config = load_config(write("metrics: {enabled: false}\nwebserver: {enabled: true}\ncapture:"))
+    config = load_config(
+        write(
+            "metrics: {enabled: false, interval: 1h}\nwebserver: {enabled: true}\ncapture:\n"
+            "base_syscalls: {custom_set: [], repair: false, all: false}\n"
+            "engine: {modern_ebpf: {disable_iterators: true, drop_failed_exit: false}}"
+        )
+    )
 
-    assert keys_without_effect(config) == ["webserver"]
+    assert keys_without_effect(config) == ["engine.modern_ebpf.disable_iterators", "webserver"]
 
 
 # plugins and rules

@@ -98,7 +98,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         status = _complain(error.format_message())
     except FalcohostError as error:
-        status = _complain(str(error))
+        status = _complain(str(error), getattr(error, "exit_status", 1))
     except (KeyboardInterrupt, click.Abort):
         status = 130
     except BrokenPipeError:
@@ -121,6 +121,6 @@ def _occupy_standard_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _complain(text: str) -> int:
+def _complain(text: str, status: int = 1) -> int:
     click.echo(f"Error: {text}", err=True)
-    return 1
+    return status

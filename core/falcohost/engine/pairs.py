@@ -10,6 +10,7 @@ from falcohost.engine.globs import Predicate, glob
 from falcohost.engine.operands import ValueType
 from falcohost.engine.predicates import ORDER
 from falcohost.engine.texts import ascii_lower, text_bytes
+from falcohost.engine.values import LIMIT
 from falcohost.fields import Family
 
 Pair: TypeAlias = Callable[[Any, Any], bool]
@@ -35,7 +36,12 @@ def _some_in(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _glob(pattern: str, fold: bool) -> Predicate:
-    """Compile a pattern that came out of an event; bounded, since attackers choose it."""
+    """Compile a pattern that came out of an event; bounded, since attackers choose it.
+
+    One with ``?`` or ``[`` that is longer than a constant may be matches nothing: RE2 would take long to compile it.
+    """
+    if len(pattern) > LIMIT and ("?" in pattern or "[" in pattern):
+        return lambda value: False
     return glob(pattern, fold=fold)
 
 

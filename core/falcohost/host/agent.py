@@ -30,6 +30,12 @@ from falcohost.outputs.lines import ShortWrite, write_all
 from falcohost.outputs.stdout import STDOUT
 
 
+class PidfileError(ConfigError):
+    """The pidfile cannot be written, for which Falco has a status of its own."""
+
+    exit_status = 255
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
     """What the command line says of a run."""
@@ -85,16 +91,21 @@ def _chosen_sources(config: Config, plugins: Plugins, ruleset: Ruleset, options:
     log.info("Loaded event sources: %s", ", ".join(known))
     selected = select_sources(known, options.enable_sources, options.disable_sources)
     log.info("Enabled event sources: %s", ", ".join(selected))
-    if not any(ruleset.enabled(name) for name in selected):
+    needed = [name for name in selected if ruleset.enabled(name) or name in options.enable_sources]
+    if not needed:
         log.warning("No rule is enabled for %s: nothing will be detected", ", ".join(selected))
-    return without_driver(selected, config)
+        needed = selected
+    for name in selected:
+        if name not in needed:
+            log.info("Event source '%s' is not opened: no rule of it is enabled", name)
+    return without_driver(needed, config)
 
 
 def _write_pidfile(path: str) -> None:
     try:
         Path(path).write_text(str(os.getpid()))
     except OSError as error:
-        raise ConfigError(f"Could not write pid to pidfile {path}: {error.strerror}") from error
+        raise PidfileError(f"Could not write pid to pidfile {path}: {error.strerror}") from error
 
 
 def _settle() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from falcohost.host import wire
 from falcohost.host.settings import SYSCALL
-from falcohost.host.worker import Task, run_worker
+from falcohost.host.worker import HANDLED, Task, run_worker
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 30.0
@@ -76,7 +76,7 @@ class Child:
         self.pid = 0
         self._pidfd = -1
         self._link: socket.socket
-        self._received: wire.Received
+        self._received: wire.Received[wire.Up]
         self._cursor: str | None = None
         self._born = 0.0
         self._lived = 0.0
@@ -107,10 +107,15 @@ class Child:
         self._oom_kills = _oom_kills()
         parent = os.getpid()
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.pid = os.fork()
-        if self.pid == 0:
-            run_worker(self.task, there, parent, self._cursor)
-        there.close()
+        # A signal must not reach the child while it still has the supervisor's handlers; it lets them through itself.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            self.pid = os.fork()
+            if self.pid == 0:
+                run_worker(self.task, there, parent, self._cursor)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            there.close()
         self._link, self._received = here, wire.Received(wire.Up)
         self._pidfd = os.pidfd_open(self.pid)
         self._born = time.monotonic()
@@ -123,13 +128,17 @@ class Child:
             return []
         try:
             data = self._link.recv(_READ, socket.MSG_DONTWAIT)
+            messages = self._received.feed(data)
         except (BlockingIOError, ConnectionError):
             return []
-        messages: list[wire.Up] = []
-        for message in self._received.feed(data):
-            assert not isinstance(message, wire.Ack)
+        except ValueError as error:
+            # Only a worker that is no longer ours says such things; nothing more is read from it.
+            self.error = f"its worker sent what is no message ({error}) and is killed"
+            self.signal(signal.SIGKILL)
+            self._received = wire.Received(wire.Up)
+            return []
+        for message in messages:
             self._note(message)
-            messages.append(message)
         return messages
 
     def drain(self) -> Iterable[wire.Up]:

@@ -26,6 +26,11 @@ class DryRun:
         self._process = subprocess.Popen([*command(), "--dry-run"], stdin=null, stdout=null, stderr=self._stderr)
         self.finished = os.pidfd_open(self._process.pid)
 
+    def cancel(self) -> None:
+        """End it before it has come to a result."""
+        self._process.kill()
+        self.error()
+
     def error(self) -> str | None:
         """Return what was wrong, or None if nothing was."""
         os.close(self.finished)

@@ -21,7 +21,7 @@ from falcohost.host.config.sections import DropsConfig
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.log import log
 from falcohost.host.summary import Summary
-from falcohost.host.worker import Task
+from falcohost.host.worker import HANDLED, Task
 from falcohost.outputs.channel import Channel
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Seconds that a worker has to end by itself when it is told to.
 GRACE = 5.0
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Outcome(enum.Enum):
@@ -97,6 +95,8 @@ class Supervisor:
                 log.error("%d alerts were not delivered to the output '%s'", channel.dropped, channel.name)
         for child in self.children:
             self._losses[child.name].tell(child.totals)
+        if self._dry_run is not None:
+            self._dry_run.cancel()
         return self._outcome
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
@@ -149,7 +149,11 @@ class Supervisor:
     # workers
 
     def _start(self, child: Child) -> None:
-        link, death = child.start()
+        try:
+            link, death = child.start()
+        except OSError as error:
+            self._restart(child, f"no process can be started: {error.strerror}")
+            return
         self._selector.register(link, selectors.EVENT_READ, lambda: self._handle(child, child.read()))
         self._selector.register(death, selectors.EVENT_READ, lambda: self._died(child, link, death))
 
@@ -266,7 +270,7 @@ class _Signals:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+        self._before = {number: signal.signal(number, lambda *_: None) for number in HANDLED}
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._selector.register(self._read, selectors.EVENT_READ, self._arrived)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from falcohost.alert import Alert
+
+T = TypeVar("T")
 
 #: No message is larger; an alert's texts are bounded where they are made.
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -79,17 +81,17 @@ def send(link: socket.socket, message: Up | Down) -> None:
     link.sendall(_LENGTH.pack(len(body)) + body)
 
 
-class Received:
+class Received(Generic[T]):
     """Puts messages together from what arrives in pieces.
 
     :param kinds: the messages that may come: :data:`Up` or :data:`Down`.
     """
 
-    def __init__(self, kinds: object) -> None:
-        self._decoder: msgspec.msgpack.Decoder[Up | Down] = msgspec.msgpack.Decoder(kinds)
+    def __init__(self, kinds: Any) -> None:
+        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kinds)
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Up | Down]:
+    def feed(self, data: bytes) -> list[T]:
         """Return the messages that *data* completes.
 
         :raises ValueError: what came is no message.

@@ -24,6 +24,9 @@ from falcohost.events import Event, Plan, Source
 from falcohost.hookspecs import SourceSpec
 from falcohost.host import log, privileges, wire
 
+#: What a worker and its supervisor have handlers for.
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
 #: An alert leaves at once if none has left for so many seconds, else it waits for company so long at most.
 GATHER = 0.05
 MOST_GATHERED = 256
@@ -77,7 +80,7 @@ class _Uplink:
         self._link = link
         self._alerts: list[Alert] = []
         self._left = 0.0
-        self._received = wire.Received(wire.Down)
+        self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
 
     def send(self, message: wire.Up) -> None:
         """Send *message*.
@@ -147,6 +150,7 @@ def _take_over(link: socket.socket, parent: int) -> _Stop:
     signal.signal(signal.SIGTERM, stop)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     _let_go_of_descriptors(link.fileno())
     return stop
 

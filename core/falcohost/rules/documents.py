@@ -51,6 +51,8 @@ def read_documents(text: str) -> list[Node]:
             before = text[: error.position]
             place = Place(error.position, before.count("\n"), error.position - before.rfind("\n") - 1)
         raise YamlSyntaxError(str(error.reason), place) from None
+    except RecursionError:  # the parser in Python; the one in C says so itself
+        raise YamlSyntaxError("exceeded maximum nesting depth", None) from None
     return [node for node in found if not is_null(node)]
 
 

@@ -49,10 +49,11 @@ UNSET = 0xFFFFFFFF
 
 
 class Context:
-    """What events of one source share: the tables, and the time of the boot (nanoseconds since the epoch)."""
+    """What events of one source share: the tables, the time of the boot and that of the first event (ns, epoch)."""
 
     def __init__(self, boot: int = 0) -> None:
         self.boot = boot
+        self.first: int | None = None
         self.table = ProcessTable()
         self.containers = Containers()
         self.sockets = Sockets()
@@ -106,6 +107,7 @@ class SyscallEvent:
     _fdinfo: FdInfo | None
     _socket: Socket | None
     _moved: bool
+    source = "syscall"
 
     def __init__(self, row: Call, h: tuple[Any, ...], data: bytes, num: int, proc: Process, ctx: Context) -> None:
         self.type = row.name
@@ -125,6 +127,11 @@ class SyscallEvent:
     def key(self) -> str:
         """Names the event: a thread does one thing at a time."""
         return f"{self.h[TS]:x}.{self.h[TID]:x}.{self.h[CALL]:x}"
+
+    @property
+    def start_ts(self) -> int | None:
+        """Return the time of the first event that the source delivered."""
+        return self.ctx.first
 
     @property
     def sections(self) -> dict[int, bytes]:

@@ -201,6 +201,8 @@ class SyscallSource:
                 continue
             self._passed += 1
             event = SyscallEvent(row, h, data, self._passed, process, context)
+            if context.first is None:
+                context.first = event.ts
             if name in _NOTES_SOCKET:
                 event.note_socket()
             elif name in _SENDS and self._track_destinations:

@@ -28,7 +28,12 @@ from falcohost.host.config.sections import (
 DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")
 
 #: The configuration of a machine that has none.
-BUILT_IN = "{stdout_output: {enabled: true}, log_stderr: true, log_syslog: false}"
+BUILT_IN = """
+stdout_output: {enabled: true}
+append_output: [{suggested_output: true}]
+log_stderr: true
+log_syslog: false
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,9 @@ MISSING_OUTPUTS = ("syslog", "http", "program")
 
 _NO_EFFECT = (
     "watch_config_files",
+    "engine.modern_ebpf.drop_failed_exit",
+    "engine.modern_ebpf.disable_iterators",
+    "buffer_format_base64",
     "capture",
     "plugins_hostinfo",
     "static_fields",
@@ -147,6 +150,7 @@ _NO_EFFECT = (
     "libs_logger",
     "syscall_event_timeouts",
     "metrics",
+    "base_syscalls",
     "falco_libs",
 )
 
@@ -159,7 +163,7 @@ def unknown_keys(root: Mapping, outputs: Iterable[str]) -> list[str]:
 
 def keys_without_effect(root: Mapping) -> list[str]:
     """Return the keys that are set, known, and do nothing in this version; what is switched off is not among them."""
-    return [key for key in _NO_EFFECT if key in root.entries and not _off(root.entries[key])]
+    return [key for key in _NO_EFFECT if not _off(_find(root, key))]
 
 
 def config_schema() -> dict[str, Any]:
@@ -183,13 +187,22 @@ def _unknown(tree: Tree, known: str | _Keys, path: str) -> Iterator[str]:
                 yield f"{tree.places.get(key, value.where)}: unknown key {path}{key}{hint}"
 
 
-def _off(tree: Tree) -> bool:
-    """Return whether a value says no by itself: false, nothing, or a section with ``enabled: false``."""
+def _find(root: Mapping, dotted: str) -> Tree | None:
+    found: Tree | None = root
+    for key in dotted.split("."):
+        found = found.entries.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _off(tree: Tree | None) -> bool:
+    """Return whether a value says no by itself: false, nothing, or a section with ``enabled: false`` or only such."""
+    if tree is None:
+        return True
     if isinstance(tree, Scalar):
         return tree.absent or as_bool(tree.text) is False
     if isinstance(tree, Mapping):
         enabled = tree.entries.get("enabled")
-        return not tree.entries or (isinstance(enabled, Scalar) and as_bool(enabled.text) is False)
+        return all(map(_off, tree.entries.values())) or (enabled is not None and _off(enabled))
     return not tree.items
 
 

@@ -1,0 +1,127 @@
+"""Lost system calls: Falco's threshold, token bucket, actions and alert."""
+
+from collections import Counter
+
+import pytest
+
+from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
+from falcohost.host.child import Totals
+from falcohost.host.config.sections import DropsConfig
+from falcohost.host.drops import DropMonitor, LossLog
+
+
+@pytest.fixture
+def monitor():
+    """Return a function that makes a monitor, and the list that its alerts go to."""
+
+    def monitor(actions=("alert",), threshold=0.1, rate=0.0, burst=1.0, simulate=False):
+        alerts = []
+        config = DropsConfig(threshold, tuple(actions), rate, burst, simulate)
+        return DropMonitor(config, AlertMaker("host"), alerts.append), alerts
+
+    return monitor
+
+
+def totals(received, **dropped):
+    """Return the numbers of a source."""
+    return Totals(received, received, 0, Counter(dropped))
+
+
+def test_alert_in_falcos_form(monitor):
+    """The alert has Falco's rule, priority, message and fields; a cause that Falco does not have is a field beside."""
+    one, alerts = monitor()
+
+    one.observe(totals(75, buffer_open_exit=20, ring_full=5))
+
+    (alert,) = alerts
+    assert alert.rule == "Falco internal: syscall event drop"
+    assert alert.priority.label == "Debug"
+    assert alert.message == "Falco internal: syscall event drop. 25 system calls dropped in last second."
+    assert alert.source == "internal"
+    assert alert.fields == {
+        "ebpf_enabled": "1",
+        "n_drops": "25",
+        "n_drops_buffer_clone_fork_exit": "0",
+        "n_drops_buffer_close_exit": "0",
+        "n_drops_buffer_connect_exit": "0",
+        "n_drops_buffer_dir_file_exit": "0",
+        "n_drops_buffer_execve_exit": "0",
+        "n_drops_buffer_open_exit": "20",
+        "n_drops_buffer_other_interest_exit": "0",
+        "n_drops_buffer_proc_exit": "0",
+        "n_drops_buffer_total": "20",
+        "n_drops_bug": "0",
+        "n_drops_page_faults": "0",
+        "n_drops_ring_full": "5",
+        "n_drops_scratch_map": "0",
+        "n_evts": "100",
+    }
+    assert '25 system calls dropped in last second. (ebpf_enabled="1" n_drops="25"' in (alert.output)
+    assert b'"tags"' not in encode_json(alert, JsonOptions())
+    assert b'"output":"Falco internal: syscall event drop. 25' in encode_json(alert, JsonOptions())
+
+
+def test_threshold(monitor):
+    """Only a share above the threshold counts, of the events since the last look."""
+    one, alerts = monitor(burst=10)
+
+    one.observe(totals(900, x=100))
+    one.observe(totals(1700, x=300))
+    one.observe(totals(2600, x=300))
+
+    assert (one.occurrences, len(alerts)) == (1, 1)
+
+
+def test_token_bucket(monitor):
+    """Actions are taken as often as the bucket allows; what is beyond still counts as an occurrence."""
+    one, alerts = monitor(burst=2)
+
+    for second in range(1, 6):
+        one.observe(totals(0, x=second))
+
+    assert (one.occurrences, one.taken, len(alerts)) == (5, 2, 2)
+
+
+def test_exit(monitor, caplog):
+    """The action exit asks for the end."""
+    one, _ = monitor(actions=("log", "exit"))
+
+    one.observe(totals(0, x=1))
+
+    assert one.exiting
+    assert "1 system calls dropped in last second." in caplog.text
+    assert "Exiting." in caplog.text
+
+
+def test_ignore(monitor):
+    """The action ignore does nothing but count."""
+    one, alerts = monitor(actions=("ignore",))
+
+    one.observe(totals(0, x=1))
+
+    assert (one.occurrences, one.exiting, alerts) == (1, False, [])
+
+
+def test_simulated_drops(monitor):
+    """With simulate_drops each second has one."""
+    one, alerts = monitor(simulate=True, threshold=0.0)
+
+    one.observe(totals(1000))
+
+    assert alerts[0].fields["n_drops"] == "1"
+
+
+def test_every_loss_is_logged(caplog):
+    """A loss below any threshold is in the log, at once; what follows is gathered."""
+    one = LossLog("syscall")
+
+    one.observe(totals(10**6, ring_full=1))
+    one.observe(totals(10**6, ring_full=2))
+    one.observe(totals(10**6, ring_full=2, unreadable=3))
+    one.tell(totals(10**6, ring_full=2, unreadable=3))
+    one.tell(totals(10**6, ring_full=2, unreadable=3))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "source 'syscall' has lost 1 events (ring_full: 1); 1 so far",
+        "source 'syscall' has lost 4 events (ring_full: 1, unreadable: 3); 5 so far",
+    ]
