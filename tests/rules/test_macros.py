@@ -66,7 +66,7 @@ def test_circle(errors, rule):
     text = "- macro: a\n  condition: evt.type=open\n- macro: b\n  condition: a\n"
     text += "- macro: a\n  condition: or b\n  append: true\n"
 
-    assert [(VALIDATE, "reference loop in macro 'a'")] == errors(text + rule("a"))[:1]
+    assert [(VALIDATE, "reference loop in macro 'b'")] == errors(text + rule("a"))[:1]
 
 
 def test_refused_macro_is_blamed_once(errors, rule):

@@ -31,6 +31,13 @@ FIELDS = (
     "n_drops_bug",
 )
 
+#: What our causes count under in Falco's fields, beside a field of their own.
+_IN_FALCOS_WORDS = {
+    "ring_full": "n_drops_buffer_total",
+    "proc_ring_full": "n_drops_buffer_total",
+    "scratch": "n_drops_scratch_map",
+}
+
 #: Seconds between two log lines about losses of one source.
 QUIET = 10.0
 
@@ -115,10 +122,11 @@ def _by_cause(dropped: Counter[str]) -> dict[str, str]:
     """Return a field per cause: Falco's, and one of its own for each cause that Falco does not have."""
     fields = dict.fromkeys(FIELDS, 0)
     for cause, count in dropped.items():
-        name = f"n_drops_{cause.replace(' ', '_')}"
-        fields[name] = fields.get(name, 0) + count
-    buffer = sum(count for name, count in fields.items() if name.startswith("n_drops_buffer_"))
-    fields["n_drops_buffer_total"] = max(fields["n_drops_buffer_total"], buffer)
+        own = f"n_drops_{cause.replace(' ', '_')}"
+        for name in {own, _IN_FALCOS_WORDS.get(cause, own)}:
+            fields[name] = fields.get(name, 0) + count
+        if own.startswith("n_drops_buffer_"):
+            fields["n_drops_buffer_total"] += count
     return {name: str(count) for name, count in fields.items()}
 
 

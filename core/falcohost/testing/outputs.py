@@ -38,7 +38,7 @@ class OutputContract:
         return next(spec for spec in specs if spec.name == self.output)
 
     def test_description_is_a_sentence(self) -> None:
-        """A description begins with a capital and ends with a full stop."""
+        """A description is one line that ends with a full stop."""
         assert is_sentence(self.spec.description)
 
     def test_accepted_means_arrived(self, config: Mapping[str, Any]) -> None:

@@ -44,7 +44,7 @@ class PluginContract:
             assert twice == [], f"declared twice for {source}"
 
     def test_fields_say_what_they_are(self) -> None:
-        """A field's description begins with a capital and ends with a full stop, and its value can be had."""
+        """A field's description is one line that ends with a full stop, and its value can be had."""
         for field in (field for fields in self._fields().values() for field in fields):
             assert is_sentence(field.description), f"{field.name}: {field.description}"
             assert (field.get is None) != (field.path is None), f"{field.name}: either get or path"

@@ -1,8 +1,8 @@
-"""What counts as a description: a sentence as it stands in a listing."""
+"""What counts as a description: a sentence in one line, as it stands in a listing."""
 
 from __future__ import annotations
 
 
 def is_sentence(text: str) -> bool:
-    """Return whether *text* begins with no lower-case letter and ends with a full stop."""
-    return not text[:1].islower() and text.endswith(".")
+    """Return whether *text* is one line that ends with a full stop. It may begin with a name in lower case."""
+    return len(text.splitlines()) == 1 and text == text.strip() and text.endswith(".")

@@ -63,7 +63,7 @@ class SourceContract:
             source.close()
 
     def test_description_is_a_sentence(self) -> None:
-        """A description begins with a capital and ends with a full stop."""
+        """A description is one line that ends with a full stop."""
         assert is_sentence(self.spec.description)
 
     def test_make_returns_a_source(self, config: Mapping[str, Any]) -> None:

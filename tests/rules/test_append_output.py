@@ -1,0 +1,48 @@
+"""What the configuration appends to outputs."""
+
+from falcohost.rules.append_output import AppendOutput
+
+
+def _output(load, text, *extras):
+    outcome = load(text, append_output=extras)
+    assert outcome.ok, outcome.results[0].errors
+    return outcome.ruleset.rules[0].output
+
+
+def test_extra_output(load, rule):
+    """A text is appended with a blank."""
+    assert "out (%proc.name)" == _output(load, rule(), AppendOutput(extra_output="(%proc.name)")).text
+
+
+def test_suggested_fields(load, rule):
+    """Fields that plugins suggest are appended with their names."""
+    assert "out container_id=%container.id" == _output(load, rule(), AppendOutput(suggested=True)).text
+
+
+def test_only_matching_rules(load, rule):
+    """Source, name and all tags have to match."""
+    text = rule("evt.type=open", "tags: [a, b]")
+    extras = (
+        AppendOutput(source="okta", extra_output="1"),
+        AppendOutput(rule="other", extra_output="2"),
+        AppendOutput(tags=("a", "c"), extra_output="3"),
+        AppendOutput(source="syscall", rule="r", tags=("b",), extra_output="4"),
+    )
+
+    assert "out 4" == _output(load, text, *extras).text
+
+
+def test_extra_fields(load, rule):
+    """Fields for JSON alone are one field each, or a text that is made of several."""
+    extra = AppendOutput(extra_fields=(("proc.name", None), ("who", "%proc.name of %proc.pname")))
+    output = _output(load, rule(), extra)
+
+    assert "out" == output.text
+    assert {"proc.name": "cat", "who": "cat of sh"} == output.values({"proc.name": "cat", "proc.pname": "sh"})
+
+
+def test_bad_extra_output(errors, rule):
+    """An unknown field in what is appended is an error of each rule that it is appended to."""
+    ((code, _),) = errors(rule(), append_output=(AppendOutput(extra_output="%proc.nope"),))
+
+    assert "LOAD_ERR_COMPILE_OUTPUT" == code

@@ -1,0 +1,53 @@
+"""Plugins that rules require."""
+
+import pytest
+
+from falcohost.errors import RulesError
+
+
+@pytest.mark.parametrize(
+    ("entry", "plugins", "expected"),
+    [
+        ("{name: a, version: 1.2.0}", {"a": "1.2.0"}, None),
+        ("{name: a, version: 1.2.0}", {"a": "1.10.1"}, None),
+        (
+            "{name: a, version: 1.2.0}",
+            {"a": "1.1.9"},
+            "Plugin 'a' version '1.1.9' is not compatible with required plugin version '1.2.0'",
+        ),
+        (
+            "{name: a, version: 1.2.0}",
+            {"a": "2.0.0"},
+            "Plugin 'a' version '2.0.0' is not compatible with required plugin version '1.2.0'",
+        ),
+        ("{name: a, version: 1.2.0}", {"a": "new"}, "Plugin 'a' has invalid version string 'new'"),
+        (
+            "{name: a, version: 1.2.0}",
+            {},
+            "Plugin requirement not satisfied, must load one of: a (>= 1.2.0)",
+        ),
+        (
+            "{name: a, version: 1.2.0, alternatives: [{name: b, version: 0.1.0}]}",
+            {},
+            "Plugin requirement not satisfied, must load one of: a (>= 1.2.0), b (>= 0.1.0)",
+        ),
+        ("{name: a, version: 1.2.0, alternatives: [{name: b, version: 0.1.0}]}", {"b": "0.1.5"}, None),
+    ],
+)
+def test_requirement(load, entry, plugins, expected):
+    """A requirement is met by the first of its plugins that is there, in the same major version and not older."""
+    outcome = load(f"- required_plugin_versions: [{entry}]\n", plugins=plugins)
+
+    assert (expected, expected is None) == (outcome.unmet, outcome.ok)
+
+
+def test_requirements_come_before_errors(load):
+    """What is required and not there is told instead of the errors that follow from it, with what would bring it."""
+    text = "- required_plugin_versions: [{name: okta, version: 0.1.0}]\n- list: a\n"
+    outcome = load(text, install_hints={"okta": "pip install 'falcohost[okta]'"})
+
+    with pytest.raises(RulesError) as caught:
+        outcome.check()
+
+    expected = "Plugin requirement not satisfied, must load one of: okta (>= 0.1.0)\n"
+    assert expected + "  hint: pip install 'falcohost[okta]'" == str(caught.value)
