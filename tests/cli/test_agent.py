@@ -109,6 +109,7 @@ def test_a_killed_worker_comes_back(agent, setup, until):
     os.kill(first, signal.SIGKILL)
 
     running.wait_for("worker failed: killed by SIGKILL; starting it again in 0.2 s")
+    running.wait_for("Event source 'numbers' is open again")
     until(lambda: any(a["output_fields"]["number.value"] == 1 and nanoseconds(a) > killed for a in running.alerts), 3)
 
     assert running.end() == 0
@@ -172,6 +173,7 @@ def test_a_source_that_cannot_be_opened(agent, setup):
 
     assert running.wait() == 1
     assert running.stderr.splitlines()[-1] == "Error: there are no numbers; buy some"
+    assert "starting it again" not in running.stderr
     assert running.stdout == "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
 
 

@@ -1,10 +1,16 @@
 """The configuration: files joined, variables put in, options set, values typed, mistakes told with their place."""
 
+import contextlib
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from falcohost import ConfigError, Priority
 from falcohost.host.config import find_config, keys_without_effect, load_config, unknown_keys
+from falcohost.host.config.document import read_text
 from falcohost.host.config.keys import config_schema
+from falcohost.host.config.overrides import apply_option
 from falcohost.host.config.rules import rules_files
 from falcohost.rules.selection import Selection
 
@@ -20,6 +26,12 @@ def write(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture(scope="module")
+def everything(root):
+    """Return a configuration with every key."""
+    return (root / "tests" / "host" / "everything.yaml").read_text()
 
 
 def error_of(path: str, *options: str) -> str:
@@ -281,6 +293,31 @@ def test_aliases_do_not_explode(write):
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
 
     assert "is an alias at work?" in error_of(write("\n".join(lines)))
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_text_is_read_or_refused(everything, write, data):
+    """A file cut and changed anywhere is a configuration or a ConfigError, never another exception."""
+    start, end = sorted((data.draw(st.integers(0, len(everything))), data.draw(st.integers(0, len(everything)))))
+    text = (
+        everything[:start] + data.draw(st.text("{}[]:,-#&*!|>'\"%@`$\n\t\x00 \x85é0ay", max_size=8)) + everything[end:]
+    )
+
+    with contextlib.suppress(ConfigError):
+        config = load_config(write(text))
+        unknown_keys(config, ())
+        keys_without_effect(config)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text("ab.[]\\={}0: ,", max_size=20))
+def test_any_option_is_set_or_refused(option):
+    """An option of any form is set or is a ConfigError."""
+    document = read_text("a: {b: [1, {a: 2}]}", "test")
+
+    with contextlib.suppress(ConfigError):
+        apply_option(document, option)
 
 
 def test_binary_is_no_configuration(tmp_path):

@@ -126,7 +126,7 @@ def test_long_lines_are_cut(load):
     result = load("- list: " + "a" * 300 + "\n  items: [b, [c], " + "d" * 300 + "]\n").results[0]
     line, caret = snippet(result.errors[0].context).splitlines()
 
-    assert ("  items: [b, [c], ddd", "...") == (line[:20], line[-3:])
+    assert ("  items: [b, [c], dd", "...") == (line[:20], line[-3:])
     assert line[len(caret) - 1 :].startswith("[c]")
 
 

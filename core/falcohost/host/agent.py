@@ -8,7 +8,6 @@ import gc
 import os
 import select
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_outputs import enabled_outputs, open_channels
 from falcohost.host.log import log
 from falcohost.host.plugins import Plugins
+from falcohost.host.restart import age, restart
 from falcohost.host.sources import make_tasks, select_sources, without_driver
 from falcohost.host.summary import Summary
 from falcohost.host.supervisor import Outcome, Supervisor
@@ -81,8 +81,6 @@ def run_agent(config: Config, plugins: Plugins, ruleset: Ruleset, options: Agent
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.error)
     if outcome is Outcome.RESTART:
-        from falcohost.host.restart import restart
-
         restart()
 
 
@@ -118,13 +116,7 @@ def _settle() -> None:
 
 def _log_ready(ready: Sequence[str], rules: int) -> None:
     if ready:
-        log.info("Ready after %.2f s: %s open, %d rules", _age(), ", ".join(ready), rules)
-
-
-def _age() -> float:
-    """Return for how many seconds this process has existed (proc(5), field 22 of /proc/self/stat)."""
-    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+        log.info("Ready after %.2f s: %s open, %d rules", age(), ", ".join(ready), rules)
 
 
 def _report(supervisor: Supervisor, summary: Summary, *, verbose: bool, patience: float) -> None:

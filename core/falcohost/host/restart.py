@@ -1,12 +1,28 @@
-"""SIGHUP: the whole configuration is tried by a dry run of the same command; only then the agent restarts in place."""
+"""SIGHUP: the whole configuration is tried by a dry run of the same command; only then the agent restarts in place.
+
+Also knows since when the agent runs, which the restart changes.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
+import time
+from pathlib import Path
 from typing import NoReturn
+
+#: The environment variable in which a restarted agent finds when it was restarted, on the boot-time clock.
+RESTARTED = "FALCOHOST_RESTARTED"
+
+
+def age() -> float:
+    """Return for how many seconds this agent has existed: since the restart, or since the process was started."""
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    if RESTARTED in os.environ:
+        return now - float(os.environ[RESTARTED])
+    # proc(5): field 22 of /proc/self/stat
+    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return now - started / os.sysconf("SC_CLK_TCK")
 
 
 def command() -> list[str]:
@@ -21,6 +37,9 @@ class DryRun:
     """
 
     def __init__(self) -> None:
+        import subprocess  # costs start-up time, and most runs never need it
+        import tempfile
+
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         null = subprocess.DEVNULL
         self._process = subprocess.Popen([*command(), "--dry-run"], stdin=null, stdout=null, stderr=self._stderr)
@@ -45,4 +64,5 @@ class DryRun:
 
 def restart() -> NoReturn:
     """Become the command that started this process, anew."""
+    os.environ[RESTARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
     os.execv(sys.executable, command())

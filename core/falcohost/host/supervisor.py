@@ -11,7 +11,6 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from falcohost.alert import Alert, Priority
 from falcohost.engine.alerts import AlertMaker
@@ -20,12 +19,10 @@ from falcohost.host.child import Child
 from falcohost.host.config.sections import DropsConfig
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.log import log
+from falcohost.host.restart import DryRun
 from falcohost.host.summary import Summary
 from falcohost.host.worker import HANDLED, Task
 from falcohost.outputs.channel import Channel
-
-if TYPE_CHECKING:
-    from falcohost.host.restart import DryRun
 
 #: Seconds that a worker has to end by itself when it is told to.
 GRACE = 5.0
@@ -166,6 +163,8 @@ class Supervisor:
                     child.acknowledge(message.cursor)
             elif isinstance(message, wire.Numbers):
                 self._observe(child)
+            elif isinstance(message, wire.Ready) and self._ready:
+                log.info("Event source '%s' is open again", child.name)
             elif isinstance(message, wire.LogLine):
                 log.log(message.level, "%s: %s", child.name, message.text)
 
@@ -187,26 +186,25 @@ class Supervisor:
             return
         if child.ended:
             log.info("Event source '%s' has ended", child.name)
-        else:
+        child.error = "" if child.ended else child.error or cause
+        if not self._anything_left():
+            self._end_of_sources()
+        elif not child.ended:
             self._restart(child, cause)
-        self._check_anything_left()
 
     def _restart(self, child: Child, cause: str) -> None:
-        child.error = child.error or cause
         delay = child.schedule()
         what = "worker failed" if child.was_ready else "cannot be opened"
         again = f"starting it again in {delay:.1f} s"
-        log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause, again)
+        log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause.rstrip("."), again)
 
-    def _check_anything_left(self) -> None:
-        """End when every source has ended, or when none was ever open: then nothing but waiting would be left."""
-        if any(child.alive or (child.was_ready and not child.ended) for child in self.children):
-            return
-        refused = [child for child in self.children if not child.ended]
-        if refused:
-            self._end(Outcome.FAILED, "; ".join(child.error for child in refused))
-        else:
-            self._end(Outcome.STOPPED)
+    def _anything_left(self) -> bool:
+        """Return whether a source runs, or ran and has not ended. One that was never open alone is nothing to wait for."""
+        return any(child.alive or (child.was_ready and not child.ended) for child in self.children)
+
+    def _end_of_sources(self) -> None:
+        errors = [child.error for child in self.children if not child.ended]
+        self._end(Outcome.FAILED if errors else Outcome.STOPPED, "; ".join(errors))
 
     # the way down
 
@@ -222,8 +220,6 @@ class Supervisor:
                 channel.reopen()
         elif number == signal.SIGHUP and self._dry_run is None:
             log.info("SIGHUP received, checking configuration and rules before restarting...")
-            from falcohost.host.restart import DryRun
-
             self._dry_run = DryRun()
             self._selector.register(self._dry_run.finished, selectors.EVENT_READ, self._dry_run_finished)
 

@@ -43,6 +43,10 @@ LINES = {
         "@implant private /etc folder /etc/profile.d open write /etc/profile.d/a.sh",
         "@shell open read /etc/profile",
     ),
+    "Password hashes read": (
+        "@thief open read /etc/shadow",
+        "@sshd open read /etc/shadow",
+    ),
     "Private SSH key read": (
         "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519 open read $tmp/.ssh/id_ed25519",
         "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519.pub open read $tmp/.ssh/id_ed25519.pub",
