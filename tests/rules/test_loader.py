@@ -25,7 +25,7 @@ def test_bytes_that_are_no_text(tmp_path, catalogs):
 
 def test_missing_file(tmp_path):
     """A file that is not there is named."""
-    with pytest.raises(RulesError, match="Could not open file .*nope.yaml for reading: No such file or directory"):
+    with pytest.raises(RulesError, match=r"Could not open file .*nope\.yaml for reading: No such file or directory"):
         read_file(str(tmp_path / "nope.yaml"))
 
 

@@ -199,7 +199,7 @@ class Supervisor:
         log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause.rstrip("."), again)
 
     def _anything_left(self) -> bool:
-        """Return whether a source runs, or ran and has not ended. One that was never open alone is nothing to wait for."""
+        """Return whether a source runs, or ran and has not ended; one that was never open is nothing to wait for."""
         return any(child.alive or (child.was_ready and not child.ended) for child in self.children)
 
     def _end_of_sources(self) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lark import Lark, Token
 
 #: Characters that a condition may have, lists expanded; it keeps memory bounded when lists blow each other up.
-MAX_LENGTH = 4 * 1024 * 1024
+MAX_LENGTH = 1024 * 1024
 
 
 def parse(text: str) -> Node:

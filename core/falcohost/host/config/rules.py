@@ -40,7 +40,6 @@ class AlertsConfig:
     with_fields: bool
     with_tags: bool
     iso_8601: bool
-    base64_buffers: bool
 
 
 def read_rules(reader: Reader) -> RulesConfig:
@@ -72,7 +71,6 @@ def read_alerts(reader: Reader) -> AlertsConfig:
         with_fields=reader.boolean("json_include_output_fields_property", True),
         with_tags=reader.boolean("json_include_tags_property", True),
         iso_8601=reader.boolean("time_format_iso_8601", False),
-        base64_buffers=reader.boolean("buffer_format_base64", False),
     )
 
 
