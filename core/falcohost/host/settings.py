@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,9 +27,12 @@ def plugin_settings(plugin: Plugin, blocks: PluginsConfig, engine: EngineConfig)
     """Return the settings of *plugin*: its ``init_config`` and ``open_params``.
 
     Under the name of each Falco plugin that it stands in for it has that one's. The syscall plugin has Falco's
-    ``engine``, ``base_syscalls`` and our own ``falcohost`` beside.
+    ``engine``, ``base_syscalls`` and our own ``falcohost`` beside, and ``agent_pid``: this process, which writes the
+    alerts and must not be seen doing it.
     """
-    settings: dict[str, Any] = dict(engine.settings) if plugin.name == SYSCALL else {}
+    settings: dict[str, Any] = {}
+    if plugin.name == SYSCALL:
+        settings = {**engine.settings, "agent_pid": os.getpid()}
     for stand in plugin.stands_for:
         if stand.name != plugin.name and stand.name in blocks.blocks:
             settings[stand.name] = blocks.blocks[stand.name].settings

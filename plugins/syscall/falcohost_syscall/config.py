@@ -15,9 +15,14 @@ DEFAULT_PRESET = 4
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the source is set to. *ring_size* is in bytes, for each of the two rings."""
+    """What the source is set to.
+
+    :ivar ring_size: bytes, for each of the two rings.
+    :ivar agent_pid: the supervisor, whose system calls are not events: an alert that is written would raise the next.
+    """
 
     ring_size: int = SIZES[DEFAULT_PRESET]
+    agent_pid: int | None = None
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
@@ -35,4 +40,4 @@ def parse(settings: Mapping[str, Any]) -> Config:
     preset = own.get("buf_size_preset", DEFAULT_PRESET) if isinstance(own, Mapping) else None
     if not isinstance(preset, int) or preset not in SIZES:
         raise ConfigError(f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
-    return Config(ring_size=SIZES[preset])
+    return Config(ring_size=SIZES[preset], agent_pid=settings.get("agent_pid"))

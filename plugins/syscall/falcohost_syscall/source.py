@@ -93,6 +93,8 @@ class SyscallSource:
         self._context.boot = boot_time()
         rows = BY_NAME["execve"].call, BY_NAME["execveat"].call
         self._driver = ModernEbpf(Settings(execve=rows[0], execveat=rows[1], ring_size=self._config.ring_size))
+        if self._config.agent_pid is not None:
+            self._driver.ignore(self._config.agent_pid)
         for record in self._driver.tasks():
             self._task(record)
         self._context.table.link()

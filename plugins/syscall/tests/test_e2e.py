@@ -112,3 +112,25 @@ def test_last_alerts_are_not_lost(agent, tmp_path):
 
     assert agent.stop() == 0
     assert any(map(is_about(program), agent.alerts))
+
+
+OWN_WRITES = """
+- rule: Alerts file opened
+  desc: Somebody opened the file of alerts.
+  condition: evt.type in (open, openat) and fd.filename = own-alerts.json
+  output: alerts file opened | process=%proc.name
+  priority: NOTICE
+"""
+
+
+def test_does_not_watch_itself(start_agent, tmp_path):
+    """An alert that is written to a file does not raise the next one, though a rule is about opening that file."""
+    alerts, rules = tmp_path / "own-alerts.json", tmp_path / "own.yaml"
+    rules.write_text(OWN_WRITES)
+    agent = start_agent(rules, settings={"file_output": {"enabled": True, "filename": str(alerts)}})
+    alerts.read_bytes()
+    agent.wait_for(lambda alert: alert["rule"] == "Alerts file opened")
+    time.sleep(1)
+
+    assert 1 == len(agent.alerts)
+    assert agent.stop() == 0
