@@ -91,8 +91,8 @@ newfstatat | 262 79 300 | file | dirfd=0 | path=1 dir=0
     res:errno=ret dirfd:fd=0 path:relpath=path flags:flags/newfstatat=3
 fstat | 5 80 108 | file | uses | fd=0
     res:errno=ret fd:fd=0
-mount | 165 40 21 | file | - | str=0 path=1
-    res:errno=ret dev:str=str dir:path=path type:str=none flags:flags/mount=3
+mount | 165 40 21 | file | - | str=0 path=1 path2=2
+    res:errno=ret dev:str=str dir:path=path type:str=path2 flags:flags/mount=3
 umount | - - 22 | file | - | path=0
     res:errno=ret name:path=path
 umount2 | 166 39 52 | file | - | path=0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 
 import pytest
@@ -157,6 +158,18 @@ def test_new_plan_is_taken(watch):
     child.wait()
 
     assert ("res=0 path=/tmp",) == read(source, fields_of(child.pid, "chdir", "evt.args"))
+
+
+def test_three_texts_of_mount(watch):
+    """What is mounted, where and as what file system type are all read."""
+    source = watch("mount")
+    code = "import ctypes; ctypes.CDLL(None).mount(b'device', b'/does/not/exist', b'tmpfs', 0, None)"
+    with subprocess.Popen([sys.executable, "-c", code]) as child:
+        pass
+
+    assert ("res=-2(ENOENT) dev=device dir=/does/not/exist type=tmpfs flags=0",) == read(
+        source, fields_of(child.pid, "mount", "evt.args")
+    )
 
 
 @pytest.mark.parametrize(
