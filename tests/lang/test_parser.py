@@ -1,10 +1,13 @@
 """The parser: every rule of the grammar, Falco's quirks, and Falco's messages at Falco's places."""
 
+from pathlib import Path
+
 import pytest
 
+from falcohost.lang import parser
 from falcohost.lang.parser import MAX_LENGTH, parse, parse_operand
 from falcohost.lang.printer import operand_to_text, to_text
-from falcohost.lang.syntax import ConditionSyntaxError
+from falcohost.lang.syntax import MODIFIERS, OPERATORS, QUOTED, STRING_OPERATORS, TRANSFORMERS, ConditionSyntaxError
 from falcohost.lang.tree import (
     AndNode,
     CheckNode,
@@ -254,3 +257,17 @@ def test_too_long():
     """A condition longer than any sensible one is refused before it is read."""
     with pytest.raises(ConditionSyntaxError, match="condition is longer than"):
         parse("a" * (MAX_LENGTH + 1))
+
+
+def test_words_are_those_of_the_grammar():
+    """The words that messages and other checks list are the ones that the grammar has, and quotes are read alike."""
+    grammar = Path(parser.__file__).with_name("condition.lark").read_text()
+
+    right = {"exists": "", "in": "(a)", "intersects": "(a)", "pmatch": "(a)"}
+    for operator in OPERATORS:
+        assert operator == parse(f"a.b {operator} {right.get(operator, '1')}").op
+    for modifier in MODIFIERS:
+        assert {modifier} == {parse(f"a.b {operator} {modifier} (a)").modifier for operator in STRING_OPERATORS}
+    for transformer in TRANSFORMERS:
+        assert transformer == parse(f"a.b = {transformer}(c.d)").right.name
+    assert f"QUOTED: /{QUOTED.pattern}/" in grammar

@@ -151,3 +151,21 @@ def test_warnings_have_places_too(load, rule):
         "rules.yaml:3:42: 'proc.pname' may be a valid field misused as a const string value [LOAD_COMPILE_CONDITION]"
     )
     assert expected == problem_for_people(problem).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        ("proc_name = x", "'proc_name' ends a condition here"),
+        ('proc.name = "\\d"', "write a backslash in quotes twice"),
+        ("proc.name = (a b)", "put values with blanks, brackets, commas or quotes in double quotes"),
+        ("opened", "did you mean 'opend'?"),
+        ("fd.num >= 0 and early", "a macro sees only macros that were defined before it"),
+    ],
+)
+def test_hints(load, condition, hint):
+    """Where an error is a common one, what would mend it is said."""
+    text = f"- macro: opend\n  condition: evt.type=open\n- macro: m\n  condition: {condition}\n"
+    text += "- macro: early\n  condition: evt.type=open\n"
+
+    assert hint in _only_error(load(text))

@@ -70,6 +70,13 @@ def test_unknown_source(load, rule):
     assert "pip install 'falcohost[github]'" == problem.hint
 
 
+def test_misspelled_source(load, rule):
+    """The near name of a source is suggested."""
+    (problem,) = load(rule("evt.type=open", "source: syscal")).results[0].warnings
+
+    assert "did you mean 'syscall'?" == problem.hint
+
+
 @pytest.mark.parametrize(
     ("text", "warned"),
     [

@@ -6,7 +6,7 @@ macros and lists see of each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,13 +48,15 @@ class Collector:
     """Takes definitions one by one.
 
     :param field_checks: what is asked whether a source is known and whether exceptions name its fields.
+    :param sources: the names of the sources that are known.
     :param source_hints: by source, what would make it known.
 
     :ivar broken: names of items of each kind that were refused, so that those who use them are not blamed.
     """
 
-    def __init__(self, field_checks: FieldChecks, source_hints: Mapping[str, str]) -> None:
+    def __init__(self, field_checks: FieldChecks, sources: Iterable[str], source_hints: Mapping[str, str]) -> None:
         self._field_checks = field_checks
+        self._sources = tuple(sources)
         self._source_hints = source_hints
         self._clock = 0
         self.lists: dict[str, ListDef] = {}
@@ -132,7 +134,7 @@ class Collector:
         check = self._field_checks(new.source)
         if check is None:
             message = f"Unknown source {new.source}, skipping"
-            hint = self._source_hints.get(new.source) or did_you_mean(new.source, self._source_hints)
+            hint = self._source_hints.get(new.source) or did_you_mean(new.source, self._sources)
             result.warn(WarningCode.LOAD_UNKNOWN_SOURCE, message, new.context, hint=hint)
         exceptions = []
         for exception in new.exceptions:

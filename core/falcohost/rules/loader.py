@@ -95,7 +95,7 @@ def load_rules(
     each file, so each result also tells the warnings of the files before it.
     """
     options = options or LoadOptions()
-    collector = Collector(_FieldChecks(catalogs), options.install_hints)
+    collector = Collector(_FieldChecks(catalogs), catalogs, options.install_hints)
     compiler = Compiler(catalogs, options.event_types, options.append_output)
     results = []
     compiled = Compiled()

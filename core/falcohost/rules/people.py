@@ -23,7 +23,7 @@ def for_people(result: FileResult) -> str:
     """Return all errors of *result*, and how many there are."""
     count = len(result.errors)
     head = f"{result.name}: Invalid, {count} error{'s' if count != 1 else ''}"
-    return "\n".join((head, *(problem_for_people(problem) for problem in result.errors)))
+    return head + "\n" + "\n\n".join(problem_for_people(problem) for problem in result.errors)
 
 
 def problem_for_people(problem: Problem) -> str:
