@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import re
-import selectors
 import shlex
 import signal
 import statistics
@@ -59,26 +58,27 @@ class Agent:
 
     def __init__(self, command: list[str], ready: str) -> None:
         self.command, self.ready = command, ready
+        self._folder = tempfile.TemporaryDirectory()
 
     def __enter__(self) -> Agent:
         start = time.monotonic()
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        assert self.process.stderr is not None
-        os.set_blocking(self.process.stderr.fileno(), False)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stderr, selectors.EVENT_READ)
-            seen = ""
-            while self.ready not in seen:
-                selector.select(1)
-                seen += self.process.stderr.read() or ""
-                if self.process.poll() is not None or time.monotonic() - start > 60:
-                    sys.exit(f"the agent did not get ready:\n{seen}")
+        # A file, not a pipe: nobody reads while the loads run, and the agent must not wait for that.
+        self._log = Path(self._folder.name, "stderr")
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=log)
+        while self.ready not in self._log.read_text(errors="replace"):
+            time.sleep(0.005)
+            if self.process.poll() is not None or time.monotonic() - start > 60:
+                self.process.kill()
+                sys.exit(f"the agent did not get ready:\n{self._log.read_text(errors='replace')}")
         self.seconds_to_ready = time.monotonic() - start
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.errors = self.process.communicate(timeout=60)[1]
+        self.process.wait(timeout=60)
+        self.errors = self._log.read_text(errors="replace")
+        self._folder.cleanup()
 
     @property
     def lost(self) -> int:
