@@ -22,10 +22,17 @@ OPENAT = R.CallSpec(257, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, 
 
 
 class Record(NamedTuple):
-    """A record taken apart: the header, and the sections by tag (the last of each)."""
+    """A record taken apart: the header, the sections by tag (the last of each), and the paths of its cgroups."""
 
     header: R.Header
     sections: dict[int, bytes]
+    cgroups: tuple[bytes, ...] = ()
+
+
+def taken_apart(record: bytes) -> Record:
+    """Return a record taken apart."""
+    sections = R.sections(record)
+    return Record(R.header(record), dict(sections), tuple(data for tag, data in sections if tag == R.SEC_CGROUP))
 
 
 class Watched:
@@ -62,7 +69,7 @@ class Watched:
         """Return what waits in the rings."""
         found: list[Record] = []
         while batch := self.driver.read():
-            found += [Record(R.header(record), dict(R.sections(record))) for record in batch]
+            found += map(taken_apart, batch)
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import subprocess
@@ -232,10 +233,12 @@ def test_cgroup(watched, tmp_path):
     finally:
         time.sleep(0.1)
         group.rmdir()
+        with contextlib.suppress(OSError):  # another test may have its own group there
+            group.parent.rmdir()
     announced = [r for r in kinds(found, R.KIND_CGROUP) if r.header.cgroup == record.header.cgroup]
 
     assert found.index(announced[0]) < found.index(record)
-    assert announced[0].sections[R.SEC_CGROUP].endswith(f"=/docker/{name}".encode()) or len(announced) == 1
+    assert any(path.endswith(f"=/docker/{name}".encode()) for path in announced[0].cgroups), announced[0].cgroups
 
 
 def test_running_processes(watched):
