@@ -15,6 +15,13 @@ from falcohost.testing import skip_or_fail
 ROOT = Path(__file__).resolve().parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_directory(tmp_path_factory) -> None:
+    """Keep the agents that tests start away from the machine's own state and cache."""
+    os.environ["FALCOHOST_STATE_DIR"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["FALCOHOST_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Return the repository's folder."""

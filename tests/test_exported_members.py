@@ -32,7 +32,14 @@ PUBLIC = {
         "StandsFor",
         "hookimpl",
     ],
-    falcohost.testing: ["OutputContract", "PluginContract", "SourceContract", "skip_or_fail"],
+    falcohost.testing: [
+        "OutputContract",
+        "PluginContract",
+        "SourceContract",
+        "projection_problems",
+        "rules_fired",
+        "skip_or_fail",
+    ],
 }
 
 

@@ -5,7 +5,8 @@ FalcohostError
 ├── RulesError       rules files were refused; carries the load results
 ├── PluginError      a plugin is missing, broken or clashes with another
 ├── SourceError      an event source cannot be opened or has failed
-└── OutputError      an output cannot be opened or did not accept alerts
+├── OutputError      an output cannot be opened or did not accept alerts
+└── StateError       the state directory cannot be used
 
 The text of each is a whole sentence that says what is wrong, where, and what would mend it; the command line prints
 it behind ``Error: `` and exits 1. Anything else that reaches the user as a traceback is a bug.
@@ -36,3 +37,7 @@ class SourceError(FalcohostError):
 
 class OutputError(FalcohostError):
     """An output cannot be opened, or did not accept what it was given."""
+
+
+class StateError(FalcohostError):
+    """The directory in which alerts and cursors are kept cannot be used."""

@@ -52,22 +52,34 @@ class Plan:
 
     :ivar event_types: the values of ``evt.type`` that some enabled rule can match; None means any.
     :ivar fields: names of the fields in conditions and outputs, without arguments.
+    :ivar arguments: name and argument of those that have one: ``("evt.arg", "flags")``.
     :ivar condition: a necessary condition for any rule to match; None means that everything is wanted.
     """
 
     source: str
     event_types: frozenset[str] | None = None
     fields: frozenset[str] = frozenset()
+    arguments: frozenset[tuple[str, str]] = frozenset()
     condition: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStats:
-    """Numbers since the source was opened. *dropped* is keyed by cause, in the source's own words."""
+    """Numbers since the source was opened.
+
+    :ivar received: what came from where events are born; *passed*: what became an event.
+    :ivar dropped: what was lost, by cause, in the source's own words.
+    :ivar filtered: what was left out before, by the plan's condition, because no rule could want it.
+    :ivar weakened: for how many kinds of events that is done less well than the plan allows.
+    :ivar done: how much of a source that ends has been read, from 0 to 1; None where that is not known.
+    """
 
     received: int = 0
     passed: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
+    filtered: int = 0
+    weakened: int = 0
+    done: float | None = None
 
 
 @runtime_checkable

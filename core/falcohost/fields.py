@@ -89,11 +89,16 @@ class Field:
 
     :ivar get: called with the event and the parsed argument.
     :ivar path: JSON path of the value in the source's record (``actor.displayName``), for sources that carry JSON.
+    :ivar reads: JSON paths of all that *get* looks at in the record, so that no more of it has to be decoded. A field
+        of a record that has neither *path* nor *reads* is given the whole record.
     :ivar arg: what argument it takes; *dotted* fields take it behind a last dot as well (``evt.arg.flags``).
     :ivar check_arg: returns a sentence if the argument cannot be, else None (``unknown event argument x``).
+    :ivar check_bracket: likewise for an argument in brackets, of a field that takes some arguments behind a dot alone.
+    :ivar variant: returns the field that this one is with an argument, where the type depends on it (``evt.rawarg``).
     :ivar check_value: returns a sentence if a constant that it is compared with cannot be (``unknown event type x``).
     :ivar compare: how checks without an argument read the value; with an argument it is always a scalar.
     :ivar json: where the JSON value differs from the text (evt.time): its getter.
+    :ivar shown: where outputs show something else than what checks compare (proc.apid without an index): its getter.
     :ivar is_list: the value is a tuple of values of *type*.
     """
 
@@ -102,13 +107,17 @@ class Field:
     description: str
     get: Callable[[Any, Arg], Any] | None = None
     path: str | None = None
+    reads: tuple[str, ...] = ()
     arg: ArgKind = ArgKind.NONE
     arg_required: bool = False
     dotted: bool = False
     check_arg: Callable[[str], str | None] | None = None
+    check_bracket: Callable[[str], str | None] | None = None
+    variant: Callable[[str], Field] | None = None
     check_value: Callable[[str], str | None] | None = None
     compare: Compare = Compare.SCALAR
     json: Callable[[Any, Arg], Any] | None = None
+    shown: Callable[[Any, Arg], Any] | None = None
     is_list: bool = False
     filter_only: bool = False
     print_only: bool = False

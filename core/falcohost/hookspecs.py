@@ -7,7 +7,7 @@ some of these hooks with ``falcohost.hookimpl``. Every hook is called at start-u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +15,20 @@ from typing import Any, Protocol
 import pluggy
 
 from falcohost.alert import Alert
-from falcohost.events import Source
+from falcohost.events import Plan, Source
 from falcohost.fields import Field
 
 hookspec = pluggy.HookspecMarker("falcohost")
 hookimpl = pluggy.HookimplMarker("falcohost")
+
+
+@dataclass(frozen=True, slots=True)
+class EventParam:
+    """A parameter of an event type: its *name*, Falco's name of its *type*, and the names of its *flags*."""
+
+    name: str
+    type: str
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +38,24 @@ class SourceSpec:
     :ivar name: what rules say in ``source:`` (``syscall``).
     :ivar make: called in the worker process with the plugin's own configuration; returns the source, unopened.
     :ivar event_types: the values that ``evt.type`` can have, or None where the source does not say.
+    :ivar on_request: those among them that a rule gets only if it names them, since they come too often.
+    :ivar event_params: what ``--list-events`` calls: returns the parameters of each event type.
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
     :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it).
+    :ivar pushed: what ``falcohost rules explain`` calls with the plan that one rule makes: yields (of which events,
+        what of the rule the source decides, or reads, before they are the engine's).
     """
 
     name: str
     description: str
     make: Callable[[Mapping[str, Any]], Source]
     event_types: frozenset[str] | None = None
+    on_request: frozenset[str] = frozenset()
+    event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+    pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 
 
 class Output(Protocol):
@@ -80,20 +96,22 @@ class StandsFor:
 
 
 @hookspec
-def falcohost_sources() -> Iterable[SourceSpec]:  # type: ignore[empty-body]
+def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:  # type: ignore[empty-body]
     """Return the event sources of this plugin.
 
-    Called once, first. falcohost joins every plugin's answers.
+    Called once, first. falcohost joins every plugin's answers. *settings* is the plugin's own configuration, for one
+    whose sources are named there; leave it out of your hook if the sources are always the same.
 
     :raises PluginError: two plugins offer one source.
     """
 
 
 @hookspec
-def falcohost_fields(source: str) -> Iterable[Field] | None:
+def falcohost_fields(source: str, settings: Mapping[str, Any]) -> Iterable[Field] | None:
     """Return the fields that this plugin adds to the event source *source*.
 
     Called once per loaded source, before any rule is compiled. Every plugin's answer counts; falcohost joins them.
+    *settings* is the plugin's own configuration; leave it out of your hook if it does not matter.
 
     :raises PluginError: two plugins declare the same name.
     """

@@ -103,6 +103,7 @@ def environment(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: falcohost-numbers\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[falcohost.plugins]\nnumbers = falcohost_numbers\n")
     variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FALCO_HOSTNAME")}
+    variables["FALCOHOST_STATE_DIR"] = str(tmp_path / "state")
     return variables | {"PYTHONPATH": str(site), "TZ": "UTC"}
 
 

@@ -253,14 +253,69 @@ def test_workers_have_no_privileges(agent, setup):
     assert running.end() == 0
 
 
-def test_hangup_restarts(agent, setup, tmp_path, until):
-    """SIGHUP with a good configuration restarts in place with the new rules."""
+def change(path, old, new):
+    """Replace a text in a file as an editor does: by renaming a new file over it."""
+    other = path.with_suffix(".new")
+    other.write_text(path.read_text().replace(old, new))
+    other.rename(path)
+
+
+def test_hangup_takes_new_rules(agent, setup, tmp_path, until):
+    """SIGHUP goes over to new rules without a restart; no event in between is missed or told twice."""
+    running = agent(*setup("json_output: true", numbers={"interval": 0.001}), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    worker = running.workers()
+    for turn in range(int(os.environ.get("FALCOHOST_RELOADS", "5"))):
+        change(tmp_path / "rules.yaml", f"Counted{turn or ''} ", f"Counted{turn + 1} ")
+        running.process.send_signal(signal.SIGHUP)
+        until(lambda wanted=f"Counted{turn + 1} ": wanted in running.stdout, 20)
+
+    assert running.workers() == worker
+    assert running.end() == 0
+    values = [alert["output_fields"]["number.value"] for alert in running.alerts]
+    assert values == list(range(1, len(values) + 1))
+    assert running.stderr.count("Ready after") == 1
+    assert "Event source 'numbers' has gone over to the new rules" in running.stderr
+
+
+def test_changed_rules_are_taken_by_themselves(agent, setup, tmp_path, until):
+    """A rules file that changes is taken over without being told, unless watch_config_files is off."""
+    watching = agent(*setup(), *ONLY_NUMBERS)
+    resting = agent(*setup(), *ONLY_NUMBERS, "-o", "watch_config_files=false")
+    watching.wait_for_alerts(1)
+    resting.wait_for_alerts(1)
+
+    change(tmp_path / "rules.yaml", "Counted", "Numbered")
+    until(lambda: "Numbered" in watching.stdout, 20)
+
+    assert "Numbered" not in resting.stdout
+    assert (watching.end(), resting.end()) == (0, 0)
+
+
+def test_a_new_worker_has_the_new_rules(agent, setup, tmp_path, until):
+    """A worker that dies after a reload is followed by one with the new rules."""
     running = agent(*setup(), *ONLY_NUMBERS)
     running.wait_for_alerts(3)
-    (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text().replace("Counted", "Numbered"))
-
+    change(tmp_path / "rules.yaml", "Counted", "Numbered")
     running.process.send_signal(signal.SIGHUP)
     until(lambda: "Numbered" in running.stdout, 20)
+
+    os.kill(running.workers()[0], signal.SIGKILL)
+    running.wait_for("is open again")
+    seen = running.stdout.count("\n")
+    until(lambda: running.stdout.count("\n") > seen + 5)
+
+    assert "Counted" not in "".join(running.stdout.splitlines()[seen:])
+
+
+def test_hangup_restarts_for_what_is_no_rule(agent, setup, tmp_path, until):
+    """SIGHUP with another configuration restarts in place."""
+    running = agent(*setup(), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    change(tmp_path / "falco.yaml", "log_syslog", "json_output: true\nlog_syslog")
+
+    running.process.send_signal(signal.SIGHUP)
+    until(lambda: '"output":' in running.stdout, 20)
 
     assert running.stderr.count("Ready after") == 2
     assert running.end() == 0

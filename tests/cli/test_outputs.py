@@ -1,6 +1,7 @@
 """Outputs of a running agent: files that move, readers that go away or sleep, outputs that cannot be opened."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,17 +86,20 @@ def test_a_reader_that_sleeps_delays_nobody(agent, setup, until):
     assert got[0].count("Counted") == 4000
 
 
-def test_what_does_not_fit_is_counted(agent, setup):
-    """With a capacity, what a blocked output cannot take is dropped, and the number is in the log."""
+def test_what_a_reader_never_took_comes_with_the_next_run(agent, setup):
+    """Alerts that a blocked output has not taken at the end are delivered by the next run, before anything new."""
     read, write = os.pipe()
-    config = "stdout_output: {enabled: true}\noutput_timeout: 300\noutputs_queue: {capacity: 10}\n"
-    running = agent(*setup(config, numbers={"interval": 0.0005, "count": 4000}), *ONLY_NUMBERS, stdout=write)
+    config = "stdout_output: {enabled: true}\noutput_timeout: 300\n"
+    first = agent(*setup(config, numbers={"interval": 0.0005, "count": 4000}), *ONLY_NUMBERS, stdout=write)
     os.close(write)
-
-    assert running.wait() == 0
+    assert first.wait() == 0
     os.close(read)
-    assert "Outputs queue out of memory. Drop event and continue on ... (output 'stdout')" in running.stderr
-    assert "alerts were not delivered to the output 'stdout'" in running.stderr
+    (left,) = re.findall(r"the next run delivers (\d+) alerts", first.stderr)
+
+    second = agent(*setup(config, numbers={"count": 1}), *ONLY_NUMBERS)
+
+    assert second.wait() == 0
+    assert len(second.alerts) == int(left) + 1
 
 
 def test_a_file_that_cannot_be_opened(agent, setup):

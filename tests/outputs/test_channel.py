@@ -1,13 +1,17 @@
-"""A channel: order, retry, bounds, and an output that blocks."""
+"""A channel: order, retry, an output that blocks, and what the next run finds."""
 
+import itertools
 import threading
 import time
 
+import msgspec
 import pytest
 
 from falcohost import OutputError
 from falcohost.outputs.channel import Channel
 from falcohost.outputs.stdout import OutputClosed
+from falcohost.store.limits import Limits
+from falcohost.store.store import Arrival, Store
 from falcohost.testing.outputs import alert
 
 
@@ -40,13 +44,27 @@ class Output:
         self.closed = True
 
 
+class Fed(Channel):
+    """A channel with a store of its own."""
+
+    def __init__(self, output, store, **options):
+        super().__init__("test", output, store, **options)
+        self._numbers = itertools.count()
+
+    def put(self, alerts):
+        """Store alerts, each as one that is new, and let the channel know."""
+        new = [msgspec.structs.replace(one, id=str(next(self._numbers))) for one in alerts]
+        self._store.append([Arrival("test", new)])
+        self.notify()
+
+
 @pytest.fixture
 def channel():
     """Return a function that makes a started channel; they are closed in the end."""
     made = []
 
-    def channel(output, **options):
-        made.append(Channel("test", output, **options))
+    def channel(output, store=None, **options):
+        made.append(Fed(output, store or Store(None, Limits()), **options))
         made[-1].start()
         return made[-1]
 
@@ -94,26 +112,8 @@ def test_tries_again(channel, caplog):
     ]
 
 
-def test_capacity_bounds_the_queue(channel, caplog):
-    """What does not fit is dropped, counted, and told once; what waits is delivered."""
-    output = Output()
-    output.gate.clear()
-    one = channel(output, capacity=3)
-
-    one.put([alert(str(number)) for number in range(5)])
-    one.put([alert("5")])
-    output.gate.set()
-    one.close(5)
-
-    assert output.got == ["rule 0", "rule 1", "rule 2"]
-    assert one.dropped == 3
-    assert [record.getMessage() for record in caplog.records] == [
-        "Outputs queue out of memory. Drop event and continue on ... (output 'test')"
-    ]
-
-
-def test_growth_of_an_unbounded_queue_is_told(channel, caplog):
-    """A queue without a bound says when it has become long, and again when it has doubled."""
+def test_growth_is_told(channel, caplog):
+    """That many alerts wait is told, and again when they are twice as many."""
     output = Output()
     output.gate.clear()
     one = channel(output)
@@ -157,6 +157,25 @@ def test_closing_does_not_wait_for_ever(channel, caplog):
     output.gate.set()
 
 
+def test_the_next_run_delivers_what_is_left(channel, tmp_path, caplog):
+    """What an output did not take before the end is delivered when the store is opened again, and nothing twice."""
+    path = tmp_path / "state.db"
+    stuck = Output(*[OutputError("down")] * 1000)
+    before = channel(stuck, Store(path, Limits()))
+    before.put([alert("a"), alert("b")])
+    before.close(0.2)
+    assert "the next run delivers 2 alerts" in caplog.text
+
+    output = Output()
+    after = channel(output, Store(path, Limits()))
+    until(lambda: output.got == ["rule a", "rule b"])
+    until(lambda: after.waiting == 0)
+    last = Output()
+    channel(last, Store(path, Limits())).close(5)
+
+    assert (before.dropped, last.got) == (0, [])
+
+
 def test_reopens_while_it_fails(channel):
     """A reopen reaches an output that is being tried again: that may be what mends it."""
     output = Output(*[OutputError("down")] * 4)
@@ -177,8 +196,9 @@ def test_an_output_without_a_reader_is_gone(channel):
     one.put([alert("a")])
     until(lambda: one.gone)
     one.put([alert("b")])
+    until(lambda: one.dropped == 2)
 
-    assert (output.got, one.dropped) == ([], 2)
+    assert (output.got, one.waiting) == ([], 0)
 
 
 def test_buffered_gathers(channel):

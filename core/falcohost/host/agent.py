@@ -8,11 +8,13 @@ import gc
 import os
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.buffers import show_as_base64
 from falcohost.engine.event_fields import hostname
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import ConfigError, FalcohostError
@@ -22,12 +24,19 @@ from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_outputs import enabled_outputs, open_channels
 from falcohost.host.log import log
 from falcohost.host.plugins import Plugins
+from falcohost.host.progress import Progress
 from falcohost.host.restart import age, restart
+from falcohost.host.settings import SYSCALL
 from falcohost.host.sources import make_tasks, select_sources, without_driver
 from falcohost.host.summary import Summary
 from falcohost.host.supervisor import Outcome, Supervisor
+from falcohost.host.watch import Watch
 from falcohost.outputs.lines import ShortWrite, write_all
 from falcohost.outputs.stdout import STDOUT
+from falcohost.store.store import open_store
+
+if TYPE_CHECKING:
+    from falcohost.host.reload import NewRules
 
 
 class PidfileError(ConfigError):
@@ -47,36 +56,60 @@ class AgentOptions:
     verbose: bool = False
     dry_run: bool = False
     pidfile: str | None = None
+    progress: bool = False
 
 
-def run_agent(config: Config, plugins: Plugins, ruleset: Ruleset, options: AgentOptions) -> None:
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the configuration and the rules files say.
+
+    :ivar files: the files themselves, whose change is watched for.
+    """
+
+    config: Config
+    ruleset: Ruleset
+    files: tuple[str, ...]
+
+
+def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: Callable[[], Configured]) -> None:
     """Run until the sources have ended or a signal comes; then print the summary.
 
+    :param load: reads configuration and rules anew.
     :raises FalcohostError: it cannot be started, or failed.
     """
+    config, ruleset = given.config, given.ruleset
     specs = enabled_outputs(config.outputs, config.alerts, plugins.outputs())
     maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
+    show_as_base64(config.alerts.base64)
     sources = _chosen_sources(config, plugins, ruleset, options)
     tasks = make_tasks(sources, config, plugins, ruleset, maker)
     if options.dry_run:
         return
-    channels = open_channels(specs, config.outputs, unbuffered=options.unbuffered)
+    store = open_store(config.state.directory, config.state.limits)
+    channels = open_channels(specs, config.outputs, store, unbuffered=options.unbuffered)
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     summary = Summary([rule.name for rule in ruleset.rules])
     counts = {name: len(ruleset.enabled(name)) for name in sources}
+    progress = Progress(shown=options.progress)
     supervisor = Supervisor(
         tasks,
         channels,
+        store,
         summary,
         config.drops,
         maker,
         output_timeout=config.outputs.timeout,
         seconds=options.seconds,
         on_ready=lambda ready: _log_ready(ready, sum(counts[name] for name in ready)),
+        reload=lambda: _new_rules(config, load(), plugins, sources, options, maker),
+        watch=Watch(given.files if config.rules.watched else ()),
+        on_turn=progress.show,
     )
     _settle()
     outcome = supervisor.run()
+    progress.erase()
+    store.close()
     _report(supervisor, summary, verbose=options.verbose, patience=config.outputs.timeout)
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.error)
@@ -89,7 +122,7 @@ def _chosen_sources(config: Config, plugins: Plugins, ruleset: Ruleset, options:
     log.info("Loaded event sources: %s", ", ".join(known))
     selected = select_sources(known, options.enable_sources, options.disable_sources)
     log.info("Enabled event sources: %s", ", ".join(selected))
-    needed = [name for name in selected if ruleset.enabled(name) or name in options.enable_sources]
+    needed = _needed(selected, ruleset, options)
     if not needed:
         log.warning("No rule is enabled for %s: nothing will be detected", ", ".join(selected))
         needed = selected
@@ -97,6 +130,30 @@ def _chosen_sources(config: Config, plugins: Plugins, ruleset: Ruleset, options:
         if name not in needed:
             log.info("Event source '%s' is not opened: no rule of it is enabled", name)
     return without_driver(needed, config)
+
+
+def _needed(selected: Sequence[str], ruleset: Ruleset, options: AgentOptions) -> list[str]:
+    return [name for name in selected if ruleset.enabled(name) or name in options.enable_sources]
+
+
+def _new_rules(
+    old: Config, new: Configured, plugins: Plugins, sources: list[str], options: AgentOptions, maker: AlertMaker
+) -> NewRules | None:
+    """Return the rules to go over to; None where more than rules is new, so that only a restart will do."""
+    from falcohost.host.reload import NewRules, encode_rules, only_rules_differ  # most runs never need it
+
+    selected = select_sources(list(plugins.sources()), options.enable_sources, options.disable_sources)
+    needed = [name for name in _needed(selected, new.ruleset, options) if name != SYSCALL or name in sources]
+    if not only_rules_differ(old, new.config) or not set(needed) <= set(sources):
+        return None
+    tasks = make_tasks(sources, new.config, plugins, new.ruleset, maker)
+    return NewRules(
+        dict(zip(sources, tasks, strict=True)),
+        {name: encode_rules(new.ruleset, name) for name in sources},
+        not new.config.rules.match_all,
+        [rule.name for rule in new.ruleset.rules],
+        new.files if new.config.rules.watched else (),
+    )
 
 
 def _write_pidfile(path: str) -> None:

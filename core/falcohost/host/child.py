@@ -56,6 +56,7 @@ class Child:
     """The worker of *task*.
 
     :ivar alive: there is a process.
+    :ivar link: the socket to it.
     :ivar ready: its source is open.
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has come to its end.
@@ -75,9 +76,9 @@ class Child:
         self.restart_at: float | None = None
         self.pid = 0
         self._pidfd = -1
-        self._link: socket.socket
+        self.link: socket.socket
         self._received: wire.Received[wire.Up]
-        self._cursor: str | None = None
+        self._outgoing = bytearray()
         self._born = 0.0
         self._lived = 0.0
         self._delay = FIRST_DELAY
@@ -96,12 +97,20 @@ class Child:
         return self._lived + (time.monotonic() - self._born if self.alive else 0.0)
 
     @property
+    def done(self) -> float | None:
+        """Return how much of a source that ends has been read, from 0 to 1; None where that is not known."""
+        return self._now.done
+
+    @property
     def totals(self) -> Totals:
         """Return the numbers so far."""
         return self._before.plus(self._now)
 
-    def start(self) -> tuple[socket.socket, int]:
-        """Fork the worker; return its link and the descriptor that becomes readable when it ends."""
+    def start(self, cursor: str | None) -> tuple[socket.socket, int]:
+        """Fork the worker, whose source goes on from *cursor*.
+
+        :returns: its link, and the descriptor that becomes readable when it ends.
+        """
         self.restart_at = None
         self.error = self.trace = ""
         self._oom_kills = _oom_kills()
@@ -112,11 +121,11 @@ class Child:
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                run_worker(self.task, there, parent, self._cursor)
+                run_worker(self.task, there, parent, cursor)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             there.close()
-        self._link, self._received = here, wire.Received(wire.Up)
+        self.link, self._received, self._outgoing = here, wire.Received(wire.Up), bytearray()
         self._pidfd = os.pidfd_open(self.pid)
         self._born = time.monotonic()
         self.alive = True
@@ -127,7 +136,7 @@ class Child:
         if not self.alive:
             return []
         try:
-            data = self._link.recv(_READ, socket.MSG_DONTWAIT)
+            data = self.link.recv(_READ, socket.MSG_DONTWAIT)
             messages = self._received.feed(data)
         except (BlockingIOError, ConnectionError):
             return []
@@ -155,13 +164,25 @@ class Child:
             self.ended = True
         elif isinstance(message, wire.Failed):
             self.error, self.trace = message.error, message.trace
-        elif isinstance(message, wire.Alerts) and message.cursor is not None:
-            self._cursor = message.cursor
 
-    def acknowledge(self, cursor: str) -> None:
-        """Tell the worker that all alerts up to *cursor* are where they have to be."""
-        with contextlib.suppress(OSError):
-            wire.send(self._link, wire.Ack(cursor))
+    def send(self, message: wire.Down) -> None:
+        """Tell the worker something, without waiting for it: what does not fit waits for :meth:`send_rest`."""
+        self._outgoing += wire.packed(message)
+        self.send_rest()
+
+    def send_rest(self) -> None:
+        """Send what waits, as far as that is possible now."""
+        try:
+            del self._outgoing[: self.link.send(self._outgoing, socket.MSG_DONTWAIT)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._outgoing.clear()  # the worker is gone, and its successor begins with what is true then
+
+    @property
+    def waits_to_send(self) -> bool:
+        """Return whether something waits until the worker reads."""
+        return bool(self._outgoing)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the worker a signal."""
@@ -173,7 +194,7 @@ class Child:
         """Reap the worker, which has ended; return the cause in words."""
         _, status = os.waitpid(self.pid, 0)
         os.close(self._pidfd)
-        self._link.close()
+        self.link.close()
         self._before, self._now = self.totals, _NO_NUMBERS
         life = time.monotonic() - self._born
         self._lived += life

@@ -15,6 +15,7 @@ from falcohost.host.log import log
 from falcohost.outputs import built_in
 from falcohost.outputs.channel import Channel
 from falcohost.outputs.lines import encode_text
+from falcohost.store.store import Store
 
 
 def enabled_outputs(
@@ -37,15 +38,15 @@ def enabled_outputs(
     return enabled
 
 
-def open_channels(specs: Mapping[str, OutputSpec], config: OutputsConfig, *, unbuffered: bool) -> list[Channel]:
-    """Return a channel to each output, not yet started.
+def open_channels(
+    specs: Mapping[str, OutputSpec], config: OutputsConfig, store: Store, *, unbuffered: bool
+) -> list[Channel]:
+    """Return a channel from *store* to each output, not yet started.
 
     :raises OutputError: an output cannot be opened.
     """
     buffered = config.buffered and not unbuffered
-    return [
-        Channel(name, _make(spec, config), capacity=config.capacity, buffered=buffered) for name, spec in specs.items()
-    ]
+    return [Channel(name, _make(spec, config), store, buffered=buffered) for name, spec in specs.items()]
 
 
 def _make(spec: OutputSpec, config: OutputsConfig) -> Output:

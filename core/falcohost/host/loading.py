@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from falcohost.errors import ConfigError, RulesError
 from falcohost.host.catalogs import catalogs, event_types
@@ -10,11 +13,17 @@ from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
 from falcohost.host.log import log
 from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
+from falcohost.host.version import falcohost_version
 from falcohost.rules.append_output import AppendOutput
+from falcohost.rules.cache import RulesCache
+from falcohost.rules.cache_files import cache_directory
 from falcohost.rules.codes import WarningCode
-from falcohost.rules.loader import LoadOptions, LoadOutcome, load_rules, read_file
+from falcohost.rules.loaded import Loaded, LoadOptions, read_file
 from falcohost.rules.people import problem_for_people
 from falcohost.rules.results import FileResult, Problem
+
+if TYPE_CHECKING:
+    from falcohost.rules.loader import LoadOutcome
 
 _UNUSED = (WarningCode.LOAD_UNUSED_MACRO, WarningCode.LOAD_UNUSED_LIST)
 
@@ -28,7 +37,7 @@ def configured_plugins(config: Config) -> Plugins:
     :raises PluginError: a name that ``load_plugins`` has is not installed, or claimed twice.
     """
     outputs = [name for name in config.outputs.blocks if name in installed()]
-    plugins = load_plugins([*config.plugins.names, *outputs])
+    plugins = load_plugins([*config.plugins.names, *outputs], config.plugins.settings)
     for reason in plugins.left_out.values():
         log.error("%s", reason)
     for name in config.plugins.names:
@@ -45,12 +54,27 @@ def load_configured_rules(
     :raises RulesError: a file cannot be read.
     :raises ConfigError: there is no file at all.
     """
-    files = _files(config.rules, plugins, given)
-    outcome = load_files(files, plugins, config.rules, suffix)
-    log.info("Loading rules from:")
-    for result in outcome.results:
-        log.info("   %s | schema validation: %s", result.name, result.schema_status)
+    outcome = load_files(_files(config.rules, plugins, given), plugins, config.rules, suffix)
+    _log_files(outcome.results)
     return outcome
+
+
+def load_to_run(config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None) -> Loaded:
+    """Load as :func:`load_configured_rules` does, but only what is needed to run, and from the cache if it is there.
+
+    :raises RulesError: a file cannot be read.
+    :raises ConfigError: there is no file at all.
+    """
+    directory = cache_directory() if config.rules.cache else None
+    if directory is None:
+        return load_configured_rules(config, plugins, given, suffix)
+    files = [read_file(file) for file in _files(config.rules, plugins, given)]
+    versions = (falcohost_version(), *(f"{plugin.name} {plugin.version}" for plugin in plugins.loaded))
+    cache = RulesCache(directory, versions)
+    with _collector_held_back():
+        loaded = cache.load(files, catalogs(plugins), _options(plugins, config.rules, suffix))
+    _log_files(loaded.results)
+    return loaded
 
 
 def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffix: str | None = None) -> LoadOutcome:
@@ -58,7 +82,27 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
 
     :raises RulesError: one cannot be read.
     """
-    options = LoadOptions(
+    from falcohost.rules.loader import load_rules
+
+    texts = [read_file(file) for file in files]
+    with _collector_held_back():
+        return load_rules(texts, catalogs(plugins), _options(plugins, rules, suffix))
+
+
+@contextlib.contextmanager
+def _collector_held_back() -> Iterator[None]:
+    """Keep Python from looking for circles: loading makes much that stays, and hardly any of them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _options(plugins: Plugins, rules: RulesConfig, suffix: str | None) -> LoadOptions:
+    return LoadOptions(
         append_output=(*rules.append, *_suffix(suffix)),
         selections=rules.selections,
         minimum_priority=rules.minimum,
@@ -66,7 +110,12 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
         plugins=plugins.stands_for(),
         install_hints=install_hints(plugins),
     )
-    return load_rules([read_file(file) for file in files], catalogs(plugins), options)
+
+
+def _log_files(results: Iterable[FileResult]) -> None:
+    log.info("Loading rules from:")
+    for result in results:
+        log.info("   %s | schema validation: %s", result.name, result.schema_status)
 
 
 def log_warnings(results: Sequence[FileResult]) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypeVar
 
 import pluggy
 
@@ -20,6 +21,7 @@ from falcohost import hookspecs
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
+from falcohost.host.extras import EXTRAS, hints_for
 from falcohost.host.log import log
 
 GROUP = "falcohost.plugins"
@@ -30,6 +32,9 @@ ALWAYS = ("syscall",)
 OURS = "falcohost"
 
 T = TypeVar("T")
+
+#: The configuration of plugins, by their names.
+Settings: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +114,28 @@ def installed() -> dict[str, list[EntryPoint]]:
 
 
 def install_hints(plugins: Plugins) -> dict[str, str]:
-    """Return, for each plugin that is not among *plugins*, what would bring it."""
-    hints = {name: f"pip install 'falcohost[{name}]'" for name in _extras() if name != "all"}
-    hints |= {name: f"add {name} to load_plugins in the configuration" for name in installed()}
-    return {name: hint for name, hint in hints.items() if name not in (plugin.name for plugin in plugins.loaded)}
+    """Return, for each plugin and source that is not among *plugins*, what would bring it."""
+    return hints_for([plugin.name for plugin in plugins.loaded], plugins.left_out, installed())
 
 
-def load_plugins(names: Iterable[str]) -> Plugins:
+def load_plugins(names: Iterable[str], settings: Settings = MappingProxyType({})) -> Plugins:
     """Import and ask those that are always there and *names*, which may be names of Falco plugins that are stood for.
+
+    *settings* has the configuration of each plugin by its name.
 
     :raises PluginError: a name is not installed, or claimed by two distributions.
     """
     known = installed()
     wanted = list(dict.fromkeys([*(name for name in ALWAYS if name in known), *names]))
-    plugins = _load_each([_the_one(name, known) for name in wanted if name in known])
+    plugins = _load_each([_the_one(name, known) for name in wanted if name in known], settings)
     for name in wanted:
         if name not in known and name not in plugins.stands_for():
             raise PluginError(f"no plugin called '{name}' is installed{_mend(name, known)}")
     return plugins
 
 
-def load_all() -> Plugins:
-    """Import and ask every plugin that is installed; one that clashes is left out."""
+def load_all(settings: Settings = MappingProxyType({})) -> Plugins:
+    """Import and ask every plugin that is installed, with the *settings* of each; one that clashes is left out."""
     left_out: dict[str, str] = {}
     entries = []
     known = installed()
@@ -139,23 +144,25 @@ def load_all() -> Plugins:
             entries.append(_the_one(name, known))
         except PluginError as error:
             left_out[name] = str(error)
-    plugins = _load_each(entries)
+    plugins = _load_each(entries, settings)
     return Plugins(plugins.loaded, left_out | dict(plugins.left_out))
 
 
-def _load_each(entries: Iterable[EntryPoint]) -> Plugins:
+def _load_each(entries: Iterable[EntryPoint], settings: Settings) -> Plugins:
     left_out: dict[str, str] = {}
     loaded: list[Plugin] = []
     for entry in entries:
         try:
-            loaded.append(_load(entry))
+            loaded.append(_load(entry, settings.get(entry.name, {})))
         except PluginError as error:
             left_out[entry.name] = str(error)
     return Plugins(tuple(loaded), left_out)
 
 
-def ask(name: str, module: Any, distribution: str, version: str) -> Plugin:
-    """Return what the plugin *module* (any object with hooks) offers.
+def ask(
+    name: str, module: Any, distribution: str, version: str, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Plugin:
+    """Return what the plugin *module* (any object with hooks) offers when it is configured by *settings*.
 
     :raises PluginError: its hooks are malformed, or one raises.
     """
@@ -165,7 +172,7 @@ def ask(name: str, module: Any, distribution: str, version: str) -> Plugin:
         manager.register(module, name)
         manager.check_pending()
         hook = manager.hook
-        sources: tuple[SourceSpec, ...] = _flat(hook.falcohost_sources())
+        sources: tuple[SourceSpec, ...] = _flat(hook.falcohost_sources(settings=settings))
         return Plugin(
             name=name,
             distribution=distribution,
@@ -174,8 +181,10 @@ def ask(name: str, module: Any, distribution: str, version: str) -> Plugin:
             rules=_flat(hook.falcohost_rules()),
             stands_for=_flat(hook.falcohost_stands_for()),
             outputs=_flat(hook.falcohost_outputs()),
-            own_fields={spec.name: _flat(hook.falcohost_fields(source=spec.name)) for spec in sources},
-            ask_fields=lambda source: _flat(hook.falcohost_fields(source=source)),
+            own_fields={
+                spec.name: _flat(hook.falcohost_fields(source=spec.name, settings=settings)) for spec in sources
+            },
+            ask_fields=lambda source: _flat(hook.falcohost_fields(source=source, settings=settings)),
         )
     except Exception as error:
         raise PluginError(f"plugin '{name}' is left out: {type(error).__name__}: {error}") from error
@@ -202,7 +211,7 @@ def _mend(name: str, known: Iterable[str]) -> str:
     return f"; installed are: {', '.join(known) or 'none'}. Install the distribution that brings it."
 
 
-def _load(entry: EntryPoint) -> Plugin:
+def _load(entry: EntryPoint, settings: Mapping[str, Any]) -> Plugin:
     distribution, version = _distribution(entry)
     try:
         module = entry.load()
@@ -210,7 +219,7 @@ def _load(entry: EntryPoint) -> Plugin:
         raise PluginError(_missing(entry, distribution, error)) from error
     except Exception as error:
         raise PluginError(f"plugin '{entry.name}' is left out: {type(error).__name__}: {error}") from error
-    return ask(entry.name, module, distribution, version)
+    return ask(entry.name, module, distribution, version, settings)
 
 
 def _missing(entry: EntryPoint, distribution: str, error: ModuleNotFoundError) -> str:
@@ -228,9 +237,9 @@ def _distribution(entry: EntryPoint) -> tuple[str, str]:
 
 def _extras() -> list[str]:
     try:
-        return metadata(OURS).get_all("Provides-Extra") or []
+        return metadata(OURS).get_all("Provides-Extra") or list(EXTRAS)
     except PackageNotFoundError:
-        return []
+        return list(EXTRAS)
 
 
 def _joined(what: str, offers: Iterable[tuple[Plugin, str, T]], *, repeat: bool = False) -> dict[str, T]:

@@ -1,6 +1,6 @@
 """SIGHUP: the whole configuration is tried by a dry run of the same command; only then the agent restarts in place.
 
-Also knows since when the agent runs, which the restart changes.
+Also knows since when the agent runs.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-#: The environment variable in which a restarted agent finds when it was restarted, on the boot-time clock.
-RESTARTED = "FALCOHOST_RESTARTED"
+#: The environment variable in which an agent finds when it was started, on the boot-time clock, where the process is
+#: older: it was restarted in place, or script/run set up something first.
+STARTED = "FALCOHOST_STARTED"
 
 
 def age() -> float:
-    """Return for how many seconds this agent has existed: since the restart, or since the process was started."""
+    """Return for how many seconds this agent has existed."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
-    if RESTARTED in os.environ:
-        return now - float(os.environ[RESTARTED])
+    if STARTED in os.environ:
+        return now - float(os.environ[STARTED])
     # proc(5): field 22 of /proc/self/stat
     started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return now - started / os.sysconf("SC_CLK_TCK")
@@ -64,5 +65,5 @@ class DryRun:
 
 def restart() -> NoReturn:
     """Become the command that started this process, anew."""
-    os.environ[RESTARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
+    os.environ[STARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
     os.execv(sys.executable, command())

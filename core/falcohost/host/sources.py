@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from falcohost.engine.alerts import AlertMaker
-from falcohost.engine.matcher import Matcher
-from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import ConfigError
+from falcohost.hookspecs import SourceSpec
+from falcohost.host import wire
 from falcohost.host.config import Config
 from falcohost.host.log import log
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import SYSCALL, source_settings
-from falcohost.host.worker import Task
+from falcohost.host.worker import Rules, Task
 
 
 def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequence[str]) -> list[str]:
@@ -46,9 +47,22 @@ def make_tasks(
 ) -> list[Task]:
     """Return the task of each source's worker: its settings, its plan, and its rules, compiled."""
     specs, settings = plugins.sources(), source_settings(config, plugins)
-    tasks = []
-    for name in sources:
-        rules = ruleset.enabled(name)
-        matcher = Matcher(rules, first=not config.rules.match_all)
-        tasks.append(Task(specs[name], settings[name], make_plan(name, rules), matcher.match, maker.make))
-    return tasks
+    return [_task(name, specs[name], settings[name], config, plugins, ruleset, maker) for name in sources]
+
+
+def _task(
+    name: str,
+    spec: SourceSpec,
+    settings: Mapping[str, Any],
+    config: Config,
+    plugins: Plugins,
+    ruleset: Ruleset,
+    maker: AlertMaker,
+) -> Task:
+    def decode(message: wire.NewRules) -> Rules:
+        from falcohost.host.reload import decode_rules  # most runs never need it
+
+        return decode_rules(message.rules, name, plugins, first=message.first)
+
+    rules = Rules.compiled(name, ruleset.enabled(name), first=not config.rules.match_all)
+    return Task(spec, settings, rules, maker.make, decode)

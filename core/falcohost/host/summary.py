@@ -15,9 +15,13 @@ class Summary:
     """
 
     def __init__(self, rules: Sequence[str]) -> None:
-        self._rules = rules
+        self._rules = list(rules)
         self._by_rule: Counter[str] = Counter()
         self._by_priority: Counter[Priority] = Counter()
+
+    def take_rules(self, rules: Sequence[str]) -> None:
+        """Go over to other rules; those that were there before keep their lines, behind."""
+        self._rules = list(dict.fromkeys([*rules, *self._rules]))
 
     def add(self, alerts: Iterable[Alert]) -> None:
         """Count alerts of rules."""

@@ -1,4 +1,4 @@
-"""The supervisor: starts a worker per source, hands alerts on to the outputs, restarts what dies, and stops cleanly.
+"""The supervisor: starts a worker per source, stores its alerts, restarts what dies, and stops cleanly.
 
 It parses no events. Everything happens in one loop over descriptors: the workers' links, their deaths, signals.
 """
@@ -11,9 +11,11 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from falcohost.alert import Alert, Priority
-from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.errors import FalcohostError
 from falcohost.host import wire
 from falcohost.host.child import Child
 from falcohost.host.config.sections import DropsConfig
@@ -21,11 +23,19 @@ from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.log import log
 from falcohost.host.restart import DryRun
 from falcohost.host.summary import Summary
+from falcohost.host.watch import Watch
 from falcohost.host.worker import HANDLED, Task
 from falcohost.outputs.channel import Channel
+from falcohost.store.store import Arrival, Store
+
+if TYPE_CHECKING:
+    from falcohost.host.reload import NewRules
 
 #: Seconds that a worker has to end by itself when it is told to.
 GRACE = 5.0
+
+#: Seconds between two looks at the configuration and rules files.
+LOOK = 1.0
 
 
 class Outcome(enum.Enum):
@@ -42,6 +52,8 @@ class Supervisor:
     :param channels: the outputs; started and closed here.
     :param seconds: how long to run once everything is ready; 0 for ever.
     :param on_ready: called once, when every source is open or has failed to open.
+    :param reload: loads new rules; returns None where only a restart can bring them about.
+    :param watch: the files whose change calls for a reload.
     :ivar children: the workers.
     :ivar drops: what was made of lost system calls.
     :ivar error: why the run failed.
@@ -51,23 +63,34 @@ class Supervisor:
         self,
         tasks: Iterable[Task],
         channels: Sequence[Channel],
+        store: Store,
         summary: Summary,
         drops: DropsConfig,
         maker: AlertMaker,
         *,
         output_timeout: float,
         seconds: float = 0,
-        on_ready: Callable[[list[str]], None] = lambda _: None,
+        on_ready: Callable[[list[str]], None],
+        reload: Callable[[], NewRules | None],
+        watch: Watch,
+        on_turn: Callable[[Sequence[Child]], None] = lambda _: None,
     ) -> None:
         self.children = [Child(task) for task in tasks]
         self.error = ""
         self._channels = channels
+        self._store = store
+        self._arrived: list[Arrival] = []
         self._summary = summary
         self.drops = DropMonitor(drops, maker, lambda alert: self.deliver([alert]))
         self._maker = maker
         self._output_timeout = output_timeout
         self._seconds = seconds
         self._on_ready = on_ready
+        self._reload = reload
+        self._watch = watch
+        self._on_turn = on_turn
+        self._look_at = 0.0
+        self._reloads = 0
         self._losses = {child.name: LossLog(child.name) for child in self.children}
         self._selector = selectors.DefaultSelector()
         self._dry_run: DryRun | None = None
@@ -86,6 +109,7 @@ class Supervisor:
             while self._outcome is None:
                 self._step(self._wait())
             self._stop()
+            self._commit()
         for channel in self._channels:
             channel.close(self._output_timeout)
             if channel.dropped:
@@ -97,9 +121,21 @@ class Supervisor:
         return self._outcome
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
-        """Hand alerts to every output."""
+        """Take alerts that falcohost raises about itself."""
+        self._arrived.append(Arrival(INTERNAL, alerts))
+
+    def _commit(self) -> None:
+        """Store what has arrived since the last time in one transaction, and tell those who wait for it."""
+        if not self._arrived and not self._store.behind:
+            return
+        stored = self._store.append(self._arrived)
+        self._arrived = []
+        self._summary.add(alert for alert in stored.alerts if alert.source != INTERNAL)
+        for child in self.children:
+            if child.name in stored.cursors:
+                self._send(child, wire.Ack(stored.cursors[child.name]))
         for channel in self._channels:
-            channel.put(alerts)
+            channel.notify()
 
     # one turn of the loop
 
@@ -111,12 +147,15 @@ class Supervisor:
     def _step(self, timeout: float) -> None:
         for key, _ in self._selector.select(timeout):
             key.data()
+        self._commit()
         now = time.monotonic()
         for child in self.children:
             if child.restart_at is not None and now >= child.restart_at:
                 self._start(child)
         self._check_ready()
         self._check_outputs()
+        self._check_files(now)
+        self._on_turn(self.children)
         if now >= self._deadline:
             self._end(Outcome.STOPPED)
 
@@ -143,30 +182,61 @@ class Supervisor:
             names = ", ".join(channel.name for channel in self._channels)
             self._end(Outcome.FAILED, f"no output is left: nobody reads {names} any more")
 
+    def _check_files(self, now: float) -> None:
+        if now >= self._look_at and self._ready:
+            self._look_at = now + LOOK
+            if self._watch.changed():
+                self._try_new_rules("Files have changed")
+
     # workers
 
     def _start(self, child: Child) -> None:
         try:
-            link, death = child.start()
+            link, death = child.start(self._store.cursor(child.name))
         except OSError as error:
             self._restart(child, f"no process can be started: {error.strerror}")
             return
-        self._selector.register(link, selectors.EVENT_READ, lambda: self._handle(child, child.read()))
+        self._selector.register(link, selectors.EVENT_READ, lambda: self._serve(child))
         self._selector.register(death, selectors.EVENT_READ, lambda: self._died(child, link, death))
+
+    def _send(self, child: Child, message: wire.Down) -> None:
+        if child.alive:
+            child.send(message)
+            self._listen(child)
+
+    def _serve(self, child: Child) -> None:
+        if child.alive:  # its death may have been told in the same turn
+            child.send_rest()
+            self._listen(child)
+            self._handle(child, child.read())
+
+    def _listen(self, child: Child) -> None:
+        """Have the loop come back when the worker says something, or reads what waits for it."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.waits_to_send else 0)
+        key = self._selector.get_key(child.link)
+        if key.events != events:
+            self._selector.modify(child.link, events, key.data)
 
     def _handle(self, child: Child, messages: Iterable[wire.Up]) -> None:
         for message in messages:
             if isinstance(message, wire.Alerts):
-                self._summary.add(message.alerts)
-                self.deliver(message.alerts)
-                if message.cursor is not None:
-                    child.acknowledge(message.cursor)
+                self._arrived.append(Arrival(child.name, message.alerts, message.cursor, message.rewinds))
+            elif isinstance(message, wire.Ended) and not message.asked:
+                self._arrived.append(Arrival(child.name, [], ended=True))
             elif isinstance(message, wire.Numbers):
                 self._observe(child)
+            elif isinstance(message, wire.RulesTaken):
+                self._rules_taken(child, message)
             elif isinstance(message, wire.Ready) and self._ready:
                 log.info("Event source '%s' is open again", child.name)
             elif isinstance(message, wire.LogLine):
                 log.log(message.level, "%s: %s", child.name, message.text)
+
+    def _rules_taken(self, child: Child, message: wire.RulesTaken) -> None:
+        if message.error:
+            log.error("event source '%s' stays with its former rules: %s", child.name, message.error)
+        elif message.number == self._reloads:
+            log.info("Event source '%s' has gone over to the new rules", child.name)
 
     def _observe(self, child: Child) -> None:
         self._losses[child.name].observe(child.totals)
@@ -218,8 +288,12 @@ class Supervisor:
             log.info("SIGUSR1 received, reopening outputs...")
             for channel in self._channels:
                 channel.reopen()
-        elif number == signal.SIGHUP and self._dry_run is None:
-            log.info("SIGHUP received, checking configuration and rules before restarting...")
+        elif number == signal.SIGHUP:
+            self._try_new_rules("SIGHUP received")
+
+    def _try_new_rules(self, cause: str) -> None:
+        if self._dry_run is None:
+            log.info("%s, checking configuration and rules...", cause)
             self._dry_run = DryRun()
             self._selector.register(self._dry_run.finished, selectors.EVENT_READ, self._dry_run_finished)
 
@@ -229,13 +303,29 @@ class Supervisor:
         error = self._dry_run.error()
         self._dry_run = None
         if error is None:
-            log.info("restarting...")
-            self._end(Outcome.RESTART)
-        else:
+            try:
+                new = self._reload()
+            except FalcohostError as failure:  # changed again since the dry run
+                error = str(failure)
+            else:
+                self._go_over(new)
+        if error is not None:
             rule = "Falco internal: hot restart failure"
             log.error("%s: %s", rule, error)
             text, fields = f"{rule}: {error}", {"reason": error}
             self.deliver([self._maker.internal(rule, Priority.CRITICAL, text, fields, time.time_ns())])
+
+    def _go_over(self, new: NewRules | None) -> None:
+        if new is None:
+            log.info("restarting...")
+            self._end(Outcome.RESTART)
+            return
+        self._reloads += 1
+        self._summary.take_rules(new.names)
+        self._watch.go_over(new.files)
+        for child in self.children:
+            child.task = new.tasks[child.name]
+            self._send(child, wire.NewRules(self._reloads, new.encoded[child.name], new.first))
 
     def _stop(self) -> None:
         for child in self.children:
@@ -246,6 +336,7 @@ class Supervisor:
             left = deadline - time.monotonic()
             for key, _ in self._selector.select(min(max(0.0, left), 1.0)):
                 key.data()
+            self._commit()
             if left <= 0:
                 self._kill()
                 deadline = float("inf")

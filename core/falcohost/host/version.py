@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from importlib.metadata import PackageNotFoundError, version
 
 from falcohost.rules.versions import ENGINE_VERSION
@@ -21,7 +21,7 @@ def falcohost_version() -> str:
 
 def banner() -> str:
     """Return the first line of the log."""
-    return f"Falcohost version: {falcohost_version()} ({platform.machine()})"
+    return f"Falcohost version: {falcohost_version()} ({os.uname().machine})"
 
 
 def as_text() -> str:

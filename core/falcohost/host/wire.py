@@ -1,7 +1,7 @@
 """What a worker and the supervisor say to each other: MessagePack, each message behind its length, on a socket pair.
 
-Up come ready, alerts, numbers, log lines and the end; down go acknowledgements. Telling a worker to stop is a signal's
-work.
+Up come ready, alerts, numbers, log lines and the end; down go acknowledgements and new rules. Telling a worker to stop
+is a signal's work.
 """
 
 from __future__ import annotations
@@ -27,10 +27,14 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Alerts(msgspec.Struct, tag=True, frozen=True):
-    """Alerts, in order, and the cursor that is true once they are stored (None: no new one)."""
+    """Alerts, in order, and the cursor that is true once they are stored (None: no new one).
+
+    *rewinds*: their source has cursors, so that the same events may come again.
+    """
 
     alerts: list[Alert]
     cursor: str | None = None
+    rewinds: bool = False
 
 
 class Numbers(msgspec.Struct, tag=True, frozen=True):
@@ -40,6 +44,7 @@ class Numbers(msgspec.Struct, tag=True, frozen=True):
     passed: int
     dropped: dict[str, int]
     failed: int = 0
+    done: float | None = None
 
 
 class LogLine(msgspec.Struct, tag=True, frozen=True):
@@ -50,7 +55,9 @@ class LogLine(msgspec.Struct, tag=True, frozen=True):
 
 
 class Ended(msgspec.Struct, tag=True, frozen=True):
-    """The source has ended, or the worker was told to stop; the last message."""
+    """The source has ended, or the worker was told to stop (*asked*); the last message."""
+
+    asked: bool = False
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):
@@ -66,19 +73,42 @@ class Ack(msgspec.Struct, tag=True, frozen=True):
     cursor: str
 
 
-Up: TypeAlias = Ready | Alerts | Numbers | LogLine | Ended | Failed
-Down: TypeAlias = Ack
+class NewRules(msgspec.Struct, tag=True, frozen=True):
+    """The rules from now on, as :mod:`falcohost.host.reload` writes them; *number* tells one such message from another.
+
+    *first*: only the first that an event matches counts.
+    """
+
+    number: int
+    rules: bytes
+    first: bool
+
+
+class RulesTaken(msgspec.Struct, tag=True, frozen=True):
+    """The worker has gone over to the rules of that *number*, or, with an *error*, stayed with those it had."""
+
+    number: int
+    error: str = ""
+
+
+Up: TypeAlias = Ready | Alerts | Numbers | LogLine | RulesTaken | Ended | Failed
+Down: TypeAlias = Ack | NewRules
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def send(link: socket.socket, message: Up | Down) -> None:
+def packed(message: Up | Down) -> bytes:
+    """Return *message* as it is sent."""
+    body = _encoder.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+def send(link: socket.socket, message: Up) -> None:
     """Send *message*; blocks while the other side does not read.
 
     :raises OSError: the other side is gone.
     """
-    body = _encoder.encode(message)
-    link.sendall(_LENGTH.pack(len(body)) + body)
+    link.sendall(packed(message))
 
 
 class Received(Generic[T]):

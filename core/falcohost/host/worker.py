@@ -10,14 +10,17 @@ import gc
 import os
 import signal
 import socket
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from falcohost.alert import Alert
+from falcohost.engine.matcher import Matcher
+from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import FalcohostError
 from falcohost.events import Event, Plan, Source
@@ -31,8 +34,31 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 GATHER = 0.05
 MOST_GATHERED = 256
 
+#: Seconds for which a worker that is told to stop still reads what has happened until then.
+LINGER = 1.0
+
 #: Seconds between two messages about events on which a rule failed.
 QUIET = 10.0
+
+
+Match: TypeAlias = Callable[[Event], Iterable[Rule]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one source as a worker uses them.
+
+    :ivar plan: what they want of the source.
+    :ivar match: returns the rules that an event matches.
+    """
+
+    plan: Plan
+    match: Match
+
+    @classmethod
+    def compiled(cls, source: str, rules: Sequence[Rule], *, first: bool) -> Rules:
+        """Compile *rules*, the enabled ones of *source*; *first*: only the first that an event matches counts."""
+        return cls(make_plan(source, rules), Matcher(rules, first=first).match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +66,15 @@ class Task:
     """What a worker does.
 
     :ivar settings: the plugin's own configuration.
-    :ivar match: returns the rules that match an event.
     :ivar make: returns the alert of a rule that matched.
+    :ivar decode: returns the rules that a message of the supervisor holds.
     """
 
     spec: SourceSpec
     settings: Mapping[str, Any]
-    plan: Plan
-    match: Callable[[Event], Iterable[Rule]]
+    rules: Rules
     make: Callable[[Rule, Event], Alert]
+    decode: Callable[[wire.NewRules], Rules]
 
 
 def run_worker(task: Task, link: socket.socket, parent: int, cursor: str | None) -> NoReturn:
@@ -74,12 +100,18 @@ class _Stop:
 
 
 class _Uplink:
-    """The way to the supervisor. Alerts are gathered into few messages without being late."""
+    """The way to the supervisor. Alerts are gathered into few messages without being late.
+
+    :ivar rewinds: the batch at work has a cursor.
+    """
 
     def __init__(self, link: socket.socket) -> None:
+        self.rewinds = False
         self._link = link
+        self._lock = threading.Lock()  # a source's threads send what they log
         self._alerts: list[Alert] = []
         self._left = 0.0
+        self._cursor: str | None = None
         self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
 
     def send(self, message: wire.Up) -> None:
@@ -88,7 +120,8 @@ class _Uplink:
         :raises SystemExit: nobody is there any more, so there is nothing left to do.
         """
         try:
-            wire.send(self._link, message)
+            with self._lock:
+                wire.send(self._link, message)
         except OSError as error:
             raise SystemExit(1) from error
 
@@ -99,9 +132,11 @@ class _Uplink:
             self.flush(None)
 
     def flush(self, cursor: str | None) -> None:
-        """Send what was gathered, and the cursor that is true with it."""
-        if self._alerts or cursor is not None:
-            self.send(wire.Alerts(self._alerts, cursor))
+        """Send what was gathered, and the cursor that is true with it, if that is another than the last."""
+        new = None if cursor == self._cursor else cursor
+        if self._alerts or new is not None:
+            self.send(wire.Alerts(self._alerts, new, self.rewinds))
+            self._cursor = new or self._cursor
             self._alerts = []
             self._left = time.monotonic()
 
@@ -109,18 +144,17 @@ class _Uplink:
         """Send a message for the log."""
         self.send(wire.LogLine(level, text))
 
-    def acknowledged(self) -> str | None:
-        """Return the last cursor that the supervisor acknowledged since the last call, without waiting for one."""
+    def received(self) -> list[wire.Down]:
+        """Return what the supervisor has said since the last call, without waiting."""
         try:
             data = self._link.recv(65536, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return None
+            return []
         except OSError as error:
             raise SystemExit(1) from error
         if not data:
             raise SystemExit(1)
-        messages = self._received.feed(data)
-        return next((m.cursor for m in reversed(messages) if isinstance(m, wire.Ack)), None)
+        return self._received.feed(data)
 
 
 class _Failures:
@@ -174,7 +208,7 @@ def _work(task: Task, uplink: _Uplink, stop: _Stop, parent: int, cursor: str | N
     try:
         privileges.close_the_way_back()
         source = task.spec.make(task.settings)
-        source.open(task.plan, cursor)
+        source.open(task.rules.plan, cursor)
         privileges.drop_privileges(task.spec.capabilities)
         privileges.die_with_parent(parent)  # a change of user has disarmed it
         uplink.send(wire.Ready())
@@ -188,7 +222,7 @@ def _work(task: Task, uplink: _Uplink, stop: _Stop, parent: int, cursor: str | N
         _close(source)
         uplink.send(wire.Failed(text, trace))
         return 1
-    uplink.send(wire.Ended())
+    uplink.send(wire.Ended(stop.asked))
     return 0
 
 
@@ -202,11 +236,12 @@ def _close(source: Source | None) -> None:
 
 def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop) -> None:
     """Match every event. This is the hot path of falcohost: nothing of ours is made per event that matches nothing."""
-    match, make, add, failures = task.match, task.make, uplink.add, _Failures()
+    match, make, add, failures = task.rules.match, task.make, uplink.add, _Failures()
     collector = _Collector()
-    waiting = False
     due = 0.0
+    stopping: float | None = None  # since when; what happened before is in a batch that is asked for after it
     for batch in source.batches():
+        uplink.rewinds = batch.cursor is not None
         for event in batch.events:
             try:
                 for rule in match(event):
@@ -214,21 +249,39 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop) -> None:
             except Exception as error:
                 failures.note(event, error)
         uplink.flush(batch.cursor)
-        waiting = waiting or batch.cursor is not None
-        if waiting and (cursor := uplink.acknowledged()) is not None:
-            source.ack(cursor)
+        for message in uplink.received():
+            if isinstance(message, wire.Ack):
+                source.ack(message.cursor)
+            else:
+                match = _go_over(task, source, uplink, message) or match
         if time.monotonic() >= due:
             _report(source, uplink, failures)
             collector.collect()
             due = time.monotonic() + 1.0
-        if stop.asked:
+        if stopping is not None and (not batch.events or time.monotonic() > stopping + LINGER):
             break
+        if stop.asked and stopping is None:
+            stopping = time.monotonic()
     _report(source, uplink, failures)
+
+
+def _go_over(
+    task: Task, source: Source, uplink: _Uplink, message: wire.NewRules
+) -> Callable[[Event], Iterable[Rule]] | None:
+    """Have the source collect for the new rules; return how events are matched from now on, None: as before."""
+    try:
+        rules = task.decode(message)
+        source.update(rules.plan)
+    except Exception as error:
+        uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
+        return None
+    uplink.send(wire.RulesTaken(message.number))
+    return rules.match
 
 
 def _report(source: Source, uplink: _Uplink, failures: _Failures) -> None:
     stats = source.stats()
-    uplink.send(wire.Numbers(stats.received, stats.passed, dict(stats.dropped), failures.count))
+    uplink.send(wire.Numbers(stats.received, stats.passed, dict(stats.dropped), failures.count, stats.done))
 
 
 class _Collector:

@@ -1,21 +1,20 @@
 """A channel: brings alerts to one output by a thread of its own, in order, so that a slow output delays no other.
 
-What an output did not accept is tried again with back-off. What does not fit into the queue is dropped and counted.
+It reads them from the store, from the mark of its output on. What the output did not accept is tried again with
+back-off; the mark moves when it has accepted.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable
-from itertools import islice
 
 from falcohost.alert import Alert
-from falcohost.errors import OutputError
+from falcohost.errors import OutputError, StateError
 from falcohost.hookspecs import Output
 from falcohost.host.log import NOTICE, log
 from falcohost.outputs.stdout import OutputClosed
+from falcohost.store.store import Store
 
 #: Most alerts in one delivery.
 MOST = 1000
@@ -26,27 +25,26 @@ GATHER = 1.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 30.0
 
-#: An unbounded queue is reported when it has grown to this, and each time it has doubled since.
+#: That so many alerts wait is reported, and each time that the number has doubled since.
 LONG = 10_000
 
 
 class Channel:
-    """Delivers to *output*, which is called *name*.
+    """Delivers to *output*, which is called *name*, what is in *store*.
 
-    :param capacity: how many alerts may wait; 0 for any number.
     :param buffered: alerts may be gathered for up to :data:`GATHER` seconds.
-    :ivar dropped: how many alerts did not fit into the queue, or were left when the channel was closed.
+    :ivar dropped: how many alerts nobody will deliver any more.
     :ivar gone: the output has no reader any more, and takes nothing.
     """
 
-    def __init__(self, name: str, output: Output, *, capacity: int = 0, buffered: bool = False) -> None:
+    def __init__(self, name: str, output: Output, store: Store, *, buffered: bool = False) -> None:
         self.name = name
         self.dropped = 0
         self.gone = False
         self._output = output
-        self._capacity = capacity
+        self._store = store
         self._buffered = buffered
-        self._queue: deque[Alert] = deque()
+        self._mark = store.mark(name)
         self._changed = threading.Condition()
         self._closing = False
         self._reopening = False
@@ -59,19 +57,18 @@ class Channel:
         """Start the thread."""
         self._thread.start()
 
-    def put(self, alerts: Iterable[Alert]) -> None:
-        """Take alerts; never waits."""
+    @property
+    def waiting(self) -> int:
+        """Return how many alerts the output has not accepted yet."""
+        return self._store.last - self._mark
+
+    def notify(self) -> None:
+        """Take note that there are new alerts in the store; never waits for the output."""
         with self._changed:
-            for alert in alerts:
-                if self.gone or (self._capacity and len(self._queue) >= self._capacity):
-                    self._drop(1)
-                else:
-                    self._queue.append(alert)
-            waiting = len(self._queue)
             self._changed.notify()
-        if not self._capacity and waiting >= self._report_at:
-            self._report_at = 2 * waiting
-            log.warning("%d alerts wait for the output '%s', which does not keep up", waiting, self.name)
+        if self.waiting >= self._report_at:
+            self._report_at = 2 * self.waiting
+            log.warning("%d alerts wait for the output '%s', which does not keep up", self.waiting, self.name)
 
     def reopen(self) -> None:
         """Have the output reopened before its next delivery."""
@@ -85,26 +82,28 @@ class Channel:
         return time.monotonic() - since if since else 0.0
 
     def close(self, timeout: float) -> None:
-        """Deliver what is left, for at most *timeout* seconds, and close the output. What then is left is dropped."""
+        """Deliver what is left, for at most *timeout* seconds, and close the output.
+
+        What then is left is delivered by the next run, if the store outlives this one.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join(timeout)
-        left = len(self._queue)
-        if self._thread.is_alive() and left:
+        left = self.waiting
+        if not self._thread.is_alive() or not left:
+            return
+        if self._store.kept:
+            log.error("the output '%s' is still blocked; the next run delivers %d alerts", self.name, left)
+        else:
             log.error("the output '%s' is still blocked; %d alerts for it are discarded", self.name, left)
             self.dropped += left
-
-    def _drop(self, count: int) -> None:
-        if not self.dropped:
-            log.error("Outputs queue out of memory. Drop event and continue on ... (output '%s')", self.name)
-        self.dropped += count
 
     def _run(self) -> None:
         while self._wait():
             if self._reopening:
                 self._reopen()
-            if self._queue:
+            if self.waiting:
                 self._deliver()
         try:
             self._output.close()
@@ -114,18 +113,29 @@ class Channel:
     def _wait(self) -> bool:
         """Wait for something to do; return whether there is any before the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._urgent())
+            self._changed.wait_for(lambda: self.waiting or self._urgent())
             if self._buffered:
-                self._changed.wait_for(lambda: len(self._queue) >= MOST or self._urgent(), GATHER)
-            return bool(self._queue) or self._reopening or not self._closing
+                self._changed.wait_for(lambda: self.waiting >= MOST or self._urgent(), GATHER)
+            return bool(self.waiting) or self._reopening or not self._closing
 
     def _urgent(self) -> bool:
         return self._closing or self._reopening
 
     def _deliver(self) -> None:
-        """Deliver the first alerts of the queue; they stay in it, and count, until they are accepted."""
-        with self._changed:
-            alerts = list(islice(self._queue, MOST))
+        """Deliver the next alerts; the mark moves, and they no longer count as waiting, when they are accepted."""
+        until = self._store.last
+        try:
+            found = self._store.read(self._mark, MOST)
+        except StateError:
+            time.sleep(FIRST_DELAY)  # the store has said why
+            return
+        if found:
+            until = found[-1][0]
+            self._insist([alert for _, alert in found])
+        self._mark = until
+        self._store.set_mark(self.name, until)
+
+    def _insist(self, alerts: list[Alert]) -> None:
         delay = FIRST_DELAY
         while not self._accepted(alerts):
             with self._changed:
@@ -135,12 +145,12 @@ class Channel:
             delay = FIRST_DELAY if hurried else min(2 * delay, LONGEST_DELAY)
             if hurried:
                 time.sleep(FIRST_DELAY)
-        with self._changed:
-            for _ in alerts:
-                self._queue.popleft()
 
     def _accepted(self, alerts: list[Alert]) -> bool:
         """Return whether nothing is left to do about *alerts*: they are accepted, or nobody is there to take them."""
+        if self.gone:
+            self.dropped += len(alerts)
+            return True
         self._busy_since = time.monotonic()
         try:
             self._output.deliver(alerts)

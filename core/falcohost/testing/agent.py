@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,14 @@ class Agent:
         for path in rules:
             command += ["-r", str(path)]
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder)
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                env=os.environ | {"FALCOHOST_STATE_DIR": str(folder / "state")},
+            )
 
     @property
     def log(self) -> str:
@@ -55,6 +63,10 @@ class Agent:
     def wait_until_ready(self, seconds: float = 20) -> None:
         """Return when all sources are open."""
         self._wait(lambda: READY in self.log, seconds, "it is not ready")
+
+    def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = 20) -> None:
+        """Return when what it has said on stderr is as *wanted*."""
+        self._wait(lambda: wanted(self.log), seconds, "it has not said so")
 
     def wait_for(self, wanted: Callable[[Json], bool], seconds: float = 10) -> Json:
         """Return the first alert that is *wanted*, also if it came before."""

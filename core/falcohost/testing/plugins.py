@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from falcohost.engine.paths import path_keys
 from falcohost.fields import Field
 from falcohost.host.catalogs import catalogs
 from falcohost.host.plugins import Plugin, Plugins, ask, load_all
@@ -19,10 +22,12 @@ class PluginContract:
     """Subclass it and set :attr:`plugin`; with fields or rules for another plugin's sources, set :attr:`sources` too.
 
     :ivar plugin: the plugin's module.
+    :ivar settings: its configuration, where what it offers depends on that.
     :ivar sources: names of sources of other plugins that this one adds fields to or ships rules for.
     """
 
     plugin: Any
+    settings: Mapping[str, Any] = MappingProxyType({})
     sources: tuple[str, ...] = ()
 
     def test_is_accepted(self) -> None:
@@ -48,6 +53,8 @@ class PluginContract:
         for field in (field for fields in self._fields().values() for field in fields):
             assert is_sentence(field.description), f"{field.name}: {field.description}"
             assert (field.get is None) != (field.path is None), f"{field.name}: either get or path"
+            assert field.get is not None or not field.reads, f"{field.name}: reads is for get, path is enough alone"
+            assert all(path_keys(path) for path in field.reads)
 
     def test_rules_load_without_a_warning(self) -> None:
         """The rules that the plugin ships are accepted, and nothing is said about them."""
@@ -70,7 +77,7 @@ class PluginContract:
         assert [problem_for_people(problem) for problem in problems] == []
 
     def _asked(self) -> Plugin:
-        return ask("tested", self.plugin, "tested", "0")
+        return ask("tested", self.plugin, "tested", "0", self.settings)
 
     def _others(self) -> list[Plugin]:
         """Return the installed plugins that offer the sources of others."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from falcohost.events import Batch, Event, Plan, Source
 from falcohost.fields import Field
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.plugins import Plugin, ask
 from falcohost.testing.sentences import is_sentence
 from falcohost.testing.values import arguments, wrong_value
 
@@ -21,6 +23,7 @@ class SourceContract:
 
     :ivar plugin: the plugin's module.
     :ivar source: the source's name in its :class:`~falcohost.SourceSpec`.
+    :ivar settings: the plugin's configuration, where the source is named in it.
     :ivar events: how many events to look at in each test; a source that never ends is closed after so many.
     :ivar patience: seconds without an event after which a source that does not end is taken to have no more.
     :ivar idle: seconds within which each batch has to come; a busy machine is given half a second more than the rule.
@@ -28,6 +31,7 @@ class SourceContract:
 
     plugin: Any
     source: str
+    settings: Mapping[str, Any] = MappingProxyType({})
     events = 100
     patience = 5.0
     idle = 1.5
@@ -43,13 +47,12 @@ class SourceContract:
     @property
     def spec(self) -> SourceSpec:
         """Return the spec under test."""
-        specs: Iterable[SourceSpec] = self.plugin.falcohost_sources()
-        return next(spec for spec in specs if spec.name == self.source)
+        return next(spec for spec in self._asked().sources if spec.name == self.source)
 
     @property
     def fields(self) -> list[Field]:
         """Return the fields that the plugin gives this source."""
-        return list(self.plugin.falcohost_fields(source=self.source) or ())
+        return list(self._asked().fields(self.source))
 
     @pytest.fixture
     def opened(self, config: Mapping[str, Any]) -> Iterator[Source]:
@@ -164,6 +167,9 @@ class SourceContract:
         source.open(self._plan(), None)
 
         source.close()
+
+    def _asked(self) -> Plugin:
+        return ask("tested", self.plugin, "tested", "0", self.settings)
 
     def _plan(self) -> Plan:
         return Plan(source=self.source, fields=frozenset(field.name for field in self.fields))

@@ -17,11 +17,13 @@ from falcohost.host.config.sections import (
     LogConfig,
     OutputsConfig,
     PluginsConfig,
+    StateConfig,
     read_drops,
     read_engine,
     read_log,
     read_outputs,
     read_plugins,
+    read_state,
 )
 
 #: Where a configuration is looked for when none is named; the first that exists is read.
@@ -51,6 +53,7 @@ class Config:
     alerts: AlertsConfig
     outputs: OutputsConfig
     drops: DropsConfig
+    state: StateConfig
 
 
 def find_config(path: str | None) -> str | None:
@@ -95,6 +98,7 @@ def parse(document: Document) -> Config:
         alerts=read_alerts(reader),
         outputs=read_outputs(reader),
         drops=read_drops(reader),
+        state=read_state(reader),
     )
 
 

@@ -43,7 +43,7 @@ KEYS: _Keys = {
         "max_file_size_mb": "integer",
     },
     "load_plugins": "list",
-    "plugins": {"[]": {"name": "string", "library_path": "string", "init_config": "any", "open_params": "string"}},
+    "plugins": {"[]": {"name": "string", "library_path": "string", "init_config": "any", "open_params": "any"}},
     "plugins_hostinfo": "boolean",
     "time_format_iso_8601": "boolean",
     "buffer_format_base64": "boolean",
@@ -132,17 +132,21 @@ KEYS: _Keys = {
         "thread_table_auto_purging_thread_timeout_s": "integer",
         "snaplen": "integer",
     },
-    "falcohost": "any",
+    "falcohost": {
+        "cache": "boolean",
+        "pushdown": "boolean",
+        "state_dir": "string",
+        "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},
+    },
 }
 
 #: Outputs of Falco that this version does not have; an enabled one is warned of.
 MISSING_OUTPUTS = ("syslog", "http", "program")
 
 _NO_EFFECT = (
-    "watch_config_files",
-    "engine.modern_ebpf.drop_failed_exit",
+    "engine.modern_ebpf.cpus_for_each_buffer",
     "engine.modern_ebpf.disable_iterators",
-    "buffer_format_base64",
+    "outputs_queue",
     "capture",
     "plugins_hostinfo",
     "static_fields",
@@ -150,7 +154,7 @@ _NO_EFFECT = (
     "libs_logger",
     "syscall_event_timeouts",
     "metrics",
-    "base_syscalls",
+    "base_syscalls.repair",
     "falco_libs",
 )
 
@@ -195,11 +199,11 @@ def _find(root: Mapping, dotted: str) -> Tree | None:
 
 
 def _off(tree: Tree | None) -> bool:
-    """Return whether a value says no by itself: false, nothing, or a section with ``enabled: false`` or only such."""
+    """Return whether a value says no: false, 0, nothing, or a section with ``enabled: false`` or only such."""
     if tree is None:
         return True
     if isinstance(tree, Scalar):
-        return tree.absent or as_bool(tree.text) is False
+        return tree.absent or tree.text == "0" or as_bool(tree.text) is False
     if isinstance(tree, Mapping):
         enabled = tree.entries.get("enabled")
         return all(map(_off, tree.entries.values())) or (enabled is not None and _off(enabled))

@@ -21,6 +21,8 @@ class RulesConfig:
 
     :ivar files: files and folders in order; None where the configuration does not say, so that plugins' own are taken.
     :ivar match_all: every rule that matches fires, not only the first.
+    :ivar watched: a change of the files is taken over at once.
+    :ivar cache: what rules were compiled to may be kept and read again.
     """
 
     files: tuple[str, ...] | None
@@ -28,6 +30,8 @@ class RulesConfig:
     minimum: Priority
     match_all: bool
     append: tuple[AppendOutput, ...]
+    cache: bool
+    watched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class AlertsConfig:
     with_fields: bool
     with_tags: bool
     iso_8601: bool
+    base64: bool
 
 
 def read_rules(reader: Reader) -> RulesConfig:
@@ -59,6 +64,8 @@ def read_rules(reader: Reader) -> RulesConfig:
         minimum=read_priority(reader),
         match_all=matching == "all",
         append=tuple(_append(section) for section in reader.sections("append_output")),
+        cache=reader.section("falcohost").boolean("cache", True),
+        watched=reader.boolean("watch_config_files", True),
     )
 
 
@@ -71,6 +78,7 @@ def read_alerts(reader: Reader) -> AlertsConfig:
         with_fields=reader.boolean("json_include_output_fields_property", True),
         with_tags=reader.boolean("json_include_tags_property", True),
         iso_8601=reader.boolean("time_format_iso_8601", False),
+        base64=reader.boolean("buffer_format_base64", False),
     )
 
 

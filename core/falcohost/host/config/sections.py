@@ -10,6 +10,7 @@ from typing import Any
 from falcohost.alert import Priority
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
+from falcohost.store.limits import Limits
 
 LOG_LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 DROP_ACTIONS = ("ignore", "log", "alert", "exit")
@@ -42,13 +43,11 @@ class OutputsConfig:
 
     :ivar blocks: the block of each enabled output by its name (``stdout``, ``file``, a plugin's).
     :ivar buffered: lines may be gathered for up to a second.
-    :ivar capacity: how many alerts may wait for one output; 0 for any number.
     :ivar timeout: seconds after which an output that does not come back is reported.
     """
 
     blocks: Mapping[str, Mapping[str, Any]]
     buffered: bool
-    capacity: int
     timeout: float
 
 
@@ -72,6 +71,11 @@ class PluginsConfig:
     names: tuple[str, ...] = ()
     blocks: Mapping[str, PluginBlock] = field(default_factory=dict)
 
+    @property
+    def settings(self) -> dict[str, Mapping[str, Any]]:
+        """Return the settings in the blocks, by the names of plugins."""
+        return {name: block.settings for name, block in self.blocks.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
@@ -79,6 +83,14 @@ class EngineConfig:
 
     kind: str
     settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StateConfig:
+    """Where alerts and cursors are kept (*directory*; empty: the default place), and how much of them."""
+
+    directory: str
+    limits: Limits
 
 
 def read_log(reader: Reader) -> LogConfig:
@@ -100,11 +112,13 @@ def read_drops(reader: Reader) -> DropsConfig:
     for action in actions:
         if action not in DROP_ACTIONS:
             raise section.error("actions", f"has '{action}'; available are {', '.join(DROP_ACTIONS)}")
-    if "ignore" in actions and {"log", "alert"} & set(actions):
-        raise section.error("actions", 'has "ignore" beside "log" or "alert", which does not make sense')
+    if "ignore" in actions and (others := [action for action in actions if action in ("log", "alert")]):
+        senseless = f'syscall event drop action "{others[0]}" does not make sense with the "ignore" action'
+        raise ConfigError(f"{section.where('actions')}: {senseless}")
     threshold = section.number("threshold", 0.1)
     if not 0 <= threshold <= 1:
-        raise section.error("threshold", f"has to be in the range [0, 1], not {threshold}")
+        out_of_range = f"syscall event drops threshold must be a double in the range [0, 1], not {threshold}"
+        raise ConfigError(f"{section.where('threshold')}: {out_of_range}")
     simulate = section.boolean("simulate_drops", False)
     return DropsConfig(
         0.0 if simulate else threshold,
@@ -136,9 +150,19 @@ def read_outputs(reader: Reader) -> OutputsConfig:
     return OutputsConfig(
         blocks,
         reader.boolean("buffered_outputs", False),
-        reader.section("outputs_queue").integer("capacity", 0),
         reader.integer("output_timeout", 2000) / 1000,
     )
+
+
+def read_state(reader: Reader) -> StateConfig:
+    """Return where the state is, and how much is kept there: ``falcohost.state_dir``, ``falcohost.alerts``."""
+    ours = reader.section("falcohost")
+    alerts = ours.section("alerts")
+    limits = Limits(
+        days=alerts.integer("max_age_days", Limits.days, at_least=1),
+        megabytes=alerts.integer("max_size_mb", Limits.megabytes, at_least=1),
+    )
+    return StateConfig(ours.text("state_dir"), limits)
 
 
 def read_plugins(reader: Reader) -> PluginsConfig:
@@ -159,8 +183,9 @@ def _plugin_block(section: Reader) -> PluginBlock:
     if not name:
         raise section.error("name", "is missing: a plugin's block names its plugin")
     settings = _init_config(section)
-    if open_params := section.text("open_params"):
-        settings["open_params"] = open_params
+    params = section.texts("open_params")
+    if any(params):
+        settings["open_params"] = params[0] if len(params) == 1 else list(params)
     return PluginBlock(name, section.text("library_path"), settings)
 
 

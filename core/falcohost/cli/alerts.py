@@ -1,0 +1,83 @@
+"""``falcohost alerts``: what was detected, from the state of the agent that runs here or has run."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+
+from falcohost.alert import Alert, Priority
+from falcohost.cli.flags import Flags
+from falcohost.engine.alerts import JsonOptions, encode_json
+from falcohost.errors import ConfigError
+from falcohost.host.config import load_config
+from falcohost.outputs.lines import encode_text
+from falcohost.store.directory import state_directory
+from falcohost.store.history import History, Wanted
+
+#: Seconds between two looks for new alerts with ``--follow``.
+_LOOK = 0.2
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_COLOURS = {Priority.WARNING: "yellow", Priority.NOTICE: "cyan"}
+
+
+@click.command(name="alerts")
+@click.option("--since", metavar="WHEN", help="Not before a time (2026-11-25T14:00) or an age (30m, 2h, 7d).")
+@click.option("--rule", default="*", metavar="NAME", help="Of rules with this name; it may have wildcards.")
+@click.option("--source", default="", metavar="NAME", help="Of this event source.")
+@click.option("-n", "--last", type=click.IntRange(min=1), metavar="COUNT", help="Only so many, the last ones.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with those that come, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert a line, each with its id.")
+@click.option("--state-dir", metavar="PATH", help="The agent's state directory; default: the configured one.")
+@click.pass_obj
+def command(
+    flags: Flags,
+    since: str | None,
+    rule: str,
+    source: str,
+    last: int | None,
+    follow: bool,
+    as_json: bool,
+    state_dir: str | None,
+) -> None:
+    """Print the alerts that are in the agent's state, oldest first.
+
+    Example: falcohost alerts --since 2h --rule 'Read sensitive*' --json
+    """
+    wanted = Wanted(_nanoseconds(since) if since else 0, rule, source)
+    configured = state_dir or load_config(flags.config, flags.options).state.directory
+    history = History(state_directory(configured))
+    try:
+        for alert in _chosen(history, wanted, last or 0, follow=follow):
+            click.echo(_line(alert, as_json=as_json))
+    finally:
+        history.close()
+
+
+def _chosen(history: History, wanted: Wanted, last: int, *, follow: bool) -> Iterator[Alert]:
+    if not follow:
+        return history.alerts(wanted, last=last)
+    return history.follow(wanted, last=last, wait=lambda: time.sleep(_LOOK))
+
+
+def _line(alert: Alert, *, as_json: bool) -> str:
+    if as_json:
+        return encode_json(alert, JsonOptions(with_id=True)).decode()
+    colour = _COLOURS.get(alert.priority, "red" if alert.priority < Priority.WARNING else None)
+    return click.style(encode_text(alert).decode("utf-8", "replace"), fg=colour)
+
+
+def _nanoseconds(when: str) -> int:
+    """Return the time that *when* names, or that was so long ago."""
+    if age := re.fullmatch(r"(\d+)([smhdw])", when):
+        return time.time_ns() - int(age[1]) * _UNITS[age[2]] * 1_000_000_000
+    try:
+        return int(datetime.fromisoformat(when).timestamp() * 1e9)
+    except ValueError as error:
+        problem = f"--since {when}: neither a time such as 2026-11-25T14:00 nor an age such as 30m, 2h or 7d"
+        raise ConfigError(problem) from error

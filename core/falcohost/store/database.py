@@ -1,0 +1,88 @@
+"""The tables, in one SQLite file: alerts by number, each source's cursor, each output's mark.
+
+The file is in WAL mode: a process that dies loses no transaction that was committed (sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from falcohost.errors import StateError
+from falcohost.host.log import log
+
+#: Rises when the tables change; a file with a higher one is left alone.
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    rewinds INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    source TEXT NOT NULL,
+    stored INTEGER NOT NULL,
+    alert BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX once ON alerts (id) WHERE rewinds;
+CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE marks (output TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """Return a connection to the state in *path*, which is made if it is missing; None: in memory.
+
+    A file that is no database, or a broken one, is put aside and a new one begun.
+
+    :raises StateError: the file cannot be used.
+    """
+    if path is None:
+        return _prepared(":memory:")
+    try:
+        return _prepared(str(path))
+    except sqlite3.DatabaseError as error:
+        if not is_broken(error):
+            raise StateError(f"the state in {path} cannot be used: {error}") from error
+        put_aside(path, error)
+    try:
+        return _prepared(str(path))
+    except sqlite3.Error as error:
+        raise StateError(f"the state in {path} cannot be used: {error}") from error
+
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Return whether *error* is about what is in the file, not about the disk or the file system below it."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+
+
+def put_aside(path: Path, error: sqlite3.Error) -> None:
+    """Rename a broken file, so that a new one can be begun and the old one looked at."""
+    aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
+    for ending in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + ending)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + ending))
+    log.error("the state in %s is broken (%s); it is kept as %s, and a new one is begun", path, error, aside)
+
+
+def _prepared(name: str) -> sqlite3.Connection:
+    if name != ":memory:":
+        os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            raise StateError(f"the state in {name} was written by a newer falcohost; use that, or remove the file")
+        if version == 0:
+            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT")
+        connection.execute("SELECT max(seq) FROM alerts").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,101 @@
+"""What was detected, read from the state of an agent that runs or has run; nothing is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from falcohost.alert import Alert
+from falcohost.errors import StateError
+from falcohost.store.database import SCHEMA
+from falcohost.store.directory import DATABASE
+
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts: not before *since* (ns since the epoch), of rules that *rule* matches (``*?[]``), of *source*."""
+
+    since: int = 0
+    rule: str = "*"
+    source: str = ""
+
+
+class History:
+    """The alerts in a state *directory*.
+
+    :raises StateError: there is none, or it cannot be read.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        path = directory / DATABASE
+        if not path.is_file():
+            raise StateError(f"there are no alerts yet: {path} does not exist (another state directory? --state-dir)")
+        self._path = path
+        try:
+            self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error as error:
+            raise StateError(f"the state in {path} cannot be read: {error}") from error
+        if version != SCHEMA:
+            raise StateError(f"the state in {path} is of another version of falcohost ({version}, not {SCHEMA})")
+
+    def alerts(self, wanted: Wanted, *, last: int = 0) -> Iterator[Alert]:
+        """Yield the alerts that are *wanted*, oldest first; only the *last* ones, if it is not 0."""
+        for _, alert in self._behind(self._start(wanted, last), wanted):
+            yield alert
+
+    def follow(self, wanted: Wanted, *, last: int = 0, wait: Callable[[], None]) -> Iterator[Alert]:
+        """Yield the alerts that are *wanted*, and then those that come; *wait* is called when there is nothing new."""
+        after = self._start(wanted, last)
+        while True:
+            for seq, alert in self._behind(after, wanted):
+                yield alert
+                after = seq
+            wait()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def _start(self, wanted: Wanted, last: int) -> int:
+        """Return the number behind which to begin."""
+        if not last:
+            return 0
+        where, values = _where(wanted, 0)
+        sql = f"SELECT seq FROM alerts WHERE {where} ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        row = self._query(sql, (*values, last)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _behind(self, after: int, wanted: Wanted) -> Iterator[tuple[int, Alert]]:
+        """Yield, page by page so that the agent is never kept from writing, what is wanted behind number *after*."""
+        while True:
+            where, values = _where(wanted, after)
+            sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
+            page = self._query(sql, values).fetchall()
+            for seq, body in page:
+                yield seq, _decoder.decode(body)
+            if len(page) < _MOST:
+                return
+            after = page[-1][0]
+
+    def _query(self, sql: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise StateError(f"the state in {self._path} cannot be read: {error}") from error
+
+
+def _where(wanted: Wanted, after: int) -> tuple[str, tuple[object, ...]]:
+    where, values = "seq > ? AND time >= ? AND rule GLOB ?", [after, wanted.since, wanted.rule]
+    if wanted.source:
+        return f"{where} AND source = ?", (*values, wanted.source)
+    return where, tuple(values)
+
+
+_decoder: msgspec.msgpack.Decoder[Alert] = msgspec.msgpack.Decoder(Alert)

@@ -1,0 +1,328 @@
+"""The store: alerts and their source's cursor in one transaction, read by each output from its own mark.
+
+When the disk is full or gone, what comes is kept in memory and written as soon as that is possible again; until then
+no cursor is acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from falcohost.alert import Alert
+from falcohost.errors import StateError
+from falcohost.host.log import NOTICE, log
+from falcohost.store.database import connect, is_broken, put_aside
+from falcohost.store.directory import DATABASE, claim, state_directory
+from falcohost.store.limits import IN_MEMORY, Limits
+
+#: Most alerts that wait in memory for a disk that does not take them.
+MOST_UNWRITTEN = 100_000
+
+#: Seconds after which a disk that did not take something is tried again.
+RETRY = 1.0
+
+#: Seconds, and alerts, after which age and size are looked at again.
+PRUNE = 60.0
+PRUNE_ALERTS = 20_000
+
+#: How full a file is left that was too full.
+_LEFT = 0.9
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a source has sent: alerts, and the cursor that is true once they are stored.
+
+    :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
+    :ivar ended: the source has come to its end; whoever reads it again wants all of it again.
+    """
+
+    source: str
+    alerts: Sequence[Alert]
+    cursor: str | None = None
+    rewinds: bool = False
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class Stored:
+    """What became of arrivals: the alerts that are new, and the last cursor of each source that is now written."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    cursors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    seq: int
+    rewinds: bool
+    alert: Alert
+
+    def columns(self, now: int) -> tuple[object, ...]:
+        """Return what the table holds of it, stored *now*."""
+        alert = self.alert
+        return self.seq, alert.id, self.rewinds, alert.time, alert.rule, alert.source, now, _encode(alert)
+
+
+class Store:
+    """The state of one agent. Every method may be called from any thread.
+
+    :param path: the file; None for a store in memory.
+    :param claimed: the descriptor that holds the directory, closed with the store.
+    :ivar kept: it outlives the process.
+    :ivar last: the number of the last alert; the first is 1.
+    :ivar lost: how many alerts were given up before every output had them, because the limits were reached.
+    """
+
+    def __init__(self, path: Path | None, limits: Limits, claimed: int | None = None) -> None:
+        self.kept = path is not None
+        self.lost = 0
+        self._path = path
+        self._claimed = claimed
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._connection = connect(path)
+        self.last: int = self._one("SELECT coalesce(max(seq), 0) FROM alerts")
+        self._marks: dict[str, int] = {}
+        self._unwritten: list[_Row] = []
+        self._cursors: dict[str, str] = {}
+        self._written_cursors = dict(self._connection.execute("SELECT source, cursor FROM cursors"))
+        self._seen: set[str] = set()
+        self._ended: set[str] = set()
+        self._failing = False
+        self._retry_at = 0.0
+        self._prune_at = 0.0
+        self._prune_last = 0
+
+    def append(self, arrivals: Iterable[Arrival]) -> Stored:
+        """Store *arrivals* in one transaction. An alert that is there already is not stored again."""
+        with self._lock:
+            alerts = self._take(arrivals)
+            if not self._failing or time.monotonic() >= self._retry_at:
+                cursors = self._write()
+                if not self._failing:
+                    self._prune()
+            else:
+                cursors = {}
+            return Stored(alerts, cursors)
+
+    def cursor(self, source: str) -> str | None:
+        """Return how far *source* has been read and stored."""
+        return self._written_cursors.get(source)
+
+    @property
+    def behind(self) -> bool:
+        """Return whether something waits in memory for the disk to take it."""
+        return bool(self._unwritten or self._cursors or self._ended)
+
+    def mark(self, output: str) -> int:
+        """Return the number of the last alert that *output* has; a new output begins behind the last that there is."""
+        with self._lock:
+            row = self._connection.execute("SELECT seq FROM marks WHERE output = ?", (output,)).fetchone()
+            if row is None:
+                self._note(output, self.last)
+            else:
+                self._marks[output] = min(row[0], self.last)
+            return self._marks[output]
+
+    def set_mark(self, output: str, seq: int) -> None:
+        """Take note that *output* has all alerts up to *seq*."""
+        with self._lock:
+            self._note(output, seq)
+
+    def _note(self, output: str, seq: int) -> None:
+        self._marks[output] = seq
+        sql = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (output) DO UPDATE SET seq = excluded.seq"
+        if not self._failing:
+            self._try(lambda: self._connection.execute(sql, (output, seq)))
+
+    def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
+        """Return up to *most* alerts behind number *after*, each with its number.
+
+        :raises StateError: the file cannot be read.
+        """
+        sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
+        with self._lock:
+            try:
+                rows = self._connection.execute(sql, (after, most)).fetchall()
+            except sqlite3.Error as error:
+                self._fails(error)
+                raise StateError(f"the state in {self._path} cannot be read: {error}") from error
+            found = [(seq, _decoder.decode(body)) for seq, body in rows]
+            if len(found) < most and self._unwritten:
+                rest = (row for row in self._unwritten if row.seq > after)
+                found += [(row.seq, row.alert) for row, _ in zip(rest, range(most - len(found)), strict=False)]
+        return found
+
+    def close(self) -> None:
+        """Write what is left and release the file."""
+        with self._lock:
+            self._write()
+            if self._unwritten:
+                log.error("%d alerts could not be stored in %s", len(self._unwritten), self._path)
+            self._connection.close()
+            if self._claimed is not None:
+                os.close(self._claimed)
+
+    def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
+        taken = []
+        for arrival in arrivals:
+            for alert in arrival.alerts:
+                if not (arrival.rewinds and self._known(alert.id)):
+                    self.last += 1
+                    self._unwritten.append(_Row(self.last, arrival.rewinds, alert))
+                    self._seen.add(alert.id)
+                    taken.append(alert)
+            if arrival.cursor is not None:
+                self._cursors[arrival.source] = arrival.cursor
+            if arrival.ended:
+                self._ended.add(arrival.source)
+        return taken
+
+    def _known(self, alert_id: str) -> bool:
+        if alert_id in self._seen:
+            return True
+        try:
+            sql = "SELECT 1 FROM alerts WHERE id = ? AND rewinds"
+            return self._connection.execute(sql, (alert_id,)).fetchone() is not None
+        except sqlite3.Error as error:
+            self._fails(error)
+            return False
+
+    def _write(self) -> dict[str, str]:
+        """Write all that waits in one transaction; return the cursors that are now written."""
+        if not self.behind:
+            return {}
+        cursors = dict(self._cursors)
+        if not self._try(lambda: self._transaction(cursors)):
+            self._bound()
+            return {}
+        self._written_cursors |= cursors
+        for source in self._ended:
+            self._written_cursors.pop(source, None)
+        for waiting in (self._unwritten, self._seen, self._cursors, self._ended):
+            waiting.clear()
+        return cursors
+
+    def _transaction(self, cursors: dict[str, str]) -> None:
+        now = int(time.time())
+        rows = [
+            (
+                row.seq,
+                row.alert.id,
+                row.rewinds,
+                row.alert.time,
+                row.alert.rule,
+                row.alert.source,
+                now,
+                _encode(row.alert),
+            )
+            for row in self._unwritten
+        ]
+        ended = [(source,) for source in self._ended]
+        execute, execute_many = self._connection.execute, self._connection.executemany
+        # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
+        execute(f"PRAGMA synchronous = {'FULL' if cursors else 'NORMAL'}")
+        execute("BEGIN IMMEDIATE")
+        execute_many("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        sql = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
+        execute_many(sql, list(cursors.items()))
+        execute_many("DELETE FROM cursors WHERE source = ?", ended)
+        execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", ended)
+        execute("COMMIT")
+
+    def _try(self, write: Callable[[], object]) -> bool:
+        """Return whether *write* was done; if not, it is undone, and said once."""
+        try:
+            write()
+        except sqlite3.Error as error:
+            self._fails(error)
+            return False
+        if self._failing:
+            self._failing = False
+            log.log(NOTICE, "the state in %s can be written again", self._path)
+        return True
+
+    def _fails(self, error: sqlite3.Error) -> None:
+        self._retry_at = time.monotonic() + RETRY
+        if not self._failing:
+            self._failing = True
+            log.critical("the state in %s cannot be written (%s); alerts are kept in memory", self._path, error)
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if is_broken(error) and self._path is not None:
+                self._connection.close()
+                put_aside(self._path, error)
+                self._connection = connect(self._path)
+        except (sqlite3.Error, StateError, OSError) as again:
+            log.debug("the state cannot be mended: %s", again)
+
+    def _bound(self) -> None:
+        surplus = len(self._unwritten) - MOST_UNWRITTEN
+        if surplus > 0:
+            for row in self._unwritten[:surplus]:
+                self._seen.discard(row.alert.id)
+            self._give_up(self._unwritten[surplus - 1].seq, self._unwritten[0].seq)
+            del self._unwritten[:surplus]
+
+    def _prune(self) -> None:
+        """Delete what is older or more than the limits say."""
+        if time.monotonic() < self._prune_at and self.last < self._prune_last:
+            return
+        self._prune_at = time.monotonic() + PRUNE
+        self._prune_last = self.last + PRUNE_ALERTS
+        self._try(self._delete_surplus)
+
+    def _delete_surplus(self) -> None:
+        first = self._one("SELECT coalesce(min(seq), 0) FROM alerts")
+        oldest = int(time.time() - self._limits.days * _DAY)
+        young = f"SELECT seq FROM alerts WHERE stored >= {oldest} ORDER BY seq LIMIT 1"
+        until = self._one(f"SELECT coalesce(({young}), {self.last + 1})") - 1
+        pages = self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")
+        used, most = pages * self._one("PRAGMA page_size"), self._limits.megabytes << 20
+        if used > most:
+            until = max(until, first + int((self.last - first) * (1 - _LEFT * most / used)))
+        if first and until >= first:
+            self._connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
+            self._give_up(until, first)
+
+    def _give_up(self, until: int, first: int) -> None:
+        behind = min(self._marks.values(), default=until)
+        count = until - max(behind, first - 1)
+        if count > 0:
+            self.lost += count
+            log.error("%d alerts that an output never took are given up: the store has reached its limits", count)
+
+    def _one(self, sql: str) -> int:
+        (value,) = self._connection.execute(sql).fetchone()
+        return int(value)
+
+
+def open_store(configured: str, limits: Limits) -> Store:
+    """Return the store in the *configured* directory; one in memory, with a warning, if that cannot be used."""
+    try:
+        directory = state_directory(configured)
+        lock = claim(directory)
+        try:
+            return Store(directory / DATABASE, limits, lock)
+        except BaseException:
+            os.close(lock)
+            raise
+    except (StateError, sqlite3.Error, OSError) as error:
+        log.warning("%s; this run keeps its state in memory only", error)
+        return Store(None, IN_MEMORY)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder: msgspec.msgpack.Decoder[Alert] = msgspec.msgpack.Decoder(Alert)

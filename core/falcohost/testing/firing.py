@@ -1,0 +1,35 @@
+"""Which rules fire on the events of a source: rules' reader, source, projection and matcher as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from falcohost.engine.matcher import Matcher
+from falcohost.engine.plan import make_plan
+from falcohost.host.catalogs import catalogs
+from falcohost.host.plugins import Plugins, ask
+from falcohost.rules.loader import LoadOptions, load_rules, read_file
+from falcohost.rules.selection import Selection
+
+
+def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mapping[str, Any]) -> list[list[str]]:
+    """Return, for each event of *source*, the names of the rules that fire on it; all rules are on.
+
+    :param plugin: the plugin's module.
+    :param settings: the plugin's configuration, which says where the source reads. The source has to end by itself.
+    :raises RulesError: the rules are refused.
+    """
+    plugins = Plugins((ask("tested", plugin, "tested", "0"),))
+    options = LoadOptions(selections=[Selection(enable=True, rule="*")], plugins=plugins.stands_for())
+    outcome = load_rules([read_file(str(path)) for path in rules], catalogs(plugins), options)
+    outcome.check()
+    enabled = outcome.ruleset.enabled(source)
+    matcher = Matcher(enabled, first=False)
+    opened = plugins.sources()[source].make(settings)
+    try:
+        opened.open(make_plan(source, enabled), None)
+        return [[rule.name for rule in matcher.match(event)] for batch in opened.batches() for event in batch.events]
+    finally:
+        opened.close()

@@ -1,0 +1,116 @@
+"""``falcohost alerts``, and what it shows after the agent was killed again and again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+NUMBERS = ("--enable-source", "numbers")
+
+
+@pytest.fixture
+def seen(agent, setup):
+    """Run an agent that counts to five, with two sources."""
+    running = agent(*setup(numbers={"count": 5, "interval": 0}, others={"count": 2, "interval": 0}))
+    assert running.wait() == 0
+    return running
+
+
+def test_shows_what_was_detected(seen, falcohost):
+    """The lines are those that the agent printed, with an end of their own."""
+    done = falcohost("alerts")
+
+    assert sorted(done.stdout.splitlines()) == sorted(seen.alerts)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_chooses(seen, falcohost):
+    """Source, rule with wildcards, age and number choose among the alerts."""
+    assert falcohost("alerts", "--source", "others").stdout.count("Other (value=") == 2
+    assert falcohost("alerts", "--rule", "Every n*").stdout.count("Counted") == 5
+    assert falcohost("alerts", "--source", "numbers", "-n", "2").stdout.split("\n")[0].endswith("Counted (value=4)")
+    assert len(falcohost("alerts", "--since", "1h").stdout.splitlines()) == 7
+    assert falcohost("alerts", "--since", "2100-01-01").stdout == ""
+
+
+def test_json_has_the_id(seen, falcohost):
+    """JSON lines are those of the outputs, with the id that makes a repeated alert harmless."""
+    alerts = [json.loads(line) for line in falcohost("alerts", "--json").stdout.splitlines()]
+
+    assert len({alert["id"] for alert in alerts}) == 7
+    assert {alert["rule"] for alert in alerts} == {"Every number", "Every other"}
+
+
+def test_follows(agent, setup, environment, tmp_path):
+    """With --follow alerts are printed as they are stored."""
+    running = agent(*setup(numbers={"interval": 0.05}), *NUMBERS)
+    running.wait_for_alerts(1)
+    command = [sys.executable, "-m", "falcohost", "alerts", "--follow", "-n", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
+        values = [int(process.stdout.readline().rpartition("=")[2].rstrip(")\n")) for _ in range(20)]
+        process.terminate()
+
+    assert values == list(range(values[0], values[0] + 20))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--since", "yesterday"), "Error: --since yesterday: neither a time such as 2026-11-25T14:00 nor an age"),
+        (("--state-dir", "/nowhere"), "Error: there are no alerts yet: /nowhere/state.db does not exist"),
+        (("-n", "0"), "Error: Invalid value for '-n' / '--last': 0 is not in the range x>=1."),
+    ],
+)
+def test_mistakes(falcohost, arguments, error):
+    """A mistake is a sentence, with the mend."""
+    done = falcohost("alerts", *arguments)
+
+    assert done.stderr.startswith(error)
+    assert done.returncode == 1
+
+
+def test_killed_at_any_moment(agent, setup, falcohost):
+    """Supervisor and worker are killed at random moments while events come; each alert is stored exactly once."""
+    moments = random.Random(7)
+    arguments = (*setup(numbers={"interval": 0.002, "cursor": True}), *NUMBERS)
+    for turn in range(int(os.environ.get("FALCOHOST_KILLS", "6"))):
+        running = agent(*arguments)
+        running.wait_for_alerts(1)
+        time.sleep(moments.uniform(0, 0.2))
+        if turn % 2:
+            os.kill(running.workers()[0], signal.SIGKILL)
+            time.sleep(moments.uniform(0.15, 0.5))
+        running.process.kill()
+        running.wait()
+
+    stored = [json.loads(line)["output_fields"]["number.value"] for line in _lines(falcohost)]
+    assert stored == list(range(1, len(stored) + 1))
+    assert len(stored) > turn
+
+
+def test_outputs_miss_nothing(agent, setup, falcohost):
+    """After the agent was killed, the next run prints what its output had not printed: none is missing."""
+    arguments = (*setup(numbers={"interval": 0.002, "cursor": True}), *NUMBERS)
+    printed = []
+    for _ in range(4):
+        running = agent(*arguments)
+        running.wait_for_alerts(5)
+        running.process.kill()
+        running.wait()
+        printed += running.stdout.splitlines()
+    last = agent(*arguments)
+    last.wait_for_alerts(5)
+    last.end()
+    printed += last.alerts
+
+    values = [int(line.rpartition("=")[2].rstrip(")")) for line in printed]
+    assert sorted(set(values)) == list(range(1, values[-1] + 1))
+
+
+def _lines(falcohost):
+    return falcohost("alerts", "--json").stdout.splitlines()
