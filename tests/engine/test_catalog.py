@@ -134,3 +134,22 @@ def test_a_field_without_a_way_to_its_value_is_refused():
     """A field that has neither a getter nor a path is its plugin's mistake."""
     with pytest.raises(PluginError, match=r"x\.y"):
         Catalog("test", [Field(name="x.y", type=FieldType.CHARBUF, description="")])
+
+
+def test_an_argument_that_may_only_stand_behind_a_dot():
+    """A field can object to an argument in brackets that it takes behind a dot; the hint says how to write it."""
+    by_place = Field(
+        name="evt.arg",
+        type=FieldType.CHARBUF,
+        description="",
+        get=lambda event, arg: arg,
+        arg=ArgKind.ANY,
+        dotted=True,
+        check_bracket=lambda arg: None if arg.isdecimal() else f"{arg} is not a valid number",
+    )
+    catalog = Catalog("syscall", [by_place])
+
+    assert ("fd", 0) == (catalog.resolve("evt.arg.fd").arg, catalog.resolve("evt.arg", "0").arg)
+    with pytest.raises(FieldArgumentError, match="fd is not a valid number") as caught:
+        catalog.resolve("evt.arg", "fd")
+    assert "write evt.arg.fd" == caught.value.hint

@@ -7,9 +7,9 @@ from world import CATALOG, compiled
 
 from falcohost.engine.catalog import TypeCheckError
 from falcohost.engine.ir import And, Check, Exists, Not, Or, Transform
-from falcohost.engine.typecheck import check
+from falcohost.engine.typecheck import TypeChecker, check
 from falcohost.lang.parser import parse
-from falcohost.lang.tree import CheckNode, FieldNode, NotNode
+from falcohost.lang.tree import AndNode, CheckNode, FieldNode, NotNode
 
 
 def refused(text):
@@ -275,3 +275,32 @@ def test_a_deprecated_field_is_remarked_once():
     found = check(parse("s.text = a and (evt.dir = < or not evt.dir = >)"), CATALOG).warnings
 
     assert [("LOAD_DEPRECATED_ITEM", "evt.dir", 17)] == [(w.code, w.field, w.pos.column) for w in found]
+
+
+def test_what_conditions_share_is_checked_once():
+    """A tree that stands in several conditions, as a macro's does, becomes one IR and is remarked on in each."""
+    shared = parse("s.text regex abc and not s.other = 's.text'")
+    checker = TypeChecker(CATALOG)
+    first = checker.check(AndNode((NotNode(shared), NotNode(shared))))
+    second = checker.check(NotNode(shared))
+    alone = check(shared, CATALOG)
+
+    assert isinstance(first.expr, And)
+    assert isinstance(second.expr, Not)
+    assert first.expr.items[0].item is second.expr.item
+    assert alone.expr == second.expr.item
+    assert 2 == len(alone.warnings)
+    assert (*alone.warnings, *alone.warnings) == first.warnings
+    assert alone.warnings == second.warnings
+
+
+def test_what_was_refused_is_refused_again():
+    """An error is the same the second time, with its place."""
+    node, checker = parse("s.text = a and s.gone = b"), TypeChecker(CATALOG)
+    errors = []
+    for _ in range(2):
+        with pytest.raises(TypeCheckError) as error:
+            checker.check(node)
+        errors.append((str(error.value), error.value.pos))
+
+    assert errors[0] == errors[1]

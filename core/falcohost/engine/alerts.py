@@ -24,12 +24,13 @@ INTERNAL = "internal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonOptions:
-    """Which keys an alert has in JSON: the ``json_include_*_property`` keys of the configuration."""
+    """Which keys an alert has in JSON: the ``json_include_*_property`` keys of the configuration, and its id."""
 
     output: bool = True
     message: bool = False
     output_fields: bool = True
     tags: bool = True
+    with_id: bool = False
 
 
 class AlertMaker:
@@ -43,7 +44,13 @@ class AlertMaker:
         self._iso8601 = iso8601
 
     def make(self, rule: Rule, event: Event) -> Alert:
-        """Return the alert that *rule* raises about *event*."""
+        """Return the alert that *rule* raises about *event*.
+
+        An event of which only as much was decoded as conditions need has a method ``whole`` that decodes the rest.
+        """
+        complete = getattr(event, "whole", None)
+        if complete is not None:
+            complete()
         message = rule.output.message(event)
         fields = rule.output.values(event)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
@@ -89,6 +96,8 @@ def encode_json(alert: Alert, options: JsonOptions) -> bytes:
     """Return *alert* as Falco's line of JSON, without the newline: keys in alphabetical order, no blanks."""
     internal = alert.source == INTERNAL
     line: dict[str, object] = {"hostname": alert.hostname}
+    if options.with_id:
+        line["id"] = alert.id
     if options.message and not internal:
         line["message"] = alert.message
     if internal:

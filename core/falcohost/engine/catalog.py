@@ -56,6 +56,7 @@ class Catalog:
     def __init__(self, source: str, fields: Iterable[Field]) -> None:
         self.source = source
         self._fields: dict[str, Field] = {}
+        self._resolved: dict[tuple[str, str | None], FieldRef] = {}
         for field in fields:
             getter(field)
             self._fields.setdefault(field.name, field)
@@ -80,11 +81,22 @@ class Catalog:
         :raises UnknownField: there is none of that name.
         :raises FieldArgumentError: it cannot have that argument, or needs one.
         """
+        known = self._resolved.get((name, arg))
+        if known is None:
+            known = self._resolved[name, arg] = self._new_ref(name, arg, pos)
+        return known
+
+    def _new_ref(self, name: str, arg: str | None, pos: Pos) -> FieldRef:
         text = operand_to_text(FieldNode(name, arg))
         field = self._fields.get(name)
         if field is None:
             field, arg = self._dotted(name, arg, pos)
-        return FieldRef(field, self._argument(field, arg, name, pos), text)
+        elif arg is not None and field.check_bracket is not None and (complaint := field.check_bracket(arg)):
+            raise FieldArgumentError(complaint, pos, hint=f"write {name}.{arg}")
+        parsed = self._argument(field, arg, name, pos)
+        if field.variant is not None and arg is not None:
+            field = field.variant(arg)
+        return FieldRef(field, parsed, text)
 
     def _dotted(self, name: str, arg: str | None, pos: Pos) -> tuple[Field, str]:
         """Split ``evt.arg.flags`` at the longest name that takes its argument behind a dot."""
@@ -118,7 +130,7 @@ class Catalog:
         parsed = self._parsed(field, arg, pos)
         complaint = field.check_arg(arg) if field.check_arg is not None else None
         if complaint is not None:
-            raise FieldArgumentError(complaint, pos)
+            raise FieldArgumentError(complaint, pos, unknown="nonexistent field" in complaint)
         return parsed
 
     def _missing(self, field: Field, name: str, pos: Pos) -> FieldArgumentError:

@@ -1,76 +1,70 @@
-"""Conditions to Python functions: generated source, compiled once, no tree walked per event.
+"""Conditions to Python functions: generated source, compiled, no tree walked per event.
 
-A module of generated functions is compiled by one ``exec``. The source consists of generated names, operators and
-parentheses only; see :mod:`falcohost.engine.expressions`.
+The source consists of generated names, operators, parentheses and our own numbers only; see
+:mod:`falcohost.engine.expressions`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from falcohost.engine import ir
-from falcohost.engine.expressions import Expressions, Names
-from falcohost.engine.ir import Expr, Operand
+from falcohost.engine.expressions import Expressions, Memory
+from falcohost.engine.ir import Expr, FieldRef, Operand
+from falcohost.engine.names import Names
 
 Condition: TypeAlias = Callable[[Any], bool]
 
 
 class Module:
-    """Generated functions over the event, compiled together."""
+    """Generated functions that share names; added as lines, compiled together when they are wanted."""
 
     def __init__(self) -> None:
-        self._names = Names()
+        self.names = Names()
         self._lines: list[str] = []
         self._count = 0
 
-    def condition(self, expr: Expr) -> str:
-        """Add a function that returns whether *expr* holds; return its name."""
-        expressions = self._expressions([expr])
+    def condition(self, expr: Expr, memory: Memory | None = None) -> str:
+        """Add a function that returns whether *expr* holds; return its name.
+
+        It takes the event and, with *memory*, the list of what is known of it.
+        """
+        expressions = self.expressions(repeated_fields([expr]), memory)
         code = expressions.condition(expr)
-        return self._function([*expressions.prologue(), f"    if {code.text}: return True", "    return False"])
-
-    def first(self, cases: Sequence[tuple[Expr, object]]) -> str:
-        """Add a function that returns what stands with the first condition that holds, else (); return its name."""
-        expressions = self._expressions(expr for expr, _ in cases)
-        lines, have = [], 0
-        for expr, result in cases:
-            code = expressions.condition(expr, have)
-            lines.append(f"    if {code.text}: return {self._names.of(result)}")
-            have |= code.false
-        return self._function([*expressions.prologue(), *lines, f"    return {self._names.of_constant(())}"])
-
-    def every(self, cases: Sequence[tuple[Expr, tuple[object, ...]]]) -> str:
-        """Add a function that joins the tuples that stand with the conditions that hold, in order; return its name."""
-        expressions = self._expressions(expr for expr, _ in cases)
-        lines, have = [f"    m = {self._names.of_constant(())}"], 0
-        for expr, result in cases:
-            code = expressions.condition(expr, have)
-            lines.append(f"    if {code.text}: m += {self._names.of(result)}")
-            have |= code.true & code.false
-        return self._function([*expressions.prologue(), *lines, "    return m"])
+        body = [*expressions.prologue(), f"    if {code.text}: return True", "    return False"]
+        return self.function(body, "e" if memory is None else "e, s")
 
     def value(self, operand: Operand) -> str:
         """Add a function that returns the value of *operand*; return its name."""
-        text, _ = Expressions(self._names, {}, self.condition).operand(operand, 0)
-        return self._function([f"    return {text}"])
+        text, _ = self.expressions({}).operand(operand, 0)
+        return self.function([f"    return {text}"])
 
-    def functions(self) -> dict[str, Callable[[Any], Any]]:
-        """Compile everything that was added; return the functions by name."""
-        exec(compile("\n".join(self._lines), "<rules>", "exec"), self._names.bound)
-        return self._names.bound
+    def expressions(self, kept: Mapping[FieldRef | int, int], memory: Memory | None = None) -> Expressions:
+        """Return what writes the expressions of one function."""
+        call = "(e)" if memory is None else "(e, s)"
+        return Expressions(self.names, kept, lambda expr: self.condition(expr, memory) + call, memory)
 
-    def _expressions(self, exprs: Iterable[Expr]) -> Expressions:
-        reads = Counter(ref for expr in exprs for ref in ir.fields(expr))
-        repeated = (ref for ref, times in reads.items() if times > 1)
-        return Expressions(self._names, {ref: number for number, ref in enumerate(repeated)}, self.condition)
-
-    def _function(self, body: list[str]) -> str:
+    def function(self, body: Sequence[str], arguments: str = "e") -> str:
+        """Add a function with these lines, which are indented already; return its name."""
         self._count += 1
         name = f"f{self._count}"
-        self._lines += [f"def {name}(e):", *body]
+        self._lines += [f"def {name}({arguments}):", *body]
         return name
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """Compile everything that was added since; return all functions by name."""
+        if self._lines:
+            exec(compile("\n".join(self._lines), "<rules>", "exec"), self.names.bound)
+            self._lines.clear()
+        return self.names.bound
+
+
+def repeated_fields(exprs: Iterable[Expr], start: int = 0) -> dict[FieldRef | int, int]:
+    """Return the fields that *exprs* read more than once, numbered from *start*."""
+    reads = Counter(ref for expr in exprs for ref in ir.fields(expr))
+    return {ref: number for number, ref in enumerate((ref for ref in reads if reads[ref] > 1), start)}
 
 
 def compile_condition(expr: Expr) -> Condition:

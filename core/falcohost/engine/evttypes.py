@@ -60,7 +60,10 @@ def _of(expr: Expr, *, negated: bool) -> _Types:
         types = _ALL if intersect else _NONE
         for item in expr.items:
             found = _of(item, negated=negated)
-            types = types & found if intersect else types | found
+            if found is not _ALL:
+                types = types & found if intersect else types | found
+            elif not intersect:
+                return _ALL
         return types
     found_leaf = _of_leaf(expr)
     if found_leaf is None:

@@ -1,9 +1,9 @@
 """IR to the text of Python expressions: what one generated function is made of.
 
 No text of a rule ever enters the source: every constant, argument and function is bound to a generated name in the
-function's globals. A field that a function asks for more than once is read once and kept in a local variable. Where
-that is sure to be set, which follows from the short circuit of ``and`` and ``or``, it is just used; where it may be, it
-is asked whether it is.
+function's globals. What a function asks for more than once, a field or a sub-condition, is found once and kept in a
+local variable. Where that is sure to be set, which follows from the short circuit of ``and`` and ``or``, it is just
+used; where it may be, it is asked whether it is. Functions that share a list of what is known of an event look there.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
+from falcohost.engine.inline import direct, inline
 from falcohost.engine.ir import (
     And,
     Check,
@@ -26,7 +27,8 @@ from falcohost.engine.ir import (
     Or,
     Transform,
 )
-from falcohost.engine.operands import ValueType, value_type
+from falcohost.engine.names import Names
+from falcohost.engine.operands import value_type
 from falcohost.engine.options import getopt, selected_option
 from falcohost.engine.pairs import pair_test
 from falcohost.engine.paths import getter
@@ -38,29 +40,8 @@ from falcohost.fields import Compare, Family
 DEPTH = 60
 
 
-#: What a local holds before its field was read.
-_UNREAD = object()
-
-
-class Names:
-    """Binds values to names that generated source may use."""
-
-    def __init__(self) -> None:
-        self.bound: dict[str, Any] = {"__builtins__": {}}
-        self._names: dict[object, str] = {}
-
-    def of(self, value: object, *key: object) -> str:
-        """Return the name of *value*; equal *key* (or the same object, if there is none) gives the same name."""
-        known = key or (id(value),)
-        name = self._names.get(known)
-        if name is None:
-            name = self._names[known] = f"k{len(self.bound)}"
-            self.bound[name] = value
-        return name
-
-    def of_constant(self, value: object) -> str:
-        """Return the name of a constant, shared by equal constants of one type."""
-        return self.of(value, type(value), value)
+#: What stands for a field that was not read, and for a sub-condition that was not asked.
+UNREAD = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +53,59 @@ class Code:
     false: int = 0
 
 
+class Memory(Protocol):
+    """What several functions over one event share: the list ``s`` of what is known of it, or :data:`UNREAD`."""
+
+    def field(self, ref: FieldRef) -> str:
+        """Return the text of the value of *ref*, from ``s`` or read into it."""
+
+    def condition(self, expr: Expr) -> str | None:
+        """Return the text of what *expr* came to, from ``s`` or found out; None if it is not kept there."""
+
+
 class Expressions:
     """Writes the expressions of one generated function over the event ``e``.
 
-    :param shared: the fields that are read more than once, each with the number of its local ``v<number>``.
-    :param hoist: adds a function for a condition that is nested too deep, and returns its name.
+    :param kept: what is kept in a local: fields, and sub-conditions by ``id``, each with the number of its local
+        ``v<number>``.
+    :param hoist: adds a function for a condition that is nested too deep, and returns the text of a call of it.
+    :param memory: what the function shares with others.
     """
 
-    def __init__(self, names: Names, shared: Mapping[FieldRef, int], hoist: Callable[[Expr], str]) -> None:
+    def __init__(
+        self,
+        names: Names,
+        kept: Mapping[FieldRef | int, int],
+        hoist: Callable[[Expr], str],
+        memory: Memory | None = None,
+    ) -> None:
         self._names = names
-        self._shared = shared
+        self._kept = kept
         self._hoist = hoist
+        self._memory = memory
         self._written = 0
         self._unsure = 0
 
     def prologue(self) -> list[str]:
         """Return the line that must stand before all expressions written so far, if there must be one."""
-        unsure = [f"v{number}" for number in self._shared.values() if self._unsure >> number & 1]
-        return [f"    {' = '.join((*unsure, self._names.of(_UNREAD)))}"] if unsure else []
+        unsure = [f"v{number}" for number in range(self._unsure.bit_length()) if self._unsure >> number & 1]
+        return [f"    {' = '.join((*unsure, self._names.of(UNREAD)))}"] if unsure else []
 
     def condition(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
         """Return the code of *expr* where the locals in the bit set *have* are set already."""
-        if depth == DEPTH and not isinstance(expr, (Check, Exists)):
-            return Code(f"{self._hoist(expr)}(e)")
+        number = self._kept.get(id(expr))
+        if number is not None:
+            if have >> number & 1:
+                return Code(f"v{number}")
+            text, bit = self._keep(number, self.write(expr, have, depth + 1).text)
+            return Code(text, bit, bit)
+        known = self._memory.condition(expr) if self._memory else None
+        return Code(known) if known else self.write(expr, have, depth)
+
+    def write(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
+        """Return the code of *expr* itself, whether or not what it comes to is kept."""
+        if depth >= DEPTH and not isinstance(expr, (Check, Exists)):
+            return Code(self._hoist(expr))
         if isinstance(expr, (And, Or)):
             return self._chain(expr, have, depth + 1)
         if isinstance(expr, Not):
@@ -135,23 +146,21 @@ class Expressions:
         return f"{self._function(operand)}({', '.join(texts)})", got
 
     def _field(self, ref: FieldRef, have: int) -> tuple[str, int]:
-        number = self._shared.get(ref)
+        number = self._kept.get(ref)
         if number is not None and have >> number & 1:
             return f"v{number}", 0
-        arg = "None" if ref.arg is None else self._names.of_constant(ref.arg)
-        call = f"{self._names.of(getter(ref.field), ref.field.name, id(ref.field))}(e, {arg})"
-        kind = value_type(ref)
-        if kind.is_list or kind.compare is not Compare.SCALAR:
-            call = f"({call} or None)"  # an empty list is an absent value
-        if number is None:
-            return call, 0
+        call = self._memory.field(ref) if self._memory else read(self._names, ref)
+        return (call, 0) if number is None else self._keep(number, call)
+
+    def _keep(self, number: int, text: str) -> tuple[str, int]:
+        """Return the text of what is kept in the local *number* and made by *text*, and the local's bit."""
         bit = 1 << number
-        read = f"(v{number} := {call})"
+        made = f"(v{number} := {text})"
         if self._written & bit:
             self._unsure |= bit
-            read = f"(v{number} if v{number} is not {self._names.of(_UNREAD)} else {read})"
+            made = f"(v{number} if v{number} is not {self._names.of(UNREAD)} else {made})"
         self._written |= bit
-        return read, bit
+        return made, bit
 
     def _function(self, operand: Transform | ListOf) -> str:
         if isinstance(operand, ListOf):
@@ -172,15 +181,15 @@ class Expressions:
         if check.right == () and (check.modifier is not None or check.op in ("in", "intersects", "pmatch")):
             return Code("False")
         left, got = self.operand(check.left, have)
-        test = self._direct(check) or self._inline(check)
+        test = direct(self._names, check) or inline(self._names, check)
         if test is not None and not test.guarded:
             return Code(test.text.format(left), got, got)
-        text = test.text if test is not None else self._names.of(predicate(check)) + "({})"
+        text = test.text if test is not None else self._names.made(lambda: predicate(check), check) + "({})"
         return Code(self._guarded(left, "t", text), got, got)
 
     def _guarded(self, value: str, temporary: str, test: str) -> str:
         """Return *test* of *value*, false where it is absent."""
-        if value.startswith("v"):
+        if value[0] == "v":
             return f"{value} is not None and {test.format(value)}"
         if value.startswith("(v"):
             local = value[1 : value.index(" ")]
@@ -191,80 +200,15 @@ class Expressions:
         left_text, left = self.operand(check.left, have)
         right_text, more = self.operand(right, have | left)
         kind = value_type(check.left)
-        test = self._names.of(pair_test(check.op, kind), "pair", check.op, kind)
+        test = self._names.made(lambda: pair_test(check.op, kind), "pair", check.op, kind)
         inner = self._guarded(right_text, "u", f"{test}({{{{}}}}, {{}})")
         return Code(self._guarded(left_text, "t", inner), left | more, left)
 
-    def _direct(self, check: Check) -> Test | None:
-        """Return a test that is false for an absent value without asking."""
-        kind, right = value_type(check.left), check.right
-        if kind.is_list or kind.compare is not Compare.SCALAR or kind.kind.family in (Family.IP, Family.NET):
-            return None
-        if check.op == "=" and check.modifier is None:
-            if kind.kind.family is Family.BOOL and right is True:
-                return Test("{}", guarded=False)
-            return Test(f"{{}} == {self._names.of_constant(right)}", guarded=False)
-        membership = check.op in ("in", "intersects") or (check.op == "=" and check.modifier == "anyof")
-        if not membership or not isinstance(right, tuple):
-            return None
-        if len(right) == 1:
-            return Test(f"{{}} == {self._names.of_constant(right[0])}", guarded=False)
-        return Test(f"{{}} in {self._names.of_constant(frozenset(right))}", guarded=False)
 
-    def _inline(self, check: Check) -> Test | None:
-        """Return a test of a value that is there, if Python has an operator or a method for it."""
-        kind, right = value_type(check.left), check.right
-        if kind.kind.family in (Family.IP, Family.NET):
-            return None
-        if kind.is_list or kind.compare is not Compare.SCALAR:
-            return self._inline_several(check, kind) if check.modifier is None else None
-        if check.modifier is not None:
-            return self._inline_modified(check)
-        name = self._names.of_constant
-        if check.op == "!=":
-            return Test(f"{{}} != {name(right)}")
-        if check.op in ("<", "<=", ">", ">=") and kind.kind.family is Family.NUMBER:
-            return Test(f"{{}} {check.op} {name(right)}")
-        if check.op in ("contains", "bcontains"):
-            return Test(f"{name(right)} in {{}}")
-        method = _METHODS.get(check.op)
-        return None if method is None else Test(f"{{}}.{method}({name(right)})")
-
-    def _inline_modified(self, check: Check) -> Test | None:
-        """Write the modifiers for which Python has one operation; the list is not empty."""
-        assert isinstance(check.right, tuple)
-        if check.op == "!=" and check.modifier == "allof":
-            return Test(f"{{}} not in {self._names.of_constant(frozenset(check.right))}")
-        method = _METHODS.get(check.op)
-        if method is None or check.modifier != "anyof":
-            return None
-        return Test(f"{{}}.{method}({self._names.of_constant(check.right)})")
-
-    def _inline_several(self, check: Check, kind: ValueType) -> Test | None:
-        """Write tests of a tuple: a list, or the values of a field that are compared one by one."""
-        name, right = self._names.of_constant, check.right
-        if isinstance(right, tuple):
-            members = name(frozenset(right))
-            if check.op == "in" and kind.is_list:
-                return Test(f"{members}.issuperset({{}})")
-            return Test(f"not {members}.isdisjoint({{}})") if check.op in ("in", "intersects") else None
-        if check.op == "=":
-            return Test(f"{name(right)} in {{}}")
-        if check.op == "!=" and kind.compare is Compare.ENDPOINTS:
-            return Test(f"{name(right)} not in {{}}")
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """The text of a test with ``{}`` for the value; *guarded*: it must not see an absent one."""
-
-    text: str
-    guarded: bool = True
-
-
-_METHODS = {
-    "startswith": "startswith",
-    "bstartswith": "startswith",
-    "endswith": "endswith",
-}
+def read(names: Names, ref: FieldRef) -> str:
+    """Return the text that reads *ref* from the event."""
+    arg = "None" if ref.arg is None else names.of_constant(ref.arg)
+    call = f"{names.of(getter(ref.field), ref.field.name, id(ref.field))}(e, {arg})"
+    kind = value_type(ref)
+    # An empty list is an absent value.
+    return f"({call} or None)" if kind.is_list or kind.compare is not Compare.SCALAR else call

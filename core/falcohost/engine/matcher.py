@@ -1,6 +1,8 @@
-"""Which rules an event matches. One generated function per event type asks all rules that can match such an event.
+"""Which rules an event matches: a search for each event type, made when the first event of that type comes.
 
-The functions are made once, from all rules of a source. Within one, a field is read once however many rules ask for it.
+Each rule is filed under a witness, so that an event meets only the rules that may match it. Where they are few they
+stand in one generated function (:mod:`falcohost.engine.direct`); where they are many, an index finds the candidates and
+each rule has a function of its own (:mod:`falcohost.engine.indexed`).
 """
 
 from __future__ import annotations
@@ -8,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from falcohost.engine.codegen import Module
-from falcohost.engine.ir import Expr
-from falcohost.engine.specialise import FALSE, named_types, specialise
+from falcohost.engine.direct import DirectSearch
+from falcohost.engine.indexed import IndexedSearch
+from falcohost.engine.ir import Expr, checks
+from falcohost.engine.specialise import FALSE, named_types, specialise, type_names
+from falcohost.engine.witness import Witness
 
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 Search: TypeAlias = Callable[["Event"], "Sequence[Rule]"]
 
 #: How many rules one generated function holds; Python compiles long functions slowly.
-CHUNK = 64
+FEW = 64
 
 
 class Matcher:
@@ -31,88 +35,83 @@ class Matcher:
 
     def __init__(self, rules: Sequence[Rule], *, first: bool = True) -> None:
         self.rules = tuple(rules)
-        self._by_type, self._any = _Builder(self.rules, first).build()
+        self._searches = _Searches(self.rules, first)
+        self._by_type = {name: self._unmade(name) for name in self._searches.types}
+        self._any = self._unmade(None)
 
     def match(self, event: Event) -> Sequence[Rule]:
         """Return the rules that *event* matches: () when none, at most one when only the first counts."""
         return self._by_type.get(event.type, self._any)(event)
 
+    def candidates(self, event: Event) -> tuple[Rule, ...]:
+        """Return the rules that :meth:`match` may ask about *event*, in order; slow, for people who want to know."""
+        return tuple(self.rules[number] for number in self._searches.of(event.type).candidates(event))
 
-class _Builder:
+    def filed(self, rule: Rule, event_type: str | None) -> Witness | None:
+        """Return what *rule* is filed under for events of *event_type*; None if it is always asked, or never.
+
+        :param event_type: None stands for any type that no rule names.
+        """
+        return self._searches.of(event_type).index.chosen.get(self.rules.index(rule))
+
+    def _unmade(self, event_type: str | None) -> Search:
+        """Return a search that makes the real one when the first event comes."""
+
+        def search(event: Event) -> Sequence[Rule]:
+            made = self._searches.of(event_type).search
+            if event_type is None:
+                self._any = made
+            else:
+                self._by_type[event_type] = made
+            return made(event)
+
+        return search
+
+
+class _Searches:
+    """Makes the searches; event types for which the same is left of the same rules share one.
+
+    :ivar types: the event types that some rule names; all others are alike.
+    """
+
     def __init__(self, rules: Sequence[Rule], first: bool) -> None:
         self._rules = rules
         self._first = first
-        self._module = Module()
         self._results = [(rule,) for rule in rules]
-        self._variants: list[Expr] = []
-        self._known: dict[tuple[tuple[int, int], ...], list[str]] = {}
+        self._named: dict[int, tuple[frozenset[str], ...]] = {}
+        self._variants: dict[tuple[int, tuple[bool, ...]], Expr] = {}
+        self._made: dict[tuple[tuple[int, int], ...], DirectSearch | IndexedSearch] = {}
+        self._by_type: dict[str | None, DirectSearch | IndexedSearch] = {}
+        types = {name for rule in rules for name in rule.event_types or ()}
+        self.types = types.union(*(named_types(rule.condition) for rule in rules if rule.event_types is None))
 
-    def build(self) -> tuple[dict[str, Search], Search]:
-        """Return the function for each event type that a rule names, and the one for all other types."""
-        variants = [self._variants_of(rule) for rule in self._rules]
-        types = {name for rule in self._rules for name in rule.event_types or ()}
-        types |= {name for known in variants for name in known if name is not None}
-        names = {event_type: self._names(event_type, variants) for event_type in types}
-        other = self._names(None, variants)
-        functions = self._module.functions()
-        found = {event_type: self._search(functions, chunks) for event_type, chunks in names.items()}
-        return found, self._search(functions, other)
+    def of(self, event_type: str | None) -> DirectSearch | IndexedSearch:
+        """Return the search for *event_type*."""
+        known = event_type if event_type in self.types else None
+        if known not in self._by_type:
+            self._by_type[known] = self._make(known)
+        return self._by_type[known]
 
-    def _variants_of(self, rule: Rule) -> dict[str | None, int]:
-        """Return what is left of the rule's condition for each type that it names, and (None) for all others."""
-        numbers: dict[Expr, int] = {}
-        variants: dict[str | None, int] = {}
-        for event_type in (None, *sorted(named_types(rule.condition))):
-            expr = specialise(rule.condition, event_type)
-            if expr not in numbers:
-                numbers[expr] = len(self._variants)
-                self._variants.append(expr)
-            variants[event_type] = numbers[expr]
-        return variants
-
-    def _names(self, event_type: str | None, variants: list[dict[str | None, int]]) -> list[str]:
-        """Return the names of the functions that together search the rules for *event_type*."""
-        cases = []
-        for index, rule in enumerate(self._rules):
+    def _make(self, event_type: str | None) -> DirectSearch | IndexedSearch:
+        conditions = {}
+        for number, rule in enumerate(self._rules):
             if rule.event_types is None or event_type in rule.event_types:
-                variant = variants[index].get(event_type, variants[index][None])
-                if self._variants[variant] != FALSE:
-                    cases.append((index, variant))
-        key = tuple(cases)
-        if key not in self._known:
-            self._known[key] = [self._add(key[start : start + CHUNK]) for start in range(0, len(key), CHUNK)]
-        return self._known[key]
+                condition = self._variant(number, event_type)
+                if condition is not FALSE:
+                    conditions[number] = condition
+        key = tuple((number, id(condition)) for number, condition in conditions.items())
+        if key not in self._made:
+            make = DirectSearch if len(conditions) <= FEW else IndexedSearch
+            self._made[key] = make(conditions, self._results, self._first)
+        return self._made[key]
 
-    def _add(self, cases: Sequence[tuple[int, int]]) -> str:
-        add = self._module.first if self._first else self._module.every
-        return add([(self._variants[variant], self._results[index]) for index, variant in cases])
-
-    def _search(self, functions: dict[str, Search], names: list[str]) -> Search:
-        searches = [functions[name] for name in names]
-        if not searches:
-            return _nothing
-        if len(searches) == 1:
-            return searches[0]
-        return _first_of(searches) if self._first else _all_of(searches)
-
-
-def _nothing(event: Event) -> Sequence[Rule]:
-    return ()
-
-
-def _first_of(searches: Sequence[Search]) -> Search:
-    def search(event: Event) -> Sequence[Rule]:
-        for chunk in searches:
-            found = chunk(event)
-            if found:
-                return found
-        return ()
-
-    return search
-
-
-def _all_of(searches: Sequence[Search]) -> Search:
-    def search(event: Event) -> Sequence[Rule]:
-        return tuple(rule for chunk in searches for rule in chunk(event))
-
-    return search
+    def _variant(self, number: int, event_type: str | None) -> Expr:
+        """Return what is left of a rule's condition; the same object for all types that its checks cannot tell."""
+        condition = self._rules[number].condition
+        if number not in self._named:
+            named = map(type_names, checks(condition))
+            self._named[number] = tuple(dict.fromkeys(frozenset(names) for names in named if names))
+        key = (number, tuple(event_type in names for names in self._named[number]))
+        if key not in self._variants:
+            self._variants[key] = specialise(condition, event_type)
+        return self._variants[key]

@@ -34,8 +34,9 @@ def check_operand(node: OperandNode, catalog: Catalog) -> Operand:
         case ListNode():
             return ListOf(tuple(check_operand(item, catalog) for item in node.items))
         case TransformNode():
+            args = tuple(check_operand(arg, catalog) for arg in node.args)
             try:
-                return _transformer(node, catalog)
+                return transformed(node.name, args, node.arg)
             except TypeCheckError as error:
                 raise error.at(node.pos) from None
 
@@ -71,37 +72,40 @@ def _may_be_compared(operand: Operand) -> bool:
     return not operand.field.no_rhs and value_type(operand).compare is Compare.SCALAR
 
 
-def _transformer(node: TransformNode, catalog: Catalog) -> Operand:
-    args = tuple(check_operand(arg, catalog) for arg in node.args)
-    if node.name == "val" or len(args) == 1:
-        return _unary(node, args[0])
-    kinds = [value_type(arg) for arg in args]
-    for arg in args:
-        _demand_single_valued(arg)
-    _check_arguments(node, args, kinds)
-    if node.arg is not None and node.name != "getopt":
-        raise TypeCheckError(f"transformer '{node.name}' does not support field arguments")
-    if node.arg is not None and len(node.arg) != 1:
+def transformed(name: str, args: tuple[Operand, ...], arg: str | None) -> Operand:
+    """Return the IR of ``name(args)[arg]``.
+
+    :raises TypeCheckError: there is no such transformer, or it does not take these arguments.
+    """
+    if name == "val" or len(args) == 1:
+        return _unary(name, args[0], arg)
+    kinds = [value_type(operand) for operand in args]
+    for operand in args:
+        _demand_single_valued(operand)
+    _check_arguments(name, kinds)
+    if arg is not None and name != "getopt":
+        raise TypeCheckError(f"transformer '{name}' does not support field arguments")
+    if arg is not None and len(arg) != 1:
         raise TypeCheckError("getopt() field argument must be a single option character")
-    return Transform(node.name, args, node.arg)
+    return Transform(name, args, arg)
 
 
-def _unary(node: TransformNode, arg: Operand) -> Operand:
-    if node.arg is not None:
-        raise TypeCheckError(f"filter error: transformer '{node.name}' does not support field arguments")
-    if node.name == "val":
-        return arg
-    if node.name not in _UNARY:
-        raise TypeCheckError(f"unknown field transfomer '{node.name}'")
-    _demand_single_valued(arg)
-    if isinstance(arg, FieldRef) and arg.field.no_transform:
-        raise TypeCheckError(f"field '{arg.field.name}' does not support transformers")
-    kind = value_type(arg)
-    if unary_type(node.name, kind) is None:
-        message = f"can't add field transformer: type '{kind.kind.value}' is not supported by '{node.name}'"
+def _unary(name: str, operand: Operand, arg: str | None) -> Operand:
+    if arg is not None:
+        raise TypeCheckError(f"filter error: transformer '{name}' does not support field arguments")
+    if name == "val":
+        return operand
+    if name not in _UNARY:
+        raise TypeCheckError(f"unknown field transfomer '{name}'")
+    _demand_single_valued(operand)
+    if isinstance(operand, FieldRef) and operand.field.no_transform:
+        raise TypeCheckError(f"field '{operand.field.name}' does not support transformers")
+    kind = value_type(operand)
+    if unary_type(name, kind) is None:
+        message = f"can't add field transformer: type '{kind.kind.value}' is not supported by '{name}'"
         which = "list field" if kind.is_list else "field"
-        raise TypeCheckError(f"{message} transformer applied on {which} '{shown_name(arg)}'")
-    return Transform(node.name, (arg,))
+        raise TypeCheckError(f"{message} transformer applied on {which} '{shown_name(operand)}'")
+    return Transform(name, (operand,))
 
 
 def _demand_single_valued(arg: Operand) -> None:
@@ -112,9 +116,9 @@ def _demand_single_valued(arg: Operand) -> None:
             raise TypeCheckError(f"field '{item.field.name}' does not support transformers")
 
 
-def _check_arguments(node: TransformNode, args: tuple[Operand, ...], kinds: list[ValueType]) -> None:
-    complaint = {"join": _join_complaint, "concat": _concat_complaint, "getopt": _getopt_complaint}.get(node.name)
-    text = f"unknown multivalue transformer '{node.name}'" if complaint is None else complaint(kinds)
+def _check_arguments(name: str, kinds: list[ValueType]) -> None:
+    complaint = {"join": _join_complaint, "concat": _concat_complaint, "getopt": _getopt_complaint}.get(name)
+    text = f"unknown multivalue transformer '{name}'" if complaint is None else complaint(kinds)
     if text is not None:
         raise TypeCheckError(text)
 

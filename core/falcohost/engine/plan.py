@@ -12,10 +12,12 @@ from falcohost.events import Plan
 
 def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
     """Return the plan that the enabled *rules* of *source* make; without rules nothing is wanted."""
+    refs = {ref for rule in rules for ref in (*ir.fields(rule.condition), *rule.output.fields)}
     return Plan(
         source=source,
         event_types=_event_types(rules),
-        fields=frozenset(ref.field.name for rule in rules for ref in (*ir.fields(rule.condition), *rule.output.fields)),
+        fields=frozenset(ref.field.name for ref in refs),
+        arguments=frozenset((ref.field.name, str(ref.arg)) for ref in refs if ref.arg is not None),
         condition=_any_of([rule.condition for rule in rules]),
     )
 

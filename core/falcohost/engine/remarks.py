@@ -16,8 +16,18 @@ REMARK = "LOAD_COMPILE_CONDITION"
 UNSAFE_NA_CHECK = "LOAD_UNSAFE_NA_CHECK"
 DEPRECATED = "LOAD_DEPRECATED_ITEM"
 
-#: Fields that Falco warns of, in its order; what is said of each is with the codes of the loader.
-DEPRECATED_FIELDS = ("evt.dir", *(f"evt.latency{part}" for part in ("", ".s", ".ns", ".human")), "evt.wait_latency")
+_LATENCY = "field is not available due to the drop of enter events."
+
+#: Fields that Falco warns of, in its order, with what is said of each in a condition.
+DEPRECATED_FIELDS = {
+    "evt.dir": "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always "
+    "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'",
+    "evt.latency": _LATENCY,
+    "evt.latency.s": _LATENCY,
+    "evt.latency.ns": _LATENCY,
+    "evt.latency.human": _LATENCY,
+    "evt.wait_latency": _LATENCY,
+}
 
 _TRANSFORMERS = ("val", "tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt")
 
@@ -41,7 +51,8 @@ def tree_remarks(node: Node) -> list[Remark]:
     checks = (found for found in nodes if isinstance(found, CheckNode))
     remarks = [Remark(UNSAFE_NA_CHECK, "", check.pos) for check in checks if _is_unsafe_na_check(check)][:1]
     places = {found.name: found.pos for found in reversed(nodes) if isinstance(found, FieldNode)}
-    return remarks + [Remark(DEPRECATED, "", places[name], name) for name in DEPRECATED_FIELDS if name in places]
+    found = [Remark(DEPRECATED, text, places[name], name) for name, text in DEPRECATED_FIELDS.items() if name in places]
+    return remarks + found
 
 
 def constant_remarks(text: str, op: str, pos: Pos, catalog: Catalog) -> Iterator[Remark]:

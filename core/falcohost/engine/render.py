@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from falcohost.engine.addresses import address_text
+from falcohost.engine.buffers import buffer_text
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.operands import value_type
 from falcohost.engine.texts import printable, valid
@@ -23,9 +24,6 @@ MISSING = "<NA>"
 #: The most characters that one value adds to a text; what is cut off shows as an ellipsis.
 TEXT_LIMIT = 16384
 
-#: Falco shows this many bytes of a buffer.
-BUFFER_LIMIT = 1023
-
 #: Nanoseconds that Falco prints with nine digits.
 _NINE_DIGITS = frozenset(("evt.rawtime.ns", "evt.reltime", "evt.reltime.ns", "evt.latency.ns", "evt.deltatime.ns"))
 
@@ -33,7 +31,7 @@ _NINE_DIGITS = frozenset(("evt.rawtime.ns", "evt.reltime", "evt.reltime.ns", "ev
 def text_renderer(operand: Operand) -> Render:
     """Return the function from a value of *operand* to its text."""
     kind = value_type(operand)
-    one = _text
+    one = text_of
     if isinstance(operand, FieldRef) and operand.field.name in _NINE_DIGITS:
         one = _nine_digits
     elif kind.kind is FieldType.DOUBLE:
@@ -45,7 +43,8 @@ def text_renderer(operand: Operand) -> Render:
     return one
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return the text of one value."""
     if isinstance(value, str):
         return printable(value if len(value) <= TEXT_LIMIT else _cut(value))
     if value is None:
@@ -53,7 +52,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
-        return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in value[:BUFFER_LIMIT])
+        return buffer_text(value)
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return address_text(value)
     return printable(str(value))
@@ -75,7 +74,7 @@ def joined(values: tuple[Any, ...] | None) -> str | None:
     """Return the text of values that are compared one by one: blanks between them."""
     if values is None:
         return None
-    return " ".join(value if isinstance(value, str) else _text(value) for value in values)
+    return " ".join(value if isinstance(value, str) else text_of(value) for value in values)
 
 
 def json_value(value: Any) -> object:
@@ -89,4 +88,4 @@ def json_value(value: Any) -> object:
         return value if -(1 << 63) <= value < 1 << 64 else str(value)
     if isinstance(value, (tuple, list)):
         return [json_value(item) for item in value]
-    return _text(value)
+    return text_of(value)

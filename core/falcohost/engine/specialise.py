@@ -1,10 +1,13 @@
-"""A condition for events of one type: checks of ``evt.type`` are decided beforehand, and what follows falls away."""
+"""A condition for events of one type: what is decided beforehand falls away, and so does all that it decides.
+
+Decided are checks of ``evt.type``, which the type answers; checks of ``evt.num`` that hold for every number from 1 on
+or for none (``evt.num = 0``, with which rules write *never*); and checks against no value at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from falcohost.engine.ir import And, Check, Expr, FieldRef, Not, Or, checks
+from falcohost.engine.evttypes import event_types
+from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or, checks
 
 TRUE = And(())
 FALSE = Or(())
@@ -12,49 +15,70 @@ FALSE = Or(())
 
 def named_types(expr: Expr) -> frozenset[str]:
     """Return the event types that *expr* names; for all others it specialises to the same."""
-    return frozenset(name for check in checks(expr) for name in _names(check))
+    return frozenset(name for check in checks(expr) for name in type_names(check))
 
 
 def specialise(expr: Expr, event_type: str | None) -> Expr:
-    """Return what is left of *expr* for events of *event_type*; None stands for any type that *expr* does not name."""
-    if isinstance(expr, Not):
-        item = specialise(expr.item, event_type)
-        if item in (TRUE, FALSE):
-            return FALSE if item == TRUE else TRUE
-        return Not(item)
+    """Return what is left of *expr* for events of *event_type*; None stands for any type that *expr* does not name.
+
+    What does not depend on it is returned as it is, not copied.
+    """
     if isinstance(expr, And):
         return _chain(expr, event_type, neutral=TRUE, decisive=FALSE)
     if isinstance(expr, Or):
         return _chain(expr, event_type, neutral=FALSE, decisive=TRUE)
-    names = tuple(_names(expr))
-    if not names:
-        return expr
-    assert isinstance(expr, Check)
-    return TRUE if (event_type in names) is not (expr.op == "!=") else FALSE
+    if isinstance(expr, Not):
+        item = specialise(expr.item, event_type)
+        if item is TRUE or item is FALSE:
+            return FALSE if item is TRUE else TRUE
+        return expr if item is expr.item else Not(item)
+    return _leaf(expr, event_type)
 
 
 def _chain(expr: And | Or, event_type: str | None, *, neutral: Expr, decisive: Expr) -> Expr:
     items: list[Expr] = []
+    changed = False
     for item in expr.items:
         found = specialise(item, event_type)
-        if found == decisive:
+        if found is decisive:
             return decisive
+        changed = changed or found is not item
         if type(found) is type(expr):
             items.extend(found.items)
-        elif found != neutral:
+        elif found is not neutral:
             items.append(found)
     if not items:
         return neutral
-    return items[0] if len(items) == 1 else type(expr)(tuple(items))
+    if len(items) == 1:
+        return items[0]
+    return type(expr)(tuple(items)) if changed else expr
 
 
-def _names(check: object) -> Iterator[str]:
-    """Yield the types that *check* compares ``evt.type`` with; none if it is no such check."""
+def _leaf(leaf: Check | Exists, event_type: str | None) -> Expr:
+    if not isinstance(leaf, Check):
+        return leaf
+    if leaf.right == () and (leaf.modifier is not None or leaf.op in ("in", "intersects", "pmatch")):
+        return FALSE
+    if isinstance(leaf.left, FieldRef) and leaf.left.field.name == "evt.num":
+        return _numbered(leaf)
+    names = type_names(leaf)
+    if not names:
+        return leaf
+    return TRUE if (event_type in names) is not (leaf.op == "!=") else FALSE
+
+
+def _numbered(leaf: Check) -> Expr:
+    if event_types(leaf) == frozenset():
+        return FALSE
+    return TRUE if event_types(Not(leaf)) == frozenset() else leaf
+
+
+def type_names(check: Check | Exists) -> tuple[str, ...]:
+    """Return the types that *check* compares ``evt.type`` with; none if it is no such check."""
     if not isinstance(check, Check) or check.modifier is not None or not isinstance(check.left, FieldRef):
-        return
+        return ()
     if check.left.field.name != "evt.type" or check.left.arg is not None:
-        return
+        return ()
     if check.op == "in" and isinstance(check.right, tuple):
-        yield from map(str, check.right)
-    elif check.op in ("=", "!=") and isinstance(check.right, str):
-        yield check.right
+        return tuple(map(str, check.right))
+    return (check.right,) if check.op in ("=", "!=") and isinstance(check.right, str) else ()

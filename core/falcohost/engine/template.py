@@ -7,6 +7,8 @@ Absent values are ``<NA>`` in text and null in JSON. How a template is written i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from falcohost.engine import ir
@@ -15,7 +17,7 @@ from falcohost.engine.codegen import compile_values
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.operands import value_type
 from falcohost.engine.paths import getter
-from falcohost.engine.render import joined, json_value, text_renderer
+from falcohost.engine.render import joined, json_value, text_of, text_renderer
 from falcohost.engine.texts import valid
 from falcohost.engine.tokens import Token, find_operand, tokens
 from falcohost.fields import Compare
@@ -26,32 +28,44 @@ Read: TypeAlias = Callable[[Any], Any]
 ExtraField: TypeAlias = str | tuple[str, str]
 
 
+@dataclass(frozen=True)
 class Template:
-    """An output, compiled.
+    """An output, compiled: its parts. What reads them from an event is made when the first alert needs it.
 
     :ivar text: as it was written.
-    :ivar fields: the fields that it reads, each once, extra fields included.
+    :ivar parts: texts, and the places between them that an event fills.
+    :ivar extra: names of values for the JSON alone, each with what makes the value.
     """
 
-    def __init__(
-        self, text: str, parts: Iterable[str | Token], extra: Iterable[tuple[str, Operand | Template]]
-    ) -> None:
-        self.text = text
-        self._pieces: list[str | Callable[[Any], str]] = []
-        self._values: dict[str, Read] = {}
+    text: str
+    parts: tuple[str | Token, ...]
+    extra: tuple[tuple[str, Operand | Template], ...] = ()
+
+    @cached_property
+    def fields(self) -> tuple[FieldRef, ...]:
+        """Return the fields that it reads, each once, extra fields included."""
         read: dict[FieldRef, None] = {}
-        for part in parts:
-            if isinstance(part, str):
-                self._pieces.append(valid(part))
-                continue
-            self._pieces.append(_text_reader(part))
-            for ref in ir.operand_fields(part.operand):
-                read[ref] = None
-                self._values.setdefault(ref.text, _json_reader(ref))
-        for name, source in extra:
+        for part in self.parts:
+            if isinstance(part, Token):
+                read.update(dict.fromkeys(ir.operand_fields(part.operand)))
+        for _, source in self.extra:
             read.update(dict.fromkeys(source.fields if isinstance(source, Template) else ir.operand_fields(source)))
-            self._values[name] = source.message if isinstance(source, Template) else _json_reader(source)
-        self.fields: tuple[FieldRef, ...] = tuple(read)
+        return tuple(read)
+
+    @cached_property
+    def _pieces(self) -> list[str | Callable[[Any], str]]:
+        return [valid(part) if isinstance(part, str) else _text_reader(part) for part in self.parts]
+
+    @cached_property
+    def _values(self) -> dict[str, Read]:
+        values: dict[str, Read] = {}
+        for part in self.parts:
+            if isinstance(part, Token):
+                for ref in ir.operand_fields(part.operand):
+                    values.setdefault(ref.text, _json_reader(ref))
+        for name, source in self.extra:
+            values[name] = source.message if isinstance(source, Template) else _json_reader(source)
+        return values
 
     @classmethod
     def parse(cls, text: str, catalog: Catalog, *, extra_fields: Iterable[ExtraField] = ()) -> Template:
@@ -66,7 +80,7 @@ class Template:
                 extra.append((field, _whole_operand(field, catalog)))
             else:
                 extra.append((field[0], cls.parse(field[1], catalog)))
-        return cls(text, tokens(text, catalog), extra)
+        return cls(text, tuple(tokens(text, catalog)), tuple(extra))
 
     def message(self, event: Any) -> str:
         """Return the text for *event*."""
@@ -86,6 +100,8 @@ def _whole_operand(text: str, catalog: Catalog) -> Operand:
 
 def _text_reader(token: Token) -> Callable[[Any], str]:
     read, render, width = _reader(token.operand), text_renderer(token.operand), token.width
+    if (shown := _shown(token.operand)) is not None:
+        read, render = shown, text_of
     if not width:
         return lambda event: render(read(event))
     return lambda event: render(read(event))[:width].ljust(width)
@@ -95,8 +111,17 @@ def _json_reader(operand: Operand) -> Read:
     """Return the function to the JSON value; values that are compared one by one are one text in it, as in Falco."""
     if isinstance(operand, FieldRef) and operand.field.json is not None:
         return _bound(operand.field.json, operand)
+    if (shown := _shown(operand)) is not None:
+        return shown
     read, several = _reader(operand), value_type(operand).compare is not Compare.SCALAR
     return (lambda event: joined(read(event))) if several else read
+
+
+def _shown(operand: Operand) -> Read | None:
+    """Return the function to what is shown of a field, where that is not its value."""
+    if not isinstance(operand, FieldRef) or operand.field.shown is None or operand.arg is not None:
+        return None
+    return _bound(operand.field.shown, operand)
 
 
 def _reader(operand: Operand) -> Read:

@@ -15,9 +15,9 @@ from falcohost.engine.ir import FieldRef, Transform
 from falcohost.engine.operandcheck import check_left
 from falcohost.lang.parser import parse_operand
 from falcohost.lang.syntax import ConditionSyntaxError, position_at
-from falcohost.lang.tree import FieldNode
 
-_FIELD = re.compile(r"[a-zA-Z]+[a-zA-Z0-9_]*(?:\.[a-zA-Z]+[a-zA-Z0-9_]*)+")
+# Possessive, since names come from rules files and must not make the match go back and forth.
+_FIELD = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+(?:\.[a-zA-Z][a-zA-Z0-9_]*+)++")
 _ARGUMENT = re.compile(r"""\[(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^]\["'\s]+)\]""")
 _TRANSFORMER = re.compile(r"(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
@@ -25,6 +25,9 @@ _DIGITS = re.compile("[0-9]*")
 
 #: No column is wider than this.
 MAX_WIDTH = 4096
+
+#: Of a name that is longer than this no beginning is looked for.
+_MAX_NAME = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,7 @@ def find_operand(text: str, start: int, catalog: Catalog) -> tuple[FieldRef | Tr
 
 
 def _operand(text: str, catalog: Catalog) -> FieldRef | Transform:
-    node = FieldNode(text) if _FIELD.fullmatch(text) else parse_operand(text)
-    return check_left(node, catalog)
+    return catalog.resolve(text) if _FIELD.fullmatch(text) else check_left(parse_operand(text), catalog)
 
 
 def _ends(text: str, start: int, catalog: Catalog) -> Iterator[int]:
@@ -96,7 +98,7 @@ def _ends(text: str, start: int, catalog: Catalog) -> Iterator[int]:
         return
     if catalog.has(field[0]):
         yield from _with_argument(text, field.end())
-    for end in range(field.end() - 1, start, -1):
+    for end in range(field.end() - 1, start, -1) if field.end() - start <= _MAX_NAME else ():
         if catalog.has(text[start:end]) and _FIELD.fullmatch(text, start, end):
             yield end
 

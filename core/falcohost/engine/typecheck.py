@@ -49,26 +49,52 @@ def check(node: Node, catalog: Catalog) -> CheckedCondition:
 
     :raises TypeCheckError: it does not fit them; the first reason counts.
     """
-    if depth(node) > MAX_DEPTH:
-        raise TypeCheckError(f"exceeded max depth limit of {MAX_DEPTH}", node.pos)
-    checker = _Checker(catalog)
-    expr = checker.expr(node)
-    return CheckedCondition(expr, (*tree_remarks(node), *checker.remarks))
+    return TypeChecker(catalog).check(node)
 
 
-class _Checker:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What came of *node*, which is held here so that its identity stays its own."""
+
+    node: Node
+    expr: Expr
+    remarks: tuple[Remark, ...]
+
+
+class TypeChecker:
+    """Checks conditions over one catalog. What macros share is checked once: nodes are known by identity."""
+
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self.remarks: list[Remark] = []
+        self._known: dict[int, _Known] = {}
+        self._remarks: list[Remark] = []
 
-    def expr(self, node: Node) -> Expr:
+    def check(self, node: Node) -> CheckedCondition:
+        """Return what :func:`check` returns, and raise what it raises."""
+        if depth(node) > MAX_DEPTH:
+            raise TypeCheckError(f"exceeded max depth limit of {MAX_DEPTH}", node.pos)
+        self._remarks.clear()
+        expr = self._expr(node)
+        return CheckedCondition(expr, (*tree_remarks(node), *self._remarks))
+
+    def _expr(self, node: Node) -> Expr:
+        known = self._known.get(id(node))
+        if known is not None:
+            self._remarks += known.remarks
+            return known.expr
+        before = len(self._remarks)
+        expr = self._new_expr(node)
+        self._known[id(node)] = _Known(node, expr, tuple(self._remarks[before:]))
+        return expr
+
+    def _new_expr(self, node: Node) -> Expr:
         match node:
             case AndNode():
                 return self._chain(node, And)
             case OrNode():
                 return self._chain(node, Or)
             case NotNode():
-                return Not(self.expr(node.item))
+                return Not(self._expr(node.item))
             case IdentifierNode():
                 raise TypeCheckError(f"filter error: unexpected identifier '{node.name}'", node.pos)
             case CheckNode():
@@ -76,7 +102,7 @@ class _Checker:
 
     def _chain(self, node: AndNode | OrNode, kind: type[And] | type[Or]) -> Expr:
         items: list[Expr] = []
-        for item in map(self.expr, node.items):
+        for item in map(self._expr, node.items):
             items.extend(item.items if isinstance(item, kind) else (item,))
         return kind(tuple(items))
 
@@ -111,9 +137,9 @@ class _Checker:
         values = tuple(self._value(item, left, op, kind) for item in items)
         place = node.pos if node.right is None else node.right.pos
         for item in items:
-            self.remarks += constant_remarks(item.text, op, place, self._catalog)
+            self._remarks += constant_remarks(item.text, op, place, self._catalog)
         if compares_text(op, kind.kind):
-            self.remarks.append(kindness_remark(f"'{op}' compares the text of an address", node.pos))
+            self._remarks.append(kindness_remark(f"'{op}' compares the text of an address", node.pos))
         return values[0] if single else values
 
     def _value(self, item: ValueNode, left: Operand, op: str, kind: ValueType) -> Value:
@@ -121,7 +147,7 @@ class _Checker:
         try:
             value = read(item.text)
             if op == "regex" and not check_regex(item.text):
-                self.remarks.append(kindness_remark(f"regex '{item.text}' has a Perl class", item.pos))
+                self._remarks.append(kindness_remark(f"regex '{item.text}' has a Perl class", item.pos))
         except ValueTextError as error:
             raise TypeCheckError(str(error), item.pos) from None
         field = left.field if isinstance(left, FieldRef) else None

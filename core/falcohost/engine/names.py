@@ -1,0 +1,32 @@
+"""The names in generated source: each stands for one value, so that no value is ever written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Names:
+    """Binds values to names that generated source may use."""
+
+    def __init__(self) -> None:
+        self.bound: dict[str, Any] = {"__builtins__": {}}
+        self._names: dict[object, str] = {}
+
+    def of(self, value: object, *key: object) -> str:
+        """Return the name of *value*; equal *key* (or the same object, if there is none) gives the same name."""
+        known = key or (id(value),)
+        name = self._names.get(known)
+        if name is None:
+            name = self._names[known] = f"k{len(self.bound)}"
+            self.bound[name] = value
+        return name
+
+    def made(self, make: Callable[[], object], *key: object) -> str:
+        """Return the name of what *make* makes; equal *key* gives the same name, and makes nothing."""
+        name = self._names.get(key)
+        return self.of(make(), *key) if name is None else name
+
+    def of_constant(self, value: object) -> str:
+        """Return the name of a constant, shared by equal constants of one type."""
+        return self.of(value, type(value), value)
