@@ -1,4 +1,4 @@
-"""The public rules and the regression cases that concern loading, over the true fields of the syscall source."""
+"""The public rules, and those of the regression cases, over the true fields of the syscall source."""
 
 import json
 import re
@@ -7,7 +7,6 @@ import time
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.fields import ArgKind, Field, FieldType
-from falcohost.rules.describe import Describer
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost.rules.people import for_people
 from falcohost_syscall.calls import BY_NAME
@@ -90,51 +89,3 @@ def test_rules_that_are_run_load(corpus):
         else:
             assert not refused, (case, for_people(refused[0]))
     assert count > 60
-
-
-def test_validation_cases(corpus):
-    """Each case of validation has its errors and warnings, with code, message and the item they are about."""
-    count = 0
-    for case, content in _cases(corpus):
-        if "validate_rules_file" not in content:
-            continue
-        count += 1
-        paths = [corpus / "regression" / name for name in _as_list(content["validate_rules_file"])]
-        outcome = _load(paths)
-        failed = any(not result.ok for result in outcome.results)
-
-        assert failed is (content.get("exit_status", 0) == 1), case
-        for kind in ("errors", "warnings"):
-            found = [problem for result in outcome.results for problem in getattr(result, kind)]
-            for expected in content.get(f"validate_{kind}", []):
-                assert any(_is(expected, problem) for problem in found), (case, expected)
-        assert len(content.get("validate_errors", [])) == sum(len(result.errors) for result in outcome.results), case
-        for name in content.get("validate_ok", []):
-            assert next(result for result in outcome.results if result.name.endswith(name)).ok, case
-    assert count > 10
-
-
-def _is(expected, problem):
-    if (expected["code"], expected["message"]) != (problem.code.name, problem.message):
-        return False
-    item = (expected["item_type"], expected["item_name"])
-    return item in [(location.kind, location.name) for location in problem.context.locations]
-
-
-def test_event_types_of_rules(corpus):
-    """The rules of the case about event types match those that it says, or else any and get a warning."""
-    cases = [content for _, content in _cases(corpus) if "rules_events" in content]
-    for content in cases:
-        outcome = _load([corpus / "regression" / name for name in _as_list(content["validate_rules_file"])])
-        described = Describer(outcome, _catalogs([]), UNIVERSE).everything()["rules"]
-        events = {rule["info"]["name"]: set(rule["details"]["events"]) - {"asyncevent"} for rule in described}
-        any_event = {problem["item_name"] for problem in content["validate_warnings"]}
-
-        found = [problem for problem in outcome.results[0].warnings if problem.code.name == "LOAD_NO_EVTTYPE"]
-        assert any_event == {problem.context.named("rule") for problem in found}
-        for name, expected in (pair for entry in content["rules_events"] for pair in entry.items()):
-            if name in any_event:
-                assert len(events[name]) > 100, name
-            elif expected != ["all"]:
-                assert set(expected) == events[name], name
-    assert cases

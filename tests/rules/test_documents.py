@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from falcohost.rules import documents
-from falcohost.rules.documents import YamlSyntaxError, is_null, read_documents, to_bool, to_unsigned
+from falcohost.rules.documents import YamlSyntaxError, is_null, place_of, read_documents, to_bool, to_unsigned
 
 
 def test_empty_documents_are_left_out():
@@ -56,7 +56,7 @@ def test_numbers(text, expected):
         ("- rule: a\n   desc: b\n", 1, 7),
         ("- list: [a\n", 1, 0),
         ("- items: *nowhere\n", 0, 9),
-        ("- a\x07b\n", 0, 3),
+        ("- a\0b\n", 0, 3),
         ("[" * 5000, 0, 1000),
     ],
 )
@@ -75,3 +75,20 @@ def test_too_deep_for_the_parser_in_python(monkeypatch):
 
     with pytest.raises(YamlSyntaxError, match="exceeded maximum nesting depth"):
         read_documents("[" * 5000)
+
+
+def test_an_anchor_defined_again():
+    """An alias is what its anchor was defined as last, as YAML has it."""
+    (document,) = read_documents("- &a x\n- *a\n- &a y\n- *a\n")
+
+    assert ["x", "x", "y", "y"] == [node.value for node in document.value]
+
+
+@pytest.mark.parametrize("odd", ["\x07", "\x0b", "\x1b", "\x7f", "\x85", "\u2028"])
+def test_odd_characters_are_characters(odd):
+    """Control characters and the line breaks of other alphabets are text like any other, in comments and in values."""
+    first, second = read_documents(f"# a{odd}b: c\n- x{odd}y\n- 'z'\n---\n{{k{odd}: v}}\n")
+
+    assert [f"x{odd}y", "z"] == [node.value for node in first.value]
+    assert (2, 2) == (place_of(first.value[1]).line, place_of(first.value[1]).column)
+    assert f"k{odd}" == second.value[0][0].value

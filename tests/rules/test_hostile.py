@@ -149,6 +149,22 @@ def test_long_conditions(text):
         assert error.message
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        "%evt." + "flag." * 200 + "s",
+        "%evt.num." + "a." * 20_000,
+        "%" + "tolower(" * 5_000 + "evt.source",
+        "%evt.num" * 20_000,
+    ],
+    ids=["words", "dots", "transformers", "fields"],
+)
+@pytest.mark.timeout(20)
+def test_long_outputs(output):
+    """Reading a long output takes time in proportion to its length, whatever it is made of."""
+    _load_and_tell(SEED.replace("%evt.num %toupper(evt.source)", output))
+
+
 def test_deep_yaml():
     """YAML that nests without end is refused."""
     for text in ("[" * 100_000, "- " * 100_000, "{a: " * 100_000):

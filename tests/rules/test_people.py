@@ -79,7 +79,8 @@ def test_the_way_through_a_list(load, rule):
 
     lines = _only_error(load(text)).splitlines()
     assert "rules.yaml:5:32: unknown event type opne [LOAD_ERR_COMPILE_CONDITION]" == lines[0]
-    assert "  in list 'types'" == lines[3]
+    assert "  in list 'types' (rules.yaml:1:3)" == lines[3]
+    assert "  hint: did you mean 'open'?" in lines
 
 
 def test_the_way_through_files(load, rule):
@@ -94,6 +95,27 @@ def test_error_in_an_exception(load, rule):
     text = rule("evt.type=open", "exceptions:\n    - name: e\n      fields: [fd.num]\n      values: [[1], [x]]")
 
     assert _only_error(load(text)).startswith("rules.yaml:9:22: x is not a valid number")
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "hint"),
+    [
+        ("fields: [fd.num, proc.nmae]\n      values: [[1, x]]", "8:24", "did you mean proc.name?"),
+        ("fields: [fd.num]\n      comps: [inn]\n      values: [[1]]", "9:15", "did you mean 'in'?"),
+        (
+            "fields: [fd.num]\n      values: [[1], [1, 2]]",
+            "9:22",
+            "each entry of values needs 1 values, one for each field",
+        ),
+        ("fields: fd.num\n      comps: =\n      values: [1]", "9:14", None),
+    ],
+)
+def test_error_in_the_shape_of_an_exception(load, rule, lines, place, hint):
+    """What is wrong in an exception is shown at the field, operator or value that is wrong, with a near name."""
+    shown = _only_error(load(rule("evt.type=open", f"exceptions:\n    - name: e\n      {lines}")))
+
+    assert shown.startswith(f"rules.yaml:{place}: ")
+    assert hint is None or f"\n  hint: {hint}" in shown
 
 
 def test_error_in_an_output(load, rule):

@@ -45,7 +45,7 @@ VALIDATE = "LOAD_ERR_YAML_VALIDATE"
             VALIDATE,
             "Plugin version alternative must be a mapping",
         ),
-        ("- {[a]: b}", "LOAD_ERR_YAML_PARSE", "error at line 1, column 4: bad conversion"),
+        ("- {[a]: b}", "LOAD_ERR_YAML_PARSE", "yaml-cpp: error at line 1, column 4: bad conversion"),
     ],
 )
 def test_structure(errors, text, code, message):
@@ -57,7 +57,7 @@ def test_bad_yaml(errors):
     """A file that is not YAML has one error, with the place."""
     ((code, message),) = errors("- list: a\n   items: []\n")
 
-    assert ("LOAD_ERR_YAML_PARSE", True) == (code, message.startswith("error at line 2, column 9: "))
+    assert ("LOAD_ERR_YAML_PARSE", True) == (code, message.startswith("yaml-cpp: error at line 2, column 9: "))
 
 
 def test_priorities(load, rule):

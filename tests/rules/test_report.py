@@ -133,3 +133,22 @@ def test_long_lines_are_cut(load):
 def test_snippet_of_nothing():
     """An empty file has no text to show."""
     assert "<No context available>\n" == snippet(Context.of_file(RulesFile("rules.yaml", "")))
+
+
+def test_places_in_conditions_count_bytes(load):
+    """Within a condition too a letter of two bytes counts as two, also where a macro is not found."""
+    macro = load('- macro: m\n  condition: proc.name="é" and n\n').results[0].errors[0]
+    syntax = load('- macro: m\n  condition: proc.name="é" and (n\n').results[0].errors[0]
+
+    # Falco counts the first from the macro, the second from its condition.
+    assert (1, 22) == (macro.context.locations[-1].place.line, macro.context.locations[-1].place.column)
+    assert (2, 35) == (syntax.context.locations[-1].place.line, syntax.context.locations[-1].place.column)
+
+
+def test_snippet_of_a_line_that_just_fits():
+    """A line that ends at the limit is not cut."""
+    for more, cut in ((78, False), (79, False), (80, True)):
+        text = "x" + "y" * more + "\n"
+        shown = snippet(Context.of_file(RulesFile("f", text))).split("\n")[0]
+
+        assert cut is shown.endswith("..."), more

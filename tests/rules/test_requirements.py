@@ -51,3 +51,11 @@ def test_requirements_come_before_errors(load):
 
     expected = "Plugin requirement not satisfied, must load one of: okta (>= 0.1.0)\n"
     assert expected + "  hint: pip install 'falcohost[okta]'" == str(caught.value)
+
+
+def test_requirements_behind_an_error_do_not_hide_it(load):
+    """A requirement that stands behind an error in its file is left aside until the error is mended."""
+    outcome = load("- list: a\n- required_plugin_versions: [{name: okta, version: 0.1.0}]\n")
+
+    assert outcome.unmet is None
+    assert ["Item has no mapping for key 'items'"] == [problem.message for problem in outcome.results[0].errors]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcohost.rules.codes import DEPRECATED_FIELDS
+from falcohost.engine.remarks import DEPRECATED_FIELDS
 
 CONDITION, OUTPUT = "LOAD_ERR_COMPILE_CONDITION", "LOAD_ERR_COMPILE_OUTPUT"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from falcohost.lang.tree import AndNode, CheckNode, ListNode, NotNode, OrNode, TransformNode
+from falcohost.lang.tree import AndNode, CheckNode, FieldNode, ListNode, NotNode, OrNode, TransformNode, ValueNode
 
 #: Nested ``and``, ``or``, ``not`` and transformers; brackets that group nothing do not count.
 MAX_DEPTH = 100
@@ -29,6 +29,8 @@ def depth(node: object) -> int:
 def children(node: object) -> tuple[object, ...]:
     """Return the nodes right below *node*."""
     match node:
+        case ValueNode() | FieldNode():  # as most are
+            return ()
         case AndNode() | OrNode() | ListNode():
             return node.items
         case NotNode():

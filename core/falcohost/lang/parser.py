@@ -7,7 +7,7 @@ words by :mod:`falcohost.lang.complaints`.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ def parse(text: str) -> Node:
     return node
 
 
+@lru_cache(1024)
 def parse_operand(text: str) -> FieldNode | TransformNode:
     """Return the field or transformer that *text* is, as it may stand on the left of an operator.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from falcohost.engine.catalog import Catalog
-from falcohost.rules.definitions import RuleDef
+if TYPE_CHECKING:
+    from falcohost.engine.catalog import Catalog
+    from falcohost.rules.definitions import RuleDef
 
 _CONTAINER_INFO = "%container.info"
 

@@ -60,15 +60,3 @@ WARNING_MEANINGS = {
     WarningCode.LOAD_UNKNOWN_KEY: "The item has a key that is not known and is ignored: a slip of the pen, or a key "
     "that belongs to another kind of item.",
 }
-
-#: Fields that are deprecated, with what is said of them in a condition, in the order in which they are reported.
-_LATENCY = "field is not available due to the drop of enter events."
-DEPRECATED_FIELDS = {
-    "evt.dir": "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always "
-    "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'",
-    "evt.latency": _LATENCY,
-    "evt.latency.s": _LATENCY,
-    "evt.latency.ns": _LATENCY,
-    "evt.latency.human": _LATENCY,
-    "evt.wait_latency": _LATENCY,
-}

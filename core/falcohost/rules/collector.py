@@ -84,7 +84,8 @@ class Collector:
                 self._enable_rule(definition)
             case EngineRequirement():
                 self._require_engine(definition)
-            case PluginRequirement():
+            case PluginRequirement() if result.ok:
+                # Falco does not read on behind an error, so a requirement that it has not seen must not hide the error.
                 self._require_plugin(definition)
 
     def give_up(self, context: Context) -> None:

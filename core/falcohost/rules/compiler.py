@@ -54,7 +54,8 @@ class Compiler:
     def compile(self, collector: Collector, result: FileResult) -> Compiled:
         """Compile all that *collector* holds; errors and warnings go to *result*."""
         items, used_lists = expand_items(collector.lists)
-        self._conditions.begin(items, collector.macros, collector.broken["macro"] - collector.macros.keys())
+        broken = collector.broken["macro"] - collector.macros.keys()
+        self._conditions.begin(items, collector.lists, collector.macros, broken)
         self._parse_macros(collector, result)
         self._resolve_macros(collector, result)
         rules = [self._rules.compile(rule) for rule in collector.rules.values() if not rule.unknown_source]

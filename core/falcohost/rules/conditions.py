@@ -14,15 +14,18 @@ from falcohost.lang.tree import NOWHERE, Node
 from falcohost.rules import lists, macros
 from falcohost.rules.codes import ErrorCode
 from falcohost.rules.decode import did_you_mean
-from falcohost.rules.definitions import MacroDef
+from falcohost.rules.definitions import ListDef, MacroDef
 from falcohost.rules.lists import ListExpander
 from falcohost.rules.origins import Origins, Parsed
-from falcohost.rules.places import Context
+from falcohost.rules.places import Context, in_bytes
 from falcohost.rules.results import LoadFailure
 from falcohost.rules.texts import SourceText
 from falcohost.rules.wording import hint_for_syntax, said
 
 _Key = tuple[str, str]
+
+#: Near names are looked for so many times a file, since that costs time and nobody reads more.
+_MOST_HINTS = 100
 
 
 class BlamedElsewhere(Exception):
@@ -51,18 +54,26 @@ class ConditionReader:
         self._parsed: dict[_Key, Parsed] = {}
         self._resolved: dict[_Key, Resolved] = {}
         self.trees: dict[str, Node] = {}
-        self.origins = Origins({}, {})
+        self.origins = Origins({}, {}, {})
         self.used_lists: set[str] = set()
         self.used_macros: set[str] = set()
         self.failed_macros: set[str] = set()
+        self._hints = 0
 
-    def begin(self, items: Mapping[str, tuple[str, ...]], defined: Mapping[str, MacroDef], broken: set[str]) -> None:
-        """Start over with the lists of *items* and the macros *defined*; *broken* ones were refused."""
+    def begin(
+        self,
+        items: Mapping[str, tuple[str, ...]],
+        lists: Mapping[str, ListDef],
+        defined: Mapping[str, MacroDef],
+        broken: set[str],
+    ) -> None:
+        """Start over with *lists* (*items*: with the lists in them replaced) and macros; *broken* were refused."""
         self._expander = ListExpander(items)
         self._defined = defined
-        self.origins = Origins(defined, {})
+        self.origins = Origins(defined, lists, {})
         self.trees = {}
         self.used_lists, self.used_macros, self.failed_macros = set(), set(), set(broken)
+        self._hints = 0
 
     def parse(self, key: _Key, source: SourceText, context: Context) -> Parsed:
         """Return the tree of *source*, a condition at *context*; *key* names whose it is.
@@ -129,7 +140,7 @@ class ConditionReader:
             raise LoadFailure(
                 ErrorCode.LOAD_ERR_VALIDATE,
                 message,
-                context.in_condition(text, unresolved.pos),
+                context.in_condition(text, self.origins.in_bytes(parsed, unresolved.pos)),
                 said=said(message),
                 spot=spot,
                 via=via,
@@ -141,7 +152,8 @@ class ConditionReader:
             return None
         if unresolved.name in self.trees:
             return "a macro sees only macros that were defined before it"
-        return did_you_mean(unresolved.name, self.trees)
+        self._hints += 1
+        return did_you_mean(unresolved.name, self.trees) if self._hints <= _MOST_HINTS else None
 
     def _syntax_failure(
         self, error: ConditionSyntaxError, source: SourceText, expansion: lists.Expansion, context: Context
@@ -150,7 +162,7 @@ class ConditionReader:
         return LoadFailure(
             ErrorCode.LOAD_ERR_COMPILE_CONDITION,
             error.message,
-            context.in_condition(expansion.text, error.pos),
+            context.in_condition(expansion.text, in_bytes(expansion.text, error.pos)),
             spot=spot,
             via=via,
             hint=hint_for_syntax(error.message),

@@ -14,6 +14,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from falcohost.rules.places import Place
+from falcohost.rules.yaml_words import in_falcos_words
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"y", "yes", "true", "on"})
@@ -24,12 +25,33 @@ _UNSIGNED = re.compile(r"\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\s*", re.A
 _Loader: type = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
-class YamlSyntaxError(ValueError):
-    """A text is not YAML; *place* is where that was found out, if that is known."""
+# Characters that are any other to Falco's library, while PyYAML refuses them or takes them for line breaks. They are
+# read as characters of a private plane, so that places stay what they are, and put back into what was read.
+_ODD = (*range(1, 9), 11, 12, *range(14, 32), *range(127, 160), 0x2028, 0x2029)
+_ODD_TEXT = re.compile("[" + "".join(map(re.escape, map(chr, _ODD))) + "]")
+_STAND_INS = {code: 0xF0000 + code for code in _ODD}
+_PUT_BACK = {stand_in: code for code, stand_in in _STAND_INS.items()}
 
-    def __init__(self, problem: str, place: Place | None) -> None:
+
+class _LenientLoader(yaml.BaseLoader):
+    """Takes an anchor that is defined again, which YAML allows and the C parser does not."""
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(getattr(event, "anchor", None), None)
+        return super().compose_node(parent, index)
+
+
+class YamlSyntaxError(ValueError):
+    """A text is not YAML; *place* is where that was found out, if that is known.
+
+    :ivar problem: what is wrong, in the words of the parser; the text of the error is Falco's.
+    """
+
+    def __init__(self, problem: str, place: Place | None, *, in_falcos_words: str | None = None) -> None:
         where = f" at line {place.line + 1}, column {place.column + 1}" if place else ""
-        super().__init__(f"error{where}: {problem}")
+        super().__init__(f"yaml-cpp: error{where}: {in_falcos_words or problem}")
         self.problem = problem
         self.place = place
 
@@ -40,11 +62,14 @@ def read_documents(text: str) -> list[Node]:
     :raises YamlSyntaxError: it is not YAML.
     """
     try:
-        found = list(yaml.compose_all(text, _Loader))
+        found = _composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise YamlSyntaxError(problem, None if mark is None else Place(mark.index, mark.line, mark.column)) from None
+        if mark is None:
+            raise YamlSyntaxError(problem, None) from None
+        words = in_falcos_words(error.context or "", error.problem or "", text, mark.index)
+        raise YamlSyntaxError(problem, Place(mark.index, mark.line, mark.column), in_falcos_words=words) from None
     except yaml.reader.ReaderError as error:
         place = None
         if isinstance(error.position, int):
@@ -54,6 +79,34 @@ def read_documents(text: str) -> list[Node]:
     except RecursionError:  # the parser in Python; the one in C says so itself
         raise YamlSyntaxError("exceeded maximum nesting depth", None) from None
     return [node for node in found if not is_null(node)]
+
+
+def _composed(text: str) -> list[Node]:
+    if not _ODD_TEXT.search(text):
+        return _composed_as_is(text)
+    documents = _composed_as_is(text.translate(_STAND_INS))
+    todo, seen = list(documents), set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, ScalarNode):
+            node.value = node.value.translate(_PUT_BACK)
+        elif isinstance(node, MappingNode):
+            todo += (part for pair in node.value for part in pair)
+        elif isinstance(node, SequenceNode):
+            todo += node.value
+    return documents
+
+
+def _composed_as_is(text: str) -> list[Node]:
+    try:
+        return list(yaml.compose_all(text, _Loader))
+    except yaml.composer.ComposerError as error:
+        if error.problem != "second occurrence":
+            raise
+        return list(yaml.compose_all(text, _LenientLoader))
 
 
 def place_of(node: Node) -> Place:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from falcohost.lang.syntax import LIST_OPERATORS, MODIFIERS, OPERATORS, STRING_OPERATORS
+from falcohost.engine.catalog import TypeCheckError
+from falcohost.lang.syntax import LIST_OPERATORS, MODIFIERS, OPERATORS, STRING_OPERATORS, ConditionSyntaxError
 from falcohost.rules.codes import ErrorCode
 from falcohost.rules.decode import did_you_mean
 from falcohost.rules.definitions import Entry, ExceptionDef
@@ -22,14 +23,14 @@ _SINGLE_FIELD = (
     "(e.g. startswith oneof)"
 )
 
-#: Tells whether a text is a field (or a transformer of one) of the rule's source.
-FieldCheck = Callable[[str], bool]
+#: Returns why a text is no field (nor a transformer of one) of the rule's source; None if it is one.
+FieldCheck = Callable[[str], TypeCheckError | ConditionSyntaxError | None]
 
 
-def checked(exception: ExceptionDef, is_field: FieldCheck | None) -> ExceptionDef:
+def checked(exception: ExceptionDef, check_field: FieldCheck | None) -> ExceptionDef:
     """Return *exception* with the operators that it leaves out.
 
-    :param is_field: None where the source is not known, so that fields are not checked.
+    :param check_field: None where the source is not known, so that fields are not checked.
     :raises LoadFailure: fields and operators do not go together, or one of them is unknown.
     """
     if exception.fields.is_list:
@@ -38,21 +39,16 @@ def checked(exception: ExceptionDef, is_field: FieldCheck | None) -> ExceptionDe
             raise _failure("Fields and comps lists must have equal length", exception)
         comps = replace(comps, items=tuple(_stripped(comp) for comp in comps.items))
         for comp in comps.items:
-            _check_operator(comp.item, exception)
-        fields = [field.item for field in exception.fields.items]
+            _check_operator(comp, exception)
     else:
         comps = _stripped(exception.comps) if exception.comps.given else Entry(item="in")
         if comps.is_list:
             raise _failure("Fields and comps must both be strings", exception)
         if comps.item not in _TAKES_LIST:
-            message = (
-                "When fields is a single value, comps must be one of (in, pmatch, intersects) or a modifier operator"
-            )
-            raise _failure(f"{message} (e.g. startswith oneof)", exception)
-        fields = [exception.fields.item]
-    for field in fields if is_field else ():
-        if is_field and not is_field(field):
-            raise _failure(f"'{field}' is not a supported filter field", exception)
+            raise _failure(_SINGLE_FIELD, exception, at=comps)
+    if check_field is not None:
+        for field in exception.fields.items if exception.fields.is_list else (exception.fields,):
+            _check_field(field, check_field, exception)
     return replace(exception, comps=comps)
 
 
@@ -86,14 +82,22 @@ def _stripped(comp: Entry) -> Entry:
     return replace(comp, item=comp.item.strip(" \t\r\n"))
 
 
-def _check_operator(operator: str, exception: ExceptionDef) -> None:
-    if operator not in _KNOWN:
-        message = f"'{operator}' is not a supported comparison operator"
-        raise _failure(message, exception, hint=did_you_mean(operator, _KNOWN))
+def _check_operator(operator: Entry, exception: ExceptionDef) -> None:
+    if operator.item not in _KNOWN:
+        message = f"'{operator.item}' is not a supported comparison operator"
+        raise _failure(message, exception, at=operator, hint=did_you_mean(operator.item, _KNOWN))
 
 
-def _failure(message: str, exception: ExceptionDef, *, hint: str | None = None) -> LoadFailure:
-    return LoadFailure(ErrorCode.LOAD_ERR_VALIDATE, message, exception.context, hint=hint)
+def _check_field(field: Entry, check: FieldCheck, exception: ExceptionDef) -> None:
+    reason = check(field.item)
+    if reason is not None:
+        hint = reason.hint if isinstance(reason, TypeCheckError) else None
+        raise _failure(f"'{field.item}' is not a supported filter field", exception, at=field, hint=hint)
+
+
+def _failure(message: str, exception: ExceptionDef, *, at: Entry | None = None, hint: str | None = None) -> LoadFailure:
+    spot = at.scalar.locate(0) if at is not None and at.scalar is not None else None
+    return LoadFailure(ErrorCode.LOAD_ERR_VALIDATE, message, exception.context, spot=spot, hint=hint)
 
 
 def _flat(exception: ExceptionDef) -> Iterator[Piece]:
@@ -117,7 +121,8 @@ def _tuples(exception: ExceptionDef) -> Iterator[Piece]:
     for index, values in enumerate(exception.values):
         if len(values.items) != len(fields):
             hint = f"each entry of values needs {len(fields)} values, one for each field"
-            raise _failure("Fields and values lists must have equal length", exception, hint=hint)
+            at = next((value for value in values.items if value.scalar is not None), values)
+            raise _failure("Fields and values lists must have equal length", exception, at=at, hint=hint)
         yield Piece(" or (" if index else "(")
         for column, (field, value) in enumerate(zip(fields, values.items, strict=True)):
             comp = comps[column].item if column < len(comps) else ""

@@ -2,88 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from falcohost.alert import Priority
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ruleset import Ruleset
 from falcohost.engine.typecheck import check
-from falcohost.errors import RulesError
 from falcohost.lang.parser import parse
 from falcohost.lang.syntax import ConditionSyntaxError
-from falcohost.rules.append_output import AppendOutput
+from falcohost.lang.tree import NOWHERE
 from falcohost.rules.collector import Collector
 from falcohost.rules.compiler import Compiled, Compiler
 from falcohost.rules.exceptions import FieldCheck
-from falcohost.rules.people import for_people
+from falcohost.rules.loaded import Loaded, LoadOptions, read_file
 from falcohost.rules.places import RulesFile
 from falcohost.rules.reader import read_rules
 from falcohost.rules.requirements import unmet_requirement
 from falcohost.rules.results import FileResult
-from falcohost.rules.selection import Selection, is_enabled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadOptions:
-    """What, besides the fields, loading depends on.
-
-    :ivar event_types: by source, all values that ``evt.type`` can have.
-    :ivar plugins: the versions of the Falco plugins that are stood in for, by name.
-    :ivar install_hints: by the name of a source or of a Falco plugin that is not there, what brings it.
-    """
-
-    append_output: Sequence[AppendOutput] = ()
-    selections: Sequence[Selection] = ()
-    minimum_priority: Priority = Priority.DEBUG
-    event_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    plugins: Mapping[str, str] = field(default_factory=dict)
-    install_hints: Mapping[str, str] = field(default_factory=dict)
+from falcohost.rules.selection import is_enabled
 
 
 @dataclass(frozen=True, slots=True)
-class LoadOutcome:
-    """What loading came to.
+class LoadOutcome(Loaded):
+    """What loading came to, with what it went through: what descriptions and reports are made from."""
 
-    :ivar results: one for each file, in order.
-    :ivar unmet: what is wrong about a plugin that the rules require, if something is.
-    :ivar ruleset: the rules that could be compiled; only to be used if :attr:`ok`.
-    """
-
-    results: tuple[FileResult, ...]
-    unmet: str | None
-    ruleset: Ruleset
     collector: Collector
     compiled: Compiled
-
-    @property
-    def ok(self) -> bool:
-        """Return whether every file was accepted and every requirement is met."""
-        return self.unmet is None and all(result.ok for result in self.results)
-
-    def check(self) -> None:
-        """Do nothing if all is well.
-
-        :raises RulesError: a requirement is not met, or a file was refused; the text is for people.
-        """
-        if self.unmet is not None:
-            raise RulesError(self.unmet)
-        if not self.ok:
-            raise RulesError("\n\n".join(for_people(result) for result in self.results if not result.ok))
-
-
-def read_file(name: str) -> RulesFile:
-    """Return the rules file *name*.
-
-    :raises RulesError: it cannot be read.
-    """
-    try:
-        content = Path(name).read_bytes()
-    except OSError as error:
-        raise RulesError(f"Could not open file {name} for reading: {error.strerror}") from None
-    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return RulesFile(name, content.decode("utf-16" if utf16 else "utf-8-sig", errors="replace"))
 
 
 def load_rules(
@@ -125,14 +69,18 @@ class _FieldChecks:
         catalog = self._catalogs.get(source)
         if catalog is None:
             return None
-        return lambda text: _is_field(text, catalog)
+        return lambda text: _no_field(text, catalog)
 
 
-def _is_field(text: str, catalog: Catalog) -> bool:
+def _no_field(text: str, catalog: Catalog) -> TypeCheckError | ConditionSyntaxError | None:
+    """Return why *text* is no field, or None if it is one."""
     if text != text.strip():
-        return False
+        return ConditionSyntaxError("blanks around a field", NOWHERE)
     try:
         check(parse(f"{text} exists"), catalog)
-    except (ConditionSyntaxError, TypeCheckError):
-        return False
-    return True
+    except (ConditionSyntaxError, TypeCheckError) as error:
+        return error
+    return None
+
+
+__all__ = ["LoadOptions", "LoadOutcome", "load_rules", "read_file"]

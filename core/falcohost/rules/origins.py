@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from falcohost.lang.depth import children
 from falcohost.lang.tree import CheckNode, IdentifierNode, Node, Pos
-from falcohost.rules.definitions import MacroDef
+from falcohost.rules.definitions import ListDef, MacroDef
 from falcohost.rules.lists import Expansion
+from falcohost.rules.places import in_bytes
 from falcohost.rules.results import Spot
 from falcohost.rules.texts import SourceText
 
@@ -29,12 +30,12 @@ class Parsed:
 class Origins:
     """Finds places.
 
-    :param defined: the macros.
-    :param parsed: their conditions, as far as they could be parsed.
+    :param parsed: the conditions of macros, as far as they could be parsed.
     """
 
-    def __init__(self, defined: Mapping[str, MacroDef], parsed: dict[str, Parsed]) -> None:
-        self._defined = defined
+    def __init__(self, macros: Mapping[str, MacroDef], lists: Mapping[str, ListDef], parsed: dict[str, Parsed]) -> None:
+        self._macros = macros
+        self._lists = lists
         self.parsed = parsed
 
     def find(self, condition: Parsed, pos: Pos) -> tuple[Spot | None, tuple[str, ...]]:
@@ -43,16 +44,23 @@ class Origins:
         The way is told from the inside out, each step in a line.
         """
         path = self._path(condition, pos, [])
-        owner = self.parsed[path[-1]] if path else condition
+        owner = self._owner(condition, path)
         spot, via = self.spot_in_text(owner.source, owner.expansion, pos.offset)
-        return spot, (*via, *(self._told(name) for name in reversed(path or ())))
+        return spot, (*via, *(self._told("macro", name) for name in reversed(path or ())))
+
+    def in_bytes(self, condition: Parsed, pos: Pos) -> Pos:
+        """Return *pos*, somewhere in *condition* or in its macros, counted in bytes of the text that it is in."""
+        return in_bytes(self._owner(condition, self._path(condition, pos, [])).expansion.text, pos)
+
+    def _owner(self, condition: Parsed, path: list[str] | None) -> Parsed:
+        return self.parsed[path[-1]] if path else condition
 
     def spot_in_text(
         self, source: SourceText, expansion: Expansion, offset: int
     ) -> tuple[Spot | None, tuple[str, ...]]:
         """Return where the character at *offset* of the expanded text was written, and the list that brought it in."""
         offset, name = expansion.origin(offset)
-        return source.locate(offset), (f"in list '{name}'",) if name else ()
+        return source.locate(offset), (self._told("list", name),) if name else ()
 
     def _path(self, condition: Parsed, pos: Pos, seen: list[str]) -> list[str] | None:
         """Return the macros that lead to *pos*; none if it is in *condition* itself, None if it is nowhere."""
@@ -71,10 +79,11 @@ class Origins:
                 return [name, *path]
         return None
 
-    def _told(self, name: str) -> str:
-        context = self._defined[name].context
+    def _told(self, kind: str, name: str) -> str:
+        defined = self._lists if kind == "list" else self._macros
+        context = defined[name].context
         place = context.locations[-1].place
-        return f"in macro '{name}' ({context.file.name}:{place.line + 1}:{place.column + 1})"
+        return f"in {kind} '{name}' ({context.file.name}:{place.line + 1}:{place.column + 1})"
 
 
 def enclosing_check(tree: Node, pos: Pos) -> Pos:

@@ -74,7 +74,7 @@ class Context:
     def in_condition(self, condition: str, pos: Pos | None) -> Context:
         """Return the context of *pos* in *condition*, which stands here.
 
-        As in Falco the place is the sum of both, and *pos* counts from 1; None is the condition as a whole.
+        As in Falco the place is the sum of both, and *pos* counts bytes from 1; None is the condition as a whole.
         """
         base = self.locations[-1].place
         place = base if pos is None else Place(base.offset + pos.offset, base.line + pos.line, base.column + pos.column)
@@ -84,6 +84,14 @@ class Context:
     def named(self, kind: str) -> str | None:
         """Return the name of the link of *kind*, if there is one."""
         return next((location.name for location in self.locations if location.kind == kind), None)
+
+
+def in_bytes(condition: str, pos: Pos) -> Pos:
+    """Return *pos* in *condition* counted in bytes of UTF-8."""
+    if condition.isascii():
+        return pos
+    line = condition[max(pos.offset - pos.column + 1, 0) : pos.offset]
+    return Pos(len(condition[: pos.offset].encode()), pos.line, len(line.encode()) + 1)
 
 
 def _beginning(condition: str) -> str:

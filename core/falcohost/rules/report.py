@@ -132,9 +132,9 @@ def _cut(content: bytes, offset: int) -> str:
         begin -= 1
     while end < len(content) - 1 and content[end] != 10 and end - offset < half:
         end += 1
-    cut_left, cut_right = offset - begin >= half, end - offset >= half
     begin += content[begin] == 10
     end -= content[end] == 10
+    cut_left, cut_right = offset - begin >= half, end - offset >= half
     line = content[begin : end + 1]
     if not line:
         return "<No context available>\n"

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.evttypes import event_types
 from falcohost.engine.ir import Expr
-from falcohost.engine.remarks import Remark, tree_remarks
+from falcohost.engine.remarks import DEPRECATED_FIELDS, Remark, tree_remarks
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
-from falcohost.engine.typecheck import check
+from falcohost.engine.typecheck import TypeChecker
 from falcohost.lang.tree import Node
 from falcohost.rules.append_output import AppendOutput, RuleOutput, whole_output
-from falcohost.rules.codes import DEPRECATED_FIELDS, ErrorCode, WarningCode
+from falcohost.rules.codes import ErrorCode, WarningCode
 from falcohost.rules.conditions import BlamedElsewhere, ConditionReader, Resolved
+from falcohost.rules.decode import did_you_mean
 from falcohost.rules.definitions import RuleDef
 from falcohost.rules.exceptions import with_exceptions
 from falcohost.rules.origins import enclosing_check
@@ -78,6 +79,7 @@ class RuleCompiler:
         conditions: ConditionReader,
     ) -> None:
         self._catalogs = catalogs
+        self._checkers = {source: TypeChecker(catalog) for source, catalog in catalogs.items()}
         self._universes = universes
         self._extras = extras
         self._conditions = conditions
@@ -134,7 +136,7 @@ class RuleCompiler:
             compiled.errors.append(found.problem)
         if not isinstance(found, Resolved):
             return
-        expr = self._expr(compiled, spliced, found, catalog)
+        expr = self._expr(compiled, spliced, found)
         compiled.tree = found.expansion.tree
         if template is None or expr is None:
             return
@@ -180,17 +182,18 @@ class RuleCompiler:
                     compiled.warn(WarningCode.LOAD_DEPRECATED_ITEM, message, rule.output_context, about=name)
         return template
 
-    def _expr(self, compiled: CompiledRule, spliced: _Spliced, found: Resolved, catalog: Catalog) -> Expr | None:
+    def _expr(self, compiled: CompiledRule, spliced: _Spliced, found: Resolved) -> Expr | None:
         rule, text = compiled.definition, spliced.condition.value
         tree = found.expansion.tree
         try:
-            checked = check(tree, catalog)
+            checked = self._checkers[rule.source].check(tree)
         except TypeCheckError as error:
             for remark in tree_remarks(tree):
                 compiled.warnings.append(self._remark(remark, found, text, rule.condition_context))
-            where = rule.condition_context.in_condition(text, enclosing_check(tree, error.pos))
+            begin = self._conditions.origins.in_bytes(found.parsed, enclosing_check(tree, error.pos))
+            where = rule.condition_context.in_condition(text, begin)
             self._forgive(compiled, error, where)
-            compiled.errors.append(self._condition_problem(error, found, where))
+            compiled.errors.append(self._condition_problem(error, found, where, rule.source))
             return None
         for remark in checked.warnings:
             compiled.warnings.append(self._remark(remark, found, text, rule.condition_context))
@@ -209,7 +212,7 @@ class RuleCompiler:
             compiled.warn(WarningCode.LOAD_UNKNOWN_FILTER, error.message, where)
             raise _LeftOut
 
-    def _condition_problem(self, error: TypeCheckError, found: Resolved, where: Context) -> Problem:
+    def _condition_problem(self, error: TypeCheckError, found: Resolved, where: Context, source: str) -> Problem:
         spot, via = self._conditions.origins.find(found.parsed, error.pos)
         return Problem(
             code=ErrorCode.LOAD_ERR_COMPILE_CONDITION,
@@ -218,18 +221,23 @@ class RuleCompiler:
             said=said(error.message),
             spot=spot,
             via=via,
-            hint=error.hint,
+            hint=error.hint or self._near_event_type(error.message, source),
         )
+
+    def _near_event_type(self, message: str, source: str) -> str | None:
+        _, unknown, name = message.partition("unknown event type ")
+        return did_you_mean(name, self._universes.get(source, ())) if unknown else None
 
     def _remark(self, remark: Remark, found: Resolved, text: str, context: Context) -> Problem:
         """Return the warning for *remark*; of fields and ``<NA>`` Falco does not say where in the condition."""
         code = WarningCode[remark.code]
         precise = code is WarningCode.LOAD_COMPILE_CONDITION
+        place = self._conditions.origins.in_bytes(found.parsed, remark.pos) if precise else None
         spot, via = self._conditions.origins.find(found.parsed, remark.pos)
         return Problem(
             code=code,
-            message=DEPRECATED_FIELDS[remark.field] if remark.field else remark.message,
-            context=context.in_condition(text, remark.pos if precise else None),
+            message=remark.message,
+            context=context.in_condition(text, place),
             spot=spot,
             via=via,
             field=remark.field,

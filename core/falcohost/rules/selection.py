@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from falcohost.alert import Priority
-from falcohost.rules.definitions import RuleDef
+
+if TYPE_CHECKING:
+    from falcohost.rules.definitions import RuleDef
 
 
 @dataclass(frozen=True, slots=True)

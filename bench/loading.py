@@ -1,0 +1,161 @@
+"""How long a start takes until the rules are loaded: whole processes as a user sees them, from nothing and cached.
+
+``falcohost --dry-run`` is run over the public stable rules, and over 1,000 and 10,000 rules that are varied from them:
+other values and names in each, so that hardly a condition is like another. *From nothing* means with an empty rules
+cache, which is then written. Python's own bytecode is there in both cases, as after an installation. The split says
+where the time of a cached start goes; it is measured in processes of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLIC = ROOT.parent / "shared/corpus/rules/falco_rules.yaml"
+STAGES = ("python", "imports", "plugins", "rules", "matcher")
+
+_PATH = re.compile(r"(?<=[\s(=,\"'])/[\w./-]+")
+_LIST = re.compile(r"\(([^()]*,[^()]*)\)")
+_NAME = re.compile(r"[a-z-]+")
+
+
+def varied_rules(count: int) -> str:
+    """Return *count* rules made from the public ones, with their lists and macros."""
+    items = yaml.safe_load(PUBLIC.read_text())
+    rules = [item for item in items if "rule" in item]
+    made = [item for item in items if "rule" not in item]
+    for number in range(count):
+        rule, round_ = rules[number % len(rules)], number // len(rules)
+        condition = _varied(rule["condition"], round_) if round_ else rule["condition"]
+        made.append({**rule, "rule": f"{rule['rule']} {round_}", "condition": condition})
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(made, Dumper=dumper, sort_keys=False, width=120))
+
+
+def _varied(condition: str, round_: int) -> str:
+    """Return *condition* with other paths and names, and a check that no other rule has."""
+    condition = _PATH.sub(lambda path: f"{path[0]}-{round_}", condition)
+    condition = _LIST.sub(
+        lambda found: "(" + ", ".join(_other(item, round_) for item in found[1].split(",")) + ")", condition
+    )
+    return f"({condition}) and not proc.name in (site{round_}, tool{round_})"
+
+
+def _other(item: str, round_: int) -> str:
+    name = item.strip()
+    return f"{name}_{round_}" if _NAME.fullmatch(name) else name
+
+
+def seconds(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
+    """Return how long *command* takes, and for how long it has a processor."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: {done.stderr}")
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measured(file: Path, environment: Mapping[str, str], cache: Path, rounds: int) -> dict[str, Any]:
+    """Return the medians for one rules file."""
+    command = [sys.executable, "-m", "falcohost", "--dry-run", "-r", str(file), "-o", "log_stderr=false"]
+    seconds(command, environment)
+    fresh = []
+    for _ in range(max(rounds // 2, 3)):
+        shutil.rmtree(cache)
+        fresh.append(seconds(command, environment))
+    cached = [seconds(command, environment) for _ in range(rounds)]
+    split: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    for _ in range(rounds):
+        split["python"].append(seconds([sys.executable, "-c", "pass"], environment)[0])
+        inside = subprocess.run(
+            [sys.executable, __file__, "--stages", str(file)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for stage, took in json.loads(inside.stdout).items():
+            split[stage].append(took)
+    return {
+        "nothing_s": median(took for took, _ in fresh),
+        "cached_s": median(took for took, _ in cached),
+        "cached_cpu_s": median(cpu for _, cpu in cached),
+        "cached_split_ms": {stage: round(statistics.median(took) * 1000) for stage, took in split.items()},
+        "cache_bytes": max(entry.stat().st_size for entry in cache.iterdir()),
+    }
+
+
+def median(figures: Iterable[float]) -> float:
+    """Return the median in seconds, to the millisecond."""
+    return round(statistics.median(figures), 3)
+
+
+def stages(file: str) -> dict[str, float]:
+    """Do what a start does, here; return how long each part of it took."""
+    marks = [time.perf_counter()]
+    for module in ("cli.app", "cli.start", "host.agent"):
+        importlib.import_module(f"falcohost.{module}")
+    from falcohost.engine.matcher import Matcher
+    from falcohost.host import loading
+    from falcohost.host.config import load_config
+
+    marks.append(time.perf_counter())
+    config = load_config(None, ("log_stderr=false",))
+    plugins = loading.configured_plugins(config)
+    marks.append(time.perf_counter())
+    loaded = loading.load_to_run(config, plugins, [file])
+    marks.append(time.perf_counter())
+    Matcher(loaded.ruleset.enabled("syscall"))
+    marks.append(time.perf_counter())
+    return {stage: marks[number + 1] - marks[number] for number, stage in enumerate(STAGES[1:])}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--stages", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stages:
+        print(json.dumps(stages(options.stages)))
+        return
+    figures: dict[str, Any] = {}
+    print(f"{'rules':>7} {'from nothing':>13} {'cached':>8} {'CPU':>8}   cached split, ms: {', '.join(STAGES)}")
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder, "cache")
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "FALCOHOST_CACHE_DIR": str(cache)}
+        for name, text in (
+            ("public", PUBLIC.read_text()),
+            ("1000", varied_rules(1000)),
+            ("10000", varied_rules(10000)),
+        ):
+            file = Path(folder, f"{name}.yaml")
+            file.write_text(text)
+            found = measured(file, environment, cache, options.rounds if name != "10000" else 5)
+            figures[name] = found
+            split = "  ".join(f"{found['cached_split_ms'][stage]:>5}" for stage in STAGES)
+            took = f"{found['nothing_s']:>11.2f} s {found['cached_s']:>6.2f} s {found['cached_cpu_s']:>6.2f} s"
+            print(f"{name:>7} {took}   {split}", flush=True)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The files of the rules cache: read only if nobody else can have written them, written at once or not at all.
+
+Who can write here can switch rules off without a sound, and no signature helps where the same user could sign. So a
+folder or a file that another user owns or may write to is not read, and no symbolic link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+#: Where the cache is if the environment says so.
+VARIABLE = "FALCOHOST_CACHE_DIR"
+
+#: Files that are kept, their bytes together, and the bytes of one.
+MAX_FILES = 16
+MAX_TOTAL = 256 << 20
+MAX_SIZE = 64 << 20
+
+_NAME = re.compile(r"rules-[0-9a-f]{64}(\.[0-9a-f]{16}\.new)?")
+_NEW_FOR = 600.0
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class UntrustedFile(Exception):
+    """Another user could have written it."""
+
+
+def cache_directory() -> Path | None:
+    """Return the directory that the environment names, or the place for this user's caches; None: there is none.
+
+    systemd.exec(5) hands a service its directory in ``CACHE_DIRECTORY``; for a user it is the XDG base directory's.
+    """
+    named = os.environ.get(VARIABLE) or os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
+    if named:
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/cache/falcohost")
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(home).expanduser() / "falcohost"
+    except RuntimeError:  # a user without a home, as in some containers
+        return None
+
+
+def read(directory: Path, key: bytes) -> bytes:
+    """Return what was kept under *key*, and remember that it was asked for.
+
+    :raises OSError: nothing was, or it cannot be read.
+    :raises UntrustedFile: another user could have written it.
+    """
+    with _opened(directory) as folder:
+        file = os.open(_name(key), os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=folder)
+        with os.fdopen(file, "rb") as stream:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SIZE:
+                raise UntrustedFile(f"{directory / _name(key)} is no file of ours")
+            _check(status, directory / _name(key))
+            with contextlib.suppress(OSError):
+                os.utime(file)
+            return stream.read(MAX_SIZE)
+
+
+def write(directory: Path, key: bytes, data: bytes) -> None:
+    """Keep *data* under *key*, and drop what was not asked for the longest if there is too much.
+
+    :raises OSError: it cannot be written.
+    :raises UntrustedFile: another user could write there.
+    """
+    if len(data) > MAX_SIZE:
+        raise OSError(f"{len(data)} bytes are too many for the cache")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _opened(directory) as folder:
+        name = _name(key)
+        new = f"{name}.{os.urandom(8).hex()}.new"
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600, dir_fd=folder)
+        try:
+            with os.fdopen(file, "wb") as stream:
+                stream.write(data)
+            os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(new, dir_fd=folder)
+            raise
+        _prune(folder)
+
+
+def _name(key: bytes) -> str:
+    return f"rules-{key.hex()}"
+
+
+@contextlib.contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
+    try:
+        _check(os.fstat(folder), directory)
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _check(status: os.stat_result, path: Path) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise UntrustedFile(f"{path} belongs to another user (uid {status.st_uid})")
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise UntrustedFile(f"other users can write to {path}")
+
+
+def _prune(folder: int) -> None:
+    """Remove the files that were not asked for the longest; of those that are being written, what was given up."""
+    kept: list[tuple[float, int, str]] = []
+    for name in os.listdir(folder):
+        match = _NAME.fullmatch(name)
+        if match is None:
+            continue
+        with contextlib.suppress(OSError):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if match[1] is None:
+                kept.append((status.st_mtime, status.st_size, name))
+            elif status.st_mtime < time.time() - _NEW_FOR:
+                os.unlink(name, dir_fd=folder)
+    total = 0
+    for number, (_, size, name) in enumerate(sorted(kept, reverse=True)):
+        total += size
+        if number >= MAX_FILES or total > MAX_TOTAL:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)

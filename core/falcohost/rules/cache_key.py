@@ -1,0 +1,81 @@
+"""What a compiled ruleset depends on, as one key: other content, options or versions are another key."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from falcohost.engine.catalog import Catalog
+from falcohost.fields import Field
+from falcohost.rules.loaded import LoadOptions
+from falcohost.rules.places import RulesFile
+
+#: Bytes of a key.
+SIZE = 32
+
+#: What a field has that compiled rules do not: they name their fields, and find the rest where the field is.
+_NOT_COMPILED = frozenset(("description", "get", "json", "path", "reads", "shown"))
+_COMPILED = tuple(one.name for one in dataclasses.fields(Field) if one.name not in _NOT_COMPILED)
+
+_PACKAGE = Path(__file__).parent.parent
+_COMPILER = ("lang", "rules", "engine")
+_LIBRARIES = ("lark", "re2", "yaml")
+
+#: Ports may be written by the names that this file gives them.
+_SERVICES = "/etc/services"
+
+
+def cache_key(
+    files: Iterable[RulesFile], catalogs: Mapping[str, Catalog], options: LoadOptions, versions: Sequence[str]
+) -> bytes:
+    """Return the key of what *files* become over *catalogs*.
+
+    :param versions: those of falcohost and of its plugins.
+    :raises UnicodeEncodeError: a text in them has no bytes.
+    """
+    content = (
+        versions,
+        sys.version,
+        [_stamp(path) for path in (*_sources(), _SERVICES)],
+        {source: [_compiled(field) for field in catalog.fields] for source, catalog in catalogs.items()},
+        options,
+        [(file.name, file.text) for file in files],
+    )
+    encoder = msgspec.msgpack.Encoder(order="deterministic")
+    return hashlib.blake2b(encoder.encode(content), digest_size=SIZE).digest()
+
+
+def _compiled(field: Field) -> list[object]:
+    """Return what a compiled rule may have of *field*; of a function, whether there is one."""
+    values = (getattr(field, name) for name in _COMPILED)
+    return [
+        value.value if isinstance(value, enum.Enum) else callable(value) or value if value is not None else None
+        for value in values
+    ]
+
+
+def _sources() -> Iterator[str]:
+    """Yield the compiler's files and one of each library: they may change where no version of ours does."""
+    for folder in _COMPILER:
+        with os.scandir(_PACKAGE / folder) as entries:
+            yield from sorted(entry.path for entry in entries if entry.name.endswith((".py", ".lark")))
+    for name in _LIBRARIES:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            yield spec.origin
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 (a Path for each file costs more than the call)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,79 @@
+"""What loading rules takes and what it gives; what does it is :mod:`falcohost.rules.loader`.
+
+Apart from it, since a start from the cache has no need of the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from falcohost.alert import Priority
+from falcohost.engine.ruleset import Ruleset
+from falcohost.errors import RulesError
+from falcohost.rules.append_output import AppendOutput
+from falcohost.rules.places import RulesFile
+from falcohost.rules.results import FileResult
+from falcohost.rules.selection import Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What, besides the fields, loading depends on.
+
+    :ivar event_types: by source, all values that ``evt.type`` can have.
+    :ivar plugins: the versions of the Falco plugins that are stood in for, by name.
+    :ivar install_hints: by the name of a source or of a Falco plugin that is not there, what brings it.
+    """
+
+    append_output: Sequence[AppendOutput] = ()
+    selections: Sequence[Selection] = ()
+    minimum_priority: Priority = Priority.DEBUG
+    event_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    install_hints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading came to.
+
+    :ivar results: one for each file, in order.
+    :ivar unmet: what is wrong about a plugin that the rules require, if something is.
+    :ivar ruleset: the rules that could be compiled; only to be used if :attr:`ok`.
+    """
+
+    results: tuple[FileResult, ...]
+    unmet: str | None
+    ruleset: Ruleset
+
+    @property
+    def ok(self) -> bool:
+        """Return whether every file was accepted and every requirement is met."""
+        return self.unmet is None and all(result.ok for result in self.results)
+
+    def check(self) -> None:
+        """Do nothing if all is well.
+
+        :raises RulesError: a requirement is not met, or a file was refused; the text is for people.
+        """
+        from falcohost.rules.people import for_people
+
+        if self.unmet is not None:
+            raise RulesError(self.unmet)
+        if not self.ok:
+            raise RulesError("\n\n".join(for_people(result) for result in self.results if not result.ok))
+
+
+def read_file(name: str) -> RulesFile:
+    """Return the rules file *name*.
+
+    :raises RulesError: it cannot be read.
+    """
+    try:
+        content = Path(name).read_bytes()
+    except OSError as error:
+        raise RulesError(f"Could not open file {name} for reading: {error.strerror}") from None
+    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return RulesFile(name, content.decode("utf-16" if utf16 else "utf-8-sig", errors="replace"))

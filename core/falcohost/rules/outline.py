@@ -1,0 +1,156 @@
+"""A rule's condition whole, and where each part of it was written: which macro, list or exception brought it in.
+
+The compiler puts macros and lists in for good and forgets about them. This goes the same way once more for one rule,
+with what the compiler found, and keeps the names; it runs only for somebody who wants to read the condition.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.ir import And, Expr, Not, Or
+from falcohost.engine.typecheck import check
+from falcohost.lang.parser import parse
+from falcohost.lang.quoting import quote
+from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, ListNode, Node, NotNode, OrNode, ValueNode
+from falcohost.rules.definitions import RuleDef
+from falcohost.rules.exceptions import with_exceptions
+from falcohost.rules.lists import Expansion, ListExpander
+from falcohost.rules.loader import LoadOutcome
+from falcohost.rules.places import Context
+from falcohost.rules.texts import Scalar, SourceText
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A macro, a list, an exception or a rule, and where it was first defined; *line* counts from 1."""
+
+    kind: str
+    name: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """Constants that stand on the right of a check, as rules write them, and the list that they came out of."""
+
+    origin: Origin | None
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A part of a condition.
+
+    :ivar expr: its IR, nested as it was written.
+    :ivar origins: the exception or the macros that it is the whole of, outermost first.
+    :ivar constants: the items of a check's list; empty where there is none.
+    """
+
+    node: Node
+    expr: Expr
+    items: tuple[Outline, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    constants: tuple[Constants, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Lines of a rules file."""
+
+    file: str
+    line: int
+    text: str
+
+
+def outline(rule: RuleDef, outcome: LoadOutcome, catalog: Catalog) -> Outline:
+    """Return the condition of *rule*, which was loaded without an error, its exceptions included."""
+    condition, _ = with_exceptions(rule.condition, rule.exceptions)
+    outliner = _Outliner(outcome, catalog)
+    whole = outliner.outline(condition)
+    exceptions = [exception for exception in rule.exceptions if exception.values]
+    if not exceptions:
+        return whole
+    first, *others = whole.items
+    named = (
+        replace(part, origins=(origin("exception", exception.name, exception.context),))
+        for part, exception in zip(others, exceptions, strict=True)
+    )
+    return replace(whole, items=(first, *named))
+
+
+def written(rule: RuleDef) -> list[Written]:
+    """Return the condition of *rule* as it stands in the files, in as many parts as items wrote it."""
+    scalars = (piece.scalar for piece in rule.condition.pieces if piece.scalar is not None)
+    return [Written(scalar.file.name, scalar.place.line + 1, _lines(scalar)) for scalar in dict.fromkeys(scalars)]
+
+
+def origin(kind: str, name: str, context: Context) -> Origin:
+    """Return the origin that stands at the end of *context*."""
+    return Origin(kind, name, context.file.name, context.locations[-1].place.line + 1)
+
+
+def origins(part: Outline) -> Iterator[Origin]:
+    """Yield all that *part* came from, in the order of reading."""
+    yield from part.origins
+    for constants in part.constants:
+        if constants.origin is not None:
+            yield constants.origin
+    for item in part.items:
+        yield from origins(item)
+
+
+def _lines(scalar: Scalar) -> str:
+    """Return the lines of *scalar* as they were written, without what indents them all."""
+    text = scalar.file.text[scalar.node.start_mark.index : scalar.node.end_mark.index]
+    if scalar.node.style in ("|", ">"):
+        text = text.partition("\n")[2]
+    return inspect.cleandoc(text)
+
+
+class _Outliner:
+    def __init__(self, outcome: LoadOutcome, catalog: Catalog) -> None:
+        self._collector = outcome.collector
+        self._lists = ListExpander(outcome.compiled.lists)
+        self._catalog = catalog
+        self._macros: dict[str, Outline] = {}
+
+    def outline(self, source: SourceText) -> Outline:
+        expansion = self._lists.expand(source.value)
+        return self._part(parse(expansion.text), expansion)
+
+    def _part(self, node: Node, expansion: Expansion) -> Outline:
+        match node:
+            case IdentifierNode():
+                return self._macro(node.name)
+            case NotNode():
+                item = self._part(node.item, expansion)
+                return Outline(node, Not(item.expr), (item,))
+            case AndNode() | OrNode():
+                items = tuple(self._part(item, expansion) for item in node.items)
+                kind = And if isinstance(node, AndNode) else Or
+                return Outline(node, kind(tuple(item.expr for item in items)), items)
+            case CheckNode():
+                return Outline(node, check(node, self._catalog).expr, constants=self._constants(node, expansion))
+
+    def _macro(self, name: str) -> Outline:
+        if name not in self._macros:
+            macro = self._collector.macros[name]
+            body = self.outline(macro.condition)
+            named = (origin("macro", name, macro.context), *body.origins)
+            self._macros[name] = replace(body, origins=named)
+        return self._macros[name]
+
+    def _constants(self, node: CheckNode, expansion: Expansion) -> tuple[Constants, ...]:
+        items = node.right.items if isinstance(node.right, ListNode) else ()
+        values = [item for item in items if isinstance(item, ValueNode)]
+        grouped = groupby(values, key=lambda item: expansion.origin(item.pos.offset)[1])
+        return tuple(Constants(self._list(name), tuple(quote(item.text) for item in found)) for name, found in grouped)
+
+    def _list(self, name: str | None) -> Origin | None:
+        return None if name is None else origin("list", name, self._collector.lists[name].context)

@@ -1,0 +1,94 @@
+"""What a set of rules asks of events, before there are any: per source and event type, and what nobody uses or sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from falcohost.engine.ruleset import Rule
+from falcohost.engine.shadow import Shadow, shadows
+from falcohost.engine.witness import witness
+from falcohost.rules.loader import LoadOutcome
+from falcohost.rules.outline import Origin, origin
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutWitness:
+    """A rule that is asked of every event of *types*; None: of every event."""
+
+    rule: Rule
+    types: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatistics:
+    """The rules of one source.
+
+    :ivar enabled: in order; *disabled*: how many there are beside.
+    :ivar by_type: how many rules want events of each type; *of_any_type*: how many want those of all types.
+    :ivar never: rules that no event can match.
+    """
+
+    source: str
+    enabled: tuple[Rule, ...]
+    disabled: int
+    by_type: Mapping[str, int]
+    of_any_type: int
+    without_witness: Sequence[WithoutWitness]
+    shadowed: Sequence[Shadow]
+    never: Sequence[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """All rules of some files; *unused*: the macros and lists that nothing uses."""
+
+    sources: Sequence[SourceStatistics]
+    unused: Sequence[Origin]
+
+
+def statistics(outcome: LoadOutcome) -> Statistics:
+    """Return the statistics of rules that were loaded without an error."""
+    rules = outcome.ruleset.rules
+    sources = dict.fromkeys(rule.source for rule in rules)
+    return Statistics(
+        [_of_source(source, [rule for rule in rules if rule.source == source]) for source in sources],
+        list(_unused(outcome)),
+    )
+
+
+def _of_source(source: str, rules: Sequence[Rule]) -> SourceStatistics:
+    enabled = tuple(rule for rule in rules if rule.enabled)
+    by_type = Counter(name for rule in enabled for name in rule.event_types or ())
+    return SourceStatistics(
+        source=source,
+        enabled=enabled,
+        disabled=len(rules) - len(enabled),
+        by_type=dict(sorted(by_type.items(), key=lambda item: (-item[1], item[0]))),
+        of_any_type=sum(rule.event_types is None for rule in enabled),
+        without_witness=list(_without_witness(enabled)),
+        shadowed=list(shadows(enabled)),
+        never=[rule for rule in enabled if rule.event_types == frozenset()],
+    )
+
+
+def _without_witness(rules: Sequence[Rule]) -> Iterator[WithoutWitness]:
+    for rule in rules:
+        if rule.event_types is None:
+            if witness(rule) is None:
+                yield WithoutWitness(rule, None)
+            continue
+        types = tuple(name for name in sorted(rule.event_types) if witness(rule, name) is None)
+        if types:
+            yield WithoutWitness(rule, types)
+
+
+def _unused(outcome: LoadOutcome) -> Iterator[Origin]:
+    used, collector = outcome.compiled.used, outcome.collector
+    for name, macro in collector.macros.items():
+        if name not in used["macro"]:
+            yield origin("macro", name, macro.context)
+    for name, found in collector.lists.items():
+        if name not in used["list"]:
+            yield origin("list", name, found.context)
