@@ -28,7 +28,7 @@ import pytest
         (["--enable-source", "syscall", "--disable-source", "syscall"], "You can not mix --enable-source and"),
         (["-o", "stdout_output.enabled=false"], "No output configured, please make sure at least one output is"),
         (["-o", "engine.kind=kmod"], "-o engine.kind: engine.kind is 'kmod', which this version of falcohost does not"),
-        (["fields", "nope", "x"], "there is no event source 'nope'; there are: numbers, others, syscall"),
+        (["fields", "nope", "x"], "there is no event source 'nope'; there are: aws_cloudtrail, github, "),
         (["fields", "no_such_field"], "no field has 'no_such_field' in its name"),
         (["completion", "tcsh"], "Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),
         (["-l", "nope"], "nope"),
@@ -75,11 +75,11 @@ def test_unknown_keys_are_warned_of(falcohost, setup):
 def test_keys_without_effect_are_named_once(falcohost, setup):
     """Known keys that do nothing in this version are named in one line."""
     done = falcohost(
-        *setup("webserver: {enabled: true}\nmetrics: {enabled: false}\nwatch_config_files: true\n"), "--dry-run"
+        *setup("webserver: {enabled: true}\nmetrics: {enabled: false}\ncapture: {enabled: true}\n"), "--dry-run"
     )
 
     lines = [line for line in done.stderr.splitlines() if "without effect" in line]
-    assert [line.partition("falcohost: ")[2] for line in lines] == ["watch_config_files, webserver"]
+    assert [line.partition("falcohost: ")[2] for line in lines] == ["capture, webserver"]
 
 
 def test_a_broken_plugin_is_named_and_left_out(falcohost, setup, tmp_path):

@@ -1,6 +1,7 @@
 """Falco's flags that print something and end."""
 
 import json
+import os
 
 import pytest
 
@@ -91,8 +92,24 @@ def test_list_as_markdown(falcohost, setup):
 
 
 def test_list_events(falcohost, setup):
-    """--list-events names the event types of each source."""
-    assert "numbers\n\nnumber\n" in falcohost(*setup(), "--list-events").stdout
+    """--list-events names the event types of each source, with their parameters where the source tells them."""
+    text = falcohost(*setup(), "--list-events").stdout
+
+    assert "## Numbers events\n\n< number()\n" in text
+    assert "\n< close(ERRNO **res**, FD **fd**)\n" in text
+
+
+def test_list_events_as_markdown_and_json(falcohost, setup):
+    """The other forms of --list-events are Falco's too."""
+    table = falcohost(*setup(), "--list-events", "--format", "markdown").stdout
+    found = json.loads(falcohost(*setup(), "--list-events", "--format", "json").stdout)
+
+    assert "\nYes | `<` | `close` | ERRNO **res**, FD **fd**\n" in table
+    (close,) = [event for event in found["Syscall events"] if event["name"] == "close"]
+    params = [{"name": "res", "type": "ERRNO"}, {"name": "fd", "type": "FD"}]
+    assert {"available": True, "dir": "<", "name": "close", "params": params} == close
+    (openat,) = [event for event in found["Syscall events"] if event["name"] == "openat"]
+    assert "O_RDONLY" in next(param for param in openat["params"] if param["name"] == "flags")["flags"]
 
 
 def test_list_plugins(falcohost, setup):
@@ -185,7 +202,60 @@ def test_support(falcohost, setup):
     assert "Every number" in found["rules_files"][0]["variants"][0]["content"]
 
 
-@pytest.mark.parametrize("flag", ["-i", "--page-size"])
-def test_small_ones(falcohost, flag):
-    """These print and end with 0."""
-    assert falcohost(flag).returncode == 0
+def test_ignored(falcohost):
+    """-i names, in Falco's form, the calls that a rule gets only if it names them."""
+    first, *names = falcohost("-i").stdout.splitlines()
+
+    assert "Ignored syscall(s):" == first
+    assert {"- read", "- write"} < set(names)
+    assert not {"- openat", "- execve", "- connect"} & set(names)
+
+
+def test_page_size(falcohost):
+    """--page-size prints it and ends with 0."""
+    done = falcohost("--page-size")
+
+    assert (0, f"Your system page size is: {os.sysconf('SC_PAGE_SIZE')} bytes\n") == (done.returncode, done.stdout)
+
+
+TAGGED = "".join(
+    f"- rule: {name}\n  desc: d\n  condition: number.value > 0\n  output: o\n  priority: INFO\n"
+    f"  source: numbers\n  tags: [{tag}]\n"
+    for name, tag in (("first one", "a"), ("second one", "b"), ("third", "c"))
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "alerts"),
+    [
+        ([], ["first one", "second one", "third"]),
+        (["-D", "one"], ["third"]),
+        (["-T", "a", "-T", "c"], ["second one"]),
+        (["-t", "b", "-t", "c"], ["second one", "third"]),
+        (["-D", "second", "-T", "c"], ["first one"]),
+    ],
+)
+def test_flags_of_former_versions_select_rules(falcohost, setup, flags, alerts):
+    """-D, -T and -t, which Falco had until 0.39, still select rules by name and tag, and say what has replaced them."""
+    arguments = setup("rule_matching: all\njson_output: true", TAGGED, numbers={"count": 1})
+    done = falcohost(*arguments, "--enable-source", "numbers", *flags)
+
+    assert alerts == [json.loads(line)["rule"] for line in done.stdout.splitlines() if line.startswith("{")], done
+    assert bool(flags) is ("is deprecated, use -o rules[]" in done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        (["-D", "one", "-t", "a"], "You can not specify both disabled (-D/-T) and enabled (-t) rules"),
+        (
+            ["-t", "a", "-o", "rules[].disable.rule=x"],
+            'Specifying -D, -t, -T command line options together with "rules:"',
+        ),
+    ],
+)
+def test_flags_of_former_versions_contradict(falcohost, setup, flags, error):
+    """They cannot be mixed with each other's opposite, nor with what has replaced them."""
+    done = falcohost(*setup(), *flags)
+
+    assert (1, True) == (done.returncode, error in done.stderr), done.stderr

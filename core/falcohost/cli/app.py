@@ -19,6 +19,8 @@ from falcohost.errors import FalcohostError
 #: Each command's module below :mod:`falcohost.cli`, and its line in the help.
 COMMANDS = {
     "run": "Watch this host, or a source, and print alerts.",
+    "rules": "Explain rules, and say what they cost.",
+    "alerts": "Print what was detected.",
     "fields": "List the fields that rules can use.",
     "plugins": "List the plugins that are installed.",
     "doctor": "Say what this machine lacks for the sources to run.",
@@ -60,6 +62,11 @@ class _Commands(click.Group):
 @click.option("-N", "names_only", is_flag=True, help="With --list: names only.")
 @click.option("--format", "form", metavar="text|markdown|json", help="With --list and --list-events.")
 @click.option("--markdown", is_flag=True, help="The same as --format markdown (deprecated).")
+@click.option(
+    "-D", "disable_rules", multiple=True, metavar="TEXT", help="Turn off rules by a part of the name (deprecated)."
+)
+@click.option("-T", "disable_tags", multiple=True, metavar="TAG", help="Turn off rules with this tag (deprecated).")
+@click.option("-t", "enable_tags", multiple=True, metavar="TAG", help="Turn on only rules with this tag (deprecated).")
 @click.option("--enable-source", multiple=True, metavar="SOURCE", help="Watch only these sources.")
 @click.option("--disable-source", multiple=True, metavar="SOURCE", help="Do not watch these sources.")
 @click.option("-M", "seconds", type=float, default=0, metavar="SECONDS", help="Stop after so many seconds.")

@@ -30,7 +30,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """Say what this machine lacks for the sources to run, and what to do. Exits 1 if something is missing."""
     flags: Flags = ctx.obj
     config = flags.configuration()
-    plugins = load_all()
+    plugins = load_all(config.plugins.settings)
     findings = list(_findings(plugins, source_settings(config, plugins)))
     if as_json:
         import json

@@ -7,7 +7,7 @@ import os
 import click
 
 from falcohost.cli.flags import Flags
-from falcohost.cli.jsonline import json_line
+from falcohost.cli.jsonline import json_line, pretty_json
 from falcohost.errors import ConfigError
 from falcohost.host.config import Config
 
@@ -39,14 +39,11 @@ def _without_configuration(flags: Flags) -> str | None:
     if flags.config_schema:
         from falcohost.host.config.keys import config_schema
 
-        return json_line(config_schema())
+        return pretty_json(config_schema())
     if flags.rule_schema:
         from falcohost.rules.schema import SCHEMA
 
-        return json_line(SCHEMA)
-    if flags.ignored:
-        # Falco names the calls here that it leaves out for their number, whatever rules say. There are none here.
-        return "Ignored syscall(s):\n"
+        return pretty_json(SCHEMA)
     return None
 
 
@@ -57,11 +54,22 @@ def _with_configuration(flags: Flags, config: Config) -> str | None:
         return json_line(version.as_json()) if config.alerts.json else version.as_text()
     if flags.page_size:
         return f"Your system page size is: {os.sysconf('SC_PAGE_SIZE')} bytes"
+    if flags.ignored:
+        return _ignored(config)
     if flags.plugin_info is not None or flags.list_plugins:
         return _plugins(flags, config)
     if flags.list_events or flags.listed is not None:
         return _listing(flags, config)
     return None
+
+
+def _ignored(config: Config) -> str:
+    """Return the event types that rules do not get unless they name them."""
+    from falcohost.host.loading import configured_plugins
+
+    sources = configured_plugins(config).sources().values()
+    names = sorted(name for source in sources for name in source.on_request)
+    return "\n".join(["Ignored syscall(s):", *(f"- {name}" for name in names), ""])
 
 
 def _plugins(flags: Flags, config: Config) -> str:
@@ -81,10 +89,12 @@ def _listing(flags: Flags, config: Config) -> str:
     form = listing.chosen_format(flags.form, flags.markdown)
     plugins = configured_plugins(config)
     if flags.listed and flags.listed not in plugins.sources():
-        plugins = load_all()
+        plugins = load_all(config.plugins.settings)
         if flags.listed not in plugins.sources():
             raise ConfigError("Value for --list must be a valid source type")
     if flags.list_events:
-        return listing.list_events(plugins.sources().values(), form)
+        from falcohost.cli.event_listing import list_events
+
+        return list_events(plugins.sources().values(), form)
     fields = {name: found for name, found in all_fields(plugins).items() if flags.listed in ("", name)}
     return listing.list_fields(listing.field_classes(fields), form, names_only=flags.names_only, types=flags.verbose)

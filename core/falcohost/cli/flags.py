@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from falcohost.errors import ConfigError
 from falcohost.host.config import Config, load_config
+from falcohost.rules.selection import Selection
+
+_CONTRADICTION = "Runtime error: You can not specify both disabled (-D/-T) and enabled (-t) rules. Exiting."
+_BESIDE_RULES = (
+    'Specifying -D, -t, -T command line options together with "rules:" configuration or -o "rules..." is not supported.'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,9 @@ class Flags:
     names_only: bool = False
     form: str | None = None
     markdown: bool = False
+    disable_rules: tuple[str, ...] = ()
+    disable_tags: tuple[str, ...] = ()
+    enable_tags: tuple[str, ...] = ()
     enable_source: tuple[str, ...] = ()
     disable_source: tuple[str, ...] = ()
     seconds: float = 0
@@ -40,8 +50,35 @@ class Flags:
     config_schema: bool = False
 
     def configuration(self) -> Config:
-        """Return the configuration that ``-c`` and ``-o`` name.
+        """Return the configuration that ``-c`` and ``-o`` name, with the rules that ``-D``, ``-T`` and ``-t`` select.
 
-        :raises ConfigError: it cannot be read.
+        :raises ConfigError: it cannot be read, or the flags contradict each other.
         """
-        return load_config(self.config, self.options)
+        config = load_config(self.config, self.options)
+        selections = self._selections()
+        if not selections:
+            return config
+        if config.rules.selections:
+            raise ConfigError(_BESIDE_RULES)
+        return replace(config, rules=replace(config.rules, selections=selections))
+
+    def _selections(self) -> tuple[Selection, ...]:
+        """Return what the flags that Falco had until 0.39 select."""
+        if (self.disable_rules or self.disable_tags) and self.enable_tags:
+            raise ConfigError(_CONTRADICTION)
+        none = (Selection(enable=False, rule="*"),) if self.enable_tags else ()
+        return (
+            *(Selection(enable=False, rule=f"*{text}*") for text in self.disable_rules),
+            *(Selection(enable=False, tag=tag) for tag in self.disable_tags),
+            *none,
+            *(Selection(enable=True, tag=tag) for tag in self.enable_tags),
+        )
+
+    def deprecations(self) -> list[str]:
+        """Return what is to be logged of the flags that were given."""
+        old = {
+            "-D": (self.disable_rules, "rules[].disable.rule=<wildcard-pattern>"),
+            "-T": (self.disable_tags, "rules[].disable.tag=<tag>"),
+            "-t": (self.enable_tags, "rules[].disable.rule=* -o rules[].enable.tag=<tag>"),
+        }
+        return [f"{flag} is deprecated, use -o {mend} instead" for flag, (given, mend) in old.items() if given]

@@ -1,4 +1,4 @@
-"""``--list`` and ``--list-events`` in Falco's layout: as text, Markdown or JSON."""
+"""``--list`` in Falco's layout: as text, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from falcohost.cli.jsonline import pretty_json
 from falcohost.fields import ArgKind, Field
-from falcohost.hookspecs import SourceSpec
 
 FORMATS = ("text", "markdown", "json")
 _NAME_WIDTH = 30
@@ -58,22 +58,12 @@ def list_fields(classes: Iterable[FieldClass], form: str, *, names_only: bool, t
     """Return the listing; *types* adds each field's type to the text."""
     if names_only:
         names = [field.name for one in classes for field in one.fields if not field.deprecated]
-        return _json({"fieldnames": names}) if form == "json" else "\n".join(names)
+        return pretty_json({"fieldnames": names}) if form == "json" else "\n".join(names)
     if form == "json":
-        return _json({"fieldclasses": [_class_json(one) for one in classes]})
+        return pretty_json({"fieldclasses": [_class_json(one) for one in classes]})
     if form == "markdown":
         return "\n".join(_class_markdown(one) for one in classes)
     return "\n".join(_class_text(one, types) for one in classes)
-
-
-def list_events(sources: Iterable[SourceSpec], form: str) -> str:
-    """Return the event types of each source that says which it has."""
-    known = {spec.name: sorted(spec.event_types) for spec in sources if spec.event_types is not None}
-    if form == "json":
-        return _json(known)
-    bullet, heading = ("- ", "## ") if form == "markdown" else ("", "")
-    blocks = [f"{heading}{source}\n\n" + "\n".join(bullet + name for name in names) for source, names in known.items()]
-    return "\n\n".join(blocks)
 
 
 def _class_text(one: FieldClass, types: bool) -> str:
@@ -131,9 +121,3 @@ def field_json(field: Field) -> dict[str, Any]:
         "name": field.name,
         "type": field.type.value,
     }
-
-
-def _json(data: object) -> str:
-    import json
-
-    return json.dumps(data, indent=2, ensure_ascii=False)

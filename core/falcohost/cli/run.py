@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from falcohost.cli import start
 from falcohost.cli.flags import Flags
+from falcohost.errors import ConfigError
 
 
 @click.command(name="run")
@@ -18,6 +24,7 @@ from falcohost.cli.flags import Flags
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a key of the configuration.")
 @click.option("--dry-run", is_flag=True, help="Check everything, and do not run.")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True))
 @click.pass_obj
 def command(
     flags: Flags,
@@ -28,10 +35,12 @@ def command(
     config: str | None,
     options: tuple[str, ...],
     dry_run: bool,
+    files: tuple[str, ...],
 ) -> None:
-    """Watch this host and print what the rules find, until Ctrl-C.
+    """Watch this host and print what the rules find, until Ctrl-C; or look through FILEs of the one source named.
 
-    Without options it is 'falcohost' with alerts on the terminal as they come.
+    Without options it is 'falcohost' with alerts on the terminal as they come. With FILEs the source may also be named
+    by its plugin, and what is found is printed only: it is not kept.
     """
     wanted = replace(
         flags,
@@ -43,4 +52,41 @@ def command(
         unbuffered=True,
         dry_run=dry_run or flags.dry_run,
     )
-    start.start(wanted, start.configure(wanted))
+    if not files:
+        start.start(wanted, start.configure(wanted))
+        return
+    with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
+        wanted = _looking_through(files, wanted, state)
+        start.start(wanted, start.configure(wanted), progress=sys.stderr.isatty())
+
+
+def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:
+    """Return *flags* with a configuration in which the one source that they name reads *files*."""
+    if len(flags.enable_source) != 1:
+        raise ConfigError("with files --source has to name the one source that they are read as")
+    plugin, source = _plugin_and_source(flags.enable_source[0], files)
+    block = json.dumps({"name": plugin, "open_params": [str(Path(file).absolute()) for file in files]})
+    # A dollar sign in a path is no variable.
+    options = (f"plugins[]={block.replace('${', '$${')}", f"load_plugins[]={plugin}", f"falcohost.state_dir={state}")
+    return replace(flags, options=(*flags.options, *options), enable_source=(source,))
+
+
+def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
+    """Return the plugin that *name* is, or whose source it is, and the source that it has when it opens *files*.
+
+    :raises ConfigError: there is none, or it reads no files.
+    """
+    from falcohost.host.plugins import installed, load_all, load_plugins
+
+    owners = [name] if name in installed() else [
+        plugin.name for plugin in load_all().loaded if name in (spec.name for spec in plugin.sources)
+    ]  # fmt: skip
+    if not owners:
+        raise ConfigError(f"there is no source and no plugin called '{name}'; falcohost plugins lists them")
+    plugins = load_plugins(owners, {owners[0]: {"open_params": list(files)}})
+    if owners[0] in plugins.left_out:
+        raise ConfigError(plugins.left_out[owners[0]])
+    offered = [spec.name for plugin in plugins.loaded if plugin.name == owners[0] for spec in plugin.sources]
+    if owners[0] == "syscall" or not offered:
+        raise ConfigError(f"the plugin '{owners[0]}' has no source that reads files")
+    return owners[0], name if name in offered else offered[0]

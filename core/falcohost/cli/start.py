@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from falcohost.cli.flags import Flags
@@ -12,6 +14,10 @@ from falcohost.host.log import NOTICE, log
 from falcohost.host.plugins import Plugins
 from falcohost.host.version import banner
 
+if TYPE_CHECKING:
+    from falcohost.host.agent import Configured
+    from falcohost.rules.loaded import Loaded
+
 
 def configure(flags: Flags) -> Config:
     """Read the configuration, begin to log as it says, and log what it is.
@@ -21,6 +27,8 @@ def configure(flags: Flags) -> Config:
     config = flags.configuration()
     host_log.configure(config.log)
     log.info("%s", banner())
+    for text in flags.deprecations():
+        log.warning("%s", text)
     return config
 
 
@@ -38,46 +46,73 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.log(NOTICE, "Configured, but without effect in this version of falcohost: %s", ", ".join(idle))
 
 
-def start(flags: Flags, config: Config) -> int:
+def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
     """Load the rules, then describe them or run, as *flags* say; return the exit status.
+
+    :param progress: show on stderr how far the sources have come.
 
     :raises FalcohostError: something is wrong with plugins, rules or the run.
     """
-    from falcohost.host.loading import configured_plugins, load_configured_rules, log_warnings
+    from falcohost.host.loading import configured_plugins, load_to_run, log_warnings
 
     plugins = configured_plugins(config)
     log_configuration(config, plugins)
-    outcome = load_configured_rules(config, plugins, flags.rules, flags.suffix)
-    outcome.check()
-    log_warnings(outcome.results)
     if flags.describe_all or flags.describe is not None:
-        from falcohost.cli.describe import describe
-        from falcohost.rules.describe import description_table
-
-        described = describe(outcome, plugins, flags.describe)
-        click.echo(json_line(described) if config.alerts.json else description_table(described))
-        return 0
+        return _describe(flags, config, plugins)
+    loaded = load_to_run(config, plugins, flags.rules, flags.suffix)
+    loaded.check()
+    log_warnings(loaded.results)
     if flags.support:
         from falcohost.cli.support import support
 
-        click.echo(support(config, [result.file for result in outcome.results]))
+        click.echo(support(config, [result.file for result in loaded.results]))
         return 0
-    ruleset = outcome.ruleset
-    del outcome
+    given = _configured(config, loaded)
+    del loaded
     from falcohost.host.agent import AgentOptions, run_agent
 
-    run_agent(
-        config,
-        plugins,
-        ruleset,
-        AgentOptions(
-            enable_sources=flags.enable_source,
-            disable_sources=flags.disable_source,
-            seconds=flags.seconds,
-            unbuffered=flags.unbuffered,
-            verbose=flags.verbose,
-            dry_run=flags.dry_run,
-            pidfile=flags.pidfile,
-        ),
+    options = AgentOptions(
+        enable_sources=flags.enable_source,
+        disable_sources=flags.disable_source,
+        seconds=flags.seconds,
+        unbuffered=flags.unbuffered,
+        verbose=flags.verbose,
+        dry_run=flags.dry_run,
+        pidfile=flags.pidfile,
+        progress=progress,
     )
+    run_agent(given, plugins, options, lambda: _load(flags, plugins))
+    return 0
+
+
+def _load(flags: Flags, plugins: Plugins) -> Configured:
+    """Return what the files say now.
+
+    :raises FalcohostError: something in them is wrong.
+    """
+    from falcohost.host.loading import load_to_run
+
+    config = flags.configuration()
+    loaded = load_to_run(config, plugins, flags.rules, flags.suffix)
+    loaded.check()
+    return _configured(config, loaded)
+
+
+def _configured(config: Config, loaded: Loaded) -> Configured:
+    from falcohost.host.agent import Configured
+
+    files = [*config.document.files, *(result.name for result in loaded.results)]
+    return Configured(config, loaded.ruleset, tuple(files))
+
+
+def _describe(flags: Flags, config: Config, plugins: Plugins) -> int:
+    from falcohost.cli.describe import describe
+    from falcohost.host.loading import load_configured_rules, log_warnings
+    from falcohost.rules.describe import description_table
+
+    outcome = load_configured_rules(config, plugins, flags.rules, flags.suffix)
+    outcome.check()
+    log_warnings(outcome.results)
+    described = describe(outcome, plugins, flags.describe)
+    click.echo(json_line(described) if config.alerts.json else description_table(described))
     return 0

@@ -1,0 +1,37 @@
+"""``falcohost rules``: what rules mean and what they cost, said by the engine that runs them."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+#: Each command's module below :mod:`falcohost.cli`, and its line in the help.
+_COMMANDS = {
+    "explain": ("rules_explain", "Say what a rule asks, and why it fires for an event or not."),
+    "stats": ("rules_stats", "Say what the rules ask of events, and what nobody uses or sees."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"falcohost.cli.{_COMMANDS[cmd_name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # The lines are known without importing every command.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(name="rules", cls=_Commands, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Look into rules files: what a rule means, why it fires, what rules cost."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

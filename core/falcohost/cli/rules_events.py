@@ -1,0 +1,165 @@
+"""Events that a user has in a file: alerts, objects of fields and values, or records of a log that a source reads.
+
+What a record is, its source decides: it is read by the same source that the agent runs, from a file.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from falcohost.cli.rules_files import Loaded
+from falcohost.engine.paths import getter
+from falcohost.engine.trace import Values
+from falcohost.engine.trace_values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
+from falcohost.errors import ConfigError
+from falcohost.events import Event, Plan, Source
+
+_FORMS = "an event is an alert in JSON, or an object of fields and their values"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One event that a user gave, and where it stands.
+
+    :ivar data: the JSON object that it is; else None, and *problem* says why.
+    """
+
+    where: str
+    content: bytes
+    data: Mapping[str, Any] | None = None
+    problem: str = "this is neither"
+
+    @property
+    def is_alert(self) -> bool:
+        """Tell whether it is an alert with the values of fields."""
+        return self.data is not None and isinstance(self.data.get(OUTPUT_FIELDS), dict)
+
+    @property
+    def source(self) -> str | None:
+        """Return the event source that it names, if it is an alert that names one."""
+        return self._named("source")
+
+    @property
+    def rule(self) -> str | None:
+        """Return the rule that raised it, if it is an alert that says so."""
+        return self._named("rule")
+
+    def _named(self, key: str) -> str | None:
+        name = self.data.get(key) if self.data is not None and self.is_alert else None
+        return name if isinstance(name, str) else None
+
+
+def read_one(file: IO[bytes]) -> Given:
+    """Return what *file* holds."""
+    return _given(name_of(file), file.read())
+
+
+def read_lines(file: IO[bytes], name: str) -> Iterator[Given]:
+    """Yield the lines of *file*, which is called *name*, each as one event; empty lines do not count."""
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield _given(f"{name}:{number}", line)
+
+
+def name_of(file: IO[bytes]) -> str:
+    """Return what *file* is called in messages."""
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) and name != "<stdin>" else "standard input"
+
+
+class Readers:
+    """Read what a user gave as events of one source or another."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._readers: dict[str, EventReader] = {}
+
+    def values(self, given: Given, source: str) -> Values:
+        """Return the values that *given* has as an event of *source*.
+
+        :raises ConfigError: it is none, or more than one.
+        """
+        if self.says_fields(given, source):
+            return self.known(given, source).value
+        event = self._record(given, source)
+        return lambda ref: getter(ref.field)(event, ref.arg)
+
+    def says_fields(self, given: Given, source: str) -> bool:
+        """Tell whether *given* is an alert or an object of fields; otherwise it is a record of the log of *source*."""
+        return given.data is not None and (given.is_alert or self._reader(source).is_flat(given.data))
+
+    def known(self, given: Given, source: str) -> KnownValues:
+        """Return the values of fields that *given* says.
+
+        :raises ConfigError: a field does not exist, or cannot have such a value.
+        """
+        if given.data is None:
+            raise ConfigError(f"{given.where}: {_FORMS}; {given.problem}")
+        try:
+            return self._reader(source).read(given.data)
+        except EventValueError as error:
+            raise ConfigError(f"{given.where}: {error}") from None
+
+    @contextmanager
+    def records(self, path: Path, source: str, given: Given) -> Iterator[Source]:
+        """Open *path*, which begins with *given*, as the log of *source*.
+
+        :raises ConfigError: the source has no log that can be read from a file.
+        """
+        from falcohost.jsonlog import JsonSource
+
+        made = self._loaded.sources[source].make({"open_params": str(path)})
+        if not isinstance(made, JsonSource):
+            raise ConfigError(f"{given.where}: {_FORMS}; {given.problem}")
+        made.open(Plan(source), None)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def _record(self, given: Given, source: str) -> Event:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "event.json"
+            path.write_bytes(given.content)
+            with self.records(path, source, given) as opened:
+                found = [event for batch in opened.batches() for event in batch.events]
+                causes = ", ".join(opened.stats().dropped)
+        if len(found) != 1:
+            told = f"it holds {len(found)} events, and one is wanted" if found else "it holds no event"
+            raise ConfigError(f"{given.where}: {told}{f': {causes}' if causes else ''}. Besides, {_FORMS}")
+        return found[0]
+
+    def _reader(self, source: str) -> EventReader:
+        if source not in self._readers:
+            types = self._loaded.sources[source].event_types
+            self._readers[source] = EventReader(self._loaded.catalogs[source], types)
+        return self._readers[source]
+
+
+@contextmanager
+def as_path(file: IO[bytes]) -> Iterator[Path]:
+    """Give *file* a path: its own, or that of a copy where it is none that can be read again."""
+    name = getattr(file, "name", None)
+    if isinstance(name, str) and Path(name).is_file():
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.jsonl"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        yield path
+
+
+def _given(where: str, content: bytes) -> Given:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        return Given(where, content, problem=f"this is no JSON: {error}")
+    return Given(where, content, data) if isinstance(data, dict) else Given(where, content)

@@ -1,0 +1,84 @@
+"""``falcohost rules explain``: what a rule asks, and why it fires for an event or not."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import click
+
+from falcohost.cli.flags import Flags
+from falcohost.cli.rules_events import Given, Readers, read_one
+from falcohost.cli.rules_explain_json import explanation_json
+from falcohost.cli.rules_explain_text import asked_text, explanation_text
+from falcohost.cli.rules_explanation import Asked, Explainer, Explanation, ask, earlier_rules
+from falcohost.cli.rules_files import Loaded, complete_rule, find_rules, load
+from falcohost.errors import ConfigError
+
+_EXAMPLE = """\b
+Examples:
+  falcohost rules explain rules.yaml --rule 'Terminal shell*'
+  echo '{"evt.type": "execve", "proc.name": "bash", "proc.tty": 0}' |
+    falcohost rules explain rules.yaml --rule 'Terminal shell*' --event -
+"""
+
+
+@click.command(name="explain", epilog=_EXAMPLE)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.option(
+    "--rule",
+    "pattern",
+    metavar="RULE",
+    shell_complete=complete_rule,
+    help="Its name; * stands for any text. Default: that of an alert.",
+)
+@click.option("--event", type=click.File("rb"), metavar="E.json", help="Ask it of this event; - is standard input.")
+@click.option("--full", is_flag=True, help="Leave nothing out: long lists, parts that were not asked.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an array, an object for each rule.")
+@click.pass_obj
+def command(
+    flags: Flags, files: tuple[str, ...], pattern: str | None, event: IO[bytes] | None, full: bool, as_json: bool
+) -> None:
+    """Explain a rule: its condition with macros and lists put in, and what events must have for it to be asked.
+
+    With an event, say which part of the condition is true or false, and why the rule fires or not. An event is an
+    alert in JSON, an object of fields and their values, or a record of the log that the rule's source reads. What it
+    does not say is unknown, and so may be the answer.
+    """
+    given = None if event is None else read_one(event)
+    pattern = pattern or (given.rule if given is not None else None)
+    if pattern is None:
+        raise click.UsageError("Missing option '--rule': the name of a rule, or '*' for all of them.")
+    loaded = load(flags, files)
+    found: list[tuple[Explanation, Asked | None]]
+    found = [(rule, None) for rule in map(Explainer(loaded).explain, find_rules(loaded.outcome, pattern))]
+    if given is not None:
+        found = _asked([rule for rule, _ in found], given, loaded, first=not flags.configuration().rules.match_all)
+    if as_json:
+        import json
+
+        click.echo(json.dumps([explanation_json(*pair) for pair in found], indent=2))
+        return
+    for number, (rule, asked) in enumerate(found):
+        if number:
+            click.echo()
+        name = given.where if given is not None else ""
+        text = explanation_text(rule, full=full) if asked is None else asked_text(rule, asked, name, full=full)
+        for line in text:
+            click.echo(line)
+
+
+def _asked(
+    rules: list[Explanation], given: Given, loaded: Loaded, *, first: bool
+) -> list[tuple[Explanation, Asked | None]]:
+    """Ask those of *rules* that are of the event's source; *first*: of several that match, the first is reported.
+
+    :raises ConfigError: it is no event of theirs.
+    """
+    concerned = [rule for rule in rules if given.source in (None, rule.rule.source)]
+    if not concerned:
+        raise ConfigError(f"{given.where}: the event is of the source {given.source!r}, and no such rule is asked for")
+    readers = Readers(loaded)
+    values = {source: readers.values(given, source) for source in {rule.rule.source for rule in concerned}}
+    return [
+        (one, ask(one, values[one.rule.source], earlier_rules(one.rule, loaded) if first else [])) for one in concerned
+    ]

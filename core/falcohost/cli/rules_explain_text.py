@@ -1,0 +1,147 @@
+"""What ``falcohost rules explain`` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from falcohost.cli.rules_explanation import Asked, Explanation
+from falcohost.cli.rules_lines import FAINT, NAME, PLAIN, STRONG, Span, clean, lines
+from falcohost.cli.rules_tree import answer_span, check_spans, tree, value_spans
+from falcohost.rules.outline import Origin
+
+#: Names of a kind that are shown unless all are wanted.
+_MANY = 24
+
+#: Characters of a witness that are shown.
+_LONG = 300
+
+
+def explanation_text(found: Explanation, *, full: bool) -> Iterator[str]:
+    """Yield the lines about a rule: its condition as written and expanded, its witness, what is collected for it."""
+    yield from _head(found)
+    for part in found.written:
+        yield ""
+        yield from _title("Condition as written", f"{part.file}:{part.line}")
+        for line in part.text.splitlines():
+            indent = "  " + clean(line[: len(line) - len(line.lstrip())])
+            yield from lines([(line.strip(), PLAIN)], indent, f"{indent}    ")
+    yield ""
+    yield from _title("Condition expanded")
+    yield from tree(found.condition, None, full)
+    yield from _origins(found.origins)
+    yield ""
+    yield from _title("Witness", "what must hold for it to match; by it the engine finds the rule")
+    yield from _witness(found, full)
+    yield ""
+    yield from _title("Collected because of it")
+    yield from _collected(found, full)
+
+
+def asked_text(found: Explanation, asked: Asked, event: str, *, full: bool) -> Iterator[str]:
+    """Yield the lines about a rule that was asked of *event*; the last ones say what decided."""
+    yield from _head(found)
+    yield ""
+    yield from _title("Condition", f"asked of {event}")
+    yield from tree(found.condition, asked.traced, full)
+    yield ""
+    yield from _verdict(found, asked)
+
+
+def _head(found: Explanation) -> Iterator[str]:
+    rule = found.rule
+    yield click.style(clean(rule.name), bold=True)
+    about = f"{rule.priority.label}, source {rule.source}, {found.where.file}:{found.where.line}"
+    yield from lines([(about, PLAIN)], "  ", "  ")
+    if not rule.enabled:
+        yield from lines([("disabled: it is not asked of any event", {"fg": "yellow"})], "  ", "  ")
+    if rule.tags:
+        yield from lines([(f"tags {', '.join(rule.tags)}", FAINT)], "  ", "  ")
+    if rule.description:
+        yield from lines([(" ".join(rule.description.split()), FAINT)], "  ", "  ")
+
+
+def _title(text: str, more: str = "") -> Iterator[str]:
+    yield from lines([(text, STRONG), *([(f" ({more})", FAINT)] if more else [])])
+
+
+def _origins(found: Iterable[Origin]) -> Iterator[str]:
+    """Yield where the macros, lists and exceptions of a tree are defined."""
+    rows = list(found)
+    if not rows:
+        return
+    yield ""
+    yield from _title("Where the names are from")
+    files = dict.fromkeys(row.file for row in rows)
+    for file in files:
+        yield f"  {clean(file)}"
+        for row in rows:
+            if row.file == file:
+                yield f"  {row.line:>6}  {row.kind:<9}  {click.style(clean(row.name), fg='cyan')}"
+
+
+def _witness(found: Explanation, full: bool) -> Iterator[str]:
+    if not found.filed:
+        yield "  no event can match it"
+    for filed in found.filed:
+        types = "any event" if filed.types is None else ", ".join(_some(filed.types, full))
+        if filed.own is None:
+            told: Span = ("none, it is asked of every such event", {"fg": "yellow"})
+        else:
+            told = (_cut(str(filed.own), full), PLAIN)
+        yield from lines([(f"{types}: ", NAME), told], "  ", "    ")
+        if filed.among is None and filed.own is not None:
+            yield from lines(
+                [("not looked up: among these rules it costs less to ask each time", FAINT)], "    ", "    "
+            )
+        elif filed.among != filed.own:
+            yield from lines([(f"among these rules filed under {_cut(str(filed.among), full)}", FAINT)], "    ", "    ")
+
+
+def _cut(text: str, full: bool) -> str:
+    return text if full or len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _collected(found: Explanation, full: bool) -> Iterator[str]:
+    what = found.collected
+    types = ["all"] if what.types is None else _some(what.types, full) or ["none: it can never match"]
+    rows = [
+        ("event types", types),
+        ("for it alone", _some(what.alone, full)),
+        ("fields asked", _some(what.asked, full)),
+        ("in the output", _some(what.told, full)),
+    ]
+    for title, names in rows:
+        if names:
+            yield from lines([(", ".join(names), PLAIN)], f"  {title:<13}  ", " " * 17)
+    if what.pushed:
+        yield ""
+        yield from _title("Pushed down to the source", "before an event is the engine's; of this rule alone")
+    for events, told in what.pushed:
+        yield from lines([(f"{_cut(events, full)}: ", NAME), (_cut(told, full), PLAIN)], "  ", "    ")
+
+
+def _some(names: tuple[str, ...], full: bool) -> list[str]:
+    if full or len(names) <= _MANY + 1:
+        return list(names)
+    return [*names[:_MANY], f"… {len(names) - _MANY} more"]
+
+
+def _verdict(found: Explanation, asked: Asked) -> Iterator[str]:
+    answer = asked.traced.answer
+    style = {**answer_span(answer)[1], "bold": True}
+    if answer is None:
+        told = "Cannot tell: the event does not say what these checks hang on"
+    elif answer:
+        told = "It fires, because" if found.rule.enabled else "It would fire if it were enabled, because"
+    else:
+        told = "It does not fire, because"
+    yield from lines([(told, style)])
+    for part, traced in asked.checks:
+        word = answer_span(traced.answer)
+        spans: list[Span] = [*check_spans(part, full=False), (" is ", PLAIN), word, (" ", PLAIN), *value_spans(traced)]
+        yield from lines(spans, "  ", "      ")
+    if asked.before is not None:
+        told = f"But it is not reported: the rule '{asked.before.name}' comes before it and matches too"
+        yield from lines([(told, {"fg": "yellow"}), (" (rule_matching: first)", FAINT)])

@@ -1,0 +1,116 @@
+"""What the commands of ``falcohost rules`` begin with: rules files, loaded over all plugins that are installed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import click
+from click.shell_completion import CompletionItem
+
+from falcohost.cli.flags import Flags
+from falcohost.engine.catalog import Catalog
+from falcohost.errors import FalcohostError, RulesError
+from falcohost.hookspecs import SourceSpec
+from falcohost.rules.loader import LoadOutcome
+from falcohost.rules.people import problem_for_people
+from falcohost.rules.results import Problem
+from falcohost.rules.rule_compiler import CompiledRule
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rules without errors, and the sources that they are about."""
+
+    outcome: LoadOutcome
+    catalogs: Mapping[str, Catalog]
+    sources: Mapping[str, SourceSpec]
+
+
+def load(flags: Flags, files: Sequence[str]) -> Loaded:
+    """Load *files*; of a folder, the rules files in it.
+
+    :raises FalcohostError: there are none, or one is refused.
+    """
+    from falcohost.host.catalogs import catalogs
+    from falcohost.host.config.rules import rules_files
+    from falcohost.host.loading import load_files
+    from falcohost.host.plugins import load_all
+
+    names = rules_files(tuple(files))
+    if not names:
+        raise RulesError(f"there is no rules file in {', '.join(files)}: files end in .yaml or .yml")
+    config = flags.configuration()
+    plugins = load_all(config.plugins.settings)
+    outcome = load_files(names, plugins, config.rules)
+    outcome.check()
+    return Loaded(outcome, catalogs(plugins), plugins.sources())
+
+
+def find_rules(outcome: LoadOutcome, pattern: str) -> list[CompiledRule]:
+    """Return the rules whose names *pattern* matches, in order; ``*`` stands for any text.
+
+    :raises RulesError: there is none, or all that there are were left out.
+    """
+    matches = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL).fullmatch
+    found = [rule for rule in outcome.compiled.rules if matches(rule.definition.name)]
+    if found:
+        return found
+    left_out = [name for name in outcome.collector.rules if matches(name)]
+    if left_out:
+        raise RulesError("\n".join(_why_left_out(outcome, name) for name in left_out))
+    raise RulesError(f"no rule is called '{pattern}'{_near(pattern, outcome.collector.rules)}")
+
+
+def _near(pattern: str, names: Mapping[str, object]) -> str:
+    small = {name.lower(): name for name in names}
+    wanted = pattern.lower()
+    close = [small[name] for name in difflib.get_close_matches(wanted, small, n=3)]
+    close = close or [name for name in names if wanted.strip("*") in name.lower()][:3]
+    if close:
+        return f"; did you mean {' or '.join(repr(name) for name in close)}?"
+    return f"; there are {len(names)} rules" if names else "; there are no rules"
+
+
+def _why_left_out(outcome: LoadOutcome, name: str) -> str:
+    """Return the warning with which the rule was left out: its source or a field of it is unknown."""
+    told = next((problem for problem in _warnings(outcome) if problem.context.named("rule") == name), None)
+    return f"the rule '{name}' is left out: {problem_for_people(told) if told else 'it cannot be compiled'}"
+
+
+def _warnings(outcome: LoadOutcome) -> list[Problem]:
+    return [problem for result in outcome.results for problem in result.warnings]
+
+
+def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name of a rule out of the files that stand on the command line before it."""
+    from falcohost.host.config.rules import rules_files
+    from falcohost.rules.collector import Collector
+    from falcohost.rules.loader import read_file
+    from falcohost.rules.reader import read_rules
+    from falcohost.rules.results import FileResult
+
+    collector = Collector(lambda source: None, (), {})
+    # While the option is without its value click has not yet given the files their name.
+    for name in rules_files(tuple(ctx.params.get("files") or ctx.args)):
+        try:
+            file = read_file(name)
+            read_rules(FileResult(name, file), collector)
+        except FalcohostError:
+            continue
+    names = [name for name in collector.rules if name.lower().startswith(incomplete.lower())]
+    return [CompletionItem(_escaped(name)) for name in names]
+
+
+def _escaped(name: str) -> str:
+    """Return *name* as it must stand on bash's command line outside of quotes; other shells see to that themselves.
+
+    The script that click makes for bash reads the answer with ``read``, which takes one backslash away.
+    """
+    in_quotes = re.search(r"""(^|\s)['"][^'"]*$""", os.environ.get("COMP_WORDS", ""))
+    if os.environ.get("_FALCOHOST_COMPLETE") != "bash_complete" or in_quotes:
+        return name
+    return re.sub(r"([^\w@%+=:,./-])", r"\\\\\1", name)

@@ -1,0 +1,59 @@
+"""What ``falcohost rules stats --json`` prints: the same as the text, and nothing left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from falcohost.cli.rules_stream import StreamOutcome
+from falcohost.rules.statistics import SourceStatistics, Statistics
+from falcohost.rules.statistics_events import StreamCosts
+
+
+def statistics_json(found: Statistics, outcome: StreamOutcome | None) -> dict[str, Any]:
+    """Return the object about all rules; with ``events`` if there was a stream."""
+    data: dict[str, Any] = {
+        "sources": {one.source: _source(one) for one in found.sources},
+        "unused": [{"kind": one.kind, "name": one.name, "file": one.file, "line": one.line} for one in found.unused],
+    }
+    if outcome is not None:
+        data["events"] = {
+            "unknown_fields_counted_as_absent": outcome.partial,
+            "left_out": dict(outcome.left_out),
+            "sources": {source: _costs(costs) for source, costs in outcome.costs.items()},
+        }
+    return data
+
+
+def _source(one: SourceStatistics) -> dict[str, Any]:
+    return {
+        "enabled": len(one.enabled),
+        "disabled": one.disabled,
+        "rules_by_event_type": dict(one.by_type),
+        "rules_of_any_event_type": one.of_any_type,
+        "without_witness": [
+            {"rule": found.rule.name, "event_types": None if found.types is None else list(found.types)}
+            for found in one.without_witness
+        ],
+        "shadowed": [{"rule": found.rule.name, "by": found.by.name} for found in one.shadowed],
+        "never_match": [rule.name for rule in one.never],
+    }
+
+
+def _costs(costs: StreamCosts) -> dict[str, Any]:
+    return {
+        "events": costs.events,
+        "matching": costs.matching,
+        "candidates": costs.candidates,
+        "most_candidates_of_one_event": costs.most,
+        "rules": [
+            {
+                "rule": cost.rule.name,
+                "asked": cost.asked,
+                "matches": cost.matches,
+                "first": cost.reported,
+                "median_ns": cost.median,
+                "total_ns": cost.total,
+            }
+            for cost in costs.costs.values()
+        ],
+    }

@@ -1,0 +1,126 @@
+"""What ``falcohost rules stats`` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from falcohost.cli.rules_lines import FAINT, PLAIN, STRONG, clean, lines, width
+from falcohost.cli.rules_stream import StreamOutcome
+from falcohost.rules.outline import Origin
+from falcohost.rules.statistics import SourceStatistics, Statistics
+from falcohost.rules.statistics_events import RuleCost, StreamCosts
+
+#: Rows of a table, and names in a row, that are shown unless all are wanted.
+_ROWS, _NAMES = 20, 16
+
+_COLUMNS = ("asked", "matches", "first", "median ns", "total µs")
+
+
+def statistics_text(found: Statistics, outcome: StreamOutcome | None, *, full: bool) -> Iterator[str]:
+    """Yield the lines about all rules, and about the stream of events if there was one."""
+    if not found.sources:
+        yield "There are no rules."
+    for number, one in enumerate(found.sources):
+        if number:
+            yield ""
+        yield from _source(one, full)
+    yield from _unused(found.unused)
+    if outcome is not None:
+        yield from _stream(outcome, full)
+
+
+def _source(one: SourceStatistics, full: bool) -> Iterator[str]:
+    disabled = f", {one.disabled} disabled beside" if one.disabled else ""
+    yield click.style(f"{_count(len(one.enabled), 'rule')} of the source {clean(one.source)}", bold=True) + disabled
+    yield from _types(one, full)
+    if one.without_witness:
+        yield from _title("Without a witness", "asked for every event of these types")
+        for found in one.without_witness:
+            types = "any type" if found.types is None else ", ".join(_some(found.types, full))
+            yield from lines([(found.rule.name, PLAIN), (f": {types}", FAINT)], "  ", "      ")
+    if one.shadowed:
+        yield from _title("Shadowed", "provable: a rule before it matches whenever it does")
+        for shadow in one.shadowed:
+            yield from lines([(f"'{shadow.rule.name}'", PLAIN), (f" by '{shadow.by.name}'", FAINT)], "  ", "      ")
+    if one.never:
+        yield from _title("Never true", "no event can match them")
+        for rule in one.never:
+            yield f"  {clean(rule.name)}"
+
+
+def _types(one: SourceStatistics, full: bool) -> Iterator[str]:
+    """Yield how many rules want which event types; types that as many rules want stand together."""
+    if one.of_any_type:
+        yield f"  {one.of_any_type:>4}  any event type"
+    by_count: dict[int, list[str]] = {}
+    for name, count in one.by_type.items():
+        by_count.setdefault(count, []).append(name)
+    for count, names in by_count.items():
+        yield from lines([(", ".join(_some(names, full)), PLAIN)], f"  {count:>4}  ", " " * 8)
+
+
+def _unused(found: Sequence[Origin]) -> Iterator[str]:
+    if not found:
+        return
+    yield from _title("Macros and lists that nothing uses")
+    for file in dict.fromkeys(row.file for row in found):
+        yield f"  {clean(file)}"
+        for row in found:
+            if row.file == file:
+                yield f"  {row.line:>6}  {row.kind:<5}  {click.style(clean(row.name), fg='cyan')}"
+
+
+def _stream(outcome: StreamOutcome, full: bool) -> Iterator[str]:
+    for source, costs in outcome.costs.items():
+        if costs.events:
+            yield from _title(f"{_count(costs.events, 'event')} of the source {source}, {costs.matching} match a rule")
+            mean = costs.candidates / costs.events
+            yield f"  {mean:.2f} rules asked for an event, {costs.most} at most"
+            yield from _table(costs, full)
+    for cause, count in outcome.left_out.items():
+        yield ""
+        yield from lines([(f"{_count(count, 'event')} left out: {cause}", {"fg": "yellow"})])
+    if outcome.partial:
+        yield ""
+        yield from lines([("Fields that the events do not say counted as absent.", FAINT)])
+
+
+def _table(costs: StreamCosts, full: bool) -> Iterator[str]:
+    """Yield a row for each rule that was asked, the most frequent candidates first."""
+    asked = sorted((cost for cost in costs.costs.values() if cost.asked), key=lambda cost: (-cost.asked, -cost.total))
+    if not asked:
+        return
+    shown = asked if full else asked[:_ROWS]
+    room = width() - 2 - sum(len(name) + 2 for name in _COLUMNS) - 2
+    size = min(max(len(clean(cost.rule.name)) for cost in shown), max(room, 20))
+    yield click.style(f"  {'rule':<{size}}" + "".join(f"  {name:>{len(name) + 1}}" for name in _COLUMNS), dim=True)
+    for cost in shown:
+        yield f"  {_cut(clean(cost.rule.name), size):<{size}}" + "".join(_cells(cost))
+    if len(asked) > len(shown):
+        yield f"  … {len(asked) - len(shown)} more"
+
+
+def _cells(cost: RuleCost) -> Iterable[str]:
+    values = (cost.asked, cost.matches, cost.reported, cost.median, cost.total // 1000)
+    return (f"  {value:>{len(name) + 1}}" for value, name in zip(values, _COLUMNS, strict=True))
+
+
+def _title(text: str, more: str = "") -> Iterator[str]:
+    yield ""
+    yield from lines([(text, STRONG), *([(f" ({more})", FAINT)] if more else [])])
+
+
+def _some(names: Sequence[str], full: bool) -> list[str]:
+    if full or len(names) <= _NAMES + 1:
+        return list(names)
+    return [*names[:_NAMES], f"… {len(names) - _NAMES} more"]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"

@@ -1,0 +1,87 @@
+"""A stream of events that a user has, put to the rules of their sources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from falcohost.cli.rules_events import Given, Readers, as_path, name_of, read_lines
+from falcohost.cli.rules_files import Loaded
+from falcohost.engine.trace import Reading, detached
+from falcohost.errors import ConfigError
+from falcohost.rules.statistics_events import StreamCosts
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOutcome:
+    """What came of a stream.
+
+    :ivar costs: by source.
+    :ivar partial: its events say the values of some fields; those of all others counted as absent.
+    :ivar left_out: how many events were not put to rules, by cause.
+    """
+
+    costs: Mapping[str, StreamCosts]
+    partial: bool
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def put(file: IO[bytes], source: str | None, loaded: Loaded) -> StreamOutcome:
+    """Put the events in *file* to the rules; *source* is theirs, where they do not say.
+
+    :raises ConfigError: a line is no event, or it cannot be told of which source it is.
+    """
+    name, stream = name_of(file), _Stream(source, loaded)
+    with as_path(file) as path:
+        with path.open("rb") as content:
+            first = next(read_lines(content, name), None)
+        if first is None:
+            raise ConfigError(f"{name}: there is no event in it")
+        return stream.of_fields(path, name) if stream.says_fields(first) else stream.of_records(path, first)
+
+
+class _Stream:
+    def __init__(self, source: str | None, loaded: Loaded) -> None:
+        self._ruleset = loaded.outcome.ruleset
+        self._sources = list(self._ruleset.sources())
+        self._source = source
+        self._readers = Readers(loaded)
+        if source is not None and source not in self._sources:
+            raise ConfigError(f"no enabled rule is of the source '{source}'; there are: {', '.join(self._sources)}")
+
+    def says_fields(self, first: Given) -> bool:
+        return first.is_alert or self._readers.says_fields(first, self._source_of(first))
+
+    def of_fields(self, path: Path, name: str) -> StreamOutcome:
+        outcome = StreamOutcome({source: self._detached(source) for source in self._sources}, partial=True)
+        with path.open("rb") as content:
+            for given in read_lines(content, name):
+                source = self._source_of(given)
+                if source not in outcome.costs:
+                    outcome.left_out[f"of the source '{source}', of which there are no rules"] += 1
+                    continue
+                values = self._readers.known(given, source).values
+                outcome.costs[source].take(Reading(values, type=str(values.get(("evt.type", None), ""))))
+        return outcome
+
+    def of_records(self, path: Path, first: Given) -> StreamOutcome:
+        source = self._source_of(first)
+        costs = StreamCosts(self._ruleset.enabled(source))
+        with self._readers.records(path, source, first) as opened:
+            for batch in opened.batches():
+                for event in batch.events:
+                    costs.take(event)
+            return StreamOutcome({source: costs}, partial=False, left_out=Counter(opened.stats().dropped))
+
+    def _detached(self, source: str) -> StreamCosts:
+        rules = self._ruleset.enabled(source)
+        return StreamCosts([replace(rule, condition=detached(rule.condition)) for rule in rules])
+
+    def _source_of(self, given: Given) -> str:
+        source = given.source or self._source
+        if source is None and len(self._sources) != 1:
+            raise ConfigError(f"{given.where}: its source is needed: --source {' or '.join(self._sources)}")
+        return self._sources[0] if source is None else source

@@ -1,0 +1,48 @@
+"""Runs the commands that docs/rules.md shows, and writes what they print below each.
+
+A file is what stands in a code block behind its name; a command is a line of a ``console`` block behind a ``$``.
+Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parent / "rules.md"
+_FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def renewed(text: str) -> str:
+    """Return the page *text* with what its commands print now."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in _FILE.findall(text):
+            (Path(folder) / name).write_text(content)
+        return _CONSOLE.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
+
+
+def without_times(text: str) -> str:
+    """Return *text* with the columns of times blanked, which are never twice the same."""
+    return re.sub(r"^(  .* \d+ +\d+ +\d+) +\d+ +\d+$", r"\1", text, flags=re.MULTILINE)
+
+
+def _block(shown: str, folder: str) -> str:
+    commands = [line for line in shown.splitlines() if line.startswith("$ ")]
+    return "".join(f"{command}\n{_output(command[2:], folder)}" for command in commands)
+
+
+def _output(command: str, folder: str) -> str:
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"COLUMNS": "100", "LC_ALL": "C.UTF-8", "PATH": programs}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+    printed = done.stdout if done.returncode == 0 else done.stderr
+    return "\n".join(line.rstrip() for line in printed.rstrip("\n").splitlines()) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text()))
