@@ -118,14 +118,14 @@ pread | 17 67 180 | I/O read | uses read | fd=0 data=1
     res:errno=ret data:bytes=data fd:fd=0 size:u32=2 pos:u64=3
 pwrite | 18 68 181 | I/O write | uses write | fd=0 data=1
     res:errno=ret data:bytes=data fd:fd=0 size:u32=2 pos:u64=3
-readv | 19,327 65,286 145,378 | I/O read | uses read | fd=0
-    res:errno=ret fd:fd=0
-writev | 20,328 66,287 146,379 | I/O write | uses write | fd=0
-    res:errno=ret fd:fd=0
-preadv | 295 69 333 | I/O read | uses read | fd=0
-    res:errno=ret fd:fd=0 pos:u64=3
-pwritev | 296 70 334 | I/O write | uses write | fd=0
-    res:errno=ret fd:fd=0 pos:u64=3
+readv | 19,327 65,286 145,378 | I/O read | uses read | fd=0 iov=1
+    res:errno=ret size:u32=got data:bytes=data fd:fd=0
+writev | 20,328 66,287 146,379 | I/O write | uses write | fd=0 iov=1
+    res:errno=ret data:bytes=data fd:fd=0 size:u32=5
+preadv | 295 69 333 | I/O read | uses read | fd=0 iov=1
+    res:errno=ret size:u32=got data:bytes=data fd:fd=0 pos:u64=3
+pwritev | 296 70 334 | I/O write | uses write | fd=0 iov=1
+    res:errno=ret data:bytes=data fd:fd=0 size:u32=5 pos:u64=3
 sendfile | 40 71 187,239 | I/O write | uses | fd=0
     res:errno=ret out_fd:fd=0 in_fd:fd=1 size:u64=3
 splice | 275 76 313 | I/O other | uses | fd=0
@@ -134,7 +134,7 @@ copy_file_range | 326 285 377 | file | uses | fd=2
     res:errno=ret fdout:fd=2 fdin:fd=0 len:u64=4
 # sockets
 socket | 41 198 359 | net | creates | fd=ret
-    fd:fd=ret domain:enum/domain=0 type:u32=1 proto:u32=2
+    fd:fd=ret domain:enum/domain=0 type:u32=1 proto:u32=2 flags:flags/socket=1
 socketpair | 53 199 360 | IPC | creates pair | pair=3
     res:errno=ret fd1:fd=pair0 fd2:fd=pair1 domain:enum/domain=0 type:u32=1 proto:u32=2
 bind | 49 200 361 | net | uses | fd=0 sockaddr=1
@@ -156,15 +156,15 @@ getsockopt | 55 209 365 | net | uses | fd=0
 sendto | 44 206 369 | I/O write | uses write | fd=0 data=1 sockaddr=4
     res:errno=ret data:bytes=data fd:fd=0 size:u32=2 tuple:tuple=tuple
 sendmsg | 46 211 370 | I/O write | uses write | fd=0 msghdr=1
-    res:errno=ret fd:fd=0 tuple:tuple=tuple
-sendmmsg | 307 269 345 | I/O write | uses write | fd=0 msghdr=1
-    res:errno=ret fd:fd=0 tuple:tuple=tuple
-recvfrom | 45 207 371 | I/O read | uses read | fd=0 data=1
+    res:errno=ret data:bytes=data fd:fd=0 size:u32=5 tuple:tuple=tuple
+sendmmsg | 307 269 345 | I/O write | uses write | fd=0 messages=1
+    res:errno=ret fd:fd=0 size:u32=5 data:bytes=data tuple:tuple=tuple
+recvfrom | 45 207 371 | I/O read | uses read | fd=0 data=1 sender=4
     res:errno=ret data:bytes=data tuple:tuple=tuple fd:fd=0 size:u32=2
-recvmsg | 47 212 372 | I/O read | uses read | fd=0 msghdr=1
-    res:errno=ret tuple:tuple=tuple fd:fd=0
-recvmmsg | 299 243 337,417 | I/O read | uses read | fd=0 msghdr=1
-    res:errno=ret fd:fd=0 tuple:tuple=tuple
+recvmsg | 47 212 372 | I/O read | uses read | fd=0 msghdr=1 control
+    res:errno=ret size:u32=got data:bytes=data tuple:tuple=tuple msgcontrol:bytes=control fd:fd=0
+recvmmsg | 299 243 337,417 | I/O read | uses read | fd=0 messages=1 control
+    res:errno=ret fd:fd=0 size:u32=got data:bytes=data tuple:tuple=tuple msgcontrol:bytes=control
 # descriptors of other kinds
 pipe | 22 - 42 | IPC | creates pair | pair=0
     res:errno=ret fd1:fd=pair0 fd2:fd=pair1
@@ -190,13 +190,14 @@ epoll_create1 | 291 20 329 | wait | creates | fd=ret
     res:errno=ret flags:flags/epoll=0
 userfaultfd | 323 282 374 | file | creates | fd=ret
     res:errno=ret flags:flags/file=0
-io_uring_setup | 425 425 425 | I/O other | creates | fd=ret
-    res:errno=ret entries:u32=0
-io_uring_enter | 426 426 426 | I/O other | uses | fd=0
-    res:errno=ret fd:fd=0 to_submit:u32=1 min_complete:u32=2 flags:flags/io_uring_enter=3
+io_uring_setup | 425 425 425 | I/O other | creates | fd=ret struct=1
+    res:errno=ret entries:u32=0 sq_entries:u32=struct0 cq_entries:u32=struct1 flags:flags/io_uring_setup=struct2
+    sq_thread_cpu:u32=struct3 sq_thread_idle:u32=struct4 features:flags/io_uring_features=struct5
+io_uring_enter | 426 426 426 | I/O other | uses | fd=0 struct=4
+    res:errno=ret fd:fd=0 to_submit:u32=1 min_complete:u32=2 flags:flags/io_uring_enter=3 sig:sigset=sigmask
 io_uring_register | 427 427 427 | I/O other | uses | fd=0
     res:errno=ret fd:fd=0 opcode:enum/io_uring_register=1 arg:hex=2 nr_args:u32=3
-bpf | 321 280 357 | other | creates | -
+bpf | 321 280 357 | other | creates | fd=ret
     fd:fd=ret cmd:enum/bpf=0
 pidfd_open | 434 434 434 | process | creates | fd=ret
     fd:fd=ret pid:pid=0 flags:flags/pidfd=1
@@ -213,7 +214,7 @@ fork | 57 - 2 | process | - | -
     FORK
 vfork | 58 - 190 | process | - | -
     FORK
-clone3 | 435 435 435 | process | - | -
+clone3 | 435 435 435 | process | - | struct=0
     FORK
 procexit | - - - | process | - | -
     status:errno=0 ret:errno=exitcode sig:sig=exitsig core:u32=exitcore reaper_tid:pid=2
@@ -254,8 +255,8 @@ setresuid | 117 147 164,208 | user | - | -
     res:errno=ret ruid:uid=0 euid:uid=1 suid:uid=2
 setresgid | 119 149 170,210 | user | - | -
     res:errno=ret rgid:gid=0 egid:gid=1 sgid:gid=2
-capset | 126 91 185 | process | - | -
-    res:errno=ret
+capset | 126 91 185 | process | - | caps
+    res:errno=ret cap_inheritable:hex=inheritable cap_permitted:hex=permitted cap_effective:hex=cap_effective
 keyctl | 250 219 288 | other | - | -
     res:errno=ret operation:enum/keyctl=0
 # kernel modules and memory

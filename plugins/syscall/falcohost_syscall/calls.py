@@ -8,15 +8,32 @@ written down anywhere else. The names and the order of the parameters are Falco'
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from falcohost_syscall.call_table import TABLE
+from falcohost_syscall.records import (
+    NO_ARG,
+    RET_ARG,
+    WANT_CAPS,
+    WANT_CONTROL,
+    WANT_CWD,
+    WANT_DATA,
+    WANT_FAILED_ONLY,
+    WANT_FD,
+    WANT_HOW,
+    WANT_IOV,
+    WANT_MESSAGES,
+    WANT_MSGHDR,
+    WANT_PAIR,
+    WANT_PATH,
+    WANT_PATH2,
+    WANT_SENDER,
+    WANT_SOCKADDR,
+    WANT_STR,
+    WANT_STRUCT,
+)
 from falcohost_syscall.syscalls import GENERIC, NAMES_ONLY
-
-#: What the probe reads for a call (``enum want`` of bpf/record.h).
-WANT_FD, WANT_PATH, WANT_PATH2, WANT_SOCKADDR, WANT_MSGHDR, WANT_CWD = 1, 2, 4, 8, 16, 32
-WANT_DATA, WANT_STR, WANT_PAIR, WANT_HOW, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY = 64, 128, 256, 512, 1024, 2048
-NO_ARG, RET_ARG = 0xFF, 0xFE
 
 _EXEC = (
     "res:errno=ret exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd comm:str=comm "
@@ -46,6 +63,12 @@ _SECTIONS = {
     "cwd": ("", WANT_CWD),
     "how": ("", WANT_HOW),
     "failed_only": ("", WANT_FAILED_ONLY),
+    "struct": ("str", WANT_STRUCT),
+    "iov": ("data", WANT_IOV),
+    "messages": ("addr", WANT_MESSAGES),
+    "control": ("", WANT_CONTROL),
+    "sender": ("addr", WANT_SENDER),
+    "caps": ("", WANT_CAPS),
 }
 
 
@@ -93,6 +116,11 @@ class Call:
     param_index: dict[str, int] = field(default_factory=dict)
 
     @property
+    def open_flags(self) -> int | None:
+        """Return the argument that has the flags of open(2)."""
+        return next((int(param.source) for param in self.params if param.kind == "open"), None)
+
+    @property
     def has_fd(self) -> bool:
         """Tell whether ``fd.*`` has values in this event."""
         return self.creates_fd or self.used_fd is not None or self.dir_fd is not None
@@ -102,6 +130,7 @@ def _position(text: str) -> int:
     return RET_ARG if text == "ret" else int(text)
 
 
+@cache
 def _params(text: str) -> tuple[Param, ...]:
     params = []
     for word in text.split():
@@ -129,7 +158,7 @@ def _numbers(text: str) -> dict[str, tuple[int, ...]]:
     return {machine: tuple(int(n) for n in words.split(",")) for machine, words in machines if words != "-"}
 
 
-def _row(call: int, head: str, params: str) -> Call:
+def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
     name, numbers, category, fd, probe = (part.strip() for part in head.split("|"))
     want, positions = _probe("" if probe == "-" else probe)
     parsed = _params(params.replace("EXEC", _EXEC).replace("FORK", _FORK))
@@ -147,14 +176,14 @@ def _row(call: int, head: str, params: str) -> Call:
         used_fd=int(fds[0].source) if "uses" in words else None,
         dir_fd=next((int(word[6:]) for word in words if word.startswith("dirfd=")), None),
         io="read" if "read" in words else "write" if "write" in words else None,
+        generic=generic,
         param_index={param.name: index for index, param in enumerate(parsed)},
     )
 
 
 def _generic(call: int, line: str) -> Call:
     name, numbers = line.split(maxsplit=1)
-    row = _row(call, f"{name} | {numbers} | other | - | -", _GENERIC)
-    return Call(**{slot: getattr(row, slot) for slot in Call.__slots__ if slot != "generic"}, generic=True)
+    return _row(call, f"{name} | {numbers} | other | - | -", _GENERIC, generic=True)
 
 
 def _rows() -> tuple[Call, ...]:

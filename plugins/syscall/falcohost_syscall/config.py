@@ -1,12 +1,14 @@
-"""Settings of the syscall source, parsed once (``engine`` in falco.yaml)."""
+"""Settings of the syscall source, parsed once (``engine`` and ``base_syscalls`` in falco.yaml)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from falcohost.errors import ConfigError
+from falcohost_syscall import base_syscalls
+from falcohost_syscall.base_syscalls import BaseSyscalls
 
 #: Falco's sizes of a ring by ``buf_size_preset``.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
@@ -18,11 +20,17 @@ class Config:
     """What the source is set to.
 
     :ivar ring_size: bytes, for each of the two rings.
+    :ivar pushdown: events that no rule can want are left out by the kernel.
+    :ivar only_successful: calls that failed are not collected.
+    :ivar base: which calls are collected beyond what rules want, or in spite of it not.
     :ivar agent_pid: the supervisor, whose system calls are not events: an alert that is written would raise the next.
     """
 
     ring_size: int = SIZES[DEFAULT_PRESET]
     agent_pid: int | None = None
+    pushdown: bool = True
+    only_successful: bool = False
+    base: BaseSyscalls = field(default_factory=BaseSyscalls)
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
@@ -40,4 +48,17 @@ def parse(settings: Mapping[str, Any]) -> Config:
     preset = own.get("buf_size_preset", DEFAULT_PRESET) if isinstance(own, Mapping) else None
     if not isinstance(preset, int) or preset not in SIZES:
         raise ConfigError(f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
-    return Config(ring_size=SIZES[preset], agent_pid=settings.get("agent_pid"))
+    return Config(
+        ring_size=SIZES[preset],
+        agent_pid=settings.get("agent_pid"),
+        pushdown=_switch(settings.get("falcohost"), "falcohost.pushdown", True),
+        only_successful=_switch(own, "engine.modern_ebpf.drop_failed_exit", False),
+        base=base_syscalls.parse(settings.get("base_syscalls")),
+    )
+
+
+def _switch(block: Any, key: str, default: bool) -> bool:
+    value = block.get(key.rpartition(".")[2], default) if isinstance(block, Mapping) else default
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key}: expected true or false, not {value!r}.")
+    return value

@@ -19,6 +19,7 @@ from falcohost_syscall.proctable import Process, ProcessTable
 from falcohost_syscall.records import (
     FDINFO,
     HEADER,
+    NO_ARG,
     SEC_CGROUP,
     SEC_CWD,
     SEC_DIR,
@@ -46,6 +47,7 @@ _FIRST_SECTION = HEADER.size
 _CONNECTS, _ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
 _SERVERS = frozenset({"bind", "listen"})
 UNSET = 0xFFFFFFFF
+AT_FDCWD = -100
 
 
 class Context:
@@ -189,6 +191,18 @@ class SyscallEvent:
         return None if index is None else self.signed_arg(index)
 
     @property
+    def dirfd_path(self) -> str | None:
+        """Return the path behind the descriptor of a directory that was passed beside the first path."""
+        row = self.row
+        return None if row.dir_arg >= NO_ARG or self.signed_arg(row.dir_arg) == AT_FDCWD else self.text_of(SEC_DIR)
+
+    @property
+    def dirfd2_path(self) -> str | None:
+        """Return the path behind the descriptor of a directory that was passed beside the second path."""
+        row = self.row
+        return None if row.dir2_arg >= NO_ARG or self.signed_arg(row.dir2_arg) == AT_FDCWD else self.text_of(SEC_DIR2)
+
+    @property
     def fdinfo(self) -> FdInfo | None:
         """Return what the kernel says of the descriptor's file; None if there is none, as after a failed open."""
         try:
@@ -222,7 +236,7 @@ class SyscallEvent:
             socket.towards(end)
         elif end is not None and socket.family == AF_UNIX:
             socket.own_path = end.path or socket.own_path
-        socket.settle(self._role(socket))
+        socket.settle(self._role(socket), incoming=self.row.io == "read")
         return socket
 
     def _role(self, socket: Socket) -> str | None:
@@ -236,7 +250,7 @@ class SyscallEvent:
 
     @property
     def passed_address(self) -> Endpoint | None:
-        """Return the address that the caller passed (connect, bind, sendto, sendmsg)."""
+        """Return the address that the caller passed (connect, bind, sendto) or got (recvfrom, recvmsg)."""
         data = self.section(SEC_SOCKADDR)
         parsed = network.parse_sockaddr(data) if data else None
         return parsed[1] if parsed else None

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from falcohost_syscall import procfs
+from falcohost_syscall.calls import Call
 from falcohost_syscall.events import SyscallEvent
 
 NOT_TOLD = "<NA>"
@@ -87,9 +88,7 @@ def fd_type(event: SyscallEvent) -> str | None:
         return socket.kind
     info = event.fdinfo
     if info is None:
-        if row.dir_fd is not None:
-            return "directory"
-        return _BY_CALL.get(event.type, NOT_TOLD)
+        return type_without_file(row)
     mode = info.mode
     if stat.S_ISDIR(mode):
         return "directory"
@@ -98,6 +97,11 @@ def fd_type(event: SyscallEvent) -> str | None:
     if stat.S_IFMT(mode) in (0, stat.S_IFREG):
         return _regular(event.fdpath or "", info.magic, stat.S_IFMT(mode) == 0)
     return "file" if not stat.S_ISSOCK(mode) else NOT_TOLD
+
+
+def type_without_file(row: Call) -> str:
+    """Return the type that an event of *row* shows where there is no file behind its descriptor."""
+    return "directory" if row.dir_fd is not None else _BY_CALL.get(row.name, NOT_TOLD)
 
 
 def _regular(path: str, magic: int, anonymous: bool) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from falcohost.fields import Arg, ArgKind, Field, FieldType
 from falcohost_syscall import params
-from falcohost_syscall.calls import CALLS, EVENT_NAMES, EXIT
+from falcohost_syscall.calls import EVENT_NAMES, EXIT
 from falcohost_syscall.events import CPU, RET, SyscallEvent
 from falcohost_syscall.flags import errno_name
+from falcohost_syscall.parameters import OPAQUE, PARAMETERS, TEXTS
 from falcohost_syscall.records import SEC_DATA
 
 _WAITS = frozenset({"epoll_wait", "poll", "ppoll", "select", "nanosleep"})
-_PARAMETERS = frozenset(name for row in CALLS for name in row.param_index) | {"data", "env", "fds", "path", "name"}
 
 
 def _check_type(value: str) -> str | None:
@@ -22,7 +23,7 @@ def _check_type(value: str) -> str | None:
 
 
 def _check_parameter(name: str) -> str | None:
-    if name.isdecimal() or name in _PARAMETERS:
+    if name.isdecimal() or name in PARAMETERS:
         return None
     return f"unknown event argument {name}"
 
@@ -32,10 +33,29 @@ def _argument(event: SyscallEvent, arg: Arg) -> str | None:
     return None if param is None else params.shown(event, param)
 
 
-def _raw_argument(event: SyscallEvent, arg: Arg) -> int | None:
+def _raw_value(event: SyscallEvent, arg: Arg) -> Any:
     param = params.find(event.row, arg if arg is not None else "")
-    found = None if param is None else params.value(event, param)
+    return None if param is None else params.value(event, param)
+
+
+def _raw_argument(event: SyscallEvent, arg: Arg) -> int | None:
+    found = _raw_value(event, arg)
     return found if isinstance(found, int) else None
+
+
+def _raw_text(event: SyscallEvent, arg: Arg) -> str | None:
+    found = _raw_value(event, arg)
+    return found if isinstance(found, str) else None
+
+
+def _raw_field(name: str) -> Field:
+    if name in TEXTS:
+        return replace(_RAWARG, type=FieldType.CHARBUF, get=_raw_text)
+    if name in OPAQUE:
+        return replace(
+            _RAWARG, check_value=lambda _: f"filter error: operators are not supported for type '{OPAQUE[name]}'"
+        )
+    return _RAWARG
 
 
 def _has_result(event: SyscallEvent) -> bool:
@@ -107,6 +127,21 @@ def _is_type(event: SyscallEvent, arg: Arg) -> int:
     return int(event.type == arg)
 
 
+_RAWARG = Field(
+    name="evt.rawarg",
+    type=FieldType.INT64,
+    description="What is behind a parameter, by its name: a number, or text where it is text itself.",
+    get=_raw_argument,
+    arg=ArgKind.KEY,
+    arg_required=True,
+    dotted=True,
+    check_arg=_check_parameter,
+    check_bracket=lambda _: "evt.arg fields must be expressed explicitly",
+    variant=lambda name: _raw_field(name),
+    no_rhs=True,
+    no_transform=True,
+)
+
 FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.type",
@@ -130,7 +165,8 @@ FIELDS: tuple[Field, ...] = (
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
-        check_arg=_check_type,
+        check_arg=lambda name: _check_type(name) and f"filter_check called with nonexistent field evt.type.is.{name}",
+        check_bracket=lambda name: f"filter syntax error: evt.type.is[{name}]",
     ),
     Field(
         name="evt.dir",
@@ -172,19 +208,9 @@ FIELDS: tuple[Field, ...] = (
         arg_required=True,
         dotted=True,
         check_arg=_check_parameter,
+        check_bracket=lambda place: None if place.isdecimal() else f"{place} is not a valid number",
     ),
-    Field(
-        name="evt.rawarg",
-        type=FieldType.INT64,
-        description="The number behind a parameter, by its name; absent for parameters that are text.",
-        get=_raw_argument,
-        arg=ArgKind.KEY,
-        arg_required=True,
-        dotted=True,
-        check_arg=_check_parameter,
-        no_rhs=True,
-        no_transform=True,
-    ),
+    _RAWARG,
     Field(
         name="evt.buffer",
         type=FieldType.BYTEBUF,

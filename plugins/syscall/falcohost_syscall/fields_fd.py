@@ -9,7 +9,7 @@ from falcohost.fields import Arg, ArgKind, Field, FieldType
 from falcohost_syscall import fdtypes, procfs
 from falcohost_syscall.events import RET, TID, SyscallEvent
 from falcohost_syscall.network import LISTENING, SERVER
-from falcohost_syscall.records import SEC_DIR, SEC_PATH
+from falcohost_syscall.records import SEC_PATH
 
 T = FieldType
 Get = Callable[[SyscallEvent, Arg], Any]
@@ -34,7 +34,7 @@ def fd_name(event: SyscallEvent) -> str | None:
     if event.type in _PATH_CALLS:
         return event.abspath or ""
     if row.dir_fd is not None:
-        return event.text_of(SEC_DIR) or ""
+        return event.dirfd_path or ""
     info = event.fdinfo
     return f"pipe:[{info.ino}]" if info is not None and fdtypes.fd_type(event) == "pipe" else ""
 

@@ -326,6 +326,8 @@ def _ancestral() -> Iterator[Field]:
             type=kind,
             description=f"{what} of an ancestor: [0] the process itself, [1] its parent; without a number, any.",
             get=_ancestors(of),
+            # Falco's way: of numbers an output shows the process's own.
+            shown=(lambda event, _: event.proc.pid) if kind is T.INT64 else None,
             arg=ArgKind.INDEX,
             compare=Compare.ANY_OF,
             no_rhs=True,

@@ -76,6 +76,7 @@ def _rows() -> Iterator[Field]:
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
+        check_bracket=lambda subsystem: f"filter syntax error: thread.cgroup[{subsystem}]",
     )
 
 

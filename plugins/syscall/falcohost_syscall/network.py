@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
+from secrets import token_bytes
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 from sys import byteorder
 from typing import TypeVar
@@ -27,7 +29,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 #: Sockets whose role or last destination is remembered.
 LIMIT = 8192
 # The kernel's default for ip_local_port_range begins here; so do ports that IANA leaves to clients (49152) lie above.
-_EPHEMERAL = 32768
+EPHEMERAL = 32768
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,15 @@ def unix_path(data: bytes) -> str:
     return text(data.split(b"\0", 1)[0])
 
 
+_SECRET = token_bytes(32)
+
+
+@lru_cache(4096)
+def stand_in(address: int) -> str:
+    """Return what stands for the kernel's object at *address*: where that lies an alert does not tell."""
+    return blake2b(address.to_bytes(8, "little"), digest_size=8, key=_SECRET).hexdigest() if address else "0"
+
+
 def render_sockaddr(data: bytes) -> str | None:
     """Return what Falco shows for an address parameter."""
     parsed = parse_sockaddr(data)
@@ -99,6 +110,7 @@ class Socket:
     """The socket of one event."""
 
     __slots__ = (
+        "_ends",
         "_role",
         "connected",
         "family",
@@ -123,6 +135,7 @@ class Socket:
         self.l4proto = _l4proto(self.type, protocol) if size else "<NA>"
         self.own_path = unix_path(own) if own else ""
         self.peer_path = unix_path(peer) if peer else ""
+        self._ends: tuple[int, int] = info[9:11]
         self._role: str | None = None
 
     @property
@@ -167,14 +180,20 @@ class Socket:
                 return str(self.local)
             return f"{self.source}->{self.destination}"
         if self.family == AF_UNIX:
-            return self.peer_path or self.own_path
+            return self._unix_name()
         return ""
+
+    def _unix_name(self) -> str:
+        own, peer = self._ends
+        if not peer:
+            return self.peer_path or self.own_path
+        if self._role == SERVER:
+            return f"{stand_in(peer)}->{stand_in(own)} {self.own_path}"
+        return f"{stand_in(own)}->{stand_in(peer)} {self.peer_path or self.own_path}"
 
     @property
     def tuple(self) -> str | None:
-        """Return what Falco shows for a tuple parameter; the kernel addresses of AF_UNIX sockets are not told."""
-        if self.family == AF_UNIX:
-            return f"{self.ino:x}->0 {self.name}"
+        """Return what Falco shows for a tuple parameter."""
         return self.name or None
 
     def towards(self, end: Endpoint) -> None:
@@ -184,18 +203,21 @@ class Socket:
         elif end.ip and len(end.ip) == len(self.local.ip):
             self.remote = end
 
-    def settle(self, role: str | None) -> None:
-        """Say what this end is; None: tell by state and ports."""
-        self._role = role or self._guess()
+    def settle(self, role: str | None, incoming: bool = False) -> None:
+        """Say what this end is; None: tell by state, ports, and whether the event is about something that came in."""
+        self._role = role or self._guess(incoming)
 
-    def _guess(self) -> str | None:
+    def _guess(self, incoming: bool) -> str | None:
+        if self.family == AF_UNIX:
+            return SERVER if self.own_path and not self.peer_path else CLIENT
         if self.state == _TCP_LISTEN and self.type == _STREAM:
             return LISTENING
         if not self.remote.set:
             return LISTENING if self.local.set else None
-        if self.remote.port >= _EPHEMERAL > self.local.port > 0:
+        if self.remote.port >= EPHEMERAL > self.local.port > 0:
             return SERVER
-        return CLIENT
+        answered = self.local.port >= EPHEMERAL > self.remote.port
+        return SERVER if incoming and self.type == _DGRAM and not answered else CLIENT
 
 
 class Sockets:

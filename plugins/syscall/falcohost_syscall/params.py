@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from socket import AF_UNIX
 from sys import byteorder
 from typing import Any
 
+from falcohost.engine.buffers import buffer_text
 from falcohost_syscall import flags as names
 from falcohost_syscall.calls import Call, Param
 from falcohost_syscall.events import (
+    AT_FDCWD,
     CALL,
     CAPS,
     CGROUP,
@@ -31,21 +32,26 @@ from falcohost_syscall.events import (
 )
 from falcohost_syscall.fdtypes import type_char
 from falcohost_syscall.network import render_sockaddr
+from falcohost_syscall.records import CAPS as CAPS_SET
 from falcohost_syscall.records import (
     SEC_ARGS,
+    SEC_CAPS,
+    SEC_CONTROL,
     SEC_DATA,
     SEC_FILENAME,
     SEC_PAIR,
     SEC_PATH,
     SEC_SOCKADDR,
     SEC_STR,
+    SEC_STRUCT,
+    STRUCT_SIZE,
 )
 from falcohost_syscall.text import text
 
-AT_FDCWD = -100
 _FMODE_CREATED = 0x100000
 _MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
+_IORING_ENTER_EXT_ARG = 8
 _UNSET = 0xFFFFFFFF
 
 Value = Any
@@ -84,6 +90,11 @@ def _arguments(event: SyscallEvent) -> bytes:
     return event.proc.image.args_raw if passed is None else passed
 
 
+def _environment(event: SyscallEvent) -> bytes:
+    event.proc.environment()
+    return event.proc.image.env_raw or b""
+
+
 def _tuple(event: SyscallEvent) -> str | None:
     socket = event.socket
     return None if socket is None else socket.tuple
@@ -101,6 +112,37 @@ def _caps(index: int) -> Read:
     def read(event: SyscallEvent) -> Value:
         caps = event.proc.image.caps
         return caps[index] if caps else None
+
+    return read
+
+
+def _member(index: int) -> Read:
+    """Read a 32-bit member of the structure that was passed."""
+
+    def read(event: SyscallEvent) -> Value:
+        data = event.section(SEC_STRUCT)
+        return None if data is None else int.from_bytes(data[4 * index : 4 * index + 4], byteorder)
+
+    return read
+
+
+def _clone_flags(event: SyscallEvent) -> int | None:
+    if event.type == "clone3":
+        data = event.section(SEC_STRUCT)
+        return None if data is None else int.from_bytes(data[:8], byteorder)
+    return event.arg(0) if event.type == "clone" else 0
+
+
+def _signal_mask(event: SyscallEvent) -> int:
+    """Return the first 32 signals that io_uring_enter(2) lets wait; none where they are not passed directly."""
+    data = event.section(SEC_STRUCT)
+    return 0 if data is None or event.arg(3) & _IORING_ENTER_EXT_ARG else int.from_bytes(data[:4], byteorder)
+
+
+def _caps_now(index: int) -> Read:
+    def read(event: SyscallEvent) -> Value:
+        data = event.section(SEC_CAPS)
+        return None if data is None else CAPS_SET.unpack(data)[index]
 
     return read
 
@@ -123,9 +165,9 @@ _READ: dict[str, Read] = {
     "pair1": _pair(1),
     "exe": lambda e: text(_arguments(e).split(b"\0", 1)[0]),
     "args": lambda e: _arguments(e).partition(b"\0")[2],
-    "env": lambda e: e.proc.image.env_raw or b"",
+    "env": _environment,
     "comm": lambda e: e.proc.comm,
-    "cwd": lambda e: e.proc.cwd,
+    "cwd": lambda e: e.cwd,
     "tid": lambda e: e.h[TID],
     "pid": lambda e: e.h[PID],
     "ppid": lambda e: e.h[PPID],
@@ -147,7 +189,13 @@ _READ: dict[str, Read] = {
     "exe_mtime": lambda e: e.proc.image.mtime,
     "exepath": lambda e: e.proc.image.exepath,
     "filename": _filename,
-    "cloneflags": lambda e: None if e.type == "clone3" else e.arg(0) if e.type == "clone" else 0,
+    "cloneflags": _clone_flags,
+    "sigmask": _signal_mask,
+    "got": lambda e: max(e.h[RET], 0),
+    "control": lambda e: e.section(SEC_CONTROL),
+    **{f"struct{index}": _member(index) for index in range(STRUCT_SIZE // 4)},
+    "permitted": _caps_now(0),
+    "inheritable": _caps_now(1),
     "prctlname": _prctl_name,
     "prctlint": lambda e: 0 if e.arg(0) in (_PR_SET_NAME, _PR_GET_NAME) else e.arg(1),
     "exitcode": lambda e: e.arg(0) >> 8 & 0xFF,
@@ -233,11 +281,6 @@ def render_all(event: SyscallEvent) -> str:
     return " ".join(words)
 
 
-def printable(data: bytes) -> str:
-    """Return a buffer as text, what is not printable ASCII as dots."""
-    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
-
-
 Rendered = tuple[str, str]
 
 
@@ -246,16 +289,23 @@ def _fd(event: SyscallEvent, param: Param, number: int) -> Rendered:
         return str(number), "AT_FDCWD"
     if number < 0:
         return str(number), names.errno_name(number)
+    if (directory := _directory(event, param)) is not None:
+        return str(number), f"<d>{directory}"
     own = (param.source == "ret") == event.row.creates_fd and number == event.fd_number
     return str(number), _fd_name(event) if own else ""
+
+
+def _directory(event: SyscallEvent, param: Param) -> str | None:
+    if param.source == str(event.row.dir_arg):
+        return event.dirfd_path
+    return event.dirfd2_path if param.source == str(event.row.dir2_arg) else None
 
 
 def _fd_name(event: SyscallEvent) -> str:
     socket = event.socket
     if socket is not None:
         protocol = {"tcp": "t", "udp": "u", "icmp": "i", "raw": "r"}.get(socket.l4proto, "") if socket.is_ip else ""
-        name = (socket.tuple or "") if socket.family == AF_UNIX else socket.name
-        return f"<{type_char(event)}{protocol}>{name}"
+        return f"<{type_char(event)}{protocol}>{socket.name}"
     if event.fdinfo is None:
         return ""
     return f"<{type_char(event)}>{event.fdpath or ''}"
@@ -289,8 +339,8 @@ def _enum(_: SyscallEvent, param: Param, number: int) -> Rendered:
 def _relpath(event: SyscallEvent, param: Param, path: str) -> Rendered:
     if path.startswith("/") or path == "":
         return path, ""
-    full = {"path": event.abspath, "path2": event.abspath2}.get(param.source)
-    return path, full or ""
+    full = {"path": event.abspath, "path2": event.abspath2}.get(param.source) or ""
+    return path, full.removeprefix("<UNKNOWN>")
 
 
 def _abstime(_: SyscallEvent, __: Param, ns: int) -> Rendered:
@@ -318,8 +368,9 @@ _RENDER: dict[str, Callable[[SyscallEvent, Param, Any], Rendered]] = {
     "errno": lambda _, __, number: (str(number), names.errno_name(number) if number < 0 else ""),
     "hex": lambda _, __, number: (f"{number:X}", ""),
     "oct": lambda _, __, number: (f"0{number:o}" if number else "0", ""),
+    "sigset": lambda _, __, number: (" ".join(names.signal_names(number)), ""),
     "sig": lambda _, __, number: (str(number), names.SIGNALS.get(number, "")),
-    "bytes": lambda _, __, data: (printable(data), ""),
+    "bytes": lambda _, __, data: (buffer_text(data) if data else "NULL", ""),
     "sockaddr": lambda _, __, data: (render_sockaddr(data) or "<NA>", ""),
     "syscall": lambda event, _, number: (str(number), event.type),
     "tuple": _plain,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from falcohost import hookimpl
-from falcohost.events import Source
+from falcohost.events import Plan, Source
 from falcohost.fields import Field
-from falcohost.hookspecs import SourceSpec, StandsFor
-from falcohost_syscall.calls import BY_NAME
+from falcohost.hookspecs import EventParam, SourceSpec, StandsFor
+from falcohost_syscall.calls import BY_NAME, NOT_BY_DEFAULT
 from falcohost_syscall.fields import FIELDS
 
 SOURCE = "syscall"
@@ -25,10 +25,22 @@ def _make(settings: Mapping[str, Any]) -> Source:
     return SyscallSource(settings)
 
 
+def _event_params() -> Mapping[str, Sequence[EventParam]]:
+    from falcohost_syscall.event_list import event_params
+
+    return event_params()
+
+
 def _check(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     from falcohost_syscall.drivers.requirements import requirements
 
     return requirements()
+
+
+def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
+    from falcohost_syscall.pushdown.told import pushed
+
+    return pushed(plan)
 
 
 @hookimpl
@@ -40,8 +52,11 @@ def falcohost_sources() -> Iterable[SourceSpec]:
             description="System calls of this machine, seen by eBPF when they return.",
             make=_make,
             event_types=frozenset(BY_NAME),
+            on_request=NOT_BY_DEFAULT,
+            event_params=_event_params,
             capabilities=CAPABILITIES,
             check=_check,
+            pushed=_pushed,
         ),
     )
 

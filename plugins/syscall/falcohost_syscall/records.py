@@ -44,6 +44,9 @@ SEC_ENV: Final = 18
 SEC_CGROUP: Final = 19
 SEC_STR: Final = 20
 SEC_PAIR: Final = 21
+SEC_STRUCT: Final = 22
+SEC_CAPS: Final = 23
+SEC_CONTROL: Final = 24
 
 # execed.exe_flags
 EXE_WRITABLE: Final = 1
@@ -64,14 +67,21 @@ WANT_PAIR: Final = 256
 WANT_HOW: Final = 512
 WANT_FAILED_ONLY: Final = 1024
 WANT_SUCCESS_ONLY: Final = 2048
+WANT_STRUCT: Final = 4096
+WANT_IOV: Final = 8192
+WANT_MESSAGES: Final = 16384
+WANT_CAPS: Final = 32768
+WANT_CONTROL: Final = 65536
+WANT_SENDER: Final = 131072
 
 COMPAT_BASE: Final = 512
 MAX_NR: Final = 1024
 MAX_CALLS: Final = 512
 NO_ARG: Final = 0xFF
 RET_ARG: Final = 0xFE
+STRUCT_SIZE: Final = 32
 
-# settings.options
+# options
 OPTION_THREADS: Final = 1
 OPTION_EXEC_CWD: Final = 2
 OPTION_EXEC_ENV: Final = 4
@@ -136,6 +146,8 @@ class SockInfo(NamedTuple):
     laddr: bytes
     raddr: bytes
     ino: int
+    sk: int
+    peer: int
 
 
 class Forked(NamedTuple):
@@ -147,6 +159,13 @@ class Forked(NamedTuple):
     vtid: int
     start: int
     ppid: int
+
+
+class Caps(NamedTuple):
+    """``struct caps``: the data of SEC_CAPS."""
+
+    permitted: int
+    inheritable: int
 
 
 class Execed(NamedTuple):
@@ -171,6 +190,23 @@ class Execed(NamedTuple):
     in_host_pidns: int
 
 
+IGNORED_ALONE: Final = 1
+IGNORED_WITH_FORKS: Final = 2
+
+
+class CallCount(NamedTuple):
+    """``struct call_count``: what became of the calls of one event type."""
+
+    seen: int
+    passed: int
+    lost: int
+
+    @property
+    def filtered(self) -> int:
+        """Return how many were left out by a filter (of calls that make one event each)."""
+        return self.seen - self.passed - self.lost
+
+
 class CallSpec(NamedTuple):
     """``struct call_spec``: how the probe reads the arguments of one system call."""
 
@@ -184,17 +220,19 @@ class CallSpec(NamedTuple):
     addr_arg: int = NO_ARG
     data_arg: int = NO_ARG
     str_arg: int = NO_ARG
+    flags_arg: int = NO_ARG
 
 
 HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
 SECTION: Final = struct.Struct("=HH")
 FDINFO: Final = struct.Struct("=iIQ6I")
-SOCKINFO: Final = struct.Struct("=6H4x16s16sQ")
+SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
+CAPS: Final = struct.Struct("=QQ")
 EXECED: Final = struct.Struct("=7Q10I")
-CALL_SPEC: Final = struct.Struct("=HH8B")
-SETTINGS: Final = struct.Struct("=QIHH")
-CALL_COUNT: Final = struct.Struct("=QQ")
+CALL_SPEC: Final = struct.Struct("=II9B3x")
+SETTINGS: Final = struct.Struct("=QII")
+CALL_COUNT: Final = struct.Struct("=QQQ")
 TIMESTAMP: Final = struct.Struct("=Q")
 
 LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
@@ -203,10 +241,11 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "fdinfo": (FDINFO, FdInfo._fields),
     "sockinfo": (SOCKINFO, SockInfo._fields),
     "forked": (FORKED, Forked._fields),
+    "caps": (CAPS, Caps._fields),
     "execed": (EXECED, Execed._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("wake_bytes", "options", "execve", "execveat")),
-    "call_count": (CALL_COUNT, ("seen", "passed")),
+    "settings": (SETTINGS, ("wake_bytes", "execve", "execveat")),
+    "call_count": (CALL_COUNT, CallCount._fields),
 }
 """C name → format and members in order; a test compares them with the compiler's."""
 

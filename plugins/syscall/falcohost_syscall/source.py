@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from falcohost.errors import SourceError
 from falcohost.events import Batch, Plan, SourceStats
 from falcohost_syscall import config, procfs, wanted
 from falcohost_syscall.calls import BY_NAME, CALLS, EXIT
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Settings
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
 from falcohost_syscall.events import (
     ARG0,
     CALL,
@@ -32,6 +33,9 @@ from falcohost_syscall.events import (
 )
 from falcohost_syscall.names import HOSTS
 from falcohost_syscall.proctable import Image, Process, executed_image, executed_session
+from falcohost_syscall.pushdown.condition import FALSE, Condition
+from falcohost_syscall.pushdown.filters import Probe, container_place, load
+from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.records import (
     FLAG_NEWTHREAD,
     FORKED,
@@ -48,6 +52,8 @@ from falcohost_syscall.records import (
     SEC_EXEC,
     SEC_FILENAME,
     SEC_FORK,
+    WANT_MESSAGES,
+    CallCount,
 )
 from falcohost_syscall.text import text
 
@@ -65,6 +71,8 @@ _NOTES_SOCKET = frozenset({"connect", "accept", "accept4"})
 _SENDS = frozenset({"sendto", "sendmsg", "sendmmsg"})
 _KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
 
+_log = logging.getLogger("falcohost")
+
 
 def boot_time() -> int:
     """Return when the machine was booted, in nanoseconds since the epoch."""
@@ -78,8 +86,10 @@ class SyscallSource:
         self._config = config.parse(settings)
         self._context = Context()
         self._driver: ModernEbpf | None = None
+        self._options = Options()
         self._types: frozenset[str] = frozenset()
         self._track_destinations = False
+        self._weaker = 0
         self._received = 0
         self._passed = 0
         self._lost: dict[str, int] = {}
@@ -92,21 +102,61 @@ class SyscallSource:
         """
         self._context.boot = boot_time()
         rows = BY_NAME["execve"].call, BY_NAME["execveat"].call
-        self._driver = ModernEbpf(Settings(execve=rows[0], execveat=rows[1], ring_size=self._config.ring_size))
+        settings = Settings(execve=rows[0], execveat=rows[1], ring_size=self._config.ring_size)
+        plan = self._config.base.choose(plan)
+        self._options = wanted.options(plan)
+        self._driver = ModernEbpf(settings, self._options)
         if self._config.agent_pid is not None:
-            self._driver.ignore(self._config.agent_pid)
+            self._driver.ignore(self._config.agent_pid, forks=True)
         for record in self._driver.tasks():
             self._task(record)
         self._context.table.link()
+        self._ignore_siblings()
         self.update(plan)
+
+    def _ignore_siblings(self) -> None:
+        """Leave out the agent's other workers: what its supervisor has forked, and what still has its command line."""
+        processes = self._context.table.processes
+        supervisor = processes.get(self._config.agent_pid or 0)
+        for process in processes.values():
+            if process.parent is supervisor is not None and process.image.args_raw == supervisor.image.args_raw:
+                self._opened.ignore(process.pid, forks=True)
 
     def update(self, plan: Plan) -> None:
         """Collect what *plan* wants from now on; calls that both plans want are not interrupted."""
         HOSTS.start()
+        plan = self._config.base.choose(plan)
         self._track_destinations = "fd.name_changed" in plan.fields
-        collected = wanted.collected(plan)
-        self._opened.set_calls(wanted.calls(collected))
+        needed = conditions(plan) if self._config.pushdown else {}
+        collected = wanted.collected(plan) - {name for name, condition in needed.items() if condition == FALSE}
+        self._set_options(wanted.options(plan))
+        self._set_filters({name: condition for name, condition in needed.items() if name in collected})
+        self._opened.set_calls(wanted.calls(collected, only_successful=self._config.only_successful))
         self._types = wanted.event_types(plan)
+
+    def _set_options(self, options: Options) -> None:
+        if options == self._options:
+            return
+        self._opened.set_options(options)
+        if options.exec_cwd and not self._options.exec_cwd:
+            for process in self._context.table.processes.values():
+                process.cwd = None  # perhaps an old one: nobody has followed it
+        self._options = options
+
+    def _set_filters(self, needed: Mapping[str, Condition]) -> None:
+        """Let the kernel leave out what is not *needed*; what was needed before as well is never left out."""
+        driver = self._opened
+        filters = load(needed, driver.kernel, Probe(*map(driver.map_fd, ("scratches", "stages", "containers"))))
+        driver.set_filters(filters.programs)
+        filters.close()
+        self._weaker = len(filters.weaker)
+        for sentence in filters.weaker:
+            _log.warning("%s", sentence)
+
+    def _learn_cgroups(self, key: int, data: bytes) -> None:
+        container = self._context.containers.learn(key, cgroup_sections(data))
+        if self._driver is not None:
+            self._driver.set_container(key, container_place(container))
 
     @property
     def _opened(self) -> ModernEbpf:
@@ -144,7 +194,21 @@ class SyscallSource:
         """Return the numbers since :meth:`open`; an event that was sent incomplete is not dropped."""
         dropped = {cause: count for cause, count in self._counters().items() if cause not in INCOMPLETE}
         dropped["process_table_full"] = self._context.table.dropped
-        return SourceStats(received=self._received, passed=self._passed, dropped=dropped)
+        counts = self.counts().values()
+        return SourceStats(
+            received=self._received,
+            passed=self._passed,
+            dropped=dropped,
+            filtered=sum(count.filtered for count in counts),
+            weakened=self._weaker,
+        )
+
+    def counts(self) -> dict[str, CallCount]:
+        """Return what became of the calls of each event type that was seen; empty where the source is not open."""
+        if self._driver is None:
+            return {}
+        found = {row.name: self._driver.counts(row.call) for row in CALLS if not row.want & WANT_MESSAGES}
+        return {name: count for name, count in found.items() if count.seen}
 
     def close(self) -> None:
         """Unload the probe."""
@@ -175,7 +239,7 @@ class SyscallSource:
             h = unpack(data)
             kind = h[KIND]
             if kind == KIND_CGROUP:
-                context.containers.learn(h[CGROUP], cgroup_sections(data))
+                self._learn_cgroups(h[CGROUP], data)
                 continue
             process = processes.get(h[PID])
             if process is None or process.start != h[START]:
@@ -259,7 +323,7 @@ class SyscallSource:
         """Note a process that the task iterator met."""
         h = HEADER.unpack_from(data)
         found = sections(data)
-        self._context.containers.learn(h[CGROUP], cgroup_sections(data))
+        self._learn_cgroups(h[CGROUP], data)
         image = _image(found, 0)
         if not image.args_raw:
             image.args_raw = procfs.read_if_same(h[PID], h[START], "cmdline")
@@ -276,7 +340,7 @@ def _image(found: dict[int, bytes], ts: int) -> Image:
     return executed_image(
         found.get(SEC_EXEC, b""),
         found.get(SEC_ARGS, b""),
-        found.get(SEC_ENV, b""),
+        found.get(SEC_ENV),
         found.get(SEC_EXE, b""),
         found.get(SEC_FILENAME, b""),
         ts,

@@ -18,7 +18,7 @@ def absolute(directory: str | None, path: str) -> str:
     """
     if not path.startswith("/"):
         if directory is None:
-            return f"<UNKNOWN>{'/' if path else ''}{path}"
+            return f"<UNKNOWN>{path}"
         path = f"{directory}/{path}" if path else directory
     if "//" not in path and "/." not in path and (len(path) == 1 or not path.endswith("/")):
         return path

@@ -6,7 +6,8 @@ import platform
 
 from falcohost.events import Plan
 from falcohost_syscall.calls import BY_NAME, CALLS, EXIT, NOT_BY_DEFAULT, Call
-from falcohost_syscall.records import COMPAT_BASE, CallSpec
+from falcohost_syscall.drivers.modern_ebpf import Options
+from falcohost_syscall.records import COMPAT_BASE, NO_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
 
 # Calls that keep the process table true, where rules ask for what they change.
 _SESSION_CALLS = frozenset({"setsid", "setpgid"})
@@ -23,22 +24,49 @@ def event_types(plan: Plan) -> frozenset[str]:
 
 def collected(plan: Plan) -> frozenset[str]:
     """Return the event types to collect: those wanted, and those that the process table needs."""
-    types = event_types(plan)
+    return event_types(plan) | table_calls(plan)
+
+
+def table_calls(plan: Plan) -> frozenset[str]:
+    """Return the event types without which the process table would not say what *plan* asks of it."""
+    types: frozenset[str] = frozenset()
     if any(name.startswith((*_SESSION_FIELDS, "proc.is_vpgid")) for name in plan.fields):
         types |= _SESSION_CALLS
-    if "proc.cwd" in plan.fields:
+    if options(plan).exec_cwd:
         types |= _CWD_CALLS
     return types
 
 
-def calls(types: frozenset[str], machine: str | None = None) -> dict[int, CallSpec]:
-    """Return what the probe is told for these event types, by number of the call on this machine."""
+def options(plan: Plan) -> Options:
+    """Return what the probe has to say of processes beyond what it always says."""
+    return Options(
+        exec_cwd="proc.cwd" in plan.fields or _shows(plan, "cwd"),
+        exec_env=not plan.fields.isdisjoint({"proc.env", "proc.aenv"}) or _shows(plan, "env"),
+    )
+
+
+def _shows(plan: Plan, name: str) -> bool:
+    """Tell whether a rule may ask for this parameter of an exec."""
+    place = str(BY_NAME["execve"].param_index[name])
+    asked = {("evt.arg", name), ("evt.arg", place)}
+    return not plan.fields.isdisjoint({"evt.args", "evt.info"}) or not plan.arguments.isdisjoint(asked)
+
+
+def calls(types: frozenset[str], machine: str | None = None, *, only_successful: bool = False) -> dict[int, CallSpec]:
+    """Return what the probe is told for these event types, by number of the call on this machine.
+
+    With *only_successful* it leaves out calls that failed.
+    """
     machine = machine or platform.machine()
     specs: dict[int, CallSpec] = {}
     for row in CALLS:
         if row.name not in types or row.name == EXIT:
             continue
         spec = _spec(row)
+        if only_successful:
+            if row.want & WANT_FAILED_ONLY:
+                continue
+            spec = spec._replace(want=row.want | WANT_SUCCESS_ONLY)
         specs |= dict.fromkeys(row.numbers.get(machine, ()), spec)
         if machine == "x86_64":
             specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
@@ -57,4 +85,5 @@ def _spec(row: Call) -> CallSpec:
         addr_arg=row.addr_arg,
         data_arg=row.data_arg,
         str_arg=row.str_arg,
+        flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
     )

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -43,7 +44,8 @@ def compiled(tmp_path_factory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def tester(compiled) -> Path:
     """Return the built tester program."""
-    return compiled("tester.c", "files.c", "processes.c", "kernel.c", "network.c", "places.c")
+    evasions = sorted(f"evasion/{path.name}" for path in (TESTER / "evasion").glob("*.c"))
+    return compiled("tester.c", "files.c", "processes.c", "kernel.c", "network.c", "places.c", *evasions)
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +95,20 @@ def remove_cgroup(group: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def children() -> Callable[[int], list[int]]:
+    """Return a function that returns the process ids of a process's children."""
+
+    def parent_of(stat: Path) -> int:
+        try:
+            return int(stat.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+
+    # Not /proc/PID/task/*/children: a kernel may be built without it.
+    return lambda pid: [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if parent_of(stat) == pid]
+
+
+@pytest.fixture(scope="session")
 def bpf() -> None:
     """Let the test go on where the probe can be loaded."""
     for requirement in requirements():
@@ -114,6 +130,14 @@ def start_agent(bpf, tmp_path_factory) -> Iterator[Callable[..., Agent]]:
     yield start_agent
     for agent in started:
         agent.kill()
+
+
+class Ended(NamedTuple):
+    """A process that ran a line and has ended; *pid* is its session's id too."""
+
+    pid: int
+    code: int
+    errors: str
 
 
 class Provocations:
@@ -138,6 +162,15 @@ class Provocations:
         for key, process in running.items():
             self._finish(key, lines[key], process)
 
+    def attempt(self, lines: Mapping[str, str]) -> dict[str, Ended]:
+        """Run all lines one after the other, whatever their exit codes, each in a session of its own."""
+        ended = {}
+        for key, line in lines.items():
+            process = self._start(key, line)
+            _, errors = process.communicate(timeout=30)
+            ended[key] = Ended(process.pid, process.returncode, errors.strip())
+        return ended
+
     def rules_fired(self, agent: Agent, key: str) -> set[str]:
         """Return the rules of the alerts about the line with that *key*."""
         return {alert["rule"] for alert in agent.alerts if self.is_about(alert, key)}
@@ -145,6 +178,10 @@ class Provocations:
     def is_about(self, alert: Mapping[str, object], key: str) -> bool:
         """Return whether the alert names a file in the folder of the line with that *key*."""
         return f"{self._roots['tmp'].name}/{self._names[key]}/" in str(alert["output_fields"])
+
+    def mentions(self, alert: Mapping[str, object]) -> bool:
+        """Return whether the alert names a file in the folder of any line."""
+        return f"{self._roots['tmp'].name}/" in str(alert["output_fields"])
 
     def _start(self, key: str, line: str) -> subprocess.Popen[str]:
         self._names[key] = f"n{len(self._names)}"

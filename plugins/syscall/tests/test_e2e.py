@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -41,20 +42,6 @@ def is_about(program: str) -> Callable[[dict], bool]:
     return lambda alert: alert["rule"] == READ_SHADOW and alert["output_fields"]["proc.exepath"] == program
 
 
-def children(pid: int) -> list[int]:
-    """Return the pids of a process's children."""
-    # Not /proc/PID/task/*/children: a kernel may be built without it.
-    return [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if parent_of(stat) == pid]
-
-
-def parent_of(stat: Path) -> int:
-    """Return the parent's pid in a process's stat file, 0 where the process has ended."""
-    try:
-        return int(stat.read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
 def test_alert_within_a_second(agent, tmp_path):
     """Reading /etc/shadow is on stdout within a second, with the fields of who did it."""
     program = read_shadow(tmp_path / "cat")
@@ -77,7 +64,7 @@ def test_time_is_when_it_happened(agent, tmp_path):
     assert before - 5_000_000 <= alert["output_fields"]["evt.time"] <= after + 5_000_000
 
 
-def test_killed_worker_is_back(agent, tmp_path):
+def test_killed_worker_is_back(agent, children, tmp_path):
     """When the worker is killed by SIGKILL, there are alerts again within three seconds."""
     workers = children(agent.process.pid)
     assert len(workers) == 1
@@ -94,7 +81,7 @@ def test_killed_worker_is_back(agent, tmp_path):
     assert agent.stop() == 0
 
 
-def test_stops_cleanly(agent, tmp_path):
+def test_stops_cleanly(agent, children, tmp_path):
     """SIGTERM ends the agent with exit code 0 and Falco's summary, and leaves no process behind."""
     program = read_shadow(tmp_path / "cat")
     agent.wait_for(is_about(program))
@@ -121,6 +108,27 @@ OWN_WRITES = """
   output: alerts file opened | process=%proc.name
   priority: NOTICE
 """
+
+
+WRITES = """
+- rule: Written
+  desc: Somebody writes.
+  condition: evt.type = write and proc.name = writer
+  output: written | %evt.buffer %evt.arg.data
+  priority: NOTICE
+"""
+
+
+def test_buffers_in_base64(start_agent, tmp_path):
+    """With buffer_format_base64 what was written is shown in base64, as a field and as a parameter."""
+    rules, writer = tmp_path / "writes.yaml", tmp_path / "writer"
+    rules.write_text(WRITES)
+    shutil.copy("/bin/cat", writer)
+    agent = start_agent(rules, settings={"buffer_format_base64": True})
+    subprocess.run([writer], input=b"hello\0\1\xff", stdout=subprocess.DEVNULL, check=True)
+
+    assert "written | aGVsbG8AAf8= aGVsbG8AAf8=" in agent.wait_for(lambda alert: True)["output"]
+    assert agent.stop() == 0
 
 
 def test_does_not_watch_itself(start_agent, tmp_path):

@@ -57,7 +57,7 @@ def test_keys_differ(source):
         ("/a", "../../..", "/"),
         ("/a", "", "/a"),
         ("/a", ".hidden", "/a/.hidden"),
-        (None, "x", "<UNKNOWN>/x"),
+        (None, "x", "<UNKNOWN>x"),
         (None, "/x/..", "/"),
     ],
 )

@@ -9,6 +9,8 @@ from socket import AF_INET, AF_UNIX
 
 import pytest
 
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.template import Template
 from falcohost.testing.values import arguments, wrong_value
 from falcohost_syscall import handmade
 from falcohost_syscall import records as R
@@ -17,6 +19,7 @@ from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.handmade import Task
 from falcohost_syscall.source import SyscallSource
 
+CATALOG = Catalog("syscall", FIELDS)
 FIELD = {field.name: field for field in FIELDS}
 BASH = Task(5_000_001, start=5_000_001, ppid=1, comm=b"bash")
 CONTAINER = "0123456789abcdef" * 4
@@ -111,6 +114,23 @@ def test_name_of_a_failed_open(one):
 
     assert "/srv/b" == get(event, "fd.name")
     assert "file" == get(event, "fd.type")
+
+
+def test_directory_beside_a_path(one):
+    """A descriptor beside a path is shown with its directory; what names the working directory has no name itself."""
+    sections = {R.SEC_PATH: b"x", R.SEC_DIR: b"/srv", R.SEC_PATH2: b"y", R.SEC_DIR2: b"/tmp"}
+    event = one(handmade.call("renameat", BASH, 0, (3, 0, -100, 0), sections))
+    removed, here = (one(handmade.call("unlinkat", BASH, 0, (fd, 0, 0), sections)) for fd in (3, -100))
+
+    assert get(event, "evt.args").startswith("res=0 olddirfd=3(<d>/srv) oldpath=x(/srv/x) newdirfd=-100(AT_FDCWD) ")
+    assert ("/srv", "") == (get(removed, "fd.name"), get(here, "fd.name"))
+
+
+def test_unknown_directory(one):
+    """Where the descriptor beside a path is none, the path is shown alone."""
+    event = one(handmade.call("unlinkat", BASH, -9, (99, 0, 0), {R.SEC_PATH: b"x"}))
+
+    assert "res=-9(EBADF) dirfd=99 name=x(x) flags=0" == get(event, "evt.args")
 
 
 @pytest.mark.parametrize(
@@ -331,3 +351,14 @@ def test_names_are_declared_once():
 def test_event_types_are_checked(value, problem):
     """A rule that compares with an event type that there is not is told so."""
     assert problem == FIELD["evt.type"].check_value(value)
+
+
+def test_ancestors_in_an_output(one):
+    """Without an index an output shows all ancestors' names, and of their process ids, as Falco, the process's own."""
+    child = Task(5_000_002, start=5_000_002, ppid=BASH.pid, comm=b"cat")
+    event = one(handmade.fork(BASH, child), handmade.call("openat", child, 3, (-100, 0, 0), {R.SEC_PATH: b"x"}))
+    shown = Template.parse("%proc.apid %proc.apid[1] %proc.aname[1]", CATALOG)
+
+    assert f"{child.pid} {BASH.pid} bash" == shown.message(event)
+    assert child.pid == shown.values(event)["proc.apid"]
+    assert BASH.pid in get(event, "proc.apid")

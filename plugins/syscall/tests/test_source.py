@@ -16,6 +16,7 @@ from falcohost.testing.sources import SourceContract
 from falcohost_syscall import plugin
 from falcohost_syscall.config import parse
 from falcohost_syscall.drivers.requirements import requirements
+from falcohost_syscall.events import RET
 from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.source import SyscallSource
 
@@ -49,8 +50,8 @@ def watch(kernel):
     """Return a function that opens the source for some event types."""
     opened = []
 
-    def watch(*types, fields=()):
-        source = SyscallSource({})
+    def watch(*types, fields=(), **settings):
+        source = SyscallSource(settings)
         opened.append(source)
         source.open(Plan(source="syscall", event_types=frozenset(types), fields=frozenset(fields)), None)
         return source
@@ -84,12 +85,37 @@ def fields_of(pid, kind, *names):
 
 def test_exec_has_its_facts(watch):
     """A program that is started has its name, arguments, parent and session as they are."""
-    source = watch("execve")
-    child = subprocess.Popen(["/bin/sleep", "0.2"], start_new_session=True, cwd="/")
     names = ("proc.name", "proc.args", "proc.ppid", "proc.sid", "proc.cwd")
+    source = watch("execve", fields=names)
+    child = subprocess.Popen(["/bin/sleep", "0.2"], start_new_session=True, cwd="/")
 
     found = read(source, fields_of(child.pid, "execve", *names))
     assert ("sleep", "0.2", os.getpid(), child.pid, "/") == found
+    child.wait()
+
+
+@pytest.mark.parametrize(("asked", "told"), [("proc.env", b"KEY=1\0"), ("evt.args", b"KEY=1\0"), ("proc.name", None)])
+def test_environment_only_where_it_is_asked_for(watch, asked, told):
+    """The probe copies a program's environment if a rule may show it."""
+    source = watch("execve", fields=(asked,))
+    child = subprocess.Popen(["/bin/true"], env={"KEY": "1"})
+
+    def environment(event):
+        return (event.proc.image.env_raw,) if event.proc.pid == child.pid and event.type == "execve" else None
+
+    assert (told,) == read(source, environment)
+    child.wait()
+
+
+def test_other_rules_may_ask_for_more(watch):
+    """When rules are exchanged, the environment and the working directory are collected from then on."""
+    source = watch("execve")
+    subprocess.run(["true"], check=True)
+    names = ("proc.env", "proc.cwd")
+    source.update(Plan(source="syscall", event_types=frozenset({"execve"}), fields=frozenset(names)))
+    child = subprocess.Popen(["/bin/true"], env={"KEY": "1"}, cwd="/usr")
+
+    assert ("KEY=1", "/usr/") == read(source, fields_of(child.pid, "execve", *names))
     child.wait()
 
 
@@ -107,6 +133,19 @@ def test_file_behind_a_link(watch, tmp_path):
     child.wait()
 
 
+def test_failed_calls_can_be_left_out(watch):
+    """With drop_failed_exit a call that fails is no event, and one that succeeds is."""
+    source = watch("unlink", "unlinkat", "mkdir", "mkdirat", modern_ebpf={"drop_failed_exit": True})
+    child = subprocess.Popen(["sh", "-c", "rmdir /no/such; rm -f /no/such; mkdir /no/such /tmp/$$; rmdir /tmp/$$"])
+
+    def removed(event):
+        mine = event.proc.pid == child.pid or (event.proc.up() or event.proc).pid == child.pid
+        return (event.type, event.h[RET]) if mine else None
+
+    assert ("mkdir", 0) == read(source, removed)
+    child.wait()
+
+
 def test_other_events_are_not_passed(watch):
     """Only what the plan wants comes out, though every fork, exec and exit goes in."""
     source = watch("procexit")
@@ -120,9 +159,12 @@ def test_other_events_are_not_passed(watch):
 
 def test_process_from_before_is_known(watch):
     """A process that ran before the source was opened has its arguments and ancestors."""
-    child = subprocess.Popen(["/bin/sh", "-c", "sleep 0.5; cat /etc/hostname"], stdout=subprocess.DEVNULL)
+    script = "read go; cat /etc/hostname"
+    child = subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     time.sleep(0.1)
     source = watch("openat")
+    child.stdin.write(b"go\n")
+    child.stdin.close()
 
     def hostname(event):
         parent = event.proc.up()
@@ -130,7 +172,7 @@ def test_process_from_before_is_known(watch):
             return None
         return tuple(GET[name](event, None) for name in ("proc.name", "proc.pname", "proc.pcmdline"))
 
-    assert ("cat", "sh", "sh -c sleep 0.5; cat /etc/hostname") == read(source, hostname)
+    assert ("cat", "sh", f"sh -c {script}") == read(source, hostname)
     assert os.getpid() in source.context.table.processes
     child.wait()
 

@@ -3,11 +3,40 @@
 #define FALCOHOST_ARCH_BPF_H
 
 #include "kernel_types.h"
+#include "record.h"
 
 #if defined(__TARGET_ARCH_x86)
 
 #define TS_COMPAT 0x0002
 #define X32_BIT 0x40000000
+#define X32_OWN 512 /* from here on calls are x32's own; below it they have the numbers of 64-bit calls */
+#define X32_OWN_CALLS 36
+
+/* The 64-bit calls behind x32's own. */
+static const __u16 x32_calls[X32_OWN_CALLS] = {
+	13, 15, 16, 19, 20, 45, 46, 47, 59, 101, 127, 128, 129, 131, 222, 244, 246, 247, 273, 274, 278, 279, 295, 296,
+	297, 299, 307, 310, 311, 54, 55, 206, 209, 322, 327, 328,
+};
+
+static __always_inline bool is_x32(__u32 nr)
+{
+	return nr & X32_BIT;
+}
+
+/* Whether the structures in memory are those of 32-bit programs. */
+static __always_inline bool is_x32_own(__u32 nr)
+{
+	return (nr & ~X32_BIT) >= X32_OWN;
+}
+
+static __always_inline __u32 unfold_x32(__u32 nr)
+{
+	__u32 own = (nr & ~X32_BIT) - X32_OWN;
+
+	if (!is_x32_own(nr))
+		return nr & ~X32_BIT;
+	return own < X32_OWN_CALLS ? x32_calls[own] : MAX_NR;
+}
 
 static __always_inline long call_nr(struct pt_regs *regs)
 {
@@ -41,6 +70,9 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 #elif defined(__TARGET_ARCH_arm64)
 
 #define TIF_32BIT 22
+#define is_x32(nr) false
+#define is_x32_own(nr) false
+#define unfold_x32(nr) (nr)
 
 static __always_inline long call_nr(struct pt_regs *regs)
 {

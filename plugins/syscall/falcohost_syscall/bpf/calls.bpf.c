@@ -1,11 +1,14 @@
 /* System calls, on return: the cheap facts, then (through program arrays) the filters, the costly facts, the ring. */
 #include "arch.bpf.h"
-#include "sock.bpf.h"
 #include "task.bpf.h"
 #include "user_memory.bpf.h"
 #include <bpf/bpf_tracing.h>
 
-enum stage { STAGE_MEMORY, STAGE_OBJECTS, STAGE_SUBMIT, STAGES };
+#define ENOSYS 38
+#define MAX_MESSAGES 1024 /* the kernel's own limit of sendmmsg(2); recvmmsg(2) has none */
+
+/* The order in which an event is put together. Between them filters may end it: see filters below. */
+enum stage { STAGE_OBJECTS, STAGE_MEMORY, STAGE_SUBMIT, STAGE_MESSAGES, STAGES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -14,9 +17,10 @@ struct {
 	__type(value, struct call_spec);
 } calls SEC(".maps");
 
+/* Processes whose calls are not events: enum ignored. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
+	__uint(max_entries, 1024);
 	__type(key, __u32);
 	__type(value, __u8);
 } ignored_pids SEC(".maps");
@@ -28,18 +32,27 @@ struct {
 	__type(value, struct call_count);
 } call_counts SEC(".maps");
 
-/* By row of calls.py: a program generated from the rules, which returns when no rule can want the event and else goes
- * on to stages[STAGE_MEMORY]. Where there is none, every event is wanted. */
+/* By the stage before which it runs, MAX_CALLS apart, and by row of calls.py: a program generated from the rules, which
+ * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS);
+	__uint(max_entries, MAX_CALLS * STAGE_MESSAGES);
 	__type(key, __u32);
 	__type(value, __u32);
 } filters SEC(".maps");
 
-int gather_memory(unsigned long long *ctx);
+/* What user space has found behind a key of cgroups: layout.py: ON_HOST, IN_CONTAINER. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} containers SEC(".maps");
+
 int gather_objects(unsigned long long *ctx);
+int gather_memory(unsigned long long *ctx);
 int submit_call(unsigned long long *ctx);
+int submit_messages(unsigned long long *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -48,9 +61,10 @@ struct {
 	__array(values, int(void *));
 } stages SEC(".maps") = {
 	.values = {
-		[STAGE_MEMORY] = (void *)&gather_memory,
 		[STAGE_OBJECTS] = (void *)&gather_objects,
+		[STAGE_MEMORY] = (void *)&gather_memory,
 		[STAGE_SUBMIT] = (void *)&submit_call,
+		[STAGE_MESSAGES] = (void *)&submit_messages,
 	},
 };
 
@@ -96,6 +110,18 @@ static __always_inline void count_seen(__u32 call)
 		count->seen++;
 }
 
+/* Where the table has a call; from MAX_NR on it has none. A number of x32 is unknown where the kernel is without x32. */
+static __always_inline __u32 table_nr(struct pt_regs *regs, bool compat, long ret)
+{
+	__u32 nr = call_nr(regs);
+
+	if (compat)
+		return unfold_socketcall(regs, nr);
+	if (is_x32(nr))
+		return ret == -ENOSYS ? MAX_NR : unfold_x32(nr);
+	return nr < COMPAT_BASE ? nr : MAX_NR;
+}
+
 static __always_inline bool unwanted(struct call_spec *spec, long ret)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -107,17 +133,28 @@ static __always_inline bool unwanted(struct call_spec *spec, long ret)
 	return bpf_map_lookup_elem(&ignored_pids, &tgid) != NULL;
 }
 
+static __always_inline void read_how(struct scratch *s)
+{
+	if (bpf_probe_read_user(&s->header.args[3], 3 * sizeof(__u64), (void *)s->header.args[2]))
+		s->header.flags |= FLAG_UNREADABLE;
+}
+
+/* Goes on to a stage by way of the filter before it, if there is one. */
+static __always_inline void go_on(void *ctx, __u32 call, enum stage stage)
+{
+	bpf_tail_call(ctx, &filters, stage * MAX_CALLS + call);
+	bpf_tail_call(ctx, &stages, stage);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = current_task();
 	bool compat = is_compat(task);
-	__u32 nr = call_nr(regs);
+	__u32 nr = table_nr(regs, compat, ret);
 	struct call_spec *spec;
 	struct scratch *s;
 
-	if (compat)
-		nr = unfold_socketcall(regs, nr);
 	spec = bpf_map_lookup_elem(&calls, &nr);
 	if (!spec || !spec->call || unwanted(spec, ret))
 		return 0;
@@ -136,48 +173,15 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		s->header.flags |= FLAG_COMPAT;
 		if (call_nr(regs) == SOCKETCALL)
 			unfold_args(regs, s->header.args);
+	} else if (is_x32(call_nr(regs)) && is_x32_own(call_nr(regs))) {
+		s->header.flags |= FLAG_COMPAT;
 	}
-	fill_task(&s->header, task);
-	bpf_tail_call(ctx, &filters, spec->call);
-	bpf_tail_call(ctx, &stages, STAGE_MEMORY);
-	return 0;
-}
-
-static __always_inline void read_how(struct scratch *s)
-{
-	if (bpf_probe_read_user(&s->header.args[3], 3 * sizeof(__u64), (void *)s->header.args[2]))
-		s->header.flags |= FLAG_UNREADABLE;
-}
-
-SEC("tp_btf/sys_exit")
-int gather_memory(unsigned long long *ctx)
-{
-	struct task_struct *task = current_task();
-	struct scratch *s = get_scratch(0);
-	__u32 want;
-
-	if (!s)
-		return 0;
-	want = s->spec.want;
-	if (want & WANT_HOW)
+	if (s->spec.want & WANT_HOW)
 		read_how(s);
-	if (want & WANT_PATH && !put_user_string(s, SEC_PATH, arg(s, s->spec.path_arg)))
-		put_directory(s, SEC_DIR, task, s->spec.dir_arg);
-	if (want & WANT_PATH2 && !put_user_string(s, SEC_PATH2, arg(s, s->spec.path2_arg)))
-		put_directory(s, SEC_DIR2, task, s->spec.dir2_arg);
-	if (want & WANT_FAILED_ONLY)
-		put_argv(s, arg(s, s->spec.path_arg + 1));
-	if (want & WANT_SOCKADDR)
-		put_user_bytes(s, SEC_SOCKADDR, arg(s, s->spec.addr_arg), (__u32)arg(s, s->spec.addr_arg + 1), SOCKADDR_MAX);
-	if (want & WANT_MSGHDR)
-		put_message_name(s, arg(s, s->spec.addr_arg));
-	if (want & WANT_STR)
-		put_user_string(s, SEC_STR, arg(s, s->spec.str_arg));
-	if (want & WANT_PAIR && s->header.ret >= 0)
-		put_user_bytes(s, SEC_PAIR, arg(s, s->spec.str_arg), 8, 8);
-	if (want & WANT_DATA && s->header.ret > 0)
-		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), s->header.ret, SNAPLEN);
-	bpf_tail_call(ctx, &stages, STAGE_OBJECTS);
+	fill_caller(&s->header, task);
+	know_nothing(&s->facts);
+	s->facts.flags = arg(s, s->spec.flags_arg);
+	go_on(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }
 
@@ -186,13 +190,33 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 	__u8 which = s->spec.fd_arg;
 	__s32 fd = which == RET_ARG ? s->header.ret : arg(s, which);
 	struct file *file = file_of_fd(task, fd);
+	struct sockinfo *info;
+	__u32 type, before;
 
 	if (!file)
+		return see_no_file(&s->facts);
+	type = put_fdinfo(s, fd, file) & S_IFMT;
+	if (type == S_IFSOCK) {
+		info = put_socket(s, file);
+		if (info)
+			see_socket(&s->facts, info);
 		return;
-	if ((put_fdinfo(s, fd, file) & S_IFMT) == S_IFSOCK)
-		put_socket(s, file);
-	else
-		put_path(s, SEC_FDPATH, task, &file->f_path);
+	}
+	before = s->pos;
+	put_path(s, SEC_FDPATH, task, &file->f_path);
+	see_file(s, file, type, before);
+}
+
+static __always_inline void put_caps(struct scratch *s, struct task_struct *task)
+{
+	const struct cred *cred = task->cred;
+	struct caps *caps = section_room(s);
+
+	if (!caps)
+		return;
+	caps->permitted = CAPS(cred, cap_permitted);
+	caps->inheritable = CAPS(cred, cap_inheritable);
+	end_section(s, SEC_CAPS, sizeof(*caps));
 }
 
 SEC("tp_btf/sys_exit")
@@ -207,8 +231,75 @@ int gather_objects(unsigned long long *ctx)
 		put_fd(s, task);
 	if (s->spec.want & WANT_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
-	bpf_tail_call(ctx, &stages, STAGE_SUBMIT);
+	if (s->spec.want & WANT_CAPS)
+		put_caps(s, task);
+	go_on(ctx, s->spec.call, STAGE_MEMORY);
 	return 0;
+}
+
+static __always_inline void put_address(struct scratch *s)
+{
+	__u16 *address = section_room(s);
+	__u32 before = s->pos;
+
+	put_user_bytes(s, SEC_SOCKADDR, arg(s, s->spec.addr_arg), (__u32)arg(s, s->spec.addr_arg + 1), SOCKADDR_MAX);
+	if (address && s->pos != before)
+		see_address(&s->facts, address, s->pos - before - sizeof(struct section));
+}
+
+SEC("tp_btf/sys_exit")
+int gather_memory(unsigned long long *ctx)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
+	__u32 want;
+
+	if (!s)
+		return 0;
+	fill_rest(&s->header, task);
+	want = s->spec.want;
+	if (want & WANT_PATH)
+		put_path_argument(s, task, SEC_PATH, s->spec.path_arg, s->spec.dir_arg);
+	if (want & WANT_PATH && s->facts.kind == FD_NONE && s->spec.fd_arg == RET_ARG)
+		see_passed_name(s);
+	if (want & WANT_PATH2)
+		put_path_argument(s, task, SEC_PATH2, s->spec.path2_arg, s->spec.dir2_arg);
+	if (want & WANT_FAILED_ONLY)
+		put_argv(s, arg(s, s->spec.path_arg + 1));
+	if (want & WANT_SOCKADDR)
+		put_address(s);
+	if (want & WANT_SENDER && s->header.ret >= 0)
+		put_sender(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
+	if (want & WANT_MSGHDR)
+		put_message(s, arg(s, s->spec.addr_arg));
+	if (want & WANT_STR)
+		put_user_string(s, SEC_STR, arg(s, s->spec.str_arg));
+	if (want & WANT_PAIR && s->header.ret >= 0)
+		put_user_bytes(s, SEC_PAIR, arg(s, s->spec.str_arg), 8, 8);
+	if (want & WANT_DATA && s->header.ret > 0)
+		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), s->header.ret, SNAPLEN);
+	if (want & WANT_IOV)
+		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
+	if (want & WANT_STRUCT)
+		put_user_bytes(s, SEC_STRUCT, arg(s, s->spec.str_arg), STRUCT_SIZE, STRUCT_SIZE);
+	if (want & WANT_MESSAGES)
+		bpf_tail_call(ctx, &stages, STAGE_MESSAGES);
+	go_on(ctx, s->spec.call, STAGE_SUBMIT);
+	return 0;
+}
+
+static __always_inline void submit_one(struct scratch *s)
+{
+	bool passed = submit(s, &call_ring, LOST_RING_FULL);
+	__u32 call = s->header.call;
+	struct call_count *count = bpf_map_lookup_elem(&call_counts, &call);
+
+	if (!count)
+		return;
+	if (passed)
+		count->passed++;
+	else
+		count->lost++;
 }
 
 SEC("tp_btf/sys_exit")
@@ -216,17 +307,66 @@ int submit_call(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
-	struct call_count *count;
-	__u32 call;
 
 	if (!s)
 		return 0;
 	announce_cgroups(task, &s->header);
-	if (!submit(s, &call_ring, LOST_RING_FULL))
+	submit_one(s);
+	return 0;
+}
+
+/* What the records of all messages of one call have in common ends at pos. */
+struct messages_context {
+	struct scratch *s;
+	__u64 vector, ts;
+	__u32 pos, nsections, flags, failed;
+};
+
+static int message_step(__u32 i, struct messages_context *context)
+{
+	struct scratch *s = context->s;
+	__u32 compat = context->flags & FLAG_COMPAT;
+	__u32 header = compat ? 28 : 56, length = 0; /* struct mmsghdr: a struct msghdr, then the length */
+	__u64 message = context->vector + i * (compat ? 32 : 64);
+
+	s->pos = context->pos;
+	s->header.nsections = context->nsections;
+	s->header.flags = context->flags;
+	s->header.ts = context->ts + i; /* no two events of a thread have one time */
+	if (!context->failed) {
+		bpf_probe_read_user(&length, sizeof(length), (void *)message + header);
+		s->header.ret = length;
+	}
+	put_message(s, message);
+	submit_one(s);
+	return 0;
+}
+
+/* sendmmsg(2), recvmmsg(2): one record for each message that went through; if none did, one for the first. */
+SEC("tp_btf/sys_exit")
+int submit_messages(unsigned long long *ctx)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
+	struct messages_context context = {.s = s};
+	__s64 count;
+
+	if (!s)
 		return 0;
-	call = s->header.call;
-	count = bpf_map_lookup_elem(&call_counts, &call);
-	if (count)
-		count->passed++;
+	announce_cgroups(task, &s->header);
+	count = s->header.ret;
+	context.failed = count <= 0;
+	if (context.failed)
+		count = 1;
+	context.vector = arg(s, s->spec.addr_arg);
+	context.ts = s->header.ts;
+	context.pos = s->pos;
+	context.nsections = s->header.nsections;
+	context.flags = s->header.flags;
+	if (count > MAX_MESSAGES) {
+		count = MAX_MESSAGES;
+		context.flags |= FLAG_CUT;
+	}
+	bpf_loop(count, message_step, &context, 0);
 	return 0;
 }

@@ -39,6 +39,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	void *i_private;
 	long long i_mtime_sec, i_ctime_sec; /* since 6.11 */
 	__u32 i_mtime_nsec, i_ctime_nsec;
 };
@@ -51,6 +52,8 @@ struct dentry {
 	struct inode *d_inode;
 	struct super_block *d_sb;
 };
+struct proc_ns_operations { const char *name; };
+struct ns_common { const struct proc_ns_operations *ops; };
 struct vfsmount { struct dentry *mnt_root; };
 struct mount {
 	struct mount *mnt_parent;

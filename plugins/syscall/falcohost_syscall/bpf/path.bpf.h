@@ -5,6 +5,7 @@
 #include "scratch.bpf.h"
 
 #define MAX_STEPS 2304 /* components of one letter in CHUNK bytes, and mounts */
+#define NSFS_MAGIC 0x6e736673
 
 struct walk_context {
 	struct scratch *s;
@@ -26,6 +27,8 @@ static __always_inline bool prepend(struct scratch *s, const void *name, __u32 l
 		len = NAME_SIZE - 1;
 		w->cut = 1;
 	}
+	if (!w->leaf)
+		w->leaf = len;
 	if (pos < len + slash) {
 		w->cut = 1;
 		return false;
@@ -80,6 +83,28 @@ static __always_inline bool is_pseudo(struct scratch *s, struct dentry *dentry)
 	return (__u64)dentry != s->walk.mnt_root && READ(struct dentry, dentry, d_parent) == dentry;
 }
 
+static const char namespace_format[] = "%s:[%lu]";
+
+/* The name of a namespace's file, `net:[4026531840]`: made when somebody reads it, and not the directory entry's. */
+static __always_inline bool prepend_namespace(struct scratch *s, struct dentry *dentry)
+{
+	struct super_block *sb = READ(struct dentry, dentry, d_sb);
+	char *room = (char *)&s->path[CHUNK];
+	const struct proc_ns_operations *ops;
+	struct inode *inode;
+	__u64 parts[2];
+	long len;
+
+	if (READ(struct super_block, sb, s_magic) != NSFS_MAGIC)
+		return false;
+	inode = READ(struct dentry, dentry, d_inode);
+	ops = READ(struct ns_common, READ(struct inode, inode, i_private), ops);
+	parts[0] = (__u64)READ(struct proc_ns_operations, ops, name);
+	parts[1] = READ(struct inode, inode, i_ino);
+	len = bpf_snprintf(room, NAME_SIZE, namespace_format, parts, sizeof(parts));
+	return len > 1 && len <= NAME_SIZE && prepend(s, room, len - 1, false);
+}
+
 /* Fills s->path from s->walk.pos on; without a leading slash if the path was cut or is a nameless file's. */
 static __noinline int walk_path(struct scratch *s, struct task_struct *task, struct vfsmount *mnt, struct dentry *dentry)
 {
@@ -91,10 +116,12 @@ static __noinline int walk_path(struct scratch *s, struct task_struct *task, str
 	w = &s->walk;
 	w->pos = CHUNK;
 	w->cut = 0;
+	w->leaf = 0;
 	w->dentry = (__u64)dentry;
 	enter_mount(w, mnt);
 	if (is_pseudo(s, dentry)) {
-		prepend(s, READ(struct dentry, dentry, d_name.name), READ(struct dentry, dentry, d_name.len), false);
+		if (!prepend_namespace(s, dentry))
+			prepend(s, READ(struct dentry, dentry, d_name.name), READ(struct dentry, dentry, d_name.len), false);
 		return 0;
 	}
 	w->root_dentry = (__u64)task->fs->root.dentry;

@@ -1,6 +1,24 @@
 /* The life of processes: fork, exec, exit. All of them, whatever the rules want, into a ring of their own. */
 #include "execed.bpf.h"
 
+static __always_inline void inherit_ignored(__u32 parent, __u32 child)
+{
+	__u8 *ignored = bpf_map_lookup_elem(&ignored_pids, &parent);
+	__u8 value = IGNORED_WITH_FORKS;
+
+	if (ignored && *ignored == IGNORED_WITH_FORKS)
+		bpf_map_update_elem(&ignored_pids, &child, &value, BPF_ANY);
+}
+
+/* Another program runs in the process now, or none. */
+static __always_inline void forget_ignored(__u32 pid)
+{
+	__u8 *ignored = bpf_map_lookup_elem(&ignored_pids, &pid);
+
+	if (ignored && *ignored == IGNORED_WITH_FORKS)
+		bpf_map_delete_elem(&ignored_pids, &pid);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *forked_task)
 {
@@ -12,7 +30,9 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	struct forked *forked;
 	__u32 level;
 
-	if (thread && !(settings.options & OPTION_THREADS))
+	if (!thread)
+		inherit_ignored(parent->tgid, child->tgid);
+	else if (!(options & OPTION_THREADS))
 		return 0;
 	if (!s) {
 		count_lost(LOST_SCRATCH);
@@ -52,6 +72,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 		count_lost(LOST_SCRATCH);
 		return 0;
 	}
+	forget_ignored(task->tgid);
 	start_record(s, KIND_EXEC);
 	fill_task(&s->header, task);
 	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
@@ -68,9 +89,9 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 	if (mm->arg_end - mm->arg_start > CHUNK)
 		s->header.flags |= FLAG_CUT;
 	put_user_bytes(s, SEC_ARGS, mm->arg_start, mm->arg_end - mm->arg_start, CHUNK);
-	if (settings.options & OPTION_EXEC_ENV)
+	if (options & OPTION_EXEC_ENV)
 		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
-	if (settings.options & OPTION_EXEC_CWD)
+	if (options & OPTION_EXEC_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
 	announce_cgroups(task, &s->header);
 	submit(s, &proc_ring, LOST_PROC_RING_FULL);
@@ -107,7 +128,9 @@ int BPF_PROG(process_exit)
 	bool last = signal->live.counter == 0;
 	struct scratch *s;
 
-	if (!last && !(settings.options & OPTION_THREADS))
+	if (last)
+		forget_ignored(task->tgid);
+	else if (!(options & OPTION_THREADS))
 		return 0;
 	s = get_scratch(0);
 	if (!s) {

@@ -56,15 +56,17 @@ struct section {
 enum tag {
 	SEC_PATH = 1,     /* first path argument, as passed, without NUL */
 	SEC_PATH2 = 2,    /* second path argument */
-	SEC_DIR = 3,      /* what the first path is relative to: path of the dirfd or the working directory, from the process's root */
+	SEC_DIR = 3,      /* path of the dirfd beside the first path; without one, and if the path is relative, of the working
+	                     directory; both from the process's root */
 	SEC_DIR2 = 4,     /* the same for the second path */
 	SEC_FD = 5,       /* struct fdinfo of the call's file descriptor */
 	SEC_FDPATH = 6,   /* path of that file from the process's root (dentry walk), or "pipe:[inode]" and the like: dentry name */
 	SEC_SOCK = 7,     /* struct sockinfo of that file descriptor, if it is a socket */
 	SEC_UNIX = 8,     /* own path of an AF_UNIX socket, abstract ones with their leading NUL */
 	SEC_UNIXPEER = 9, /* the peer's */
-	SEC_SOCKADDR = 10,/* address that the caller passed (connect, bind, sendto, sendmsg), raw struct sockaddr, <= 128 bytes */
-	SEC_DATA = 11,    /* first bytes of the buffer that was read or written */
+	SEC_SOCKADDR = 10,/* address that the caller passed (connect, bind, sendto, sendmsg) or got (recvfrom, recvmsg), raw
+	                     struct sockaddr, <= 128 bytes */
+	SEC_DATA = 11,    /* first bytes of the buffer (or of the buffers together) that was read or written */
 	SEC_CWD = 12,     /* working directory of the process */
 	SEC_FORK = 13,    /* struct forked */
 	SEC_EXEC = 14,    /* struct execed */
@@ -75,6 +77,9 @@ enum tag {
 	SEC_CGROUP = 19,  /* "subsys=path" ("" for cgroup v2), one for each hierarchy whose path is not "/"; in KIND_CGROUP and KIND_TASK */
 	SEC_STR = 20,     /* a further string argument (mount type, module parameters …) */
 	SEC_PAIR = 21,    /* two __s32: pipe(2), socketpair(2) */
+	SEC_STRUCT = 22,  /* first STRUCT_SIZE bytes of a structure that was passed, as they are when the call returns */
+	SEC_CAPS = 23,    /* struct caps of the thread when the call returns; the effective ones are in the header */
+	SEC_CONTROL = 24, /* control data that recvmsg(2) was handed */
 };
 
 struct fdinfo {
@@ -100,6 +105,8 @@ struct sockinfo {
 	__u8 laddr[16];  /* IPv4: first four bytes */
 	__u8 raddr[16];
 	__u64 ino;       /* of the socket */
+	__u64 sk;        /* AF_UNIX: address of the kernel's object, which stands for this end, and the peer's or 0 */
+	__u64 peer;
 };
 
 struct forked {
@@ -107,6 +114,10 @@ struct forked {
 	__u64 start;     /* of the child's process */
 	__u32 ppid;      /* real parent of the child (CLONE_PARENT!) */
 	__u32 pad;
+};
+
+struct caps {
+	__u64 permitted, inheritable;
 };
 
 struct execed {
@@ -139,10 +150,10 @@ enum {
 
 enum want {
 	WANT_FD = 1,         /* SEC_FD + SEC_FDPATH/SEC_SOCK/… of the fd in args[fd_arg] (fd_arg == RET_ARG: the return value) */
-	WANT_PATH = 2,       /* SEC_PATH from args[path_arg]; relative: SEC_DIR from args[dir_arg] or the working directory */
+	WANT_PATH = 2,       /* SEC_PATH from args[path_arg]; SEC_DIR from args[dir_arg] or the working directory */
 	WANT_PATH2 = 4,
 	WANT_SOCKADDR = 8,   /* SEC_SOCKADDR from args[addr_arg], length args[addr_arg + 1] */
-	WANT_MSGHDR = 16,    /* args[addr_arg] is a struct msghdr: SEC_SOCKADDR from msg_name */
+	WANT_MSGHDR = 16,    /* args[addr_arg] is a struct msghdr: SEC_SOCKADDR from msg_name, its buffers as WANT_IOV */
 	WANT_CWD = 32,
 	WANT_DATA = 64,      /* SEC_DATA from args[data_arg], up to ret bytes, <= 80 (snaplen) */
 	WANT_STR = 128,      /* SEC_STR from args[str_arg] */
@@ -150,22 +161,31 @@ enum want {
 	WANT_HOW = 512,      /* openat2: args[2] is a struct open_how; args[3..5] become flags, mode, resolve */
 	WANT_FAILED_ONLY = 1024, /* execve, execveat: success is written by the exec tracepoint, args/filename from user memory */
 	WANT_SUCCESS_ONLY = 2048,
+	WANT_STRUCT = 4096,  /* SEC_STRUCT from args[str_arg] */
+	WANT_IOV = 8192,     /* args[data_arg] are args[data_arg + 1] buffers: SEC_DATA; args[5] becomes their size together */
+	WANT_MESSAGES = 16384, /* args[addr_arg] are ret structs mmsghdr: a record for each, as WANT_MSGHDR; ret is its length */
+	WANT_CAPS = 32768,
+	WANT_CONTROL = 65536, /* SEC_CONTROL of each struct msghdr */
+	WANT_SENDER = 131072, /* SEC_SOCKADDR from args[addr_arg], length at the address in args[addr_arg + 1] */
 };
 #define RET_ARG 0xfe
+#define STRUCT_SIZE 32
 
 struct call_spec {
-	__u16 call;
-	__u16 want;
+	__u32 call;
+	__u32 want;
 	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
+	__u8 flags_arg; /* for filters only: the flags of open(2) */
+	__u8 pad[3];
 };
 
 /* What user space decides before the probe is loaded. */
 struct settings {
 	__u64 wake_bytes;      /* wake the reader when a ring holds more unread bytes than this */
-	__u32 options;         /* OPTION_* */
-	__u16 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
+	__u32 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
 };
 
+/* What it may decide anew at any time: bits of the variable `options`. */
 enum {
 	OPTION_THREADS = 1,  /* KIND_FORK and KIND_EXIT of threads too, not only of processes */
 	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
@@ -177,6 +197,13 @@ enum {
 struct call_count {
 	__u64 seen;    /* returns of the call while somebody wanted it */
 	__u64 passed;  /* records that went into the ring */
+	__u64 lost;    /* records for which it had no room; what is left of seen was left out by a filter */
+};
+
+/* Of whom no calls are events. */
+enum ignored {
+	IGNORED_ALONE = 1, /* the process */
+	IGNORED_WITH_FORKS = 2, /* and those that it makes, and they make, as long as they run the same program */
 };
 
 /* Why something was lost; index of the per-CPU counters. */

@@ -4,6 +4,7 @@
 
 #include "read.bpf.h"
 #include "record.h"
+#include "facts.h"
 
 #define RECORD_SIZE 32768 /* a power of two */
 #define CHUNK 4096        /* the most that one section holds */
@@ -16,18 +17,23 @@ struct walk {
 	__u64 dentry, mnt, mnt_root, root_dentry, root_mnt;
 	__u32 pos; /* first used byte of path[] */
 	__u32 cut;
+	__u32 leaf; /* length of the last component */
 };
 
 struct scratch {
 	struct call_spec spec;
 	__u32 pos; /* bytes of the record that are used */
 	struct walk walk;
+	struct facts facts;
 	union {
 		struct header header;
 		__u8 record[RECORD_SIZE + CHUNK];
 	};
 	__u8 path[CHUNK + NAME_SIZE];
 };
+
+_Static_assert(__builtin_offsetof(struct scratch, facts) == SCRATCH_FACTS, "facts.h and layout.py have it there");
+_Static_assert(__builtin_offsetof(struct scratch, record) == SCRATCH_RECORD, "facts.h and layout.py have it there");
 
 /* Two for each CPU: the record of the event, and that of a cgroup which must be sent before it. An array and not a
  * per-CPU array, whose values end at 32 KiB. User space sets max_entries before loading. */
@@ -57,6 +63,7 @@ struct {
 } lost SEC(".maps");
 
 SEC(".rodata.settings") const volatile struct settings settings;
+SEC(".data.options") volatile __u32 options;
 
 static __always_inline void count_lost(__u32 cause)
 {

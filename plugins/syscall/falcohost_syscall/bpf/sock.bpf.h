@@ -41,15 +41,17 @@ static __always_inline void read_inet(struct sockinfo *info, struct sock *sk)
 	bpf_core_read(info->raddr, sizeof(info->raddr), &sk->__sk_common.skc_v6_daddr);
 }
 
-static __always_inline void put_socket(struct scratch *s, struct file *file)
+/* Returns what was put into the record, or NULL. */
+static __always_inline struct sockinfo *put_socket(struct scratch *s, struct file *file)
 {
 	struct socket *socket = READ(struct file, file, private_data);
 	struct sock *sk = READ(struct socket, socket, sk);
 	struct sockinfo *info = section_room(s);
+	struct sock *peer = NULL;
 	__u16 family;
 
 	if (!sk || !info)
-		return;
+		return NULL;
 	__builtin_memset(info, 0, sizeof(*info));
 	family = READ(struct sock, sk, __sk_common.skc_family);
 	info->family = family;
@@ -59,14 +61,18 @@ static __always_inline void put_socket(struct scratch *s, struct file *file)
 	info->ino = READ(struct inode, READ(struct file, file, f_inode), i_ino);
 	if (family == AF_INET || family == AF_INET6)
 		read_inet(info, sk);
+	if (family == AF_UNIX) {
+		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+		info->sk = (__u64)sk;
+		info->peer = (__u64)peer;
+	}
 	end_section(s, SEC_SOCK, sizeof(*info));
 	if (family == AF_UNIX) {
-		struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
-
 		put_unix_name(s, SEC_UNIX, (struct unix_sock *)sk);
 		if (peer)
 			put_unix_name(s, SEC_UNIXPEER, (struct unix_sock *)peer);
 	}
+	return info;
 }
 
 #endif

@@ -2,12 +2,13 @@
 #ifndef FALCOHOST_USER_MEMORY_BPF_H
 #define FALCOHOST_USER_MEMORY_BPF_H
 
-#include "fd.bpf.h"
+#include "view.bpf.h"
 
 #define AT_FDCWD (-100)
 #define SOCKADDR_MAX 128
 #define SNAPLEN 80
 #define MAX_ARGV 64
+#define MAX_IOV 1024 /* the kernel's own limit */
 
 static __always_inline __u64 arg(struct scratch *s, __u8 n)
 {
@@ -26,7 +27,7 @@ static __always_inline long read_string(char *to, __u32 size, __u64 address)
 	return 1;
 }
 
-/* Appends the string at address; false if it is not an absolute path, so that its directory matters. */
+/* Appends the string at address; false if it is no absolute path. */
 static __always_inline bool put_user_string(struct scratch *s, __u16 tag, __u64 address)
 {
 	char *room = section_room(s);
@@ -41,6 +42,7 @@ static __always_inline bool put_user_string(struct scratch *s, __u16 tag, __u64 
 	}
 	if (len == CHUNK)
 		s->header.flags |= FLAG_CUT;
+	see_text(s, tag, len - 1);
 	end_section(s, tag, len - 1);
 	return len > 1 && room[0] == '/';
 }
@@ -59,39 +61,115 @@ static __always_inline void put_user_bytes(struct scratch *s, __u16 tag, __u64 a
 		end_section(s, tag, len);
 }
 
-/* The directory from which a relative path starts. */
-static __always_inline void put_directory(struct scratch *s, __u16 tag, struct task_struct *task, __u8 dir_arg)
+/* A path that was passed, and the directory from which it starts if it is relative, or which was passed beside it. */
+static __always_inline void put_path_argument(struct scratch *s, struct task_struct *task, __u16 tag, __u8 path_arg,
+					      __u8 dir_arg)
 {
 	__s32 fd = dir_arg < 6 ? (__s32)s->header.args[dir_arg] : AT_FDCWD;
+	__u16 dir_tag = tag == SEC_PATH ? SEC_DIR : SEC_DIR2;
+	bool absolute = put_user_string(s, tag, arg(s, path_arg));
 	struct file *file;
 
-	if (fd == AT_FDCWD)
-		return put_path(s, tag, task, &task->fs->pwd);
-	file = file_of_fd(task, fd);
-	if (file)
-		put_path(s, tag, task, &file->f_path);
+	if (fd != AT_FDCWD) {
+		file = file_of_fd(task, fd);
+		if (file)
+			put_path(s, dir_tag, task, &file->f_path);
+	} else if (!absolute) {
+		put_path(s, dir_tag, task, &task->fs->pwd);
+	}
 }
 
-/* The name that sendmsg(2) was given; of sendmmsg(2) the first. */
-static __always_inline void put_message_name(struct scratch *s, __u64 address)
+/* Whom recvfrom(2) got something from. */
+static __always_inline void put_sender(struct scratch *s, __u64 address, __u64 len_address)
 {
-	__u64 name = 0;
 	__u32 len = 0;
 
-	if (s->header.flags & FLAG_COMPAT) {
-		__u32 head[2] = {};
+	if (address && bpf_probe_read_user(&len, sizeof(len), (void *)len_address) == 0)
+		put_user_bytes(s, SEC_SOCKADDR, address, len, SOCKADDR_MAX);
+}
 
-		bpf_probe_read_user(head, sizeof(head), (void *)address);
-		name = head[0];
-		len = head[1];
+struct iov_context {
+	struct scratch *s;
+	__u64 iov, size;
+	__u32 used, limit, compat;
+};
+
+static int iov_step(__u32 i, struct iov_context *context)
+{
+	char *room = section_room(context->s);
+	__u32 used = context->used;
+	__u64 buffer[2] = {}, len;
+
+	if (context->compat) {
+		__u32 narrow[2] = {};
+
+		bpf_probe_read_user(narrow, sizeof(narrow), (void *)context->iov + i * sizeof(narrow));
+		buffer[0] = narrow[0];
+		buffer[1] = narrow[1];
 	} else {
-		__u64 head[2] = {};
+		bpf_probe_read_user(buffer, sizeof(buffer), (void *)context->iov + i * sizeof(buffer));
+	}
+	len = buffer[1];
+	context->size += len;
+	if (!room || !len || context->limit > SNAPLEN || used >= context->limit)
+		return 0;
+	if (len > context->limit - used)
+		len = context->limit - used;
+	if (used > SNAPLEN || len > SNAPLEN)
+		return 0;
+	if (bpf_probe_read_user(room + used, len, (void *)buffer[0])) {
+		context->s->header.flags |= FLAG_UNREADABLE;
+		context->limit = 0;
+		return 0;
+	}
+	context->used = used + len;
+	return 0;
+}
+
+/* The first bytes of what lies in count buffers, and the size of all. */
+static __always_inline void put_iov(struct scratch *s, __u64 iov, __u64 count)
+{
+	struct iov_context context = {.s = s, .iov = iov, .compat = s->header.flags & FLAG_COMPAT};
+
+	if (s->header.ret > 0)
+		context.limit = s->header.ret < SNAPLEN ? s->header.ret : SNAPLEN;
+	if (iov && count <= MAX_IOV)
+		bpf_loop(count, iov_step, &context, 0);
+	s->header.args[5] = context.size;
+	if (context.used && context.used <= SNAPLEN)
+		end_section(s, SEC_DATA, context.used);
+}
+
+/* A struct msghdr: whom it is for or from, and what it holds. */
+static __always_inline void put_message(struct scratch *s, __u64 address)
+{
+	__u64 name, namelen, iov, count, control, controllen;
+
+	if (s->header.flags & FLAG_COMPAT) {
+		__u32 head[6] = {};
 
 		bpf_probe_read_user(head, sizeof(head), (void *)address);
 		name = head[0];
-		len = (__u32)head[1];
+		namelen = head[1];
+		iov = head[2];
+		count = head[3];
+		control = head[4];
+		controllen = head[5];
+	} else {
+		__u64 head[6] = {};
+
+		bpf_probe_read_user(head, sizeof(head), (void *)address);
+		name = head[0];
+		namelen = (__u32)head[1];
+		iov = head[2];
+		count = head[3];
+		control = head[4];
+		controllen = head[5];
 	}
-	put_user_bytes(s, SEC_SOCKADDR, name, len, SOCKADDR_MAX);
+	put_user_bytes(s, SEC_SOCKADDR, name, namelen, SOCKADDR_MAX);
+	put_iov(s, iov, count);
+	if (s->spec.want & WANT_CONTROL && s->header.ret >= 0)
+		put_user_bytes(s, SEC_CONTROL, control, controllen, CHUNK);
 }
 
 struct argv_context {

@@ -123,8 +123,8 @@ class Object:
         """Set how many entries a map has; before :meth:`load`."""
         self.library.check(self._lib.bpf_map__set_max_entries(self.map(name), entries), f"Cannot size the map {name}")
 
-    def set_constant(self, name: str, value: bytes) -> None:
-        """Set the value of a read-only data section; before :meth:`load`."""
+    def set_data(self, name: str, value: bytes) -> None:
+        """Set the value of a data section; before :meth:`load`."""
         size = c_size_t()
         pointer = self._lib.bpf_map__initial_value(self.map(name), byref(size))
         if not pointer or size.value != len(value):

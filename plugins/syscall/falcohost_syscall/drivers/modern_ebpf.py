@@ -17,12 +17,14 @@ from typing import Final, NamedTuple
 
 from falcohost_syscall import records
 from falcohost_syscall.drivers.libbpf import Library, Object
+from falcohost_syscall.drivers.programs import Kernel
 from falcohost_syscall.drivers.requirements import OBJECTS, check
 from falcohost_syscall.drivers.ring import Ring
 
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "sys_exit")
 _FOLDER: Final = Path(__file__).parent.parent / "bpf"
 _U32: Final = struct.Struct("=I")
+_U64: Final = struct.Struct("=Q")
 _NO_CALL: Final = records.CALL_SPEC.pack(*records.CallSpec(0, 0))
 
 
@@ -32,20 +34,29 @@ class Settings(NamedTuple):
     execve: int = 0
     """Row of execve in the table of calls; the same for execveat below."""
     execveat: int = 0
-    threads: bool = False
-    exec_cwd: bool = True
-    exec_env: bool = True
     ring_size: int = 8 << 20
     """Bytes of each of the two rings, a power of two."""
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
-        options = (
-            records.OPTION_THREADS * self.threads
-            | records.OPTION_EXEC_CWD * self.exec_cwd
-            | records.OPTION_EXEC_ENV * self.exec_env
-        )
-        return records.SETTINGS.pack(self.ring_size // 8, options, self.execve, self.execveat)
+        return records.SETTINGS.pack(self.ring_size // 8, self.execve, self.execveat)
+
+
+class Options(NamedTuple):
+    """What may change while the probe is loaded: what it says of processes beyond what it always says."""
+
+    threads: bool = False
+    """Of threads too: their start and their end."""
+    exec_cwd: bool = False
+    """The working directory, when a program is started."""
+    exec_env: bool = False
+    """Its environment."""
+
+    def pack(self) -> bytes:
+        """Return the bits of ``options``."""
+        bits = records.OPTION_THREADS * self.threads
+        bits |= records.OPTION_EXEC_CWD * self.exec_cwd
+        return _U32.pack(bits | records.OPTION_EXEC_ENV * self.exec_env)
 
 
 def _image() -> bytes:
@@ -55,28 +66,31 @@ def _image() -> bytes:
 class ModernEbpf:
     """The probe in the kernel; use as a context manager or call :meth:`close`."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, options: Options | None = None) -> None:
         """Load and attach; no call is collected before :meth:`set_calls`, forks, execs and exits are at once.
 
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
-        settings = settings or Settings()
+        settings, options = settings or Settings(), options or Options()
         check()
         library = Library()
         self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
         self._object = Object(library, _image())
+        self.kernel = Kernel(library)
         self._calls: dict[int, bytes] = {}
+        self._filters: frozenset[int] = frozenset()
         self._pending: list[bytes] = []
         self._rings: list[Ring] = []
         try:
-            self._load(settings)
+            self._load(settings, options)
         except BaseException:
             self.close()
             raise
 
-    def _load(self, settings: Settings) -> None:
+    def _load(self, settings: Settings, options: Options) -> None:
         self._object.resize("scratches", 2 * self._cpus)
-        self._object.set_constant(".rodata.settings", settings.pack())
+        self._object.set_data(".rodata.settings", settings.pack())
+        self._object.set_data(".data.options", options.pack())
         for name in ("call_ring", "proc_ring"):
             self._object.resize(name, settings.ring_size)
         self._object.load()
@@ -94,6 +108,10 @@ class ModernEbpf:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def set_options(self, options: Options) -> None:
+        """Say this of processes from now on."""
+        self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
+
     def set_calls(self, calls: Mapping[int, records.CallSpec]) -> None:
         """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on."""
         wanted = {number: records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
@@ -105,9 +123,30 @@ class ModernEbpf:
             self._object.update(fd, _U32.pack(number), _NO_CALL)
         self._calls = wanted
 
-    def ignore(self, pid: int) -> None:
-        """Collect no calls of this process (its fork, exec and exit stay)."""
-        self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), b"\1")
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of one of the probe's maps."""
+        return self._object.map_fd(name)
+
+    def set_filters(self, programs: Mapping[int, int]) -> None:
+        """Let these programs (place in the map ``filters`` → descriptor) decide what is left out, and no others."""
+        fd = self._object.map_fd("filters")
+        for place, program in programs.items():
+            self._object.update(fd, _U32.pack(place), _U32.pack(program))
+        for place in self._filters - programs.keys():
+            self._object.delete(fd, _U32.pack(place))
+        self._filters = frozenset(programs)
+
+    def set_container(self, key: int, place: int) -> None:
+        """Tell filters of what kind the cgroups behind *key* are."""
+        self._object.update(self._object.map_fd("containers"), _U64.pack(key), bytes([place]))
+
+    def ignore(self, pid: int, *, forks: bool = False) -> None:
+        """Collect no calls of this process (its fork, exec and exit stay).
+
+        With *forks* none of those that it makes either, until they execute something.
+        """
+        value = records.IGNORED_WITH_FORKS if forks else records.IGNORED_ALONE
+        self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), bytes([value]))
 
     def observe(self, pid: int) -> None:
         """Collect the calls of an ignored process again."""
@@ -174,10 +213,11 @@ class ModernEbpf:
         fd = self._object.map_fd("lost")
         return {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
 
-    def counts(self, call: int) -> tuple[int, int]:
-        """Return how often a call of the table was seen while wanted, and how often its record passed."""
-        values = self._per_cpu(self._object.map_fd("call_counts"), call, 2)
-        return sum(values[::2]), sum(values[1::2])
+    def counts(self, call: int) -> records.CallCount:
+        """Return how often a call of the table was seen while wanted, and what became of it."""
+        members = len(records.CallCount._fields)
+        values = self._per_cpu(self._object.map_fd("call_counts"), call, members)
+        return records.CallCount(*(sum(values[place::members]) for place in range(members)))
 
     def _per_cpu(self, fd: int, row: int, numbers: int) -> tuple[int, ...]:
         size = 8 * numbers * self._cpus

@@ -14,7 +14,7 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost_syscall import records as R
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Settings
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
 from falcohost_syscall.drivers.requirements import requirements
 
 EXECVE, EXECVEAT = 500, 501
@@ -95,8 +95,8 @@ def machine() -> None:
 @pytest.fixture(scope="module")
 def watched(machine) -> Iterator[Watched]:
     """Return the loaded probe; which calls it collects is the test's to say."""
-    settings = Settings(execve=EXECVE, execveat=EXECVEAT, threads=True)
-    with ModernEbpf(settings) as driver:
+    settings = Settings(execve=EXECVE, execveat=EXECVEAT)
+    with ModernEbpf(settings, Options(threads=True, exec_cwd=True, exec_env=True)) as driver:
         yield Watched(driver)
 
 

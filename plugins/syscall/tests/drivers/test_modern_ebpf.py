@@ -57,6 +57,31 @@ def test_own_calls(watched, openat):
     assert (0, 1) == (ignored, observed)
 
 
+def test_agents_own_processes(watched):
+    """What an ignored process has forked is ignored too, until it executes something."""
+    work = "for _ in range(10): os.sched_get_priority_max(1)"
+    script = f"""
+os.write(1, b"x")
+os.read(0, 1)
+if os.fork() == 0:
+    {work}
+    os.execv(sys.executable, [sys.executable, "-ISc", "import os\\n{work.replace("10", "7")}"])
+os.wait()
+{work}"""
+    watched.driver.set_calls({146: RARE})
+    child = subprocess.Popen(
+        [sys.executable, "-ISc", f"import os, sys\n{script}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child.stdout.read(1)
+    watched.driver.ignore(child.pid, forks=True)
+    child.communicate(b"x")
+    found = watched.read_until_exit(child.pid)
+    watched.driver.set_calls({})
+
+    assert 7 == calls(found)
+    assert 0 == child.returncode
+
+
 def test_order(watched, openat):
     """Records of both rings come in the order of time, and no call before the fork of its process."""
     watched.driver.set_calls({146: RARE})

@@ -40,12 +40,19 @@ def test_working_directory(watched, tmp_path):
     assert bytes(tmp_path / "file") == record.sections[R.SEC_FDPATH]
 
 
-def test_absolute_path_has_no_directory(watched):
+def test_absolute_path_has_no_working_directory(watched):
     """The directory is left out where it does not matter."""
     record = opened(watched.python("os.open('/etc/passwd', 0)"), b"/etc/passwd")
 
     assert R.SEC_DIR not in record.sections
     assert b"/etc/passwd" == record.sections[R.SEC_FDPATH]
+
+
+def test_absolute_path_beside_a_descriptor(watched, tmp_path):
+    """A directory that was passed is there, also where it does not matter."""
+    script = "os.open('/etc/passwd', 0, dir_fd=os.open(sys.argv[1], 0))"
+
+    assert bytes(tmp_path) == opened(watched.python(script, tmp_path), b"/etc/passwd").sections[R.SEC_DIR]
 
 
 def test_symlink(watched, tmp_path):

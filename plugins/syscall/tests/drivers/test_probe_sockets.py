@@ -9,13 +9,14 @@ import pytest
 
 from falcohost_syscall import records as R
 
-CONNECT, ACCEPT, BIND, SENDTO, SENDMSG, SOCKETPAIR, LISTEN = range(1, 8)
+CONNECT, ACCEPT, BIND, SENDTO, SENDMSG, SOCKETPAIR, LISTEN, RECVFROM = range(1, 9)
 CALLS = {
     42: R.CallSpec(CONNECT, R.WANT_FD | R.WANT_SOCKADDR, fd_arg=0, addr_arg=1),
     288: R.CallSpec(ACCEPT, R.WANT_FD, fd_arg=R.RET_ARG),
     49: R.CallSpec(BIND, R.WANT_FD | R.WANT_SOCKADDR, fd_arg=0, addr_arg=1),
     50: R.CallSpec(LISTEN, R.WANT_FD, fd_arg=0),
     44: R.CallSpec(SENDTO, R.WANT_FD | R.WANT_SOCKADDR | R.WANT_DATA, fd_arg=0, addr_arg=4, data_arg=1),
+    45: R.CallSpec(RECVFROM, R.WANT_DATA | R.WANT_SENDER, addr_arg=4, data_arg=1),
     46: R.CallSpec(SENDMSG, R.WANT_FD | R.WANT_MSGHDR, fd_arg=0, addr_arg=1),
     53: R.CallSpec(SOCKETPAIR, R.WANT_PAIR, str_arg=3),
 }
@@ -83,10 +84,13 @@ def test_unix(watched, tmp_path, name):
     script = TALK.replace("getsockname()[1]", "getsockname()").format(family="AF_UNIX", address=f"'{name}'")
     found = watched.python(script, "/dev/null", cwd=tmp_path, env={})
     truth = name.replace("\\0", "\0").encode()
+    connected, accepted = sock(only(found, CONNECT)), sock(only(found, ACCEPT))
 
     assert truth == only(found, CONNECT).sections[R.SEC_UNIXPEER].rstrip(b"\0")
     assert truth == only(found, ACCEPT).sections[R.SEC_UNIX].rstrip(b"\0")
     assert truth == only(found, BIND).sections[R.SEC_SOCKADDR][2:].rstrip(b"\0")
+    assert (connected.sk, connected.peer) == (accepted.peer, accepted.sk)
+    assert 0 not in (connected.sk, connected.peer)
 
 
 def test_datagram(watched):
@@ -106,3 +110,12 @@ def test_socketpair(watched):
     script = "import socket\na, b = socket.socketpair()\nos._exit(a.fileno() != 3 or b.fileno() != 4)"
 
     assert (3, 4) == struct.unpack("=ii", only(watched.python(script, env={}), SOCKETPAIR).sections[R.SEC_PAIR])
+
+
+def test_sender(watched):
+    """Recvfrom shows whom a datagram came from, also on a socket that is connected to nobody."""
+    script = "import socket\na, b = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))\n"
+    script += "a.bind(('127.0.0.1', 0)); b.bind(('127.0.0.2', 0)); b.sendto(b'x', a.getsockname()); a.recvfrom(10)"
+    received = only(watched.python(script, env={}), RECVFROM)
+
+    assert (b"x", b"\x7f\0\0\2") == (received.sections[R.SEC_DATA], received.sections[R.SEC_SOCKADDR][4:8])

@@ -9,7 +9,7 @@ from pathlib import Path
 from falcohost_syscall import records as R
 
 HEADER = Path(R.__file__).parent / "bpf" / "record.h"
-NAMES = re.findall(r"\b((?:KIND|FLAG|SEC|EXE|WANT|OPTION)_[A-Z0-9_]+)\b", HEADER.read_text())
+NAMES = re.findall(r"\b((?:KIND|FLAG|SEC|EXE|WANT|OPTION|IGNORED)_[A-Z0-9_]+)\b", HEADER.read_text())
 OTHERS = ["COMPAT_BASE", "MAX_NR", "MAX_CALLS", "NO_ARG", "RET_ARG"]
 
 

@@ -1,0 +1,48 @@
+/* What the filters that are generated from the rules read beside the record's header. The Python twin is
+ * pushdown/layout.py; a test compares both. A filter takes what is not known for whatever lets the event pass. */
+#ifndef FALCOHOST_FACTS_H
+#define FALCOHOST_FACTS_H
+
+#include <linux/types.h>
+
+/* Where a text is: offset of its first byte in the record, and its length or one of these. */
+#define VIEW_LONGEST 4096
+#define VIEW_UNKNOWN 0xffff
+#define VIEW_NO_SLASH 0xfffe /* there is one, which has no slash; more is not told */
+#define VIEW_ABSENT 0xfffd
+
+struct view {
+	__u16 at, len;
+};
+
+enum view_index {
+	VIEW_NAME,      /* the path of the descriptor's file (fd.name) */
+	VIEW_DIRECTORY, /* its directory (fd.directory) and its last part (fd.filename), where rules have them */
+	VIEW_FILENAME,
+	VIEW_PATH,      /* the path arguments, as passed */
+	VIEW_PATH2,
+	VIEW_STR,       /* the further string argument */
+	VIEWS,
+};
+
+enum fd_kind { FD_UNKNOWN, FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK };
+enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
+enum ip { IP_UNKNOWN, IP_YES, IP_NO };
+
+/* Where they are in struct scratch, and where the record is. */
+#define SCRATCH_FACTS 80
+#define SCRATCH_RECORD 152
+
+struct facts {
+	struct view views[VIEWS];
+	__u8 local[16];  /* the socket's own end and the other, IPv4 mapped into IPv6 */
+	__u8 remote[16];
+	__u16 lport, rport;
+	__u8 kind;       /* enum fd_kind: what the descriptor leads to; FD_NONE: to nothing */
+	__u8 l4proto;    /* enum l4proto */
+	__u8 ip;         /* enum ip: whether the two ends above are addresses */
+	__u8 pad;
+	__u32 flags;     /* argument flags_arg of the call: where it is differs between calls that rules take for one */
+};
+
+#endif

@@ -1,0 +1,205 @@
+/* What filters are told of an event: texts by where they lie in the record, the rest by number. */
+#ifndef FALCOHOST_VIEW_BPF_H
+#define FALCOHOST_VIEW_BPF_H
+
+#include "fd.bpf.h"
+#include "sock.bpf.h"
+
+#define S_IFDIR 0040000
+#define S_IFREG 0100000
+#define S_IFIFO 0010000
+#define PIDFS_MAGIC 0x50494446
+#define AF_NETLINK 16
+
+static __always_inline void know_nothing(struct facts *facts)
+{
+	for (int i = 0; i < VIEWS; i++)
+		facts->views[i] = (struct view){0, VIEW_UNKNOWN};
+	facts->kind = FD_UNKNOWN;
+	facts->l4proto = L4_UNKNOWN;
+	facts->ip = IP_UNKNOWN;
+}
+
+static __always_inline void see(struct facts *facts, enum view_index index, __u16 at, __u16 len)
+{
+	facts->views[index].at = at;
+	facts->views[index].len = len;
+}
+
+/* A string that the caller passed, which is the record's next section. */
+static __always_inline void see_text(struct scratch *s, __u16 tag, __u32 len)
+{
+	enum view_index index = tag == SEC_PATH ? VIEW_PATH : tag == SEC_PATH2 ? VIEW_PATH2 : VIEW_STR;
+
+	see(&s->facts, index, s->pos + sizeof(struct section), len);
+}
+
+/* Neither fd.directory nor fd.filename. */
+static __always_inline void see_no_parts(struct facts *facts)
+{
+	see(facts, VIEW_DIRECTORY, 0, VIEW_ABSENT);
+	see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
+}
+
+static __always_inline __u8 kind_of_file(struct file *file, __u32 type, bool named)
+{
+	struct inode *inode = READ(struct file, file, f_inode);
+
+	switch (type) {
+	case 0:
+		return FD_UNKNOWN;
+	case S_IFDIR:
+		return FD_DIRECTORY;
+	case S_IFIFO:
+		return FD_PIPE;
+	case S_IFREG:
+		if (!named || READ(struct super_block, READ(struct inode, inode, i_sb), s_magic) == PIDFS_MAGIC)
+			return FD_UNKNOWN;
+	}
+	return FD_FILE;
+}
+
+/* A file whose path, if it has one, was just put into the record. */
+static __always_inline void see_file(struct scratch *s, struct file *file, __u32 type, __u32 before)
+{
+	struct facts *facts = &s->facts;
+	bool named = s->pos != before && s->path[s->walk.pos & (CHUNK - 1)] == '/';
+	__u16 at = before + sizeof(struct section), len = s->pos - at, leaf = s->walk.leaf;
+
+	facts->ip = IP_NO;
+	facts->l4proto = L4_NONE;
+	facts->kind = kind_of_file(file, type, named);
+	if (named)
+		see(facts, VIEW_NAME, at, len);
+	else if (type == S_IFIFO && s->pos == before)
+		see(facts, VIEW_NAME, 0, VIEW_NO_SLASH); /* pipe:[inode] */
+	if (facts->kind == FD_PIPE) {
+		see_no_parts(facts);
+	} else if (facts->kind == FD_DIRECTORY && named) {
+		see(facts, VIEW_DIRECTORY, at, len);
+		see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
+	} else if (facts->kind == FD_FILE && named) {
+		see(facts, VIEW_DIRECTORY, at, len == leaf + 1 ? 1 : len - leaf - 1);
+		see(facts, VIEW_FILENAME, at + len - leaf, leaf);
+	}
+}
+
+static __always_inline void see_no_file(struct facts *facts)
+{
+	facts->kind = FD_NONE;
+	facts->l4proto = L4_NONE;
+	facts->ip = IP_NO;
+}
+
+#define NAME_LOOKED_AT 255
+
+/* A walk over a path: where its last slash is, and how many bytes and dots follow. */
+struct name_context {
+	struct scratch *s;
+	__u32 at, last, size, dots, vain;
+};
+
+static __always_inline bool in_vain(struct name_context *component)
+{
+	return !component->size || (component->size == component->dots && component->size <= 2);
+}
+
+static int name_step(__u32 i, struct name_context *context)
+{
+	__u32 at = context->at + i;
+
+	if (at > RECORD_SIZE)
+		return 1;
+	if (context->s->record[at] != '/') {
+		context->size++;
+		context->dots += context->s->record[at] == '.';
+		return 0;
+	}
+	if (i && in_vain(context))
+		context->vain = 1;
+	context->last = i;
+	context->size = context->dots = 0;
+	return 0;
+}
+
+/* A file that could not be opened has the name that was asked for, without what a path may hold in vain: told if there
+ * is nothing of that (doubled slashes, one at the end, `.`, `..`) and the path is absolute. */
+static __noinline int see_passed_name(struct scratch *s)
+{
+	struct name_context context = {.s = s};
+	struct view path;
+
+	if (!s)
+		return 0;
+	path = s->facts.views[VIEW_PATH];
+	if (!path.len || path.len > NAME_LOOKED_AT || path.at > RECORD_SIZE || s->record[path.at] != '/')
+		return 0;
+	context.at = path.at;
+	bpf_loop(path.len, name_step, &context, 0);
+	if (context.vain || (path.len > 1 && in_vain(&context)))
+		return 0;
+	see(&s->facts, VIEW_NAME, path.at, path.len);
+	see(&s->facts, VIEW_DIRECTORY, path.at, context.last ? context.last : 1);
+	see(&s->facts, VIEW_FILENAME, path.at + context.last + 1, path.len - context.last - 1);
+	return 0;
+}
+
+/* An address as IPv6. */
+static __always_inline void map_address(__u8 *to, const __u8 *from, bool old)
+{
+	if (!old) {
+		__builtin_memcpy(to, from, 16);
+		return;
+	}
+	__builtin_memset(to, 0, 10);
+	to[10] = to[11] = 0xff;
+	__builtin_memcpy(to + 12, from, 4);
+}
+
+static __always_inline __u8 l4proto(struct sockinfo *info)
+{
+	if (info->protocol == 1 || info->protocol == 58)
+		return L4_ICMP;
+	return info->type == 1 ? L4_TCP : info->type == 2 ? L4_UDP : info->type == 3 ? L4_RAW : L4_NONE;
+}
+
+/* What a socket of IPv6 is taken for depends on the address that was passed: that is not told. */
+static __always_inline void see_socket(struct facts *facts, struct sockinfo *info)
+{
+	bool old = info->family == AF_INET;
+
+	see_no_parts(facts);
+	if (info->family != AF_UNIX)
+		see(facts, VIEW_NAME, 0, VIEW_NO_SLASH);
+	if (!old && info->family != AF_INET6) {
+		facts->ip = IP_NO;
+		facts->l4proto = L4_NONE;
+		facts->kind = info->family == AF_UNIX ? FD_UNIX : info->family == AF_NETLINK ? FD_NETLINK : FD_UNKNOWN;
+		return;
+	}
+	facts->ip = IP_YES;
+	facts->l4proto = l4proto(info);
+	facts->kind = old ? FD_IPV4 : FD_UNKNOWN;
+	map_address(facts->local, info->laddr, old);
+	map_address(facts->remote, info->raddr, old);
+	facts->lport = info->lport;
+	facts->rport = info->rport;
+}
+
+/* The address that the caller passed is the other end, if it is of the socket's family. */
+static __always_inline void see_address(struct facts *facts, __u16 *address, __u32 len)
+{
+	__u8 *bytes = (__u8 *)address;
+
+	if (facts->ip != IP_YES || len < 8)
+		return;
+	if (facts->kind == FD_IPV4 ? address[0] != AF_INET : (address[0] != AF_INET6 || len < 24))
+		return;
+	if (facts->kind == FD_IPV4)
+		map_address(facts->remote, bytes + 4, true);
+	else
+		map_address(facts->remote, bytes + 8, false);
+	facts->rport = bpf_ntohs(address[1]);
+}
+
+#endif

@@ -1,0 +1,173 @@
+"""Maps and programs that are made while the probe runs, through libbpf's thin wrappers of bpf(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterable
+from ctypes import Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from typing import Any, Final
+
+from falcohost_syscall.drivers.libbpf import LOG_LINES, LibbpfError, Library
+
+#: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
+MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
+PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
+ATTACH_RAW_TRACEPOINT = 23
+_NO_PREALLOC = 1
+_INSTRUCTION: Final = 8
+_LOG: Final = 1 << 16
+_LICENSE: Final = b"GPL"
+
+#: Signatures of the functions that are used here.
+SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "bpf_map_create": (c_int, (c_int, c_char_p, c_uint32, c_uint32, c_uint32, c_void_p)),
+    "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_void_p, c_size_t, c_void_p)),
+    "bpf_prog_test_run_opts": (c_int, (c_int, c_void_p)),
+    "libbpf_find_vmlinux_btf_id": (c_int, (c_char_p, c_int)),
+}
+
+
+class _MapOptions(Structure):
+    """``struct bpf_map_create_opts`` of bpf/bpf.h, as far as it is needed."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("btf_fd", c_uint32),
+        ("btf_key_type_id", c_uint32),
+        ("btf_value_type_id", c_uint32),
+        ("btf_vmlinux_value_type_id", c_uint32),
+        ("inner_map_fd", c_uint32),
+        ("map_flags", c_uint32),
+    )
+
+
+class _ProgramOptions(Structure):
+    """``struct bpf_prog_load_opts`` of bpf/bpf.h, as far as it is needed."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("attempts", c_int),
+        ("expected_attach_type", c_int),
+        ("prog_btf_fd", c_uint32),
+        ("prog_flags", c_uint32),
+        ("prog_ifindex", c_uint32),
+        ("kern_version", c_uint32),
+        ("attach_btf_id", c_uint32),
+        ("attach_prog_fd", c_uint32),
+        ("attach_btf_obj_fd", c_uint32),
+        ("fd_array", c_void_p),
+        ("func_info", c_void_p),
+        ("func_info_cnt", c_uint32),
+        ("func_info_rec_size", c_uint32),
+        ("line_info", c_void_p),
+        ("line_info_cnt", c_uint32),
+        ("line_info_rec_size", c_uint32),
+        ("log_level", c_uint32),
+        ("log_size", c_uint32),
+        ("log_buf", c_void_p),
+    )
+
+
+class _TestOptions(Structure):
+    """``struct bpf_test_run_opts`` of bpf/bpf.h."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("data_in", c_void_p),
+        ("data_out", c_void_p),
+        ("data_size_in", c_uint32),
+        ("data_size_out", c_uint32),
+        ("ctx_in", c_void_p),
+        ("ctx_out", c_void_p),
+        ("ctx_size_in", c_uint32),
+        ("ctx_size_out", c_uint32),
+        ("retval", c_uint32),
+        ("repeat", c_int),
+        ("duration", c_uint32),
+        ("flags", c_uint32),
+        ("cpu", c_uint32),
+        ("batch_size", c_uint32),
+    )
+
+
+class Kernel:
+    """Makes maps and programs. What it returns are descriptors; whoever asked closes them."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._lib = library.lib
+        self._tracepoints: dict[str, int] = {}
+        for name, (result, arguments) in SIGNATURES.items():
+            function = getattr(self._lib, name)
+            function.restype, function.argtypes = result, arguments
+
+    def array(self, value_size: int, entries: int, kind: int = MAP_ARRAY) -> int:
+        """Return a new array."""
+        return self.map(kind, 4, value_size, entries)
+
+    def hash(self, keys: Iterable[bytes], size: int) -> int:
+        """Return a new hash map that has *keys*, filled with zeros up to *size* bytes."""
+        found = {key.ljust(size, b"\0") for key in keys}
+        return self._filled(self.map(MAP_HASH, size, 1, max(len(found), 1)), found)
+
+    def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        """Return a new trie of *prefixes*, each with its length in bits, for keys of *size* bytes."""
+        found = {struct.pack("=I", bits) + data.ljust(size, b"\0") for data, bits in prefixes}
+        return self._filled(self.map(MAP_LPM_TRIE, 4 + size, 1, max(len(found), 1), _NO_PREALLOC), found)
+
+    def program(self, code: bytes, kind: int = PROGRAM_TRACING, tracepoint: str = "sys_exit") -> int:
+        """Load a program; one of tracing is for a kernel *tracepoint*.
+
+        :raises LibbpfError: the kernel refused it.
+        """
+        options = _ProgramOptions(size=ctypes.sizeof(_ProgramOptions))
+        if kind == PROGRAM_TRACING:
+            options.expected_attach_type = ATTACH_RAW_TRACEPOINT
+            options.attach_btf_id = self._tracepoint(tracepoint)
+        log = ctypes.create_string_buffer(_LOG)
+        options.log_buf, options.log_size = ctypes.addressof(log), _LOG  # filled only if the kernel refuses
+        count = len(code) // _INSTRUCTION
+        fd = self._lib.bpf_prog_load(kind, b"filter", _LICENSE, code, count, byref(options))
+        if fd < 0:
+            said = log.value.decode(errors="replace").splitlines()
+            raise LibbpfError("The kernel refused a filter", -fd, "\n".join(said[-LOG_LINES:]))
+        return int(fd)
+
+    def run(self, program: int, context: bytes) -> int:
+        """Run a program of raw tracepoints once with *context*; return what it returns.
+
+        :raises LibbpfError: it cannot be run so.
+        """
+        buffer = ctypes.create_string_buffer(context, len(context))
+        options = _TestOptions(size=ctypes.sizeof(_TestOptions))
+        options.ctx_in, options.ctx_size_in = ctypes.addressof(buffer), len(context)
+        self._library.check(self._lib.bpf_prog_test_run_opts(program, byref(options)), "Cannot run a filter")
+        return int(options.retval)
+
+    def set(self, map_fd: int, key: bytes, value: bytes) -> None:
+        """Set one entry of a map."""
+        self._library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map")
+
+    def map(self, kind: int, key_size: int, value_size: int, entries: int, flags: int = 0) -> int:
+        """Return a new map of the *kind*."""
+        options = _MapOptions(size=ctypes.sizeof(_MapOptions), map_flags=flags)
+        fd = self._lib.bpf_map_create(kind, b"filter", key_size, value_size, entries, byref(options))
+        return self._library.check(fd, "Cannot make a map")
+
+    def _filled(self, fd: int, keys: Iterable[bytes]) -> int:
+        try:
+            for key in keys:
+                self.set(fd, key, b"\1")
+        except LibbpfError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _tracepoint(self, name: str) -> int:
+        """Return the number of a tracepoint's type. To find it all types of the kernel are read: once is enough."""
+        if name not in self._tracepoints:
+            found = self._lib.libbpf_find_vmlinux_btf_id(name.encode(), ATTACH_RAW_TRACEPOINT)
+            self._tracepoints[name] = self._library.check(found, f"The kernel has no tracepoint {name}")
+        return self._tracepoints[name]

@@ -1,0 +1,81 @@
+"""What the kernel knows of the arguments of a call: Falco's parameters, and how a file was opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from falcohost.fields import Arg
+from falcohost_syscall import flags
+from falcohost_syscall.calls import Call, Param
+from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown.condition import Condition, Point, any_of, negate, within
+from falcohost_syscall.pushdown.kinds import Cases, Decimal, Describe, Fact, Flags, constant, truth
+from falcohost_syscall.pushdown.textual import Textual
+
+
+def opened_to(mode: int) -> Describe:
+    """Describe whether a file was opened with an access mode, or with both."""
+
+    def describe(row: Call, _: Arg) -> Fact:
+        if row.open_flags is None:
+            return constant(False)
+        return truth(within(layout.fact("flags", 4, Point.CALL, mask=3), (mode, mode), (2, 2)))
+
+    return describe
+
+
+def parameter(row: Call, arg: Arg) -> Fact | None:
+    """Describe one of Falco's parameters."""
+    index = arg if isinstance(arg, int) else row.param_index.get(str(arg))
+    if index is None or not 0 <= index < len(row.params):
+        return constant(None)
+    param = row.params[index]
+    if param.kind in ("path", "relpath"):
+        name = {"path": "path", "path2": "path2"}.get(param.source)
+        return None if name is None else Textual(layout.view(name, Point.MEMORY, absolute=True))
+    if param.kind == "str":
+        name = {"path": "path", "path2": "path2", "str": "str"}.get(param.source)
+        return None if name is None else Textual(layout.view(name, Point.MEMORY))
+    if not param.source.isdigit():
+        return None
+    if param.kind == "open":
+        return Flags(layout.fact("flags", 4, Point.CALL), _OPEN_NAMES)
+    if param.kind in ("flags", "mode"):
+        return Flags(layout.argument(int(param.source)), _bit_names(param))
+    return _enumeration(param) if param.kind == "enum" else None
+
+
+def _alone(table: flags.Flags, bits: int) -> bool:
+    """Tell whether no other name of the table shares a bit with these."""
+    return bits != 0 and sum(bool(other & bits) for _, other in table.names) == 1
+
+
+def _bit_names(param: Param) -> tuple[tuple[str, int | None], ...]:
+    table = flags.TABLES[param.table or ""]
+    kernel = {falco: own for own, falco in table.kernel}
+    own = {bits: kernel.get(bits) if table.kernel else bits for _, bits in table.names}
+    return tuple((name, own[bits] if _alone(table, bits) else None) for name, bits in table.names)
+
+
+def _open_names() -> Iterable[tuple[str, int | None]]:
+    """Yield the names of open(2)'s flags, each with the one bit of the call's that stands for it, if it is one."""
+    table = flags.TABLES["open"]
+    for name, falco in table.names:
+        bits = [1 << bit for bit in range(32) if flags.open_flags(1 << bit) & ~1 & falco]
+        yield name, bits[0] if len(bits) == 1 and _alone(table, falco) and falco < flags.OPEN_TMPFILE else None
+
+
+_OPEN_NAMES: Final = tuple(_open_names())
+
+
+def _enumeration(param: Param) -> Fact:
+    """Describe a number that is shown by its name: every number that has one, and the others as they are."""
+    table = flags.TABLES[param.table or ""]
+    place = layout.argument(int(param.source), 8 if table.kernel else 4)
+    pairs = dict(table.kernel) if table.kernel else {number: number for _, number in table.names}
+    cases: list[tuple[Condition, Any]] = [
+        (within(place, (own, own)), table.enum(falco) or str(falco)) for own, falco in pairs.items()
+    ]
+    rest = negate(any_of(condition for condition, _ in cases))
+    return Cases((*cases, (rest, (table.enum(0) or "0") if table.kernel else Decimal())))

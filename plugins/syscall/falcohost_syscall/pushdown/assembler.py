@@ -1,0 +1,164 @@
+"""A small assembler for BPF: instructions by name, labels, maps by the descriptor that they will have.
+
+The instruction set is Documentation/bpf/standardization/instruction-set.rst. Only what the filters need is here.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NewType
+
+Label = NewType("Label", int)
+
+R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP = range(11)
+
+#: Helper functions (include/uapi/linux/bpf.h, ``___BPF_FUNC_MAPPER``).
+MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL = 1, 8, 12, 113
+
+_INSTRUCTION: Final = struct.Struct("=BBhi")
+_SIZES: Final = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
+_JUMPS: Final = {
+    "=": 0x10,
+    ">": 0x20,
+    ">=": 0x30,
+    "!=": 0x50,
+    "s>": 0x60,
+    "s>=": 0x70,
+    "<": 0xA0,
+    "<=": 0xB0,
+    "s<": 0xC0,
+    "s<=": 0xD0,
+}
+_ARITHMETIC: Final = {"+": 0x00, "-": 0x10, "&": 0x50, "<<": 0x60, ">>": 0x70, "=": 0xB0, "s>>": 0xC0}
+_JMP, _JMP32, _ALU64, _LDX, _ST, _STX = 0x05, 0x06, 0x07, 0x61, 0x62, 0x63
+_REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
+_PSEUDO_MAP_FD = 1
+
+
+class TooLongError(Exception):
+    """A jump reaches further than an instruction can say."""
+
+    def __str__(self) -> str:
+        return "it is too long for its jumps"
+
+
+class Assembler:
+    """Instructions in the order in which they are added; what nothing leads to, which the verifier refuses, is dropped.
+
+    A label is made, and then jumped to and placed in any order, but a loop's label is placed where it can be reached.
+    """
+
+    def __init__(self) -> None:
+        self._code: list[tuple[int, int, int, int]] = []
+        self._jumps: list[tuple[int, Label]] = []
+        self._places: list[int | None] = []
+        self._wanted: set[Label] = set()
+        self._reached = True
+
+    def __len__(self) -> int:
+        return len(self._code)
+
+    def label(self) -> Label:
+        """Return a new label."""
+        self._places.append(None)
+        return Label(len(self._places) - 1)
+
+    def place(self, label: Label) -> None:
+        """Let *label* be here."""
+        self._places[label] = len(self._code)
+        self._reached = self._reached or label in self._wanted
+
+    def load(self, to: int, base: int, offset: int, size: int) -> None:
+        """``to = *(base + offset)``, *size* bytes, filled with zeros."""
+        self._emit(_LDX | _SIZES[size], to, base, offset)
+
+    def store(self, base: int, offset: int, register: int, size: int) -> None:
+        """Store: ``*(base + offset) = register``."""
+        self._emit(_STX | _SIZES[size], base, register, offset)
+
+    def store_constant(self, base: int, offset: int, value: int, size: int) -> None:
+        """Store: ``*(base + offset) = value``."""
+        self._emit(_ST | _SIZES[size], base, 0, offset, value)
+
+    def constant(self, to: int, value: int) -> None:
+        """``to = value``, any 64 bits."""
+        if _is_short(value):
+            self.arithmetic("=", to, value)
+            return
+        value &= (1 << 64) - 1
+        self._emit(_LDDW, to, 0, 0, _signed(value & 0xFFFFFFFF))
+        self._emit(0, 0, 0, 0, _signed(value >> 32))
+
+    def map(self, to: int, fd: int) -> None:
+        """``to =`` the map with this descriptor."""
+        self._emit(_LDDW, to, _PSEUDO_MAP_FD, 0, fd)
+        self._emit(0, 0, 0, 0)
+
+    def arithmetic(self, op: str, to: int, value: int) -> None:
+        """``to op= value``."""
+        self._emit(_ALU64 | _ARITHMETIC[op], to, 0, 0, value)
+
+    def arithmetic_register(self, op: str, to: int, register: int) -> None:
+        """``to op= register``."""
+        self._emit(_ALU64 | _REGISTER | _ARITHMETIC[op], to, register)
+
+    def jump(self, label: Label) -> None:
+        """Go on at *label*."""
+        self._to(label)
+        self._emit(_JA)
+        self._reached = False
+
+    def jump_if(self, register: int, op: str, value: int, label: Label, *, short: bool = False) -> None:
+        """Go on at *label* if ``register op value``; *short*: their lower 32 bits. R5 is lost where *value* is long."""
+        if short:
+            self._to(label)
+            self._emit(_JMP32 | _JUMPS[op], register, 0, 0, _signed(value & 0xFFFFFFFF))
+        elif _is_short(value):
+            self._to(label)
+            self._emit(_JMP | _JUMPS[op], register, 0, 0, value)
+        else:
+            self.constant(R5, value)
+            self._to(label)
+            self._emit(_JMP | _REGISTER | _JUMPS[op], register, R5)
+
+    def call(self, helper: int) -> None:
+        """Call a helper: arguments in R1 to R5, which are lost; result in R0."""
+        self._emit(_CALL, 0, 0, 0, helper)
+
+    def leave(self, value: int = 0) -> None:
+        """Return *value*."""
+        self.arithmetic("=", R0, value)
+        self._emit(_EXIT)
+        self._reached = False
+
+    def assemble(self) -> bytes:
+        """Return the instructions.
+
+        :raises TooLongError: the program is too long for a jump in it.
+        """
+        for at, label in self._jumps:
+            place = self._places[label]
+            assert place is not None, "a label was never placed"
+            distance = place - at - 1
+            if not -(1 << 15) <= distance < 1 << 15:
+                raise TooLongError
+            code, registers, _, value = self._code[at]
+            self._code[at] = code, registers, distance, value
+        return b"".join(_INSTRUCTION.pack(*instruction) for instruction in self._code)
+
+    def _to(self, label: Label) -> None:
+        if self._reached:
+            self._jumps.append((len(self._code), label))
+            self._wanted.add(label)
+
+    def _emit(self, code: int, to: int = 0, source: int = 0, offset: int = 0, value: int = 0) -> None:
+        if self._reached:
+            self._code.append((code, to | source << 4, offset, value))
+
+
+def _is_short(value: int) -> bool:
+    return -(1 << 31) <= value < 1 << 31
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 32) if value >> 31 else value

@@ -1,0 +1,230 @@
+"""Tests of texts as instructions: comparing, looking up, searching.
+
+Up to a few constants are compared one by one; more are looked up at once, in maps that the filter brings with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, Protocol
+
+from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown.assembler import (
+    FP,
+    MAP_LOOKUP_ELEM,
+    PROBE_READ_KERNEL,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R6,
+    R8,
+    R9,
+    Assembler,
+    Label,
+)
+from falcohost_syscall.pushdown.condition import Text
+
+#: Up to this many constants are compared one by one, more are looked up.
+INLINE: Final = 8
+#: A loop over a text looks at this many bytes at most; longer texts count as true.
+LOOKED_AT: Final = 255
+_BUCKETS: Final = (16, 32, 64, 128, 256)
+_TRIE_BYTES: Final = 248
+#: Where keys are put together, from the top of the stack; a trie's length stands before.
+KEY: Final = -264
+
+
+class Maps(Protocol):
+    """The maps of the probe, and those that a filter brings with it, by descriptor."""
+
+    scratches: int
+    stages: int
+    containers: int
+
+    def texts(self, constants: Iterable[bytes], size: int) -> int:
+        """Return a hash map of *constants*, filled with zeros up to *size* bytes."""
+
+    def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        """Return a trie of prefixes (bytes, length in bits), of keys of at most *size* bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where to go on when a test holds, when it does not, and when that cannot be told."""
+
+    true: Label
+    false: Label
+    unknown: Label
+
+
+def look_up(asm: Assembler, map_fd: int, key: int) -> None:
+    """Look up the key at FP + *key*; R0 is what was found or 0."""
+    asm.map(R1, map_fd)
+    asm.arithmetic_register("=", R2, FP)
+    asm.arithmetic("+", R2, key)
+    asm.call(MAP_LOOKUP_ELEM)
+
+
+class TextTest:
+    """Writes one test. From :meth:`write` on R1 has the text's length, R2 its address less ``layout.RECORD``."""
+
+    def __init__(self, asm: Assembler, maps: Maps, to: Targets) -> None:
+        self._asm, self._maps, self._to = asm, maps, to
+
+    def write(self, test: Text) -> None:
+        """Write the test; its text is in the record."""
+        asm, to = self._asm, self._to
+        told = asm.label()
+        asm.load(R1, R6, test.view.offset + 2, 2)
+        asm.jump_if(R1, "<=", layout.VIEW_LONGEST, told)
+        asm.jump_if(R1, "=", layout.VIEW_ABSENT, to.false)
+        if test.op == "exists":
+            asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.true)
+        elif all(b"/" in constant for constant in test.constants):
+            asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.false)
+        asm.jump(to.unknown)
+        asm.place(told)
+        if test.op == "exists":
+            asm.jump(to.true)
+            return
+        asm.load(R2, R6, test.view.offset, 2)
+        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.arithmetic_register("+", R2, R6)
+        if test.view.absolute:
+            asm.load(R3, R2, layout.RECORD, 1)
+            asm.jump_if(R3, "!=", ord("/"), to.unknown)
+        constants = sorted(test.constants, key=lambda constant: (len(constant), constant))
+        emit = {"=": self._equal, "startswith": self._begins, "endswith": self._ends, "contains": self._contains}
+        emit[test.op](constants)
+
+    def _equal(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        if len(constants) > INLINE:
+            self._among(constants)
+            return
+        for length, group in groupby(constants, len):
+            longer = asm.label()
+            asm.jump_if(R1, "!=", length, longer)
+            for constant in group:
+                self._compare(R2, layout.RECORD, constant, to.true)
+            asm.place(longer)
+        asm.jump(to.false)
+
+    def _compare(self, base: int, offset: int, constant: bytes, equal: Label) -> None:
+        """Go to *equal* if the bytes at *base* + *offset* are *constant*'s. Its end differs sooner than its begin."""
+        asm, other = self._asm, self._asm.label()
+        for at, size in reversed(_chunks(len(constant))):
+            asm.load(R3, base, offset + at, size)
+            asm.jump_if(R3, "!=", int.from_bytes(constant[at : at + size], "little"), other, short=True)
+        asm.jump(equal)
+        asm.place(other)
+
+    def _among(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        size = _bucket(len(constants[-1]))
+        asm.jump_if(R1, ">", len(constants[-1]), to.false)
+        asm.jump_if(R1, "<", len(constants[0]), to.false)
+        self._copy(size, KEY)
+        look_up(asm, self._maps.texts(constants, size), KEY)
+        asm.jump_if(R0, "!=", 0, to.true)
+        asm.jump(to.false)
+
+    def _copy(self, size: int, key: int) -> None:
+        """Copy the text, which is no longer than *size*, to the stack, zeros behind it."""
+        asm = self._asm
+        for at in range(key, key + size, 8):
+            asm.store_constant(FP, at, 0, 8)
+        asm.arithmetic_register("=", R3, R2)
+        asm.arithmetic("+", R3, layout.RECORD)
+        asm.arithmetic_register("=", R2, R1)
+        asm.arithmetic_register("=", R1, FP)
+        asm.arithmetic("+", R1, key)
+        asm.call(PROBE_READ_KERNEL)
+
+    def _begins(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        if len(constants) > INLINE and len(constants[-1]) <= _TRIE_BYTES:
+            self._begins_with_one_of(constants)
+            return
+        for constant in constants:
+            asm.jump_if(R1, "<", len(constant), to.false)
+            self._compare(R2, layout.RECORD, constant, to.true)
+        asm.jump(to.false)
+
+    def _begins_with_one_of(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        longest = -(-len(constants[-1]) // 8) * 8
+        short = asm.label()
+        asm.jump_if(R1, "<=", longest, short)
+        asm.constant(R1, longest)
+        asm.place(short)
+        asm.arithmetic_register("=", R4, R1)
+        asm.arithmetic("<<", R4, 3)
+        asm.store(FP, KEY - 4, R4, 4)
+        self._copy(longest, KEY)
+        trie = self._maps.prefixes([(constant, 8 * len(constant)) for constant in constants], longest)
+        look_up(asm, trie, KEY - 4)
+        asm.jump_if(R0, "!=", 0, to.true)
+        asm.jump(to.false)
+
+    def _ends(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        if len(constants) > INLINE:
+            self._ends_with_one_of(constants)
+            return
+        asm.arithmetic_register("=", R4, R2)
+        asm.arithmetic_register("+", R4, R1)
+        for constant in constants:
+            asm.jump_if(R1, "<", len(constant), to.false)
+            self._compare(R4, layout.RECORD - len(constant), constant, to.true)
+        asm.jump(to.false)
+
+    def _ends_with_one_of(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        asm.arithmetic_register("=", R8, R1)
+        asm.arithmetic_register("=", R9, R2)
+        asm.arithmetic_register("+", R9, R1)
+        for length, group in groupby(constants, len):
+            asm.jump_if(R8, "<", length, to.false)
+            asm.constant(R1, length)
+            asm.arithmetic_register("=", R2, R9)
+            asm.arithmetic("-", R2, length)
+            size = _bucket(length)
+            self._copy(size, KEY)
+            look_up(asm, self._maps.texts(group, size), KEY)
+            asm.jump_if(R0, "!=", 0, to.true)
+        asm.jump(to.false)
+
+    def _contains(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        asm.jump_if(R1, ">", LOOKED_AT, to.unknown)
+        for constant in constants:
+            again, following = asm.label(), asm.label()
+            asm.jump_if(R1, "<", len(constant), to.false)
+            asm.arithmetic_register("=", R4, R2)
+            asm.arithmetic_register("=", R0, R1)
+            asm.arithmetic("-", R0, len(constant))
+            asm.place(again)
+            self._compare(R4, layout.RECORD, constant, to.true)
+            asm.arithmetic("+", R4, 1)
+            asm.jump_if(R0, "=", 0, following)
+            asm.arithmetic("-", R0, 1)
+            asm.jump(again)
+            asm.place(following)
+        asm.jump(to.false)
+
+
+def _bucket(length: int) -> int:
+    return next(bucket for bucket in _BUCKETS if bucket >= length)
+
+
+def _chunks(length: int) -> list[tuple[int, int]]:
+    """Return places and sizes of the loads that together cover *length* bytes; the last may overlap."""
+    if length >= 4:
+        places = list(range(0, length - 3, 4))
+        return [(at, 4) for at in places] + ([(length - 4, 4)] if length % 4 else [])
+    return [(at, size) for at, size in ((0, length & 2), (length & 2, length & 1)) if size]

@@ -1,0 +1,151 @@
+"""What the kernel knows of the descriptor that an event is about: its number, its file, its socket and both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from falcohost.fields import Arg
+from falcohost_syscall.calls import Call
+from falcohost_syscall.fdtypes import NOT_TOLD, type_without_file
+from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown.condition import Point, within
+from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, constant
+from falcohost_syscall.pushdown.layout import (
+    FD_DIRECTORY,
+    FD_FILE,
+    FD_IPV4,
+    FD_IPV6,
+    FD_NETLINK,
+    FD_NONE,
+    FD_PIPE,
+    FD_UNIX,
+    L4_ICMP,
+    L4_NONE,
+    L4_RAW,
+    L4_TCP,
+    L4_UDP,
+)
+from falcohost_syscall.pushdown.textual import Textual
+from falcohost_syscall.records import RET_ARG, WANT_FD, WANT_PAIR, WANT_PATH
+
+RET: Final = layout.header("ret", 8, signed=True)
+
+_KIND: Final = layout.fact("kind", 1, Point.OBJECT, unknown=0)
+_KINDS: Final = {
+    FD_FILE: "file",
+    FD_DIRECTORY: "directory",
+    FD_PIPE: "pipe",
+    FD_IPV4: "ipv4",
+    FD_IPV6: "ipv6",
+    FD_UNIX: "unix",
+    FD_NETLINK: "netlink",
+}
+_L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
+IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
+_PROTOCOLS: Final = {L4_TCP: "tcp", L4_UDP: "udp", L4_ICMP: "icmp", L4_RAW: "raw", L4_NONE: NOT_TOLD}
+
+# The ends of a socket: told only where it is sure which is the client's.
+_IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
+IS_IP: Final = within(_IP, (layout.IP_YES, layout.IP_YES))
+LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
+RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
+CONNECTS, ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
+
+
+def descriptor(row: Call, _: Arg) -> Fact | None:
+    """Describe the number of the descriptor."""
+    if row.creates_fd:
+        return None if row.want & WANT_PAIR else Numeric(RET)
+    place = row.used_fd if row.used_fd is not None else row.dir_fd
+    return constant(None) if place is None else Numeric(layout.argument(place, 4, signed=True))
+
+
+def of_kind(shown: Callable[[str], str | None], absent: str | None) -> Describe:
+    """Describe a field that follows from the kind of file; *absent*: its value for events without a descriptor."""
+
+    def describe(row: Call, _: Arg) -> Fact:
+        if not row.has_fd:
+            return constant(absent)
+        without = shown(type_without_file(row))
+        if not row.want & WANT_FD:
+            return constant(without)
+        cases = [(within(_KIND, (number, number)), shown(kind)) for number, kind in _KINDS.items()]
+        return Cases((*cases, (within(_KIND, (FD_NONE, FD_NONE)), without)))
+
+    return describe
+
+
+def _family(kind: str) -> str | None:
+    return {"ipv4": "ip", "ipv6": "ip", "unix": "unix"}.get(kind)
+
+
+def socket_family(row: Call, _: Arg) -> Fact:
+    """Describe ``ip`` and ``unix``."""
+    if not row.want & WANT_FD:
+        return constant(None)
+    cases = [(within(_KIND, (number, number)), _family(kind)) for number, kind in _KINDS.items()]
+    return Cases((*cases, (within(_KIND, (FD_NONE, FD_NONE)), None)))
+
+
+def l4proto(row: Call, _: Arg) -> Fact:
+    """Describe the protocol by its name."""
+    if not row.has_fd:
+        return constant(None)
+    if not row.want & WANT_FD:
+        return constant(NOT_TOLD)
+    return Cases(tuple((within(_L4PROTO, (number, number)), name) for number, name in _PROTOCOLS.items()))
+
+
+def of_file(name: str, *, rooted: bool) -> Describe:
+    """Describe the name of the descriptor's file, or a part of it; of a file that was not opened it comes late."""
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        if not row.has_fd:
+            return constant(None)
+        asked_for = bool(row.want & WANT_PATH) and row.fd_arg == RET_ARG
+        view = layout.view(name, Point.OBJECT, late=Point.MEMORY if asked_for else None)
+        return Textual(view, rooted=rooted) if row.want & WANT_FD else None
+
+    return describe
+
+
+def raw_name(row: Call, _: Arg) -> Fact:
+    """Describe the path as the caller passed it."""
+    if not row.has_fd or not row.want & WANT_PATH:
+        return constant(None)
+    return Textual(layout.view("path", Point.MEMORY))
+
+
+def _sides(row: Call, letter: str) -> str | None:
+    """Return the ends (``l`` own, ``r`` other) that a field's letter means, or None where that is not sure."""
+    if row.name in CONNECTS:
+        return {"c": "l", "s": "r", "l": "l", "r": "r", "": "lr"}[letter]
+    if row.name in ACCEPTS:
+        return {"c": "r", "s": "l", "l": "l", "r": "r", "": "lr"}[letter]
+    return None
+
+
+def address(letter: str) -> Describe:
+    """Describe an end's address; no letter: of either end."""
+    offsets = {"l": layout.FACTS + layout.MEMBERS["local"], "r": layout.FACTS + layout.MEMBERS["remote"]}
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        sides = _sides(row, letter)
+        return None if sides is None else Ends(tuple(offsets[side] for side in sides), IS_IP)
+
+    return describe
+
+
+def port(letter: str) -> Describe:
+    """Describe an end's port; no letter: of either end."""
+    numbers = {"l": LPORT, "r": RPORT}
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        sides = _sides(row, letter)
+        if sides is None:
+            return None
+        first, *others = (numbers[side] for side in sides)
+        return Numeric(first, IS_IP, tuple(others))
+
+    return describe

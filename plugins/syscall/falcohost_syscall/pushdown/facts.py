@@ -1,0 +1,136 @@
+"""Which fields of rules the kernel knows, and as what: one table, and how each entry differs between event types.
+
+An entry says exactly what the field's getter says of the same record, or that the kernel cannot tell. What is not in
+the table is not pushed down: it counts as true. Names of users, for one, are in a file that may change between the
+filter and the getter, and a process's name is in the table of processes, not (yet) in the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from falcohost.engine.ir import Check, Exists, FieldRef
+from falcohost.fields import Arg
+from falcohost_syscall import flags
+from falcohost_syscall.calls import EXIT, Call
+from falcohost_syscall.fdtypes import CHARS
+from falcohost_syscall.pushdown import arguments, descriptors, layout
+from falcohost_syscall.pushdown.bounds import Bounds
+from falcohost_syscall.pushdown.condition import Condition, Number, Point, any_of, negate, within
+from falcohost_syscall.pushdown.descriptors import RET
+from falcohost_syscall.pushdown.kinds import (
+    Cases,
+    Decimal,
+    Describe,
+    Fact,
+    Flags,
+    Numeric,
+    Otherwise,
+    check_bounds,
+    constant,
+    truth,
+)
+
+_ERRORS: Final = within(RET, (RET.lowest, -1))
+_LAST_ERRNO: Final = 4095
+
+# What user space has said of the container behind the task's cgroups.
+_CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Point.MEMORY, unknown=0, cgroup=True)
+_HOST: Final = within(_CONTAINER, (layout.ON_HOST, layout.ON_HOST))
+
+
+def decide(row: Call) -> Callable[[Check | Exists], Bounds]:
+    """Return what tells for events of *row* what the kernel knows of a check."""
+
+    def bounds(check: Check | Exists) -> Bounds:
+        ref = check.left
+        describe = FACTS.get(ref.field.name) if isinstance(ref, FieldRef) else None
+        fact = describe(row, ref.arg) if describe is not None and isinstance(ref, FieldRef) else None
+        return check_bounds(check, fact)
+
+    return bounds
+
+
+def _always(value: Callable[[Call], Any]) -> Describe:
+    return lambda row, _: constant(value(row))
+
+
+def _number(member: str) -> Describe:
+    return lambda _, __: Numeric(layout.header(member, 4))
+
+
+def _has_result(row: Call) -> bool:
+    return row.name != EXIT and not row.generic
+
+
+def _raw_result(row: Call, _: Arg) -> Fact:
+    return Numeric(RET) if _has_result(row) else constant(None)
+
+
+def _failed(row: Call, _: Arg) -> Fact:
+    return truth(_ERRORS) if _has_result(row) else constant(None)
+
+
+def _result(row: Call, _: Arg) -> Fact:
+    if not _has_result(row):
+        return constant(None)
+    named = [number for number in range(-_LAST_ERRNO, 0) if flags.errno_name(number)]
+    cases: list[tuple[Condition, Any]] = [(within(RET, (0, RET.highest)), "SUCCESS")]
+    cases += [(within(RET, (number, number)), flags.errno_name(number)) for number in named]
+    named_or_success = any_of(condition for condition, _ in cases)
+    return Cases((*cases, (negate(named_or_success), Decimal())))
+
+
+def _length(row: Call, _: Arg) -> Fact:
+    return Numeric(layout.header("ret", 8), negate(_ERRORS)) if row.io else constant(None)
+
+
+_CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
+
+
+def _in_container(host: Any, inside: Any) -> Describe:
+    return lambda _, __: Cases(((_HOST, host), (negate(_HOST), inside)))
+
+
+FACTS: Final[dict[str, Describe]] = {
+    "evt.type": _always(lambda row: row.name),
+    "evt.type.is": lambda row, arg: constant(int(row.name == arg)),
+    "syscall.type": _always(lambda row: None if row.name == EXIT else row.name),
+    "evt.dir": _always(lambda row: ">" if row.name == EXIT else "<"),
+    "evt.is_io": _always(lambda row: row.io is not None),
+    "evt.is_io_read": _always(lambda row: row.io == "read"),
+    "evt.is_io_write": _always(lambda row: row.io == "write"),
+    "evt.io_dir": _always(lambda row: row.io),
+    "evt.rawres": _raw_result,
+    "evt.res": _result,
+    "evt.failed": _failed,
+    "evt.buflen": _length,
+    "evt.is_open_read": arguments.opened_to(0),
+    "evt.is_open_write": arguments.opened_to(1),
+    "evt.arg": arguments.parameter,
+    "fd.num": descriptors.descriptor,
+    "fd.type": descriptors.of_kind(lambda kind: kind, None),
+    "fd.typechar": descriptors.of_kind(lambda kind: CHARS.get(kind, "o"), None),
+    "fd.sockfamily": descriptors.socket_family,
+    "fd.l4proto": descriptors.l4proto,
+    "fd.name": descriptors.of_file("name", rooted=True),
+    "fd.directory": descriptors.of_file("directory", rooted=True),
+    "fd.filename": descriptors.of_file("filename", rooted=False),
+    "fd.nameraw": descriptors.raw_name,
+    **{
+        f"fd.{letter}{what}": descriptors.address(letter)
+        for letter in ("c", "s", "l", "r", "")
+        for what in ("ip", "net")
+    },
+    **{f"fd.{letter}port": descriptors.port(letter) for letter in ("c", "s", "l", "r", "")},
+    "user.uid": _number("uid"),
+    "group.gid": _number("gid"),
+    "user.gid": _number("gid"),
+    "proc.pid": _number("pid"),
+    "thread.tid": _number("tid"),
+    "proc.tid": _number("tid"),
+    "thread.cap_effective": lambda _, __: Flags(layout.header("caps", 8), _CAPABILITY_NAMES, " "),
+    "container.id": _in_container("host", Otherwise(frozenset({"host"}))),
+    "container.full_id": _in_container("host", Otherwise(frozenset({"host"}))),
+}

@@ -1,0 +1,134 @@
+"""The filters of a plan, loaded into the kernel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.containers import HOST, Container
+from falcohost_syscall.drivers.libbpf import LibbpfError
+from falcohost_syscall.drivers.programs import PROGRAM_TRACING, Kernel
+from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown.assembler import TooLongError
+from falcohost_syscall.pushdown.condition import TRUE, Condition, Point, Text, literals, up_to
+from falcohost_syscall.pushdown.merge import merged
+from falcohost_syscall.pushdown.program import compile_filter
+from falcohost_syscall.pushdown.weaken import forms
+from falcohost_syscall.records import MAX_CALLS
+
+
+class Probe(NamedTuple):
+    """The maps of the loaded probe that filters work with, by descriptor."""
+
+    scratches: int
+    stages: int
+    containers: int
+
+
+@dataclass(slots=True)
+class Filters:
+    """Loaded programs by their place in the probe's map ``filters``, until :meth:`close`. Places may share a program.
+
+    :ivar weaker: sentences about the event types of which the kernel did not take the full filter.
+    """
+
+    programs: dict[int, int] = field(default_factory=dict)
+    weaker: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Give the programs up; those that the probe uses stay."""
+        for fd in set(self.programs.values()):
+            os.close(fd)
+        self.programs.clear()
+
+
+def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe) -> Filters:
+    """Load the filters for the conditions of event types; what the kernel refuses becomes weaker, at last nothing."""
+    filters = Filters()
+    types: dict[Condition, list[str]] = {}
+    for name, condition in conditions.items():
+        types.setdefault(condition, []).append(name)
+    for condition, names in types.items():
+        programs, refusal = _strongest(condition, kernel, probe)
+        for name in names:
+            filters.programs |= {point * MAX_CALLS + BY_NAME[name].call: fd for point, fd in programs.items()}
+        if refusal is not None:
+            what = ", ".join(names)
+            filters.weaker.append(f"The kernel did not take the full filter of {what}, so more events pass: {refusal}")
+    return filters
+
+
+def _strongest(condition: Condition, kernel: Kernel, probe: Probe) -> tuple[dict[Point, int], str | None]:
+    """Return the programs of the strongest form that the kernel takes, and why it did not take the full one."""
+    refusal = None
+    for form in forms(condition):
+        try:
+            return compiled(form, kernel, probe), refusal
+        except (LibbpfError, TooLongError) as error:
+            refusal = refusal or str(error).strip().splitlines()[-1]
+    return {}, refusal
+
+
+def compiled(condition: Condition, kernel: Kernel, probe: Probe, kind: int = PROGRAM_TRACING) -> dict[Point, int]:
+    """Load a program for each point at which more of *condition* can be told than before; return them.
+
+    :raises LibbpfError: the kernel refused one.
+    :raises TooLongError: one is too long.
+    """
+    found: dict[Point, int] = {}
+    before: Condition = TRUE
+    try:
+        for point in Point:
+            part = merged(up_to(condition, point))
+            if part != TRUE and (part != before or _told_late(part, point)):
+                found[point] = _program(part, point, kernel, probe, kind)
+            before = part
+    except (LibbpfError, TooLongError):
+        for fd in found.values():
+            os.close(fd)
+        raise
+    return found
+
+
+def _told_late(condition: Condition, point: Point) -> bool:
+    tests = [literal.test for literal in literals(condition)]
+    return any(isinstance(test, Text) and test.view.point < point <= test.view.late for test in tests)
+
+
+def _program(condition: Condition, point: Point, kernel: Kernel, probe: Probe, kind: int) -> int:
+    maps = _Maps(kernel, probe)
+    try:
+        return kernel.program(compile_filter(condition, point, maps), kind)
+    finally:
+        maps.close()
+
+
+class _Maps:
+    """The probe's maps, and new ones for one program, which keeps them when they are closed here."""
+
+    def __init__(self, kernel: Kernel, probe: Probe) -> None:
+        self.scratches, self.stages, self.containers = probe.scratches, probe.stages, probe.containers
+        self._kernel = kernel
+        self._made: list[int] = []
+
+    def texts(self, constants: Iterable[bytes], size: int) -> int:
+        self._made.append(self._kernel.hash(constants, size))
+        return self._made[-1]
+
+    def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        self._made.append(self._kernel.trie(prefixes, size))
+        return self._made[-1]
+
+    def close(self) -> None:
+        for fd in self._made:
+            os.close(fd)
+
+
+def container_place(container: Container) -> int:
+    """Return what filters are told of the cgroups of *container*; 0 for one that is called what the host is."""
+    if container.is_host:
+        return layout.ON_HOST
+    return 0 if HOST.id in (container.id, container.full_id) else layout.IN_CONTAINER

@@ -1,0 +1,69 @@
+"""Where the probe's scratch memory has what filters read: the twin of ``struct scratch`` and of bpf/facts.h.
+
+A test compares the numbers with the compiler's (see also :mod:`falcohost_syscall.records`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost_syscall.pushdown.condition import Number, Point, View
+
+#: Members of struct header that are numbers, in bytes from its start.
+HEADER: Final = {
+    "cgroup": 16,
+    "caps": 24,
+    "ret": 32,
+    "args": 40,
+    "pid": 88,
+    "tid": 92,
+    "ppid": 96,
+    "vpid": 100,
+    "vtid": 104,
+    "uid": 108,
+    "gid": 112,
+    "loginuid": 116,
+}
+
+#: Members of struct facts.
+VIEWS: Final = ("name", "directory", "filename", "path", "path2", "str")
+MEMBERS: Final = {"local": 24, "remote": 40, "lport": 56, "rport": 58, "kind": 60, "l4proto": 61, "ip": 62, "flags": 64}
+FACTS_SIZE: Final = 68
+
+#: Members of struct scratch.
+FACTS: Final = 80
+RECORD: Final = 152
+RECORD_SIZE: Final = 32768
+SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256
+
+#: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told.
+VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 4096
+
+#: What a descriptor leads to; NONE: to nothing, as after a failed open.
+FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK = range(1, 9)
+L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE = range(1, 6)
+#: Whether there are two ends with addresses.
+IP_YES, IP_NO = 1, 2
+
+#: What user space says of the cgroups behind a key.
+ON_HOST, IN_CONTAINER = 1, 2
+
+
+def header(member: str, size: int, *, signed: bool = False, mask: int = 0) -> Number:
+    """Return a number of the header."""
+    return Number(RECORD + HEADER[member], size, signed, mask=mask)
+
+
+def argument(place: int, size: int = 8, *, signed: bool = False, mask: int = 0) -> Number:
+    """Return an argument of the call, or its lower bytes (both processors have those first)."""
+    return Number(RECORD + HEADER["args"] + 8 * place, size, signed, mask=mask)
+
+
+def fact(member: str, size: int, point: Point, *, unknown: int | None = None, mask: int = 0) -> Number:
+    """Return a number of struct facts."""
+    return Number(FACTS + MEMBERS[member], size, point=point, unknown=unknown, mask=mask)
+
+
+def view(name: str, point: Point, *, late: Point | None = None, absolute: bool = False) -> View:
+    """Return a text of struct facts."""
+    return View(FACTS + 4 * VIEWS.index(name), point, point if late is None else late, absolute)

@@ -1,0 +1,58 @@
+"""From the plan of a source to a condition for each event type of which the kernel may leave some out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost.engine.specialise import specialise
+from falcohost.events import Plan
+from falcohost_syscall import network, wanted
+from falcohost_syscall.calls import BY_NAME, EXIT, Call
+from falcohost_syscall.pushdown import descriptors as fd
+from falcohost_syscall.pushdown import facts
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, all_of, any_of, negate, within
+from falcohost_syscall.pushdown.merge import merged
+from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.records import WANT_FD, WANT_MESSAGES, WANT_PATH
+
+_EINPROGRESS: Final = 115
+_NOT_OF_ROLES: Final = fd.CONNECTS | fd.ACCEPTS | {"socket", "bind", "listen"}
+_SENDS: Final = frozenset({"sendto", "sendmsg"})
+
+
+def conditions(plan: Plan) -> dict[str, Condition]:
+    """Return what is necessary for an event to be wanted, by event type; types that are not here all pass."""
+    if plan.condition is None or any(name.startswith("evt.deltatime") for name in plan.fields):
+        return {}  # the time since the event before: every event counts
+    found = {}
+    for name in sorted(wanted.event_types(plan) - wanted.table_calls(plan) - {EXIT}):
+        row = BY_NAME[name]
+        if row.want & WANT_MESSAGES or (name in _SENDS and "fd.name_changed" in plan.fields):
+            continue  # one call, several events; events that leave a trace in later ones
+        condition = necessary(specialise(plan.condition, name), facts.decide(row))
+        condition = merged(any_of((condition, _noted(row, plan))))
+        if condition != TRUE:
+            found[name] = condition
+    return found
+
+
+def _noted(row: Call, plan: Plan) -> Condition:
+    """Return which connects and accepts have to be seen because later events of the socket are told by them.
+
+    Those are not among them for which a later event would guess the same (see :mod:`falcohost_syscall.network`).
+    """
+    if row.name not in fd.CONNECTS | fd.ACCEPTS or not any(map(_of_sockets, wanted.event_types(plan))):
+        return FALSE
+    server_like = all_of((within(fd.RPORT, (network.EPHEMERAL, 0xFFFF)), within(fd.LPORT, (1, network.EPHEMERAL - 1))))
+    if row.name in fd.ACCEPTS:
+        otherwise = any_of((negate(fd.IS_TCP), negate(server_like)))
+    else:
+        went = within(fd.RET, (0, fd.RET.highest), (-_EINPROGRESS, -_EINPROGRESS))
+        otherwise = any_of((negate(fd.IS_TCP), negate(went), server_like))
+    return all_of((fd.IS_IP, otherwise))
+
+
+def _of_sockets(name: str) -> bool:
+    """Tell whether events of this type may be about a socket that was connected or accepted before."""
+    row = BY_NAME[name]
+    return name not in _NOT_OF_ROLES and bool(row.want & WANT_FD) and not row.want & WANT_PATH

@@ -1,0 +1,92 @@
+"""A field that the kernel knows as a text: which checks of it come down to comparisons of bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from falcohost.engine.globs import parse_glob
+from falcohost.engine.ir import Check, Exists
+from falcohost.engine.texts import text_bytes
+from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, both, exactly
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, View, all_of, any_of, negate
+
+#: The longest constant that the kernel compares; longer ones cannot be written in a rule.
+LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Textual:
+    """A field that is a text in the record, absent where *present* is false.
+
+    :ivar rooted: where it has a slash, it begins with one, and has no doubled ones.
+    """
+
+    view: View
+    present: Condition = TRUE
+    rooted: bool = False
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        if isinstance(check, Exists):
+            return both(self.present, exactly(self._test("exists")))
+        if check.modifier is not None:
+            return UNDECIDED
+        constants = [text_bytes(value) for value in _right(check) if isinstance(value, str)]
+        if len(constants) != len(_right(check)):
+            return UNDECIDED
+        return both(self.present, self._bounds(check.op, constants))
+
+    def _bounds(self, op: str, constants: list[bytes]) -> Bounds:
+        if op == "glob":
+            return self._glob(constants[0])
+        if op == "pmatch":
+            return self._path_prefix(constants)
+        if not all(map(_comparable, constants)) or (not all(constants) and op not in ("=", "in", "!=")):
+            return UNDECIDED
+        if op in ("=", "in"):
+            return exactly(self._test("=", *constants))
+        if op == "!=":
+            return exactly(all_of((self._test("exists"), negate(self._test("=", *constants)))))
+        if op in ("startswith", "endswith", "contains"):
+            return exactly(self._test(op, *constants))
+        return UNDECIDED
+
+    def _test(self, op: str, *constants: bytes) -> Condition:
+        if op == "=" and not constants:
+            return FALSE
+        return Literal(Text(self.view, op, frozenset(constants)))
+
+    def _glob(self, pattern: bytes) -> Bounds:
+        """Take the plain pieces of a pattern: the first at the start, the last at the end, the others anywhere."""
+        parts = parse_glob(pattern)
+        if not parts or not all(_comparable(part) for part in parts if isinstance(part, bytes)):
+            return Bounds(FALSE, FALSE) if parts is None else UNDECIDED
+        pieces = [(place, part) for place, part in enumerate(parts) if isinstance(part, bytes)]
+        if len(parts) == 1 and pieces:
+            return exactly(self._test("=", pieces[0][1]))
+        last = len(parts) - 1
+        ops = {0: "startswith", last: "endswith"}
+        over = all_of(self._test(ops.get(place, "contains"), part) for place, part in pieces)
+        stars = all(part is None or isinstance(part, bytes) for part in parts)
+        return exactly(over) if stars and len(pieces) == 1 and len(parts) <= 3 else Bounds(over, FALSE)
+
+    def _path_prefix(self, paths: list[bytes]) -> Bounds:
+        """Take paths without patterns; what has no slash is not told, or has a colon."""
+        wanted = [b"".join(b"/" + part for part in path.split(b"/") if part) for path in paths]
+        if not self.rooted or not all(map(_is_plain_path, wanted)):
+            return UNDECIDED
+        below = self._test("startswith", *(path + b"/" for path in wanted))
+        return exactly(any_of((self._test("=", *wanted), below)))
+
+
+def _is_plain_path(path: bytes) -> bool:
+    return path != b"" and _comparable(path) and not set(path) & set(b"?*[:")
+
+
+def _comparable(constant: bytes) -> bool:
+    """Tell whether bytes and texts compare alike: a backslash may stand in a text for what is not UTF-8."""
+    return len(constant) <= LONGEST and not set(constant) & set(b"\\\0")
+
+
+def _right(check: Check) -> tuple[object, ...]:
+    return check.right if isinstance(check.right, tuple) else (check.right,)

@@ -1,0 +1,64 @@
+"""What the kernel decides of a rule, in the rule language, for people: ``falcohost rules explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from falcohost.engine.ir import And, Check, Exists, Expr, Not, Or, checks
+from falcohost.engine.shown import shown, shown_operand
+from falcohost.engine.specialise import FALSE, TRUE, specialise
+from falcohost.events import Plan
+from falcohost_syscall import wanted
+from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.pushdown import condition, facts
+from falcohost_syscall.pushdown.bounds import Bounds
+from falcohost_syscall.pushdown.plan import conditions
+
+_Decide: TypeAlias = Callable[[Check | Exists], Bounds]
+
+
+def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield event types, and what the kernel asks of their events; then the fields that it leaves to the engine.
+
+    Event types that are told together are told so because the same is asked of them.
+    """
+    found, left = conditions(plan), dict[str, None]()
+    types: dict[str, list[str]] = {}
+    for name in sorted(plan.event_types if plan.event_types is not None else wanted.event_types(plan)):
+        text = "the kernel passes all of them on"
+        if plan.condition is not None and name in BY_NAME:
+            expr, decide = specialise(plan.condition, name), facts.decide(BY_NAME[name])
+            left |= dict.fromkeys(shown_operand(check.left) for check in checks(expr) if decide(check).undecided)
+            text = f"the kernel passes on those with {shown(necessary_part(expr, decide))}" if name in found else text
+        types.setdefault(text, []).append(name)
+    for text, names in types.items():
+        yield ", ".join(names), text
+    if left:
+        yield "left to the engine", ", ".join(left)
+
+
+def necessary_part(expr: Expr, decide: _Decide) -> Expr:
+    """Return what is left of *expr* once all is true that the kernel knows nothing of."""
+    return _part(expr, decide, positive=True)
+
+
+def _part(expr: Expr, decide: _Decide, *, positive: bool) -> Expr:
+    if isinstance(expr, Not):
+        item = _part(expr.item, decide, positive=not positive)
+        if item in (TRUE, FALSE):
+            return FALSE if item == TRUE else TRUE
+        return Not(item)
+    if isinstance(expr, (And, Or)):
+        return _chain(expr, [_part(item, decide, positive=positive) for item in expr.items])
+    bounds = decide(expr)
+    lost = bounds.over == condition.TRUE if positive else bounds.under == condition.FALSE
+    return (TRUE if positive else FALSE) if lost else expr
+
+
+def _chain(expr: And | Or, items: list[Expr]) -> Expr:
+    neutral, decisive = (TRUE, FALSE) if isinstance(expr, And) else (FALSE, TRUE)
+    if decisive in items:
+        return decisive
+    kept = tuple(item for item in items if item != neutral)
+    return kept[0] if len(kept) == 1 else type(expr)(kept)

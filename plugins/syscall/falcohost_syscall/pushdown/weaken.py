@@ -1,0 +1,54 @@
+"""Weaker forms of a condition, for when the kernel refuses the full one's program, or would read it for too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from falcohost_syscall.pushdown.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
+from falcohost_syscall.pushdown.merge import merged
+
+#: So many texts are searched for at most: the verifier follows each search byte by byte, which takes milliseconds.
+SEARCHES: Final = 16
+#: Ends of texts may have so many lengths at most: there is a look-up for each.
+LENGTHS: Final = 16
+#: So many ranges of numbers are compared one by one at most.
+RANGES: Final = 512
+
+
+def forms(condition: Condition) -> Iterator[Condition]:
+    """Yield *condition* as far as it is worth the kernel's time, then ever weaker forms; the last is true."""
+    yield from dict.fromkeys(_forms(condition))
+
+
+def _forms(condition: Condition) -> Iterator[Condition]:
+    texts = [literal.test for literal in literals(condition) if isinstance(literal.test, Text)]
+    searches = sum(len(text.constants) for text in texts if _is_search(text))
+    full = _without(condition, lambda literal: _is_bulky(literal.test))
+    if searches <= SEARCHES:
+        yield full
+    full = _without(full, lambda literal: _is_search(literal.test))
+    yield full
+    yield _without(full, lambda literal: literal.negated and isinstance(literal.test, Text))
+    yield _without(full, lambda literal: isinstance(literal.test, (Text, Address)))
+    yield TRUE
+
+
+def _is_search(test: Test) -> bool:
+    return isinstance(test, Text) and test.op == "contains"
+
+
+def _is_bulky(test: Test) -> bool:
+    if isinstance(test, Text):
+        return test.op == "endswith" and len(set(map(len, test.constants))) > LENGTHS
+    return isinstance(test, Within) and len(test.ranges) > RANGES
+
+
+def _without(condition: Condition, dropped: Callable[[Literal], bool]) -> Condition:
+    return merged(_replaced(condition, dropped))
+
+
+def _replaced(condition: Condition, dropped: Callable[[Literal], bool]) -> Condition:
+    if isinstance(condition, Literal):
+        return TRUE if dropped(condition) else condition
+    return type(condition)(tuple(_replaced(item, dropped) for item in condition.items))

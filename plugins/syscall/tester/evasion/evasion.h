@@ -1,0 +1,61 @@
+/* What the evasions share: the file that they are after, ways to call the kernel, and what to say where one cannot. */
+#ifndef EVASION_H
+#define EVASION_H
+
+#include "../tester.h"
+#include <linux/io_uring.h>
+#include <string.h>
+#include <sys/types.h>
+
+/* Exit code where this kernel, or this machine, lacks what the technique needs. */
+#define CANNOT_HERE 77
+
+/* The file that all are after; it is there on every machine, and rules watch it. */
+#define TARGET "/etc/shadow"
+
+extern const struct command read_name_commands[], read_place_commands[], read_call_commands[];
+extern const struct command write_name_commands[], write_call_commands[];
+extern const struct command exec_commands[], shell_commands[], connect_commands[];
+extern const struct command privilege_commands[], namespace_commands[], injection_commands[];
+
+/* Say what is missing here, and exit with CANNOT_HERE. */
+void cannot(const char *what) __attribute__((noreturn));
+
+/* die(what) if the result says that a call failed, cannot(what) if it is that the call is missing or forbidden. */
+int must(const char *what, long result);
+
+/* A child that runs this and then waits until its parent is gone; returns when it has run it. */
+pid_t beside(void (*prepare)(void *), void *argument);
+
+/* Mounts of this process's own. */
+void own_mounts(void);
+
+/* A small file system over /etc that nobody else sees, which was filled before it came there: `shadow` (4 bytes), `next`
+ * (8 bytes), and the folder pam.d. In the second one `other` is another name of `shadow`. */
+void own_etc(void);
+void own_etc_with_link(void);
+
+/* The file that TARGET leads to now; must_be_target compares by inode, so call it before names change. */
+void remember_target(void);
+int must_be_target(int fd);
+
+/* Exit with 1 unless TARGET, as own_etc made it, has the content of `next` now. */
+int must_be_changed(void);
+
+/* The call by its number for 32-bit programs. Addresses have to be low. */
+long call32(long number, long a, long b, long c, long d, long e);
+
+/* A place below 4 GiB with that content; low_text for a string. */
+void *low_memory(const void *content, unsigned size);
+#define low_text(text) low_memory(text, strlen(text) + 1)
+
+/* Ask for one thing through io_uring and return its result. */
+int ring_call(const struct io_uring_sqe *entry);
+
+/* The same where a thread of the kernel takes the requests, so that no call submits them. */
+int polled_ring_call(const struct io_uring_sqe *entry);
+
+/* What ring_call made, for what else is done with it. */
+int ring_descriptor(void);
+
+#endif

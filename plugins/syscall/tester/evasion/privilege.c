@@ -1,0 +1,157 @@
+/* Asking for rights by other calls than those that rules name. Those that make no file are for a user without any. */
+#define _GNU_SOURCE
+#include "evasion.h"
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define FCHMODAT2 452
+#define SET_UID 04755
+
+/* The kernel refuses it, which is no failure here. */
+static int root_setuid(int argc, char **argv)
+{
+	syscall(SYS_setuid, 0);
+	return 0;
+}
+
+static int root_32bit(int argc, char **argv)
+{
+	call32(213, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+static int root_16bit_ids(int argc, char **argv)
+{
+	call32(23, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+static int root_32bit_setresuid(int argc, char **argv)
+{
+	call32(208, -1, 0, -1, 0, 0);
+	return 0;
+}
+
+static int root_fsuid(int argc, char **argv)
+{
+	setfsuid(0);
+	return 0;
+}
+
+static int root_capset(int argc, char **argv)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct all[2] = {{-1, -1, -1}, {-1, -1, -1}};
+
+	syscall(SYS_capset, &header, all);
+	return 0;
+}
+
+static int user_namespace(int argc, char **argv)
+{
+	return must("unshare", unshare(CLONE_NEWUSER));
+}
+
+static int user_namespace_clone(int argc, char **argv)
+{
+	int pid = must("clone", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+
+	if (!pid)
+		_exit(0);
+	return wait_for(pid);
+}
+
+static int user_namespace_clone3(int argc, char **argv)
+{
+	struct clone_args arguments = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+	int pid = must("clone3", syscall(SYS_clone3, &arguments, sizeof(arguments)));
+
+	if (!pid)
+		_exit(0);
+	return wait_for(pid);
+}
+
+static int user_namespace_32bit(int argc, char **argv)
+{
+	return must("unshare", call32(310, CLONE_NEWUSER, 0, 0, 0, 0));
+}
+
+static int made(const char *path)
+{
+	return must(path, open(path, O_WRONLY | O_CREAT | O_EXCL, 0644));
+}
+
+static int setuid_chmod(int argc, char **argv)
+{
+	close(made("program"));
+	return must("chmod", chmod("program", SET_UID));
+}
+
+static int setuid_descriptor(int argc, char **argv)
+{
+	return must("fchmod", fchmod(made("program"), SET_UID));
+}
+
+static int setuid_fchmodat2(int argc, char **argv)
+{
+	close(made("program"));
+	return must("fchmodat2", syscall(FCHMODAT2, AT_FDCWD, "program", SET_UID, 0));
+}
+
+static int setuid_32bit(int argc, char **argv)
+{
+	close(made("program"));
+	return must("chmod", call32(15, (long)low_text("program"), SET_UID, 0, 0, 0));
+}
+
+/* The bit is there from the file's beginning; nothing is changed later. */
+static int setuid_open(int argc, char **argv)
+{
+	umask(0);
+	return must("open", open("program", O_WRONLY | O_CREAT | O_EXCL, SET_UID)) < 0;
+}
+
+static int setuid_mknod(int argc, char **argv)
+{
+	umask(0);
+	return must("mknod", mknod("program", S_IFREG | SET_UID, 0));
+}
+
+/* Not the bit but a capability that the file gives. */
+static int file_capability(int argc, char **argv)
+{
+	struct vfs_cap_data data = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+				    .data = {{.permitted = 1 << CAP_SETUID}}};
+
+	return must("fsetxattr", fsetxattr(made("program"), "security.capability", &data, sizeof(data), 0));
+}
+
+const struct command privilege_commands[] = {
+	{"root-setuid", 0, "", root_setuid},
+	{"root-32bit", 0, "", root_32bit},
+	{"root-16bit-ids", 0, "", root_16bit_ids},
+	{"root-32bit-setresuid", 0, "", root_32bit_setresuid},
+	{"root-fsuid", 0, "", root_fsuid},
+	{"root-capset", 0, "", root_capset},
+	{"user-namespace", 0, "", user_namespace},
+	{"user-namespace-clone", 0, "", user_namespace_clone},
+	{"user-namespace-clone3", 0, "", user_namespace_clone3},
+	{"user-namespace-32bit", 0, "", user_namespace_32bit},
+	{"setuid-chmod", 0, "", setuid_chmod},
+	{"setuid-descriptor", 0, "", setuid_descriptor},
+	{"setuid-fchmodat2", 0, "", setuid_fchmodat2},
+	{"setuid-32bit", 0, "", setuid_32bit},
+	{"setuid-open", 0, "", setuid_open},
+	{"setuid-mknod", 0, "", setuid_mknod},
+	{"file-capability", 0, "", file_capability},
+	{0},
+};

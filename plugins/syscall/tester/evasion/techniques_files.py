@@ -1,0 +1,195 @@
+"""Techniques of reading and changing files."""
+
+from __future__ import annotations
+
+from evasion.technique import ARGUMENTS, BY_MOUNT, BY_RING, SHOWN, Group, Seen, Technique, by_way, own, unseen
+
+KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
+READ_PUBLIC, READ_OWN = "Read sensitive file untrusted", "Password hashes read"
+WRITE_PUBLIC, WRITE_OWN = "Write below etc", "Accounts written by hand"
+REPLACED = "Account file replaced"
+CHANGED_ROOT = "Root directory changed by a program that is not installed"
+EXCHANGED_ROOT = "Root directory exchanged by a program that is not installed"
+NEWER_CALLS = "Mounts changed by the newer calls"
+TAKEN = "Descriptor taken out of another process"
+
+
+def read(how: str = KERNEL_NAME, *more: str) -> Seen:
+    """Return that the file is seen being read; *more* rules of ours fire too."""
+    return Seen((READ_PUBLIC,), (READ_OWN, *more), how)
+
+
+def written(how: str = KERNEL_NAME) -> Seen:
+    """Return that the file is seen being written."""
+    return Seen((WRITE_PUBLIC,), (WRITE_OWN,), how)
+
+
+REPLACING = "the names that the call is given, made whole"
+
+READING = Group(
+    "Reading a file",
+    "The file is `/etc/shadow`. Rules look for its name in open(2), openat(2) and openat2(2).",
+    "@thief {}",
+    {
+        "read-plain": Technique("opens it by its name, for comparison", read("the name")),
+        "read-slashes": Technique("doubles slashes in the name", read()),
+        "read-dots": Technique("puts `.` and `..` into the name", read()),
+        "read-dots-behind-link": Technique("puts `..` behind a link to a folder, where it leads elsewhere", read()),
+        "read-symlink": Technique("opens a symbolic link to it", read()),
+        "read-linked-folder": Technique("opens it below a symbolic link to its folder", read()),
+        "read-relative": Technique("opens a relative name after chdir", read()),
+        "read-relative-fchdir": Technique("opens a relative name after fchdir", read()),
+        "read-from-descriptor": Technique("opens a name relative to the folder's descriptor", read()),
+        "read-reopened": Technique(
+            "opens it with O_PATH for writing, then again by `/proc/self/fd`",
+            Seen(
+                (READ_PUBLIC, WRITE_PUBLIC),
+                (READ_OWN, WRITE_OWN),
+                KERNEL_NAME + "; the O_PATH open counts as writing, as in Falco",
+            ),
+        ),
+        "read-proc-root": Technique("opens it below `/proc/self/root`", read()),
+        "read-proc-cwd": Technique("opens it below the working directory of another process, in /proc", read()),
+        "read-root-of-another": Technique(
+            "opens it below the root directory of another process, in /proc", read(KERNEL_NAME, CHANGED_ROOT)
+        ),
+        "read-shared-cwd": Technique("lets another process change the working directory that both share", read()),
+        "read-shared-descriptor": Technique("lets another process open the folder in the table both share", read()),
+        "read-long": Technique("makes the name 4,000 characters long", read()),
+        "read-renamed": Technique(
+            "calls itself sshd, which may read it, by prctl", read("proc.name is the name from the start")
+        ),
+        "read-renamed-thread": Technique(
+            "reads it in a thread that calls itself sshd", read("proc.name is the name of the process")
+        ),
+        "read-borrowed-name": Technique(
+            "is a program whose file is called sshd",
+            own(
+                "the name is right for both rules, but no such program is installed there",
+                READ_OWN + " under a borrowed name",
+            ),
+            "@sshd read-plain",
+        ),
+        "read-chroot": Technique(
+            "changes its root directory to the folder",
+            by_way("the change of root is seen; below it the file's name is `/shadow`", CHANGED_ROOT),
+        ),
+        "read-outside-root": Technique(
+            "keeps the folder's descriptor and leaves it behind by chroot", read(KERNEL_NAME, CHANGED_ROOT)
+        ),
+        "read-bound-folder": Technique("mounts the folder a second time", BY_MOUNT),
+        "read-bound-file": Technique("mounts the file over another one", BY_MOUNT),
+        "read-mount-of-another": Technique("reaches into the mounts of another process by /proc", BY_MOUNT),
+        "read-deep": Technique("mounts the folder below a path of 5,000 characters", BY_MOUNT),
+        "read-unmounted": Technique("unmounts the second mount while it is in there", BY_MOUNT),
+        "read-overlay": Technique("makes the folder a lower layer of an overlay", BY_MOUNT),
+        "read-detached-tree": Technique(
+            "copies the mount with open_tree and puts it nowhere",
+            by_way("open_tree is seen, if an unusual program calls it; the file's name is `/shadow`", NEWER_CALLS),
+        ),
+        "read-second-proc": Technique("mounts /proc at another place and goes by its links", read()),
+        "read-pivoted": Technique(
+            "exchanges its root directory",
+            by_way(
+                "pivot_root is seen, if an unusual program calls it; the file's name is `/old/etc/shadow`",
+                EXCHANGED_ROOT,
+            ),
+        ),
+        "read-hard-link": Technique(
+            "opens another hard link to it, made before",
+            unseen("the kernel's name is that of the link that was opened"),
+        ),
+        "read-renamed-file": Technique("renames it first", own("the rename is seen", REPLACED)),
+        "read-disk": Technique(
+            "makes a device node of the disk that it is on",
+            by_way("the making of the node is seen", "Device node of a disk made by an unusual program"),
+        ),
+        "read-openat2": Technique("opens it with openat2 and RESOLVE_NO_SYMLINKS", read()),
+        "read-openat2-in-root": Technique("opens `/../shadow` with RESOLVE_IN_ROOT", read()),
+        "read-openat2-beneath": Technique("opens it with RESOLVE_BENEATH from its folder", read()),
+        "read-by-handle": Technique(
+            "opens it by handle",
+            own("public rules do not name the call; " + KERNEL_NAME, "Account file opened by handle"),
+        ),
+        "read-ring": Technique("opens it through io_uring", BY_RING),
+        "read-ring-openat2": Technique("opens it with openat2 through io_uring", BY_RING),
+        "read-ring-polled": Technique("lets a thread of the kernel take the requests, without a call", BY_RING),
+        "read-ring-direct": Technique("opens it into the ring's own table and reads it from there", BY_RING),
+        "read-32bit": Technique("calls open as 32-bit programs do", read(ARGUMENTS)),
+        "read-32bit-openat": Technique("calls openat as 32-bit programs do", read(ARGUMENTS)),
+        "read-exchanged": Technique(
+            "exchanges the name in memory while the kernel is at it", read(KERNEL_NAME + ", not what lies in memory")
+        ),
+        "read-mapped": Technique("maps it into memory and never reads it", read("the opening")),
+        "read-sent": Technique("lets sendfile read it", read("the opening")),
+        "read-taken": Technique(
+            "takes the open file out of its child (pidfd_getfd)", read("the child's opening, and the taking", TAKEN)
+        ),
+        "read-received": Technique("gets the open file sent by its child", read("the child's opening")),
+    },
+)
+
+WRITING = Group(
+    "Changing a file",
+    "The file is `/etc/shadow` in an `/etc` of the program's own. Of the public rules, one of the sandbox is about it.",
+    "@implant {}",
+    {
+        "write-plain": Technique("opens it by its name for writing, for comparison", written("the name")),
+        "write-symlink": Technique("opens a symbolic link to it", written()),
+        "write-dots-behind-link": Technique("puts `..` behind a link to a folder", written()),
+        "write-relative": Technique("opens a relative name after chdir", written()),
+        "write-from-descriptor": Technique("opens a name relative to the folder's descriptor", written()),
+        "write-proc-root": Technique("opens it below `/proc/self/root`", written()),
+        "write-reopened": Technique(
+            "opens it with O_PATH, then again by `/proc/self/fd`",
+            Seen(
+                (READ_PUBLIC, WRITE_PUBLIC),
+                (READ_OWN, WRITE_OWN),
+                KERNEL_NAME + "; the O_PATH open counts as reading, as in Falco",
+            ),
+        ),
+        "write-chroot": Technique(
+            "changes its root directory to the folder",
+            Seen(
+                ("Write below root",),
+                (CHANGED_ROOT,),
+                "the file's name is `/shadow`, which the public rule takes for one in the root; ours sees the chroot",
+                way=True,
+            ),
+        ),
+        "write-bound-folder": Technique("mounts the folder a second time", BY_MOUNT),
+        "write-hard-link": Technique(
+            "opens another hard link to it, made before",
+            Seen((WRITE_PUBLIC,), (), "the link lies below /etc too; elsewhere no rule would fire"),
+        ),
+        "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
+        "write-truncate": Technique("calls truncate", unseen("the call's arguments are not collected, as in Falco")),
+        "write-rename": Technique("renames another file over it", own(REPLACING, REPLACED)),
+        "write-rename-relative": Technique("does so with names relative to the folder", own(REPLACING, REPLACED)),
+        "write-exchange": Technique("exchanges it with another file", own(REPLACING, REPLACED)),
+        "write-link": Technique("removes it and links another file there", own(REPLACING, REPLACED)),
+        "write-symlink-in-place": Technique("removes it and puts a symbolic link there", own(REPLACING, REPLACED)),
+        "write-unnamed": Technique(
+            "fills a file without a name and links it there",
+            Seen((WRITE_PUBLIC,), (REPLACED,), "the opening in the folder, and the link"),
+        ),
+        "write-mount-over": Technique(
+            "mounts another file over it", own("the mount, and the name it is at", REPLACED, SHOWN)
+        ),
+        "write-tree-over": Technique(
+            "does so with open_tree and move_mount",
+            by_way(
+                "the calls are seen, if an unusual program makes them; their arguments are not collected", NEWER_CALLS
+            ),
+        ),
+        "write-by-handle": Technique(
+            "opens it by handle",
+            own("public rules do not name the call; " + KERNEL_NAME, "Account file opened by handle"),
+        ),
+        "write-ring": Technique("opens it through io_uring", BY_RING),
+        "write-ring-rename": Technique("renames another file over it through io_uring", BY_RING),
+        "write-ring-link": Technique("removes it and links another there through io_uring", BY_RING),
+        "write-32bit": Technique("calls open as 32-bit programs do", written(ARGUMENTS)),
+        "write-32bit-rename": Technique("calls rename as 32-bit programs do", own(ARGUMENTS, REPLACED)),
+    },
+)

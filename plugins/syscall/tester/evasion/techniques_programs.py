@@ -1,0 +1,142 @@
+"""Techniques of starting programs and of reaching addresses."""
+
+from __future__ import annotations
+
+from evasion.technique import ARGUMENTS, BY_MOUNT, BY_RING, Group, Seen, Technique, own, unseen
+
+PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
+MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
+LINKER = "Program started through the dynamic linker"
+RESOLVED = "public rules go by the name it was started with; proc.exepath is the kernel's name of the file"
+BY_LINKER = own("that the linker was called as a program; what it runs is in its arguments", LINKER)
+
+
+def started(how: str) -> Seen:
+    """Return that the place of the program is seen."""
+    return Seen((PLACE_PUBLIC,), (PLACE_OWN,), how)
+
+
+def in_memory(how: str) -> Seen:
+    """Return that the program is seen to be in no file system."""
+    return Seen((MEMORY_PUBLIC,), (MEMORY_OWN,), how)
+
+
+STARTING = Group(
+    "Starting a program",
+    "The program lies below `/dev/shm`, or in memory.",
+    "@loader {} $shm/@dropped",
+    {
+        "exec": Technique(
+            "starts it by its path, for comparison", started("the path"), "@loader exec $shm/@dropped noop"
+        ),
+        "exec-argument0": Technique("passes another word as its name", own(RESOLVED, PLACE_OWN)),
+        "exec-relative": Technique("starts it by a relative path", own(RESOLVED, PLACE_OWN)),
+        "exec-symlink": Technique("starts a symbolic link to it", own(RESOLVED, PLACE_OWN)),
+        "exec-descriptor": Technique("starts its descriptor (execveat with an empty path)", own(RESOLVED, PLACE_OWN)),
+        "exec-proc-descriptor": Technique("starts its descriptor by `/proc/self/fd`", own(RESOLVED, PLACE_OWN)),
+        "exec-deleted": Technique("deletes it before it starts its descriptor", own(RESOLVED, PLACE_OWN)),
+        "exec-script": Technique("starts a script that names it behind `#!`", started("the kernel passes on the path")),
+        "exec-registered": Technique(
+            "registers it for files of a kind (binfmt_misc in a user namespace) and starts such a file",
+            started("the kernel passes on the path"),
+        ),
+        "exec-linker": Technique("lets the dynamic linker load it", BY_LINKER),
+        "exec-bound": Technique("mounts its folder a second time", BY_MOUNT),
+        "exec-vfork": Technique("starts it by vfork", started("the path")),
+        "exec-thread": Technique("starts it from a second thread", started("the path")),
+        "exec-32bit": Technique("calls execve as 32-bit programs do", started(ARGUMENTS)),
+        "exec-memory": Technique(
+            "starts the descriptor of a memfd",
+            in_memory("the kernel's name of the file, and what kind of file it is"),
+            "@loader {} @payload",
+        ),
+        "exec-memory-proc": Technique(
+            "starts a memfd by `/proc/self/fd`", in_memory("the kernel's name of the file"), "@loader {} @payload"
+        ),
+        "exec-memory-as-runc": Technique(
+            "starts it by a link called runc",
+            own("the public rule lets the name pass; ours does not go by it", MEMORY_OWN),
+            "@loader {} @payload",
+        ),
+        "exec-memory-linker": Technique("lets the dynamic linker load the memfd", BY_LINKER, "@loader {} @payload"),
+        "exec-unnamed": Technique(
+            "starts a file without a name (O_TMPFILE)",
+            own("the kernel's name for such a file", "Program without a name started"),
+            "@loader {} @payload",
+        ),
+    },
+)
+
+SERVER = Seen(("Run shell untrusted", "Web Server Spawned Shell"), (), "the server among the shell's ancestors")
+
+SERVERS = Group(
+    "A server starting a shell",
+    "The server is called nginx. Ours has no rule on shells that are called so, as the public rules have one.",
+    "@nginx {}",
+    {
+        "shell-plain": Technique("starts `/bin/sh`, for comparison", SERVER),
+        "shell-copied": Technique(
+            "starts a copy of it under another name",
+            own("it is a program that is not installed", "Server started a program that is not installed"),
+        ),
+        "shell-linked": Technique(
+            "starts a link to it with another name",
+            own("proc.exepath is the shell's, proc.name is not", "Server started a shell under another name"),
+        ),
+        "shell-renamed-server": Technique(
+            "calls itself worker before", SERVER._replace(how="proc.name is the name from the start")
+        ),
+        "shell-orphaned": Technique(
+            "lets a grandchild that has lost its parent become another program, which starts it",
+            unseen("no ancestor is a server any more"),
+        ),
+    },
+)
+
+METADATA = Seen(
+    ("Contact EC2 Instance Metadata Service From Container", "Contact cloud metadata service from container"),
+    ("Cloud credentials fetched from inside a container",),
+    "the socket's addresses, from the kernel",
+)
+SENDING = unseen("no connect is called; without it the public rules leave out TCP, and ours names connect alone")
+RUNTIME = "Container runtime driven by an unusual program"
+IN_CONTAINER = "@runc cgroup $cgroup exec @thief network 169.254.169.254 {} 169.254.169.254"
+
+CONNECTING = Group(
+    "Reaching an address",
+    "From a container, 169.254.169.254, where clouds hand out credentials; on the host, the socket of a container "
+    "runtime, on which there is no public rule.",
+    IN_CONTAINER,
+    {
+        "connect": Technique("connects, for comparison", METADATA, IN_CONTAINER + " 80"),
+        "connect-mapped": Technique("connects to the address in its IPv6 form", METADATA),
+        "connect-multipath": Technique("connects with multipath TCP", METADATA),
+        "connect-nonblocking": Technique("does not wait for the connection", METADATA),
+        "connect-fast-open": Technique("sends the first data without connecting (sendto, fast open)", SENDING),
+        "connect-fast-open-message": Technique("does so with sendmsg", SENDING),
+        "connect-ring": Technique("connects through io_uring", BY_RING),
+        "connect-32bit": Technique("calls connect as 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
+        "connect-socketcall": Technique("calls socketcall as old 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
+        "datagram": Technique(
+            "sends a datagram from an unconnected socket",
+            unseen("the public rules leave out sockets whose own address is 0.0.0.0, ours names connect alone"),
+        ),
+        "datagrams": Technique(
+            "sends datagrams with sendmmsg", unseen("the public rules name sendto and sendmsg, ours connect alone")
+        ),
+        "unix-plain": Technique(
+            "connects to `run/docker.sock`, for comparison", own("the name", RUNTIME), "@escape {}"
+        ),
+        "unix-symlink": Technique(
+            "connects to a link to it", unseen("fd.name has the name that was asked for"), "@escape {}"
+        ),
+        "unix-relative": Technique(
+            "connects to `docker.sock` in its working directory",
+            unseen("fd.name has the name that was asked for, without its folder"),
+            "@escape {}",
+        ),
+        "unix-abstract": Technique(
+            "connects to a socket of such a name that is in no file system", own("the name", RUNTIME), "@escape {}"
+        ),
+    },
+)

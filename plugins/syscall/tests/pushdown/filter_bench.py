@@ -1,0 +1,182 @@
+"""Runs filters in the kernel over scratch memory made from a record, as the probe would have filled it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
+
+from falcohost_syscall import records as R
+from falcohost_syscall.calls import CALLS, Call
+from falcohost_syscall.drivers.libbpf import Library
+from falcohost_syscall.drivers.programs import MAP_HASH, MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
+from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown.assembler import Assembler
+from falcohost_syscall.pushdown.condition import Condition, Point
+from falcohost_syscall.pushdown.filters import Probe, compiled
+
+_KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
+_PIDFS = 0x50494446
+_MAPPED = bytes(10) + b"\xff\xff"
+_L4 = {1: layout.L4_TCP, 2: layout.L4_UDP, 3: layout.L4_RAW}
+
+
+class Facts:
+    """``struct facts`` of a record, filled up to a point: the twin of bpf/view.bpf.h."""
+
+    def __init__(self, record: bytes, point: Point) -> None:
+        self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
+        self.local = self.remote = bytes(16)
+        self.lport = self.rport = self.kind = self.l4proto = self.ip = 0
+        header = R.header(record)
+        self._row: Call = CALLS[header.call - 1]
+        place = self._row.open_flags
+        self.flags = 0 if place is None else header[R.Header._fields.index("arg0") + place] & 0xFFFFFFFF
+        self._sections = {tag: (at, data) for tag, at, data in _placed(record)}
+        if point >= Point.OBJECT and self._row.want & R.WANT_FD:
+            self._see_object()
+        if point >= Point.MEMORY:
+            self._see_memory()
+
+    def pack(self) -> bytes:
+        """Return the bytes of the struct."""
+        views = b"".join(struct.pack("=HH", *view) for view in self.views.values())
+        numbers = (self.lport, self.rport, self.kind, self.l4proto, self.ip, self.flags)
+        return views + struct.pack("=16s16sHHBBBxI", self.local, self.remote, *numbers)
+
+    def _see_object(self) -> None:
+        self.ip, self.l4proto = layout.IP_NO, layout.L4_NONE
+        if R.SEC_FD not in self._sections:
+            self.kind = layout.FD_NONE
+            return
+        info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
+        kind = stat.S_IFMT(info.mode)
+        if kind == stat.S_IFSOCK:
+            self._see_socket()
+            return
+        at, path = self._sections.get(R.SEC_FDPATH, (0, None))
+        named = path is not None and path.startswith(b"/")
+        regular = kind == stat.S_IFREG
+        self.kind = 0 if kind == 0 or (regular and (not named or info.magic == _PIDFS)) else layout.FD_FILE
+        self.kind = _KINDS.get(kind, self.kind)
+        if named:
+            self._see_path(at, path)
+        elif kind == stat.S_IFIFO and path is None:
+            self.views["name"] = (0, layout.VIEW_NO_SLASH)
+        if self.kind == layout.FD_PIPE:
+            self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
+
+    def _see_path(self, at: int, path: bytes) -> None:
+        leaf = len(path.rpartition(b"/")[2])
+        self.views["name"] = (at, len(path))
+        if self.kind == layout.FD_DIRECTORY:
+            self.views |= {"directory": (at, len(path)), "filename": (0, layout.VIEW_ABSENT)}
+        elif self.kind == layout.FD_FILE:
+            self.views["directory"] = (at, max(len(path) - leaf - 1, 1))
+            self.views["filename"] = (at + len(path) - leaf, leaf)
+
+    def _see_socket(self) -> None:
+        if R.SEC_SOCK not in self._sections:
+            self.ip = self.l4proto = 0
+            return
+        info = R.SOCKINFO.unpack(self._sections[R.SEC_SOCK][1])
+        family, kind, protocol = info[:3]
+        self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
+        if family != AF_UNIX:
+            self.views["name"] = (0, layout.VIEW_NO_SLASH)
+        if family not in (AF_INET, AF_INET6):
+            self.kind = {AF_UNIX: layout.FD_UNIX, AF_NETLINK: layout.FD_NETLINK}.get(family, 0)
+            return
+        self.ip = layout.IP_YES
+        self.kind = layout.FD_IPV4 if family == AF_INET else 0
+        self.l4proto = layout.L4_ICMP if protocol in (1, 58) else _L4.get(kind, layout.L4_NONE)
+        self.lport, self.rport = info[4:6]
+        self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in info[6:8])
+
+    def _see_passed_name(self) -> None:
+        at, path = self._sections.get(R.SEC_PATH, (0, b""))
+        if not path.startswith(b"/") or len(path) > 255:
+            return
+        if path != b"/" and not {b"", b".", b".."}.isdisjoint(path.split(b"/")[1:]):
+            return
+        last = path.rindex(b"/")
+        self.views |= {"name": (at, len(path)), "directory": (at, max(last, 1))}
+        self.views["filename"] = (at + last + 1, len(path) - last - 1)
+
+    def _see_memory(self) -> None:
+        for name, tag in (("path", R.SEC_PATH), ("path2", R.SEC_PATH2), ("str", R.SEC_STR)):
+            if tag in self._sections:
+                at, data = self._sections[tag]
+                self.views[name] = (at, len(data))
+        if self.kind == layout.FD_NONE and self._row.want & R.WANT_PATH and self._row.fd_arg == R.RET_ARG:
+            self._see_passed_name()
+        address = self._sections.get(R.SEC_SOCKADDR, (0, b""))[1]
+        if self.ip != layout.IP_YES or len(address) < 8 or not self._row.want & R.WANT_SOCKADDR:
+            return
+        family = int.from_bytes(address[:2], "little")
+        if self.kind == layout.FD_IPV4 and family == AF_INET:
+            self.remote = _MAPPED + address[4:8]
+        elif self.kind != layout.FD_IPV4 and family == AF_INET6 and len(address) >= 24:
+            self.remote = address[8:24]
+        else:
+            return
+        self.rport = int.from_bytes(address[2:4], "big")
+
+
+def _placed(record: bytes) -> list[tuple[int, int, bytes]]:
+    found, at = [], R.HEADER.size
+    for tag, data in R.sections(record):
+        found.append((tag, at + R.SECTION.size, data))
+        at += R.SECTION.size + len(data)
+    return found
+
+
+class FilterBench:
+    """The maps of a probe, without the probe. Stays on one processor, so that a filter finds the scratch memory."""
+
+    def __init__(self, kernel: Kernel | None = None) -> None:
+        self.kernel = kernel or Kernel(Library())
+        self._cpus = os.sched_getaffinity(0)
+        self._key = struct.pack("=I", 2 * min(self._cpus))
+        scratches = self.kernel.array(layout.SCRATCH_SIZE, 2 * (os.cpu_count() or 1))
+        stages = self.kernel.array(4, len(Point), MAP_PROG_ARRAY)
+        self._containers = self.kernel.map(MAP_HASH, 8, 1, 64)
+        self.probe = Probe(scratches, stages, self._containers)
+        passed = Assembler()
+        passed.leave(1)
+        self._passed = self.kernel.program(passed.assemble(), PROGRAM_RAW_TRACEPOINT)
+        for point in Point:
+            self.kernel.set(stages, struct.pack("=I", point), struct.pack("=I", self._passed))
+
+    def __enter__(self) -> FilterBench:
+        os.sched_setaffinity(0, {min(self._cpus)})
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.sched_setaffinity(0, self._cpus)
+        for fd in (*self.probe, self._passed):
+            os.close(fd)
+
+    def tell(self, key: int, place: int) -> None:
+        """Say of what kind the cgroups behind *key* are."""
+        self.kernel.set(self._containers, struct.pack("=Q", key), bytes([place]))
+
+    def load(self, condition: Condition) -> dict[Point, int]:
+        """Return the programs of *condition*; :meth:`unload` closes them."""
+        return compiled(condition, self.kernel, self.probe, PROGRAM_RAW_TRACEPOINT)
+
+    def unload(self, programs: dict[Point, int]) -> None:
+        """Close programs."""
+        for fd in programs.values():
+            os.close(fd)
+
+    def passes(self, programs: dict[Point, int], record: bytes) -> bool:
+        """Return whether the event in *record* gets through all programs."""
+        return all(self.run(program, record, point) for point, program in programs.items())
+
+    def run(self, program: int, record: bytes, point: Point) -> bool:
+        """Return whether the event gets through one program."""
+        scratch = (bytes(layout.FACTS) + Facts(record, point).pack()).ljust(layout.RECORD, b"\0") + record
+        self.kernel.set(self.probe.scratches, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
+        return self.kernel.run(program, bytes(16)) == 1

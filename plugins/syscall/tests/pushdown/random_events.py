@@ -1,0 +1,255 @@
+"""Rules and events by chance, from small pools, so that they meet often."""
+
+from __future__ import annotations
+
+import errno
+from random import Random
+from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
+
+from falcohost.engine.catalog import Catalog, TypeCheckError
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.engine.ir import Expr
+from falcohost.engine.typecheck import check
+from falcohost.lang.parser import parse
+from falcohost_syscall import records as R
+from falcohost_syscall.calls import BY_NAME, Call
+from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.handmade import Task, call
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
+EVENT_TYPES = _words(
+    """
+    open openat openat2 creat open_by_handle_at read write connect accept4 bind sendto dup dup3 close socket
+    unlink unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
+    ptrace prctl setns unshare pipe2 fcntl getpid
+    """
+)
+HOST, CONTAINER, UNKNOWN = 7, 8, 9
+CONTAINER_ID = "ab" * 32
+
+PATHS = _words(
+    """
+    /etc/shadow /etc/passwd /etc/pam.d/login /etc /var/log/syslog /root/.ssh/id_rsa /home/a/.ssh/id_ed25519.pub
+    / /x /etc//shadow /etc/../x ../etc/shadow shadow /usr/lib/x.so /proc/1/mem /dev/null /tmp/é /var/log
+    /etc/shadow- a/b . /root/.ssh/ /a/./b /.. /..x/.y /etc/.
+    /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs/etc/ld.so.preload
+    """
+)
+LONG = "/long/" + "x" * 290 + "/shadow"
+TEXTS = [
+    *PATHS,
+    "/etc/",
+    "/etc/sha",
+    "shadow",
+    "id_rsa",
+    ".so",
+    "/.ssh/",
+    "syslog",
+    "log",
+    "pass",
+    "/",
+    "é",
+    "x",
+    "mem",
+]
+GLOBS = ["/etc/*", "*shadow", "*.ssh*", "/home/*/.ssh/*", "/etc/?hadow", "/proc/*/mem", "*../*", "*", "/[ev]*", "/x"]
+ADDRESSES = ["10.0.0.1", "127.0.0.1", "0.0.0.0", "192.168.1.2", "8.8.8.8", "::1", "2001:db8::1", "::"]
+NETWORKS = ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/1", "192.168.1.2/32", "2001:db8::/32", "fc00::/7", "128.0.0.0/1"]
+PORTS = [0, 22, 80, 443, 8080, 40000, 65535]
+ERRORS = [0, 1, 3, 5, -errno.EPERM, -errno.ENOENT, -errno.EINPROGRESS, -errno.EACCES, -4000, 1 << 40]
+NUMBERS = [0, 1, 2, 3, 5, 16, 0o100, 0o1101, 0o102, 0o2000000, 0x40000000, 0xFFFFFFFF, 1 << 33, 0o4755]
+PIDS = [1, 4242]
+
+_TEXT_FIELDS = _words(
+    """
+    fd.name fd.directory fd.filename fd.nameraw fd.type fd.typechar fd.l4proto fd.sockfamily evt.type evt.res
+    evt.arg.name evt.arg.path evt.arg.oldpath evt.arg.newpath evt.arg.dev evt.arg.linkpath evt.arg.target
+    evt.io_dir container.id proc.name user.name evt.arg.cmd evt.arg.domain evt.arg.request evt.arg.option
+    syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name
+    """
+)
+_FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective"]
+_NUMBER_FIELDS = _words(
+    """
+    evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino
+    """
+)
+_PORT_FIELDS = ["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"]
+_ADDRESS_FIELDS = ["fd.sip", "fd.cip", "fd.lip", "fd.rip", "fd.ip"]
+_NETWORK_FIELDS = ["fd.snet", "fd.cnet", "fd.lnet", "fd.rnet", "fd.net"]
+_TRUTH_FIELDS = _words(
+    """
+    evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
+    """
+)
+_WORDS = _words(
+    """
+    file directory ipv4 ipv6 unix pipe f d 4 6 u p o tcp udp icmp raw <NA> ip SUCCESS ENOENT EPERM EINPROGRESS E
+    host abababababab openat connect read write dup bash root BPF_PROG_LOAD AF_INET PTRACE_ATTACH PR_SET_NAME >
+    """
+)
+_FLAG_NAMES = _words(
+    """
+    O_RDONLY O_WRONLY O_RDWR O_TRUNC O_CREAT O_EXCL O_CLOEXEC O_DIRECTORY O_TMPFILE O_F_CREATED S_ISUID S_IXUSR
+    CAP_SYS_ADMIN CAP_SYS sys_module CLONE_NEWUSER CLONE_NEW RDONLY BIND AT_REMOVEDIR O_ E | 4
+    """
+)
+
+
+def condition(random: Random, depth: int = 3) -> Expr:
+    """Return a random condition that the compiler takes."""
+    while True:
+        try:
+            return check(parse(_condition(random, depth)), CATALOG).expr
+        except TypeCheckError:
+            continue
+
+
+def _condition(random: Random, depth: int) -> str:
+    kind = random.random()
+    if depth == 0 or kind < 0.3:
+        return _check(random)
+    if kind < 0.45:
+        return f"not ({_condition(random, depth - 1)})"
+    joint = " and " if kind < 0.75 else " or "
+    return "(" + joint.join(_condition(random, depth - 1) for _ in range(random.randint(2, 3))) + ")"
+
+
+def _check(random: Random) -> str:
+    kind = random.randrange(12)
+    pick = random.choice
+    if kind <= 4:
+        return _text_check(random)
+    if kind == 5:
+        return f"{pick(_FLAG_FIELDS)} {pick(('contains', 'icontains', '=', 'startswith'))} '{pick(_FLAG_NAMES)}'"
+    if kind == 6:
+        return f"{pick(_NUMBER_FIELDS)} {pick(('=', '!=', '<', '<=', '>', '>='))} {pick(ERRORS + PIDS)}"
+    if kind == 7:
+        return f"{pick(_NUMBER_FIELDS)} in ({', '.join(str(pick(ERRORS + PIDS)) for _ in range(random.randint(1, 3)))})"
+    if kind == 8:
+        field, op = pick(_PORT_FIELDS), pick(("=", "!=", "<", ">="))
+        return f"{field} {op} {pick(PORTS)}" if random.random() < 0.6 else f"{field} in (80, 443, {pick(PORTS)})"
+    if kind == 9:
+        return f"{pick(_ADDRESS_FIELDS)} {pick(('=', '!='))} {pick(ADDRESSES)}"
+    if kind == 10:
+        return f"{pick(_NETWORK_FIELDS)} in ({', '.join(pick(NETWORKS) for _ in range(random.randint(1, 3)))})"
+    return f"{pick(_TRUTH_FIELDS)} {pick(('=', '!='))} {pick(('true', 'false'))}"
+
+
+def _text_check(random: Random) -> str:
+    pick = random.choice
+    field = pick(_TEXT_FIELDS)
+    pool = TEXTS if random.random() < 0.7 else _WORDS
+    op = pick(("=", "=", "!=", "in", "in", "startswith", "endswith", "contains", "glob", "pmatch", "exists", "many"))
+    if op == "exists":
+        return f"{field} exists"
+    if op == "glob":
+        return f"{field} glob '{pick(GLOBS)}'"
+    if op == "many":
+        return f"{field} in ({', '.join(repr(text) for text in random.sample(PATHS, 12))})"
+    if op in ("in", "pmatch"):
+        return f"{field} {op} ({', '.join(repr(pick(pool)) for _ in range(random.randint(1, 4)))})"
+    return f"{field} {op} '{pick(pool)}'"
+
+
+def event(random: Random, name: str) -> bytes:
+    """Return the record of a random event of a type."""
+    row = BY_NAME[name]
+    pick = random.choice
+    task = Task(
+        pid=pick(PIDS),
+        uid=pick((0, 1, 1000)),
+        gid=pick((0, 5)),
+        loginuid=pick((0xFFFFFFFF, 1000)),
+        caps=random.getrandbits(41) if random.random() < 0.5 else pick((0, 1 << 21)),
+        cgroup=pick((HOST, CONTAINER, UNKNOWN)),
+    )
+    args = tuple(pick(NUMBERS) for _ in range(6))
+    return call(name, task, pick(ERRORS), args, _sections(random, row))
+
+
+def _sections(random: Random, row: Call) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    if row.want & R.WANT_FD:
+        found |= _object(random)
+    for want, tag, directory in (
+        (R.WANT_PATH, R.SEC_PATH, R.SEC_DIR),
+        (R.WANT_PATH2, R.SEC_PATH2, R.SEC_DIR2),
+        (R.WANT_STR, R.SEC_STR, 0),
+    ):
+        if row.want & want and random.random() < 0.9:
+            found[tag] = _text(random)
+            if directory and not found[tag].startswith(b"/"):
+                found[directory] = random.choice((b"/etc", b"/", b"/root/.ssh"))
+    if row.want & R.WANT_PAIR and random.random() < 0.8:
+        found[R.SEC_PAIR] = bytes((5, 0, 0, 0, 6, 0, 0, 0))
+    if row.want & R.WANT_SOCKADDR and random.random() < 0.8:
+        found[R.SEC_SOCKADDR] = _sockaddr(random)
+    return found
+
+
+def _text(random: Random) -> bytes:
+    special = random.random()
+    if special < 0.05:
+        return b"/tmp/\xff\xe2\x82"
+    if special < 0.1:
+        return LONG.encode()
+    return b"" if special < 0.13 else random.choice(PATHS).encode()
+
+
+def _object(random: Random) -> dict[int, bytes]:
+    kind = random.random()
+    if kind < 0.15:
+        return {}
+    if kind < 0.5:
+        return {R.SEC_FD: _info(random.choice((0o100644, 0o040755, 0o020666, 0o010644))), R.SEC_FDPATH: _path(random)}
+    if kind < 0.6:
+        name = random.choice((b"[eventpoll]", b"memfd:/etc/shadow", b"anon_inode:[eventfd]", b"/"))
+        return {R.SEC_FD: _info(random.choice((0, 0o100600)), random.choice((0, 0x50494446))), R.SEC_FDPATH: name}
+    if kind < 0.65:
+        return {R.SEC_FD: _info(random.choice((0o010600, 0o100600)))}
+    return {R.SEC_FD: _info(0o140777), **_socket(random)}
+
+
+def _path(random: Random) -> bytes:
+    if random.random() < 0.05:
+        return LONG.encode()
+    return random.choice([path for path in PATHS if path.startswith("/") and "//" not in path]).encode()
+
+
+def _info(mode: int, magic: int = 0xEF53) -> bytes:
+    return R.FDINFO.pack(5, mode, 42, 0xFE00, 0, magic, 0, 1, 0)
+
+
+def _socket(random: Random) -> dict[int, bytes]:
+    family = random.choice((AF_INET, AF_INET, AF_INET6, AF_INET6, AF_UNIX, AF_NETLINK, 17))
+    ends = [_address(random, family).ljust(16, b"\0") for _ in range(2)]
+    ports = [random.choice(PORTS) for _ in range(2)]
+    kind, protocol = random.choice((1, 1, 2, 3, 5)), random.choice((0, 6, 1, 58))
+    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, random.choice((1, 10)), *ports, *ends, 99, 0, 0)}
+    if family == AF_UNIX:
+        found |= {R.SEC_UNIX: b"/run/docker.sock\0", R.SEC_UNIXPEER: random.choice((b"", b"\0abstract"))}
+    return found
+
+
+def _address(random: Random, family: int) -> bytes:
+    if family == AF_INET:
+        return random.choice((bytes(4), b"\x7f\0\0\1", b"\x0a\0\0\1", b"\xc0\xa8\1\2", b"\x08\x08\x08\x08"))
+    mapped = bytes(10) + b"\xff\xff\x7f\0\0\1"
+    return random.choice((bytes(16), bytes(15) + b"\1", b"\x20\1\x0d\xb8" + bytes(11) + b"\1", mapped))
+
+
+def _sockaddr(random: Random) -> bytes:
+    family = random.choice((AF_INET, AF_INET6, AF_UNIX))
+    port = random.choice(PORTS).to_bytes(2, "big")
+    head = family.to_bytes(2, "little")
+    if family == AF_UNIX:
+        return head + b"/run/docker.sock\0"
+    if family == AF_INET:
+        return head + port + _address(random, AF_INET) + bytes(random.choice((0, 8)))
+    return (head + port + bytes(4) + _address(random, AF_INET6) + bytes(4))[: random.choice((28, 28, 20))]

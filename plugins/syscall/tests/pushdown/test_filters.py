@@ -1,0 +1,173 @@
+"""Filters under the real probe: what they leave out, what they never leave out, and what becomes of them on reload."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+
+import pytest
+import random_events
+
+from falcohost.engine import ir
+from falcohost.engine.evttypes import event_types
+from falcohost.engine.typecheck import check
+from falcohost.events import Plan
+from falcohost.lang.parser import parse
+from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.source import SyscallSource
+
+
+def plan(text: str, *fields: str) -> Plan:
+    """Return the plan of one rule with this condition, whose output has these *fields*."""
+    expr = check(parse(text), random_events.CATALOG).expr
+    read = {ref.field.name for ref in ir.fields(expr)}
+    return Plan("syscall", event_types(expr, frozenset(BY_NAME)), frozenset({*read, *fields}), condition=expr)
+
+
+@pytest.fixture
+def watch(bpf):
+    """Return a function that opens the source for one rule."""
+    opened = []
+
+    def watch(text, *fields, pushdown=True):
+        source = SyscallSource({"engine": {}, "falcohost": {"pushdown": pushdown}})
+        opened.append(source)
+        source.open(plan(text, *fields), None)
+        return source
+
+    yield watch
+    for source in opened:
+        source.close()
+
+
+def run(script: str) -> int:
+    """Run Python code in a process of its own; return its pid."""
+    process = subprocess.Popen([sys.executable, "-ISc", f"import os, socket\n{script}"])
+    assert process.wait() == 0
+    return process.pid
+
+
+def seen(source, pid: int, seconds: float = 0.3) -> list[str]:
+    """Return the types and paths of the events of a process."""
+    found = []
+    end = time.monotonic() + seconds
+    for batch in source.batches():
+        found += [f"{e.type} {e.fdpath or e.path}" for e in batch.events if e.proc.pid == pid]
+        if time.monotonic() > end:
+            return found
+    return found
+
+
+OPENS = """
+for path in ("/etc/passwd", "/etc/hostname", "/etc/passwd"): os.close(os.open(path, os.O_RDONLY))
+os.close(os.open("/etc/passwd", os.O_RDWR))
+"""
+
+
+def test_only_what_is_wanted(watch):
+    """Of many opens those pass that the rule wants, and the others are counted as filtered."""
+    source = watch("evt.type = openat and fd.name = /etc/passwd and evt.is_open_write = true")
+    pid = run(OPENS)
+
+    assert ["openat /etc/passwd"] == seen(source, pid)
+    count = source.counts()["openat"]
+    assert count.seen >= 4
+    assert count.passed < count.seen - 2
+    assert source.stats().filtered >= count.filtered > 2
+
+
+def test_switched_off(watch):
+    """Without push-down every event of the rule's types passes."""
+    source = watch("evt.type = openat and fd.name = /etc/passwd", pushdown=False)
+    found = seen(source, run(OPENS))
+
+    assert {"openat /etc/passwd", "openat /etc/hostname"} <= set(found)
+    assert source.stats().filtered == 0
+
+
+def test_what_never_matches_is_not_collected(watch):
+    """Calls of a type that no rule can match cost nothing: they are not even counted."""
+    source = watch("evt.type in (openat, getppid) and (fd.name = /etc/passwd or evt.is_io = true)")
+    run("for _ in range(100): os.getppid()")
+
+    assert "getppid" not in source.counts()
+
+
+def test_any_spelling(watch, tmp_path):
+    """A file is wanted by the name that the kernel finds, however the caller spells it."""
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    source = watch("evt.type in (open, openat) and fd.name = /etc/passwd")
+    found = seen(source, run(f"os.open('{tmp_path}/link', 0)\nos.chdir('/etc')\nos.open('.././etc//passwd', 0)"))
+
+    assert ["openat /etc/passwd"] * 2 == found
+
+
+def test_files_that_are_not_there(watch):
+    """An open that failed is wanted by the name that was asked for, and left out if that is another."""
+    wanted = ["/nowhere/.a", "/nowhere//.a", "/nowhere/./.a", "/nowhere/b/../.a", "/nowhere/.a/", "nowhere/.a"]
+    other = ["/nowhere/.b", "/nowhere/.a/b", "/nowhere/.."]
+    source = watch("evt.type in (open, openat) and fd.directory = /nowhere and fd.filename = .a")
+    script = "os.chdir('/')\nfor path in {}:\n try: os.open(path, 0)\n except OSError: pass"
+    found = seen(source, run(script.format([*wanted, *other])))
+
+    assert {f"openat {path}" for path in wanted} <= set(found)
+    assert not {f"openat {path}" for path in other[:2]} & set(found)
+
+
+def test_reload(watch):
+    """Another rule's filter takes the place of the first; what both want is never left out."""
+    source = watch("evt.type = openat and fd.name = /etc/passwd")
+    source.update(plan("evt.type = openat and fd.name = /etc/hostname"))
+    assert ["openat /etc/hostname"] == seen(source, run(OPENS))
+
+    source.update(Plan("syscall", frozenset({"openat"})))
+    assert "openat /etc/passwd" in seen(source, run(OPENS))
+
+
+def test_nothing_missed_while_reloading(watch):
+    """Of a steady stream of events that two plans want, none is missed and none doubled over 200 reloads."""
+    plans = [plan(f"evt.type = openat and fd.name in (/etc/passwd, {other})") for other in ("/etc/hostname", "/x")]
+    source = watch("evt.type = openat and fd.name = /etc/passwd")
+    stream = "import time\nfor _ in range(4000):\n os.close(os.open('/etc/passwd', 0)); time.sleep(0.0002)"
+    process = subprocess.Popen([sys.executable, "-ISc", f"import os\n{stream}"])
+    batches, found, reloads = source.batches(), 0, 0
+    while process.poll() is None or reloads < 200:
+        source.update(plans[reloads % 2])
+        reloads += 1
+        found += sum(event.proc.pid == process.pid and event.fdpath == "/etc/passwd" for event in next(batches).events)
+
+    assert 4000 == found + len([path for path in seen(source, process.pid) if path == "openat /etc/passwd"])
+
+
+def test_calls_that_keep_the_table_true(watch):
+    """A chdir that no rule can want still reaches the table of processes where a rule asks for directories."""
+    source = watch("evt.type in (openat, chdir) and fd.name = /etc/passwd", "proc.cwd")
+    pid = run("os.chdir('/etc'); os.open('passwd', 0)")
+
+    assert "openat /etc/passwd" in seen(source, pid)
+    assert source.counts()["chdir"].filtered == 0
+
+
+def test_containers(watch, container_cgroup):
+    """Whether a process is in a container is learnt from its first event, and then asked by the kernel."""
+    source = watch("evt.type = openat and container.id != host and fd.name = /etc/passwd")
+    inside = f"open('{container_cgroup}/cgroup.procs', 'w').write(str(os.getpid()))\n{OPENS}"
+    run(OPENS)
+    seen(source, 0, 0.1)
+    outside = run(OPENS)
+
+    assert [] == seen(source, outside)
+    assert ["openat /etc/passwd"] * 3 == seen(source, run(inside))
+
+
+def test_refused_filters(watch, caplog):
+    """A filter that is too large becomes a weaker one, which is said and counted; events still pass."""
+    parts = (f"(fd.name startswith /a{n}/ and fd.name endswith .b{n})" for n in range(3000))
+    with caplog.at_level(logging.WARNING, "falcohost"):
+        source = watch(f"evt.type = openat and (fd.name = /etc/passwd or {' or '.join(parts)})")
+
+    assert 1 == source.stats().weakened
+    assert "more events pass" in caplog.text
+    assert "openat /etc/passwd" in seen(source, run(OPENS))

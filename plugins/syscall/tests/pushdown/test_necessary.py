@@ -1,0 +1,93 @@
+"""From rules to conditions over the kernel's facts: what is exact, what is weaker, what is one test."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from random_events import CATALOG
+
+from falcohost.engine.specialise import specialise
+from falcohost.engine.typecheck import check
+from falcohost.lang.parser import parse
+from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.pushdown import facts
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, Within, literals
+from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.pushdown.weaken import forms
+
+
+def of(text: str, event_type: str = "openat") -> Condition:
+    """Return what is necessary for the condition *text* in events of a type."""
+    expr = specialise(check(parse(text), CATALOG).expr, event_type)
+    return necessary(expr, facts.decide(BY_NAME[event_type]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "proc.name = cat",
+        "not proc.name = cat",
+        "fd.name = /etc/shadow or proc.name = cat",
+        "not (fd.name = /etc/shadow and proc.name = cat)",
+        "fd.name regex '/etc/.*'",
+        "tolower(fd.name) = /etc/shadow",
+        "fd.name = val(proc.exepath)",
+        "fd.name contains '\\\\x'",
+    ],
+)
+def test_what_the_kernel_cannot_tell_is_true(text):
+    """Whatever the kernel knows nothing of is true, negated or not."""
+    assert TRUE == of(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["evt.type = open", "evt.is_io = true", "fd.num < 0 and fd.num > 3", "evt.res = ENOENT and evt.rawres = 0"]
+)
+def test_what_no_event_of_the_type_can_be_is_false(text):
+    """What contradicts the type or itself is false."""
+    assert FALSE == of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("fd.name = /etc/shadow and proc.name = cat", "fd.name = /etc/shadow"),
+        ("not (fd.name = /etc/shadow or proc.name = cat)", "not fd.name = /etc/shadow"),
+        ("container.id = 0123456789ab", "container.id != host"),
+        ("fd.name = /a or fd.name in (/b, /c)", "fd.name in (/a, /b, /c)"),
+        ("not fd.name = /a and not fd.name = /b", "not fd.name in (/a, /b)"),
+        ("fd.name glob '/home/*'", "fd.name startswith /home/"),
+        ("evt.failed = true", "evt.rawres < 0"),
+        ("evt.arg.flags contains O_TRUNC or evt.arg.flags contains TRUNC", "evt.arg.flags contains O_TRUNC"),
+        ("fd.name pmatch (/etc)", "fd.name = /etc or fd.name startswith /etc/"),
+        ("evt.is_open_read = true or (evt.is_open_read = true and fd.name = /a)", "evt.is_open_read = true"),
+    ],
+)
+def test_same(text, same):
+    """Two ways to say it come down to one condition."""
+    assert of(same) == of(text)
+
+
+def test_many_rules_are_one_test():
+    """A thousand rules that differ in their names ask once how the file was opened, and once for its name."""
+    rules = (f"(evt.is_open_read = true and fd.name = /srv/{n} and proc.name = x{n})" for n in range(1000))
+    tests = [literal.test for literal in literals(of(" or ".join(rules)))]
+
+    assert [Within, Text] == [type(test) for test in tests]
+    assert 1000 == len(tests[1].constants)
+
+
+def test_forms_end_in_true():
+    """Every weaker form is implied by the one before, and the last asks nothing."""
+    condition = of("fd.name contains secret and not fd.name endswith .log and evt.is_open_read = true")
+    found = list(forms(condition))
+
+    assert condition == found[0]
+    assert TRUE == found[-1]
+    for stronger, weaker in pairwise(found):
+        assert set(_parts(weaker)) < set(_parts(stronger))
+
+
+def _parts(condition: Condition) -> tuple[Condition, ...]:
+    return (condition,) if isinstance(condition, Literal) else condition.items

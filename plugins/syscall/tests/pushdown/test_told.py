@@ -1,0 +1,73 @@
+"""What people are told of the push-down is what is pushed down."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+import random_events
+
+from falcohost.engine import ir
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.engine.evttypes import event_types
+from falcohost.engine.specialise import specialise
+from falcohost.engine.typecheck import check
+from falcohost.events import Plan
+from falcohost.lang.parser import parse
+from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.pushdown import facts
+from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.pushdown.told import necessary_part, pushed
+
+CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
+
+
+def told(text: str) -> list[tuple[str, str]]:
+    """Return what is told of a rule with the condition *text*."""
+    expr = check(parse(text), CATALOG).expr
+    fields = frozenset(ref.field.name for ref in ir.fields(expr))
+    return list(pushed(Plan("syscall", event_types(expr, frozenset(BY_NAME)), fields, condition=expr)))
+
+
+def test_it_is_what_the_kernel_is_given():
+    """The condition that is shown makes the same filter as the whole condition of the rule."""
+    random = Random("told")
+    for _ in range(500):
+        expr, name = random_events.condition(random), random.choice(random_events.EVENT_TYPES)
+        special, decide = specialise(expr, name), facts.decide(BY_NAME[name])
+
+        assert necessary(special, decide) == necessary(necessary_part(special, decide), decide)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "evt.type in (open, openat) and fd.name = /etc/shadow and not proc.name = cat",
+            [
+                ("open, openat", "the kernel passes on those with fd.name = /etc/shadow"),
+                ("left to the engine", "proc.name"),
+            ],
+        ),
+        (
+            "evt.type = open and (fd.name = /etc/shadow or proc.name = cat)",
+            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.name")],
+        ),
+        (
+            "evt.type = open and not (fd.name = /etc/shadow and proc.name = cat)",
+            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.name")],
+        ),
+        (
+            "evt.type = open and not (fd.name = /etc/shadow or proc.name = cat)",
+            [
+                ("open", "the kernel passes on those with not fd.name = /etc/shadow"),
+                ("left to the engine", "proc.name"),
+            ],
+        ),
+    ],
+)
+def test_told(text, expected):
+    """It is told by event type what the kernel asks, and which fields are the engine's."""
+    assert expected == told(text)

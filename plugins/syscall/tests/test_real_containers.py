@@ -1,0 +1,259 @@
+"""Containers that real runtimes start: containerd with runc, through ctr, and podman. Images come from a local file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+
+IMAGE = "localhost/falcohost/test:1"
+BUSYBOX = Path("/bin/busybox")
+#: containerd's own places: the plugin knows a task of ctr by them.
+STATE, SOCKET = Path("/run/containerd"), Path("/run/containerd/containerd.sock")
+NAMESPACE = "falcohost-test"
+SHELL = "Terminal shell in container"
+
+RULES = """
+- rule: Seen
+  desc: The container's own file is read.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-test
+  output: >
+    seen | %proc.name %proc.cmdline %proc.exepath %proc.cwd %proc.vpid %proc.pid %proc.pname %fd.name %user.name
+    %container.id %container.full_id %container.type
+  priority: NOTICE
+- rule: Host only
+  desc: The same, on the host.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-test and container.id = host
+  output: host | %fd.name
+  priority: NOTICE
+"""
+
+
+def layer(busybox: Path) -> bytes:
+    """Return a root file system as a tar: busybox under a few names, and one file."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        for name in ("bin", "etc", "proc", "sys", "dev", "tmp"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(folder)
+        add(tar, "bin/busybox", busybox.read_bytes(), 0o755)
+        add(tar, "etc/passwd", b"root:x:0:0:root:/:/bin/sh\n")
+        for name in ("sh", "cat", "sleep"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    return content.getvalue()
+
+
+def add(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
+    """Add a file."""
+    file = tarfile.TarInfo(name)
+    file.size, file.mode = len(data), mode
+    tar.addfile(file, io.BytesIO(data))
+
+
+def write_image(path: Path) -> None:
+    """Write an image as ``docker save`` writes one; both runtimes read that."""
+    root = layer(BUSYBOX)
+    digest = hashlib.sha256(root).hexdigest()
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    file_system = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
+    config = json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": file_system}).encode()
+    name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = json.dumps([{"Config": name, "RepoTags": [IMAGE], "Layers": [f"{digest}/layer.tar"]}]).encode()
+    with tarfile.open(path, "w") as tar:
+        add(tar, name, config)
+        add(tar, f"{digest}/layer.tar", root)
+        add(tar, "manifest.json", manifest)
+
+
+def need(what: str, *programs: str) -> None:
+    """Skip where a program is missing."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        skip_or_fail(what, f"{', '.join(missing)} missing: apt-get install {what} runc busybox-static")
+
+
+def run(*command: str, env: Mapping[str, str] | None = None) -> str:
+    """Run a command with a terminal, as a person would; return what it wrote there."""
+    terminal, own = os.openpty()
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=own,
+            stdout=own,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **(env or {})},
+        )
+        os.close(own)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, f"{command} ended with {process.returncode}: {errors.decode()}"
+        return drain(terminal)
+    finally:
+        os.close(terminal)
+
+
+def drain(terminal: int) -> str:
+    """Return what waits on a terminal whose other end is closed."""
+    found = b""
+    try:
+        while data := os.read(terminal, 4096):
+            found += data
+    except OSError:  # that is how Linux says it: EIO
+        pass
+    return found.decode(errors="replace")
+
+
+class Ctr:
+    """containerd, spoken to with ctr; a daemon that runs already is used as it is."""
+
+    type = "containerd"
+    parent = "containerd-shim"
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        self._daemon = None if SOCKET.exists() else self._start(folder)
+        self._ctr = ("ctr", "-n", NAMESPACE)
+        run(*self._ctr, "image", "import", "--snapshotter", "native", str(image))
+
+    def _start(self, folder: Path) -> subprocess.Popen[bytes]:
+        config = folder / "config.toml"
+        config.write_text(
+            f'version = 2\nroot = "{folder}/root"\nstate = "{STATE}"\n'
+            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+        )
+        with (folder / "log").open("wb") as log:
+            daemon = subprocess.Popen(["containerd", "-c", str(config)], stdout=log, stderr=log)
+        end = time.monotonic() + 20
+        while not SOCKET.exists() or subprocess.run(["ctr", "version"], capture_output=True).returncode != 0:
+            if daemon.poll() is not None or time.monotonic() > end:
+                daemon.kill()
+                skip_or_fail("containerd", f"containerd does not start here: {(folder / 'log').read_text()[-500:]}")
+            time.sleep(0.05)
+        return daemon
+
+    def start(self, script: str, *, terminal: bool) -> str:
+        """Run a shell script in a container; return the container's id."""
+        name = f"falcohost-{secrets.token_hex(4)}"
+        options = ["--rm", "--snapshotter", "native", *(["-t"] if terminal else [])]
+        run(*self._ctr, "run", *options, IMAGE, name, "/bin/sh", "-c", script)
+        return name
+
+    def close(self) -> None:
+        """Remove the image, and stop the daemon if it is ours."""
+        run(*self._ctr, "image", "rm", "--sync", IMAGE)
+        run(*self._ctr, "namespace", "rm", NAMESPACE)
+        if self._daemon is not None:
+            self._daemon.terminate()
+            self._daemon.wait(20)
+            shutil.rmtree(STATE)
+
+
+class Podman:
+    """podman, with a store of its own."""
+
+    type = "podman"
+    parent = "conmon"
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        runtime = "runc" if shutil.which("runc") else "crun"
+        places = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
+        how = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file")
+        self._podman = ("podman", "--runtime", runtime, *places, *how)
+        self._env = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+        run(*self._podman, "load", "-q", "-i", str(image), env=self._env)
+
+    def start(self, script: str, *, terminal: bool) -> str:
+        """Run a shell script in a container; return the container's id."""
+        options = ["--network", "none", *(["-t"] if terminal else [])]
+        name = f"falcohost-{secrets.token_hex(4)}"
+        run(*self._podman, "run", "--name", name, *options, IMAGE, "/bin/sh", "-c", script, env=self._env)
+        listed = subprocess.run(
+            [*self._podman, "inspect", "--format", "{{.Id}}", name], capture_output=True, text=True, check=True
+        )
+        run(*self._podman, "rm", name, env=self._env)
+        return listed.stdout.strip()
+
+    def close(self) -> None:
+        """Remove the image."""
+        run(*self._podman, "rmi", "-f", IMAGE, env=self._env)
+
+
+@pytest.fixture(scope="module", params=[Ctr, Podman], ids=["containerd", "podman"])
+def runtime(request, bpf, tmp_path_factory) -> Iterator[Ctr | Podman]:
+    """Return each runtime that this machine has, with the image in it."""
+    need(request.param.type, *(("containerd", "ctr", "runc") if request.param is Ctr else ("podman",)), "busybox")
+    if b"ld-linux" in BUSYBOX.read_bytes()[:4096]:
+        skip_or_fail(request.param.type, "busybox is linked dynamically: apt-get install busybox-static")
+    folder = tmp_path_factory.mktemp(request.param.type)
+    write_image(folder / "image.tar")
+    runtime = request.param(folder, folder / "image.tar")
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture(scope="module")
+def agent(runtime, start_agent, corpus, tmp_path_factory):
+    """Return an agent with the public stable rules and those of this file."""
+    rules = tmp_path_factory.mktemp("rules") / "containers.yaml"
+    rules.write_text(RULES)
+    return start_agent(corpus / "rules" / "falco_rules.yaml", rules, settings={"rule_matching": "all"})
+
+
+def reads(mark: str) -> str:
+    """Return a script that reads a file that is not there, and whose name is the mark."""
+    return f"/bin/cat /etc/falcohost-test-{mark} 2>/dev/null; :"
+
+
+def test_container_and_process(agent, runtime):
+    """Who does something in a container is told with the container's id, and seen from inside and from outside."""
+    mark = secrets.token_hex(4)
+    full_id = runtime.start(reads(mark), terminal=False)
+    alert = agent.wait_for(lambda alert: alert["rule"] == "Seen" and mark in str(alert))
+    fields = alert["output_fields"]
+
+    assert (full_id[:12], full_id, runtime.type) == tuple(
+        fields[f"container.{name}"] for name in ("id", "full_id", "type")
+    )
+    assert ("cat", f"cat /etc/falcohost-test-{mark}") == (fields["proc.name"], fields["proc.cmdline"])
+    assert ("/bin/busybox", "/", "sh") == (fields["proc.exepath"], fields["proc.cwd"], fields["proc.pname"])
+    assert fields["proc.vpid"] < 20 < fields["proc.pid"]
+    assert ("root", f"/etc/falcohost-test-{mark}") == (fields["user.name"], fields["fd.name"])
+
+
+def test_rule_about_the_host_is_silent(agent, runtime):
+    """A rule about the host fires for the host and not for the container."""
+    inside, outside, last = (secrets.token_hex(4) for _ in range(3))
+    runtime.start(reads(inside), terminal=False)
+    for mark in (outside, last):
+        subprocess.run(["/bin/sh", "-c", reads(mark)], check=True)
+    agent.wait_for(lambda alert: alert["rule"] == "Host only" and last in str(alert))
+
+    assert {outside, last} == {
+        mark for mark in (inside, outside, last) for a in agent.alerts if a["rule"] == "Host only" and mark in str(a)
+    }
+
+
+def test_terminal_shell(agent, runtime):
+    """The public rule fires for a shell on a terminal in a container, and not for one without."""
+    quiet, loud = secrets.token_hex(4), secrets.token_hex(4)
+    runtime.start(f": {quiet}", terminal=False)
+    runtime.start(f": {loud}", terminal=True)
+    alert = agent.wait_for(lambda alert: alert["rule"] == SHELL and loud in str(alert))
+
+    assert ("sh", runtime.parent) == (alert["output_fields"]["proc.name"], alert["output_fields"]["proc.pname"])
+    assert alert["output_fields"]["proc.tty"] != 0
+    assert not any(alert["rule"] == SHELL and quiet in str(alert) for alert in agent.alerts)

@@ -1,0 +1,73 @@
+"""New rules while events stream in: nothing between the old rules and the new is missed, and nothing is told twice."""
+
+import os
+import signal
+import threading
+import time
+
+from falcohost.testing.agent import Agent
+
+RULES = """
+- rule: Mark
+  desc: A marked file is opened.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith "{folder}/mark-"
+  output: mark (file=%fd.name)
+  priority: NOTICE
+"""
+
+#: Stands behind the rule at every second reload, so that the calls which are collected change, and the filters.
+MORE = """
+- rule: More
+  desc: Wants other calls, and other files.
+  condition: evt.type in (connect, unlinkat, mkdir, setuid) or (evt.type = openat and fd.name endswith /{number})
+  output: more (type=%evt.type)
+  priority: DEBUG
+"""
+
+
+class Marks:
+    """Makes files, each by one system call, some hundreds a second."""
+
+    def __init__(self, folder):
+        self.opened = 0
+        self._folder = folder
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._end.is_set():
+            os.close(os.open(f"{self._folder}/mark-{self.opened}", os.O_WRONLY | os.O_CREAT))
+            self.opened += 1
+            time.sleep(0.001)
+
+
+def test_every_mark_is_seen_once(tmp_path, bpf):
+    """Rules are exchanged again and again while files are made: each alerts exactly once."""
+    rules = tmp_path / "rules.yaml"
+    text = RULES.format(folder=tmp_path)
+    rules.write_text(text)
+    agent = Agent(tmp_path, [rules], settings={"watch_config_files": False})
+    try:
+        agent.wait_until_ready()
+        with Marks(tmp_path) as marks:
+            for number in range(int(os.environ.get("FALCOHOST_RELOADS", "6"))):
+                rules.write_text(text + (MORE.format(number=number) if number % 2 == 0 else ""))
+                before = agent.log.count("gone over")
+                agent.process.send_signal(signal.SIGHUP)
+                agent.wait_for_log(lambda log, before=before: log.count("gone over") > before)
+        last = f"{tmp_path}/mark-{marks.opened - 1}"
+        agent.wait_for(lambda alert: alert["output_fields"].get("fd.name") == last)
+        assert agent.stop() == 0
+    finally:
+        agent.kill()
+
+    seen = [alert["output_fields"]["fd.name"] for alert in agent.alerts if alert["rule"] == "Mark"]
+    assert seen == [f"{tmp_path}/mark-{number}" for number in range(marks.opened)]
