@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "plugins/syscall/tests/pushdown"))
 import random_events  # noqa: E402
 from filter_bench import FilterBench  # noqa: E402
 
+from falcohost.engine.code.specialise import specialise  # noqa: E402
 from falcohost.engine.ir import Expr, Or  # noqa: E402
-from falcohost.engine.specialise import specialise  # noqa: E402
 from falcohost.engine.typecheck import check  # noqa: E402
 from falcohost.lang.parser import parse  # noqa: E402
 from falcohost_syscall import records as R  # noqa: E402

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from falcohost.engine.codegen import compile_condition
+from falcohost.engine.code.module import compile_condition
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.ruleset import Rule
 from falcohost.host.catalogs import catalogs

@@ -22,10 +22,10 @@ from matcher import ROOT, Ask, interpreted, rules_of
 from workload.events import Make, stream
 from workload.rules import varied_rules
 
-from falcohost.engine.codegen import compile_condition
+from falcohost.engine.code.module import compile_condition
+from falcohost.engine.code.specialise import FALSE, specialise
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.ruleset import Rule
-from falcohost.engine.specialise import FALSE, specialise
 from falcohost_syscall.events import SyscallEvent
 
 CORPUS = ROOT.parent / "shared/corpus/rules"

@@ -68,5 +68,17 @@ class Settings:
             raise self._error(key, f"a whole number from {at_least}")
         return number
 
+    def truth(self, key: str, *, default: bool = False) -> bool:
+        """Return a truth value.
+
+        :raises ConfigError: the value is none.
+        """
+        value = self._settings.get(key)
+        if value is None:
+            return default
+        if value is True or value is False:
+            return bool(value)
+        raise self._error(key, "true or false")
+
     def _error(self, key: str, wanted: str) -> ConfigError:
         return ConfigError(f"plugin '{self._plugin}': {key} has to be {wanted}, not {self._settings[key]!r}.")

@@ -16,14 +16,14 @@ from interpreter import evaluate, value_of
 from world import CATALOG, TYPES, compiled, rule
 
 from falcohost.engine import ir
-from falcohost.engine.codegen import compile_condition
+from falcohost.engine.code.module import compile_condition
+from falcohost.engine.code.specialise import specialise
 from falcohost.engine.evttypes import event_types
+from falcohost.engine.index.tables import table
+from falcohost.engine.index.weights import Weights
+from falcohost.engine.index.witness import Kind, witnesses
 from falcohost.engine.matcher import Matcher
-from falcohost.engine.specialise import specialise
-from falcohost.engine.tables import table
 from falcohost.engine.typecheck import check
-from falcohost.engine.weights import Weights
-from falcohost.engine.witness import Kind, witnesses
 from falcohost.lang.printer import to_text
 from falcohost.lang.tree import AndNode, NotNode, OrNode
 
@@ -110,9 +110,9 @@ def test_the_index_agrees_with_the_interpreter(random):
     """So it does for many rules, some of which have parts in common, through an index with branches."""
     parts = [condition(random, 1) for _ in range(12)]
     exprs = [check(mixed(random, parts), CATALOG).expr for _ in range(random.randint(20, 60))]
-    limits = {"matcher.FEW": random.choice((0, 100)), "indexed.PLACE": random.choice((1, 3, 12))}
-    limits |= {"indexed.INLINE": random.choice((0, 5)), "indexed.LIMIT": random.choice((1, 9, 4096))}
-    limits |= {"memory.LIMIT": random.choice((0, 2, 256)), "tables.FEW": random.choice((0, 12))}
+    limits = {"matcher.FEW": random.choice((0, 100)), "index.indexed.PLACE": random.choice((1, 3, 12))}
+    limits |= {"index.indexed.INLINE": random.choice((0, 5)), "index.indexed.LIMIT": random.choice((1, 9, 4096))}
+    limits |= {"index.memory.LIMIT": random.choice((0, 2, 256)), "index.tables.FEW": random.choice((0, 12))}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in limits.items():
             patch.setattr(f"falcohost.engine.{name}", value)

@@ -9,7 +9,7 @@ from world import CATALOG, TYPES, Happening, rule
 
 from falcohost.engine import matcher as matching
 from falcohost.engine.catalog import Catalog
-from falcohost.engine.direct import DirectSearch
+from falcohost.engine.index.direct import DirectSearch
 from falcohost.engine.ir import And, Not, Or
 from falcohost.engine.matcher import FEW, Matcher
 from falcohost.engine.typecheck import check
@@ -162,7 +162,7 @@ def test_what_rules_have_in_common_is_evaluated_once(few, monkeypatch):
     monkeypatch.setattr(matching, "FEW", few)
     asked = Counter()
     monkeypatch.setattr(
-        "falcohost.engine.expressions.predicate", lambda found: lambda value: not asked.update([found.right])
+        "falcohost.engine.code.expressions.predicate", lambda found: lambda value: not asked.update([found.right])
     )
     common = "s.other glob *a?b*"
     matcher = Matcher([rule(str(n), f"n.uint64 >= {n} and {common} and n.int64 = {n}") for n in range(1, 20)])
@@ -179,7 +179,7 @@ def test_what_rules_have_in_common_is_evaluated_once(few, monkeypatch):
 def test_what_is_generated_is_bounded(monkeypatch):
     """Functions of rules are thrown away when there are too many, and the search goes on as before."""
     monkeypatch.setattr(matching, "FEW", 0)
-    monkeypatch.setattr("falcohost.engine.indexed.LIMIT", 10)
+    monkeypatch.setattr("falcohost.engine.index.indexed.LIMIT", 10)
     rules = [rule(str(number), f"n.uint64 = {number} and s.text = a") for number in range(200)]
     matcher = Matcher(rules)
     for number in (*range(200), *range(200)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from falcohost.alert import Priority
 from falcohost.engine.catalog import Catalog
-from falcohost.engine.codegen import compile_condition
+from falcohost.engine.code.module import compile_condition
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.evttypes import event_types
 from falcohost.engine.ir import Expr

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import falcohost.rules.cache_key
 from falcohost.alert import Priority
 from falcohost.engine.catalog import Catalog
-from falcohost.engine.codec import CodecError
-from falcohost.engine.codec_encode import ruleset_row
+from falcohost.engine.codec.encode import ruleset_row
+from falcohost.engine.codec.rows import CodecError
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.fields import ArgKind, Compare, Field, FieldType
 from falcohost.rules import loader

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from falcohost.engine.trace import Reading, detached
+from falcohost.engine.explain.trace import Reading, detached
 from falcohost.rules.statistics import statistics
 from falcohost.rules.statistics_events import StreamCosts
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from falcohost.cli.rules_files import Loaded
+from falcohost.engine.explain.trace import Values
+from falcohost.engine.explain.values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
 from falcohost.engine.paths import getter
-from falcohost.engine.trace import Values
-from falcohost.engine.trace_values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
 from falcohost.errors import ConfigError
 from falcohost.events import Event, Plan, Source
 

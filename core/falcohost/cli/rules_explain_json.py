@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from falcohost.cli.rules_explanation import Asked, Explanation
+from falcohost.engine.explain.trace import UNKNOWN, Traced
 from falcohost.engine.render import json_value
 from falcohost.engine.shown import shown, shown_operand
-from falcohost.engine.trace import UNKNOWN, Traced
 from falcohost.lang.printer import to_text
 from falcohost.lang.tree import AndNode, NotNode
 from falcohost.rules.outline import Origin, Outline

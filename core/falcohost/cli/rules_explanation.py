@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from falcohost.cli.rules_files import Loaded
-from falcohost.engine.explain import reasons, undecided
+from falcohost.engine.explain.reasons import reasons, undecided
+from falcohost.engine.explain.trace import Traced, Values, trace
+from falcohost.engine.index.witness import Witness, witness
 from falcohost.engine.ir import FieldRef, fields
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
-from falcohost.engine.trace import Traced, Values, trace
-from falcohost.engine.witness import Witness, witness
 from falcohost.hookspecs import SourceSpec
 from falcohost.rules.definitions import RuleDef
 from falcohost.rules.outline import Origin, Outline, Written, origin, origins, outline, written

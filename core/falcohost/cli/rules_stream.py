@@ -10,7 +10,7 @@ from typing import IO
 
 from falcohost.cli.rules_events import Given, Readers, as_path, name_of, read_lines
 from falcohost.cli.rules_files import Loaded
-from falcohost.engine.trace import Reading, detached
+from falcohost.engine.explain.trace import Reading, detached
 from falcohost.errors import ConfigError
 from falcohost.rules.statistics_events import StreamCosts
 

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import click
 
 from falcohost.cli.rules_lines import FAINT, NAME, PLAIN, STRONG, Span, lines, width
+from falcohost.engine.explain.trace import UNKNOWN, Traced
 from falcohost.engine.ir import Operand
 from falcohost.engine.render import text_renderer
 from falcohost.engine.shown import shown_operand
-from falcohost.engine.trace import UNKNOWN, Traced
 from falcohost.lang.printer import operand_to_text
 from falcohost.lang.quoting import quote
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, NotNode

@@ -1,8 +1,8 @@
 """Which rules an event matches: a search for each event type, made when the first event of that type comes.
 
 Each rule is filed under a witness, so that an event meets only the rules that may match it. Where they are few they
-stand in one generated function (:mod:`falcohost.engine.direct`); where they are many, an index finds the candidates and
-each rule has a function of its own (:mod:`falcohost.engine.indexed`).
+stand in one generated function (:mod:`falcohost.engine.index.direct`); where they are many, an index finds the
+candidates and each rule has a function of its own (:mod:`falcohost.engine.index.indexed`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from falcohost.engine.direct import DirectSearch
-from falcohost.engine.indexed import IndexedSearch
+from falcohost.engine.code.specialise import FALSE, named_types, specialise, type_names
+from falcohost.engine.index.direct import DirectSearch
+from falcohost.engine.index.indexed import IndexedSearch
+from falcohost.engine.index.witness import Witness
 from falcohost.engine.ir import Expr, checks
-from falcohost.engine.specialise import FALSE, named_types, specialise, type_names
-from falcohost.engine.witness import Witness
 
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.codegen import compile_values
+from falcohost.engine.code.module import compile_values
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.operands import value_type
 from falcohost.engine.paths import getter
@@ -89,6 +89,16 @@ class Template:
     def values(self, event: Any) -> dict[str, object]:
         """Return the JSON value of each field for *event*, under the name that the template gives it."""
         return {name: json_value(read(event)) for name, read in self._values.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names in :meth:`values`."""
+        return tuple(self._values)
+
+    def some_values(self, event: Any, names: Iterable[str]) -> list[object]:
+        """Return those of :meth:`values` that have these names, in their order."""
+        read = self._values
+        return [json_value(read[name](event)) for name in names]
 
 
 def _whole_operand(text: str, catalog: Catalog) -> Operand:

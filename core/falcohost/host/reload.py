@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from falcohost.engine.codec import RulesetRow
-from falcohost.engine.codec_decode import ruleset as decode_ruleset
-from falcohost.engine.codec_encode import ruleset_row
+from falcohost.engine.codec.decode import ruleset as decode_ruleset
+from falcohost.engine.codec.encode import ruleset_row
+from falcohost.engine.codec.rows import RulesetRow
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.catalogs import catalogs
 from falcohost.host.config import Config

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falcohost.engine.catalog import Catalog
-from falcohost.engine.codec import CodecError
+from falcohost.engine.codec.rows import CodecError
 from falcohost.rules import cache_files
 from falcohost.rules.cache_entry import from_bytes, to_bytes
 from falcohost.rules.cache_files import UntrustedFile

@@ -12,9 +12,9 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from falcohost.engine.catalog import Catalog
-from falcohost.engine.codec import CodecError, Index, RulesetRow
-from falcohost.engine.codec_decode import ruleset
-from falcohost.engine.codec_encode import ruleset_row
+from falcohost.engine.codec.decode import ruleset
+from falcohost.engine.codec.encode import ruleset_row
+from falcohost.engine.codec.rows import CodecError, Index, RulesetRow
 from falcohost.rules.cache_key import SIZE
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.loaded import Loaded

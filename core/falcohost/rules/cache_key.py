@@ -64,9 +64,9 @@ def _compiled(field: Field) -> list[object]:
 
 def _sources() -> Iterator[str]:
     """Yield the compiler's files and one of each library: they may change where no version of ours does."""
-    for folder in _COMPILER:
-        with os.scandir(_PACKAGE / folder) as entries:
-            yield from sorted(entry.path for entry in entries if entry.name.endswith((".py", ".lark")))
+    for top in _COMPILER:
+        for folder, _, names in sorted(os.walk(_PACKAGE / top)):
+            yield from (str(Path(folder, name)) for name in sorted(names) if name.endswith((".py", ".lark")))
     for name in _LIBRARIES:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from falcohost.engine.explain.shadow import Shadow, shadows
+from falcohost.engine.index.witness import witness
 from falcohost.engine.ruleset import Rule
-from falcohost.engine.shadow import Shadow, shadows
-from falcohost.engine.witness import witness
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.outline import Origin, origin
 

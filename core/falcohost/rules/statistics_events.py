@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
-from falcohost.engine.codegen import compile_condition
+from falcohost.engine.code.module import compile_condition
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.ruleset import Rule
 from falcohost.events import Event

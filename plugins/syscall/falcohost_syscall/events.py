@@ -131,6 +131,12 @@ class SyscallEvent:
         return f"{self.h[TS]:x}.{self.h[TID]:x}.{self.h[CALL]:x}"
 
     @property
+    def actor(self) -> tuple[int, int]:
+        """Names the process that did it."""
+        h = self.h
+        return h[PID], h[START]
+
+    @property
     def start_ts(self) -> int | None:
         """Return the time of the first event that the source delivered."""
         return self.ctx.first

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any as Anything
 from typing import TypeAlias
 
+from falcohost.engine.code.predicates import predicate
 from falcohost.engine.ir import Check, Const, Exists, FieldRef, ListOf, Transform
-from falcohost.engine.predicates import predicate
 from falcohost.fields import Arg
 from falcohost_syscall.calls import Call
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, exactly

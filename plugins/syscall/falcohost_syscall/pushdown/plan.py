@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from falcohost.engine.specialise import specialise
+from falcohost.engine.code.specialise import specialise
 from falcohost.events import Plan
 from falcohost_syscall import network, wanted
 from falcohost_syscall.calls import BY_NAME, EXIT, Call

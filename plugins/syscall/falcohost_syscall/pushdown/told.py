@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from falcohost.engine.code.specialise import FALSE, TRUE, specialise
 from falcohost.engine.ir import And, Check, Exists, Expr, Not, Or, checks
 from falcohost.engine.shown import shown, shown_operand
-from falcohost.engine.specialise import FALSE, TRUE, specialise
 from falcohost.events import Plan
 from falcohost_syscall import wanted
 from falcohost_syscall.calls import BY_NAME

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 import random_events
 
-from falcohost.engine.codegen import compile_condition
-from falcohost.engine.specialise import specialise
+from falcohost.engine.code.module import compile_condition
+from falcohost.engine.code.specialise import specialise
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import BY_NAME, CALLS
 from falcohost_syscall.events import Context, SyscallEvent, command

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from random_events import CATALOG
 
-from falcohost.engine.specialise import specialise
+from falcohost.engine.code.specialise import specialise
 from falcohost.engine.typecheck import check
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls import BY_NAME

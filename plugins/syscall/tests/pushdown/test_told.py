@@ -9,9 +9,9 @@ import random_events
 
 from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog
+from falcohost.engine.code.specialise import specialise
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.evttypes import event_types
-from falcohost.engine.specialise import specialise
 from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.lang.parser import parse

@@ -1,0 +1,214 @@
+"""IR to the text of Python expressions: what one generated function is made of.
+
+No text of a rule ever enters the source: every constant, argument and function is bound to a generated name in the
+function's globals. What a function asks for more than once, a field or a sub-condition, is found once and kept in a
+local variable. Where that is sure to be set, which follows from the short circuit of ``and`` and ``or``, it is just
+used; where it may be, it is asked whether it is. Functions that share a list of what is known of an event look there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from falcohost.engine.code.inline import direct, inline
+from falcohost.engine.code.names import Names
+from falcohost.engine.code.pairs import pair_test
+from falcohost.engine.code.predicates import predicate
+from falcohost.engine.ir import (
+    And,
+    Check,
+    Const,
+    Exists,
+    Expr,
+    FieldRef,
+    ListOf,
+    Not,
+    Operand,
+    Or,
+    Transform,
+)
+from falcohost.engine.operands import value_type
+from falcohost.engine.options import getopt, selected_option
+from falcohost.engine.paths import getter
+from falcohost.engine.transforms import concat, join, list_of, unary
+from falcohost.fields import Compare, Family
+
+#: Python's parser takes 200 nested parentheses; what lies deeper than this becomes a function of its own.
+DEPTH = 60
+
+
+#: What stands for a field that was not read, and for a sub-condition that was not asked.
+UNREAD = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An expression in a boolean context, and the bit sets of the locals that are set once it was true or false."""
+
+    text: str
+    true: int = 0
+    false: int = 0
+
+
+class Memory(Protocol):
+    """What several functions over one event share: the list ``s`` of what is known of it, or :data:`UNREAD`."""
+
+    def field(self, ref: FieldRef) -> str:
+        """Return the text of the value of *ref*, from ``s`` or read into it."""
+
+    def condition(self, expr: Expr) -> str | None:
+        """Return the text of what *expr* came to, from ``s`` or found out; None if it is not kept there."""
+
+
+class Expressions:
+    """Writes the expressions of one generated function over the event ``e``.
+
+    :param kept: what is kept in a local: fields, and sub-conditions by ``id``, each with the number of its local
+        ``v<number>``.
+    :param hoist: adds a function for a condition that is nested too deep, and returns the text of a call of it.
+    :param memory: what the function shares with others.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        kept: Mapping[FieldRef | int, int],
+        hoist: Callable[[Expr], str],
+        memory: Memory | None = None,
+    ) -> None:
+        self._names = names
+        self._kept = kept
+        self._hoist = hoist
+        self._memory = memory
+        self._written = 0
+        self._unsure = 0
+
+    def prologue(self) -> list[str]:
+        """Return the line that must stand before all expressions written so far, if there must be one."""
+        unsure = [f"v{number}" for number in range(self._unsure.bit_length()) if self._unsure >> number & 1]
+        return [f"    {' = '.join((*unsure, self._names.of(UNREAD)))}"] if unsure else []
+
+    def condition(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
+        """Return the code of *expr* where the locals in the bit set *have* are set already."""
+        number = self._kept.get(id(expr))
+        if number is not None:
+            if have >> number & 1:
+                return Code(f"v{number}")
+            text, bit = self._keep(number, self.write(expr, have, depth + 1).text)
+            return Code(text, bit, bit)
+        known = self._memory.condition(expr) if self._memory else None
+        return Code(known) if known else self.write(expr, have, depth)
+
+    def write(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
+        """Return the code of *expr* itself, whether or not what it comes to is kept."""
+        if depth >= DEPTH and not isinstance(expr, (Check, Exists)):
+            return Code(self._hoist(expr))
+        if isinstance(expr, (And, Or)):
+            return self._chain(expr, have, depth + 1)
+        if isinstance(expr, Not):
+            code = self.condition(expr.item, have, depth + 1)
+            return Code(f"not ({code.text})", code.false, code.true)
+        if isinstance(expr, Exists):
+            text, got = self.operand(expr.left, have)
+            return Code(f"{text} is not None", got, got)
+        return self._check(expr, have)
+
+    def _chain(self, expr: And | Or, have: int, depth: int) -> Code:
+        """Write ``and`` or ``or``: one outcome needs every item, the other comes from any item behind former ones."""
+        conjunction = isinstance(expr, And)
+        passed, stopped = 0, -1
+        texts = []
+        for item in expr.items:
+            code = self.condition(item, have | passed, depth)
+            texts.append(f"({code.text})" if conjunction and isinstance(item, Or) else code.text)
+            stopped &= passed | (code.false if conjunction else code.true)
+            passed |= code.true if conjunction else code.false
+        if not texts:
+            return Code("True" if conjunction else "False")
+        text = (" and " if conjunction else " or ").join(texts)
+        return Code(text, passed, stopped) if conjunction else Code(text, stopped, passed)
+
+    def operand(self, operand: Operand, have: int) -> tuple[str, int]:
+        """Return the text of *operand*'s value and the locals that it sets."""
+        if isinstance(operand, FieldRef):
+            return self._field(operand, have)
+        if isinstance(operand, Const):
+            return self._names.of_constant(str(operand.value)), 0
+        items = operand.args if isinstance(operand, Transform) else operand.items
+        texts, got = [], 0
+        for item in items:
+            text, more = self.operand(item, have | got)
+            texts.append(text)
+            got |= more
+        return f"{self._function(operand)}({', '.join(texts)})", got
+
+    def _field(self, ref: FieldRef, have: int) -> tuple[str, int]:
+        number = self._kept.get(ref)
+        if number is not None and have >> number & 1:
+            return f"v{number}", 0
+        call = self._memory.field(ref) if self._memory else read(self._names, ref)
+        return (call, 0) if number is None else self._keep(number, call)
+
+    def _keep(self, number: int, text: str) -> tuple[str, int]:
+        """Return the text of what is kept in the local *number* and made by *text*, and the local's bit."""
+        bit = 1 << number
+        made = f"(v{number} := {text})"
+        if self._written & bit:
+            self._unsure |= bit
+            made = f"(v{number} if v{number} is not {self._names.of(UNREAD)} else {made})"
+        self._written |= bit
+        return made, bit
+
+    def _function(self, operand: Transform | ListOf) -> str:
+        if isinstance(operand, ListOf):
+            return self._names.of(list_of)
+        if operand.name == "getopt" and operand.arg is not None:
+            chosen = functools.partial(selected_option, operand.arg)
+            return self._names.of(chosen, "getopt", operand.arg)
+        several = {"join": join, "concat": concat, "getopt": getopt}.get(operand.name)
+        if several is not None:
+            return self._names.of(several)
+        kind = value_type(operand.args[0])
+        key = (operand.name, kind.is_list, kind.kind.family is Family.BYTES)
+        return self._names.of(unary(*key), *key)
+
+    def _check(self, check: Check, have: int) -> Code:
+        if isinstance(check.right, (FieldRef, Transform, Const, ListOf)):
+            return self._pair(check, check.right, have)
+        if check.right == () and (check.modifier is not None or check.op in ("in", "intersects", "pmatch")):
+            return Code("False")
+        left, got = self.operand(check.left, have)
+        test = direct(self._names, check) or inline(self._names, check)
+        if test is not None and not test.guarded:
+            return Code(test.text.format(left), got, got)
+        text = test.text if test is not None else self._names.made(lambda: predicate(check), check) + "({})"
+        return Code(self._guarded(left, "t", text), got, got)
+
+    def _guarded(self, value: str, temporary: str, test: str) -> str:
+        """Return *test* of *value*, false where it is absent."""
+        if value[0] == "v":
+            return f"{value} is not None and {test.format(value)}"
+        if value.startswith("(v"):
+            local = value[1 : value.index(" ")]
+            return f"{value} is not None and {test.format(local)}"
+        return f"({temporary} := {value}) is not None and {test.format(temporary)}"
+
+    def _pair(self, check: Check, right: Operand, have: int) -> Code:
+        left_text, left = self.operand(check.left, have)
+        right_text, more = self.operand(right, have | left)
+        kind = value_type(check.left)
+        test = self._names.made(lambda: pair_test(check.op, kind), "pair", check.op, kind)
+        inner = self._guarded(right_text, "u", f"{test}({{{{}}}}, {{}})")
+        return Code(self._guarded(left_text, "t", inner), left | more, left)
+
+
+def read(names: Names, ref: FieldRef) -> str:
+    """Return the text that reads *ref* from the event."""
+    arg = "None" if ref.arg is None else names.of_constant(ref.arg)
+    call = f"{names.of(getter(ref.field), ref.field.name, id(ref.field))}(e, {arg})"
+    kind = value_type(ref)
+    # An empty list is an absent value.
+    return f"({call} or None)" if kind.is_list or kind.compare is not Compare.SCALAR else call

@@ -1,0 +1,87 @@
+"""Checks for which Python has an operator or a method: written out in generated code, where a call would cost more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from falcohost.engine.code.names import Names
+from falcohost.engine.ir import Check
+from falcohost.engine.operands import ValueType, value_type
+from falcohost.fields import Compare, Family
+
+_METHODS = {
+    "startswith": "startswith",
+    "bstartswith": "startswith",
+    "endswith": "endswith",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """The text of a test with ``{}`` for the value; *guarded*: it must not see an absent one."""
+
+    text: str
+    guarded: bool = True
+
+
+def direct(names: Names, check: Check) -> Test | None:
+    """Return a test that is false for an absent value without asking."""
+    kind, right = value_type(check.left), check.right
+    if kind.is_list or kind.compare is not Compare.SCALAR or kind.kind.family in (Family.IP, Family.NET):
+        return None
+    if check.op == "=" and check.modifier is None:
+        if kind.kind.family is Family.BOOL and right is True:
+            return Test("{}", guarded=False)
+        return Test(f"{{}} == {names.of_constant(right)}", guarded=False)
+    membership = check.op in ("in", "intersects") or (check.op == "=" and check.modifier == "anyof")
+    if not membership or not isinstance(right, tuple):
+        return None
+    if len(right) == 1:
+        return Test(f"{{}} == {names.of_constant(right[0])}", guarded=False)
+    return Test(f"{{}} in {names.of_constant(frozenset(right))}", guarded=False)
+
+
+def inline(names: Names, check: Check) -> Test | None:
+    """Return a test of a value that is there, if Python has an operator or a method for it."""
+    kind, right = value_type(check.left), check.right
+    if kind.kind.family in (Family.IP, Family.NET):
+        return None
+    if kind.is_list or kind.compare is not Compare.SCALAR:
+        return _several(names, check, kind) if check.modifier is None else None
+    if check.modifier is not None:
+        return _modified(names, check)
+    name = names.of_constant
+    if check.op == "!=":
+        return Test(f"{{}} != {name(right)}")
+    if check.op in ("<", "<=", ">", ">=") and kind.kind.family is Family.NUMBER:
+        return Test(f"{{}} {check.op} {name(right)}")
+    if check.op in ("contains", "bcontains"):
+        return Test(f"{name(right)} in {{}}")
+    method = _METHODS.get(check.op)
+    return None if method is None else Test(f"{{}}.{method}({name(right)})")
+
+
+def _modified(names: Names, check: Check) -> Test | None:
+    """Write the modifiers for which Python has one operation; the list is not empty."""
+    assert isinstance(check.right, tuple)
+    if check.op == "!=" and check.modifier == "allof":
+        return Test(f"{{}} not in {names.of_constant(frozenset(check.right))}")
+    method = _METHODS.get(check.op)
+    if method is None or check.modifier != "anyof":
+        return None
+    return Test(f"{{}}.{method}({names.of_constant(check.right)})")
+
+
+def _several(names: Names, check: Check, kind: ValueType) -> Test | None:
+    """Write tests of a tuple: a list, or the values of a field that are compared one by one."""
+    name, right = names.of_constant, check.right
+    if isinstance(right, tuple):
+        members = name(frozenset(right))
+        if check.op == "in" and kind.is_list:
+            return Test(f"{members}.issuperset({{}})")
+        return Test(f"not {members}.isdisjoint({{}})") if check.op in ("in", "intersects") else None
+    if check.op == "=":
+        return Test(f"{name(right)} in {{}}")
+    if check.op == "!=" and kind.compare is Compare.ENDPOINTS:
+        return Test(f"{name(right)} not in {{}}")
+    return None

@@ -1,0 +1,164 @@
+"""The form in which a compiled ruleset is kept on disk: rows of plain data, typed, and nothing that could run.
+
+Each source has pools. A row names what it is made of by the numbers of earlier rows of its pool, so equal
+sub-conditions are kept once, and there can be no circle. :mod:`falcohost.engine.codec.encode` writes rows and
+:mod:`falcohost.engine.codec.decode` reads them, believing nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from falcohost.alert import Priority
+
+#: The number of a row in its pool.
+Index: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+class CodecError(ValueError):
+    """Rows are not a ruleset, or a ruleset cannot be written as rows."""
+
+
+class _Row(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    pass
+
+
+class BytesRow(_Row):
+    """A constant that is not text: a buffer, an address, or a network with its length as the last byte."""
+
+    value: bytes
+
+
+#: A constant.
+Plain: TypeAlias = bool | int | float | str | BytesRow
+
+Modifier: TypeAlias = Literal["oneof", "anyof", "allof"]
+
+
+class FieldRow(_Row, tag=0):
+    """A field as a rule names it, with the argument in brackets unquoted."""
+
+    name: str
+    arg: str | None
+
+
+class ConstRow(_Row, tag=1):
+    """:class:`~falcohost.engine.ir.Const`."""
+
+    value: str | int
+
+
+class ListRow(_Row, tag=2):
+    """:class:`~falcohost.engine.ir.ListOf`."""
+
+    items: tuple[Index, ...]
+
+
+class TransformRow(_Row, tag=3):
+    """:class:`~falcohost.engine.ir.Transform`."""
+
+    name: str
+    args: tuple[Index, ...]
+    arg: str | None
+
+
+OperandRow: TypeAlias = FieldRow | ConstRow | ListRow | TransformRow
+
+
+class CheckRow(_Row, tag=0):
+    """A :class:`~falcohost.engine.ir.Check` against constants, of which a single one is a list of one."""
+
+    left: Index
+    op: str
+    right: tuple[Plain, ...]
+    modifier: Modifier | None
+
+
+class PairRow(_Row, tag=1):
+    """A :class:`~falcohost.engine.ir.Check` against an operand."""
+
+    left: Index
+    op: str
+    right: Index
+
+
+class ExistsRow(_Row, tag=2):
+    """:class:`~falcohost.engine.ir.Exists`."""
+
+    left: Index
+
+
+class NotRow(_Row, tag=3):
+    """:class:`~falcohost.engine.ir.Not`."""
+
+    item: Index
+
+
+class AndRow(_Row, tag=4):
+    """:class:`~falcohost.engine.ir.And`."""
+
+    items: tuple[Index, ...]
+
+
+class OrRow(_Row, tag=5):
+    """:class:`~falcohost.engine.ir.Or`."""
+
+    items: tuple[Index, ...]
+
+
+ExprRow: TypeAlias = CheckRow | PairRow | ExistsRow | NotRow | AndRow | OrRow
+
+
+class TokenRow(_Row):
+    """:class:`~falcohost.engine.tokens.Token`."""
+
+    operand: Index
+    width: Index
+
+
+class ExtraRow(_Row):
+    """A value for the JSON alone: an operand, or the text of a template without such values."""
+
+    name: str
+    operand: Index | None
+    template: TemplateRow | None
+
+
+class TemplateRow(_Row):
+    """:class:`~falcohost.engine.template.Template`."""
+
+    text: str
+    parts: tuple[str | TokenRow, ...]
+    extra: tuple[ExtraRow, ...]
+
+
+class RuleRow(_Row):
+    """:class:`~falcohost.engine.ruleset.Rule`; *condition* and *event_types* are numbers."""
+
+    name: str
+    source: str
+    priority: Priority
+    tags: tuple[str, ...]
+    description: str
+    condition: Index
+    output: TemplateRow
+    event_types: Index | None
+    enabled: bool
+
+
+class SourceRow(_Row):
+    """The pools of one source."""
+
+    name: str
+    operands: tuple[OperandRow, ...]
+    exprs: tuple[ExprRow, ...]
+
+
+class RulesetRow(_Row):
+    """:class:`~falcohost.engine.ruleset.Ruleset`; *event_types* are the sets that rules name by number."""
+
+    sources: tuple[SourceRow, ...]
+    event_types: tuple[tuple[str, ...], ...]
+    rules: tuple[RuleRow, ...]

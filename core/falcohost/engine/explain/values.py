@@ -1,0 +1,198 @@
+"""An event that somebody has as JSON: what it says of the values of fields, and of which fields it says nothing.
+
+Two forms: an alert as Falco and falcohost write it, whose ``output_fields`` are read, and an object of fields and
+values. Values become what the field's getter would have given; what cannot be one is an :class:`EventValueError`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from falcohost.engine.catalog import Catalog, TypeCheckError
+from falcohost.engine.explain.trace import UNKNOWN, Key, key_of
+from falcohost.engine.ir import FieldRef
+from falcohost.engine.operands import ValueType, value_type
+from falcohost.engine.paths import getter
+from falcohost.engine.texts import printable, text_bytes
+from falcohost.engine.values import ValueTextError, parse_value
+from falcohost.errors import FalcohostError
+from falcohost.fields import Compare, Family, Field, FieldType
+from falcohost.lang.parser import parse_operand
+from falcohost.lang.syntax import ConditionSyntaxError
+from falcohost.lang.tree import FieldNode
+
+#: Where an alert has its fields.
+OUTPUT_FIELDS = "output_fields"
+
+#: Fields whose values follow from the time alone begin with one of these.
+_OF_TIME = ("evt.time", "evt.datetime", "evt.rawtime")
+
+
+class EventValueError(FalcohostError):
+    """What is said to be an event is none: a field that does not exist, or a value that it cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownValues:
+    """What is known of an event: values of fields, None where absent."""
+
+    values: Mapping[Key, object]
+
+    def value(self, ref: FieldRef) -> object:
+        """Return the value of *ref*, or UNKNOWN."""
+        return self.values.get(key_of(ref), UNKNOWN)
+
+
+class EventReader:
+    """Reads events of one source.
+
+    :param event_types: the types that its events can have, where the source says.
+    """
+
+    def __init__(self, catalog: Catalog, event_types: frozenset[str] | None = None) -> None:
+        self._catalog = catalog
+        self._only_type = next(iter(event_types)) if event_types is not None and len(event_types) == 1 else None
+        self._refs: dict[str, FieldRef] = {}
+
+    def is_flat(self, data: Mapping[str, object]) -> bool:
+        """Tell whether *data* is an object of fields and values: one of its keys is a field, or all look like one."""
+        return any(self._field(name) for name in data) or all("." in name for name in data)
+
+    def read(self, data: Mapping[str, Any]) -> KnownValues:
+        """Return what *data*, an alert or an object of fields and values, says.
+
+        Names in an alert that are no fields are those that the configuration had added to it; they say nothing.
+
+        :raises EventValueError: a value cannot be one of its field; or, outside of an alert, a field does not exist.
+        """
+        fields = data.get(OUTPUT_FIELDS)
+        if not isinstance(fields, dict):
+            return KnownValues(self._completed({key_of(ref): value for ref, value in self._flat(data)}, data))
+        found = {}
+        for name, raw in fields.items():
+            ref = self._field(name)
+            if ref is not None and _is_told(ref, raw):
+                found[key_of(ref)] = _value(ref, raw)
+        return KnownValues(self._completed(found, data))
+
+    def _flat(self, data: Mapping[str, Any]) -> list[tuple[FieldRef, object]]:
+        found = []
+        for name, raw in data.items():
+            ref = self._field(name)
+            if ref is None:
+                raise self._no_field(name)
+            found.append((ref, _value(ref, raw)))
+        return found
+
+    def _field(self, name: str) -> FieldRef | None:
+        if name not in self._refs:
+            try:
+                node = parse_operand(name)
+                if not isinstance(node, FieldNode):
+                    return None
+                self._refs[name] = self._catalog.resolve(node.name, node.arg)
+            except (ConditionSyntaxError, TypeCheckError):
+                return None
+        return self._refs[name]
+
+    def _no_field(self, name: str) -> EventValueError:
+        near = self._catalog.near(name)
+        hint = f"; did you mean {near}?" if near is not None and near != name else ""
+        return EventValueError(f"'{printable(name)}' is no field of the source '{self._catalog.source}'{hint}")
+
+    def _completed(self, found: dict[Key, object], data: Mapping[str, Any]) -> dict[Key, object]:
+        """Add to *found* what follows from it: fields made of the time or of the event's type."""
+        if self._only_type is not None:
+            found.setdefault(("evt.type", None), self._only_type)
+        for name in ("evt.source", "evt.hostname"):
+            text = data.get(name.partition(".")[2])
+            if isinstance(text, str):
+                found.setdefault((name, None), text)
+        times = [value.ts for value in found.values() if isinstance(value, _Time)]
+        found = {key: value for key, value in found.items() if not isinstance(value, _Time)}
+        event = SimpleNamespace(type=found.get(("evt.type", None)), ts=times[0] if times else None)
+        for field in self._catalog.fields:
+            follows = (event.type and field.name == "evt.dir") or (event.ts and field.name.startswith(_OF_TIME))
+            if follows and (field.name, None) not in found:
+                with suppress(AttributeError):  # it is made of more than that
+                    found[field.name, None] = getter(field)(event, None)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """What an alert has as the value of a field whose text is a time: nanoseconds since the epoch."""
+
+    ts: int
+
+
+def _is_told(ref: FieldRef, raw: object) -> bool:
+    """Tell whether an alert can say what *ref* was.
+
+    It has null for fields that cannot be printed, and one text for the names of several processes.
+    """
+    several = ref.arg is None and ref.field.compare is not Compare.SCALAR
+    return not ref.field.filter_only and not (several and isinstance(raw, str) and " " in raw)
+
+
+def _value(ref: FieldRef, raw: object) -> object:
+    """Return the value of *ref* that *raw* stands for.
+
+    :raises EventValueError: it cannot have such a value.
+    """
+    kind = value_type(ref)
+    if raw is None:
+        return None
+    if ref.field.json is not None and isinstance(raw, int) and ref.field.name.startswith(_OF_TIME):
+        return _Time(raw)
+    try:
+        if kind.is_list or kind.compare is not Compare.SCALAR:
+            return tuple(_single(item, kind) for item in (raw if isinstance(raw, list) else [raw]))
+        return _single(raw, kind)
+    except (ValueTextError, ValueError) as error:
+        told = f"{printable(ref.text)} ({_told(ref.field)}) cannot be {_shown(raw)}"
+        raise EventValueError(f"{told}: {printable(str(error))}") from None
+
+
+def _single(raw: object, kind: ValueType) -> object:
+    family = kind.kind.family
+    if family is Family.NUMBER:
+        return _number(raw, kind.kind)
+    if family is Family.BOOL:
+        if isinstance(raw, bool):
+            return raw
+        if raw in ("true", "false"):
+            return raw == "true"
+        raise ValueError("it is true or false")
+    if not isinstance(raw, str):
+        raise ValueError("it is a text")
+    if family is Family.BYTES:
+        return text_bytes(raw)
+    return raw if family is Family.STRING else ipaddress.ip_address(raw)
+
+
+def _number(raw: object, kind: FieldType) -> int | float:
+    if isinstance(raw, float) and kind is FieldType.DOUBLE:
+        return raw
+    if isinstance(raw, bool) or not isinstance(raw, (int, str)):
+        raise ValueError("it is a number" if kind is FieldType.DOUBLE else "it is a whole number")
+    value = parse_value(str(raw), kind)
+    assert isinstance(value, (int, float))
+    if isinstance(raw, int) and value != raw:
+        raise ValueError("it is out of range")
+    return value
+
+
+def _told(field: Field) -> str:
+    return f"list of {field.type.value}" if field.is_list else field.type.value
+
+
+def _shown(raw: object) -> str:
+    text = json.dumps(raw)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,77 @@
+"""Witnesses: what must hold for a rule to match, in a form by which many rules can be found at once.
+
+A condition has a witness for each check that must hold; a disjunction has one if each of its branches has. The matcher
+files a rule under one of them, so that an event meets only the rules whose witness it fulfils. A witness may hold where
+the rule does not; never the other way round. Negations give none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from falcohost.engine.code.specialise import specialise
+from falcohost.engine.index.terms import Form, Kind, Term
+from falcohost.engine.index.weights import Weights
+from falcohost.engine.ir import And, Expr, Not, Or
+from falcohost.engine.shown import shown
+
+if TYPE_CHECKING:
+    from falcohost.engine.ruleset import Rule
+
+__all__ = ["Form", "Kind", "Term", "Witness", "rarest", "witness", "witnesses"]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One of *terms* must hold; several come from a disjunction. Without terms, nothing can match.
+
+    :ivar likelihood: the share of events, from 0 to 1, that is expected to fulfil it.
+    """
+
+    terms: tuple[Term, ...]
+    likelihood: float = field(compare=False, default=1.0)
+
+    def __str__(self) -> str:
+        """Return the checks that it stands for, in the rule language."""
+        return " or ".join(dict.fromkeys(shown(term.check) for term in self.terms)) or "false"
+
+
+def witness(rule: Rule, event_type: str | None = None) -> Witness | None:
+    """Return the witness of *rule* for events of *event_type* that seems the rarest; None if it has none.
+
+    :param event_type: None stands for any type that the rule does not name.
+    """
+    expr = specialise(rule.condition, event_type)
+    return rarest(witnesses(expr, Weights()))
+
+
+def witnesses(expr: Expr, weights: Weights) -> tuple[Witness, ...]:
+    """Return all witnesses of *expr*; each of them must hold for it to be true.
+
+    A disjunction has one: of each branch the witness that is the rarest by *weights*.
+    """
+    if isinstance(expr, Not):
+        return ()
+    if isinstance(expr, And):
+        return tuple(found for item in expr.items for found in witnesses(item, weights))
+    if isinstance(expr, Or):
+        return _of_branches(expr, weights)
+    terms = weights.terms(expr)
+    return (Witness(terms, weights.any_of(terms)),)
+
+
+def rarest(found: Iterable[Witness]) -> Witness | None:
+    """Return the one of *found* that is the least likely to hold."""
+    return min(found, key=lambda one: one.likelihood, default=None)
+
+
+def _of_branches(expr: Or, weights: Weights) -> tuple[Witness, ...]:
+    terms: dict[Term, None] = {}
+    for item in expr.items:
+        best = rarest(witnesses(item, weights))
+        if best is None:
+            return ()
+        terms |= dict.fromkeys(best.terms)
+    return (Witness(tuple(terms), weights.any_of(terms)),)

@@ -1,0 +1,97 @@
+"""A flood of matching calls on all processors: it is counted, and the alerts of other rules still come in time."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+RULES = """
+- rule: Flood
+  desc: The flooded file is opened.
+  condition: evt.type in (open, openat) and fd.name startswith "{folder}/flooded"
+  output: flooded | file=%fd.name process=%proc.name command=%proc.cmdline user=%user.name
+  priority: NOTICE
+
+- rule: Other file
+  desc: Another file is opened.
+  condition: evt.type in (open, openat) and fd.name startswith "{folder}/other-"
+  output: other file | file=%fd.name
+  priority: NOTICE
+
+- rule: Other program
+  desc: A program is started.
+  condition: evt.type = execve and proc.exepath startswith "{folder}/program"
+  output: other program | file=%proc.exepath arguments=%proc.args
+  priority: NOTICE
+"""
+
+#: For how long the flood lasts; 60 in the long run.
+SECONDS = int(os.environ.get("FALCOHOST_FLOOD_SECONDS", "5"))
+
+#: Seconds between two events of other rules.
+PAUSE = min(3.0, SECONDS / 3)
+
+
+@pytest.fixture(scope="module")
+def flood(compiled):
+    """Return the program that floods."""
+    return compiled("flood.c")
+
+
+@pytest.fixture
+def agent(start_agent, tmp_path):
+    """Return an agent with the rules."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(folder=tmp_path))
+    shutil.copy("/bin/true", tmp_path / "program")
+    (tmp_path / "flooded").touch()
+    agent = start_agent(rules)
+    yield agent
+    agent.kill()
+
+
+def memory(pids):
+    """Return the resident memory of all of them, in MiB."""
+    status = "".join(Path(f"/proc/{pid}/status").read_text() for pid in pids)
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
+
+
+def seconds_until_alerts(agent, folder, number):
+    """Open another file and start another program; return how long each takes to alert, infinity for not at all."""
+    begun, late = time.monotonic(), {}
+    with pytest.raises(FileNotFoundError):
+        os.open(f"{folder}/other-{number}", os.O_RDONLY)
+    subprocess.run([folder / "program", str(number)], check=True)
+    wanted = {"Other file": f"file={folder}/other-{number}", "Other program": f"arguments={number}"}
+    while len(late) < len(wanted) and time.monotonic() < begun + 3:
+        for alert in agent.alerts:
+            rule = alert["rule"]
+            if rule in wanted and alert["output"].endswith(wanted[rule]):
+                late.setdefault(rule, time.monotonic() - begun)
+        time.sleep(0.05)
+    return [late.get(rule, float("inf")) for rule in wanted]
+
+
+@pytest.mark.parametrize("different", [[], ["different"]], ids=["one file", "different files"])
+def test_other_rules_alert_in_time(agent, flood, children, tmp_path, different):
+    """While one rule fires as often as two processors can make it, another's event alerts within a second."""
+    pids = [agent.process.pid, *children(agent.process.pid)]
+    before, late, most = memory(pids), [], 0.0
+    running = subprocess.Popen([flood, str(SECONDS), tmp_path / "flooded", *different], stdout=subprocess.PIPE)
+    end = time.monotonic() + SECONDS
+    while (now := time.monotonic()) < end - 1:
+        late.append(seconds_until_alerts(agent, tmp_path, len(late)))
+        most = max(most, memory(pids))
+        time.sleep(max(0.0, now + PAUSE - time.monotonic()))
+    opens = sum(map(int, running.communicate()[0].split()))
+    assert agent.stop() == 0
+    told = [alert for alert in agent.alerts if alert["rule"] == "Flood"]
+    counts = [alert["output_fields"].get("falcohost.count", 1) for alert in told]
+    print(f"{opens} opens, {len(told)} alerts about {sum(counts)} of them, memory {before:.0f} to {most:.0f} MiB, {late}")
+    print(agent.log[-1500:])
+
+    assert max(max(pair) for pair in late) < 1
+    assert most < before + 64
