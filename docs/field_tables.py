@@ -12,20 +12,24 @@ from pathlib import Path
 
 from falcohost import ArgKind, Field
 from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.host.plugins import ask
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- fields of {source}: written by script/docs -->"
 END = "<!-- end of fields -->"
+#: The configuration of plugins that offer nothing without one.
+SETTINGS = {"json": {"sources": [{"name": "json", "open_params": "FILE"}]}}
 ARGUMENTS = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
 
 
 def readmes() -> Iterator[tuple[Path, str]]:
     """Yield each plugin's README with the text that it ought to have."""
     for folder in sorted(path for path in (ROOT / "plugins").iterdir() if path.is_dir()):
-        plugin = importlib.import_module(f"falcohost_{folder.name}.plugin")
+        module = importlib.import_module(f"falcohost_{folder.name}.plugin")
+        plugin = ask(folder.name, module, "falcohost", "0", SETTINGS.get(folder.name, {}))
         text = (folder / "README.md").read_text()
-        for spec in plugin.falcohost_sources():
-            fields = (*GENERIC_FIELDS, *(plugin.falcohost_fields(source=spec.name) or ()))
+        for spec in plugin.sources:
+            fields = (*GENERIC_FIELDS, *plugin.fields(spec.name))
             text = with_table(text, spec.name, {field.name: field for field in reversed(fields)}.values())
         yield folder / "README.md", text
 

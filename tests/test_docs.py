@@ -129,3 +129,13 @@ def test_links_lead_somewhere(root):
     ]
 
     assert dead == []
+
+
+def test_output_of_commands_is_up_to_date(root):
+    """docs/rules.md shows what its commands print, but for the times they measured; script/docs writes it."""
+    spec = importlib.util.spec_from_file_location("shown_output", root / "docs" / "shown_output.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = module.PAGE.read_text()
+
+    assert module.without_times(module.renewed(text)) == module.without_times(text)

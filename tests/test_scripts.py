@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-SCRIPTS = ("bench", "check", "docs", "run", "setup", "test")
+SCRIPTS = ("bench", "check", "docs", "evasion", "run", "setup", "test")
 
 
 def script(root, name, *args):
