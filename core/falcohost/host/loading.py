@@ -21,6 +21,7 @@ from falcohost.rules.codes import WarningCode
 from falcohost.rules.loaded import Loaded, LoadOptions, read_file
 from falcohost.rules.people import problem_for_people
 from falcohost.rules.results import FileResult, Problem
+from falcohost_rules import shared_rules
 
 if TYPE_CHECKING:
     from falcohost.rules.loader import LoadOutcome
@@ -49,7 +50,7 @@ def configured_plugins(config: Config) -> Plugins:
 def load_configured_rules(
     config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None
 ) -> LoadOutcome:
-    """Load the rules files *given*, or else those of the configuration, or else those that plugins ship.
+    """Load the rules files *given*, or else those of the configuration, or else those that are shipped.
 
     :raises RulesError: a file cannot be read.
     :raises ConfigError: there is no file at all.
@@ -147,12 +148,16 @@ def _files(rules: RulesConfig, plugins: Plugins, given: Sequence[str]) -> list[s
         if not files:
             raise RulesError(f"there is no rules file in {', '.join(given)}: files end in .yaml or .yml")
         return files
-    files = plugins.rules() if rules.files is None else rules_files(rules.files)
+    files = _shipped(plugins) if rules.files is None else rules_files(rules.files)
     if not files:
         raise ConfigError(
             "You must specify at least one rules file/directory via -r or a rules_files entry in the configuration"
         )
     return files
+
+
+def _shipped(plugins: Plugins) -> list[str]:
+    return [*plugins.rules(), *map(str, shared_rules(plugins.sources()))]
 
 
 def _suffix(suffix: str | None) -> tuple[AppendOutput, ...]:

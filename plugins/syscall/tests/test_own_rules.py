@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-RULES = sorted((Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules").glob("*.yaml"))
+from falcohost_rules import shared_rules
+
+OWN = sorted((Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules").glob("*.yaml"))
+RULES = [*OWN, *shared_rules({"syscall"})]
 
 #: For each rule a command line that fires it and one that is close but fires nothing; conftest says how to read them.
 LINES = {
+    "Attack tool started": ("@peirates open read /etc/hostname", "@pirates open read /etc/hostname"),
     "Library preloaded into every program": (
         "@rootkit private /etc open write /etc/ld.so.preload",
         "@linker private /etc open write /etc/ld.so.cache",
