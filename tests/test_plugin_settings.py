@@ -50,3 +50,20 @@ def test_no_text(value):
     """What is no text is an error that names plugin and key."""
     with pytest.raises(ConfigError, match=r"^plugin 'lamp': colour has to be a text, not "):
         settings(colour=value).text("colour")
+
+
+def test_truth_values():
+    """A truth value is taken as it is; where nothing is said the default counts."""
+    assert (True, False, True, False) == (
+        settings(colour=True).truth("colour"),
+        settings(colour=False).truth("colour", default=True),
+        settings(colour=None).truth("colour", default=True),
+        settings().truth("colour"),
+    )
+
+
+@pytest.mark.parametrize("value", [1, "true", ["red"], {}])
+def test_no_truth_value(value):
+    """What is no truth value is an error that names plugin and key."""
+    with pytest.raises(ConfigError, match=r"^plugin 'lamp': colour has to be true or false, not "):
+        settings(colour=value).truth("colour")

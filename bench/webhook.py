@@ -1,0 +1,137 @@
+"""How many audit events a second a webhook takes, and after how long each request is answered, which is: stored.
+
+The real agent with Falco's public rules for Kubernetes, bound to one core with all of its processes; senders on the
+others post lists of events as an API server does, each over one connection that is kept. The names and
+times of events vary; *--matching* in a thousand are such that a rule matches. Events count in requests that were
+answered with 200; the latency is that of whole requests. A sender begins again after 40 requests, and alerts are known
+then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import socket
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from falcohost.testing.agent import Agent
+
+CORPUS = Path(__file__).resolve().parent.parent.parent / "shared/corpus"
+TRACES = CORPUS / "regression/trace_files/k8s_audit"
+
+
+def event(number: int, matching: int) -> dict[str, object]:
+    """Return an event that no rule wants, but for *matching* in a thousand."""
+    if number % 1000 < matching:
+        found: dict[str, object] = json.loads((TRACES / "create_nginx_pod_privileged.json").read_text().splitlines()[0])
+    else:
+        found = {
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "verb": "get",
+            "requestURI": f"/api/v1/namespaces/default/pods/web-{number}", "userAgent": "kube-controller-manager/v1.31",
+            "user": {"username": "system:kube-controller-manager", "groups": ["system:authenticated"]},
+            "sourceIPs": ["10.0.0.1"],
+            "objectRef": {"resource": "pods", "namespace": "default", "name": f"web-{number}"},
+            "responseStatus": {"metadata": {}, "code": 200},
+            "annotations": {"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""},
+        }  # fmt: skip
+    return found | {
+        "auditID": f"{number:08x}-7d2e-4f6b-9c0a-3b1d5e8f7a90",
+        "stage": "ResponseComplete",
+        "stageTimestamp": f"2026-11-25T15:{number // 60 % 60:02}:{number % 60:02}.{number % 1_000_000:06}Z",
+    }
+
+
+class Sender(threading.Thread):
+    """Posts *bodies* in turn until *until*."""
+
+    def __init__(self, port: int, bodies: list[bytes], until: float) -> None:
+        super().__init__()
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._bodies, self._until = bodies, until
+        self.seconds: list[float] = []
+        self.refused = 0
+
+    def run(self) -> None:
+        """Post."""
+        number = 0
+        while time.monotonic() < self._until:
+            begun = time.monotonic()
+            body = self._bodies[number % len(self._bodies)]
+            self._connection.request("POST", "/k8s-audit", body, {"Content-Type": "application/json"})
+            answer = self._connection.getresponse()
+            answer.read()
+            if answer.status == 200:
+                self.seconds.append(time.monotonic() - begun)
+            else:
+                self.refused += 1
+            number += 1
+
+
+def measure(port: int, senders: int, size: int, matching: int, seconds: float) -> dict[str, float]:
+    """Print one line of figures, and return them."""
+    bodies = [
+        [_list([event(number, matching) for number in range(first, first + size)]) for first in _starts(sender, size)]
+        for sender in range(senders)
+    ]
+    threads = [Sender(port, own, time.monotonic() + seconds) for own in bodies]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - begun
+    all_seconds = sorted(second for thread in threads for second in thread.seconds)
+    events, requests = len(all_seconds) * size / took, len(all_seconds) / took
+    p50, p99 = statistics.median(all_seconds) * 1000, all_seconds[int(len(all_seconds) * 0.99)] * 1000
+    refused = sum(thread.refused for thread in threads)
+    print(
+        f"{senders:3} senders, {size:3} events a request: {events:9,.0f} events/s {requests:7,.0f} requests/s  "
+        f"p50 {p50:6.1f} ms  p99 {p99:6.1f} ms  refused {refused}"
+    )
+    return {"events_per_s": round(events), "requests_per_s": round(requests), "p50_ms": p50, "p99_ms": p99}
+
+
+def _starts(sender: int, size: int) -> list[int]:
+    return [sender * 100_000 + number * size for number in range(40)]
+
+
+def _list(events: list[dict[str, object]]) -> bytes:
+    shown = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": events}
+    return json.dumps(shown, separators=(",", ":")).encode()
+
+
+def main() -> None:
+    """Run the agent and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5, help="for each line")
+    parser.add_argument("--matching", type=int, default=1, help="events in a thousand that a rule matches")
+    options = parser.parse_args()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    plugin = {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/k8s-audit"}
+    settings = {"plugins": [plugin], "load_plugins": ["k8saudit"]}
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder:
+        bound = ["taskset", "-c", str(cores[-1])]
+        agent = Agent(Path(folder), [CORPUS / "rules/k8s_audit_rules.yaml"], settings=settings, before=bound)
+        try:
+            agent.wait_until_ready(60)
+            os.sched_setaffinity(0, cores[:-1] or cores)
+            print(f"agent on core {cores[-1]}, {options.matching} of 1000 events match")
+            figures = {
+                f"{senders}x{size}": measure(port, senders, size, options.matching, options.seconds)
+                for senders, size in ((1, 1), (8, 1), (1, 100), (4, 400))
+            }
+            print(json.dumps(figures))
+        finally:
+            agent.kill()
+
+
+if __name__ == "__main__":
+    main()

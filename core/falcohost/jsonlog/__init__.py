@@ -1,0 +1,46 @@
+"""JSON logs as event sources: what a plugin for an audit log is made of, beside its fields.
+
+A plugin says what its log looks like (:class:`JsonLog`) and where it is (:func:`file_input`); :class:`JsonSource` does
+the rest: it reads, cuts the texts into records, decodes of each what the rules need, counts what cannot be read, and
+hands events on.
+"""
+
+from falcohost.engine.paths import ABSENT, at, json_text, lookup, path_keys
+from falcohost.jsonlog.check import files_check
+from falcohost.jsonlog.event import PLUGIN_EVENT, JsonEvent, event_of
+from falcohost.jsonlog.fields import JSON_FIELDS
+from falcohost.jsonlog.files import FOLLOW, capabilities, file_input
+from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
+from falcohost.jsonlog.log import JsonLog
+from falcohost.jsonlog.refusals import Refusals, Refused
+from falcohost.jsonlog.source import JsonSource
+from falcohost.jsonlog.times import parse_time
+from falcohost.jsonlog.told import pushed
+from falcohost.jsonlog.values import elements
+
+__all__ = [
+    "ABSENT",
+    "FOLLOW",
+    "JSON_FIELDS",
+    "PLUGIN_EVENT",
+    "Input",
+    "JsonEvent",
+    "JsonLog",
+    "JsonSource",
+    "Limits",
+    "Origin",
+    "Refusals",
+    "Refused",
+    "Texts",
+    "at",
+    "capabilities",
+    "elements",
+    "event_of",
+    "file_input",
+    "files_check",
+    "json_text",
+    "lookup",
+    "parse_time",
+    "path_keys",
+    "pushed",
+]

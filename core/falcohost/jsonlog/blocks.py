@@ -1,0 +1,63 @@
+"""The bytes of a file, block by block, unpacked where it is gzip (RFC 1952), which its first two bytes say."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from falcohost.jsonlog.inputs import MIB
+from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, Refused
+
+#: Returns at most so many bytes; none at the end.
+Read: TypeAlias = Callable[[int], bytes]
+
+#: Small enough that a text of a few lines, and what is decoded of it, stays in the processor's cache.
+BLOCK = 128 << 10
+
+#: What a gzip file begins with.
+MAGIC = b"\x1f\x8b"
+
+#: Logs shrink to a tenth or a fiftieth; what grows to more than this many times its size, and is large, is no log.
+_RATIO = 400
+_UNSUSPICIOUS = 64 * MIB
+
+
+def blocks(read: Read) -> Iterator[bytes]:
+    """Yield the bytes, at most :data:`BLOCK` at a time.
+
+    :raises Refused: the gzip data are damaged or cut off, or a bomb. What was good before has been yielded.
+    """
+    first = read(BLOCK)
+    if first[:2] == MAGIC:
+        yield from _unpacked(first, read)
+        return
+    while first:
+        yield first
+        first = read(BLOCK)
+
+
+def _unpacked(packed: bytes, read: Read) -> Iterator[bytes]:
+    gzip = zlib.decompressobj(wbits=31)
+    taken, made = len(packed), 0
+    while packed:
+        try:
+            block = gzip.decompress(packed, BLOCK)
+        except zlib.error:
+            raise Refused(BAD_GZIP) from None
+        made += len(block)
+        if made > _UNSUSPICIOUS and made > _RATIO * (taken - len(gzip.unconsumed_tail)):
+            raise Refused(GZIP_BOMB)
+        yield block
+        packed = gzip.unconsumed_tail
+        if gzip.eof:
+            # Another member may follow, and zeros for padding.
+            packed = gzip.unused_data.lstrip(b"\0")
+        if not packed:
+            packed = read(BLOCK)
+            taken += len(packed)
+            packed = packed.lstrip(b"\0") if gzip.eof else packed
+        if packed and gzip.eof:
+            gzip = zlib.decompressobj(wbits=31)
+    if not gzip.eof:
+        raise Refused(BAD_GZIP)

@@ -1,0 +1,33 @@
+"""What ``falcohost doctor`` says of a source that reads files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from falcohost.errors import FalcohostError
+from falcohost.events import Plan, Source
+
+Check: TypeAlias = Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]]
+
+
+def files_check(make: Callable[[Mapping[str, Any]], Source], *, always: bool = False) -> Check:
+    """Return the check that opens the source that *make* makes; *always*, or only where ``open_params`` is set."""
+
+    def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+        if always or settings.get("open_params"):
+            yield "what open_params names can be read", _problem(make, settings)
+
+    return check
+
+
+def _problem(make: Callable[[Mapping[str, Any]], Source], settings: Mapping[str, Any]) -> str | None:
+    try:
+        source = make(settings)
+        try:
+            source.open(Plan(source=""), None)
+        finally:
+            source.close()
+    except FalcohostError as error:
+        return str(error)
+    return None

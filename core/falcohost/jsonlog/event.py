@@ -1,0 +1,169 @@
+"""One record of a JSON log, as the engine and the getters of fields see it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from falcohost.engine.paths import at, json_text
+from falcohost.jsonlog.decode import whole
+from falcohost.jsonlog.harmless import harmless
+from falcohost.jsonlog.inputs import Origin
+from falcohost.jsonlog.log import JsonLog, Record
+from falcohost.jsonlog.refusals import Refused
+from falcohost.jsonlog.split import Cutter, Piece
+from falcohost.jsonlog.times import parse_time
+
+#: ``evt.type`` of every event of a plugin, as in Falco.
+PLUGIN_EVENT = "pluginevent"
+
+
+class Context:
+    """What the events of one run have in common.
+
+    :ivar memory: what getters of fields that count over several events look at; None for most logs.
+    :ivar start_ts: the time of the first event; None before it.
+    """
+
+    __slots__ = ("_time", "cutter", "log", "memory", "start_ts")
+
+    def __init__(self, log: JsonLog, memory: Any = None) -> None:
+        self.log = log
+        self.memory = memory
+        self.cutter = Cutter(log.wrappers)
+        self.start_ts: int | None = None
+        self._time = _time_reader(log)
+
+    def time_of(self, event: JsonEvent) -> int:
+        """Return the time that the record says, or that it is now."""
+        ts = self._time(event)
+        return time.time_ns() if ts is None else ts
+
+
+def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
+    where = log.time
+    if callable(where):
+        of_record = harmless(where, f"source '{log.source}': time")
+
+        def read(event: JsonEvent) -> int | None:
+            event.whole()
+            ts: int | None = of_record(event.record)
+            return ts
+
+        return read
+    walks = [at(path) for path in log.time_paths or ()]
+    return lambda event: next((ts for walk in walks if (ts := parse_time(walk(event.record))) is not None), None)
+
+
+class Text:
+    """A text, and the records that it is cut into once somebody asks where one of them stands.
+
+    :ivar context: what its events have in common.
+    """
+
+    __slots__ = ("_data", "_offset", "_pieces", "context", "origin")
+
+    def __init__(self, context: Context, origin: Origin, offset: int, data: bytes) -> None:
+        self.context = context
+        self.origin = origin
+        self._offset = offset
+        self._data = data
+        self._pieces: list[Piece] | None = None
+
+    def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> list[Piece]:
+        """Return the records; *refuse* is told, the first time, what is no JSON and where."""
+        if self._pieces is None:
+            self._pieces = list(self.context.cutter.cut(self._data, self._offset, refuse))
+        return self._pieces
+
+
+class JsonEvent(msgspec.Struct, gc=False, eq=False):
+    """One record.
+
+    :ivar record: the decoded object; while conditions are evaluated possibly no more of it than they need.
+    :ivar num: value of ``evt.num``.
+    :ivar text: the text that it stands in, and the how manieth of its records it is.
+    """
+
+    record: Record
+    num: int
+    text: Text
+    index: int
+    is_whole: bool = False
+    time: int | None = None
+
+    type = PLUGIN_EVENT
+
+    @property
+    def ts(self) -> int:
+        """When it happened: nanoseconds since the epoch, UTC."""
+        if self.time is None:
+            self.time = self.text.context.time_of(self)
+        return self.time
+
+    @property
+    def raw(self) -> bytes:
+        """The record's text."""
+        return self.text.pieces()[self.index].raw
+
+    def __str__(self) -> str:
+        """Return where the record stands, for people."""
+        return f"{self.text.origin.name}, byte {self.text.pieces()[self.index].offset}"
+
+    @property
+    def key(self) -> str:
+        """Names the record by its place and its content; by its content alone where nothing has a place."""
+        piece = self.text.pieces()[self.index]
+        if self.text.origin.by_content:
+            # Long enough that nobody finds a harmless event by whose name a harmful one is taken for known.
+            return f"{self.text.origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
+        content = hashlib.blake2b(piece.raw, digest_size=8).hexdigest()
+        return f"{self.text.origin.ident}:{piece.offset}:{content}"
+
+    @property
+    def context(self) -> Context:
+        """What it has in common with the other events of its run."""
+        return self.text.context
+
+    @property
+    def source(self) -> str:
+        """Name of the event source."""
+        return self.text.context.log.source
+
+    @property
+    def pluginname(self) -> str:
+        """Name of the plugin."""
+        return self.text.context.log.plugin
+
+    @property
+    def plugininfo(self) -> str:
+        """The record in one line."""
+        info = self.text.context.log.info
+        return json_text(self.record) if info is None else info(self.record)
+
+    @property
+    def start_ts(self) -> int | None:
+        """The time of the source's first event."""
+        return self.text.context.start_ts
+
+    def whole(self) -> None:
+        """Decode the rest of the record. What was decoded of it was JSON, so what cannot be stays absent."""
+        if not self.is_whole:
+            self.is_whole = True
+            try:
+                self.record = whole(self.raw)
+            except Refused:
+                return
+
+
+def event_of(log: JsonLog, record: Record | bytes) -> JsonEvent:
+    """Return *record* as an event of *log*, for tests of getters."""
+    raw = record if isinstance(record, bytes) else msgspec.json.encode(record)
+    text = Text(Context(log), Origin("record", "0"), 0, raw)
+    event = JsonEvent(whole(raw), 1, text, 0, is_whole=True)
+    text.context.start_ts = event.ts
+    return event

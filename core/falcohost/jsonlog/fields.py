@@ -1,0 +1,72 @@
+"""``json.*`` and its older name ``jevt.*``: any value of a record by its place. For every source that carries JSON."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from falcohost.engine.paths import ABSENT, json_text
+from falcohost.fields import Arg, ArgKind, Field, FieldType
+
+
+@functools.lru_cache(maxsize=4096)
+def pointer_steps(pointer: str) -> tuple[str, ...]:
+    """Return the reference tokens of a JSON pointer (RFC 6901), whose first slash may be missing."""
+    if pointer == "":
+        return ()
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.removeprefix("/").split("/"))
+
+
+def pointed(record: Any, pointer: str) -> Any:
+    """Return the value at *pointer*; :data:`~falcohost.jsonlog.ABSENT` where there is none."""
+    value = record
+    for step in pointer_steps(pointer):
+        if isinstance(value, dict):
+            value = value.get(step, ABSENT)
+        elif isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 10:
+            value = value[int(step)] if int(step) < len(value) else ABSENT
+        else:
+            return ABSENT
+    return value
+
+
+def _value(event: Any, arg: Arg) -> str | None:
+    value = pointed(event.record, str(arg))
+    if value is ABSENT:
+        return None
+    return value if isinstance(value, str) else json_text(value)
+
+
+def _object(event: Any, arg: Arg) -> str:
+    return msgspec.json.format(msgspec.json.encode(event.record), indent=2).decode()
+
+
+def _rows() -> Iterator[Field]:
+    for name, where in (("json", ""), ("jevt", " The same as json.{}.")):
+        yield Field(
+            name=f"{name}.value",
+            type=FieldType.CHARBUF,
+            description="Value at a JSON pointer (RFC 6901); what is no text is shown as JSON." + where.format("value"),
+            get=_value,
+            arg=ArgKind.KEY,
+            arg_required=True,
+        )
+        yield Field(
+            name=f"{name}.obj",
+            type=FieldType.CHARBUF,
+            description="The whole record as JSON over several lines." + where.format("obj"),
+            get=_object,
+        )
+        yield Field(
+            name=f"{name}.rawtime",
+            type=FieldType.CHARBUF,
+            description="Nanoseconds since the epoch, as a text." + where.format("rawtime"),
+            get=lambda event, arg: str(event.ts),
+        )
+
+
+#: Fields that every source of JSON records offers beside its own.
+JSON_FIELDS: tuple[Field, ...] = tuple(_rows())

@@ -1,0 +1,233 @@
+"""Files and folders as the input of a JSON log: read to their end, the oldest first, and again from where it was.
+
+The files are opened when the source is opened, since the worker gives up the right to read what only root may read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from falcohost.errors import SourceError
+from falcohost.jsonlog.blocks import MAGIC, blocks
+from falcohost.jsonlog.follow import FollowInput
+from falcohost.jsonlog.identity import look
+from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
+from falcohost.jsonlog.lines import texts
+from falcohost.jsonlog.listing import in_folder
+from falcohost.jsonlog.position import Cursor, Pace, Position, is_continued, read_cursor, sampled, skipped
+from falcohost.jsonlog.refusals import Refusals, Refused
+from falcohost.plugin_settings import OPEN_PARAMS
+
+#: Descriptors that a worker needs beside those of its files.
+_OTHERS = 64
+
+UNREADABLE = "unreadable"
+
+#: The setting that has files followed.
+FOLLOW = "follow"
+
+_SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+def file_input(
+    open_params: str | Sequence[str],
+    *,
+    plugin: str,
+    suffixes: tuple[str, ...] = (),
+    recursive: bool = False,
+    follow: bool = False,
+    limits: Limits | None = None,
+) -> Input:
+    """Return the input that ``open_params`` names: files, and folders with the files that end in one of *suffixes*.
+
+    Without *suffixes* all are read; files whose names begin with a dot never are. *recursive*: also those in folders
+    below. *follow*: do not end, but wait for what comes; ``file://PATH`` says the same.
+
+    :raises SourceError: it names neither.
+    """
+    given = [open_params] if isinstance(open_params, str) else list(open_params)
+    given = [path.strip() for path in given if path.strip()]
+    if not given:
+        raise SourceError(f"{plugin}: open_params is not set: it has to name the file or folder that is to be read")
+    for path in given:
+        if (scheme := _SCHEME.match(path)) and scheme[1].lower() != "file":
+            raise SourceError(
+                f"{plugin}: open_params '{path}' cannot be opened: this version reads files and folders, "
+                "named by their path without a scheme, or with file:// to follow them"
+            )
+    kind = FollowInput if is_followed(open_params, follow) else FileInput
+    paths = [Path(_SCHEME.sub("", path)) for path in given]
+    return kind(paths, plugin, suffixes, recursive, limits or Limits())
+
+
+def is_followed(open_params: object, follow: object) -> bool:
+    """Return whether what these settings name is followed: *follow* says so, or a ``file://``."""
+    given = open_params if isinstance(open_params, list) else [open_params]
+    return follow is True or any(isinstance(path, str) and path.strip().lower().startswith("file://") for path in given)
+
+
+def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return what a source of files keeps of root's rights: the one to read new files, if *settings* say to follow."""
+    followed = is_followed(settings.get(OPEN_PARAMS), settings.get(FOLLOW))
+    return frozenset({"CAP_DAC_READ_SEARCH"}) if followed else None
+
+
+@dataclass(slots=True)
+class _File:
+    fd: int
+    position: Position
+
+    @property
+    def origin(self) -> Origin:
+        position = self.position
+        return Origin(position.path, f"{position.ident}.{position.cuts}" if position.cuts else position.ident)
+
+
+class FileInput:
+    """The files of *paths*, to their end; see :func:`file_input`."""
+
+    def __init__(
+        self, paths: Sequence[Path], plugin: str, suffixes: tuple[str, ...], recursive: bool, limits: Limits
+    ) -> None:
+        self._paths = paths
+        self._plugin = plugin
+        self._suffixes = suffixes
+        self._recursive = recursive
+        self._limits = limits
+        self._open: deque[_File] = deque()
+        self._former: dict[str, Position] = {}
+        self._size = self._read = 0
+        self._refusals = Refusals()
+        self._pace = Pace(self._cursor)
+
+    @property
+    def limits(self) -> Limits:
+        """How large texts may be."""
+        return self._limits
+
+    @property
+    def done(self) -> float | None:
+        """How much of the files has been read."""
+        return min(1.0, self._read / self._size) if self._size else None
+
+    def open(self, refusals: Refusals, cursor: str | None) -> None:
+        """Open all files.
+
+        :raises SourceError: there is no such file, it cannot be read, or there are too many.
+        """
+        self._refusals = refusals
+        former = read_cursor(cursor) or Cursor()
+        self._former = {position.file: position for position in former.files}
+        files = [file for path in self._paths for file in self._files(path)]
+        self._make_room(len(files))
+        for file in files:
+            self._open.append(self._opened(file))
+
+    def texts(self) -> Iterator[Texts]:
+        """Yield the texts of one file after the other."""
+        while self._open:
+            file = self._open[0]
+            yield from self._texts(file)
+            self._former[file.position.file] = self._sampled(file)
+            self._open.popleft()
+            os.close(file.fd)
+
+    def ack(self, cursor: str) -> None:
+        """Do nothing: files stay."""
+
+    def close(self) -> None:
+        """Close what is open."""
+        while self._open:
+            os.close(self._open.pop().fd)
+
+    def _cursor(self) -> Cursor:
+        if self._open:
+            file = self._open[0]
+            self._former[file.position.file] = self._sampled(file)
+        return Cursor(list(self._former.values()))
+
+    def _sampled(self, file: _File) -> Position:
+        return file.position if file.position.packed else sampled(file.fd, file.position)
+
+    def _texts(self, file: _File) -> Iterator[Texts]:
+        def read(size: int) -> bytes:
+            data = os.read(file.fd, size)
+            self._read += len(data)
+            return data
+
+        def refuse(cause: str, offset: int) -> None:
+            self._refusals.add(cause, f"{file.position.path}, byte {offset}")
+
+        try:
+            begin = self._begin(file)
+            content = skipped(blocks(read), begin) if file.position.packed else blocks(read)
+            for items in texts(content, self._limits.document, refuse, begin):
+                if items:
+                    offset, text = items[-1]
+                    file.position = replace(file.position, offset=offset + len(text))
+                    self._pace.move()
+                yield Texts(file.origin, items, self._pace.cursor())
+        except Refused as refused:
+            self._refusals.add(str(refused), file.position.path)
+        except OSError as error:
+            self._refusals.add(UNREADABLE, f"{file.position.path}: {error.strerror}")
+
+    def _begin(self, file: _File) -> int:
+        """Go to where an earlier run, that was killed, has come to; return the byte of the content."""
+        former = self._former.get(file.position.file)
+        packed = os.pread(file.fd, 2, 0) == MAGIC
+        if former is not None and (packed or is_continued(file.fd, former)):
+            file.position = former
+        elif former is not None:
+            file.position = replace(file.position, cuts=former.cuts + 1)
+        file.position = replace(file.position, packed=packed)
+        if not packed:
+            os.lseek(file.fd, file.position.offset, os.SEEK_SET)
+            self._read += file.position.offset
+        return file.position.offset
+
+    def _files(self, path: Path) -> list[Path]:
+        try:
+            if path.is_file():
+                return [path]
+            if path.exists() and not path.is_dir():
+                raise SourceError(f"{self._plugin}: {path} is neither a file nor a folder")
+            listed = in_folder(path, self._suffixes, recursive=self._recursive)
+            found = [(file.stat().st_mtime_ns, file) for file in listed]
+        except OSError as error:
+            raise self._error(path, error) from error
+        return [file for _, file in sorted(found)]
+
+    def _make_room(self, count: int) -> None:
+        """Allow this process so many open files more than it needs for itself."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = count + _OTHERS
+        if wanted <= soft:
+            return
+        if hard != resource.RLIM_INFINITY and wanted > hard:
+            raise SourceError(
+                f"{self._plugin}: there are {count} files, and a process may open {hard}: "
+                "raise the limit (ulimit -n), or name a folder below this one"
+            )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+    def _opened(self, path: Path) -> _File:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            seen = look(fd)
+        except OSError as error:
+            raise self._error(path, error) from error
+        self._size += seen.size
+        return _File(fd, Position(str(path), seen.file, seen.file))
+
+    def _error(self, path: Path, error: OSError) -> SourceError:
+        return SourceError(f"{self._plugin}: cannot read {error.filename or path}: {error.strerror}")

@@ -1,0 +1,175 @@
+"""From blocks of bytes to JSON texts: whole lines, or one document over all lines; the first line says which."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Generator, Iterator
+
+import msgspec
+
+from falcohost.jsonlog.decode import MALFORMED
+from falcohost.jsonlog.refusals import TOO_LARGE
+
+#: Places in bytes, and the texts that begin there.
+Placed = list[tuple[int, bytes]]
+
+_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8, which some programs begin a file with
+
+#: No document that is written over several lines has a first line as long as this.
+_LONG = 1 << 16
+
+#: Lines that are longer together are texts each by itself: one of them must be very long.
+_TOGETHER = 1 << 19
+
+#: Seconds after which a document whose end has not come is taken for lines of which the first is broken.
+_PATIENCE = 10.0
+
+_skip = msgspec.json.Decoder(msgspec.Raw).decode_lines
+
+
+def texts(blocks: Iterator[bytes], limit: int, refuse: Callable[[str, int], None], offset: int = 0) -> Iterator[Placed]:
+    """Yield texts, for each of *blocks* what it completes: lines, each of which is JSON by itself, or documents.
+
+    The first block is the one at *offset*. An empty block says that there is no more for now: what is whole without
+    the end of its line is yielded then. *refuse* is called with the cause and the place of a text that is larger than
+    *limit*.
+
+    :raises Refused: as *blocks* does; what was whole before has been yielded.
+    """
+    failure: list[Exception] = []
+    rest = _until_failure(blocks, failure)
+    while True:
+        seen: list[bytes] = []
+        yield from _first_line(rest, seen, limit)
+        begun = b"".join(seen)
+        first = _beginning(begun).partition(b"\n")[0]
+        if not (len(first) < _LONG and first[:1] in (b"{", b"[") and not _is_json(first)):
+            break
+        is_document = yield from _document(rest, seen, limit)
+        if not is_document or failure:
+            break
+        whole = b"".join(seen)
+        document = whole.removeprefix(_MARK)
+        yield [(offset + len(whole) - len(document), document)]
+        offset += len(whole)
+    yield from _lines(itertools.chain(seen, rest), offset, limit, refuse, failure)
+    if failure:
+        raise failure[0]
+
+
+def _until_failure(blocks: Iterator[bytes], failure: list[Exception]) -> Iterator[bytes]:
+    """Yield *blocks*; what they raise is put into *failure*, so that what came before can be used."""
+    try:
+        yield from blocks
+    except Exception as error:
+        failure.append(error)
+
+
+def _first_line(blocks: Iterator[bytes], seen: list[bytes], limit: int) -> Iterator[Placed]:
+    """Read into *seen* until the first line that is not blank is whole; yield nothing for each empty block."""
+    size = 0
+    for block in blocks:
+        seen.append(block)
+        size += len(block)
+        if size > limit or b"\n" in (block if len(seen) > 1 else _beginning(block)):
+            break
+        if not block:
+            seen[:] = [b"".join(seen)]
+            if _is_whole(seen[0]):
+                seen.append(b"")
+                break
+            yield []
+
+
+def _beginning(data: bytes) -> bytes:
+    return data.removeprefix(_MARK).lstrip()
+
+
+def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int) -> Generator[Placed, None, bool]:
+    """Read into *seen* until it is one document; return False if it is larger than *limit* or no JSON."""
+    size = sum(map(len, seen))
+    given_up = time.monotonic() + _PATIENCE
+    while size <= limit:
+        block = next(blocks, None)
+        if block is None:
+            return _is_json(b"".join(seen).removeprefix(_MARK))
+        if block:
+            seen.append(block)
+            size += len(block)
+        elif _is_whole(b"".join(seen)):
+            return True
+        elif time.monotonic() > given_up:
+            return False
+        else:
+            yield []
+    return False
+
+
+def _is_whole(text: bytes) -> bool:
+    """Return whether *text*, behind which there is nothing yet, ends with an object or array that is whole."""
+    return text.rstrip()[-1:] in (b"}", b"]") and _is_json(_beginning(text))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _skip(text)
+    except MALFORMED:
+        return False
+    except RecursionError:
+        return True  # too deep, which is found out where it is counted
+    return True
+
+
+def _lines(
+    blocks: Iterator[bytes],
+    offset: int,
+    limit: int,
+    refuse: Callable[[str, int], None],
+    failure: list[Exception],
+) -> Iterator[Placed]:
+    """Cut *blocks* where lines end. A line over several blocks is held in pieces until it is whole.
+
+    The last one needs no end, unless there is a *failure*: then it may be half a line.
+    """
+    begun: list[bytes] = []
+    size = 0
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if not block and 0 < size <= limit:
+            begun = [b"".join(begun)]
+        if end or (not block and begun and _is_whole(begun[0])):
+            yield list(_whole_lines(begun, size, block[:end], offset, limit, refuse))
+            offset += size + end
+            begun, size = [], 0
+        else:
+            yield []
+        size += len(block) - end
+        if size > limit:
+            begun = []
+        elif len(block) > end:
+            begun.append(block[end:])
+    if size and (not failure or _is_whole(b"".join(begun))):
+        yield list(_whole_lines(begun, size, b"", offset, limit, refuse))
+
+
+def _whole_lines(
+    begun: list[bytes], size: int, rest: bytes, offset: int, limit: int, refuse: Callable[[str, int], None]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of *begun*, which is *size* bytes long or was given up, and *rest*; in one text if it may be."""
+    if size > limit:
+        refuse(TOO_LARGE, offset)
+        _, _, lines = rest.partition(b"\n")
+        offset += size + len(rest) - len(lines)
+    else:
+        lines = b"".join([*begun, rest])
+    if len(lines) <= min(limit, _TOGETHER):
+        if lines and not lines.isspace():
+            yield offset, lines
+        return
+    for line in lines.split(b"\n"):
+        if len(line) > limit:
+            refuse(TOO_LARGE, offset)
+        elif line and not line.isspace():
+            yield offset, line
+        offset += len(line) + 1

@@ -1,0 +1,136 @@
+"""The decoder that the rules ask for: of each record it makes only what their conditions read.
+
+It gives plain objects, so that a getter sees what it would see in the whole record, as long as it looks at nothing but
+what its field names in ``path`` or ``reads``. A record in which something else stands where the conditions expect an
+object is not decoded by it (:class:`msgspec.ValidationError`); such a record is rare, and is decoded whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias, TypedDict
+
+import msgspec
+
+from falcohost.engine import ir
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.engine.ir import Expr, FieldRef
+from falcohost.engine.paths import path_keys
+from falcohost.jsonlog.fields import pointer_steps
+from falcohost.jsonlog.log import JsonLog, Record
+
+#: The keys that are decoded, with what is decoded below each; None: all of it.
+Tree: TypeAlias = "dict[str, Tree | None]"
+
+#: Fields that look at the event alone, not at its record.
+_OF_THE_EVENT = {field.name for field in GENERIC_FIELDS} - {"evt.plugininfo"} | {"json.rawtime", "jevt.rawtime"}
+
+_POINTERS = ("json.value", "jevt.value")
+
+
+class Projection:
+    """Decodes of records what is in *tree*; of whole records everything, where that is None.
+
+    :ivar is_whole: what is decoded is everything.
+    :ivar one: decodes one record.
+    """
+
+    def __init__(self, tree: Tree | None, wrappers: tuple[str, ...] = ()) -> None:
+        self.is_whole = tree is None
+        kinds = dict(_kinds(tree or {}))
+        inner: Any = dict[str, Any] if tree is None else _object(kinds)
+        outer: Any = inner if tree is None else _object({**kinds, **dict.fromkeys(wrappers, list[inner])})
+        self.one: Callable[[bytes], Record] = msgspec.json.Decoder(inner).decode
+        self._array: Callable[[bytes], list[Record]] = msgspec.json.Decoder(list[outer]).decode
+        self._values: Callable[[bytes], list[Record]] = msgspec.json.Decoder(outer).decode_lines
+        self._wrappers = wrappers
+
+    def all(self, text: bytes) -> list[Record]:
+        """Decode all records of *text*, in the order in which :class:`~falcohost.jsonlog.split.Cutter` cuts them.
+
+        :raises msgspec.ValidationError: something stands where an object is expected.
+        :raises msgspec.DecodeError: it is no JSON. So it is, too, where it is an array beside something else.
+        """
+        records = self._array(text) if text[:1] == b"[" else self._values(text)
+        for key in self._wrappers:
+            if any(key in record for record in records):
+                return [inner for record in records for inner in self._unwrapped(record)]
+        return records
+
+    def _unwrapped(self, record: Record) -> list[Record]:
+        for key in self._wrappers:
+            items = record.get(key)
+            if isinstance(items, list):
+                if self.is_whole and not all(isinstance(item, dict) for item in items):
+                    raise msgspec.ValidationError(f"what is in {key} is no object")
+                return items
+        return [record]
+
+
+def make_projection(log: JsonLog, condition: Expr | None) -> Projection:
+    """Return the decoder for what *condition* reads; one for whole records where that is not known."""
+    paths = None if condition is None else _all_reads(condition)
+    if paths is None or log.time_paths is None:
+        return Projection(None, log.wrappers)
+    tree = paths_tree([*log.skip_reads, *log.time_paths])
+    for keys in paths:
+        _add(tree, keys)
+    return Projection(tree, log.wrappers)
+
+
+def _all_reads(condition: Expr) -> list[tuple[str, ...]] | None:
+    found: list[tuple[str, ...]] = []
+    for ref in ir.fields(condition):
+        paths = reads(ref)
+        if paths is None:
+            return None
+        found += paths
+    return found
+
+
+def paths_tree(paths: Iterable[str]) -> Tree:
+    """Return the tree of *paths*."""
+    tree: Tree = {}
+    for path in paths:
+        _add(tree, path_keys(path))
+    return tree
+
+
+def reads(ref: FieldRef) -> list[tuple[str, ...]] | None:
+    """Return the paths that *ref* reads; None where it reads the whole record."""
+    field = ref.field
+    if field.name in _OF_THE_EVENT:
+        return []
+    if field.name in _POINTERS:
+        return _pointer_reads(str(ref.arg))
+    paths = field.reads or ((field.path,) if field.path is not None else ())
+    return [path_keys(path) for path in paths] or None
+
+
+def _pointer_reads(pointer: str) -> list[tuple[str, ...]] | None:
+    """Return the path down to the first number, which may be an index or a key."""
+    keys: list[str] = []
+    for step in pointer_steps(pointer):
+        if step.isascii() and step.isdigit():
+            break
+        keys.append(step)
+    return [tuple(keys)] if keys else None
+
+
+def _add(tree: Tree, keys: tuple[str, ...]) -> None:
+    *way, last = keys
+    for key in way:
+        below = tree.setdefault(key, {})
+        if below is None:
+            return
+        tree = below
+    tree[last] = None
+
+
+def _kinds(tree: Tree) -> Iterator[tuple[str, Any]]:
+    for key, below in tree.items():
+        yield key, Any if below is None else _object(dict(_kinds(below))) | None
+
+
+def _object(kinds: dict[str, Any]) -> Any:
+    return TypedDict("Projected", kinds, total=False)  # type: ignore[operator]

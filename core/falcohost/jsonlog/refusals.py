@@ -1,0 +1,39 @@
+"""What could not be read, counted by cause. The first of each cause is logged with its place; the rest are numbers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+
+log = logging.getLogger("falcohost")
+
+NOT_JSON = "not JSON"
+NOT_AN_OBJECT = "not a JSON object"
+TOO_DEEP = "nested too deep"
+TOO_LARGE = "too large"
+BAD_GZIP = "damaged gzip data"
+GZIP_BOMB = "gzip data that grows too much"
+
+
+class Refused(Exception):
+    """A text or a record that is left out. The message is the cause, by which it is counted."""
+
+
+class Refusals:
+    """Counts what a source left out, in any of its threads.
+
+    :ivar counts: how many of each cause.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, cause: str, place: object) -> None:
+        """Count one; *place* as text is what a person would look it up by."""
+        with self._lock:
+            self.counts[cause] += 1
+            first = self.counts[cause] == 1
+        if first:
+            log.warning("%s: %s; left out, further ones are only counted", place, cause)

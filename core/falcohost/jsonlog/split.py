@@ -1,0 +1,131 @@
+"""From a text to its records: one JSON value after the other, usually one a line.
+
+An object is a record, an array holds some, and so does an object with a wrapper's key. Where something in a text is no
+JSON, each of its lines is cut by itself, so that the others are not lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict
+
+import msgspec
+
+from falcohost.jsonlog.decode import MALFORMED, mended
+from falcohost.jsonlog.refusals import NOT_JSON, TOO_DEEP, Refused
+
+#: From the text of a value to those of the values in it; None where it holds none.
+_Unwrap: TypeAlias = Callable[[bytes], "list[msgspec.Raw] | None"]
+
+
+#: What stands between the values of a list; the bracket where it begins.
+_BETWEEN = re.compile(rb"\[?[ \t\r\n,]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A record's text and the byte at which it begins."""
+
+    offset: int
+    raw: bytes
+
+
+class Cutter:
+    """Cuts texts whose records stand below one of the keys *wrappers*."""
+
+    def __init__(self, wrappers: tuple[str, ...] = ()) -> None:
+        self._wrappers = [_wrapper(key) for key in wrappers]
+
+    def cut(self, text: bytes, offset: int, refuse: Callable[[str, int], None]) -> Iterator[Piece]:
+        """Yield the records of *text*, which begins at *offset*; also what is no object, for the decoder to refuse.
+
+        *refuse* is called with the cause and the place of what is no JSON.
+        """
+        try:
+            values = _values(text)
+        except (*MALFORMED, RecursionError):
+            yield from self._cut_lines(text, offset, refuse)
+            return
+        yield from self._pieces(values, text, offset)
+
+    def _cut_lines(self, text: bytes, offset: int, refuse: Callable[[str, int], None]) -> Iterator[Piece]:
+        lines = text.split(b"\n")
+        if len(lines) > 1 and not _can_be_read(lines[0]) and _can_be_read(text):
+            lines = [text]  # a document over several lines
+        for line in lines:
+            try:
+                values, shown = _values_of_any_text(line)
+            except Refused as refused:
+                refuse(str(refused), offset)
+            else:
+                yield from self._pieces(values, shown, offset)
+            offset += len(line) + 1
+
+    def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
+        """Yield the records in *values*, which stand in *text* one after the other; *inner*: below a wrapper's key."""
+        at = 0
+        for value in values:
+            raw = bytes(value)
+            at = _place(raw, text, at)
+            if raw[:1] == b"[" and not inner:
+                yield from self._pieces(_array(raw), raw, offset + at)
+            elif not inner and (wrapped := self._wrapped(raw)) is not None:
+                yield from self._pieces(wrapped, raw, offset + at, inner=True)
+            else:
+                yield Piece(offset + at, raw)
+            at += len(raw)
+
+    def _wrapped(self, raw: bytes) -> list[msgspec.Raw] | None:
+        return next((items for unwrap in self._wrappers if (items := unwrap(raw)) is not None), None)
+
+
+def _place(raw: bytes, text: bytes, at: int) -> int:
+    """Return where *raw* is in *text*: at the next value after *at*, or further on, where that is still to come."""
+    following = _BETWEEN.match(text, at)
+    next_value = at if following is None else following.end()
+    return next_value if text.startswith(raw, next_value) else text.find(raw, at)
+
+
+def _can_be_read(text: bytes) -> bool:
+    try:
+        _values_of_any_text(text)
+    except Refused as refused:
+        return str(refused) != NOT_JSON
+    return True
+
+
+def _values_of_any_text(text: bytes) -> tuple[list[msgspec.Raw], bytes]:
+    """Return the values in *text*, and the text in which they stand: it, or it mended.
+
+    :raises Refused: it is no JSON.
+    """
+    try:
+        try:
+            return _values(text), text
+        except MALFORMED:
+            shown = mended(text)
+            return _values(shown), shown
+    except MALFORMED:
+        raise Refused(NOT_JSON) from None
+    except RecursionError:
+        raise Refused(TOO_DEEP) from None
+
+
+_values: Callable[[bytes], list[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw).decode_lines
+_array: Callable[[bytes], list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def _wrapper(key: str) -> _Unwrap:
+    kind: Any = TypedDict("Wrapper", {key: list[msgspec.Raw]}, total=False)  # type: ignore[misc]
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
+
+    def unwrap(text: bytes) -> list[msgspec.Raw] | None:
+        try:
+            found: list[msgspec.Raw] | None = decode(text).get(key)
+        except msgspec.ValidationError:
+            return None  # what stands below the key is no array, or this is no object
+        return found
+
+    return unwrap

@@ -1,0 +1,97 @@
+"""Times in logs, as nanoseconds since the epoch: RFC 3339 texts to the last digit, and numbers since the epoch."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from decimal import Decimal
+from typing import Any
+
+SECOND = 1_000_000_000
+
+_TEXT = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?: ?([Zz]|UTC)|([+-])(\d\d):?(\d\d))?", re.ASCII
+)
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+#: Times that a signed 64-bit number of nanoseconds holds: the years 1677 to 2262.
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+
+#: A number since the epoch below each is one of seconds, milliseconds, microseconds; else of nanoseconds.
+_UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+
+
+def parse_time(value: Any) -> int | None:
+    """Return the time that *value* says, or None where it says none.
+
+    A text is RFC 3339; without a zone it is UTC, and a blank may stand for the ``T``. A number (also as a text) is one
+    of seconds, milliseconds, microseconds or nanoseconds since the epoch, by its size.
+    """
+    if isinstance(value, str):
+        if value[-1:] == "Z" and (ts := _usual_time(value)) is not None:
+            return ts
+        match = _TEXT.fullmatch(value)
+        return _text_time(match) if match is not None else _number_text(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number_time(value)
+    return None
+
+
+def _usual_time(text: str) -> int | None:
+    """Return the time of a text in UTC as most logs have it; None where it is to be looked at more closely."""
+    seconds, fraction = _seconds(text[:19]), text[20:-1]
+    if seconds is None:
+        return None
+    if len(text) == 20:
+        return _bounded(seconds * SECOND)
+    if text[19] != "." or not (fraction.isascii() and fraction.isdigit()):
+        return None
+    return _bounded(seconds * SECOND + int(fraction[:9].ljust(9, "0")))
+
+
+# Many records are of the same second.
+@functools.lru_cache(maxsize=1024)
+def _seconds(text: str) -> int | None:
+    match = _TEXT.fullmatch(text)
+    ts = None if match is None else _text_time(match)
+    return None if ts is None else ts // SECOND
+
+
+def _text_time(match: re.Match[str]) -> int | None:
+    date, hour, minute, second, fraction, _, sign, off_hours, off_minutes = match.groups()
+    days = _days(date)
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if days is None or hours > 23 or minutes > 59 or seconds > 60:
+        return None
+    total = days * 86400 + hours * 3600 + minutes * 60 + seconds
+    if sign is not None:
+        offset = int(off_hours) * 3600 + int(off_minutes) * 60
+        total += offset if sign == "-" else -offset
+    return _bounded(total * SECOND + (int(fraction[:9].ljust(9, "0")) if fraction else 0))
+
+
+@functools.lru_cache(maxsize=64)
+def _days(date: str) -> int | None:
+    try:
+        return datetime.date.fromisoformat(date).toordinal() - _EPOCH
+    except ValueError:
+        return None
+
+
+def _number_text(text: str) -> int | None:
+    if not re.fullmatch(r"\d{1,20}(\.\d{1,20})?", text, re.ASCII):
+        return None
+    return _number_time(Decimal(text))
+
+
+def _number_time(number: float | Decimal) -> int | None:
+    if not 0 < number < 10**20:
+        return None
+    scale = next((scale for limit, scale in _UNITS if number < limit), 1)
+    # repr() has the digits that were written; multiplying the float would not.
+    return _bounded(int(Decimal(repr(number) if isinstance(number, float) else number) * scale))
+
+
+def _bounded(ts: int) -> int | None:
+    return ts if _LEAST <= ts <= _MOST else None

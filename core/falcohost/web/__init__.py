@@ -1,0 +1,21 @@
+"""Listening for webhooks: what a plugin needs whose log is sent to it over HTTP, and the answer waits for the store.
+
+A plugin reads :class:`Listener` from its settings and makes a :class:`WebhookInput` of it, which stands where
+:func:`falcohost.jsonlog.file_input` stands for files. tornado, which this needs, is imported once a source is opened.
+"""
+
+from falcohost.web.address import Address, is_address, read_address
+from falcohost.web.input import Listener, WebhookInput
+from falcohost.web.limits import WebLimits
+from falcohost.web.secret import Secret, read_secret
+
+__all__ = [
+    "Address",
+    "Listener",
+    "Secret",
+    "WebLimits",
+    "WebhookInput",
+    "is_address",
+    "read_address",
+    "read_secret",
+]

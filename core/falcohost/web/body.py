@@ -1,0 +1,140 @@
+"""A body while it arrives: counted, unpacked where it is gzip, and looked at when it is whole."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from http import HTTPStatus
+
+import msgspec
+
+from falcohost.jsonlog.decode import MALFORMED, mended
+from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON, TOO_DEEP, TOO_LARGE
+from falcohost.web.inbox import Inbox
+
+_PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
+
+#: How much is unpacked at a time.
+_STEP = 256 << 10
+
+#: A body of lines of which none can be read up to here is refused; the thread that looks serves others, too.
+_HEAD = 64 << 10
+
+_begins_as_records = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]").match
+_values = msgspec.json.Decoder(msgspec.Raw).decode_lines
+
+
+class Rejected(Exception):
+    """The answer is *status*, with the message as its text.
+
+    :ivar cause: by which it is counted as lost; empty where nothing is, since it will come again.
+    """
+
+    def __init__(self, status: HTTPStatus, text: str, cause: str = "") -> None:
+        super().__init__(text)
+        self.status = status
+        self.cause = cause
+
+
+class Body:
+    """Collects what arrives, at most *limit* bytes as it is sent and as it is unpacked, in the room of *inbox*.
+
+    :raises Rejected: it is packed as nothing that is known.
+    """
+
+    def __init__(self, encoding: str, limit: int, inbox: Inbox) -> None:
+        encoding = encoding.strip().lower()
+        if encoding not in _PLAIN + _GZIP:
+            text = f"the body is packed as '{encoding[:40]}'; it has to be plain or gzip"
+            raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+        self._gzip = zlib.decompressobj(wbits=31) if encoding in _GZIP else None
+        self._limit = limit
+        self._inbox = inbox
+        self._parts: list[bytes] = []
+        self._sent = self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take what has arrived.
+
+        :raises Rejected: it is too much, or is no gzip.
+        """
+        self._sent += len(data)
+        self._check(self._sent)
+        if self._gzip is None:
+            self._keep(data)
+            return
+        try:
+            while data:
+                if self._gzip.eof:  # another member follows
+                    self._gzip = zlib.decompressobj(wbits=31)
+                self._keep(self._gzip.decompress(data, _STEP))
+                data = self._gzip.unused_data if self._gzip.eof else self._gzip.unconsumed_tail
+        except zlib.error as error:
+            raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP) from error
+
+    def whole(self) -> bytes:
+        """Return all of it, which then takes up room until it is answered.
+
+        :raises Rejected: it is cut off, or holds nothing that could be records.
+        """
+        if self._gzip is not None and not self._gzip.eof:
+            raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP)
+        body = b"".join(self._parts)
+        if cause := problem(body):
+            raise Rejected(HTTPStatus.BAD_REQUEST, f"the body is {cause}", cause)
+        self._parts, self._size = [], 0
+        return body
+
+    def drop(self) -> None:
+        """Forget what has arrived, and give back its room."""
+        self._inbox.release(self._size)
+        self._parts, self._size = [], 0
+
+    def _keep(self, data: bytes) -> None:
+        self._check(self._size + len(data))
+        if not self._inbox.hold(len(data)):
+            raise Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "too much waits to be stored; send it again later")
+        self._size += len(data)
+        self._parts.append(data)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise too_large(self._limit)
+
+
+def too_large(limit: int) -> Rejected:
+    """Return the answer to a body of more than *limit* bytes."""
+    text = f"the body is too large: more than {limit} bytes, sent or unpacked"
+    return Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, TOO_LARGE)
+
+
+def problem(body: bytes) -> str | None:
+    """Return why *body* holds no records at all; None where it holds some, among which others may be unreadable."""
+    try:
+        if _holds_records(body):
+            return None
+    except RecursionError:
+        return TOO_DEEP
+    head = body if len(body) <= _HEAD else body[:_HEAD].rpartition(b"\n")[0]
+    return None if any(map(_can_be_read, head.split(b"\n"))) else NOT_JSON
+
+
+def _holds_records(text: bytes) -> bool:
+    if _begins_as_records(text) is None:
+        return False
+    return _is_json(text) or _is_json(mended(text))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _values(text)
+    except MALFORMED:
+        return False
+    return True
+
+
+def _can_be_read(line: bytes) -> bool:
+    try:
+        return _holds_records(line)
+    except RecursionError:
+        return False

@@ -1,0 +1,188 @@
+"""One request: who sends it, what it is, and the answer once its alerts are stored.
+
+Of a request that is refused the body is thrown away as it comes, so that the sender reads the answer and not a broken
+connection; only what it would take too long to throw away is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from http import HTTPStatus
+
+import msgspec
+from tornado.http1connection import HTTP1Connection
+from tornado.web import RequestHandler, stream_request_body
+
+from falcohost.jsonlog.refusals import Refusals
+from falcohost.web.body import Body, Rejected, too_large
+from falcohost.web.inbox import Delivery, Inbox
+from falcohost.web.limits import WebLimits
+from falcohost.web.secret import Secret
+
+log = logging.getLogger("falcohost")
+
+#: Seconds after which a sender may try again.
+RETRY_AFTER = 2
+
+#: A refused body is read to its end if it is at most so many times as large as one may be.
+_THROWN_AWAY = 4
+
+_TYPES = ("application/json", "application/x-ndjson")
+
+
+class _Seen:
+    """Says once that senders without the right token come."""
+
+    def __init__(self) -> None:
+        self.stranger = False
+
+    def note(self, peer: str) -> None:
+        """Take note of one."""
+        if not self.stranger:
+            self.stranger = True
+            log.warning("a request from %s did not show the right token (401); further ones are not told", peer)
+
+
+class Desk:
+    """What all requests of a listener share."""
+
+    def __init__(self, inbox: Inbox, secret: Secret, limits: WebLimits, refusals: Refusals) -> None:
+        self.inbox = inbox
+        self.secret = secret
+        self.limits = limits
+        self.refusals = refusals
+        self.strangers = _Seen()
+
+
+@stream_request_body
+class WebhookHandler(RequestHandler):
+    """Takes records that are sent by POST."""
+
+    def initialize(self, desk: Desk) -> None:
+        """Begin with nothing."""
+        self._desk = desk
+        self._body: Body | None = None
+        self._rejected: Rejected | None = None
+        self._thrown_away = 0
+
+    def set_default_headers(self) -> None:
+        """Tell nobody what serves here."""
+        self.clear_header("Server")
+
+    def prepare(self) -> None:
+        """Look at the headers, before anything of the body is taken."""
+        if self.request.method != "POST":
+            return  # 405
+        connection = self.request.connection
+        assert isinstance(connection, HTTP1Connection)
+        connection.set_max_body_size(1 << 62)  # it is counted here, for an answer of ours
+        try:
+            self._body = self._opened()
+        except Rejected as rejected:
+            self._reject(rejected)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take a part of the body."""
+        if self._body is None:
+            self._thrown_away += len(chunk)
+            if self._thrown_away > _THROWN_AWAY * self._desk.limits.body and not self._finished:
+                self._answer_rejected()
+            return None
+        try:
+            self._body.add(chunk)
+        except Rejected as rejected:
+            self._reject(rejected)
+        return None
+
+    async def post(self) -> None:
+        """Hand the body on and wait until its alerts are stored."""
+        if self._finished:
+            return
+        if self._body is None:
+            self._answer_rejected()
+            return
+        try:
+            body = self._body.whole()
+        except Rejected as rejected:
+            self._reject(rejected)
+            self._answer_rejected()
+            return
+        self._body = None
+        stored = await self._stored(body)
+        if stored:
+            self._answer(HTTPStatus.OK, "stored")
+        else:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "not stored yet; send it again, nothing is counted twice")
+
+    def on_finish(self) -> None:
+        """Forget what is left of a body."""
+        self._forget()
+
+    def on_connection_close(self) -> None:
+        """Forget what has come of a body that ends too early."""
+        self._forget()
+
+    def write_error(self, status_code: int, **kwargs: object) -> None:
+        """Answer what the server itself refuses: 405, and 500 after a mistake of ours."""
+        self._answer(HTTPStatus(status_code), HTTPStatus(status_code).phrase.lower())
+
+    def _opened(self) -> Body:
+        headers = self.request.headers
+        if not self._desk.secret.admits(headers.get("Authorization")):
+            self._desk.strangers.note(self.request.remote_ip or "?")
+            raise Rejected(HTTPStatus.UNAUTHORIZED, "the right bearer token is needed")
+        kind = headers.get("Content-Type", "").lower()
+        if not any(wanted in kind for wanted in _TYPES):
+            raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content type has to be application/json")
+        length = headers.get("Content-Length", "")
+        if length.isdigit() and int(length) > self._desk.limits.body:
+            raise too_large(self._desk.limits.body)
+        return Body(headers.get("Content-Encoding", ""), self._desk.limits.body, self._desk.inbox)
+
+    def _reject(self, rejected: Rejected) -> None:
+        self._forget()
+        self._rejected = rejected
+        if rejected.cause:
+            self._desk.refusals.add(rejected.cause, f"a request from {self.request.remote_ip}")
+        if self.request.headers.get("Expect", "").lower() == "100-continue":
+            self._answer_rejected()  # it waits for our word before it sends anything
+
+    def _answer_rejected(self) -> None:
+        assert self._rejected is not None
+        if not self._finished:
+            self._answer(self._rejected.status, str(self._rejected))
+
+    def _answer(self, status: HTTPStatus, text: str) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        if status is HTTPStatus.UNAUTHORIZED:
+            self.set_header("WWW-Authenticate", "Bearer")
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", "POST")
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            self.set_header("Retry-After", str(RETRY_AFTER))
+        self.finish(msgspec.json.encode({"message": text}) + b"\n")
+
+    async def _stored(self, body: bytes) -> bool:
+        loop = asyncio.get_running_loop()
+        stored: asyncio.Future[bool] = loop.create_future()
+
+        def settle(result: bool) -> None:
+            if not stored.done():
+                stored.set_result(result)
+
+        delivery = Delivery(body, lambda result: loop.call_soon_threadsafe(settle, result))  # type: ignore[arg-type]
+        if not self._desk.inbox.give(delivery):
+            self._desk.inbox.release(len(body))
+            return False
+        try:
+            return await asyncio.wait_for(stored, self._desk.limits.store_time)
+        except TimeoutError:
+            return False
+
+    def _forget(self) -> None:
+        if self._body is not None:
+            self._body.drop()
+            self._body = None

@@ -1,0 +1,170 @@
+"""Requests that are sent here as the input of a JSON log."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from falcohost.errors import SourceError
+from falcohost.jsonlog.inputs import Limits, Origin, Texts
+from falcohost.jsonlog.refusals import Refusals
+from falcohost.web.address import Address
+from falcohost.web.inbox import Inbox
+from falcohost.web.limits import WebLimits
+from falcohost.web.secret import Secret
+
+if TYPE_CHECKING:
+    from falcohost.web.server import Server
+
+log = logging.getLogger("falcohost")
+
+#: How many connections may wait to be accepted.
+BACKLOG = 1024
+
+#: Descriptors that a worker needs beside those of its connections.
+_OTHERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """What is listened on, and who is listened to.
+
+    :ivar plugin: whose listener it is; ``falcohost[PLUGIN]`` installs what it needs.
+    :ivar certificate: certificate and key of an HTTPS address.
+    :ivar open_to_all: the user has said that senders need no secret, with the setting *opens*.
+    :ivar asks: the settings that give a secret, for people.
+    """
+
+    plugin: str
+    address: Address
+    secret: Secret
+    certificate: Path | None = None
+    open_to_all: bool = False
+    opens: str
+    asks: str
+    limits: WebLimits = field(default_factory=WebLimits)
+
+
+class WebhookInput:
+    """The bodies of the requests that *listener* takes; *limits* are those of their records."""
+
+    def __init__(self, listener: Listener, limits: Limits) -> None:
+        self._listener = listener
+        self._limits = limits
+        self._inbox = Inbox(max(listener.limits.held, 4 * listener.limits.body), listener.limits.waiting)
+        self._server: Server | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """How large texts may be."""
+        return self._limits
+
+    @property
+    def done(self) -> float | None:
+        """Return None: it never ends."""
+        return None
+
+    def open(self, refusals: Refusals, cursor: str | None) -> None:
+        """Bind the address, and read what only root may read.
+
+        :raises SourceError: it cannot be had, or everybody could send to it and nobody has said that they may.
+        """
+        listener = self._listener
+        _admit(listener)
+        try:
+            from falcohost.web.handler import Desk
+            from falcohost.web.server import Server
+            from falcohost.web.tls import server_context
+        except ModuleNotFoundError as error:
+            mend = f"pip install 'falcohost[{listener.plugin}]'"
+            raise SourceError(f"{listener.plugin}: a listener needs {error.name}, which {mend} installs") from error
+        tls = None
+        if listener.address.tls:
+            assert listener.certificate is not None
+            tls = server_context(listener.certificate, listener.secret.client_ca, listener.plugin)
+        _make_room(listener.limits.connections)
+        desk = Desk(self._inbox, listener.secret, listener.limits, refusals)
+        self._server = Server(_bound(listener), listener.address.path, tls, desk)
+        log.info("%s: listening on %s", listener.plugin, listener.address)
+
+    def texts(self) -> Iterator[Texts]:
+        """Yield the bodies, and nothing again and again where there are none.
+
+        :raises SourceError: the server has ended, which is a mistake of ours.
+        """
+        assert self._server is not None
+        self._server.start()
+        origin = Origin(str(self._listener.address), "webhook", by_content=True)
+        while self._server.runs:
+            bodies, cursor = self._inbox.take()
+            yield Texts(origin, [(0, body) for body in bodies], cursor)
+        raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
+
+    def ack(self, cursor: str) -> None:
+        """Answer the requests up to *cursor*."""
+        self._inbox.ack(cursor)
+
+    def close(self) -> None:
+        """Answer those who wait, and stop listening."""
+        self._inbox.close()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+def _admit(listener: Listener) -> None:
+    """Refuse what would let anybody in by mistake, and tell what is unusual."""
+    plugin, address = listener.plugin, listener.address
+    if listener.secret.client_ca is not None and not address.tls:
+        raise SourceError(f"{plugin}: client certificates need https://, and open_params say {address}")
+    if not listener.secret and not listener.open_to_all:
+        if not address.is_loopback:
+            raise SourceError(
+                f"{plugin}: {address} can be reached from other machines, so senders need a secret: set "
+                f"{listener.asks}. If anybody may send events, set {listener.opens}"
+            )
+        log.warning("%s: every user of this machine can send events to %s: no secret is set", plugin, address)
+    if not address.given:
+        log.warning("%s: open_params name no host, so only this machine is listened to: %s", plugin, address)
+    if listener.secret.token is not None and not address.tls and not address.is_loopback:
+        log.warning("%s: the token is sent to %s in clear text; https:// hides it", plugin, address)
+
+
+def _bound(listener: Listener) -> list[socket.socket]:
+    """Return the sockets, one for each address of the host.
+
+    :raises SourceError: they cannot be had.
+    """
+    address = listener.address
+    bound: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, where in dict.fromkeys((entry[0], entry[4]) for entry in found):
+            both = address.host == "::" and socket.has_dualstack_ipv6()
+            made = socket.create_server(where, family=family, backlog=BACKLOG, dualstack_ipv6=both)
+            made.setblocking(False)
+            bound.append(made)
+    except OSError as error:
+        for made in bound:
+            made.close()
+        raise SourceError(f"{listener.plugin}: cannot listen on {address}: {_reason(error)}") from error
+    return bound
+
+
+def _reason(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{reason}; another program has the port, perhaps another falcohost" if "in use" in reason else reason
+
+
+def _make_room(connections: int) -> None:
+    """Have as many descriptors as *connections* need, as far as that is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHERS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

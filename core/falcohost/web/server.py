@@ -1,0 +1,127 @@
+"""The server: one thread with an event loop, which talks to all senders; none of them can hold up another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import socket
+import ssl
+import threading
+from typing import Any
+
+import tornado.platform.asyncio  # noqa: F401  # tornado itself does so later, when its file may no longer be read
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.web import Application, RequestHandler
+
+from falcohost.web.handler import Desk, WebhookHandler
+from falcohost.web.limits import WebLimits
+
+#: Seconds that answers have to leave when the listener is closed.
+FAREWELL = 1.0
+
+#: Bytes of a body that nobody here has asked for.
+_ELSEWHERE = 64 << 10
+
+#: Bytes that are read of a connection ahead of what is wanted.
+_AHEAD = 256 << 10
+
+
+class Server:
+    """Serves *path* on the sockets *listening*, from a thread that is started by :meth:`start`."""
+
+    def __init__(self, listening: list[socket.socket], path: str, tls: ssl.SSLContext | None, desk: Desk) -> None:
+        self._listening = listening
+        self._path = path
+        self._tls = tls
+        self._desk = desk
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+        self._started = False
+
+    def start(self) -> None:
+        """Begin to serve. After the privileges are dropped: a thread keeps those that it was started with."""
+        self._started = True
+        self._thread.start()
+
+    @property
+    def runs(self) -> bool:
+        """Return whether it serves."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop listening, and give the answers that are on their way a moment."""
+        if self._started:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._closing.set)
+            self._thread.join(2 * FAREWELL)
+        else:
+            self._loop.close()
+        for listening in self._listening:
+            listening.close()
+
+    def _run(self) -> None:
+        logging.getLogger("tornado").setLevel(logging.CRITICAL)  # what senders do wrong is theirs to know
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        application = Application(
+            [(re.escape(self._path), WebhookHandler, {"desk": self._desk})],
+            default_handler_class=_Elsewhere,
+            log_function=lambda _: None,
+        )
+        server = _limited(application, self._tls, self._desk.limits)
+        server.add_sockets(self._listening)
+        await self._closing.wait()
+        server.stop()
+        await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(server.close_all_connections(), FAREWELL)
+
+
+class _Elsewhere(RequestHandler):
+    """Answers what is asked of another path."""
+
+    def prepare(self) -> None:
+        self.set_status(404)
+        self.clear_header("Server")
+        self.set_header("Content-Type", "application/json")
+        self.finish(b'{"message":"nothing is served here"}\n')
+
+
+class _Server(HTTPServer):
+    """Closes connections beyond the number that there may be."""
+
+    most = 0
+    count = 0
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        """Serve a new connection, if there is room for it."""
+        if self.count >= self.most:
+            stream.close()
+            return
+        self.count += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        """Take note that a connection has ended."""
+        self.count -= 1
+        super().on_close(server_conn)
+
+
+def _limited(application: Application, tls: ssl.SSLContext | None, limits: WebLimits) -> _Server:
+    server = _Server(
+        application,
+        ssl_options=tls,
+        max_header_size=limits.header,
+        max_body_size=_ELSEWHERE,
+        idle_connection_timeout=limits.header_time,
+        body_timeout=limits.body_time,
+        max_buffer_size=max(_AHEAD, limits.header),
+    )
+    server.most = limits.connections
+    return server

@@ -1,0 +1,37 @@
+"""TLS of a listener: 1.2 and later, with a certificate and its key in one PEM file, as Falco's ``sslCertificate``."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from falcohost.errors import SourceError
+
+
+def server_context(certificate: Path, client_ca: Path | None, plugin: str) -> ssl.SSLContext:
+    """Return the context of a server; *client_ca*: a client has to have a certificate that it has signed.
+
+    :raises SourceError: a file cannot be read or does not hold what it should.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # Without a password, so that an encrypted key is an error and not a question on the terminal.
+        context.load_cert_chain(certificate, password=lambda: "")
+    except (OSError, ValueError) as error:
+        what = "has to hold a certificate and its key, not encrypted, as PEM"
+        raise SourceError(f"{plugin}: {certificate} {what}: {_reason(error)}") from error
+    if client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(client_ca)
+        except OSError as error:
+            what = "has to hold the certificates that sign senders' certificates, as PEM"
+            raise SourceError(f"{plugin}: {client_ca} {what}: {_reason(error)}") from error
+    return context
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "it is no PEM"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,0 +1,67 @@
+"""Who acted: a name out of ``userIdentity``, which says it in another member for each type of identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from falcohost.jsonlog import ABSENT, lookup
+from falcohost_cloudtrail.values import as_text
+
+_TYPE = "userIdentity.type"
+_NAME = "userIdentity.userName"
+_ARN = "userIdentity.arn"
+_PRINCIPAL = "userIdentity.principalId"
+_ROLE = "userIdentity.sessionContext.sessionIssuer.userName"
+_INVOKER = "userIdentity.invokedBy"
+_ACCOUNT = "userIdentity.accountId"
+_RECIPIENT = "recipientAccountId"
+
+USER_READS = (_TYPE, _NAME, _INVOKER, _ROLE)
+ORIGINAL_USER_READS = (_TYPE, _NAME, _ARN, _PRINCIPAL)
+ACCOUNT_READS = (_ACCOUNT, _RECIPIENT)
+
+_ASSUMED_ROLE = "AssumedRole"
+
+_type = lookup(_TYPE)
+_name = lookup(_NAME)
+_arn = lookup(_ARN)
+_principal = lookup(_PRINCIPAL)
+_role = lookup(_ROLE)
+_account = lookup(_ACCOUNT)
+_recipient = lookup(_RECIPIENT)
+
+#: Where the name is, by the type of the identity.
+_NAMES = {"Root": _name, "IAMUser": _name, "AWSService": lookup(_INVOKER)}
+
+#: Types whose name is the type.
+_NAMELESS = ("AWSAccount", "FederatedUser")
+
+
+def user(record: dict[str, Any]) -> str | None:
+    """Return the name of who acted; for an assumed role the role's."""
+    kind = _type(record)
+    if kind == _ASSUMED_ROLE:
+        name = as_text(_role(record))
+        return _ASSUMED_ROLE if name is None else name
+    if not isinstance(kind, str):
+        return None
+    if kind in _NAMELESS:
+        return kind
+    return as_text(_NAMES[kind](record)) if kind in _NAMES else None
+
+
+def original_user(record: dict[str, Any]) -> str | None:
+    """Return the name of who acted; for an assumed role the session's."""
+    if _type(record) != _ASSUMED_ROLE:
+        return as_text(_name(record))
+    arn = (as_text(_arn(record)) or "").split("/")
+    if len(arn) == 3:
+        return arn[2]
+    principal = (as_text(_principal(record)) or "").split(":")
+    return principal[1] if len(principal) == 2 else None
+
+
+def account(record: dict[str, Any]) -> str | None:
+    """Return the account of who acted, else the account that the record was delivered to."""
+    value = _account(record)
+    return as_text(_recipient(record) if value is ABSENT else value)

@@ -1,0 +1,56 @@
+"""The source ``aws_cloudtrail``: files of ``{"Records": [...]}`` or of single records, and which are no events."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from falcohost.events import Source
+from falcohost.jsonlog import JsonLog, JsonSource, file_input, parse_time
+from falcohost_cloudtrail import config, summary
+
+#: What CloudTrail Insights found out about rates of requests; nobody made a request.
+_INSIGHT = "AwsCloudTrailInsight"
+
+
+def _skip(record: dict[str, Any]) -> str | None:
+    """Return why *record* is no event: as in Falco, it has a time and a type, and is no finding of Insights."""
+    kind = record.get("eventType")
+    if not isinstance(kind, str):
+        return "record without eventType"
+    if kind == _INSIGHT:
+        return "record of CloudTrail Insights"
+    time = record.get("eventTime")
+    return None if isinstance(time, str) and _is_time(time) else "record without a readable eventTime"
+
+
+# Every record is asked, and many are of the same second.
+@functools.lru_cache(maxsize=4096)
+def _is_time(text: str) -> bool:
+    return parse_time(text) is not None
+
+
+LOG = JsonLog(
+    source="aws_cloudtrail",
+    plugin="cloudtrail",
+    time="eventTime",
+    wrappers=("Records",),
+    skip=_skip,
+    skip_reads=("eventType", "eventTime"),
+    info=summary.line,
+)
+
+#: How the names of CloudTrail's files end.
+SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+
+
+def make(settings: Mapping[str, Any]) -> Source:
+    """Return the source that reads what *settings* name.
+
+    :raises ConfigError: a setting cannot be.
+    :raises SourceError: they name nothing that can be read.
+    """
+    own = config.parse(settings)
+    given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+    return JsonSource(LOG, given)

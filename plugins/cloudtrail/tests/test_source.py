@@ -1,0 +1,156 @@
+"""What the source reads, what it leaves out, and what it says about its settings."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from falcohost import ConfigError, Plan, SourceError
+from falcohost.testing.values import arguments, wrong_value
+from falcohost_cloudtrail import plugin
+from falcohost_cloudtrail.fields import FIELDS
+
+TIME = "2026-03-01T12:00:00Z"
+
+
+def record(name, **members):
+    """Return a record that is an event."""
+    return {"eventName": name, "eventTime": TIME, "eventType": "AwsApiCall", **members}
+
+
+@pytest.fixture
+def read():
+    """Return a function that reads all events with the settings given, and returns them with what was left out."""
+    opened = []
+
+    def read(**settings):
+        (spec,) = plugin.falcohost_sources(settings)
+        source = spec.make(settings)
+        opened.append(source)
+        source.open(Plan(source=spec.name), None)
+        events = [event for batch in source.batches() for event in batch.events]
+        return events, dict(source.stats().dropped)
+
+    yield read
+    for source in opened:
+        source.close()
+
+
+def names(events):
+    """Return the names of the requests."""
+    return [event.record["eventName"] for event in events]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"Records": [record("a"), record("b")]}),
+        json.dumps({"Records": [record("a"), record("b")]}, indent=2),
+        json.dumps([record("a"), record("b")]),
+        json.dumps(record("a")) + "\n" + json.dumps(record("b")) + "\n",
+        json.dumps({"Records": [record("a")]}) + "\n" + json.dumps({"Records": [record("b")]}),
+    ],
+    ids=["file", "file over lines", "array", "records", "files in lines"],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_forms(read, tmp_path, text, pack):
+    """CloudTrail's own files are read, arrays, and single records a line, packed or not."""
+    path = tmp_path / "records"
+    path.write_bytes(pack(text.encode()))
+
+    events, dropped = read(open_params=str(path))
+
+    assert (["a", "b"], {}) == (names(events), dropped)
+
+
+def test_folder(read, tmp_path):
+    """Of a folder the files are read whose names end as CloudTrail's do, also those in folders below."""
+    below = tmp_path / "AWSLogs" / "123456789012"
+    below.mkdir(parents=True)
+    (tmp_path / "one.json").write_text(json.dumps({"Records": [record("a")]}))
+    (below / "two.json.gz").write_bytes(gzip.compress(json.dumps({"Records": [record("b")]}).encode()))
+    (below / "digest.txt").write_text(json.dumps(record("no")))
+
+    events, _ = read(open_params=str(tmp_path))
+
+    assert {"a", "b"} == set(names(events))
+
+
+def test_left_out(read, tmp_path):
+    """What is no event is left out and counted by cause, and what comes after it is read."""
+    path = tmp_path / "records.json"
+    records = [
+        {"eventName": "no time", "eventType": "AwsApiCall"},
+        {"eventName": "odd time", "eventType": "AwsApiCall", "eventTime": "yesterday"},
+        {"eventName": "no type", "eventTime": TIME},
+        {"eventName": "insight", "eventTime": TIME, "eventType": "AwsCloudTrailInsight"},
+        record("good"),
+    ]
+    path.write_text(json.dumps({"Records": records}))
+
+    events, dropped = read(open_params=str(path))
+
+    assert ["good"] == names(events)
+    assert {
+        "record without a readable eventTime": 2,
+        "record without eventType": 1,
+        "record of CloudTrail Insights": 1,
+    } == dropped
+
+
+def test_time(read, tmp_path):
+    """The event's time is the record's, to the last digit."""
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record("a", eventTime="2026-03-01T13:00:00.123456789+01:00")))
+
+    events, _ = read(open_params=str(path))
+
+    assert [1_772_366_400_123_456_789] == [event.ts for event in events]
+
+
+def test_falco_settings_are_accepted(read, tmp_path, caplog):
+    """Falco's keys are taken without a word; one that is close to them is warned of with the right one."""
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record("a")))
+    falco = {"s3DownloadConcurrency": 64, "sqsDelete": False, "useAsync": True, "aws": {"region": "eu-central-1"}}
+
+    read(open_params=str(path), **falco, json={})
+    assert [] == caplog.messages
+
+    read(open_params=str(path), sqsDelet=True)
+    assert [
+        "plugin 'cloudtrail': unknown key sqsDelet in its configuration; did you mean sqsDelete?"
+    ] == caplog.messages
+
+
+@pytest.mark.parametrize("where", ["s3://bucket/AWSLogs", "sqs://queue", "", "/nowhere/at/all"])
+def test_what_cannot_be_read(read, where):
+    """A place that this version does not read is refused with a sentence."""
+    with pytest.raises(SourceError, match=r"^cloudtrail: "):
+        read(open_params=where)
+
+
+def test_settings_that_cannot_be(read):
+    """A value of the wrong kind is refused with its key."""
+    with pytest.raises(ConfigError, match="plugin 'cloudtrail': open_params has to be a text"):
+        read(open_params=[7])
+
+
+def test_corpus(read, corpus, tmp_path):
+    """Every record of the corpus that Falco takes for an event is read, and every field has a value of its type."""
+    lines = (corpus / "events" / "cloudtrail.jsonl").read_text().splitlines()
+    records = [json.loads(line)["event"] for line in lines]
+    path = tmp_path / "records.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in records))
+
+    events, dropped = read(open_params=str(path))
+
+    whole = [one for one in records if one.get("eventTime") and one.get("eventType")]
+    assert whole == [event.record for event in events]
+    assert len(records) == len(events) + sum(dropped.values())
+    wrong = (wrong_value(field, event, arg) for event in events for field in FIELDS for arg in arguments(field))
+    assert [] == [problem for problem in wrong if problem]
+    seen = {field.name for field in FIELDS if not field.arg_required for event in events if field.get(event, None)}
+    assert {"ct.name", "ct.user", "ct.originaluser", "ct.srcip", "ct.request", "s3.uri", "ec2.name", "iam.role"} <= seen

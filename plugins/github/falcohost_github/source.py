@@ -1,0 +1,49 @@
+"""The source ``github``: payloads of webhooks, one a line, with the event that GitHub names in a header beside it.
+
+The event stands in the payload as ``webhook_type``, where Falco's plugin puts it. GitHub gives no time with a payload;
+the time of an entry of the organization's audit log is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from falcohost.events import Source
+from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
+from falcohost_github import config
+from falcohost_github.values import as_text
+
+#: Where an entry of the audit log says when it happened. A payload has the first for the thing that it is about.
+_TIMES = ("@timestamp", "created_at")
+
+_user = at("sender.login")
+_repository = at("repository.html_url")
+
+
+def _line(record: dict[str, Any]) -> str:
+    """Return event and action, who caused it and where."""
+    parts = (
+        ("", record.get("webhook_type")),
+        ("action ", record.get("action")),
+        ("by ", _user(record)),
+        ("in ", _repository(record)),
+    )
+    return " ".join(f"{label}{value}" for label, value in parts if as_text(value))
+
+
+LOG = JsonLog(source="github", plugin="github", time=_TIMES, info=_line)
+
+#: How the names of files of payloads end.
+SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+
+
+def make(settings: Mapping[str, Any]) -> Source:
+    """Return the source that reads what *settings* name.
+
+    :raises ConfigError: a setting cannot be.
+    :raises SourceError: they name nothing that can be read.
+    """
+    own = config.parse(settings)
+    given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+    return JsonSource(LOG, given)

@@ -1,0 +1,80 @@
+"""The settings of this plugin: a list of sources, each a log of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from falcohost import ConfigError
+from falcohost.jsonlog import FOLLOW, JsonLog, path_keys
+from falcohost.plugin_settings import OPEN_PARAMS, Settings
+
+NAME = "json"
+
+_KEYS = ("name", OPEN_PARAMS, FOLLOW, "time", "records", "description")
+
+_SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One source: its log, where that is, whether it is followed, and a sentence about it."""
+
+    log: JsonLog
+    open_params: str | list[str]
+    description: str
+    follow: bool = False
+
+
+def read_sources(settings: Mapping[str, Any]) -> list[Config]:
+    """Return the sources in *settings*: those of ``sources``, and one that is the block itself if it opens something.
+
+    :raises ConfigError: an entry is malformed.
+    """
+    entries = settings.get("sources", [])
+    if not isinstance(entries, list):
+        raise ConfigError("json: init_config.sources has to be a list of sources")
+    if OPEN_PARAMS in settings:
+        own = {key: settings[key] for key in _KEYS if key in settings}
+        entries = [{"name": NAME, **own}, *entries]
+    sources = [_read(entry) for entry in entries]
+    names = [source.log.source for source in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"json: the source '{name}' is named twice")
+    return sources
+
+
+def _read(entry: Any) -> Config:
+    if not isinstance(entry, Mapping):
+        raise ConfigError("json: an entry of init_config.sources is a mapping with a name and open_params")
+    name = _text(entry, "name", "json: a source in init_config.sources")
+    where = f"json: the source '{name}'"
+    if not _SOURCE.fullmatch(name):
+        raise ConfigError(f"{where}: a name consists of letters, digits and _ . -, the first of which is a letter")
+    time, records = entry.get("time"), entry.get("records")
+    for path in (time, records):
+        if path is not None:
+            path_keys(str(path))
+    log = JsonLog(
+        source=name,
+        plugin=NAME,
+        time=None if time is None else str(time),
+        wrappers=() if records is None else (str(records),),
+    )
+    given = Settings(NAME, entry, _KEYS)
+    params = given.open_params()
+    if not params:
+        raise ConfigError(f"{where} has no {OPEN_PARAMS}")
+    shown = params if isinstance(params, str) else ", ".join(params)
+    description = str(entry.get("description") or f"JSON records of {shown}.").replace("\n", " ")
+    return Config(log, params, description, given.truth(FOLLOW))
+
+
+def _text(entry: Mapping[Any, Any], key: str, where: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{where} has no {key}")
+    return value

@@ -1,0 +1,55 @@
+"""What the configuration of JSON sources may say."""
+
+import pytest
+
+from falcohost import FalcohostError
+from falcohost_json.config import read_sources
+
+
+def test_the_block_itself():
+    """A block that opens something is the source json."""
+    (one,) = read_sources({"open_params": ["/a", "/b"], "time": "at"})
+
+    assert (one.log.source, one.log.time, one.open_params) == ("json", "at", ["/a", "/b"])
+    assert one.description == "JSON records of /a, /b."
+
+
+def test_no_sources():
+    """Falco's block of this plugin, which names no sources, is fine."""
+    assert read_sources({}) == []
+    assert read_sources({"init_config": ""}) == []
+
+
+def test_sources():
+    """Each entry is a source with its own path of the time."""
+    one, two = read_sources(
+        {
+            "sources": [
+                {"name": "one", "open_params": "/var/log/one", "time": 'a["b.c"]', "records": "events"},
+                {"name": "two", "open_params": "/var/log/two", "description": "What two did."},
+            ]
+        }
+    )
+
+    assert (one.log.source, one.log.plugin, one.log.time, one.log.wrappers) == ("one", "json", 'a["b.c"]', ("events",))
+    assert one.open_params == "/var/log/one"
+    assert one.description == "JSON records of /var/log/one."
+    assert (two.log.time, two.log.wrappers, two.description) == (None, (), "What two did.")
+
+
+@pytest.mark.parametrize(
+    ("sources", "text"),
+    [
+        ("one", "has to be a list"),
+        (["one"], "is a mapping"),
+        ([{"open_params": "x"}], "has no name"),
+        ([{"name": "one"}], "'one' has no open_params"),
+        ([{"name": "two words", "open_params": "x"}], "a name consists of letters"),
+        ([{"name": "one", "open_params": "x", "time": "a..b"}], "no JSON path"),
+        ([{"name": "syscall", "open_params": "x"}, {"name": "syscall", "open_params": "x"}], "named twice"),
+    ],
+)
+def test_mistakes_are_told(sources, text):
+    """A mistake is told with the source that it is in."""
+    with pytest.raises(FalcohostError, match=text):
+        read_sources({"sources": sources})

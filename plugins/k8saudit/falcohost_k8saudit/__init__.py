@@ -1,0 +1,1 @@
+"""The Kubernetes audit log as an event source: Falco's ``k8saudit`` plugin."""

@@ -1,0 +1,52 @@
+"""The settings of this plugin, as Falco's has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from falcohost.jsonlog import FOLLOW, Limits
+from falcohost.plugin_settings import Settings
+from falcohost.web import Listener, is_address
+from falcohost_k8saudit import webhook
+
+NAME = "k8saudit"
+
+#: Falco's other plugin that is stood for, under whose name its own configuration comes along.
+JSON = "json"
+
+_SIZE = "maxEventSize"
+
+#: Falco's keys, of which useAsync is about Falco itself, and those that only falcohost has.
+KEYS = (_SIZE, FOLLOW, "useAsync", JSON, *webhook.KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Where the log is, and how large an event of it may be.
+
+    :ivar follow: what is added to it is read as it comes.
+    :ivar listener: there where the log is sent here.
+    """
+
+    open_params: str | list[str]
+    limits: Limits
+    follow: bool = False
+    listener: Listener | None = None
+
+
+def read_config(settings: Mapping[str, Any]) -> Config:
+    """Return what *settings* say; a key that is unknown is warned of.
+
+    :raises ConfigError: a value is of the wrong kind.
+    :raises SourceError: they name an address that is none, or a secret that cannot be read.
+    """
+    given = Settings(NAME, settings, KEYS)
+    usual = Limits()
+    limits = Limits(usual.document, given.whole_number(_SIZE, usual.record, at_least=1))
+    open_params = given.open_params()
+    listener = None
+    if isinstance(open_params, str) and is_address(open_params):
+        listener = webhook.read_listener(given, open_params, NAME)
+    return Config(open_params, limits, given.truth(FOLLOW), listener)

@@ -1,0 +1,49 @@
+"""What this plugin offers to falcohost. Hooks only: what they return is made in the other files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from falcohost import Field, SourceSpec, StandsFor, hookimpl
+from falcohost.jsonlog import PLUGIN_EVENT, capabilities, files_check, pushed
+from falcohost_k8saudit.config import NAME
+from falcohost_k8saudit.fields import FIELDS
+from falcohost_k8saudit.source import LOG, make_source
+
+_RULES = Path(__file__).parent / "rules"
+
+
+@hookimpl
+def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
+    """Offer the source ``k8s_audit``."""
+    return [
+        SourceSpec(
+            name=LOG.source,
+            description="The audit log of a Kubernetes API server.",
+            make=make_source,
+            check=files_check(make_source),
+            event_types=frozenset({PLUGIN_EVENT}),
+            capabilities=capabilities(settings),
+            pushed=pushed,
+        )
+    ]
+
+
+@hookimpl
+def falcohost_fields(source: str) -> Iterable[Field] | None:
+    """Declare ``ka.*`` and ``json.*`` for its own source."""
+    return FIELDS if source == LOG.source else None
+
+
+@hookimpl
+def falcohost_rules() -> Iterable[Path]:
+    """Ship the rules files."""
+    return sorted(_RULES.glob("*.yaml"))
+
+
+@hookimpl
+def falcohost_stands_for() -> Iterable[StandsFor]:
+    """Stand in for Falco's plugin of the same name, and for the one that adds ``json.*`` there."""
+    return [StandsFor(name=NAME, version="0.18.0"), StandsFor(name="json", version="0.7.4")]

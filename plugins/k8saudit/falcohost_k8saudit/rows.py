@@ -1,0 +1,60 @@
+"""Rows of fields: constructors for the kinds of fields that this plugin has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from falcohost import ArgKind, Field, FieldType
+from falcohost.fields import Arg
+from falcohost.jsonlog import lookup
+from falcohost_k8saudit.values import text, texts
+
+#: From what stands at a field's path, and the argument, to its values.
+Read = Callable[[Any, Any], Any]
+
+
+def text_at(name: str, path: str, description: str) -> Field:
+    """Return the field of the value at *path*."""
+    find = lookup(path)
+    return Field(
+        name=name,
+        type=FieldType.CHARBUF,
+        description=description,
+        get=lambda event, arg: text(find(event.record)),
+        reads=(path,),
+    )
+
+
+def list_at(name: str, path: str, description: str) -> Field:
+    """Return the field of the elements of the array at *path*."""
+    find = lookup(path)
+
+    def get(event: Any, arg: Arg) -> tuple[str, ...] | None:
+        value = find(event.record)
+        return texts(value) if isinstance(value, list) else None
+
+    return Field(name=name, type=FieldType.CHARBUF, description=description, get=get, reads=(path,), is_list=True)
+
+
+def read_at(
+    name: str,
+    path: str,
+    description: str,
+    read: Read,
+    *,
+    arg: ArgKind = ArgKind.NONE,
+    is_list: bool = False,
+) -> Field:
+    """Return the field that *read* makes of the value at *path*; a KEY is required, an INDEX is not."""
+    find = lookup(path)
+    return Field(
+        name=name,
+        type=FieldType.CHARBUF,
+        description=description,
+        get=lambda event, given: read(find(event.record), given),
+        reads=(path,),
+        arg=arg,
+        arg_required=arg is ArgKind.KEY,
+        is_list=is_list,
+    )

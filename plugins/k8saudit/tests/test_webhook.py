@@ -1,0 +1,286 @@
+"""The webhook of an API server, with the whole agent: 200 says that the alerts are stored, whatever is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.client
+import itertools
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.errors import ConfigError, SourceError
+from falcohost.store.history import History, Wanted
+from falcohost.testing import skip_or_fail
+from falcohost.testing.agent import Agent
+from falcohost_k8saudit.source import make_source
+
+RULES = """
+- rule: asked
+  desc: d
+  condition: ka.verb exists and not ka.verb in (watch, list)
+  output: '%ka.auditid %ka.stage %ka.verb %ka.user.name'
+  priority: INFO
+  source: k8s_audit
+"""
+
+
+def event(audit_id, verb="get", stage="ResponseComplete", **more):
+    """Return an event as an API server sends it in a list."""
+    now = "2026-11-25T15:00:00.000001Z"
+    return {
+        "level": "Metadata", "auditID": audit_id, "stage": stage, "requestURI": "/api/v1/namespaces/default/pods",
+        "verb": verb, "user": {"username": "u", "groups": ["system:authenticated"]}, "sourceIPs": ["10.0.0.1"],
+        "objectRef": {"resource": "pods", "namespace": "default", "apiVersion": "v1"},
+        "responseStatus": {"metadata": {}, "code": 200}, "requestReceivedTimestamp": now, "stageTimestamp": now,
+    } | more  # fmt: skip
+
+
+def event_list(events):
+    """Return the body that an API server posts (audit.k8s.io/v1)."""
+    return json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": events}).encode()
+
+
+class Hook:
+    """An agent with a webhook, in *folder*; it can be killed and begun again there."""
+
+    def __init__(self, folder: Path, **init_config):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.port = server.getsockname()[1]
+        self._folder = folder
+        self._init_config = init_config
+        (folder / "rules.yaml").write_text(RULES)
+        self.begin()
+
+    def begin(self):
+        """Start the agent."""
+        address = f"http://127.0.0.1:{self.port}/k8s-audit"
+        plugin = {"name": "k8saudit", "library_path": "libk8saudit.so", "init_config": self._init_config}
+        settings = {"plugins": [plugin | {"open_params": address}], "load_plugins": ["k8saudit"]}
+        self.agent = Agent(self._folder, [self._folder / "rules.yaml"], settings=settings)
+        self.agent.wait_until_ready()
+
+    def post(self, body, timeout=20, **headers):
+        """Send *body* as an API server does; return the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        shown = {"Content-Type": "application/json"} | {key.replace("_", "-"): value for key, value in headers.items()}
+        try:
+            connection.request("POST", "/k8s-audit?timeout=30s", body, shown)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        finally:
+            connection.close()
+
+    def stored(self):
+        """Return the messages of the alerts that are stored, with those that are stored twice twice."""
+        history = History(self._folder / "state")
+        try:
+            return [alert.message for alert in history.alerts(Wanted())]
+        finally:
+            history.close()
+
+    def worker(self):
+        """Return the worker's process id, None if there is none at this moment."""
+        pid = self.agent.process.pid
+        with contextlib.suppress(OSError, IndexError):
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        return None
+
+
+@pytest.fixture
+def hook(tmp_path):
+    """Return a function that starts an agent with a webhook."""
+    hooks = []
+
+    def hook(**init_config):
+        hooks.append(Hook(tmp_path, **init_config))
+        return hooks[-1]
+
+    yield hook
+    for one in hooks:
+        one.agent.kill()
+
+
+def test_forms(hook):
+    """An event, a list, an array and lines are taken, packed or not; what is no audit event among them is left out."""
+    served = hook()
+    single = json.dumps({"kind": "Event", "apiVersion": "audit.k8s.io/v1"} | event("a")).encode()
+
+    assert served.post(single) == 200
+    assert served.post(event_list([event("b"), event("c", "list"), {"kind": "Pod", "verb": "get"}, event("d")])) == 200
+    assert served.post(json.dumps([event("e"), 5]).encode()) == 200
+    assert served.post(b"\n".join(json.dumps(event(name)).encode() for name in "fg")) == 200
+    assert served.post(gzip.compress(event_list([event("h")])), Content_Encoding="gzip") == 200
+    assert list("abdefgh") == [message[0] for message in served.stored()]
+
+
+def test_an_answer_means_stored(hook):
+    """At the moment of the answer the alerts are in the store."""
+    served = hook()
+    for number in range(50):
+        assert served.post(event_list([event(f"id-{number}")])) == 200
+        assert len(served.stored()) == number + 1
+
+
+def test_sent_again(hook):
+    """A body that is sent again, also after a restart, doubles nothing; a stage, or any other difference, is news."""
+    served = hook()
+    body = event_list([event("a"), event("b")])
+    for _ in range(3):
+        assert served.post(body) == 200
+    assert served.agent.stop() == 0
+    served.begin()
+    assert served.post(body) == 200
+    assert served.post(event_list([event("a", stage="ResponseStarted")])) == 200
+    # Whoever asks may choose the auditID (the header Audit-ID), and must not hide behind that of another request.
+    assert served.post(event_list([event("a", "delete")])) == 200
+
+    shown = [" ".join(message.split()[:3]) for message in served.stored()]
+    complete, started = "ResponseComplete", "ResponseStarted"
+    assert [f"a {complete} get", f"b {complete} get", f"a {started} get", f"a {complete} delete"] == shown
+
+
+def test_settings(hook, tmp_path):
+    """The token of a file is asked for, and a batch may be as large as Falco's setting says."""
+    (tmp_path / "token").write_text("s3cret\n")
+    served = hook(tokenFile=str(tmp_path / "token"), webhookMaxBatchSize=5000)
+    body = event_list([event("a")])
+
+    assert served.post(body) == 401
+    assert served.post(body, Authorization="Bearer wrong") == 401
+    assert served.post(body, Authorization="Bearer s3cret") == 200
+    assert served.post(event_list([event("b")] * 20), Authorization="Bearer s3cret") == 413
+    assert "s3cret" not in served.agent.log + served.agent.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        ({"allowUnauthenticated": "yes"}, ConfigError, "allowUnauthenticated has to be true or false"),
+        ({"webhookMaxBatchSize": 0}, ConfigError, "webhookMaxBatchSize has to be a whole number from 1"),
+        ({"tokenFile": "/no/such/file"}, SourceError, "/no/such/file cannot be read"),
+        ({"open_params": "http://127.0.0.1/x"}, SourceError, "names no port"),
+    ],
+)
+def test_wrong_settings(settings, error, text):
+    """What is wrong with a setting is told in a sentence."""
+    with pytest.raises(error) as raised:
+        make_source({"open_params": "http://127.0.0.1:9765/x"} | settings)
+
+    assert text in str(raised.value)
+
+
+def test_unprivileged(hook):
+    """What talks to senders has no privileges."""
+    served = hook()
+    served.post(event_list([event("a")]))
+    status = Path(f"/proc/{served.worker()}/status").read_text()
+
+    assert "CapEff:\t0000000000000000" in status
+    if os.geteuid() == 0:
+        assert "Uid:\t65534" in status
+        threads = Path(f"/proc/{served.worker()}/task").glob("*/status")
+        assert all("CapEff:\t0000000000000000" in thread.read_text() for thread in threads)
+
+
+def test_a_disk_that_takes_nothing(hook):
+    """While nothing can be written the answer is 503; when that is over, what is sent again is stored once."""
+    served = hook()
+    body = event_list([event("a")])
+    resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    assert served.post(body) == 503
+    assert served.stored() == []
+    resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    assert served.post(body) == 200
+    assert ["a"] == [message.split()[0] for message in served.stored()]
+
+
+class Sender(threading.Thread):
+    """Sends *lists* as an API server does: each until it is taken."""
+
+    def __init__(self, hook, lists):
+        super().__init__(daemon=True)
+        self._hook, self._lists = hook, lists
+        self.retries = 0
+
+    def run(self):
+        """Send all."""
+        for body in self._lists:
+            while not self._taken(body):
+                self.retries += 1
+                time.sleep(0.02)
+
+    def _taken(self, body):
+        try:
+            return self._hook.post(body) == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def test_nothing_is_lost_or_doubled_by_kills(hook):
+    """Worker and supervisor are killed at any moment while senders send: each alert is stored, and stored once.
+
+    ``FALCOHOST_KILLS`` says how often; the senders go on until then.
+    """
+    served, names, dice = hook(), itertools.count(), random.Random(5)
+    over = threading.Event()
+
+    def lists():
+        while not over.is_set():
+            batch = [f"id-{next(names)}" for _ in range(dice.randint(1, 40))]
+            yield event_list([event(name, "get" if number % 3 else "list") for number, name in enumerate(batch)])
+            expected.update(name for number, name in enumerate(batch) if number % 3)
+
+    expected: set[str] = set()
+    senders = [Sender(served, lists()) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for turn in range(int(os.environ.get("FALCOHOST_KILLS", "8"))):
+        time.sleep(dice.uniform(0.05, 0.6))
+        worker = served.worker()
+        if turn % 3 != 2 and worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+            continue
+        served.agent.process.kill()
+        served.agent.process.wait()
+        served.begin()
+    over.set()
+    for sender in senders:
+        sender.join(60)
+        assert not sender.is_alive()
+    assert served.agent.stop() == 0
+
+    stored = [message.split()[0] for message in served.stored()]
+    assert sorted(expected) == sorted(stored)
+    assert sum(sender.retries for sender in senders) > 0
+    assert len(expected) > 100
+
+
+def test_curl(hook, tmp_path):
+    """The README's line to try it with works."""
+    served = hook()
+    (tmp_path / "list.json").write_bytes(event_list([event("a")]))
+    if shutil.which("curl") is None:
+        skip_or_fail("curl", "curl is not installed")
+    url = f"http://127.0.0.1:{served.port}/k8s-audit"
+    header = "Content-Type: application/json"
+    done = subprocess.run(
+        ["curl", "-sS", "--fail", "-H", header, "--data-binary", "@list.json", url],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (0, '{"message":"stored"}\n') == (done.returncode, done.stdout)

@@ -1,0 +1,1 @@
+"""The event source ``okta``: what happened in an Okta organization, as its System Log records it."""

@@ -1,0 +1,45 @@
+"""The source ``okta``: events of the System Log, in an array as the API answers, or one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from falcohost.events import Source
+from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, file_input
+from falcohost_okta import config, mfa
+
+#: What the memory of refusals looks at is decoded of every event, whatever the rules read.
+LOG = JsonLog(source="okta", plugin="okta", time="published", skip_reads=mfa.READS)
+
+#: How the names of files of events end.
+SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+
+
+class Memory:
+    """What the source knows beside the event at hand; getters of fields find it in the event's context.
+
+    :ivar organization: value of ``okta.org``.
+    :ivar attempts: refusals at the second factor so far.
+    """
+
+    def __init__(self, settings: config.Config) -> None:
+        self.organization = settings.organization
+        self.attempts = mfa.Attempts(settings.attempts_per_actor, settings.expiration)
+
+    def see(self, event: JsonEvent) -> None:
+        """Take note of *event* if it is a refusal."""
+        who = mfa.attempt(event.record)
+        if who is not None:
+            self.attempts.add(who, event.ts)
+
+
+def make(settings: Mapping[str, Any]) -> Source:
+    """Return the source that reads what *settings* name.
+
+    :raises ConfigError: a setting cannot be.
+    :raises SourceError: they name nothing that can be read.
+    """
+    own = config.parse(settings)
+    given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+    return JsonSource(LOG, given, Memory(own))

@@ -1,0 +1,80 @@
+"""The json.* fields."""
+
+import json
+
+import pytest
+
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.paths import getter
+from falcohost.jsonlog import JSON_FIELDS, JsonLog, event_of
+from falcohost.jsonlog.projection import reads
+
+LOG = JsonLog(source="app", plugin="tester", time="at")
+RECORD = {
+    "at": "2023-11-14T22:13:20.5Z",
+    "a": {"b/c": 1, "m~n": [10, {"x": None}], "0": "zero", "": "empty"},
+    "list": ["é", True, 1.5],
+}
+CATALOG = Catalog("app", JSON_FIELDS)
+
+
+def value(name, arg=None):
+    """Return the value of a field."""
+    ref = CATALOG.resolve(name, arg)
+    return getter(ref.field)(event_of(LOG, RECORD), ref.arg)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "expected"),
+    [
+        ("/at", "2023-11-14T22:13:20.5Z"),
+        ("at", "2023-11-14T22:13:20.5Z"),
+        ("/a/b~1c", "1"),
+        ("/a/m~0n/0", "10"),
+        ("/a/m~0n/1", '{"x":null}'),
+        ("/a/m~0n/1/x", "null"),
+        ("/a/m~0n/2", None),
+        ("/a/0", "zero"),
+        ("/a/", "empty"),
+        ("/list/0", "é"),
+        ("/list/1", "true"),
+        ("/list/2", "1.5"),
+        ("/list/-1", None),
+        ("/list/x", None),
+        ("/list/99999999999999999999", None),
+        ("/at/x", None),
+        ("/nothing", None),
+    ],
+)
+def test_pointers(pointer, expected):
+    """A pointer leads through objects and arrays; a text is shown as it is, all else as JSON, null included."""
+    assert expected == value("json.value", pointer)
+    assert expected == value("jevt.value", pointer)
+
+
+def test_whole_record():
+    """Without a pointer, and as json.obj, it is the whole record."""
+    assert json.loads(value("json.value", "")) == RECORD
+    assert json.loads(value("json.obj")) == RECORD
+    assert value("json.obj").startswith('{\n  "at": ')
+
+
+def test_time():
+    """json.rawtime is the time in nanoseconds, as a text."""
+    assert value("json.rawtime") == value("jevt.rawtime") == "1700000000500000000"
+
+
+@pytest.mark.parametrize(
+    ("name", "pointer", "paths"),
+    [
+        ("json.value", "/a/b~1c", [("a", "b/c")]),
+        ("jevt.value", "/list/0/x", [("list",)]),
+        ("json.value", "/0", None),
+        ("json.value", "", None),
+        ("json.rawtime", None, []),
+        ("json.obj", None, None),
+    ],
+)
+def test_what_is_read(name, pointer, paths):
+    """A pointer reads the value down to its first number, which may be an index; where there is none before, all."""
+    assert paths == reads(CATALOG.resolve(name, pointer))

@@ -1,0 +1,326 @@
+"""The listener over real sockets: what is taken, what is refused and how, and who has to wait for whom."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import socket
+import threading
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+RECORD = b'{"n":1}'
+
+
+@pytest.mark.parametrize(
+    ("body", "records"),
+    [
+        (RECORD, [1]),
+        (b'{"items":[{"n":1},{"n":2}]}', [1, 2]),
+        (b'[{"n":1},{"n":2}]', [1, 2]),
+        (b'{"n":1}\n{"n":2}\n', [1, 2]),
+        (b'\xef\xbb\xbf {\n "n": 1\n}', [1]),
+        (b'{"items":[]}', []),
+        (b'{"n":"\xff"}', ["\ufffd"]),
+        (b'{"n":1}\n{"n":\n{"n":2}', [1, 2]),
+        (b'{"n":\n{"n":1}\n{"n":2}', [1, 2]),
+        (b'{"n":"\xff"}\n{"n":\n{"n":2}', ["\ufffd", 2]),
+        (b'[{"n":1},5,{"n":2}]', [1, 2]),
+        (b'{"items":[{"n":1},"text",{"n":2}]}', [1, 2]),
+    ],
+)
+def test_bodies(serve, body, records):
+    """Single records, lists, arrays and lines are taken; what cannot be read among them takes nothing with it."""
+    served = serve()
+
+    assert served.post(body)[:2] == (200, "stored")
+    assert records == [record["n"] for record in served.records]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "text"),
+    [
+        (b"", {}, 400, "the body is not JSON"),
+        (b"{", {}, 400, "the body is not JSON"),
+        (b"hello", {}, 400, "the body is not JSON"),
+        (b"5", {}, 400, "the body is not JSON"),
+        (b"[" * 10_000, {}, 400, "the body is nested too deep"),
+        (b"{\n" * 45_000, {}, 400, "the body is not JSON"),
+        (RECORD, {"Content_Type": "text/plain"}, 415, "application/json"),
+        (RECORD, {"Content_Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
+        (RECORD, {"Content_Encoding": "br"}, 415, "packed as 'br'"),
+        (RECORD, {"Content_Encoding": "gzip"}, 400, "damaged gzip data"),
+        (gzip.compress(RECORD)[:-3], {"Content_Encoding": "gzip"}, 400, "damaged gzip data"),
+        (b" " * 100_001, {}, 413, "more than 100000 bytes"),
+        (gzip.compress(bytes(50_000_000)), {"Content_Encoding": "gzip"}, 413, "more than 100000 bytes"),
+        (RECORD, {"method": "GET"}, 405, "method not allowed"),
+        (RECORD, {"method": "PUT"}, 405, "method not allowed"),
+        (RECORD, {"path": "/in/"}, 404, "nothing is served here"),
+        (RECORD, {"path": "/"}, 404, "nothing is served here"),
+    ],
+)
+def test_refusals(serve, body, headers, status, text):
+    """What cannot be taken is answered with what is wrong, and the next request is served."""
+    served = serve()
+
+    answered, message, _ = served.post(body, **headers)
+
+    assert (status, True) == (answered, text in message)
+    assert served.post(RECORD)[0] == 200
+    assert len(served.records) == 1
+
+
+def test_lost_bodies_are_counted(serve):
+    """A body that will not come again is counted by its cause; one that shows no token is not an event."""
+    served = serve(token=b"t")
+    for body in (b"{", b"{", bytes(200_000)):
+        served.post(body, Authorization="Bearer t")
+    served.post(RECORD)
+
+    assert served.dropped == {"not JSON": 2, "too large": 1}
+
+
+def test_gzip(serve):
+    """A packed body is unpacked, also if it is packed in two pieces."""
+    served = serve()
+
+    assert served.post(gzip.compress(b'{"n":1}\n') + gzip.compress(b'{"n":2}'), Content_Encoding="gzip")[0] == 200
+    assert served.records == [{"n": 1}, {"n": 2}]
+
+
+def test_chunks(serve):
+    """A body without a length is counted as it comes: a small one is taken, an endless one is cut off."""
+    served = serve()
+
+    def endless():
+        while True:
+            yield b" " * 50_000
+
+    assert served.post(iter([b'{"n"', b":1}"]))[0] == 200
+    with pytest.raises((OSError, AssertionError)) as raised:
+        assert served.post(endless())[0] != 413
+    assert raised
+    assert served.post(RECORD)[0] == 200
+
+
+def test_a_sender_that_waits_for_our_word(serve):
+    """With Expect: 100-continue a refusal comes before the body is sent."""
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
+        sender.sendall(
+            b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"
+        )
+        assert sender.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_the_token(serve, told):
+    """Without the right token nothing is taken, not even looked at; the token is in no message."""
+    served = serve(token=b"s3cret")
+
+    for authorization in ("", "Bearer s3cre", "Basic s3cret"):
+        status, _, headers = served.post(b"{", Authorization=authorization)
+        assert (401, "Bearer") == (status, headers["WWW-Authenticate"])
+    assert served.post(RECORD, Authorization="Bearer s3cret")[0] == 200
+    assert len(served.records) == 1
+    assert told.text.count("did not show the right token") == 1
+    assert "s3cret" not in told.text
+
+
+def test_one_answer_for_equal_events(serve):
+    """An event that is sent again has the same key, in whatever form it comes; another one has another."""
+    served = serve()
+    for body in (RECORD, b'{"items":[{"n":1}]}', b'[{"n":0},{"n":1}]'):
+        served.post(body)
+
+    keys = served.keys
+    assert keys[0] == keys[1] == keys[3] != keys[2]
+
+
+def test_no_answer_before_the_store(serve):
+    """What is not acknowledged is not answered with 200, but with 503 and when to come again."""
+    served = serve(stores=False)
+
+    begun = time.monotonic()
+    status, message, headers = served.post(RECORD)
+
+    assert (503, True) == (status, "nothing is counted twice" in message)
+    assert int(headers["Retry-After"]) > 0
+    assert 0.9 < time.monotonic() - begun < 5
+
+
+def test_full(serve, small):
+    """When too much waits, what comes is told at once to come again; when it is stored, all is well again."""
+    served = serve(stores=False, limits=replace(small, held=400_000, store_time=5.0))
+    body = b'{"n":"' + b"x" * 90_000 + b'"}'
+
+    with ThreadPoolExecutor(8) as senders:
+        waiting = [senders.submit(served.post, body) for _ in range(4)]
+        while len(served.records) < 4:
+            time.sleep(0.01)
+        begun = time.monotonic()
+        status, message, headers = served.post(body)
+        assert (503, "too much waits to be stored; send it again later") == (status, message)
+        assert time.monotonic() - begun < 2
+        assert "Retry-After" in headers
+        served.stores = True
+        assert served.post(RECORD)[0] == 200
+        assert [200] * 4 == [future.result()[0] for future in waiting]
+
+
+def test_closing_answers_those_who_wait(serve, small):
+    """A sender that waits while the listener is closed is told to come again."""
+    served = serve(stores=False, limits=replace(small, store_time=30.0))
+    with ThreadPoolExecutor(1) as sender:
+        waiting = sender.submit(served.post, RECORD)
+        while not served.records:
+            time.sleep(0.01)
+        served.close()
+        assert waiting.result(10)[0] == 503
+
+
+def test_slow_senders_hold_up_nobody(serve):
+    """Senders that dribble headers or a body hold up nobody, and are cut off after a while in all."""
+    served = serve()
+    slow = []
+    for number in range(200):
+        sender = socket.create_connection(("127.0.0.1", served.address.port))
+        body = b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{" if number % 2 else b""
+        sender.sendall(b"POST /in HTTP/1.1\r\nHost: x\r\n" + body)
+        slow.append(sender)
+
+    begun = time.monotonic()
+    for _ in range(20):
+        assert served.post(RECORD)[0] == 200
+    assert time.monotonic() - begun < 5
+
+    def cut_off(sender):
+        sender.settimeout(10)
+        for _ in range(100):
+            try:
+                sender.sendall(b"a")
+                sender.settimeout(0.1)
+                if not sender.recv(100):
+                    return True
+            except TimeoutError:
+                continue
+            except OSError:
+                return True
+        return False
+
+    assert all(cut_off(sender) for sender in (slow[0], slow[1]))
+    for sender in slow:
+        sender.close()
+
+
+def test_large_headers(serve):
+    """Headers beyond the limit are not collected."""
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
+        sender.sendall(b"POST /in HTTP/1.1\r\nX: " + b"x" * 100_000)
+        sender.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            assert sender.recv(100) == b""
+    assert served.post(RECORD)[0] == 200
+
+
+def test_a_thousand_senders_at_once(serve, small):
+    """1,000 connections that are open together are each answered."""
+    served = serve(limits=replace(small, connections=1100, header_time=30.0, body_time=30.0, store_time=10.0))
+    request = b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n"
+    senders = [socket.create_connection(("127.0.0.1", served.address.port)) for _ in range(1000)]
+    for sender in senders:
+        sender.sendall(request)
+    for sender in senders:
+        sender.sendall(RECORD)
+    answers = []
+    for sender in senders:
+        sender.settimeout(30)
+        answers.append(sender.recv(4096)[:12])
+        sender.close()
+
+    assert {b"HTTP/1.1 200"} == set(answers)
+    assert len(served.records) == 1000
+
+
+def test_more_connections_than_there_may_be(serve, small):
+    """A connection too many is closed; there is room again when another ends."""
+    served = serve(limits=replace(small, connections=3, header_time=20.0))
+    held = [socket.create_connection(("127.0.0.1", served.address.port)) for _ in range(3)]
+    time.sleep(0.2)
+    with socket.create_connection(("127.0.0.1", served.address.port)) as fourth:
+        fourth.settimeout(5)
+        assert fourth.recv(10) == b""
+    for one in held:
+        one.close()
+    time.sleep(0.2)
+    assert served.post(RECORD)[0] == 200
+
+
+def test_connections_are_kept(serve):
+    """Several requests go over one connection, also after a refusal."""
+    served = serve()
+    connection = served.connect()
+    statuses = []
+    for body in (RECORD, b"{", RECORD):
+        connection.request("POST", "/in", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        statuses.append((answer.status, json.loads(answer.read())["message"]))
+    connection.close()
+
+    assert [200, 400, 200] == [status for status, _ in statuses]
+
+
+def test_hostile_bytes(serve):
+    """Whatever is sent, there is no traceback and the next request is served."""
+    served = serve()
+    for data in (b"\0" * 100, b"GET\r\n\r\n", b"POST /in HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"\x16\x03\x01\x02"):
+        with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
+            sender.sendall(data)
+    with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
+        sender.sendall(
+            b"POST /in HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        )
+        assert b" 400 " in sender.recv(1000)
+
+    assert served.post(RECORD)[0] == 200
+
+
+def test_memory_is_given_back(serve, small):
+    """Bodies that end too early, are too large or cannot be unpacked leave no room taken."""
+    served = serve(limits=replace(small, held=400_000))
+    bomb = zlib.compress(bytes(10_000_000), wbits=31)
+    for _ in range(12):
+        served.post(bomb, Content_Encoding="gzip")
+        served.post(b'"' + b"x" * 90_000)
+        with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
+            head = b"POST /in HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 95000\r\n\r\n"
+            sender.sendall(head + b"x" * 90_000)
+    deadline = time.monotonic() + 5
+    while served.post(b'{"n":"' + b"x" * 40_000 + b'"}')[0] != 200:
+        assert time.monotonic() < deadline
+    status = [served.post(b'{"n":"' + b"x" * 90_000 + b'"}')[0] for _ in range(5)]
+
+    assert [200] * 5 == status
+
+
+def test_parallel_senders_get_their_own_answers(serve):
+    """Many senders, each with a connection and its own records: all records come, once each."""
+    served = serve()
+
+    def send(sender):
+        for number in range(20):
+            assert served.post(json.dumps({"n": sender * 100 + number}).encode())[0] == 200
+
+    threads = [threading.Thread(target=send, args=(sender,)) for sender in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(record["n"] for record in served.records) == [s * 100 + n for s in range(10) for n in range(20)]

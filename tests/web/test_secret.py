@@ -1,0 +1,63 @@
+"""Tokens: where they are read, and who is admitted."""
+
+import pytest
+
+from falcohost.errors import SourceError
+from falcohost.web import Secret, read_secret
+
+
+def secret(token_file="", environment=None):
+    """Return what is read."""
+    return read_secret("tester", token_file=str(token_file), variable="T", client_ca="", environment=environment or {})
+
+
+def test_a_token_from_a_file_or_the_environment(tmp_path):
+    """A file counts before the environment; white space around a token is not of it."""
+    (tmp_path / "token").write_text("one\n")
+
+    assert secret(tmp_path / "token", {"T": "two"}).token == b"one"
+    assert secret("", {"T": " two "}).token == b"two"
+    assert not secret()
+
+
+def test_what_is_no_token(tmp_path):
+    """A file that is not there or empty is told in a sentence, as is an empty variable."""
+    (tmp_path / "empty").write_text(" \n")
+    for arguments, text in [
+        ((tmp_path / "none",), "cannot be read: No such file"),
+        ((tmp_path / "empty",), "there is no token in"),
+        (("", {"T": ""}), "there is no token in T"),
+    ]:
+        with pytest.raises(SourceError) as raised:
+            secret(*arguments)
+        assert text in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("authorization", "admitted"),
+    [
+        ("Bearer s3cret", True),
+        ("bearer  s3cret ", True),
+        ("Bearer s3cre", False),
+        ("Bearer s3cret2", False),
+        ("Basic s3cret", False),
+        ("s3cret", False),
+        ("Bearer", False),
+        ("Bearer \udcff\u20ac", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_who_is_admitted(authorization, admitted):
+    """Only the whole token, as a bearer token, is admitted; a secret is not shown."""
+    assert admitted is Secret(b"s3cret").admits(authorization)
+    assert "s3cret" not in repr(Secret(b"s3cret"))
+    assert Secret().admits(authorization)
+
+
+def test_a_token_beyond_ascii(serve):
+    """A token may hold any text."""
+    served = serve(token="sécret".encode())
+
+    assert served.post(b"{}", Authorization="Bearer sécret".encode())[0] == 200
+    assert served.post(b"{}", Authorization="Bearer secret")[0] == 401
