@@ -38,6 +38,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     :ivar output: the whole text line: ``time: Priority message``.
     :ivar fields: the output fields with their JSON values (an absent one is None).
     :ivar id: the same when the same event meets the same rule again.
+    :ivar count: for how many matches it stands, of which it shows the first.
     """
 
     id: str
@@ -50,3 +51,4 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, object]
     tags: tuple[str, ...] = ()
     hostname: str = ""
+    count: int = 1

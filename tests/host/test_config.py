@@ -110,6 +110,11 @@ def test_bools_as_yaml_has_them(write, text, value):
         ("syscall_event_drops: {actions: [ignore, log]}", '1:32: syscall event drop action "log" does not make sense'),
         ("file_output: {enabled: true}", "1:14: file_output.filename has to be set"),
         ("falcohost: {alerts: {max_age_days: 0}}", "1:36: falcohost.alerts.max_age_days has to be 1 or more, not 0"),
+        ("falcohost: {fold: {after: 0}}", "1:27: falcohost.fold.after has to be 1 or more, not 0"),
+        (
+            "falcohost: {fold: {window: 0}}",
+            "1:28: falcohost.fold.window has to be more than 0 and at most 3600 seconds",
+        ),
         ("plugins: [{library_path: x}]", "1:11: plugins[0].name is missing"),
         ("plugins: [{name: p, init_config: '{'}]", "1:34: plugins[0].init_config is no valid JSON"),
         ("rules_files: []\nrules_file: []", "2:13: both 'rules_files' and 'rules_file' keys set"),

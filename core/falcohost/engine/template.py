@@ -90,15 +90,13 @@ class Template:
         """Return the JSON value of each field for *event*, under the name that the template gives it."""
         return {name: json_value(read(event)) for name, read in self._values.items()}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names in :meth:`values`."""
-        return tuple(self._values)
-
-    def some_values(self, event: Any, names: Iterable[str]) -> list[object]:
-        """Return those of :meth:`values` that have these names, in their order."""
-        read = self._values
-        return [json_value(read[name](event)) for name in names]
+    def values_but(self, beginnings: tuple[str, ...]) -> list[Read]:
+        """Return what reads the values from an event, as they are, without those whose names begin like that."""
+        found: dict[str, Read] = {}
+        for field in self.fields:
+            if not field.text.startswith(beginnings):
+                found[field.text] = _reader(field)
+        return list(found.values())
 
 
 def _whole_operand(text: str, catalog: Catalog) -> Operand:

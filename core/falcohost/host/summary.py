@@ -26,8 +26,8 @@ class Summary:
     def add(self, alerts: Iterable[Alert]) -> None:
         """Count alerts of rules."""
         for alert in alerts:
-            self._by_rule[alert.rule] += 1
-            self._by_priority[alert.priority] += 1
+            self._by_rule[alert.rule] += alert.count
+            self._by_priority[alert.priority] += alert.count
 
     def text(self) -> str:
         """Return the lines."""

@@ -26,6 +26,8 @@ from falcohost.errors import FalcohostError
 from falcohost.events import Event, Plan, Source
 from falcohost.hookspecs import SourceSpec
 from falcohost.host import log, privileges, wire
+from falcohost.host.config.sections import FoldConfig
+from falcohost.host.fold import Fold
 
 #: What a worker and its supervisor have handlers for.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -68,6 +70,7 @@ class Task:
     :ivar settings: the plugin's own configuration.
     :ivar make: returns the alert of a rule that matched.
     :ivar decode: returns the rules that a message of the supervisor holds.
+    :ivar fold: when matches become one counted alert, of a source that does not rewind.
     """
 
     spec: SourceSpec
@@ -75,6 +78,7 @@ class Task:
     rules: Rules
     make: Callable[[Rule, Event], Alert]
     decode: Callable[[wire.NewRules], Rules]
+    fold: FoldConfig
 
 
 def run_worker(task: Task, link: socket.socket, parent: int, cursor: str | None) -> NoReturn:
@@ -204,6 +208,7 @@ def _let_go_of_descriptors(keep: int) -> None:
 
 def _work(task: Task, uplink: _Uplink, stop: _Stop, parent: int, cursor: str | None) -> int:
     log.forward(uplink.log)
+    fold = Fold(task.fold, task.make, uplink.add)
     source: Source | None = None
     try:
         privileges.close_the_way_back()
@@ -212,9 +217,10 @@ def _work(task: Task, uplink: _Uplink, stop: _Stop, parent: int, cursor: str | N
         privileges.drop_privileges(task.spec.capabilities)
         privileges.die_with_parent(parent)  # a change of user has disarmed it
         uplink.send(wire.Ready())
-        _pump(task, source, uplink, stop)
+        _pump(task, source, uplink, stop, fold)
         source.close()
     except Exception as error:
+        fold.flush()
         uplink.flush(None)
         foreseen = isinstance(error, FalcohostError)
         trace = "" if foreseen else traceback.format_exc()
@@ -234,7 +240,7 @@ def _close(source: Source | None) -> None:
         log.log.warning("closing the source failed too: %s", error)
 
 
-def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop) -> None:
+def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) -> None:
     """Match every event. This is the hot path of falcohost: nothing of ours is made per event that matches nothing."""
     match, make, add, failures = task.rules.match, task.make, uplink.add, _Failures()
     collector = _Collector()
@@ -242,19 +248,24 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop) -> None:
     stopping: float | None = None  # since when; what happened before is in a batch that is asked for after it
     for batch in source.batches():
         uplink.rewinds = batch.cursor is not None
+        take = fold.take if task.fold.enabled and not uplink.rewinds else lambda rule, event: add(make(rule, event))
         for event in batch.events:
             try:
                 for rule in match(event):
-                    add(make(rule, event))
+                    take(rule, event)
             except Exception as error:
                 failures.note(event, error)
+        if uplink.rewinds:
+            fold.flush()  # no cursor passes what is only counted
         uplink.flush(batch.cursor)
         for message in uplink.received():
             if isinstance(message, wire.Ack):
                 source.ack(message.cursor)
             else:
+                fold.flush()
                 match = _go_over(task, source, uplink, message) or match
         if time.monotonic() >= due:
+            fold.tick()
             _report(source, uplink, failures)
             collector.collect()
             due = time.monotonic() + 1.0
@@ -262,6 +273,8 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop) -> None:
             break
         if stop.asked and stopping is None:
             stopping = time.monotonic()
+    fold.flush()
+    uplink.flush(None)
     _report(source, uplink, failures)
 
 

@@ -1,6 +1,7 @@
 """A flood of matching calls on all processors: it is counted, and the alerts of other rules still come in time."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -30,6 +31,12 @@ RULES = """
 
 #: For how long the flood lasts; 60 in the long run.
 SECONDS = int(os.environ.get("FALCOHOST_FLOOD_SECONDS", "5"))
+
+#: Seconds that the alert of another rule may take: twice what it is meant to, since a machine of tests is busy.
+LIMIT = 2
+
+#: Alerts of one rule and process in a window of ten seconds: a thousand, and one for each that is folded often enough.
+MOST_TOLD = 1011
 
 #: Seconds between two events of other rules.
 PAUSE = min(3.0, SECONDS / 3)
@@ -75,11 +82,19 @@ def seconds_until_alerts(agent, folder, number):
     return [late.get(rule, float("inf")) for rule in wanted]
 
 
+def lost(log):
+    """Return how many events the agent says that it has lost in the ring of calls."""
+    return max(map(int, re.findall(r"; (\d+) so far", log)), default=0)
+
+
 @pytest.mark.parametrize("different", [[], ["different"]], ids=["one file", "different files"])
 def test_other_rules_alert_in_time(agent, flood, children, tmp_path, different):
-    """While one rule fires as often as two processors can make it, another's event alerts within a second."""
+    """Each program that starts during a flood of opens alerts in time, each other open unless the ring lost it.
+
+    All matches are counted, in few alerts, and the agent does not grow.
+    """
     pids = [agent.process.pid, *children(agent.process.pid)]
-    before, late, most = memory(pids), [], 0.0
+    before, most, late = memory(pids), 0.0, []
     running = subprocess.Popen([flood, str(SECONDS), tmp_path / "flooded", *different], stdout=subprocess.PIPE)
     end = time.monotonic() + SECONDS
     while (now := time.monotonic()) < end - 1:
@@ -88,10 +103,17 @@ def test_other_rules_alert_in_time(agent, flood, children, tmp_path, different):
         time.sleep(max(0.0, now + PAUSE - time.monotonic()))
     opens = sum(map(int, running.communicate()[0].split()))
     assert agent.stop() == 0
-    told = [alert for alert in agent.alerts if alert["rule"] == "Flood"]
-    counts = [alert["output_fields"].get("falcohost.count", 1) for alert in told]
-    print(f"{opens} opens, {len(told)} alerts about {sum(counts)} of them, memory {before:.0f} to {most:.0f} MiB, {late}")
-    print(agent.log[-1500:])
 
-    assert max(max(pair) for pair in late) < 1
-    assert most < before + 64
+    told = [alert for alert in agent.alerts if alert["rule"] == "Flood"]
+    count = sum(alert["output_fields"].get("falcohost.count", 1) for alert in told)
+    files, programs = zip(*late, strict=True)
+    missing = files.count(float("inf"))
+    print(f"{opens} opens, {len(told)} alerts about {count}, {lost(agent.log)} lost, {before:.0f} to {most:.0f} MiB")
+    print("seconds until other alerts:", *(f"{file:.2f}/{program:.2f}" for file, program in late))
+
+    assert max(programs) < LIMIT
+    assert max((file for file in files if file < float("inf")), default=0) < LIMIT
+    assert missing <= lost(agent.log)
+    assert count <= opens <= count + lost(agent.log)
+    assert len(told) <= os.cpu_count() * MOST_TOLD * (SECONDS // 10 + 2)
+    assert most < before + 32

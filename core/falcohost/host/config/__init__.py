@@ -14,12 +14,14 @@ from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, 
 from falcohost.host.config.sections import (
     DropsConfig,
     EngineConfig,
+    FoldConfig,
     LogConfig,
     OutputsConfig,
     PluginsConfig,
     StateConfig,
     read_drops,
     read_engine,
+    read_fold,
     read_log,
     read_outputs,
     read_plugins,
@@ -54,6 +56,7 @@ class Config:
     outputs: OutputsConfig
     drops: DropsConfig
     state: StateConfig
+    fold: FoldConfig
 
 
 def find_config(path: str | None) -> str | None:
@@ -99,6 +102,7 @@ def parse(document: Document) -> Config:
         outputs=read_outputs(reader),
         drops=read_drops(reader),
         state=read_state(reader),
+        fold=read_fold(reader),
     )
 
 

@@ -137,6 +137,7 @@ KEYS: _Keys = {
         "pushdown": "boolean",
         "state_dir": "string",
         "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},
+        "fold": {"enabled": "boolean", "after": "integer", "window": "number"},
     },
 }
 

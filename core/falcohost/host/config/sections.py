@@ -15,6 +15,9 @@ from falcohost.store.limits import Limits
 LOG_LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 DROP_ACTIONS = ("ignore", "log", "alert", "exit")
 
+#: Seconds for which an alert that stands for several may be held back.
+LONGEST_WINDOW = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
@@ -93,6 +96,15 @@ class StateConfig:
     limits: Limits
 
 
+@dataclass(frozen=True, slots=True)
+class FoldConfig:
+    """When matches that are alike become one counted alert: *after* so many of them in *window* seconds."""
+
+    enabled: bool = True
+    after: int = 100
+    window: float = 10.0
+
+
 def read_log(reader: Reader) -> LogConfig:
     """Return the logging's part of the configuration."""
     level = reader.choice(
@@ -163,6 +175,19 @@ def read_state(reader: Reader) -> StateConfig:
         megabytes=alerts.integer("max_size_mb", Limits.megabytes, at_least=1),
     )
     return StateConfig(ours.text("state_dir"), limits)
+
+
+def read_fold(reader: Reader) -> FoldConfig:
+    """Return ``falcohost.fold``.
+
+    :raises ConfigError: the window is no time that passes.
+    """
+    section, usual = reader.section("falcohost").section("fold"), FoldConfig()
+    window = section.number("window", usual.window)
+    if not 0 < window <= LONGEST_WINDOW:
+        raise section.error("window", f"has to be more than 0 and at most {LONGEST_WINDOW} seconds, not {window}")
+    after = section.integer("after", usual.after, at_least=1)
+    return FoldConfig(section.boolean("enabled", usual.enabled), after, window)
 
 
 def read_plugins(reader: Reader) -> PluginsConfig:

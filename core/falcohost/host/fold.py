@@ -1,0 +1,221 @@
+"""Floods: matches that are alike become one counted alert, so that nobody can blind the agent with one rule.
+
+An event may say who did it, by an attribute ``actor``. A match is folded where, within one window, there were already
+
+- ``after`` alerts of the same rule, the same actor and the same output, or
+- :data:`PER_ACTOR` times as many of the same rule and actor, whatever their outputs, or
+- :data:`PER_RULE` times as many of the same rule.
+
+The first that is folded is made as an alert and kept; the others are counted and make nothing. When the window ends,
+the alert that was kept is told, with their number. Counts are exact: each match is told by itself or counted once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from falcohost.alert import Alert
+from falcohost.engine.ruleset import Rule
+from falcohost.engine.times import SECOND, rfc3339
+from falcohost.events import Event
+from falcohost.host.config.sections import FoldConfig
+
+#: How many times ``after`` one actor may raise one rule, and all actors together, before the rest is folded.
+PER_ACTOR = 10
+PER_RULE = 100
+
+#: So many outputs and actors are remembered at most, half of it of one actor; beyond them the window of the actor that
+#: is quiet longest ends.
+MOST_REMEMBERED = 1 << 15
+
+#: What is different in each event, or says which of several equal ones it was: the beginnings of fields' names.
+PER_EVENT = (
+    "evt.num", "evt.time", "evt.datetime", "evt.rawtime", "evt.reltime", "evt.deltatime", "evt.latency", "evt.count",
+    "evt.rawres", "evt.cpu", "fd.num", "thread.tid", "thread.vtid", "thread.cputime", "thread.exectime",
+    "proc.duration", "proc.ppid.duration",
+)  # fmt: skip
+
+#: How a counted alert is worded, by what its matches have in common.
+_SAME = {
+    "output": "",
+    "actor": ", same rule and actor, values of the first",
+    "rule": ", same rule, values of the first",
+}
+
+
+class _Tally:
+    """How many matches were told by themselves, and how many are folded into *alert*, the last at *last*."""
+
+    __slots__ = ("alert", "folded", "last", "told")
+
+    def __init__(self) -> None:
+        self.told = 0
+        self.folded = 0
+        self.last = 0
+        self.alert: Alert | None = None
+
+
+class _Window(_Tally):
+    """A tally from *start* on (time of its first event); *opened* is the same by the worker's own clock."""
+
+    __slots__ = ("opened", "outputs", "start")
+
+    def __init__(self, start: int, opened: float) -> None:
+        super().__init__()
+        self.start = start
+        self.opened = opened
+        self.outputs: dict[int, _Tally] = {}
+
+
+class Fold:
+    """Takes the matches of a source that does not rewind.
+
+    :param make: returns the alert of a match.
+    :param add: takes an alert on its way.
+    :param clock: seconds that only rise.
+    """
+
+    def __init__(
+        self,
+        config: FoldConfig,
+        make: Callable[[Rule, Event], Alert],
+        add: Callable[[Alert], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._after = config.after
+        self._seconds = config.window
+        self._span = int(config.window * SECOND)
+        self._make = make
+        self._add = add
+        self._clock = clock
+        self._now = clock()
+        self._rules: dict[str, _Window] = {}
+        self._actors: OrderedDict[tuple[str, object], _Window] = OrderedDict()
+        self._outputs = 0
+        self._readers: dict[str, Callable[[Event], int]] = {}  # by rule: from an event to what makes outputs equal
+
+    def take(self, rule: Rule, event: Event) -> None:
+        """Tell that *event* matches *rule*, or count it."""
+        ts, after, name = event.ts, self._after, rule.name
+        everyone = self._rules.get(name)
+        if everyone is None or not -self._span < ts - everyone.start < self._span:
+            everyone = self._new_rule(name, ts)
+        if everyone.told >= after * PER_RULE:
+            self._fold(everyone, rule, event)
+            return
+        who = getattr(event, "actor", None)
+        place = (name, who)
+        actor = self._actors.get(place)
+        if actor is None or not -self._span < ts - actor.start < self._span:
+            actor = self._new_actor(place, ts)
+        self._actors.move_to_end(place)
+        too_many = who is not None and actor.told >= after * PER_ACTOR
+        if too_many or len(actor.outputs) >= MOST_REMEMBERED // 2:
+            self._fold(actor, rule, event)
+            return
+        read = self._readers.get(name) or self._new_reader(rule)
+        if actor.told < after:  # so there are not yet as many of any output
+            alert = self._make(rule, event)
+            output = self._output(actor, read(event))
+        else:
+            output = self._output(actor, read(event))
+            if output.told >= after:
+                self._fold(output, rule, event)
+                return
+            alert = self._make(rule, event)
+        everyone.told += 1
+        actor.told += 1
+        output.told += 1
+        self._add(alert)
+
+    def tick(self) -> None:
+        """End the windows whose time is over though nothing came that would have shown it."""
+        self._now = self._clock()
+        over = self._now - self._seconds
+        for place in [place for place, window in self._actors.items() if window.opened <= over]:
+            self._end_actor(place)
+        for name in [name for name, window in self._rules.items() if window.opened <= over]:
+            self._tell(self._rules.pop(name), "rule")
+
+    def flush(self) -> None:
+        """End every window."""
+        for place in list(self._actors):
+            self._end_actor(place)
+        for window in self._rules.values():
+            self._tell(window, "rule")
+        self._rules.clear()
+        self._readers.clear()  # the next rule of a name may be another
+
+    def _fold(self, tally: _Tally, rule: Rule, event: Event) -> None:
+        if tally.alert is None:
+            tally.alert = self._make(rule, event)
+        tally.folded += 1
+        if event.ts > tally.last:
+            tally.last = event.ts
+
+    def _new_rule(self, name: str, ts: int) -> _Window:
+        if name in self._rules:
+            self._tell(self._rules[name], "rule")
+        window = self._rules[name] = _Window(ts, self._now)
+        return window
+
+    def _new_actor(self, place: tuple[str, object], ts: int) -> _Window:
+        if place in self._actors:
+            self._end_actor(place)
+        self._forget()
+        window = self._actors[place] = _Window(ts, self._now)
+        return window
+
+    def _end_actor(self, place: tuple[str, object]) -> None:
+        window = self._actors.pop(place)
+        self._outputs -= len(window.outputs)
+        for output in window.outputs.values():
+            self._tell(output, "output")
+        self._tell(window, "rule" if place[1] is None else "actor")
+
+    def _output(self, actor: _Window, key: int) -> _Tally:
+        tally = actor.outputs.get(key)
+        if tally is None:
+            tally = actor.outputs[key] = _Tally()
+            self._outputs += 1
+            self._forget()
+        return tally
+
+    def _forget(self) -> None:
+        while self._outputs + len(self._actors) > MOST_REMEMBERED:
+            self._end_actor(next(iter(self._actors)))
+
+    def _new_reader(self, rule: Rule) -> Callable[[Event], int]:
+        reads = rule.output.values_but(PER_EVENT)
+
+        def key(event: Event) -> int:
+            if (complete := getattr(event, "whole", None)) is not None:
+                complete()
+            return hash(repr([read(event) for read in reads]))  # bounded, whatever the values are
+
+        self._readers[rule.name] = key
+        return key
+
+    def _tell(self, tally: _Tally, same: str) -> None:
+        if tally.alert is not None:
+            self._add(counted(tally.alert, tally.folded, tally.last, same))
+
+
+def counted(alert: Alert, count: int, last: int, same: str) -> Alert:
+    """Return *alert* as the first of *count* matches; the last was at *last*, and they have *same* in common."""
+    if count == 1:
+        return alert
+    said = f" ({count} times until {rfc3339(last)}{_SAME[same]})"
+    fields = {"falcohost.count": count, "falcohost.first": alert.time, "falcohost.last": last, "falcohost.same": same}
+    return msgspec.structs.replace(
+        alert,
+        message=alert.message + said,
+        output=alert.output + said,
+        fields={**alert.fields, **fields},
+        count=count,
+    )

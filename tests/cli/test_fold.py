@@ -1,0 +1,75 @@
+"""The agent in a flood of a source of these tests: what is folded, what is not, and that nothing is left untold."""
+
+import signal
+
+ONLY_NUMBERS = ["--enable-source", "numbers"]
+
+#: A rule whose alerts all say the same.
+RULES = """
+- rule: Any number
+  desc: Fires on every number.
+  condition: number.value > 0
+  output: Counted
+  priority: NOTICE
+  source: numbers
+"""
+
+CONFIG = "json_output: true\nfalcohost: {fold: {after: 5, window: 3600%s}}"
+FLOOD = {"count": 300, "interval": 0}
+
+
+def counts(alerts):
+    """Return for how many matches each alert stands."""
+    return [alert["output_fields"].get("falcohost.count", 1) for alert in alerts]
+
+
+def test_the_end_of_a_source_tells_the_count(agent, setup):
+    """After five alerts the rest is one, and the summary says how often the rule matched."""
+    running = agent(*setup(CONFIG % "", RULES, FLOOD), *ONLY_NUMBERS)
+
+    assert 0 == running.wait()
+    assert [1] * 5 + [295] == counts(running.alerts)
+    assert "   Any number: 300\n" in running.stdout
+
+
+def test_a_source_that_fails_tells_the_count(agent, setup):
+    """What was counted before a failure is told."""
+    running = agent(*setup(CONFIG % "", RULES, FLOOD | {"fail_at": 100}), *ONLY_NUMBERS)
+    assert [1] * 5 + [94] == counts(running.wait_for_alerts(6)[:6])
+
+
+def test_new_rules_begin_anew(agent, setup):
+    """What was counted by the rules before is told when new ones are taken over."""
+    running = agent(*setup(CONFIG % "", RULES, {"interval": 0.01}), *ONLY_NUMBERS)
+    running.wait_for_alerts(5)
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for("gone over", 20)
+    told = counts(running.wait_for_alerts(11))
+
+    assert [1] * 5 == told[:5]
+    assert told[5] > 1
+    assert [1] * 5 == told[6:11]
+
+
+def test_sources_that_rewind_are_not_folded(agent, setup):
+    """A source with a cursor has each alert told."""
+    running = agent(*setup(CONFIG % "", RULES, FLOOD | {"cursor": True}), *ONLY_NUMBERS)
+
+    assert 0 == running.wait()
+    assert [1] * 300 == counts(running.alerts)
+
+
+def test_it_can_be_switched_off(agent, setup):
+    """With ``falcohost.fold.enabled: false`` each alert is told."""
+    running = agent(*setup(CONFIG % ", enabled: false", RULES, FLOOD), *ONLY_NUMBERS)
+
+    assert 0 == running.wait()
+    assert [1] * 300 == counts(running.alerts)
+
+
+def test_the_usual_setting_leaves_ordinary_numbers_alone(agent, setup):
+    """A hundred equal alerts are told as ever."""
+    running = agent(*setup("json_output: true", RULES, {"count": 100, "interval": 0}), *ONLY_NUMBERS)
+
+    assert 0 == running.wait()
+    assert [1] * 100 == counts(running.alerts)
