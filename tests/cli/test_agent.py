@@ -292,6 +292,21 @@ def test_changed_rules_are_taken_by_themselves(agent, setup, tmp_path, until):
     assert (watching.end(), resting.end()) == (0, 0)
 
 
+def test_a_file_added_to_a_folder_is_taken_by_itself(agent, setup, tmp_path, until):
+    """A rules file that comes into a folder of rules is taken over like one that changes."""
+    config, _ = setup()[:2], (tmp_path / "rules").mkdir()
+    (tmp_path / "rules.yaml").rename(tmp_path / "rules" / "a.yaml")
+    running = agent(*config, "-r", str(tmp_path / "rules"), "-o", "rule_matching=all", *ONLY_NUMBERS)
+    running.wait_for_alerts(1)
+
+    text = (tmp_path / "rules" / "a.yaml").read_text()
+    (tmp_path / "b").write_text(text.replace("Every ", "More of every ").replace("Counted", "Again"))
+    (tmp_path / "b").rename(tmp_path / "rules" / "b.yaml")
+    until(lambda: "Again" in running.stdout, 20)
+
+    assert running.end() == 0
+
+
 def test_a_new_worker_has_the_new_rules(agent, setup, tmp_path, until):
     """A worker that dies after a reload is followed by one with the new rules."""
     running = agent(*setup(), *ONLY_NUMBERS)

@@ -67,7 +67,7 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
 
         click.echo(support(config, [result.file for result in loaded.results]))
         return 0
-    given = _configured(config, loaded)
+    given = _configured(flags, config, loaded)
     del loaded
     from falcohost.host.agent import AgentOptions, run_agent
 
@@ -95,14 +95,16 @@ def _load(flags: Flags, plugins: Plugins) -> Configured:
     config = flags.configuration()
     loaded = load_to_run(config, plugins, flags.rules, flags.suffix)
     loaded.check()
-    return _configured(config, loaded)
+    return _configured(flags, config, loaded)
 
 
-def _configured(config: Config, loaded: Loaded) -> Configured:
+def _configured(flags: Flags, config: Config, loaded: Loaded) -> Configured:
     from falcohost.host.agent import Configured
 
-    files = [*config.document.files, *(result.name for result in loaded.results)]
-    return Configured(config, loaded.ruleset, tuple(files))
+    # What was named may be a folder, to which files are added.
+    named = flags.rules or config.rules.files or ()
+    files = [*config.document.files, *named, *(result.name for result in loaded.results)]
+    return Configured(config, loaded.ruleset, tuple(dict.fromkeys(files)))
 
 
 def _describe(flags: Flags, config: Config, plugins: Plugins) -> int:

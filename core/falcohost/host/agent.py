@@ -63,7 +63,7 @@ class AgentOptions:
 class Configured:
     """What the configuration and the rules files say.
 
-    :ivar files: the files themselves, whose change is watched for.
+    :ivar files: the files themselves, and the folders that were named, whose change is watched for.
     """
 
     config: Config

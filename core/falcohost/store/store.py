@@ -216,19 +216,7 @@ class Store:
 
     def _transaction(self, cursors: dict[str, str]) -> None:
         now = int(time.time())
-        rows = [
-            (
-                row.seq,
-                row.alert.id,
-                row.rewinds,
-                row.alert.time,
-                row.alert.rule,
-                row.alert.source,
-                now,
-                _encode(row.alert),
-            )
-            for row in self._unwritten
-        ]
+        rows = [row.columns(now) for row in self._unwritten]
         ended = [(source,) for source in self._ended]
         execute, execute_many = self._connection.execute, self._connection.executemany
         # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.

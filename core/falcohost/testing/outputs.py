@@ -29,7 +29,7 @@ class OutputContract:
 
     def received(self, config: Mapping[str, Any]) -> str:
         """Return the text of all that has arrived where the output delivers; must name each alert's rule."""
-        raise NotImplementedError
+        pytest.fail(f"{type(self).__name__} has to define received(): the text of all that has arrived")
 
     @property
     def spec(self) -> OutputSpec:
