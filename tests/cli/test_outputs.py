@@ -1,5 +1,6 @@
 """Outputs of a running agent: files that move, readers that go away or sleep, outputs that cannot be opened."""
 
+import json
 import os
 import re
 import signal
@@ -100,6 +101,25 @@ def test_what_a_reader_never_took_comes_with_the_next_run(agent, setup):
 
     assert second.wait() == 0
     assert len(second.alerts) == int(left) + 1
+
+
+def test_alerts_that_are_given_up_are_alerted_on(agent, setup, until):
+    """What the store has no room for before a blocked output had it is counted in an alert that other outputs have."""
+    read, write = os.pipe()
+    outputs = (
+        "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}\noutput_timeout: 300\n"
+    )
+    limits = "falcohost: {alerts: {max_size_mb: 1}, fold: {enabled: false}}\njson_output: true\n"
+    running = agent(*setup(outputs + limits, numbers={"interval": 0}), *ONLY_NUMBERS, stdout=write)
+    os.close(write)
+    file = running.folder / "events.txt"
+
+    until(lambda: file.exists() and "Falcohost internal: alerts given up" in file.read_text(), 40)
+
+    running.process.kill()
+    os.close(read)
+    line = next(line for line in file.read_text().splitlines() if '"source":"internal"' in line)
+    assert json.loads(line)["output_fields"]["count"] > 1000
 
 
 def test_a_file_that_cannot_be_opened(agent, setup):

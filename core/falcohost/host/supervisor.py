@@ -91,6 +91,7 @@ class Supervisor:
         self._on_turn = on_turn
         self._look_at = 0.0
         self._reloads = 0
+        self._given_up = 0
         self._losses = {child.name: LossLog(child.name) for child in self.children}
         self._selector = selectors.DefaultSelector()
         self._dry_run: DryRun | None = None
@@ -136,6 +137,15 @@ class Supervisor:
                 self._send(child, wire.Ack(stored.cursors[child.name]))
         for channel in self._channels:
             channel.notify()
+        self._tell_given_up()
+
+    def _tell_given_up(self) -> None:
+        """Raise an alert about alerts that the store had no room for until every output had them."""
+        count, self._given_up = self._store.lost - self._given_up, self._store.lost
+        if count:
+            rule = "Falcohost internal: alerts given up"
+            text = f"{count} alerts were given up before every output had them"
+            self.deliver([self._maker.internal(rule, Priority.CRITICAL, text, {"count": count}, time.time_ns())])
 
     # one turn of the loop
 
