@@ -116,13 +116,15 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 
     @property
     def key(self) -> str:
-        """Names the record by its place and its content; by its content alone where nothing has a place."""
-        piece = self.text.pieces()[self.index]
-        if self.text.origin.by_content:
+        """Names the record by its place and its content, or by what its origin says."""
+        piece, origin = self.text.pieces()[self.index], self.text.origin
+        if origin.id_of is not None and (ident := origin.id_of(piece.raw)) is not None:
+            return f"{origin.ident}:{ident}"
+        if origin.by_content:
             # Long enough that nobody finds a harmless event by whose name a harmful one is taken for known.
-            return f"{self.text.origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
+            return f"{origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
         content = hashlib.blake2b(piece.raw, digest_size=8).hexdigest()
-        return f"{self.text.origin.ident}:{piece.offset}:{content}"
+        return f"{origin.ident}:{piece.offset}:{content}"
 
     @property
     def context(self) -> Context:

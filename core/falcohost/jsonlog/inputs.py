@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,11 +32,13 @@ class Origin:
     :ivar name: for people: the path of the file.
     :ivar ident: the same when the texts are read again, also after the file was renamed.
     :ivar by_content: what comes from here has no place; an event is known by its content.
+    :ivar id_of: returns from a record's text the id that its writer has given it, by which it is then known, or None.
     """
 
     name: str
     ident: str
     by_content: bool = False
+    id_of: Callable[[bytes], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

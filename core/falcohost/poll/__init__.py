@@ -1,0 +1,31 @@
+"""Asking for a log again and again: what a plugin needs whose log is fetched from a server.
+
+A plugin writes a :class:`Poller`, which returns one :class:`Page` at a time, and makes a :class:`PollInput` of it,
+which stands where :func:`falcohost.jsonlog.file_input` stands for files. For servers that speak HTTP there is
+:class:`HttpClient`.
+"""
+
+from falcohost.poll.answer import Answer, HttpError, Unreadable
+from falcohost.poll.check import poll_problem
+from falcohost.poll.failures import BackOff
+from falcohost.poll.http import HttpClient, HttpLimits
+from falcohost.poll.input import PollInput
+from falcohost.poll.page import Page, Poller, PollError
+from falcohost.poll.secret import read_secret
+from falcohost.poll.seen import Seen
+
+__all__ = [
+    "Answer",
+    "BackOff",
+    "HttpClient",
+    "HttpError",
+    "HttpLimits",
+    "Page",
+    "PollError",
+    "PollInput",
+    "Poller",
+    "Seen",
+    "Unreadable",
+    "poll_problem",
+    "read_secret",
+]

@@ -1,0 +1,73 @@
+"""Fetches that fail: for how long to wait after each, and what to say of them in the log."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import traceback
+from dataclasses import dataclass
+
+from falcohost.errors import FalcohostError
+from falcohost.poll.page import PollError
+
+log = logging.getLogger("falcohost")
+
+#: Seconds for which a cause is not told again.
+QUIET = 600.0
+
+#: Most seconds for which a server is left alone because it asks for it.
+MOST_ASKED = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """Seconds to wait: after the *first* failure, twice as many after each further one in a row, *longest* at most."""
+
+    first: float = 1.0
+    longest: float = 300.0
+
+
+class Failures:
+    """The failures in a row of the poller of *plugin*."""
+
+    def __init__(self, plugin: str, back_off: BackOff) -> None:
+        self._plugin = plugin
+        self._back_off = back_off
+        self._count = 0
+        self._since = 0.0
+        self._told: dict[str, float] = {}
+
+    def failed(self, error: Exception) -> float:
+        """Take note of *error*; return for how many seconds to wait, not the same for all agents of a fleet."""
+        now = time.monotonic()
+        if not self._count:
+            self._since = now
+        wait = min(self._back_off.longest, self._back_off.first * 2.0 ** min(self._count, 30))
+        wait *= random.uniform(0.5, 1.0)
+        if isinstance(error, PollError) and error.retry_after is not None:
+            wait = max(wait, min(error.retry_after, MOST_ASKED))
+        self._count += 1
+        self._tell(_text(error), wait, now)
+        return wait
+
+    def succeeded(self) -> None:
+        """Say that it works again, if it has been said that it does not."""
+        if self._count and self._since in self._told.values():
+            seconds = time.monotonic() - self._since
+            log.info("%s: works again, after %d failed attempts in %.0f s", self._plugin, self._count, seconds)
+        self._count = 0
+
+    def _tell(self, text: str, wait: float, now: float) -> None:
+        if now - self._told.get(text, -QUIET) >= QUIET:
+            self._told = {cause: told for cause, told in self._told.items() if now - told < QUIET}
+            self._told[text] = now
+            log.warning("%s: %s. It is tried again in %.0f s, and then less and less often", self._plugin, text, wait)
+
+
+def _text(error: Exception) -> str:
+    """Return what people read of *error*; of a mistake of ours, where it was made."""
+    if isinstance(error, FalcohostError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"

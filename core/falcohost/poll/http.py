@@ -1,0 +1,208 @@
+"""One request, one answer, for pollers: bounded in size and time, and every failure a sentence that says what mends it.
+
+urllib3, which this needs, is imported once a client is opened. Redirects are not followed: they would show the secret
+to somebody else.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from falcohost.errors import SourceError
+from falcohost.jsonlog.blocks import blocks
+from falcohost.jsonlog.inputs import MIB
+from falcohost.jsonlog.refusals import TOO_LARGE, Refused
+from falcohost.poll.answer import Answer, HttpError, Unreadable
+from falcohost.poll.page import PollError
+from falcohost.poll.reasons import reason
+
+if TYPE_CHECKING:
+    import urllib3
+
+#: Bytes that are read of an answer that refuses.
+_ENOUGH = 64 << 10
+
+NO_JSON_TYPE = "not declared as JSON"
+
+#: Says what an answer that refuses means, and what mends it; None: nothing special.
+Explain = Callable[[Answer], str | None]
+
+_REMARKS: Mapping[int, str] = {
+    401: "the secret that was shown is not, or no longer, valid",
+    403: "the secret that was shown does not allow this",
+    404: "there is nothing at this address",
+    429: "too many requests",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Sizes in bytes, times in seconds.
+
+    :ivar body: an answer, as it is sent and also as it is unpacked.
+    :ivar connect_time: how long it may take to connect.
+    :ivar pause: how long a server may be silent.
+    :ivar body_time: how long an answer's body may take.
+    """
+
+    body: int = 64 * MIB
+    connect_time: float = 10.0
+    pause: float = 60.0
+    body_time: float = 300.0
+
+
+class HttpClient:
+    """Asks servers, for the plugin *plugin*, whose extra brings urllib3.
+
+    :param ca: file with the certificates by which servers' certificates are signed; None: those of the system.
+    :param explain: what to say of answers that refuse.
+    """
+
+    def __init__(
+        self,
+        plugin: str,
+        *,
+        ca: Path | None = None,
+        explain: Explain = lambda answer: None,
+        limits: HttpLimits | None = None,
+    ) -> None:
+        self._plugin = plugin
+        self._ca = ca
+        self._explain = explain
+        self._limits = limits or HttpLimits()
+        self._trust: ssl.SSLContext | None = None
+        self._pools: dict[str, urllib3.PoolManager] = {}
+
+    def open(self) -> None:
+        """Import what is needed and read the certificates.
+
+        :raises SourceError: one of them is missing.
+        """
+        try:
+            import urllib3  # noqa: F401
+        except ModuleNotFoundError as error:
+            mend = f"pip install 'falcohost[{self._plugin}]'"
+            raise SourceError(f"{self._plugin}: asking a server needs {error.name}, which {mend} installs") from error
+        try:
+            self._trust = ssl.create_default_context(cafile=self._ca)
+        except OSError as error:
+            why = "it holds none" if isinstance(error, ssl.SSLError) else error.strerror
+            raise SourceError(f"{self._plugin}: the certificates in {self._ca} cannot be read: {why}") from error
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """Return the JSON that is at *url*.
+
+        :raises HttpError: the server refuses.
+        :raises Unreadable: it answers with something else.
+        :raises PollError: there is no answer.
+        """
+        return self._ask("GET", url, headers, None)
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Return the JSON that is answered to *body*; raises what :meth:`get` does."""
+        return self._ask("POST", url, headers, body)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        for pool in list(self._pools.values()):
+            pool.clear()
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        import urllib3
+        import urllib3.exceptions
+
+        host = urlsplit(url).hostname or url
+        limits = self._limits
+        shown = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "falcohost", **headers}
+        try:
+            response = self._pool(url).request(
+                method,
+                url,
+                body=body,
+                headers=shown,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=limits.connect_time, read=limits.pause),
+            )
+            with closing(response):
+                answer = self._read(host, response)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise PollError(reason(host, error)) from error
+        if 200 <= answer.status < 300:
+            return answer
+        raise HttpError(host, answer, self._explain(answer) or _remark(answer))
+
+    def _read(self, host: str, response: urllib3.BaseHTTPResponse) -> Answer:
+        """Return the answer; of one that refuses no more than is needed to say why."""
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        answer = Answer(response.status, headers, b"")
+        is_good = 200 <= response.status < 300
+        if is_good and not _is_json(headers.get("content-type", "")):
+            raise Unreadable(host, answer, NO_JSON_TYPE)
+        most = self._limits.body if is_good else _ENOUGH
+        end = time.monotonic() + self._limits.body_time
+
+        def read(size: int) -> bytes:
+            if time.monotonic() > end:
+                raise TimeoutError
+            data: bytes = response.read(size, decode_content=False)
+            return data
+
+        body = bytearray()
+        try:
+            for block in blocks(read):
+                body += block
+                if len(body) > most:
+                    raise Refused(TOO_LARGE)
+        except Refused as refused:
+            if is_good:
+                raise Unreadable(host, answer, str(refused)) from None
+            del body[most:]
+        else:
+            response.release_conn()
+        return Answer(response.status, headers, bytes(body))
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        """Return the connections on the way to *url*, through the proxy that the environment names."""
+        import urllib3
+
+        address = urlsplit(url)
+        proxies = getproxies()
+        proxy = proxies.get(address.scheme) or proxies.get("all") or ""
+        if proxy and proxy_bypass(address.netloc):
+            proxy = ""
+        if proxy not in self._pools:
+            self._pools[proxy] = _proxied(proxy, self._trust) if proxy else urllib3.PoolManager(ssl_context=self._trust)
+        return self._pools[proxy]
+
+
+def _proxied(proxy: str, trust: ssl.SSLContext | None) -> urllib3.PoolManager:
+    import urllib3
+
+    address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    if address.scheme not in ("http", "https"):
+        raise PollError(f"the proxy that the environment names is none of HTTP, but {address.scheme}://")
+    login = f"{unquote(address.username)}:{unquote(address.password or '')}" if address.username else None
+    where = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
+    shown = urllib3.make_headers(proxy_basic_auth=login)
+    return urllib3.ProxyManager(where, proxy_headers=shown, ssl_context=trust, proxy_ssl_context=trust)
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _remark(answer: Answer) -> str:
+    if 300 <= answer.status < 400:
+        return "it sends to another address, and it is not followed; set the address that it is meant to be"
+    return _REMARKS.get(answer.status, "it has a problem" if answer.status >= 500 else "it does not take the request")

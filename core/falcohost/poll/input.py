@@ -1,0 +1,104 @@
+"""Pages that a poller fetches as the input of a JSON log: fetched in a thread, tried again for as long as it takes."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+from falcohost.errors import SourceError
+from falcohost.jsonlog.inputs import Limits, Origin, Texts
+from falcohost.jsonlog.refusals import Refusals
+from falcohost.poll.failures import BackOff, Failures
+from falcohost.poll.page import Page, Poller
+
+#: Pages that are fetched ahead of the rules.
+AHEAD = 2
+
+#: Seconds between two looks at nothing.
+IDLE = 0.25
+
+#: Seconds for which the end of a fetch is waited for.
+_LAST = 1.0
+
+
+class PollInput:
+    """The pages of *poller*, for the plugin *plugin*; *origin* is that of all of their records."""
+
+    def __init__(
+        self, poller: Poller, limits: Limits, *, plugin: str, origin: Origin, back_off: BackOff | None = None
+    ) -> None:
+        self._poller = poller
+        self._limits = limits
+        self._plugin = plugin
+        self._origin = origin
+        self._failures = Failures(plugin, back_off or BackOff())
+        self._pages: queue.Queue[Page] = queue.Queue(AHEAD)
+        self._stopped = threading.Event()
+        self._cursor: str | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """How large texts may be."""
+        return self._limits
+
+    @property
+    def done(self) -> float | None:
+        """Return None: it never ends."""
+        return None
+
+    def open(self, refusals: Refusals, cursor: str | None) -> None:
+        """Open the poller; whether it can be reached is found out later, and again and again.
+
+        :raises SourceError: it never can.
+        """
+        self._cursor = cursor
+        self._poller.open(refusals)
+
+    def texts(self) -> Iterator[Texts]:
+        """Yield pages, and nothing again and again where there are none.
+
+        :raises SourceError: the thread has ended, which is a mistake of ours.
+        """
+        # Begun here, since a thread keeps the privileges that it was begun with.
+        self._thread = threading.Thread(target=self._fetch, name=f"{self._plugin} poll", daemon=True)
+        self._thread.start()
+        while self._thread.is_alive():
+            try:
+                page = self._pages.get(timeout=IDLE)
+            except queue.Empty:
+                yield Texts(self._origin, [])
+            else:
+                yield Texts(self._origin, [(0, item) for item in page.items], page.cursor)
+        raise SourceError(f"{self._plugin}: nothing is fetched any more")
+
+    def ack(self, cursor: str) -> None:
+        """Do nothing: what was fetched can be fetched again."""
+
+    def close(self) -> None:
+        """Fetch no more."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(_LAST)
+        self._poller.close()
+
+    def _fetch(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                page = self._poller.fetch(self._cursor)
+            except Exception as error:
+                self._stopped.wait(self._failures.failed(error))
+                continue
+            self._failures.succeeded()
+            self._cursor = page.cursor
+            self._hand_on(page)
+            self._stopped.wait(page.wait)
+
+    def _hand_on(self, page: Page) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._pages.put(page, timeout=IDLE)
+                break
+            except queue.Full:
+                continue

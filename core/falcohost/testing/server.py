@@ -1,0 +1,117 @@
+"""A server of HTTP for tests of sources that ask one: what it answers is the test's, the sockets are real."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked.
+
+    :ivar query: the last value of each parameter.
+    :ivar headers: with names in lower case.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Reply:
+    """What is answered.
+
+    :ivar headers: besides length, type (JSON) and date, which they may replace.
+    :ivar pause: seconds of silence before it.
+    :ivar cut: after so many bytes of the body the connection is closed, whatever its length says.
+    """
+
+    status: int = 200
+    body: bytes = b"[]"
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+    cut: int | None = None
+
+
+class HttpServer:
+    """Answers each request with what *answer* returns; None closes the connection without a word.
+
+    :ivar url: where it is, without a slash at the end.
+    :ivar requests: all that were made.
+    """
+
+    def __init__(self, answer: Callable[[Request], Reply | None], tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, self.requests))
+        self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'' if tls is None else 's'}://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(
+    answer: Callable[[Request], Reply | None], requests: list[Request]
+) -> Callable[..., BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            address = urlsplit(self.path)
+            query = {name: values[-1] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            request = Request(self.command, address.path, query, headers, body)
+            requests.append(request)
+            reply = answer(request)
+            if reply is None:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+                return
+            time.sleep(reply.pause)
+            self._send(reply)
+
+        do_GET = do_POST = _serve
+
+        def _send(self, reply: Reply) -> None:
+            standard = {
+                "Date": formatdate(usegmt=True),
+                "Content-Type": "application/json",
+                "Content-Length": str(len(reply.body)),
+            }
+            self.send_response_only(reply.status)
+            for name, value in (standard | reply.headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.body[: reply.cut])
+            self.close_connection = reply.cut is not None
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (OSError, ssl.SSLError):
+                self.close_connection = True  # who asked has gone away
+
+        def log_message(self, format: str, *args: Any) -> None:
+            return None
+
+    return Handler

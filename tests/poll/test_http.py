@@ -1,0 +1,237 @@
+"""Asking a server: what it answers, how much of it, for how long, and what is said where there is no answer."""
+
+import gzip
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from falcohost.errors import SourceError
+from falcohost.poll import HttpClient, HttpError, HttpLimits, PollError, Unreadable
+from falcohost.testing.server import Reply
+
+SHORT = HttpLimits(body=100_000, connect_time=2.0, pause=0.5, body_time=1.0)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """Take proxies out of the environment."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def opened(**options):
+    """Return a client that is not patient."""
+    client = HttpClient("tester", limits=options.pop("limits", SHORT), **options)
+    client.open()
+    return client
+
+
+def failure(url, kind=PollError, **options):
+    """Return how asking *url* fails, with a secret that must not be shown."""
+    with pytest.raises(kind) as caught:
+        opened(**options).get(url, {"Authorization": "Bearer s3cret"})
+    assert "s3cret" not in str(caught.value)
+    return caught.value
+
+
+def test_answer(serve):
+    """Headers are sent, and status, headers and body come back; connections are used again."""
+    server = serve(lambda request: Reply(body=b'{"a":1}', headers={"X-Left": "7"}))
+    client = opened()
+
+    answers = [client.get(f"{server.url}/x?y=1", {"Authorization": "k"}) for _ in range(2)]
+    client.post(f"{server.url}/z", {}, b"q=2")
+
+    assert [(200, "7", b'{"a":1}')] * 2 == [(one.status, one.headers["x-left"], one.body) for one in answers]
+    assert [("GET", "/x", "k", b""), ("POST", "/z", None, b"q=2")] == [
+        (one.method, one.path, one.headers.get("authorization"), one.body) for one in server.requests[1:]
+    ]
+
+
+def test_packed_answer(serve):
+    """An answer may be packed."""
+    server = serve(lambda request: Reply(body=gzip.compress(b"[1]"), headers={"Content-Encoding": "gzip"}))
+
+    assert b"[1]" == opened().get(server.url, {}).body
+
+
+@pytest.mark.parametrize(
+    ("cause", "reply"),
+    [
+        ("too large", Reply(body=b"[" + b" " * 200_000 + b"]")),
+        ("too large", Reply(body=gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"})),
+        ("damaged gzip data", Reply(body=gzip.compress(b"[1]" * 100)[:-9])),
+        ("not declared as JSON", Reply(body=b"<html>", headers={"Content-Type": "text/html"})),
+        ("not declared as JSON", Reply(headers={"Content-Type": "application/jsonp"})),
+    ],
+)
+def test_unreadable_answers(serve, cause, reply):
+    """What cannot be read says why, and keeps its headers, so that one can go on behind it."""
+    reply.headers["Link"] = '<https://a/b>; rel="next"'
+    server = serve(lambda request: reply)
+
+    error = failure(server.url, Unreadable)
+
+    assert (cause, "https://a/b") == (error.cause, error.answer.link("next"))
+    assert f"the answer of 127.0.0.1 cannot be read: {cause}" == str(error)
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/problem+json", "Application/JSON"])
+def test_kinds_of_json(serve, kind):
+    """JSON has more than one name."""
+    assert b"[]" == opened().get(serve(lambda request: Reply(headers={"Content-Type": kind})).url, {}).body
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("127.0.0.1 answers 401 Unauthorized: the secret that was shown is not, or no longer, valid", Reply(401)),
+        ("127.0.0.1 answers 500 Internal Server Error: it has a problem", Reply(500, b"x" * 500_000)),
+        ("127.0.0.1 answers 418 I'm a Teapot: short and stout", Reply(418)),
+        ("127.0.0.1 answers 799: it has a problem", Reply(799)),
+        (
+            "127.0.0.1 answers 302 Found: it sends to another address, and it is not followed; "
+            "set the address that it is meant to be",
+            Reply(302, headers={"Location": "http://127.0.0.1:1/"}),
+        ),
+    ],
+)
+def test_refusals(serve, said, reply):
+    """A server that refuses is quoted with its status, and what is known about it."""
+    explain = {418: "short and stout"}
+    server = serve(lambda request: reply)
+
+    error = failure(server.url, HttpError, explain=lambda answer: explain.get(answer.status))
+
+    assert said == str(error)
+    assert 1 == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "headers"),
+    [
+        (7.0, {"Retry-After": "7"}),
+        (9.0, {"Retry-After": "Thu, 01 Jan 2026 00:00:09 GMT"}),
+        (0.0, {"Retry-After": "Wed, 31 Dec 2025 00:00:00 GMT"}),
+        (None, {"Retry-After": "-5"}),
+        (None, {"Retry-After": "soon"}),
+        (None, {}),
+    ],
+)
+def test_retry_after(serve, seconds, headers):
+    """What the server asks for is understood, by its own clock."""
+    headers = {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", **headers}
+
+    assert seconds == failure(serve(lambda request: Reply(429, headers=headers)).url).retry_after
+
+
+def test_time_of_a_header(serve):
+    """A time since the epoch is understood by the server's clock; nonsense is none."""
+    headers = {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", "X-Reset": "1767225630", "X-Bad": "²", "X-Past": "5"}
+    answer = opened().get(serve(lambda request: Reply(headers=headers)).url, {})
+
+    assert [30.0, None, 0.0, None] == [answer.seconds_until(f"x-{name}") for name in ("reset", "bad", "past", "none")]
+
+
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("https://a/b?c=d,e;f", '<https://a/b?c=d,e;f>; rel="next"'),
+        ("https://a/2", '<https://a/1>; rel="self", <https://a/2>; title="x, y"; rel=next'),
+        ("https://a/3", '<https://a/3>; rel="prev NEXT"'),
+        (None, '<https://a/1>; rel="self"'),
+        (None, "nonsense <>;;rel"),
+        (None, ""),
+    ],
+)
+def test_links(serve, address, link):
+    """The address of the next page stands in a header."""
+    assert address == opened().get(serve(lambda request: Reply(headers={"Link": link})).url, {}).link("next")
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+def test_cut_off(serve, cut):
+    """An answer that is shorter than it says is none."""
+    error = failure(serve(lambda request: Reply(body=b"[1,2,3]", cut=cut)).url)
+
+    assert "the connection to 127.0.0.1 broke off" == str(error)
+
+
+def test_silence(serve):
+    """A server that says nothing for long, or closes, is told of."""
+    slow = serve(lambda request: Reply(pause=1.5))
+    mute = serve(lambda request: None)
+
+    assert "127.0.0.1 does not answer in time" == str(failure(slow.url))
+    assert "the connection to 127.0.0.1 broke off" == str(failure(mute.url))
+
+
+def test_nobody_there():
+    """A port that nobody listens on, a name that nobody has, and an address that is none are told apart."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert "127.0.0.1 cannot be reached: Connection refused" == str(failure(f"http://127.0.0.1:{port}/"))
+    assert "the name nobody.invalid is unknown; is it written correctly, and does the name server answer?" == str(
+        failure("http://nobody.invalid/")
+    )
+    assert "the address of a b cannot be used" in str(failure("http://a b:x/"))
+
+
+def test_proxy(serve, monkeypatch):
+    """The environment's proxy is asked, with its login, which is not shown; and not for what it leaves out."""
+    proxy = serve(lambda request: Reply(407) if "/deny" in request.path else Reply())
+    monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://me:pass@"))
+
+    opened().get("http://nobody.invalid/x", {})
+    denied = failure("http://nobody.invalid/deny")
+
+    assert "Basic bWU6cGFzcw==" == proxy.requests[0].headers["proxy-authorization"]
+    assert "nobody.invalid answers 407" in str(denied)
+    monkeypatch.setenv("no_proxy", "nobody.invalid")
+    assert "unknown" in str(failure("http://nobody.invalid/"))
+    monkeypatch.setenv("http_proxy", "socks5://me:pass@127.0.0.1:1")
+    monkeypatch.delenv("no_proxy")
+    assert "the proxy that the environment names is none of HTTP, but socks5://" == str(
+        failure("http://nobody.invalid/")
+    )
+
+
+def test_tls(serve, tmp_path):
+    """A certificate of an authority that is not trusted is refused; one of a file that is named is taken."""
+    made = tmp_path / "made.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "2"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key.pem", "-out", made),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(made, tmp_path / "key.pem")
+    server = serve(lambda request: Reply(), tls)
+
+    assert b"[]" == opened(ca=made).get(server.url, {}).body
+    assert "the certificate of 127.0.0.1 is not accepted: self-signed certificate" in str(failure(server.url))
+
+
+def test_missing_certificates(tmp_path):
+    """A file with authorities that is not there, or is none, is told at once."""
+    (tmp_path / "empty").write_text("")
+
+    with pytest.raises(SourceError, match="cannot be read: No such file"):
+        opened(ca=tmp_path / "none")
+    with pytest.raises(SourceError, match="cannot be read: it holds none"):
+        opened(ca=tmp_path / "empty")
+
+
+def test_missing_package(monkeypatch):
+    """Where urllib3 is not installed, what installs it is said."""
+    monkeypatch.setitem(__import__("sys").modules, "urllib3", None)
+
+    with pytest.raises(SourceError, match=r"needs urllib3, which pip install 'falcohost\[tester\]' installs"):
+        opened()

@@ -1,0 +1,165 @@
+"""Pages of a poller: in order, with their cursors, again and again after failures, which are told once."""
+
+import threading
+import time
+
+import msgspec
+import pytest
+
+from falcohost.events import Plan
+from falcohost.jsonlog import JsonLog, JsonSource, Limits, Origin, Refusals
+from falcohost.poll import BackOff, Page, PollError, PollInput, Seen, poll_problem
+from falcohost.poll.failures import Failures
+
+LOG = JsonLog(source="app", plugin="tester")
+
+QUICK = BackOff(0.01, 0.05)
+
+
+class Numbers:
+    """Pages of two numbers, a cursor being the last one; *mishaps* come first."""
+
+    def __init__(self, *mishaps, last=6):
+        self.mishaps = list(mishaps)
+        self.last = last
+        self.asked = []
+        self.closed = False
+
+    def open(self, refusals):
+        """Take note of nothing."""
+
+    def fetch(self, cursor):
+        """Fail, or return the two numbers behind the cursor; the last page again and again where there are no more."""
+        self.asked.append(cursor)
+        if self.mishaps:
+            raise self.mishaps.pop(0)
+        begin = int(cursor or 0)
+        end = min(begin + 2, self.last)
+        return Page([b'{"n":%d}' % number for number in range(begin + 1, end + 1)], str(end), 0.0 if end > begin else 9)
+
+    def close(self):
+        """Take note."""
+        self.closed = True
+
+
+def given(poller, **options):
+    """Return the input of *poller*."""
+    return PollInput(poller, Limits(), plugin="tester", origin=Origin("numbers", "n", by_content=True), **options)
+
+
+def read(poller, count, cursor=None):
+    """Return the first *count* numbers and the cursors that came with them."""
+    source = JsonSource(LOG, given(poller, back_off=QUICK))
+    source.open(Plan(source="app"), cursor)
+    numbers, cursors = [], []
+    end = time.monotonic() + 10
+    for batch in source.batches():
+        numbers += [event.record["n"] for event in batch.events]
+        cursors += [batch.cursor] if batch.cursor else []
+        if len(numbers) >= count or time.monotonic() > end:
+            break
+    source.close()
+    return numbers, cursors
+
+
+def test_pages_in_order():
+    """Each page comes with its cursor, from the beginning or from where it was."""
+    assert ([1, 2, 3, 4, 5, 6], ["2", "4", "6"]) == read(Numbers(), 6)
+    assert ([5, 6], ["6"]) == read(Numbers(), 2, cursor="4")
+
+
+def test_failures_are_told_once(told):
+    """A fetch that fails is repeated where it was; each cause is told once, also a mistake of ours, and the end."""
+    poller = Numbers(PollError("no"), PollError("no"), KeyError("x"), PollError("no"))
+
+    assert [1, 2, 3, 4, 5, 6] == read(poller, 6)[0]
+    assert [None] * 5 == poller.asked[:5]
+    texts = [record.getMessage() for record in told.records]
+    assert [True, True, True] == [
+        texts[0].startswith("tester: no. It is tried again in "),
+        texts[1].startswith("tester: KeyError: 'x' (") and "test_input.py" in texts[1],
+        texts[2].startswith("tester: works again, after 4 failed attempts"),
+    ]
+    assert 3 == len(texts)
+
+
+def test_back_off():
+    """The wait doubles to its limit, is not quite regular, and never shorter than the server asks for."""
+    failures = Failures("tester", BackOff(1, 300))
+    waits = [failures.failed(PollError("no")) for _ in range(40)]
+
+    assert [True] * 40 == [min(300, 2**number) / 2 <= wait <= min(300, 2**number) for number, wait in enumerate(waits)]
+    assert len(set(waits)) > 30
+    assert 1000 == failures.failed(PollError("no", retry_after=1000))
+    assert 3600 == failures.failed(PollError("no", retry_after=1e9))
+    failures.succeeded()
+    assert failures.failed(PollError("no")) <= 1
+
+
+def test_pages_ahead():
+    """No more pages are fetched than are taken, but for a few."""
+    poller = Numbers(last=1000)
+    pages = given(poller)
+    pages.open(Refusals(), None)
+    texts = pages.texts()
+    next(texts)
+    time.sleep(0.5)
+
+    assert 4 >= len(poller.asked)
+    pages.close()
+
+
+def test_close_is_quick():
+    """Neither a long wait nor a fetch that hangs holds up the end, and the poller is closed."""
+    released = threading.Event()
+    for stuck in (lambda: released.wait(20), lambda: None):
+        poller = Numbers(last=0)
+        poller.open = lambda refusals: None
+        original = poller.fetch
+        poller.fetch = lambda cursor, stuck=stuck, original=original: (stuck(), original(cursor))[1]
+        pages = given(poller)
+        pages.open(Refusals(), None)
+        next(pages.texts())
+        begun = time.monotonic()
+        pages.close()
+
+        assert time.monotonic() - begun < 3
+        assert poller.closed
+    released.set()
+
+
+def test_ids_of_the_writer():
+    """An event is known by the id that its writer gave it, where there is one, whatever else is in it."""
+    origin = Origin("numbers", "n", by_content=True, id_of=lambda raw: msgspec.json.decode(raw).get("id"))
+    pages = PollInput(Numbers(), Limits(), plugin="tester", origin=origin)
+    source = JsonSource(LOG, pages)
+    numbers = Numbers()
+    numbers.fetch = lambda cursor: Page([b'[{"id":"a","n":1},{"n":1}]', b'{"n":2, "id":"a"}', b'{"n":1}'], "1", 9)
+    pages._poller = numbers
+    source.open(Plan(source="app"), None)
+
+    keys = [event.key for event in next(iter(source.batches())).events]
+    source.close()
+
+    assert "n:a" == keys[0] == keys[2]
+    assert keys[1] == keys[3] != keys[0]
+
+
+def test_memory_of_ids():
+    """What was seen lately is not new, also in a later life; what was seen long ago is forgotten."""
+    seen = Seen(most=3)
+
+    assert [True, True, False, True] == [seen.is_new(ident) for ident in "abac"]
+    later = Seen(seen.marks, most=3)
+    assert [False, True, True] == [later.is_new(ident) for ident in "cda"]
+    assert 3 == len(later.marks)
+    assert 12 == max(map(len, later.marks))
+
+
+@pytest.mark.parametrize(("problem", "mishaps"), [(None, []), ("no", [PollError("no")])])
+def test_doctor(problem, mishaps):
+    """The doctor asks once and closes."""
+    poller = Numbers(*mishaps)
+
+    assert problem == poll_problem(poller)
+    assert poller.closed
