@@ -61,3 +61,17 @@ def test_a_token_beyond_ascii(serve):
 
     assert served.post(b"{}", Authorization="Bearer sécret".encode())[0] == 200
     assert served.post(b"{}", Authorization="Bearer secret")[0] == 401
+
+
+def test_signature():
+    """A body is signed with the key, or it is not taken; without a key nothing has to be signed."""
+    # The key, body and signature of GitHub's page "Validating webhook deliveries".
+    right = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    secret = Secret(key=b"It's a Secret to Everybody")
+
+    assert secret.signs(b"Hello, World!", right)
+    assert not any(secret.signs(b"Hello, World!", sent) for sent in (None, "", right[:-1], right.upper(), "sha256=é"))
+    assert not secret.signs(b"Hello, World", right)
+    assert Secret().signs(b"anything", None)
+    assert (True, False) == (bool(secret), bool(Secret()))
+    assert "Everybody" not in repr(secret)

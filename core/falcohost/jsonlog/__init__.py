@@ -12,7 +12,7 @@ from falcohost.jsonlog.fields import JSON_FIELDS
 from falcohost.jsonlog.files import FOLLOW, capabilities, file_input
 from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
 from falcohost.jsonlog.log import JsonLog
-from falcohost.jsonlog.refusals import Refusals, Refused
+from falcohost.jsonlog.refusals import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Refusals, Refused
 from falcohost.jsonlog.source import JsonSource
 from falcohost.jsonlog.times import parse_time
 from falcohost.jsonlog.told import pushed
@@ -22,7 +22,10 @@ __all__ = [
     "ABSENT",
     "FOLLOW",
     "JSON_FIELDS",
+    "NOT_AN_OBJECT",
+    "NOT_JSON",
     "PLUGIN_EVENT",
+    "TOO_DEEP",
     "Input",
     "JsonEvent",
     "JsonLog",

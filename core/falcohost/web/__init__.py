@@ -5,17 +5,22 @@ A plugin reads :class:`Listener` from its settings and makes a :class:`WebhookIn
 """
 
 from falcohost.web.address import Address, is_address, read_address
+from falcohost.web.body import Rejected
+from falcohost.web.form import Form
 from falcohost.web.input import Listener, WebhookInput
 from falcohost.web.limits import WebLimits
-from falcohost.web.secret import Secret, read_secret
+from falcohost.web.secret import Secret, read_secret, read_token
 
 __all__ = [
     "Address",
+    "Form",
     "Listener",
+    "Rejected",
     "Secret",
     "WebLimits",
     "WebhookInput",
     "is_address",
     "read_address",
     "read_secret",
+    "read_token",
 ]

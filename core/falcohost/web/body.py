@@ -1,9 +1,10 @@
-"""A body while it arrives: counted, unpacked where it is gzip, and looked at when it is whole."""
+"""A body while it arrives: counted, unpacked where it is gzip, and read when it is whole."""
 
 from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Callable
 from http import HTTPStatus
 
 import msgspec
@@ -72,18 +73,18 @@ class Body:
         except zlib.error as error:
             raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP) from error
 
-    def whole(self) -> bytes:
-        """Return all of it, which then takes up room until it is answered.
+    def whole(self, read: Callable[[bytes], bytes]) -> bytes:
+        """Return what *read* makes of all of it, which then takes up room until it is answered.
 
-        :raises Rejected: it is cut off, or holds nothing that could be records.
+        :raises Rejected: it is cut off, *read* does not take it, or there is no room.
         """
         if self._gzip is not None and not self._gzip.eof:
             raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP)
-        body = b"".join(self._parts)
-        if cause := problem(body):
-            raise Rejected(HTTPStatus.BAD_REQUEST, f"the body is {cause}", cause)
+        text = read(b"".join(self._parts))
+        if not self._inbox.hold(len(text) - self._size):
+            raise _no_room()
         self._parts, self._size = [], 0
-        return body
+        return text
 
     def drop(self) -> None:
         """Forget what has arrived, and give back its room."""
@@ -93,7 +94,7 @@ class Body:
     def _keep(self, data: bytes) -> None:
         self._check(self._size + len(data))
         if not self._inbox.hold(len(data)):
-            raise Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "too much waits to be stored; send it again later")
+            raise _no_room()
         self._size += len(data)
         self._parts.append(data)
 
@@ -106,6 +107,10 @@ def too_large(limit: int) -> Rejected:
     """Return the answer to a body of more than *limit* bytes."""
     text = f"the body is too large: more than {limit} bytes, sent or unpacked"
     return Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, TOO_LARGE)
+
+
+def _no_room() -> Rejected:
+    return Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "too much waits to be stored; send it again later")
 
 
 def problem(body: bytes) -> str | None:

@@ -17,9 +17,10 @@ from tornado.web import RequestHandler, stream_request_body
 
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.body import Body, Rejected, too_large
+from falcohost.web.form import Form
 from falcohost.web.inbox import Delivery, Inbox
 from falcohost.web.limits import WebLimits
-from falcohost.web.secret import Secret
+from falcohost.web.secret import SIGNATURE, Secret
 
 log = logging.getLogger("falcohost")
 
@@ -29,28 +30,30 @@ RETRY_AFTER = 2
 #: A refused body is read to its end if it is at most so many times as large as one may be.
 _THROWN_AWAY = 4
 
-_TYPES = ("application/json", "application/x-ndjson")
+#: The cause by which bodies are counted whose signature is missing or wrong.
+UNSIGNED = "not signed with the secret"
 
 
 class _Seen:
-    """Says once that senders without the right token come."""
+    """Says once that senders without the right secret come."""
 
     def __init__(self) -> None:
         self.stranger = False
 
-    def note(self, peer: str) -> None:
-        """Take note of one."""
+    def note(self, peer: str, what: str) -> None:
+        """Take note of one, and *what* it should have shown."""
         if not self.stranger:
             self.stranger = True
-            log.warning("a request from %s did not show the right token (401); further ones are not told", peer)
+            log.warning("a request from %s did not show the right %s (401); further ones are not told", peer, what)
 
 
 class Desk:
     """What all requests of a listener share."""
 
-    def __init__(self, inbox: Inbox, secret: Secret, limits: WebLimits, refusals: Refusals) -> None:
+    def __init__(self, inbox: Inbox, secret: Secret, form: Form, limits: WebLimits, refusals: Refusals) -> None:
         self.inbox = inbox
         self.secret = secret
+        self.form = form
         self.limits = limits
         self.refusals = refusals
         self.strangers = _Seen()
@@ -104,7 +107,7 @@ class WebhookHandler(RequestHandler):
             self._answer_rejected()
             return
         try:
-            body = self._body.whole()
+            body = self._body.whole(self._read)
         except Rejected as rejected:
             self._reject(rejected)
             self._answer_rejected()
@@ -131,15 +134,28 @@ class WebhookHandler(RequestHandler):
     def _opened(self) -> Body:
         headers = self.request.headers
         if not self._desk.secret.admits(headers.get("Authorization")):
-            self._desk.strangers.note(self.request.remote_ip or "?")
+            self._desk.strangers.note(self.request.remote_ip or "?", "token")
             raise Rejected(HTTPStatus.UNAUTHORIZED, "the right bearer token is needed")
+        if self._desk.secret.key is not None and SIGNATURE not in headers:
+            raise self._unsigned()
         kind = headers.get("Content-Type", "").lower()
-        if not any(wanted in kind for wanted in _TYPES):
-            raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content type has to be application/json")
+        if not any(wanted in kind for wanted in self._desk.form.types):
+            text = f"the content type has to be {' or '.join(self._desk.form.types)}"
+            raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
         length = headers.get("Content-Length", "")
         if length.isdigit() and int(length) > self._desk.limits.body:
             raise too_large(self._desk.limits.body)
         return Body(headers.get("Content-Encoding", ""), self._desk.limits.body, self._desk.inbox)
+
+    def _read(self, body: bytes) -> bytes:
+        headers = self.request.headers
+        if not self._desk.secret.signs(body, headers.get(SIGNATURE)):
+            raise self._unsigned()
+        return self._desk.form.read(headers, body)
+
+    def _unsigned(self) -> Rejected:
+        self._desk.strangers.note(self.request.remote_ip or "?", "signature")
+        return Rejected(HTTPStatus.UNAUTHORIZED, f"{SIGNATURE} has to be the signature of the body", UNSIGNED)
 
     def _reject(self, rejected: Rejected) -> None:
         self._forget()
@@ -157,7 +173,7 @@ class WebhookHandler(RequestHandler):
     def _answer(self, status: HTTPStatus, text: str) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
-        if status is HTTPStatus.UNAUTHORIZED:
+        if status is HTTPStatus.UNAUTHORIZED and self._desk.secret.token is not None:
             self.set_header("WWW-Authenticate", "Bearer")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", "POST")

@@ -14,6 +14,7 @@ from falcohost.errors import SourceError
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.address import Address
+from falcohost.web.form import Form
 from falcohost.web.inbox import Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import Secret
@@ -35,7 +36,8 @@ class Listener:
     """What is listened on, and who is listened to.
 
     :ivar plugin: whose listener it is; ``falcohost[PLUGIN]`` installs what it needs.
-    :ivar certificate: certificate and key of an HTTPS address.
+    :ivar certificate: certificate and key of an HTTPS address; *key* is its file where it has one of its own.
+    :ivar form: what the requests hold.
     :ivar open_to_all: the user has said that senders need no secret, with the setting *opens*.
     :ivar asks: the settings that give a secret, for people.
     """
@@ -44,6 +46,8 @@ class Listener:
     address: Address
     secret: Secret
     certificate: Path | None = None
+    key: Path | None = None
+    form: Form = field(default_factory=Form)
     open_to_all: bool = False
     opens: str
     asks: str
@@ -51,10 +55,14 @@ class Listener:
 
 
 class WebhookInput:
-    """The bodies of the requests that *listener* takes; *limits* are those of their records."""
+    """The bodies of the requests that *listener* takes; *limits* are those of their records.
 
-    def __init__(self, listener: Listener, limits: Limits) -> None:
+    :param origin: how their events are known; by their content, if it is not given.
+    """
+
+    def __init__(self, listener: Listener, limits: Limits, origin: Origin | None = None) -> None:
         self._listener = listener
+        self._origin = origin or Origin(str(listener.address), "webhook", by_content=True)
         self._limits = limits
         self._inbox = Inbox(max(listener.limits.held, 4 * listener.limits.body), listener.limits.waiting)
         self._server: Server | None = None
@@ -86,9 +94,9 @@ class WebhookInput:
         tls = None
         if listener.address.tls:
             assert listener.certificate is not None
-            tls = server_context(listener.certificate, listener.secret.client_ca, listener.plugin)
+            tls = server_context(listener.certificate, listener.key, listener.secret.client_ca, listener.plugin)
         _make_room(listener.limits.connections)
-        desk = Desk(self._inbox, listener.secret, listener.limits, refusals)
+        desk = Desk(self._inbox, listener.secret, listener.form, listener.limits, refusals)
         self._server = Server(_bound(listener), listener.address.path, tls, desk)
         log.info("%s: listening on %s", listener.plugin, listener.address)
 
@@ -99,10 +107,9 @@ class WebhookInput:
         """
         assert self._server is not None
         self._server.start()
-        origin = Origin(str(self._listener.address), "webhook", by_content=True)
         while self._server.runs:
             bodies, cursor = self._inbox.take()
-            yield Texts(origin, [(0, body) for body in bodies], cursor)
+            yield Texts(self._origin, [(0, body) for body in bodies], cursor)
         raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
 
     def ack(self, cursor: str) -> None:

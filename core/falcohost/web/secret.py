@@ -1,7 +1,8 @@
-"""By what a sender is known: a bearer token, a client certificate, or, if the user says so, nothing."""
+"""By what a sender is known: a bearer token, a client certificate, a signature, or, if the user says so, nothing."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from falcohost.errors import SourceError
 
 _SCHEME = "bearer"
 
+#: The header with the signature of a body, as GitHub sends it: ``sha256=`` and the HMAC in hexadecimal digits.
+SIGNATURE = "X-Hub-Signature-256"
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:
@@ -19,14 +23,23 @@ class Secret:
 
     :ivar token: of ``Authorization: Bearer``; None: it needs none. Never shown, not even by ``repr``.
     :ivar client_ca: the file with the certificates by which senders' certificates are signed.
+    :ivar key: with which every body is signed (HMAC SHA-256); None: it needs no signature. Never shown either.
     """
 
     token: bytes | None = field(default=None, repr=False)
     client_ca: Path | None = None
+    key: bytes | None = field(default=None, repr=False)
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
-        return self.token is not None or self.client_ca is not None
+        return self.token is not None or self.client_ca is not None or self.key is not None
+
+    def signs(self, body: bytes, signature: str | None) -> bool:
+        """Return whether *signature* is that of *body*, in a time that tells nothing of it."""
+        if self.key is None:
+            return True
+        right = "sha256=" + hmac.new(self.key, body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest((signature or "").strip().encode("latin-1", "replace"), right.encode())
 
     def admits(self, authorization: str | None) -> bool:
         """Return whether the header *authorization* shows the token, in a time that tells nothing of it."""
@@ -44,17 +57,27 @@ def read_secret(
 
     :raises SourceError: the file cannot be read, or holds no token.
     """
-    token, where = environment.get(variable), variable
-    if token_file:
-        where = token_file
+    token = read_token(plugin, token_file, variable, environment)
+    return Secret(token, Path(client_ca) if client_ca else None)
+
+
+def read_token(
+    plugin: str, file: str, variable: str, environment: Mapping[str, str] = os.environ, *, what: str = "token"
+) -> bytes | None:
+    """Return *what* is in *file*, or in the environment's *variable*; None where neither is named.
+
+    :raises SourceError: the file cannot be read, or there is nothing in it.
+    """
+    text, where = environment.get(variable), variable
+    if file:
+        where = file
         try:
-            token = Path(token_file).read_text()
+            text = Path(file).read_text()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise SourceError(f"{plugin}: the token file {token_file} cannot be read: {reason}") from error
-    ca = Path(client_ca) if client_ca else None
-    if token is None:
-        return Secret(None, ca)
-    if not token.strip():
-        raise SourceError(f"{plugin}: there is no token in {where}, and an empty one would admit everybody")
-    return Secret(token.strip().encode(), ca)
+            raise SourceError(f"{plugin}: the {what} file {file} cannot be read: {reason}") from error
+    if text is None:
+        return None
+    if not text.strip():
+        raise SourceError(f"{plugin}: there is no {what} in {where}, and an empty one would admit everybody")
+    return text.strip().encode()

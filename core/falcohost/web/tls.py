@@ -8,8 +8,10 @@ from pathlib import Path
 from falcohost.errors import SourceError
 
 
-def server_context(certificate: Path, client_ca: Path | None, plugin: str) -> ssl.SSLContext:
+def server_context(certificate: Path, key: Path | None, client_ca: Path | None, plugin: str) -> ssl.SSLContext:
     """Return the context of a server; *client_ca*: a client has to have a certificate that it has signed.
+
+    :param key: the file of the key; None: it is in that of the certificate.
 
     :raises SourceError: a file cannot be read or does not hold what it should.
     """
@@ -17,10 +19,11 @@ def server_context(certificate: Path, client_ca: Path | None, plugin: str) -> ss
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         # Without a password, so that an encrypted key is an error and not a question on the terminal.
-        context.load_cert_chain(certificate, password=lambda: "")
+        context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ValueError) as error:
         what = "has to hold a certificate and its key, not encrypted, as PEM"
-        raise SourceError(f"{plugin}: {certificate} {what}: {_reason(error)}") from error
+        where = certificate if key is None else f"{certificate} with {key}"
+        raise SourceError(f"{plugin}: {where} {what}: {_reason(error)}") from error
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         try:

@@ -11,8 +11,10 @@ from typing import Any
 
 from falcohost.events import Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
+from falcohost.web import is_address
 from falcohost_github import config
 from falcohost_github.values import as_text
+from falcohost_github.webhook import webhook_input
 
 #: Where an entry of the audit log says when it happened. A payload has the first for the thing that it is about.
 _TIMES = ("@timestamp", "created_at")
@@ -39,11 +41,13 @@ SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
 def make(settings: Mapping[str, Any]) -> Source:
-    """Return the source that reads what *settings* name.
+    """Return the source that reads, or listens for, what *settings* name.
 
     :raises ConfigError: a setting cannot be.
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
-    given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+    if isinstance(own.where, str) and is_address(own.where):
+        return JsonSource(LOG, webhook_input(own, own.where, LOG.plugin))
+    given = file_input(own.where, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)

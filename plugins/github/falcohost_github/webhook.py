@@ -1,0 +1,33 @@
+"""Listening for GitHub's webhooks: ``open_params: http[s]://host:port/path``."""
+
+from __future__ import annotations
+
+from falcohost.jsonlog import Limits
+from falcohost.jsonlog.inputs import MIB
+from falcohost.web import Listener, Secret, WebhookInput, WebLimits, read_address
+from falcohost_github.config import OPEN, SECRET, SECRET_VARIABLE, Config
+from falcohost_github.delivery import FORM, ORIGIN
+
+#: GitHub sends at most 25 MB, and waits ten seconds for the answer.
+WEB_LIMITS = WebLimits(body=25 * MIB, store_time=8.0)
+LIMITS = Limits(document=26 * MIB, record=26 * MIB)
+
+
+def webhook_input(config: Config, address: str, plugin: str) -> WebhookInput:
+    """Return what listens on *address*.
+
+    :raises SourceError: the address is none.
+    """
+    listener = Listener(
+        plugin=plugin,
+        address=read_address(address, plugin),
+        secret=Secret(key=config.secret),
+        certificate=config.secrets / "server.crt",
+        key=config.secrets / "server.key",
+        form=FORM,
+        open_to_all=config.open_to_all,
+        opens=f"init_config.{OPEN}: true",
+        asks=f"the webhook's secret, in {config.secrets / SECRET} or the environment variable {SECRET_VARIABLE}",
+        limits=WEB_LIMITS,
+    )
+    return WebhookInput(listener, LIMITS, ORIGIN)
