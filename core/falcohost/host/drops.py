@@ -35,6 +35,7 @@ FIELDS = (
 _IN_FALCOS_WORDS = {
     "ring_full": "n_drops_buffer_total",
     "proc_ring_full": "n_drops_buffer_total",
+    "flood": "n_drops_buffer_total",
     "scratch": "n_drops_scratch_map",
 }
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,23 @@ class Agent:
         """Return the alerts so far, in the order in which they were printed."""
         whole, _, _ = self.output.rpartition("\n")
         return [json.loads(line) for line in whole.split("\n") if line.startswith("{")]
+
+    def follow(self, seconds: float) -> Iterator[Json]:
+        """Return the alerts that are printed in the next *seconds*, each as soon as it is there."""
+        return self._follow(self._out.stat().st_size, time.monotonic() + seconds)
+
+    def _follow(self, position: int, end: float) -> Iterator[Json]:
+        with self._out.open("rb") as output:
+            output.seek(position)
+            line = b""
+            while time.monotonic() < end:
+                line += output.readline()
+                if not line.endswith(b"\n"):
+                    time.sleep(0.02)
+                    continue
+                if line.startswith(b"{"):
+                    yield json.loads(line)
+                line = b""
 
     def wait_until_ready(self, seconds: float = 20) -> None:
         """Return when all sources are open."""

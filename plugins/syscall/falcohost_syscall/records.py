@@ -86,7 +86,7 @@ OPTION_THREADS: Final = 1
 OPTION_EXEC_CWD: Final = 2
 OPTION_EXEC_ENV: Final = 4
 
-LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "scratch", "unreadable", "cut")
+LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut")
 """What ``enum lost`` counts, in its order; the last two sent their event, but incomplete."""
 
 
@@ -244,7 +244,7 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "caps": (CAPS, Caps._fields),
     "execed": (EXECED, Execed._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("wake_bytes", "execve", "execveat")),
+    "settings": (SETTINGS, ("ring_bytes", "execve", "execveat")),
     "call_count": (CALL_COUNT, CallCount._fields),
 }
 """C name → format and members in order; a test compares them with the compiler's."""

@@ -179,13 +179,12 @@ class SyscallSource:
                 self._received += len(records)
                 yield Batch(self._events(records))
                 last = now
-                continue
-            if now - last >= IDLE:
+            elif now - last >= IDLE:
                 last = now
                 self._after_loss(now)
                 yield Batch(())
-                continue
-            self._driver.wait(PERIOD)
+            if self._driver is not None:
+                self._driver.wait(PERIOD)
 
     def ack(self, cursor: str) -> None:
         """Do nothing: there is no cursor."""

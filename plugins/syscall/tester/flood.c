@@ -1,12 +1,16 @@
-/* flood SECONDS FILE [different]: opens FILE as often as it can, on every processor, for so many seconds.
-   "different": a number behind the name rises with each open. The files need not be there. */
+/* flood SECONDS FILE [different|forks]: opens FILE as often as it can, on every processor, for so many seconds.
+   "different": a number behind the name rises with each open. "forks": so does the number of processes, each opens
+   FORK_OPENS times. The files need not be there. */
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FORK_OPENS 16
 
 static double now(void)
 {
@@ -16,9 +20,31 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
+static void open_once(const char *name)
+{
+	int fd = open(name, O_RDONLY);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void open_in_child(const char *name)
+{
+	pid_t child = fork();
+
+	if (child) {
+		waitpid(child, NULL, 0);
+		return;
+	}
+	for (int i = 0; i < FORK_OPENS; i++)
+		open_once(name);
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	const char *how = argc > 3 ? argv[3] : "";
 	double end;
 	char name[4096];
 
@@ -31,12 +57,15 @@ int main(int argc, char **argv)
 			continue;
 		unsigned long done = 0;
 		while (done % 256 || now() < end) {
-			if (argc > 3)
+			if (!strcmp(how, "different"))
 				snprintf(name, sizeof name, "%s%lu", argv[2], done);
-			int fd = open(name, O_RDONLY);
-			if (fd >= 0)
-				close(fd);
-			done++;
+			if (!strcmp(how, "forks")) {
+				open_in_child(name);
+				done += FORK_OPENS;
+			} else {
+				open_once(name);
+				done++;
+			}
 		}
 		printf("%lu\n", done);
 		fflush(stdout);

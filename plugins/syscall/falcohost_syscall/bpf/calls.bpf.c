@@ -2,6 +2,7 @@
 #include "arch.bpf.h"
 #include "task.bpf.h"
 #include "user_memory.bpf.h"
+#include "flood.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 #define ENOSYS 38
@@ -290,10 +291,14 @@ int gather_memory(unsigned long long *ctx)
 
 static __always_inline void submit_one(struct scratch *s)
 {
-	bool passed = submit(s, &call_ring, LOST_RING_FULL);
 	__u32 call = s->header.call;
 	struct call_count *count = bpf_map_lookup_elem(&call_counts, &call);
+	bool passed = false;
 
+	if (has_room(&s->header, &call_ring, s->pos))
+		passed = submit(s, &call_ring, LOST_RING_FULL);
+	else
+		count_lost(LOST_FLOOD);
 	if (!count)
 		return;
 	if (passed)

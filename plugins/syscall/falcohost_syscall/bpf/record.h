@@ -181,7 +181,7 @@ struct call_spec {
 
 /* What user space decides before the probe is loaded. */
 struct settings {
-	__u64 wake_bytes;      /* wake the reader when a ring holds more unread bytes than this */
+	__u64 ring_bytes;      /* size of each ring */
 	__u32 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
 };
 
@@ -210,6 +210,7 @@ enum ignored {
 enum lost {
 	LOST_RING_FULL,        /* ring of calls */
 	LOST_PROC_RING_FULL,   /* ring of fork, exec, exit */
+	LOST_FLOOD,            /* calls of who had spent its share of their ring */
 	LOST_SCRATCH,          /* no scratch memory */
 	LOST_UNREADABLE,       /* user memory was paged out: event sent without it */
 	LOST_CUT,              /* did not fit: event sent cut */

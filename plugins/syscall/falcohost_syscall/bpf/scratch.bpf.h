@@ -9,6 +9,7 @@
 #define RECORD_SIZE 32768 /* a power of two */
 #define CHUNK 4096        /* the most that one section holds */
 #define NAME_SIZE 256     /* one component of a path */
+#define WAKE_SHARE 16 /* of a ring: with so much unread the reader is woken */
 #define WAKE_BAND 8192
 
 /* Where the walk from a directory entry up to the root stands (path.bpf.h). Kept in a map and not on the stack: there
@@ -126,7 +127,7 @@ static __always_inline __u64 wake_flags(void *ring)
 {
 	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-	return unread - settings.wake_bytes < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return unread - settings.ring_bytes / WAKE_SHARE < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline bool submit(struct scratch *s, void *ring, __u32 cause)

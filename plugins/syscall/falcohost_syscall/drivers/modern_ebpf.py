@@ -25,6 +25,7 @@ _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "sys_exit")
 _FOLDER: Final = Path(__file__).parent.parent / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
+_WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
 _NO_CALL: Final = records.CALL_SPEC.pack(*records.CallSpec(0, 0))
 
 
@@ -39,7 +40,7 @@ class Settings(NamedTuple):
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
-        return records.SETTINGS.pack(self.ring_size // 8, self.execve, self.execveat)
+        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat)
 
 
 class Options(NamedTuple):
@@ -95,9 +96,10 @@ class ModernEbpf:
             self._object.resize(name, settings.ring_size)
         self._object.load()
         self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
+        self._much = settings.ring_size // _WAKE_SHARE
         self._poll = select.epoll()
         for ring in self._rings:
-            self._poll.register(ring.fd, select.EPOLLIN)
+            self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # woken, not merely filled
         self.ignore(os.getpid())
         for name in _PROGRAMS:
             self._object.attach(name)
@@ -153,7 +155,9 @@ class ModernEbpf:
         self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
 
     def wait(self, timeout: float) -> None:
-        """Sleep until a ring is an eighth full, or *timeout* seconds; only then is there much to read."""
+        """Sleep until a sixteenth of a ring waits, or *timeout* seconds; only then is there much to read."""
+        if any(ring.unread() >= self._much for ring in self._rings):
+            return
         with contextlib.suppress(InterruptedError):
             self._poll.poll(timeout)
 

@@ -116,23 +116,35 @@ def test_more_calls_than_a_batch(watched, openat):
     assert sorted(times) == times
 
 
-def test_full_ring(machine, openat):
-    """Calls that find no room are counted, and cost no process event."""
+FLOODS = {
+    "one process": "for _ in range(9000): os.sched_get_priority_max(1)",
+    "many processes": """
+for _ in range(15):
+    if os.fork() == 0:
+        for _ in range(600): os.sched_get_priority_max(1)
+        os._exit(0)
+    os.wait()""",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_flood(machine, openat, flood):
+    """Calls that find no room are counted; they cost no process event, and no call of a process that makes few."""
     with ModernEbpf(Settings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: RARE})
-        subprocess.run(
-            [sys.executable, "-ISc", "import os\nfor _ in range(9000): os.sched_get_priority_max(1)"],
-            check=True,
-            env={},
-        )
-        passed = 0
+        for script in (flood, "os.sched_get_priority_max(1)"):
+            child = subprocess.Popen([sys.executable, "-ISc", f"import os\n{script}"], env={})
+            child.wait()
+        records = []
         while batch := driver.read():
-            passed += sum(R.header(record).kind == R.KIND_CALL for record in batch)
+            records += batch
+        calls = [header for header in map(R.header, records) if header.kind == R.KIND_CALL]
         lost = driver.lost()
 
-        assert 9000 == passed + lost["ring_full"]
-        assert lost["ring_full"] > 0
-        assert 0 == lost["proc_ring_full"]
+        assert child.pid == calls[-1].pid
+        assert 9001 == len(calls) + lost["flood"]
+        assert lost["flood"] > 0
+        assert lost["ring_full"] == lost["proc_ring_full"] == 0
 
 
 def test_wrap(machine, openat):
@@ -150,7 +162,7 @@ def test_wrap(machine, openat):
                 found += batch
         seen = [record for record in found if R.header(record).kind == R.KIND_CALL and R.header(record).call == 1]
 
-        assert 6000 == len(seen) + driver.lost()["ring_full"]
+        assert 6000 == len(seen) + driver.lost()["flood"]
         assert {((R.SEC_CWD, b"/usr/lib"),)} == {tuple(R.sections(record)) for record in seen}
 
 
