@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "plugins/syscall/tests/pushdown"))
 
 import random_events  # noqa: E402
 from filter_bench import FilterBench  # noqa: E402
+from workload.handmade import Task, call  # noqa: E402
 
 from falcohost.engine.code.specialise import specialise  # noqa: E402
 from falcohost.engine.ir import Expr, Or  # noqa: E402
@@ -28,7 +29,6 @@ from falcohost_syscall import records as R  # noqa: E402
 from falcohost_syscall.calls import BY_NAME  # noqa: E402
 from falcohost_syscall.drivers.libbpf import LibbpfError, Library  # noqa: E402
 from falcohost_syscall.drivers.programs import Kernel  # noqa: E402
-from falcohost_syscall.handmade import Task, call  # noqa: E402
 from falcohost_syscall.pushdown import facts  # noqa: E402
 from falcohost_syscall.pushdown.assembler import TooLongError  # noqa: E402
 from falcohost_syscall.pushdown.condition import Point  # noqa: E402

@@ -17,17 +17,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from workload import handmade
+from workload.handmade import Task
+
 from falcohost.engine.code.module import compile_condition
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.ruleset import Rule
 from falcohost.host.catalogs import catalogs
 from falcohost.host.plugins import load_plugins
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
-from falcohost_syscall import handmade
 from falcohost_syscall import records as r
 from falcohost_syscall.calls import CALLS
 from falcohost_syscall.events import CALL, Context, SyscallEvent
-from falcohost_syscall.handmade import Task
 from falcohost_syscall.proctable import Process, executed_image
 
 ROOT = Path(__file__).resolve().parent.parent

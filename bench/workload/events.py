@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from falcohost_syscall import handmade
 from falcohost_syscall import records as r
 from falcohost_syscall.calls import CALLS
 from falcohost_syscall.events import CALL, Context, SyscallEvent
-from falcohost_syscall.handmade import Task
 from falcohost_syscall.proctable import Process, executed_image
+from workload import handmade
+from workload.handmade import Task
 
 #: Makes a fresh event: nothing of it was read before.
 Make = Callable[[], SyscallEvent]

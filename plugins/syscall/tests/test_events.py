@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 import pytest
+from workload import handmade
+from workload.handmade import Task
 
-from falcohost_syscall import handmade
-from falcohost_syscall.handmade import Task
 from falcohost_syscall.names import HostNames
 from falcohost_syscall.source import SyscallSource
 from falcohost_syscall.text import absolute, text

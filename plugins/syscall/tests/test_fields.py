@@ -8,15 +8,15 @@ from ipaddress import IPv4Address
 from socket import AF_INET, AF_UNIX
 
 import pytest
+from workload import handmade
+from workload.handmade import Task
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.template import Template
 from falcohost.testing.values import arguments, wrong_value
-from falcohost_syscall import handmade
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import CALLS
 from falcohost_syscall.fields import FIELDS
-from falcohost_syscall.handmade import Task
 from falcohost_syscall.source import SyscallSource
 
 CATALOG = Catalog("syscall", FIELDS)

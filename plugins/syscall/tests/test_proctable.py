@@ -6,9 +6,9 @@ import gc
 import weakref
 
 import pytest
+from workload import handmade
+from workload.handmade import Task
 
-from falcohost_syscall import handmade
-from falcohost_syscall.handmade import Task
 from falcohost_syscall.proctable import Process, ProcessTable
 from falcohost_syscall.source import SyscallSource
 

@@ -6,12 +6,12 @@ import re
 from socket import AF_INET
 
 import pytest
+from workload import handmade
+from workload.handmade import Task
 
-from falcohost_syscall import handmade
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import CALLS
 from falcohost_syscall.fields import FIELDS
-from falcohost_syscall.handmade import Task
 from falcohost_syscall.source import SyscallSource
 
 GET = {field.name: field.get for field in FIELDS}

@@ -6,6 +6,8 @@ import errno
 from random import Random
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
+from workload.handmade import Task, call
+
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.ir import Expr
@@ -14,7 +16,6 @@ from falcohost.lang.parser import parse
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import BY_NAME, Call
 from falcohost_syscall.fields import FIELDS
-from falcohost_syscall.handmade import Task, call
 
 
 def _words(text: str) -> list[str]:

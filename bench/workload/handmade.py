@@ -1,4 +1,4 @@
-"""Records made by hand, as the probe would write them: for tests, and for benchmarks that want no kernel."""
+"""Records of system calls made by hand, as the probe would write them: for the syscall plugin's tests too."""
 
 from __future__ import annotations
 
