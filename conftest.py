@@ -1,16 +1,17 @@
-"""What tests of every folder share: the corpus of public rules and events, and falcohost installed from its wheel."""
+"""What tests of every folder share: public rules and events, AWS, and falcohost installed from its wheel."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.aws import Aws
 
 ROOT = Path(__file__).resolve().parent
 
@@ -35,6 +36,27 @@ def corpus() -> Path:
     if not path.is_dir():
         skip_or_fail("corpus", f"there is no corpus: {path} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def aws_server() -> Iterator[Aws]:
+    """Return AWS, once for all tests."""
+    server = Aws()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def aws(aws_server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """Return an AWS in which there is nothing yet, and credentials for it in the environment."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    aws_server.reset()
+    yield aws_server
+    aws_server.enforce(1 << 60)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Cursor(msgspec.Struct, frozen=True):
 class Pace:
     """Makes cursors, not too many: one that is older than it might be is still true, and costs nothing."""
 
-    def __init__(self, make: Callable[[], Cursor]) -> None:
+    def __init__(self, make: Callable[[], msgspec.Struct]) -> None:
         self._make = make
         self._due = 0.0
         self._text = ""

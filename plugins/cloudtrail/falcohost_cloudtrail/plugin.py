@@ -9,7 +9,9 @@ from typing import Any
 from falcohost import hookimpl
 from falcohost.fields import Field
 from falcohost.hookspecs import SourceSpec, StandsFor
-from falcohost.jsonlog import PLUGIN_EVENT, capabilities, files_check, pushed
+from falcohost.jsonlog import PLUGIN_EVENT, pushed
+from falcohost_cloudtrail.check import check
+from falcohost_cloudtrail.config import capabilities
 from falcohost_cloudtrail.fields import FIELDS
 from falcohost_cloudtrail.source import LOG, make
 
@@ -22,9 +24,9 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
     return (
         SourceSpec(
             name=LOG.source,
-            description="Requests to AWS, as CloudTrail records them in files.",
+            description="Requests to AWS, as CloudTrail records them.",
             make=make,
-            check=files_check(make),
+            check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
             pushed=pushed,

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost.events import Source
-from falcohost.jsonlog import JsonLog, JsonSource, file_input, parse_time
+from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_time
 from falcohost_cloudtrail import config, summary
+from falcohost_cloudtrail.layout import SUFFIXES
+from falcohost_cloudtrail.s3 import S3Input
 
 #: What CloudTrail Insights found out about rates of requests; nobody made a request.
 _INSIGHT = "AwsCloudTrailInsight"
@@ -41,9 +43,6 @@ LOG = JsonLog(
     info=summary.line,
 )
 
-#: How the names of CloudTrail's files end.
-SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
-
 
 def make(settings: Mapping[str, Any]) -> Source:
     """Return the source that reads what *settings* name.
@@ -52,5 +51,7 @@ def make(settings: Mapping[str, Any]) -> Source:
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
+    if own.s3 is not None:
+        return JsonSource(LOG, S3Input(LOG.plugin, own.session, own.s3, Limits()))
     given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)

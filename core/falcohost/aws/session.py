@@ -1,0 +1,114 @@
+"""A session with AWS: boto3's, made from settings, with credentials that go on when privileges are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from falcohost.aws.reasons import sentence
+from falcohost.aws.settings import AwsSettings
+from falcohost.errors import SourceError
+
+#: Seconds to connect, and for which a server may be silent: longer than a queue is waited for.
+_CONNECT, _SILENT = 10, 40
+
+#: Times that a request is tried before it counts as failed.
+_TRIES = 3
+
+_NONE = (
+    "there are no AWS credentials: set aws.profile, or the environment variables AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or give the machine a role"
+)
+
+
+class AwsSession:
+    """Makes the clients of the plugin *plugin*, whose extra brings boto3.
+
+    Everything that has to be read of files is, when it is made and when clients are.
+
+    :raises SourceError: boto3 is missing, or there are no credentials.
+    """
+
+    def __init__(self, plugin: str, settings: AwsSettings) -> None:
+        self._plugin = plugin
+        self._settings = settings
+        try:
+            import boto3
+            import botocore.session
+        except ModuleNotFoundError as error:
+            mend = f"pip install 'falcohost[{plugin}]'"
+            raise SourceError(f"{plugin}: asking AWS needs {error.name}, which {mend} installs") from error
+        try:
+            core = _configured(botocore.session.Session(profile=settings.profile or None), settings)
+            if core.get_credentials() is None:
+                raise SourceError(f"{plugin}: {_NONE}")
+            if settings.role_arn:
+                core = _configured(_assume(core, settings), settings)
+            self._session: Any = boto3.Session(botocore_session=core)
+        except _boto_errors() as error:
+            raise SourceError(f"{plugin}: {sentence(error)}") from error
+
+    def client(self, service: str, *, connections: int = 10) -> Any:
+        """Return a client for *service* that as many threads may use at once.
+
+        :raises SourceError: it is not known which region to ask.
+        """
+        import botocore.config
+
+        config = botocore.config.Config(
+            retries={"mode": "standard", "max_attempts": _TRIES},
+            connect_timeout=_CONNECT,
+            read_timeout=_SILENT,
+            max_pool_connections=connections,
+            user_agent_extra="falcohost",
+        )
+        try:
+            return self._session.client(service, endpoint_url=self._settings.endpoint_url or None, config=config)
+        except _boto_errors() as error:
+            raise SourceError(f"{self._plugin}: {sentence(error)}") from error
+
+
+def _boto_errors() -> tuple[type[Exception], ...]:
+    """Return what boto3 raises where settings cannot be; an endpoint or a role that is none is a ValueError."""
+    import botocore.exceptions
+
+    return (botocore.exceptions.BotoCoreError, ValueError)
+
+
+def _configured(core: Any, settings: AwsSettings) -> Any:
+    """Return the session *core*, which has read nothing yet, with what *settings* say instead of the environment."""
+    variables = {
+        "region": settings.region,
+        "config_file": settings.config,
+        "credentials_file": settings.credentials,
+    }
+    for name, value in variables.items():
+        if value:
+            core.set_config_variable(name, value)
+    return core
+
+
+def _assume(core: Any, settings: AwsSettings) -> Any:
+    """Return a session that acts in a role, by the credentials that *core* has."""
+    import botocore.session
+    from botocore.credentials import (
+        CredentialProvider,
+        CredentialResolver,
+        DeferredRefreshableCredentials,
+        create_assume_role_refresher,
+    )
+
+    sts = core.create_client("sts", endpoint_url=settings.endpoint_url or None)
+    asked = {"RoleArn": settings.role_arn, "RoleSessionName": settings.role_session_name or "falcohost"}
+    if settings.external_id:
+        asked["ExternalId"] = settings.external_id
+    credentials = DeferredRefreshableCredentials(create_assume_role_refresher(sts, asked), "assume-role")
+
+    class Role(CredentialProvider):  # type: ignore[misc]
+        METHOD = CANONICAL_NAME = "assume-role"
+
+        def load(self) -> Any:
+            return credentials
+
+    acting = botocore.session.Session(profile=settings.profile or None)
+    acting.register_component("credential_provider", CredentialResolver([Role()]))
+    return acting

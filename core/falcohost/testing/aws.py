@@ -1,0 +1,59 @@
+"""AWS for tests of sources that read from it: moto's server, which speaks its protocols over real sockets."""
+
+from __future__ import annotations
+
+import logging
+import urllib.request
+from typing import Any
+
+from falcohost.testing.agent import Json
+
+REGION = "eu-central-1"
+
+
+class Aws:
+    """A server in a thread of this process, with one account in one region.
+
+    :ivar url: where it is.
+    :ivar settings: what a source needs to find it.
+    """
+
+    def __init__(self) -> None:
+        from moto.server import ThreadedMotoServer
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.url = f"http://{host}:{port}"
+        self.settings: Json = {"endpoint_url": self.url, "region": REGION}
+
+    def client(self, service: str, key: str = "testing", secret: str = "testing") -> Any:
+        """Return boto3's client for a *service*."""
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+        )
+
+    def reset(self) -> None:
+        """Forget everything, and let everybody do everything."""
+        self._post("reset", "")
+        self.enforce(1 << 60)
+
+    def enforce(self, after: int = 0) -> None:
+        """Have IAM's policies count for all requests, *after* so many."""
+        self._post("reset-auth", str(after))
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.stop()
+
+    def _post(self, what: str, body: str) -> None:
+        address = f"{self.url}/moto-api/{what}"
+        request = urllib.request.Request(address, body.encode(), {"Content-Type": "text/plain"}, method="POST")
+        urllib.request.urlopen(request).close()

@@ -1,0 +1,91 @@
+"""How CloudTrail names its objects, so that of a large bucket only what matters is listed.
+
+``PREFIX/AWSLogs/[ORGANISATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_ID.json.gz``
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from falcohost_cloudtrail.interval import Interval
+
+#: How the names of CloudTrail's files end.
+SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+
+_ROOT = re.compile(r"(?:.*/)?AWSLogs/(?:o-[a-z0-9]+/)?")
+_ACCOUNT = re.compile(rf"{_ROOT.pattern}(\d{{12}})/")
+_TRAIL = re.compile(rf"{_ACCOUNT.pattern}CloudTrail/")
+_REGION = re.compile(rf"{_TRAIL.pattern}[a-z0-9-]+/")
+
+#: Lists of hashes of the other objects, which are no log.
+_DIGEST = "/CloudTrail-Digest/"
+
+_NAME_TIME = re.compile(r"_CloudTrail_[^_/]+_(\d{8}T\d{4})Z_[^/]*$")
+_IN_ACCOUNT = re.compile(r"(?:^|/)(\d{12})/CloudTrail/")
+_DAY = re.compile(r"(\d{4}/\d\d/\d\d)/")
+
+#: Returns the folders right below a folder of the bucket.
+Folders = Callable[[str], Iterable[str]]
+
+
+def partitions(folders: Folders, prefix: str, accounts: Collection[str]) -> Iterator[str]:
+    """Yield the prefixes to list below *prefix*: of each of *accounts*, or of all, each region; else *prefix* itself.
+
+    The keys of a region are in the order of time.
+    """
+    folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+    if _REGION.fullmatch(folder):
+        yield folder
+    elif _TRAIL.fullmatch(folder):
+        yield from folders(folder)
+    elif found := _ACCOUNT.fullmatch(folder):
+        if not accounts or found[1] in accounts:
+            yield from partitions(folders, f"{folder}CloudTrail/", accounts)
+    elif _ROOT.fullmatch(folder):
+        for below in folders(folder):
+            if _ACCOUNT.fullmatch(below) or _ROOT.fullmatch(below):
+                yield from partitions(folders, below, accounts)
+    elif not _IN_ACCOUNT.search(folder) and (logs := f"{folder}AWSLogs/") in folders(folder):
+        yield from partitions(folders, logs, accounts)
+    else:
+        yield prefix
+
+
+def is_log(key: str) -> bool:
+    """Return whether the object *key* may be a log of CloudTrail."""
+    return key.endswith(SUFFIXES) and _DIGEST not in key
+
+
+def is_wanted(key: str, interval: Interval, accounts: Collection[str]) -> bool:
+    """Return whether the object *key* is a log that is in *interval* and of one of *accounts*, as far as it says so."""
+    if not is_log(key):
+        return False
+    account = _IN_ACCOUNT.search(key)
+    if accounts and account is not None and account[1] not in accounts:
+        return False
+    time = _NAME_TIME.search(key)
+    if time is None:
+        return True
+    return not (
+        (interval.start is not None and time[1] < f"{interval.start:%Y%m%dT%H%M}")
+        or (interval.end is not None and time[1] > f"{interval.end:%Y%m%dT%H%M}")
+    )
+
+
+def days(partition: str, first: datetime | None, last: datetime | None) -> tuple[str, str | None]:
+    """Return behind which key of *partition* the day *first* begins, and before which *last* ends (None: none)."""
+    if not _REGION.fullmatch(partition):
+        return "", None
+    begin = f"{partition}{first:%Y/%m/%d}/" if first is not None else ""
+    return begin, None if last is None else f"{partition}{last + timedelta(days=1):%Y/%m/%d}/"
+
+
+def day_of(rest: str) -> datetime | None:
+    """Return the day in whose folder a key of a region is; *rest* is what follows the region."""
+    found = _DAY.match(rest)
+    try:
+        return None if found is None else datetime.strptime(found[1], "%Y/%m/%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,144 @@
+"""Objects of S3: which there are, and their bytes, of which few are held in memory at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from falcohost.aws import AwsError, asked
+from falcohost.jsonlog import Limits, Origin, Refusals, Refused, Texts
+from falcohost.jsonlog.blocks import blocks
+from falcohost.jsonlog.inputs import MIB
+from falcohost.jsonlog.lines import texts
+from falcohost_cloudtrail.rounds import Listed
+
+#: Bytes of an object that are fetched ahead of the rules, and at a time: all of nearly every one.
+PART = 4 * MIB
+
+#: A record is known by its content, which has an id that is its own: delivered twice it is one event.
+_IDENT = "cloudtrail"
+
+_EMPTY = "InvalidRange"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the objects of a listing, *at* a time of S3's clock; *token* is where it goes on, None at its end."""
+
+    objects: list[Listed]
+    at: float
+    token: str | None
+
+
+class Bucket:
+    """The bucket *name*, asked through boto3's *client* of S3."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the prefixes right below *prefix*, up to the next slash.
+
+        :raises AwsError: they cannot be had.
+        """
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
+        found = asked(f"s3://{self.name}/{prefix}", lambda: list(pages))
+        return [str(each["Prefix"]) for page in found for each in page.get("CommonPrefixes", [])]
+
+    def page(self, prefix: str, begin: str, token: str | None) -> Page:
+        """Return objects whose keys begin with *prefix* and are greater than *begin*.
+
+        :raises AwsError: they cannot be had.
+        """
+        where = {"ContinuationToken": token} if token else {"StartAfter": begin}
+        found = asked(
+            f"s3://{self.name}/{prefix}",
+            lambda: self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, **where),
+        )
+        listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
+        return Page(listed, _clock(found), found.get("NextContinuationToken"))
+
+    def body(self, key: str) -> Body:
+        """Return the object *key*, of which the first part is there.
+
+        :raises AwsError: it cannot be had.
+        """
+        body = Body(self, key)
+        body.fetch()
+        return body
+
+    def part(self, key: str, begin: int, etag: str) -> tuple[bytes, int, str]:
+        """Return a part of an object from byte *begin* on, the object's size, and its ETag, which is *etag* if given.
+
+        :raises AwsError: it cannot be had.
+        """
+        same = {"IfMatch": etag} if etag else {}
+        span = f"bytes={begin}-{begin + PART - 1}"
+
+        def get() -> tuple[bytes, int, str]:
+            found = self._client.get_object(Bucket=self.name, Key=key, Range=span, **same)
+            size = int(found["ContentRange"].rpartition("/")[2]) if "ContentRange" in found else None
+            data: bytes = found["Body"].read()
+            return data, len(data) if size is None else size, found["ETag"]
+
+        try:
+            return asked(f"s3://{self.name}/{key}", get)
+        except AwsError as error:
+            if error.code == _EMPTY and not begin:
+                return b"", 0, ""
+            raise
+
+
+class Body:
+    """The bytes of the object *key*, fetched part by part."""
+
+    def __init__(self, bucket: Bucket, key: str) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._part = memoryview(b"")
+        self._fetched = 0
+        self._size = 0
+        self._etag = ""
+
+    def fetch(self) -> None:
+        """Fetch the next part.
+
+        :raises AwsError: it cannot be had, or the object has been written again.
+        """
+        part, self._size, self._etag = self._bucket.part(self._key, self._fetched, self._etag)
+        self._part = memoryview(part)
+        self._fetched += len(part)
+
+    def texts(self, limits: Limits, refusals: Refusals) -> Iterator[Texts]:
+        """Yield the texts in it; what cannot be read is counted in *refusals*.
+
+        :raises AwsError: a part cannot be had.
+        """
+        origin = Origin(f"s3://{self._bucket.name}/{self._key}", _IDENT, by_content=True)
+
+        def refuse(cause: str, offset: int) -> None:
+            refusals.add(cause, f"{origin.name}, byte {offset}")
+
+        try:
+            for items in texts(blocks(self._read), limits.document, refuse):
+                yield Texts(origin, items)
+        except Refused as refused:
+            refusals.add(str(refused), origin.name)
+
+    def _read(self, size: int) -> bytes:
+        if not self._part and self._fetched < self._size:
+            self.fetch()
+        data, self._part = self._part[:size], self._part[size:]
+        return bytes(data)
+
+
+def _clock(answer: Any) -> float:
+    """Return the time by the clock of who answered."""
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return time.time()

@@ -1,0 +1,206 @@
+"""``s3://BUCKET/PREFIX``: the objects of a bucket, once or for ever, each read once."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from falcohost.aws import AwsError, AwsSession, AwsSettings, is_about_the_object
+from falcohost.jsonlog import Limits, Refusals, Texts
+from falcohost.jsonlog.position import Pace
+from falcohost.poll.failures import BackOff, Failures
+from falcohost_cloudtrail import layout
+from falcohost_cloudtrail.interval import read_interval
+from falcohost_cloudtrail.objects import Body, Bucket, Page
+from falcohost_cloudtrail.rounds import Cursor, Listed, Partition, Round, span
+from falcohost_cloudtrail.waiting import NOWHERE, Waiting, Yielding
+
+UNREADABLE = "object that cannot be read"
+
+#: AWS's code where an object is not there any more.
+GONE = "NoSuchKey"
+
+#: Seconds for which an object may be late, and how many are fetched ahead of the rules, unless something else is set.
+LATE = 6 * 3600
+CONCURRENCY = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Settings:
+    """Which objects are read.
+
+    :ivar interval: Falco's ``s3Interval``.
+    :ivar accounts: those whose logs are read; none: all.
+    :ivar every: seconds between two listings; 0: list once, and end.
+    :ivar late: seconds for which an object may be late.
+    """
+
+    bucket: str
+    prefix: str = ""
+    interval: str = ""
+    accounts: tuple[str, ...] = ()
+    every: int = 0
+    late: int = LATE
+    concurrency: int = CONCURRENCY
+
+
+class S3Input:
+    """The objects that *settings* say, of the plugin *plugin*."""
+
+    def __init__(self, plugin: str, aws: AwsSettings, settings: S3Settings, limits: Limits) -> None:
+        self._plugin = plugin
+        self._aws = aws
+        self._settings = settings
+        self._limits = limits
+        self._failures = Failures(f"{plugin}: s3://{settings.bucket}", BackOff(longest=60))
+        self._pace = Pace(lambda: self._cursor)
+        self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()))
+        self._done: float | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """How large texts may be."""
+        return self._limits
+
+    @property
+    def done(self) -> float | None:
+        """How many of the parts of the bucket have been read, of one that is read once."""
+        return self._done
+
+    def open(self, refusals: Refusals, cursor: str | None) -> None:
+        """Read the credentials; whether there is such a bucket is found out later, and again and again.
+
+        :raises ConfigError: the interval is none.
+        :raises SourceError: there are no credentials.
+        """
+        self._refusals = refusals
+        self._cursor = self._begin(cursor)
+        client = AwsSession(self._plugin, self._aws).client("s3", connections=self._settings.concurrency + 1)
+        self._bucket = Bucket(client, self._settings.bucket)
+
+    def texts(self) -> Iterator[Texts]:
+        """Yield the texts of one object after the other."""
+        every = self._settings.every
+        while True:
+            yield from self._look()
+            if not every:
+                break
+            yield from self._waiting.pause(every)
+        yield Texts(NOWHERE, [], self._pace.cursor(now=True))
+
+    def ack(self, cursor: str) -> None:
+        """Do nothing: objects stay."""
+
+    def close(self) -> None:
+        """Fetch nothing more."""
+        self._waiting.close()
+
+    def _begin(self, text: str | None) -> Cursor:
+        given = self._settings
+        interval = read_interval(given.interval, datetime.now(UTC))
+        where = [given.bucket, given.prefix, given.interval, *given.accounts]
+        if text is not None:
+            try:
+                cursor = msgspec.json.decode(text, type=Cursor)
+            except (msgspec.DecodeError, UnicodeError):
+                cursor = Cursor()
+            if cursor.where == where:
+                return cursor
+        return Cursor(where, interval.start, interval.end)
+
+    def _look(self) -> Yielding[None]:
+        """Read what is new in all parts of the bucket; those where something fails are tried again after the others."""
+        left = yield from self._partitions()
+        count = len(left)
+        while left:
+            failed = []
+            for number, prefix in enumerate(left):
+                if not self._settings.every:
+                    self._done = (count - len(left) + number) / count
+                try:
+                    yield from self._read_partition(prefix)
+                    self._failures.succeeded()
+                except AwsError as error:
+                    failed.append((prefix, error))
+            left = [prefix for prefix, _ in failed]
+            if failed:
+                yield from self._waiting.pause(self._failures.failed(failed[0][1]))
+
+    def _partitions(self) -> Yielding[list[str]]:
+        given = self._settings
+        while True:
+            try:
+                return (yield from self._waiting.call(
+                    lambda: list(layout.partitions(self._bucket.folders, given.prefix, given.accounts))
+                ))  # fmt: skip
+            except AwsError as error:
+                yield from self._waiting.pause(self._failures.failed(error))
+
+    def _read_partition(self, prefix: str) -> Yielding[None]:
+        """Read what is new of the keys that begin with *prefix*.
+
+        :raises AwsError: something cannot be had; what was read until then counts.
+        """
+        state = self._cursor.partitions.setdefault(prefix, Partition())
+        begin, end = span(prefix, state, self._cursor.interval, time.time(), self._settings.late)
+        page = yield from self._waiting.call(lambda: self._bucket.page(prefix, begin, None))
+        now = Round(prefix, state, page.at, self._settings.late)
+        yield from self._read_missed(now)
+        ahead: deque[tuple[Listed, Future[Body]]] = deque()
+        while True:
+            following = self._following(prefix, page, end)
+            for listed in page.objects:
+                if now.is_new(listed) and layout.is_wanted(listed.key, self._cursor.interval, self._settings.accounts):
+                    ahead.append((listed, self._fetched(listed.key)))
+                    if len(ahead) > self._settings.concurrency:
+                        yield from self._read(now, *ahead.popleft())
+            if following is None:
+                break
+            page = yield from self._waiting.end(following)
+        while ahead:
+            yield from self._read(now, *ahead.popleft())
+        now.close()
+        self._pace.move()
+
+    def _following(self, prefix: str, page: Page, end: str | None) -> Future[Page] | None:
+        if page.token is None or (end is not None and page.objects and page.objects[-1].key >= end):
+            return None
+        return self._waiting.begin(lambda: self._bucket.page(prefix, "", page.token))
+
+    def _fetched(self, key: str) -> Future[Body]:
+        return self._waiting.begin(lambda: self._bucket.body(key))
+
+    def _read(self, now: Round, listed: Listed, fetched: Future[Body]) -> Yielding[None]:
+        try:
+            yield from self._texts(fetched)
+        except AwsError as error:
+            if not is_about_the_object(error) or not now.has_room:
+                raise
+            self._refusals.add(UNREADABLE, error)
+            now.missed(listed)
+        else:
+            now.handled(listed)
+        self._pace.move()
+
+    def _read_missed(self, now: Round) -> Yielding[None]:
+        for key in now.missed_before:
+            try:
+                yield from self._texts(self._fetched(key))
+            except AwsError as error:
+                if not is_about_the_object(error):
+                    raise
+                if error.code != GONE:
+                    continue
+            now.found(key)
+            self._pace.move()
+
+    def _texts(self, fetched: Future[Body]) -> Yielding[None]:
+        body = yield from self._waiting.end(fetched)
+        for texts in body.texts(self._limits, self._refusals):
+            yield Texts(texts.origin, texts.items, self._pace.cursor())

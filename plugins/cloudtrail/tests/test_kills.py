@@ -1,0 +1,88 @@
+"""Objects that come while the agent is killed again and again: no alert is missing, none is there twice.
+
+``FALCOHOST_KILLS`` says how often; objects come until then.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections import Counter
+from datetime import datetime, timedelta
+
+import pytest
+import trail
+from trail import BUCKET, key, packed
+
+from falcohost.testing.kills import Killed, kills
+
+
+class Trail(threading.Thread):
+    """Delivers objects of numbered records as CloudTrail does: out of order, late, in two regions, and some twice.
+
+    :ivar count: how many records there are.
+    :ivar put: delivers an object.
+    """
+
+    def __init__(self, put, dice):
+        super().__init__(daemon=True)
+        self.count = 0
+        self.put, self.dice = put, dice
+        self.over = threading.Event()
+        self.errors = []
+
+    def run(self):
+        """Deliver until it is over."""
+        start = datetime.fromisoformat("2026-11-25T23:00")
+        try:
+            for number in itertools.count():
+                if self.over.wait(self.dice.uniform(0, 0.1)):
+                    return
+                late = 300 if self.dice.random() < 0.2 else 0
+                time = start + timedelta(minutes=number // 3 - self.dice.randint(0, late))
+                first, self.count = self.count, self.count + self.dice.randint(1, 30)
+                body = packed(*range(first, self.count))
+                for copy in range(1 + (self.dice.random() < 0.1)):
+                    region = self.dice.choice(["eu-central-1", "us-east-1"])
+                    self.put(key(f"{time:%Y-%m-%dT%H:%M}", f"{number}-{copy}", region=region), body)
+        except Exception as error:
+            self.errors.append(error)
+
+
+@pytest.fixture
+def survive(tmp_path):
+    """Return a function that kills an agent that reads what a trail delivers, and compares what is stored."""
+    running = []
+
+    def survive(trail_, block, **pauses):
+        (tmp_path / "rules.yaml").write_text(trail.RULES)
+        settings = {"plugins": [{"name": "cloudtrail", "library_path": "libcloudtrail.so"} | block]}
+        more = {"load_plugins": ["cloudtrail"], "engine": {"kind": "nodriver"}}
+        killed = Killed(tmp_path, [tmp_path / "rules.yaml"], settings | more)
+        running.append((killed, trail_))
+        trail_.start()
+        killed.kill_often(kills(8), random.Random(1), **pauses)
+        trail_.over.set()
+        trail_.join()
+        expected = Counter(map(str, range(trail_.count)))
+        killed.wait_until_stored(lambda stored: not expected - stored)
+        killed.agent.kill()
+        stored = killed.stored()
+
+        assert [] == trail_.errors
+        assert [] == sorted(expected - stored)
+        assert [] == sorted(stored - expected)
+        assert trail_.count > 100
+        return killed
+
+    yield survive
+    for killed, trail_ in running:
+        trail_.over.set()
+        killed.agent.kill()
+
+
+def test_bucket(aws, bucket, survive):
+    """A bucket that is followed."""
+    init_config = {"aws": aws.settings, "follow": True, "s3PollInterval": 1}
+    survive(Trail(bucket.put, random.Random(2)), {"open_params": f"s3://{BUCKET}/", "init_config": init_config})
