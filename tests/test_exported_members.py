@@ -18,6 +18,7 @@ PUBLIC = {
         "FalcohostError",
         "Field",
         "FieldType",
+        "MeasuredSource",
         "Output",
         "OutputError",
         "OutputSpec",
@@ -30,6 +31,7 @@ PUBLIC = {
         "SourceSpec",
         "SourceStats",
         "StandsFor",
+        "TypeCount",
         "hookimpl",
     ],
     falcohost.testing: [

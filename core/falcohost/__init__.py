@@ -5,7 +5,7 @@ These are the public names; a plugin needs nothing else, and its tests use :mod:
 
 from falcohost.alert import Alert, Priority
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError, RulesError, SourceError
-from falcohost.events import Batch, Event, Plan, Source, SourceStats
+from falcohost.events import Batch, Event, MeasuredSource, Plan, Source, SourceStats, TypeCount
 from falcohost.fields import ArgKind, Compare, Field, FieldType
 from falcohost.hookspecs import Output, OutputSpec, SourceSpec, StandsFor, hookimpl
 
@@ -19,6 +19,7 @@ __all__ = [
     "FalcohostError",
     "Field",
     "FieldType",
+    "MeasuredSource",
     "Output",
     "OutputError",
     "OutputSpec",
@@ -31,5 +32,6 @@ __all__ = [
     "SourceSpec",
     "SourceStats",
     "StandsFor",
+    "TypeCount",
     "hookimpl",
 ]

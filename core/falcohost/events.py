@@ -64,6 +64,27 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeCount:
+    """What became of the events of one type.
+
+    :ivar seen: how many there were where events are born; *filtered*: left out there, because no rule could want them.
+    :ivar passed: what was handed on; *lost*: what should have been.
+    :ivar timed: of how many it was measured what telling and handing them on cost; *ns*: nanoseconds for all of those.
+    """
+
+    seen: int = 0
+    filtered: int = 0
+    passed: int = 0
+    lost: int = 0
+    timed: int = 0
+    ns: int = 0
+
+    def plus(self, other: TypeCount) -> TypeCount:
+        """Return the sum."""
+        return TypeCount(*(getattr(self, name) + getattr(other, name) for name in TypeCount.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStats:
     """Numbers since the source was opened.
 
@@ -72,6 +93,9 @@ class SourceStats:
     :ivar filtered: what was left out before, by the plan's condition, because no rule could want it.
     :ivar weakened: for how many kinds of events that is done less well than the plan allows.
     :ivar done: how much of a source that ends has been read, from 0 to 1; None where that is not known.
+    :ivar types: what became of the events of each type, for sources that can tell.
+    :ivar unwanted: what was met, while it was measured, of types that no rule wants.
+    :ivar fill: how full the buffers before the source were at most since the last call, from 0 to 1, by name.
     """
 
     received: int = 0
@@ -80,6 +104,9 @@ class SourceStats:
     filtered: int = 0
     weakened: int = 0
     done: float | None = None
+    types: Mapping[str, TypeCount] = field(default_factory=dict)
+    unwanted: TypeCount = TypeCount()
+    fill: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -106,3 +133,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release everything. Called once, also after a failure."""
+
+
+@runtime_checkable
+class MeasuredSource(Protocol):
+    """A source that can measure what its events cost before they reach it (:attr:`TypeCount.ns`)."""
+
+    def measure(self, on: bool) -> None:
+        """Measure from now on, or no longer: it costs something itself, so it is on only while somebody looks."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -136,6 +137,22 @@ def falcohost(tmp_path, environment):
         )
 
     return falcohost
+
+
+@pytest.fixture
+def on_a_terminal(tmp_path, environment):
+    """Return a function that runs ``falcohost`` on a terminal and returns the bytes that it was sent."""
+
+    def on_a_terminal(*arguments, **variables):
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "falcohost", *arguments]
+        subprocess.run(command, stdout=theirs, env=environment | variables, cwd=tmp_path, check=True)
+        os.close(theirs)
+        shown = os.read(ours, 100_000)
+        os.close(ours)
+        return shown
+
+    return on_a_terminal
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from falcohost import Batch, Field, FieldType, SourceError, SourceSpec, SourceStats, hookimpl
+from falcohost import Batch, Field, FieldType, SourceError, SourceSpec, SourceStats, TypeCount, hookimpl
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ class Counter:
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
     cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``fail_at`` (raises before that
     number), ``lose`` (reports so many lost), ``deaf`` (does not come back behind its first number), ``babble`` (writes
-    rubbish to the supervisor).
+    rubbish to the supervisor). With ``ns`` it says, while it measures, that each number costs so much.
     """
 
     def __init__(self, name, settings):
         self._name = name
         self._settings = settings
         self._now = 0
+        self._measuring = False
+        self._timed = 0
 
     def open(self, plan, cursor):
         """Begin, or refuse to."""
@@ -61,6 +63,7 @@ class Counter:
                 _babble()
             time.sleep(interval)
             self._now += 1
+            self._timed += self._measuring
             number = Number(self._now, time.time_ns(), self._name)
             yield Batch([number], str(self._now) if self._settings.get("cursor") else None)
             while self._settings.get("deaf"):
@@ -74,7 +77,16 @@ class Counter:
 
     def stats(self):
         """Return the numbers, lost ones among them."""
-        return SourceStats(self._now, self._now, {"thrown away": self._settings.get("lose", 0)})
+        lost = {"thrown away": self._settings.get("lose", 0)}
+        if "ns" not in self._settings:
+            return SourceStats(self._now, self._now, lost)
+        count = TypeCount(self._now, 0, self._now, 0, self._timed, self._timed * self._settings["ns"])
+        return SourceStats(self._now, self._now, lost, types={"number": count})
+
+    def measure(self, on):
+        """Begin or end to measure."""
+        self._measuring = on
+        logging.getLogger("falcohost").warning("measures: %s", on)
 
     def close(self):
         """Say so, for a test to see."""

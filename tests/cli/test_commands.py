@@ -1,10 +1,6 @@
 """The commands beside Falco's flags: run, fields, plugins, doctor, completion."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 
 import pytest
 
@@ -104,18 +100,10 @@ def test_completion_completes(falcohost):
 
 
 @pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colour_only_on_a_terminal_that_wants_it(environment, tmp_path, variables, coloured):
+def test_colour_only_on_a_terminal_that_wants_it(on_a_terminal, falcohost, variables, coloured):
     """On a terminal there is colour, unless NO_COLOR is set; elsewhere there is none."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "falcohost", "plugins"]
-    subprocess.run(command, stdout=theirs, env=environment | variables, cwd=tmp_path, check=True)
-    os.close(theirs)
-    shown = os.read(ours, 100_000)
-    os.close(ours)
-    piped = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, check=True).stdout
-
-    assert (b"\x1b[" in shown) is coloured
-    assert b"\x1b[" not in piped
+    assert (b"\x1b[" in on_a_terminal("plugins", **variables)) is coloured
+    assert "\x1b[" not in falcohost("plugins").stdout
 
 
 def test_help(falcohost):

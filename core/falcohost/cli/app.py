@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Watch this host, or a source, and print alerts.",
     "rules": "Explain rules, and say what they cost.",
     "alerts": "Print what was detected.",
+    "stats": "Print the numbers of the running agent, and what events cost.",
     "fields": "List the fields that rules can use.",
     "plugins": "List the plugins that are installed.",
     "doctor": "Say what this machine lacks for the sources to run.",

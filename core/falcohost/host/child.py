@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from falcohost.events import TypeCount
 from falcohost.host import wire
 from falcohost.host.settings import SYSCALL
 from falcohost.host.worker import HANDLED, Task, run_worker
@@ -33,6 +34,10 @@ class Totals:
     passed: int = 0
     failed: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    filtered: int = 0
+    matched: Counter[str] = field(default_factory=Counter)
+    types: dict[str, TypeCount] = field(default_factory=dict)
+    unwanted: TypeCount = field(default_factory=TypeCount)
 
     def plus(self, numbers: wire.Numbers) -> Totals:
         """Return the sum with the numbers of one life."""
@@ -41,6 +46,10 @@ class Totals:
             self.passed + numbers.passed,
             self.failed + numbers.failed,
             self.dropped + Counter(numbers.dropped),
+            self.filtered + numbers.filtered,
+            self.matched + Counter(numbers.matched),
+            self.types | {name: _sum(count, self.types.get(name)) for name, count in numbers.types.items()},
+            self.unwanted.plus(numbers.unwanted),
         )
 
     @property
@@ -52,6 +61,10 @@ class Totals:
 _NO_NUMBERS = wire.Numbers(0, 0, {})
 
 
+def _sum(now: TypeCount, before: TypeCount | None) -> TypeCount:
+    return now if before is None else now.plus(before)
+
+
 class Child:
     """The worker of *task*.
 
@@ -61,6 +74,7 @@ class Child:
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has come to its end.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
+    :ivar lives: how many processes there have been.
     :ivar restart_at: when the next process is due, on the monotonic clock; None if none is.
     """
 
@@ -81,6 +95,7 @@ class Child:
         self._outgoing = bytearray()
         self._born = 0.0
         self._lived = 0.0
+        self.lives = 0
         self._delay = FIRST_DELAY
         self._before = Totals()
         self._now = _NO_NUMBERS
@@ -100,6 +115,11 @@ class Child:
     def done(self) -> float | None:
         """Return how much of a source that ends has been read, from 0 to 1; None where that is not known."""
         return self._now.done
+
+    @property
+    def numbers(self) -> wire.Numbers:
+        """Return what this life's process has said last."""
+        return self._now
 
     @property
     def totals(self) -> Totals:
@@ -128,6 +148,7 @@ class Child:
         self.link, self._received, self._outgoing = here, wire.Received(wire.Up), bytearray()
         self._pidfd = os.pidfd_open(self.pid)
         self._born = time.monotonic()
+        self.lives += 1
         self.alive = True
         return here, self._pidfd
 

@@ -19,8 +19,10 @@ from falcohost.errors import FalcohostError
 from falcohost.host import wire
 from falcohost.host.child import Child
 from falcohost.host.config.sections import DropsConfig
+from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.log import log
+from falcohost.host.numbers import Snapshot, snapshot
 from falcohost.host.restart import DryRun
 from falcohost.host.summary import Summary
 from falcohost.host.watch import Watch
@@ -94,6 +96,7 @@ class Supervisor:
         self._given_up = 0
         self._losses = {child.name: LossLog(child.name) for child in self.children}
         self._selector = selectors.DefaultSelector()
+        self._control = Control(self._selector, store.directory, self._snapshot, self._measure)
         self._dry_run: DryRun | None = None
         self._outcome: Outcome | None = None
         self._ready = False
@@ -104,7 +107,7 @@ class Supervisor:
         """Run to the end; return how it came."""
         for channel in self._channels:
             channel.start()
-        with _Signals(self._selector, self._signal):
+        with _Signals(self._selector, self._signal), self._control:
             for child in self.children:
                 self._start(child)
             while self._outcome is None:
@@ -208,6 +211,8 @@ class Supervisor:
             return
         self._selector.register(link, selectors.EVENT_READ, lambda: self._serve(child))
         self._selector.register(death, selectors.EVENT_READ, lambda: self._died(child, link, death))
+        if self._control.measuring:
+            self._send(child, wire.Measure(True))
 
     def _send(self, child: Child, message: wire.Down) -> None:
         if child.alive:
@@ -241,6 +246,13 @@ class Supervisor:
                 log.info("Event source '%s' is open again", child.name)
             elif isinstance(message, wire.LogLine):
                 log.log(message.level, "%s: %s", child.name, message.text)
+
+    def _snapshot(self) -> Snapshot:
+        return snapshot(self.children, self._channels, self._store)
+
+    def _measure(self, on: bool) -> None:
+        for child in self.children:
+            self._send(child, wire.Measure(on))
 
     def _rules_taken(self, child: Child, message: wire.RulesTaken) -> None:
         if message.error:

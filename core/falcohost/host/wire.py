@@ -1,7 +1,7 @@
 """What a worker and the supervisor say to each other: MessagePack, each message behind its length, on a socket pair.
 
-Up come ready, alerts, numbers, log lines and the end; down go acknowledgements and new rules. Telling a worker to stop
-is a signal's work.
+Up come ready, alerts, numbers, log lines and the end; down go acknowledgements, new rules and whether to measure.
+Telling a worker to stop is a signal's work.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from falcohost.alert import Alert
+from falcohost.events import TypeCount
 
 T = TypeVar("T")
 
@@ -38,13 +39,25 @@ class Alerts(msgspec.Struct, tag=True, frozen=True):
 
 
 class Numbers(msgspec.Struct, tag=True, frozen=True):
-    """The source's statistics since this worker opened it. *failed*: events on which a rule could not be evaluated."""
+    """The source's statistics since this worker opened it (:class:`~falcohost.events.SourceStats`).
+
+    *failed*: events on which a rule could not be evaluated. *matched*: matches of rules, by event type. *at*: when, on
+    the monotonic clock. *measuring*: costs are measured, or never will be.
+    """
 
     received: int
     passed: int
     dropped: dict[str, int]
     failed: int = 0
     done: float | None = None
+    filtered: int = 0
+    weakened: int = 0
+    types: dict[str, TypeCount] = {}
+    unwanted: TypeCount = TypeCount()
+    fill: dict[str, float] = {}
+    matched: dict[str, int] = {}
+    at: float = 0.0
+    measuring: bool = False
 
 
 class LogLine(msgspec.Struct, tag=True, frozen=True):
@@ -84,6 +97,12 @@ class NewRules(msgspec.Struct, tag=True, frozen=True):
     first: bool
 
 
+class Measure(msgspec.Struct, tag=True, frozen=True):
+    """Measure what events cost, or no longer."""
+
+    on: bool
+
+
 class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     """The worker has gone over to the rules of that *number*, or, with an *error*, stayed with those it had."""
 
@@ -92,7 +111,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 
 Up: TypeAlias = Ready | Alerts | Numbers | LogLine | RulesTaken | Ended | Failed
-Down: TypeAlias = Ack | NewRules
+Down: TypeAlias = Ack | NewRules | Measure
 
 _encoder = msgspec.msgpack.Encoder()
 

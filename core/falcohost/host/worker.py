@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -23,7 +24,7 @@ from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import FalcohostError
-from falcohost.events import Event, Plan, Source
+from falcohost.events import Event, MeasuredSource, Plan, Source
 from falcohost.hookspecs import SourceSpec
 from falcohost.host import log, privileges, wire
 from falcohost.host.config.sections import FoldConfig
@@ -161,22 +162,27 @@ class _Uplink:
         return self._received.feed(data)
 
 
-class _Failures:
-    """Counts the events on which a rule could not be evaluated, and says so now and then."""
+class _Tally:
+    """Counts matches by event type, and events on which a rule could not be evaluated; says so now and then.
+
+    :ivar measuring: the source was told to measure what events cost, if it can.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.matched: Counter[str] = Counter()
+        self.failed = 0
+        self.measuring = False
         self._said = -QUIET
 
-    def note(self, event: Event, error: Exception) -> None:
+    def fails(self, event: Event, error: Exception) -> None:
         """Count one; the event is lost to the rules, the worker goes on."""
-        self.count += 1
+        self.failed += 1
         if time.monotonic() - self._said >= QUIET:
             self._said = time.monotonic()
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.log.error(
                 "a rule could not be evaluated on a %s event (%d so far): %s: %s (%s:%s)",
-                event.type, self.count, type(error).__name__, error, place.filename, place.lineno,
+                event.type, self.failed, type(error).__name__, error, place.filename, place.lineno,
             )  # fmt: skip
 
 
@@ -242,7 +248,8 @@ def _close(source: Source | None) -> None:
 
 def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) -> None:
     """Match every event. This is the hot path of falcohost: nothing of ours is made per event that matches nothing."""
-    match, make, add, failures = task.rules.match, task.make, uplink.add, _Failures()
+    match, make, add, tally = task.rules.match, task.make, uplink.add, _Tally()
+    matched = tally.matched
     collector = _Collector()
     due = 0.0
     stopping: float | None = None  # since when; what happened before is in a batch that is asked for after it
@@ -252,21 +259,25 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
         for event in batch.events:
             try:
                 for rule in match(event):
+                    matched[event.type] += 1
                     take(rule, event)
             except Exception as error:
-                failures.note(event, error)
+                tally.fails(event, error)
         if uplink.rewinds:
             fold.flush()  # no cursor passes what is only counted
         uplink.flush(batch.cursor)
         for message in uplink.received():
             if isinstance(message, wire.Ack):
                 source.ack(message.cursor)
+            elif isinstance(message, wire.Measure):
+                _measure(source, tally, message.on)
+                due = 0.0
             else:
                 fold.flush()
                 match = _go_over(task, source, uplink, message) or match
         if time.monotonic() >= due:
             fold.tick()
-            _report(source, uplink, failures)
+            _report(source, uplink, tally)
             collector.collect()
             due = time.monotonic() + 1.0
         if stopping is not None and (not batch.events or time.monotonic() > stopping + LINGER):
@@ -275,7 +286,7 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
             stopping = time.monotonic()
     fold.flush()
     uplink.flush(None)
-    _report(source, uplink, failures)
+    _report(source, uplink, tally)
 
 
 def _go_over(
@@ -292,9 +303,30 @@ def _go_over(
     return rules.match
 
 
-def _report(source: Source, uplink: _Uplink, failures: _Failures) -> None:
+def _measure(source: Source, tally: _Tally, on: bool) -> None:
+    tally.measuring = on
+    if isinstance(source, MeasuredSource):
+        source.measure(on)
+
+
+def _report(source: Source, uplink: _Uplink, tally: _Tally) -> None:
     stats = source.stats()
-    uplink.send(wire.Numbers(stats.received, stats.passed, dict(stats.dropped), failures.count, stats.done))
+    numbers = wire.Numbers(
+        stats.received,
+        stats.passed,
+        dict(stats.dropped),
+        tally.failed,
+        stats.done,
+        filtered=stats.filtered,
+        weakened=stats.weakened,
+        types=dict(stats.types),
+        unwanted=stats.unwanted,
+        fill=dict(stats.fill),
+        matched=tally.matched,
+        at=time.monotonic(),
+        measuring=tally.measuring,
+    )
+    uplink.send(numbers)
 
 
 class _Collector:

@@ -125,6 +125,16 @@ class Store:
         """Return whether something waits in memory for the disk to take it."""
         return bool(self._unwritten or self._cursors or self._ended)
 
+    @property
+    def unwritten(self) -> int:
+        """Return how many alerts wait in memory for the disk to take them."""
+        return len(self._unwritten)
+
+    @property
+    def directory(self) -> Path | None:
+        """Return where the store is; None for one in memory."""
+        return self._path.parent if self._path is not None else None
+
     def mark(self, output: str) -> int:
         """Return the number of the last alert that *output* has; a new output begins behind the last that there is."""
         with self._lock:

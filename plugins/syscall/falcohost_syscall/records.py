@@ -85,6 +85,10 @@ STRUCT_SIZE: Final = 32
 OPTION_THREADS: Final = 1
 OPTION_EXEC_CWD: Final = 2
 OPTION_EXEC_ENV: Final = 4
+OPTION_MEASURE: Final = 8
+
+STAGE_LEFT_OUT: Final = 4
+"""Where the program stands in ``stages`` that is there only while costs are measured."""
 
 LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut")
 """What ``enum lost`` counts, in its order; the last two sent their event, but incomplete."""
@@ -195,16 +199,13 @@ IGNORED_WITH_FORKS: Final = 2
 
 
 class CallCount(NamedTuple):
-    """``struct call_count``: what became of the calls of one event type."""
+    """``struct call_count``: what became of the calls of one event type, and what they cost."""
 
-    seen: int
-    passed: int
-    lost: int
-
-    @property
-    def filtered(self) -> int:
-        """Return how many were left out by a filter (of calls that make one event each)."""
-        return self.seen - self.passed - self.lost
+    seen: int = 0
+    passed: int = 0
+    lost: int = 0
+    timed: int = 0
+    ns: int = 0
 
 
 class CallSpec(NamedTuple):
@@ -232,7 +233,7 @@ CAPS: Final = struct.Struct("=QQ")
 EXECED: Final = struct.Struct("=7Q10I")
 CALL_SPEC: Final = struct.Struct("=II9B3x")
 SETTINGS: Final = struct.Struct("=QII")
-CALL_COUNT: Final = struct.Struct("=QQQ")
+CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")
 
 LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {

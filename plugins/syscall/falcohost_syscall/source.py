@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from falcohost.errors import SourceError
-from falcohost.events import Batch, Plan, SourceStats
+from falcohost.events import Batch, Plan, SourceStats, TypeCount
 from falcohost_syscall import config, procfs, wanted
-from falcohost_syscall.calls import BY_NAME, CALLS, EXIT
+from falcohost_syscall.calls import BY_NAME, CALLS, EXIT, Call
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
 from falcohost_syscall.events import (
     ARG0,
@@ -129,7 +129,7 @@ class SyscallSource:
         self._track_destinations = "fd.name_changed" in plan.fields
         needed = conditions(plan) if self._config.pushdown else {}
         collected = wanted.collected(plan) - {name for name, condition in needed.items() if condition == FALSE}
-        self._set_options(wanted.options(plan))
+        self._set_options(wanted.options(plan)._replace(measure=self._options.measure))
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
         self._opened.set_calls(wanted.calls(collected, only_successful=self._config.only_successful))
         self._types = wanted.event_types(plan)
@@ -193,21 +193,31 @@ class SyscallSource:
         """Return the numbers since :meth:`open`; an event that was sent incomplete is not dropped."""
         dropped = {cause: count for cause, count in self._counters().items() if cause not in INCOMPLETE}
         dropped["process_table_full"] = self._context.table.dropped
-        counts = self.counts().values()
+        unwanted, types = self._counts()
         return SourceStats(
             received=self._received,
             passed=self._passed,
             dropped=dropped,
-            filtered=sum(count.filtered for count in counts),
+            filtered=sum(count.filtered for count in types.values()),
             weakened=self._weaker,
+            types=types,
+            unwanted=unwanted,
+            fill={} if self._driver is None else self._driver.fill(),
         )
 
-    def counts(self) -> dict[str, CallCount]:
-        """Return what became of the calls of each event type that was seen; empty where the source is not open."""
-        if self._driver is None:
-            return {}
-        found = {row.name: self._driver.counts(row.call) for row in CALLS if not row.want & WANT_MESSAGES}
-        return {name: count for name, count in found.items() if count.seen}
+    def _counts(self) -> tuple[TypeCount, dict[str, TypeCount]]:
+        """Return what was met that nobody wants, and what became of the calls of each event type that was seen."""
+        counts = {} if self._driver is None else self._driver.counts()
+        seen = [(CALLS[row - 1], count) for row, count in counts.items() if row and count.seen]
+        unwanted = counts.get(0, CallCount())
+        return (
+            TypeCount(seen=unwanted.timed, timed=unwanted.timed, ns=unwanted.ns),
+            {row.name: _type_count(row, count) for row, count in seen},
+        )
+
+    def measure(self, on: bool) -> None:
+        """Measure what each call costs in the kernel, or no longer."""
+        self._set_options(self._options._replace(measure=on))
 
     def close(self) -> None:
         """Unload the probe."""
@@ -333,6 +343,12 @@ class SyscallSource:
         if (cwd := found.get(SEC_CWD)) is not None:
             process.cwd = text(cwd)
         self._context.table.task(process)
+
+
+def _type_count(row: Call, count: CallCount) -> TypeCount:
+    """Return it as the host counts; a call that makes many events is none that filters leave out."""
+    filtered = 0 if row.want & WANT_MESSAGES else count.seen - count.passed - count.lost
+    return TypeCount(count.seen, max(filtered, 0), count.passed, count.lost, count.timed, count.ns)
 
 
 def _image(found: dict[int, bytes], ts: int) -> Image:

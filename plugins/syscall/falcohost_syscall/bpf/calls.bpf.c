@@ -1,5 +1,6 @@
 /* System calls, on return: the cheap facts, then (through program arrays) the filters, the costly facts, the ring. */
 #include "arch.bpf.h"
+#include "measure.bpf.h"
 #include "task.bpf.h"
 #include "user_memory.bpf.h"
 #include "flood.bpf.h"
@@ -8,8 +9,9 @@
 #define ENOSYS 38
 #define MAX_MESSAGES 1024 /* the kernel's own limit of sendmmsg(2); recvmmsg(2) has none */
 
-/* The order in which an event is put together. Between them filters may end it: see filters below. */
-enum stage { STAGE_OBJECTS, STAGE_MEMORY, STAGE_SUBMIT, STAGE_MESSAGES, STAGES };
+/* The order in which an event is put together. Between them filters may end it: see filters below. The last is there
+ * only while costs are measured. */
+enum stage { STAGE_OBJECTS, STAGE_MEMORY, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT, STAGES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -25,13 +27,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } ignored_pids SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MAX_CALLS);
-	__type(key, __u32);
-	__type(value, struct call_count);
-} call_counts SEC(".maps");
 
 /* By the stage before which it runs, MAX_CALLS apart, and by row of calls.py: a program generated from the rules, which
  * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
@@ -103,14 +98,6 @@ static __always_inline void unfold_args(struct pt_regs *regs, __u64 *args)
 #define SOCKETCALL -1
 #endif
 
-static __always_inline void count_seen(__u32 call)
-{
-	struct call_count *count = bpf_map_lookup_elem(&call_counts, &call);
-
-	if (count)
-		count->seen++;
-}
-
 /* Where the table has a call; from MAX_NR on it has none. A number of x32 is unknown where the kernel is without x32. */
 static __always_inline __u32 table_nr(struct pt_regs *regs, bool compat, long ret)
 {
@@ -153,12 +140,15 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	struct task_struct *task = current_task();
 	bool compat = is_compat(task);
 	__u32 nr = table_nr(regs, compat, ret);
+	__u64 began = begin();
 	struct call_spec *spec;
 	struct scratch *s;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || unwanted(spec, ret))
+	if (!spec || !spec->call || unwanted(spec, ret)) {
+		count_time(0, began);
 		return 0;
+	}
 	count_seen(spec->call);
 	s = get_scratch(0);
 	if (!s) {
@@ -166,6 +156,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	}
 	start_record(s, KIND_CALL);
+	s->began = began;
 	s->spec = *spec;
 	s->header.call = spec->call;
 	s->header.ret = ret;
@@ -317,6 +308,17 @@ int submit_call(unsigned long long *ctx)
 		return 0;
 	announce_cgroups(task, &s->header);
 	submit_one(s);
+	count_time(s->spec.call, s->began);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int left_out(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (s)
+		count_time(s->spec.call, s->began);
 	return 0;
 }
 
@@ -373,5 +375,6 @@ int submit_messages(unsigned long long *ctx)
 		context.flags |= FLAG_CUT;
 	}
 	bpf_loop(count, message_step, &context, 0);
+	count_time(s->spec.call, s->began);
 	return 0;
 }

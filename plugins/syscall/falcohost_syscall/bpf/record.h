@@ -190,14 +190,17 @@ enum {
 	OPTION_THREADS = 1,  /* KIND_FORK and KIND_EXIT of threads too, not only of processes */
 	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
 	OPTION_EXEC_ENV = 4, /* SEC_ENV in KIND_EXEC */
+	OPTION_MEASURE = 8,  /* the time that each call costs: struct call_count */
 };
 
-/* Per row of calls.py, per CPU. */
+/* Per row of calls.py, per CPU. Row 0: calls that nobody wants, only while costs are measured. */
 #define MAX_CALLS 512
 struct call_count {
 	__u64 seen;    /* returns of the call while somebody wanted it */
 	__u64 passed;  /* records that went into the ring */
 	__u64 lost;    /* records for which it had no room; what is left of seen was left out by a filter */
+	__u64 timed;   /* calls that were measured, and what the probe took for them, in ns */
+	__u64 ns;
 };
 
 /* Of whom no calls are events. */

@@ -31,6 +31,7 @@ struct scratch {
 		__u8 record[RECORD_SIZE + CHUNK];
 	};
 	__u8 path[CHUNK + NAME_SIZE];
+	__u64 began; /* when the probe was entered, or 0: see measure.bpf.h */
 };
 
 _Static_assert(__builtin_offsetof(struct scratch, facts) == SCRATCH_FACTS, "facts.h and layout.py have it there");

@@ -31,6 +31,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
     "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
+    "bpf_program__fd": (c_int, (c_void_p,)),
     "bpf_program__attach": (c_void_p, (c_void_p,)),
     "bpf_program__attach_iter": (c_void_p, (c_void_p, c_void_p)),
     "bpf_link__fd": (c_int, (c_void_p,)),
@@ -118,6 +119,10 @@ class Object:
     def map_fd(self, name: str) -> int:
         """Return the descriptor of a map of the loaded object."""
         return self.library.check(self._lib.bpf_map__fd(self.map(name)), f"The map {name} is not loaded")
+
+    def program_fd(self, name: str) -> int:
+        """Return the descriptor of a program of the loaded object."""
+        return self.library.check(self._lib.bpf_program__fd(self.program(name)), f"The program {name} is not loaded")
 
     def resize(self, name: str, entries: int) -> None:
         """Set how many entries a map has; before :meth:`load`."""

@@ -44,7 +44,7 @@ class Settings(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What may change while the probe is loaded: what it says of processes beyond what it always says."""
+    """What may change while the probe is loaded: what it says beyond what it always says."""
 
     threads: bool = False
     """Of threads too: their start and their end."""
@@ -52,12 +52,15 @@ class Options(NamedTuple):
     """The working directory, when a program is started."""
     exec_env: bool = False
     """Its environment."""
+    measure: bool = False
+    """What each call costs, in its count."""
 
     def pack(self) -> bytes:
         """Return the bits of ``options``."""
         bits = records.OPTION_THREADS * self.threads
         bits |= records.OPTION_EXEC_CWD * self.exec_cwd
-        return _U32.pack(bits | records.OPTION_EXEC_ENV * self.exec_env)
+        bits |= records.OPTION_EXEC_ENV * self.exec_env
+        return _U32.pack(bits | records.OPTION_MEASURE * self.measure)
 
 
 def _image() -> bytes:
@@ -79,7 +82,10 @@ class ModernEbpf:
         self._object = Object(library, _image())
         self.kernel = Kernel(library)
         self._calls: dict[int, bytes] = {}
+        self._rows: set[int] = set()
         self._filters: frozenset[int] = frozenset()
+        self._fullest = [0, 0]
+        self._settings = settings
         self._pending: list[bytes] = []
         self._rings: list[Ring] = []
         try:
@@ -111,7 +117,12 @@ class ModernEbpf:
         self.close()
 
     def set_options(self, options: Options) -> None:
-        """Say this of processes from now on."""
+        """Say this from now on."""
+        stages, place = self._object.map_fd("stages"), _U32.pack(records.STAGE_LEFT_OUT)
+        if options.measure:
+            self._object.update(stages, place, _U32.pack(self._object.program_fd("left_out")))
+        else:
+            self._object.delete(stages, place)
         self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
 
     def set_calls(self, calls: Mapping[int, records.CallSpec]) -> None:
@@ -124,6 +135,7 @@ class ModernEbpf:
         for number in self._calls.keys() - wanted.keys():
             self._object.update(fd, _U32.pack(number), _NO_CALL)
         self._calls = wanted
+        self._rows.update(spec.call for spec in calls.values())
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of one of the probe's maps."""
@@ -168,6 +180,7 @@ class ModernEbpf:
         fork or exec that it follows; what is newer than the last call that fitted in this batch waits for the next.
         """
         calls, processes = self._rings
+        self._fullest = [max(most, ring.unread()) for most, ring in zip(self._fullest, self._rings, strict=True)]
         until = calls.produced()
         newer = self._drain_processes(processes.produced())
         batch = calls.drain(until)
@@ -212,16 +225,26 @@ class ModernEbpf:
                     position = end
                 rest = rest[position:]
 
+    def fill(self) -> dict[str, float]:
+        """Return how full each ring was at most when it was read, since the last call, from 0 to 1."""
+        names, most = ("calls", "processes"), self._fullest
+        self._fullest = [0, 0]
+        return {name: bytes_ / self._settings.ring_size for name, bytes_ in zip(names, most, strict=True)}
+
     def lost(self) -> dict[str, int]:
         """Return how often something was lost since loading, by cause (``records.LOST_CAUSES``)."""
         fd = self._object.map_fd("lost")
         return {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
 
-    def counts(self, call: int) -> records.CallCount:
-        """Return how often a call of the table was seen while wanted, and what became of it."""
+    def counts(self) -> dict[int, records.CallCount]:
+        """Return how often each call of the table was seen while wanted, and what became of it; 0 are unwanted ones."""
         members = len(records.CallCount._fields)
-        values = self._per_cpu(self._object.map_fd("call_counts"), call, members)
-        return records.CallCount(*(sum(values[place::members]) for place in range(members)))
+        fd = self._object.map_fd("call_counts")
+        found = {row: self._per_cpu(fd, row, members) for row in (0, *self._rows)}
+        return {
+            row: records.CallCount(*(sum(values[place::members]) for place in range(members)))
+            for row, values in found.items()
+        }
 
     def _per_cpu(self, fd: int, row: int, numbers: int) -> tuple[int, ...]:
         size = 8 * numbers * self._cpus

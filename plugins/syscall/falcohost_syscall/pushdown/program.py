@@ -1,7 +1,8 @@
 """From a condition to the BPF program that tests it.
 
 The program runs where the probe tail-calls it, with the event's scratch memory filled as far as its :class:`Point`
-says. It goes on to the probe's next stage when the condition may hold, and returns when it cannot.
+says. It goes on to the probe's next stage when the condition may hold, and returns when it cannot (by way of the stage
+that takes the time, while somebody asks for it).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from falcohost_syscall.pushdown.assembler import (
 )
 from falcohost_syscall.pushdown.comparing import KEY, Maps, Targets, TextTest, look_up
 from falcohost_syscall.pushdown.condition import Address, All, Bits, Condition, Literal, Number, Text, Within
+from falcohost_syscall.records import STAGE_LEFT_OUT
 
 
 def compile_filter(condition: Condition, stage: int, maps: Maps) -> bytes:
@@ -49,13 +51,19 @@ class _Compiler:
         asm.arithmetic_register("=", R6, R0)
         self._condition(condition, yes, no)
         asm.place(yes)
+        self._go_on(stage)
+        asm.leave()
+        asm.place(no)
+        self._go_on(STAGE_LEFT_OUT)
+        asm.leave()
+        return asm.assemble()
+
+    def _go_on(self, stage: int) -> None:
+        asm = self._asm
         asm.arithmetic_register("=", R1, R7)
         asm.map(R2, self._maps.stages)
         asm.constant(R3, stage)
         asm.call(TAIL_CALL)
-        asm.place(no)
-        asm.leave()
-        return asm.assemble()
 
     def _condition(self, condition: Condition, yes: Label, no: Label) -> None:
         """Go to *yes* or to *no*; never past the end."""

@@ -72,10 +72,32 @@ def test_only_what_is_wanted(watch):
     pid = run(OPENS)
 
     assert ["openat /etc/passwd"] == seen(source, pid)
-    count = source.counts()["openat"]
+    count = source.stats().types["openat"]
     assert count.seen >= 4
     assert count.passed < count.seen - 2
     assert source.stats().filtered >= count.filtered > 2
+
+
+def test_time_is_taken_only_while_it_is_asked_for(watch):
+    """While costs are measured, each call that was seen is timed, left out or not, and so are those of no rule."""
+    source = watch("evt.type = openat and fd.name = /etc/passwd and evt.is_open_write = true")
+    run(OPENS)
+    before = source.stats()
+    source.measure(True)
+    pid = run(f"{OPENS}\nfor _ in range(1000): os.getppid()")
+    source.measure(False)
+    after = source.stats()
+    run(OPENS)
+    later = source.stats()
+
+    assert ["openat /etc/passwd"] == seen(source, pid)
+    count, now = before.types["openat"], after.types["openat"]
+    assert (count.timed, count.ns, before.unwanted.timed) == (0, 0, 0)
+    assert 4 <= now.timed <= now.seen - count.seen
+    assert 50 < now.ns / now.timed < 1_000_000
+    assert after.unwanted.timed > 1000
+    assert 5 < after.unwanted.ns / after.unwanted.timed < 100_000
+    assert (later.types["openat"].timed, later.unwanted.timed) == (now.timed, after.unwanted.timed)
 
 
 def test_switched_off(watch):
@@ -92,7 +114,7 @@ def test_what_never_matches_is_not_collected(watch):
     source = watch("evt.type in (openat, getppid) and (fd.name = /etc/passwd or evt.is_io = true)")
     run("for _ in range(100): os.getppid()")
 
-    assert "getppid" not in source.counts()
+    assert "getppid" not in source.stats().types
 
 
 def test_any_spelling(watch, tmp_path):
@@ -147,7 +169,7 @@ def test_calls_that_keep_the_table_true(watch):
     pid = run("os.chdir('/etc'); os.open('passwd', 0)")
 
     assert "openat /etc/passwd" in seen(source, pid)
-    assert source.counts()["chdir"].filtered == 0
+    assert source.stats().types["chdir"].filtered == 0
 
 
 def test_containers(watch, container_cgroup):

@@ -1,0 +1,144 @@
+"""The agent's end of the socket by which other commands ask it for its numbers (:mod:`falcohost.host.connection`).
+
+Nothing here waits for a client; one that does not read its answers is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from falcohost.host.connection import NAME, Request, reachable
+from falcohost.host.log import log
+from falcohost.host.numbers import Snapshot
+
+#: More clients than anybody needs are not served, nor longer requests than there are.
+MOST_CLIENTS = 16
+LONGEST_REQUEST = 1024
+
+
+class _Client:
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.received = b""
+        self.measures = False
+
+
+class Control:
+    """The agent's end: answers whoever connects, out of the supervisor's loop.
+
+    :param directory: the state directory; None where there is none, and nobody to be found.
+    :param answer: returns what there is to tell now.
+    :param measure: called when the first client wants costs measured, and when the last one has left.
+    :ivar measuring: some client wants costs measured.
+    """
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        directory: Path | None,
+        answer: Callable[[], Snapshot],
+        measure: Callable[[bool], None],
+    ) -> None:
+        self.measuring = False
+        self._selector = selector
+        self._directory = directory
+        self._answer = answer
+        self._measure = measure
+        self._clients: set[_Client] = set()
+        self._listener: socket.socket | None = None
+
+    def __enter__(self) -> None:
+        if self._directory is None:
+            return
+        try:
+            self._listener = _listener(self._directory)
+        except OSError as error:
+            log.warning("nobody can ask for this agent's numbers: %s/%s: %s", self._directory, NAME, error.strerror)
+            return
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
+    def __exit__(self, *_: object) -> None:
+        for client in tuple(self._clients):
+            self._leave(client)
+        if self._listener is not None and self._directory is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            with contextlib.suppress(OSError):
+                (self._directory / NAME).unlink()
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            link, _ = self._listener.accept()
+        except OSError:
+            return  # it has left already, or there are no descriptors
+        if len(self._clients) >= MOST_CLIENTS:
+            link.close()
+            return
+        link.setblocking(False)
+        client = _Client(link)
+        self._clients.add(client)
+        self._selector.register(link, selectors.EVENT_READ, lambda: self._serve(client))
+
+    def _serve(self, client: _Client) -> None:
+        if client not in self._clients:
+            return
+        try:
+            data = client.link.recv(LONGEST_REQUEST)
+            client.received += data
+            if b"\n" in client.received:
+                line, client.received = client.received, b""
+                self._reply(client, _decode_request(line))  # more than one line is no JSON: they wait for answers
+        except (OSError, ValueError):
+            data = b""
+        if not data or len(client.received) > LONGEST_REQUEST:
+            self._leave(client)
+
+    def _reply(self, client: _Client, request: Request) -> None:
+        client.measures = request.measure
+        self._look_who_measures()
+        reply = msgspec.json.encode(self._answer()) + b"\n"
+        if client.link.send(reply) < len(reply):
+            raise ValueError("it does not read its answers")
+
+    def _leave(self, client: _Client) -> None:
+        self._selector.unregister(client.link)
+        client.link.close()
+        self._clients.remove(client)
+        self._look_who_measures()
+
+    def _look_who_measures(self) -> None:
+        wanted = any(client.measures for client in self._clients)
+        if wanted != self.measuring:
+            self.measuring = wanted
+            self._measure(wanted)
+
+
+def _listener(directory: Path) -> socket.socket:
+    """Return a new listening socket in *directory*, in place of what an agent before may have left.
+
+    :raises OSError: it cannot be made.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    before = os.umask(0o177)
+    try:
+        (directory / NAME).unlink(missing_ok=True)
+        with reachable(directory) as path:
+            listener.bind(path)
+        listener.listen(MOST_CLIENTS)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    return listener
+
+
+_decode_request = msgspec.json.Decoder(Request).decode

@@ -1,0 +1,42 @@
+/* What the probe takes for a call, measured while somebody asks: from its entry to where the record is in the ring, or
+ * left out. Filters end where no code of ours follows, so while it is measured they go on to the stage left_out. */
+#ifndef FALCOHOST_MEASURE_BPF_H
+#define FALCOHOST_MEASURE_BPF_H
+
+#include "scratch.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_CALLS);
+	__type(key, __u32);
+	__type(value, struct call_count);
+} call_counts SEC(".maps");
+
+static __always_inline void count_seen(__u32 call)
+{
+	struct call_count *count = bpf_map_lookup_elem(&call_counts, &call);
+
+	if (count)
+		count->seen++;
+}
+
+/* The time, or 0 where nothing is measured. */
+static __always_inline __u64 begin(void)
+{
+	return options & OPTION_MEASURE ? bpf_ktime_get_ns() : 0;
+}
+
+static __always_inline void count_time(__u32 call, __u64 began)
+{
+	struct call_count *count;
+
+	if (!began)
+		return;
+	count = bpf_map_lookup_elem(&call_counts, &call);
+	if (!count)
+		return;
+	count->timed++;
+	count->ns += bpf_ktime_get_ns() - began;
+}
+
+#endif
