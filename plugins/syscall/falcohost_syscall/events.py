@@ -105,7 +105,10 @@ def command(comm: bytes) -> str:
 class SyscallEvent:
     """One event of the source ``syscall``; everything but the four attributes of an event is reached through fields."""
 
-    __slots__ = ("_fdinfo", "_moved", "_sections", "_socket", "ctx", "data", "h", "num", "proc", "row", "ts", "type")
+    __slots__ = (
+        "_fdinfo", "_moved", "_sections", "_socket", "ctx", "data", "fd_type", "h", "num", "proc", "row", "ts", "type"
+    )  # fmt: skip
+    fd_type: str | None
     _fdinfo: FdInfo | None
     _socket: Socket | None
     _moved: bool
@@ -187,12 +190,11 @@ class SyscallEvent:
 
     @property
     def fd_number(self) -> int | None:
-        """Return the descriptor that the call made, used, or took as directory; None if it is about none."""
+        """Return the descriptor that the call made (-1: none), used, or took as directory; None: it is about none."""
         row = self.row
         if row.creates_fd:
             pair = self.section(SEC_PAIR)
-            made: int = self.h[RET]
-            return int.from_bytes(pair[:4], byteorder, signed=True) if pair else made
+            return int.from_bytes(pair[:4], byteorder, signed=True) if pair else max(self.h[RET], -1)
         index = row.used_fd if row.used_fd is not None else row.dir_fd
         return None if index is None else self.signed_arg(index)
 

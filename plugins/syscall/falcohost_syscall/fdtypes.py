@@ -8,7 +8,7 @@ from pathlib import Path
 
 from falcohost_syscall import procfs
 from falcohost_syscall.calls import Call
-from falcohost_syscall.events import SyscallEvent
+from falcohost_syscall.events import RET, SyscallEvent
 
 NOT_TOLD = "<NA>"
 CHARS = {
@@ -50,36 +50,30 @@ _ANONYMOUS = {
 _NAME = re.compile(r"^(?:anon_inode:)?\[?([a-z_-]+)\]?")
 _PIDFS_MAGIC = 0x50494446
 
-# What the descriptor would be, where there is none to look at: the call failed, or is over (close).
-_BY_CALL = {
-    "socket": NOT_TOLD,
-    "socketpair": "unix",
-    "pipe": "pipe",
-    "pipe2": "pipe",
-    "eventfd": "event",
-    "eventfd2": "event",
-    "signalfd": "signalfd",
-    "signalfd4": "signalfd",
-    "timerfd_create": "timerfd",
-    "inotify_init": "inotify",
-    "inotify_init1": "inotify",
-    "epoll_create": "eventpoll",
-    "epoll_create1": "eventpoll",
-    "userfaultfd": "userfaultfd",
-    "io_uring_setup": "io_uring",
-    "memfd_create": "memfd",
-    "pidfd_open": "pidfd",
-    "bpf": "bpf",
-    "open": "file",
-    "openat": "file",
-    "openat2": "file",
-    "creat": "file",
-    "open_by_handle_at": "file",
+_PAIRS = {"socketpair": "unix", "pipe": "pipe", "pipe2": "pipe"}
+
+#: Falco's ``fd.typechar`` of calls that made no descriptor, ``o`` for all others; sockets of any family are `4`.
+_CHARS_WITHOUT_FILE = {
+    **dict.fromkeys(("open", "openat", "openat2", "creat"), "f"),
+    **dict.fromkeys(("socket", "accept", "accept4"), "4"),
+    **dict.fromkeys(("pipe", "pipe2"), "p"),
+    **dict.fromkeys(("eventfd", "eventfd2"), "e"),
+    **dict.fromkeys(("signalfd", "signalfd4"), "s"),
+    **dict.fromkeys(("inotify_init", "inotify_init1"), "i"),
+    "timerfd_create": "t",
 }
 
 
 def fd_type(event: SyscallEvent) -> str | None:
-    """Return the type of the event's descriptor; None if the event is about none."""
+    """Return the type of the event's descriptor; None if the event is about none, or the call failed to make one."""
+    try:
+        return event.fd_type
+    except AttributeError:  # not asked for before
+        event.fd_type = _fd_type(event)
+        return event.fd_type
+
+
+def _fd_type(event: SyscallEvent) -> str | None:
     row = event.row
     if not row.has_fd:
         return None
@@ -88,7 +82,7 @@ def fd_type(event: SyscallEvent) -> str | None:
         return socket.kind
     info = event.fdinfo
     if info is None:
-        return type_without_file(row)
+        return _type_without_file(event)
     mode = info.mode
     if stat.S_ISDIR(mode):
         return "directory"
@@ -99,9 +93,16 @@ def fd_type(event: SyscallEvent) -> str | None:
     return "file" if not stat.S_ISSOCK(mode) else NOT_TOLD
 
 
-def type_without_file(row: Call) -> str:
-    """Return the type that an event of *row* shows where there is no file behind its descriptor."""
-    return "directory" if row.dir_fd is not None else _BY_CALL.get(row.name, NOT_TOLD)
+def _type_without_file(event: SyscallEvent) -> str | None:
+    row = event.row
+    if row.dir_fd is not None:
+        return None if event.dirfd_path is None else "directory"
+    return _PAIRS.get(row.name) if event.h[RET] >= 0 else None
+
+
+def char_without_file(row: Call) -> str:
+    """Return the character that an event of *row* shows where :func:`fd_type` is None."""
+    return _CHARS_WITHOUT_FILE.get(row.name, "o")
 
 
 def _regular(path: str, magic: int, anonymous: bool) -> str:
@@ -117,7 +118,8 @@ def _regular(path: str, magic: int, anonymous: bool) -> str:
 
 def type_char(event: SyscallEvent) -> str:
     """Return the character for the type of the event's descriptor, ``o`` where it is not known."""
-    return CHARS.get(fd_type(event) or "", "o")
+    kind = fd_type(event)
+    return char_without_file(event.row) if kind is None else CHARS.get(kind, "o")
 
 
 def link_type(pid: int, number: int, target: str) -> str:

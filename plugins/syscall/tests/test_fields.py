@@ -112,8 +112,28 @@ def test_name_of_a_failed_open(one):
     """A file that was not opened has the name that was asked for, made absolute."""
     event = one(opened(b"./a/../b", ret=-13, directory=b"/srv"))
 
-    assert "/srv/b" == get(event, "fd.name")
-    assert "file" == get(event, "fd.type")
+    assert ("/srv/b", "/srv", None) == tuple(get(event, f"fd.{what}") for what in ("name", "directory", "filename"))
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "number", "char"),
+    [
+        ("openat", (-100,), -1, "f"),
+        ("socket", (999,), -1, "4"),
+        ("pipe2", (0,), -1, "p"),
+        ("socketpair", (2,), -1, "o"),
+        ("eventfd2", (0,), -1, "e"),
+        ("memfd_create", (0,), -1, "o"),
+        ("dup", (99,), -1, "o"),
+        ("fcntl", (97,), 97, "o"),
+        ("unlinkat", (-100,), -100, "o"),
+    ],
+)
+def test_descriptor_of_a_failed_call(one, name, args, number, char):
+    """A call that failed made no descriptor: it has no type, its character is the call's, a new one has number -1."""
+    event = one(handmade.call(name, BASH, -22, args))
+
+    assert (number, None, char) == tuple(get(event, f"fd.{what}") for what in ("num", "type", "typechar"))
 
 
 def test_directory_beside_a_path(one):

@@ -89,6 +89,7 @@ static __always_inline void see_no_file(struct facts *facts)
 	facts->kind = FD_NONE;
 	facts->l4proto = L4_NONE;
 	facts->ip = IP_NO;
+	see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
 }
 
 #define NAME_LOOKED_AT 255
@@ -140,7 +141,6 @@ static __noinline int see_passed_name(struct scratch *s)
 		return 0;
 	see(&s->facts, VIEW_NAME, path.at, path.len);
 	see(&s->facts, VIEW_DIRECTORY, path.at, context.last ? context.last : 1);
-	see(&s->facts, VIEW_FILENAME, path.at + context.last + 1, path.len - context.last - 1);
 	return 0;
 }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from falcohost.fields import Arg
 from falcohost_syscall.calls import Call
-from falcohost_syscall.fdtypes import NOT_TOLD, type_without_file
+from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.condition import Point, within
 from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, constant
@@ -56,22 +56,23 @@ CONNECTS, ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
 def descriptor(row: Call, _: Arg) -> Fact | None:
     """Describe the number of the descriptor."""
     if row.creates_fd:
-        return None if row.want & WANT_PAIR else Numeric(RET)
+        return None if row.want & WANT_PAIR else Numeric(RET, least=-1)
     place = row.used_fd if row.used_fd is not None else row.dir_fd
     return constant(None) if place is None else Numeric(layout.argument(place, 4, signed=True))
 
 
-def of_kind(shown: Callable[[str], str | None], absent: str | None) -> Describe:
-    """Describe a field that follows from the kind of file; *absent*: its value for events without a descriptor."""
+def of_kind(shown: Callable[[str], str | None], without: Callable[[Call], str | None]) -> Describe:
+    """Describe a field that follows from the kind of file; *without*: its value where there is none."""
 
-    def describe(row: Call, _: Arg) -> Fact:
+    def describe(row: Call, _: Arg) -> Fact | None:
         if not row.has_fd:
-            return constant(absent)
-        without = shown(type_without_file(row))
+            return constant(None)
+        if row.want & WANT_PAIR or row.dir_fd is not None:
+            return None
         if not row.want & WANT_FD:
-            return constant(without)
+            return constant(without(row))
         cases = [(within(_KIND, (number, number)), shown(kind)) for number, kind in _KINDS.items()]
-        return Cases((*cases, (within(_KIND, (FD_NONE, FD_NONE)), without)))
+        return Cases((*cases, (within(_KIND, (FD_NONE, FD_NONE)), without(row))))
 
     return describe
 

@@ -14,7 +14,7 @@ from falcohost.engine.ir import Check, Exists, FieldRef
 from falcohost.fields import Arg
 from falcohost_syscall import flags
 from falcohost_syscall.calls import EXIT, Call
-from falcohost_syscall.fdtypes import CHARS
+from falcohost_syscall.fdtypes import CHARS, char_without_file
 from falcohost_syscall.pushdown import arguments, descriptors, layout
 from falcohost_syscall.pushdown.bounds import Bounds
 from falcohost_syscall.pushdown.condition import Condition, Number, Point, any_of, negate, within
@@ -110,8 +110,8 @@ FACTS: Final[dict[str, Describe]] = {
     "evt.is_open_write": arguments.opened_to(1),
     "evt.arg": arguments.parameter,
     "fd.num": descriptors.descriptor,
-    "fd.type": descriptors.of_kind(lambda kind: kind, None),
-    "fd.typechar": descriptors.of_kind(lambda kind: CHARS.get(kind, "o"), None),
+    "fd.type": descriptors.of_kind(lambda kind: kind, lambda _: None),
+    "fd.typechar": descriptors.of_kind(lambda kind: CHARS.get(kind, "o"), char_without_file),
     "fd.sockfamily": descriptors.socket_family,
     "fd.l4proto": descriptors.l4proto,
     "fd.name": descriptors.of_file("name", rooted=True),

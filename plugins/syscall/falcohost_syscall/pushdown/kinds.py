@@ -98,11 +98,16 @@ def truth(holds: Condition) -> Cases:
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A field that is a number of the kernel's, absent where *present* is false. *others*: numbers compared as well."""
+    """A field that is a number of the kernel's, absent where *present* is false.
+
+    :ivar others: numbers that are compared as well.
+    :ivar least: what is less counts as this.
+    """
 
     number: Number
     present: Condition = TRUE
     others: tuple[Number, ...] = ()
+    least: int | None = None
 
     def bounds(self, check: Check | Exists) -> Bounds:
         """Return what *check* says of the field."""
@@ -131,7 +136,12 @@ class Numeric:
         }.get(check.op)
         if ranges is None:
             return None
-        inside = tuple((max(low, first), min(high, last)) for first, last in ranges if first <= high and last >= low)
+        least = low if self.least is None else self.least
+        inside = tuple(
+            (low if first <= least else first, min(high, last))
+            for first, last in ranges
+            if first <= high and last >= least
+        )
         return within(number, *(pair for pair in inside if pair[0] <= pair[1]))
 
 

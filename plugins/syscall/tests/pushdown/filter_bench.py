@@ -49,6 +49,7 @@ class Facts:
         self.ip, self.l4proto = layout.IP_NO, layout.L4_NONE
         if R.SEC_FD not in self._sections:
             self.kind = layout.FD_NONE
+            self.views["filename"] = (0, layout.VIEW_ABSENT)
             return
         info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
         kind = stat.S_IFMT(info.mode)
@@ -102,7 +103,6 @@ class Facts:
             return
         last = path.rindex(b"/")
         self.views |= {"name": (at, len(path)), "directory": (at, max(last, 1))}
-        self.views["filename"] = (at + last + 1, len(path) - last - 1)
 
     def _see_memory(self) -> None:
         for name, tag in (("path", R.SEC_PATH), ("path2", R.SEC_PATH2), ("str", R.SEC_STR)):
