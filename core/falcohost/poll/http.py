@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Bytes that are read of an answer that refuses.
 _ENOUGH = 64 << 10
 
+#: Connections to one server that are kept, so that several threads may ask it.
+_KEPT = 4
+
 NO_JSON_TYPE = "not declared as JSON"
 
 #: Says what an answer that refuses means, and what mends it; None: nothing special.
@@ -104,18 +107,14 @@ class HttpClient:
         :raises Unreadable: it answers with something else.
         :raises PollError: there is no answer.
         """
-        return self._ask("GET", url, headers, None)
+        return self.request("GET", url, headers, None)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return the JSON that is answered to *body*; raises what :meth:`get` does."""
-        return self._ask("POST", url, headers, body)
+        return self.request("POST", url, headers, body)
 
-    def close(self) -> None:
-        """Close what is idle."""
-        for pool in list(self._pools.values()):
-            pool.clear()
-
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Return the JSON that is answered to any *method*; raises what :meth:`get` does."""
         import urllib3
         import urllib3.exceptions
 
@@ -140,6 +139,11 @@ class HttpClient:
         if 200 <= answer.status < 300:
             return answer
         raise HttpError(host, answer, self._explain(answer) or _remark(answer))
+
+    def close(self) -> None:
+        """Close what is idle."""
+        for pool in list(self._pools.values()):
+            pool.clear()
 
     def _read(self, host: str, response: urllib3.BaseHTTPResponse) -> Answer:
         """Return the answer; of one that refuses no more than is needed to say why."""
@@ -181,7 +185,9 @@ class HttpClient:
         if proxy and proxy_bypass(address.netloc):
             proxy = ""
         if proxy not in self._pools:
-            self._pools[proxy] = _proxied(proxy, self._trust) if proxy else urllib3.PoolManager(ssl_context=self._trust)
+            self._pools[proxy] = (
+                _proxied(proxy, self._trust) if proxy else urllib3.PoolManager(maxsize=_KEPT, ssl_context=self._trust)
+            )
         return self._pools[proxy]
 
 

@@ -15,7 +15,7 @@ from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.address import Address
 from falcohost.web.form import Form
-from falcohost.web.inbox import Inbox
+from falcohost.web.inbox import Answer, Delivery, Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import Secret
 
@@ -111,6 +111,15 @@ class WebhookInput:
             bodies, cursor = self._inbox.take()
             yield Texts(self._origin, [(0, body) for body in bodies], cursor)
         raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
+
+    def give(self, text: bytes, answer: Answer) -> bool:
+        """Take *text* as if it had been sent, from any thread; return False where there is no room for it."""
+        if not self._inbox.hold(len(text)):
+            return False
+        if self._inbox.give(Delivery(text, answer)):
+            return True
+        self._inbox.release(len(text))
+        return False
 
     def ack(self, cursor: str) -> None:
         """Answer the requests up to *cursor*."""

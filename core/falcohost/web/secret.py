@@ -79,5 +79,7 @@ def read_token(
     if text is None:
         return None
     if not text.strip():
-        raise SourceError(f"{plugin}: there is no {what} in {where}, and an empty one would admit everybody")
+        raise SourceError(
+            f"{plugin}: there is no {what} in {where}; put one there, since an empty one protects nothing"
+        )
     return text.strip().encode()

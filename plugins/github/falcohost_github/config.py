@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from falcohost.errors import SourceError
 from falcohost.jsonlog import FOLLOW
 from falcohost.plugin_settings import Settings
 from falcohost.web import read_token
@@ -23,10 +24,19 @@ _SECRETS, OPEN = "secretsDir", "allowUnauthenticated"
 #: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
 JSON = "json"
 
-KEYS = (*_FALCOS_OWN, "websocketServerURL", "useHTTPs", _SECRETS, OPEN, FOLLOW, JSON)
+_API, _TRIES = "apiURL", "diffTries"
 
-#: Files of the folder with the secrets, and the environment variables that count first.
+KEYS = (*_FALCOS_OWN, "websocketServerURL", "useHTTPs", _SECRETS, OPEN, _API, _TRIES, FOLLOW, JSON)
+
+#: Files of the folder with the secrets, and the environment variables that count first. The token's are Falco's.
 SECRET, SECRET_VARIABLE = "webhook.secret", "FALCOHOST_GITHUB_WEBHOOK_SECRET"
+TOKEN, TOKEN_VARIABLE = "github.token", "GITHUB_PLUGIN_TOKEN"
+
+#: Where GitHub's API is; that of an Enterprise Server is at ``https://HOST/api/v3``.
+API = "https://api.github.com"
+
+#: How often it is tried to fetch what a push has changed: for ten minutes or so.
+TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ class Config:
     :ivar secrets: the folder with secrets, certificate and key.
     :ivar secret: with which webhooks are signed.
     :ivar open_to_all: they need not be.
+    :ivar api: where GitHub's API is, and *token* what it is asked with; without one it is not asked.
+    :ivar tries: how often it is tried to fetch what a push has changed; 0: never.
     """
 
     where: str | list[str]
@@ -45,6 +57,9 @@ class Config:
     secrets: Path
     secret: bytes | None = field(default=None, repr=False)
     open_to_all: bool = False
+    api: str = API
+    token: str | None = field(default=None, repr=False)
+    tries: int = TRIES
 
 
 def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
@@ -61,10 +76,28 @@ def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.envir
         secrets=secrets,
         secret=_read(secrets / SECRET, SECRET_VARIABLE, environment, "webhook secret"),
         open_to_all=values.truth(OPEN),
+        api=values.text(_API, API),
+        token=_token(secrets / TOKEN, environment),
+        tries=values.whole_number(_TRIES, TRIES),
     )
 
 
 def _read(file: Path, variable: str, environment: Mapping[str, str], what: str) -> bytes | None:
     """Return what the environment's *variable* holds, or else the *file*, if there is one."""
-    named = "" if variable in environment or not os.path.lexists(file) else str(file)
-    return read_token(NAME, named, variable, environment, what=what)
+    return read_token(NAME, _named(file, variable, environment), variable, environment, what=what)
+
+
+def _token(file: Path, environment: Mapping[str, str]) -> str | None:
+    """Return the token; of its file, as in Falco, the last line that is no comment."""
+    text = read_token(NAME, _named(file, TOKEN_VARIABLE, environment), TOKEN_VARIABLE, environment)
+    if text is None:
+        return None
+    lines = [line.strip() for line in text.decode().splitlines()]
+    token = next((line for line in reversed(lines) if line and not line.startswith("#")), "")
+    if not token or not token.isascii() or not token.isprintable():
+        raise SourceError(f"{NAME}: there is no token in {file} or {TOKEN_VARIABLE}; remove it, or put one there")
+    return token
+
+
+def _named(file: Path, variable: str, environment: Mapping[str, str]) -> str:
+    return "" if variable in environment or not os.path.lexists(file) else str(file)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from falcohost.events import Source
+from falcohost.events import Plan, Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
 from falcohost.web import is_address
 from falcohost_github import config
+from falcohost_github.api import GithubApi
+from falcohost_github.input import DeliveriesInput
 from falcohost_github.values import as_text
 from falcohost_github.webhook import webhook_input
 
@@ -40,6 +42,30 @@ LOG = JsonLog(source="github", plugin="github", time=_TIMES, info=_line)
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
+class DeliveriesSource(JsonSource):
+    """Webhooks with GitHub's API beside them, which is asked for what pushes changed if the rules look at that."""
+
+    def __init__(self, given: DeliveriesInput) -> None:
+        super().__init__(LOG, given)
+        self._deliveries = given
+
+    def update(self, plan: Plan) -> None:
+        """Decode and fetch what *plan* needs."""
+        super().update(plan)
+        self._deliveries.wanted = any(map(_is_fetched, plan.fields)) or any(
+            str(arg).startswith(_FETCHED_POINTERS) for _, arg in plan.arguments
+        )
+
+
+def _is_fetched(name: str) -> bool:
+    return name in _FETCHED or name.startswith("github.diff.")
+
+
+#: Fields whose values have to be fetched, beside ``github.diff.*``, and JSON pointers to what was.
+_FETCHED = ("github.workflow.has_miners", "github.workflow.miners.type", "json.obj", "jevt.obj")
+_FETCHED_POINTERS = ("/files", "/workflow_miner_detections")
+
+
 def make(settings: Mapping[str, Any]) -> Source:
     """Return the source that reads, or listens for, what *settings* name.
 
@@ -48,6 +74,9 @@ def make(settings: Mapping[str, Any]) -> Source:
     """
     own = config.parse(settings)
     if isinstance(own.where, str) and is_address(own.where):
-        return JsonSource(LOG, webhook_input(own, own.where, LOG.plugin))
+        web = webhook_input(own, own.where, LOG.plugin)
+        if own.token is None:
+            return JsonSource(LOG, web)
+        return DeliveriesSource(DeliveriesInput(web, GithubApi(own.api, own.token, LOG.plugin), own.tries))
     given = file_input(own.where, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)

@@ -8,7 +8,10 @@ import hmac
 import http.client
 import json
 import socket
+import time
 import uuid
+from collections import deque
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,6 +20,7 @@ import pytest
 from falcohost.jsonlog import event_of
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent
+from falcohost.testing.server import HttpServer, Reply
 from falcohost_github.fields import FIELDS
 from falcohost_github.source import LOG
 
@@ -44,16 +48,107 @@ def value():
     return value
 
 
-class Hooked:
-    """An agent that webhooks are sent to, in *folder*; it can be killed and begun again there."""
+TOKEN = "ghp_of_the_tests"
 
-    def __init__(self, folder: Path, rules=RULES, **init_config):
+
+class Hub:
+    """GitHub: it lists deliveries, and answers about commits, files, hooks and the audit log.
+
+    :ivar attempts: the attempts to deliver, the last one first, as they are listed.
+    :ivar payloads: by delivery.
+    :ivar about: what is answered at a path of the API, as JSON.
+    :ivar faults: what is answered to the next requests instead.
+    """
+
+    def __init__(self):
+        self.attempts, self.payloads, self.about, self.faults = [], {}, {}, deque()
+        self.page = 100
+        self.server = HttpServer(self._answer)
+        self.url = self.server.url
+        self.paths = []
+
+    def missed(self, payload, event="push", guid=None, status=502, at=None):
+        """Have a delivery that did not arrive, and return its id."""
+        guid = guid or str(uuid.uuid4())
+        self.payloads[guid] = payload
+        when = datetime.fromtimestamp(time.time() if at is None else at, UTC)
+        self.attempts.insert(0, {
+            "id": len(self.attempts) + 1, "guid": guid, "delivered_at": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "redelivery": False, "duration": 0.1, "status": "OK" if status == 200 else "failed to connect to host",
+            "status_code": status, "event": event, "action": None, "installation_id": None, "repository_id": 7,
+        })  # fmt: skip
+        return guid
+
+    def _answer(self, request):
+        self.paths.append(request.path)
+        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+            return as_reply({"message": "Bad credentials"}, 401)
+        if request.path.startswith("/repos/octo-org/app/hooks/42/deliveries"):
+            return self._deliveries(request)
+        if self.faults:
+            return self.faults.popleft()
+        if request.path in self.about:
+            return as_reply(self.about[request.path])
+        return as_reply({"message": "Not Found"}, 404)
+
+    def _deliveries(self, request):
+        ident = request.path.rpartition("/")[2]
+        if ident != "deliveries":
+            (entry,) = (one for one in self.attempts if one["id"] == int(ident))
+            if entry["guid"] not in self.payloads:
+                return as_reply({"message": "Not Found"}, 404)
+            headers = {"X-GitHub-Delivery": entry["guid"], "X-GitHub-Event": entry["event"]}
+            return as_reply(entry | {"request": {"headers": headers, "payload": self.payloads[entry["guid"]]}})
+        start = int(request.query.get("cursor", "v1_0")[3:])
+        end = start + min(self.page, int(request.query["per_page"]))
+        link = f'<{self.url}{request.path}?per_page=100&cursor=v1_{end}>; rel="next"'
+        return as_reply(self.attempts[start:end], Link=link if end < len(self.attempts) else "")
+
+
+def as_reply(value, status=200, **headers):
+    """Return the answer of GitHub that is *value*."""
+    return Reply(status, json.dumps(value).encode(), headers)
+
+
+@pytest.fixture
+def hub():
+    """Return a double of GitHub."""
+    hub = Hub()
+    yield hub
+    hub.server.close()
+
+
+@pytest.fixture
+def push():
+    """Return a function that makes the payload of a push, and what GitHub says of what it changed."""
+
+    def push(number, patch="@@ -0,0 +1,2 @@\n+a\n+b", hub=None):
+        before, after = f"{2 * number + 1:040x}", f"{2 * number + 2:040x}"
+        repository = {"full_name": "octo-org/app", "html_url": "https://github.com/octo-org/app", "private": False}
+        if hub is not None:
+            files = [{"filename": "a.py", "status": "modified", "patch": patch}]
+            hub.about[f"/repos/octo-org/app/compare/{before}...{after}"] = {"status": "ahead", "files": files}
+        return {
+            "n": number, "ref": "refs/heads/main", "before": before, "after": after, "repository": repository,
+            "commits": [{"id": after, "added": ["a.py"]}], "head_commit": {"id": after},
+        }  # fmt: skip
+
+    return push
+
+
+class Hooked:
+    """An agent that webhooks are sent to, in *folder*, and that asks *hub*; it can be killed and begun again there."""
+
+    def __init__(self, folder: Path, rules=RULES, hub=None, **init_config):
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.port = server.getsockname()[1]
         self._folder = folder
         (folder / "secrets").mkdir()
         (folder / "secrets" / "webhook.secret").write_text(SECRET + "\n")
         self._init_config = {"secretsDir": str(folder / "secrets"), **init_config}
+        if hub is not None:
+            (folder / "secrets" / "github.token").write_text(f"# a token\n{TOKEN}\n")
+            self._init_config["apiURL"] = hub.url
         self._rules = rules if isinstance(rules, Path) else folder / "rules.yaml"
         if self._rules != rules:
             self._rules.write_text(rules)
@@ -91,6 +186,13 @@ class Hooked:
         finally:
             connection.close()
 
+    def wait_until_stored(self, count, seconds=20):
+        """Return the messages of the alerts that are stored, once there are so many."""
+        end = time.monotonic() + seconds
+        while len(self.stored()) < count and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.stored()
+
     def stored(self):
         """Return the messages of the alerts that are stored, with those that are stored twice twice."""
         return [alert.message.strip() for alert in self.alerts()]
@@ -116,8 +218,8 @@ def hooked(tmp_path):
     """Return a function that starts an agent that webhooks are sent to."""
     agents = []
 
-    def hooked(rules=RULES, **init_config):
-        agents.append(Hooked(tmp_path, rules, **init_config))
+    def hooked(rules=RULES, hub=None, **init_config):
+        agents.append(Hooked(tmp_path, rules, hub, **init_config))
         return agents[-1]
 
     yield hooked

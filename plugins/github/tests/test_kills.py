@@ -1,0 +1,102 @@
+"""Deliveries while worker and supervisor are killed again and again: each alert is stored, and stored once.
+
+``FALCOHOST_KILLS`` says how often they are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+import uuid
+
+from falcohost.testing.server import Reply
+
+KILLS = int(os.environ.get("FALCOHOST_KILLS", "8"))
+
+RULES = """
+- rule: sent
+  desc: d
+  condition: json.value[/n] exists and not github.type = watch
+  output: '%json.value[/n] %github.diff.has_secrets'
+  priority: INFO
+  source: github
+"""
+
+KEY = "@@ -0,0 +1 @@\n+AKIAIOSFODNN7EXAMPLE"
+
+
+class Sender(threading.Thread):
+    """Sends *deliveries* as GitHub does, and again, with the same id, what is not answered with 2xx."""
+
+    def __init__(self, served, deliveries):
+        super().__init__(daemon=True)
+        self._served, self._deliveries = served, deliveries
+        self.again = 0
+
+    def run(self):
+        """Send all."""
+        for payload, event in self._deliveries:
+            guid = str(uuid.uuid4())
+            while not self._taken(payload, event, guid):
+                self.again += 1
+                time.sleep(0.02)
+
+    def _taken(self, payload, event, guid):
+        try:
+            return 200 == self._served.post(payload, event, guid)
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def kill(served, turn):
+    """Kill the worker or, each third time, the supervisor, which is begun again."""
+    worker = served.worker()
+    if turn % 3 != 2 and worker is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+        return
+    served.agent.process.kill()
+    served.agent.process.wait()
+    served.begin()
+
+
+def test_webhooks(hooked, hub, push):
+    """Also of pushes that wait for their diffs, which GitHub does not always give at once."""
+    served, numbers, dice, over = hooked(RULES, hub), itertools.count(1), random.Random(16), threading.Event()
+    expected = []
+
+    def deliveries():
+        while not over.is_set():
+            number = next(numbers)
+            event = dice.choice(["push", "push", "star", "watch"])
+            has_secret = event == "push" and number % 2
+            yield push(number, KEY if has_secret else "", hub if event == "push" else None), event
+            found = {"watch": None, "star": "", "push": " true" if has_secret else " false"}[event]
+            expected.extend([] if found is None else [f"{number}{found}"])
+            time.sleep(dice.uniform(0, 0.05))
+
+    senders = [Sender(served, deliveries()) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    for turn in range(KILLS):
+        time.sleep(dice.uniform(0.05, 0.6))
+        if turn % 5 == 0:
+            hub.faults.append(Reply(500))
+        kill(served, turn)
+    over.set()
+    for sender in senders:
+        sender.join(60)
+        assert not sender.is_alive()
+    stored = served.wait_until_stored(len(expected), 30)
+    time.sleep(1)  # in which nothing may come again
+    assert served.agent.stop() == 0
+
+    assert sorted(expected) == sorted(served.stored()) == sorted(stored)
+    assert sum(sender.again for sender in senders) > 0
+    assert len(expected) > 5 * KILLS

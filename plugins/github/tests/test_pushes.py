@@ -1,0 +1,230 @@
+"""What a push has changed is fetched after the answer and looked through, whatever GitHub answers and who is killed."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import time
+
+import pytest
+
+from falcohost.jsonlog import Refusals
+from falcohost.poll import BackOff, PollError
+from falcohost.testing.server import Reply
+from falcohost_github.api import RateLimited, Refused
+from falcohost_github.diffs import added_lines
+from falcohost_github.pushes import IN_VAIN, Pushes
+
+KEY = "@@ -1,2 +7,3 @@ def f():\n a\n-b\n+key = 'AKIAIOSFODNN7EXAMPLE'\n+c"
+
+RULES = """
+- rule: sent
+  desc: d
+  condition: json.value[/n] exists
+  output: >
+    %json.value[/n] %github.diff.has_secrets %github.diff.committed_secrets.desc %github.diff.committed_secrets.files
+    %github.diff.committed_secrets.lines %github.diff.committed_secrets.links %github.workflow.miners.type
+  priority: INFO
+  source: github
+"""
+
+
+def test_secrets(hooked, hub, push):
+    """A push is answered before GitHub is asked, and matched with what its diff holds."""
+    served = hooked(RULES, hub)
+    payload = push(1, KEY, hub)
+
+    assert 200 == served.post(payload)
+    (message,) = served.wait_until_stored(1)
+    link = f"https://github.com/octo-org/app/blob/{payload['after']}/a.py/#L8"
+    assert f"1 true aws_access_key a.py 8 {link} <NA>" == message
+
+
+def test_answered_before_it_is_asked(hooked, hub, push):
+    """The answer does not wait for GitHub's API."""
+    served = hooked(RULES, hub)
+    hub.faults.append(Reply(500, pause=4.0))
+    begun = time.monotonic()
+
+    assert 200 == served.post(push(1, KEY, hub))
+    assert time.monotonic() - begun < 3
+    assert [] == served.stored()
+    assert "1 true" in served.wait_until_stored(1)[0]
+
+
+def test_no_secrets(hooked, hub, push):
+    """A push without secrets is false; a branch that is deleted has nothing to be looked through."""
+    served = hooked(RULES, hub)
+
+    served.post(push(1, hub=hub))
+    served.post(push(2) | {"after": "0" * 40})
+    assert ["1 false", "2  <NA>"] == sorted(message[:7].strip() for message in served.wait_until_stored(2))
+
+
+def test_new_branch(hooked, hub, push):
+    """The commits of a new branch, which has nothing to be compared with, are looked through one by one."""
+    served = hooked(RULES, hub)
+    payload = push(1) | {"before": "0" * 40}
+    files = [{"filename": "b.py", "patch": KEY}]
+    hub.about[f"/repos/octo-org/app/commits/{payload['after']}"] = {"files": files}
+
+    served.post(payload)
+    assert "1 true aws_access_key b.py 8" in served.wait_until_stored(1)[0]
+
+
+def test_miners(hooked, hub, push):
+    """The file of a workflow that runs is looked through for miners, as it is in the commit of the run."""
+    served = hooked(RULES, hub)
+    text = base64.encodebytes(b"on: push\nrun: ./xmrig -o stratum+tcp://pool.example.com\n").decode()
+    hub.about["/repos/octo-org/app/contents/.github/workflows/ci.yml"] = {"encoding": "base64", "content": text}
+    run = {"workflow": {"path": ".github/workflows/ci.yml"}, "workflow_run": {"head_sha": "a" * 40}}
+
+    served.post(push(1) | run | {"action": "requested"}, "workflow_run")
+    assert served.wait_until_stored(1)[0].endswith("xmrig")
+    assert hub.server.requests[-1].query == {"ref": "a" * 40}
+
+
+def test_rules_decide(hooked, hub, push):
+    """Where no rule looks at it, nothing is fetched."""
+    served = hooked(hub=hub, rules=RULES[: RULES.index("  output")] + "  output: x\n  priority: INFO\n  source: github")
+
+    served.post(push(1, KEY, hub))
+    assert ["x"] == served.wait_until_stored(1)
+    assert not [path for path in hub.paths if "compare" in path]
+
+
+def test_an_api_that_fails(hooked, hub, push):
+    """Failures of many kinds only put the match off: an error, a wrong answer, a cut one, none at all."""
+    served = hooked(RULES, hub)
+    hub.faults.extend([Reply(502), Reply(200, b"[]"), Reply(200, b'{"files"', cut=3), None])
+
+    served.post(push(1, KEY, hub))
+    served.post({"n": 2, "repository": None}, "star")
+    assert "2" == served.wait_until_stored(1)[0][0]
+    assert "1 true" in served.wait_until_stored(2)[1]
+
+
+def test_rate_limits(hooked, hub, push):
+    """While GitHub asks to be left alone it is, and it does not count as a failure."""
+    served = hooked(RULES, hub, diffTries=1)
+    reset = str(int(time.time()) + 2)
+    limited = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
+    hub.faults.extend([Reply(403, headers=limited), Reply(429, headers={"Retry-After": "1"})])
+
+    served.post(push(1, KEY, hub))
+    assert "1 true" in served.wait_until_stored(1)[0]
+    assert 3 == len([path for path in hub.paths if "compare" in path])
+    assert "rate limit is reached" in served.agent.log
+
+
+def test_in_vain(hooked, hub, push):
+    """What cannot be fetched is matched without it in the end, counted and said."""
+    served = hooked(RULES, hub, diffTries=2)
+    hub.faults.extend([Reply(500), Reply(500)])
+
+    served.post(push(1, KEY, hub))
+    assert "1  <NA>" in served.wait_until_stored(1)[0]
+    served.post(push(2))  # of which GitHub says 404
+    assert "2  <NA>" in served.wait_until_stored(2)[1]
+    assert served.agent.stop() == 0
+    assert f"{IN_VAIN}: 2" in served.agent.log.replace(f"{IN_VAIN}: 1", f"{IN_VAIN}: 2")
+
+
+@pytest.mark.parametrize("supervisor", [True, False], ids=["supervisor", "worker"])
+def test_killed_while_it_waits(hooked, hub, push, supervisor):
+    """A push that was answered and waits is not lost when the agent is killed, and its alert is stored once."""
+    served = hooked(RULES, hub)
+    hub.faults.extend(Reply(500) for _ in range(2))
+    payload = push(1, KEY, hub)
+    assert 200 == served.post(payload, guid="g")
+    if supervisor:
+        served.agent.process.kill()
+        served.agent.process.wait()
+        served.begin()
+    else:
+        os.kill(served.worker(), signal.SIGKILL)
+
+    assert "1 true" in served.wait_until_stored(1)[0]
+    assert 200 == served.post(payload, guid="g")
+    time.sleep(1)
+    assert 1 == len(served.stored())
+
+
+class Looking:
+    """What looks up: fails as often, and as, it is told to."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+
+    def __call__(self, text):
+        """Return *text* looked through."""
+        if self.errors:
+            raise self.errors.pop(0)
+        return text + b"!"
+
+
+@pytest.fixture
+def pushes():
+    """Return a function that makes the queue and looks everything up that is put into it."""
+    made = []
+
+    def pushes(look, texts, tries=3, kept=(), **options):
+        refusals = Refusals()
+        queue = Pushes(look, tries, refusals, dict(kept), BackOff(0.01, 0.02), **options)
+        made.append(queue)
+        for number, text in enumerate(texts):
+            queue.add(f"guid-{number}", text)
+        found = queue.take()
+        queue.start()
+        end = time.monotonic() + 5
+        while queue.kept and time.monotonic() < end:
+            found += queue.take()
+            time.sleep(0.01)
+        return found, refusals.counts[IN_VAIN]
+
+    yield pushes
+    for queue in made:
+        queue.close()
+
+
+@pytest.mark.parametrize(
+    ("errors", "found", "in_vain"),
+    [
+        ([], b"push!", 0),
+        ([PollError("no"), ValueError("odd")], b"push!", 0),
+        ([PollError("no")] * 3, b"push", 1),
+        ([Refused("no", 404)] * 3, b"push", 1),
+        ([RateLimited("slow", retry_after=0.01)] * 9, b"push!", 0),
+    ],
+)
+def test_queue(pushes, errors, found, in_vain):
+    """A push comes out once, looked through, or as it is after so many failures; a rate limit is none."""
+    assert ([found], in_vain) == pushes(Looking(*errors), [b"push"])
+
+
+def test_no_room(pushes):
+    """What there is no room to keep is matched as it is, the oldest first."""
+    texts = [os.urandom(300) for _ in range(4)]
+
+    found, in_vain = pushes(Looking(), texts, room=1000)
+
+    assert ([texts[0], texts[1], texts[2] + b"!", texts[3] + b"!"], 2) == (found, in_vain)
+
+
+def test_kept(pushes):
+    """What waits can be kept as a text and taken up from it."""
+    queue = Pushes(Looking(), 3, Refusals(), {})
+    queue.add("a", b"push")
+    queue.add("a", b"push again")
+
+    assert ([b"push!"], 0) == pushes(Looking(), [], kept=queue.kept)
+
+
+def test_added_lines():
+    """Lines have their numbers in the new file."""
+    patch = "@@ -1,3 +1,4 @@\n a\n-b\n+B\n+C\n d\n@@ -9 +11 @@ x\n-e\n+E\n\\ No newline at end of file"
+
+    assert [(2, "B"), (3, "C"), (11, "E")] == list(added_lines(patch))
+    assert [(4, "x")] == list(added_lines("@@@ -1,2 -3,4 +4,5 @@@\n+x"))
+    assert [] == list(added_lines(""))
