@@ -136,17 +136,18 @@ copy_file_range | 326 285 377 | file | uses | fd=2
 socket | 41 198 359 | net | creates | fd=ret
     fd:fd=ret domain:enum/domain=0 type:u32=1 proto:u32=2 flags:flags/socket=1
 socketpair | 53 199 360 | IPC | creates pair | pair=3
-    res:errno=ret fd1:fd=pair0 fd2:fd=pair1 domain:enum/domain=0 type:u32=1 proto:u32=2
+    res:errno=ret fd1:fd=pair0 fd2:fd=pair1 source:hex=ownend peer:hex=otherend domain:enum/domain=0
+    type:u32=1 proto:u32=2
 bind | 49 200 361 | net | uses | fd=0 sockaddr=1
     res:errno=ret addr:sockaddr=sockaddr fd:fd=0
 connect | 42 203 362 | net | uses | fd=0 sockaddr=1
     res:errno=ret tuple:tuple=tuple fd:fd=0 addr:sockaddr=sockaddr
 listen | 50 201 363 | net | uses | fd=0
     res:errno=ret fd:fd=0 backlog:i32=1
-accept | 43 202 - | net | creates | fd=ret
-    fd:fd=ret tuple:tuple=tuple
-accept4 | 288 242 364 | net | creates | fd=ret
-    fd:fd=ret tuple:tuple=tuple flags:hex=3
+accept | 43 202 - | net | creates | fd=ret queue
+    fd:fd=ret tuple:tuple=tuple queuepct:u32=queuepct queuelen:u32=queuelen queuemax:u32=queuemax
+accept4 | 288 242 364 | net | creates | fd=ret queue
+    fd:fd=ret tuple:tuple=tuple queuepct:u32=queuepct queuelen:u32=queuelen queuemax:u32=queuemax flags:hex=3
 shutdown | 48 210 373 | net | uses | fd=0
     res:errno=ret fd:fd=0 how:enum/shutdown=1
 setsockopt | 54 208 366 | net | uses | fd=0
@@ -167,9 +168,9 @@ recvmmsg | 299 243 337,417 | I/O read | uses read | fd=0 messages=1 control
     res:errno=ret fd:fd=0 size:u32=got data:bytes=data tuple:tuple=tuple msgcontrol:bytes=control
 # descriptors of other kinds
 pipe | 22 - 42 | IPC | creates pair | pair=0
-    res:errno=ret fd1:fd=pair0 fd2:fd=pair1
+    res:errno=ret fd1:fd=pair0 fd2:fd=pair1 ino:u64=ino
 pipe2 | 293 59 331 | IPC | creates pair | pair=0
-    res:errno=ret fd1:fd=pair0 fd2:fd=pair1 flags:flags/file=1
+    res:errno=ret fd1:fd=pair0 fd2:fd=pair1 ino:u64=ino flags:flags/file=1
 inotify_init | 253 - 291 | IPC | creates | fd=ret
     res:fd=ret
 inotify_init1 | 294 26 332 | IPC | creates | fd=ret
@@ -238,10 +239,10 @@ tkill | 200 130 238 | signal | - | -
     res:errno=ret tid:pid=0 sig:sig=1
 tgkill | 234 131 270 | signal | - | -
     res:errno=ret pid:pid=0 tid:pid=1 sig:sig=2
-process_vm_readv | 310 270 347 | IPC | - | -
-    res:i64=ret pid:pid=0
-process_vm_writev | 311 271 348 | IPC | - | -
-    res:i64=ret pid:pid=0
+process_vm_readv | 310 270 347 | IPC | - | iov=1
+    res:i64=ret pid:pid=0 data:bytes=data
+process_vm_writev | 311 271 348 | IPC | - | iov=1
+    res:i64=ret pid:pid=0 data:bytes=data
 # credentials
 setuid | 105 146 23,213 | user | - | -
     res:errno=ret uid:uid=0
@@ -260,8 +261,8 @@ capset | 126 91 185 | process | - | caps
 keyctl | 250 219 288 | other | - | -
     res:errno=ret operation:enum/keyctl=0
 # kernel modules and memory
-init_module | 175 105 128 | other | - | str=2
-    res:errno=ret length:u64=1 uargs:str=str
+init_module | 175 105 128 | other | - | str=2 buffer=0
+    res:errno=ret img:bytes=data length:u64=1 uargs:str=str
 finit_module | 313 273 350 | other | uses | fd=0 str=1
     res:errno=ret fd:fd=0 uargs:str=str flags:flags/finit_module=2
 delete_module | 176 106 129 | other | - | str=0

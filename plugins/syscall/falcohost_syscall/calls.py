@@ -15,6 +15,7 @@ from falcohost_syscall.call_table import TABLE
 from falcohost_syscall.records import (
     NO_ARG,
     RET_ARG,
+    WANT_BUFFER,
     WANT_CAPS,
     WANT_CONTROL,
     WANT_CWD,
@@ -28,6 +29,7 @@ from falcohost_syscall.records import (
     WANT_PAIR,
     WANT_PATH,
     WANT_PATH2,
+    WANT_QUEUE,
     WANT_SENDER,
     WANT_SOCKADDR,
     WANT_STR,
@@ -69,6 +71,8 @@ _SECTIONS = {
     "control": ("", WANT_CONTROL),
     "sender": ("addr", WANT_SENDER),
     "caps": ("", WANT_CAPS),
+    "queue": ("", WANT_QUEUE),
+    "buffer": ("data", WANT_BUFFER),
 }
 
 

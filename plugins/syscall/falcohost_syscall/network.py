@@ -183,13 +183,17 @@ class Socket:
             return self._unix_name()
         return ""
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Return what stands for this end of an AF_UNIX socket and for the other, ``0`` where there is none."""
+        return stand_in(self._ends[0]), stand_in(self._ends[1])
+
     def _unix_name(self) -> str:
-        own, peer = self._ends
-        if not peer:
-            return self.peer_path or self.own_path
-        if self._role == SERVER:
-            return f"{stand_in(peer)}->{stand_in(own)} {self.own_path}"
-        return f"{stand_in(own)}->{stand_in(peer)} {self.peer_path or self.own_path}"
+        own, peer = self.ends
+        path = self.peer_path or self.own_path
+        if not self._ends[1] or not path:  # nobody there, or a pair without names
+            return path
+        return f"{peer}->{own} {self.own_path}" if self._role == SERVER else f"{own}->{peer} {path}"
 
     @property
     def tuple(self) -> str | None:

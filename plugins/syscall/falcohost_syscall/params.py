@@ -34,6 +34,7 @@ from falcohost_syscall.fdtypes import type_char
 from falcohost_syscall.network import render_sockaddr
 from falcohost_syscall.records import CAPS as CAPS_SET
 from falcohost_syscall.records import (
+    QUEUE,
     SEC_ARGS,
     SEC_CAPS,
     SEC_CONTROL,
@@ -41,10 +42,12 @@ from falcohost_syscall.records import (
     SEC_FILENAME,
     SEC_PAIR,
     SEC_PATH,
+    SEC_QUEUE,
     SEC_SOCKADDR,
     SEC_STR,
     SEC_STRUCT,
     STRUCT_SIZE,
+    Queue,
 )
 from falcohost_syscall.text import text
 
@@ -80,6 +83,23 @@ def _pair(index: int) -> Read:
     def read(event: SyscallEvent) -> Value:
         data = event.section(SEC_PAIR)
         return int.from_bytes(data[4 * index : 4 * index + 4], byteorder, signed=True) if data else -1
+
+    return read
+
+
+def _queue(event: SyscallEvent) -> Queue:
+    data = event.section(SEC_QUEUE)
+    return Queue._make(QUEUE.unpack(data)) if data else Queue(0, 0)
+
+
+def _queue_percent(event: SyscallEvent) -> int:
+    queue = _queue(event)
+    return 100 * queue.length // queue.most if queue.most else 0
+
+
+def _unix_end(index: int) -> Read:
+    def read(event: SyscallEvent) -> Value:
+        return 0 if event.socket is None else int(event.socket.ends[index], 16)
 
     return read
 
@@ -163,6 +183,11 @@ _READ: dict[str, Read] = {
     "openmode": _open_mode,
     "pair0": _pair(0),
     "pair1": _pair(1),
+    "ownend": _unix_end(0),
+    "otherend": _unix_end(1),
+    "queuelen": lambda e: _queue(e).length,
+    "queuemax": lambda e: _queue(e).most,
+    "queuepct": _queue_percent,
     "exe": lambda e: text(_arguments(e).split(b"\0", 1)[0]),
     "args": lambda e: _arguments(e).partition(b"\0")[2],
     "env": _environment,
@@ -291,7 +316,8 @@ def _fd(event: SyscallEvent, param: Param, number: int) -> Rendered:
         return str(number), names.errno_name(number)
     if (directory := _directory(event, param)) is not None:
         return str(number), f"<d>{directory}"
-    own = (param.source == "ret") == event.row.creates_fd and number == event.fd_number
+    pair = param.source.startswith("pair")
+    own = pair or ((param.source == "ret") == event.row.creates_fd and number == event.fd_number)
     return str(number), _fd_name(event) if own else ""
 
 

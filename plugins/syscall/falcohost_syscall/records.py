@@ -47,6 +47,7 @@ SEC_PAIR: Final = 21
 SEC_STRUCT: Final = 22
 SEC_CAPS: Final = 23
 SEC_CONTROL: Final = 24
+SEC_QUEUE: Final = 28
 
 # execed.exe_flags
 EXE_WRITABLE: Final = 1
@@ -73,6 +74,8 @@ WANT_MESSAGES: Final = 16384
 WANT_CAPS: Final = 32768
 WANT_CONTROL: Final = 65536
 WANT_SENDER: Final = 131072
+WANT_QUEUE: Final = 262144
+WANT_BUFFER: Final = 524288
 
 COMPAT_BASE: Final = 512
 MAX_NR: Final = 1024
@@ -165,6 +168,13 @@ class Forked(NamedTuple):
     ppid: int
 
 
+class Queue(NamedTuple):
+    """``struct queue``: the data of SEC_QUEUE."""
+
+    length: int
+    most: int
+
+
 class Caps(NamedTuple):
     """``struct caps``: the data of SEC_CAPS."""
 
@@ -229,6 +239,7 @@ SECTION: Final = struct.Struct("=HH")
 FDINFO: Final = struct.Struct("=iIQ6I")
 SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
+QUEUE: Final = struct.Struct("=II")
 CAPS: Final = struct.Struct("=QQ")
 EXECED: Final = struct.Struct("=7Q10I")
 CALL_SPEC: Final = struct.Struct("=II9B3x")
@@ -242,6 +253,7 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "fdinfo": (FDINFO, FdInfo._fields),
     "sockinfo": (SOCKINFO, SockInfo._fields),
     "forked": (FORKED, Forked._fields),
+    "queue": (QUEUE, Queue._fields),
     "caps": (CAPS, Caps._fields),
     "execed": (EXECED, Execed._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.sources import SourceContract
 from falcohost_syscall import plugin
+from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.config import parse
 from falcohost_syscall.drivers.requirements import requirements
 from falcohost_syscall.events import RET
@@ -232,3 +234,46 @@ def test_bad_settings_are_refused(settings):
     """A setting that cannot be is refused with a sentence."""
     with pytest.raises(ConfigError, match=r"^engine.*\.$"):
         parse(settings)
+
+
+PIPE = "r, w = os.pipe2(os.O_CLOEXEC)\nprint(os.fstat(r).st_ino, r, w)"
+PAIR = "a, b = socket.socketpair()\nprint(a.fileno(), b.fileno())"
+ACCEPT = """
+s = socket.create_server(("127.0.0.1", 0), backlog=4)
+clients = [socket.create_connection(s.getsockname()) for _ in range(3)]
+print(s.accept()[0].fileno())"""
+COPY = """
+b = ctypes.create_string_buffer(b"to be seen")
+v = struct.pack("=QQ", ctypes.addressof(b), 10)
+print(ctypes.CDLL(None).process_vm_writev(os.getpid(), v, 1, v, 1, 0), os.getpid())"""
+MODULE = "print(ctypes.CDLL(None).syscall({init_module}, b'no image', 8, b'par=1'))"
+SETUP = "import ctypes, os, socket, struct\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "shown"),
+    [
+        ("pipe2", PIPE, "res=0 fd1={1}(<p>) fd2={2}(<p>) ino={0} flags=4096(O_CLOEXEC)"),
+        (
+            "socketpair",
+            PAIR,
+            "res=0 fd1={0}(<u>) fd2={1}(<u>) source=A peer=B domain=1(AF_LOCAL|AF_UNIX) type=524289 proto=0",
+        ),
+        ("accept4", ACCEPT, "queuepct=50 queuelen=2 queuemax=4 flags="),
+        ("process_vm_writev", COPY, "res=10 pid={1}(python) data=to be seen"),
+        ("init_module", MODULE, "img=no image length=8 uargs=par=1"),
+    ],
+)
+def test_arguments(watch, name, script, shown):
+    """What a call made, moved or passed stands in its parameters."""
+    source = watch(name)
+    script = SETUP + script.replace("{init_module}", str(BY_NAME["init_module"].numbers[os.uname().machine][0]))
+    child = subprocess.Popen([sys.executable, "-ISc", script], stdout=subprocess.PIPE)
+    printed = child.communicate()[0].split()
+    args = read(source, lambda event: GET["evt.args"](event, None) if event.proc.pid == child.pid else None)
+    ends = re.findall(r"(?:source|peer)=([0-9A-F]{10,16})\b", args)
+
+    assert len(set(ends)) == len(ends) == 2 * (name == "socketpair")
+    for end, letter in zip(ends, "AB", strict=False):
+        args = args.replace(end, letter)
+    assert shown.format(*map(bytes.decode, printed)) in args

@@ -2,7 +2,7 @@
 #include "arch.bpf.h"
 #include "measure.bpf.h"
 #include "task.bpf.h"
-#include "user_memory.bpf.h"
+#include "made.bpf.h"
 #include "flood.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -267,9 +267,13 @@ int gather_memory(unsigned long long *ctx)
 	if (want & WANT_STR)
 		put_user_string(s, SEC_STR, arg(s, s->spec.str_arg));
 	if (want & WANT_PAIR && s->header.ret >= 0)
-		put_user_bytes(s, SEC_PAIR, arg(s, s->spec.str_arg), 8, 8);
+		put_pair(s, task, arg(s, s->spec.str_arg));
+	if (want & WANT_QUEUE && s->header.ret >= 0)
+		put_queue(s, task, arg(s, 0));
 	if (want & WANT_DATA && s->header.ret > 0)
 		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), s->header.ret, SNAPLEN);
+	if (want & WANT_BUFFER)
+		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1), SNAPLEN);
 	if (want & WANT_IOV)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
 	if (want & WANT_STRUCT)

@@ -154,7 +154,7 @@ struct sock_common {
 	unsigned char skc_state;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
-struct sock { struct sock_common __sk_common; __u16 sk_protocol, sk_type; };
+struct sock { struct sock_common __sk_common; __u16 sk_protocol, sk_type; __u32 sk_ack_backlog, sk_max_ack_backlog; };
 struct socket { short type; struct sock *sk; };
 struct sockaddr_un { unsigned short sun_family; char sun_path[108]; };
 struct unix_address { int len; struct sockaddr_un name[]; };

@@ -80,6 +80,7 @@ enum tag {
 	SEC_STRUCT = 22,  /* first STRUCT_SIZE bytes of a structure that was passed, as they are when the call returns */
 	SEC_CAPS = 23,    /* struct caps of the thread when the call returns; the effective ones are in the header */
 	SEC_CONTROL = 24, /* control data that recvmsg(2) was handed */
+	SEC_QUEUE = 28,   /* struct queue of the socket from which accept(2) took a connection */
 };
 
 struct fdinfo {
@@ -114,6 +115,10 @@ struct forked {
 	__u64 start;     /* of the child's process */
 	__u32 ppid;      /* real parent of the child (CLONE_PARENT!) */
 	__u32 pad;
+};
+
+struct queue {
+	__u32 length, most;
 };
 
 struct caps {
@@ -157,7 +162,7 @@ enum want {
 	WANT_CWD = 32,
 	WANT_DATA = 64,      /* SEC_DATA from args[data_arg], up to ret bytes, <= 80 (snaplen) */
 	WANT_STR = 128,      /* SEC_STR from args[str_arg] */
-	WANT_PAIR = 256,     /* SEC_PAIR from args[str_arg] */
+	WANT_PAIR = 256,     /* SEC_PAIR from args[str_arg]; SEC_FD and SEC_SOCK of the first */
 	WANT_HOW = 512,      /* openat2: args[2] is a struct open_how; args[3..5] become flags, mode, resolve */
 	WANT_FAILED_ONLY = 1024, /* execve, execveat: success is written by the exec tracepoint, args/filename from user memory */
 	WANT_SUCCESS_ONLY = 2048,
@@ -167,6 +172,8 @@ enum want {
 	WANT_CAPS = 32768,
 	WANT_CONTROL = 65536, /* SEC_CONTROL of each struct msghdr */
 	WANT_SENDER = 131072, /* SEC_SOCKADDR from args[addr_arg], length at the address in args[addr_arg + 1] */
+	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
+	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
 };
 #define RET_ARG 0xfe
 #define STRUCT_SIZE 32

@@ -1,0 +1,35 @@
+/* What calls that make descriptors tell beside them: both of a pair, the queue of a socket that listens. */
+#ifndef FALCOHOST_MADE_BPF_H
+#define FALCOHOST_MADE_BPF_H
+
+#include "user_memory.bpf.h"
+
+/* The two descriptors that lie at the address, and what the first is. */
+static __always_inline void put_pair(struct scratch *s, struct task_struct *task, __u64 address)
+{
+	struct file *file;
+	__s32 fd = -1;
+
+	put_user_bytes(s, SEC_PAIR, address, 2 * sizeof(fd), 2 * sizeof(fd));
+	bpf_probe_read_user(&fd, sizeof(fd), (void *)address);
+	file = file_of_fd(task, fd);
+	if (file && (put_fdinfo(s, fd, file) & S_IFMT) == S_IFSOCK)
+		put_socket(s, file);
+}
+
+/* What waits at the socket from which accept(2) took a connection. */
+static __always_inline void put_queue(struct scratch *s, struct task_struct *task, __s32 fd)
+{
+	struct file *file = file_of_fd(task, fd);
+	struct queue *queue = section_room(s);
+	struct sock *sk;
+
+	if (!file || !queue)
+		return;
+	sk = READ(struct socket, READ(struct file, file, private_data), sk);
+	queue->length = READ(struct sock, sk, sk_ack_backlog);
+	queue->most = READ(struct sock, sk, sk_max_ack_backlog);
+	end_section(s, SEC_QUEUE, sizeof(*queue));
+}
+
+#endif
