@@ -76,16 +76,16 @@ def test_failures_are_told_once(told):
     assert [None] * 5 == poller.asked[:5]
     texts = [record.getMessage() for record in told.records]
     assert [True, True, True] == [
-        texts[0].startswith("tester: no. It is tried again in "),
-        texts[1].startswith("tester: KeyError: 'x' (") and "test_input.py" in texts[1],
-        texts[2].startswith("tester: works again, after 4 failed attempts"),
+        texts[0].startswith("numbers: no. It is tried again in "),
+        texts[1].startswith("numbers: KeyError: 'x' (") and "test_input.py" in texts[1],
+        "numbers: works again, after 0 s (failed attempts: 4)" == texts[2],
     ]
     assert 3 == len(texts)
 
 
 def test_back_off():
     """The wait doubles to its limit, is not quite regular, and never shorter than the server asks for."""
-    failures = Failures("tester", BackOff(1, 300))
+    failures = Failures("numbers", BackOff(1, 300))
     waits = [failures.failed(PollError("no")) for _ in range(40)]
 
     assert [True] * 40 == [min(300, 2**number) / 2 <= wait <= min(300, 2**number) for number, wait in enumerate(waits)]

@@ -8,15 +8,17 @@ which stands where :func:`falcohost.jsonlog.file_input` stands for files. For se
 from falcohost.poll.answer import Answer, HttpError, Unreadable
 from falcohost.poll.check import poll_problem
 from falcohost.poll.failures import BackOff
-from falcohost.poll.http import HttpClient, HttpLimits
+from falcohost.poll.http import Explain, HttpClient, HttpLimits
 from falcohost.poll.input import PollInput
+from falcohost.poll.items import array_items, texts_of
 from falcohost.poll.page import Page, Poller, PollError
-from falcohost.poll.secret import read_secret
+from falcohost.poll.secret import find_secret, read_secret
 from falcohost.poll.seen import Seen
 
 __all__ = [
     "Answer",
     "BackOff",
+    "Explain",
     "HttpClient",
     "HttpError",
     "HttpLimits",
@@ -26,6 +28,9 @@ __all__ = [
     "Poller",
     "Seen",
     "Unreadable",
+    "array_items",
+    "find_secret",
     "poll_problem",
     "read_secret",
+    "texts_of",
 ]

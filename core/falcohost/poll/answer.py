@@ -42,10 +42,13 @@ class Answer:
 
     def seconds_until(self, header: str) -> float | None:
         """Return how many seconds are left until the time since the epoch in *header*, by the server's clock."""
+        until = self.number(header)
+        return None if until is None else max(0.0, until - self.date)
+
+    def number(self, header: str) -> int | None:
+        """Return the whole number in *header*."""
         text = self.headers.get(header, "").strip()
-        if not (text.isascii() and text.isdecimal()):
-            return None
-        return max(0.0, float(text[:12]) - self.date)
+        return int(text[:18]) if text.isascii() and text.isdecimal() else None
 
     def link(self, rel: str) -> str | None:
         """Return the address to which the header ``Link`` (RFC 8288) points as *rel*."""

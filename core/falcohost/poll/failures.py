@@ -29,13 +29,14 @@ class BackOff:
 
 
 class Failures:
-    """The failures in a row of the poller of *plugin*."""
+    """The failures in a row of what people call *name*."""
 
-    def __init__(self, plugin: str, back_off: BackOff) -> None:
-        self._plugin = plugin
+    def __init__(self, name: str, back_off: BackOff) -> None:
+        self._name = name
         self._back_off = back_off
         self._count = 0
         self._since = 0.0
+        self._is_told = False
         self._told: dict[str, float] = {}
 
     def failed(self, error: Exception) -> float:
@@ -53,16 +54,18 @@ class Failures:
 
     def succeeded(self) -> None:
         """Say that it works again, if it has been said that it does not."""
-        if self._count and self._since in self._told.values():
+        if self._is_told:
             seconds = time.monotonic() - self._since
-            log.info("%s: works again, after %d failed attempts in %.0f s", self._plugin, self._count, seconds)
+            log.info("%s: works again, after %.0f s (failed attempts: %d)", self._name, seconds, self._count)
         self._count = 0
+        self._is_told = False
 
     def _tell(self, text: str, wait: float, now: float) -> None:
         if now - self._told.get(text, -QUIET) >= QUIET:
             self._told = {cause: told for cause, told in self._told.items() if now - told < QUIET}
             self._told[text] = now
-            log.warning("%s: %s. It is tried again in %.0f s, and then less and less often", self._plugin, text, wait)
+            self._is_told = True
+            log.warning("%s: %s. It is tried again in %.0f s, and then less and less often", self._name, text, wait)
 
 
 def _text(error: Exception) -> str:

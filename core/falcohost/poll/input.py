@@ -32,7 +32,7 @@ class PollInput:
         self._limits = limits
         self._plugin = plugin
         self._origin = origin
-        self._failures = Failures(plugin, back_off or BackOff())
+        self._failures = Failures(origin.name, back_off or BackOff())
         self._pages: queue.Queue[Page] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
         self._cursor: str | None = None

@@ -9,19 +9,30 @@ from pathlib import Path
 from falcohost.errors import SourceError
 
 
+def find_secret(
+    plugin: str, what: str, *, given: str, file: str, variable: str, environment: Mapping[str, str] = os.environ
+) -> tuple[str, str]:
+    """Return *what* (``the API token``) and where it was: in *file*, else in *given*, else in the environment.
+
+    It is empty where nothing is said.
+
+    :raises SourceError: the file cannot be read.
+    """
+    if file:
+        return _content(plugin, what, file), file
+    if given.strip():
+        return given.strip(), "the configuration"
+    return environment.get(variable, "").strip(), variable
+
+
 def read_secret(
     plugin: str, what: str, *, given: str, file: str, variable: str, environment: Mapping[str, str] = os.environ
 ) -> str | None:
-    """Return *what* (``the API token``): the content of *file*, else *given*, else the environment's *variable*.
+    """Return what :func:`find_secret` does, if it may be sent in a header; None where nothing is said.
 
-    None where all of them are empty.
-
-    :raises SourceError: the file cannot be read, or what it holds cannot be sent in a header.
+    :raises SourceError: the file cannot be read, or what was found cannot be sent.
     """
-    where, text = (file, _content(plugin, what, file)) if file else ("the configuration", given)
-    if not text:
-        where, text = variable, environment.get(variable, "")
-    text = text.strip()
+    text, where = find_secret(plugin, what, given=given, file=file, variable=variable, environment=environment)
     if not (text.isascii() and text.isprintable()):
         raise SourceError(f"{plugin}: {what} in {where} has characters that cannot be part of it; is it the right one?")
     return text or None
@@ -35,4 +46,4 @@ def _content(plugin: str, what: str, file: str) -> str:
         raise SourceError(f"{plugin}: {what} cannot be read from {file}: {reason}") from error
     if not text.strip():
         raise SourceError(f"{plugin}: {what} cannot be read from {file}: the file is empty")
-    return text
+    return text.strip()

@@ -1,27 +1,68 @@
-"""Settings of the source ``okta``, parsed once: those of Falco's plugin ``okta``."""
+"""Settings of the source ``okta``, parsed once: those of Falco's plugin ``okta``, and some of ours."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from falcohost.jsonlog import FOLLOW
+from falcohost import ConfigError
+from falcohost.jsonlog import FOLLOW, parse_time
 from falcohost.plugin_settings import Settings
 
-#: Keys of Falco's ``init_config``. ``api_token`` and ``refresh_interval`` are about Okta's API, and ``useAsync`` about
-#: how Falco calls its plugin; reading files needs none of those.
+NAME = "okta"
+
+SECOND = 1_000_000_000
+
+#: Keys of Falco's ``init_config``; ``useAsync`` is about how Falco calls its plugin and means nothing here.
 KEYS = ("api_token", "organization", "cache_expiration", "cache_usermaxsize", "refresh_interval", "useAsync")
+
+#: Keys that Falco's plugin does not have.
+OWN_KEYS = ("url", "since", "overlap", "api_token_file", "client_id", "private_key_file", "key_id", "ca_file", FOLLOW)
 
 #: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
 JSON = "json"
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MEMBERS = re.compile(r"[A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """How Okta's API is asked.
+
+    :ivar url: where it is, without a slash at the end.
+    :ivar token: an API token that stands in the configuration; never shown, not even by ``repr``.
+    :ivar client_id: the OAuth 2.0 service app whose private key is in *private_key_file*; empty: the token is shown.
+    :ivar key_id: which of the app's keys it is; empty: the one there is.
+    :ivar since: where to begin, in nanoseconds since the epoch; None: *ago* seconds before the server's clock.
+    :ivar refresh: seconds between two looks at nothing new.
+    :ivar overlap: seconds that are read once more where a page cannot be gone on from.
+    """
+
+    url: str
+    token: str = field(default="", repr=False)
+    token_file: str = ""
+    client_id: str = ""
+    private_key_file: str = ""
+    key_id: str = ""
+    since: int | None = None
+    ago: int = 0
+    refresh: int = 10
+    overlap: int = 300
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """What the source is set to.
 
-    :ivar path: file or folder that is read.
+    :ivar path: files or folders that are read.
+    :ivar api: how the API is asked; None: files are read.
     :ivar organization: what okta.org says.
     :ivar attempts_per_actor: how many refusals at the second factor are remembered of each actor.
     :ivar expiration: seconds without a refusal after which an actor's are forgotten.
@@ -29,6 +70,7 @@ class Config:
     """
 
     path: str | list[str]
+    api: Api | None = None
     organization: str = ""
     attempts_per_actor: int = 200
     expiration: int = 84_600
@@ -40,11 +82,78 @@ def parse(settings: Mapping[str, Any]) -> Config:
 
     :raises ConfigError: a value cannot be.
     """
-    values = Settings("okta", settings, (*KEYS, JSON, FOLLOW))
+    values = Settings(NAME, settings, (*KEYS, *OWN_KEYS, JSON))
+    path = values.open_params()
+    is_api = not (path.strip() if isinstance(path, str) else path)
     return Config(
-        path=values.open_params(),
+        path=path,
+        api=_api(values) if is_api else None,
         organization=values.text("organization"),
         attempts_per_actor=values.whole_number("cache_usermaxsize", 200, at_least=1),
         expiration=values.whole_number("cache_expiration", 84_600, at_least=1),
         follow=values.truth(FOLLOW),
     )
+
+
+def _api(values: Settings) -> Api:
+    since, ago = _since(values.text("since"))
+    client_id, key_file = values.text("client_id"), values.text("private_key_file")
+    if key_file and not client_id:
+        raise ConfigError("plugin 'okta': private_key_file is the key of a service app; set client_id, which names it.")
+    ca = values.text("ca_file")
+    return Api(
+        url=_url(values.text("url"), values.text("organization")),
+        token=values.text("api_token"),
+        token_file=values.text("api_token_file"),
+        client_id=client_id,
+        private_key_file=key_file,
+        key_id=values.text("key_id"),
+        since=since,
+        ago=ago,
+        refresh=values.whole_number("refresh_interval", 10, at_least=1),
+        overlap=values.whole_number("overlap", 300),
+        ca=Path(ca) if ca else None,
+    )
+
+
+def _url(url: str, organization: str) -> str:
+    """Return the address of the API.
+
+    :raises ConfigError: there is none, or the secret would be sent in clear text.
+    """
+    if not url:
+        if not organization:
+            raise ConfigError(
+                "plugin 'okta': open_params names no files, so Okta's API is asked, and organization has to say whose: "
+                "'example' for https://example.okta.com."
+            )
+        if not _MEMBERS.fullmatch(organization):
+            raise ConfigError(
+                f"plugin 'okta': organization '{organization}' is not the name alone, as 'example' is for "
+                "https://example.okta.com; set url to the address if it does not end in okta.com."
+            )
+        return f"https://{organization}.okta.com"
+    address = urlsplit(url)
+    if address.hostname and address.scheme == "http" and address.hostname not in _LOOPBACK:
+        raise ConfigError(f"plugin 'okta': url {url} would send the secret in clear text; write https://.")
+    if address.scheme not in ("https", "http") or not address.hostname or address.path.strip("/") or address.query:
+        raise ConfigError(f"plugin 'okta': url '{url}' is not of the form https://example.oktapreview.com.")
+    return f"{address.scheme}://{address.netloc}"
+
+
+def _since(text: str) -> tuple[int | None, int]:
+    """Return the time that *text* says, or how many seconds ago it is.
+
+    :raises ConfigError: it says neither.
+    """
+    text = text.strip()
+    if not text:
+        return None, 0
+    if text[-1] in _UNITS and text[:-1].isascii() and text[:-1].isdecimal():
+        return None, int(text[:-1]) * _UNITS[text[-1]]
+    ts = parse_time(text)
+    if ts is None:
+        raise ConfigError(
+            f"plugin 'okta': since '{text}' is neither a time, as 2026-03-01T00:00:00Z is, nor how long ago, as 24h is."
+        )
+    return ts, 0

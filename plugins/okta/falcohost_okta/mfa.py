@@ -21,8 +21,8 @@ ACTORS = 10_000
 #: What :func:`attempt` looks at.
 READS = both_cases("eventType", "outcome.result", "actor.id")
 
-_DENIED = "user.mfa.okta_verify.deny_push"
-_BY_MFA = "user.authentication.auth_via_mfa"
+DENIED = "user.mfa.okta_verify.deny_push"
+BY_MFA = "user.authentication.auth_via_mfa"
 
 _type = reader("eventType")
 _result = reader("outcome.result")
@@ -32,7 +32,7 @@ _actor = reader("actor.id")
 def attempt(record: dict[str, Any]) -> tuple[str, str] | None:
     """Return type and actor of an event that is a denied push or a failed second factor, None for any other."""
     kind = _type(record)
-    if kind != _DENIED and not (kind == _BY_MFA and _result(record) == "FAILURE"):
+    if kind != DENIED and not (kind == BY_MFA and _result(record) == "FAILURE"):
         return None
     actor = _actor(record)
     return kind, actor if isinstance(actor, str) else ""

@@ -9,7 +9,8 @@ from typing import Any
 from falcohost import hookimpl
 from falcohost.fields import Field
 from falcohost.hookspecs import SourceSpec, StandsFor
-from falcohost.jsonlog import PLUGIN_EVENT, capabilities, files_check, pushed
+from falcohost.jsonlog import PLUGIN_EVENT, capabilities, pushed
+from falcohost_okta.check import check
 from falcohost_okta.fields import FIELDS
 from falcohost_okta.source import LOG, make
 
@@ -22,9 +23,9 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
     return (
         SourceSpec(
             name=LOG.source,
-            description="What happens in an Okta organization, as its System Log records it, from files.",
+            description="What happens in an Okta organization: its System Log, from Okta's API or from files.",
             make=make,
-            check=files_check(make),
+            check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
             pushed=pushed,

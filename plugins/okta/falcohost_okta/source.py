@@ -1,4 +1,4 @@
-"""The source ``okta``: events of the System Log, in an array as the API answers, or one a line."""
+"""The source ``okta``: events of the System Log, from Okta's API or from files of its answers, or of one a line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost.events import Source
-from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, file_input
+from falcohost.jsonlog import Input, JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input
+from falcohost.poll import PollInput
 from falcohost_okta import config, mfa
+from falcohost_okta.ids import uuid_of
+from falcohost_okta.poller import LogPoller
+from falcohost_okta.recall import Recall
 
 #: What the memory of refusals looks at is decoded of every event, whatever the rules read.
 LOG = JsonLog(source="okta", plugin="okta", time="published", skip_reads=mfa.READS)
@@ -41,5 +45,12 @@ def make(settings: Mapping[str, Any]) -> Source:
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
-    given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
-    return JsonSource(LOG, given, Memory(own))
+    memory = Memory(own)
+    given: Input
+    if own.api is None:
+        given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+    else:
+        origin = Origin(f"System Log of {own.api.url}", own.api.url, by_content=True, id_of=uuid_of)
+        poller = LogPoller(own.api, Recall(own.expiration, memory.attempts.add))
+        given = PollInput(poller, Limits(), plugin=LOG.plugin, origin=origin)
+    return JsonSource(LOG, given, memory)

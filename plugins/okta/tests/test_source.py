@@ -114,9 +114,11 @@ def test_settings_that_cannot_be(read, settings, problem):
 
 
 def test_nothing_to_read(read):
-    """Falco's block as it stands names nothing that this version reads, and is refused with a sentence."""
-    with pytest.raises(SourceError, match=r"^okta: open_params"):
+    """Without files the API is asked, and what is missing for that is said in a sentence."""
+    with pytest.raises(SourceError, match=r"^okta: the API token is missing: set init_config\.api_token_file"):
         read(open_params="", organization="example")
+    with pytest.raises(ConfigError, match="Okta's API is asked, and organization has to say whose"):
+        read()
 
 
 def test_corpus(read, corpus, tmp_path):

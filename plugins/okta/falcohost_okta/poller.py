@@ -1,0 +1,157 @@
+"""Okta's System Log, page by page: by the links that the server gives, and by time where there is none.
+
+Time is the server's throughout: that of its events and of its answers. Nothing depends on this machine's clock.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from msgspec.structs import replace
+
+from falcohost.jsonlog import Refusals, Refused
+from falcohost.poll import Answer, HttpClient, HttpError, Page, Seen, Unreadable, array_items, texts_of
+from falcohost_okta.config import NAME, SECOND, Api
+from falcohost_okta.ids import uuid_and_time
+from falcohost_okta.login import login_for
+from falcohost_okta.position import LIMIT, Position, asking, page_since, path_of, read_position, stamp
+from falcohost_okta.recall import Recall
+from falcohost_okta.refusals import explainer
+
+log = logging.getLogger("falcohost")
+
+#: What a server answers to the link of a page that it does not know any more.
+_FORGOTTEN = (400, 404, 410)
+
+#: How often a page that cannot be read is asked for, before the one behind it is.
+TRIES = 3
+
+#: Seconds until the next look where there was something, though less than a whole page.
+SOON = 2.0
+
+#: The part of the organization's rate limit that is left to others.
+_LEFT = 0.1
+
+#: Most seconds for which a rate limit is waited for.
+_MOST = 3600.0
+
+_REMAINING, _LIMIT, _RESET = "x-rate-limit-remaining", "x-rate-limit-limit", "x-rate-limit-reset"
+
+
+class LogPoller:
+    """Fetches pages of the log of *api*; *recall* is what is to be known of earlier events."""
+
+    def __init__(self, api: Api, recall: Recall) -> None:
+        self._api = api
+        self._recall = recall
+        self._login = login_for(api)
+        self._client = HttpClient(NAME, ca=api.ca, explain=explainer(api))
+        self._refusals = Refusals()
+        self._spoilt = 0
+
+    def open(self, refusals: Refusals) -> None:
+        """Read secret and certificates.
+
+        :raises SourceError: one is missing, or a package is.
+        """
+        self._refusals = refusals
+        self._client.open()
+        self._login.open()
+
+    def fetch(self, cursor: str | None) -> Page:
+        """Return the page at *cursor*.
+
+        :raises PollError: it cannot be had now.
+        """
+        position = read_position(cursor, self._api.url)
+        if position is None:
+            return self._first()
+        try:
+            self._recall.before(position.since + self._overlap, self._ask)
+            page = self._read(position, self._answer(position))
+        except Unreadable as error:
+            return self._behind(position, error)
+        self._spoilt = 0
+        return page
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.close()
+
+    @property
+    def _overlap(self) -> int:
+        return self._api.overlap * SECOND
+
+    def _first(self) -> Page:
+        """Return no event, but where to begin; asking tells what time it is there, and whether we are let in."""
+        answer = self._ask(asking(sortOrder="DESCENDING", limit="1"))
+        since = self._api.since
+        if since is None:
+            since = int(answer.date - self._api.ago) * SECOND
+        log.info("events are read from %s on", stamp(since))
+        return Page([], Position(self._api.url, since).text(), 0.0)
+
+    def _answer(self, position: Position) -> Answer:
+        """Return the page behind *position*, by its time where the server does not know its link any more."""
+        if position.next:
+            try:
+                return self._ask(position.next)
+            except HttpError as error:
+                if error.answer.status not in _FORGOTTEN:
+                    raise
+        answer = self._ask(page_since(position))
+        if position.next:
+            log.warning("the server does not know where reading was left; it goes on from %s on", stamp(position.since))
+        return answer
+
+    def _ask(self, path: str) -> Answer:
+        try:
+            return self._get(path)
+        except HttpError as error:
+            if error.answer.status == 429 and error.retry_after is None:
+                error.retry_after = error.answer.seconds_until(_RESET)
+            if error.answer.status != 401 or not self._login.refused():
+                raise
+        return self._get(path)
+
+    def _get(self, path: str) -> Answer:
+        return self._client.get(self._api.url + path, {"Authorization": self._login.authorization(self._client)})
+
+    def _read(self, position: Position, answer: Answer) -> Page:
+        try:
+            items = array_items(answer.body)
+        except Refused as refused:
+            raise Unreadable(self._api.url, answer, str(refused)) from None
+        seen, since = Seen(position.seen), position.since
+        now = int(answer.date + 1) * SECOND  # the server says it to the second
+        new = []
+        for item in items:
+            uuid, published = uuid_and_time(item)
+            if uuid is None or seen.is_new(uuid):
+                new.append(item)
+            if published is not None:
+                since = max(since, min(published, now) - self._overlap)
+        following = Position(self._api.url, since, path_of(answer.link("next")), seen.marks)
+        return Page(texts_of(new), following.text(), self._wait(answer, len(items), len(new)))
+
+    def _behind(self, position: Position, error: Unreadable) -> Page:
+        """Return no event, but what is behind a page that could not be read several times.
+
+        :raises PollError: it is not known, or it has not been tried so often.
+        """
+        self._spoilt += 1
+        link = path_of(error.answer.link("next"))
+        if self._spoilt < TRIES or link in ("", position.next):
+            raise error
+        self._spoilt = 0
+        self._refusals.add(error.cause, f"a page of {self._api.url}")
+        return Page([], replace(position, next=link).text(), self._wait(error.answer, 0, 0))
+
+    def _wait(self, answer: Answer, count: int, new: int) -> float:
+        """Return for how long to leave the server alone after a page of *count* events, some of them *new*."""
+        refresh = float(self._api.refresh)
+        wait = refresh if not new else 0.0 if count >= LIMIT else min(refresh, SOON)
+        remaining, limit = answer.number(_REMAINING), answer.number(_LIMIT)
+        if remaining is not None and remaining <= _LEFT * (limit or 0):
+            wait = max(wait, min(answer.seconds_until(_RESET) or 0.0, _MOST))
+        return wait

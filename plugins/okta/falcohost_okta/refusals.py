@@ -1,0 +1,62 @@
+"""What Okta says when it refuses, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from falcohost.poll import Answer, Explain
+from falcohost_okta.config import Api
+from falcohost_okta.service_app import SCOPE
+
+_APP: Mapping[str, str] = {
+    "invalid_client": (
+        "the service app or its key is not known; look at client_id, and whether the public key is registered with "
+        "it, under the key_id that is set"
+    ),
+    "invalid_scope": f"the service app has not been granted the scope {SCOPE}; an administrator can grant it",
+    "invalid_dpop_proof": (
+        "the service app demands DPoP, which is not supported; switch off 'Require Demonstrating Proof of Possession' "
+        "in its settings"
+    ),
+}
+
+
+class _Said(msgspec.Struct):
+    """What a refusal to give a token holds (RFC 6749, 5.2)."""
+
+    error: str = ""
+
+
+_said = msgspec.json.Decoder(_Said).decode
+
+
+def explainer(api: Api) -> Explain:
+    """Return what says of a refusal what it means for the settings *api*."""
+    token = (
+        "the access token is not valid; is the service app active?"
+        if api.client_id
+        else "the API token is not valid, was revoked, or was not used for 30 days; "
+        "create one (Security > API > Tokens) and set it"
+    )
+    right = (
+        f"the service app needs the scope {SCOPE} and a role that may read the System Log"
+        if api.client_id
+        else "the API token's user may not read the System Log; a Read-only Administrator may"
+    )
+    remarks = {
+        401: token,
+        403: right,
+        404: "there is no such organization; look at organization or url",
+        429: "the organization's rate limit is used up, perhaps by other programs",
+    }
+
+    def explain(answer: Answer) -> str | None:
+        try:
+            said = _said(answer.body)
+        except (msgspec.DecodeError, UnicodeError):
+            said = _Said()
+        return _APP.get(said.error) or remarks.get(answer.status)
+
+    return explain

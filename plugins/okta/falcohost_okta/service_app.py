@@ -1,0 +1,120 @@
+"""An OAuth 2.0 service app: it signs who it is with its private key (RFC 7523) and is given a token for an hour."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from falcohost import SourceError
+from falcohost.poll import HttpClient, HttpError, PollError, find_secret
+from falcohost_okta.config import NAME, Api
+
+#: The environment variable that may hold the private key.
+PRIVATE_KEY = "FALCOHOST_OKTA_PRIVATE_KEY"
+
+SCOPE = "okta.logs.read"
+
+#: Seconds for which an assertion is good; Okta takes none of more than an hour.
+_ASSERTION = 300
+
+#: Seconds before its end after which an access token is not shown any more.
+_EARLY = 60
+
+#: Seconds by which the server's clock and ours may differ, and no assertion is made anew for it.
+_CLOSE = 5.0
+
+
+class _Token(msgspec.Struct):
+    access_token: str
+    expires_in: int = 3600
+
+
+class ServiceApp:
+    """The service app of *api*."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._url = f"{api.url}/oauth2/v1/token"
+        self._key: Any = None
+        self._key_id = api.key_id
+        self._ahead = 0.0  # of the server's clock, before ours
+        self._shown = ""
+        self._until = 0.0
+
+    def open(self) -> None:
+        """Read the key and try it."""
+        try:
+            import cryptography  # noqa: F401
+            import jwt
+        except ModuleNotFoundError as error:
+            raise SourceError(
+                f"okta: a service app needs {error.name}, which pip install 'falcohost[okta]' installs"
+            ) from error
+        api = self._api
+        text, where = find_secret(NAME, "the private key", given="", file=api.private_key_file, variable=PRIVATE_KEY)
+        if not text:
+            raise SourceError(
+                f"okta: the private key of the service app {api.client_id} is missing: set "
+                f"init_config.private_key_file or the environment variable {PRIVATE_KEY}"
+            )
+        try:
+            if text.lstrip().startswith("{"):
+                jwk = msgspec.json.decode(text, type=dict[str, Any])
+                self._key_id = self._key_id or str(jwk.get("kid") or "")
+                self._key = jwt.PyJWK(jwk, algorithm="RS256").key
+            else:
+                self._key = text
+            self._assertion()
+        except (jwt.PyJWTError, msgspec.DecodeError, ValueError, TypeError) as error:
+            raise SourceError(
+                f"okta: {where} does not hold the private RSA key of a service app, as PEM without a password or as JWK"
+            ) from error
+
+    def authorization(self, client: HttpClient) -> str:
+        """Return an access token, a new one where the last has come to its end."""
+        if time.monotonic() >= self._until:
+            self._get(client)
+        return f"Bearer {self._shown}"
+
+    def refused(self) -> bool:
+        """Forget the token; return whether that was not a new one."""
+        was_held = self._until > 0.0
+        self._until = 0.0
+        return was_held
+
+    def _get(self, client: HttpClient) -> None:
+        try:
+            answer = client.post(self._url, *self._request())
+        except HttpError as error:
+            ahead = error.answer.date - time.time()
+            if abs(ahead - self._ahead) < _CLOSE:
+                raise
+            self._ahead = ahead  # our clock is off: an assertion has to be true by the server's
+            answer = client.post(self._url, *self._request())
+        try:
+            token = msgspec.json.decode(answer.body, type=_Token)
+        except (msgspec.DecodeError, UnicodeError):
+            raise PollError(f"the answer of {self._url} holds no access token") from None
+        self._shown = token.access_token
+        self._until = time.monotonic() + max(0, token.expires_in - _EARLY)
+
+    def _request(self) -> tuple[dict[str, str], bytes]:
+        form = {
+            "grant_type": "client_credentials",
+            "scope": SCOPE,
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": self._assertion(),
+        }
+        return {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode()
+
+    def _assertion(self) -> str:
+        import jwt
+
+        now, client = int(time.time() + self._ahead), self._api.client_id
+        claims = {"aud": self._url, "iss": client, "sub": client, "iat": now, "exp": now + _ASSERTION}
+        named = {"kid": self._key_id} if self._key_id else None
+        return jwt.encode(claims | {"jti": str(uuid.uuid4())}, self._key, algorithm="RS256", headers=named)

@@ -1,0 +1,226 @@
+"""Who asks Okta: an API token or a service app, from files or the environment, and what is said where that fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from falcohost import ConfigError, SourceError
+from falcohost.testing.server import Reply
+from falcohost_okta import plugin
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def pem(key):
+    """Return a private key as PEM."""
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+@pytest.fixture
+def app(organization, tmp_path):
+    """Return the settings for a service app that the organization knows."""
+    organization.key = KEY.public_key()
+    organization.tokens = set()
+    (tmp_path / "key").write_text(pem(KEY))
+    return {"api_token": "", "client_id": "0oa1", "private_key_file": str(tmp_path / "key"), "since": "1h"}
+
+
+def read_one(organization, read, **settings):
+    """Read the one event that there is."""
+    organization.add()
+    reader = read(**settings)
+    reader.wait_for(1)
+    return [event.record for event in reader.events] == [event for _, event in organization.events]
+
+
+def test_service_app(organization, read, app):
+    """A service app gets an access token for its key, and shows it until it ends."""
+    assert read_one(organization, read, **app)
+    shown = [request.headers.get("authorization") for request in organization.server.requests[1:]]
+    assert {"Bearer token1"} == set(shown)
+
+
+def test_key_as_jwk(organization, read, app, tmp_path):
+    """The key may be a JWK, with the name under which it is registered."""
+    jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY)) | {"kid": "k1"}
+    (tmp_path / "key").write_text(json.dumps(jwk))
+
+    assert read_one(organization, read, **app)
+    body = organization.server.requests[0].body.decode()
+    assert "k1" == jwt.get_unverified_header(body.partition("client_assertion=")[2])["kid"]
+
+
+def test_key_from_the_environment(organization, read, app, monkeypatch):
+    """The key may be in the environment, and key_id names it."""
+    monkeypatch.setenv("FALCOHOST_OKTA_PRIVATE_KEY", pem(KEY))
+
+    assert read_one(organization, read, **app | {"private_key_file": "", "key_id": "k2"})
+
+
+def test_token_from_the_environment(organization, read, monkeypatch):
+    """The API token may be in the environment."""
+    monkeypatch.setenv("FALCOHOST_OKTA_TOKEN", "t0k3n")
+    organization.tokens = {"SSWS t0k3n"}
+
+    assert read_one(organization, read, api_token="", since="1h")
+
+
+@pytest.mark.parametrize("ahead", [-7200, 7200])
+def test_service_app_with_a_clock_that_is_off(organization, read, app, ahead):
+    """What is signed is true by the server's clock."""
+    organization.ahead = ahead
+
+    assert read_one(organization, read, **app)
+
+
+def test_access_token_that_ends(organization, read, app):
+    """An access token that is not accepted any more is replaced at once, without a word."""
+    reader = read(**app)
+    reader.wait_until(lambda: len(reader.cursors) > 1)
+    organization.tokens = set()
+    organization.add()
+    reader.wait_for(1)
+
+    assert 2 == [request.path for request in organization.server.requests].count("/oauth2/v1/token")
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("400 Bad Request: the service app demands DPoP", Reply(400, b'{"error":"invalid_dpop_proof"}')),
+        ("400 Bad Request: the service app has not been granted the scope", Reply(400, b'{"error":"invalid_scope"}')),
+        ("401 Unauthorized: the service app or its key is not known", Reply(401, b'{"error":"invalid_client"}')),
+        ("401 Unauthorized: the access token is not valid", Reply(401, b'{"error":5}')),
+        ("/oauth2/v1/token holds no access token", Reply(200, b"{}")),
+    ],
+)
+def test_service_app_that_is_refused(organization, read, app, told, said, answer):
+    """What is wrong with a service app is told, and its secrets are not; then it works again."""
+    organization.mishaps = [answer]
+
+    assert read_one(organization, read, **app)
+    assert said in told.text
+    assert "PRIVATE" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("problem", "content"),
+    [
+        ("does not hold the private RSA key", "nonsense"),
+        ("does not hold the private RSA key", '{"kty":"RSA"}'),
+        ("does not hold the private RSA key", "{nonsense"),
+        ("does not hold the private RSA key", pem(ec.generate_private_key(ec.SECP256R1()))),
+        ("the file is empty", " "),
+    ],
+)
+def test_key_that_is_none(read, app, tmp_path, problem, content):
+    """A file that holds something else than an RSA key is refused, and not shown."""
+    (tmp_path / "key").write_text(content)
+
+    with pytest.raises(SourceError, match=problem) as caught:
+        read(**app)
+    assert content.strip()[:9] not in str(caught.value) or not content.strip()
+
+
+def test_key_that_is_missing(read, app):
+    """A service app without a key says how to set one; a key without a service app, too."""
+    with pytest.raises(SourceError, match="the private key of the service app 0oa1 is missing"):
+        read(**app | {"private_key_file": ""})
+    with pytest.raises(ConfigError, match="set client_id, which names it"):
+        read(**app | {"client_id": ""})
+
+
+@pytest.mark.parametrize(
+    ("problem", "settings"),
+    [
+        ("organization 'example.okta.com' is not the name alone", {"organization": "example.okta.com", "url": ""}),
+        ("organization has to say whose", {"organization": "", "url": ""}),
+        ("would send the secret in clear text; write https://", {"url": "http://example.okta.com"}),
+        ("is not of the form", {"url": "example.okta.com"}),
+        ("is not of the form", {"url": "https://example.okta.com/api/v1/logs"}),
+        ("since 'yesterday' is neither a time", {"since": "yesterday"}),
+        ("refresh_interval has to be a whole number from 1, not 0", {"refresh_interval": 0}),
+    ],
+)
+def test_settings_that_cannot_be(read, problem, settings):
+    """A setting that cannot be is refused with what it should look like."""
+    with pytest.raises(ConfigError, match=problem):
+        read(**settings)
+
+
+def test_secrets_are_not_shown(told):
+    """Nothing shows the API token, not even the settings themselves."""
+    from falcohost_okta import config
+
+    assert "s3cret" not in repr(config.parse({"organization": "example", "api_token": "s3cret"}))
+
+
+LATE = """
+import sys
+from falcohost.events import Plan
+from falcohost.host.privileges import _load_codecs
+from falcohost_okta.source import make
+
+source = make(dict(argument.split("=", 1) for argument in sys.argv[1:]))
+source.open(Plan(source="okta"), None)
+_load_codecs()
+before = set(sys.modules)
+next(event.key for batch in source.batches() for event in batch.events)
+source.close()
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_nothing_is_imported_late(organization, app):
+    """What is imported is imported while that is still allowed: the folder may be one that only root may read."""
+    organization.add()
+    settings = {"organization": "example", "url": organization.server.url} | app
+    arguments = [f"{name}={value}" for name, value in settings.items()]
+    done = subprocess.run([sys.executable, "-c", LATE, *arguments], capture_output=True, text=True, timeout=60)
+
+    assert ("[]\n", "") == (done.stdout, done.stderr)
+
+
+def doctor(settings):
+    """Return what the doctor says."""
+    (spec,) = plugin.falcohost_sources(settings)
+    return list(spec.check(settings))
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        (None, None),
+        ("the API token is not valid, was revoked", Reply(401)),
+        ("the API token's user may not read the System Log; a Read-only Administrator may", Reply(403)),
+        ("there is no such organization; look at organization or url", Reply(404)),
+        ("cannot be read: not declared as JSON", Reply(200, b"<html>", {"Content-Type": "text/html"})),
+    ],
+)
+def test_doctor(organization, problem, answer):
+    """The doctor asks once and says what is wrong."""
+    organization.mishaps = [answer] if answer else []
+    ((what, found),) = doctor(
+        {"organization": "example", "url": organization.server.url, "api_token": "00a-secret-token"}
+    )
+
+    assert "Okta's API can be asked" == what
+    assert found is None if problem is None else problem in found
+
+
+def test_doctor_without_an_answer(organization):
+    """A name that is unknown, an organization that is not set and a token that is missing are told apart."""
+    unknown = {"url": "https://nobody.invalid", "api_token": "x"}
+
+    assert "the name nobody.invalid is unknown" in doctor(unknown)[0][1]
+    assert "organization has to say whose" in doctor({"api_token": "x"})[0][1]
+    assert "the API token is missing" in doctor({"organization": "example"})[0][1]
+    assert [] == doctor({})
