@@ -14,7 +14,7 @@ from falcohost.poll import Answer, HttpClient, HttpError, Page, Seen, Unreadable
 from falcohost_okta.config import NAME, SECOND, Api
 from falcohost_okta.ids import uuid_and_time
 from falcohost_okta.login import login_for
-from falcohost_okta.position import LIMIT, Position, asking, page_since, path_of, read_position, stamp
+from falcohost_okta.position import Position, asking, page_since, path_of, read_position, stamp
 from falcohost_okta.recall import Recall
 from falcohost_okta.refusals import explainer
 
@@ -26,7 +26,7 @@ _FORGOTTEN = (400, 404, 410)
 #: How often a page that cannot be read is asked for, before the one behind it is.
 TRIES = 3
 
-#: Seconds until the next look where there was something, though less than a whole page.
+#: Seconds until the next look where there was something, though less than there may be in a page.
 SOON = 2.0
 
 #: The part of the organization's rate limit that is left to others.
@@ -48,6 +48,7 @@ class LogPoller:
         self._client = HttpClient(NAME, ca=api.ca, explain=explainer(api))
         self._refusals = Refusals()
         self._spoilt = 0
+        self._largest = 1  # of the pages so far, in events; the server may give fewer than are asked for
 
     def open(self, refusals: Refusals) -> None:
         """Read secret and certificates.
@@ -150,7 +151,8 @@ class LogPoller:
     def _wait(self, answer: Answer, count: int, new: int) -> float:
         """Return for how long to leave the server alone after a page of *count* events, some of them *new*."""
         refresh = float(self._api.refresh)
-        wait = refresh if not new else 0.0 if count >= LIMIT else min(refresh, SOON)
+        wait = refresh if not new else 0.0 if count >= self._largest else min(refresh, SOON)
+        self._largest = max(self._largest, count)
         remaining, limit = answer.number(_REMAINING), answer.number(_LIMIT)
         if remaining is not None and remaining <= _LEFT * (limit or 0):
             wait = max(wait, min(answer.seconds_until(_RESET) or 0.0, _MOST))

@@ -47,6 +47,17 @@ def test_pages(organization, read):
     assert ["1000_0", "2000_0", "3000_0"] == followed[:3]
 
 
+def test_small_pages(organization, read, monkeypatch):
+    """A backlog is read without waiting also if the server gives fewer events than it is asked for."""
+    monkeypatch.setattr("falcohost_okta.poller.SOON", 10.0)
+    organization.most = 7
+    added = [organization.add() for _ in range(700)]
+    reader = read(since="1h")
+    reader.wait_for(700, 8)
+
+    assert uuids(added) == reader.uuids
+
+
 @pytest.mark.parametrize(("since", "count"), [("{}", 2), ("90m", 2), ("2d", 3), ("30m", 1)])
 def test_back_fill(organization, read, since, count):
     """One may begin at a time, or some time ago."""
