@@ -15,6 +15,9 @@ from falcohost.plugin_settings import Settings
 
 NAME = "okta"
 
+#: What a service app has to be granted.
+SCOPE = "okta.logs.read"
+
 SECOND = 1_000_000_000
 
 #: Keys of Falco's ``init_config``; ``useAsync`` is about how Falco calls its plugin and means nothing here.

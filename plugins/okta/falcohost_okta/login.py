@@ -23,8 +23,8 @@ class Login(Protocol):
         :raises SourceError: there is nothing to show.
         """
 
-    def authorization(self, client: HttpClient) -> str:
-        """Return the header ``Authorization``.
+    def headers(self, client: HttpClient, url: str) -> dict[str, str]:
+        """Return the headers to show where *url* is asked for.
 
         :raises PollError: it cannot be had now.
         """
@@ -54,9 +54,9 @@ class ApiToken:
                 f"{TOKEN}, or client_id and private_key_file of a service app"
             )
 
-    def authorization(self, client: HttpClient) -> str:
-        """Return the token."""
-        return f"SSWS {self._token}"
+    def headers(self, client: HttpClient, url: str) -> dict[str, str]:
+        """Return the header that shows the token."""
+        return {"Authorization": f"SSWS {self._token}"}
 
     def refused(self) -> bool:
         """Look whether the file has another token by now, if it can still be read."""

@@ -116,7 +116,8 @@ class LogPoller:
         return self._get(path)
 
     def _get(self, path: str) -> Answer:
-        return self._client.get(self._api.url + path, {"Authorization": self._login.authorization(self._client)})
+        url = self._api.url + path
+        return self._client.get(url, self._login.headers(self._client, url))
 
     def _read(self, position: Position, answer: Answer) -> Page:
         try:

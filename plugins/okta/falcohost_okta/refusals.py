@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from falcohost.poll import Answer, Explain
-from falcohost_okta.config import Api
-from falcohost_okta.service_app import SCOPE
+from falcohost_okta.config import SCOPE, Api
 
 _APP: Mapping[str, str] = {
     "invalid_client": (
@@ -16,10 +15,7 @@ _APP: Mapping[str, str] = {
         "it, under the key_id that is set"
     ),
     "invalid_scope": f"the service app has not been granted the scope {SCOPE}; an administrator can grant it",
-    "invalid_dpop_proof": (
-        "the service app demands DPoP, which is not supported; switch off 'Require Demonstrating Proof of Possession' "
-        "in its settings"
-    ),
+    "invalid_dpop_proof": "it does not accept how the access token's possession is proved (DPoP)",
 }
 
 
@@ -30,6 +26,14 @@ class _Said(msgspec.Struct):
 
 
 _said = msgspec.json.Decoder(_Said).decode
+
+
+def error_of(answer: Answer) -> str:
+    """Return the name of the error in the refusal *answer*, if it has one."""
+    try:
+        return _said(answer.body).error
+    except (msgspec.DecodeError, UnicodeError):
+        return ""
 
 
 def explainer(api: Api) -> Explain:
@@ -53,10 +57,6 @@ def explainer(api: Api) -> Explain:
     }
 
     def explain(answer: Answer) -> str | None:
-        try:
-            said = _said(answer.body)
-        except (msgspec.DecodeError, UnicodeError):
-            said = _Said()
-        return _APP.get(said.error) or remarks.get(answer.status)
+        return _APP.get(error_of(answer)) or remarks.get(answer.status)
 
     return explain

@@ -10,19 +10,22 @@ from urllib.parse import urlencode
 import msgspec
 
 from falcohost import SourceError
-from falcohost.poll import HttpClient, HttpError, PollError, find_secret
-from falcohost_okta.config import NAME, Api
+from falcohost.poll import Answer, HttpClient, HttpError, PollError, find_secret
+from falcohost_okta.config import NAME, SCOPE, Api
+from falcohost_okta.dpop import Prover
+from falcohost_okta.refusals import error_of
 
 #: The environment variable that may hold the private key.
 PRIVATE_KEY = "FALCOHOST_OKTA_PRIVATE_KEY"
-
-SCOPE = "okta.logs.read"
 
 #: Seconds for which an assertion is good; Okta takes none of more than an hour.
 _ASSERTION = 300
 
 #: Seconds before its end after which an access token is not shown any more.
 _EARLY = 60
+
+#: How often a refusal is learned from: of DPoP, of its nonce, of the time.
+_LESSONS = 3
 
 #: Seconds by which the server's clock and ours may differ, and no assertion is made anew for it.
 _CLOSE = 5.0
@@ -42,13 +45,14 @@ class ServiceApp:
         self._key: Any = None
         self._key_id = api.key_id
         self._ahead = 0.0  # of the server's clock, before ours
+        self._prover: Prover | None = None  # once the server demands it
         self._shown = ""
         self._until = 0.0
 
     def open(self) -> None:
         """Read the key and try it."""
         try:
-            import cryptography  # noqa: F401
+            import cryptography.hazmat.primitives.asymmetric.ec  # noqa: F401
             import jwt
         except ModuleNotFoundError as error:
             raise SourceError(
@@ -74,11 +78,14 @@ class ServiceApp:
                 f"okta: {where} does not hold the private RSA key of a service app, as PEM without a password or as JWK"
             ) from error
 
-    def authorization(self, client: HttpClient) -> str:
-        """Return an access token, a new one where the last has come to its end."""
+    def headers(self, client: HttpClient, url: str) -> dict[str, str]:
+        """Return the headers that show an access token, a new one where the last has come to its end."""
         if time.monotonic() >= self._until:
             self._get(client)
-        return f"Bearer {self._shown}"
+        if self._prover is None:
+            return {"Authorization": f"Bearer {self._shown}"}
+        proof = self._prover.proof("GET", url, self._now, self._shown)
+        return {"Authorization": f"DPoP {self._shown}", "DPoP": proof}
 
     def refused(self) -> bool:
         """Forget the token; return whether that was not a new one."""
@@ -86,15 +93,13 @@ class ServiceApp:
         self._until = 0.0
         return was_held
 
+    @property
+    def _now(self) -> float:
+        """What time it is by the server's clock."""
+        return time.time() + self._ahead
+
     def _get(self, client: HttpClient) -> None:
-        try:
-            answer = client.post(self._url, *self._request())
-        except HttpError as error:
-            ahead = error.answer.date - time.time()
-            if abs(ahead - self._ahead) < _CLOSE:
-                raise
-            self._ahead = ahead  # our clock is off: an assertion has to be true by the server's
-            answer = client.post(self._url, *self._request())
+        answer = self._granted(client)
         try:
             token = msgspec.json.decode(answer.body, type=_Token)
         except (msgspec.DecodeError, UnicodeError):
@@ -102,19 +107,46 @@ class ServiceApp:
         self._shown = token.access_token
         self._until = time.monotonic() + max(0, token.expires_in - _EARLY)
 
+    def _granted(self, client: HttpClient) -> Answer:
+        for _ in range(_LESSONS):
+            try:
+                return client.post(self._url, *self._request())
+            except HttpError as error:
+                if not self._learns_from(error.answer):
+                    raise
+        return client.post(self._url, *self._request())
+
+    def _learns_from(self, answer: Answer) -> bool:
+        """Return whether there is something in the refusal *answer* that we did not know."""
+        error, nonce = error_of(answer), answer.headers.get("dpop-nonce", "")
+        if error == "invalid_dpop_proof" and self._prover is None:
+            self._prover = Prover()
+            return True
+        if error == "use_dpop_nonce" and self._prover is not None and nonce not in ("", self._prover.nonce):
+            self._prover.nonce = nonce
+            return True
+        ahead = answer.date - time.time()
+        if abs(ahead - self._ahead) < _CLOSE:
+            return False
+        self._ahead = ahead  # our clock is off: what is signed has to be true by the server's
+        return True
+
     def _request(self) -> tuple[dict[str, str], bytes]:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if self._prover is not None:
+            headers["DPoP"] = self._prover.proof("POST", self._url, self._now)
         form = {
             "grant_type": "client_credentials",
             "scope": SCOPE,
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": self._assertion(),
         }
-        return {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode()
+        return headers, urlencode(form).encode()
 
     def _assertion(self) -> str:
         import jwt
 
-        now, client = int(time.time() + self._ahead), self._api.client_id
+        now, client = int(self._now), self._api.client_id
         claims = {"aud": self._url, "iss": client, "sub": client, "iat": now, "exp": now + _ASSERTION}
         named = {"kid": self._key_id} if self._key_id else None
         return jwt.encode(claims | {"jti": str(uuid.uuid4())}, self._key, algorithm="RS256", headers=named)

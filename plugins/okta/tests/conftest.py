@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import json
 import logging
 import re
@@ -12,6 +14,7 @@ import uuid
 from email.utils import formatdate
 from urllib.parse import parse_qs, urlencode
 
+import jwt
 import pytest
 
 from falcohost.events import Plan
@@ -58,6 +61,7 @@ class Organization:
     :ivar most: events in a page, whatever is asked for.
     :ivar gives_links: pages have links to the next.
     :ivar key: public key of its service app ``0oa1``.
+    :ivar nonce: what has to be in a proof of possession (DPoP, RFC 9449); None: none is demanded.
     """
 
     def __init__(self):
@@ -68,8 +72,11 @@ class Organization:
         self.rate, self.window, self.most = 100_000, 60, 1000
         self.gives_links = True
         self.key = None
+        self.nonce = None
         self.generation = 0
         self._spent = {}
+        self._bound = {}
+        self._proofs = []
         self._lock = threading.Lock()
         self.server = HttpServer(self.answer)
 
@@ -106,7 +113,7 @@ class Organization:
                 reply = self._give_token(request)
             elif request.path != PATH:
                 reply = _refusal(404, "E0000007")
-            elif request.headers.get("authorization") not in self.tokens:
+            elif not self._is_let_in(request):
                 reply = _refusal(401, "E0000011")
             else:
                 reply = self._limited(request)
@@ -160,9 +167,46 @@ class Organization:
         found.sort(key=lambda pair: pair[0], reverse=query.get("sortOrder") == "DESCENDING")
         return [event for _, event in found]
 
-    def _give_token(self, request):
-        import jwt
+    def _is_let_in(self, request):
+        shown = request.headers.get("authorization", "")
+        return shown in self.tokens and (
+            not shown.startswith("DPoP ") or self._proved(request, f"{self.server.url}{PATH}", shown.split()[1])
+        )
 
+    def _proved(self, request, url, token=None):
+        """Return the claims of the proof in *request*, by whose key *token* was given; None: it proves nothing."""
+        try:
+            header = jwt.get_unverified_header(request.headers.get("dpop", ""))
+            claims = jwt.decode(
+                request.headers["dpop"], jwt.PyJWK(header["jwk"]).key, ["ES256"], options={"verify_iat": False}
+            )
+        except (jwt.PyJWTError, KeyError):
+            return None
+        digest = base64.urlsafe_b64encode(hashlib.sha256((token or "").encode()).digest()).decode().rstrip("=")
+        is_good = (header["typ"], claims["htm"], claims["htu"]) == ("dpop+jwt", request.method, url)
+        is_bound = token is None or (claims["ath"], self._bound[token]) == (digest, header["jwk"])
+        self._proofs.append(claims["jti"])
+        is_once = self._proofs.count(claims["jti"]) == 1
+        return (
+            claims | {"jwk": header["jwk"]}
+            if is_good and is_bound and is_once and abs(claims["iat"] - self.now) < 60
+            else None
+        )
+
+    def _give_token(self, request):
+        if self.nonce is None:
+            return self._given(request, "Bearer")
+        proof = self._proved(request, f"{self.server.url}/oauth2/v1/token")
+        if proof is None:
+            return Reply(400, b'{"error":"invalid_dpop_proof"}')
+        if proof.get("nonce") != self.nonce:
+            return Reply(400, b'{"error":"use_dpop_nonce"}', {"DPoP-Nonce": self.nonce})
+        reply = self._given(request, "DPoP")
+        if reply.status == 200:
+            self._bound[json.loads(reply.body)["access_token"]] = proof["jwk"]
+        return reply
+
+    def _given(self, request, kind):
         form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
         try:
             claims = jwt.decode(
@@ -182,8 +226,8 @@ class Organization:
         if (form["grant_type"], form["scope"]) != ("client_credentials", "okta.logs.read"):
             return Reply(400, b'{"error":"invalid_scope"}')
         token = f"token{len(self.server.requests)}"
-        self.tokens.add(f"Bearer {token}")
-        given = {"token_type": "Bearer", "expires_in": 3600, "access_token": token, "scope": form["scope"]}
+        self.tokens.add(f"{kind} {token}")
+        given = {"token_type": kind, "expires_in": 3600, "access_token": token, "scope": form["scope"]}
         return Reply(body=json.dumps(given).encode())
 
 

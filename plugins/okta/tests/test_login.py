@@ -81,6 +81,34 @@ def test_service_app_with_a_clock_that_is_off(organization, read, app, ahead):
     assert read_one(organization, read, **app)
 
 
+@pytest.mark.parametrize("ahead", [0, 7200])
+def test_proof_of_possession(organization, read, app, ahead):
+    """An app that demands DPoP is given proofs: for its token, with the server's nonce, and for each request."""
+    organization.nonce, organization.ahead = "n1", ahead
+    reader = read(**app)
+    reader.wait_until(lambda: len(reader.cursors) > 1)
+    organization.add()
+    reader.wait_for(1)
+    organization.nonce, organization.tokens = "n2", set()
+    organization.add()
+    reader.wait_for(2)
+
+    assert [event for _, event in organization.events] == [event.record for event in reader.events]
+    assert {"DPoP"} == {token.split()[0] for token in organization.tokens}
+    paths = [request.path for request in organization.server.requests]
+    assert (2 if ahead else 0) + 5 >= paths.count("/oauth2/v1/token")
+
+
+def test_nonce_that_always_changes(organization, read, app, told):
+    """A server that is never content is not asked for ever at once."""
+    organization.nonce = "n"
+    answers = (Reply(400, b'{"error":"use_dpop_nonce"}', {"DPoP-Nonce": str(number)}) for number in range(3))
+    organization.mishaps = [Reply(400, b'{"error":"invalid_dpop_proof"}'), *answers]
+
+    assert read_one(organization, read, **app)
+    assert "400 Bad Request: it does not take the request. It is tried again" in told.text
+
+
 def test_access_token_that_ends(organization, read, app):
     """An access token that is not accepted any more is replaced at once, without a word."""
     reader = read(**app)
@@ -95,7 +123,6 @@ def test_access_token_that_ends(organization, read, app):
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        ("400 Bad Request: the service app demands DPoP", Reply(400, b'{"error":"invalid_dpop_proof"}')),
         ("400 Bad Request: the service app has not been granted the scope", Reply(400, b'{"error":"invalid_scope"}')),
         ("401 Unauthorized: the service app or its key is not known", Reply(401, b'{"error":"invalid_client"}')),
         ("401 Unauthorized: the access token is not valid", Reply(401, b'{"error":5}')),

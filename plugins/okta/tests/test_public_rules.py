@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from falcohost.testing import rules_fired
+from falcohost.testing.agent import Agent
 from falcohost_okta import plugin
 
 #: Both are true of the third refusal of either kind, as in Falco.
@@ -106,6 +107,31 @@ def test_third_refusal_fires(fired, refusal):
     events = [event(kind, second, result=result) for second in (0, 100, 299, 700)]
 
     assert [set(), set(), {FAILED, DENIED}, set()] == fired(*events)
+
+
+def test_over_the_api(rules_file, organization, tmp_path):
+    """An agent that asks the API alerts on each event that fires a rule, and on none of those that are close."""
+    refusals = [event("user.mfa.okta_verify.deny_push", result="SUCCESS")] * 3
+    events = [*(event(kind) for kinds in TYPES.values() for kind in kinds), *refusals]
+    for second, one in enumerate(events):
+        organization.add(ago=len(events) - second, **{name: one[name] for name in one.keys() - {"uuid", "published"}})
+    init_config = {"organization": "example", "url": organization.server.url, "api_token": "00a-secret-token"}
+    settings = {
+        "plugins": [{"name": "okta", "init_config": init_config | {"since": "1h"}, "open_params": ""}],
+        "load_plugins": ["okta"],
+        "rules": [{"enable": {"rule": "*"}}],
+        "rule_matching": "all",
+        "engine": {"kind": "nodriver"},
+    }
+    agent = Agent(tmp_path, [rules_file], settings=settings)
+    try:
+        agent.wait_for(lambda alert: alert["rule"] == DENIED, seconds=30)
+        agent.wait_for(lambda alert: alert["rule"] == FAILED)
+        assert 0 == agent.stop()
+    finally:
+        agent.kill()
+
+    assert sorted([FAILED, DENIED, *TYPES]) == sorted(alert["rule"] for alert in agent.alerts)
 
 
 def test_refusals_of_others_do_not_count(fired):
