@@ -23,11 +23,22 @@ _LAST = 1.0
 
 
 class PollInput:
-    """The pages of *poller*, for the plugin *plugin*; *origin* is that of all of their records."""
+    """The pages of *poller*, for the plugin *plugin*; *origin* is that of all of their records.
+
+    :param idle: seconds for which a page is waited for; 0 where something else is looked at in turns with this.
+    """
 
     def __init__(
-        self, poller: Poller, limits: Limits, *, plugin: str, origin: Origin, back_off: BackOff | None = None
+        self,
+        poller: Poller,
+        limits: Limits,
+        *,
+        plugin: str,
+        origin: Origin,
+        back_off: BackOff | None = None,
+        idle: float = IDLE,
     ) -> None:
+        self._idle = idle
         self._poller = poller
         self._limits = limits
         self._plugin = plugin
@@ -66,7 +77,7 @@ class PollInput:
         self._thread.start()
         while self._thread.is_alive():
             try:
-                page = self._pages.get(timeout=IDLE)
+                page = self._pages.get(timeout=self._idle)
             except queue.Empty:
                 yield Texts(self._origin, [])
             else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from falcohost.errors import SourceError
+from falcohost.errors import ConfigError, SourceError
 from falcohost.jsonlog import FOLLOW
 from falcohost.plugin_settings import Settings
 from falcohost.web import read_token
@@ -24,9 +25,9 @@ _SECRETS, OPEN = "secretsDir", "allowUnauthenticated"
 #: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
 JSON = "json"
 
-_API, _TRIES = "apiURL", "diffTries"
+_API, _TRIES, _AUDIT = "apiURL", "diffTries", "auditLog"
 
-KEYS = (*_FALCOS_OWN, "websocketServerURL", "useHTTPs", _SECRETS, OPEN, _API, _TRIES, FOLLOW, JSON)
+KEYS = (*_FALCOS_OWN, "websocketServerURL", "useHTTPs", _SECRETS, OPEN, _API, _TRIES, _AUDIT, FOLLOW, JSON)
 
 #: Files of the folder with the secrets, and the environment variables that count first. The token's are Falco's.
 SECRET, SECRET_VARIABLE = "webhook.secret", "FALCOHOST_GITHUB_WEBHOOK_SECRET"
@@ -49,6 +50,7 @@ class Config:
     :ivar secret: with which webhooks are signed.
     :ivar open_to_all: they need not be.
     :ivar api: where GitHub's API is, and *token* what it is asked with; without one it is not asked.
+    :ivar audit: whose audit log is read: an organization, or ``enterprises/NAME``; empty: nobody's.
     :ivar tries: how often it is tried to fetch what a push has changed; 0: never.
     """
 
@@ -60,6 +62,7 @@ class Config:
     api: str = API
     token: str | None = field(default=None, repr=False)
     tries: int = TRIES
+    audit: str = ""
 
 
 def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
@@ -79,7 +82,18 @@ def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.envir
         api=values.text(_API, API),
         token=_token(secrets / TOKEN, environment),
         tries=values.whole_number(_TRIES, TRIES),
+        audit=_owner(values.text(_AUDIT)),
     )
+
+
+def _owner(name: str) -> str:
+    """Return *name*, which goes into addresses.
+
+    :raises ConfigError: it is none.
+    """
+    if name and not re.fullmatch(r"(?:enterprises/)?[\w-]+", name, re.ASCII):
+        raise ConfigError(f"plugin '{NAME}': {_AUDIT} has to be an organization, or enterprises/NAME, not {name!r}.")
+    return name
 
 
 def _read(file: Path, variable: str, environment: Mapping[str, str], what: str) -> bytes | None:

@@ -1,20 +1,22 @@
-"""Webhooks with GitHub's API beside them: what arrives, what did not, and what is looked up before it is matched.
+"""What comes with a token: webhooks, what they have missed, what is looked up before it is matched, the audit log.
 
 The cursor is that of the webhooks, which is about their answers, and behind it what the next life has to know: since
-when the deliveries of which webhook are to be looked at, and the pushes that wait.
+when the deliveries of which webhook are to be looked at, the pushes that wait, and how far the audit log was read.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from falcohost.jsonlog import Limits, Refusals, Refused, Texts
 from falcohost.jsonlog.decode import whole
+from falcohost.poll import PollInput
 from falcohost.web import WebhookInput
 from falcohost_github.api import GithubApi
 from falcohost_github.delivery import ORIGIN, extended
@@ -22,13 +24,18 @@ from falcohost_github.diffs import LOOKED_THROUGH, is_looked_through, look_throu
 from falcohost_github.gaps import Gaps
 from falcohost_github.pushes import Pushes, unpacked
 from falcohost_github.values import as_text
+from falcohost_github.webhook import LIMITS
 
 log = logging.getLogger("falcohost")
+
+#: Seconds between two looks at nothing.
+IDLE = 0.25
 
 
 class _State(msgspec.Struct, omit_defaults=True):
     since: dict[str, int] = {}
     pushes: dict[str, str] = {}
+    audit: str | None = None
 
 
 class _Sender(msgspec.Struct):
@@ -44,15 +51,18 @@ class _Sender(msgspec.Struct):
 _sender = msgspec.json.Decoder(_Sender).decode
 
 
-class DeliveriesInput:
-    """What *web* takes, and what *api* tells of it; looked up is what the rules want, *tries* times at most.
+class GithubInput:
+    """What *web* takes, what *api* tells of it, and the *audit* log; where one of them is None it is left out.
+
+    What the rules want to know of a push is looked up, *tries* times at most.
 
     :ivar wanted: the rules look at what has to be looked up.
     """
 
-    def __init__(self, web: WebhookInput, api: GithubApi, tries: int) -> None:
+    def __init__(self, web: WebhookInput | None, audit: PollInput | None, api: GithubApi, tries: int) -> None:
         self.wanted = True
         self._web = web
+        self._audit = audit
         self._api = api
         self._tries = tries
         self._web_cursor = ""
@@ -60,7 +70,7 @@ class DeliveriesInput:
     @property
     def limits(self) -> Limits:
         """How large texts may be."""
-        return self._web.limits
+        return LIMITS
 
     @property
     def done(self) -> float | None:
@@ -73,38 +83,59 @@ class DeliveriesInput:
         :raises SourceError: the address cannot be had, or a package is missing.
         """
         self._api.open()
-        self._web.open(refusals, None)
-        state = _state(cursor)
-        self._gaps = Gaps(self._api, self._web.give, refusals, state.since)
-        self._pushes = Pushes(self._look, self._tries, refusals, state.pushes)
+        self._state = _read(cursor)
+        self._pushes = Pushes(self._look, self._tries, refusals, self._state.pushes)
+        self._gaps = Gaps(self._api, self._give, refusals, self._state.since)
+        if self._web is not None:
+            self._web.open(refusals, None)
+        if self._audit is not None:
+            self._audit.open(refusals, self._state.audit)
 
     def texts(self) -> Iterator[Texts]:
-        """Yield records, and nothing again and again where there are none."""
-        self._gaps.start()
-        self._pushes.start()
-        since: dict[str, int] | None = None
-        for texts in self._web.texts():
-            items = [item for item in texts.items if not self._waits(item[1])]
-            items += [(0, text) for text in self._pushes.take()]
-            self._web_cursor = texts.cursor or self._web_cursor
-            is_new = bool(items or texts.items) or since != self._gaps.since
-            since = self._gaps.since
-            yield Texts(ORIGIN, items, self._cursor(since) if is_new else None)
+        """Yield records, and nothing again and again where there are none.
+
+        :raises SourceError: one of the inputs has ended, which is a mistake of ours.
+        """
+        if self._web is not None:
+            self._gaps.start()
+            self._pushes.start()
+        pages = None if self._audit is None else self._audit.texts()
+        for texts in _idle() if self._web is None else self._web.texts():
+            yield self._delivered(texts)
+            if pages is not None and (page := next(pages)).cursor is not None:
+                self._state.audit = page.cursor
+                yield Texts(page.origin, page.items, self._cursor())
 
     def ack(self, cursor: str) -> None:
         """Answer the requests up to *cursor*."""
-        self._web.ack(cursor.partition(" ")[0])
+        if self._web is not None:
+            self._web.ack(cursor.partition(" ")[0])
 
     def close(self) -> None:
         """Let go of everything; what waits is in the cursor."""
         self._gaps.close()
         self._pushes.close()
-        self._web.close()
+        for given in (self._web, self._audit):
+            if given is not None:
+                given.close()
         self._api.close()
 
-    def _cursor(self, since: dict[str, int]) -> str:
-        state = _State(since, self._pushes.kept)
-        return f"{self._web_cursor} {msgspec.json.encode(state).decode()}"
+    def _delivered(self, texts: Texts) -> Texts:
+        """Return what of *texts* need not wait, and what need not wait any more, with the cursor of that."""
+        items = [item for item in texts.items if not self._waits(item[1])]
+        items += [(0, text) for text in self._pushes.take()]
+        self._web_cursor = texts.cursor or self._web_cursor
+        if not items and not texts.items and self._state.since == self._gaps.since:
+            return Texts(ORIGIN, [])
+        self._state.since = self._gaps.since
+        self._state.pushes = self._pushes.kept
+        return Texts(ORIGIN, items, self._cursor())
+
+    def _cursor(self) -> str:
+        return f"{self._web_cursor} {msgspec.json.encode(self._state).decode()}"
+
+    def _give(self, text: bytes, answer: Callable[[bool], None]) -> bool:
+        return self._web is not None and self._web.give(text, answer)
 
     def _waits(self, text: bytes) -> bool:
         """Take note of who sent *text*; return whether it waits for something."""
@@ -136,12 +167,21 @@ def _text(value: Any, key: str) -> str:
     return as_text(value.get(key)) if isinstance(value, dict) else ""
 
 
-def _state(cursor: str | None) -> _State:
-    if cursor is None:
+def _idle() -> Iterator[Texts]:
+    """Yield nothing, for ever."""
+    while True:
+        time.sleep(IDLE)
+        yield Texts(ORIGIN, [])
+
+
+def _read(cursor: str | None) -> _State:
+    _, _, text = (cursor or "").partition(" ")
+    if not text:
         return _State()
     try:
-        state = msgspec.json.decode(cursor.partition(" ")[2], type=_State)
-        return _State(state.since, {guid: text for guid, text in state.pushes.items() if unpacked(text)})
+        state = msgspec.json.decode(text, type=_State)
+        state.pushes = {guid: text for guid, text in state.pushes.items() if unpacked(text)}
     except (ValueError, zlib.error):
         log.warning("what was kept cannot be read; it begins anew")
         return _State()
+    return state

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from falcohost.errors import SourceError
 from falcohost.events import Plan, Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
-from falcohost.web import is_address
+from falcohost.web import WebhookInput, is_address
 from falcohost_github import config
 from falcohost_github.api import GithubApi
-from falcohost_github.input import DeliveriesInput
+from falcohost_github.audit import audit_log
+from falcohost_github.input import GithubInput
 from falcohost_github.values import as_text
 from falcohost_github.webhook import webhook_input
 
@@ -42,17 +44,17 @@ LOG = JsonLog(source="github", plugin="github", time=_TIMES, info=_line)
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
-class DeliveriesSource(JsonSource):
-    """Webhooks with GitHub's API beside them, which is asked for what pushes changed if the rules look at that."""
+class GithubSource(JsonSource):
+    """What comes with a token; GitHub is asked for what pushes changed if the rules look at that."""
 
-    def __init__(self, given: DeliveriesInput) -> None:
+    def __init__(self, given: GithubInput) -> None:
         super().__init__(LOG, given)
-        self._deliveries = given
+        self._given = given
 
     def update(self, plan: Plan) -> None:
         """Decode and fetch what *plan* needs."""
         super().update(plan)
-        self._deliveries.wanted = any(map(_is_fetched, plan.fields)) or any(
+        self._given.wanted = any(map(_is_fetched, plan.fields)) or any(
             str(arg).startswith(_FETCHED_POINTERS) for _, arg in plan.arguments
         )
 
@@ -73,10 +75,23 @@ def make(settings: Mapping[str, Any]) -> Source:
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
+    web = None
     if isinstance(own.where, str) and is_address(own.where):
         web = webhook_input(own, own.where, LOG.plugin)
-        if own.token is None:
-            return JsonSource(LOG, web)
-        return DeliveriesSource(DeliveriesInput(web, GithubApi(own.api, own.token, LOG.plugin), own.tries))
+    if own.audit or (web is not None and own.token is not None):
+        return GithubSource(_with_token(own, web))
+    if web is not None:
+        return JsonSource(LOG, web)
     given = file_input(own.where, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)
+
+
+def _with_token(own: config.Config, web: WebhookInput | None) -> GithubInput:
+    if own.token is None:
+        where = f"{own.secrets / config.TOKEN} or the environment variable {config.TOKEN_VARIABLE}"
+        raise SourceError(f"{LOG.plugin}: the audit log needs a token, in {where}")
+    if web is None and own.where:
+        raise SourceError(f"{LOG.plugin}: the audit log goes with a webhook's address, or by itself, not with files")
+    # The audit log has a rate limit of its own.
+    api, other = (GithubApi(own.api, own.token, LOG.plugin) for _ in range(2))
+    return GithubInput(web, audit_log(other, own.audit, LOG.plugin) if own.audit else None, api, own.tries)

@@ -13,7 +13,7 @@ import uuid
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -56,12 +56,13 @@ class Hub:
 
     :ivar attempts: the attempts to deliver, the last one first, as they are listed.
     :ivar payloads: by delivery.
+    :ivar entries: those of the audit log of octo-org.
     :ivar about: what is answered at a path of the API, as JSON.
     :ivar faults: what is answered to the next requests instead.
     """
 
     def __init__(self):
-        self.attempts, self.payloads, self.about, self.faults = [], {}, {}, deque()
+        self.attempts, self.payloads, self.entries, self.about, self.faults = [], {}, [], {}, deque()
         self.page = 100
         self.server = HttpServer(self._answer)
         self.url = self.server.url
@@ -87,6 +88,8 @@ class Hub:
             return self._deliveries(request)
         if self.faults:
             return self.faults.popleft()
+        if request.path == "/orgs/octo-org/audit-log":
+            return self._audit_log(request)
         if request.path in self.about:
             return as_reply(self.about[request.path])
         return as_reply({"message": "Not Found"}, 404)
@@ -103,6 +106,30 @@ class Hub:
         end = start + min(self.page, int(request.query["per_page"]))
         link = f'<{self.url}{request.path}?per_page=100&cursor=v1_{end}>; rel="next"'
         return as_reply(self.attempts[start:end], Link=link if end < len(self.attempts) else "")
+
+    def logged(self, number, at=None, **more):
+        """Have an entry in the audit log."""
+        when = int((time.time() if at is None else at) * 1000)
+        entry = {"_document_id": f"id-{number}", "@timestamp": when, "created_at": when, "org": "octo-org"}
+        self.entries.append(entry | {"action": "repo.create", "actor": "mona", "n": number} | more)
+
+    def _audit_log(self, request):
+        query = request.query
+        found = sorted(self.entries, key=_place)
+        if "after" in query:
+            found = [entry for entry in found if _place(entry) > tuple(query["after"].split("|"))]
+        elif query.get("order") == "asc" and query.get("include") == "all":
+            begin = datetime.fromisoformat(query["phrase"].removeprefix("created:>=")).timestamp() * 1000
+            found = [entry for entry in found if entry["@timestamp"] >= begin]
+        page = found[: min(self.page, int(query["per_page"]))]
+        if len(page) == len(found):
+            return as_reply(page)
+        after = quote("|".join(_place(page[-1])))
+        return as_reply(page, Link=f'<{self.url}{request.path}?per_page=100&after={after}&before=>; rel="next"')
+
+
+def _place(entry):
+    return f"{entry['@timestamp']:015}", entry["_document_id"]
 
 
 def as_reply(value, status=200, **headers):

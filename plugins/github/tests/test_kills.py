@@ -14,6 +14,7 @@ import signal
 import threading
 import time
 import uuid
+from collections import Counter
 
 from falcohost.testing.server import Reply
 
@@ -66,6 +67,17 @@ def kill(served, turn):
     served.begin()
 
 
+def check(served, expected):
+    """Assert that what is stored is what is *expected*, each once."""
+    served.wait_until_stored(len(expected), 60)
+    time.sleep(1)  # in which nothing may come again
+    assert served.agent.stop() == 0
+    missing, stored = Counter(expected), Counter(served.stored())
+    missing.subtract(stored)
+
+    assert {} == {message: count for message, count in missing.items() if count}, served.agent.log[-4000:]
+
+
 def test_webhooks(hooked, hub, push):
     """Also of pushes that wait for their diffs, which GitHub does not always give at once."""
     served, numbers, dice, over = hooked(RULES, hub), itertools.count(1), random.Random(16), threading.Event()
@@ -93,10 +105,33 @@ def test_webhooks(hooked, hub, push):
     for sender in senders:
         sender.join(60)
         assert not sender.is_alive()
-    stored = served.wait_until_stored(len(expected), 30)
-    time.sleep(1)  # in which nothing may come again
-    assert served.agent.stop() == 0
-
-    assert sorted(expected) == sorted(served.stored()) == sorted(stored)
+    check(served, expected)
     assert sum(sender.again for sender in senders) > 0
-    assert len(expected) > 5 * KILLS
+    assert len(expected) > KILLS
+
+
+def test_audit_log(hooked, hub):
+    """Entries of the audit log, some of which come late or in the same moment, over several pages."""
+    served, dice, over = hooked(RULES, hub, auditLog="octo-org"), random.Random(17), threading.Event()
+    hub.page = 10
+
+    def write():
+        for number in itertools.count(1):
+            if over.is_set():
+                return
+            late = dice.choice([0, 0, 0, dice.uniform(0, 60)])
+            hub.logged(number, time.time() // 1 - late)
+            time.sleep(dice.uniform(0, 0.1))
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    for turn in range(KILLS):
+        time.sleep(dice.uniform(0.05, 0.8))
+        if turn % 5 == 0:
+            hub.faults.append(dice.choice([Reply(500), Reply(429, headers={"Retry-After": "1"}), None]))
+        kill(served, turn)
+    over.set()
+    writer.join()
+
+    check(served, [str(entry["n"]) for entry in hub.entries])
+    assert len(hub.entries) > KILLS
