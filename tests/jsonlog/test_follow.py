@@ -12,6 +12,7 @@ from falcohost import SourceError
 from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, file_input, position
 from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON
+from falcohost.jsonlog.tail import Tail
 
 LOG = JsonLog(source="app", plugin="tester", time="at", wrappers=("Records",))
 
@@ -22,7 +23,7 @@ class Follower:
     def __init__(self, path, cursor=None, **options):
         self.source = JsonSource(LOG, file_input(str(path), plugin="tester", follow=True, **options))
         self.source.open(Plan(source="app"), cursor)
-        self.numbers, self.keys, self.cursor = [], [], cursor
+        self.numbers, self.keys, self.cursor, self.mark = [], [], cursor, None
         self._batches = self.source.batches()
 
     def look(self, seconds=0.0):
@@ -31,6 +32,7 @@ class Follower:
         for batch in self._batches:
             silent = silent + 1 if batch.events == () else 0
             for event in batch.events:
+                self.mark = self.mark or self.cursor  # with which an agent begins that is killed now
                 self.numbers.append(event.record["n"])
                 self.keys.append(event.key)
             self.cursor = batch.cursor
@@ -201,6 +203,58 @@ def test_cut_off(tmp_path, follow, caplog):
     assert follower.look(3) == [5]
     assert [message for message in caplog.messages if "was cut off" in message] != []
     assert len(set(follower.keys)) == 5
+
+
+def test_the_copy_of_what_no_cursor_has_passed(tmp_path, follow):
+    """Alerts of a content are stored only behind a cursor by which its copy is known, whenever the agent is killed."""
+    log = tmp_path / "log"
+    log.write_bytes(b'{"n":1')  # as another content may begin
+    follower = follow(tmp_path)
+    follower.look()
+    log.write_bytes(lines(1, 2))
+    seen = follower.wait(2)
+    marked = follower.mark
+    shutil.copyfile(log, tmp_path / "log.1")
+    log.write_bytes(lines(12, 13))
+
+    again = follow(tmp_path, marked)
+    assert seen == [1, 2]
+    assert sorted(again.wait(4, 8)) == [1, 2, 12, 13]
+    assert set(follower.keys) < set(again.keys)
+
+
+def test_cut_off_before_anything_is_read(tmp_path, follow, monkeypatch):
+    """A copy is recognised also if the log is cut off when it was looked at, but not yet read."""
+    log = tmp_path / "log"
+    append(log, 1, 2)
+    follower = follow(tmp_path)
+    assert follower.look() == [1, 2]
+    read = Tail.read
+
+    def cut_and_read(tail, size, **options):
+        monkeypatch.setattr(Tail, "read", read)
+        shutil.copyfile(log, tmp_path / "log.1")
+        log.write_bytes(lines(3, 4))
+        return tail.read(size, **options)
+
+    monkeypatch.setattr(Tail, "read", cut_and_read)
+    again = follow(tmp_path, follower.mark)
+    assert sorted(again.wait(4, 8)) == [1, 2, 3, 4]
+    assert set(follower.keys) < set(again.keys)
+
+
+def test_copied_and_not_cut_off_yet(tmp_path, follow):
+    """Of a log that changed since it was last looked at, a copy that is there too is not read as another file."""
+    log = tmp_path / "log"
+    append(log, 1)
+    follower = follow(tmp_path)
+    assert follower.look() == [1]
+    follower.look()
+
+    log.write_bytes(lines(2, 3))
+    shutil.copyfile(log, tmp_path / "log.2")
+    again = follow(tmp_path, follower.cursor)
+    assert again.look(3) == [2, 3]
 
 
 def test_cut_off_and_as_long_as_before(tmp_path, follow):

@@ -59,9 +59,13 @@ def longer_form(path: Path) -> Iterator[str]:
 
 def _behind(model: Position, fresh: Position, fd: int) -> Position:
     """Return where what was read of *model* ends in its copy."""
-    longer = _continues_packed(fd, model) if fresh.packed else is_continued(fd, model)
     fresh = msgspec.structs.replace(fresh, ident=model.ident, cuts=model.cuts)
-    return msgspec.structs.replace(fresh, offset=model.offset) if longer and model.tail else fresh
+    if fresh.packed:
+        return msgspec.structs.replace(fresh, offset=model.offset) if _continues_packed(fd, model) else fresh
+    fresh = msgspec.structs.replace(fresh, head_size=model.head_size, head=model.head)
+    if not is_continued(fd, model):
+        return fresh
+    return msgspec.structs.replace(fresh, offset=model.offset, tail_size=model.tail_size, tail=model.tail)
 
 
 def _unpacked(fd: int) -> Iterator[bytes]:
@@ -89,6 +93,5 @@ def _continues_packed(fd: int, model: Position) -> bool:
         at += len(block)
         if at >= model.offset:
             end = len(before) - (at - model.offset)
-            here = before[max(0, end - min(SAMPLE, model.offset)) : end]
-            return not model.tail or fingerprint(here) == model.tail
+            return not model.tail_size or fingerprint(before[end - model.tail_size : end]) == model.tail
     return False

@@ -27,7 +27,7 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     :ivar offset: the byte of the content, unpacked, behind the last text that was handled.
     :ivar size: how large the file was when all of it was read; of a plain file the same as *offset*.
     :ivar head: fingerprint of the first *head_size* bytes of the content.
-    :ivar tail: fingerprint of the bytes before *offset*; empty where it is packed.
+    :ivar tail: fingerprint of the *tail_size* bytes before *offset*; empty where it is packed.
     :ivar cuts: how often it has been found cut off and begun anew.
     """
 
@@ -41,6 +41,7 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     tail: str = ""
     packed: bool = False
     cuts: int = 0
+    tail_size: int = 0
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -97,8 +98,7 @@ def tail_of(fd: int, offset: int) -> bytes:
 
 def sampled(fd: int, position: Position) -> Position:
     """Return *position* with the fingerprints of the plain file *fd*."""
-    head, tail = os.pread(fd, min(position.offset, SAMPLE), 0), tail_of(fd, position.offset)
-    return msgspec.structs.replace(position, head_size=len(head), head=fingerprint(head), tail=fingerprint(tail))
+    return ended(tail_of(fd, position.offset), begun(os.pread(fd, min(position.offset, SAMPLE), 0), position))
 
 
 def begun(head: bytes, position: Position) -> Position:
@@ -106,12 +106,20 @@ def begun(head: bytes, position: Position) -> Position:
     return msgspec.structs.replace(position, head_size=len(head), head=fingerprint(head))
 
 
+def ended(tail: bytes, position: Position) -> Position:
+    """Return *position* with the fingerprint of the last bytes before its place."""
+    return msgspec.structs.replace(position, tail_size=len(tail), tail=fingerprint(tail))
+
+
+def agrees(position: Position, head: bytes, before: bytes) -> bool:
+    """Return whether a content that begins with *head*, and has *before* before the place, is what was read."""
+    same_head = not position.head_size or fingerprint(head[: position.head_size]) == position.head
+    return same_head and (not position.tail_size or fingerprint(before[-position.tail_size :]) == position.tail)
+
+
 def is_continued(fd: int, position: Position) -> bool:
     """Return whether the plain file *fd* begins with what *position* says that was read, as far as it says so."""
-    head, tail = position.head_size and position.head, position.tail
-    return (not head or fingerprint(os.pread(fd, position.head_size, 0)) == head) and (
-        not tail or fingerprint(tail_of(fd, position.offset)) == tail
-    )
+    return agrees(position, os.pread(fd, SAMPLE, 0), tail_of(fd, position.offset))
 
 
 def skipped(blocks: Iterable[bytes], offset: int) -> Iterator[bytes]:

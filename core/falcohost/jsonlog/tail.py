@@ -12,7 +12,7 @@ from falcohost.jsonlog.blocks import BLOCK, blocks
 from falcohost.jsonlog.identity import SAMPLE, open_same
 from falcohost.jsonlog.inputs import Limits, Origin
 from falcohost.jsonlog.lines import Placed, texts
-from falcohost.jsonlog.position import Position, begun, is_continued, sampled, skipped, tail_of
+from falcohost.jsonlog.position import Position, agrees, begun, ended, skipped, tail_of
 from falcohost.jsonlog.refusals import Refusals, Refused
 
 log = logging.getLogger("falcohost")
@@ -36,6 +36,7 @@ class Tail:
         self._refusals = refusals
         self._fd: int | None = None
         self._at = position.offset  # how far it is read; what is behind the position is no whole text yet
+        self._head = b""  # the first bytes of what is read, and the last before that place: by them it is recognised
         self._before = b""
         self._ends = 0
         self._last = False
@@ -68,37 +69,45 @@ class Tail:
             self._position = msgspec.structs.replace(self._position, path=path)
 
     def was_cut(self, size: int) -> bool:
-        """Return whether there is less than was read, now that it is *size* bytes long, or something else."""
+        """Return whether there is less than was read, now that it is *size* bytes long, or something else.
+
+        :raises OSError: it cannot be read.
+        """
         if self._position.packed:
             return False
-        if size < self._at:
-            return True
         if self._fd is None:
-            self._open()
-            assert self._fd is not None
-            if not is_continued(self._fd, self._position):
-                return True
-            self._before = tail_of(self._fd, self._at)
-            return False
-        return os.pread(self._fd, len(self._before), self._at - len(self._before)) != self._before
+            return not self._go_on()
+        return size < self._at or not self._follows(os.pread(self._fd, SAMPLE, max(0, self._at - len(self._before))))
 
-    def begin_again(self) -> Position:
-        """Go on at the beginning, as in another file; return how far the former content was read."""
+    def begin_again(self) -> Position | None:
+        """Go on at the beginning, as in another file; return how far the former content was read.
+
+        None: there is nothing yet by which a new content is known.
+
+        :raises OSError: it cannot be read.
+        """
         former = self._position
+        fd = open_same(former.path, former.file)
+        head = os.pread(fd, SAMPLE, 0)
+        if not head:
+            os.close(fd)
+            self.emptied = True
+            return None
         log.warning(
             "%s was cut off and is read from its beginning; what was written since it was last looked at is lost, "
             "unless a copy of it is read as well", former.path,
         )  # fmt: skip
         self.close()
-        self._at = 0
         self.emptied = False
-        self._position = Position(former.path, former.file, former.file, cuts=former.cuts + 1)
-        self._open()
-        self._position = begun(os.pread(self._fd or 0, SAMPLE, 0), self._position)
+        self._at, self._fd = 0, fd
+        self._position = begun(head, Position(former.path, former.file, former.file, cuts=former.cuts + 1))
+        self._texts = self._whole_texts()
         return former
 
     def read(self, size: int, *, last: bool = False) -> Iterator[Placed]:
         """Yield what is new now that it is *size* bytes long; *last*: nothing will follow, also not a line's end.
+
+        Before the first of a content nothing is yielded if the position did not say by what the content is known.
 
         :raises OSError: it cannot be read.
         """
@@ -109,42 +118,59 @@ class Tail:
         """Let go of the file; what of it is no whole text yet is read once more."""
         if self._fd is not None:
             os.close(self._fd)
-        self._fd, self._texts, self._before = None, iter(()), b""
+        self._fd, self._texts, self._head, self._before = None, iter(()), b"", b""
         self._at = self._position.offset
 
-    def _open(self) -> None:
-        self._fd = open_same(self._position.path, self._position.file)
-        self._texts = texts(self._blocks(), self._limits.document, self._refuse, self._at)
+    def _go_on(self) -> bool:
+        """Open the file; return whether it holds what was read of it."""
+        fd = open_same(self._position.path, self._position.file)
+        head, before = os.pread(fd, SAMPLE, 0), tail_of(fd, self._at)
+        if not agrees(self._position, head, before):
+            os.close(fd)
+            return False
+        self._fd, self._head, self._before = fd, head, before
+        self._texts = self._whole_texts()
+        return True
+
+    def _whole_texts(self) -> Iterator[Placed]:
+        return texts(self._blocks(), self._limits.document, self._refuse, self._at)
 
     def _plain(self) -> Iterator[Placed]:
-        if self._fd is None:
-            self._open()
+        if self._fd is None and not self._go_on():
+            return  # it was cut off, which is found out next
         self._ends = 0
         for _ in range(_TURN):
             items = next(self._texts, None)
             if items is None:
                 break
             if items:
+                if not self._position.offset and self._is_unknown(items):
+                    self._position = begun(self._head, self._position)
+                    yield []
                 self._handle(items)
                 yield items
             if self._ends > 1:  # the first may have been for a text that has only begun to be looked at
                 break
-        if self._position.offset and not self._position.tail:
-            self._sample()
 
-    def _sample(self) -> None:
-        """Take the fingerprints of what was read, so that a copy of it is known once the file is cut off."""
-        assert self._fd is not None
-        found = sampled(self._fd, self._position)
-        if os.fstat(self._fd).st_size >= self._at:
-            self._position = found
+    def _is_unknown(self, items: Placed) -> bool:
+        """Return whether the position says less of the content than that the first of *items* is in it."""
+        offset, text = items[0]
+        return self._position.head_size < min(offset + len(text), len(self._head))
+
+    def _follows(self, data: bytes) -> bool:
+        """Return whether *data*, which begin with the last of what was read or at the beginning, belong to that."""
+        return data.startswith(self._before) if self._at else agrees(self._position, data, b"")
 
     def _blocks(self) -> Iterator[bytes]:
         while self._fd is not None:
-            block = os.pread(self._fd, BLOCK, self._at)
-            self._at += len(block)
+            known = self._before
+            data = os.pread(self._fd, len(known) + BLOCK, self._at - len(known))
+            block = data[len(known) :] if self._follows(data) else b""  # it was cut off, which is found out next
             if block:
-                self._before = block[-SAMPLE:] if len(block) >= SAMPLE else (self._before + block)[-SAMPLE:]
+                if self._at < SAMPLE:
+                    self._head = (self._head[: self._at] + block)[:SAMPLE]
+                self._at += len(block)
+                self._before = data[-SAMPLE:]
             elif self._last:
                 return
             else:
@@ -168,8 +194,12 @@ class Tail:
     def _handle(self, items: Placed) -> None:
         offset, text = items[-1]
         end = offset + len(text)
-        size = self._position.size if self._position.packed else end
-        self._position = msgspec.structs.replace(self._position, offset=end, size=size, tail="")
+        if self._position.packed:
+            self._position = msgspec.structs.replace(self._position, offset=end)
+            return
+        self._position = ended(text[-SAMPLE:], msgspec.structs.replace(self._position, offset=end, size=end))
+        if self._position.head_size < len(self._head):
+            self._position = begun(self._head, self._position)
 
     def _refuse(self, cause: str, offset: int) -> None:
         self._refusals.add(cause, f"{self._position.path}, byte {offset}")
