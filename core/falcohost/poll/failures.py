@@ -65,7 +65,7 @@ class Failures:
             self._told = {cause: told for cause, told in self._told.items() if now - told < QUIET}
             self._told[text] = now
             self._is_told = True
-            log.warning("%s: %s. It is tried again in %.0f s, and then less and less often", self._name, text, wait)
+            log.warning("%s: %s. It is tried again in %.0f s", self._name, text, wait)
 
 
 def _text(error: Exception) -> str:

@@ -52,9 +52,11 @@ class HttpServer:
     :ivar requests: all that were made.
     """
 
-    def __init__(self, answer: Callable[[Request], Reply | None], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Reply | None], tls: ssl.SSLContext | None = None, *, port: int = 0
+    ) -> None:
         self.requests: list[Request] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, self.requests))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(answer, self.requests))
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)

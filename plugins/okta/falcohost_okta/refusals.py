@@ -19,10 +19,20 @@ _APP: Mapping[str, str] = {
 }
 
 
+#: Characters of what the server says that are shown.
+_SHOWN = 200
+
+
 class _Said(msgspec.Struct):
-    """What a refusal to give a token holds (RFC 6749, 5.2)."""
+    """What a refusal holds: to give a token (RFC 6749, 5.2), or of Okta's API."""
 
     error: str = ""
+    error_summary: str = msgspec.field(name="errorSummary", default="")
+    error_causes: list[_Cause] = msgspec.field(name="errorCauses", default_factory=list)
+
+
+class _Cause(msgspec.Struct):
+    error_summary: str = msgspec.field(name="errorSummary", default="")
 
 
 _said = msgspec.json.Decoder(_Said).decode
@@ -30,10 +40,7 @@ _said = msgspec.json.Decoder(_Said).decode
 
 def error_of(answer: Answer) -> str:
     """Return the name of the error in the refusal *answer*, if it has one."""
-    try:
-        return _said(answer.body).error
-    except (msgspec.DecodeError, UnicodeError):
-        return ""
+    return _read(answer).error
 
 
 def explainer(api: Api) -> Explain:
@@ -57,6 +64,21 @@ def explainer(api: Api) -> Explain:
     }
 
     def explain(answer: Answer) -> str | None:
-        return _APP.get(error_of(answer)) or remarks.get(answer.status)
+        said = _read(answer)
+        return _APP.get(said.error) or remarks.get(answer.status) or _quoted(said)
 
     return explain
+
+
+def _read(answer: Answer) -> _Said:
+    try:
+        return _said(answer.body)
+    except (msgspec.DecodeError, UnicodeError):
+        return _Said()
+
+
+def _quoted(said: _Said) -> str | None:
+    """Return what the API says itself, as far as it can be shown."""
+    texts = [cause.error_summary for cause in said.error_causes] or [said.error_summary]
+    text = "; ".join(filter(None, texts))[:_SHOWN]
+    return f"it says '{''.join(char if char.isprintable() else ' ' for char in text)}'" if text else None

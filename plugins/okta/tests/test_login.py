@@ -229,6 +229,14 @@ def doctor(settings):
         ("the API token is not valid, was revoked", Reply(401)),
         ("the API token's user may not read the System Log; a Read-only Administrator may", Reply(403)),
         ("there is no such organization; look at organization or url", Reply(404)),
+        (
+            "answers 400 Bad Request: it says 'since: must be   a date'",
+            Reply(
+                400,
+                b'{"errorSummary":"Api validation","errorCauses":[{"errorSummary":"since: must be \\u0007 a date"}]}',
+            ),
+        ),
+        ("answers 400 Bad Request: it does not take the request", Reply(400, b'{"errorSummary":7}')),
         ("cannot be read: not declared as JSON", Reply(200, b"<html>", {"Content-Type": "text/html"})),
     ],
 )
