@@ -58,13 +58,15 @@ _OF_OBJECT_PREFIX = "KMS."
 
 
 class AwsError(PollError):
-    """AWS did not do what was asked.
+    """AWS did not do what was asked about *what*.
 
+    :ivar reason: why, and what mends it.
     :ivar code: AWS's code of the error; empty where there was no answer.
     """
 
-    def __init__(self, text: str, code: str = "") -> None:
-        super().__init__(text)
+    def __init__(self, what: str, reason: str, code: str = "") -> None:
+        super().__init__(f"{what}: {reason}")
+        self.reason = reason
         self.code = code
 
 
@@ -78,9 +80,9 @@ def asked(what: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except ClientError as error:
-        raise AwsError(f"{what}: {sentence(error)}", _code(error)) from error
+        raise AwsError(what, sentence(error), _code(error)) from error
     except (BotoCoreError, OSError) as error:
-        raise AwsError(f"{what}: {sentence(error)}") from error
+        raise AwsError(what, sentence(error)) from error
 
 
 def is_about_the_object(error: AwsError) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
 from typing import Any
 
 from falcohost.aws.reasons import sentence
@@ -13,6 +15,9 @@ _CONNECT, _SILENT = 10, 40
 
 #: Times that a request is tried before it counts as failed.
 _TRIES = 3
+
+#: A region, for what is made and not asked.
+_ANY = "us-east-1"
 
 _NONE = (
     "there are no AWS credentials: set aws.profile, or the environment variables AWS_ACCESS_KEY_ID and "
@@ -37,6 +42,8 @@ class AwsSession:
         except ModuleNotFoundError as error:
             mend = f"pip install 'falcohost[{plugin}]'"
             raise SourceError(f"{plugin}: asking AWS needs {error.name}, which {mend} installs") from error
+        for name in ("boto3", "botocore", "urllib3"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         try:
             core = _configured(botocore.session.Session(profile=settings.profile or None), settings)
             if core.get_credentials() is None:
@@ -44,6 +51,10 @@ class AwsSession:
             if settings.role_arn:
                 core = _configured(_assume(core, settings), settings)
             self._session: Any = boto3.Session(botocore_session=core)
+            # The system's authorities: boto3's own are read with each connection, and may be in root's own folder.
+            configured = core.get_config_variable("ca_bundle")
+            self._authorities = configured or ssl.get_default_verify_paths().cafile
+            core.create_client("sts", region_name=_ANY)  # a profile's role asks it later, and it is read from files
         except _boto_errors() as error:
             raise SourceError(f"{plugin}: {sentence(error)}") from error
 
@@ -62,7 +73,12 @@ class AwsSession:
             user_agent_extra="falcohost",
         )
         try:
-            return self._session.client(service, endpoint_url=self._settings.endpoint_url or None, config=config)
+            return self._session.client(
+                service,
+                endpoint_url=self._settings.endpoint_url or None,
+                verify=self._authorities,
+                config=config,
+            )
         except _boto_errors() as error:
             raise SourceError(f"{self._plugin}: {sentence(error)}") from error
 

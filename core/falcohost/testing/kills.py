@@ -73,9 +73,12 @@ class Killed:
         finally:
             history.close()
 
-    def wait_until_stored(self, wanted: Callable[[Counter[str]], bool], seconds: float = 60) -> Counter[str]:
-        """Return what is stored once it is as *wanted*, or after so many *seconds*."""
-        end = time.monotonic() + seconds
-        while not wanted(found := self.stored()) and time.monotonic() < end:
-            time.sleep(0.2)
+    def wait_until_stored(self, wanted: Callable[[Counter[str]], bool], seconds: float = 30) -> Counter[str]:
+        """Return what is stored once it is as *wanted*, or if nothing more comes for so many *seconds*."""
+        found, end = self.stored(), time.monotonic() + seconds
+        while not wanted(found) and time.monotonic() < end:
+            time.sleep(0.5)
+            before, found = found, self.stored()
+            if found != before:
+                end = time.monotonic() + seconds
         return found

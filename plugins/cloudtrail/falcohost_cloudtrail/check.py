@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from falcohost.aws import AwsSession
 from falcohost.errors import FalcohostError
 from falcohost.jsonlog import files_check
 from falcohost_cloudtrail import config, layout
+from falcohost_cloudtrail.messages import Queue
 from falcohost_cloudtrail.objects import Bucket
 from falcohost_cloudtrail.s3 import S3Settings
 from falcohost_cloudtrail.source import make
+from falcohost_cloudtrail.sqs import SqsSettings, queue_url
 
 Finding = tuple[str, str | None]
+
+#: A receipt handle that SQS has not given out.
+_NO_MESSAGE = "none"
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[Finding]:
@@ -26,6 +31,7 @@ def check(settings: Mapping[str, Any]) -> Iterator[Finding]:
         own = config.parse(settings)
         session = AwsSession(config.NAME, own.session)
         findings = [] if own.s3 is None else list(_of_bucket(session, own.s3))
+        findings += [] if own.sqs is None else list(_of_queue(session, own.sqs))
     except FalcohostError as error:
         yield what, str(error)
     else:
@@ -51,9 +57,27 @@ def _of_bucket(session: AwsSession, given: S3Settings) -> Iterator[Finding]:
             f"there is no log of CloudTrail at the beginning of s3://{given.bucket}/{prefix}; is the prefix right?",
         )
         return
+    yield "its objects can be read", _problem(lambda: bucket.body(logs[0]))
+
+
+def _of_queue(session: AwsSession, given: SqsSettings) -> Iterator[Finding]:
+    """Look the queue up, and speak of a message that there is not, which shows what is allowed and changes nothing."""
+    client = session.client("sqs")
+    name = f"sqs://{given.queue}"
     try:
-        bucket.body(logs[0])
+        queue = Queue(client, name, queue_url(client, given), given.hidden)
     except FalcohostError as error:
-        yield "its objects can be read", str(error)
-    else:
-        yield "its objects can be read", None
+        yield f"{name} is there", str(error)
+        return
+    yield f"{name} is there", None
+    yield f"messages of {name} can be kept", _problem(lambda: queue.hide([_NO_MESSAGE], 0))
+    if given.delete:
+        yield f"messages of {name} can be deleted", _problem(lambda: queue.delete([_NO_MESSAGE]))
+
+
+def _problem(call: Callable[[], object]) -> str | None:
+    try:
+        call()
+    except FalcohostError as error:
+        return str(error)
+    return None

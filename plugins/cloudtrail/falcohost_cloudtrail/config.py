@@ -13,21 +13,31 @@ from falcohost.errors import ConfigError
 from falcohost.jsonlog import FOLLOW
 from falcohost.plugin_settings import OPEN_PARAMS, Settings
 from falcohost_cloudtrail.s3 import CONCURRENCY, LATE, S3Settings
+from falcohost_cloudtrail.sqs import SqsSettings
 
 NAME = "cloudtrail"
 
 _AWS, _CONCURRENCY, _INTERVAL, _ACCOUNTS = "aws", "s3DownloadConcurrency", "s3Interval", "s3AccountList"
+_DELETE, _OWNER = "sqsDelete", "sqsOwnerAccount"
 
 #: Ours: seconds between two listings of a bucket that is followed, and for which an object may be late.
 _EVERY, _LATE = "s3PollInterval", "s3Overlap"
+
+#: Ours: seconds for which a message in hand is kept from others, and deliveries after which it is put aside.
+_HIDDEN, _TRIES = "sqsVisibilityTimeout", "sqsMaxReceiveCount"
 
 #: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
 JSON = "json"
 
 #: Of Falco's keys, useAsync is about how Falco calls its plugin, and useS3SNS says what is seen anyway.
-KEYS = (_AWS, _CONCURRENCY, _INTERVAL, _ACCOUNTS, "sqsDelete", "sqsOwnerAccount", "useAsync", "useS3SNS", _EVERY, _LATE)
+_WITHOUT_EFFECT = ("useAsync", "useS3SNS")
+
+_OF_S3 = (_CONCURRENCY, _INTERVAL, _ACCOUNTS, _EVERY, _LATE)
+_OF_SQS = (_DELETE, _OWNER, _HIDDEN, _TRIES)
+KEYS = (FOLLOW, _AWS, *_OF_S3, *_OF_SQS, *_WITHOUT_EFFECT)
 
 _S3 = re.compile(r"s3://([^/]+)/?(.*)", re.IGNORECASE)
+_SQS = re.compile(r"sqs://([\w-]+(?:\.fifo)?)", re.IGNORECASE)
 _ACCOUNT_LIST = re.compile(r"\s*(\d{12}\s*(,\s*\d{12}\s*)*,?\s*)?")
 
 
@@ -38,12 +48,14 @@ class Config:
     :ivar path: files or folders that are read, unless objects are.
     :ivar follow: what is added there is read as it comes.
     :ivar s3: the objects that are read.
+    :ivar sqs: the queue that names those that are read.
     """
 
     path: str | list[str]
     follow: bool
     session: AwsSettings
     s3: S3Settings | None = None
+    sqs: SqsSettings | None = None
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
@@ -51,17 +63,24 @@ def parse(settings: Mapping[str, Any]) -> Config:
 
     :raises ConfigError: a value cannot be.
     """
-    values = Settings(NAME, settings, (*KEYS, JSON, FOLLOW))
+    values = Settings(NAME, settings, (*KEYS, JSON))
     path, follow = values.open_params(), values.truth(FOLLOW)
     session = aws.read_aws(Settings(f"{NAME}: {_AWS}", _block(settings, _AWS), aws.KEYS))
-    found = _S3.fullmatch(path.strip()) if isinstance(path, str) else None
-    return Config(path, follow, session, None if found is None else _s3(values, found, follow=follow))
+    where = path.strip() if isinstance(path, str) else ""
+    bucket, queue = _S3.fullmatch(where), _SQS.fullmatch(where)
+    return Config(
+        path,
+        follow,
+        session,
+        None if bucket is None else _s3(values, bucket, follow=follow),
+        None if queue is None else _sqs(values, queue[1]),
+    )
 
 
 def is_remote(settings: Mapping[str, Any]) -> bool:
     """Return whether AWS is asked."""
     path = settings.get(OPEN_PARAMS)
-    return isinstance(path, str) and _S3.fullmatch(path.strip()) is not None
+    return isinstance(path, str) and (_S3.fullmatch(path.strip()) or _SQS.fullmatch(path.strip())) is not None
 
 
 def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
@@ -81,6 +100,17 @@ def _s3(values: Settings, found: re.Match[str], *, follow: bool) -> S3Settings:
         accounts=tuple(re.findall(r"\d+", accounts)),
         every=every if follow else 0,
         late=values.whole_number(_LATE, LATE),
+        concurrency=values.whole_number(_CONCURRENCY, CONCURRENCY, at_least=1),
+    )
+
+
+def _sqs(values: Settings, queue: str) -> SqsSettings:
+    return SqsSettings(
+        queue=queue,
+        owner=values.text(_OWNER),
+        delete=values.truth(_DELETE, default=True),
+        hidden=values.whole_number(_HIDDEN, 300, at_least=1),
+        tries=values.whole_number(_TRIES, 5, at_least=1),
         concurrency=values.whole_number(_CONCURRENCY, CONCURRENCY, at_least=1),
     )
 

@@ -11,6 +11,7 @@ from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_tim
 from falcohost_cloudtrail import config, summary
 from falcohost_cloudtrail.layout import SUFFIXES
 from falcohost_cloudtrail.s3 import S3Input
+from falcohost_cloudtrail.sqs import SqsInput
 
 #: What CloudTrail Insights found out about rates of requests; nobody made a request.
 _INSIGHT = "AwsCloudTrailInsight"
@@ -53,5 +54,7 @@ def make(settings: Mapping[str, Any]) -> Source:
     own = config.parse(settings)
     if own.s3 is not None:
         return JsonSource(LOG, S3Input(LOG.plugin, own.session, own.s3, Limits()))
+    if own.sqs is not None:
+        return JsonSource(LOG, SqsInput(LOG.plugin, own.session, own.sqs, Limits()))
     given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)

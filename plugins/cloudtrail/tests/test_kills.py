@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import threading
+import uuid
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -37,7 +39,7 @@ class Trail(threading.Thread):
         start = datetime.fromisoformat("2026-11-25T23:00")
         try:
             for number in itertools.count():
-                if self.over.wait(self.dice.uniform(0, 0.1)):
+                if self.over.wait(self.dice.uniform(0, 0.3)):
                     return
                 late = 300 if self.dice.random() < 0.2 else 0
                 time = start + timedelta(minutes=number // 3 - self.dice.randint(0, late))
@@ -55,18 +57,18 @@ def survive(tmp_path):
     """Return a function that kills an agent that reads what a trail delivers, and compares what is stored."""
     running = []
 
-    def survive(trail_, block, **pauses):
+    def survive(trail_, block, is_settled=lambda: True):
         (tmp_path / "rules.yaml").write_text(trail.RULES)
         settings = {"plugins": [{"name": "cloudtrail", "library_path": "libcloudtrail.so"} | block]}
         more = {"load_plugins": ["cloudtrail"], "engine": {"kind": "nodriver"}}
         killed = Killed(tmp_path, [tmp_path / "rules.yaml"], settings | more)
         running.append((killed, trail_))
         trail_.start()
-        killed.kill_often(kills(8), random.Random(1), **pauses)
+        killed.kill_often(kills(8), random.Random(1))
         trail_.over.set()
         trail_.join()
         expected = Counter(map(str, range(trail_.count)))
-        killed.wait_until_stored(lambda stored: not expected - stored)
+        killed.wait_until_stored(lambda stored: not expected - stored and is_settled())
         killed.agent.kill()
         stored = killed.stored()
 
@@ -86,3 +88,24 @@ def test_bucket(aws, bucket, survive):
     """A bucket that is followed."""
     init_config = {"aws": aws.settings, "follow": True, "s3PollInterval": 1}
     survive(Trail(bucket.put, random.Random(2)), {"open_params": f"s3://{BUCKET}/", "init_config": init_config})
+
+
+def test_queue(aws, bucket, survive):
+    """A queue, whose messages come back if the worker that had them was killed."""
+    client = aws.client("sqs")
+    url = client.create_queue(QueueName=f"q-{uuid.uuid4()}")["QueueUrl"]
+
+    def deliver(name, body):
+        bucket.put(name, body)
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": [name]}))
+
+    def is_empty():
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        left = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return all(left[name] == "0" for name in names)
+
+    init_config = {"aws": aws.settings, "sqsVisibilityTimeout": 3}
+    where = f"sqs://{url.rpartition('/')[2]}"
+    survive(Trail(deliver, random.Random(3)), {"open_params": where, "init_config": init_config}, is_empty)
+
+    assert is_empty()

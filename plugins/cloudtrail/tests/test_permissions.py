@@ -89,6 +89,34 @@ def test_reading_is_denied(aws, bucket, iam, user, reader, caplog):
     assert ["a", "b", "c"] == ids(again.read(3))
 
 
+def test_queue(aws, bucket, iam, user, reader, caplog):
+    """A queue that may not be asked is waited for; log and doctor name the permissions, one after the other."""
+    bucket.put(key(), packed("a"))
+    client = aws.client("sqs")
+    url = client.create_queue(QueueName="permissions")["QueueUrl"]
+    client.send_message(QueueUrl=url, MessageBody=json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": [key()]}))
+    user("s3:GetObject")
+    settings = {"open_params": "sqs://permissions", "aws": aws.settings}
+    source = reader(**settings)
+    aws.enforce()
+    needed = ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
+
+    assert [] == source.read_for(1)
+    assert f"the user or role needs the permission {needed[0]}" in caplog.text
+    assert needed[0] in found(settings)["sqs://permissions is there"]
+    aws.enforce(1)
+    allow(iam, "s3:GetObject", needed[0])
+    assert [] == source.read_for(4)
+    assert f"the user or role needs the permission {needed[1]}" in caplog.text
+    assert needed[2] in found(settings)["messages of sqs://permissions can be kept"]
+    assert needed[3] in found(settings)["messages of sqs://permissions can be deleted"]
+    aws.enforce(1)
+    # AWS itself asks for no other permission for several messages than for one.
+    allow(iam, "s3:GetObject", *needed, *(f"{one}Batch" for one in needed[2:]))
+    assert ["a"] == ids(source.read(1))
+    assert {None} == set(found(settings).values())
+
+
 def test_role(aws, bucket, iam, user, reader):
     """A role is assumed, with its own rights and not those of the user."""
     bucket.put(key(), packed("a"))

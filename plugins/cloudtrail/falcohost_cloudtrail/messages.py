@@ -1,0 +1,176 @@
+"""Messages of a queue that are in hand: kept from others, given back, and deleted, in a thread of their own.
+
+A message that is in hand and that nobody speaks of any more, because the worker was killed, comes back by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from falcohost.aws import AwsError, asked
+from falcohost.poll.failures import BackOff, Failures
+
+T = TypeVar("T")
+
+#: How many messages one request may be about.
+_TOGETHER = 10
+
+#: Seconds for which the messages are given back, at the end.
+_LAST = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue, asked through boto3's *client* of SQS. *name* is for people.
+
+    :ivar hidden: seconds for which a message that is received is kept from others.
+    """
+
+    client: Any
+    name: str
+    url: str
+    hidden: int
+
+    def receive(self, seconds: int) -> list[Any]:
+        """Return up to ten messages, or none after so many *seconds*.
+
+        :raises AwsError: they cannot be had.
+        """
+        answer = asked(
+            self.name,
+            lambda: self.client.receive_message(
+                QueueUrl=self.url,
+                MaxNumberOfMessages=_TOGETHER,
+                WaitTimeSeconds=seconds,
+                VisibilityTimeout=self.hidden,
+                AttributeNames=["ApproximateReceiveCount"],
+            ),
+        )
+        return list(answer.get("Messages", []))
+
+    def hide(self, handles: Sequence[str], seconds: int) -> None:
+        """Keep messages from others for so many *seconds* from now; one that is gone is none to keep.
+
+        :raises AwsError: it cannot be asked.
+        """
+        entries = [{**entry, "VisibilityTimeout": seconds} for entry in _entries(handles)]
+        ask = self.client.change_message_visibility_batch
+        asked(self.name, lambda: ask(QueueUrl=self.url, Entries=entries))
+
+    def delete(self, handles: Sequence[str]) -> set[str]:
+        """Delete messages; return those for which SQS asks to try again.
+
+        :raises AwsError: it cannot be asked.
+        """
+        ask = self.client.delete_message_batch
+        answer = asked(self.name, lambda: ask(QueueUrl=self.url, Entries=_entries(handles)))
+        return {handles[int(one["Id"])] for one in answer.get("Failed", []) if not one.get("SenderFault")}
+
+
+def _entries(handles: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"Id": str(at), "ReceiptHandle": handle} for at, handle in enumerate(handles)]
+
+
+class Messages:
+    """The messages of *queue* that are in hand, by their receipt handles."""
+
+    def __init__(self, queue: Queue, plugin: str) -> None:
+        self._queue = queue
+        self._lock = threading.Lock()
+        self._held: set[str] = set()
+        self._given_back: list[tuple[str, int]] = []
+        self._done: set[str] = set()
+        self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60))
+        self._wake = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep messages from others."""
+        self._thread.start()
+
+    def hold(self, handles: Iterable[str]) -> None:
+        """Keep these from others until something else is said."""
+        with self._lock:
+            self._held.update(handles)
+
+    def give_back(self, handle: str, seconds: int) -> None:
+        """Let others have this one in so many *seconds*."""
+        with self._lock:
+            self._held.discard(handle)
+            self._given_back.append((handle, seconds))
+        self._wake.set()
+
+    def delete(self, handles: Iterable[str]) -> None:
+        """Delete these: their alerts are stored."""
+        with self._lock:
+            self._done.update(handles)
+        self._wake.set()
+
+    def forget(self, handles: Iterable[str]) -> None:
+        """Let these come back when their time is over."""
+        with self._lock:
+            self._held.difference_update(handles)
+
+    def close(self) -> None:
+        """Give everything back that is not done."""
+        self._over = True
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(_LAST)
+
+    def _run(self) -> None:
+        pause = self._queue.hidden / 3
+        due = time.monotonic() + pause
+        while not self._over:
+            self._wake.wait(max(0.0, due - time.monotonic()))
+            self._wake.clear()
+            try:
+                self._delete()
+                self._give_back()
+                if time.monotonic() >= due:
+                    self._extend()
+                    due = time.monotonic() + pause
+                self._failures.succeeded()
+            except AwsError as error:
+                time.sleep(min(pause, self._failures.failed(error)))
+                self._wake.set()
+        with contextlib.suppress(AwsError):
+            self._delete()
+            self._give_back()
+            self._hide(sorted(self._held), 0)
+
+    def _delete(self) -> None:
+        for some in _some(self._copy(self._done)):
+            left = self._queue.delete(some)
+            with self._lock:
+                self._done.difference_update(set(some) - left)
+                self._held.difference_update(set(some) - left)
+
+    def _give_back(self) -> None:
+        for handle, seconds in self._copy(self._given_back):
+            self._queue.hide([handle], seconds)
+            with self._lock:
+                self._given_back.remove((handle, seconds))
+
+    def _extend(self) -> None:
+        self._hide(self._copy(self._held), self._queue.hidden)
+
+    def _hide(self, handles: Sequence[str], seconds: int) -> None:
+        for some in _some(handles):
+            self._queue.hide(some, seconds)
+
+    def _copy(self, what: Iterable[T]) -> list[T]:
+        with self._lock:
+            return list(what)
+
+
+def _some(handles: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield as many of *handles* at a time as one request may be about."""
+    for at in range(0, len(handles), _TOGETHER):
+        yield handles[at : at + _TOGETHER]

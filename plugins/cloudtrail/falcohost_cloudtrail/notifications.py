@@ -1,0 +1,81 @@
+"""What a message in a queue says: which objects have come.
+
+S3 says it in its own form, by SNS or through EventBridge; CloudTrail has a form of its own for SNS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from falcohost_cloudtrail.layout import is_log
+
+#: What CloudTrail sends by SNS when a trail is set up, instead of JSON.
+_VALIDATION = "CloudTrail validation message."
+
+_NO_JSON = "it is no JSON"
+_NO_OBJECTS = "it names no objects in a form that is known"
+
+
+class Unknown(Exception):
+    """A message that says nothing of objects. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object that has come."""
+
+    bucket: str
+    key: str
+
+
+def named(body: str) -> list[Named]:
+    """Return the logs that the message *body* names; none where it is about something else that S3 does.
+
+    :raises Unknown: it is none that S3, SNS, EventBridge or CloudTrail sends.
+    """
+    try:
+        message = _inner(body)
+        found = [] if message is None else list(_objects(message))
+    except (KeyError, TypeError, AttributeError):
+        raise Unknown(_NO_OBJECTS) from None
+    except (ValueError, RecursionError):
+        raise Unknown(_NO_JSON) from None
+    return [one for one in found if is_log(one.key)]
+
+
+def _inner(body: str) -> Mapping[str, Any] | None:
+    """Return what is said, out of its envelope of SNS if it has one; None where CloudTrail only tries."""
+    message = json.loads(body)
+    if message.get("Type") == "Notification":
+        text = message["Message"]
+        message = None if text == _VALIDATION else json.loads(text)
+    if message is not None and not isinstance(message, Mapping):
+        raise TypeError
+    return message
+
+
+def _objects(message: Mapping[str, Any]) -> Iterator[Named]:
+    if "Records" in message:
+        for record in message["Records"]:
+            if record["eventName"].startswith("ObjectCreated:"):
+                where = record["s3"]
+                yield _named(where["bucket"]["name"], unquote_plus(where["object"]["key"]))
+    elif "s3ObjectKey" in message:
+        for key in message["s3ObjectKey"]:
+            yield _named(message["s3Bucket"], key)
+    elif message.get("source") == "aws.s3":
+        if message["detail-type"] == "Object Created":
+            where = message["detail"]
+            yield _named(where["bucket"]["name"], where["object"]["key"])
+    elif message.get("Event") != "s3:TestEvent":
+        raise KeyError
+
+
+def _named(bucket: object, key: object) -> Named:
+    if not (isinstance(bucket, str) and bucket and isinstance(key, str)):
+        raise TypeError
+    return Named(bucket, key)

@@ -1,0 +1,254 @@
+"""``sqs://QUEUE``: messages that say which objects have come. One is deleted when the alerts of its objects are stored.
+
+Until then SQS keeps it, whatever becomes of this process, and delivers it again. Nothing that was not read is deleted.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+from falcohost.aws import AwsError, AwsSession, AwsSettings, asked, is_about_the_object
+from falcohost.jsonlog import Limits, Refusals, Texts
+from falcohost.poll.failures import BackOff, Failures
+from falcohost_cloudtrail.messages import Messages, Queue
+from falcohost_cloudtrail.notifications import Named, Unknown, named
+from falcohost_cloudtrail.objects import Body, Bucket
+from falcohost_cloudtrail.waiting import IDLE, NOWHERE, Waiting, Yielding
+
+log = logging.getLogger("falcohost")
+
+#: Seconds for which an empty queue is waited for; SQS allows no more.
+_LISTEN = 20
+
+#: Seconds after which a message that failed is delivered again: at first, and at last.
+_FIRST, _LATER = 15, 900
+
+#: Seconds for which a message is put aside. SQS allows 12 hours from when it was received.
+_ASIDE = 12 * 3600 - 600
+
+#: AWS's codes of what will be no better later.
+_FOR_GOOD = {"NoSuchKey", "NoSuchBucket", "InvalidObjectState"}
+
+#: How many messages may wait for the store to take their alerts.
+_MOST_READ = 1000
+
+PUT_ASIDE = "message put aside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqsSettings:
+    """Which queue is read.
+
+    :ivar owner: the account that owns it; empty: one's own.
+    :ivar delete: messages are deleted.
+    :ivar hidden: seconds for which a message is kept from others; again and again, until it is done.
+    :ivar tries: after how many deliveries a message that cannot be understood, or whose object is gone, is put aside.
+    """
+
+    queue: str
+    owner: str = ""
+    delete: bool = True
+    hidden: int
+    tries: int
+    concurrency: int
+
+
+@dataclass(eq=False, slots=True)
+class _Message:
+    """A message: its *id*, the *handle* to speak of it, how often it was delivered, how many objects are *left*."""
+
+    id: str
+    handle: str
+    deliveries: int
+    left: int = 0
+    failed: bool = False
+
+
+def queue_url(client: Any, given: SqsSettings) -> str:
+    """Return where the queue is, asked through boto3's *client* of SQS.
+
+    :raises AwsError: it cannot be had.
+    """
+    owner = {"QueueOwnerAWSAccountId": given.owner} if given.owner else {}
+    answer = asked(f"sqs://{given.queue}", lambda: client.get_queue_url(QueueName=given.queue, **owner))
+    return str(answer["QueueUrl"])
+
+
+class SqsInput:
+    """The objects that the messages of the queue in *settings* name, of the plugin *plugin*."""
+
+    def __init__(self, plugin: str, aws: AwsSettings, settings: SqsSettings, limits: Limits) -> None:
+        self._plugin = plugin
+        self._aws = aws
+        self._settings = settings
+        self._limits = limits
+        self._name = f"sqs://{settings.queue}"
+        self._failures = Failures(f"{plugin}: {self._name}", BackOff(longest=60))
+        self._waiting = Waiting(settings.concurrency + 1, self._idle)
+        # A cursor of an earlier life of the worker may be acknowledged in this one.
+        self._life = secrets.token_hex(8)
+        self._serial = 0
+        self._read: deque[tuple[int, _Message]] = deque()
+        self._to_fetch: deque[tuple[_Message, Named]] = deque()
+        self._ahead: deque[tuple[_Message, Named, Future[Body]]] = deque()
+        self._not_before = 0.0
+        self._told: set[str] = set()
+        self._messages: Messages | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """How large texts may be."""
+        return self._limits
+
+    @property
+    def done(self) -> float | None:
+        """Return None: it never ends."""
+        return None
+
+    def open(self, refusals: Refusals, cursor: str | None) -> None:
+        """Read the credentials; whether there is such a queue is found out later, and again and again.
+
+        :raises SourceError: there are no credentials, or it is not known which region to ask.
+        """
+        self._refusals = refusals
+        session = AwsSession(self._plugin, self._aws)
+        self._sqs = session.client("sqs", connections=4)
+        self._s3 = session.client("s3", connections=self._settings.concurrency)
+
+    def texts(self) -> Iterator[Texts]:
+        """Yield the texts of one object after the other."""
+        url = yield from self._url()
+        queue = Queue(self._sqs, self._name, url, self._settings.hidden)
+        self._messages = Messages(queue, self._plugin)
+        self._messages.start()
+        receiving: Future[list[Any]] | None = None
+        while True:
+            if receiving is None and self._wants_more():
+                receiving = self._waiting.begin(lambda: queue.receive(_LISTEN))
+            if receiving is not None and receiving.done():
+                self._take(self._messages, receiving)
+                receiving = None
+            self._fetch()
+            if self._ahead:
+                yield from self._next(self._messages)
+            else:
+                yield self._idle()
+                if receiving is None:
+                    time.sleep(IDLE)
+                else:
+                    wait([receiving], IDLE)
+
+    def ack(self, cursor: str) -> None:
+        """Delete the messages up to *cursor*."""
+        life, _, serial = cursor.partition(":")
+        if life != self._life or self._messages is None:
+            return
+        handles = []
+        while self._read and self._read[0][0] <= int(serial):
+            handles.append(self._read.popleft()[1].handle)
+        (self._messages.delete if self._settings.delete else self._messages.forget)(handles)
+
+    def close(self) -> None:
+        """Give back what is not done."""
+        self._waiting.close()
+        if self._messages is not None:
+            self._messages.close()
+
+    def _idle(self) -> Texts:
+        return Texts(NOWHERE, [], self._cursor)
+
+    @property
+    def _cursor(self) -> str:
+        return f"{self._life}:{self._serial}"
+
+    def _url(self) -> Yielding[str]:
+        """Return the queue's address, once it can be had."""
+        given = self._settings
+        where = {"QueueName": given.queue, **({"QueueOwnerAWSAccountId": given.owner} if given.owner else {})}
+        while True:
+            try:
+                found = yield from self._waiting.call(
+                    lambda: asked(self._name, lambda: self._sqs.get_queue_url(**where))
+                )
+                return str(found["QueueUrl"])
+            except AwsError as error:
+                yield from self._waiting.pause(self._failures.failed(error))
+
+    def _wants_more(self) -> bool:
+        in_hand = len(self._to_fetch) + len(self._ahead)
+        enough = in_hand >= self._settings.concurrency or len(self._read) >= _MOST_READ
+        return not enough and time.monotonic() >= self._not_before
+
+    def _take(self, messages: Messages, receiving: Future[list[Any]]) -> None:
+        try:
+            received = receiving.result()
+        except AwsError as error:
+            self._not_before = time.monotonic() + self._failures.failed(error)
+            return
+        self._failures.succeeded()
+        messages.hold(each["ReceiptHandle"] for each in received)
+        for each in received:
+            deliveries = int(each["Attributes"]["ApproximateReceiveCount"])
+            message = _Message(each["MessageId"], each["ReceiptHandle"], deliveries)
+            try:
+                objects = named(each["Body"])
+            except Unknown as unknown:
+                self._fail(messages, message, str(unknown), for_good=True)
+                continue
+            message.left = len(objects)
+            self._to_fetch.extend((message, one) for one in objects)
+            if not objects:
+                self._finish(message)
+
+    def _fetch(self) -> None:
+        """Have as many objects fetched ahead as may be."""
+        while self._to_fetch and len(self._ahead) < self._settings.concurrency:
+            message, one = self._to_fetch.popleft()
+            if not message.failed:
+                bucket = Bucket(self._s3, one.bucket)
+                self._ahead.append((message, one, self._waiting.begin(functools.partial(bucket.body, one.key))))
+
+    def _next(self, messages: Messages) -> Yielding[None]:
+        message, one, fetched = self._ahead.popleft()
+        try:
+            body = yield from self._waiting.end(fetched)
+            for texts in body.texts(self._limits, self._refusals):
+                yield Texts(texts.origin, texts.items, self._cursor)
+        except AwsError as error:
+            if not message.failed:
+                self._object_failed(messages, message, one, error)
+            return
+        message.left -= 1
+        if not message.left:
+            self._finish(message)
+
+    def _finish(self, message: _Message) -> None:
+        """Take note that all that *message* is about has been handed on."""
+        self._serial += 1
+        self._read.append((self._serial, message))
+
+    def _object_failed(self, messages: Messages, message: _Message, one: Named, error: AwsError) -> None:
+        for_good = error.code in _FOR_GOOD
+        if not for_good and not is_about_the_object(error):
+            self._not_before = time.monotonic() + self._failures.failed(error)
+        self._fail(messages, message, f"s3://{one.bucket}: {error.reason}", for_good=for_good)
+
+    def _fail(self, messages: Messages, message: _Message, reason: str, *, for_good: bool) -> None:
+        """Have *message* delivered again later; much later where that is of no use."""
+        message.failed = True
+        if for_good and message.deliveries >= self._settings.tries:
+            self._refusals.add(PUT_ASIDE, f"{self._name}, message {message.id}: {reason}")
+            messages.give_back(message.handle, _ASIDE)
+            return
+        if reason not in self._told:
+            self._told.add(reason)
+            log.warning("%s: %s: message %s: %s; it is tried again", self._plugin, self._name, message.id, reason)
+        messages.give_back(message.handle, min(_LATER, _FIRST << min(message.deliveries - 1, 10)))

@@ -1,0 +1,287 @@
+"""Queues: what messages say, when they are deleted, and what becomes of those that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import uuid
+from urllib.parse import quote_plus
+
+import pytest
+from moto.server import ThreadedMotoServer
+from trail import BUCKET, ids, key, packed
+
+from falcohost_cloudtrail import sqs
+
+SPACE = "AWSLogs/a b+c.json.gz"
+
+
+def from_s3(name, bucket=BUCKET, event="ObjectCreated:Put"):
+    """Return the notification of S3 for an object."""
+    entry = {
+        "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": event,
+        "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(name, safe="/"), "size": 1}},
+    }  # fmt: skip
+    return json.dumps({"Records": [entry]})
+
+
+def by_sns(text):
+    """Return *text* in the envelope of SNS."""
+    return json.dumps({"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:::t", "Message": text})
+
+
+def from_cloudtrail(*names):
+    """Return the notification of CloudTrail for objects."""
+    return by_sns(json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": list(names)}))
+
+
+def from_eventbridge(name, kind="Object Created"):
+    """Return the event of EventBridge for an object."""
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": {"key": name, "size": 1}}
+    return json.dumps({"version": "0", "detail-type": kind, "source": "aws.s3", "detail": detail})
+
+
+TEST = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET})
+
+
+class Queue:
+    """A queue, with the time for which messages are kept from others."""
+
+    def __init__(self, aws, attributes):
+        self.client = aws.client("sqs")
+        self.name = f"q-{uuid.uuid4()}"
+        self.url = self.client.create_queue(QueueName=self.name, Attributes=attributes)["QueueUrl"]
+
+    def send(self, *bodies):
+        """Send messages."""
+        for body in bodies:
+            self.client.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def counts(self):
+        """Return how many messages may be received, and how many are in hand."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return tuple(int(found[name]) for name in names)
+
+
+@pytest.fixture
+def queue(aws, bucket):
+    """Return a function that makes a queue."""
+    return lambda **attributes: Queue(aws, attributes)
+
+
+@pytest.fixture
+def read_queue(aws, reader):
+    """Return a function that opens the source with a queue."""
+
+    def read_queue(queue, **settings):
+        return reader(**{"open_params": f"sqs://{queue.name}", "aws": aws.settings} | settings)
+
+    return read_queue
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        from_s3(SPACE),
+        by_sns(from_s3(SPACE)),
+        from_cloudtrail(SPACE),
+        json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": [SPACE]}),
+        from_eventbridge(SPACE),
+    ],
+    ids=["S3", "S3 by SNS", "CloudTrail by SNS", "CloudTrail, raw", "EventBridge"],
+)
+def test_forms(queue, read_queue, bucket, body):
+    """A message may be of S3, CloudTrail or EventBridge, in SNS's envelope or not; it is deleted when it is done."""
+    bucket.put(SPACE, packed("a", "b"))
+    made = queue()
+    made.send(body)
+    source = read_queue(made)
+
+    assert ["a", "b"] == ids(source.read(2))
+    source.read_for(1)
+    assert (0, 0) == made.counts()
+
+
+def test_several_objects(queue, read_queue, bucket):
+    """A message may name many objects, and there may be many messages."""
+    keys = [key(name=str(number)) for number in range(30)]
+    for number, one in enumerate(keys):
+        bucket.put(one, packed(number))
+    made = queue()
+    made.send(from_cloudtrail(*keys[:12]), *(from_s3(one) for one in keys[12:]))
+    source = read_queue(made, s3DownloadConcurrency=4)
+
+    assert sorted(map(str, range(30))) == sorted(ids(source.read(30)))
+    source.read_for(1)
+    assert (0, 0) == made.counts()
+
+
+def test_about_something_else(queue, read_queue, bucket):
+    """What is no news of a log is deleted: tests, deletions, digests."""
+    made = queue()
+    made.send(
+        TEST,
+        by_sns(TEST),
+        by_sns("CloudTrail validation message."),
+        from_s3(key(), event="ObjectRemoved:Delete"),
+        from_s3(key().replace("/CloudTrail/", "/CloudTrail-Digest/")),
+        from_eventbridge(key(), "Object Deleted"),
+    )
+    source = read_queue(made)
+
+    assert [] == source.read_for(1.5)
+    assert ((0, 0), {}) == (made.counts(), source.dropped)
+
+
+def test_deleted_after_the_store(queue, read_queue, bucket):
+    """A message stays until its cursor is acknowledged; another life's acknowledgement says nothing."""
+    bucket.put(key(), packed("a"))
+    made = queue()
+    made.send(from_s3(key()))
+    source = read_queue(made).source
+    before = read_queue(made).source
+    batches = iter(source.batches())
+    while not (events := list((batch := next(batches)).events)):
+        pass
+    assert ["a"] == ids(events)
+    source.ack(batch.cursor)
+    time.sleep(0.5)
+    assert (0, 1) == made.counts()
+
+    last = next(batches).cursor
+    before.ack(last)
+    source.ack(f"0000:{last.partition(':')[2]}")
+    time.sleep(0.5)
+    assert (0, 1) == made.counts()
+    source.ack(last)
+    time.sleep(0.5)
+    assert (0, 0) == made.counts()
+
+
+def test_given_back(queue, read_queue, bucket):
+    """What is not done when the source is closed is there for the next one at once."""
+    bucket.put(key(), packed("a"))
+    made = queue()
+    made.send(from_s3(key()))
+    source = read_queue(made).source
+    next(batch for batch in source.batches() if list(batch.events))
+    source.close()
+
+    assert (1, 0) == made.counts()
+
+
+def test_kept_from_others(queue, read_queue, bucket):
+    """While it is worked on a message is kept from others, for as long as it takes."""
+    bucket.put(key(), packed("a"))
+    made = queue()
+    made.send(from_s3(key()))
+    source = read_queue(made, sqsVisibilityTimeout=1).source
+    next(batch for batch in source.batches() if list(batch.events))
+    seen = []
+    for _ in range(16):
+        time.sleep(0.25)
+        seen.append(made.counts())
+
+    assert {(0, 1)} == set(seen)
+
+
+def test_not_deleted(queue, read_queue, bucket):
+    """With Falco's sqsDelete: false messages are read, and come back."""
+    bucket.put(key(), packed("a"))
+    made = queue()
+    made.send(from_s3(key()))
+    source = read_queue(made, sqsDelete=False, sqsVisibilityTimeout=1)
+
+    assert ["a", "a"] == ids(source.read(2))
+
+
+def test_duplicates(queue, read_queue, bucket):
+    """An object that is announced twice is the same events twice, whose alerts are stored once."""
+    bucket.put(key(), packed("a", "b"))
+    made = queue()
+    made.send(from_s3(key()), from_cloudtrail(key()))
+    keys = [event.key for event in read_queue(made).read(4)]
+
+    assert keys[:2] == keys[2:]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("no JSON", "it is no JSON"),
+        ("[" * 100_000, "it is no JSON"),
+        ("[]", "it names no objects in a form that is known"),
+        (json.dumps({"Type": "SubscriptionConfirmation"}), "it names no objects in a form that is known"),
+        (json.dumps({"Records": [{"eventName": 5}]}), "it names no objects in a form that is known"),
+        (by_sns("true"), "it names no objects in a form that is known"),
+        (from_s3(key()), "s3://trail: there is no such object; it may have been deleted (NoSuchKey)"),
+        (from_s3(key(), bucket="other"), "s3://other: there is no such bucket; is its name right? (NoSuchBucket)"),
+    ],
+)  # fmt: skip
+def test_poison(queue, read_queue, bucket, monkeypatch, caplog, body, reason):
+    """A message of no use is delivered again some times, then put aside, told and counted; it is not deleted."""
+    monkeypatch.setattr(sqs, "_FIRST", 0)
+    bucket.put(key(name="good"), packed("good"))
+    made = queue()
+    made.send(body, from_s3(key(name="good")))
+    source = read_queue(made, sqsMaxReceiveCount=3)
+
+    assert ["good"] == ids(source.read_for(3))
+    assert {"message put aside": 1} == source.dropped
+    assert f"{reason}: message put aside" in caplog.text
+    assert f"{reason}; it is tried again" in caplog.text
+    assert (0, 1) == made.counts()
+
+
+def test_dead_letters(queue, read_queue, bucket, monkeypatch):
+    """A queue with one for dead letters gets rid of a message of no use."""
+    monkeypatch.setattr(sqs, "_FIRST", 0)
+    dead = queue()
+    arn = dead.client.get_queue_attributes(QueueUrl=dead.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    made = queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2}))
+    made.send("no JSON")
+    read_queue(made).read_for(2)
+
+    assert ((0, 0), (1, 0)) == (made.counts(), dead.counts())
+
+
+def test_damaged_object(queue, read_queue, bucket):
+    """An object that is damaged will not be better: it is counted, and its message deleted."""
+    bucket.put(key(), packed(*range(100))[:300])
+    made = queue()
+    made.send(from_s3(key()))
+    source = read_queue(made)
+
+    assert [] == source.read_for(1.5)
+    assert ({"damaged gzip data": 1}, (0, 0)) == (source.dropped, made.counts())
+
+
+def test_no_queue(aws, reader, caplog):
+    """A queue that is not there is waited for, with words that say what is wrong."""
+    source = reader(open_params="sqs://not-there", aws=aws.settings, sqsOwnerAccount="123456789012")
+
+    assert [] == source.read_for(0.5)
+    assert "sqs://not-there: there is no such queue in this region" in caplog.text
+
+
+def test_objects_out_of_reach(queue, reader, aws, bucket, monkeypatch, caplog):
+    """While a bucket is out of reach nothing is deleted, and everything is read when it is back."""
+    monkeypatch.setattr(sqs, "_FIRST", 1)
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", aws.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+    bucket.put(key(), packed("a"))
+    made = queue()
+    made.send(from_s3(key()))
+    source = reader(open_params=f"sqs://{made.name}", aws={"region": "eu-central-1"})
+
+    assert [] == source.read_for(3)
+    assert f"s3://trail/{key()}: http://127.0.0.1:{port}" in caplog.text
+    assert 1 == sum(made.counts())
+    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    server.start()
+    assert ["a"] == ids(source.read(1))
+    server.stop()
