@@ -38,6 +38,7 @@ KEYS = (FOLLOW, _AWS, *_OF_S3, *_OF_SQS, *_WITHOUT_EFFECT)
 
 _S3 = re.compile(r"s3://([^/]+)/?(.*)", re.IGNORECASE)
 _SQS = re.compile(r"sqs://([\w-]+(?:\.fifo)?)", re.IGNORECASE)
+_AWS_SCHEME = re.compile(r"(s3|sqs)://", re.IGNORECASE)
 _ACCOUNT_LIST = re.compile(r"\s*(\d{12}\s*(,\s*\d{12}\s*)*,?\s*)?")
 
 
@@ -68,6 +69,9 @@ def parse(settings: Mapping[str, Any]) -> Config:
     session = aws.read_aws(Settings(f"{NAME}: {_AWS}", _block(settings, _AWS), aws.KEYS))
     where = path.strip() if isinstance(path, str) else ""
     bucket, queue = _S3.fullmatch(where), _SQS.fullmatch(where)
+    if bucket is None and queue is None and _AWS_SCHEME.match(where):
+        forms = "s3://BUCKET/PREFIX does, and sqs://QUEUE"
+        raise ConfigError(f"plugin '{NAME}': open_params '{where}' names no bucket or queue; {forms}")
     return Config(
         path,
         follow,

@@ -125,11 +125,37 @@ def test_falco_settings_are_accepted(read, tmp_path, caplog):
     ] == caplog.messages
 
 
-@pytest.mark.parametrize("where", ["s3://bucket/AWSLogs", "sqs://queue", "", "/nowhere/at/all"])
+@pytest.mark.parametrize("where", ["gs://bucket/AWSLogs", "", "/nowhere/at/all", ["/nowhere/at/all", "s3://bucket"]])
 def test_what_cannot_be_read(read, where):
     """A place that this version does not read is refused with a sentence."""
     with pytest.raises(SourceError, match=r"^cloudtrail: "):
         read(open_params=where)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            {"open_params": "s3://"},
+            "open_params 's3://' names no bucket or queue; s3://BUCKET/PREFIX does, and sqs://QUEUE",
+        ),
+        ({"open_params": "sqs://https://x/q"}, "open_params 'sqs://https://x/q' names no bucket or queue"),
+        ({"s3AccountList": "123"}, "s3AccountList has to be account ids of 12 digits with commas between them"),
+        ({"s3Interval": "tomorrow"}, "s3Interval has to be a time to now, or one to another, and is 'tomorrow'"),
+        ({"s3Interval": "1d-2d"}, "s3Interval '1d-2d' ends before it begins"),
+        ({"s3Interval": "99999999w"}, "s3Interval has to be a time"),
+        ({"s3DownloadConcurrency": 0}, "s3DownloadConcurrency has to be a whole number from 1"),
+        ({"aws": "eu-central-1"}, "aws has to be a block of settings"),
+        ({"aws": {"region": 5}}, "region has to be a text"),
+        ({"open_params": "sqs://q", "sqsDelete": "yes"}, "sqsDelete has to be true or false"),
+    ],
+)
+def test_settings_of_aws_that_cannot_be(read, settings, text):
+    """What is wrong with a setting is told in a sentence."""
+    with pytest.raises(ConfigError) as raised:
+        read(**{"open_params": "s3://bucket"} | settings)
+
+    assert text in str(raised.value)
 
 
 def test_settings_that_cannot_be(read):
