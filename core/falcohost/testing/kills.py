@@ -34,7 +34,7 @@ class Killed:
     def begin(self) -> None:
         """Start it and wait until its source is open."""
         self.agent = Agent(self._folder, self._rules, settings=self._settings)
-        self.agent.wait_until_ready()
+        self.agent.wait_until_ready(120)
 
     def worker(self) -> int | None:
         """Return the worker's process id; None if there is none at this moment."""
