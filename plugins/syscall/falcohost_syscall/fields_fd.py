@@ -45,8 +45,8 @@ def _type(event: SyscallEvent, _: Arg) -> str | None:
 
 def _directory(event: SyscallEvent, _: Arg) -> str | None:
     kind = fdtypes.fd_type(event)
-    failed = kind is None and event.row.has_fd and (event.h[RET] < 0 or event.row.dir_fd is not None)
-    if kind not in _FILES and not failed:
+    made_none = kind is None and event.row.has_fd and (event.row.used_fd is None or event.h[RET] < 0)
+    if kind not in _FILES and not made_none:
         return None
     name = fd_name(event) or ""
     if kind == "directory":

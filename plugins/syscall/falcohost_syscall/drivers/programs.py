@@ -112,6 +112,16 @@ class Kernel:
         found = {key.ljust(size, b"\0") for key in keys}
         return self._filled(self.map(MAP_HASH, size, 1, max(len(found), 1)), found)
 
+    def table(self, value: bytes) -> int:
+        """Return a new array that has one value."""
+        fd = self.array(len(value), 1)
+        try:
+            self.set(fd, bytes(4), value)
+        except LibbpfError:
+            os.close(fd)
+            raise
+        return fd
+
     def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
         """Return a new trie of *prefixes*, each with its length in bits, for keys of *size* bytes."""
         found = {struct.pack("=I", bits) + data.ljust(size, b"\0") for data, bits in prefixes}

@@ -32,7 +32,7 @@ _JUMPS: Final = {
 _ARITHMETIC: Final = {"+": 0x00, "-": 0x10, "&": 0x50, "<<": 0x60, ">>": 0x70, "=": 0xB0, "s>>": 0xC0}
 _JMP, _JMP32, _ALU64, _LDX, _ST, _STX = 0x05, 0x06, 0x07, 0x61, 0x62, 0x63
 _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
-_PSEUDO_MAP_FD = 1
+_PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 1, 2
 
 
 class TooLongError(Exception):
@@ -92,6 +92,11 @@ class Assembler:
     def map(self, to: int, fd: int) -> None:
         """``to =`` the map with this descriptor."""
         self._emit(_LDDW, to, _PSEUDO_MAP_FD, 0, fd)
+        self._emit(0, 0, 0, 0)
+
+    def map_value(self, to: int, fd: int) -> None:
+        """``to =`` the address of the only value of the array with this descriptor."""
+        self._emit(_LDDW, to, _PSEUDO_MAP_VALUE, 0, fd)
         self._emit(0, 0, 0, 0)
 
     def arithmetic(self, op: str, to: int, value: int) -> None:

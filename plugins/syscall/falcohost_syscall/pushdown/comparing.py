@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Protocol
 
-from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown import layout, searching
 from falcohost_syscall.pushdown.assembler import (
     FP,
     MAP_LOOKUP_ELEM,
@@ -30,6 +30,8 @@ from falcohost_syscall.pushdown.condition import Text
 
 #: Up to this many constants are compared one by one, more are looked up.
 INLINE: Final = 8
+#: Up to this many constants are searched for one after the other, more at once.
+SEARCHED_FOR: Final = 1
 #: A loop over a text looks at this many bytes at most; longer texts count as true.
 LOOKED_AT: Final = 255
 _BUCKETS: Final = (16, 32, 64, 128, 256)
@@ -50,6 +52,9 @@ class Maps(Protocol):
 
     def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
         """Return a trie of prefixes (bytes, length in bits), of keys of at most *size* bytes."""
+
+    def table(self, value: bytes) -> int:
+        """Return an array that has one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,13 @@ class TextTest:
             asm.load(R3, R2, layout.RECORD, 1)
             asm.jump_if(R3, "!=", ord("/"), to.unknown)
         constants = sorted(test.constants, key=lambda constant: (len(constant), constant))
-        emit = {"=": self._equal, "startswith": self._begins, "endswith": self._ends, "contains": self._contains}
+        emit = {
+            "=": self._equal,
+            "startswith": self._begins,
+            "endswith": self._ends,
+            "contains": self._contains,
+            "icontains": self._contains_folded,
+        }
         emit[test.op](constants)
 
     def _equal(self, constants: list[bytes]) -> None:
@@ -201,6 +212,9 @@ class TextTest:
 
     def _contains(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
+        if len(constants) > SEARCHED_FOR:
+            self._walk(searching.table(constants, fold=False))
+            return
         asm.jump_if(R1, ">", LOOKED_AT, to.unknown)
         for constant in constants:
             again, following = asm.label(), asm.label()
@@ -215,6 +229,35 @@ class TextTest:
             asm.arithmetic("-", R0, 1)
             asm.jump(again)
             asm.place(following)
+        asm.jump(to.false)
+
+    def _contains_folded(self, constants: list[bytes]) -> None:
+        self._walk(searching.table(constants, fold=True))
+
+    def _walk(self, table: bytes) -> None:
+        """Go through the text and *table*: R4 is where the next byte is, R8 the state's place, R9 the table."""
+        asm, to = self._asm, self._to
+        again, rows = asm.label(), searching.CLASSES
+        asm.jump_if(R1, ">", LOOKED_AT, to.unknown)
+        asm.jump_if(R1, "=", 0, to.false)
+        asm.map_value(R9, self._maps.table(table))
+        asm.constant(R8, 0)
+        asm.arithmetic_register("=", R4, R2)
+        asm.place(again)
+        asm.load(R3, R4, layout.RECORD, 1)
+        asm.arithmetic_register("=", R2, R9)
+        asm.arithmetic_register("+", R2, R3)
+        asm.load(R3, R2, 0, 1)
+        asm.arithmetic("<<", R3, 2)
+        asm.arithmetic_register("+", R8, R3)
+        asm.jump_if(R8, ">", len(table) - rows - searching.ENTRY, to.unknown)  # for the verifier
+        asm.arithmetic_register("=", R2, R9)
+        asm.arithmetic_register("+", R2, R8)
+        asm.load(R8, R2, rows, searching.ENTRY)
+        asm.jump_if(R8, "=", searching.HIT, to.true)
+        asm.arithmetic("+", R4, 1)
+        asm.arithmetic("-", R1, 1)
+        asm.jump_if(R1, "!=", 0, again)
         asm.jump(to.false)
 
 

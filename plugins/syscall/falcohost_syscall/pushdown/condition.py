@@ -91,7 +91,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text equals, begins with, ends with or contains one of *constants*, or (``exists``) is there at all."""
+    """A text equals, begins with, ends with or contains one of *constants*, or (``exists``) is there at all.
+
+    ``icontains`` looks past the case of ASCII's letters.
+    """
 
     view: View
     op: str

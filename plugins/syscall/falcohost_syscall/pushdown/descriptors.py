@@ -9,8 +9,8 @@ from falcohost.fields import Arg
 from falcohost_syscall.calls import Call
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Point, within
-from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, constant
+from falcohost_syscall.pushdown.condition import Condition, Point, within
+from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, Otherwise, constant
 from falcohost_syscall.pushdown.layout import (
     FD_DIRECTORY,
     FD_FILE,
@@ -71,8 +71,11 @@ def of_kind(shown: Callable[[str], str | None], without: Callable[[Call], str | 
             return None
         if not row.want & WANT_FD:
             return constant(without(row))
-        cases = [(within(_KIND, (number, number)), shown(kind)) for number, kind in _KINDS.items()]
-        return Cases((*cases, (within(_KIND, (FD_NONE, FD_NONE)), without(row))))
+        cases: list[tuple[Condition, object]] = [
+            (within(_KIND, (number, number)), shown(kind)) for number, kind in _KINDS.items()
+        ]
+        others = (within(_KIND, (0, 0)), Otherwise())
+        return Cases((*cases, others, (within(_KIND, (FD_NONE, FD_NONE)), without(row))))
 
     return describe
 

@@ -122,6 +122,10 @@ class _Maps:
         self._made.append(self._kernel.trie(prefixes, size))
         return self._made[-1]
 
+    def table(self, value: bytes) -> int:
+        self._made.append(self._kernel.table(value))
+        return self._made[-1]
+
     def close(self) -> None:
         for fd in self._made:
             os.close(fd)

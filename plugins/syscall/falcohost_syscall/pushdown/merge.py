@@ -8,6 +8,7 @@ names) are joined, so that the first step can work.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from falcohost_syscall.pushdown.condition import (
@@ -18,6 +19,7 @@ from falcohost_syscall.pushdown.condition import (
     Literal,
     Number,
     Text,
+    View,
     Within,
     all_of,
     any_of,
@@ -40,7 +42,7 @@ def merged(condition: Condition) -> Condition:
     joined = any_of(map(merged, condition.items))
     if not isinstance(joined, Any):
         return joined
-    return any_of(sorted(_unite(_group(_absorb(joined.items)), negated=False), key=_cost))
+    return any_of(sorted(_unite(_group(_factored(_absorb(joined.items))), negated=False), key=_cost))
 
 
 def _cost(condition: Condition) -> tuple[int, int]:
@@ -53,6 +55,27 @@ def _absorb(items: tuple[Condition, ...]) -> list[Condition]:
     """Leave out ``a and b`` where ``a`` alone will do."""
     alone = set(items)
     return [item for item in items if not (isinstance(item, All) and alone.intersection(item.items))]
+
+
+def _factored(items: list[Condition]) -> list[Condition]:
+    """Join alternatives that have all in common but the constants of one text."""
+    alike: dict[tuple[View, str, frozenset[Condition]], list[tuple[int, Text]]] = {}
+    for place, item in enumerate(items):
+        parts = item.items if isinstance(item, All) else ()
+        for part in parts:
+            if isinstance(part, Literal) and isinstance(part.test, Text) and part.test.constants and not part.negated:
+                key = part.test.view, part.test.op, frozenset(parts) - {part}
+                alike.setdefault(key, []).append((place, part.test))
+    left = dict(enumerate(items))
+    for (_, _, rest), members in sorted(alike.items(), key=lambda pair: -len(pair[1])):
+        found = {place: text for place, text in members if place in left}
+        if len(found) > 1:
+            constants = frozenset().union(*(text.constants for text in found.values()))
+            first = min(found)
+            joined = Literal(replace(found[first], constants=constants))
+            left = {place: item for place, item in left.items() if place not in found}
+            left[first] = all_of(sorted((*rest, joined), key=_cost))
+    return [left[place] for place in sorted(left)]
 
 
 def _group(items: Iterable[Condition]) -> list[Condition]:

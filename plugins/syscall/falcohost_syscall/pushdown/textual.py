@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from falcohost.engine.globs import parse_glob
+from falcohost.engine.index.literals import regex_literals
 from falcohost.engine.ir import Check, Exists
-from falcohost.engine.texts import text_bytes
+from falcohost.engine.texts import bytes_text, text_bytes
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, both, exactly
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, View, all_of, any_of, negate
 
@@ -39,6 +40,10 @@ class Textual:
     def _bounds(self, op: str, constants: list[bytes]) -> Bounds:
         if op == "glob":
             return self._glob(constants[0])
+        if op == "iglob":
+            return self._folded_glob(constants[0])
+        if op == "regex":
+            return self._regex(constants[0])
         if op == "pmatch":
             return self._path_prefix(constants)
         if not all(map(_comparable, constants)) or (not all(constants) and op not in ("=", "in", "!=")):
@@ -47,7 +52,7 @@ class Textual:
             return exactly(self._test("=", *constants))
         if op == "!=":
             return exactly(all_of((self._test("exists"), negate(self._test("=", *constants)))))
-        if op in ("startswith", "endswith", "contains"):
+        if op in ("startswith", "endswith", "contains", "icontains"):
             return exactly(self._test(op, *constants))
         return UNDECIDED
 
@@ -69,6 +74,18 @@ class Textual:
         over = all_of(self._test(ops.get(place, "contains"), part) for place, part in pieces)
         stars = all(part is None or isinstance(part, bytes) for part in parts)
         return exactly(over) if stars and len(pieces) == 1 and len(parts) <= 3 else Bounds(over, FALSE)
+
+    def _folded_glob(self, pattern: bytes) -> Bounds:
+        """Take the plain pieces of a pattern, anywhere."""
+        pieces = [part for part in parse_glob(pattern) or () if isinstance(part, bytes) and _comparable(part)]
+        return Bounds(all_of(self._test("icontains", piece.lower()) for piece in pieces), FALSE)
+
+    def _regex(self, pattern: bytes) -> Bounds:
+        """Take what must stand at the start, and the longest text that must stand anywhere."""
+        needed = regex_literals(bytes_text(pattern))
+        inside = "" if needed.inside in needed.start else needed.inside
+        tests = {"startswith": needed.start.encode(), "contains": inside.encode()}
+        return Bounds(all_of(self._test(op, text) for op, text in tests.items() if text and _comparable(text)), FALSE)
 
     def _path_prefix(self, paths: list[bytes]) -> Bounds:
         """Take paths without patterns; what has no slash is not told, or has a colon."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from falcohost_syscall.pushdown import searching
+from falcohost_syscall.pushdown.comparing import SEARCHED_FOR
 from falcohost_syscall.pushdown.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
 from falcohost_syscall.pushdown.merge import merged
 
-#: So many texts are searched for at most: the verifier follows each search byte by byte, which takes milliseconds.
+#: Texts are searched so often at most: the verifier follows each search byte by byte, which takes milliseconds.
 SEARCHES: Final = 16
+#: What is searched for at once may take so many bytes at most.
+LARGEST_TABLE: Final = 1 << 20
 #: Ends of texts may have so many lengths at most: there is a look-up for each.
 LENGTHS: Final = 16
 #: So many ranges of numbers are compared one by one at most.
@@ -23,7 +27,7 @@ def forms(condition: Condition) -> Iterator[Condition]:
 
 def _forms(condition: Condition) -> Iterator[Condition]:
     texts = [literal.test for literal in literals(condition) if isinstance(literal.test, Text)]
-    searches = sum(len(text.constants) for text in texts if _is_search(text))
+    searches = sum(min(len(text.constants), SEARCHED_FOR) for text in texts if _is_search(text))
     full = _without(condition, lambda literal: _is_bulky(literal.test))
     if searches <= SEARCHES:
         yield full
@@ -35,10 +39,12 @@ def _forms(condition: Condition) -> Iterator[Condition]:
 
 
 def _is_search(test: Test) -> bool:
-    return isinstance(test, Text) and test.op == "contains"
+    return isinstance(test, Text) and test.op in ("contains", "icontains")
 
 
 def _is_bulky(test: Test) -> bool:
+    if isinstance(test, Text) and _is_search(test):
+        return searching.size(test.constants) > LARGEST_TABLE
     if isinstance(test, Text):
         return test.op == "endswith" and len(set(map(len, test.constants))) > LENGTHS
     return isinstance(test, Within) and len(test.ranges) > RANGES

@@ -59,6 +59,16 @@ TEXTS = [
     "mem",
 ]
 GLOBS = ["/etc/*", "*shadow", "*.ssh*", "/home/*/.ssh/*", "/etc/?hadow", "/proc/*/mem", "*../*", "*", "/[ev]*", "/x"]
+REGEXES = [
+    "/etc/.*",
+    ".*shadow",
+    "/home/[a-z]+/[.]ssh/.*",
+    ".*[.]ssh/id.*",
+    "(/etc|/root)/.*",
+    "/x|/y.*",
+    "/+etc.*",
+    ".*/mem",
+]
 ADDRESSES = ["10.0.0.1", "127.0.0.1", "0.0.0.0", "192.168.1.2", "8.8.8.8", "::1", "2001:db8::1", "::"]
 NETWORKS = ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/1", "192.168.1.2/32", "2001:db8::/32", "fc00::/7", "128.0.0.0/1"]
 PORTS = [0, 22, 80, 443, 8080, 40000, 65535]
@@ -66,6 +76,11 @@ ERRORS = [0, 1, 3, 5, -errno.EPERM, -errno.ENOENT, -errno.EINPROGRESS, -errno.EA
 NUMBERS = [0, 1, 2, 3, 5, 16, 0o100, 0o1101, 0o102, 0o2000000, 0x40000000, 0xFFFFFFFF, 1 << 33, 0o4755]
 PIDS = [1, 4242]
 
+_TEXT_OPS = _words(
+    """
+    = = != in in startswith endswith contains contains icontains glob iglob regex pmatch exists many searches
+    """
+)
 _TEXT_FIELDS = _words(
     """
     fd.name fd.directory fd.filename fd.nameraw fd.type fd.typechar fd.l4proto fd.sockfamily evt.type evt.res
@@ -146,11 +161,17 @@ def _text_check(random: Random) -> str:
     pick = random.choice
     field = pick(_TEXT_FIELDS)
     pool = TEXTS if random.random() < 0.7 else _WORDS
-    op = pick(("=", "=", "!=", "in", "in", "startswith", "endswith", "contains", "glob", "pmatch", "exists", "many"))
+    op = pick(_TEXT_OPS)
     if op == "exists":
         return f"{field} exists"
-    if op == "glob":
-        return f"{field} glob '{pick(GLOBS)}'"
+    if op in ("glob", "iglob", "regex"):
+        pattern = pick(REGEXES if op == "regex" else GLOBS)
+        return f"{field} {op} '{pattern.title() if op == 'iglob' else pattern}'"
+    if op == "icontains":
+        return f"{field} icontains '{pick(pool).title()}'"
+    if op == "searches":
+        op = pick(("contains", "icontains"))
+        return "(" + " or ".join(f"{field} {op} '{text}'" for text in random.sample(pool, random.randint(2, 6))) + ")"
     if op == "many":
         return f"{field} in ({', '.join(repr(text) for text in random.sample(PATHS, 12))})"
     if op in ("in", "pmatch"):
