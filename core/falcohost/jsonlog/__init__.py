@@ -6,7 +6,7 @@ hands events on.
 """
 
 from falcohost.engine.paths import ABSENT, at, json_text, lookup, path_keys
-from falcohost.jsonlog.check import files_check
+from falcohost.jsonlog.check import files_check, open_problem
 from falcohost.jsonlog.event import PLUGIN_EVENT, JsonEvent, event_of
 from falcohost.jsonlog.fields import JSON_FIELDS
 from falcohost.jsonlog.files import FOLLOW, capabilities, file_input
@@ -43,6 +43,7 @@ __all__ = [
     "files_check",
     "json_text",
     "lookup",
+    "open_problem",
     "parse_time",
     "path_keys",
     "pushed",

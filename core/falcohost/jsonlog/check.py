@@ -16,12 +16,13 @@ def files_check(make: Callable[[Mapping[str, Any]], Source], *, always: bool = F
 
     def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         if always or settings.get("open_params"):
-            yield "what open_params names can be read", _problem(make, settings)
+            yield "what open_params names can be read", open_problem(make, settings)
 
     return check
 
 
-def _problem(make: Callable[[Mapping[str, Any]], Source], settings: Mapping[str, Any]) -> str | None:
+def open_problem(make: Callable[[Mapping[str, Any]], Source], settings: Mapping[str, Any]) -> str | None:
+    """Return why the source that *make* makes cannot be opened, and what mends it; None if it can."""
     try:
         source = make(settings)
         try:

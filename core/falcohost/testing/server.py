@@ -92,7 +92,7 @@ def _handler(
             time.sleep(reply.pause)
             self._send(reply)
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = do_PATCH = _serve
 
         def _send(self, reply: Reply) -> None:
             standard = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from falcohost.poll import Answer, HttpClient, HttpError, PollError
+from falcohost.poll import Answer, HttpClient, HttpError, HttpLimits, PollError
 
 #: Seconds for which GitHub is left alone after a refusal that names none (its secondary limits).
 LIMITED = 60.0
@@ -48,7 +48,7 @@ class GithubApi:
             "Authorization": f"Bearer {token}",
             "X-GitHub-Api-Version": _VERSION,
         }
-        self._client = HttpClient(plugin, explain=_explain)
+        self._client = HttpClient(plugin, explain=_explain, limits=HttpLimits(pause=20.0, body_time=60.0))
         self._quiet_until = 0.0
 
     def open(self) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -20,6 +21,7 @@ from falcohost.jsonlog import Refusals, parse_time
 from falcohost.poll import PollError
 from falcohost_github import delivery
 from falcohost_github.api import REPOSITORY, GithubApi, RateLimited, Refused
+from falcohost_github.hooks import Hooks
 
 log = logging.getLogger("falcohost")
 
@@ -78,10 +80,16 @@ class _Listed:
 
 
 class Gaps:
-    """The webhooks whose deliveries are looked after; *since* says of each from when on, in seconds since the epoch."""
+    """The webhooks whose deliveries are looked after; *since* says of each from when on, in seconds since the epoch.
 
-    def __init__(self, api: GithubApi, give: Give, refusals: Refusals, since: Mapping[str, int]) -> None:
+    :param hooks: those that are to be there; None: those that have sent something.
+    """
+
+    def __init__(
+        self, api: GithubApi, give: Give, refusals: Refusals, since: Mapping[str, int], hooks: Hooks | None = None
+    ) -> None:
         self._api = api
+        self._hooks = hooks
         self._give = give
         self._refusals = refusals
         self._since = {hook: time for hook, time in since.items() if _HOOK.fullmatch(hook)}
@@ -110,26 +118,27 @@ class Gaps:
     def _run(self) -> None:
         wait = 0.0
         while not self._closed.wait(wait):
-            wait = max(EVERY, EACH * len(self._since))
+            wait = EVERY
+            if self._hooks is not None:
+                wait = max(wait, self._try("the webhooks", partial(self._hooks.see_to, self.note)))
+            wait = max(wait, EACH * len(self._since))
             for hook in list(self._since):
-                wait = max(wait, self._look(hook))
+                wait = max(wait, self._try(f"what {hook} has missed", partial(self.fill, hook)))
 
-    def _look(self, hook: str) -> float:
-        """Fill the gaps of *hook*; return for how many seconds GitHub asks to be left alone."""
+    def _try(self, what: str, do: Callable[[], None]) -> float:
+        """Call *do*; return for how many seconds GitHub asks to be left alone."""
         try:
-            self.fill(hook)
+            do()
         except RateLimited as limited:
             return limited.retry_after or 0.0
         except Exception as error:
-            self._tell(hook, str(error) if isinstance(error, PollError) else f"{type(error).__name__}: {error}")
+            why = str(error) if isinstance(error, PollError) else f"{type(error).__name__}: {error}"
+            if self._told.get(what) != why:
+                self._told[what] = why
+                log.warning("%s could not be seen to: %s. It is tried again every minute", what, why)
         else:
-            self._told.pop(hook, None)
+            self._told.pop(what, None)
         return 0.0
-
-    def _tell(self, hook: str, why: str) -> None:
-        if self._told.get(hook) != why:
-            self._told[hook] = why
-            log.warning("what %s may have missed is not known: %s. It is tried again every minute", hook, why)
 
     def fill(self, hook: str) -> None:
         """Hand on what *hook* has missed.

@@ -22,6 +22,7 @@ from falcohost_github.api import GithubApi
 from falcohost_github.delivery import ORIGIN, extended
 from falcohost_github.diffs import LOOKED_THROUGH, is_looked_through, look_through
 from falcohost_github.gaps import Gaps
+from falcohost_github.hooks import Hooks
 from falcohost_github.pushes import Pushes, unpacked
 from falcohost_github.values import as_text
 from falcohost_github.webhook import LIMITS
@@ -54,14 +55,19 @@ _sender = msgspec.json.Decoder(_Sender).decode
 class GithubInput:
     """What *web* takes, what *api* tells of it, and the *audit* log; where one of them is None it is left out.
 
+    :param hooks: the webhooks that are seen to.
+
     What the rules want to know of a push is looked up, *tries* times at most.
 
     :ivar wanted: the rules look at what has to be looked up.
     """
 
-    def __init__(self, web: WebhookInput | None, audit: PollInput | None, api: GithubApi, tries: int) -> None:
+    def __init__(
+        self, api: GithubApi, web: WebhookInput | None, hooks: Hooks | None, audit: PollInput | None, tries: int
+    ) -> None:
         self.wanted = True
         self._web = web
+        self._hooks = hooks
         self._audit = audit
         self._api = api
         self._tries = tries
@@ -85,7 +91,7 @@ class GithubInput:
         self._api.open()
         self._state = _read(cursor)
         self._pushes = Pushes(self._look, self._tries, refusals, self._state.pushes)
-        self._gaps = Gaps(self._api, self._give, refusals, self._state.since)
+        self._gaps = Gaps(self._api, self._give, refusals, self._state.since, self._hooks)
         if self._web is not None:
             self._web.open(refusals, None)
         if self._audit is not None:

@@ -9,7 +9,8 @@ from typing import Any
 from falcohost import hookimpl
 from falcohost.fields import Field
 from falcohost.hookspecs import SourceSpec, StandsFor
-from falcohost.jsonlog import PLUGIN_EVENT, capabilities, files_check, pushed
+from falcohost.jsonlog import PLUGIN_EVENT, capabilities, pushed
+from falcohost_github.check import check
 from falcohost_github.fields import FIELDS
 from falcohost_github.source import LOG, make
 
@@ -22,9 +23,9 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
     return (
         SourceSpec(
             name=LOG.source,
-            description="What happens on GitHub, as its webhooks say it, from files of payloads.",
+            description="What happens on GitHub, as its webhooks and its audit log say it.",
             make=make,
-            check=files_check(make),
+            check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
             pushed=pushed,

@@ -12,10 +12,11 @@ from typing import Any
 from falcohost.errors import SourceError
 from falcohost.events import Plan, Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
-from falcohost.web import WebhookInput, is_address
+from falcohost.web import WebhookInput
 from falcohost_github import config
 from falcohost_github.api import GithubApi
 from falcohost_github.audit import audit_log
+from falcohost_github.hooks import Hooks
 from falcohost_github.input import GithubInput
 from falcohost_github.values import as_text
 from falcohost_github.webhook import webhook_input
@@ -75,23 +76,25 @@ def make(settings: Mapping[str, Any]) -> Source:
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
-    web = None
-    if isinstance(own.where, str) and is_address(own.where):
-        web = webhook_input(own, own.where, LOG.plugin)
-    if own.audit or (web is not None and own.token is not None):
+    web = webhook_input(own, LOG.plugin) if own.address else None
+    if own.asks_api:
         return GithubSource(_with_token(own, web))
     if web is not None:
         return JsonSource(LOG, web)
-    given = file_input(own.where, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+    given = file_input(own.files, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)
 
 
 def _with_token(own: config.Config, web: WebhookInput | None) -> GithubInput:
     if own.token is None:
         where = f"{own.secrets / config.TOKEN} or the environment variable {config.TOKEN_VARIABLE}"
-        raise SourceError(f"{LOG.plugin}: the audit log needs a token, in {where}")
-    if web is None and own.where:
-        raise SourceError(f"{LOG.plugin}: the audit log goes with a webhook's address, or by itself, not with files")
+        raise SourceError(f"{LOG.plugin}: GitHub's API is asked with a token: put one into {where}")
+    if web is None and own.files:
+        raise SourceError(f"{LOG.plugin}: the audit log goes with webhooks, or by itself, not with files")
     # The audit log has a rate limit of its own.
     api, other = (GithubApi(own.api, own.token, LOG.plugin) for _ in range(2))
-    return GithubInput(web, audit_log(other, own.audit, LOG.plugin) if own.audit else None, api, own.tries)
+    hooks = None
+    if own.repositories and own.secret is not None:
+        hooks = Hooks(api, own.repositories, own.url, own.secret, is_derived=own.is_derived)
+    audit = audit_log(other, own.audit, LOG.plugin) if own.audit else None
+    return GithubInput(api, web, hooks, audit, own.tries)

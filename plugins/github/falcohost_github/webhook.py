@@ -1,11 +1,12 @@
-"""Listening for GitHub's webhooks: ``open_params: http[s]://host:port/path``."""
+"""Listening for GitHub's webhooks: ``open_params: http[s]://host:port/path``, or Falco's list of repositories."""
 
 from __future__ import annotations
 
+from falcohost.errors import SourceError
 from falcohost.jsonlog import Limits
 from falcohost.jsonlog.inputs import MIB
 from falcohost.web import Listener, Secret, WebhookInput, WebLimits, read_address
-from falcohost_github.config import OPEN, SECRET, SECRET_VARIABLE, Config
+from falcohost_github.config import OPEN, SECRET, SECRET_VARIABLE, URL, Config
 from falcohost_github.delivery import FORM, ORIGIN
 
 #: GitHub sends at most 25 MB, and waits ten seconds for the answer.
@@ -13,14 +14,17 @@ WEB_LIMITS = WebLimits(body=25 * MIB, store_time=8.0)
 LIMITS = Limits(document=26 * MIB, record=26 * MIB)
 
 
-def webhook_input(config: Config, address: str, plugin: str) -> WebhookInput:
-    """Return what listens on *address*.
+def webhook_input(config: Config, plugin: str) -> WebhookInput:
+    """Return what listens where *config* says.
 
-    :raises SourceError: the address is none.
+    :raises SourceError: the address is none, or nothing says what GitHub is to call.
     """
+    if config.repositories and not config.url:
+        what = f"the webhooks of {', '.join(config.repositories)} need something to call"
+        raise SourceError(f"{plugin}: {what}: set init_config.{URL} to this machine's address as GitHub sees it")
     listener = Listener(
         plugin=plugin,
-        address=read_address(address, plugin),
+        address=read_address(config.address, plugin),
         secret=Secret(key=config.secret),
         certificate=config.secrets / "server.crt",
         key=config.secrets / "server.key",

@@ -166,13 +166,15 @@ def push():
 class Hooked:
     """An agent that webhooks are sent to, in *folder*, and that asks *hub*; it can be killed and begun again there."""
 
-    def __init__(self, folder: Path, rules=RULES, hub=None, **init_config):
+    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, **init_config):
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.port = server.getsockname()[1]
         self._folder = folder
+        address = f"http://127.0.0.1:{self.port}/github"
+        self._open_params = open_params or address
         (folder / "secrets").mkdir()
         (folder / "secrets" / "webhook.secret").write_text(SECRET + "\n")
-        self._init_config = {"secretsDir": str(folder / "secrets"), **init_config}
+        self._init_config = {"secretsDir": str(folder / "secrets"), "listen": address, **init_config}
         if hub is not None:
             (folder / "secrets" / "github.token").write_text(f"# a token\n{TOKEN}\n")
             self._init_config["apiURL"] = hub.url
@@ -184,7 +186,7 @@ class Hooked:
     def begin(self):
         """Start the agent."""
         plugin = {"name": "github", "library_path": "libgithub.so", "init_config": self._init_config}
-        plugin["open_params"] = f"http://127.0.0.1:{self.port}/github"
+        plugin["open_params"] = self._open_params
         settings = {"plugins": [plugin], "load_plugins": ["github"]}
         self.agent = Agent(self._folder, [self._rules], settings=settings)
         self.agent.wait_until_ready()

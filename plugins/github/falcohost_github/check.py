@@ -1,0 +1,71 @@
+"""What ``falcohost doctor`` says of GitHub: the address can be had, the token is right, webhooks are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from falcohost.errors import FalcohostError
+from falcohost.jsonlog import open_problem
+from falcohost_github import hooks
+from falcohost_github.api import GithubApi, Refused
+from falcohost_github.audit import AuditLog
+from falcohost_github.config import NAME, Config, parse
+from falcohost_github.source import make
+
+_Finding = tuple[str, str | None]
+
+
+def check(settings: Mapping[str, Any]) -> Iterator[_Finding]:
+    """Yield what was looked at, and what is wrong with it."""
+    config = parse(settings)
+    if config.address or config.audit:
+        yield f"{config.address or 'the audit log'} can be opened", open_problem(make, settings)
+    elif config.files:
+        yield "what open_params names can be read", open_problem(make, settings)
+    if config.token is None or not config.asks_api:
+        return  # which is told above, where one is needed
+    api = GithubApi(config.api, config.token, NAME)
+    try:
+        api.open()
+        yield from _api_findings(api, config)
+    finally:
+        api.close()
+
+
+def _api_findings(api: GithubApi, config: Config) -> Iterator[_Finding]:
+    problem = _problem(lambda: _ask(api))
+    yield f"{config.api} takes the token", problem
+    if problem is not None:
+        return
+    if config.audit:
+        yield f"the audit log of {config.audit} can be read", _problem(lambda: AuditLog(api, config.audit).fetch(None))
+    for repository in config.repositories:
+        if repository != hooks.ALL:
+            yield f"{repository} has the webhook", _problem(lambda: _find(api, repository, config.url))  # noqa: B023
+
+
+def _problem(look: Callable[[], object]) -> str | None:
+    try:
+        look()
+    except FalcohostError as error:
+        return str(error)
+    return None
+
+
+def _ask(api: GithubApi) -> None:
+    try:
+        api.get("rate_limit", "nothing")
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:  # which an Enterprise Server without rate limits answers
+            raise
+
+
+def _find(api: GithubApi, repository: str, url: str) -> None:
+    webhook = hooks.find(api, repository, url)
+    if webhook is None:
+        text = f"there is none that calls {url}; falcohost makes it when it starts, if the token has {hooks.WRITE}"
+        raise FalcohostError(text)
+    if not webhook.active:
+        raise FalcohostError("it is switched off; tick 'Active' in its settings on GitHub")
