@@ -49,6 +49,7 @@ def test_answer(serve):
     assert [("GET", "/x", "k", b""), ("POST", "/z", None, b"q=2")] == [
         (one.method, one.path, one.headers.get("authorization"), one.body) for one in server.requests[1:]
     ]
+    assert 1 == server.connections
 
 
 def test_packed_answer(serve):

@@ -50,13 +50,15 @@ class HttpServer:
 
     :ivar url: where it is, without a slash at the end.
     :ivar requests: all that were made.
+    :ivar connections: on how many connections.
     """
 
     def __init__(
         self, answer: Callable[[Request], Reply | None], tls: ssl.SSLContext | None = None, *, port: int = 0
     ) -> None:
         self.requests: list[Request] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(answer, self.requests))
+        self.connections = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self, answer))
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -71,9 +73,7 @@ class HttpServer:
         self._thread.join()
 
 
-def _handler(
-    answer: Callable[[Request], Reply | None], requests: list[Request]
-) -> Callable[..., BaseHTTPRequestHandler]:
+def _handler(server: HttpServer, answer: Callable[[Request], Reply | None]) -> Callable[..., BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -83,7 +83,7 @@ def _handler(
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
             request = Request(self.command, address.path, query, headers, body)
-            requests.append(request)
+            server.requests.append(request)
             reply = answer(request)
             if reply is None:
                 self.connection.shutdown(socket.SHUT_RDWR)
@@ -108,6 +108,7 @@ def _handler(
             self.close_connection = reply.cut is not None
 
         def handle(self) -> None:
+            server.connections += 1
             try:
                 super().handle()
             except (OSError, ssl.SSLError):

@@ -64,7 +64,7 @@ class Recall:
     def _pages(self, until: int, ask: Callable[[str], Answer]) -> Iterator[Refusal]:
         path = asking(
             since=stamp(until - self._seconds * SECOND),
-            until=stamp(until),
+            until=stamp(until + SECOND),  # that one may come again does no harm
             filter=FILTER,
             sortOrder="DESCENDING",
             limit=str(LIMIT),
