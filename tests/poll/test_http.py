@@ -176,7 +176,7 @@ def test_nobody_there():
         port = server.getsockname()[1]
 
     assert "127.0.0.1 cannot be reached: Connection refused" == str(failure(f"http://127.0.0.1:{port}/"))
-    assert "the name nobody.invalid is unknown; is it written correctly, and does the name server answer?" == str(
+    assert "the name nobody.invalid is unknown; look at how it is written, and whether the name server answers" == str(
         failure("http://nobody.invalid/")
     )
     assert "the address of a b cannot be used" in str(failure("http://a b:x/"))

@@ -58,7 +58,7 @@ class HttpLimits:
 
     body: int = 64 * MIB
     connect_time: float = 10.0
-    pause: float = 60.0
+    pause: float = 30.0
     body_time: float = 300.0
 
 

@@ -12,7 +12,7 @@ def reason(host: str, error: Exception) -> str:
     if isinstance(error, exceptions.ProxyError):
         return f"the proxy on the way to {host} does not let us through; look at the environment's https_proxy"
     if isinstance(error, exceptions.NameResolutionError):
-        return f"the name {host} is unknown; is it written correctly, and does the name server answer?"
+        return f"the name {host} is unknown; look at how it is written, and whether the name server answers"
     if isinstance(error, exceptions.NewConnectionError):
         cause = error.__cause__ or error.__context__
         text = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
@@ -31,7 +31,7 @@ def _of_tls(host: str, error: Exception) -> str:
     if isinstance(found, ssl.SSLCertVerificationError):
         why = found.verify_message or "it is not trusted"
         return (
-            f"the certificate of {host} is not accepted: {why}; is this machine's clock right, and are its "
-            "certification authorities those that sign it?"
+            f"the certificate of {host} is not accepted: {why}; look at this machine's clock, and "
+            "at the certification authorities that it trusts"
         )
     return f"no TLS connection to {host} can be made"

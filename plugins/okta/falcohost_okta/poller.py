@@ -133,8 +133,11 @@ class LogPoller:
                 new.append(item)
             if published is not None:
                 since = max(since, min(published, now) - self._overlap)
-        following = Position(self._api.url, since, path_of(answer.link("next")), seen.marks)
-        return Page(texts_of(new), following.text(), self._wait(answer, len(items), len(new)))
+        link = path_of(answer.link("next"))
+        # What is not new, and leads nowhere, may come again for ever.
+        is_further = bool(new) or link not in ("", position.next)
+        following = Position(self._api.url, since, link, seen.marks)
+        return Page(texts_of(new), following.text(), self._wait(answer, len(items) if is_further else 0))
 
     def _behind(self, position: Position, error: Unreadable) -> Page:
         """Return no event, but what is behind a page that could not be read several times.
@@ -147,12 +150,12 @@ class LogPoller:
             raise error
         self._spoilt = 0
         self._refusals.add(error.cause, f"a page of {self._api.url}")
-        return Page([], replace(position, next=link).text(), self._wait(error.answer, 0, 0))
+        return Page([], replace(position, next=link).text(), self._wait(error.answer, 0))
 
-    def _wait(self, answer: Answer, count: int, new: int) -> float:
-        """Return for how long to leave the server alone after a page of *count* events, some of them *new*."""
+    def _wait(self, answer: Answer, count: int) -> float:
+        """Return for how long to leave the server alone after a page of *count* events."""
         refresh = float(self._api.refresh)
-        wait = refresh if not new else 0.0 if count >= self._largest else min(refresh, SOON)
+        wait = refresh if not count else 0.0 if count >= self._largest else min(refresh, SOON)
         self._largest = max(self._largest, count)
         remaining, limit = answer.number(_REMAINING), answer.number(_LIMIT)
         if remaining is not None and remaining <= _LEFT * (limit or 0):

@@ -46,7 +46,7 @@ def error_of(answer: Answer) -> str:
 def explainer(api: Api) -> Explain:
     """Return what says of a refusal what it means for the settings *api*."""
     token = (
-        "the access token is not valid; is the service app active?"
+        "the access token is not valid; look whether the service app is active"
         if api.client_id
         else "the API token is not valid, was revoked, or was not used for 30 days; "
         "create one (Security > API > Tokens) and set it"

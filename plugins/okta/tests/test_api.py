@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 
 import pytest
 
-from falcohost.testing.server import Reply
+from falcohost.poll import HttpClient, HttpLimits
+from falcohost.testing.server import Reply, Request
 from falcohost_okta import mfa
 
 HOUR = 3600
+
+PATH = "/api/v1/logs"
+AUTHORIZED = "SSWS 00a-secret-token"
 
 
 def uuids(events):
@@ -116,6 +121,39 @@ def test_forgotten_link(organization, read, told):
     assert "the server does not know where reading was left; it goes on from " in told.text
 
 
+def test_long_overlap(organization, read, monkeypatch):
+    """What is read once more and was read before is gone through without waiting."""
+    monkeypatch.setattr("falcohost_okta.poller.SOON", 10.0)
+    organization.most = 20
+    added = [organization.add(ago=5) for _ in range(400)]
+    reader = read(since="1h")
+    reader.wait_for(400)
+    cursor = reader.close()
+    organization.forget_links()
+    late = organization.add()
+    begun = time.monotonic()
+    again = read(cursor, refresh_interval=10)
+    again.wait_for(1)
+
+    assert (uuids(added), [late["uuid"]]) == (reader.uuids, again.uuids)
+    assert time.monotonic() - begun < 5
+
+
+def test_page_that_comes_again_and_again(organization, read):
+    """A server that always answers with the same page and link is not asked without end."""
+    organization.add()
+    page = organization.answer(
+        Request("GET", PATH, {"since": "2020-01-01T00:00:00Z"}, {"authorization": AUTHORIZED}, b"")
+    )
+    organization.mishaps = [Reply(), Reply(), *[page] * 1000]
+    reader = read(since="1h")
+    reader.wait_for(1)
+    time.sleep(1)
+
+    assert len(organization.server.requests) < 10
+    assert 1 == len(reader.events)
+
+
 def test_no_link(organization, read):
     """A server that gives no links is asked by time, again and again, and no event is read twice."""
     organization.gives_links = False
@@ -195,6 +233,18 @@ def test_mishaps(organization, read, mishaps):
     reader.wait_for(4)
 
     assert uuids(event for _, event in organization.events) == reader.uuids
+
+
+def test_silence(organization, read, monkeypatch, told):
+    """A server that does not answer in time is asked again."""
+    monkeypatch.setattr("falcohost_okta.poller.HttpClient", partial(HttpClient, limits=HttpLimits(pause=0.5)))
+    organization.add()
+    organization.mishaps = [Reply(pause=1.5), Reply(), Reply(), Reply(pause=1.5)]
+    reader = read(since="1h")
+    reader.wait_for(1)
+
+    assert uuids(event for _, event in organization.events) == reader.uuids
+    assert "127.0.0.1 does not answer in time" in told.text
 
 
 def test_rate_limit_that_is_used_up(organization, read):
