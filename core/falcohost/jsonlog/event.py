@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,10 @@ class Context:
         ts = self._time(event)
         return time.time_ns() if ts is None else ts
 
+    def has_time(self, event: JsonEvent) -> bool:
+        """Return whether the record says its time."""
+        return self._time(event) is not None
+
 
 def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
     where = log.time
@@ -65,7 +70,7 @@ class Text:
     :ivar context: what its events have in common.
     """
 
-    __slots__ = ("_data", "_offset", "_pieces", "context", "origin")
+    __slots__ = ("_arrival", "_data", "_offset", "_pieces", "context", "origin")
 
     def __init__(self, context: Context, origin: Origin, offset: int, data: bytes) -> None:
         self.context = context
@@ -73,6 +78,13 @@ class Text:
         self._offset = offset
         self._data = data
         self._pieces: list[Piece] | None = None
+        self._arrival = ""
+
+    @property
+    def arrival(self) -> str:
+        """Return what no other text has."""
+        self._arrival = self._arrival or secrets.token_hex(8)
+        return self._arrival
 
     def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> list[Piece]:
         """Return the records; *refuse* is told, the first time, what is no JSON and where."""
@@ -122,7 +134,9 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
             return f"{origin.ident}:{ident}"
         if origin.by_content:
             # Long enough that nobody finds a harmless event by whose name a harmful one is taken for known.
-            return f"{origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
+            ident = f"{origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
+            is_known = not origin.timeless or self.context.has_time(self)
+            return ident if is_known else f"{ident}:{self.text.arrival}:{piece.offset}"
         content = hashlib.blake2b(piece.raw, digest_size=8).hexdigest()
         return f"{origin.ident}:{piece.offset}:{content}"
 

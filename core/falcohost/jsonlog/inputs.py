@@ -32,12 +32,14 @@ class Origin:
     :ivar name: for people: the path of the file.
     :ivar ident: the same when the texts are read again, also after the file was renamed.
     :ivar by_content: what comes from here has no place; an event is known by its content.
+    :ivar timeless: two that are alike may be two events: one without a time of its own is another whenever it comes.
     :ivar id_of: returns from a record's text the id that its writer has given it, by which it is then known, or None.
     """
 
     name: str
     ident: str
     by_content: bool = False
+    timeless: bool = False
     id_of: Callable[[bytes], str | None] | None = None
 
 

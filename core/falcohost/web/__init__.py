@@ -9,9 +9,10 @@ from falcohost.web.body import Rejected
 from falcohost.web.form import Form
 from falcohost.web.input import Listener, WebhookInput
 from falcohost.web.limits import WebLimits
-from falcohost.web.secret import Secret, read_secret, read_token
+from falcohost.web.secret import SIGNATURE, Secret, read_secret, read_token
 
 __all__ = [
+    "SIGNATURE",
     "Address",
     "Form",
     "Listener",

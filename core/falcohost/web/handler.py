@@ -20,7 +20,7 @@ from falcohost.web.body import Body, Rejected, too_large
 from falcohost.web.form import Form
 from falcohost.web.inbox import Delivery, Inbox
 from falcohost.web.limits import WebLimits
-from falcohost.web.secret import SIGNATURE, Secret
+from falcohost.web.secret import Secret
 
 log = logging.getLogger("falcohost")
 
@@ -136,7 +136,7 @@ class WebhookHandler(RequestHandler):
         if not self._desk.secret.admits(headers.get("Authorization")):
             self._desk.strangers.note(self.request.remote_ip or "?", "token")
             raise Rejected(HTTPStatus.UNAUTHORIZED, "the right bearer token is needed")
-        if self._desk.secret.key is not None and SIGNATURE not in headers:
+        if self._desk.secret.key is not None and self._desk.secret.header not in headers:
             raise self._unsigned()
         kind = headers.get("Content-Type", "").lower()
         if not any(wanted in kind for wanted in self._desk.form.types):
@@ -149,13 +149,15 @@ class WebhookHandler(RequestHandler):
 
     def _read(self, body: bytes) -> bytes:
         headers = self.request.headers
-        if not self._desk.secret.signs(body, headers.get(SIGNATURE)):
+        if not self._desk.secret.signs(body, headers.get(self._desk.secret.header)):
             raise self._unsigned()
         return self._desk.form.read(headers, body)
 
     def _unsigned(self) -> Rejected:
         self._desk.strangers.note(self.request.remote_ip or "?", "signature")
-        return Rejected(HTTPStatus.UNAUTHORIZED, f"{SIGNATURE} has to be the signature of the body", UNSIGNED)
+        return Rejected(
+            HTTPStatus.UNAUTHORIZED, f"{self._desk.secret.header} has to be the signature of the body", UNSIGNED
+        )
 
     def _reject(self, rejected: Rejected) -> None:
         self._forget()

@@ -13,7 +13,7 @@ from falcohost.errors import SourceError
 
 _SCHEME = "bearer"
 
-#: The header with the signature of a body, as GitHub sends it: ``sha256=`` and the HMAC in hexadecimal digits.
+#: The header with the signature of a body, if it has no other name: GitHub's.
 SIGNATURE = "X-Hub-Signature-256"
 
 
@@ -24,11 +24,13 @@ class Secret:
     :ivar token: of ``Authorization: Bearer``; None: it needs none. Never shown, not even by ``repr``.
     :ivar client_ca: the file with the certificates by which senders' certificates are signed.
     :ivar key: with which every body is signed (HMAC SHA-256); None: it needs no signature. Never shown either.
+    :ivar header: the header with the signature, in hexadecimal digits, with or without ``sha256=`` before them.
     """
 
     token: bytes | None = field(default=None, repr=False)
     client_ca: Path | None = None
     key: bytes | None = field(default=None, repr=False)
+    header: str = SIGNATURE
 
     def __bool__(self) -> bool:
         """Return whether there is any."""
@@ -38,8 +40,9 @@ class Secret:
         """Return whether *signature* is that of *body*, in a time that tells nothing of it."""
         if self.key is None:
             return True
-        right = "sha256=" + hmac.new(self.key, body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest((signature or "").strip().encode("latin-1", "replace"), right.encode())
+        right = hmac.new(self.key, body, hashlib.sha256).hexdigest()
+        shown = (signature or "").strip().removeprefix("sha256=")
+        return hmac.compare_digest(shown.encode("latin-1", "replace"), right.encode())
 
     def admits(self, authorization: str | None) -> bool:
         """Return whether the header *authorization* shows the token, in a time that tells nothing of it."""

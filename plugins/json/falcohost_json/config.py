@@ -10,22 +10,40 @@ from typing import Any
 from falcohost import ConfigError
 from falcohost.jsonlog import FOLLOW, JsonLog, path_keys
 from falcohost.plugin_settings import OPEN_PARAMS, Settings
+from falcohost.program import Program
+from falcohost_json import program, webhook
 
 NAME = "json"
 
-_KEYS = ("name", OPEN_PARAMS, FOLLOW, "time", "records", "description")
+_KEYS = ("name", OPEN_PARAMS, FOLLOW, "time", "records", "description", *program.KEYS, *webhook.KEYS)
 
 _SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One source: its log, where that is, whether it is followed, and a sentence about it."""
+    """One source: its log, where that comes from, and a sentence about it.
+
+    :ivar given: its settings.
+    :ivar open_params: files and folders, which are followed or not, or an address; empty if a program prints it.
+    """
 
     log: JsonLog
-    open_params: str | list[str]
     description: str
-    follow: bool = False
+    given: Settings
+    open_params: str | list[str]
+    follow: bool
+    program: Program | None
+
+    @property
+    def where(self) -> str:
+        """Return what people call it."""
+        return where(self.log.source)
+
+
+def where(name: str) -> str:
+    """Return what people call the source *name*."""
+    return f"{NAME}: the source '{name}'"
 
 
 def read_sources(settings: Mapping[str, Any]) -> list[Config]:
@@ -36,7 +54,7 @@ def read_sources(settings: Mapping[str, Any]) -> list[Config]:
     entries = settings.get("sources", [])
     if not isinstance(entries, list):
         raise ConfigError("json: init_config.sources has to be a list of sources")
-    if OPEN_PARAMS in settings:
+    if OPEN_PARAMS in settings or program.PROGRAM in settings:
         own = {key: settings[key] for key in _KEYS if key in settings}
         entries = [{"name": NAME, **own}, *entries]
     sources = [_read(entry) for entry in entries]
@@ -51,9 +69,10 @@ def _read(entry: Any) -> Config:
     if not isinstance(entry, Mapping):
         raise ConfigError("json: an entry of init_config.sources is a mapping with a name and open_params")
     name = _text(entry, "name", "json: a source in init_config.sources")
-    where = f"json: the source '{name}'"
     if not _SOURCE.fullmatch(name):
-        raise ConfigError(f"{where}: a name consists of letters, digits and _ . -, the first of which is a letter")
+        raise ConfigError(
+            f"{where(name)}: a name consists of letters, digits and _ . -, the first of which is a letter"
+        )
     time, records = entry.get("time"), entry.get("records")
     for path in (time, records):
         if path is not None:
@@ -64,13 +83,20 @@ def _read(entry: Any) -> Config:
         time=None if time is None else str(time),
         wrappers=() if records is None else (str(records),),
     )
-    given = Settings(NAME, entry, _KEYS)
-    params = given.open_params()
-    if not params:
-        raise ConfigError(f"{where} has no {OPEN_PARAMS}")
+    return _with_input(log, entry, Settings(NAME, entry, _KEYS))
+
+
+def _with_input(log: JsonLog, entry: Mapping[str, Any], given: Settings) -> Config:
+    params, runs = given.open_params(), program.read_program(entry, where(log.source))
+    if bool(params) == (runs is not None):
+        what = "both" if params else "neither"
+        raise ConfigError(
+            f"{where(log.source)} has {what} {OPEN_PARAMS} {'and' if params else 'nor'} {program.PROGRAM}"
+        )
     shown = params if isinstance(params, str) else ", ".join(params)
-    description = str(entry.get("description") or f"JSON records of {shown}.").replace("\n", " ")
-    return Config(log, params, description, given.truth(FOLLOW))
+    usual = f"JSON records of {shown or program.shown(runs)}."
+    description = str(entry.get("description") or usual).replace("\n", " ")
+    return Config(log, description, given, params, given.truth(FOLLOW), runs)
 
 
 def _text(entry: Mapping[Any, Any], key: str, where: str) -> str:

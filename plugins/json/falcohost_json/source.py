@@ -6,17 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost import Source, SourceSpec
-from falcohost.jsonlog import FOLLOW, PLUGIN_EVENT, JsonSource, capabilities, file_input, files_check, pushed
+from falcohost.jsonlog import (
+    FOLLOW,
+    PLUGIN_EVENT,
+    Input,
+    JsonSource,
+    Limits,
+    Origin,
+    capabilities,
+    file_input,
+    files_check,
+    pushed,
+)
 from falcohost.plugin_settings import OPEN_PARAMS
+from falcohost.program import ProgramInput
+from falcohost.web import WebhookInput, is_address
 from falcohost_json.config import NAME, Config
+from falcohost_json.webhook import read_listener
 
 
 def source_spec(config: Config) -> SourceSpec:
     """Return the offer of one configured source."""
 
     def make(settings: Mapping[str, Any]) -> Source:
-        where = f"{NAME}: the source '{config.log.source}'"
-        return JsonSource(config.log, file_input(config.open_params, plugin=where, follow=config.follow))
+        return JsonSource(config.log, _input(config))
 
     return SourceSpec(
         name=config.log.source,
@@ -27,3 +40,13 @@ def source_spec(config: Config) -> SourceSpec:
         capabilities=capabilities({OPEN_PARAMS: config.open_params, FOLLOW: config.follow}),
         pushed=pushed,
     )
+
+
+def _input(config: Config) -> Input:
+    if config.program is not None:
+        return ProgramInput(config.program, plugin=config.where)
+    params = config.open_params
+    if isinstance(params, str) and is_address(params):
+        origin = Origin(params, "webhook", by_content=True, timeless=True)
+        return WebhookInput(read_listener(config.given, params, NAME), Limits(), origin)
+    return file_input(params, plugin=config.where, follow=config.follow)

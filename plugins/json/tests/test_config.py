@@ -3,6 +3,7 @@
 import pytest
 
 from falcohost import FalcohostError
+from falcohost.program import Program
 from falcohost_json.config import read_sources
 
 
@@ -37,13 +38,31 @@ def test_sources():
     assert (two.log.time, two.log.wrappers, two.description) == (None, (), "What two did.")
 
 
+def test_programs():
+    """A program is a list of words, or a text for the shell."""
+    one, two = read_sources(
+        {
+            "sources": [
+                {"name": "one", "program": ["tail", "-f", "/x"]},
+                {"name": "two", "program": "a | b", "restart": "always"},
+            ]
+        }
+    )
+
+    assert (one.program, one.description) == (Program(("tail", "-f", "/x")), "JSON records of tail -f /x.")
+    assert (two.program, two.description) == (Program(("/bin/sh", "-c", "a | b"), True), "JSON records of a | b.")
+
+
 @pytest.mark.parametrize(
     ("sources", "text"),
     [
         ("one", "has to be a list"),
         (["one"], "is a mapping"),
         ([{"open_params": "x"}], "has no name"),
-        ([{"name": "one"}], "'one' has no open_params"),
+        ([{"name": "one"}], "'one' has neither open_params nor program"),
+        ([{"name": "one", "open_params": "x", "program": "y"}], "'one' has both open_params and program"),
+        ([{"name": "one", "program": ["x", 1]}], "a text for the shell, or a list of its words"),
+        ([{"name": "one", "program": "x", "restart": "never"}], "restart has to be one of: on failure, always"),
         ([{"name": "two words", "open_params": "x"}], "a name consists of letters"),
         ([{"name": "one", "open_params": "x", "time": "a..b"}], "no JSON path"),
         ([{"name": "syscall", "open_params": "x"}, {"name": "syscall", "open_params": "x"}], "named twice"),

@@ -1,0 +1,193 @@
+"""What a program prints as the input of a JSON log.
+
+The program runs as the worker does, without privileges. It is started again when it fails. What it printed and was not
+read when the agent ended is gone: a pipe has no place to go back to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import shutil
+import subprocess
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from falcohost.errors import SourceError
+from falcohost.jsonlog.blocks import BLOCK
+from falcohost.jsonlog.inputs import Limits, Origin, Texts
+from falcohost.jsonlog.lines import texts
+from falcohost.jsonlog.refusals import Refusals
+from falcohost.poll.failures import BackOff, Failures
+from falcohost.program.keeper import keep
+
+log = logging.getLogger("falcohost")
+
+#: Seconds after which a program that prints nothing is looked at again.
+_PAUSE = 0.25
+
+#: Seconds that a program has lived when it is well: the next start comes soon again.
+_HEALTHY = 60.0
+
+_NOTHING = Texts(Origin("", ""), [])
+
+#: How much is told of what a program that failed said on stderr.
+_LAST_LINES, _LAST_BYTES = 10, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program and when it is started again.
+
+    :ivar command: its name and its arguments.
+    :ivar always: also where it has ended as it should; else the source has ended then.
+    """
+
+    command: Sequence[str]
+    always: bool = False
+
+
+class ProgramInput:
+    """What *program* prints. *plugin*: what people call the source."""
+
+    def __init__(
+        self, program: Program, *, plugin: str, limits: Limits | None = None, back_off: BackOff | None = None
+    ) -> None:
+        self._program = program
+        self._plugin = plugin
+        self._limits = limits or Limits()
+        self._back_off = back_off or BackOff(longest=60)
+        self._refusals = Refusals()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = b""
+
+    @property
+    def limits(self) -> Limits:
+        """How large texts may be."""
+        return self._limits
+
+    @property
+    def done(self) -> float | None:
+        """Nobody knows."""
+        return None
+
+    def open(self, refusals: Refusals, cursor: str | None) -> None:
+        """Look for the program, which is started once the privileges are dropped.
+
+        :raises SourceError: it is not there.
+        """
+        self._refusals = refusals
+        if shutil.which(self._name) is None:
+            raise SourceError(f"{self._plugin}: the program {self._name} cannot be found")
+
+    def texts(self) -> Iterator[Texts]:
+        """Yield what the program prints, over all its lives; without items where it prints nothing for a while."""
+        failures = Failures(self._plugin, self._back_off)
+        while True:
+            begun = time.monotonic()
+            problem = yield from self._life()
+            if problem is None or time.monotonic() - begun > _HEALTHY:
+                failures.succeeded()
+            if problem is None and not self._program.always:
+                return
+            wait = self._back_off.first if problem is None else failures.failed(SourceError(problem))
+            until = time.monotonic() + wait
+            while (left := until - time.monotonic()) > 0:
+                yield _NOTHING
+                time.sleep(min(left, _PAUSE))
+
+    def ack(self, cursor: str) -> None:
+        """Do nothing: there is no cursor."""
+
+    def close(self) -> None:
+        """End the program, and all that it has started."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+    # one life
+
+    def _life(self) -> Generator[Texts, None, str | None]:
+        """Run the program once; return what was wrong with it."""
+        try:
+            process = self._process = self._started()
+        except OSError as error:
+            return f"the program {self._name} cannot be started: {error.strerror}"
+        origin = Origin(f"{self._plugin}, what {self._name} printed", f"{process.pid}.{time.time_ns()}")
+
+        def refuse(cause: str, offset: int) -> None:
+            self._refusals.add(cause, f"{origin.name}, byte {offset}")
+
+        for items in texts(self._blocks(process), self._limits.document, refuse):
+            yield Texts(origin, items)
+        while process.poll() is None:
+            yield _NOTHING
+            self._listen(process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PAUSE)
+        self._listen(process)
+        self.close()
+        if process.returncode == 0:
+            return None
+        return f"the program {self._name} ended with status {process.returncode}{self._last_words()}"
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        worker = os.getpid()
+        self._said = b""
+        process = subprocess.Popen(
+            self._program.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=lambda: keep(worker),  # this source has no threads, with which it were unsafe
+        )
+        assert process.stderr is not None
+        os.set_blocking(process.stderr.fileno(), False)
+        log.info("%s: the program %s was started (pid %d)", self._plugin, self._name, process.pid)
+        return process
+
+    def _blocks(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+        """Yield what is printed, to its end; nothing again and again where nothing is."""
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(process.stderr, selectors.EVENT_READ)
+            while True:
+                ready = [key.fileobj for key, _ in selector.select(_PAUSE)]
+                if process.stderr in ready and not self._listen(process):
+                    selector.unregister(process.stderr)
+                if process.stdout not in ready:
+                    yield b""
+                elif block := os.read(process.stdout.fileno(), BLOCK):
+                    yield block
+                else:
+                    return
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> bool:
+        """Keep the last of what the program says on stderr; return False at its end."""
+        assert process.stderr is not None
+        with contextlib.suppress(BlockingIOError):
+            while said := os.read(process.stderr.fileno(), BLOCK):
+                self._said = (self._said + said)[-_LAST_BYTES:]
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        lines = deque(self._said.decode("utf-8", "replace").splitlines(), _LAST_LINES)
+        said = " | ".join(lines)
+        return f"; it said: {''.join(c if c.isprintable() else '?' for c in said)}" if said else ""
+
+    @property
+    def _name(self) -> str:
+        return self._program.command[0]
