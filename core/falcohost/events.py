@@ -40,10 +40,15 @@ class Batch:
 
     *events* may be lazy. It is iterated once, and each event is matched before the next is asked for, so a source may
     keep state (a process table) that is exact for the event just yielded.
+
+    :ivar views: events may have more than one view: an attribute ``alternatives`` with further events of the same type,
+        key, number and time that say something else in some field (a file's other names). A rule matches an event if it
+        matches one of its views.
     """
 
     events: Iterable[Event]
     cursor: str | None = None
+    views: bool = False
 
 
 @dataclass(frozen=True, slots=True)

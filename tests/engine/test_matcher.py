@@ -47,6 +47,36 @@ def test_rules_match_in_the_order_of_their_definition(event_type, text, every):
     assert every[:1] == [found.name for found in Matcher(RULES).match(event)]
 
 
+@pytest.mark.parametrize(
+    ("texts", "every"),
+    [
+        (["z"], []),
+        (["a"], [("any", 0), ("open", 0), ("open or close", 0)]),
+        (["b", "a"], [("any", 1), ("open", 0), ("open or close", 0)]),
+        (["a", "b"], [("any", 0), ("open", 0), ("open or close", 0)]),
+        (["z", "a"], [("any", 1), ("open", 1), ("open or close", 1)]),
+    ],
+)
+def test_an_event_with_several_views(texts, every):
+    """Each rule matches once, with the first view that it matches; rules keep their order."""
+    views = [Happening({"s.text": text}, type="open") for text in texts]
+    numbers = {id(view): number for number, view in enumerate(views)}
+
+    def found(first):
+        return [(rule.name, numbers[id(view)]) for rule, view in Matcher(RULES, first=first).match_views(views)]
+
+    assert every == found(False)
+    assert every[:1] == found(True)
+
+
+def test_views_are_not_mixed():
+    """A rule does not match by one half of its condition in one view and the other half in another."""
+    both = Matcher([rule("both", "s.text = a and n.int64 = 1")])
+
+    assert [] == both.match_views([Happening({"s.text": "a", "n.int64": 2}), Happening({"s.text": "b", "n.int64": 1})])
+    assert 1 == len(both.match_views([Happening({"s.text": "b"}), Happening({"s.text": "a", "n.int64": 1})]))
+
+
 def test_nothing_matches_without_rules():
     """A matcher without rules finds nothing."""
     assert () == Matcher(()).match(Happening())

@@ -7,6 +7,7 @@ candidates and each rule has a function of its own (:mod:`falcohost.engine.index
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,6 +36,7 @@ class Matcher:
 
     def __init__(self, rules: Sequence[Rule], *, first: bool = True) -> None:
         self.rules = tuple(rules)
+        self._first = first
         self._searches = _Searches(self.rules, first)
         self._by_type = {name: self._unmade(name) for name in self._searches.types}
         self._any = self._unmade(None)
@@ -42,6 +44,23 @@ class Matcher:
     def match(self, event: Event) -> Sequence[Rule]:
         """Return the rules that *event* matches: () when none, at most one when only the first counts."""
         return self._by_type.get(event.type, self._any)(event)
+
+    def match_views(self, views: Sequence[Event]) -> list[tuple[Rule, Event]]:
+        """Return the rules that match one of the *views* of an event, in order, each with the first such view.
+
+        Each view is asked by itself, so no rule matches by one part of one view and another part of another.
+        """
+        found: dict[int, tuple[Rule, Event]] = {}
+        for view in views:
+            for rule in self.match(view):
+                found.setdefault(self._numbers[id(rule)], (rule, view))
+        matches = [found[number] for number in sorted(found)]
+        return matches[:1] if self._first else matches
+
+    @functools.cached_property
+    def _numbers(self) -> dict[int, int]:
+        """The place of each rule in the order."""
+        return {id(rule): number for number, rule in enumerate(self.rules)}
 
     def candidates(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules that :meth:`match` may ask about *event*, in order; slow, for people who want to know."""

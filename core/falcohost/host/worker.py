@@ -45,6 +45,7 @@ QUIET = 10.0
 
 
 Match: TypeAlias = Callable[[Event], Iterable[Rule]]
+MatchViews: TypeAlias = Callable[[Sequence[Event]], Iterable[tuple[Rule, Event]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,18 @@ class Rules:
 
     :ivar plan: what they want of the source.
     :ivar match: returns the rules that an event matches.
+    :ivar match_views: the same of an event with several views, each rule with the view that it matches.
     """
 
     plan: Plan
     match: Match
+    match_views: MatchViews
 
     @classmethod
     def compiled(cls, source: str, rules: Sequence[Rule], *, first: bool) -> Rules:
         """Compile *rules*, the enabled ones of *source*; *first*: only the first that an event matches counts."""
-        return cls(make_plan(source, rules), Matcher(rules, first=first).match)
+        matcher = Matcher(rules, first=first)
+        return cls(make_plan(source, rules), matcher.match, matcher.match_views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +252,8 @@ def _close(source: Source | None) -> None:
 
 def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) -> None:
     """Match every event. This is the hot path of falcohost: nothing of ours is made per event that matches nothing."""
-    match, make, add, tally = task.rules.match, task.make, uplink.add, _Tally()
+    match, match_views = task.rules.match, task.rules.match_views
+    make, add, tally = task.make, uplink.add, _Tally()
     matched = tally.matched
     collector = _Collector()
     due = 0.0
@@ -256,8 +261,14 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
     for batch in source.batches():
         uplink.rewinds = batch.cursor is not None
         take = fold.take if task.fold.enabled and not uplink.rewinds else lambda rule, event: add(make(rule, event))
+        views = batch.views
         for event in batch.events:
             try:
+                if views and (others := getattr(event, "alternatives", ())):
+                    for rule, view in match_views((event, *others)):
+                        matched[event.type] += 1
+                        take(rule, view)
+                    continue
                 for rule in match(event):
                     matched[event.type] += 1
                     take(rule, event)
@@ -274,7 +285,8 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
                 due = 0.0
             else:
                 fold.flush()
-                match = _go_over(task, source, uplink, message) or match
+                if (rules := _go_over(task, source, uplink, message)) is not None:
+                    match, match_views = rules.match, rules.match_views
         if time.monotonic() >= due:
             fold.tick()
             _report(source, uplink, tally)
@@ -289,10 +301,8 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
     _report(source, uplink, tally)
 
 
-def _go_over(
-    task: Task, source: Source, uplink: _Uplink, message: wire.NewRules
-) -> Callable[[Event], Iterable[Rule]] | None:
-    """Have the source collect for the new rules; return how events are matched from now on, None: as before."""
+def _go_over(task: Task, source: Source, uplink: _Uplink, message: wire.NewRules) -> Rules | None:
+    """Have the source collect for the new rules; return them if events are matched by them from now on."""
     try:
         rules = task.decode(message)
         source.update(rules.plan)
@@ -300,7 +310,7 @@ def _go_over(
         uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
         return None
     uplink.send(wire.RulesTaken(message.number))
-    return rules.match
+    return rules
 
 
 def _measure(source: Source, tally: _Tally, on: bool) -> None:

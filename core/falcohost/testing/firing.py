@@ -8,6 +8,7 @@ from typing import Any
 
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
+from falcohost.events import Batch, Event
 from falcohost.host.catalogs import catalogs
 from falcohost.host.plugins import Plugins, ask
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
@@ -30,6 +31,14 @@ def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mappi
     opened = plugins.sources()[source].make(settings)
     try:
         opened.open(make_plan(source, enabled), None)
-        return [[rule.name for rule in matcher.match(event)] for batch in opened.batches() for event in batch.events]
+        return [
+            [rule.name for rule, _ in matcher.match_views(_views(batch, event))]
+            for batch in opened.batches()
+            for event in batch.events
+        ]
     finally:
         opened.close()
+
+
+def _views(batch: Batch, event: Any) -> tuple[Event, ...]:
+    return (event, *event.alternatives) if batch.views else (event,)

@@ -50,6 +50,8 @@ _FORK = (
 )
 _GENERIC = "ID:syscall=call nativeID:u32=native"
 
+# Where these return, the caller is elsewhere than it was when it named a path.
+_MOVES = ("chroot", "chdir", "execve", "execveat")
 _POSITIONS = ("fd", "path", "dir", "path2", "dir2", "addr", "data", "str")
 _SECTIONS = {
     "fd": ("fd", WANT_FD),
@@ -96,6 +98,8 @@ class Call:
     :ivar dir_fd: or the fd is that of a directory, in this argument.
     :ivar io: ``read``, ``write`` or None.
     :ivar generic: Falco has no parameters for it (its "generic" events).
+    :ivar named: it may be about a file, which may have several names.
+    :ivar opens: its file is opened by the path that is passed.
     """
 
     name: str
@@ -117,6 +121,8 @@ class Call:
     dir_fd: int | None = None
     io: str | None = None
     generic: bool = False
+    named: bool = False
+    opens: bool = False
     param_index: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -181,6 +187,8 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
         dir_fd=next((int(word[6:]) for word in words if word.startswith("dirfd=")), None),
         io="read" if "read" in words else "write" if "write" in words else None,
         generic=generic,
+        opens="creates" in words and bool(want & WANT_PATH),
+        named=bool(want & (WANT_FD | WANT_PATH | WANT_PATH2)) and name not in _MOVES,
         param_index={param.name: index for index, param in enumerate(parsed)},
     )
 

@@ -22,6 +22,7 @@ class Config:
     :ivar ring_size: bytes, for each of the two rings.
     :ivar pushdown: events that no rule can want are left out by the kernel.
     :ivar only_successful: calls that failed are not collected.
+    :ivar all_names: a file has all its names, not only the one that was requested.
     :ivar base: which calls are collected beyond what rules want, or in spite of it not.
     :ivar agent_pid: the supervisor, whose system calls are not events: an alert that is written would raise the next.
     """
@@ -30,6 +31,7 @@ class Config:
     agent_pid: int | None = None
     pushdown: bool = True
     only_successful: bool = False
+    all_names: bool = True
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
 
 
@@ -53,6 +55,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         agent_pid=settings.get("agent_pid"),
         pushdown=_switch(settings.get("falcohost"), "falcohost.pushdown", True),
         only_successful=_switch(own, "engine.modern_ebpf.drop_failed_exit", False),
+        all_names=_names(settings.get("falcohost")) == "all",
         base=base_syscalls.parse(settings.get("base_syscalls")),
     )
 
@@ -62,3 +65,10 @@ def _switch(block: Any, key: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise ConfigError(f"{key}: expected true or false, not {value!r}.")
     return value
+
+
+def _names(block: Any) -> str:
+    found = block.get("names", "all") if isinstance(block, Mapping) else "all"
+    if found not in ("all", "requested"):
+        raise ConfigError(f"falcohost.names: expected all or requested, not {found!r}.")
+    return str(found)

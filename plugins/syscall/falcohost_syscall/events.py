@@ -226,6 +226,11 @@ class SyscallEvent:
         return self.text_of(SEC_FDPATH)
 
     @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file; of its names the one under which the event is seen."""
+        return self.fdpath
+
+    @property
     def socket(self) -> Socket | None:
         """Return the socket of the descriptor, its two ends in their roles."""
         try:

@@ -14,6 +14,7 @@ from falcohost_syscall import (
     fields_process,
     fields_socket,
     fields_user,
+    filenames,
 )
 
 
@@ -42,6 +43,7 @@ FIELDS: tuple[Field, ...] = (
     *fields_process.FIELDS,
     *fields_user.FIELDS,
     *fields_fd.FIELDS,
+    *filenames.FIELDS,
     *fields_socket.FIELDS,
     *fields_path.FIELDS,
     *fields_container.FIELDS,

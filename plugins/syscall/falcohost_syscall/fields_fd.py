@@ -21,14 +21,14 @@ _STREAM = 1
 
 
 def fd_name(event: SyscallEvent) -> str | None:
-    """Return ``fd.name``: the path that the kernel found, or the tuple of a socket; "" where there is no name."""
+    """Return ``fd.name``: a file's path, or the tuple of a socket; "" where there is no name."""
     row = event.row
     if not row.has_fd:
         return None
     socket = event.socket
     if socket is not None:
         return socket.name
-    path = event.fdpath
+    path = event.file_name
     if path is not None:
         return path
     if event.type in _PATH_CALLS:
@@ -178,7 +178,7 @@ def _plain() -> Iterator[Field]:
         (
             "fd.name",
             T.CHARBUF,
-            "Path of the file as the kernel found it (as asked for, if the call failed), or both ends of a socket.",
+            "Path of the file, or both ends of a socket. A file may have several: see fd.name.real and those below it.",
             lambda e, _: fd_name(e),
         ),
         ("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name),

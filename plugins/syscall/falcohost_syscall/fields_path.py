@@ -28,16 +28,21 @@ def _raw2(event: SyscallEvent) -> str | None:
 
 
 def _fd(event: SyscallEvent) -> str | None:
-    return event.fdpath
+    return event.file_name
+
+
+def _opened(event: SyscallEvent) -> str | None:
+    return event.file_name or event.abspath
 
 
 def _str(event: SyscallEvent) -> str | None:
     return event.text_of(SEC_STR)
 
 
-_ONE = """open openat openat2 unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2"""
+_ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2"""
 # Event type: name, source, target, each as (absolute, raw). A link's source is its new name, as in Falco.
 _NAME: dict[str, tuple[Read, Read]] = dict.fromkeys(_ONE.split(), (_path, _raw))
+_NAME |= dict.fromkeys(("open", "openat", "openat2"), (_opened, _raw))
 _NAME |= {"fchmod": (_fd, _fd), "fchown": (_fd, _fd), "quotactl": (_str, _str)}
 _RENAMES: dict[str, tuple[Read, Read]] = dict.fromkeys(("rename", "renameat", "renameat2"), (_path, _raw))
 _RENAMED: dict[str, tuple[Read, Read]] = dict.fromkeys(_RENAMES, (_path2, _raw2))

@@ -21,6 +21,7 @@ FLAG_COMPAT: Final = 1
 FLAG_NEWTHREAD: Final = 2
 FLAG_CUT: Final = 4
 FLAG_UNREADABLE: Final = 8
+FLAG_HOST_NAME: Final = 16
 
 # section.tag
 SEC_PATH: Final = 1
@@ -47,6 +48,9 @@ SEC_PAIR: Final = 21
 SEC_STRUCT: Final = 22
 SEC_CAPS: Final = 23
 SEC_CONTROL: Final = 24
+SEC_HOSTPATH: Final = 25
+SEC_HOSTDIR: Final = 26
+SEC_HOSTDIR2: Final = 27
 SEC_QUEUE: Final = 28
 
 # execed.exe_flags
@@ -89,9 +93,12 @@ OPTION_THREADS: Final = 1
 OPTION_EXEC_CWD: Final = 2
 OPTION_EXEC_ENV: Final = 4
 OPTION_MEASURE: Final = 8
+OPTION_REQUESTED: Final = 16
 
 STAGE_LEFT_OUT: Final = 4
 """Where the program stands in ``stages`` that is there only while costs are measured."""
+STAGE_NAMES: Final = 5
+"""And the one that has filters asked again under the next name of a file."""
 
 LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut")
 """What ``enum lost`` counts, in its order; the last two sent their event, but incomplete."""

@@ -31,6 +31,7 @@ from falcohost_syscall.events import (
     command,
     sections,
 )
+from falcohost_syscall.filenames import NamedEvent, RequestedView
 from falcohost_syscall.names import HOSTS
 from falcohost_syscall.proctable import Image, Process, executed_image, executed_session
 from falcohost_syscall.pushdown.condition import FALSE, Condition
@@ -104,7 +105,7 @@ class SyscallSource:
         rows = BY_NAME["execve"].call, BY_NAME["execveat"].call
         settings = Settings(execve=rows[0], execveat=rows[1], ring_size=self._config.ring_size)
         plan = self._config.base.choose(plan)
-        self._options = wanted.options(plan)
+        self._options = self._wanted_options(plan)
         self._driver = ModernEbpf(settings, self._options)
         if self._config.agent_pid is not None:
             self._driver.ignore(self._config.agent_pid, forks=True)
@@ -129,10 +130,13 @@ class SyscallSource:
         self._track_destinations = "fd.name_changed" in plan.fields
         needed = conditions(plan) if self._config.pushdown else {}
         collected = wanted.collected(plan) - {name for name, condition in needed.items() if condition == FALSE}
-        self._set_options(wanted.options(plan)._replace(measure=self._options.measure))
+        self._set_options(self._wanted_options(plan)._replace(measure=self._options.measure))
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
         self._opened.set_calls(wanted.calls(collected, only_successful=self._config.only_successful))
         self._types = wanted.event_types(plan)
+
+    def _wanted_options(self, plan: Plan) -> Options:
+        return wanted.options(plan)._replace(requested=not self._config.all_names)
 
     def _set_options(self, options: Options) -> None:
         if options == self._options:
@@ -177,7 +181,7 @@ class SyscallSource:
             now = time.monotonic()
             if records:
                 self._received += len(records)
-                yield Batch(self._events(records))
+                yield Batch(self._events(records), views=self._config.all_names)
                 last = now
             elif now - last >= IDLE:
                 last = now
@@ -244,6 +248,7 @@ class SyscallSource:
         """Yield the events in *records*; the table is as of each event when it is yielded."""
         unpack, context, types = HEADER.unpack_from, self._context, self._types
         processes = context.table.processes
+        make = NamedEvent if self._config.all_names else RequestedView
         for data in records:
             h = unpack(data)
             kind = h[KIND]
@@ -275,7 +280,7 @@ class SyscallSource:
             if name not in types:
                 continue
             self._passed += 1
-            event = SyscallEvent(row, h, data, self._passed, process, context)
+            event = make(row, h, data, self._passed, process, context)
             if context.first is None:
                 context.first = event.ts
             if name in _NOTES_SOCKET:

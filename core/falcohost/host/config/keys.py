@@ -134,6 +134,7 @@ KEYS: _Keys = {
     },
     "falcohost": {
         "cache": "boolean",
+        "names": "string",
         "pushdown": "boolean",
         "state_dir": "string",
         "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},

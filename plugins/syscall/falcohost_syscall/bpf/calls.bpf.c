@@ -1,7 +1,7 @@
 /* System calls, on return: the cheap facts, then (through program arrays) the filters, the costly facts, the ring. */
 #include "arch.bpf.h"
 #include "measure.bpf.h"
-#include "task.bpf.h"
+#include "names.bpf.h"
 #include "made.bpf.h"
 #include "flood.bpf.h"
 #include <bpf/bpf_tracing.h>
@@ -9,9 +9,10 @@
 #define ENOSYS 38
 #define MAX_MESSAGES 1024 /* the kernel's own limit of sendmmsg(2); recvmmsg(2) has none */
 
-/* The order in which an event is put together. Between them filters may end it: see filters below. The last is there
- * only while costs are measured. */
-enum stage { STAGE_OBJECTS, STAGE_MEMORY, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT, STAGES };
+/* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
+ * because of a file's name, they go on to the stage of names. The stage of what is left out is there only while costs
+ * are measured. */
+enum stage { STAGE_OBJECTS, STAGE_MEMORY, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT, STAGE_NAMES, STAGES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -49,6 +50,7 @@ int gather_objects(unsigned long long *ctx);
 int gather_memory(unsigned long long *ctx);
 int submit_call(unsigned long long *ctx);
 int submit_messages(unsigned long long *ctx);
+int next_name(unsigned long long *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -61,6 +63,7 @@ struct {
 		[STAGE_MEMORY] = (void *)&gather_memory,
 		[STAGE_SUBMIT] = (void *)&submit_call,
 		[STAGE_MESSAGES] = (void *)&submit_messages,
+		[STAGE_NAMES] = (void *)&next_name,
 	},
 };
 
@@ -172,6 +175,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		read_how(s);
 	fill_caller(&s->header, task);
 	know_nothing(&s->facts);
+	__builtin_memset(&s->names, 0, sizeof(s->names));
 	s->facts.flags = arg(s, s->spec.flags_arg);
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
@@ -197,6 +201,15 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 	before = s->pos;
 	put_path(s, SEC_FDPATH, task, &file->f_path);
 	see_file(s, file, type, before);
+	if (s->facts.views[VIEW_NAME].len > VIEW_LONGEST && !s->walk.cut) {
+		if (is_opening(s))
+			see_no_name(&s->facts);
+		return;
+	}
+	s->names.mnt = (__u64)READ(struct file, file, f_path.mnt);
+	s->names.dentry = (__u64)READ(struct file, file, f_path.dentry);
+	if (options & OPTION_REQUESTED && is_opening(s))
+		see_no_name(&s->facts);
 }
 
 static __always_inline void put_caps(struct scratch *s, struct task_struct *task)
@@ -250,12 +263,10 @@ int gather_memory(unsigned long long *ctx)
 		return 0;
 	fill_rest(&s->header, task);
 	want = s->spec.want;
-	if (want & WANT_PATH)
-		put_path_argument(s, task, SEC_PATH, s->spec.path_arg, s->spec.dir_arg);
-	if (want & WANT_PATH && s->facts.kind == FD_NONE && s->spec.fd_arg == RET_ARG)
-		see_passed_name(s);
-	if (want & WANT_PATH2)
-		put_path_argument(s, task, SEC_PATH2, s->spec.path2_arg, s->spec.dir2_arg);
+	gather_paths(s, task);
+	gather_host(s, task);
+	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
+		see_requested(s, task);
 	if (want & WANT_FAILED_ONLY)
 		put_argv(s, arg(s, s->spec.path_arg + 1));
 	if (want & WANT_SOCKADDR)
@@ -281,6 +292,19 @@ int gather_memory(unsigned long long *ctx)
 	if (want & WANT_MESSAGES)
 		bpf_tail_call(ctx, &stages, STAGE_MESSAGES);
 	go_on(ctx, s->spec.call, STAGE_SUBMIT);
+	return 0;
+}
+
+/* Asks the filters again, under the next name of the event's file. */
+SEC("tp_btf/sys_exit")
+int next_name(unsigned long long *ctx)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
+
+	if (s && see_next_name(s, task))
+		go_on(ctx, s->spec.call, STAGE_MEMORY);
+	bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 	return 0;
 }
 

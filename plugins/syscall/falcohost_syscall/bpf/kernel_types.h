@@ -24,12 +24,15 @@ struct qstr { __u32 hash; __u32 len; const unsigned char *name; };
 
 /* files */
 struct file_system_type { const char *name; };
+struct mount;
 struct super_block {
 	__u32 s_dev;
 	unsigned long s_flags;
 	unsigned long s_magic;
 	struct dentry *s_root;
+	struct mount *s_mounts; /* since 6.18 */
 };
+struct super_block___listed { struct list_head s_mounts; };
 struct timespec64 { long long tv_sec; long tv_nsec; };
 struct inode {
 	__u16 i_mode;
@@ -54,12 +57,17 @@ struct dentry {
 };
 struct proc_ns_operations { const char *name; };
 struct ns_common { const struct proc_ns_operations *ops; };
-struct vfsmount { struct dentry *mnt_root; };
+struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; };
+struct mnt_namespace;
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
+	__u64 mnt_id_unique;           /* since 6.8 */
+	struct mount *mnt_next_for_sb; /* since 6.18 */
 };
+struct mount___listed { struct list_head mnt_instance; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
 struct file {
 	unsigned int f_mode;
@@ -108,6 +116,7 @@ struct thread_info {
 	__u32 status; /* x86 */
 };
 struct css_set;
+struct nsproxy { struct mnt_namespace *mnt_ns; };
 struct task_struct {
 	struct thread_info thread_info;
 	struct mm_struct *mm;
@@ -120,6 +129,7 @@ struct task_struct {
 	char comm[16];
 	struct fs_struct *fs;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	struct seccomp seccomp;

@@ -23,6 +23,7 @@ enum {
 	FLAG_NEWTHREAD = 2,  /* KIND_FORK: the child is a thread of the same process */
 	FLAG_CUT = 4,        /* something did not fit and was cut */
 	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
+	FLAG_HOST_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR or SEC_HOSTDIR2 */
 };
 
 struct header {
@@ -60,7 +61,8 @@ enum tag {
 	                     directory; both from the process's root */
 	SEC_DIR2 = 4,     /* the same for the second path */
 	SEC_FD = 5,       /* struct fdinfo of the call's file descriptor */
-	SEC_FDPATH = 6,   /* path of that file from the process's root (dentry walk), or "pipe:[inode]" and the like: dentry name */
+	SEC_FDPATH = 6,   /* path of that file from the process's root (dentry walk), or "pipe:[inode]" and the like: dentry name;
+	                     as all paths from dentries, <CUT> and its end if it is too long */
 	SEC_SOCK = 7,     /* struct sockinfo of that file descriptor, if it is a socket */
 	SEC_UNIX = 8,     /* own path of an AF_UNIX socket, abstract ones with their leading NUL */
 	SEC_UNIXPEER = 9, /* the peer's */
@@ -80,6 +82,9 @@ enum tag {
 	SEC_STRUCT = 22,  /* first STRUCT_SIZE bytes of a structure that was passed, as they are when the call returns */
 	SEC_CAPS = 23,    /* struct caps of the thread when the call returns; the effective ones are in the header */
 	SEC_CONTROL = 24, /* control data that recvmsg(2) was handed */
+	SEC_HOSTPATH = 25,/* path of the file of SEC_FDPATH as the machine's init reaches it, if it is another */
+	SEC_HOSTDIR = 26, /* the same of the directory from which the first path starts (the process's root, if it is absolute), */
+	SEC_HOSTDIR2 = 27,/* and the second */
 	SEC_QUEUE = 28,   /* struct queue of the socket from which accept(2) took a connection */
 };
 
@@ -198,6 +203,7 @@ enum {
 	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
 	OPTION_EXEC_ENV = 4, /* SEC_ENV in KIND_EXEC */
 	OPTION_MEASURE = 8,  /* the time that each call costs: struct call_count */
+	OPTION_REQUESTED = 16, /* a file has one name, the one that was requested */
 };
 
 /* Per row of calls.py, per CPU. Row 0: calls that nobody wants, only while costs are measured. */

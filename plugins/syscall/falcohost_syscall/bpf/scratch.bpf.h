@@ -19,6 +19,19 @@ struct walk {
 	__u32 pos; /* first used byte of path[] */
 	__u32 cut;
 	__u32 leaf; /* length of the last component */
+	__u16 skip; /* so many components are left out, which .. behind them has taken back */
+	__u16 arrived; /* at the root */
+};
+
+/* What is known of the names of the event's file (names.bpf.h). */
+struct names {
+	__u64 mnt, dentry; /* of the file */
+	__u8 name;         /* enum name: under which one filters see it */
+	__u8 gathered;
+	__u16 host_leaf;
+	struct view host;
+	__u32 at, size, dots; /* in a path as text: where, and how many bytes and dots of a component are behind */
+	__u32 pad;
 };
 
 struct scratch {
@@ -32,6 +45,7 @@ struct scratch {
 	};
 	__u8 path[CHUNK + NAME_SIZE];
 	__u64 began; /* when the probe was entered, or 0: see measure.bpf.h */
+	struct names names;
 };
 
 _Static_assert(__builtin_offsetof(struct scratch, facts) == SCRATCH_FACTS, "facts.h and layout.py have it there");

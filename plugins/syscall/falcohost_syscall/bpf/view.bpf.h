@@ -59,29 +59,37 @@ static __always_inline __u8 kind_of_file(struct file *file, __u32 type, bool nam
 	return FD_FILE;
 }
 
+/* The name of the event's file, and its parts; leaf: the length of the last one. */
+static __always_inline void see_name(struct facts *facts, __u32 at, __u32 len, __u32 leaf)
+{
+	see(facts, VIEW_NAME, at, len);
+	if (facts->kind == FD_DIRECTORY) {
+		see(facts, VIEW_DIRECTORY, at, len);
+		see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
+		return;
+	}
+	if (facts->kind != FD_FILE && facts->kind != FD_NONE)
+		return;
+	see(facts, VIEW_DIRECTORY, at, len == leaf + 1 ? 1 : len - leaf - 1);
+	see(facts, VIEW_FILENAME, at + len - leaf, facts->kind == FD_FILE ? leaf : VIEW_ABSENT);
+}
+
 /* A file whose path, if it has one, was just put into the record. */
 static __always_inline void see_file(struct scratch *s, struct file *file, __u32 type, __u32 before)
 {
 	struct facts *facts = &s->facts;
-	bool named = s->pos != before && s->path[s->walk.pos & (CHUNK - 1)] == '/';
-	__u16 at = before + sizeof(struct section), len = s->pos - at, leaf = s->walk.leaf;
+	bool named = s->pos != before && !s->walk.cut && s->path[s->walk.pos & (CHUNK - 1)] == '/';
+	__u32 at = before + sizeof(struct section);
 
 	facts->ip = IP_NO;
 	facts->l4proto = L4_NONE;
-	facts->kind = kind_of_file(file, type, named);
+	facts->kind = kind_of_file(file, type, s->walk.cut || named);
+	if (facts->kind == FD_PIPE)
+		see_no_parts(facts);
 	if (named)
-		see(facts, VIEW_NAME, at, len);
+		see_name(facts, at, s->pos - at, s->walk.leaf);
 	else if (type == S_IFIFO && s->pos == before)
 		see(facts, VIEW_NAME, 0, VIEW_NO_SLASH); /* pipe:[inode] */
-	if (facts->kind == FD_PIPE) {
-		see_no_parts(facts);
-	} else if (facts->kind == FD_DIRECTORY && named) {
-		see(facts, VIEW_DIRECTORY, at, len);
-		see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
-	} else if (facts->kind == FD_FILE && named) {
-		see(facts, VIEW_DIRECTORY, at, len == leaf + 1 ? 1 : len - leaf - 1);
-		see(facts, VIEW_FILENAME, at + len - leaf, leaf);
-	}
 }
 
 static __always_inline void see_no_file(struct facts *facts)
@@ -90,58 +98,6 @@ static __always_inline void see_no_file(struct facts *facts)
 	facts->l4proto = L4_NONE;
 	facts->ip = IP_NO;
 	see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
-}
-
-#define NAME_LOOKED_AT 255
-
-/* A walk over a path: where its last slash is, and how many bytes and dots follow. */
-struct name_context {
-	struct scratch *s;
-	__u32 at, last, size, dots, vain;
-};
-
-static __always_inline bool in_vain(struct name_context *component)
-{
-	return !component->size || (component->size == component->dots && component->size <= 2);
-}
-
-static int name_step(__u32 i, struct name_context *context)
-{
-	__u32 at = context->at + i;
-
-	if (at > RECORD_SIZE)
-		return 1;
-	if (context->s->record[at] != '/') {
-		context->size++;
-		context->dots += context->s->record[at] == '.';
-		return 0;
-	}
-	if (i && in_vain(context))
-		context->vain = 1;
-	context->last = i;
-	context->size = context->dots = 0;
-	return 0;
-}
-
-/* A file that could not be opened has the name that was asked for, without what a path may hold in vain: told if there
- * is nothing of that (doubled slashes, one at the end, `.`, `..`) and the path is absolute. */
-static __noinline int see_passed_name(struct scratch *s)
-{
-	struct name_context context = {.s = s};
-	struct view path;
-
-	if (!s)
-		return 0;
-	path = s->facts.views[VIEW_PATH];
-	if (!path.len || path.len > NAME_LOOKED_AT || path.at > RECORD_SIZE || s->record[path.at] != '/')
-		return 0;
-	context.at = path.at;
-	bpf_loop(path.len, name_step, &context, 0);
-	if (context.vain || (path.len > 1 && in_vain(&context)))
-		return 0;
-	see(&s->facts, VIEW_NAME, path.at, path.len);
-	see(&s->facts, VIEW_DIRECTORY, path.at, context.last ? context.last : 1);
-	return 0;
 }
 
 /* An address as IPv6. */

@@ -54,12 +54,15 @@ class Options(NamedTuple):
     """Its environment."""
     measure: bool = False
     """What each call costs, in its count."""
+    requested: bool = False
+    """A file has one name, the one that was requested."""
 
     def pack(self) -> bytes:
         """Return the bits of ``options``."""
         bits = records.OPTION_THREADS * self.threads
         bits |= records.OPTION_EXEC_CWD * self.exec_cwd
         bits |= records.OPTION_EXEC_ENV * self.exec_env
+        bits |= records.OPTION_REQUESTED * self.requested
         return _U32.pack(bits | records.OPTION_MEASURE * self.measure)
 
 

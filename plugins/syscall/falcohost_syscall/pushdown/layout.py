@@ -34,7 +34,10 @@ FACTS_SIZE: Final = 68
 FACTS: Final = 80
 RECORD: Final = 152
 RECORD_SIZE: Final = 32768
-SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 8
+SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 8 + 40
+
+#: The texts that are others under another name.
+NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))
 
 #: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told.
 VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 4096

@@ -1,12 +1,14 @@
 """From a condition to the BPF program that tests it.
 
 The program runs where the probe tail-calls it, with the event's scratch memory filled as far as its :class:`Point`
-says. It goes on to the probe's next stage when the condition may hold, and returns when it cannot (by way of the stage
-that takes the time, while somebody asks for it).
+says. It goes on to the probe's next stage when the condition may hold. When it cannot, it goes on to the stage that has
+the filters asked again under the file's next name, if a name was asked; else it returns (by way of the stage that takes
+the time, while somebody asks for it).
 """
 
 from __future__ import annotations
 
+from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import (
     FP,
     GET_SMP_PROCESSOR_ID,
@@ -22,8 +24,8 @@ from falcohost_syscall.pushdown.assembler import (
     Label,
 )
 from falcohost_syscall.pushdown.comparing import KEY, Maps, Targets, TextTest, look_up
-from falcohost_syscall.pushdown.condition import Address, All, Bits, Condition, Literal, Number, Text, Within
-from falcohost_syscall.records import STAGE_LEFT_OUT
+from falcohost_syscall.pushdown.condition import Address, All, Bits, Condition, Literal, Number, Text, Within, literals
+from falcohost_syscall.records import STAGE_LEFT_OUT, STAGE_NAMES
 
 
 def compile_filter(condition: Condition, stage: int, maps: Maps) -> bytes:
@@ -54,11 +56,14 @@ class _Compiler:
         self._go_on(stage)
         asm.leave()
         asm.place(no)
+        if _asks_names(condition):
+            self._go_on(STAGE_NAMES)
         self._go_on(STAGE_LEFT_OUT)
         asm.leave()
         return asm.assemble()
 
     def _go_on(self, stage: int) -> None:
+        """Go on to *stage*, if the probe has it."""
         asm = self._asm
         asm.arithmetic_register("=", R1, R7)
         asm.map(R2, self._maps.stages)
@@ -146,3 +151,8 @@ class _Compiler:
         look_up(asm, self._maps.prefixes(test.networks, 16), KEY - 4)
         asm.jump_if(R0, "!=", 0, to.true)
         asm.jump(to.false)
+
+
+def _asks_names(condition: Condition) -> bool:
+    tests = [literal.test for literal in literals(condition)]
+    return any(isinstance(test, Text) and test.view.offset in layout.NAMED for test in tests)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evasion.technique import ARGUMENTS, BY_MOUNT, BY_RING, SHOWN, Group, Seen, Technique, by_way, own, unseen
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
+HOST_NAME = "fd.name is tried as the path from the machine's root too"
 READ_PUBLIC, READ_OWN = "Read sensitive file untrusted", "Password hashes read"
 WRITE_PUBLIC, WRITE_OWN = "Write below etc", "Accounts written by hand"
 REPLACED = "Account file replaced"
@@ -72,28 +73,27 @@ READING = Group(
         ),
         "read-chroot": Technique(
             "changes its root directory to the folder",
-            by_way("the change of root is seen; below it the file's name is `/shadow`", CHANGED_ROOT),
+            read(HOST_NAME, CHANGED_ROOT),
         ),
         "read-outside-root": Technique(
             "keeps the folder's descriptor and leaves it behind by chroot", read(KERNEL_NAME, CHANGED_ROOT)
         ),
-        "read-bound-folder": Technique("mounts the folder a second time", BY_MOUNT),
-        "read-bound-file": Technique("mounts the file over another one", BY_MOUNT),
-        "read-mount-of-another": Technique("reaches into the mounts of another process by /proc", BY_MOUNT),
-        "read-deep": Technique("mounts the folder below a path of 5,000 characters", BY_MOUNT),
-        "read-unmounted": Technique("unmounts the second mount while it is in there", BY_MOUNT),
+        "read-bound-folder": Technique("mounts the folder a second time", read(HOST_NAME, SHOWN)),
+        "read-bound-file": Technique("mounts the file over another one", read(HOST_NAME, SHOWN)),
+        "read-mount-of-another": Technique(
+            "reaches into the mounts of another process by /proc", read(HOST_NAME, SHOWN)
+        ),
+        "read-deep": Technique("mounts the folder below a path of 5,000 characters", read(HOST_NAME, SHOWN)),
+        "read-unmounted": Technique("unmounts the second mount while it is in there", read(HOST_NAME, SHOWN)),
         "read-overlay": Technique("makes the folder a lower layer of an overlay", BY_MOUNT),
         "read-detached-tree": Technique(
             "copies the mount with open_tree and puts it nowhere",
-            by_way("open_tree is seen, if an unusual program calls it; the file's name is `/shadow`", NEWER_CALLS),
+            read(HOST_NAME, NEWER_CALLS),
         ),
         "read-second-proc": Technique("mounts /proc at another place and goes by its links", read()),
         "read-pivoted": Technique(
             "exchanges its root directory",
-            by_way(
-                "pivot_root is seen, if an unusual program calls it; the file's name is `/old/etc/shadow`",
-                EXCHANGED_ROOT,
-            ),
+            read(HOST_NAME, EXCHANGED_ROOT),
         ),
         "read-hard-link": Technique(
             "opens another hard link to it, made before",
@@ -171,7 +171,11 @@ WRITING = Group(
         "write-symlink-in-place": Technique("removes it and puts a symbolic link there", own(REPLACING, REPLACED)),
         "write-unnamed": Technique(
             "fills a file without a name and links it there",
-            Seen((WRITE_PUBLIC,), (REPLACED,), "the opening in the folder, and the link"),
+            Seen(
+                (WRITE_PUBLIC, "Write below root"),
+                (REPLACED,),
+                "the opening in the folder, and the link; as in Falco, the folder's name is the file's for a rule too",
+            ),
         ),
         "write-mount-over": Technique(
             "mounts another file over it", own("the mount, and the name it is at", REPLACED, SHOWN)

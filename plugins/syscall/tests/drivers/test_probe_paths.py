@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -110,13 +111,66 @@ def test_bind_mount(watched, tmp_path):
 
 
 def test_chroot(watched, tmp_path):
-    """Paths start at the root of the process."""
+    """Paths start at the root of the process; beside it is the path from the machine's root."""
     (tmp_path / "jail").mkdir()
     (tmp_path / "jail/file").write_text("")
     script = "os.chroot(sys.argv[1]); os.chdir('/'); os.open('file', 0)"
     record = opened(watched.python(script, tmp_path / "jail"), b"file")
 
     assert (b"/", b"/file") == (record.sections[R.SEC_DIR], record.sections[R.SEC_FDPATH])
+    assert bytes(tmp_path / "jail/file") == record.sections[R.SEC_HOSTPATH]
+    assert R.FLAG_HOST_NAME == record.header.flags & R.FLAG_HOST_NAME
+
+
+def host_path(found, path: bytes) -> bytes | None:
+    """Return the host's path of the file that was opened by *path*; None where it is not another."""
+    record = opened(found, path)
+    assert bool(record.header.flags & R.FLAG_HOST_NAME) == (R.SEC_HOSTPATH in record.sections)
+    return record.sections.get(R.SEC_HOSTPATH)
+
+
+def test_no_host_path_where_it_is_the_same(watched, tmp_path):
+    """Neither here nor in a copy of this mount namespace has a file a second path, on whatever it is mounted."""
+    script = "for path in sys.argv[1:]: os.open(path, 0)"
+    paths = [b"/etc/passwd", b"/proc/self/status", b"/dev/null", b"/sys/kernel"]
+    for before in ((), ("unshare", "-m", "--propagation", "private")):
+        found = watched.run(*before, sys.executable, "-ISc", f"import os, sys\n{script}", *map(os.fsdecode, paths))
+
+        assert [None] * len(paths) == [host_path(found, path) for path in paths]
+
+
+def test_host_path_behind_a_bind_mount(watched, tmp_path):
+    """A file that is reached by a second mount has a path from the machine's root, across the mounts that are there."""
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "source/file").write_text("")
+    script = 'mount --bind "$1/source" "$1/target" && exec cat "$1/target/file"'
+    found = watched.run("unshare", "-m", "sh", "-c", script, "sh", tmp_path)
+
+    assert bytes(tmp_path / "source/file") == host_path(found, bytes(tmp_path / "target/file"))
+
+
+def test_host_path_of_another_file_system(watched, tmp_path):
+    """The same holds for a file system that is mounted somewhere below the machine's root; one that is not has none."""
+    for name in ("sys", "own"):
+        (tmp_path / name).mkdir()
+    script = 'mount -t sysfs none "$1/sys" && mount -t tmpfs none "$1/own" && echo > "$1/own/file" && '
+    script += 'exec cat "$1/own/file" "$1/sys/kernel/fscaps"'
+    found = watched.run("unshare", "-m", "sh", "-c", script, "sh", tmp_path)
+
+    assert b"/sys/kernel/fscaps" == host_path(found, bytes(tmp_path / "sys/kernel/fscaps"))
+    assert host_path(found, bytes(tmp_path / "own/file")) is None
+
+
+def test_host_path_of_a_directory(watched, tmp_path):
+    """Where a call leaves no file behind, the directory from which its path starts has a host's path too."""
+    (tmp_path / "jail/in").mkdir(parents=True)
+    watched.driver.set_calls({84: R.CallSpec(84, R.WANT_PATH, path_arg=0)})
+    script = "os.chroot(sys.argv[1]); os.chdir('/'); os.rmdir('/in'); os.mkdir('/in'); os.rmdir('in')"
+    found = watched.python(script, tmp_path / "jail")
+
+    for path in (b"/in", b"in"):
+        assert bytes(tmp_path / "jail") == opened(found, path).sections[R.SEC_HOSTDIR]
 
 
 @pytest.mark.parametrize("depth", [14, 40, 490, 600])
@@ -131,7 +185,9 @@ def test_deep_directory(watched, tmp_path, depth):
         assert truth == record.sections[R.SEC_FDPATH]
         assert 0 == record.header.flags & R.FLAG_CUT
     else:
-        assert truth.endswith(record.sections[R.SEC_FDPATH])
+        mark, _, end = record.sections[R.SEC_FDPATH].partition(b">")
+        assert b"<CUT" == mark
+        assert truth.endswith(end)
         assert 3900 < len(record.sections[R.SEC_FDPATH])
         assert R.FLAG_CUT == record.header.flags & R.FLAG_CUT
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
 from falcohost_syscall import records as R
@@ -15,6 +16,7 @@ from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import Assembler
 from falcohost_syscall.pushdown.condition import Condition, Point
 from falcohost_syscall.pushdown.filters import Probe, compiled
+from falcohost_syscall.text import absolute
 
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
 _PIDFS = 0x50494446
@@ -30,6 +32,7 @@ class Facts:
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = 0
         header = R.header(record)
+        self._record = record
         self._row: Call = CALLS[header.call - 1]
         place = self._row.open_flags
         self.flags = 0 if place is None else header[R.Header._fields.index("arg0") + place] & 0xFFFFFFFF
@@ -62,19 +65,21 @@ class Facts:
         self.kind = 0 if kind == 0 or (regular and (not named or info.magic == _PIDFS)) else layout.FD_FILE
         self.kind = _KINDS.get(kind, self.kind)
         if named:
-            self._see_path(at, path)
+            self.see_name(at, path)
         elif kind == stat.S_IFIFO and path is None:
             self.views["name"] = (0, layout.VIEW_NO_SLASH)
         if self.kind == layout.FD_PIPE:
             self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
 
-    def _see_path(self, at: int, path: bytes) -> None:
+    def see_name(self, at: int, path: bytes) -> None:
+        """Let the file have this name, which lies there."""
         leaf = len(path.rpartition(b"/")[2])
         self.views["name"] = (at, len(path))
         if self.kind == layout.FD_DIRECTORY:
             self.views |= {"directory": (at, len(path)), "filename": (0, layout.VIEW_ABSENT)}
-        elif self.kind == layout.FD_FILE:
+        elif self.kind in (layout.FD_FILE, layout.FD_NONE):
             self.views["directory"] = (at, max(len(path) - leaf - 1, 1))
+        if self.kind == layout.FD_FILE:
             self.views["filename"] = (at + len(path) - leaf, leaf)
 
     def _see_socket(self) -> None:
@@ -95,22 +100,13 @@ class Facts:
         self.lport, self.rport = info[4:6]
         self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in info[6:8])
 
-    def _see_passed_name(self) -> None:
-        at, path = self._sections.get(R.SEC_PATH, (0, b""))
-        if not path.startswith(b"/") or len(path) > 255:
-            return
-        if path != b"/" and not {b"", b".", b".."}.isdisjoint(path.split(b"/")[1:]):
-            return
-        last = path.rindex(b"/")
-        self.views |= {"name": (at, len(path)), "directory": (at, max(last, 1))}
-
     def _see_memory(self) -> None:
         for name, tag in (("path", R.SEC_PATH), ("path2", R.SEC_PATH2), ("str", R.SEC_STR)):
             if tag in self._sections:
                 at, data = self._sections[tag]
                 self.views[name] = (at, len(data))
-        if self.kind == layout.FD_NONE and self._row.want & R.WANT_PATH and self._row.fd_arg == R.RET_ARG:
-            self._see_passed_name()
+        if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
+            self.see_name(len(self._record), passed)
         address = self._sections.get(R.SEC_SOCKADDR, (0, b""))[1]
         if self.ip != layout.IP_YES or len(address) < 8 or not self._row.want & R.WANT_SOCKADDR:
             return
@@ -122,6 +118,29 @@ class Facts:
         else:
             return
         self.rport = int.from_bytes(address[2:4], "big")
+
+
+def requested(record: bytes) -> bytes | None:
+    """Return the path that was passed to open a file, made whole as text; None where the probe does not tell it."""
+    row = CALLS[R.header(record).call - 1]
+    found = dict(R.sections(record))
+    path, start = found.get(R.SEC_PATH), found.get(R.SEC_DIR, b"")
+    if not row.opens or path is None or not (path.startswith(b"/") or start):
+        return None
+    return absolute(start.decode("latin1"), path.decode("latin1")).encode("latin1")
+
+
+def _names(record: bytes) -> Iterator[tuple[int, bytes] | None]:
+    """Yield where each name of the event's file is, once its requested name lies behind the record; None: as it is."""
+    yield None
+    found = {tag: (at, data) for tag, at, data in _placed(record)}
+    real, passed = found.get(R.SEC_FDPATH), requested(record)
+    if real is None or not real[1].startswith(b"/"):
+        return
+    if passed is not None and passed != real[1]:
+        yield len(record), passed
+    if R.SEC_HOSTPATH in found:
+        yield found[R.SEC_HOSTPATH]
 
 
 def _placed(record: bytes) -> list[tuple[int, int, bytes]]:
@@ -172,11 +191,17 @@ class FilterBench:
             os.close(fd)
 
     def passes(self, programs: dict[Point, int], record: bytes) -> bool:
-        """Return whether the event in *record* gets through all programs."""
-        return all(self.run(program, record, point) for point, program in programs.items())
+        """Return whether the event in *record* gets through all programs, under one of its file's names."""
+        return any(
+            all(self.run(program, record, point, name) for point, program in programs.items())
+            for name in _names(record)
+        )
 
-    def run(self, program: int, record: bytes, point: Point) -> bool:
-        """Return whether the event gets through one program."""
-        scratch = (bytes(layout.FACTS) + Facts(record, point).pack()).ljust(layout.RECORD, b"\0") + record
+    def run(self, program: int, record: bytes, point: Point, name: tuple[int, bytes] | None = None) -> bool:
+        """Return whether the event gets through one program; *name*: where its file's is, if it is not the real one."""
+        facts = Facts(record, point)
+        if name is not None and point >= Point.OBJECT:
+            facts.see_name(*name)
+        scratch = (bytes(layout.FACTS) + facts.pack()).ljust(layout.RECORD, b"\0") + record + (requested(record) or b"")
         self.kernel.set(self.probe.scratches, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
         return self.kernel.run(program, bytes(16)) == 1

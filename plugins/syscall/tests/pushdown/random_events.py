@@ -6,7 +6,7 @@ import errno
 from random import Random
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
-from workload.handmade import Task, call
+from workload.handmade import Task, record
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.event_fields import GENERIC_FIELDS
@@ -192,7 +192,9 @@ def event(random: Random, name: str) -> bytes:
         cgroup=pick((HOST, CONTAINER, UNKNOWN)),
     )
     args = tuple(pick(NUMBERS) for _ in range(6))
-    return call(name, task, pick(ERRORS), args, _sections(random, row))
+    sections = _sections(random, row)
+    flags = R.FLAG_HOST_NAME if R.SEC_HOSTPATH in sections else 0
+    return record(R.KIND_CALL, task, sections, call=row.call, ret=pick(ERRORS), args=args, flags=flags)
 
 
 def _sections(random: Random, row: Call) -> dict[int, bytes]:
@@ -229,7 +231,9 @@ def _object(random: Random) -> dict[int, bytes]:
     if kind < 0.15:
         return {}
     if kind < 0.5:
-        return {R.SEC_FD: _info(random.choice((0o100644, 0o040755, 0o020666, 0o010644))), R.SEC_FDPATH: _path(random)}
+        info = _info(random.choice((0o100644, 0o040755, 0o020666, 0o010644)))
+        host = {R.SEC_HOSTPATH: _path(random)} if random.random() < 0.3 else {}
+        return {R.SEC_FD: info, R.SEC_FDPATH: _path(random), **host}
     if kind < 0.6:
         name = random.choice((b"[eventpoll]", b"memfd:/etc/shadow", b"anon_inode:[eventfd]", b"/"))
         return {R.SEC_FD: _info(random.choice((0, 0o100600)), random.choice((0, 0x50494446))), R.SEC_FDPATH: name}

@@ -1,0 +1,122 @@
+"""The names that a file has in an event: as which of them an event is seen, and the fields that say each one.
+
+A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process. Where
+the file has others as well, its ``alternatives`` are the same event saying those: the requested one (the path that was
+passed, made whole as text, as in Falco) and the host's (how the machine's init reaches the file). What says them, and
+why a rule is asked of each alone, is in docs/decisions/0018-names.md.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from falcohost.fields import Field, FieldType
+from falcohost_syscall.events import FLAGS, SyscallEvent
+from falcohost_syscall.records import FLAG_HOST_NAME, SEC_FDPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_HOSTPATH, SEC_PATH
+from falcohost_syscall.text import absolute
+
+
+class _View(SyscallEvent):
+    """An event under another name."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, event: SyscallEvent) -> Self:
+        """Return *event*, which has been taken apart, under this name."""
+        view = cls(event.row, event.h, event.data, event.num, event.proc, event.ctx)
+        view._sections = event.sections
+        return view
+
+
+class RequestedView(_View):
+    """The file has the name that was passed. Files that were opened before have their real one."""
+
+    __slots__ = ()
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return requested(self) or self.fdpath
+
+
+class HostView(_View):
+    """Files have the names by which the machine's init reaches them."""
+
+    __slots__ = ()
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return self.text_of(SEC_HOSTPATH) or self.fdpath
+
+    @property
+    def dirfd_path(self) -> str | None:
+        """Return the path behind the descriptor of a directory that was passed beside the first path."""
+        return super().dirfd_path and (self.text_of(SEC_HOSTDIR) or super().dirfd_path)
+
+    @property
+    def abspath(self) -> str | None:
+        """Return the first path argument, made absolute."""
+        return self._below(SEC_HOSTDIR, self.path) or super().abspath
+
+    @property
+    def abspath2(self) -> str | None:
+        """Return the second path argument, made absolute."""
+        return self._below(SEC_HOSTDIR2, self.path2) or super().abspath2
+
+    def _below(self, tag: int, path: str | None) -> str | None:
+        start = self.text_of(tag)
+        if path is None or start is None:
+            return None
+        if not path.startswith("/"):
+            return absolute(start, path)
+        below = absolute(None, path)  # from the root directory, and never out of it
+        return start.rstrip("/") + below if below != "/" else start
+
+
+class NamedEvent(SyscallEvent):
+    """An event under the real name of its file."""
+
+    __slots__ = ()
+
+    @property
+    def alternatives(self) -> tuple[SyscallEvent, ...]:
+        """Return the event under the other names that its file has."""
+        row = self.row
+        if not row.named:
+            return ()
+        views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if row.opens and self._asked_otherwise() else ()
+        return (*views, HostView.of(self)) if self.h[FLAGS] & FLAG_HOST_NAME else views
+
+    def _asked_otherwise(self) -> bool:
+        found = self.sections
+        path, real = found.get(SEC_PATH), found.get(SEC_FDPATH)
+        return path is not None is not real and path != real and self.abspath != self.fdpath
+
+
+def requested(event: SyscallEvent) -> str | None:
+    """Return the path that was passed to open the event's file, made whole as text."""
+    return event.abspath if event.row.opens else None
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        name="fd.name.real",
+        type=FieldType.CHARBUF,
+        description="Path of the file as the kernel found it, from the root directory of the process.",
+        get=lambda event, _: event.fdpath,
+    ),
+    Field(
+        name="fd.name.requested",
+        type=FieldType.CHARBUF,
+        description="Path that was passed to open the file, made absolute by its text, as in Falco.",
+        get=lambda event, _: requested(event),
+    ),
+    Field(
+        name="fd.name.host",
+        type=FieldType.CHARBUF,
+        description="Path by which the machine's init reaches the file, where the process reaches it by another.",
+        get=lambda event, _: event.text_of(SEC_HOSTPATH),
+    ),
+)

@@ -1,0 +1,108 @@
+"""A file's names in the kernel and in user space: with filters on names and without, the same events match."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+import random_events
+from names_workload import FILES, FOLDERS, LINKS
+
+from falcohost.engine.code.module import compile_condition
+from falcohost.engine.ir import Expr
+from falcohost.engine.typecheck import check
+from falcohost.events import Plan
+from falcohost.lang.parser import parse
+from falcohost_syscall.calls import EXIT
+from falcohost_syscall.events import PID, RET, SyscallEvent
+from falcohost_syscall.source import SyscallSource
+
+OPENS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
+EACH = 500
+#: What all opens of the workload are known by, whatever else the machine does meanwhile.
+OURS = "evt.type = openat and group.gid = 54321"
+WORKLOAD = Path(__file__).parent / "names_workload.py"
+
+
+def some_condition(random: Random, top: str) -> str:
+    """Return a condition on the names of the workload's files."""
+    tops = (top, f"{top}.bound", "", "/c")
+    paths = [f"{random.choice(tops)}/{name}" for name in random.choices((*FILES, *FOLDERS, *LINKS, "none"), k=5)]
+    names = ", ".join(paths)
+    below = random.choice((*tops, f"{top}/a", f"{top}/b", "/tmp"))
+    texts = random.choice(("f", "/a/c/", "d/f", "bound", "l", "..e"))
+    some = random.choice(
+        (
+            f"fd.name in ({names})",
+            f"fd.name startswith '{below}/' and not fd.name endswith /f",
+            f"fd.name contains '{texts}' and not fd.name startswith '{below}/'",
+            f"fd.directory in ({names}) or fd.filename in (f, l, m, none)",
+            f"not fd.name contains '{texts}' and fd.directory startswith '{below}/'",
+            f"fd.filename = f and not fd.directory in ({names})",
+        )
+    )
+    return f"{OURS} and ({some}) and {random.choice(('fd.num > 0', 'evt.failed = true', 'fd.num != 0'))}"
+
+
+def expression(text: str) -> Expr:
+    """Return the condition *text*."""
+    return check(parse(text), random_events.CATALOG).expr
+
+
+class Watcher:
+    """A source that is told of the condition *told*, and what of its events matches the condition *asked*."""
+
+    def __init__(self, told: str, asked: str, names: str) -> None:
+        self.matches = compile_condition(expression(asked))
+        self.source = SyscallSource({"falcohost": {"names": names}})
+        self.source.open(Plan("syscall", frozenset({"openat", EXIT}), condition=expression(told)), None)
+        self.seen = 0
+
+    def found(self, pid: int) -> Counter[tuple[object, ...]]:
+        """Return what the process, which has ended, did that matches under any one name, each with the name."""
+        found: Counter[tuple[object, ...]] = Counter()
+        for event, views in self._events(pid):
+            view = next(filter(self.matches, (event, *event.alternatives) if views else (event,)), None)
+            if view is not None:
+                found[(event.path, event.abspath, event.fdpath, view.file_name, event.h[RET])] += 1
+        self.source.close()
+        return found
+
+    def _events(self, pid: int) -> Iterator[tuple[SyscallEvent, bool]]:
+        for batch in self.source.batches():
+            for event in batch.events:
+                if event.h[PID] == pid and event.type == EXIT:
+                    return
+                if event.h[PID] == pid:
+                    self.seen += 1
+                    yield event, batch.views
+
+
+@pytest.mark.parametrize("names", ["all", "requested"])
+def test_filters_know_every_name(bpf, tmp_path, names):
+    """What matches under one of its names passes the filters, wherever it was opened and however it was spelled."""
+    random = Random(os.environ.get("FALCOHOST_SEED", "names"))
+    matched = seen = passed = 0
+    for number in range(-(-OPENS // EACH)):
+        top = tmp_path / str(number)
+        text = some_condition(random, str(top))
+        unfiltered, filtered = Watcher(OURS, text, names), Watcher(text, text, names)
+        command = [sys.executable, str(WORKLOAD), str(random.random()), str(EACH), str(top)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        expected, got = unfiltered.found(process.pid), filtered.found(process.pid)
+
+        assert expected == got, text
+        matched += expected.total()
+        seen += unfiltered.seen
+        passed += filtered.seen
+    print(f"{seen} opens, {matched} match, {passed} passed")
+    assert matched > seen / 50
+    assert passed < seen / 2
