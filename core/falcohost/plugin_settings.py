@@ -80,5 +80,17 @@ class Settings:
             return bool(value)
         raise self._error(key, "true or false")
 
+    def block(self, key: str) -> Mapping[str, Any]:
+        """Return settings of their own; none where nothing is said.
+
+        :raises ConfigError: the value is something else.
+        """
+        value = self._settings.get(key)
+        if value is None:
+            return {}
+        if isinstance(value, Mapping):
+            return value
+        raise self._error(key, "a block of settings")
+
     def _error(self, key: str, wanted: str) -> ConfigError:
         return ConfigError(f"plugin '{self._plugin}': {key} has to be {wanted}, not {self._settings[key]!r}.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from falcohost.poll import PollError
@@ -83,6 +85,14 @@ def asked(what: str, call: Callable[[], T]) -> T:
         raise AwsError(what, sentence(error), _code(error)) from error
     except (BotoCoreError, OSError) as error:
         raise AwsError(what, sentence(error)) from error
+
+
+def clock(answer: Any) -> float:
+    """Return the time, in seconds since the epoch, by the clock of the service that gave *answer*."""
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return time.time()
 
 
 def is_about_the_object(error: AwsError) -> bool:

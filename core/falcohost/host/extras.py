@@ -9,10 +9,15 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "cloudtrail": ("aws_cloudtrail",),
     "github": (),
     "json": (),
-    "k8saudit": ("k8s_audit",),
+    "k8saudit": ("k8s_audit", "k8saudit-eks"),
     "okta": (),
     "syscall": ("container",),
 }
+
+
+def owner(name: str) -> str:
+    """Return the extra that is also known by *name*; *name* itself where none is."""
+    return next((extra for extra, others in EXTRAS.items() if name in others), name)
 
 
 def hints_for(loaded: Collection[str], left_out: Mapping[str, str], installed: Collection[str]) -> dict[str, str]:

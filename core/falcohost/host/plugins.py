@@ -21,7 +21,7 @@ from falcohost import hookspecs
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
-from falcohost.host.extras import EXTRAS, hints_for
+from falcohost.host.extras import EXTRAS, hints_for, owner
 from falcohost.host.log import log
 
 GROUP = "falcohost.plugins"
@@ -126,11 +126,13 @@ def load_plugins(names: Iterable[str], settings: Settings = MappingProxyType({})
     :raises PluginError: a name is not installed, or claimed by two distributions.
     """
     known = installed()
-    wanted = list(dict.fromkeys([*(name for name in ALWAYS if name in known), *names]))
+    names = list(names)
+    own = [name if name in known else owner(name) for name in names]
+    wanted = list(dict.fromkeys([*(name for name in ALWAYS if name in known), *own]))
     plugins = _load_each([_the_one(name, known) for name in wanted if name in known], settings)
-    for name in wanted:
+    for name in names:
         if name not in known and name not in plugins.stands_for():
-            raise PluginError(f"no plugin called '{name}' is installed{_mend(name, known)}")
+            raise PluginError(f"no plugin called '{name}' is installed{_mend(owner(name), known)}")
     return plugins
 
 

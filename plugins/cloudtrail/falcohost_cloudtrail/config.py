@@ -66,7 +66,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
     """
     values = Settings(NAME, settings, (*KEYS, JSON))
     path, follow = values.open_params(), values.truth(FOLLOW)
-    session = aws.read_aws(Settings(f"{NAME}: {_AWS}", _block(settings, _AWS), aws.KEYS))
+    session = aws.read_aws(Settings(f"{NAME}: {_AWS}", values.block(_AWS), aws.KEYS))
     where = path.strip() if isinstance(path, str) else ""
     bucket, queue = _S3.fullmatch(where), _SQS.fullmatch(where)
     if bucket is None and queue is None and _AWS_SCHEME.match(where):
@@ -117,10 +117,3 @@ def _sqs(values: Settings, queue: str) -> SqsSettings:
         tries=values.whole_number(_TRIES, 5, at_least=1),
         concurrency=values.whole_number(_CONCURRENCY, CONCURRENCY, at_least=1),
     )
-
-
-def _block(settings: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = settings.get(key) or {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"plugin '{NAME}': {key} has to be a block of settings, not {value!r}.")
-    return value

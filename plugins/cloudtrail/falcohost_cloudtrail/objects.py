@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from falcohost.aws import AwsError, asked
+from falcohost.aws import AwsError, asked, clock
 from falcohost.jsonlog import Limits, Origin, Refusals, Refused, Texts
 from falcohost.jsonlog.blocks import blocks
 from falcohost.jsonlog.inputs import MIB
@@ -60,7 +58,7 @@ class Bucket:
             lambda: self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, **where),
         )
         listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
-        return Page(listed, _clock(found), found.get("NextContinuationToken"))
+        return Page(listed, clock(found), found.get("NextContinuationToken"))
 
     def body(self, key: str) -> Body:
         """Return the object *key*, of which the first part is there.
@@ -134,11 +132,3 @@ class Body:
             self.fetch()
         data, self._part = self._part[:size], self._part[size:]
         return bytes(data)
-
-
-def _clock(answer: Any) -> float:
-    """Return the time by the clock of who answered."""
-    try:
-        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return time.time()

@@ -9,7 +9,8 @@ from typing import Any
 from falcohost.jsonlog import FOLLOW, Limits
 from falcohost.plugin_settings import Settings
 from falcohost.web import Listener, is_address
-from falcohost_k8saudit import webhook
+from falcohost_k8saudit import log_group, webhook
+from falcohost_k8saudit.log_group import EKS, Group, is_in_cloudwatch
 
 NAME = "k8saudit"
 
@@ -19,7 +20,7 @@ JSON = "json"
 _SIZE = "maxEventSize"
 
 #: Falco's keys, of which useAsync is about Falco itself, and those that only falcohost has.
-KEYS = (_SIZE, FOLLOW, "useAsync", JSON, *webhook.KEYS)
+KEYS = (_SIZE, FOLLOW, "useAsync", JSON, EKS, *webhook.KEYS, *log_group.KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,14 @@ class Config:
 
     :ivar follow: what is added to it is read as it comes.
     :ivar listener: there where the log is sent here.
+    :ivar group: there where the log is in CloudWatch Logs.
     """
 
     open_params: str | list[str]
     limits: Limits
     follow: bool = False
     listener: Listener | None = None
+    group: Group | None = None
 
 
 def read_config(settings: Mapping[str, Any]) -> Config:
@@ -46,6 +49,9 @@ def read_config(settings: Mapping[str, Any]) -> Config:
     usual = Limits()
     limits = Limits(usual.document, given.whole_number(_SIZE, usual.record, at_least=1))
     open_params = given.open_params()
+    if is_in_cloudwatch(settings):
+        group, limits = log_group.read(given, limits, settings.get(EKS))
+        return Config(open_params, limits, group=group)
     listener = None
     if isinstance(open_params, str) and is_address(open_params):
         listener = webhook.read_listener(given, open_params, NAME)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
-from falcohost.jsonlog import PLUGIN_EVENT, capabilities, files_check, pushed
+from falcohost.jsonlog import PLUGIN_EVENT, pushed
+from falcohost_k8saudit.check import check
 from falcohost_k8saudit.config import NAME
 from falcohost_k8saudit.fields import FIELDS
+from falcohost_k8saudit.log_group import EKS, capabilities
 from falcohost_k8saudit.source import LOG, make_source
 
 _RULES = Path(__file__).parent / "rules"
@@ -23,7 +25,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             name=LOG.source,
             description="The audit log of a Kubernetes API server.",
             make=make_source,
-            check=files_check(make_source),
+            check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
             pushed=pushed,
@@ -45,5 +47,9 @@ def falcohost_rules() -> Iterable[Path]:
 
 @hookimpl
 def falcohost_stands_for() -> Iterable[StandsFor]:
-    """Stand in for Falco's plugin of the same name, and for the one that adds ``json.*`` there."""
-    return [StandsFor(name=NAME, version="0.18.0"), StandsFor(name="json", version="0.7.4")]
+    """Stand in for Falco's plugin of the same name, for that of EKS, and for the one that adds ``json.*`` there."""
+    return [
+        StandsFor(name=NAME, version="0.18.0"),
+        StandsFor(name=EKS, version="0.12.0"),
+        StandsFor(name="json", version="0.7.4"),
+    ]

@@ -8,6 +8,7 @@ from typing import Any
 from falcohost import Source
 from falcohost.jsonlog import JsonLog, JsonSource, file_input
 from falcohost.web import WebhookInput
+from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
 
 #: What Falco says of a document that is no audit event.
@@ -38,4 +39,6 @@ def make_source(settings: Mapping[str, Any]) -> Source:
     config = read_config(settings)
     if config.listener is not None:
         return JsonSource(LOG, WebhookInput(config.listener, config.limits))
+    if config.group is not None:
+        return JsonSource(LOG, cloudwatch_input(config.group, config.limits, NAME))
     return JsonSource(LOG, file_input(config.open_params, plugin=NAME, follow=config.follow, limits=config.limits))
