@@ -33,13 +33,19 @@ class Memory(Protocol):
 
 
 class JsonSource:
-    """Reads the *log* that *given* delivers; *memory* sees each event, for fields that count over several."""
+    """Reads the *log* that *given* delivers; *memory* sees each event, for fields that count over several.
 
-    def __init__(self, log: JsonLog, given: Input, memory: Memory | None = None) -> None:
+    *planned* is called with each plan, for an input that can leave out what no rule wants.
+    """
+
+    def __init__(
+        self, log: JsonLog, given: Input, memory: Memory | None = None, planned: Callable[[Plan], None] | None = None
+    ) -> None:
         self._log = log
         self._skip = None if log.skip is None else harmless(log.skip, f"source '{log.source}': skip")
         self._see = None if memory is None else harmless(memory.see, f"source '{log.source}': its memory")
         self._input = given
+        self._planned = planned
         self._context = Context(log, memory)
         self._refusals = Refusals()
         self._projection = make_projection(log, None)
@@ -61,6 +67,8 @@ class JsonSource:
     def update(self, plan: Plan) -> None:
         """Decode what *plan* needs from the next text on."""
         self._projection = make_projection(self._log, plan.condition)
+        if self._planned is not None:
+            self._planned(plan)
 
     def ack(self, cursor: str) -> None:
         """Tell the input that all alerts up to *cursor* are stored."""

@@ -24,7 +24,10 @@ SECOND = 1_000_000_000
 KEYS = ("api_token", "organization", "cache_expiration", "cache_usermaxsize", "refresh_interval", "useAsync")
 
 #: Keys that Falco's plugin does not have.
-OWN_KEYS = ("url", "since", "overlap", "api_token_file", "client_id", "private_key_file", "key_id", "ca_file", FOLLOW)
+OWN_KEYS = (
+    *("url", "since", "overlap", "api_token_file", "client_id", "private_key_file", "key_id", "ca_file"),
+    *("server_filter", FOLLOW),
+)
 
 #: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
 JSON = "json"
@@ -44,6 +47,7 @@ class Api:
     :ivar key_id: which of the app's keys it is; empty: the one there is.
     :ivar since: where to begin, in nanoseconds since the epoch; None: *ago* seconds before the server's clock.
     :ivar refresh: seconds between two looks at nothing new.
+    :ivar server_filter: the server is asked for those types of events only that the rules can want.
     :ivar overlap: seconds that are read once more where a page cannot be gone on from.
     """
 
@@ -58,6 +62,7 @@ class Api:
     refresh: int = 10
     overlap: int = 300
     ca: Path | None = None
+    server_filter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ def _api(values: Settings) -> Api:
         refresh=values.whole_number("refresh_interval", 10, at_least=1),
         overlap=values.whole_number("overlap", 300),
         ca=Path(ca) if ca else None,
+        server_filter=values.truth("server_filter"),
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from falcohost import hookimpl
 from falcohost.fields import Field
 from falcohost.hookspecs import SourceSpec, StandsFor
-from falcohost.jsonlog import PLUGIN_EVENT, capabilities, pushed
+from falcohost.jsonlog import PLUGIN_EVENT, capabilities
 from falcohost_okta.check import check
 from falcohost_okta.fields import FIELDS
 from falcohost_okta.source import LOG, make
+from falcohost_okta.wanted import pushed_down
 
 _RULES = Path(__file__).parent / "rules"
 
@@ -28,7 +29,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
-            pushed=pushed,
+            pushed=pushed_down(settings),
         ),
     )
 

@@ -9,6 +9,7 @@ import logging
 
 from msgspec.structs import replace
 
+from falcohost.events import Plan
 from falcohost.jsonlog import Refusals, Refused
 from falcohost.poll import Answer, HttpClient, HttpError, Page, Seen, Unreadable, array_items, texts_of
 from falcohost_okta.config import NAME, SECOND, Api
@@ -17,6 +18,7 @@ from falcohost_okta.login import login_for
 from falcohost_okta.position import Position, asking, page_since, path_of, read_position, stamp
 from falcohost_okta.recall import Recall
 from falcohost_okta.refusals import explainer
+from falcohost_okta.wanted import filter_of
 
 log = logging.getLogger("falcohost")
 
@@ -47,6 +49,7 @@ class LogPoller:
         self._login = login_for(api)
         self._client = HttpClient(NAME, ca=api.ca, explain=explainer(api))
         self._refusals = Refusals()
+        self._wanted = ""
         self._spoilt = 0
         self._largest = 1  # of the pages so far, in events; the server may give fewer than are asked for
 
@@ -59,6 +62,11 @@ class LogPoller:
         self._client.open()
         self._login.open()
 
+    def plan(self, plan: Plan) -> None:
+        """Ask from the next page on for what *plan* wants, if the server is to leave out the rest."""
+        if self._api.server_filter:
+            self._wanted = filter_of(plan)
+
     def fetch(self, cursor: str | None) -> Page:
         """Return the page at *cursor*.
 
@@ -69,7 +77,8 @@ class LogPoller:
             return self._first()
         try:
             self._recall.before(position.since + self._overlap, self._ask)
-            page = self._read(position, self._answer(position))
+            wanted = self._wanted
+            page = self._read(position, self._answer(position, wanted), wanted)
         except Unreadable as error:
             return self._behind(position, error)
         self._spoilt = 0
@@ -92,15 +101,18 @@ class LogPoller:
         log.info("events are read from %s on", stamp(since))
         return Page([], Position(self._api.url, since).text(), 0.0)
 
-    def _answer(self, position: Position) -> Answer:
-        """Return the page behind *position*, by its time where the server does not know its link any more."""
+    def _answer(self, position: Position, wanted: str) -> Answer:
+        """Return the page behind *position*, by its time where its link leads to what is not *wanted*, or nowhere."""
+        if position.filter != wanted:
+            # New rules are no reason to read once more what the old ones left out days ago.
+            return self._ask(page_since(max(position.since, position.read - self._overlap), wanted))
         if position.next:
             try:
                 return self._ask(position.next)
             except HttpError as error:
                 if error.answer.status not in _FORGOTTEN:
                     raise
-        answer = self._ask(page_since(position))
+        answer = self._ask(page_since(position.since, wanted))
         if position.next:
             log.warning("the server does not know where reading was left; it goes on from %s on", stamp(position.since))
         return answer
@@ -119,7 +131,7 @@ class LogPoller:
         url = self._api.url + path
         return self._client.get(url, self._login.headers(self._client, url))
 
-    def _read(self, position: Position, answer: Answer) -> Page:
+    def _read(self, position: Position, answer: Answer, wanted: str) -> Page:
         try:
             items = array_items(answer.body)
         except Refused as refused:
@@ -136,7 +148,8 @@ class LogPoller:
         link = path_of(answer.link("next"))
         # What is not new, and leads nowhere, may come again for ever.
         is_further = bool(new) or link not in ("", position.next)
-        following = Position(self._api.url, since, link, seen.marks)
+        read = position.read if items else now
+        following = Position(self._api.url, since, link, wanted, read, seen.marks)
         return Page(texts_of(new), following.text(), self._wait(answer, len(items) if is_further else 0))
 
     def _behind(self, position: Position, error: Unreadable) -> Page:

@@ -26,12 +26,16 @@ class Position(msgspec.Struct, frozen=True):
     :ivar url: whose log it is.
     :ivar since: from when on to ask where there is no *next*, in nanoseconds since the epoch.
     :ivar next: path and query of the next page, as the server has given it; empty: none is known.
+    :ivar filter: by what *next* leaves out events.
+    :ivar read: when there was last nothing more, by the server's clock, in nanoseconds since the epoch.
     :ivar seen: marks of the events that were read last.
     """
 
     url: str
     since: int
     next: str = ""
+    filter: str = ""
+    read: int = 0
     seen: list[str] = []
 
     def text(self) -> str:
@@ -53,9 +57,10 @@ def read_position(cursor: str | None, url: str) -> Position | None:
     return position
 
 
-def page_since(position: Position) -> str:
-    """Return path and query of the page behind *position* by its time."""
-    return asking(since=stamp(position.since), sortOrder="ASCENDING", limit=str(LIMIT))
+def page_since(ts: int, wanted: str) -> str:
+    """Return path and query of the first page from *ts* on, of what the filter *wanted* leaves."""
+    asked = {"since": stamp(ts), "sortOrder": "ASCENDING", "limit": str(LIMIT)}
+    return asking(**asked, **({"filter": wanted} if wanted else {}))
 
 
 def asking(**parameters: str) -> str:

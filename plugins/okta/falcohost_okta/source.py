@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost.events import Source
-from falcohost.jsonlog import Input, JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input
+from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input
 from falcohost.poll import PollInput
 from falcohost_okta import config, mfa
 from falcohost_okta.ids import uuid_of
@@ -46,11 +46,10 @@ def make(settings: Mapping[str, Any]) -> Source:
     """
     own = config.parse(settings)
     memory = Memory(own)
-    given: Input
     if own.api is None:
-        given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
-    else:
-        origin = Origin(f"System Log of {own.api.url}", own.api.url, by_content=True, id_of=uuid_of)
-        poller = LogPoller(own.api, Recall(own.expiration, memory.attempts.add))
-        given = PollInput(poller, Limits(), plugin=LOG.plugin, origin=origin)
-    return JsonSource(LOG, given, memory)
+        files = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
+        return JsonSource(LOG, files, memory)
+    origin = Origin(f"System Log of {own.api.url}", own.api.url, by_content=True, id_of=uuid_of)
+    poller = LogPoller(own.api, Recall(own.expiration, memory.attempts.add))
+    pages = PollInput(poller, Limits(), plugin=LOG.plugin, origin=origin)
+    return JsonSource(LOG, pages, memory, planned=poller.plan)

@@ -26,6 +26,8 @@ from falcohost_okta.source import LOG, make
 
 ROWS = {field.name: field for field in FIELDS}
 
+ANYTHING = Plan(source="okta")
+
 TOKEN = "00a-secret-token"
 
 PATH = "/api/v1/logs"
@@ -155,10 +157,10 @@ class Organization:
         """Return the events that *query* is about, in its order."""
         until = parse_time(query.get("until", at(self.now + 1e6))) / 1e9
         since = parse_time(query.get("since", at(until - 7 * 86_400))) / 1e9
+        wanted = self.filter(query.get("filter", ""))
         if is_polling:
             # To the millisecond, as times are written.
-            return [event for recorded, event in self.events if recorded >= since - 0.001]
-        wanted = _filter(query.get("filter", ""))
+            return [event for recorded, event in self.events if recorded >= since - 0.001 and wanted(event)]
         found = [
             (published, event)
             for _, event in self.events
@@ -192,6 +194,24 @@ class Organization:
             if is_good and is_bound and is_once and abs(claims["iat"] - self.now) < 60
             else None
         )
+
+    @staticmethod
+    def filter(text):
+        """Return the function that says whether an event is as *text*, a filter of ``eq``, ``and``, ``or``, says."""
+        if not text:
+            return lambda event: True
+        code = re.sub(r'([\w.]+) eq ("[^"]*")', r'(value("\1") == \2)', text)
+
+        def wanted(event):
+            def value(path):
+                found = event
+                for key in path.split("."):
+                    found = found.get(key) if isinstance(found, dict) else None
+                return found
+
+            return eval(code, {"value": value})
+
+        return wanted
 
     def _give_token(self, request):
         if self.nonce is None:
@@ -236,24 +256,6 @@ def _refusal(status, code):
     return Reply(status, json.dumps(body).encode())
 
 
-def _filter(text):
-    """Return the function that says whether an event is as *text*, a filter of ``eq``, ``and``, ``or``, says."""
-    if not text:
-        return lambda event: True
-    code = re.sub(r'([\w.]+) eq ("[^"]*")', r'(value("\1") == \2)', text)
-
-    def wanted(event):
-        def value(path):
-            found = event
-            for key in path.split("."):
-                found = found.get(key) if isinstance(found, dict) else None
-            return found
-
-        return eval(code, {"value": value})
-
-    return wanted
-
-
 @pytest.fixture
 def organization():
     """Return an organization that answers."""
@@ -276,12 +278,12 @@ class Reader:
     :ivar cursors: those that came with it.
     """
 
-    def __init__(self, settings, cursor):
+    def __init__(self, settings, cursor, plan):
         self.events = []
         self.cursors = [cursor]
         self._stopped = threading.Event()
         self.source = make(settings)
-        self.source.open(Plan(source="okta"), cursor)
+        self.source.open(plan, cursor)
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 
@@ -331,9 +333,9 @@ def read(organization, monkeypatch):
     monkeypatch.setattr("falcohost_okta.poller.SOON", 0.02)
     readers = []
 
-    def read(cursor=None, **settings):
+    def read(cursor=None, *, plan=ANYTHING, **settings):
         usual = {"organization": "example", "url": organization.server.url, "api_token": TOKEN, "refresh_interval": 1}
-        readers.append(Reader(usual | settings, cursor))
+        readers.append(Reader(usual | settings, cursor, plan))
         return readers[-1]
 
     yield read
