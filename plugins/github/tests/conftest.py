@@ -166,10 +166,10 @@ def push():
 class Hooked:
     """An agent that webhooks are sent to, in *folder*, and that asks *hub*; it can be killed and begun again there."""
 
-    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, **init_config):
+    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, settings=(), **init_config):
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.port = server.getsockname()[1]
-        self._folder = folder
+        self._folder, self._settings = folder, dict(settings)
         address = f"http://127.0.0.1:{self.port}/github"
         self._open_params = open_params or address
         (folder / "secrets").mkdir()
@@ -187,7 +187,7 @@ class Hooked:
         """Start the agent."""
         plugin = {"name": "github", "library_path": "libgithub.so", "init_config": self._init_config}
         plugin["open_params"] = self._open_params
-        settings = {"plugins": [plugin], "load_plugins": ["github"]}
+        settings = {"plugins": [plugin], "load_plugins": ["github"], **self._settings}
         self.agent = Agent(self._folder, [self._rules], settings=settings)
         self.agent.wait_until_ready()
 
