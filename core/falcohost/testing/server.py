@@ -76,6 +76,7 @@ class HttpServer:
 def _handler(server: HttpServer, answer: Callable[[Request], Reply | None]) -> Callable[..., BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def _serve(self) -> None:
             address = urlsplit(self.path)

@@ -39,9 +39,13 @@ class Refused(PollError):
 
 
 class GithubApi:
-    """The API at *url*, for the plugin *plugin*, with *token*; all its threads may ask."""
+    """The API at *url*, for the plugin *plugin*, with *token*; all its threads may ask.
 
-    def __init__(self, url: str, token: str, plugin: str) -> None:
+    :ivar has_token: there is one; without it nothing can be asked.
+    """
+
+    def __init__(self, url: str, token: str | None, plugin: str) -> None:
+        self.has_token = token is not None
         self._url = url.rstrip("/")
         self._headers = {
             "Accept": "application/vnd.github+json",

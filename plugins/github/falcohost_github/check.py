@@ -24,8 +24,8 @@ def check(settings: Mapping[str, Any]) -> Iterator[_Finding]:
         yield f"{config.address or 'the audit log'} can be opened", open_problem(make, settings)
     elif config.files:
         yield "what open_params names can be read", open_problem(make, settings)
-    if config.token is None or not config.asks_api:
-        return  # which is told above, where one is needed
+    if config.token is None or not (config.address or config.audit):
+        return  # what needs a token has told so above
     api = GithubApi(config.api, config.token, NAME)
     try:
         api.open()

@@ -78,11 +78,6 @@ class Config:
     tries: int = TRIES
     audit: str = ""
 
-    @property
-    def asks_api(self) -> bool:
-        """Return whether the API is asked for anything, so that there has to be a token."""
-        return bool(self.audit or self.repositories or (self.address and self.token is not None))
-
 
 def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
     """Return the settings in *settings*; a key that is unknown is warned of.

@@ -1,4 +1,4 @@
-"""What comes with a token: webhooks, what they have missed, what is looked up before it is matched, the audit log.
+"""Webhooks, and with a token what they have missed, what is looked up before it is matched, and the audit log.
 
 The cursor is that of the webhooks, which is about their answers, and behind it what the next life has to know: since
 when the deliveries of which webhook are to be looked at, the pushes that wait, and how far the audit log was read.
@@ -56,9 +56,7 @@ class GithubInput:
     """What *web* takes, what *api* tells of it, and the *audit* log; where one of them is None it is left out.
 
     :param hooks: the webhooks that are seen to.
-
-    What the rules want to know of a push is looked up, *tries* times at most.
-
+    :param tries: how often it is tried to look up what the rules want to know of a push.
     :ivar wanted: the rules look at what has to be looked up.
     """
 
@@ -88,10 +86,10 @@ class GithubInput:
 
         :raises SourceError: the address cannot be had, or a package is missing.
         """
-        self._api.open()
         self._state = _read(cursor)
         self._pushes = Pushes(self._look, self._tries, refusals, self._state.pushes)
         self._gaps = Gaps(self._api, self._give, refusals, self._state.since, self._hooks)
+        self._api.open()
         if self._web is not None:
             self._web.open(refusals, None)
         if self._audit is not None:
@@ -102,9 +100,9 @@ class GithubInput:
 
         :raises SourceError: one of the inputs has ended, which is a mistake of ours.
         """
-        if self._web is not None:
+        self._pushes.start()
+        if self._web is not None and self._api.has_token:
             self._gaps.start()
-            self._pushes.start()
         pages = None if self._audit is None else self._audit.texts()
         for texts in _idle() if self._web is None else self._web.texts():
             yield self._delivered(texts)

@@ -77,7 +77,7 @@ class Pushes:
             self._waiting[guid] = _Waiting(text, packed)
             self._size += len(packed)
             while self._size > self._room:
-                self._give_up(next(guid for guid in self._waiting if guid not in self._found), "there is no room")
+                self._give_up(next(filter(self._is_waiting, self._waiting)), "there is no room")
             self._changed.notify()
 
     def take(self) -> list[bytes]:
@@ -114,7 +114,7 @@ class Pushes:
         """Wait until something is due, and return which delivery; None once it is closed."""
         with self._changed:
             while not self._closed:
-                due = {guid: it.due for guid, it in self._waiting.items() if guid not in self._found}
+                due = {guid: waiting.due for guid, waiting in self._waiting.items() if guid not in self._found}
                 guid = min(due, key=due.__getitem__, default=None)
                 wait = None if guid is None else max(due[guid], self._pause_until) - time.monotonic()
                 if wait is not None and wait <= 0:
@@ -126,6 +126,10 @@ class Pushes:
         with self._changed:
             waiting = self._waiting.get(guid)
         if waiting is None:
+            return
+        if not self._tries:
+            with self._changed:
+                self._give_up(guid, "nothing is looked up any more")
             return
         try:
             found = self._look(waiting.text)
@@ -142,22 +146,28 @@ class Pushes:
     def _failed(self, guid: str, waiting: _Waiting, error: Exception) -> None:
         why = str(error) if isinstance(error, PollError) else f"{type(error).__name__}: {error}"
         waiting.tries += 1
-        with self._changed:
-            if waiting.tries >= (min(REFUSALS, self._tries) if isinstance(error, Refused) else self._tries):
+        most = min(REFUSALS, self._tries) if isinstance(error, Refused) else self._tries
+        if waiting.tries >= most:
+            with self._changed:
                 self._give_up(guid, why)
-                return
+            return
         wait = min(self._back_off.longest, self._back_off.first * 2.0 ** (waiting.tries - 1))
         waiting.due = time.monotonic() + wait
         self._tell(f"a push waits for its diff: {why}")
 
     def _give_up(self, guid: str, why: str) -> None:
-        self._refusals.add(IN_VAIN, f"the push of delivery {guid}: {why}")
-        self._finish(guid, self._waiting[guid].text)
+        if self._is_waiting(guid):
+            self._refusals.add(IN_VAIN, f"the push of delivery {guid}: {why}")
+            self._finish(guid, self._waiting[guid].text)
 
     def _finish(self, guid: str, text: bytes) -> None:
-        if guid in self._waiting and guid not in self._found:
+        if self._is_waiting(guid):
             self._size -= len(self._waiting[guid].kept)
             self._found[guid] = text
+
+    def _is_waiting(self, guid: str) -> bool:
+        """Return whether *guid* waits still; while it was looked up, it may have had to make room."""
+        return guid in self._waiting and guid not in self._found
 
     def _tell(self, text: str) -> None:
         if text not in self._told:

@@ -12,7 +12,6 @@ from typing import Any
 from falcohost.errors import SourceError
 from falcohost.events import Plan, Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
-from falcohost.web import WebhookInput
 from falcohost_github import config
 from falcohost_github.api import GithubApi
 from falcohost_github.audit import audit_log
@@ -46,7 +45,7 @@ SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
 class GithubSource(JsonSource):
-    """What comes with a token; GitHub is asked for what pushes changed if the rules look at that."""
+    """Webhooks and the audit log; GitHub is asked for what pushes changed if the rules look at that."""
 
     def __init__(self, given: GithubInput) -> None:
         super().__init__(LOG, given)
@@ -76,25 +75,23 @@ def make(settings: Mapping[str, Any]) -> Source:
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
-    web = webhook_input(own, LOG.plugin) if own.address else None
-    if own.asks_api:
-        return GithubSource(_with_token(own, web))
-    if web is not None:
-        return JsonSource(LOG, web)
+    if own.address or own.audit:
+        return GithubSource(_listened(own))
     given = file_input(own.files, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)
 
 
-def _with_token(own: config.Config, web: WebhookInput | None) -> GithubInput:
-    if own.token is None:
+def _listened(own: config.Config) -> GithubInput:
+    if own.token is None and (own.audit or own.repositories):
         where = f"{own.secrets / config.TOKEN} or the environment variable {config.TOKEN_VARIABLE}"
         raise SourceError(f"{LOG.plugin}: GitHub's API is asked with a token: put one into {where}")
-    if web is None and own.files:
+    if own.files:
         raise SourceError(f"{LOG.plugin}: the audit log goes with webhooks, or by itself, not with files")
     # The audit log has a rate limit of its own.
     api, other = (GithubApi(own.api, own.token, LOG.plugin) for _ in range(2))
     hooks = None
     if own.repositories and own.secret is not None:
         hooks = Hooks(api, own.repositories, own.url, own.secret, is_derived=own.is_derived)
+    web = webhook_input(own, LOG.plugin) if own.address else None
     audit = audit_log(other, own.audit, LOG.plugin) if own.audit else None
-    return GithubInput(api, web, hooks, audit, own.tries)
+    return GithubInput(api, web, hooks, audit, own.tries if api.has_token else 0)

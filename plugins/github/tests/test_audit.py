@@ -155,7 +155,7 @@ def test_rate_limits_are_apart(hooked, hub):
     ("settings", "error", "text"),
     [
         ({"auditLog": "../user"}, ConfigError, "auditLog has to be an organization"),
-        ({"auditLog": "octo-org"}, SourceError, "the audit log needs a token, in .*github.token or"),
+        ({"auditLog": "octo-org"}, SourceError, "put one into .*github.token or"),
     ],
 )
 def test_settings(settings, error, text, tmp_path, monkeypatch):

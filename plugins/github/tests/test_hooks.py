@@ -125,10 +125,11 @@ def test_without_what_falcos_form_needs(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_PLUGIN_TOKEN", raising=False)
     given = {"open_params": "octo-org/app", "secretsDir": str(tmp_path)}
 
-    with pytest.raises(SourceError, match=r"set init_config.websocketServerURL"):
-        make(given)
     with pytest.raises(SourceError, match=r"asked with a token: put one into .*/github.token or the environment"):
         make(given | {"websocketServerURL": URL})
+    monkeypatch.setenv("GITHUB_PLUGIN_TOKEN", TOKEN)
+    with pytest.raises(SourceError, match=r"set init_config.websocketServerURL"):
+        make(given)
 
 
 def test_the_secret_that_nobody_has_set():

@@ -69,7 +69,7 @@ def kill(served, turn):
 
 def check(served, expected):
     """Assert that what is stored is what is *expected*, each once."""
-    served.wait_until_stored(len(expected), 60)
+    served.wait_until_stored(len(expected), 120)
     time.sleep(1)  # in which nothing may come again
     assert served.agent.stop() == 0
     missing, stored = Counter(expected), Counter(served.stored())

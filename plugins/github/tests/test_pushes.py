@@ -212,6 +212,36 @@ def test_no_room(pushes):
     assert ([texts[0], texts[1], texts[2] + b"!", texts[3] + b"!"], 2) == (found, in_vain)
 
 
+def test_switched_off(pushes):
+    """What still waits when nothing is looked up any more is matched as it is."""
+    queue = Pushes(Looking(), 3, Refusals(), {})
+    queue.add("a", b"push")
+
+    assert ([b"push"], 1) == pushes(Looking(), [], tries=0, kept=queue.kept)
+
+
+def test_room_for_another(pushes):
+    """What had to make room while it was looked up comes out once."""
+    first, second = os.urandom(600), os.urandom(600)
+    refusals = Refusals()
+
+    def look(text):
+        if text == first:
+            queue.add("b", second)
+            raise Refused("no", 404)
+        return text
+
+    queue = Pushes(look, 1, refusals, {}, room=1000)
+    queue.add("a", first)
+    queue.start()
+    end = time.monotonic() + 5
+    found = []
+    while len(found) < 2 and time.monotonic() < end:
+        found += queue.take()
+    queue.close()
+    assert ([first, second], 1) == (found, refusals.counts[IN_VAIN])
+
+
 def test_kept(pushes):
     """What waits can be kept as a text and taken up from it."""
     queue = Pushes(Looking(), 3, Refusals(), {})

@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 import socket
+import sys
 
 import pytest
 
@@ -146,3 +147,14 @@ def test_https_without_a_certificate(opened, tmp_path):
     """Where Falco's certificate and key are missing, it is said which files they are."""
     with pytest.raises(SourceError, match=rf"{tmp_path}/server.crt with {tmp_path}/server.key has to hold"):
         opened(open_params="https://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize("package", ["tornado.http1connection", "urllib3"])
+def test_a_package_that_is_missing(opened, monkeypatch, package):
+    """Where a package of the extra is missing, it is said how to install it."""
+    for name in [name for name in sys.modules if name.startswith(("falcohost.web.handler", "falcohost.web.server"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(SourceError, match=r"pip install 'falcohost\[github\]' installs"):
+        opened(open_params="http://127.0.0.1:{port}/")
