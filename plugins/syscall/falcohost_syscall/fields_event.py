@@ -10,10 +10,10 @@ from typing import Any
 from falcohost.fields import Arg, ArgKind, Field, FieldType
 from falcohost_syscall import params
 from falcohost_syscall.calls import EVENT_NAMES, EXIT
-from falcohost_syscall.events import CPU, RET, SyscallEvent
+from falcohost_syscall.events import CPU, FLAGS, RET, SyscallEvent
 from falcohost_syscall.flags import errno_name
 from falcohost_syscall.parameters import OPAQUE, PARAMETERS, TEXTS
-from falcohost_syscall.records import SEC_DATA
+from falcohost_syscall.records import FLAG_URING, SEC_DATA
 
 _WAITS = frozenset({"epoll_wait", "poll", "ppoll", "select", "nanosleep"})
 
@@ -270,6 +270,12 @@ FIELDS: tuple[Field, ...] = (
         type=FieldType.BOOL,
         description="The call waits for something (poll, select, nanosleep …).",
         get=lambda e, _: e.type in _WAITS,
+    ),
+    Field(
+        name="evt.is_io_uring",
+        type=FieldType.BOOL,
+        description="The call was asked for through io_uring, and not made.",
+        get=lambda e, _: bool(e.h[FLAGS] & FLAG_URING),
     ),
     Field(
         name="evt.is_syslog",

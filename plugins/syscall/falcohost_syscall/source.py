@@ -132,7 +132,11 @@ class SyscallSource:
         collected = wanted.collected(plan) - {name for name, condition in needed.items() if condition == FALSE}
         self._set_options(self._wanted_options(plan)._replace(measure=self._options.measure))
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
-        self._opened.set_calls(wanted.calls(collected, only_successful=self._config.only_successful))
+        only_successful = self._config.only_successful
+        self._opened.set_calls(
+            wanted.calls(collected, only_successful=only_successful),
+            wanted.requests(collected, only_successful=only_successful),
+        )
         self._types = wanted.event_types(plan)
 
     def _wanted_options(self, plan: Plan) -> Options:

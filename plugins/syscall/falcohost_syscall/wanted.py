@@ -12,6 +12,25 @@ from falcohost_syscall.records import COMPAT_BASE, NO_ARG, WANT_FAILED_ONLY, WAN
 # Calls that keep the process table true, where rules ask for what they change.
 _SESSION_CALLS = frozenset({"setsid", "setpgid"})
 _CWD_CALLS = frozenset({"chdir", "fchdir"})
+#: Operations of io_uring (include/uapi/linux/io_uring.h) and the call that does the same.
+_REQUESTS = {
+    9: "sendmsg",
+    10: "recvmsg",
+    13: "accept4",
+    16: "connect",
+    18: "openat",
+    22: "read",
+    23: "write",
+    26: "sendto",
+    27: "recvfrom",
+    28: "openat2",
+    35: "renameat2",
+    36: "unlinkat",
+    37: "mkdirat",
+    38: "symlinkat",
+    39: "linkat",
+    45: "socket",
+}
 _SESSION_FIELDS = ("proc.sid", "proc.sname", "proc.pgid", "proc.vpgid", "proc.tty", "proc.is_sid", "proc.is_pgid")
 
 
@@ -70,6 +89,14 @@ def calls(types: frozenset[str], machine: str | None = None, *, only_successful:
         specs |= dict.fromkeys(row.numbers.get(machine, ()), spec)
         if machine == "x86_64":
             specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
+    return specs
+
+
+def requests(types: frozenset[str], *, only_successful: bool = False) -> dict[int, CallSpec]:
+    """Return what the probe is told of requests of io_uring for these event types, by operation."""
+    specs = {operation: _spec(BY_NAME[name]) for operation, name in _REQUESTS.items() if name in types}
+    if only_successful:
+        return {operation: spec._replace(want=spec.want | WANT_SUCCESS_ONLY) for operation, spec in specs.items()}
     return specs
 
 

@@ -2,7 +2,7 @@
 #ifndef FALCOHOST_ARCH_BPF_H
 #define FALCOHOST_ARCH_BPF_H
 
-#include "kernel_types.h"
+#include "read.bpf.h"
 #include "record.h"
 
 #if defined(__TARGET_ARCH_x86)
@@ -40,7 +40,7 @@ static __always_inline __u32 unfold_x32(__u32 nr)
 
 static __always_inline long call_nr(struct pt_regs *regs)
 {
-	return regs->orig_ax;
+	return READ(struct pt_regs, regs, orig_ax);
 }
 
 static __always_inline bool is_compat(struct task_struct *task)
@@ -51,20 +51,20 @@ static __always_inline bool is_compat(struct task_struct *task)
 static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *args)
 {
 	if (compat) {
-		args[0] = (__u32)regs->bx;
-		args[1] = (__u32)regs->cx;
-		args[2] = (__u32)regs->dx;
-		args[3] = (__u32)regs->si;
-		args[4] = (__u32)regs->di;
-		args[5] = (__u32)regs->bp;
+		args[0] = (__u32)READ(struct pt_regs, regs, bx);
+		args[1] = (__u32)READ(struct pt_regs, regs, cx);
+		args[2] = (__u32)READ(struct pt_regs, regs, dx);
+		args[3] = (__u32)READ(struct pt_regs, regs, si);
+		args[4] = (__u32)READ(struct pt_regs, regs, di);
+		args[5] = (__u32)READ(struct pt_regs, regs, bp);
 		return;
 	}
-	args[0] = regs->di;
-	args[1] = regs->si;
-	args[2] = regs->dx;
-	args[3] = regs->r10;
-	args[4] = regs->r8;
-	args[5] = regs->r9;
+	args[0] = READ(struct pt_regs, regs, di);
+	args[1] = READ(struct pt_regs, regs, si);
+	args[2] = READ(struct pt_regs, regs, dx);
+	args[3] = READ(struct pt_regs, regs, r10);
+	args[4] = READ(struct pt_regs, regs, r8);
+	args[5] = READ(struct pt_regs, regs, r9);
 }
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -76,7 +76,7 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 
 static __always_inline long call_nr(struct pt_regs *regs)
 {
-	return regs->syscallno;
+	return READ(struct pt_regs, regs, syscallno);
 }
 
 static __always_inline bool is_compat(struct task_struct *task)
@@ -86,12 +86,12 @@ static __always_inline bool is_compat(struct task_struct *task)
 
 static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *args)
 {
-	args[0] = regs->orig_x0;
-	args[1] = regs->regs[1];
-	args[2] = regs->regs[2];
-	args[3] = regs->regs[3];
-	args[4] = regs->regs[4];
-	args[5] = regs->regs[5];
+	args[0] = READ(struct pt_regs, regs, orig_x0);
+	args[1] = READ(struct pt_regs, regs, regs[1]);
+	args[2] = READ(struct pt_regs, regs, regs[2]);
+	args[3] = READ(struct pt_regs, regs, regs[3]);
+	args[4] = READ(struct pt_regs, regs, regs[4]);
+	args[5] = READ(struct pt_regs, regs, regs[5]);
 	if (compat)
 		for (int i = 0; i < 6; i++)
 			args[i] = (__u32)args[i];

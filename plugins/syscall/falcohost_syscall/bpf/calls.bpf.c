@@ -78,7 +78,7 @@ static const __u16 socketcalls[SOCKETCALLS] = {
 
 static __always_inline __u32 unfold_socketcall(struct pt_regs *regs, __u32 nr)
 {
-	__u32 which = regs->bx;
+	__u32 which = READ(struct pt_regs, regs, bx);
 
 	if (nr != SOCKETCALL)
 		return nr + COMPAT_BASE;
@@ -87,9 +87,9 @@ static __always_inline __u32 unfold_socketcall(struct pt_regs *regs, __u32 nr)
 
 static __always_inline void unfold_args(struct pt_regs *regs, __u64 *args)
 {
-	__u32 which = regs->bx, user[6] = {};
+	__u32 which = READ(struct pt_regs, regs, bx), user[6] = {};
 
-	bpf_probe_read_user(user, sizeof(user), (void *)(__u64)(__u32)regs->cx);
+	bpf_probe_read_user(user, sizeof(user), (void *)(__u64)(__u32)READ(struct pt_regs, regs, cx));
 	for (int i = 0; i < 6; i++)
 		args[i] = user[i];
 	if (which == 9 || which == 10) /* send, recv: sendto, recvfrom without an address */
@@ -137,7 +137,27 @@ static __always_inline void go_on(void *ctx, __u32 call, enum stage stage)
 	bpf_tail_call(ctx, &stages, stage);
 }
 
-SEC("tp_btf/sys_exit")
+/* The record of a call that somebody wants, begun; NULL if there is no memory for it. */
+static __always_inline struct scratch *start_call(struct call_spec *spec, long ret, __u64 began)
+{
+	struct scratch *s = get_scratch(0);
+
+	count_seen(spec->call);
+	if (!s) {
+		count_lost(LOST_SCRATCH);
+		return NULL;
+	}
+	start_record(s, KIND_CALL);
+	s->began = began;
+	s->spec = *spec;
+	s->header.call = spec->call;
+	s->header.ret = ret;
+	know_nothing(&s->facts);
+	__builtin_memset(&s->names, 0, sizeof(s->names));
+	return s;
+}
+
+SEC("raw_tp/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = current_task();
@@ -152,17 +172,9 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		count_time(0, began);
 		return 0;
 	}
-	count_seen(spec->call);
-	s = get_scratch(0);
-	if (!s) {
-		count_lost(LOST_SCRATCH);
+	s = start_call(spec, ret, began);
+	if (!s)
 		return 0;
-	}
-	start_record(s, KIND_CALL);
-	s->began = began;
-	s->spec = *spec;
-	s->header.call = spec->call;
-	s->header.ret = ret;
 	call_args(regs, compat, s->header.args);
 	if (compat) {
 		s->header.flags |= FLAG_COMPAT;
@@ -174,8 +186,6 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	if (s->spec.want & WANT_HOW)
 		read_how(s);
 	fill_caller(&s->header, task);
-	know_nothing(&s->facts);
-	__builtin_memset(&s->names, 0, sizeof(s->names));
 	s->facts.flags = arg(s, s->spec.flags_arg);
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
@@ -185,7 +195,7 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 {
 	__u8 which = s->spec.fd_arg;
 	__s32 fd = which == RET_ARG ? s->header.ret : arg(s, which);
-	struct file *file = file_of_fd(task, fd);
+	struct file *file = s->spec.want & WANT_FILE ? (void *)s->file : file_of_fd(task, fd);
 	struct sockinfo *info;
 	__u32 type, before;
 
@@ -224,7 +234,7 @@ static __always_inline void put_caps(struct scratch *s, struct task_struct *task
 	end_section(s, SEC_CAPS, sizeof(*caps));
 }
 
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int gather_objects(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
@@ -252,7 +262,7 @@ static __always_inline void put_address(struct scratch *s)
 		see_address(&s->facts, address, s->pos - before - sizeof(struct section));
 }
 
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int gather_memory(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
@@ -296,7 +306,7 @@ int gather_memory(unsigned long long *ctx)
 }
 
 /* Asks the filters again, under the next name of the event's file. */
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int next_name(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
@@ -326,7 +336,7 @@ static __always_inline void submit_one(struct scratch *s)
 		count->lost++;
 }
 
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int submit_call(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
@@ -340,7 +350,7 @@ int submit_call(unsigned long long *ctx)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int left_out(unsigned long long *ctx)
 {
 	struct scratch *s = get_scratch(0);
@@ -378,7 +388,7 @@ static int message_step(__u32 i, struct messages_context *context)
 }
 
 /* sendmmsg(2), recvmmsg(2): one record for each message that went through; if none did, one for the first. */
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int submit_messages(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();

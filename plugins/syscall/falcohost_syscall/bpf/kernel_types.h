@@ -170,6 +170,22 @@ struct sockaddr_un { unsigned short sun_family; char sun_path[108]; };
 struct unix_address { int len; struct sockaddr_un name[]; };
 struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
 
+/* io_uring: what a request asks for lies where the request begins */
+struct io_cqe { __s32 res; int fd; };
+struct io_kiocb { struct file *file; __u8 opcode; __u32 flags; struct io_cqe cqe; };
+struct filename { const char *name; };
+struct open_how { __u64 flags, mode, resolve; };
+struct io_open { int dfd; __u32 file_slot; struct filename *filename; struct open_how how; };
+struct io_unlink { int dfd; int flags; struct filename *filename; };
+struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
+struct io_mkdir { int dfd; __u16 mode; struct filename *filename; };
+struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
+struct io_connect { void *addr; int addr_len; };
+struct io_accept { void *addr; int *addr_len; int flags; __u32 file_slot; };
+struct io_socket { int domain, type, protocol; __u32 file_slot; };
+struct io_sr_msg { void *buf; int len; unsigned int msg_flags; };
+struct io_rw { __u64 addr; __u32 len; };
+
 /* tracing */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {

@@ -24,6 +24,8 @@ enum {
 	FLAG_CUT = 4,        /* something did not fit and was cut */
 	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
 	FLAG_HOST_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR or SEC_HOSTDIR2 */
+	FLAG_URING = 32,     /* asked for through io_uring */
+	FLAG_UNFINISHED = 64, /* of such a request no end will be seen: it is taken to have succeeded */
 };
 
 struct header {
@@ -179,6 +181,7 @@ enum want {
 	WANT_SENDER = 131072, /* SEC_SOCKADDR from args[addr_arg], length at the address in args[addr_arg + 1] */
 	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
+	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
 };
 #define RET_ARG 0xfe
 #define STRUCT_SIZE 32

@@ -45,6 +45,7 @@ struct scratch {
 	};
 	__u8 path[CHUNK + NAME_SIZE];
 	__u64 began; /* when the probe was entered, or 0: see measure.bpf.h */
+	__u64 file;  /* with WANT_FILE: see uring.bpf.c */
 	struct names names;
 };
 

@@ -61,13 +61,11 @@ static __always_inline void put_user_bytes(struct scratch *s, __u16 tag, __u64 a
 		end_section(s, tag, len);
 }
 
-/* A path that was passed, and the directory from which it starts if it is relative, or which was passed beside it. */
-static __always_inline void put_path_argument(struct scratch *s, struct task_struct *task, __u16 tag, __u8 path_arg,
-					      __u8 dir_arg)
+/* The directory from which a path starts if it is relative, or which was passed beside it. */
+static __always_inline void put_start(struct scratch *s, struct task_struct *task, __u16 tag, __u8 dir_arg, bool absolute)
 {
 	__s32 fd = dir_arg < 6 ? (__s32)s->header.args[dir_arg] : AT_FDCWD;
 	__u16 dir_tag = tag == SEC_PATH ? SEC_DIR : SEC_DIR2;
-	bool absolute = put_user_string(s, tag, arg(s, path_arg));
 	struct file *file;
 
 	if (fd != AT_FDCWD) {
@@ -77,6 +75,14 @@ static __always_inline void put_path_argument(struct scratch *s, struct task_str
 	} else if (!absolute) {
 		put_path(s, dir_tag, task, &task->fs->pwd);
 	}
+}
+
+static __always_inline void put_path_argument(struct scratch *s, struct task_struct *task, __u16 tag, __u8 path_arg,
+					      __u8 dir_arg)
+{
+	bool absolute = put_user_string(s, tag, arg(s, path_arg));
+
+	put_start(s, task, tag, dir_arg, absolute);
 }
 
 /* Whom recvfrom(2) got something from. */

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from typing import Any, Final
 
 from falcohost.errors import SourceError
@@ -31,6 +31,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
     "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
+    "bpf_program__set_autoload": (c_int, (c_void_p, c_bool)),
     "bpf_program__fd": (c_int, (c_void_p,)),
     "bpf_program__attach": (c_void_p, (c_void_p,)),
     "bpf_program__attach_iter": (c_void_p, (c_void_p, c_void_p)),
@@ -119,6 +120,10 @@ class Object:
     def map_fd(self, name: str) -> int:
         """Return the descriptor of a map of the loaded object."""
         return self.library.check(self._lib.bpf_map__fd(self.map(name)), f"The map {name} is not loaded")
+
+    def leave_out(self, name: str) -> None:
+        """Do not load a program; before :meth:`load`."""
+        self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot leave out {name}")
 
     def program_fd(self, name: str) -> int:
         """Return the descriptor of a program of the loaded object."""

@@ -21,6 +21,8 @@ from falcohost_syscall.drivers.programs import Kernel
 from falcohost_syscall.drivers.requirements import OBJECTS, check
 from falcohost_syscall.drivers.ring import Ring
 
+_URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
+"""Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "sys_exit")
 _FOLDER: Final = Path(__file__).parent.parent / "bpf"
 _U32: Final = struct.Struct("=I")
@@ -71,7 +73,10 @@ def _image() -> bytes:
 
 
 class ModernEbpf:
-    """The probe in the kernel; use as a context manager or call :meth:`close`."""
+    """The probe in the kernel; use as a context manager or call :meth:`close`.
+
+    :ivar sees_requests: requests of io_uring are events as well.
+    """
 
     def __init__(self, settings: Settings | None = None, options: Options | None = None) -> None:
         """Load and attach; no call is collected before :meth:`set_calls`, forks, execs and exits are at once.
@@ -84,8 +89,9 @@ class ModernEbpf:
         self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
         self._object = Object(library, _image())
         self.kernel = Kernel(library)
-        self._calls: dict[int, bytes] = {}
+        self._calls: dict[tuple[str, int], bytes] = {}
         self._rows: set[int] = set()
+        self.sees_requests = False
         self._filters: frozenset[int] = frozenset()
         self._fullest = [0, 0]
         self._settings = settings
@@ -103,6 +109,11 @@ class ModernEbpf:
         self._object.set_data(".data.options", options.pack())
         for name in ("call_ring", "proc_ring"):
             self._object.resize(name, settings.ring_size)
+        self.sees_requests = all(map(self.kernel.has_tracepoint, _URING.values()))
+        if not self.sees_requests:
+            self._object.resize("requests", 1)
+            for name in _URING:
+                self._object.leave_out(name)
         self._object.load()
         self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
         self._much = settings.ring_size // _WAKE_SHARE
@@ -110,7 +121,7 @@ class ModernEbpf:
         for ring in self._rings:
             self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # woken, not merely filled
         self.ignore(os.getpid())
-        for name in _PROGRAMS:
+        for name in (*_PROGRAMS, *(_URING if self.sees_requests else ())):
             self._object.attach(name)
 
     def __enter__(self) -> ModernEbpf:
@@ -128,17 +139,22 @@ class ModernEbpf:
             self._object.delete(stages, place)
         self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
 
-    def set_calls(self, calls: Mapping[int, records.CallSpec]) -> None:
-        """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on."""
-        wanted = {number: records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
-        fd = self._object.map_fd("calls")
-        for number, packed in wanted.items():
-            if self._calls.get(number) != packed:
-                self._object.update(fd, _U32.pack(number), packed)
-        for number in self._calls.keys() - wanted.keys():
-            self._object.update(fd, _U32.pack(number), _NO_CALL)
-        self._calls = wanted
+    def set_calls(
+        self, calls: Mapping[int, records.CallSpec], requests: Mapping[int, records.CallSpec] | None = None
+    ) -> None:
+        """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on.
+
+        *requests* are those of io_uring, by operation.
+        """
         self._rows.update(spec.call for spec in calls.values())
+        wanted = {("calls", number): records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
+        wanted |= {("uring_calls", number): records.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
+        for (name, number), packed in wanted.items():
+            if self._calls.get((name, number)) != packed:
+                self._object.update(self._object.map_fd(name), _U32.pack(number), packed)
+        for name, number in self._calls.keys() - wanted.keys():
+            self._object.update(self._object.map_fd(name), _U32.pack(number), _NO_CALL)
+        self._calls = wanted
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of one of the probe's maps."""

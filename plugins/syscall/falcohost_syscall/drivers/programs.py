@@ -175,6 +175,13 @@ class Kernel:
             raise
         return fd
 
+    def has_tracepoint(self, name: str) -> bool:
+        """Tell whether the kernel has a tracepoint."""
+        try:
+            return self._tracepoint(name) > 0
+        except LibbpfError:
+            return False
+
     def _tracepoint(self, name: str) -> int:
         """Return the number of a tracepoint's type. To find it all types of the kernel are read: once is enough."""
         if name not in self._tracepoints:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.containers import HOST, Container
 from falcohost_syscall.drivers.libbpf import LibbpfError
-from falcohost_syscall.drivers.programs import PROGRAM_TRACING, Kernel
+from falcohost_syscall.drivers.programs import PROGRAM_RAW_TRACEPOINT, Kernel
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import TooLongError
 from falcohost_syscall.pushdown.condition import TRUE, Condition, Point, Text, literals, up_to
@@ -72,7 +72,9 @@ def _strongest(condition: Condition, kernel: Kernel, probe: Probe) -> tuple[dict
     return {}, refusal
 
 
-def compiled(condition: Condition, kernel: Kernel, probe: Probe, kind: int = PROGRAM_TRACING) -> dict[Point, int]:
+def compiled(
+    condition: Condition, kernel: Kernel, probe: Probe, kind: int = PROGRAM_RAW_TRACEPOINT
+) -> dict[Point, int]:
     """Load a program for each point at which more of *condition* can be told than before; return them.
 
     :raises LibbpfError: the kernel refused one.

@@ -34,7 +34,7 @@ FACTS_SIZE: Final = 68
 FACTS: Final = 80
 RECORD: Final = 152
 RECORD_SIZE: Final = 32768
-SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 8 + 40
+SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 40
 
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))

@@ -51,6 +51,10 @@ void *low_memory(const void *content, unsigned size);
 
 /* Ask for one thing through io_uring and return its result. */
 int ring_call(const struct io_uring_sqe *entry);
+/* Without waiting for a result. */
+void silent_ring_call(const struct io_uring_sqe *entry);
+/* Write over a text of the request before its result is there. */
+int forgetful_ring_call(const struct io_uring_sqe *entry, char *text);
 
 /* The same where a thread of the kernel takes the requests, so that no call submits them. */
 int polled_ring_call(const struct io_uring_sqe *entry);

@@ -81,8 +81,19 @@ static int read_ring_polled(int argc, char **argv)
 	return must_be_target(polled_ring_call(&entry));
 }
 
+/* A thread of the kernel opens it, after the path that was asked for has been written over. */
+static int read_ring_worker(int argc, char **argv)
+{
+	char path[] = TARGET;
+	struct io_uring_sqe entry = ring_open(path);
+
+	entry.flags = IOSQE_ASYNC;
+	remember_target();
+	return must_be_target(forgetful_ring_call(&entry, path));
+}
+
 /* The file never gets a descriptor: it is opened into the ring's own table, and read from there. */
-static int read_ring_direct(int argc, char **argv)
+static int read_from_table(unsigned char flags)
 {
 	char byte;
 	int none = -1;
@@ -91,9 +102,24 @@ static int read_ring_direct(int argc, char **argv)
 				       .addr = (unsigned long)&byte, .len = 1};
 
 	opening.file_index = 1;
+	opening.flags = flags;
 	must("io_uring_register", syscall(SYS_io_uring_register, ring_descriptor(), IORING_REGISTER_FILES, &none, 1));
-	must("open", ring_call(&opening));
+	if (flags & IOSQE_CQE_SKIP_SUCCESS)
+		silent_ring_call(&opening);
+	else
+		must("open", ring_call(&opening));
 	return must("read", ring_call(&reading)) == 1 ? 0 : 1;
+}
+
+static int read_ring_direct(int argc, char **argv)
+{
+	return read_from_table(0);
+}
+
+/* And the ring is told to say nothing of it. */
+static int read_ring_silent(int argc, char **argv)
+{
+	return read_from_table(IOSQE_CQE_SKIP_SUCCESS);
 }
 
 static int read_32bit(int argc, char **argv)
@@ -226,7 +252,9 @@ const struct command read_call_commands[] = {
 	{"read-ring", 0, "", read_ring},
 	{"read-ring-openat2", 0, "", read_ring_openat2},
 	{"read-ring-polled", 0, "", read_ring_polled},
+	{"read-ring-worker", 0, "", read_ring_worker},
 	{"read-ring-direct", 0, "", read_ring_direct},
+	{"read-ring-silent", 0, "", read_ring_silent},
 	{"read-32bit", 0, "", read_32bit},
 	{"read-32bit-openat", 0, "", read_32bit_openat},
 	{"read-exchanged", 0, "", read_exchanged},

@@ -71,5 +71,11 @@ def unseen(why: str) -> Seen:
 
 
 BY_MOUNT = by_way("the mount is seen, if an unusual program makes it; the file is read under its second name", SHOWN)
-BY_RING = by_way("that there is a ring is seen, if an unusual program makes it; what is asked of it is not", RING)
+
+
+def by_ring(seen: Seen) -> Seen:
+    """Return that the rules fire that do on the call itself, and ours on a ring of an unusual program."""
+    return seen._replace(own=(*seen.own, RING), how="the request is seen as the call that does the same")
+
+
 ARGUMENTS = "the call is read with the arguments of 32-bit programs"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, BY_RING, SHOWN, Group, Seen, Technique, by_way, own, unseen
+from evasion.technique import ARGUMENTS, BY_MOUNT, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 HOST_NAME = "fd.name is tried as the path from the machine's root too"
@@ -111,10 +111,14 @@ READING = Group(
             "opens it by handle",
             own("public rules do not name the call; " + KERNEL_NAME, "Account file opened by handle"),
         ),
-        "read-ring": Technique("opens it through io_uring", BY_RING),
-        "read-ring-openat2": Technique("opens it with openat2 through io_uring", BY_RING),
-        "read-ring-polled": Technique("lets a thread of the kernel take the requests, without a call", BY_RING),
-        "read-ring-direct": Technique("opens it into the ring's own table and reads it from there", BY_RING),
+        "read-ring": Technique("opens it through io_uring", by_ring(read())),
+        "read-ring-openat2": Technique("opens it with openat2 through io_uring", by_ring(read())),
+        "read-ring-polled": Technique("lets a thread of the kernel take the requests, without a call", by_ring(read())),
+        "read-ring-worker": Technique(
+            "lets a thread of the kernel open it, and writes over the path that it asked for", by_ring(read())
+        ),
+        "read-ring-direct": Technique("opens it into the ring's own table and reads it from there", by_ring(read())),
+        "read-ring-silent": Technique("does so, and has the ring tell nothing of it", by_ring(read())),
         "read-32bit": Technique("calls open as 32-bit programs do", read(ARGUMENTS)),
         "read-32bit-openat": Technique("calls openat as 32-bit programs do", read(ARGUMENTS)),
         "read-exchanged": Technique(
@@ -190,9 +194,13 @@ WRITING = Group(
             "opens it by handle",
             own("public rules do not name the call; " + KERNEL_NAME, "Account file opened by handle"),
         ),
-        "write-ring": Technique("opens it through io_uring", BY_RING),
-        "write-ring-rename": Technique("renames another file over it through io_uring", BY_RING),
-        "write-ring-link": Technique("removes it and links another there through io_uring", BY_RING),
+        "write-ring": Technique("opens it through io_uring", by_ring(written())),
+        "write-ring-rename": Technique(
+            "renames another file over it through io_uring", by_ring(own(REPLACING, REPLACED))
+        ),
+        "write-ring-link": Technique(
+            "removes it and links another there through io_uring", by_ring(own(REPLACING, REPLACED))
+        ),
         "write-32bit": Technique("calls open as 32-bit programs do", written(ARGUMENTS)),
         "write-32bit-rename": Technique("calls rename as 32-bit programs do", own(ARGUMENTS, REPLACED)),
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, BY_RING, Group, Seen, Technique, own, unseen
+from evasion.technique import ARGUMENTS, BY_MOUNT, Group, Seen, Technique, by_ring, own, unseen
 
 PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
 MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
@@ -114,7 +114,7 @@ CONNECTING = Group(
         "connect-nonblocking": Technique("does not wait for the connection", METADATA),
         "connect-fast-open": Technique("sends the first data without connecting (sendto, fast open)", SENDING),
         "connect-fast-open-message": Technique("does so with sendmsg", SENDING),
-        "connect-ring": Technique("connects through io_uring", BY_RING),
+        "connect-ring": Technique("connects through io_uring", by_ring(METADATA)),
         "connect-32bit": Technique("calls connect as 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "connect-socketcall": Technique("calls socketcall as old 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "datagram": Technique(

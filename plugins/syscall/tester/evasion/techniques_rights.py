@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_RING, Group, Seen, Technique, by_way, own, unseen
+from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, by_way, own, unseen
 
 REFUSED = "Attempt to become root refused"
 BECOMING = Seen(("Non sudo setuid",), (REFUSED,), "the call's argument")
@@ -98,7 +98,7 @@ INJECTING = Group(
             "mounts /proc at another place and opens it there",
             unseen("fd.name says `p/PID/mem`, which no rule looks for"),
         ),
-        "memory-file-ring": Technique("opens it through io_uring", BY_RING),
+        "memory-file-ring": Technique("opens it through io_uring", by_ring(MEMORY_FILE)),
         "descriptor-taken": Technique(
             "takes an open file out of it", own("the call", "Descriptor taken out of another process")
         ),

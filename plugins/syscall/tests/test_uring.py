@@ -1,0 +1,87 @@
+"""Requests of io_uring: events of the calls that do the same, with their arguments, whatever becomes of the request."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.events import Plan
+from falcohost.testing import skip_or_fail
+from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.source import SyscallSource
+
+GET = {field.name: field.get for field in FIELDS}
+TYPES = frozenset(
+    ("openat", "write", "mkdirat", "symlinkat", "linkat", "renameat2", "unlinkat", "sendto", "recvfrom")
+)  # fmt: skip
+DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
+
+
+@pytest.fixture
+def requests(bpf, compiled, tmp_path):
+    """Return a function that runs requests.c and returns its events that came by io_uring."""
+    if DISABLED.exists() and DISABLED.read_text().strip() == "2":
+        skip_or_fail("io_uring", f"io_uring is switched off: {DISABLED} is 2")
+    program = compiled("requests.c", "evasion/ring.c")
+    source = SyscallSource({})
+    source.open(Plan("syscall", TYPES, frozenset({"evt.args"})), None)
+
+    def requests(*arguments):
+        process = subprocess.Popen([program, tmp_path, *arguments])
+        assert process.wait(20) == 0
+        found = []
+        end = time.monotonic() + 1
+        for batch in source.batches():
+            found += [e for e in batch.events if e.proc.pid == process.pid and GET["evt.is_io_uring"](e, None)]
+            if time.monotonic() > end:
+                return found
+        return found
+
+    yield requests
+    source.close()
+
+
+def shown(event, folder):
+    """Return type and parameters of the event, without what differs from run to run."""
+    arguments = GET["evt.args"](event, None).replace(str(folder), "FOLDER")
+    return re.sub(r" (dev|ino|tuple)=\S*|(?<=fd=)\d+(\([^)]*\))?", "", f"{event.type} {arguments}").strip()
+
+
+def test_each_is_the_call_that_does_the_same(requests, tmp_path):
+    """Paths, flags, modes, data and results stand where the call has them."""
+    found = [shown(event, tmp_path) for event in requests()]
+
+    assert found == [
+        "openat fd= dirfd=-100(AT_FDCWD) name=file(FOLDER/file) flags=16391(O_CREAT|O_RDWR|O_F_CREATED) mode=0640",
+        "write res=4 data=text fd= size=4",
+        "openat fd=-2(ENOENT) dirfd=-100(AT_FDCWD) name=missing/file(FOLDER/missing/file) flags=1(O_RDONLY) mode=0",
+        "mkdirat res=0 dirfd=-100(AT_FDCWD) path=folder(FOLDER/folder) mode=1E8",
+        "symlinkat res=0 target=goal linkdirfd=-100(AT_FDCWD) linkpath=link(FOLDER/link)",
+        "linkat res=0 olddir=-100(AT_FDCWD) oldpath=file(FOLDER/file)"
+        " newdir=-100(AT_FDCWD) newpath=second(FOLDER/second) flags=0",
+        "renameat2 res=0 olddirfd=-100(AT_FDCWD) oldpath=second(FOLDER/second)"
+        " newdirfd=-100(AT_FDCWD) newpath=third(FOLDER/third) flags=0",
+        "unlinkat res=0 dirfd=-100(AT_FDCWD) name=third(FOLDER/third) flags=0",
+        "sendto res=8 data=greeting fd= size=8",
+        "recvfrom res=8 data=greeting fd= size=16",
+    ]
+
+
+def test_names(requests, tmp_path):
+    """fd.name is the path that the kernel knows, or, where nothing was opened, the one that was asked for."""
+    opens = [event for event in requests() if event.type == "openat"]
+
+    assert [GET["fd.name"](event, None) for event in opens] == [f"{tmp_path}/file", f"{tmp_path}/missing/file"]
+    assert [GET["evt.res"](event, None) for event in opens] == ["SUCCESS", "ENOENT"]
+
+
+def test_more_requests_than_are_followed(requests, tmp_path):
+    """Requests beyond those that are followed become events at once; the others do when they end."""
+    found = requests("many")
+
+    assert {f"{tmp_path}/pipe"} == {GET["fd.name"](event, None) for event in found}
+    assert 400 - 256 == [GET["evt.res"](event, None) for event in found].count("SUCCESS")
