@@ -7,6 +7,8 @@ import time
 from functools import partial
 
 import pytest
+from okta_organization import PATH
+from okta_tokens import TOKEN
 
 from falcohost.poll import HttpClient, HttpLimits
 from falcohost.testing.server import Reply, Request
@@ -14,8 +16,7 @@ from falcohost_okta import mfa
 
 HOUR = 3600
 
-PATH = "/api/v1/logs"
-AUTHORIZED = "SSWS 00a-secret-token"
+AUTHORIZED = {"authorization": f"SSWS {TOKEN}"}
 
 
 def uuids(events):
@@ -142,9 +143,7 @@ def test_long_overlap(organization, read, monkeypatch):
 def test_page_that_comes_again_and_again(organization, read):
     """A server that always answers with the same page and link is not asked without end."""
     organization.add()
-    page = organization.answer(
-        Request("GET", PATH, {"since": "2020-01-01T00:00:00Z"}, {"authorization": AUTHORIZED}, b"")
-    )
+    page = organization.answer(Request("GET", PATH, {"since": "2020-01-01T00:00:00Z"}, AUTHORIZED, b""))
     organization.mishaps = [Reply(), Reply(), *[page] * 1000]
     reader = read(since="1h")
     reader.wait_for(1)

@@ -45,7 +45,7 @@ def test_service_app(organization, read, app):
     """A service app gets an access token for its key, and shows it until it ends."""
     assert read_one(organization, read, **app)
     shown = [request.headers.get("authorization") for request in organization.server.requests[1:]]
-    assert {"Bearer token1"} == set(shown)
+    assert {"Bearer token0-0"} == set(shown)
 
 
 def test_key_as_jwk(organization, read, app, tmp_path):
