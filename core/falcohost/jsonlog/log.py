@@ -22,7 +22,9 @@ class JsonLog:
     :ivar wrappers: names under which a document holds an array of records (``Records``). A document that is an array
         holds records in any case.
     :ivar skip: returns the cause for which a record is left out and counted, or None.
-    :ivar skip_reads: JSON paths of all that *skip*, and a memory of the source, look at.
+    :ivar keeps: returns whether *skip* leaves out none of several records, quicker than by asking for each; False also
+        where that is not known.
+    :ivar skip_reads: JSON paths of all that *skip*, *keeps*, and a memory of the source, look at.
     :ivar info: value of ``evt.plugininfo``; else the record as JSON.
     """
 
@@ -31,6 +33,7 @@ class JsonLog:
     time: str | tuple[str, ...] | Callable[[Record], int | None] | None = None
     wrappers: tuple[str, ...] = ()
     skip: Callable[[Record], str | None] | None = None
+    keeps: Callable[[list[Record]], bool] | None = None
     skip_reads: tuple[str, ...] = ()
     info: Callable[[Record], str] | None = None
 

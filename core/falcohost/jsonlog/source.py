@@ -122,6 +122,8 @@ class JsonSource:
         if self._log.skip is None or self._skip is None:
             return []
         try:
+            if self._log.keeps is not None and self._log.keeps(records):
+                return []
             return list(map(self._log.skip, records))
         except Exception:  # which is told when each is asked by itself
             return list(map(self._skip, records))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from falcohost.events import Source
@@ -24,14 +24,23 @@ def _skip(record: dict[str, Any]) -> str | None:
         return "record without eventType"
     if kind == _INSIGHT:
         return "record of CloudTrail Insights"
-    time = record.get("eventTime")
-    return None if isinstance(time, str) and _is_time(time) else "record without a readable eventTime"
+    return None if _is_time(record.get("eventTime")) else "record without a readable eventTime"
 
 
-# Every record is asked, and many are of the same second.
-@functools.lru_cache(maxsize=4096)
-def _is_time(text: str) -> bool:
-    return parse_time(text) is not None
+def _is_time(value: object) -> bool:
+    return isinstance(value, str) and parse_time(value) is not None
+
+
+_kind, _time = itemgetter("eventType"), itemgetter("eventTime")
+
+
+def _keeps(records: list[dict[str, Any]]) -> bool:
+    """Return whether all *records* are events. They have few types, and many are of the same second."""
+    try:
+        kinds, times = set(map(_kind, records)), set(map(_time, records))
+    except (KeyError, TypeError):
+        return False  # one is missing, or is an object or a list
+    return all(type(kind) is str for kind in kinds) and _INSIGHT not in kinds and all(map(_is_time, times))
 
 
 LOG = JsonLog(
@@ -40,6 +49,7 @@ LOG = JsonLog(
     time="eventTime",
     wrappers=("Records",),
     skip=_skip,
+    keeps=_keeps,
     skip_reads=("eventType", "eventTime"),
     info=summary.line,
 )

@@ -6,11 +6,14 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falcohost import ConfigError, Plan, SourceError
 from falcohost.testing.values import arguments, wrong_value
 from falcohost_cloudtrail import plugin
 from falcohost_cloudtrail.fields import FIELDS
+from falcohost_cloudtrail.source import LOG
 
 TIME = "2026-03-01T12:00:00Z"
 
@@ -180,3 +183,16 @@ def test_corpus(read, corpus, tmp_path):
     assert [] == [problem for problem in wrong if problem]
     seen = {field.name for field in FIELDS if not field.arg_required for event in events if field.get(event, None)}
     assert {"ct.name", "ct.user", "ct.originaluser", "ct.srcip", "ct.request", "s3.uri", "ec2.name", "iam.role"} <= seen
+
+
+ODD = [None, 5, "", "AwsApiCall", "AwsCloudTrailInsight", TIME, "yesterday", [], {}]
+
+
+MEMBERS = {"eventType": st.sampled_from(ODD), "eventTime": st.sampled_from(ODD)}
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional=MEMBERS), max_size=3))
+def test_kept_together(records):
+    """Records that are kept without looking at each are those that would be kept one by one."""
+    assert LOG.keeps(records) <= all(LOG.skip(one) is None for one in records)
+    assert LOG.keeps([{"eventType": "AwsApiCall", "eventTime": TIME}] * len(records))
