@@ -5,6 +5,7 @@ FalcohostError
 ├── RulesError       rules files were refused; carries the load results
 ├── PluginError      a plugin is missing, broken or clashes with another
 ├── SourceError      an event source cannot be opened or has failed
+│   └── AddressTaken somebody else listens on its address
 ├── OutputError      an output cannot be opened or did not accept alerts
 └── StateError       the state directory cannot be used
 
@@ -33,6 +34,17 @@ class PluginError(FalcohostError):
 
 class SourceError(FalcohostError):
     """An event source cannot be opened, or failed while it was read."""
+
+
+class AddressTaken(SourceError):
+    """Somebody else listens on the address of an event source.
+
+    :ivar port: of that address.
+    """
+
+    def __init__(self, text: str, port: int) -> None:
+        super().__init__(text)
+        self.port = port
 
 
 class OutputError(FalcohostError):

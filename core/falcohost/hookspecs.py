@@ -42,7 +42,10 @@ class SourceSpec:
     :ivar event_params: what ``--list-events`` calls: returns the parameters of each event type.
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
-    :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it).
+    :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it). It
+        raises :class:`AddressTaken` where somebody listens already, who may be the agent that runs.
+    :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened, a change of
+        which has it opened again; raises :class:`SourceError` if they cannot be used. Called by who may read them.
     :ivar pushed: what ``falcohost rules explain`` calls with the plan that one rule makes: yields (of which events,
         what of the rule the source decides, or reads, before they are the engine's).
     """
@@ -55,6 +58,7 @@ class SourceSpec:
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+    secrets: Callable[[Mapping[str, Any]], Iterable[Path]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 
 

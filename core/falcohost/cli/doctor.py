@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import click
 
 from falcohost.cli.flags import Flags
+from falcohost.errors import AddressTaken, StateError
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.connection import Connection
+from falcohost.host.listening import listens
 from falcohost.host.plugins import Plugins, load_all
 from falcohost.host.settings import source_settings
+from falcohost.store.directory import state_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     flags: Flags = ctx.obj
     config = flags.configuration()
     plugins = load_all(config.plugins.settings)
-    findings = list(_findings(plugins, source_settings(config, plugins)))
+    agent = _running(config.state.directory)
+    findings = list(_findings(plugins, source_settings(config, plugins), agent))
     if as_json:
         import json
 
@@ -41,19 +47,34 @@ def command(ctx: click.Context, as_json: bool) -> None:
     ctx.exit(1 if any(finding.problem for finding in findings) else 0)
 
 
-def _findings(plugins: Plugins, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _running(state: str) -> int | None:
+    """Return the process id of the agent whose state is there; None where none runs."""
+    try:
+        connection = Connection(state_directory(state))
+    except StateError:
+        return None
+    with contextlib.closing(connection):
+        return connection.supervisor
+
+
+def _findings(plugins: Plugins, settings: Mapping[str, Mapping[str, Any]], agent: int | None) -> Iterator[Finding]:
     for name, reason in plugins.left_out.items():
         yield Finding(name, "the plugin can be used", reason)
     for name, spec in plugins.sources().items():
-        yield from _check(spec, settings[name])
+        yield from _check(spec, settings[name], agent)
 
 
-def _check(spec: SourceSpec, settings: Mapping[str, Any]) -> Iterator[Finding]:
+def _check(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) -> Iterator[Finding]:
     if spec.check is None:
         return
     try:
         for what, problem in spec.check(settings):
             yield Finding(spec.name, what, problem)
+    except AddressTaken as error:
+        if agent is not None and listens(agent, error.port):
+            yield Finding(spec.name, "its address can be had: the agent that runs listens there", None)
+        else:
+            yield Finding(spec.name, "its address can be had", str(error))
     except Exception as error:
         yield Finding(spec.name, "its check runs", f"{type(error).__name__}: {error}")
 

@@ -73,6 +73,7 @@ class Child:
     :ivar ready: its source is open.
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has come to its end.
+    :ivar renewing: the worker was told to end so that another opens the source anew.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
     :ivar lives: how many processes there have been.
     :ivar restart_at: when the next process is due, on the monotonic clock; None if none is.
@@ -84,7 +85,7 @@ class Child:
         self.alive = False
         self.ready = False
         self.was_ready = False
-        self.ended = False
+        self.ended = self.renewing = False
         self.error = ""
         self.trace = ""
         self.restart_at: float | None = None
@@ -210,6 +211,11 @@ class Child:
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
+
+    def renew(self) -> None:
+        """Have the worker end, for another one that opens the source anew."""
+        self.renewing = self.alive
+        self.signal(signal.SIGTERM)
 
     def bury(self) -> str:
         """Reap the worker, which has ended; return the cause in words."""

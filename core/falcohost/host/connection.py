@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,12 @@ class Connection:
             return _decode_snapshot(line)
         except msgspec.DecodeError as error:
             raise StateError("the running falcohost is of another version than this one; restart it") from error
+
+    @property
+    def supervisor(self) -> int:
+        """Return the process id of the agent (unix(7), SO_PEERCRED)."""
+        pid, _, _ = struct.unpack("3i", self._link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return int(pid)
 
     def close(self) -> None:
         """Leave; the agent measures no more for us."""

@@ -6,7 +6,6 @@ It parses no events. Everything happens in one loop over descriptors: the worker
 from __future__ import annotations
 
 import enum
-import os
 import selectors
 import signal
 import time
@@ -23,10 +22,12 @@ from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.log import log
 from falcohost.host.numbers import Snapshot, snapshot
+from falcohost.host.renewal import Renewals
 from falcohost.host.restart import DryRun
+from falcohost.host.signals import Signals
 from falcohost.host.summary import Summary
 from falcohost.host.watch import Watch
-from falcohost.host.worker import HANDLED, Task
+from falcohost.host.worker import Task
 from falcohost.outputs.channel import Channel
 from falcohost.store.store import Arrival, Store
 
@@ -90,6 +91,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._reload = reload
         self._watch = watch
+        self._renewals = Renewals(self.children)
         self._on_turn = on_turn
         self._look_at = 0.0
         self._reloads = 0
@@ -107,7 +109,7 @@ class Supervisor:
         """Run to the end; return how it came."""
         for channel in self._channels:
             channel.start()
-        with _Signals(self._selector, self._signal), self._control:
+        with Signals(self._selector, self._signal), self._control:
             for child in self.children:
                 self._start(child)
             while self._outcome is None:
@@ -200,6 +202,7 @@ class Supervisor:
             self._look_at = now + LOOK
             if self._watch.changed():
                 self._try_new_rules("Files have changed")
+            self._renewals.look()
 
     # workers
 
@@ -275,6 +278,10 @@ class Supervisor:
         if child.trace:
             log.debug("%s", child.trace)
         if self._outcome is not None:
+            return
+        if child.renewing:
+            child.renewing = child.ended = False
+            self._start(child)
             return
         if child.ended:
             log.info("Event source '%s' has ended", child.name)
@@ -368,29 +375,3 @@ class Supervisor:
             if child.alive:
                 log.error("event source '%s' does not end by itself; its worker is killed", child.name)
                 child.signal(signal.SIGKILL)
-
-
-class _Signals:
-    """Turns signals into calls of *handle* out of the loop; puts back what was there before."""
-
-    def __init__(self, selector: selectors.BaseSelector, handle: Callable[[int], None]) -> None:
-        self._selector = selector
-        self._handle = handle
-        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, lambda *_: None) for number in HANDLED}
-        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._selector.register(self._read, selectors.EVENT_READ, self._arrived)
-
-    def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self._wakeup)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._selector.unregister(self._read)
-        os.close(self._read)
-        os.close(self._write)
-
-    def _arrived(self) -> None:
-        for number in os.read(self._read, 64):
-            self._handle(number)

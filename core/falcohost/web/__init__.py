@@ -7,7 +7,7 @@ A plugin reads :class:`Listener` from its settings and makes a :class:`WebhookIn
 from falcohost.web.address import Address, is_address, read_address
 from falcohost.web.body import Rejected
 from falcohost.web.form import Form
-from falcohost.web.input import Listener, WebhookInput
+from falcohost.web.input import Listener, WebhookInput, secret_files
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import SIGNATURE, Secret, read_secret, read_token
 
@@ -24,4 +24,5 @@ __all__ = [
     "read_address",
     "read_secret",
     "read_token",
+    "secret_files",
 ]

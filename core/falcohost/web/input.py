@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import resource
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from falcohost.errors import SourceError
+from falcohost.errors import AddressTaken, SourceError
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.address import Address
@@ -18,6 +20,7 @@ from falcohost.web.form import Form
 from falcohost.web.inbox import Answer, Delivery, Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import Secret
+from falcohost.web.tls import server_context
 
 if TYPE_CHECKING:
     from falcohost.web.server import Server
@@ -37,6 +40,7 @@ class Listener:
 
     :ivar plugin: whose listener it is; ``falcohost[PLUGIN]`` installs what it needs.
     :ivar certificate: certificate and key of an HTTPS address; *key* is its file where it has one of its own.
+    :ivar files: those with secrets that were read to make this.
     :ivar form: what the requests hold.
     :ivar open_to_all: the user has said that senders need no secret, with the setting *opens*.
     :ivar asks: the settings that give a secret, for people.
@@ -47,11 +51,31 @@ class Listener:
     secret: Secret
     certificate: Path | None = None
     key: Path | None = None
+    files: tuple[Path, ...] = ()
     form: Form = field(default_factory=Form)
     open_to_all: bool = False
     opens: str
     asks: str
     limits: WebLimits = field(default_factory=WebLimits)
+
+
+def secret_files(listener: Listener | None) -> list[Path]:
+    """Return the files with certificates and secrets of *listener*; none where nothing is listened on.
+
+    :raises SourceError: one of them does not hold what it should.
+    """
+    if listener is None:
+        return []
+    _tls(listener)
+    files = (*listener.files, listener.certificate, listener.key, listener.secret.client_ca)
+    return [file for file in files if file is not None]
+
+
+def _tls(listener: Listener) -> ssl.SSLContext | None:
+    if not listener.address.tls:
+        return None
+    assert listener.certificate is not None
+    return server_context(listener.certificate, listener.key, listener.secret.client_ca, listener.plugin)
 
 
 class WebhookInput:
@@ -87,14 +111,10 @@ class WebhookInput:
         try:
             from falcohost.web.handler import Desk
             from falcohost.web.server import Server
-            from falcohost.web.tls import server_context
         except ModuleNotFoundError as error:
             mend = f"pip install 'falcohost[{listener.plugin}]'"
             raise SourceError(f"{listener.plugin}: a listener needs {error.name}, which {mend} installs") from error
-        tls = None
-        if listener.address.tls:
-            assert listener.certificate is not None
-            tls = server_context(listener.certificate, listener.key, listener.secret.client_ca, listener.plugin)
+        tls = _tls(listener)
         _make_room(listener.limits.connections)
         desk = Desk(self._inbox, listener.secret, listener.form, listener.limits, refusals)
         self._server = Server(_bound(listener), listener.address.path, tls, desk)
@@ -154,6 +174,7 @@ def _admit(listener: Listener) -> None:
 def _bound(listener: Listener) -> list[socket.socket]:
     """Return the sockets, one for each address of the host.
 
+    :raises AddressTaken: somebody else has one.
     :raises SourceError: they cannot be had.
     """
     address = listener.address
@@ -168,13 +189,12 @@ def _bound(listener: Listener) -> list[socket.socket]:
     except OSError as error:
         for made in bound:
             made.close()
-        raise SourceError(f"{listener.plugin}: cannot listen on {address}: {_reason(error)}") from error
+        text = f"{listener.plugin}: cannot listen on {address}: {error.strerror or error}"
+        if error.errno == errno.EADDRINUSE:
+            also = "another program has the port, perhaps another falcohost"
+            raise AddressTaken(f"{text}; {also}", address.port) from error
+        raise SourceError(text) from error
     return bound
-
-
-def _reason(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{reason}; another program has the port, perhaps another falcohost" if "in use" in reason else reason
 
 
 def _make_room(connections: int) -> None:

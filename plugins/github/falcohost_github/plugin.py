@@ -12,7 +12,7 @@ from falcohost.hookspecs import SourceSpec, StandsFor
 from falcohost.jsonlog import PLUGIN_EVENT, capabilities, pushed
 from falcohost_github.check import check
 from falcohost_github.fields import FIELDS
-from falcohost_github.source import LOG, make
+from falcohost_github.source import LOG, make, secrets
 
 _RULES = Path(__file__).parent / "rules"
 
@@ -26,6 +26,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             description="What happens on GitHub, as its webhooks and its audit log say it.",
             make=make,
             check=check,
+            secrets=secrets,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
             pushed=pushed,

@@ -6,19 +6,21 @@ the time of an entry of the organization's audit log is its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from falcohost.errors import SourceError
 from falcohost.events import Plan, Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
+from falcohost.web import secret_files
 from falcohost_github import config
 from falcohost_github.api import GithubApi
 from falcohost_github.audit import audit_log
 from falcohost_github.hooks import Hooks
 from falcohost_github.input import GithubInput
 from falcohost_github.values import as_text
-from falcohost_github.webhook import webhook_input
+from falcohost_github.webhook import make_listener, webhook_input
 
 #: Where an entry of the audit log says when it happened. A payload has the first for the thing that it is about.
 _TIMES = ("@timestamp", "created_at")
@@ -79,6 +81,18 @@ def make(settings: Mapping[str, Any]) -> Source:
         return GithubSource(_listened(own))
     given = file_input(own.files, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)
+
+
+def secrets(settings: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the files with secrets that the source has read.
+
+    :raises SourceError: one of them does not hold what it should.
+    """
+    own = config.parse(settings)
+    if own.address:
+        yield from secret_files(make_listener(own, LOG.plugin))
+    if own.address or own.audit:
+        yield own.secrets / config.TOKEN
 
 
 def _listened(own: config.Config) -> GithubInput:

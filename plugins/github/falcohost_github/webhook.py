@@ -19,19 +19,27 @@ def webhook_input(config: Config, plugin: str) -> WebhookInput:
 
     :raises SourceError: the address is none, or nothing says what GitHub is to call.
     """
+    return WebhookInput(make_listener(config, plugin), LIMITS, ORIGIN)
+
+
+def make_listener(config: Config, plugin: str) -> Listener:
+    """Return the listener that *config* says.
+
+    :raises SourceError: the address is none, or nothing says what GitHub is to call.
+    """
     if config.repositories and not config.url:
         what = f"the webhooks of {', '.join(config.repositories)} need something to call"
         raise SourceError(f"{plugin}: {what}: set init_config.{URL} to this machine's address as GitHub sees it")
-    listener = Listener(
+    return Listener(
         plugin=plugin,
         address=read_address(config.address, plugin),
         secret=Secret(key=config.secret),
         certificate=config.secrets / "server.crt",
         key=config.secrets / "server.key",
+        files=(config.secrets / SECRET,),
         form=FORM,
         open_to_all=config.open_to_all,
         opens=f"init_config.{OPEN}: true",
         asks=f"the webhook's secret, in {config.secrets / SECRET} or the environment variable {SECRET_VARIABLE}",
         limits=WEB_LIMITS,
     )
-    return WebhookInput(listener, LIMITS, ORIGIN)

@@ -20,16 +20,20 @@ from falcohost.jsonlog import (
 )
 from falcohost.plugin_settings import OPEN_PARAMS
 from falcohost.program import ProgramInput
-from falcohost.web import WebhookInput, is_address
+from falcohost.web import Listener, WebhookInput, is_address, secret_files
 from falcohost_json.config import NAME, Config
 from falcohost_json.webhook import read_listener
 
 
 def source_spec(config: Config) -> SourceSpec:
     """Return the offer of one configured source."""
+    listens = isinstance(config.open_params, str) and is_address(config.open_params)
+
+    def listener() -> Listener | None:
+        return read_listener(config.given, str(config.open_params), NAME) if listens else None
 
     def make(settings: Mapping[str, Any]) -> Source:
-        return JsonSource(config.log, _input(config))
+        return JsonSource(config.log, _input(config, listener()))
 
     return SourceSpec(
         name=config.log.source,
@@ -38,15 +42,15 @@ def source_spec(config: Config) -> SourceSpec:
         check=files_check(make, always=True),
         event_types=frozenset({PLUGIN_EVENT}),
         capabilities=capabilities({OPEN_PARAMS: config.open_params, FOLLOW: config.follow}),
+        secrets=lambda settings: secret_files(listener()),
         pushed=pushed,
     )
 
 
-def _input(config: Config) -> Input:
+def _input(config: Config, listener: Listener | None) -> Input:
     if config.program is not None:
         return ProgramInput(config.program, plugin=config.where)
-    params = config.open_params
-    if isinstance(params, str) and is_address(params):
-        origin = Origin(params, "webhook", by_content=True, timeless=True)
-        return WebhookInput(read_listener(config.given, params, NAME), Limits(), origin)
-    return file_input(params, plugin=config.where, follow=config.follow)
+    if listener is not None:
+        origin = Origin(str(listener.address), "webhook", by_content=True, timeless=True)
+        return WebhookInput(listener, Limits(), origin)
+    return file_input(config.open_params, plugin=config.where, follow=config.follow)

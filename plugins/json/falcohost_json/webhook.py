@@ -25,13 +25,15 @@ def read_listener(given: Settings, open_params: str, plugin: str) -> Listener:
     certificate = given.text(_CERTIFICATE)
     if address.tls and not certificate:
         raise ConfigError(f"{plugin}: {address} needs {_CERTIFICATE}: a PEM file with a certificate and its key")
-    secret = read_secret(plugin, token_file=given.text(_TOKEN), variable="", client_ca=given.text(_CLIENT_CA))
-    key = read_token(plugin, given.text(_KEY), "", what="signature key")
+    token_file, key_file = given.text(_TOKEN), given.text(_KEY)
+    secret = read_secret(plugin, token_file=token_file, variable="", client_ca=given.text(_CLIENT_CA))
+    key = read_token(plugin, key_file, "", what="signature key")
     return Listener(
         plugin=plugin,
         address=address,
         secret=replace(secret, key=key, header=given.text(_HEADER, SIGNATURE)),
         certificate=Path(certificate) if certificate else None,
+        files=tuple(Path(file) for file in (token_file, key_file) if file),
         open_to_all=given.truth(_OPEN),
         opens=f"{_OPEN}: true",
         asks=f"{_TOKEN}, or {_KEY}, or {_CLIENT_CA} with https://",

@@ -8,8 +8,9 @@ from typing import Any
 
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
 from falcohost.jsonlog import PLUGIN_EVENT, pushed
+from falcohost.web import secret_files
 from falcohost_k8saudit.check import check
-from falcohost_k8saudit.config import NAME
+from falcohost_k8saudit.config import NAME, read_config
 from falcohost_k8saudit.fields import FIELDS
 from falcohost_k8saudit.log_group import EKS, capabilities
 from falcohost_k8saudit.source import LOG, make_source
@@ -26,6 +27,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             description="The audit log of a Kubernetes API server.",
             make=make_source,
             check=check,
+            secrets=lambda settings: secret_files(read_config(settings).listener),
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
             pushed=pushed,

@@ -25,13 +25,13 @@ def read_listener(given: Settings, open_params: str, plugin: str) -> Listener:
     :raises ConfigError: a value is of the wrong kind.
     :raises SourceError: the address is none, or the token cannot be read.
     """
+    token_file = given.text(_TOKEN_FILE)
     return Listener(
         plugin=plugin,
         address=read_address(open_params, plugin),
-        secret=read_secret(
-            plugin, token_file=given.text(_TOKEN_FILE), variable=TOKEN, client_ca=given.text(_CLIENT_CA)
-        ),
+        secret=read_secret(plugin, token_file=token_file, variable=TOKEN, client_ca=given.text(_CLIENT_CA)),
         certificate=Path(given.text(_CERTIFICATE, CERTIFICATE)),
+        files=(Path(token_file),) if token_file else (),
         open_to_all=given.truth(_OPEN),
         opens=f"init_config.{_OPEN}: true",
         asks=f"init_config.{_TOKEN_FILE} or the environment variable {TOKEN}, or init_config.{_CLIENT_CA} with https://",

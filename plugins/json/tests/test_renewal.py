@@ -1,0 +1,132 @@
+"""Certificates and tokens that are new are taken over while the agent runs; the doctor beside it."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost.testing.agent import Agent
+
+RULES = """
+- rule: sent
+  desc: Fires on every record with a number.
+  condition: json.value[/n] exists
+  output: "%json.value[/n]"
+  priority: INFO
+  source: app
+"""
+
+
+def make_certificate(path):
+    """Put a certificate that signs itself, and its key, to *path* for root alone; return a context that trusts it."""
+    if shutil.which("openssl") is None:
+        skip_or_fail("openssl", "openssl is not installed, which makes the certificates of this test")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+               "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
+               "-keyout", f"{path}.key", "-out", f"{path}.crt"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    certificate = Path(f"{path}.crt").read_bytes()
+    put(path, certificate + Path(f"{path}.key").read_bytes())
+    return ssl.create_default_context(cadata=certificate.decode())
+
+
+def put(path, content):
+    """Have *content* in a file for its owner alone, all at once."""
+    new = path.with_name(f"{path.name}.new")
+    new.touch(0o600)
+    new.write_bytes(content)
+    new.rename(path)
+
+
+class Listening:
+    """An agent that listens on HTTPS, with a token."""
+
+    def __init__(self, folder):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.port = server.getsockname()[1]
+        (folder / "rules.yaml").write_text(RULES)
+        self.folder, self.certificate, self.token = folder, folder / "server.pem", folder / "token"
+        self.context = make_certificate(self.certificate)
+        put(self.token, b"first")
+        source = {
+            "name": "app", "open_params": f"https://localhost:{self.port}/in",
+            "certificate": str(self.certificate), "token_file": str(self.token),
+        }  # fmt: skip
+        settings = {
+            "plugins": [{"name": "json", "init_config": {"sources": [source]}}],
+            "load_plugins": ["json"],
+            "engine": {"kind": "nodriver"},
+            "falcohost": {"state_dir": str(folder / "state")},
+        }
+        self.agent = Agent(folder, [folder / "rules.yaml"], settings=settings)
+        self.agent.wait_until_ready()
+
+    def post(self, token, context):
+        """Send a record; return the status, or what went wrong."""
+        connection = http.client.HTTPSConnection("localhost", self.port, timeout=10, context=context)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        try:
+            connection.request("POST", "/in", b'{"n":1}', headers)
+            return connection.getresponse().status
+        except OSError as error:
+            return type(error)
+        finally:
+            connection.close()
+
+    def until(self, expected, token, context):
+        """Send until *expected* comes of it, for a while; return what came last."""
+        end = time.monotonic() + 15
+        while (result := self.post(token, context)) != expected and time.monotonic() < end:
+            time.sleep(0.1)
+        return result
+
+    def doctor(self):
+        """Return what the doctor finds about the source."""
+        command = [Path(sys.executable).parent / "falcohost", "-c", self.folder / "falco.yaml", "doctor", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+        return [(found["what"], found["problem"]) for found in json.loads(done.stdout) if found["source"] == "app"]
+
+
+@pytest.fixture
+def listening(tmp_path):
+    """Return an agent that runs."""
+    listening = Listening(tmp_path)
+    yield listening
+    listening.agent.kill()
+
+
+def test_new_secrets(listening):
+    """A new token and a new certificate count within seconds; a broken one is told, and the former stays."""
+    assert listening.post("first", listening.context) == 200
+    assert listening.post("second", listening.context) == 401
+    put(listening.token, b"second")
+    assert listening.until(200, "second", listening.context) == 200
+    assert listening.post("first", listening.context) == 401
+
+    put(listening.certificate, b"broken")
+    listening.agent.wait_for_log(lambda text: "stays with its former certificate and secret" in text)
+    assert listening.post("second", listening.context) == 200
+    context = make_certificate(listening.certificate)
+    assert listening.until(200, "second", context) == 200
+    assert listening.post("second", listening.context) is ssl.SSLCertVerificationError
+    assert "starting it again" not in listening.agent.log
+
+
+def test_the_doctor(listening):
+    """That the agent which runs has the port is no fault; that another program has it is one."""
+    assert listening.doctor() == [("its address can be had: the agent that runs listens there", None)]
+
+    listening.agent.kill()
+    with socket.create_server(("localhost", listening.port)):
+        ((what, problem),) = listening.doctor()
+    assert (what, "another program has the port" in problem) == ("its address can be had", True)
+    assert listening.doctor() == [("what open_params names can be read", None)]
