@@ -4,6 +4,7 @@ import gzip
 import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 
@@ -236,3 +237,37 @@ def test_missing_package(monkeypatch):
 
     with pytest.raises(SourceError, match=r"needs urllib3, which pip install 'falcohost\[tester\]' installs"):
         opened()
+
+
+JSON_TYPE = b"Content-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\x00\xff" * 5000,
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n[]",
+        b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Content-Length: 9\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Content-Length: -1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[]",
+        b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n[]",
+        b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n",
+        b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
+    ],
+    ids=range(10),
+)
+def test_what_is_no_http(sent):
+    """What a server sends that does not speak HTTP well is a failure like any other."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            with server.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(sent)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        failure(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
