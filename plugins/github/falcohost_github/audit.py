@@ -1,11 +1,13 @@
 """The audit log of an organization, page by page: by the links that GitHub gives, and by time where there is none.
 
-Times are GitHub's throughout: those of its entries and of its answers. After the last page it is asked for again from
-some minutes before the last entry on, since an entry may come late; what was there before is left out by its id.
+It begins some minutes before this machine's time, or GitHub's, if that is behind; from then on times are those of the
+entries. After the last page it is asked for again from some minutes before the last entry on, since an entry may come
+late; what was there before is left out by its id.
 """
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -76,24 +78,25 @@ class AuditLog:
         """
         position = self._position(cursor)
         if position is None:
-            answer = self._api.get(f"{self._path}?per_page=1", PERMISSION)
-            return _page([], _Position(self._path, int(answer.date - OVERLAP) * _SECOND), 0.0)
+            return _page([], _Position(self._path, int(time.time() - OVERLAP) * _SECOND), 0.0)
         try:
             answer = self._api.get(position.next or self._since(position), PERMISSION)
         except Refused as refused:
             if not position.next or refused.status not in _FORGOTTEN:
                 raise
             return _page([], msgspec.structs.replace(position, next=""), 0.0)
-        seen, since, new = Seen(position.seen, MOST), position.since, []
+        now = int(answer.date + 1) * _SECOND  # GitHub says it to the second
+        since = min(position.since, now - OVERLAP * _SECOND)
+        seen, new, ahead = Seen(position.seen, MOST), [], since < position.since
         entries = _entries(answer.body)
         for raw in map(bytes, entries):
             entry = _entry(raw)
             if not isinstance(entry.ident, str) or seen.is_new(entry.ident):
                 new.append(raw)
             if type(entry.time) is int:
-                since = max(since, min(entry.time, int(answer.date + 1) * _SECOND) - OVERLAP * _SECOND)
+                since = max(since, min(entry.time, now) - OVERLAP * _SECOND)
         following = answer.link("next") or ""
-        wait = 0.0 if following and entries else EVERY
+        wait = 0.0 if ahead or (following and entries) else EVERY
         return _page(new, _Position(self._path, since, following, seen.marks), wait)
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ def _api_findings(api: GithubApi, config: Config) -> Iterator[_Finding]:
     if problem is not None:
         return
     if config.audit:
-        yield f"the audit log of {config.audit} can be read", _problem(lambda: AuditLog(api, config.audit).fetch(None))
+        yield f"the audit log of {config.audit} can be read", _problem(lambda: _read(api, config.audit))
     for repository in config.repositories:
         if repository != hooks.ALL:
             yield f"{repository} has the webhook", _problem(lambda: _find(api, repository, config.url))  # noqa: B023
@@ -60,6 +60,11 @@ def _ask(api: GithubApi) -> None:
     except Refused as refused:
         if refused.status != HTTPStatus.NOT_FOUND:  # which an Enterprise Server without rate limits answers
             raise
+
+
+def _read(api: GithubApi, whose: str) -> None:
+    log = AuditLog(api, whose)
+    log.fetch(log.fetch(None).cursor)
 
 
 def _find(api: GithubApi, repository: str, url: str) -> None:

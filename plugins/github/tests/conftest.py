@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import deque
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -63,7 +64,7 @@ class Hub:
 
     def __init__(self):
         self.attempts, self.payloads, self.entries, self.about, self.faults = [], {}, [], {}, deque()
-        self.page = 100
+        self.page, self.date = 100, None
         self.server = HttpServer(self._answer)
         self.url = self.server.url
         self.paths = []
@@ -122,10 +123,13 @@ class Hub:
             begin = datetime.fromisoformat(query["phrase"].removeprefix("created:>=")).timestamp() * 1000
             found = [entry for entry in found if entry["@timestamp"] >= begin]
         page = found[: min(self.page, int(query["per_page"]))]
+        date = self.date or formatdate(usegmt=True)
         if len(page) == len(found):
-            return as_reply(page)
+            return as_reply(page, Date=date)
         after = quote("|".join(_place(page[-1])))
-        return as_reply(page, Link=f'<{self.url}{request.path}?per_page=100&after={after}&before=>; rel="next"')
+        return as_reply(
+            page, Date=date, Link=f'<{self.url}{request.path}?per_page=100&after={after}&before=>; rel="next"'
+        )
 
 
 def _place(entry):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from email.utils import formatdate
 
 import msgspec
 import pytest
@@ -64,7 +65,7 @@ def test_the_same_moment_and_late_entries(hub, audit):
 
 def test_odd_entries(hub, audit):
     """What has no id, no time, or is no entry, is read all the same."""
-    hub.faults.extend([Reply(200), Reply(200, b'[5, {"n": 1}, {"n": 2, "_document_id": 3, "@timestamp": "x"}]')])
+    hub.faults.append(Reply(200, b'[5, {"n": 1}, {"n": 2, "_document_id": 3, "@timestamp": "x"}]'))
     log = AuditLog(GithubApi(hub.url, TOKEN, "github"), "octo-org")
     log.open(None)
 
@@ -79,6 +80,19 @@ def test_an_entry_from_the_future(hub, audit):
     numbers, cursor, _ = audit()
     hub.logged(2)
 
+    assert ([1], [2]) == (numbers, audit(cursor)[0])
+
+
+def test_a_clock_that_is_ahead(hub, audit, monkeypatch):
+    """Where this machine's clock is ahead, it begins by GitHub's."""
+    hub.logged(1)
+    ahead = time.time() + 7200
+    monkeypatch.setattr("falcohost_github.audit.time.time", lambda: ahead)
+    # GitHub's double has the same clock; its answers say the time that it really is.
+    hub.date = formatdate(ahead - 7200, usegmt=True)
+
+    numbers, cursor, _ = audit()
+    hub.logged(2, at=ahead - 7199)
     assert ([1], [2]) == (numbers, audit(cursor)[0])
 
 

@@ -55,9 +55,12 @@ class Sender(threading.Thread):
             return False
 
 
-def kill(served, turn):
-    """Kill the worker or, each third time, the supervisor, which is begun again."""
-    worker = served.worker()
+def kill(served, turn, moment):
+    """Let the worker live for a *moment*; kill it or, each third time, the supervisor, which is begun again."""
+    end = time.monotonic() + 20
+    while (worker := served.worker()) is None and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(moment)
     if turn % 3 != 2 and worker is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
@@ -97,14 +100,14 @@ def test_webhooks(hooked, hub, push):
     for sender in senders:
         sender.start()
     for turn in range(KILLS):
-        time.sleep(dice.uniform(0.05, 0.6))
         if turn % 5 == 0:
             hub.faults.append(Reply(500))
-        kill(served, turn)
+        kill(served, turn, dice.uniform(0.05, 1))
     over.set()
     for sender in senders:
         sender.join(60)
         assert not sender.is_alive()
+    hub.faults.clear()
     check(served, expected)
     assert sum(sender.again for sender in senders) > 0
     assert len(expected) > KILLS
@@ -126,12 +129,13 @@ def test_audit_log(hooked, hub):
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     for turn in range(KILLS):
-        time.sleep(dice.uniform(0.05, 0.8))
         if turn % 5 == 0:
             hub.faults.append(dice.choice([Reply(500), Reply(429, headers={"Retry-After": "1"}), None]))
-        kill(served, turn)
+        kill(served, turn, dice.uniform(0.05, 1))
     over.set()
     writer.join()
+    hub.faults.clear()
+    kill(served, 2, 0)  # whoever is begun looks at once
 
     check(served, [str(entry["n"]) for entry in hub.entries])
     assert len(hub.entries) > KILLS
