@@ -37,8 +37,9 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 GATHER = 0.05
 MOST_GATHERED = 256
 
-#: Seconds for which a worker that is told to stop still reads what has happened until then.
-LINGER = 1.0
+#: Seconds for which a worker that is told to stop still reads what has happened until then, at most. One whose source
+#: rewinds reads the rest after the next start.
+LINGER, LINGER_REWINDING = 3.0, 1.0
 
 #: Seconds between two messages about events on which a rule failed.
 QUIET = 10.0
@@ -257,7 +258,8 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
     matched = tally.matched
     collector = _Collector()
     due = 0.0
-    stopping: float | None = None  # since when; what happened before is in a batch that is asked for after it
+    stopping: tuple[float, int] | None = None  # since when, by both clocks; a later batch has what happened before
+    event: Event | None = None
     for batch in source.batches():
         uplink.rewinds = batch.cursor is not None
         take = fold.take if task.fold.enabled and not uplink.rewinds else lambda rule, event: add(make(rule, event))
@@ -292,10 +294,13 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
             _report(source, uplink, tally)
             collector.collect()
             due = time.monotonic() + 1.0
-        if stopping is not None and (not batch.events or time.monotonic() > stopping + LINGER):
-            break
-        if stop.asked and stopping is None:
-            stopping = time.monotonic()
+        if stopping is not None:
+            linger = LINGER_REWINDING if uplink.rewinds else LINGER
+            later = event is not None and event.ts > stopping[1]
+            if later or not batch.events or time.monotonic() > stopping[0] + linger:
+                break
+        elif stop.asked:
+            stopping = time.monotonic(), time.time_ns()
     fold.flush()
     uplink.flush(None)
     _report(source, uplink, tally)
