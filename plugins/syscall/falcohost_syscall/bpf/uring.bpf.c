@@ -154,8 +154,10 @@ static __noinline int put_text(struct scratch *s, struct request *r, __u32 which
 	room = section_room(s);
 	which &= 1;
 	len = r->lengths[which];
+	if (!room || !len)
+		return 0;
 	barrier_var(len);
-	if (!room || !len || len > CHUNK - 1)
+	if (len > CHUNK - 1)
 		return 0;
 	bpf_probe_read_kernel(room, len, r->texts[which]);
 	see_text(s, tag, len);
