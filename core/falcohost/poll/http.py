@@ -1,12 +1,11 @@
 """One request, one answer, for pollers: bounded in size and time, and every failure a sentence that says what mends it.
 
-urllib3, which this needs, is imported once a client is opened. Redirects are not followed: they would show the secret
-to somebody else.
+urllib3, which this needs, is imported once a client is opened, and so is what else takes long to import. Redirects are
+not followed: they would show the secret to somebody else.
 """
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from falcohost.errors import SourceError
 from falcohost.jsonlog.blocks import blocks
@@ -25,6 +23,8 @@ from falcohost.poll.page import PollError
 from falcohost.poll.reasons import reason
 
 if TYPE_CHECKING:
+    import ssl
+
     import urllib3
 
 #: Bytes that are read of an answer that refuses.
@@ -89,6 +89,9 @@ class HttpClient:
 
         :raises SourceError: one of them is missing.
         """
+        import ssl
+        import urllib.request  # noqa: F401
+
         try:
             import urllib3  # noqa: F401
         except ModuleNotFoundError as error:
@@ -177,6 +180,8 @@ class HttpClient:
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         """Return the connections on the way to *url*, through the proxy that the environment names."""
+        from urllib.request import getproxies, proxy_bypass
+
         import urllib3
 
         address = urlsplit(url)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 
 def reason(host: str, error: Exception) -> str:
     """Return in words why *host* gave no answer."""
@@ -27,6 +25,8 @@ def reason(host: str, error: Exception) -> str:
 
 
 def _of_tls(host: str, error: Exception) -> str:
+    import ssl
+
     found = error.args[0] if error.args else error
     if isinstance(found, ssl.SSLCertVerificationError):
         why = found.verify_message or "it is not trusted"
