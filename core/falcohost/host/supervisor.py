@@ -284,7 +284,8 @@ class Supervisor:
             self._start(child)
             return
         if child.ended:
-            log.info("Event source '%s' has ended", child.name)
+            seen, lost = child.totals.received, child.totals.lost
+            log.info("Event source '%s' has ended: %d events, %d of them left out", child.name, seen, lost)
         child.error = "" if child.ended else child.error or cause
         if not self._anything_left():
             self._end_of_sources()

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
+from falcohost.testing.certificates import put, self_signed
 
 RULES = """
 - rule: sent
@@ -27,24 +26,9 @@ RULES = """
 
 
 def make_certificate(path):
-    """Put a certificate that signs itself, and its key, to *path* for root alone; return a context that trusts it."""
-    if shutil.which("openssl") is None:
-        skip_or_fail("openssl", "openssl is not installed, which makes the certificates of this test")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-               "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
-               "-keyout", f"{path}.key", "-out", f"{path}.crt"]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
-    certificate = Path(f"{path}.crt").read_bytes()
-    put(path, certificate + Path(f"{path}.key").read_bytes())
-    return ssl.create_default_context(cadata=certificate.decode())
-
-
-def put(path, content):
-    """Have *content* in a file for its owner alone, all at once."""
-    new = path.with_name(f"{path.name}.new")
-    new.touch(0o600)
-    new.write_bytes(content)
-    new.rename(path)
+    """Put a certificate to *path*; return a context that trusts it."""
+    self_signed(path)
+    return ssl.create_default_context(cafile=path)
 
 
 class Listening:

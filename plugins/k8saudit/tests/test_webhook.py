@@ -24,6 +24,7 @@ from falcohost.errors import ConfigError, SourceError
 from falcohost.store.history import History, Wanted
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
+from falcohost.testing.certificates import self_signed
 from falcohost_k8saudit.source import make_source
 
 RULES = """
@@ -55,19 +56,19 @@ def event_list(events):
 class Hook:
     """An agent with a webhook, in *folder*; it can be killed and begun again there."""
 
-    def __init__(self, folder: Path, **init_config):
+    def __init__(self, folder: Path, scheme="http", **init_config):
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.port = server.getsockname()[1]
         self._folder = folder
         self._init_config = init_config
+        self.address = f"{scheme}://localhost:{self.port}/k8s-audit"
         (folder / "rules.yaml").write_text(RULES)
         self.begin()
 
     def begin(self):
         """Start the agent."""
-        address = f"http://127.0.0.1:{self.port}/k8s-audit"
         plugin = {"name": "k8saudit", "library_path": "libk8saudit.so", "init_config": self._init_config}
-        settings = {"plugins": [plugin | {"open_params": address}], "load_plugins": ["k8saudit"]}
+        settings = {"plugins": [plugin | {"open_params": self.address}], "load_plugins": ["k8saudit"]}
         self.agent = Agent(self._folder, [self._folder / "rules.yaml"], settings=settings)
         self.agent.wait_until_ready()
 
@@ -104,8 +105,8 @@ def hook(tmp_path):
     """Return a function that starts an agent with a webhook."""
     hooks = []
 
-    def hook(**init_config):
-        hooks.append(Hook(tmp_path, **init_config))
+    def hook(*scheme, **init_config):
+        hooks.append(Hook(tmp_path, *scheme, **init_config))
         return hooks[-1]
 
     yield hook
@@ -270,17 +271,44 @@ def test_nothing_is_lost_or_doubled_by_kills(hook):
     assert len(expected) > 100
 
 
+def curl(folder, *arguments):
+    """Run curl as the README says, with what an API server adds; return its status and what it printed."""
+    if shutil.which("curl") is None:
+        skip_or_fail("curl", "curl is not installed")
+    command = ["curl", "-sS", "--fail", "-H", "Content-Type: application/json", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+STORED = (0, '{"message":"stored"}\n')
+
+
 def test_curl(hook, tmp_path):
     """The README's line to try it with works."""
     served = hook()
     (tmp_path / "list.json").write_bytes(event_list([event("a")]))
-    if shutil.which("curl") is None:
-        skip_or_fail("curl", "curl is not installed")
-    url = f"http://127.0.0.1:{served.port}/k8s-audit"
-    header = "Content-Type: application/json"
-    done = subprocess.run(
-        ["curl", "-sS", "--fail", "-H", header, "--data-binary", "@list.json", url],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
-    assert (0, '{"message":"stored"}\n') == (done.returncode, done.stdout)
+    assert curl(tmp_path, "--data-binary", "@list.json", served.address) == STORED
+
+
+def test_an_api_server_over_tls(hook, tmp_path):
+    """As an API server sends it, with token and client certificate, a list is taken; without either it is not."""
+    for name in ("server", "client"):
+        self_signed(tmp_path / f"{name}.pem", "localhost")
+    (tmp_path / "token").write_text("s3cret\n")
+    served = hook(
+        "https", sslCertificate=str(tmp_path / "server.pem"), clientCA=str(tmp_path / "client.pem.crt"),
+        tokenFile=str(tmp_path / "token"),
+    )  # fmt: skip
+    (tmp_path / "list.json").write_bytes(event_list([event("a"), event("b", stage="RequestReceived")]))
+    known, token = ["--cacert", "server.pem.crt"], ["-H", "Authorization: Bearer s3cret"]
+    shown = ["--cert", "client.pem"]
+    sent = ["-H", "Accept: application/json, */*", "-A", "kube-apiserver/v1.31.0 (linux/amd64) kubernetes/9edcffc",
+            "--data-binary", "@list.json", f"{served.address}?timeout=30s"]  # fmt: skip
+
+    assert curl(tmp_path, *known, *shown, *token, *sent) == STORED
+    assert curl(tmp_path, "--http2", *known, *shown, *token, *sent) == STORED
+    assert curl(tmp_path, *known, *shown, *sent)[0] == 22  # 401
+    assert curl(tmp_path, *known, *token, *sent)[0] != 0
+    assert curl(tmp_path, *shown, *token, *sent)[0] == 60  # it does not know the server
+    assert served.stored() == ["a ResponseComplete get u", "b RequestReceived get u"]

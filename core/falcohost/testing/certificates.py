@@ -1,0 +1,31 @@
+"""A certificate that signs itself, made with openssl(1), for tests of what listens on HTTPS."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from falcohost.testing.skips import skip_or_fail
+
+
+def self_signed(path: Path, name: str = "localhost") -> None:
+    """Put a certificate for the host *name*, and its key, to *path*, for its owner alone and all at once."""
+    if shutil.which("openssl") is None:
+        skip_or_fail("openssl", "openssl is not installed, which makes the certificates of this test")
+    key, certificate = path.with_name(f"{path.name}.key"), path.with_name(f"{path.name}.crt")
+    command = [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-days", "2",
+        "-keyout", str(key), "-out", str(certificate),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    put(path, certificate.read_bytes() + key.read_bytes())
+
+
+def put(path: Path, content: bytes) -> None:
+    """Have *content* in the file *path*, for its owner alone and all at once."""
+    new = path.with_name(f"{path.name}.new")
+    new.touch(0o600)
+    new.write_bytes(content)
+    new.rename(path)
