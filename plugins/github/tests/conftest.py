@@ -170,13 +170,14 @@ def push():
 class Hooked:
     """An agent that webhooks are sent to, in *folder*, and that asks *hub*; it can be killed and begun again there."""
 
-    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, settings=(), **init_config):
+    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, settings=(), tls=None, **init_config):
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.port = server.getsockname()[1]
         self._folder, self._settings = folder, dict(settings)
-        address = f"http://127.0.0.1:{self.port}/github"
+        self._tls = tls
+        address = f"http{'' if tls is None else 's'}://127.0.0.1:{self.port}/github"
         self._open_params = open_params or address
-        (folder / "secrets").mkdir()
+        (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / "webhook.secret").write_text(SECRET + "\n")
         self._init_config = {"secretsDir": str(folder / "secrets"), "listen": address, **init_config}
         if hub is not None:
@@ -211,6 +212,8 @@ class Hooked:
             "X-Hub-Signature-256": right if signature is None else signature,
         } | {key.replace("_", "-"): value for key, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        if self._tls is not None:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self._tls)
         try:
             connection.request("POST", "/github", body, {key: value for key, value in sent.items() if value})
             answer = connection.getresponse()
@@ -251,8 +254,8 @@ def hooked(tmp_path):
     """Return a function that starts an agent that webhooks are sent to."""
     agents = []
 
-    def hooked(rules=RULES, hub=None, **init_config):
-        agents.append(Hooked(tmp_path, rules, hub, **init_config))
+    def hooked(rules=RULES, hub=None, open_params=None, **init_config):
+        agents.append(Hooked(tmp_path, rules, hub, open_params, **init_config))
         return agents[-1]
 
     yield hooked

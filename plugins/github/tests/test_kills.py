@@ -44,15 +44,17 @@ class Sender(threading.Thread):
         """Send all."""
         for payload, event in self._deliveries:
             guid = str(uuid.uuid4())
-            while not self._taken(payload, event, guid):
+            while not taken(self._served, payload, event, guid):
                 self.again += 1
                 time.sleep(0.02)
 
-    def _taken(self, payload, event, guid):
-        try:
-            return 200 == self._served.post(payload, event, guid)
-        except (OSError, http.client.HTTPException):
-            return False
+
+def taken(served, payload, event, guid):
+    """Return whether a delivery was answered with 2xx."""
+    try:
+        return 200 == served.post(payload, event, guid)
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def kill(served, turn, moment):
@@ -139,3 +141,33 @@ def test_audit_log(hooked, hub):
 
     check(served, [str(entry["n"]) for entry in hub.entries])
     assert len(hub.entries) > KILLS
+
+
+def test_without_redelivery(hooked, hub):
+    """GitHub sends nothing again by itself; what it could not deliver is fetched by whoever lives next."""
+    hub.about["/repos/octo-org/app/hooks"] = [
+        {"id": 42, "active": True, "config": {"url": "https://falco.example.com"}}
+    ]
+    served = hooked(RULES, hub, "octo-org/app", websocketServerURL="https://falco.example.com")
+    dice, over, expected = random.Random(18), threading.Event(), []
+
+    def deliver():
+        for number in itertools.count(1):
+            if over.is_set():
+                return
+            payload, guid = {"n": number, "repository": {"full_name": "octo-org/app"}}, str(uuid.uuid4())
+            arrived = taken(served, payload, "star", guid)
+            hub.missed(payload, "star", guid, 200 if arrived else 502)
+            expected.append(str(number))
+            time.sleep(dice.uniform(0, 0.1))
+
+    sender = threading.Thread(target=deliver, daemon=True)
+    sender.start()
+    for turn in range(KILLS):
+        kill(served, turn, dice.uniform(0.05, 1))
+    over.set()
+    sender.join(60)
+    kill(served, 2, 0)  # whoever is begun looks at once
+
+    check(served, expected)
+    assert 0 < len([entry for entry in hub.attempts if entry["status_code"] != 200]) < len(hub.attempts)

@@ -6,13 +6,17 @@ import hashlib
 import hmac
 import json
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
 
 import pytest
 
 from falcohost.errors import SourceError
 from falcohost.events import Plan
+from falcohost.testing import skip_or_fail
 from falcohost_github.source import make
 
 
@@ -158,3 +162,18 @@ def test_a_package_that_is_missing(opened, monkeypatch, package):
 
     with pytest.raises(SourceError, match=r"pip install 'falcohost\[github\]' installs"):
         opened(open_params="http://127.0.0.1:{port}/")
+
+
+def test_https(hooked, tmp_path):
+    """An ``https://`` address has the certificate and the key of Falco's two files."""
+    if shutil.which("openssl") is None:
+        skip_or_fail("openssl", "openssl is not installed, which makes the certificate of this test")
+    (tmp_path / "secrets").mkdir()
+    key, certificate = tmp_path / "secrets" / "server.key", tmp_path / "secrets" / "server.crt"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    made += ["-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(made, check=True, capture_output=True)
+    served = hooked(tls=ssl.create_default_context(cafile=certificate))
+
+    assert 200 == served.post({"n": 1})
+    assert ["1 push -"] == served.stored()
