@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from falcohost.events import Plan
 from falcohost.jsonlog import at, elements
 from falcohost.poll import Answer
 from falcohost_github.api import REPOSITORY, GithubApi
@@ -34,6 +35,10 @@ MOST_COMMITS = 100
 #: The events about which something is fetched.
 LOOKED_THROUGH = ("push", "workflow_run")
 
+#: Fields that show what is fetched, beside ``github.diff.*``, and JSON pointers that do.
+_FIELDS = ("github.workflow.has_miners", "github.workflow.miners.type", "json.obj", "jevt.obj")
+_POINTERS = ("/files", "/workflow_miner_detections")
+
 _HUNK = re.compile(r"@@+ (?:-\S+ )+\+(\d+)\S* @@")
 _SHA = re.compile("[0-9a-f]{40,64}")
 _NAME = re.compile(REPOSITORY, re.ASCII)
@@ -41,6 +46,12 @@ _NAME = re.compile(REPOSITORY, re.ASCII)
 _full_name = at("repository.full_name")
 _path = at("workflow.path")
 _head = at("workflow_run.head_sha")
+
+
+def wants(plan: Plan) -> bool:
+    """Return whether the rules look at anything that is fetched."""
+    fields = any(name in _FIELDS or name.startswith("github.diff.") for name in plan.fields)
+    return fields or any(str(argument).startswith(_POINTERS) for _, argument in plan.arguments)
 
 
 def is_looked_through(record: dict[str, Any]) -> bool:

@@ -14,13 +14,14 @@ from typing import Any
 
 import msgspec
 
+from falcohost.events import Plan
 from falcohost.jsonlog import Limits, Refusals, Refused, Texts
 from falcohost.jsonlog.decode import whole
 from falcohost.poll import PollInput
 from falcohost.web import WebhookInput
 from falcohost_github.api import GithubApi
 from falcohost_github.delivery import ORIGIN, extended
-from falcohost_github.diffs import LOOKED_THROUGH, is_looked_through, look_through
+from falcohost_github.diffs import LOOKED_THROUGH, is_looked_through, look_through, wants
 from falcohost_github.gaps import Gaps
 from falcohost_github.hooks import Hooks
 from falcohost_github.pushes import Pushes, unpacked
@@ -57,13 +58,12 @@ class GithubInput:
 
     :param hooks: the webhooks that are seen to.
     :param tries: how often it is tried to look up what the rules want to know of a push.
-    :ivar wanted: the rules look at what has to be looked up.
     """
 
     def __init__(
         self, api: GithubApi, web: WebhookInput | None, hooks: Hooks | None, audit: PollInput | None, tries: int
     ) -> None:
-        self.wanted = True
+        self._wanted = True
         self._web = web
         self._hooks = hooks
         self._audit = audit
@@ -80,6 +80,10 @@ class GithubInput:
     def done(self) -> float | None:
         """Return None: it never ends."""
         return None
+
+    def plan(self, plan: Plan) -> None:
+        """Look up what the rules want from now on."""
+        self._wanted = wants(plan)
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Bind the address, and take up what was left.
@@ -146,7 +150,7 @@ class GithubInput:
         try:
             sender = _sender(text)
             self._gaps.note(_hook(sender))
-            if not self.wanted or not self._tries or sender.webhook_type not in LOOKED_THROUGH:
+            if not self._wanted or not self._tries or sender.webhook_type not in LOOKED_THROUGH:
                 return False
             if not is_looked_through(whole(text)):
                 return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from falcohost.errors import SourceError
-from falcohost.events import Plan, Source
+from falcohost.events import Source
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
 from falcohost.web import secret_files
 from falcohost_github import config
@@ -46,30 +46,6 @@ LOG = JsonLog(source="github", plugin="github", time=_TIMES, info=_line)
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
-class GithubSource(JsonSource):
-    """Webhooks and the audit log; GitHub is asked for what pushes changed if the rules look at that."""
-
-    def __init__(self, given: GithubInput) -> None:
-        super().__init__(LOG, given)
-        self._given = given
-
-    def update(self, plan: Plan) -> None:
-        """Decode and fetch what *plan* needs."""
-        super().update(plan)
-        self._given.wanted = any(map(_is_fetched, plan.fields)) or any(
-            str(arg).startswith(_FETCHED_POINTERS) for _, arg in plan.arguments
-        )
-
-
-def _is_fetched(name: str) -> bool:
-    return name in _FETCHED or name.startswith("github.diff.")
-
-
-#: Fields whose values have to be fetched, beside ``github.diff.*``, and JSON pointers to what was.
-_FETCHED = ("github.workflow.has_miners", "github.workflow.miners.type", "json.obj", "jevt.obj")
-_FETCHED_POINTERS = ("/files", "/workflow_miner_detections")
-
-
 def make(settings: Mapping[str, Any]) -> Source:
     """Return the source that reads, or listens for, what *settings* name.
 
@@ -78,7 +54,8 @@ def make(settings: Mapping[str, Any]) -> Source:
     """
     own = config.parse(settings)
     if own.address or own.audit:
-        return GithubSource(_listened(own))
+        listened = _listened(own)
+        return JsonSource(LOG, listened, planned=listened.plan)
     given = file_input(own.files, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)
 
