@@ -8,12 +8,25 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from falcohost.cli import start
 from falcohost.cli.flags import Flags
 from falcohost.errors import ConfigError
+
+
+class _FileOrAddress(click.Path):
+    """A file that is there, or ``scheme://`` and what the source makes of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return *value*."""
+        return value if _is_address(value) else super().convert(value, param, ctx)
+
+
+def _is_address(file: str) -> bool:
+    return "://" in file
 
 
 @click.command(name="run")
@@ -24,7 +37,7 @@ from falcohost.errors import ConfigError
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a key of the configuration.")
 @click.option("--dry-run", is_flag=True, help="Check everything, and do not run.")
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True))
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=_FileOrAddress(exists=True))
 @click.pass_obj
 def command(
     flags: Flags,
@@ -40,7 +53,7 @@ def command(
     """Watch this host and print what the rules find, until Ctrl-C; or look through FILEs of the one source named.
 
     Without options it is 'falcohost' with alerts on the terminal as they come. With FILEs the source may also be named
-    by its plugin, and what is found is printed only: it is not kept.
+    by its plugin, and what is found is printed only: it is not kept. A FILE may be an address, s3://BUCKET/PREFIX.
     """
     wanted = replace(
         flags,
@@ -65,7 +78,8 @@ def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:
     if len(flags.enable_source) != 1:
         raise ConfigError("with files --source has to name the one source that they are read as")
     plugin, source = _plugin_and_source(flags.enable_source[0], files)
-    block = json.dumps({"name": plugin, "open_params": [str(Path(file).absolute()) for file in files]})
+    where = [file if _is_address(file) else str(Path(file).absolute()) for file in files]
+    block = json.dumps({"name": plugin, "open_params": where})
     # A dollar sign in a path is no variable.
     options = (f"plugins[]={block.replace('${', '$${')}", f"load_plugins[]={plugin}", f"falcohost.state_dir={state}")
     return replace(flags, options=(*flags.options, *options), enable_source=(source,))

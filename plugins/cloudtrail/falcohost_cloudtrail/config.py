@@ -67,7 +67,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
     values = Settings(NAME, settings, (*KEYS, JSON))
     path, follow = values.open_params(), values.truth(FOLLOW)
     session = aws.read_aws(Settings(f"{NAME}: {_AWS}", values.block(_AWS), aws.KEYS))
-    where = path.strip() if isinstance(path, str) else ""
+    where = _one(path)
     bucket, queue = _S3.fullmatch(where), _SQS.fullmatch(where)
     if bucket is None and queue is None and _AWS_SCHEME.match(where):
         forms = "s3://BUCKET/PREFIX does, and sqs://QUEUE"
@@ -83,8 +83,14 @@ def parse(settings: Mapping[str, Any]) -> Config:
 
 def is_remote(settings: Mapping[str, Any]) -> bool:
     """Return whether AWS is asked."""
-    path = settings.get(OPEN_PARAMS)
-    return isinstance(path, str) and (_S3.fullmatch(path.strip()) or _SQS.fullmatch(path.strip())) is not None
+    return _AWS_SCHEME.match(_one(settings.get(OPEN_PARAMS))) is not None
+
+
+def _one(path: object) -> str:
+    """Return what *path*, of ``open_params``, names if that is a single thing."""
+    if isinstance(path, list) and len(path) == 1:
+        path = path[0]
+    return path.strip() if isinstance(path, str) else ""
 
 
 def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:

@@ -44,7 +44,7 @@ def named(body: str) -> list[Named]:
         raise Unknown(_NO_OBJECTS) from None
     except (ValueError, RecursionError):
         raise Unknown(_NO_JSON) from None
-    return [one for one in found if is_log(one.key)]
+    return [one for one in dict.fromkeys(found) if is_log(one.key)]
 
 
 def _inner(body: str) -> Mapping[str, Any] | None:

@@ -23,8 +23,8 @@ from falcohost_cloudtrail.waiting import NOWHERE, Waiting, Yielding
 
 UNREADABLE = "object that cannot be read"
 
-#: AWS's code where an object is not there any more.
-GONE = "NoSuchKey"
+#: AWS's codes where an object is not there any more, or in an archive that has to be asked for it first.
+_FOR_GOOD = {"NoSuchKey", "InvalidObjectState"}
 
 #: Seconds for which an object may be late, and how many are fetched ahead of the rules, unless something else is set.
 LATE = 6 * 3600
@@ -180,10 +180,11 @@ class S3Input:
         try:
             yield from self._texts(fetched)
         except AwsError as error:
-            if not is_about_the_object(error) or not now.has_room:
+            is_for_good = error.code in _FOR_GOOD
+            if not is_about_the_object(error) or not (is_for_good or now.has_room):
                 raise
             self._refusals.add(UNREADABLE, error)
-            now.missed(listed)
+            (now.handled if is_for_good else now.missed)(listed)
         else:
             now.handled(listed)
         self._pace.move()
@@ -195,7 +196,7 @@ class S3Input:
             except AwsError as error:
                 if not is_about_the_object(error):
                     raise
-                if error.code != GONE:
+                if error.code not in _FOR_GOOD:
                     continue
             now.found(key)
             self._pace.move()

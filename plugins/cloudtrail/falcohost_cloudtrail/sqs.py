@@ -40,6 +40,9 @@ _FOR_GOOD = {"NoSuchKey", "NoSuchBucket", "InvalidObjectState"}
 #: How many messages may wait for the store to take their alerts.
 _MOST_READ = 1000
 
+#: How many reasons for which messages failed are told, each once.
+_MOST_TOLD = 100
+
 PUT_ASIDE = "message put aside"
 
 
@@ -248,7 +251,7 @@ class SqsInput:
             self._refusals.add(PUT_ASIDE, f"{self._name}, message {message.id}: {reason}")
             messages.give_back(message.handle, _ASIDE)
             return
-        if reason not in self._told:
+        if reason not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(reason)
             log.warning("%s: %s: message %s: %s; it is tried again", self._plugin, self._name, message.id, reason)
         messages.give_back(message.handle, min(_LATER, _FIRST << min(message.deliveries - 1, 10)))

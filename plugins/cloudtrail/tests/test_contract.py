@@ -6,6 +6,7 @@ import gzip
 import json
 
 import pytest
+import trail
 
 from falcohost.testing import PluginContract, SourceContract
 from falcohost_cloudtrail import plugin
@@ -41,3 +42,16 @@ class TestSource(SourceContract):
         path = tmp_path / "123456789012_CloudTrail_eu-central-1_20260301T1205Z_x.json.gz"
         path.write_bytes(gzip.compress(json.dumps({"Records": [RECORD, ODD, *[RECORD] * 10]}).encode()))
         return {"open_params": str(path)}
+
+
+class TestBucket(SourceContract):
+    """So does the one that reads a bucket."""
+
+    plugin = plugin
+    source = "aws_cloudtrail"
+
+    @pytest.fixture
+    def config(self, aws, bucket):
+        """Return the settings for a bucket with one object, of records that differ."""
+        bucket.put(trail.key(), trail.packed(*range(100)))
+        return {"open_params": f"s3://{trail.BUCKET}/", "aws": aws.settings}
