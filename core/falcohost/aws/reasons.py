@@ -38,6 +38,7 @@ _MENDS = {
     "SignatureDoesNotMatch": "the secret key does not belong to the access key; are the credentials right?",
     "ExpiredToken": "the credentials have run out",
     "ExpiredTokenException": "the credentials have run out",
+    "InvalidToken": "the session token does not belong to the access key; are the credentials right?",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
     "SlowDown": "too many requests",
     "ThrottlingException": "too many requests",
@@ -82,7 +83,9 @@ def asked(what: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except ClientError as error:
-        raise AwsError(what, sentence(error), _code(error)) from error
+        # A role that may not be assumed is no fault of what was asked about.
+        code = "" if error.operation_name.startswith("AssumeRole") else _code(error)
+        raise AwsError(what, sentence(error), code) from error
     except (BotoCoreError, OSError) as error:
         raise AwsError(what, sentence(error)) from error
 
@@ -130,7 +133,10 @@ def _of_answer(error: Any) -> str:
         permission = "kms:Decrypt" if "kms:decrypt" in message.lower() else _PERMISSIONS.get(operation, operation)
         return f"access is denied; the user or role needs the permission {permission}"
     if code in _NO_QUEUE:
-        return "there is no such queue in this region; are its name, the region and the account that owns it right?"
+        return (
+            "there is no such queue in this region, or it may not be asked for (sqs:GetQueueUrl); "
+            "are its name, the region and the account that owns it right?"
+        )
     mend = _MENDS.get(code)
     return f"{mend} ({code})" if mend else f"{operation} fails: {code}: {message}".rstrip(": ")
 

@@ -61,7 +61,7 @@ def _inner(body: str) -> Mapping[str, Any] | None:
 def _objects(message: Mapping[str, Any]) -> Iterator[Named]:
     if "Records" in message:
         for record in message["Records"]:
-            if record["eventName"].startswith("ObjectCreated:"):
+            if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:"):
                 where = record["s3"]
                 yield _named(where["bucket"]["name"], unquote_plus(where["object"]["key"]))
     elif "s3ObjectKey" in message:

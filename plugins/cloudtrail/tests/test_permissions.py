@@ -133,6 +133,18 @@ def test_role(aws, bucket, iam, user, reader):
     assert None not in list(found(settings | {"aws": aws.settings}).values())[1:]
 
 
+def test_role_that_may_not_be_assumed(aws, bucket, iam, user, reader, caplog):
+    """A role that may not be assumed is waited for, and nothing is taken for unreadable meanwhile."""
+    bucket.put(key(), packed("a"))
+    user("s3:*")
+    source = reader(open_params=f"s3://{BUCKET}/AWSLogs/", aws=aws.settings | {"role_arn": ROLE})
+    aws.enforce()
+
+    assert [] == source.read_for(1)
+    assert {} == source.dropped
+    assert "access is denied; the user or role needs the permission sts:AssumeRole" in caplog.text
+
+
 def test_role_of_a_profile(aws, bucket, reader, tmp_path, monkeypatch):
     """A profile may name a role and another profile that may assume it, in files of one's own."""
     bucket.put(key(), packed("a"))
