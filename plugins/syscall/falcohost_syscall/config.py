@@ -21,6 +21,7 @@ class Config:
 
     :ivar ring_size: bytes, for each of the two rings.
     :ivar pushdown: events that no rule can want are left out by the kernel.
+    :ivar process_context: the kernel tells of those processes that have to do with events, not of every fork.
     :ivar only_successful: calls that failed are not collected.
     :ivar all_names: a file has all its names, not only the one that was requested.
     :ivar base: which calls are collected beyond what rules want, or in spite of it not.
@@ -30,6 +31,7 @@ class Config:
     ring_size: int = SIZES[DEFAULT_PRESET]
     agent_pid: int | None = None
     pushdown: bool = True
+    process_context: bool = True
     only_successful: bool = False
     all_names: bool = True
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
@@ -54,6 +56,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         ring_size=SIZES[preset],
         agent_pid=settings.get("agent_pid"),
         pushdown=_switch(settings.get("falcohost"), "falcohost.pushdown", True),
+        process_context=_switch(settings.get("falcohost"), "falcohost.process_context", True),
         only_successful=_switch(own, "engine.modern_ebpf.drop_failed_exit", False),
         all_names=_names(settings.get("falcohost")) == "all",
         base=base_syscalls.parse(settings.get("base_syscalls")),

@@ -169,7 +169,7 @@ def _login_shell(event: SyscallEvent, _: Arg) -> int | None:
 def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
     """Return who leads a session or group: by its id on the host, else the oldest in a row of ancestors in it."""
     process = event.proc
-    leader = event.ctx.table.processes.get(process.session[host_place])
+    leader = event.ctx.table.by_number(process.session[host_place])
     if leader is not None:
         return leader
     for above in process.ancestors():

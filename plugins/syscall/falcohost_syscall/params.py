@@ -338,7 +338,7 @@ def _fd_name(event: SyscallEvent) -> str:
 
 
 def _pid(event: SyscallEvent, _: Param, number: int) -> Rendered:
-    process = event.ctx.table.processes.get(number)
+    process = event.ctx.table.by_number(number)
     return str(number), process.comm if process else ""
 
 

@@ -1,8 +1,9 @@
 """Processes as they are at the moment of an event: who they are, what they run, who their ancestors are.
 
-Fed from every fork, exec and exit that the probe reports, in order. A child holds its parent, so a dead process stays
-only as long as a live one descends from it; nothing has to be cleared up. Threads have no entry here: what differs
-between threads (name, ids, credentials) comes with each event. Not here: what a process may open or connect to.
+Fed in one of two ways, in order: from what the probe tells of those processes that have to do with events (and of their
+ends), or from every fork, exec and exit. A child holds its parent, so a dead process stays only as long as a live one
+descends from it; nothing has to be cleared up. Threads have no entry here: what differs between threads (name, ids,
+credentials) comes with each event. Not here: what a process may open or connect to.
 """
 
 from __future__ import annotations
@@ -210,14 +211,24 @@ class ProcessTable:
     def find(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
         """Return the process of an event with this header, made from ``/proc`` or the header if it is not known."""
         process = self.processes.get(pid)
-        if process is not None and (process.start == start or self._is_rounded(process, start)):
+        if process is not None and self._is(process, start):
             return process
         self.unknown += 1
         return self._add(self._discover(pid, start, ppid, vpid, comm, cgroup))
 
+    def by_number(self, pid: int) -> Process | None:
+        """Return a process that is known by its number alone; one that nobody has told of is looked up in ``/proc``."""
+        process = self.processes.get(pid)
+        if process is None and pid > 0 and (status := procfs.status(pid)) is not None:
+            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, Image(b"", None, b""))
+            self.look_up(process)
+        return process
+
     @staticmethod
-    def _is_rounded(process: Process, start: int) -> bool:
-        """Tell whether the process was found in /proc, which rounds start times, and take over the exact one."""
+    def _is(process: Process, start: int) -> bool:
+        """Tell whether the process began then; of one found in /proc, which rounds, the exact time is taken over."""
+        if process.start == start:
+            return True
         if process.start % procfs.TICK or process.start // procfs.TICK != start // procfs.TICK:
             return False
         process.start = start
@@ -256,6 +267,26 @@ class ProcessTable:
         process.parent = process.up()
         process.reaper = self.processes.get(reaper_pid)
         process.alive = False
+
+    def tell(self, pid: int, start: int, vpid: int) -> Process:
+        """Return the entry of a process of which more is about to be told."""
+        process = self.processes.get(pid)
+        if process is not None and self._is(process, start):
+            return process
+        return self._add(Process(pid, 0, vpid, start, "", 0, Image(b"", None, b"")), link=False)
+
+    def tell_parent(self, process: Process, ppid: int, start: int) -> None:
+        """Note whose child *process* is; a parent that is not known yet will be told of next."""
+        process.ppid = ppid
+        process.parent = self.tell(ppid, start, ppid) if ppid else None
+
+    def look_up(self, process: Process) -> None:
+        """Take what ``/proc`` says of a process of which the kernel keeps nothing."""
+        found = procfs.image(process.pid, process.start)
+        if found is not None:
+            process.image = Image(*found)
+        process.comm = procfs.comm(process.pid, process.start) or process.comm
+        process.session = procfs.session(process.pid, process.start) or process.session
 
     def task(self, process: Process) -> None:
         """Note a process that ran at the start; :meth:`link` finds its parent."""

@@ -54,6 +54,12 @@ SEC_HOSTPATH: Final = 25
 SEC_HOSTDIR: Final = 26
 SEC_HOSTDIR2: Final = 27
 SEC_QUEUE: Final = 28
+SEC_PROCESS: Final = 29
+
+# struct process
+EXE_KEPT: Final = 256
+ARGS_KEPT: Final = 512
+NOT_KEPT: Final = 0xFFFF
 
 # execed.exe_flags
 EXE_WRITABLE: Final = 1
@@ -97,10 +103,25 @@ OPTION_EXEC_CWD: Final = 2
 OPTION_EXEC_ENV: Final = 4
 OPTION_MEASURE: Final = 8
 OPTION_REQUESTED: Final = 16
+OPTION_ALL_PROCESSES: Final = 32
+OPTION_SESSIONS: Final = 64
+OPTION_EXECVE: Final = 128
+OPTION_EXECVEAT: Final = 256
+OPTION_EXIT: Final = 512
+ABOUT_EXEC_AT: Final = 16
+ABOUT_EXIT_AT: Final = 24
 
-STAGE_LEFT_OUT: Final = 4
+# call_spec.about
+ABOUT_SELF: Final = 1
+ABOUT_SELF_TEXTS: Final = 2
+ABOUT_PARENT: Final = 4
+ABOUT_PARENT_TEXTS: Final = 8
+ABOUT_ANCESTORS: Final = 16
+ABOUT_ALL: Final = 31
+
+STAGE_LEFT_OUT: Final = 6
 """Where the program stands in ``stages`` that is there only while costs are measured."""
-STAGE_NAMES: Final = 5
+STAGE_NAMES: Final = 7
 """And the one that has filters asked again under the next name of a file."""
 
 LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut")
@@ -214,6 +235,42 @@ class Execed(NamedTuple):
     in_host_pidns: int
 
 
+class Kept(NamedTuple):
+    """``struct process``: what the kernel keeps of a process, and what of it was told."""
+
+    exec_ts: int = 0
+    told_ts: int = 0
+    told_start: int = 0
+    told_cwd: bytes = b""
+    checked: int = 0
+    checked_ts: int = 0
+    seq: int = 0
+    told_seq: int = 0
+    told_ppid: int = 0
+    told_sid: int = 0
+    told_pgid: int = 0
+    exe_len: int = 0
+    args_len: int = 0
+    arg0_len: int = 0
+    comm_len: int = 0
+    known: int = 0
+    has_image: int = 0
+    large: int = 0
+    execed: bytes = b""
+    comm: bytes = b""
+    exe: bytes = b""
+    args: bytes = b""
+
+
+class LargeImage(NamedTuple):
+    """``struct large_image``: texts of a process that are too long for :class:`Kept`."""
+
+    env_len: int
+    exe: bytes
+    args: bytes
+    env: bytes
+
+
 IGNORED_ALONE: Final = 1
 IGNORED_WITH_FORKS: Final = 2
 
@@ -242,6 +299,7 @@ class CallSpec(NamedTuple):
     data_arg: int = NO_ARG
     str_arg: int = NO_ARG
     flags_arg: int = NO_ARG
+    about: int = 0
 
 
 HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
@@ -252,8 +310,10 @@ FORKED: Final = struct.Struct("=4IQI4x")
 QUEUE: Final = struct.Struct("=II")
 CAPS: Final = struct.Struct("=QQ")
 EXECED: Final = struct.Struct("=7Q10I")
-CALL_SPEC: Final = struct.Struct("=II9B3x")
-SETTINGS: Final = struct.Struct("=QII")
+KEPT: Final = struct.Struct("=3Q16s2Q5I3H4B2x96s16s256s512s")
+LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
+CALL_SPEC: Final = struct.Struct("=II10B2x")
+SETTINGS: Final = struct.Struct("=QIII4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")
 
@@ -266,8 +326,10 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "queue": (QUEUE, Queue._fields),
     "caps": (CAPS, Caps._fields),
     "execed": (EXECED, Execed._fields),
+    "process": (KEPT, Kept._fields),
+    "large_image": (LARGE_IMAGE, LargeImage._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("ring_bytes", "execve", "execveat")),
+    "settings": (SETTINGS, ("ring_bytes", "execve", "execveat", "procexit")),
     "call_count": (CALL_COUNT, CallCount._fields),
 }
 """C name → format and members in order; a test compares them with the compiler's."""

@@ -9,54 +9,39 @@ from typing import Any
 
 from falcohost.errors import SourceError
 from falcohost.events import Batch, Plan, SourceStats, TypeCount
-from falcohost_syscall import config, procfs, wanted
+from falcohost_syscall import config, wanted
 from falcohost_syscall.calls import BY_NAME, CALLS, EXIT, Call
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
 from falcohost_syscall.events import (
     ARG0,
     CALL,
     CGROUP,
-    COMM,
-    FLAGS,
     KIND,
     PID,
     PPID,
-    RET,
     START,
-    TS,
-    VPID,
     Context,
     SyscallEvent,
     cgroup_sections,
-    command,
-    sections,
 )
 from falcohost_syscall.filenames import NamedEvent, RequestedView
+from falcohost_syscall.kept import kept
 from falcohost_syscall.names import HOSTS
-from falcohost_syscall.proctable import Image, Process, executed_image, executed_session
-from falcohost_syscall.pushdown.condition import FALSE, Condition
+from falcohost_syscall.process_records import KEEPS_TABLE, ProcessRecords
+from falcohost_syscall.pushdown.condition import Condition
 from falcohost_syscall.pushdown.filters import Probe, container_place, load
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.records import (
-    FLAG_NEWTHREAD,
-    FORKED,
     HEADER,
     KIND_CALL,
     KIND_CGROUP,
     KIND_EXEC,
     KIND_EXIT,
     KIND_FORK,
-    SEC_ARGS,
-    SEC_CWD,
-    SEC_ENV,
-    SEC_EXE,
-    SEC_EXEC,
-    SEC_FILENAME,
-    SEC_FORK,
+    KIND_TASK,
     WANT_MESSAGES,
     CallCount,
 )
-from falcohost_syscall.text import text
 
 #: The rings are looked at this often, in seconds; a full one wakes sooner.
 PERIOD = 0.05
@@ -70,7 +55,8 @@ INCOMPLETE = frozenset({"unreadable", "cut"})
 _EXIT_ROW = BY_NAME[EXIT]
 _NOTES_SOCKET = frozenset({"connect", "accept", "accept4"})
 _SENDS = frozenset({"sendto", "sendmsg", "sendmmsg"})
-_KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
+#: The processes that run are listed so often at start, until the kernel keeps something of all: some start meanwhile.
+LISTED = 3
 
 _log = logging.getLogger("falcohost")
 
@@ -86,6 +72,7 @@ class SyscallSource:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._config = config.parse(settings)
         self._context = Context()
+        self._processes = ProcessRecords(self._context.table)
         self._driver: ModernEbpf | None = None
         self._options = Options()
         self._types: frozenset[str] = frozenset()
@@ -102,18 +89,31 @@ class SyscallSource:
         :raises SourceError: the machine has not what it takes, or does not let us.
         """
         self._context.boot = boot_time()
-        rows = BY_NAME["execve"].call, BY_NAME["execveat"].call
-        settings = Settings(execve=rows[0], execveat=rows[1], ring_size=self._config.ring_size)
-        plan = self._config.base.choose(plan)
-        self._options = self._wanted_options(plan)
+        rows = {name: BY_NAME[name].call for name in ("execve", "execveat", EXIT)}
+        settings = Settings(**rows, ring_size=self._config.ring_size)
+        self._options = Options(all_processes=not self._config.process_context, requested=not self._config.all_names)
         self._driver = ModernEbpf(settings, self._options)
         if self._config.agent_pid is not None:
             self._driver.ignore(self._config.agent_pid, forks=True)
-        for record in self._driver.tasks():
-            self._task(record)
-        self._context.table.link()
+        self._list_processes(self._driver)
         self._ignore_siblings()
         self.update(plan)
+
+    def _list_processes(self, driver: ModernEbpf) -> None:
+        """Note what runs already, and have the kernel keep it too."""
+        table = self._context.table
+        for _ in range(LISTED):
+            listed = [(HEADER.unpack_from(data), data) for data in driver.tasks()]
+            unknown = [(h, data) for h, data in listed if not h[ARG0 + 1] or self._options.all_processes]
+            for h, data in unknown:
+                self._learn_cgroups(h[CGROUP], data)
+                self._processes.task(h, data)
+            table.link()
+            if self._options.all_processes or not unknown:
+                return
+            refused = [p for p in table.processes.values() if not driver.keep(p.pid, *kept(p))]
+            if refused:  # they have ended, or the kernel knows of a later exec
+                table.sweep()
 
     def _ignore_siblings(self) -> None:
         """Leave out the agent's other workers: what its supervisor has forked, and what still has its command line."""
@@ -128,19 +128,18 @@ class SyscallSource:
         HOSTS.start()
         plan = self._config.base.choose(plan)
         self._track_destinations = "fd.name_changed" in plan.fields
-        needed = conditions(plan) if self._config.pushdown else {}
-        collected = wanted.collected(plan) - {name for name, condition in needed.items() if condition == FALSE}
-        self._set_options(self._wanted_options(plan)._replace(measure=self._options.measure))
+        every = not self._config.process_context
+        needed = conditions(plan, all_processes=every) if self._config.pushdown else {}
+        collected = wanted.collected(plan, needed, all_processes=every)
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
+        options = wanted.options(plan, needed, all_processes=every)
+        self._set_options(options._replace(measure=self._options.measure, requested=not self._config.all_names))
         only_successful = self._config.only_successful
         self._opened.set_calls(
-            wanted.calls(collected, only_successful=only_successful),
-            wanted.requests(collected, only_successful=only_successful),
+            wanted.calls(collected, needed=needed, only_successful=only_successful),
+            wanted.requests(collected, needed=needed, only_successful=only_successful),
         )
         self._types = wanted.event_types(plan)
-
-    def _wanted_options(self, plan: Plan) -> Options:
-        return wanted.options(plan)._replace(requested=not self._config.all_names)
 
     def _set_options(self, options: Options) -> None:
         if options == self._options:
@@ -154,7 +153,8 @@ class SyscallSource:
     def _set_filters(self, needed: Mapping[str, Condition]) -> None:
         """Let the kernel leave out what is not *needed*; what was needed before as well is never left out."""
         driver = self._opened
-        filters = load(needed, driver.kernel, Probe(*map(driver.map_fd, ("scratches", "stages", "containers"))))
+        probe = Probe(*map(driver.map_fd, Probe._fields))
+        filters = load(needed, driver.kernel, probe, processes=self._config.process_context)
         driver.set_filters(filters.programs)
         filters.close()
         self._weaker = len(filters.weaker)
@@ -250,7 +250,7 @@ class SyscallSource:
 
     def _events(self, records: list[bytes]) -> Iterator[SyscallEvent]:
         """Yield the events in *records*; the table is as of each event when it is yielded."""
-        unpack, context, types = HEADER.unpack_from, self._context, self._types
+        unpack, context, types, told = HEADER.unpack_from, self._context, self._types, self._processes
         processes = context.table.processes
         make = NamedEvent if self._config.all_names else RequestedView
         for data in records:
@@ -259,19 +259,24 @@ class SyscallSource:
             if kind == KIND_CGROUP:
                 self._learn_cgroups(h[CGROUP], data)
                 continue
+            if kind == KIND_TASK:
+                told.tell(h, data)
+                continue
             process = processes.get(h[PID])
             if process is None or process.start != h[START]:
-                process = self._find(h)
+                if kind == KIND_EXIT and EXIT not in types:
+                    continue
+                process = told.find(h)
             elif process.ppid != h[PPID]:
-                self._reparent(process, h[PPID])
+                told.reparent(process, h[PPID])
             if kind == KIND_CALL:
                 row = CALLS[h[CALL] - 1]
             elif kind == KIND_FORK:
-                self._fork(h, data, process)
+                told.fork(h, data, process)
                 continue
             elif kind == KIND_EXEC:
                 row = CALLS[h[CALL] - 1]
-                self._exec(h, data, process)
+                told.execute(h, data, process)
             elif kind == KIND_EXIT:
                 row = _EXIT_ROW
                 if h[ARG0 + 1]:
@@ -279,8 +284,8 @@ class SyscallSource:
             else:
                 continue
             name = row.name
-            if name in _KEEPS_TABLE:
-                self._keep(name, h, data, process)
+            if name in KEEPS_TABLE:
+                told.keep(name, h, data, process)
             if name not in types:
                 continue
             self._passed += 1
@@ -293,79 +298,8 @@ class SyscallSource:
                 event.note_destination()
             yield event
 
-    def _find(self, h: tuple[Any, ...]) -> Process:
-        return self._context.table.find(h[PID], h[START], h[PPID], h[VPID], command(h[COMM]), h[CGROUP])
-
-    def _reparent(self, process: Process, ppid: int) -> None:
-        parent = self._context.table.processes.get(ppid)
-        if parent is not None:
-            process.parent = parent
-            process.ppid = ppid
-
-    def _fork(self, h: tuple[Any, ...], data: bytes, maker: Process) -> None:
-        if h[FLAGS] & FLAG_NEWTHREAD:
-            return
-        child = FORKED.unpack_from(sections(data)[SEC_FORK])
-        self._context.table.fork(maker, child[:4], child[4], child[5], command(h[COMM]), h[CGROUP])
-
-    def _exec(self, h: tuple[Any, ...], data: bytes, process: Process) -> None:
-        found = sections(data)
-        cwd = found.get(SEC_CWD)
-        self._context.table.execute(
-            process,
-            command(h[COMM]),
-            _image(found, h[TS]),
-            executed_session(found[SEC_EXEC]) if SEC_EXEC in found else process.session,
-            None if cwd is None else text(cwd),
-        )
-        process.cgroup = h[CGROUP]
-
-    def _keep(self, name: str, h: tuple[Any, ...], data: bytes, process: Process) -> None:
-        """Take over what a call changed of its process."""
-        if h[RET] < 0:
-            return
-        if name == "setsid":
-            process.session = (process.pid, process.pid, process.vpid, process.vpid, 0)
-        elif name == "setpgid":
-            table = self._context.table.processes
-            # The numbers are of the caller's pid namespace; 0 stands for the caller, and for the new leader itself.
-            target = process if h[ARG0] in (0, process.vpid) else table.get(h[ARG0])
-            if target is not None:
-                group = h[ARG0 + 1] or target.vpid
-                leader = target.pid if group == target.vpid else group
-                target.session = (target.session[0], leader, target.session[2], group, target.session[4])
-        elif (cwd := sections(data).get(SEC_CWD)) is not None:
-            process.cwd = text(cwd)
-
-    def _task(self, data: bytes) -> None:
-        """Note a process that the task iterator met."""
-        h = HEADER.unpack_from(data)
-        found = sections(data)
-        self._learn_cgroups(h[CGROUP], data)
-        image = _image(found, 0)
-        if not image.args_raw:
-            image.args_raw = procfs.read_if_same(h[PID], h[START], "cmdline")
-        image.env_raw = found.get(SEC_ENV)
-        process = Process(h[PID], h[PPID], h[VPID], h[START], command(h[COMM]), h[CGROUP], image)
-        if SEC_EXEC in found:
-            process.session = executed_session(found[SEC_EXEC])
-        if (cwd := found.get(SEC_CWD)) is not None:
-            process.cwd = text(cwd)
-        self._context.table.task(process)
-
 
 def _type_count(row: Call, count: CallCount) -> TypeCount:
     """Return it as the host counts; a call that makes many events is none that filters leave out."""
     filtered = 0 if row.want & WANT_MESSAGES else count.seen - count.passed - count.lost
     return TypeCount(count.seen, max(filtered, 0), count.passed, count.lost, count.timed, count.ns)
-
-
-def _image(found: dict[int, bytes], ts: int) -> Image:
-    return executed_image(
-        found.get(SEC_EXEC, b""),
-        found.get(SEC_ARGS, b""),
-        found.get(SEC_ENV),
-        found.get(SEC_EXE, b""),
-        found.get(SEC_FILENAME, b""),
-        ts,
-    )

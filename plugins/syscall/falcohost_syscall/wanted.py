@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 
 from falcohost.events import Plan
-from falcohost_syscall.calls import BY_NAME, CALLS, EXIT, NOT_BY_DEFAULT, Call
+from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, NOT_BY_DEFAULT, Call
 from falcohost_syscall.drivers.modern_ebpf import Options
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition
+from falcohost_syscall.pushdown.processes import about
 from falcohost_syscall.records import COMPAT_BASE, NO_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
 
 # Calls that keep the process table true, where rules ask for what they change.
@@ -31,7 +34,10 @@ _REQUESTS = {
     39: "linkat",
     45: "socket",
 }
-_SESSION_FIELDS = ("proc.sid", "proc.sname", "proc.pgid", "proc.vpgid", "proc.tty", "proc.is_sid", "proc.is_pgid")
+_SESSION_FIELDS = (
+    *("proc.sid", "proc.sname", "proc.pgid", "proc.vpgid", "proc.tty"),
+    *("proc.is_sid", "proc.is_pgid", "proc.is_vpgid"),
+)
 
 
 def event_types(plan: Plan) -> frozenset[str]:
@@ -41,27 +47,44 @@ def event_types(plan: Plan) -> frozenset[str]:
     return plan.event_types & frozenset(BY_NAME)
 
 
-def collected(plan: Plan) -> frozenset[str]:
-    """Return the event types to collect: those wanted, and those that the process table needs."""
-    return event_types(plan) | table_calls(plan)
+def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
+    """Return the event types to collect; *needed*: the conditions of event types, of which some never hold."""
+    types = event_types(plan) | (table_calls(plan) if all_processes else frozenset())
+    return types - {name for name, condition in needed.items() if condition == FALSE}
 
 
 def table_calls(plan: Plan) -> frozenset[str]:
-    """Return the event types without which the process table would not say what *plan* asks of it."""
+    """Return the event types without which a table that is told of all processes would not say what *plan* asks."""
     types: frozenset[str] = frozenset()
-    if any(name.startswith((*_SESSION_FIELDS, "proc.is_vpgid")) for name in plan.fields):
+    if _asks_for_sessions(plan):
         types |= _SESSION_CALLS
-    if options(plan).exec_cwd:
+    if _asks_for_directories(plan):
         types |= _CWD_CALLS
     return types
 
 
-def options(plan: Plan) -> Options:
-    """Return what the probe has to say of processes beyond what it always says."""
+def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> Options:
+    """Return what the probe has to say of processes; *needed*: the conditions of event types."""
+    types = collected(plan, needed)
     return Options(
-        exec_cwd="proc.cwd" in plan.fields or _shows(plan, "cwd"),
+        exec_cwd=_asks_for_directories(plan),
         exec_env=not plan.fields.isdisjoint({"proc.env", "proc.aenv"}) or _shows(plan, "env"),
+        all_processes=all_processes,
+        sessions=_asks_for_sessions(plan),
+        execve="execve" in types,
+        execveat="execveat" in types,
+        procexit=EXIT in types,
+        about_execs=about(All(tuple(needed[name] for name in EXECS & types & needed.keys()))),
+        about_exits=about(needed.get(EXIT, TRUE)),
     )
+
+
+def _asks_for_sessions(plan: Plan) -> bool:
+    return any(name.startswith(_SESSION_FIELDS) for name in plan.fields)
+
+
+def _asks_for_directories(plan: Plan) -> bool:
+    return "proc.cwd" in plan.fields or _shows(plan, "cwd")
 
 
 def _shows(plan: Plan, name: str) -> bool:
@@ -71,17 +94,23 @@ def _shows(plan: Plan, name: str) -> bool:
     return not plan.fields.isdisjoint({"evt.args", "evt.info"}) or not plan.arguments.isdisjoint(asked)
 
 
-def calls(types: frozenset[str], machine: str | None = None, *, only_successful: bool = False) -> dict[int, CallSpec]:
+def calls(
+    types: frozenset[str],
+    machine: str | None = None,
+    *,
+    needed: Mapping[str, Condition] | None = None,
+    only_successful: bool = False,
+) -> dict[int, CallSpec]:
     """Return what the probe is told for these event types, by number of the call on this machine.
 
-    With *only_successful* it leaves out calls that failed.
+    *needed*: the conditions of their filters. With *only_successful* it leaves out calls that failed.
     """
     machine = machine or platform.machine()
     specs: dict[int, CallSpec] = {}
     for row in CALLS:
         if row.name not in types or row.name == EXIT:
             continue
-        spec = _spec(row)
+        spec = _spec(row, needed)
         if only_successful:
             if row.want & WANT_FAILED_ONLY:
                 continue
@@ -92,15 +121,17 @@ def calls(types: frozenset[str], machine: str | None = None, *, only_successful:
     return specs
 
 
-def requests(types: frozenset[str], *, only_successful: bool = False) -> dict[int, CallSpec]:
-    """Return what the probe is told of requests of io_uring for these event types, by operation."""
-    specs = {operation: _spec(BY_NAME[name]) for operation, name in _REQUESTS.items() if name in types}
+def requests(
+    types: frozenset[str], *, needed: Mapping[str, Condition] | None = None, only_successful: bool = False
+) -> dict[int, CallSpec]:
+    """Return what the probe is told of requests of io_uring for these event types, by operation; see :func:`calls`."""
+    specs = {operation: _spec(BY_NAME[name], needed) for operation, name in _REQUESTS.items() if name in types}
     if only_successful:
         return {operation: spec._replace(want=spec.want | WANT_SUCCESS_ONLY) for operation, spec in specs.items()}
     return specs
 
 
-def _spec(row: Call) -> CallSpec:
+def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
     return CallSpec(
         call=row.call,
         want=row.want,
@@ -113,4 +144,5 @@ def _spec(row: Call) -> CallSpec:
         data_arg=row.data_arg,
         str_arg=row.str_arg,
         flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
+        about=about((needed or {}).get(row.name, TRUE)),
     )

@@ -93,7 +93,7 @@ def test_collects_what_the_plan_names():
     """Only the calls of the plan's event types are collected, for 64 and 32 bits."""
     plan = Plan(source="syscall", event_types=frozenset({"openat", "procexit"}))
 
-    assert {257, COMPAT_BASE + 295} == set(wanted.calls(wanted.collected(plan), "x86_64"))
+    assert {257, COMPAT_BASE + 295} == set(wanted.calls(wanted.collected(plan, {}), "x86_64"))
 
 
 def test_collects_no_reads_by_default():
@@ -105,8 +105,8 @@ def test_collects_no_reads_by_default():
 
 
 def test_collects_what_the_process_table_needs():
-    """Rules that ask for sessions or working directories have the calls collected that change these."""
+    """Where all processes are told of, the calls that change sessions or directories are collected if rules ask."""
     plan = Plan(source="syscall", event_types=frozenset({"openat"}), fields=frozenset({"proc.sname", "proc.cwd"}))
 
-    assert {"openat", "setsid", "setpgid", "chdir", "fchdir"} == wanted.collected(plan)
-    assert {"openat"} == wanted.event_types(plan)
+    assert {"openat", "setsid", "setpgid", "chdir", "fchdir"} == wanted.collected(plan, {}, all_processes=True)
+    assert {"openat"} == wanted.collected(plan, {}) == wanted.event_types(plan)

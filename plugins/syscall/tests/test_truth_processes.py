@@ -101,12 +101,18 @@ def command(compiled, open_folder) -> list[str]:
     return [str(program), str(names), str(COUNT)]
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["told of those that matter", "told of all"])
+def process_context(request) -> bool:
+    """Return how the table learns of processes: it has to say the same in both ways."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def storm(start_agent, command, tmp_path_factory) -> Storm:
+def storm(start_agent, command, tmp_path_factory, process_context) -> Storm:
     """Run the truth program under the agent."""
     rules = tmp_path_factory.mktemp("rules") / "mark.yaml"
     rules.write_text(RULE)
-    agent = start_agent(rules)
+    agent = start_agent(rules, settings={"falcohost": {"process_context": process_context}})
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -149,9 +155,9 @@ def test_is_as_it_was(storm, way):
     assert len(wrong) == 0, f"{len(wrong)} differ, as it was and as it was told: {list(wrong.values())[:3]}"
 
 
-def test_table_is_bounded(bpf, command):
+def test_table_is_bounded(bpf, command, process_context):
     """When all have ended, the table has forgotten them, and none is held in memory by another."""
-    source = SyscallSource({})
+    source = SyscallSource({"engine": {}, "falcohost": {"process_context": process_context}})
     source.open(Plan(source="syscall", event_types=frozenset({"chroot"})), None)
     try:
         before = len(source.context.table)

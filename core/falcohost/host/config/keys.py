@@ -136,6 +136,7 @@ KEYS: _Keys = {
         "cache": "boolean",
         "names": "string",
         "pushdown": "boolean",
+        "process_context": "boolean",
         "state_dir": "string",
         "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},
         "fold": {"enabled": "boolean", "after": "integer", "window": "number"},

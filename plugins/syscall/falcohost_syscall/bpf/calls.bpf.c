@@ -1,5 +1,6 @@
 /* System calls, on return: the cheap facts, then (through program arrays) the filters, the costly facts, the ring. */
 #include "arch.bpf.h"
+#include "about.bpf.h"
 #include "measure.bpf.h"
 #include "names.bpf.h"
 #include "made.bpf.h"
@@ -12,7 +13,10 @@
 /* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
  * because of a file's name, they go on to the stage of names. The stage of what is left out is there only while costs
  * are measured. */
-enum stage { STAGE_OBJECTS, STAGE_MEMORY, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT, STAGE_NAMES, STAGES };
+enum stage {
+	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESSES, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT,
+	STAGE_NAMES, STAGES,
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -33,7 +37,7 @@ struct {
  * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS * STAGE_MESSAGES);
+	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
 	__type(key, __u32);
 	__type(value, __u32);
 } filters SEC(".maps");
@@ -48,6 +52,8 @@ struct {
 
 int gather_objects(unsigned long long *ctx);
 int gather_memory(unsigned long long *ctx);
+int gather_processes(unsigned long long *ctx);
+int tell_call(unsigned long long *ctx);
 int submit_call(unsigned long long *ctx);
 int submit_messages(unsigned long long *ctx);
 int next_name(unsigned long long *ctx);
@@ -61,6 +67,8 @@ struct {
 	.values = {
 		[STAGE_OBJECTS] = (void *)&gather_objects,
 		[STAGE_MEMORY] = (void *)&gather_memory,
+		[STAGE_PROCESSES] = (void *)&gather_processes,
+		[STAGE_TELL] = (void *)&tell_call,
 		[STAGE_SUBMIT] = (void *)&submit_call,
 		[STAGE_MESSAGES] = (void *)&submit_messages,
 		[STAGE_NAMES] = (void *)&next_name,
@@ -299,9 +307,7 @@ int gather_memory(unsigned long long *ctx)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
 	if (want & WANT_STRUCT)
 		put_user_bytes(s, SEC_STRUCT, arg(s, s->spec.str_arg), STRUCT_SIZE, STRUCT_SIZE);
-	if (want & WANT_MESSAGES)
-		bpf_tail_call(ctx, &stages, STAGE_MESSAGES);
-	go_on(ctx, s->spec.call, STAGE_SUBMIT);
+	go_on(ctx, s->spec.call, STAGE_PROCESSES);
 	return 0;
 }
 
@@ -318,26 +324,22 @@ int next_name(unsigned long long *ctx)
 	return 0;
 }
 
-static __always_inline void submit_one(struct scratch *s)
+/* Last, since a record's memory is free behind it now. */
+SEC("raw_tp/sys_exit")
+int gather_processes(unsigned long long *ctx)
 {
-	__u32 call = s->header.call;
-	struct call_count *count = bpf_map_lookup_elem(&call_counts, &call);
-	bool passed = false;
+	struct scratch *s = get_scratch(0);
 
-	if (has_room(&s->header, &call_ring, s->pos))
-		passed = submit(s, &call_ring, LOST_RING_FULL);
-	else
-		count_lost(LOST_FLOOD);
-	if (!count)
-		return;
-	if (passed)
-		count->passed++;
-	else
-		count->lost++;
+	if (!s)
+		return 0;
+	see_lineage(s, s->spec.about);
+	go_on(ctx, s->spec.call, STAGE_TELL);
+	return 0;
 }
 
+/* What user space does not know yet of those who have to do with the event goes before it. */
 SEC("raw_tp/sys_exit")
-int submit_call(unsigned long long *ctx)
+int tell_call(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
@@ -345,6 +347,30 @@ int submit_call(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	announce_cgroups(task, &s->header);
+	tell(&s->header, OWN);
+	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
+	return 0;
+}
+
+
+static __always_inline void submit_one(struct scratch *s)
+{
+	bool passed = false;
+
+	if (has_room(&s->header, &call_ring, s->pos))
+		passed = submit(s, &call_ring, LOST_RING_FULL);
+	else
+		count_lost(LOST_FLOOD);
+	count_result(s->header.call, passed);
+}
+
+SEC("raw_tp/sys_exit")
+int submit_call(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
 	submit_one(s);
 	count_time(s->spec.call, s->began);
 	return 0;
@@ -391,14 +417,12 @@ static int message_step(__u32 i, struct messages_context *context)
 SEC("raw_tp/sys_exit")
 int submit_messages(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
 	struct messages_context context = {.s = s};
 	__s64 count;
 
 	if (!s)
 		return 0;
-	announce_cgroups(task, &s->header);
 	count = s->header.ret;
 	context.failed = count <= 0;
 	if (context.failed)

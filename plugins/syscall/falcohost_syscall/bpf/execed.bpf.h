@@ -106,18 +106,25 @@ static __always_inline bool is_unconfined(struct pid *pid, struct task_struct *t
 	return !(bounds(init) & ~bounds(task));
 }
 
-static __always_inline void read_session(struct execed *e, struct task_struct *task)
+static __always_inline void read_groups(struct execed *e, struct task_struct *task)
 {
 	struct pid *session = task->signal->pids[PIDTYPE_SID];
 	struct pid *group = task->signal->pids[PIDTYPE_PGID];
-	struct pid *pid = task->thread_pid;
-	__u32 level = pid->level;
-	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, level), child_reaper);
+	__u32 level = task->thread_pid->level;
 
 	e->sid = pid_nr(session, 0);
 	e->pgid = pid_nr(group, 0);
 	e->vsid = pid_nr(session, level);
 	e->vpgid = pid_nr(group, level);
+}
+
+static __always_inline void read_session(struct execed *e, struct task_struct *task)
+{
+	struct pid *pid = task->thread_pid;
+	__u32 level = pid->level;
+	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, level), child_reaper);
+
+	read_groups(e, task);
 	e->in_host_pidns = level == 0;
 	e->pidns_start = READ(struct task_struct, init, start_boottime);
 	e->unconfined = is_unconfined(pid, level ? init : task);

@@ -25,13 +25,31 @@ enum view_index {
 	VIEWS,
 };
 
+/* Texts about processes, which are gathered last. */
+enum process_view {
+	VIEW_PROCESS_NAME, /* of the process, its parent, and so on */
+	VIEW_PROCESS_TEXTS = 8,
+	VIEW_SELF_EXEPATH = 8,
+	VIEW_SELF_EXE, /* the zeroth argument; then the others alone, and behind the name */
+	VIEW_SELF_ARGS,
+	VIEW_SELF_CMDLINE,
+	VIEW_PARENT_EXEPATH,
+	VIEW_PARENT_EXE,
+	VIEW_PARENT_ARGS,
+	VIEW_PARENT_CMDLINE,
+	PROCESS_VIEWS,
+};
+
+enum lineage { LINEAGE_UNKNOWN, LINEAGE_WHOLE, LINEAGE_LONGER }; /* whether all ancestors have a view of their name */
+
 enum fd_kind { FD_UNKNOWN, FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK };
 enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
+#define UNKNOWN_NUMBER 0xffffffff
 enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 
 /* Where they are in struct scratch, and where the record is. */
 #define SCRATCH_FACTS 80
-#define SCRATCH_RECORD 152
+#define SCRATCH_RECORD 224
 
 struct facts {
 	struct view views[VIEWS];
@@ -41,7 +59,10 @@ struct facts {
 	__u8 kind;       /* enum fd_kind: what the descriptor leads to; FD_NONE: to nothing */
 	__u8 l4proto;    /* enum l4proto */
 	__u8 ip;         /* enum ip: whether the two ends above are addresses */
-	__u8 pad;
+	__u8 lineage;    /* enum lineage */
+	__u32 tty;       /* of the process's terminal; UNKNOWN_NUMBER */
+	__u32 exe_flags; /* EXE_*; UNKNOWN_NUMBER */
+	struct view process[PROCESS_VIEWS];
 	__u32 flags;     /* argument flags_arg of the call: where it is differs between calls that rules take for one */
 };
 

@@ -20,6 +20,18 @@ static __always_inline void count_seen(__u32 call)
 		count->seen++;
 }
 
+static __always_inline void count_result(__u32 call, bool passed)
+{
+	struct call_count *count = bpf_map_lookup_elem(&call_counts, &call);
+
+	if (!count)
+		return;
+	if (passed)
+		count->passed++;
+	else
+		count->lost++;
+}
+
 /* The time, or 0 where nothing is measured. */
 static __always_inline __u64 begin(void)
 {

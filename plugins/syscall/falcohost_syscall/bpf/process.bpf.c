@@ -1,5 +1,41 @@
-/* The life of processes: fork, exec, exit. All of them, whatever the rules want, into a ring of their own. */
-#include "execed.bpf.h"
+/* The life of processes: fork, exec, exit. What an exec makes of a process is kept (context.bpf.h); records of it are for
+ * rules that want them, and go into a ring of their own. */
+#include "about.bpf.h"
+
+enum exec_stage { EXEC_SUBMIT, EXEC_STAGES };
+enum exit_stage { EXIT_SUBMIT, EXIT_STAGES };
+
+int submit_exec(unsigned long long *ctx);
+int submit_exit(unsigned long long *ctx);
+
+/* As filters and stages of calls; the filters of execs are by row of calls.py too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, MAX_CALLS);
+	__type(key, __u32);
+	__type(value, __u32);
+} exec_filters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, EXEC_STAGES);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} exec_stages SEC(".maps") = {.values = {[EXEC_SUBMIT] = (void *)&submit_exec}};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, MAX_CALLS);
+	__type(key, __u32);
+	__type(value, __u32);
+} exit_filters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, EXIT_STAGES);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} exit_stages SEC(".maps") = {.values = {[EXIT_SUBMIT] = (void *)&submit_exit}};
 
 static __always_inline void inherit_ignored(__u32 parent, __u32 child)
 {
@@ -19,35 +55,24 @@ static __always_inline void forget_ignored(__u32 pid)
 		bpf_map_delete_elem(&ignored_pids, &pid);
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *forked_task)
+static __always_inline void submit_fork(struct task_struct *parent, struct task_struct *child, bool thread)
 {
-	struct task_struct *parent = TYPED(struct task_struct, forking);
-	struct task_struct *child = TYPED(struct task_struct, forked_task);
 	struct scratch *s = get_scratch(0);
 	struct pid *pid = child->thread_pid;
-	bool thread = child->tgid == parent->tgid;
+	__u32 level = pid->level;
 	struct forked *forked;
-	__u32 level;
 
-	if (!thread)
-		inherit_ignored(parent->tgid, child->tgid);
-	else if (!(options & OPTION_THREADS))
-		return 0;
-	if (!s) {
-		count_lost(LOST_SCRATCH);
-		return 0;
-	}
+	if (!s)
+		return count_lost(LOST_SCRATCH);
 	start_record(s, KIND_FORK);
 	fill_task(&s->header, parent);
 	if (thread)
 		s->header.flags |= FLAG_NEWTHREAD;
 	forked = section_room(s);
 	if (!forked)
-		return 0;
+		return;
 	forked->pid = child->tgid;
 	forked->tid = child->pid;
-	level = pid->level;
 	forked->vtid = pid_nr(pid, level);
 	forked->vpid = thread ? pid_nr(child->signal->pids[PIDTYPE_TGID], level) : forked->vtid;
 	forked->start = child->group_leader->start_boottime;
@@ -56,7 +81,44 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	end_section(s, SEC_FORK, sizeof(*forked));
 	announce_cgroups(parent, &s->header);
 	submit(s, &proc_ring, LOST_PROC_RING_FULL);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *forked)
+{
+	struct task_struct *parent = TYPED(struct task_struct, forking);
+	struct task_struct *child = TYPED(struct task_struct, forked);
+	bool thread = child->tgid == parent->tgid;
+
+	if (!thread) {
+		inherit_ignored(parent->tgid, child->tgid);
+		keep_fork(forking->group_leader, forked);
+	}
+	if (options & OPTION_ALL_PROCESSES && (!thread || options & OPTION_THREADS))
+		submit_fork(parent, child, thread);
 	return 0;
+}
+
+/* What is kept of an exec, at the begin of its record. */
+static __always_inline void put_exec(struct scratch *s, struct task_struct *task, bool by_thread)
+{
+	struct task_struct *leader = bpf_get_current_task_btf();
+	struct place execed = {s->pos + sizeof(struct section), sizeof(struct execed)}, exe, args, env;
+	struct mm_struct *mm = task->mm;
+	__u32 before = s->pos + sizeof(struct section) + sizeof(struct execed);
+
+	put_execed(s, task);
+	exe = last_section(s, before);
+	if (mm->arg_end - mm->arg_start > CHUNK)
+		s->header.flags |= FLAG_CUT;
+	before = s->pos;
+	put_user_bytes(s, SEC_ARGS, mm->arg_start, mm->arg_end - mm->arg_start, CHUNK);
+	args = last_section(s, before);
+	before = s->pos;
+	if (options & OPTION_EXEC_ENV)
+		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
+	env = last_section(s, before);
+	keep_exec(s, leader, by_thread, execed, exe, args, env);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -64,9 +126,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
-	struct mm_struct *mm = task->mm;
-	char *room;
-	long len;
+	bool at = bpf_core_field_exists(bprm->fdpath) && bprm->fdpath;
 
 	if (!s) {
 		count_lost(LOST_SCRATCH);
@@ -76,25 +136,49 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 	start_record(s, KIND_EXEC);
 	fill_task(&s->header, task);
 	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
-	s->header.call = settings.execve;
-	if (bpf_core_field_exists(bprm->fdpath) && bprm->fdpath)
-		s->header.call = settings.execveat;
-	put_execed(s, task);
+	s->header.call = at ? settings.execveat : settings.execve;
+	put_exec(s, task, old_pid != task->pid);
+	if (!(options & (OPTION_ALL_PROCESSES | (at ? OPTION_EXECVEAT : OPTION_EXECVE))))
+		return 0;
+	count_seen(s->header.call);
+	know_nothing(&s->facts);
+	see_lineage(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
+	bpf_tail_call(ctx, &exec_filters, s->header.call);
+	bpf_tail_call(ctx, &exec_stages, EXEC_SUBMIT);
+	return 0;
+}
+
+static __always_inline bool submit_counted(struct scratch *s)
+{
+	bool passed = submit(s, &proc_ring, LOST_PROC_RING_FULL);
+
+	count_result(s->header.call, passed);
+	return passed;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux_binprm *bprm)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
+	char *room;
+	long len;
+
+	if (!s)
+		return 0;
 	room = section_room(s);
 	if (room) {
 		len = bpf_probe_read_kernel_str(room, CHUNK, bprm->filename);
 		if (len > 1)
 			end_section(s, SEC_FILENAME, len - 1);
 	}
-	if (mm->arg_end - mm->arg_start > CHUNK)
-		s->header.flags |= FLAG_CUT;
-	put_user_bytes(s, SEC_ARGS, mm->arg_start, mm->arg_end - mm->arg_start, CHUNK);
-	if (options & OPTION_EXEC_ENV)
-		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
 	if (options & OPTION_EXEC_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
 	announce_cgroups(task, &s->header);
-	submit(s, &proc_ring, LOST_PROC_RING_FULL);
+	tell(&s->header, OWN_EXEC);
+	tell_others(&s->header, 0);
+	if (submit_counted(s))
+		told_exec(&s->header);
 	return 0;
 }
 
@@ -120,17 +204,21 @@ static __always_inline __u32 reaper_of(struct task_struct *task)
 	return READ(struct task_struct, init, tgid);
 }
 
+/* The end of a process of which user space was told, and of others where rules want it. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit)
 {
 	struct task_struct *task = current_task();
+	struct process *p = process_of(bpf_get_current_task_btf()->group_leader);
 	struct signal_struct *signal = task->signal;
-	bool last = signal->live.counter == 0;
+	bool last = signal->live.counter == 0, all = options & OPTION_ALL_PROCESSES;
 	struct scratch *s;
 
 	if (last)
 		forget_ignored(task->tgid);
-	else if (!(options & OPTION_THREADS))
+	else if (!all || !(options & OPTION_THREADS))
+		return 0;
+	if (!all && !(p && p->known) && !(options & OPTION_EXIT))
 		return 0;
 	s = get_scratch(0);
 	if (!s) {
@@ -139,10 +227,36 @@ int BPF_PROG(process_exit)
 	}
 	start_record(s, KIND_EXIT);
 	fill_task(&s->header, task);
+	s->header.call = settings.procexit;
 	s->header.args[0] = signal->group_exit_code ? signal->group_exit_code : task->exit_code;
 	s->header.args[1] = last;
 	s->header.args[2] = last ? reaper_of(task) : 0;
+	if (options & OPTION_EXIT)
+		count_seen(s->header.call);
+	if (p && p->known)
+		__sync_fetch_and_add(&generation, 1);
+	else if (!all) {
+		know_nothing(&s->facts);
+		see_lineage(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
+		bpf_tail_call(ctx, &exit_filters, s->header.call);
+	}
+	bpf_tail_call(ctx, &exit_stages, EXIT_SUBMIT);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int submit_exit(unsigned long long *ctx)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
 	announce_cgroups(task, &s->header);
-	submit(s, &proc_ring, LOST_PROC_RING_FULL);
+	if (options & OPTION_EXIT) {
+		tell(&s->header, OWN);
+		tell_others(&s->header, s->header.args[2]);
+	}
+	submit_counted(s);
 	return 0;
 }

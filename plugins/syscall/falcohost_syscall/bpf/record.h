@@ -15,7 +15,8 @@ enum kind {
 	KIND_EXEC = 3,   /* an exec succeeded */
 	KIND_EXIT = 4,   /* a thread ended; args[0] = exit code, args[1] = 1 if its process ended, args[2] = new parent's pid */
 	KIND_CGROUP = 5, /* the paths behind a cgroup key that was not seen before (sections SEC_CGROUP) */
-	KIND_TASK = 6,   /* a process that ran already at start (task iterator): like KIND_EXEC, for another task */
+	KIND_TASK = 6,   /* a process as it is, before an event that needs it, or which the task iterator met: args[0] = start of
+	                    its parent, args[1] = 1 if its struct process is there (task iterator) */
 };
 
 enum {
@@ -88,6 +89,7 @@ enum tag {
 	SEC_HOSTDIR = 26, /* the same of the directory from which the first path starts (the process's root, if it is absolute), */
 	SEC_HOSTDIR2 = 27,/* and the second */
 	SEC_QUEUE = 28,   /* struct queue of the socket from which accept(2) took a connection */
+	SEC_PROCESS = 29, /* struct process; SEC_EXE, SEC_ARGS and SEC_ENV too if they are in its struct large_image */
 };
 
 struct fdinfo {
@@ -154,6 +156,42 @@ enum {
 	EXE_FROM_MEMFD = 8,
 };
 
+/* What the kernel keeps of each process, on its main thread. User space writes it for those that ran before the probe. */
+#define EXE_KEPT 256  /* longer paths and arguments are in struct large_image as well */
+#define ARGS_KEPT 512
+
+struct process {
+	__u64 exec_ts;     /* when its image was made; 0: before the probe */
+	__u64 told_ts;     /* time of the record that told of it */
+	__u64 told_start;  /* its parent's start, as told */
+	__u64 told_cwd[2]; /* mount and directory entry of its working directory, as told */
+	__u64 checked;     /* the generation in which its ancestors were told as they were */
+	__u64 checked_ts;  /* the time of the latest record among those that told of them */
+	__u32 seq;         /* number of its image, odd while that is being written */
+	__u32 told_seq;    /* the one that was told */
+	__u32 told_ppid, told_sid, told_pgid;
+	__u16 exe_len, args_len; /* NOT_KEPT: unknown */
+	__u16 arg0_len;    /* of the first argument, without NUL */
+	__u8 comm_len;
+	__u8 known;        /* user space has an entry for it, so it must hear of its end */
+	__u8 has_image;    /* what follows is known */
+	__u8 large;        /* there is a struct large_image */
+	__u8 pad[2];
+	struct execed execed;
+	char comm[16];
+	char exe[EXE_KEPT];
+	char args[ARGS_KEPT];
+};
+#define NOT_KEPT 0xffff
+
+struct large_image {
+	__u32 env_len;
+	__u32 pad;
+	char exe[4096];
+	char args[4096];
+	char env[4096];
+};
+
 /* One row of the call table: how the probe reads the arguments of one system call. Filled by user space from calls.py,
  * indexed by the number of the call (32-bit calls: + COMPAT_BASE). call == 0: nobody wants it. */
 #define COMPAT_BASE 512
@@ -191,13 +229,25 @@ struct call_spec {
 	__u32 want;
 	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
 	__u8 flags_arg; /* for filters only: the flags of open(2) */
-	__u8 pad[3];
+	__u8 about;     /* for filters only: which facts about processes they ask for, enum about */
+	__u8 pad[2];
+};
+
+/* Facts about processes that a filter may ask for. */
+enum about {
+	ABOUT_SELF = 1,         /* name, terminal and flags */
+	ABOUT_SELF_TEXTS = 2, /* executable and arguments */
+	ABOUT_PARENT = 4,
+	ABOUT_PARENT_TEXTS = 8,
+	ABOUT_ANCESTORS = 16, /* the names of all */
+	ABOUT_ALL = 31,
 };
 
 /* What user space decides before the probe is loaded. */
 struct settings {
 	__u64 ring_bytes;      /* size of each ring */
 	__u32 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
+	__u32 procexit, pad;   /* and of KIND_EXIT */
 };
 
 /* What it may decide anew at any time: bits of the variable `options`. */
@@ -207,7 +257,14 @@ enum {
 	OPTION_EXEC_ENV = 4, /* SEC_ENV in KIND_EXEC */
 	OPTION_MEASURE = 8,  /* the time that each call costs: struct call_count */
 	OPTION_REQUESTED = 16, /* a file has one name, the one that was requested */
+	OPTION_ALL_PROCESSES = 32, /* KIND_FORK, KIND_EXEC and KIND_EXIT of all, and KIND_TASK of none */
+	OPTION_SESSIONS = 64, /* KIND_TASK again when session or group are others, and of their leaders */
+	OPTION_EXECVE = 128, OPTION_EXECVEAT = 256, OPTION_EXIT = 512, /* KIND_EXEC and KIND_EXIT that pass the filters */
 };
+
+/* From these bits on: enum about, for the filters of execs and of exits. */
+#define ABOUT_EXEC_AT 16
+#define ABOUT_EXIT_AT 24
 
 /* Per row of calls.py, per CPU. Row 0: calls that nobody wants, only while costs are measured. */
 #define MAX_CALLS 512

@@ -1,6 +1,6 @@
 /* The processes that ran before the probe, one record each, read from the iterator's file: a number of 32 bits, the
  * length, and the record. Arguments and environment cannot be read from here. */
-#include "execed.bpf.h"
+#include "context.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -26,6 +26,8 @@ int dump_task(struct bpf_iter__task *ctx)
 		return 0;
 	start_record(s, KIND_TASK);
 	fill_task(&s->header, task);
+	s->header.args[0] = task->real_parent->group_leader->start_boottime;
+	s->header.args[1] = process_of(listed) != NULL;
 	put_execed(s, task);
 	if (task->fs)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);

@@ -19,6 +19,7 @@ LOG_LINES: Final = 40
 LOG_SIZE: Final = 1 << 24
 """The verifier's whole log comes as one message of at most this length, and its end is what matters."""
 
+_NOEXIST: Final = 1
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -162,6 +163,10 @@ class Object:
     def update(self, map_fd: int, key: bytes, value: bytes) -> None:
         """Set one entry of a map."""
         self.library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map of the probe")
+
+    def add(self, map_fd: int, key: bytes, value: bytes) -> bool:
+        """Set one entry of a map unless there is one; tell whether that was so."""
+        return int(self._lib.bpf_map_update_elem(map_fd, key, value, _NOEXIST)) == 0
 
     def delete(self, map_fd: int, key: bytes) -> None:
         """Remove one entry of a map, if it is there."""

@@ -35,14 +35,15 @@ class Settings(NamedTuple):
     """What is fixed for as long as the probe is loaded."""
 
     execve: int = 0
-    """Row of execve in the table of calls; the same for execveat below."""
+    """Row of execve in the table of calls; the same for the others below."""
     execveat: int = 0
+    procexit: int = 0
     ring_size: int = 8 << 20
     """Bytes of each of the two rings, a power of two."""
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
-        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat)
+        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat, self.procexit)
 
 
 class Options(NamedTuple):
@@ -58,14 +59,37 @@ class Options(NamedTuple):
     """What each call costs, in its count."""
     requested: bool = False
     """A file has one name, the one that was requested."""
+    all_processes: bool = False
+    """Every fork, exec and exit, instead of the processes that have to do with events."""
+    sessions: bool = False
+    """A process again when its session or group is another, and the leaders of both."""
+    execve: bool = False
+    """Execs that pass the filters; those of a descriptor are execveat."""
+    execveat: bool = False
+    procexit: bool = False
+    """Ends of processes that pass the filters."""
+    about_execs: int = 0
+    """What the filters of execs ask of processes (``records.ABOUT_…``)."""
+    about_exits: int = 0
 
     def pack(self) -> bytes:
         """Return the bits of ``options``."""
-        bits = records.OPTION_THREADS * self.threads
-        bits |= records.OPTION_EXEC_CWD * self.exec_cwd
-        bits |= records.OPTION_EXEC_ENV * self.exec_env
-        bits |= records.OPTION_REQUESTED * self.requested
-        return _U32.pack(bits | records.OPTION_MEASURE * self.measure)
+        bits = sum(bit for name, bit in _OPTIONS.items() if getattr(self, name))
+        return _U32.pack(bits | self.about_execs << records.ABOUT_EXEC_AT | self.about_exits << records.ABOUT_EXIT_AT)
+
+
+_OPTIONS: Final = {
+    "threads": records.OPTION_THREADS,
+    "exec_cwd": records.OPTION_EXEC_CWD,
+    "exec_env": records.OPTION_EXEC_ENV,
+    "measure": records.OPTION_MEASURE,
+    "requested": records.OPTION_REQUESTED,
+    "all_processes": records.OPTION_ALL_PROCESSES,
+    "sessions": records.OPTION_SESSIONS,
+    "execve": records.OPTION_EXECVE,
+    "execveat": records.OPTION_EXECVEAT,
+    "procexit": records.OPTION_EXIT,
+}
 
 
 def _image() -> bytes:
@@ -79,7 +103,7 @@ class ModernEbpf:
     """
 
     def __init__(self, settings: Settings | None = None, options: Options | None = None) -> None:
-        """Load and attach; no call is collected before :meth:`set_calls`, forks, execs and exits are at once.
+        """Load and attach; no call is collected before :meth:`set_calls`, what *options* say is at once.
 
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
@@ -92,7 +116,7 @@ class ModernEbpf:
         self._calls: dict[tuple[str, int], bytes] = {}
         self._rows: set[int] = set()
         self.sees_requests = False
-        self._filters: frozenset[int] = frozenset()
+        self._filters: frozenset[tuple[str, int]] = frozenset()
         self._fullest = [0, 0]
         self._settings = settings
         self._pending: list[bytes] = []
@@ -105,6 +129,7 @@ class ModernEbpf:
 
     def _load(self, settings: Settings, options: Options) -> None:
         self._object.resize("scratches", 2 * self._cpus)
+        self._object.resize("context_scratches", self._cpus)
         self._object.set_data(".rodata.settings", settings.pack())
         self._object.set_data(".data.options", options.pack())
         for name in ("call_ring", "proc_ring"):
@@ -160,14 +185,27 @@ class ModernEbpf:
         """Return the descriptor of one of the probe's maps."""
         return self._object.map_fd(name)
 
-    def set_filters(self, programs: Mapping[int, int]) -> None:
-        """Let these programs (place in the map ``filters`` → descriptor) decide what is left out, and no others."""
-        fd = self._object.map_fd("filters")
-        for place, program in programs.items():
-            self._object.update(fd, _U32.pack(place), _U32.pack(program))
-        for place in self._filters - programs.keys():
-            self._object.delete(fd, _U32.pack(place))
+    def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
+        """Let these programs (map of filters and place in it → descriptor) decide what is left out, and no others."""
+        for (name, place), program in programs.items():
+            self._object.update(self._object.map_fd(name), _U32.pack(place), _U32.pack(program))
+        for name, place in self._filters - programs.keys():
+            self._object.delete(self._object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
+
+    def keep(self, pid: int, kept: records.Kept, large: records.LargeImage | None) -> bool:
+        """Have the kernel keep this of a process, unless it knows more already; tell whether it does so."""
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError:
+            return False
+        try:
+            key = _U32.pack(pidfd)
+            if large is not None:
+                self._object.add(self._object.map_fd("large_images"), key, records.LARGE_IMAGE.pack(*large))
+            return self._object.add(self._object.map_fd("processes"), key, records.KEPT.pack(*kept))
+        finally:
+            os.close(pidfd)
 
     def set_container(self, key: int, place: int) -> None:
         """Tell filters of what kind the cgroups behind *key* are."""

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from falcohost.engine.ir import Check, Exists, FieldRef
 from falcohost.fields import Arg
-from falcohost_syscall import flags
+from falcohost_syscall import flags, records
 from falcohost_syscall.calls import EXIT, Call
 from falcohost_syscall.fdtypes import CHARS, char_without_file
-from falcohost_syscall.pushdown import arguments, descriptors, layout
+from falcohost_syscall.pushdown import arguments, descriptors, layout, processes
 from falcohost_syscall.pushdown.bounds import Bounds
 from falcohost_syscall.pushdown.condition import Condition, Number, Point, any_of, negate, within
 from falcohost_syscall.pushdown.descriptors import RET
@@ -127,7 +127,22 @@ FACTS: Final[dict[str, Describe]] = {
     "user.uid": _number("uid"),
     "group.gid": _number("gid"),
     "user.gid": _number("gid"),
+    "user.loginuid": processes.login_uid,
     "proc.pid": _number("pid"),
+    "proc.ppid": processes.parent_id,
+    "proc.vpid": lambda _, __: Numeric(layout.header("vpid", 4, point=Point.MEMORY)),
+    "thread.vtid": lambda _, __: Numeric(layout.header("vtid", 4, point=Point.MEMORY)),
+    "proc.name": processes.name(0),
+    "proc.pname": processes.name(1),
+    "proc.aname": processes.ancestor_name,
+    **{f"proc.{name}": processes.text(name, 0) for name in layout.PROCESS_TEXTS},
+    **{f"proc.p{name}": processes.text(name, 1) for name in ("exepath", "exe", "cmdline")},
+    **{f"proc.a{name}": processes.ancestor_text(name) for name in layout.PROCESS_TEXTS},
+    "proc.tty": lambda _, __: Numeric(processes.TTY),
+    "proc.is_exe_writable": processes.executable(records.EXE_WRITABLE),
+    "proc.is_exe_upper_layer": processes.executable(records.EXE_UPPER_LAYER),
+    "proc.is_exe_lower_layer": processes.executable(records.EXE_LOWER_LAYER),
+    "proc.is_exe_from_memfd": processes.executable(records.EXE_FROM_MEMFD),
     "thread.tid": _number("tid"),
     "proc.tid": _number("tid"),
     "thread.cap_effective": lambda _, __: Flags(layout.header("caps", 8), _CAPABILITY_NAMES, " "),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 
-from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.calls import BY_NAME, EXECS, EXIT
 from falcohost_syscall.containers import HOST, Container
 from falcohost_syscall.drivers.libbpf import LibbpfError
-from falcohost_syscall.drivers.programs import PROGRAM_RAW_TRACEPOINT, Kernel
+from falcohost_syscall.drivers.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, Kernel
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import TooLongError
 from falcohost_syscall.pushdown.condition import TRUE, Condition, Point, Text, literals, up_to
@@ -26,16 +27,33 @@ class Probe(NamedTuple):
     scratches: int
     stages: int
     containers: int
+    exec_stages: int = -1
+    exit_stages: int = -1
+
+
+class _Place(NamedTuple):
+    """Where filters of processes stand: they are asked once, when everything is known, and go on to the only stage."""
+
+    filters: str
+    stages: str
+    tracepoint: str
+
+
+_CALLS: Final = "filters"
+_PLACES: Final = {
+    **dict.fromkeys(EXECS, _Place("exec_filters", "exec_stages", "sched_process_exec")),
+    EXIT: _Place("exit_filters", "exit_stages", "sched_process_exit"),
+}
 
 
 @dataclass(slots=True)
 class Filters:
-    """Loaded programs by their place in the probe's map ``filters``, until :meth:`close`. Places may share a program.
+    """Loaded programs by the probe's map and their place in it, until :meth:`close`. Places may share a program.
 
     :ivar weaker: sentences about the event types of which the kernel did not take the full filter.
     """
 
-    programs: dict[int, int] = field(default_factory=dict)
+    programs: dict[tuple[str, int], int] = field(default_factory=dict)
     weaker: list[str] = field(default_factory=list)
 
     def close(self) -> None:
@@ -45,31 +63,69 @@ class Filters:
         self.programs.clear()
 
 
-def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe) -> Filters:
-    """Load the filters for the conditions of event types; what the kernel refuses becomes weaker, at last nothing."""
+def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, processes: bool = True) -> Filters:
+    """Load the filters for the conditions of event types; what the kernel refuses becomes weaker, at last nothing.
+
+    Without *processes* execs that succeed and ends of processes have none.
+    """
     filters = Filters()
     types: dict[Condition, list[str]] = {}
     for name, condition in conditions.items():
         types.setdefault(condition, []).append(name)
     for condition, names in types.items():
-        programs, refusal = _strongest(condition, kernel, probe)
-        for name in names:
-            filters.programs |= {point * MAX_CALLS + BY_NAME[name].call: fd for point, fd in programs.items()}
-        if refusal is not None:
-            what = ", ".join(names)
-            filters.weaker.append(f"The kernel did not take the full filter of {what}, so more events pass: {refusal}")
+        calls = [name for name in names if name != EXIT]
+        if calls:
+            places = [(_CALLS, BY_NAME[name].call) for name in calls]
+            _add(filters, _strongest(condition, partial(compiled, kernel=kernel, probe=probe)), calls, places)
+        for place in {_PLACES[name] for name in names if processes and name in _PLACES}:
+            same = [name for name in names if _PLACES.get(name) == place]
+            compile_one = partial(
+                compiled_once, kernel=kernel, probe=probe, stages=place.stages, tracepoint=place.tracepoint
+            )
+            places = [(place.filters, BY_NAME[name].call) for name in same]
+            _add(filters, _strongest(condition, compile_one), same, places)
     return filters
 
 
-def _strongest(condition: Condition, kernel: Kernel, probe: Probe) -> tuple[dict[Point, int], str | None]:
+_Loaded: TypeAlias = tuple[dict[Point, int], str | None]
+
+
+def _add(filters: Filters, loaded: _Loaded, names: list[str], places: list[tuple[str, int]]) -> None:
+    programs, refusal = loaded
+    for name, row in places:
+        filters.programs |= {(name, point * MAX_CALLS + row): fd for point, fd in programs.items()}
+    if refusal is not None:
+        what = ", ".join(names)
+        filters.weaker.append(f"The kernel did not take the full filter of {what}, so more events pass: {refusal}")
+
+
+def _strongest(condition: Condition, compile_form: Callable[[Condition], dict[Point, int]]) -> _Loaded:
     """Return the programs of the strongest form that the kernel takes, and why it did not take the full one."""
     refusal = None
     for form in forms(condition):
         try:
-            return compiled(form, kernel, probe), refusal
+            return compile_form(form), refusal
         except (LibbpfError, TooLongError) as error:
             refusal = refusal or str(error).strip().splitlines()[-1]
     return {}, refusal
+
+
+def compiled_once(
+    condition: Condition, kernel: Kernel, probe: Probe, stages: str, kind: int = PROGRAM_TRACING, tracepoint: str = ""
+) -> dict[Point, int]:
+    """Load one program for all that *condition* says, to be asked when everything is known; it stands as the first.
+
+    :raises LibbpfError: the kernel refused it.
+    :raises TooLongError: it is too long.
+    """
+    if condition == TRUE:
+        return {}
+    maps = _Maps(kernel, probe)
+    maps.stages = getattr(probe, stages)
+    try:
+        return {Point.CALL: kernel.program(compile_filter(condition, 0, maps), kind, tracepoint)}
+    finally:
+        maps.close()
 
 
 def compiled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any as Anything
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from falcohost.engine.code.predicates import predicate
 from falcohost.engine.ir import Check, Const, Exists, FieldRef, ListOf, Transform
@@ -25,7 +25,6 @@ from falcohost_syscall.pushdown.condition import (
     negate,
     within,
 )
-from falcohost_syscall.pushdown.textual import Textual
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +213,29 @@ def _network(value: Anything) -> tuple[bytes, int] | None:
     return packed, length
 
 
-Fact = Cases | Numeric | Flags | Textual | Ends
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A field that is *then* where *when* is true, else *otherwise*."""
+
+    when: Condition
+    then: Fact
+    otherwise: Fact
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        then, otherwise = self.then.bounds(check), self.otherwise.bounds(check)
+        apart = negate(self.when)
+        return Bounds(
+            any_of((all_of((self.when, then.over)), all_of((apart, otherwise.over)))),
+            any_of((all_of((self.when, then.under)), all_of((apart, otherwise.under)))),
+        )
+
+
+class Fact(Protocol):
+    """As what the kernel knows a field."""
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
 
 
 def check_bounds(check: Check | Exists, fact: Fact | None) -> Bounds:

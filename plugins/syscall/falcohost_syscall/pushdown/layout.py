@@ -27,12 +27,29 @@ HEADER: Final = {
 
 #: Members of struct facts.
 VIEWS: Final = ("name", "directory", "filename", "path", "path2", "str")
-MEMBERS: Final = {"local": 24, "remote": 40, "lport": 56, "rport": 58, "kind": 60, "l4proto": 61, "ip": 62, "flags": 64}
-FACTS_SIZE: Final = 68
+MEMBERS: Final = {
+    "local": 24,
+    "remote": 40,
+    "lport": 56,
+    "rport": 58,
+    "kind": 60,
+    "l4proto": 61,
+    "ip": 62,
+    "lineage": 63,
+    "tty": 64,
+    "exe_flags": 68,
+    "process": 72,
+    "flags": 136,
+}
+FACTS_SIZE: Final = 140
+#: Names of so many are views: of the process itself, its parent, and so on. Behind them are texts of those two.
+GENERATIONS: Final = 8
+PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
+PROCESS_VIEWS: Final = GENERATIONS + 2 * len(PROCESS_TEXTS)
 
 #: Members of struct scratch.
 FACTS: Final = 80
-RECORD: Final = 152
+RECORD: Final = 224
 RECORD_SIZE: Final = 32768
 SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 40
 
@@ -48,13 +65,17 @@ L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE = range(1, 6)
 #: Whether there are two ends with addresses.
 IP_YES, IP_NO = 1, 2
 
+#: Whether the names of all ancestors are views.
+LINEAGE_WHOLE, LINEAGE_LONGER = 1, 2
+UNKNOWN_NUMBER: Final = 0xFFFFFFFF
+
 #: What user space says of the cgroups behind a key.
 ON_HOST, IN_CONTAINER = 1, 2
 
 
-def header(member: str, size: int, *, signed: bool = False, mask: int = 0) -> Number:
+def header(member: str, size: int, *, signed: bool = False, mask: int = 0, point: Point = Point.CALL) -> Number:
     """Return a number of the header."""
-    return Number(RECORD + HEADER[member], size, signed, mask=mask)
+    return Number(RECORD + HEADER[member], size, signed, point, mask=mask)
 
 
 def argument(place: int, size: int = 8, *, signed: bool = False, mask: int = 0) -> Number:
@@ -70,3 +91,17 @@ def fact(member: str, size: int, point: Point, *, unknown: int | None = None, ma
 def view(name: str, point: Point, *, late: Point | None = None, absolute: bool = False) -> View:
     """Return a text of struct facts."""
     return View(FACTS + 4 * VIEWS.index(name), point, point if late is None else late, absolute)
+
+
+def process_name(generation: int) -> View:
+    """Return the name of the process (0), of its parent (1), and so on."""
+    return _process_view(generation)
+
+
+def process_text(name: str, generation: int) -> View:
+    """Return a text of the process (0) or its parent (1)."""
+    return _process_view(GENERATIONS + len(PROCESS_TEXTS) * generation + PROCESS_TEXTS.index(name))
+
+
+def _process_view(index: int) -> View:
+    return View(FACTS + MEMBERS["process"] + 4 * index, Point.PROCESS, Point.PROCESS)

@@ -20,12 +20,16 @@ _NOT_OF_ROLES: Final = fd.CONNECTS | fd.ACCEPTS | {"socket", "bind", "listen"}
 _SENDS: Final = frozenset({"sendto", "sendmsg"})
 
 
-def conditions(plan: Plan) -> dict[str, Condition]:
-    """Return what is necessary for an event to be wanted, by event type; types that are not here all pass."""
+def conditions(plan: Plan, *, all_processes: bool = False) -> dict[str, Condition]:
+    """Return what is necessary for an event to be wanted, by event type; types that are not here all pass.
+
+    *all_processes*: what user space knows of processes, it has from all events that change it.
+    """
     if plan.condition is None or any(name.startswith("evt.deltatime") for name in plan.fields):
         return {}  # the time since the event before: every event counts
     found = {}
-    for name in sorted(wanted.event_types(plan) - wanted.table_calls(plan) - {EXIT}):
+    kept = wanted.table_calls(plan) | {EXIT} if all_processes else frozenset()
+    for name in sorted(wanted.event_types(plan) - kept):
         row = BY_NAME[name]
         if row.want & WANT_MESSAGES or (name in _SENDS and "fd.name_changed" in plan.fields):
             continue  # one call, several events; events that leave a trace in later ones

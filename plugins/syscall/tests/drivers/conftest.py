@@ -96,7 +96,8 @@ def machine() -> None:
 def watched(machine) -> Iterator[Watched]:
     """Return the loaded probe; which calls it collects is the test's to say."""
     settings = Settings(execve=EXECVE, execveat=EXECVEAT)
-    with ModernEbpf(settings, Options(threads=True, exec_cwd=True, exec_env=True)) as driver:
+    options = Options(threads=True, exec_cwd=True, exec_env=True, all_processes=True)
+    with ModernEbpf(settings, options) as driver:
         yield Watched(driver)
 
 

@@ -8,26 +8,31 @@ import struct
 from collections.abc import Iterator
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
+from random_processes import ABOUT_AT, About
+
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import CALLS, Call
 from falcohost_syscall.drivers.libbpf import Library
 from falcohost_syscall.drivers.programs import MAP_HASH, MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
+from falcohost_syscall.proctable import Process
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import Assembler
 from falcohost_syscall.pushdown.condition import Condition, Point
-from falcohost_syscall.pushdown.filters import Probe, compiled
+from falcohost_syscall.pushdown.filters import Probe, compiled, compiled_once
 from falcohost_syscall.text import absolute
 
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
 _PIDFS = 0x50494446
 _MAPPED = bytes(10) + b"\xff\xff"
+_NO_PROCESSES = struct.pack("=HH", 0, layout.VIEW_UNKNOWN) * layout.PROCESS_VIEWS
 _L4 = {1: layout.L4_TCP, 2: layout.L4_UDP, 3: layout.L4_RAW}
 
 
 class Facts:
     """``struct facts`` of a record, filled up to a point: the twin of bpf/view.bpf.h."""
 
-    def __init__(self, record: bytes, point: Point) -> None:
+    def __init__(self, record: bytes, point: Point, about: About | None = None) -> None:
+        self._about = about
         self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = 0
@@ -45,8 +50,12 @@ class Facts:
     def pack(self) -> bytes:
         """Return the bytes of the struct."""
         views = b"".join(struct.pack("=HH", *view) for view in self.views.values())
-        numbers = (self.lport, self.rport, self.kind, self.l4proto, self.ip, self.flags)
-        return views + struct.pack("=16s16sHHBBBxI", self.local, self.remote, *numbers)
+        numbers = [self.lport, self.rport, self.kind, self.l4proto, self.ip]
+        about = self._about
+        unknown = (0, layout.UNKNOWN_NUMBER, layout.UNKNOWN_NUMBER)
+        numbers += unknown if about is None else (about.lineage, about.tty, about.exe_flags)
+        processes = _NO_PROCESSES if about is None else about.pack()
+        return views + struct.pack("=16s16sHHBBBBII64sI", self.local, self.remote, *numbers, processes, self.flags)
 
     def _see_object(self) -> None:
         self.ip, self.l4proto = layout.IP_NO, layout.L4_NONE
@@ -174,15 +183,18 @@ class FilterBench:
 
     def __exit__(self, *exc: object) -> None:
         os.sched_setaffinity(0, self._cpus)
-        for fd in (*self.probe, self._passed):
+        for fd in (*self.probe[:3], self._passed):
             os.close(fd)
 
     def tell(self, key: int, place: int) -> None:
         """Say of what kind the cgroups behind *key* are."""
         self.kernel.set(self._containers, struct.pack("=Q", key), bytes([place]))
 
-    def load(self, condition: Condition) -> dict[Point, int]:
-        """Return the programs of *condition*; :meth:`unload` closes them."""
+    def load(self, condition: Condition, *, once: bool = False) -> dict[Point, int]:
+        """Return the programs of *condition*; :meth:`unload` closes them. *once*: one, asked when all is known."""
+        if once:
+            programs = compiled_once(condition, self.kernel, self.probe, "stages", PROGRAM_RAW_TRACEPOINT)
+            return {Point.PROCESS: programs[Point.CALL]} if programs else {}
         return compiled(condition, self.kernel, self.probe, PROGRAM_RAW_TRACEPOINT)
 
     def unload(self, programs: dict[Point, int]) -> None:
@@ -190,18 +202,28 @@ class FilterBench:
         for fd in programs.values():
             os.close(fd)
 
-    def passes(self, programs: dict[Point, int], record: bytes) -> bool:
-        """Return whether the event in *record* gets through all programs, under one of its file's names."""
+    def passes(self, programs: dict[Point, int], record: bytes, process: Process | None = None) -> bool:
+        """Return whether the event in *record*, of *process*, gets through all programs under one name of its file."""
         return any(
-            all(self.run(program, record, point, name) for point, program in programs.items())
+            all(self.run(program, record, point, name, process) for point, program in programs.items())
             for name in _names(record)
         )
 
-    def run(self, program: int, record: bytes, point: Point, name: tuple[int, bytes] | None = None) -> bool:
+    def run(
+        self,
+        program: int,
+        record: bytes,
+        point: Point,
+        name: tuple[int, bytes] | None = None,
+        process: Process | None = None,
+    ) -> bool:
         """Return whether the event gets through one program; *name*: where its file's is, if it is not the real one."""
-        facts = Facts(record, point)
+        about = About(process) if process is not None and point is Point.PROCESS else None
+        facts = Facts(record, point, about)
         if name is not None and point >= Point.OBJECT:
             facts.see_name(*name)
         scratch = (bytes(layout.FACTS) + facts.pack()).ljust(layout.RECORD, b"\0") + record + (requested(record) or b"")
+        if about is not None:
+            scratch = scratch.ljust(layout.RECORD + ABOUT_AT, b"\xaa") + about.texts
         self.kernel.set(self.probe.scratches, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
         return self.kernel.run(program, bytes(16)) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
@@ -27,7 +29,7 @@ EVENT_TYPES = _words(
     """
     open openat openat2 creat open_by_handle_at read write connect accept4 bind sendto dup dup3 close socket
     unlink unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
-    ptrace prctl setns unshare pipe2 fcntl getpid
+    ptrace prctl setns unshare pipe2 fcntl getpid execve execveat procexit
     """
 )
 HOST, CONTAINER, UNKNOWN = 7, 8, 9
@@ -74,7 +76,7 @@ NETWORKS = ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/1", "192.168.1.2/32", "2001:db
 PORTS = [0, 22, 80, 443, 8080, 40000, 65535]
 ERRORS = [0, 1, 3, 5, -errno.EPERM, -errno.ENOENT, -errno.EINPROGRESS, -errno.EACCES, -4000, 1 << 40]
 NUMBERS = [0, 1, 2, 3, 5, 16, 0o100, 0o1101, 0o102, 0o2000000, 0x40000000, 0xFFFFFFFF, 1 << 33, 0o4755]
-PIDS = [1, 4242]
+PIDS = [-1, 1, 5_000_001, 5_000_002, 34816]
 
 _TEXT_OPS = _words(
     """
@@ -89,10 +91,26 @@ _TEXT_FIELDS = _words(
     syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name
     """
 )
+_PROCESS_FIELDS = _words(
+    """
+    proc.name proc.pname proc.exe proc.exepath proc.args proc.cmdline proc.pexe proc.pexepath proc.pcmdline
+    proc.aname proc.aname[0] proc.aname[1] proc.aname[2] proc.aname[5] proc.aname[7] proc.aname[9] proc.aexe[1]
+    proc.aexepath[0] proc.acmdline[1] proc.aargs[1] proc.args[0] proc.acmdline proc.exeline
+    """
+)
+_PROCESS_TEXTS = _words(
+    """
+    bash sshd cat runc:[2:INIT] sh /usr/bin/bash /usr/sbin/sshd memfd:x /tmp/a /x -bash -c -D shadow /etc/shadow x y
+    a-name-of-15-by héé b s
+    """
+)
+_PROCESS_TEXTS += ["bash -c cat /etc/shadow", "cat /etc/shadow", "-c cat", "-D -o a=b", "sshd ", " x ", "x", "", "/"]
+_PROCESS_GLOBS = ["*sh", "bash *", "*/etc/*", "/usr/*/sshd", "?", "*", "* -o *"]
 _FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective"]
 _NUMBER_FIELDS = _words(
     """
-    evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino
+    evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino proc.ppid
+    proc.tty thread.vtid
     """
 )
 _PORT_FIELDS = ["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"]
@@ -101,6 +119,7 @@ _NETWORK_FIELDS = ["fd.snet", "fd.cnet", "fd.lnet", "fd.rnet", "fd.net"]
 _TRUTH_FIELDS = _words(
     """
     evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
+    proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd
     """
 )
 _WORDS = _words(
@@ -159,13 +178,18 @@ def _check(random: Random) -> str:
 
 def _text_check(random: Random) -> str:
     pick = random.choice
-    field = pick(_TEXT_FIELDS)
-    pool = TEXTS if random.random() < 0.7 else _WORDS
+    if random.random() < 0.4:
+        return _comparison(random, pick(_PROCESS_FIELDS), _PROCESS_TEXTS, _PROCESS_GLOBS)
+    return _comparison(random, pick(_TEXT_FIELDS), TEXTS if random.random() < 0.7 else _WORDS, GLOBS)
+
+
+def _comparison(random: Random, field: str, pool: list[str], globs: list[str]) -> str:
+    pick = random.choice
     op = pick(_TEXT_OPS)
     if op == "exists":
         return f"{field} exists"
     if op in ("glob", "iglob", "regex"):
-        pattern = pick(REGEXES if op == "regex" else GLOBS)
+        pattern = pick(REGEXES if op == "regex" else globs)
         return f"{field} {op} '{pattern.title() if op == 'iglob' else pattern}'"
     if op == "icontains":
         return f"{field} icontains '{pick(pool).title()}'"
@@ -173,18 +197,18 @@ def _text_check(random: Random) -> str:
         op = pick(("contains", "icontains"))
         return "(" + " or ".join(f"{field} {op} '{text}'" for text in random.sample(pool, random.randint(2, 6))) + ")"
     if op == "many":
-        return f"{field} in ({', '.join(repr(text) for text in random.sample(PATHS, 12))})"
+        return f"{field} in ({', '.join(repr(text) for text in random.sample(pool, 12))})"
     if op in ("in", "pmatch"):
         return f"{field} {op} ({', '.join(repr(pick(pool)) for _ in range(random.randint(1, 4)))})"
     return f"{field} {op} '{pick(pool)}'"
 
 
-def event(random: Random, name: str) -> bytes:
-    """Return the record of a random event of a type."""
+def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
+    """Return the record of a random event of a type, by one of *tasks*."""
     row = BY_NAME[name]
     pick = random.choice
-    task = Task(
-        pid=pick(PIDS),
+    task = replace(
+        pick(tasks),
         uid=pick((0, 1, 1000)),
         gid=pick((0, 5)),
         loginuid=pick((0xFFFFFFFF, 1000)),

@@ -31,8 +31,8 @@ def watch(bpf):
     """Return a function that opens the source for one rule."""
     opened = []
 
-    def watch(text, *fields, pushdown=True):
-        source = SyscallSource({"engine": {}, "falcohost": {"pushdown": pushdown}})
+    def watch(text, *fields, **settings):
+        source = SyscallSource({"engine": {}, "falcohost": settings})
         opened.append(source)
         source.open(plan(text, *fields), None)
         return source
@@ -164,8 +164,8 @@ def test_nothing_missed_while_reloading(watch):
 
 
 def test_calls_that_keep_the_table_true(watch):
-    """A chdir that no rule can want still reaches the table of processes where a rule asks for directories."""
-    source = watch("evt.type in (openat, chdir) and fd.name = /etc/passwd", "proc.cwd")
+    """Where a table hears of all processes, a chdir that no rule can want reaches it if directories are asked for."""
+    source = watch("evt.type in (openat, chdir) and fd.name = /etc/passwd", "proc.cwd", process_context=False)
     pid = run("os.chdir('/etc'); os.open('passwd', 0)")
 
     assert "openat /etc/passwd" in seen(source, pid)

@@ -61,7 +61,8 @@ class Watcher:
     def __init__(self, told: str, asked: str, names: str) -> None:
         self.matches = compile_condition(expression(asked))
         self.source = SyscallSource({"falcohost": {"names": names}})
-        self.source.open(Plan("syscall", frozenset({"openat", EXIT}), condition=expression(told)), None)
+        wanted = expression(f"evt.type = {EXIT} or ({told})")
+        self.source.open(Plan("syscall", frozenset({"openat", EXIT}), condition=wanted), None)
         self.seen = 0
 
     def found(self, pid: int) -> Counter[tuple[object, ...]]:

@@ -26,10 +26,10 @@ def of(text: str, event_type: str = "openat") -> Condition:
 @pytest.mark.parametrize(
     "text",
     [
-        "proc.name = cat",
-        "not proc.name = cat",
-        "fd.name = /etc/shadow or proc.name = cat",
-        "not (fd.name = /etc/shadow and proc.name = cat)",
+        "user.name = cat",
+        "not user.name = cat",
+        "fd.name = /etc/shadow or user.name = cat",
+        "not (fd.name = /etc/shadow and user.name = cat)",
         "fd.name regex '.*[a-z]+'",
         "tolower(fd.name) = /etc/shadow",
         "fd.name = val(proc.exepath)",
@@ -52,8 +52,8 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
 @pytest.mark.parametrize(
     ("text", "same"),
     [
-        ("fd.name = /etc/shadow and proc.name = cat", "fd.name = /etc/shadow"),
-        ("not (fd.name = /etc/shadow or proc.name = cat)", "not fd.name = /etc/shadow"),
+        ("fd.name = /etc/shadow and user.name = cat", "fd.name = /etc/shadow"),
+        ("not (fd.name = /etc/shadow or user.name = cat)", "not fd.name = /etc/shadow"),
         ("container.id = 0123456789ab", "container.id != host"),
         ("fd.name = /a or fd.name in (/b, /c)", "fd.name in (/a, /b, /c)"),
         ("not fd.name = /a and not fd.name = /b", "not fd.name in (/a, /b)"),
@@ -78,7 +78,7 @@ def test_same(text, same):
 
 def test_many_rules_are_one_test():
     """A thousand rules that differ in their names ask once how the file was opened, and once for its name."""
-    rules = (f"(evt.is_open_read = true and fd.name = /srv/{n} and proc.name = x{n})" for n in range(1000))
+    rules = (f"(evt.is_open_read = true and fd.name = /srv/{n} and user.name = x{n})" for n in range(1000))
     tests = [literal.test for literal in literals(of(" or ".join(rules)))]
 
     assert [Within, Text] == [type(test) for test in tests]

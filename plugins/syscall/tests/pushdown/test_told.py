@@ -45,25 +45,25 @@ def test_it_is_what_the_kernel_is_given():
     ("text", "expected"),
     [
         (
-            "evt.type in (open, openat) and fd.name = /etc/shadow and not proc.name = cat",
+            "evt.type in (open, openat) and fd.name = /etc/shadow and not user.name = cat",
             [
                 ("open, openat", "the kernel passes on those with fd.name = /etc/shadow"),
-                ("left to the engine", "proc.name"),
+                ("left to the engine", "user.name"),
             ],
         ),
         (
-            "evt.type = open and (fd.name = /etc/shadow or proc.name = cat)",
-            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.name")],
+            "evt.type = open and (fd.name = /etc/shadow or user.name = cat)",
+            [("open", "the kernel passes all of them on"), ("left to the engine", "user.name")],
         ),
         (
-            "evt.type = open and not (fd.name = /etc/shadow and proc.name = cat)",
-            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.name")],
+            "evt.type = open and not (fd.name = /etc/shadow and user.name = cat)",
+            [("open", "the kernel passes all of them on"), ("left to the engine", "user.name")],
         ),
         (
-            "evt.type = open and not (fd.name = /etc/shadow or proc.name = cat)",
+            "evt.type = open and not (fd.name = /etc/shadow or user.name = cat)",
             [
                 ("open", "the kernel passes on those with not fd.name = /etc/shadow"),
-                ("left to the engine", "proc.name"),
+                ("left to the engine", "user.name"),
             ],
         ),
     ],

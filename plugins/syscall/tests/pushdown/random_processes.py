@@ -1,0 +1,104 @@
+"""Processes by chance, and what the kernel would tell filters of them: the twin of bpf/about.bpf.h."""
+
+from __future__ import annotations
+
+import struct
+from random import Random
+
+from workload.handmade import Task
+
+from falcohost_syscall import records as R
+from falcohost_syscall.kept import kept
+from falcohost_syscall.proctable import Image, Process, ProcessTable
+from falcohost_syscall.pushdown import layout
+
+COMMANDS = ("bash", "sshd", "cat", "runc:[2:INIT]", "a-name-of-15-by", "héé", "sh", "")
+EXECUTABLES = (b"/usr/bin/bash", b"/usr/sbin/sshd", b"memfd:x", b"/tmp/a (deleted)", b"", b"/x", b"/opt/" + b"y" * 300)
+ARGUMENTS = (
+    (b"bash",),
+    (b"bash", b"-c", b"cat /etc/shadow"),
+    (b"-bash", b""),
+    (b"", b"x", b""),
+    (b"/usr/sbin/sshd", b"-D", b"-o", b"a=b"),
+    (b"cat", b"/etc/shadow"),
+    (b"x" * 511,),
+    (b"x" * 600,),
+    (b"cat", b"y" * 200, b"shadow"),
+    (b"cat", b"y" * 600),
+    (b"h\xc3\xa9", b"\xc3\xa9"),
+    (),
+)
+#: Numbers that no process of this machine has.
+_FIRST = 5_000_000
+_COUNT = 60
+ABOUT_AT, _TEXTS_AT = 24576, 24576 + 256
+
+
+def population(random: Random, table: ProcessTable) -> list[Task]:
+    """Put processes into *table*, in lines of up to a dozen generations; return what their headers say."""
+    made: list[Process] = []
+    for number in range(_COUNT):
+        parent = made[-1] if made and random.random() < 0.85 else None
+        process = _process(random, _FIRST + number, parent)
+        table.processes[process.pid] = process
+        made.append(process)
+    return [Task(process.pid, process.start, process.ppid, process.comm.encode()) for process in made]
+
+
+def _process(random: Random, pid: int, parent: Process | None) -> Process:
+    args = b"".join(arg + b"\0" for arg in random.choice(ARGUMENTS))
+    image = Image(args, b"", random.choice(EXECUTABLES))
+    image.exe_flags = random.getrandbits(4)
+    ppid = 0 if parent is None else parent.pid
+    process = Process(pid, ppid, pid, pid, random.choice(COMMANDS), 0, image)
+    process.parent = parent
+    process.session = (1, 1, 1, 1, random.choice((0, 34816)))
+    return process
+
+
+class About:
+    """What is told of a process and those above it: views in order, numbers, and the bytes behind the record."""
+
+    def __init__(self, process: Process) -> None:
+        self.views = [(0, layout.VIEW_UNKNOWN)] * layout.PROCESS_VIEWS
+        self.texts = bytearray(4608)
+        self.lineage = layout.LINEAGE_WHOLE
+        self.tty, self.exe_flags = process.session[4], process.image.exe_flags
+        above: Process | None = process
+        for generation in range(layout.GENERATIONS):
+            self._see(generation, above)
+            above = None if above is None else above.parent
+        if above is not None:
+            self.lineage = layout.LINEAGE_LONGER
+
+    def pack(self) -> bytes:
+        """Return the views as bytes."""
+        return b"".join(struct.pack("=HH", *view) for view in self.views)
+
+    def _see(self, generation: int, process: Process | None) -> None:
+        first = layout.GENERATIONS + 4 * generation
+        if process is None:
+            self.views[generation] = (0, layout.VIEW_ABSENT)
+            if generation == 1:
+                self.views[first : first + 4] = [(0, layout.VIEW_ABSENT)] * 4
+            return
+        facts, _ = kept(process)
+        self._put(generation, ABOUT_AT + 16 * generation, facts.comm)
+        if generation < 2:
+            self._see_texts(first, _TEXTS_AT + 2048 * generation, facts)
+
+    def _see_texts(self, first: int, at: int, facts: R.Kept) -> None:
+        if facts.exe_len <= R.EXE_KEPT and not facts.exe.endswith(b")"):
+            self._put(first, at, facts.exe)
+        if facts.args_len > R.ARGS_KEPT or facts.arg0_len >= R.ARGS_KEPT - 1:
+            return
+        zeroth, zero, others = facts.args.removesuffix(b"\0").partition(b"\0")
+        line = others.replace(b"\0", b" ")
+        args_at = at + R.EXE_KEPT + R.ARGS_KEPT + 32
+        self._put(first + 1, at + R.EXE_KEPT, zeroth)
+        self._put(first + 2, args_at, line)
+        self._put(first + 3, args_at - 1 - facts.comm_len, facts.comm + (b" " + line if zero else b""))
+
+    def _put(self, view: int, at: int, text: bytes) -> None:
+        self.views[view] = (at, len(text))
+        self.texts[at - ABOUT_AT : at - ABOUT_AT + len(text)] = text

@@ -1,0 +1,78 @@
+"""Filters about processes under the real probe: what the kernel is asked is what the fields say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from test_filters import plan, watch
+
+from falcohost_syscall.fields import FIELDS
+
+__all__ = ["watch"]
+
+GET = {field.name: field.get for field in FIELDS}
+#: Others have nothing to do with it.
+MARK = f"/tmp/falcohost-processes-{os.getpid()}"
+OPEN = f"evt.type = openat and fd.name = {MARK}"
+SCRIPT = f'import os; os.open("{MARK}", os.O_CREAT)'
+TEXTS = [
+    *("proc.name", "proc.exe", "proc.exepath", "proc.args", "proc.cmdline", "proc.pname", "proc.pexe", "proc.pexepath"),
+    *("proc.pcmdline", "proc.aname[1]", "proc.aname[2]", "proc.aname[3]", "proc.aexepath[1]"),
+]
+NUMBERS = ["proc.tty", "user.loginuid"]
+
+
+def command(*arguments: str, argv0: str = sys.executable) -> list[str]:
+    """Return a command line under which a shell starts a program that opens the marked file."""
+    return ["bash", "-c", 'exec -a "$0" "$@" & wait', argv0, sys.executable, "-ISc", SCRIPT, *arguments]
+
+
+COMMANDS = {
+    "plain": command(),
+    "blanks": command("a b", "", " c", argv0="two words"),
+    "empty": command("", argv0=""),
+    "utf-8": command("é", argv0="ü"),
+    "longer": command("x" * 30),
+}
+
+
+def marked(source, seconds=0.15):
+    """Return what fields say, at its moment, of each event that opens the marked file."""
+    found = []
+    end = time.monotonic() + seconds
+    for batch in source.batches():
+        for event in batch.events:
+            if event.type == "openat" and event.fdpath == MARK:
+                found.append({field: value(event, field) for field in (*TEXTS, *NUMBERS)})
+        if time.monotonic() > end:
+            return found
+    return found
+
+
+def value(event, name):
+    """Return what a field says."""
+    name, _, rest = name.partition("[")
+    return GET[name](event, int(rest[:-1]) if rest else None)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_asked_is_what_fields_say(watch, name):
+    """Events pass filters that name the values of their fields, and do not pass filters that exclude them."""
+    source = watch(OPEN, *TEXTS, *NUMBERS)
+    subprocess.run(COMMANDS[name], check=True)
+    (truth,) = marked(source, 0.4)
+    checks = [
+        f"{field} = '{found}'" if isinstance(found, str) else f"{field} = {found}" for field, found in truth.items()
+    ]
+
+    source.update(plan(f"{OPEN} and {' and '.join(checks)}"))
+    subprocess.run(COMMANDS[name], check=True)
+    assert [truth] == marked(source)
+    for check in checks:
+        source.update(plan(f"{OPEN} and not {check}"))
+        subprocess.run(COMMANDS[name], check=True)
+        assert [] == marked(source), check
