@@ -12,7 +12,16 @@ from typing import Self
 
 from falcohost.fields import Field, FieldType
 from falcohost_syscall.events import FLAGS, SyscallEvent
-from falcohost_syscall.records import FLAG_HOST_NAME, SEC_FDPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_HOSTPATH, SEC_PATH
+from falcohost_syscall.network import Socket
+from falcohost_syscall.records import (
+    FLAG_HOST_NAME,
+    FLAG_SOCKET_FILE,
+    SEC_FDPATH,
+    SEC_HOSTDIR,
+    SEC_HOSTDIR2,
+    SEC_HOSTPATH,
+    SEC_PATH,
+)
 from falcohost_syscall.text import absolute
 
 
@@ -30,7 +39,10 @@ class _View(SyscallEvent):
 
 
 class RequestedView(_View):
-    """The file has the name that was passed. Files that were opened before have their real one."""
+    """The file has the name that was passed, a socket's that to which it was bound.
+
+    Files that were opened before have their real one.
+    """
 
     __slots__ = ()
 
@@ -49,6 +61,9 @@ class HostView(_View):
     def file_name(self) -> str | None:
         """Return the path of the descriptor's file."""
         return self.text_of(SEC_HOSTPATH) or self.fdpath
+
+    def _read_socket(self) -> Socket | None:
+        return _reached_by(super()._read_socket(), self.file_name)
 
     @property
     def dirfd_path(self) -> str | None:
@@ -86,13 +101,28 @@ class NamedEvent(SyscallEvent):
         row = self.row
         if not row.named:
             return ()
-        views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if row.opens and self._asked_otherwise() else ()
-        return (*views, HostView.of(self)) if self.h[FLAGS] & FLAG_HOST_NAME else views
+        flags = self.h[FLAGS]
+        asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
+        views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
+        return (*views, HostView.of(self)) if flags & FLAG_HOST_NAME else views
+
+    def _read_socket(self) -> Socket | None:
+        return _reached_by(super()._read_socket(), self.file_name)
+
+    def _bound_otherwise(self) -> bool:
+        bound, real = super()._read_socket(), self.socket
+        return bound is not None is not real and bound.name != real.name
 
     def _asked_otherwise(self) -> bool:
         found = self.sections
         path, real = found.get(SEC_PATH), found.get(SEC_FDPATH)
         return path is not None is not real and path != real and self.abspath != self.fdpath
+
+
+def _reached_by(socket: Socket | None, path: str | None) -> Socket | None:
+    if socket is not None and path is not None:
+        socket.reached_by(path)
+    return socket
 
 
 def requested(event: SyscallEvent) -> str | None:

@@ -207,6 +207,16 @@ class Socket:
         elif end.ip and len(end.ip) == len(self.local.ip):
             self.remote = end
 
+    def reached_by(self, path: str) -> None:
+        """Take the path of the file that an AF_UNIX socket is reached by for the address that was bound or passed.
+
+        It is the other end's, if that has an address, else this one's.
+        """
+        if self.connected:
+            self.peer_path = path
+        elif self.own_path and not self.peer_path:
+            self.own_path = path
+
     def settle(self, role: str | None, incoming: bool = False) -> None:
         """Say what this end is; None: tell by state, ports, and whether the event is about something that came in."""
         self._role = role or self._guess(incoming)

@@ -24,6 +24,7 @@ FLAG_UNREADABLE: Final = 8
 FLAG_HOST_NAME: Final = 16
 FLAG_URING: Final = 32
 FLAG_UNFINISHED: Final = 64
+FLAG_SOCKET_FILE: Final = 128
 
 # section.tag
 SEC_PATH: Final = 1

@@ -10,7 +10,7 @@ from workload import handmade
 from workload.handmade import Task
 
 from falcohost_syscall import records as R
-from falcohost_syscall.calls import CALLS
+from falcohost_syscall.calls import BY_NAME, CALLS
 from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.source import SyscallSource
 
@@ -52,6 +52,26 @@ def test_unix_socket_that_is_not_connected():
     made = event("socket", 3, {R.SEC_SOCK: handmade.unix()}, (1, 1, 0))
 
     assert ("/run/none.sock", "") == (get(failed, "fd.name"), get(made, "fd.name"))
+
+
+def test_names_of_a_unix_socket():
+    """A socket of AF_UNIX is called by the file it is reached by, by what was asked for, and by the host's path."""
+    sections = {
+        R.SEC_SOCK: handmade.unix(1, 2, 3),
+        R.SEC_SOCKADDR: (1).to_bytes(2, "little") + b"link\0",
+        R.SEC_UNIXPEER: b"x.sock",
+        R.SEC_FDPATH: b"/run/x.sock",
+        R.SEC_HOSTPATH: b"/jail/run/x.sock",
+    }
+    source = SyscallSource({})
+    source._types = frozenset({"connect"})
+    flags = R.FLAG_SOCKET_FILE | R.FLAG_HOST_NAME
+    data = handmade.record(R.KIND_CALL, BASH, sections, call=BY_NAME["connect"].call, args=(3,), flags=flags)
+    (found,) = source._events([data])
+
+    assert ["/run/x.sock", "link", "/jail/run/x.sock"] == [
+        get(view, "fd.name").split()[-1] for view in (found, *found.alternatives)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -212,8 +212,11 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 	type = put_fdinfo(s, fd, file) & S_IFMT;
 	if (type == S_IFSOCK) {
 		info = put_socket(s, file);
-		if (info)
-			see_socket(&s->facts, info);
+		if (!info)
+			return;
+		see_socket(&s->facts, info);
+		if (info->family == AF_UNIX)
+			find_socket_file(s, info);
 		return;
 	}
 	before = s->pos;

@@ -168,7 +168,7 @@ struct sock { struct sock_common __sk_common; __u16 sk_protocol, sk_type; __u32 
 struct socket { short type; struct sock *sk; };
 struct sockaddr_un { unsigned short sun_family; char sun_path[108]; };
 struct unix_address { int len; struct sockaddr_un name[]; };
-struct unix_sock { struct sock sk; struct unix_address *addr; struct sock *peer; };
+struct unix_sock { struct sock sk; struct unix_address *addr; struct path path; struct sock *peer; };
 
 /* io_uring: what a request asks for lies where the request begins */
 struct io_cqe { __s32 res; int fd; };

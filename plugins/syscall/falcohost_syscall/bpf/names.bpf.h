@@ -303,7 +303,7 @@ static __noinline bool write_requested(struct scratch *s, struct task_struct *ta
 	if (fd != AT_FDCWD && (!file || is_nameless(READ(struct path, start, mnt), READ(struct path, start, dentry))))
 		return false;
 	walk_up(s, task->fs, READ(struct path, start, mnt), READ(struct path, start, dentry));
-	return !s->walk.cut;
+	return !s->walk.cut && !is_detached(&s->walk);
 }
 
 static __always_inline void see_no_name(struct facts *facts)
@@ -382,6 +382,23 @@ static __always_inline void put_host_dir(struct scratch *s, struct task_struct *
 	s->header.flags |= FLAG_HOST_NAME;
 }
 
+/* The file that a socket of AF_UNIX is reached by: the other end's, if that has an address, else its own. */
+static __always_inline void find_socket_file(struct scratch *s, struct sockinfo *info)
+{
+	struct unix_sock *own = (void *)info->sk, *peer = (void *)info->peer;
+	struct unix_sock *named = peer && READ(struct unix_sock, peer, addr) ? peer : own;
+
+	s->names.mnt = (__u64)READ(struct unix_sock, named, path.mnt);
+	s->names.dentry = (__u64)READ(struct unix_sock, named, path.dentry);
+}
+
+static __always_inline void put_socket_file(struct scratch *s, struct task_struct *task)
+{
+	walk_path(s, task, (void *)s->names.mnt, (void *)s->names.dentry);
+	put_walked(s, SEC_FDPATH);
+	s->header.flags |= FLAG_SOCKET_FILE;
+}
+
 enum { GATHERED_PATHS = 1, GATHERED_HOST = 2 };
 
 /* Puts the path arguments into the record, once. */
@@ -403,6 +420,8 @@ static __always_inline void gather_host(struct scratch *s, struct task_struct *t
 	if (s->names.gathered & GATHERED_HOST || options & OPTION_REQUESTED || s->header.ret < 0)
 		return;
 	s->names.gathered |= GATHERED_HOST;
+	if (s->names.mnt && s->facts.kind == FD_UNIX)
+		put_socket_file(s, task);
 	if (s->names.mnt)
 		put_host_path(s, task);
 	if (s->spec.want & WANT_FD)
@@ -439,8 +458,8 @@ static __noinline bool passed_real_name(struct scratch *s)
 /* Switches filters to the next name of the event's file; false if it has none. */
 static __always_inline bool see_next_name(struct scratch *s, struct task_struct *task)
 {
-	if (!s->names.mnt || options & OPTION_REQUESTED)
-		return false;
+	if (!s->names.mnt || s->facts.kind == FD_UNIX || options & OPTION_REQUESTED)
+		return false; /* what a socket is called is not told to filters at all */
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_REQUESTED;
 		gather_host(s, task);

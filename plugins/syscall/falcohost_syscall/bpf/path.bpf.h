@@ -6,6 +6,7 @@
 
 #define MAX_STEPS 2304 /* components of one letter in CHUNK bytes, and mounts */
 #define NSFS_MAGIC 0x6e736673
+#define PIDFS_MAGIC 0x50494446
 
 struct walk_context {
 	struct scratch *s;
@@ -116,9 +117,11 @@ static int walk_step(__u32 i, struct walk_context *context)
 }
 
 static const char namespace_format[] = "%s:[%lu]";
+static const char pidfd_format[] = "anon_inode:[pidfd]";
 
-/* The name of a namespace's file, `net:[4026531840]`: made when somebody reads it, and not the directory entry's. */
-static __always_inline bool prepend_namespace(struct scratch *s, struct dentry *dentry)
+/* The names of files of namespaces, `net:[4026531840]`, and of processes are made when somebody reads them, and are not
+ * the directory entry's. */
+static __always_inline bool prepend_made_name(struct scratch *s, struct dentry *dentry)
 {
 	struct super_block *sb = READ(struct dentry, dentry, d_sb);
 	char *room = (char *)&s->path[CHUNK];
@@ -127,6 +130,8 @@ static __always_inline bool prepend_namespace(struct scratch *s, struct dentry *
 	__u64 parts[2];
 	long len;
 
+	if (READ(struct super_block, sb, s_magic) == PIDFS_MAGIC)
+		return prepend(s, pidfd_format, sizeof(pidfd_format) - 1, false);
 	if (READ(struct super_block, sb, s_magic) != NSFS_MAGIC)
 		return false;
 	inode = READ(struct dentry, dentry, d_inode);
@@ -135,6 +140,14 @@ static __always_inline bool prepend_namespace(struct scratch *s, struct dentry *
 	parts[1] = READ(struct inode, inode, i_ino);
 	len = bpf_snprintf(room, NAME_SIZE, namespace_format, parts, sizeof(parts));
 	return len > 1 && len <= NAME_SIZE && prepend(s, room, len - 1, false);
+}
+
+/* Whether the walk ended in a mount that has been taken out of the tree. */
+static __always_inline bool is_detached(struct walk *w)
+{
+	struct mount *mount = (void *)w->mnt - bpf_core_field_offset(struct mount, mnt);
+
+	return !w->arrived && !READ(struct mount, mount, mnt_ns);
 }
 
 /* Nameless files (memfd, anon_inode, pipe, socket) have a directory entry without a parent. */
@@ -179,7 +192,7 @@ static __noinline int walk_path(struct scratch *s, struct task_struct *task, str
 	begin_walk(&s->walk);
 	if (!is_nameless(mnt, dentry))
 		return walk_up(s, task->fs, mnt, dentry);
-	if (!prepend_namespace(s, dentry))
+	if (!prepend_made_name(s, dentry))
 		prepend(s, READ(struct dentry, dentry, d_name.name), READ(struct dentry, dentry, d_name.len), false);
 	return 0;
 }
@@ -229,6 +242,19 @@ static __always_inline void put_path(struct scratch *s, __u16 tag, struct task_s
 		return;
 	walk_path(s, task, mnt, dentry);
 	put_walked(s, tag);
+}
+
+/* A directory from which a path starts; from one that has been taken out of the tree it is not known where that leads. */
+static __always_inline void put_dir(struct scratch *s, __u16 tag, struct task_struct *task, struct path *path)
+{
+	struct vfsmount *mnt = READ(struct path, path, mnt);
+	struct dentry *dentry = READ(struct path, path, dentry);
+
+	if (!mnt || !dentry)
+		return;
+	walk_path(s, task, mnt, dentry);
+	if (!is_detached(&s->walk))
+		put_walked(s, tag);
 }
 
 #endif

@@ -27,6 +27,7 @@ enum {
 	FLAG_HOST_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR or SEC_HOSTDIR2 */
 	FLAG_URING = 32,     /* asked for through io_uring */
 	FLAG_UNFINISHED = 64, /* of such a request no end will be seen: it is taken to have succeeded */
+	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file that a socket of AF_UNIX is reached by */
 };
 
 struct header {

@@ -71,9 +71,9 @@ static __always_inline void put_start(struct scratch *s, struct task_struct *tas
 	if (fd != AT_FDCWD) {
 		file = file_of_fd(task, fd);
 		if (file)
-			put_path(s, dir_tag, task, &file->f_path);
+			put_dir(s, dir_tag, task, &file->f_path);
 	} else if (!absolute) {
-		put_path(s, dir_tag, task, &task->fs->pwd);
+		put_dir(s, dir_tag, task, &task->fs->pwd);
 	}
 }
 

@@ -8,7 +8,6 @@
 #define S_IFDIR 0040000
 #define S_IFREG 0100000
 #define S_IFIFO 0010000
-#define PIDFS_MAGIC 0x50494446
 #define AF_NETLINK 16
 
 static __always_inline void know_nothing(struct facts *facts)

@@ -128,11 +128,11 @@ CONNECTING = Group(
             "connects to `run/docker.sock`, for comparison", own("the name", RUNTIME), "@escape {}"
         ),
         "unix-symlink": Technique(
-            "connects to a link to it", unseen("fd.name has the name that was asked for"), "@escape {}"
+            "connects to a link to it", own("fd.name is the file's own name too", RUNTIME), "@escape {}"
         ),
         "unix-relative": Technique(
             "connects to `docker.sock` in its working directory",
-            unseen("fd.name has the name that was asked for, without its folder"),
+            own("fd.name is the file's own name too", RUNTIME),
             "@escape {}",
         ),
         "unix-abstract": Technique(

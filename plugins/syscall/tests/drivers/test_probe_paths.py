@@ -230,3 +230,27 @@ def test_empty_path(watched):
     record = opened(watched.python("try: os.open('', 0)\nexcept OSError: pass", cwd="/etc"), b"")
 
     assert b"/etc" == record.sections[R.SEC_DIR]
+
+
+def test_directory_out_of_the_tree(watched, tmp_path):
+    """A relative path has no directory if that has been unmounted: nobody can say where such a path leads."""
+    watched.driver.set_calls({166: R.CallSpec(166, R.WANT_PATH, path_arg=0)})
+    script = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.mount(b"none", sys.argv[1].encode(), b"tmpfs", 0, None)
+os.chdir(sys.argv[1])
+libc.umount2(b".", 2)
+"""
+    record = opened(watched.python(script, tmp_path), b".")
+
+    assert 0 == record.header.ret
+    assert R.SEC_DIR not in record.sections
+
+
+def test_descriptor_of_a_process(watched):
+    """A pidfd has the name that /proc shows."""
+    watched.driver.set_calls({434: R.CallSpec(434, R.WANT_FD, fd_arg=R.RET_ARG)})
+    (record,) = [r for r in watched.python("os.pidfd_open(os.getpid())") if r.header.kind == R.KIND_CALL]
+
+    assert record.sections[R.SEC_FDPATH] in (b"anon_inode:[pidfd]", b"[pidfd]")  # since 6.9, and before

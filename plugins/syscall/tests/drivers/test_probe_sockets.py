@@ -119,3 +119,30 @@ def test_sender(watched):
     received = only(watched.python(script, env={}), RECVFROM)
 
     assert (b"x", b"\x7f\0\0\2") == (received.sections[R.SEC_DATA], received.sections[R.SEC_SOCKADDR][4:8])
+
+
+@pytest.mark.parametrize(("bound", "asked"), [("real", "link"), ("./real", "../sub/real"), ("real", "real")])
+def test_file_of_a_unix_socket(watched, tmp_path, bound, asked):
+    """Both ends have the path of the file behind the address, whatever was bound and asked for."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/link").symlink_to("real")
+    script = f"""
+import socket
+server = socket.socket(socket.AF_UNIX); server.bind({bound!r}); server.listen()
+client = socket.socket(socket.AF_UNIX); client.connect({asked!r}); server.accept()
+"""
+    found = watched.python(script, cwd=tmp_path / "sub")
+
+    for call in (BIND, CONNECT, ACCEPT):
+        record = only(found, call)
+        assert bytes(tmp_path / "sub/real") == record.sections[R.SEC_FDPATH]
+        assert R.FLAG_SOCKET_FILE == record.header.flags & (R.FLAG_SOCKET_FILE | R.FLAG_HOST_NAME)
+
+
+def test_socket_without_a_file(watched):
+    """An abstract address has no file."""
+    script = "import socket; socket.socket(socket.AF_UNIX).bind('\\0falcohost-test')"
+    record = only(watched.python(script), BIND)
+
+    assert R.SEC_FDPATH not in record.sections
+    assert 0 == record.header.flags & R.FLAG_SOCKET_FILE
