@@ -213,14 +213,13 @@ static int compare_step(__u32 i, struct compared *compared)
 	return compare(compared, COMPARED_AT_ONCE + i * sizeof(__u64));
 }
 
-/* Whether this text is the one that is told as VIEW_NAME. */
-static __noinline bool is_told(struct scratch *s, __u32 at, __u32 len)
+/* Whether two texts of the same length are the same. */
+static __noinline bool is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
 {
-	struct compared compared = {.s = s, .one = at, .len = len};
+	struct compared compared = {.s = s, .one = one, .other = other, .len = len};
 
-	if (!s || !len || len != s->facts.views[VIEW_NAME].len)
+	if (!s || !len)
 		return false;
-	compared.other = s->facts.views[VIEW_NAME].at;
 	for (__u32 done = 0; done < COMPARED_AT_ONCE; done += sizeof(__u64))
 		if (compare(&compared, done))
 			return !compared.different;
@@ -228,9 +227,12 @@ static __noinline bool is_told(struct scratch *s, __u32 at, __u32 len)
 	return !compared.different;
 }
 
+/* Whether s->path holds the text that is told as VIEW_NAME. */
 static __always_inline bool walked_is_told(struct scratch *s)
 {
-	return is_told(s, PATH_AT + s->walk.pos, CHUNK - s->walk.pos);
+	struct view told = s->facts.views[VIEW_NAME];
+
+	return told.len == CHUNK - s->walk.pos && is_same(s, PATH_AT + s->walk.pos, told.at, told.len);
 }
 
 /* A path as text is read from its end to its begin. Where that stands lies in the map, for the reason that struct walk
@@ -438,21 +440,54 @@ static __always_inline bool is_opening(struct scratch *s)
 	return s->spec.want & WANT_PATH && s->spec.fd_arg == RET_ARG;
 }
 
-/* Whether the path that was passed is the real one, byte for byte: nearly always, and then there is nothing to do. */
-static __noinline bool passed_real_name(struct scratch *s)
+#define MAX_COMPONENTS 16
+
+/* Whether the last components of the real name, as many as make up len bytes, lie below where a relative path starts. */
+static __always_inline bool starts_above(struct scratch *s, struct task_struct *task, __u32 len)
+{
+	__s32 fd = s->spec.dir_arg < 6 ? (__s32)s->header.args[s->spec.dir_arg] : AT_FDCWD;
+	struct file *file = file_of_fd(task, fd);
+	struct path *start = file ? &file->f_path : &task->fs->pwd;
+	struct vfsmount *mnt = (void *)s->names.mnt;
+	struct dentry *top = READ(struct vfsmount, mnt, mnt_root), *dentry = (void *)s->names.dentry;
+	__u32 left = len;
+
+	if ((fd != AT_FDCWD && !file) || READ(struct path, start, mnt) != mnt)
+		return false;
+	for (int i = 0; i < MAX_COMPONENTS && dentry != top; i++) {
+		__u32 size = READ(struct dentry, dentry, d_name.len);
+
+		dentry = READ(struct dentry, dentry, d_parent);
+		if (size >= left)
+			return size == left && dentry == READ(struct path, start, dentry);
+		left -= size + 1;
+	}
+	return false;
+}
+
+/* Whether the requested name is the real one, as it is nearly always: the path that was passed is it byte for byte, or
+ * the end of it and starts in the folder that comes before. */
+static __noinline bool requested_is_real(struct scratch *s, struct task_struct *task)
 {
 	struct view real;
+	__u32 at, size;
 	char *room;
+	long len;
 
 	if (!s)
 		return false;
 	room = section_room(s);
 	real = s->facts.views[VIEW_NAME];
-	if (!room || real.len >= CHUNK)
+	size = real.len + 2; /* so that a longer path is seen to be one */
+	if (!room || size > CHUNK)
 		return false;
-	if (bpf_probe_read_user(room, real.len + 1, (void *)arg(s, s->spec.path_arg)) || room[real.len & (CHUNK - 1)])
+	len = bpf_probe_read_user_str(room, size, (void *)arg(s, s->spec.path_arg)) - 1;
+	if (len <= 0 || len > real.len)
 		return false;
-	return is_told(s, s->pos + sizeof(struct section), real.len);
+	at = s->pos + sizeof(struct section);
+	if (len == real.len)
+		return is_same(s, at, real.at, len);
+	return room[0] != '/' && starts_above(s, task, len) && is_same(s, at, real.at + real.len - len, len);
 }
 
 /* Switches filters to the next name of the event's file; false if it has none. */
@@ -463,7 +498,7 @@ static __always_inline bool see_next_name(struct scratch *s, struct task_struct 
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_REQUESTED;
 		gather_host(s, task);
-		if (is_opening(s) && !passed_real_name(s)) {
+		if (is_opening(s) && !requested_is_real(s, task)) {
 			gather_paths(s, task);
 			if (see_requested(s, task))
 				return true;

@@ -14,7 +14,7 @@ from random import Random
 
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 FOLDERS = ("a", "b", "a/c", "a/c/d", "b/..e")
-FILES = ("f", "a/f", "a/.g", "a/c/f", "a/c/d/f", "b/f", "b/..e/f", "b/" + "n" * 200)
+FILES = ("f", "a/f", "a/.g", "a/c/f", "a/c/d/f", "b/f", "b/..e/f", "b/" + "n" * 100)
 LINKS = {"l": "a", "b/l": "../a/c", "a/m": "f", "b/k": "/a/c/d", "a/c/up": "../..", "b/loop": "loop"}
 _libc = ctypes.CDLL(None, use_errno=True)
 

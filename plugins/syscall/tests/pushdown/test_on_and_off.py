@@ -10,6 +10,15 @@ import pytest
 import test_own_rules
 import test_public_rules
 
+#: Ways to a file by links, mounts, root directories and descriptors, of the evasions.
+DETOURS = """
+    read-dots-behind-link read-symlink read-linked-folder read-relative read-from-descriptor read-reopened
+    read-proc-root read-root-of-another read-chroot read-outside-root read-bound-folder read-bound-file
+    read-mount-of-another read-deep read-unmounted read-detached-tree read-pivoted read-openat2-in-root
+    write-symlink write-bound-folder write-hard-link write-rename-relative write-unnamed
+    unix-symlink unix-relative
+"""
+
 #: What two agents say differently of one event: when they saw it, and what stands for the kernel's addresses.
 TIMES = re.compile(r"time$|time\.|_ts$|duration")
 STAND_INS = re.compile(r"[0-9a-f]{16}->[0-9a-f]{16} ")
@@ -43,6 +52,8 @@ def test_same_alerts(agents, provocations):
         for rule, pair in module.LINES.items():
             lines |= {f"{rule}, {number}": line for number, line in enumerate(pair)}
     provocations.run(lines)
+    lines |= {name: f"@detour {name}" for name in DETOURS.split()}
+    provocations.attempt({name: lines[name] for name in DETOURS.split()})
     provocations.run({"last": "@cat /etc/shadow"})
     for agent in agents:
         agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
@@ -51,3 +62,4 @@ def test_same_alerts(agents, provocations):
 
     assert unfiltered == filtered
     assert len(unfiltered) > len(lines) / 3
+    assert {"read-symlink", "read-chroot", "read-bound-folder"} <= {key for _, key, _ in unfiltered}
