@@ -10,8 +10,9 @@ import pytest
 from falcohost import OutputError
 from falcohost.outputs.channel import Channel
 from falcohost.outputs.stdout import OutputClosed
+from falcohost.store.arrival import Arrival
 from falcohost.store.limits import Limits
-from falcohost.store.store import Arrival, Store
+from falcohost.store.store import Store
 from falcohost.testing.outputs import alert
 
 

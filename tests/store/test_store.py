@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from falcohost.errors import StateError
+from falcohost.store.arrival import Arrival
 from falcohost.store.directory import claim, state_directory
 from falcohost.store.limits import Limits
-from falcohost.store.store import Arrival, Store, open_store
+from falcohost.store.store import Store, open_store
 from falcohost.testing.outputs import alert
 
 
@@ -219,7 +220,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from falcohost.store.limits import Limits
-from falcohost.store.store import Arrival, Store
+from falcohost.store.arrival import Arrival
+from falcohost.store.store import Store
 from falcohost.testing.outputs import alert
 import msgspec
 store = Store(Path(sys.argv[1]), Limits())

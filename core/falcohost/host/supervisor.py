@@ -29,7 +29,8 @@ from falcohost.host.summary import Summary
 from falcohost.host.watch import Watch
 from falcohost.host.worker import Task
 from falcohost.outputs.channel import Channel
-from falcohost.store.store import Arrival, Store
+from falcohost.store.arrival import Arrival
+from falcohost.store.store import Store
 
 if TYPE_CHECKING:
     from falcohost.host.reload import NewRules

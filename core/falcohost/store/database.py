@@ -54,6 +54,12 @@ def connect(path: Path | None) -> sqlite3.Connection:
         raise StateError(f"the state in {path} cannot be used: {error}") from error
 
 
+def one(connection: sqlite3.Connection, sql: str) -> int:
+    """Return the one number that *sql* asks for."""
+    (value,) = connection.execute(sql).fetchone()
+    return int(value)
+
+
 def is_broken(error: sqlite3.Error) -> bool:
     """Return whether *error* is about what is in the file, not about the disk or the file system below it."""
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)

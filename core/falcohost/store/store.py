@@ -10,8 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -19,9 +18,11 @@ import msgspec
 from falcohost.alert import Alert
 from falcohost.errors import StateError
 from falcohost.host.log import NOTICE, log
-from falcohost.store.database import connect, is_broken, put_aside
+from falcohost.store.arrival import Arrival, Row, Stored, write
+from falcohost.store.database import connect, is_broken, one, put_aside
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.limits import IN_MEMORY, Limits
+from falcohost.store.surplus import surplus
 
 #: Most alerts that wait in memory for a disk that does not take them.
 MOST_UNWRITTEN = 100_000
@@ -32,46 +33,6 @@ RETRY = 1.0
 #: Seconds, and alerts, after which age and size are looked at again.
 PRUNE = 60.0
 PRUNE_ALERTS = 20_000
-
-#: How full a file is left that was too full.
-_LEFT = 0.9
-
-_DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What a source has sent: alerts, and the cursor that is true once they are stored.
-
-    :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
-    :ivar ended: the source has come to its end; whoever reads it again wants all of it again.
-    """
-
-    source: str
-    alerts: Sequence[Alert]
-    cursor: str | None = None
-    rewinds: bool = False
-    ended: bool = False
-
-
-@dataclass(slots=True)
-class Stored:
-    """What became of arrivals: the alerts that are new, and the last cursor of each source that is now written."""
-
-    alerts: list[Alert] = field(default_factory=list)
-    cursors: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    seq: int
-    rewinds: bool
-    alert: Alert
-
-    def columns(self, now: int) -> tuple[object, ...]:
-        """Return what the table holds of it, stored *now*."""
-        alert = self.alert
-        return self.seq, alert.id, self.rewinds, alert.time, alert.rule, alert.source, now, _encode(alert)
 
 
 class Store:
@@ -92,9 +53,9 @@ class Store:
         self._limits = limits
         self._lock = threading.Lock()
         self._connection = connect(path)
-        self.last: int = self._one("SELECT coalesce(max(seq), 0) FROM alerts")
+        self.last: int = one(self._connection, "SELECT coalesce(max(seq), 0) FROM alerts")
         self._marks: dict[str, int] = {}
-        self._unwritten: list[_Row] = []
+        self._unwritten: list[Row] = []
         self._cursors: dict[str, str] = {}
         self._written_cursors = dict(self._connection.execute("SELECT source, cursor FROM cursors"))
         self._seen: set[str] = set()
@@ -190,7 +151,7 @@ class Store:
             for alert in arrival.alerts:
                 if not (arrival.rewinds and self._known(alert.id)):
                     self.last += 1
-                    self._unwritten.append(_Row(self.last, arrival.rewinds, alert))
+                    self._unwritten.append(Row(self.last, arrival.rewinds, alert))
                     self._seen.add(alert.id)
                     taken.append(alert)
             if arrival.cursor is not None:
@@ -214,7 +175,7 @@ class Store:
         if not self.behind:
             return {}
         cursors = dict(self._cursors)
-        if not self._try(lambda: self._transaction(cursors)):
+        if not self._try(lambda: write(self._connection, self._unwritten, cursors, self._ended)):
             self._bound()
             return {}
         self._written_cursors |= cursors
@@ -224,25 +185,10 @@ class Store:
             waiting.clear()
         return cursors
 
-    def _transaction(self, cursors: dict[str, str]) -> None:
-        now = int(time.time())
-        rows = [row.columns(now) for row in self._unwritten]
-        ended = [(source,) for source in self._ended]
-        execute, execute_many = self._connection.execute, self._connection.executemany
-        # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
-        execute(f"PRAGMA synchronous = {'FULL' if cursors else 'NORMAL'}")
-        execute("BEGIN IMMEDIATE")
-        execute_many("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        sql = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
-        execute_many(sql, list(cursors.items()))
-        execute_many("DELETE FROM cursors WHERE source = ?", ended)
-        execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", ended)
-        execute("COMMIT")
-
-    def _try(self, write: Callable[[], object]) -> bool:
-        """Return whether *write* was done; if not, it is undone, and said once."""
+    def _try(self, work: Callable[[], object]) -> bool:
+        """Return whether *work* was done; if not, it is undone, and said once."""
         try:
-            write()
+            work()
         except sqlite3.Error as error:
             self._fails(error)
             return False
@@ -283,14 +229,7 @@ class Store:
         self._try(self._delete_surplus)
 
     def _delete_surplus(self) -> None:
-        first = self._one("SELECT coalesce(min(seq), 0) FROM alerts")
-        oldest = int(time.time() - self._limits.days * _DAY)
-        young = f"SELECT seq FROM alerts WHERE stored >= {oldest} ORDER BY seq LIMIT 1"
-        until = self._one(f"SELECT coalesce(({young}), {self.last + 1})") - 1
-        pages = self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")
-        used, most = pages * self._one("PRAGMA page_size"), self._limits.megabytes << 20
-        if used > most:
-            until = max(until, first + int((self.last - first) * (1 - _LEFT * most / used)))
+        first, until = surplus(self._connection, self._limits, self.last)
         if first and until >= first:
             self._connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
             self._give_up(until, first)
@@ -301,10 +240,6 @@ class Store:
         if count > 0:
             self.lost += count
             log.error("%d alerts that an output never took are given up: the store has reached its limits", count)
-
-    def _one(self, sql: str) -> int:
-        (value,) = self._connection.execute(sql).fetchone()
-        return int(value)
 
 
 def open_store(configured: str, limits: Limits) -> Store:
@@ -322,5 +257,4 @@ def open_store(configured: str, limits: Limits) -> Store:
         return Store(None, IN_MEMORY)
 
 
-_encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Alert] = msgspec.msgpack.Decoder(Alert)
