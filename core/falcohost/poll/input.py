@@ -25,7 +25,7 @@ _LAST = 1.0
 class PollInput:
     """The pages of *poller*, for the plugin *plugin*; *origin* is that of all of their records.
 
-    :param idle: seconds for which a page is waited for; 0 where something else is looked at in turns with this.
+    :param idle: seconds for which a page is waited for; few where something else is looked at in turns with this.
     """
 
     def __init__(

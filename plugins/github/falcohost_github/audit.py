@@ -24,6 +24,9 @@ PERMISSION = "the organization's permission 'Administration: read' (classic: the
 #: Seconds between two looks where there is nothing new. GitHub answers 1,750 requests an hour, and 15 a minute.
 EVERY = 15.0
 
+#: Seconds for which a page is waited for, while webhooks are not looked at.
+BRIEF = 0.02
+
 #: Seconds that are looked at again.
 OVERLAP = 600
 
@@ -57,7 +60,7 @@ _decode = msgspec.json.Decoder(_Entry).decode
 def audit_log(api: GithubApi, whose: str, plugin: str) -> PollInput:
     """Return the audit log of *whose*: ``NAME`` of an organization, or ``enterprises/NAME``."""
     origin = Origin(f"the audit log of {whose}", f"audit log {whose}", by_content=True, id_of=_ident)
-    return PollInput(AuditLog(api, whose), Limits(), plugin=plugin, origin=origin, idle=0.0)
+    return PollInput(AuditLog(api, whose), Limits(), plugin=plugin, origin=origin, idle=BRIEF)
 
 
 class AuditLog:

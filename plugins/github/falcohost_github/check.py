@@ -18,20 +18,22 @@ _Finding = tuple[str, str | None]
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[_Finding]:
-    """Yield what was looked at, and what is wrong with it."""
+    """Yield what was looked at, and what is wrong with it.
+
+    :raises AddressTaken: somebody listens already; everything else is told before.
+    """
     config = parse(settings)
+    if config.token is not None and (config.address or config.audit):
+        api = GithubApi(config.api, config.token, NAME)
+        try:
+            api.open()
+            yield from _api_findings(api, config)
+        finally:
+            api.close()
     if config.address or config.audit:
         yield f"{config.address or 'the audit log'} can be opened", open_problem(make, settings)
     elif config.files:
         yield "what open_params names can be read", open_problem(make, settings)
-    if config.token is None or not (config.address or config.audit):
-        return  # what needs a token has told so above
-    api = GithubApi(config.api, config.token, NAME)
-    try:
-        api.open()
-        yield from _api_findings(api, config)
-    finally:
-        api.close()
 
 
 def _api_findings(api: GithubApi, config: Config) -> Iterator[_Finding]:

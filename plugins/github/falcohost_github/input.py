@@ -10,6 +10,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -32,6 +33,9 @@ log = logging.getLogger("falcohost")
 
 #: Seconds between two looks at nothing.
 IDLE = 0.25
+
+#: Pages of the audit log after which senders are looked at again.
+TOGETHER = 8
 
 
 class _State(msgspec.Struct, omit_defaults=True):
@@ -110,9 +114,8 @@ class GithubInput:
         pages = None if self._audit is None else self._audit.texts()
         for texts in _idle() if self._web is None else self._web.texts():
             yield self._delivered(texts)
-            if pages is not None and (page := next(pages)).cursor is not None:
-                self._state.audit = page.cursor
-                yield Texts(page.origin, page.items, self._cursor())
+            if pages is not None:
+                yield from self._logged(pages)
 
     def ack(self, cursor: str) -> None:
         """Answer the requests up to *cursor*."""
@@ -138,6 +141,14 @@ class GithubInput:
         self._state.since = self._gaps.since
         self._state.pushes = self._pushes.kept
         return Texts(ORIGIN, items, self._cursor())
+
+    def _logged(self, pages: Iterator[Texts]) -> Iterator[Texts]:
+        """Yield the pages that are there, but not so many that senders would wait for it."""
+        for page in islice(pages, TOGETHER):
+            if page.cursor is None:
+                break
+            self._state.audit = page.cursor
+            yield Texts(page.origin, page.items, self._cursor())
 
     def _cursor(self) -> str:
         return f"{self._web_cursor} {msgspec.json.encode(self._state).decode()}"

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from falcohost.errors import SourceError
+from falcohost.errors import AddressTaken, SourceError
 from falcohost.poll import PollError
 from falcohost.testing.server import Reply
 from falcohost_github.api import GithubApi
@@ -178,7 +178,7 @@ def test_doctor_and_webhooks(hub, doctor):
     hub.about["/repos/octo-org/app/hooks"] = [OTHER]
     hub.about["/repos/octo-org/lib/hooks"] = [HOOK | {"active": False}]
 
-    *_, missing, off, hidden = doctor(open_params="octo-org/app,octo-org/lib,octo-org/no")
+    _, missing, off, hidden, _ = doctor(open_params="octo-org/app,octo-org/lib,octo-org/no")
     assert f"there is none that calls {URL}; falcohost makes it when it starts" in missing
     assert "tick 'Active'" in off
     assert "404 Not Found" in hidden
@@ -189,17 +189,18 @@ def test_doctor_and_a_wrong_token(hub, doctor, monkeypatch):
     """A token that GitHub does not take is told, once."""
     monkeypatch.setenv("GITHUB_PLUGIN_TOKEN", "another")
 
-    (opened, token) = doctor(open_params="octo-org/app", auditLog="octo-org")
+    (token, opened) = doctor(open_params="octo-org/app", auditLog="octo-org")
     assert opened is None
     assert "the token is wrong, was revoked or has expired; make a new one" in token
 
 
 def test_doctor_and_a_port_that_is_taken(hub, doctor):
     """A port that somebody has is told."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        problem, *_ = doctor(open_params=f"http://127.0.0.1:{server.getsockname()[1]}/")
-
-    assert "another program has the port" in problem
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(AddressTaken, match="another program has the port"),
+    ):
+        doctor(open_params=f"http://127.0.0.1:{server.getsockname()[1]}/")
 
 
 def test_doctor_and_no_token(doctor, monkeypatch):
