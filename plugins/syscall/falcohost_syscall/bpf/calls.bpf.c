@@ -214,7 +214,7 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 		info = put_socket(s, file);
 		if (!info)
 			return;
-		see_socket(&s->facts, info);
+		see_socket(&s->facts, info, s->spec.want & (WANT_SOCKADDR | WANT_MSGHDR | WANT_SENDER));
 		if (info->family == AF_UNIX)
 			find_socket_file(s, info);
 		return;
@@ -263,14 +263,18 @@ int gather_objects(unsigned long long *ctx)
 	return 0;
 }
 
+/* The address that the caller passed. Where the call failed, an address may be of no end (bind). */
 static __always_inline void put_address(struct scratch *s)
 {
+	struct facts *facts = &s->facts;
 	__u16 *address = section_room(s);
 	__u32 before = s->pos;
 
 	put_user_bytes(s, SEC_SOCKADDR, arg(s, s->spec.addr_arg), (__u32)arg(s, s->spec.addr_arg + 1), SOCKADDR_MAX);
 	if (address && s->pos != before)
-		see_address(&s->facts, address, s->pos - before - sizeof(struct section));
+		see_address(facts, address, s->pos - before - sizeof(struct section));
+	if (facts->kind == FD_UNKNOWN && facts->ip == IP_YES && (s->pos == before || s->header.ret >= 0))
+		facts->kind = kind_of_ipv6(facts);
 }
 
 SEC("raw_tp/sys_exit")

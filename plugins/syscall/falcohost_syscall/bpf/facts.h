@@ -10,6 +10,7 @@
 #define VIEW_UNKNOWN 0xffff
 #define VIEW_NO_SLASH 0xfffe /* there is one, which has no slash; more is not told */
 #define VIEW_ABSENT 0xfffd
+#define VIEW_ENDS 0xfffc /* there is one, which is empty or begins with a hexadecimal digit; more is not told */
 
 struct view {
 	__u16 at, len;

@@ -118,14 +118,25 @@ static __always_inline __u8 l4proto(struct sockinfo *info)
 	return info->type == 1 ? L4_TCP : info->type == 2 ? L4_UDP : info->type == 3 ? L4_RAW : L4_NONE;
 }
 
-/* What a socket of IPv6 is taken for depends on the address that was passed: that is not told. */
-static __always_inline void see_socket(struct facts *facts, struct sockinfo *info)
+/* What a socket of IPv6 is taken for, once its ends are told: that is one of IPv4 if they are mapped addresses. */
+static __always_inline __u8 kind_of_ipv6(struct facts *facts)
+{
+	const __u32 *remote = (void *)facts->remote, *local = (void *)facts->local;
+	const __u32 *known = remote[0] | remote[1] | remote[2] | remote[3] ? remote : local;
+
+	return !known[0] && !known[1] && known[2] == bpf_htonl(0xffff) ? FD_IPV4 : FD_IPV6;
+}
+
+/* addressed: the caller may have passed another end, on which it depends what a socket of IPv6 is. */
+static __always_inline void see_socket(struct facts *facts, struct sockinfo *info, bool addressed)
 {
 	bool old = info->family == AF_INET;
 
 	see_no_parts(facts);
 	if (info->family != AF_UNIX)
 		see(facts, VIEW_NAME, 0, VIEW_NO_SLASH);
+	else if (info->peer)
+		see(facts, VIEW_NAME, 0, VIEW_ENDS);
 	if (!old && info->family != AF_INET6) {
 		facts->ip = IP_NO;
 		facts->l4proto = L4_NONE;
@@ -139,6 +150,8 @@ static __always_inline void see_socket(struct facts *facts, struct sockinfo *inf
 	map_address(facts->remote, info->raddr, old);
 	facts->lport = info->lport;
 	facts->rport = info->rport;
+	if (!old && !addressed)
+		facts->kind = kind_of_ipv6(facts);
 }
 
 /* The address that the caller passed is the other end, if it is of the socket's family. */

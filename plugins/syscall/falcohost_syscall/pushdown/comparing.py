@@ -89,8 +89,11 @@ class TextTest:
         asm.jump_if(R1, "=", layout.VIEW_ABSENT, to.false)
         if test.op == "exists":
             asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.true)
+            asm.jump_if(R1, "=", layout.VIEW_ENDS, to.true)
         elif all(b"/" in constant for constant in test.constants):
             asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.false)
+        if test.op in ("=", "startswith") and all(constant.startswith(b"/") for constant in test.constants):
+            asm.jump_if(R1, "=", layout.VIEW_ENDS, to.false)
         asm.jump(to.unknown)
         asm.place(told)
         if test.op == "exists":

@@ -26,6 +26,7 @@ class Point(IntEnum):
 class Number:
     """A number in the scratch memory: where, how wide, when it is there.
 
+    :ivar late: where it is told at last if it was not at *point*.
     :ivar mask: only these bits count; 0: all.
     :ivar unknown: the value that says that the kernel does not know.
     :ivar cgroup: not a number in itself, but the key of what user space has said of the task's cgroups.
@@ -35,6 +36,7 @@ class Number:
     size: int
     signed: bool = False
     point: Point = Point.CALL
+    late: Point | None = None
     mask: int = 0
     unknown: int | None = None
     cgroup: bool = False

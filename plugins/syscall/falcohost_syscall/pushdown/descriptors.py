@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from falcohost.fields import Arg
 from falcohost_syscall.calls import Call
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Condition, Point, within
+from falcohost_syscall.pushdown.condition import Condition, Number, Point, within
 from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, Otherwise, constant
 from falcohost_syscall.pushdown.layout import (
     FD_DIRECTORY,
@@ -27,11 +28,13 @@ from falcohost_syscall.pushdown.layout import (
     L4_UDP,
 )
 from falcohost_syscall.pushdown.textual import Textual
-from falcohost_syscall.records import RET_ARG, WANT_FD, WANT_PAIR, WANT_PATH
+from falcohost_syscall.records import RET_ARG, WANT_FD, WANT_PAIR, WANT_PATH, WANT_SOCKADDR
 
 RET: Final = layout.header("ret", 8, signed=True)
 
 _KIND: Final = layout.fact("kind", 1, Point.OBJECT, unknown=0)
+#: Where the caller may pass an address, by which it is told what a socket of IPv6 is.
+_KIND_LATE: Final = replace(_KIND, late=Point.MEMORY)
 _KINDS: Final = {
     FD_FILE: "file",
     FD_DIRECTORY: "directory",
@@ -71,13 +74,19 @@ def of_kind(shown: Callable[[str], str | None], without: Callable[[Call], str | 
             return None
         if not row.want & WANT_FD:
             return constant(without(row))
-        cases: list[tuple[Condition, object]] = [
-            (within(_KIND, (number, number)), shown(kind)) for number, kind in _KINDS.items()
-        ]
-        others = (within(_KIND, (0, 0)), Otherwise())
-        return Cases((*cases, others, (within(_KIND, (FD_NONE, FD_NONE)), without(row))))
+        return Cases((*_by_kind(row, shown, without(row)), (within(_kind(row), (0, 0)), Otherwise())))
 
     return describe
+
+
+def _by_kind(row: Call, shown: Callable[[str], str | None], without: str | None) -> list[tuple[Condition, object]]:
+    """Return what is shown for each kind, and where there is no file."""
+    kinds = {FD_NONE: without, **{number: shown(kind) for number, kind in _KINDS.items()}}
+    return [(within(_kind(row), (number, number)), value) for number, value in kinds.items()]
+
+
+def _kind(row: Call) -> Number:
+    return _KIND_LATE if row.want & WANT_SOCKADDR else _KIND
 
 
 def _family(kind: str) -> str | None:
@@ -88,8 +97,7 @@ def socket_family(row: Call, _: Arg) -> Fact:
     """Describe ``ip`` and ``unix``."""
     if not row.want & WANT_FD:
         return constant(None)
-    cases = [(within(_KIND, (number, number)), _family(kind)) for number, kind in _KINDS.items()]
-    return Cases((*cases, (within(_KIND, (FD_NONE, FD_NONE)), None)))
+    return Cases(tuple(_by_kind(row, _family, None)))
 
 
 def l4proto(row: Call, _: Arg) -> Fact:

@@ -14,7 +14,7 @@ from falcohost_syscall.drivers.libbpf import LibbpfError
 from falcohost_syscall.drivers.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, Kernel
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import TooLongError
-from falcohost_syscall.pushdown.condition import TRUE, Condition, Point, Text, literals, up_to
+from falcohost_syscall.pushdown.condition import TRUE, Address, Condition, Point, Test, Text, literals, up_to
 from falcohost_syscall.pushdown.merge import merged
 from falcohost_syscall.pushdown.program import compile_filter
 from falcohost_syscall.pushdown.weaken import forms
@@ -152,8 +152,14 @@ def compiled(
 
 
 def _told_late(condition: Condition, point: Point) -> bool:
-    tests = [literal.test for literal in literals(condition)]
-    return any(isinstance(test, Text) and test.view.point < point <= test.view.late for test in tests)
+    return any(test.point < point <= _latest(test) for test in (literal.test for literal in literals(condition)))
+
+
+def _latest(test: Test) -> Point:
+    """Return where a test is told at last."""
+    if isinstance(test, Text):
+        return test.view.late
+    return test.point if isinstance(test, Address) else test.number.late or test.point
 
 
 def _program(condition: Condition, point: Point, kernel: Kernel, probe: Probe, kind: int) -> int:

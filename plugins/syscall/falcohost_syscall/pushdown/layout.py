@@ -56,8 +56,9 @@ SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 40
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))
 
-#: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told.
-VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 4096
+#: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
+#: empty or begins with a hexadecimal digit.
+VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_ENDS, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 0xFFFC, 4096
 
 #: What a descriptor leads to; NONE: to nothing, as after a failed open.
 FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK = range(1, 9)
@@ -83,9 +84,11 @@ def argument(place: int, size: int = 8, *, signed: bool = False, mask: int = 0) 
     return Number(RECORD + HEADER["args"] + 8 * place, size, signed, mask=mask)
 
 
-def fact(member: str, size: int, point: Point, *, unknown: int | None = None, mask: int = 0) -> Number:
+def fact(
+    member: str, size: int, point: Point, *, late: Point | None = None, unknown: int | None = None, mask: int = 0
+) -> Number:
     """Return a number of struct facts."""
-    return Number(FACTS + MEMBERS[member], size, point=point, unknown=unknown, mask=mask)
+    return Number(FACTS + MEMBERS[member], size, point=point, late=late, unknown=unknown, mask=mask)
 
 
 def view(name: str, point: Point, *, late: Point | None = None, absolute: bool = False) -> View:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
 from falcohost.engine.globs import parse_glob
 from falcohost.engine.index.literals import regex_literals
@@ -52,14 +55,21 @@ class Textual:
             return exactly(self._test("=", *constants))
         if op == "!=":
             return exactly(all_of((self._test("exists"), negate(self._test("=", *constants)))))
-        if op in ("startswith", "endswith", "contains", "icontains"):
+        if op == "startswith":
             return exactly(self._test(op, *constants))
+        if op in ("endswith", "contains", "icontains"):
+            return self._anywhere(op, constants)
         return UNDECIDED
 
     def _test(self, op: str, *constants: bytes) -> Condition:
         if op == "=" and not constants:
             return FALSE
         return Literal(Text(self.view, op, frozenset(constants)))
+
+    def _anywhere(self, op: str, constants: Iterable[bytes]) -> Bounds:
+        """Take constants that do not stand at the start, where a text may have a number for a byte."""
+        told = [constant.lower() if op == "icontains" else constant for constant in constants]
+        return Bounds(self._test(op, *chain.from_iterable(map(_as_bytes, told))), self._test(op, *told))
 
     def _glob(self, pattern: bytes) -> Bounds:
         """Take the plain pieces of a pattern: the first at the start, the last at the end, the others anywhere."""
@@ -71,21 +81,24 @@ class Textual:
             return exactly(self._test("=", pieces[0][1]))
         last = len(parts) - 1
         ops = {0: "startswith", last: "endswith"}
-        over = all_of(self._test(ops.get(place, "contains"), part) for place, part in pieces)
+        found = [self._bounds(ops.get(place, "contains"), [part]) for place, part in pieces]
         stars = all(part is None or isinstance(part, bytes) for part in parts)
-        return exactly(over) if stars and len(pieces) == 1 and len(parts) <= 3 else Bounds(over, FALSE)
+        if stars and len(pieces) == 1 and len(parts) <= 3:
+            return found[0]
+        return Bounds(all_of(bounds.over for bounds in found), FALSE)
 
     def _folded_glob(self, pattern: bytes) -> Bounds:
         """Take the plain pieces of a pattern, anywhere."""
         pieces = [part for part in parse_glob(pattern) or () if isinstance(part, bytes) and _comparable(part)]
-        return Bounds(all_of(self._test("icontains", piece.lower()) for piece in pieces), FALSE)
+        return Bounds(all_of(self._anywhere("icontains", [piece]).over for piece in pieces), FALSE)
 
     def _regex(self, pattern: bytes) -> Bounds:
         """Take what must stand at the start, and the longest text that must stand anywhere."""
         needed = regex_literals(bytes_text(pattern))
         inside = "" if needed.inside in needed.start else needed.inside
         tests = {"startswith": needed.start.encode(), "contains": inside.encode()}
-        return Bounds(all_of(self._test(op, text) for op, text in tests.items() if text and _comparable(text)), FALSE)
+        found = [self._bounds(op, [text]) for op, text in tests.items() if text and _comparable(text)]
+        return Bounds(all_of(bounds.over for bounds in found), FALSE)
 
     def _path_prefix(self, paths: list[bytes]) -> Bounds:
         """Take paths without patterns; what has no slash is not told, or has a colon."""
@@ -103,6 +116,23 @@ def _is_plain_path(path: bytes) -> bool:
 def _comparable(constant: bytes) -> bool:
     """Tell whether bytes and texts compare alike: a backslash may stand in a text for what is not UTF-8."""
     return len(constant) <= LONGEST and not set(constant) & set(b"\\\0")
+
+
+#: How a byte that is not UTF-8 stands in a text, behind the backslash.
+_NUMBERS: Final = {bytes((byte,)): b"x%02x" % byte for byte in range(0x80, 0x100)}
+
+
+def _as_bytes(constant: bytes) -> Iterator[bytes]:
+    """Yield the bytes of which the text may have *constant*: its own, or others where it begins in a byte's number."""
+    yield constant
+    if constant[0] not in b"0123456789abcdefx":
+        return
+    for byte, number in _NUMBERS.items():
+        for tail in (number, number[1:], number[2:]):
+            if constant.startswith(tail):
+                yield byte + constant[len(tail) :]
+            elif tail.startswith(constant):
+                yield byte
 
 
 def _right(check: Check) -> tuple[object, ...]:

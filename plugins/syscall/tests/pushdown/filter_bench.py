@@ -37,6 +37,7 @@ class Facts:
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = 0
         header = R.header(record)
+        self._ret = header.ret
         self._record = record
         self._row: Call = CALLS[header.call - 1]
         place = self._row.open_flags
@@ -75,7 +76,7 @@ class Facts:
         self.kind = _KINDS.get(kind, self.kind)
         if named:
             self.see_name(at, path)
-        elif kind == stat.S_IFIFO and path is None:
+        elif kind == stat.S_IFIFO and path is None and not self._row.opens:
             self.views["name"] = (0, layout.VIEW_NO_SLASH)
         if self.kind == layout.FD_PIPE:
             self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
@@ -100,6 +101,8 @@ class Facts:
         self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
         if family != AF_UNIX:
             self.views["name"] = (0, layout.VIEW_NO_SLASH)
+        elif info[-1]:
+            self.views["name"] = (0, layout.VIEW_ENDS)
         if family not in (AF_INET, AF_INET6):
             self.kind = {AF_UNIX: layout.FD_UNIX, AF_NETLINK: layout.FD_NETLINK}.get(family, 0)
             return
@@ -108,6 +111,12 @@ class Facts:
         self.l4proto = layout.L4_ICMP if protocol in (1, 58) else _L4.get(kind, layout.L4_NONE)
         self.lport, self.rport = info[4:6]
         self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in info[6:8])
+        if family == AF_INET6 and not self._row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER):
+            self.kind = self._kind_of_ipv6()
+
+    def _kind_of_ipv6(self) -> int:
+        known = self.remote if any(self.remote) else self.local
+        return layout.FD_IPV4 if known.startswith(_MAPPED) else layout.FD_IPV6
 
     def _see_memory(self) -> None:
         for name, tag in (("path", R.SEC_PATH), ("path2", R.SEC_PATH2), ("str", R.SEC_STR)):
@@ -116,8 +125,13 @@ class Facts:
                 self.views[name] = (at, len(data))
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
-        address = self._sections.get(R.SEC_SOCKADDR, (0, b""))[1]
-        if self.ip != layout.IP_YES or len(address) < 8 or not self._row.want & R.WANT_SOCKADDR:
+        if self.ip == layout.IP_YES and self._row.want & R.WANT_SOCKADDR:
+            self._see_address(self._sections.get(R.SEC_SOCKADDR, (0, b""))[1])
+            if self.kind == 0 and (R.SEC_SOCKADDR not in self._sections or self._ret >= 0):
+                self.kind = self._kind_of_ipv6()
+
+    def _see_address(self, address: bytes) -> None:
+        if len(address) < 8:
             return
         family = int.from_bytes(address[:2], "little")
         if self.kind == layout.FD_IPV4 and family == AF_INET:

@@ -281,9 +281,11 @@ def _socket(random: Random) -> dict[int, bytes]:
     ends = [_address(random, family).ljust(16, b"\0") for _ in range(2)]
     ports = [random.choice(PORTS) for _ in range(2)]
     kind, protocol = random.choice((1, 1, 2, 3, 5)), random.choice((0, 6, 1, 58))
-    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, random.choice((1, 10)), *ports, *ends, 99, 0, 0)}
+    objects = (5, random.choice((0, 7))) if family == AF_UNIX else (0, 0)
+    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, random.choice((1, 10)), *ports, *ends, 99, *objects)}
     if family == AF_UNIX:
-        found |= {R.SEC_UNIX: b"/run/docker.sock\0", R.SEC_UNIXPEER: random.choice((b"", b"\0abstract"))}
+        names = (b"", b"/run/docker.sock\0", b"\0abstract")
+        found |= {R.SEC_UNIX: random.choice(names), R.SEC_UNIXPEER: random.choice(names)}
     return found
 
 

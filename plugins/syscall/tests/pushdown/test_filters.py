@@ -138,6 +138,28 @@ def test_files_that_are_not_there(watch):
     assert not {f"openat {path}" for path in other[:2]} & set(found)
 
 
+def test_names_of_unix_sockets(watch):
+    """The name of a connected AF_UNIX socket begins with no path: what is written into it is left out."""
+    source = watch("evt.type = write and fd.name startswith /dev/")
+    found = seen(
+        source, run("a, b = socket.socketpair()\nos.write(a.fileno(), b'x')\nos.write(os.open('/dev/null', 1), b'x')")
+    )
+
+    assert ["write /dev/null"] == found
+
+
+def test_kind_of_ipv6_sockets(watch):
+    """A socket of IPv6 is told by its ends, and by the end that is passed: mapped addresses are of IPv4."""
+    source = watch("evt.type in (connect, bind) and fd.type = ipv6")
+    script = """
+for address in ("::1", "::ffff:127.0.0.1"):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind((address, 0))
+    s.connect((address, 9))"""
+
+    assert ["bind None", "connect None"] == seen(source, run(script))
+
+
 def test_reload(watch):
     """Another rule's filter takes the place of the first; what both want is never left out."""
     source = watch("evt.type = openat and fd.name = /etc/passwd")
