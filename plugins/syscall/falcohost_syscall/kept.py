@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from falcohost_syscall import procfs
 from falcohost_syscall.proctable import Image, Process
 from falcohost_syscall.records import ARGS_KEPT, EXE_KEPT, EXECED, Execed, Kept, LargeImage
 
@@ -14,8 +15,11 @@ def kept(process: Process) -> tuple[Kept, LargeImage | None]:
     exe, args = image.exepath_raw, image.args_raw
     large = len(exe) > EXE_KEPT or len(args) > ARGS_KEPT
     comm = process.comm.encode(errors="replace")[:15]
+    exact = process.start % procfs.TICK != 0
     found = Kept(
+        start=process.start if exact else 0,
         exec_ts=image.exec_ts,
+        told_of=process.start if exact else 0,
         told_start=0 if parent is None else parent.start,
         seq=_IMAGE,
         told_seq=_IMAGE,

@@ -70,7 +70,8 @@ class ProcessRecords:
         """Note a process as it is, before the event that needs it."""
         table, found = self._table, sections(data)
         process = table.tell(h[PID], h[START], h[VPID])
-        table.tell_parent(process, h[PPID], h[ARG0])
+        if h[PPID]:
+            table.tell_parent(process, h[PPID], h[ARG0])
         if SEC_PROCESS in found:
             self._tell_kept(process, Kept._make(KEPT.unpack_from(found[SEC_PROCESS])), found)
         else:

@@ -278,7 +278,7 @@ class ProcessTable:
     def tell_parent(self, process: Process, ppid: int, start: int) -> None:
         """Note whose child *process* is; a parent that is not known yet will be told of next."""
         process.ppid = ppid
-        process.parent = self.tell(ppid, start, ppid) if ppid else None
+        process.parent = self.tell(ppid, start, ppid)
 
     def look_up(self, process: Process) -> None:
         """Take what ``/proc`` says of a process of which the kernel keeps nothing."""

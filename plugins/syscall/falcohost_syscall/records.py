@@ -239,7 +239,10 @@ class Execed(NamedTuple):
 class Kept(NamedTuple):
     """``struct process``: what the kernel keeps of a process, and what of it was told."""
 
+    start: int = 0
     exec_ts: int = 0
+    told_of: int = 0
+    named: int = 0
     told_ts: int = 0
     told_start: int = 0
     told_cwd: bytes = b""
@@ -301,6 +304,7 @@ class CallSpec(NamedTuple):
     str_arg: int = NO_ARG
     flags_arg: int = NO_ARG
     about: int = 0
+    pid_arg: int = NO_ARG
 
 
 HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
@@ -311,9 +315,9 @@ FORKED: Final = struct.Struct("=4IQI4x")
 QUEUE: Final = struct.Struct("=II")
 CAPS: Final = struct.Struct("=QQ")
 EXECED: Final = struct.Struct("=7Q10I")
-KEPT: Final = struct.Struct("=3Q16s2Q5I3H4B2x96s16s256s512s")
+KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x96s16s256s512s")
 LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
-CALL_SPEC: Final = struct.Struct("=II10B2x")
+CALL_SPEC: Final = struct.Struct("=II11Bx")
 SETTINGS: Final = struct.Struct("=QIII4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")

@@ -10,7 +10,7 @@ from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, NOT_BY_DEFAULT,
 from falcohost_syscall.drivers.modern_ebpf import Options
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition
 from falcohost_syscall.pushdown.processes import about
-from falcohost_syscall.records import COMPAT_BASE, NO_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
+from falcohost_syscall.records import COMPAT_BASE, NO_ARG, RET_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
 
 # Calls that keep the process table true, where rules ask for what they change.
 _SESSION_CALLS = frozenset({"setsid", "setpgid"})
@@ -145,4 +145,13 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
         str_arg=row.str_arg,
         flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
         about=about((needed or {}).get(row.name, TRUE)),
+        pid_arg=_pid_arg(row),
     )
+
+
+def _pid_arg(row: Call) -> int:
+    """Return where the number of the process is that an event is about, beside its own."""
+    sources = [param.source for param in row.params if param.kind == "pid"]
+    if "child" in sources:
+        return RET_ARG
+    return next((int(source) for source in sources if source.isdigit()), NO_ARG)

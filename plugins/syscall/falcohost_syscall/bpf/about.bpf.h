@@ -15,6 +15,9 @@
 
 static __always_inline void see_process(struct facts *facts, __u32 index, __u16 at, __u16 len)
 {
+	barrier_var(index);
+	if (index >= PROCESS_VIEWS)
+		return;
 	facts->process[index].at = at;
 	facts->process[index].len = len;
 }
@@ -35,8 +38,7 @@ static __always_inline bool is_whole(struct process *p, __u32 seq)
 /* Setsid(2) takes the terminal away. */
 static __always_inline void see_flags(struct facts *facts, struct process *p, struct task_struct *leader)
 {
-	struct task_struct *task = TYPED(struct task_struct, leader);
-	__u32 sid = pid_nr(task->signal->pids[PIDTYPE_SID], 0);
+	__u32 sid = pid_nr(leader->signal->pids[PIDTYPE_SID], 0);
 
 	facts->tty = sid == p->execed.sid ? p->execed.tty : 0;
 	facts->exe_flags = p->execed.exe_flags;
@@ -112,12 +114,12 @@ struct lineage_walk {
 /* The process itself, its parent, and so on, one by one. */
 static int lineage_step(__u32 i, struct lineage_walk *lineage)
 {
-	struct task_struct *leader = lineage->leader;
+	struct task_struct *leader = TYPED(struct task_struct, lineage->leader);
 	struct process *p = process_of(leader);
 	struct scratch *s = lineage->s;
 	__u32 seq;
 
-	if (TYPED(struct task_struct, leader)->tgid == 0) { /* and so has no parent */
+	if (leader->tgid == 0) { /* and so has no parent */
 		if (i < VIEW_PROCESS_TEXTS)
 			see_process(&s->facts, VIEW_PROCESS_NAME + i, 0, VIEW_ABSENT);
 		if (i == 1)
@@ -125,6 +127,7 @@ static int lineage_step(__u32 i, struct lineage_walk *lineage)
 		return 0;
 	}
 	lineage->leader = parent_of(leader);
+	barrier_var(i);
 	if (i >= VIEW_PROCESS_TEXTS) {
 		s->facts.lineage = LINEAGE_LONGER;
 		return 1;
@@ -147,7 +150,7 @@ static int lineage_step(__u32 i, struct lineage_walk *lineage)
 /* Fills what filters are told of the current process and of those above it. */
 static __always_inline void see_lineage(struct scratch *s, __u32 about)
 {
-	struct lineage_walk lineage = {.leader = bpf_get_current_task_btf()->group_leader, .s = s, .about = about};
+	struct lineage_walk lineage = {.leader = leader_of(current_task()), .s = s, .about = about};
 	__u32 steps = 1;
 
 	know_no_process(&s->facts);

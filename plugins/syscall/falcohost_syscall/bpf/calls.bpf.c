@@ -354,7 +354,7 @@ int tell_call(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	announce_cgroups(task, &s->header);
-	tell(&s->header, OWN);
+	tell(&s->header, OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg));
 	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
 	return 0;
 }

@@ -7,19 +7,24 @@
 
 #define MAX_GENERATIONS 64 /* ancestors that are told of */
 
+/* By pid. User space sets max_entries before loading: the memory is had from the start, as that costs least at fork. */
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
 	__type(value, struct process);
 } processes SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__type(key, __u32);
 	__type(value, struct large_image);
 } large_images SEC(".maps");
+
+static const struct process no_process;
+static const struct large_image no_large_image;
 
 /* One for each CPU, in which what is told is put together. User space sets max_entries before loading. */
 struct {
@@ -32,18 +37,58 @@ struct {
 /* Counts changes of processes that were told of: while it stands still, what was told of is as it was told. */
 SEC(".data.generation") volatile __u64 generation;
 
-extern struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
-extern void bpf_task_release(struct task_struct *task) __ksym __weak;
+static __always_inline struct task_struct *leader_of(struct task_struct *task)
+{
+	return TYPED(struct task_struct, task->group_leader);
+}
 
-/* The pointers to tasks here are of the kind that storage takes: followed from one that the kernel vouches for. */
 static __always_inline struct task_struct *parent_of(struct task_struct *leader)
 {
-	return leader->real_parent->group_leader;
+	return TYPED(struct task_struct, leader->real_parent->group_leader);
 }
 
 static __always_inline struct process *process_of(struct task_struct *leader)
 {
-	return bpf_task_storage_get(&processes, leader, NULL, 0);
+	__u32 pid = leader->tgid;
+	__u64 start = leader->start_boottime;
+	struct process *p = bpf_map_lookup_elem(&processes, &pid);
+
+	if (!p)
+		return NULL;
+	if (!p->start)
+		p->start = p->told_of = start;
+	return p->start == start ? p : NULL;
+}
+
+static __always_inline struct process *process_or_new(struct task_struct *leader)
+{
+	struct process *p = process_of(leader);
+	__u32 pid = leader->tgid;
+
+	if (p || leader->signal->live.counter == 0)
+		return p;
+	bpf_map_update_elem(&processes, &pid, &no_process, BPF_ANY);
+	p = bpf_map_lookup_elem(&processes, &pid);
+	if (p) {
+		p->start = leader->start_boottime;
+		p->seq = 2;
+	}
+	return p;
+}
+
+static __always_inline struct large_image *large_image_of(struct task_struct *leader)
+{
+	__u32 pid = leader->tgid;
+
+	return bpf_map_lookup_elem(&large_images, &pid);
+}
+
+static __always_inline void forget(struct task_struct *leader)
+{
+	__u32 pid = leader->tgid;
+
+	bpf_map_delete_elem(&processes, &pid);
+	bpf_map_delete_elem(&large_images, &pid);
 }
 
 static __always_inline void keep_comm(struct process *p, struct task_struct *task)
@@ -58,21 +103,24 @@ static __always_inline void keep_fork(struct task_struct *maker, struct task_str
 {
 	struct process *p = process_of(maker), *c;
 	struct large_image *large;
+	__u32 pid = child->tgid;
 
-	if (!p)
+	if (!p || bpf_map_update_elem(&processes, &pid, p, BPF_ANY))
 		return;
-	c = bpf_task_storage_get(&processes, child, p, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c = bpf_map_lookup_elem(&processes, &pid);
 	if (!c)
 		return;
+	c->start = child->start_boottime;
 	c->known = 0;
-	c->told_seq = 0;
+	c->told_of = 0;
 	c->checked = 0;
+	c->named = 0;
 	keep_comm(c, child);
 	if (!p->large)
 		return;
-	large = bpf_task_storage_get(&large_images, maker, NULL, 0);
+	large = large_image_of(maker);
 	if (large)
-		bpf_task_storage_get(&large_images, child, large, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		bpf_map_update_elem(&large_images, &pid, large, BPF_ANY);
 }
 
 /* Where a section lies in the record that is being put together. */
@@ -97,8 +145,11 @@ static __always_inline const void *bytes_at(struct scratch *s, struct place plac
 static __always_inline bool keep_large(struct scratch *s, struct task_struct *task, struct place exe, struct place args,
 				       struct place env)
 {
-	struct large_image *large = bpf_task_storage_get(&large_images, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct large_image *large;
+	__u32 pid = task->tgid;
 
+	bpf_map_update_elem(&large_images, &pid, &no_large_image, BPF_ANY);
+	large = large_image_of(task);
 	if (!large)
 		return false;
 	bpf_probe_read_kernel(large->exe, CHUNK, bytes_at(s, exe));
@@ -108,18 +159,14 @@ static __always_inline bool keep_large(struct scratch *s, struct task_struct *ta
 	return true;
 }
 
-/* What an exec has made of the process, as it stands in the record. The storage of a thread that became the process by
- * it is new: user space may know the process. */
-static __always_inline struct process *keep_exec(struct scratch *s, struct task_struct *task, bool by_thread,
-						 struct place execed, struct place exe, struct place args,
-						 struct place env)
+/* What an exec has made of the process, as it stands in the record. */
+static __always_inline void keep_exec(struct scratch *s, struct task_struct *task, struct place execed, struct place exe,
+				      struct place args, struct place env)
 {
-	struct process *p = bpf_task_storage_get(&processes, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct process *p = process_or_new(task);
 
 	if (!p)
-		return NULL;
-	if (by_thread)
-		p->known = 1;
+		return;
 	p->large = (exe.len > EXE_KEPT || args.len > ARGS_KEPT || env.len) && keep_large(s, task, exe, args, env);
 	__sync_fetch_and_add(&p->seq, 1);
 	p->exec_ts = s->header.ts;
@@ -134,22 +181,22 @@ static __always_inline struct process *keep_exec(struct scratch *s, struct task_
 	__sync_fetch_and_add(&p->seq, 1);
 	if (p->known)
 		__sync_fetch_and_add(&generation, 1);
-	return p;
 }
 
 /* What would be told of a process now. */
 struct now {
-	__u64 start, cwd[2];
+	__u64 own_start, start, cwd[2];
 	__u32 seq, ppid, sid, pgid;
 };
 
 /* Nearly without branches, as the verifier follows each way through them. What is not asked for is 0. */
 static __always_inline void see_now(struct now *now, struct process *p, struct task_struct *leader, __u32 own)
 {
-	struct task_struct *task = TYPED(struct task_struct, leader);
-	struct task_struct *parent = task->real_parent->group_leader;
+	struct task_struct *task = leader;
+	struct task_struct *parent = parent_of(task);
 	__u32 sessions = !!(options & OPTION_SESSIONS);
 
+	now->own_start = p->start;
 	now->seq = p->seq;
 	now->start = parent->start_boottime;
 	now->ppid = parent->tgid;
@@ -162,7 +209,7 @@ static __always_inline void see_now(struct now *now, struct process *p, struct t
 
 static __always_inline bool is_as_told(struct process *p, struct now *now)
 {
-	__u64 other = p->told_start ^ now->start;
+	__u64 other = (p->told_start ^ now->start) | (p->told_of ^ p->start);
 
 	other |= p->told_seq ^ now->seq;
 	other |= p->told_ppid ^ now->ppid;
@@ -185,6 +232,7 @@ static __always_inline void mark_told(struct process *p, struct now *now, __u64 
 		p->told_cwd[1] = now->cwd[1];
 	}
 	p->told_seq = now->seq;
+	p->told_of = now->own_start;
 }
 
 /* Appends len bytes of what is kept. */
@@ -199,20 +247,10 @@ static __always_inline void put_kept(struct scratch *s, __u16 tag, const void *k
 		end_section(s, tag, len);
 }
 
-/* What is kept. Session and group are as they are now. */
-static __always_inline void put_process(struct scratch *s, struct process *p, struct task_struct *leader)
+static __always_inline void put_large(struct scratch *s, struct process *p, __u32 pid)
 {
-	struct process *copy = section_room(s);
-	struct large_image *large;
+	struct large_image *large = p->large ? bpf_map_lookup_elem(&large_images, &pid) : NULL;
 
-	if (!copy)
-		return;
-	bpf_probe_read_kernel(copy, sizeof(*copy), p);
-	read_groups(&copy->execed, TYPED(struct task_struct, leader));
-	if (copy->execed.sid != p->execed.sid)
-		copy->execed.tty = 0; /* setsid(2) */
-	end_section(s, SEC_PROCESS, sizeof(*copy));
-	large = p->large ? bpf_task_storage_get(&large_images, leader, NULL, 0) : NULL;
 	if (!large)
 		return;
 	put_kept(s, SEC_EXE, large->exe, p->exe_len);
@@ -220,10 +258,27 @@ static __always_inline void put_process(struct scratch *s, struct process *p, st
 	put_kept(s, SEC_ENV, large->env, large->env_len);
 }
 
+/* What is kept; session and group as they are now, where they are told. */
+static __always_inline void put_process(struct scratch *s, struct process *p, struct task_struct *leader)
+{
+	struct process *copy = section_room(s);
+
+	if (!copy)
+		return;
+	bpf_probe_read_kernel(copy, sizeof(*copy), p);
+	if (leader) {
+		read_groups(&copy->execed, leader);
+		if (copy->execed.sid != p->execed.sid)
+			copy->execed.tty = 0; /* setsid(2) */
+	}
+	end_section(s, SEC_PROCESS, sizeof(*copy));
+	put_large(s, p, s->header.pid);
+}
+
 /* Tells of one process as it is now; the time of the record is before that of the event. */
 static __always_inline bool tell_now(struct process *p, struct task_struct *leader, struct now *now, __u64 ts)
 {
-	struct task_struct *task = TYPED(struct task_struct, leader);
+	struct task_struct *task = leader;
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
 
@@ -262,15 +317,6 @@ struct telling {
 /* Whether it is the event's process; that of an exec is told of by the record itself. */
 enum own { ANOTHER, OWN, OWN_EXEC };
 
-static __always_inline struct process *process_or_new(struct task_struct *leader)
-{
-	struct process *p = bpf_task_storage_get(&processes, leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-
-	if (p && !p->seq)
-		p->seq = 2;
-	return p;
-}
-
 /* Tells of one process if that is needed; true if nothing is needed of those above it. */
 static __always_inline bool tell_one(struct telling *t, struct process *p, struct task_struct *leader, __u32 own)
 {
@@ -293,17 +339,16 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 
 static int tell_step(__u32 i, struct telling *t)
 {
-	struct task_struct *leader = t->leader;
+	struct task_struct *leader = TYPED(struct task_struct, t->leader);
 	struct process *p = process_or_new(leader);
-	struct task_struct *typed;
+	struct task_struct *parent = parent_of(leader);
 	__u32 own = t->own;
 
 	t->own = ANOTHER;
-	t->leader = parent_of(leader);
-	typed = TYPED(struct task_struct, t->leader);
-	if (!p || typed->signal->live.counter == 0)
+	t->leader = parent;
+	if (!p || parent->signal->live.counter == 0)
 		t->fragile = 1;
-	return (p && tell_one(t, p, leader, own)) || typed->tgid == 0;
+	return (p && tell_one(t, p, leader, own)) || parent->tgid == 0;
 }
 
 /* Tells of a process and its ancestors, as far as what was told of them is no longer so, and lets the event be later. */
@@ -322,55 +367,75 @@ static __always_inline void tell_from(struct task_struct *leader, struct header 
 	p->checked = t.since;
 }
 
-/* To be called before a record of the current process is sent; of an exec also told_exec when it was. */
-static __always_inline void tell(struct header *event, enum own own)
+/* The leader of a session or process group need be no ancestor. */
+static __always_inline struct task_struct *leader_by(struct task_struct *task, enum pid_type type)
 {
-	if (!(options & OPTION_ALL_PROCESSES))
-		tell_from(bpf_get_current_task_btf()->group_leader, event, own);
+	struct pid *pid = READ(struct signal_struct, task->signal, pids[type]);
+	void *link = READ(struct pid, pid, tasks[PIDTYPE_TGID].first);
+
+	return link ? TYPED(struct task_struct, link - bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_TGID]))
+		    : NULL;
 }
 
-/* Those that an event names by their numbers, 0: nobody. Only programs of type tracing may look them up. */
-struct others {
+struct needing {
 	struct header *event;
-	__u32 numbers[3];
+	__u32 own;
 };
 
-static int tell_other(__u32 i, struct others *others)
+/* The process itself, then the leaders of its session and of its process group. */
+static int tell_target(__u32 i, struct needing *needing)
 {
-	struct task_struct *found;
-	__u32 number;
+	struct task_struct *own = leader_of(current_task()), *target = own;
 
-	if (i > 2 || !bpf_ksym_exists(bpf_task_from_pid))
-		return 1;
-	number = others->numbers[i];
-	if (!number || number == others->event->pid)
-		return 0;
-	found = bpf_task_from_pid(number);
-	if (!found)
-		return 0;
-	tell_from(found->group_leader, others->event, ANOTHER);
-	bpf_task_release(found);
-	return 0;
+	if (i)
+		target = leader_by(own, i == 1 ? PIDTYPE_SID : PIDTYPE_PGID);
+	if (target)
+		tell_from(target, needing->event, i ? ANOTHER : needing->own);
+	return !(options & OPTION_SESSIONS);
 }
 
-/* Tells of a process by its number, and of the leaders of session and process group, which need be no ancestors. */
-static __always_inline void tell_others(struct header *event, __u32 number)
+/* Tells of a process that an event names by its number: what is kept, and not whose child it is. */
+static __always_inline void tell_number(struct header *event, __s32 number)
 {
-	struct signal_struct *signal = current_task()->signal;
-	struct others others = {.event = event, .numbers = {number}};
+	__u32 pid = number, cpu = bpf_get_smp_processor_id();
+	struct process *p = bpf_map_lookup_elem(&processes, &pid);
+	struct scratch *s;
+	__u64 named;
+
+	if (number <= 0 || pid == event->pid || !p || !p->has_image)
+		return;
+	named = p->start + p->seq;
+	if (p->named == named || (p->told_of == p->start && p->told_seq == p->seq))
+		return;
+	s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	if (!s)
+		return count_lost(LOST_SCRATCH);
+	start_record(s, KIND_TASK);
+	s->header.pid = s->header.tid = s->header.vpid = s->header.vtid = pid;
+	s->header.ppid = 0;
+	s->header.start = p->start;
+	s->header.ts = event->ts - 1;
+	put_process(s, p, NULL);
+	p->known = 1;
+	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))
+		p->named = named;
+}
+
+/* To be called before a record of the current process is sent; of an exec also told_exec when it was. number: whom the
+ * event is about, if anybody. */
+static __always_inline void tell(struct header *event, enum own own, __s32 number)
+{
+	struct needing needing = {.event = event, .own = own};
 
 	if (options & OPTION_ALL_PROCESSES)
 		return;
-	if (options & OPTION_SESSIONS) {
-		others.numbers[1] = pid_nr(signal->pids[PIDTYPE_SID], 0);
-		others.numbers[2] = pid_nr(signal->pids[PIDTYPE_PGID], 0);
-	}
-	bpf_loop(3, tell_other, &others, 0);
+	bpf_loop(3, tell_target, &needing, 0);
+	tell_number(event, number);
 }
 
 static __always_inline void told_exec(struct header *event)
 {
-	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
+	struct task_struct *leader = leader_of(current_task());
 	struct process *p = process_of(leader);
 	struct now now;
 

@@ -20,6 +20,8 @@ typedef struct { __u32 val; } kgid_t;
 typedef struct { int counter; } atomic_t;
 
 struct list_head { struct list_head *next, *prev; };
+struct hlist_node { struct hlist_node *next; };
+struct hlist_head { struct hlist_node *first; };
 struct qstr { __u32 hash; __u32 len; const unsigned char *name; };
 
 /* files */
@@ -92,9 +94,9 @@ struct cred {
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset; /* since 6.3 one number */
 };
 struct upid { int nr; struct pid_namespace *ns; };
-struct pid { unsigned int level; struct upid numbers[]; };
-struct pid_namespace { struct task_struct *child_reaper; unsigned int level; };
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
+struct pid { unsigned int level; struct hlist_head tasks[PIDTYPE_MAX]; struct upid numbers[]; };
+struct pid_namespace { struct task_struct *child_reaper; unsigned int level; };
 struct tty_driver { int major, minor_start; };
 struct tty_struct { int index; struct tty_driver *driver; };
 struct signal_struct {
@@ -124,6 +126,7 @@ struct task_struct {
 	int pid, tgid;
 	struct task_struct *real_parent, *group_leader;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[PIDTYPE_MAX];
 	__u64 start_boottime;
 	const struct cred *cred;
 	char comm[16];

@@ -92,7 +92,7 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 
 	if (!thread) {
 		inherit_ignored(parent->tgid, child->tgid);
-		keep_fork(forking->group_leader, forked);
+		keep_fork(leader_of(parent), child);
 	}
 	if (options & OPTION_ALL_PROCESSES && (!thread || options & OPTION_THREADS))
 		submit_fork(parent, child, thread);
@@ -100,9 +100,8 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 }
 
 /* What is kept of an exec, at the begin of its record. */
-static __always_inline void put_exec(struct scratch *s, struct task_struct *task, bool by_thread)
+static __always_inline void put_exec(struct scratch *s, struct task_struct *task)
 {
-	struct task_struct *leader = bpf_get_current_task_btf();
 	struct place execed = {s->pos + sizeof(struct section), sizeof(struct execed)}, exe, args, env;
 	struct mm_struct *mm = task->mm;
 	__u32 before = s->pos + sizeof(struct section) + sizeof(struct execed);
@@ -118,7 +117,7 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 	if (options & OPTION_EXEC_ENV)
 		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
 	env = last_section(s, before);
-	keep_exec(s, leader, by_thread, execed, exe, args, env);
+	keep_exec(s, task, execed, exe, args, env);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -137,7 +136,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 	fill_task(&s->header, task);
 	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
 	s->header.call = at ? settings.execveat : settings.execve;
-	put_exec(s, task, old_pid != task->pid);
+	put_exec(s, task);
 	if (!(options & (OPTION_ALL_PROCESSES | (at ? OPTION_EXECVEAT : OPTION_EXECVE))))
 		return 0;
 	count_seen(s->header.call);
@@ -175,8 +174,7 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 	if (options & OPTION_EXEC_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
 	announce_cgroups(task, &s->header);
-	tell(&s->header, OWN_EXEC);
-	tell_others(&s->header, 0);
+	tell(&s->header, OWN_EXEC, 0);
 	if (submit_counted(s))
 		told_exec(&s->header);
 	return 0;
@@ -209,7 +207,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit)
 {
 	struct task_struct *task = current_task();
-	struct process *p = process_of(bpf_get_current_task_btf()->group_leader);
+	struct process *p = process_of(leader_of(task));
 	struct signal_struct *signal = task->signal;
 	bool last = signal->live.counter == 0, all = options & OPTION_ALL_PROCESSES;
 	struct scratch *s;
@@ -244,6 +242,17 @@ int BPF_PROG(process_exit)
 	return 0;
 }
 
+/* Attached behind process_exit, which ends where its filter does. */
+SEC("tp_btf/sched_process_exit")
+int process_gone(unsigned long long *ctx)
+{
+	struct task_struct *task = current_task();
+
+	if (task->signal->live.counter == 0)
+		forget(leader_of(task));
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exit")
 int submit_exit(unsigned long long *ctx)
 {
@@ -253,10 +262,8 @@ int submit_exit(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	announce_cgroups(task, &s->header);
-	if (options & OPTION_EXIT) {
-		tell(&s->header, OWN);
-		tell_others(&s->header, s->header.args[2]);
-	}
+	if (options & OPTION_EXIT)
+		tell(&s->header, OWN, s->header.args[2]);
 	submit_counted(s);
 	return 0;
 }

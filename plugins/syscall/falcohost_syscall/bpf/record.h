@@ -16,7 +16,7 @@ enum kind {
 	KIND_EXIT = 4,   /* a thread ended; args[0] = exit code, args[1] = 1 if its process ended, args[2] = new parent's pid */
 	KIND_CGROUP = 5, /* the paths behind a cgroup key that was not seen before (sections SEC_CGROUP) */
 	KIND_TASK = 6,   /* a process as it is, before an event that needs it, or which the task iterator met: args[0] = start of
-	                    its parent, args[1] = 1 if its struct process is there (task iterator) */
+	                    its parent (ppid 0: not told), args[1] = 1 if its struct process is there (task iterator) */
 };
 
 enum {
@@ -157,12 +157,15 @@ enum {
 	EXE_FROM_MEMFD = 8,
 };
 
-/* What the kernel keeps of each process, on its main thread. User space writes it for those that ran before the probe. */
+/* What the kernel keeps of each process, by pid. User space writes it for those that ran before the probe. */
 #define EXE_KEPT 256  /* longer paths and arguments are in struct large_image as well */
 #define ARGS_KEPT 512
 
 struct process {
+	__u64 start;       /* of the process; 0: not known exactly, as /proc rounds it */
 	__u64 exec_ts;     /* when its image was made; 0: before the probe */
+	__u64 told_of;     /* the start of the process that was told of; the memory may have been another's before */
+	__u64 named;       /* start and seq of what was told by its number alone */
 	__u64 told_ts;     /* time of the record that told of it */
 	__u64 told_start;  /* its parent's start, as told */
 	__u64 told_cwd[2]; /* mount and directory entry of its working directory, as told */
@@ -231,7 +234,8 @@ struct call_spec {
 	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
 	__u8 flags_arg; /* for filters only: the flags of open(2) */
 	__u8 about;     /* for filters only: which facts about processes they ask for, enum about */
-	__u8 pad[2];
+	__u8 pid_arg;   /* the process that the call is about, of which user space is told too */
+	__u8 pad;
 };
 
 /* Facts about processes that a filter may ask for. */

@@ -27,7 +27,7 @@ int dump_task(struct bpf_iter__task *ctx)
 	start_record(s, KIND_TASK);
 	fill_task(&s->header, task);
 	s->header.args[0] = task->real_parent->group_leader->start_boottime;
-	s->header.args[1] = process_of(listed) != NULL;
+	s->header.args[1] = process_of(task) != NULL;
 	put_execed(s, task);
 	if (task->fs)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);

@@ -23,7 +23,9 @@ from falcohost_syscall.drivers.ring import Ring
 
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
-_PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "sys_exit")
+_PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone", "sys_exit")
+#: Memory is set aside for what is kept (about a KiB each) of four times as many processes as run, but of no fewer.
+LEAST_PROCESSES: Final = 8192
 _FOLDER: Final = Path(__file__).parent.parent / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
@@ -92,6 +94,10 @@ _OPTIONS: Final = {
 }
 
 
+def _running() -> int:
+    return sum(path.name.isdigit() for path in Path("/proc").iterdir())
+
+
 def _image() -> bytes:
     return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
 
@@ -130,6 +136,7 @@ class ModernEbpf:
     def _load(self, settings: Settings, options: Options) -> None:
         self._object.resize("scratches", 2 * self._cpus)
         self._object.resize("context_scratches", self._cpus)
+        self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
         self._object.set_data(".rodata.settings", settings.pack())
         self._object.set_data(".data.options", options.pack())
         for name in ("call_ring", "proc_ring"):
@@ -195,17 +202,10 @@ class ModernEbpf:
 
     def keep(self, pid: int, kept: records.Kept, large: records.LargeImage | None) -> bool:
         """Have the kernel keep this of a process, unless it knows more already; tell whether it does so."""
-        try:
-            pidfd = os.pidfd_open(pid)
-        except OSError:
-            return False
-        try:
-            key = _U32.pack(pidfd)
-            if large is not None:
-                self._object.add(self._object.map_fd("large_images"), key, records.LARGE_IMAGE.pack(*large))
-            return self._object.add(self._object.map_fd("processes"), key, records.KEPT.pack(*kept))
-        finally:
-            os.close(pidfd)
+        key = _U32.pack(pid)
+        if large is not None:
+            self._object.add(self._object.map_fd("large_images"), key, records.LARGE_IMAGE.pack(*large))
+        return self._object.add(self._object.map_fd("processes"), key, records.KEPT.pack(*kept))
 
     def set_container(self, key: int, place: int) -> None:
         """Tell filters of what kind the cgroups behind *key* are."""
