@@ -78,8 +78,12 @@ class Agent:
                 line = b""
 
     def wait_until_ready(self, seconds: float = 20) -> None:
-        """Return when all sources are open."""
-        self._wait(lambda: READY in self.log, seconds, "it is not ready")
+        """Return when all sources are open; if that takes too long it is ended, since nobody has it yet."""
+        try:
+            self._wait(lambda: READY in self.log, seconds, "it is not ready")
+        except AssertionError:
+            self.kill()
+            raise
 
     def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = 20) -> None:
         """Return when what it has said on stderr is as *wanted*."""
