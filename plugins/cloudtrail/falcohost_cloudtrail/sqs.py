@@ -174,14 +174,9 @@ class SqsInput:
 
     def _url(self) -> Yielding[str]:
         """Return the queue's address, once it can be had."""
-        given = self._settings
-        where = {"QueueName": given.queue, **({"QueueOwnerAWSAccountId": given.owner} if given.owner else {})}
         while True:
             try:
-                found = yield from self._waiting.call(
-                    lambda: asked(self._name, lambda: self._sqs.get_queue_url(**where))
-                )
-                return str(found["QueueUrl"])
+                return (yield from self._waiting.call(lambda: queue_url(self._sqs, self._settings)))
             except AwsError as error:
                 yield from self._waiting.pause(self._failures.failed(error))
 
