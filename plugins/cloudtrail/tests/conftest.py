@@ -69,6 +69,13 @@ class Reader:
                 self.source.ack(batch.cursor)
         return events
 
+    def read_until(self, is_so, seconds=30.0):
+        """Return the events that come until something *is_so*, or for so many *seconds*."""
+        events, end = [], time.monotonic() + seconds
+        while not is_so() and time.monotonic() < end:
+            events += self.read_for(0.3)
+        return events
+
     @property
     def dropped(self):
         """Return what was left out, by cause."""

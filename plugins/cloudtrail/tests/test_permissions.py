@@ -60,7 +60,7 @@ def test_listing_is_denied(aws, bucket, iam, user, reader, caplog):
     source = reader(**settings)
     aws.enforce()
 
-    assert [] == source.read_for(1)
+    assert [] == source.read_until(lambda: caplog.text)
     assert "access is denied; the user or role needs the permission s3:ListBucket" in caplog.text
     assert "s3:ListBucket" in found(settings)[f"s3://{BUCKET}/AWSLogs/ can be listed"]
     aws.enforce(1)
@@ -78,7 +78,8 @@ def test_reading_is_denied(aws, bucket, iam, user, reader, caplog):
     source = reader(**settings, follow=True, s3PollInterval=1)
     aws.enforce()
 
-    assert [] == source.read_for(1.5)
+    assert [] == source.read_until(lambda: source.dropped.get("object that cannot be read") == 3)
+    source.read_for(0.6)
     assert {"object that cannot be read": 3} == source.dropped
     assert "access is denied; the user or role needs the permission s3:GetObject" in caplog.text
     assert "s3:GetObject" in found(settings)["its objects can be read"]
@@ -101,12 +102,12 @@ def test_queue(aws, bucket, iam, user, reader, caplog):
     aws.enforce()
     needed = ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"]
 
-    assert [] == source.read_for(1)
+    assert [] == source.read_until(lambda: caplog.text)
     assert f"the user or role needs the permission {needed[0]}" in caplog.text
     assert needed[0] in found(settings)["sqs://permissions is there"]
     aws.enforce(1)
     allow(iam, "s3:GetObject", needed[0])
-    assert [] == source.read_for(4)
+    assert [] == source.read_until(lambda: needed[1] in caplog.text)
     assert f"the user or role needs the permission {needed[1]}" in caplog.text
     assert needed[2] in found(settings)["messages of sqs://permissions can be kept"]
     assert needed[3] in found(settings)["messages of sqs://permissions can be deleted"]
@@ -140,7 +141,7 @@ def test_role_that_may_not_be_assumed(aws, bucket, iam, user, reader, caplog):
     source = reader(open_params=f"s3://{BUCKET}/AWSLogs/", aws=aws.settings | {"role_arn": ROLE})
     aws.enforce()
 
-    assert [] == source.read_for(1)
+    assert [] == source.read_until(lambda: caplog.text)
     assert {} == source.dropped
     assert "access is denied; the user or role needs the permission sts:AssumeRole" in caplog.text
 

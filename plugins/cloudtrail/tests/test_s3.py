@@ -117,7 +117,8 @@ def test_too_late(read_bucket, bucket):
     bucket.put(key("2026-11-18T12:05"), packed("too late"))
     bucket.put(key("2026-11-19T12:05"), packed("late"))
 
-    assert ["late"] == ids(source.read_for(2.5))
+    assert ["late"] == ids(source.read(1))
+    assert [] == ids(source.read_for(1.5))
 
 
 def test_goes_on(read_bucket, bucket):
@@ -126,12 +127,13 @@ def test_goes_on(read_bucket, bucket):
         bucket.put(key(f"2026-11-25T12:{number}"), packed(number))
     source = read_bucket(follow=True, s3PollInterval=1)
     source.read(40)
-    source.read_for(1)
+    source.read_until(lambda: "T1249Z" in source.cursor)
     bucket.put(key("2026-11-25T12:05", name="late"), packed("late"))
     bucket.put(key("2026-11-25T13:00"), packed("new"))
     again = read_bucket(follow=True, s3PollInterval=1, cursor=source.cursor)
 
-    assert ["late", "new"] == sorted(ids(again.read_for(2)))
+    assert ["late", "new"] == sorted(ids(again.read(2)))
+    assert [] == ids(again.read_for(1))
 
 
 def test_goes_on_in_the_middle(read_bucket, bucket):
@@ -162,13 +164,13 @@ def test_start_stays(read_bucket, bucket):
     bucket.put(key(), packed("a"))
     source = read_bucket(follow=True, s3Interval="3000d")
     source.read(1)
-    source.read_for(0.5)
+    source.read_until(lambda: "T1205Z" in source.cursor)
     cursor = json.loads(source.cursor)
     cursor["start"] = "2020-01-01T00:00:00Z"
     bucket.put(key("2020-01-02T00:00", region="us-east-1"), packed("b"))
 
     again = read_bucket(follow=True, s3Interval="3000d", cursor=json.dumps(cursor))
-    assert ["b"] == ids(again.read_for(1))
+    assert ["b"] == ids(again.read(1))
 
 
 def test_objects_that_are_damaged(read_bucket, bucket):
@@ -239,7 +241,7 @@ def test_gone(read_bucket, bucket, monkeypatch):
 def test_no_bucket(aws, reader, caplog):
     """A bucket that is not there is waited for, with words that say what is wrong."""
     source = reader(open_params="s3://trail/", aws=aws.settings)
-    assert [] == source.read_for(0.5)
+    assert [] == source.read_until(lambda: caplog.text)
     assert "s3://trail" in caplog.text
     assert "there is no such bucket; is its name right? (NoSuchBucket)" in caplog.text
 
@@ -254,7 +256,7 @@ def test_no_network(reader, aws, caplog, endpoint):
     """An endpoint that cannot be reached, or whose name is unknown, is waited for, and told."""
     source = reader(open_params="s3://trail/", aws={"region": "eu-central-1", "endpoint_url": endpoint})
 
-    assert [] == source.read_for(5)
+    assert [] == source.read_until(lambda: caplog.text)
     assert endpoint in caplog.text
     assert "cannot be reached; are the region, the network and DNS right?" in caplog.text
 

@@ -70,13 +70,32 @@ class Reader:
         self.cursor = cursor
         self._batches = iter(self.source.batches())
 
-    def read(self, seconds):
+    def read(self, count, seconds=30.0):
+        """Return the ids of *count* events; fail where they do not come in time."""
+        ids, end = [], time.monotonic() + seconds
+        while len(ids) < count:
+            ids += self._next()
+            assert time.monotonic() < end, f"only {ids} came"
+        return ids
+
+    def read_for(self, seconds):
         """Return the ids of the events that come within so many *seconds*."""
         ids, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
-            batch = next(self._batches)
-            ids += [event.record["auditID"] for event in batch.events]
-            self.cursor = batch.cursor or self.cursor
+            ids += self._next()
+        return ids
+
+    def read_until(self, is_so):
+        """Return the ids of the events that come until something *is_so*, or for half a minute."""
+        ids, end = [], time.monotonic() + 30
+        while not is_so() and time.monotonic() < end:
+            ids += self._next()
+        return ids
+
+    def _next(self):
+        batch = next(self._batches)
+        ids = [event.record["auditID"] for event in batch.events]
+        self.cursor = batch.cursor or self.cursor
         return ids
 
 
@@ -100,21 +119,21 @@ def test_followed(group, read):
     group.put(event("a"), event("b"), age=600)
     group.put(event("c"), stream=1, age=500)
     source = read()
-    assert ["a", "b", "c"] == sorted(source.read(1.5))
+    assert ["a", "b", "c"] == sorted(source.read(3))
 
     group.put(event("d"))
     group.put(event("near"), stream=1, age=5)
-    assert ["d", "near"] == sorted(source.read(2.5))
-    assert [] == source.read(1.5)
+    assert ["d", "near"] == sorted(source.read(2))
+    assert [] == source.read_for(1.5)
 
 
 def test_late(group, read):
     """An event that is older than the ordinary look goes back is read by the one that goes back further."""
     group.put(event("a"))
     source = read(overlap=12)
-    assert ["a"] == source.read(1.5)
+    assert ["a"] == source.read(1)
     group.put(event("late"), stream=1, age=11.5)
-    assert ["late"] == source.read(4)
+    assert ["late"] == source.read(1)
 
 
 def test_pages(group, read, monkeypatch):
@@ -124,7 +143,7 @@ def test_pages(group, read, monkeypatch):
     for number in range(60):
         group.put(event(number), stream=number % 2, age=600 - number)
 
-    assert list(map(str, range(60))) == read().read(2)
+    assert list(map(str, range(60))) == read().read(60)
 
 
 def test_goes_on(group, read):
@@ -132,21 +151,25 @@ def test_goes_on(group, read):
     group.put(event("old"), age=3000)
     group.put(event("a"), age=30)
     source = read()
-    assert ["old", "a"] == source.read(1.5)
+    assert ["old", "a"] == source.read(2)
     group.put(event("b"))
     group.put(event("late"), stream=1, age=200)
 
-    assert {"b", "late"} <= set(read(cursor=source.cursor).read(1.5)) <= {"a", "b", "late"}
+    again = read(cursor=source.cursor)
+    found = set()
+    while not {"b", "late"} <= found:
+        found |= set(again.read(1))
+    assert found <= {"a", "b", "late"}
 
 
 def test_begins_now(group, read):
     """Without a cursor it begins as long ago as Falco's shift says."""
     group.put(event("before"), age=60)
     source = read(shift=1)
-    source.read(0.5)
+    source.read_until(lambda: source.cursor)
     group.put(event("a"))
 
-    assert ["a"] == source.read(1.5)
+    assert ["a"] == source.read(1)
 
 
 def test_what_is_no_event(group, read):
@@ -154,14 +177,14 @@ def test_what_is_no_event(group, read):
     group.put(event("a")[:60] + "[Truncated...]", "I1125 no JSON", event("b"), age=30)
     source = read()
 
-    assert ["b"] == source.read(1.5)
+    assert ["b"] == source.read(1)
     assert {"event that CloudWatch Logs has cut off": 1, "not JSON": 1} == dict(source.source.stats().dropped)
 
 
 def test_no_group(aws, read, caplog):
     """A group that is not there is waited for, and told by log and doctor."""
     source = read()
-    assert [] == source.read(0.5)
+    assert [] == source.read_until(lambda: caplog.text)
     text = "cloudwatch:///aws/eks/prod/cluster: there is no such log group in this region"
     assert text in caplog.text
     settings = {"k8saudit-eks": {"open_params": CLUSTER, "aws": aws.settings}}
@@ -172,7 +195,7 @@ def test_no_group(aws, read, caplog):
     group = LogGroup(aws)
     assert [("events can be read from CloudWatch Logs", None)] == list(spec.check(settings))
     group.put(event("a"), age=30)
-    assert ["a"] == source.read(5)
+    assert ["a"] == source.read(1)
 
 
 def test_denied(aws, group, read, monkeypatch, caplog):
@@ -185,7 +208,7 @@ def test_denied(aws, group, read, monkeypatch, caplog):
     source = read()
     aws.enforce()
 
-    assert [] == source.read(0.5)
+    assert [] == source.read_until(lambda: caplog.text)
     assert "the user or role needs the permission logs:FilterLogEvents" in caplog.text
 
 
@@ -195,7 +218,7 @@ def test_any_group(aws, group):
     own = {"aws": aws.settings, "shift": 60, "log_stream_prefix": STREAMS[0]}
     source = Reader({"open_params": f"cloudwatch://{GROUP}"} | own)
 
-    assert ["a"] == source.read(1.5)
+    assert ["a"] == source.read(1)
     source.source.close()
 
 
