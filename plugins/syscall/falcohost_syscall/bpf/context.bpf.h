@@ -241,7 +241,10 @@ static __always_inline void put_kept(struct scratch *s, __u16 tag, const void *k
 	void *room = section_room(s);
 
 	barrier_var(len);
-	if (!room || !len || len > CHUNK)
+	if (!room || !len)
+		return;
+	barrier_var(len); /* or both tests become one, which the verifier of 6.12 does not follow */
+	if (len > CHUNK)
 		return;
 	if (bpf_probe_read_kernel(room, len, kept) == 0)
 		end_section(s, tag, len);
