@@ -33,6 +33,7 @@ struct super_block {
 	unsigned long s_magic;
 	struct dentry *s_root;
 	struct mount *s_mounts; /* since 6.18 */
+	void *s_fs_info;
 };
 struct super_block___listed { struct list_head s_mounts; };
 struct timespec64 { long long tv_sec; long tv_nsec; };
@@ -94,6 +95,7 @@ struct cred {
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset; /* since 6.3 one number */
 };
 struct upid { int nr; struct pid_namespace *ns; };
+struct proc_fs_info { struct pid_namespace *pid_ns; };
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
 struct pid { unsigned int level; struct hlist_head tasks[PIDTYPE_MAX]; struct upid numbers[]; };
 struct pid_namespace { struct task_struct *child_reaper; unsigned int level; };

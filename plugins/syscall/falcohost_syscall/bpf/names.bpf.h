@@ -6,6 +6,7 @@
 #include "task.bpf.h"
 #include "user_memory.bpf.h"
 
+#define PROC_SUPER_MAGIC 0x9fa0
 #define MAX_MOUNTS 4096     /* of one file system that are looked at */
 #define MAX_LEVELS 16       /* mounts on mounts that are compared */
 #define TEXT_LOOKED_AT 1024 /* longer paths are not made whole; what is not told passes */
@@ -130,12 +131,29 @@ static __always_inline bool same_path(struct vfsmount *mnt, struct fs_struct *fs
 	return false;
 }
 
-static __always_inline struct task_struct *machine_init(struct task_struct *task)
+/* The pid namespace of the machine, whose init is the machine's. */
+static __always_inline struct pid_namespace *machine_pids(struct task_struct *task)
 {
 	void *upid = (void *)task->thread_pid + bpf_core_field_offset(struct pid, numbers);
-	struct pid_namespace *ns = pointer_at(upid + bpf_core_field_offset(struct upid, ns));
 
-	return READ(struct pid_namespace, ns, child_reaper);
+	return pointer_at(upid + bpf_core_field_offset(struct upid, ns));
+}
+
+static const char proc_name[8] = "proc";
+
+/* Each mount of proc is a file system of its own, with the same names in it if it shows the same pid namespace. */
+static __always_inline bool walk_second_proc(struct scratch *s, struct task_struct *task, struct vfsmount *mnt,
+					     struct dentry *dentry)
+{
+	struct super_block *sb = READ(struct vfsmount, mnt, mnt_sb);
+	struct proc_fs_info *info = READ(struct super_block, sb, s_fs_info);
+
+	if (READ(struct super_block, sb, s_magic) != PROC_SUPER_MAGIC ||
+	    READ(struct proc_fs_info, info, pid_ns) != machine_pids(task))
+		return false;
+	begin_walk(&s->walk);
+	walk_to(s, (__u64)mnt, (__u64)READ(struct super_block, sb, s_root), mnt, dentry);
+	return s->walk.arrived && prepend(s, proc_name, 4, true);
 }
 
 /* The root directory of the machine's init, as it was when it was last looked up: a short cut, no more. */
@@ -155,7 +173,7 @@ static __noinline bool walk_from_init(struct scratch *s, struct task_struct *tas
 		return false;
 	if ((__u64)mnt == init_root.mnt && mnt == root && (__u64)task->fs->root.dentry == init_root.dentry)
 		return false;
-	init = machine_init(task);
+	init = READ(struct pid_namespace, machine_pids(task), child_reaper);
 	fs = READ(struct task_struct, init, fs);
 	home = top = READ(struct fs_struct, fs, root.mnt);
 	init_root.mnt = (__u64)top;
@@ -166,7 +184,9 @@ static __noinline bool walk_from_init(struct scratch *s, struct task_struct *tas
 			return false; /* an image's file system: by what path the runtime reaches it says nothing */
 		home = home_mount(sb, READ(struct nsproxy, READ(struct task_struct, init, nsproxy), mnt_ns));
 	}
-	if (!home || same_path(mnt, task->fs, home, fs))
+	if (!home)
+		return walk_second_proc(s, task, mnt, dentry);
+	if (same_path(mnt, task->fs, home, fs))
 		return false;
 	begin_walk(&s->walk);
 	walk_up(s, fs, home, dentry);

@@ -165,8 +165,9 @@ static __always_inline void begin_walk(struct walk *w)
 	w->arrived = 0;
 }
 
-/* Puts the path of a directory entry, from a root, before what s->path holds from s->walk.pos on. */
-static __noinline int walk_up(struct scratch *s, struct fs_struct *fs, struct vfsmount *mnt, struct dentry *dentry)
+/* Puts the names of directory entries up to a root before what s->path holds from s->walk.pos on. */
+static __noinline int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dentry, struct vfsmount *mnt,
+			      struct dentry *dentry)
 {
 	struct walk_context context = {.s = s};
 	struct walk *w;
@@ -176,10 +177,17 @@ static __noinline int walk_up(struct scratch *s, struct fs_struct *fs, struct vf
 	w = &s->walk;
 	w->dentry = (__u64)dentry;
 	enter_mount(w, mnt);
-	w->root_dentry = (__u64)READ(struct fs_struct, fs, root.dentry);
-	w->root_mnt = (__u64)READ(struct fs_struct, fs, root.mnt);
+	w->root_dentry = root_dentry;
+	w->root_mnt = root_mnt;
 	bpf_loop(MAX_STEPS, walk_step, &context, 0);
-	if (w->pos == CHUNK)
+	return 0;
+}
+
+/* The same up to a process's root; a slash if there are none. */
+static __always_inline int walk_up(struct scratch *s, struct fs_struct *fs, struct vfsmount *mnt, struct dentry *dentry)
+{
+	walk_to(s, (__u64)READ(struct fs_struct, fs, root.mnt), (__u64)READ(struct fs_struct, fs, root.dentry), mnt, dentry);
+	if (s->walk.pos == CHUNK)
 		prepend(s, NULL, 0, true);
 	return 0;
 }

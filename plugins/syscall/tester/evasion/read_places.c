@@ -50,6 +50,39 @@ static int read_bound_file(int argc, char **argv)
 	return must_be_target(open("bound", O_RDONLY));
 }
 
+/* The mount is below the root directory that the process has taken. */
+static int read_bound_chroot(int argc, char **argv)
+{
+	remember_target();
+	own_mounts();
+	must("jail", mkdir("jail", 0755));
+	bind_etc("jail/bound");
+	must("chroot", chroot("jail"));
+	return must_be_target(open("/bound/shadow", O_RDONLY));
+}
+
+static int read_bound_link(int argc, char **argv)
+{
+	remember_target();
+	own_mounts();
+	bind_etc("bound");
+	must("link", symlink("bound/../bound/shadow", "link"));
+	return must_be_target(open("link", O_RDONLY));
+}
+
+/* By the time that the file is opened, the mount is nowhere in the tree any more. */
+static int read_bound_descriptor(int argc, char **argv)
+{
+	int folder;
+
+	remember_target();
+	own_mounts();
+	bind_etc("bound");
+	folder = must("bound", open("bound", O_PATH));
+	must("umount", umount2("bound", MNT_DETACH));
+	return must_be_target(openat(folder, "./shadow", O_RDONLY));
+}
+
 /* The mount is in another process's namespace only. */
 static void bind_of_its_own(void *argument)
 {
@@ -166,6 +199,9 @@ const struct command read_place_commands[] = {
 	{"read-outside-root", 0, "", read_outside_root},
 	{"read-bound-folder", 0, "", read_bound_folder},
 	{"read-bound-file", 0, "", read_bound_file},
+	{"read-bound-chroot", 0, "", read_bound_chroot},
+	{"read-bound-link", 0, "", read_bound_link},
+	{"read-bound-descriptor", 0, "", read_bound_descriptor},
 	{"read-mount-of-another", 0, "", read_mount_of_another},
 	{"read-deep", 0, "", read_deep},
 	{"read-detached-tree", 0, "", read_detached_tree},

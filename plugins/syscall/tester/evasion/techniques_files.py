@@ -80,6 +80,13 @@ READING = Group(
         ),
         "read-bound-folder": Technique("mounts the folder a second time", read(HOST_NAME, SHOWN)),
         "read-bound-file": Technique("mounts the file over another one", read(HOST_NAME, SHOWN)),
+        "read-bound-chroot": Technique(
+            "mounts it below the folder to which it changes its root directory", read(HOST_NAME, CHANGED_ROOT, SHOWN)
+        ),
+        "read-bound-link": Technique("mounts it a second time and opens a link to there", read(HOST_NAME, SHOWN)),
+        "read-bound-descriptor": Technique(
+            "unmounts the second mount and opens it from the folder's descriptor", read(HOST_NAME, SHOWN)
+        ),
         "read-mount-of-another": Technique(
             "reaches into the mounts of another process by /proc", read(HOST_NAME, SHOWN)
         ),

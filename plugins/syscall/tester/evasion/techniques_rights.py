@@ -96,7 +96,7 @@ INJECTING = Group(
         "memory-file-of-thread": Technique("opens that of its thread", MEMORY_FILE),
         "memory-file-elsewhere": Technique(
             "mounts /proc at another place and opens it there",
-            unseen("fd.name says `p/PID/mem`, which no rule looks for"),
+            own("fd.name is tried as the path from the machine's root too", "Memory of a process opened for writing"),
         ),
         "memory-file-ring": Technique("opens it through io_uring", by_ring(MEMORY_FILE)),
         "descriptor-taken": Technique(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import pytest
@@ -152,13 +153,14 @@ def test_host_path_behind_a_bind_mount(watched, tmp_path):
 
 def test_host_path_of_another_file_system(watched, tmp_path):
     """The same holds for a file system that is mounted somewhere below the machine's root; one that is not has none."""
-    for name in ("sys", "own"):
+    for name in ("sys", "proc", "own"):
         (tmp_path / name).mkdir()
-    script = 'mount -t sysfs none "$1/sys" && mount -t tmpfs none "$1/own" && echo > "$1/own/file" && '
-    script += 'exec cat "$1/own/file" "$1/sys/kernel/fscaps"'
+    script = 'mount -t sysfs none "$1/sys" && mount -t proc none "$1/proc" && mount -t tmpfs none "$1/own" && '
+    script += 'echo > "$1/own/file" && exec cat "$1/own/file" "$1/sys/kernel/fscaps" "$1/proc/self/stat"'
     found = watched.run("unshare", "-m", "sh", "-c", script, "sh", tmp_path)
 
     assert b"/sys/kernel/fscaps" == host_path(found, bytes(tmp_path / "sys/kernel/fscaps"))
+    assert re.fullmatch(rb"/proc/\d+/stat", host_path(found, bytes(tmp_path / "proc/self/stat")))
     assert host_path(found, bytes(tmp_path / "own/file")) is None
 
 
