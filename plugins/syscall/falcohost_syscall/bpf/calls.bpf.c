@@ -15,7 +15,7 @@
  * are measured. */
 enum stage {
 	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESSES, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT,
-	STAGE_NAMES, STAGES,
+	STAGE_NAMES, STAGE_ARGUMENTS, STAGES,
 };
 
 struct {
@@ -57,6 +57,7 @@ int tell_call(unsigned long long *ctx);
 int submit_call(unsigned long long *ctx);
 int submit_messages(unsigned long long *ctx);
 int next_name(unsigned long long *ctx);
+int gather_arguments(unsigned long long *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -72,6 +73,7 @@ struct {
 		[STAGE_SUBMIT] = (void *)&submit_call,
 		[STAGE_MESSAGES] = (void *)&submit_messages,
 		[STAGE_NAMES] = (void *)&next_name,
+		[STAGE_ARGUMENTS] = (void *)&gather_arguments,
 	},
 };
 
@@ -282,16 +284,30 @@ int gather_memory(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
-	__u32 want;
 
 	if (!s)
 		return 0;
 	fill_rest(&s->header, task);
-	want = s->spec.want;
 	gather_paths(s, task);
 	gather_host(s, task);
 	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
 		see_requested(s, task);
+	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
+	return 0;
+}
+
+/* What else lies in the caller's memory: a program of its own, or the verifier would follow it once for each way through
+ * the names. */
+SEC("raw_tp/sys_exit")
+int gather_arguments(unsigned long long *ctx)
+{
+	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
+	__u32 want;
+
+	if (!s)
+		return 0;
+	want = s->spec.want;
 	if (want & WANT_FAILED_ONLY)
 		put_argv(s, arg(s, s->spec.path_arg + 1));
 	if (want & WANT_SOCKADDR)
