@@ -241,12 +241,15 @@ def test_leader_that_is_no_ancestor(watch, quick):
 first = os.fork()
 if first == 0:
     os.setpgid(0, 0)
-    os.execv("/bin/sleep", ["sleep", "0.5"])
-time.sleep(0.2)
-if os.fork() == 0:
+    os.execv("/bin/sleep", ["sleep", "60"])
+while open(f"/proc/{{first}}/comm").read() != "sleep\\n":
+    time.sleep(0.01)
+second = os.fork()
+if second == 0:
     os.setpgid(0, first)
     os.execv("{quick}", ["mark"])
-os.wait()
+os.waitpid(second, 0)
+os.kill(first, 9)
 """
     subprocess.run(script(text), check=True)
 
