@@ -1,14 +1,12 @@
 /* System calls, on return: the cheap facts, then (through program arrays) the filters, the costly facts, the ring. */
-#include "arch.bpf.h"
+#include "call_number.bpf.h"
 #include "about.bpf.h"
+#include "tell.bpf.h"
 #include "measure.bpf.h"
 #include "names.bpf.h"
 #include "made.bpf.h"
 #include "flood.bpf.h"
 #include <bpf/bpf_tracing.h>
-
-#define ENOSYS 38
-#define MAX_MESSAGES 1024 /* the kernel's own limit of sendmmsg(2); recvmmsg(2) has none */
 
 /* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
  * because of a file's name, they go on to the stage of names. The stage of what is left out is there only while costs
@@ -76,52 +74,6 @@ struct {
 		[STAGE_ARGUMENTS] = (void *)&gather_arguments,
 	},
 };
-
-#if defined(__TARGET_ARCH_x86)
-#define SOCKETCALL 102
-#define SOCKETCALLS 21
-
-/* The calls behind the 32-bit socketcall(2), by its first argument, as 64-bit numbers. */
-static const __u16 socketcalls[SOCKETCALLS] = {
-	0, 41, 49, 42, 50, 43, 51, 52, 53, 44, 45, 44, 45, 48, 54, 55, 46, 47, 288, 299, 307,
-};
-
-static __always_inline __u32 unfold_socketcall(struct pt_regs *regs, __u32 nr)
-{
-	__u32 which = READ(struct pt_regs, regs, bx);
-
-	if (nr != SOCKETCALL)
-		return nr + COMPAT_BASE;
-	return which < SOCKETCALLS ? socketcalls[which] : MAX_NR;
-}
-
-static __always_inline void unfold_args(struct pt_regs *regs, __u64 *args)
-{
-	__u32 which = READ(struct pt_regs, regs, bx), user[6] = {};
-
-	bpf_probe_read_user(user, sizeof(user), (void *)(__u64)(__u32)READ(struct pt_regs, regs, cx));
-	for (int i = 0; i < 6; i++)
-		args[i] = user[i];
-	if (which == 9 || which == 10) /* send, recv: sendto, recvfrom without an address */
-		args[4] = args[5] = 0;
-}
-#else
-#define unfold_socketcall(regs, nr) ((nr) + COMPAT_BASE)
-#define unfold_args(regs, args)
-#define SOCKETCALL -1
-#endif
-
-/* Where the table has a call; from MAX_NR on it has none. A number of x32 is unknown where the kernel is without x32. */
-static __always_inline __u32 table_nr(struct pt_regs *regs, bool compat, long ret)
-{
-	__u32 nr = call_nr(regs);
-
-	if (compat)
-		return unfold_socketcall(regs, nr);
-	if (is_x32(nr))
-		return ret == -ENOSYS ? MAX_NR : unfold_x32(nr);
-	return nr < COMPAT_BASE ? nr : MAX_NR;
-}
 
 static __always_inline bool unwanted(struct call_spec *spec, long ret)
 {
@@ -375,7 +327,6 @@ int tell_call(unsigned long long *ctx)
 	return 0;
 }
 
-
 static __always_inline void submit_one(struct scratch *s)
 {
 	bool passed = false;
@@ -406,60 +357,5 @@ int left_out(unsigned long long *ctx)
 
 	if (s)
 		count_time(s->spec.call, s->began);
-	return 0;
-}
-
-/* What the records of all messages of one call have in common ends at pos. */
-struct messages_context {
-	struct scratch *s;
-	__u64 vector, ts;
-	__u32 pos, nsections, flags, failed;
-};
-
-static int message_step(__u32 i, struct messages_context *context)
-{
-	struct scratch *s = context->s;
-	__u32 compat = context->flags & FLAG_COMPAT;
-	__u32 header = compat ? 28 : 56, length = 0; /* struct mmsghdr: a struct msghdr, then the length */
-	__u64 message = context->vector + i * (compat ? 32 : 64);
-
-	s->pos = context->pos;
-	s->header.nsections = context->nsections;
-	s->header.flags = context->flags;
-	s->header.ts = context->ts + i; /* no two events of a thread have one time */
-	if (!context->failed) {
-		bpf_probe_read_user(&length, sizeof(length), (void *)message + header);
-		s->header.ret = length;
-	}
-	put_message(s, message);
-	submit_one(s);
-	return 0;
-}
-
-/* sendmmsg(2), recvmmsg(2): one record for each message that went through; if none did, one for the first. */
-SEC("raw_tp/sys_exit")
-int submit_messages(unsigned long long *ctx)
-{
-	struct scratch *s = get_scratch(0);
-	struct messages_context context = {.s = s};
-	__s64 count;
-
-	if (!s)
-		return 0;
-	count = s->header.ret;
-	context.failed = count <= 0;
-	if (context.failed)
-		count = 1;
-	context.vector = arg(s, s->spec.addr_arg);
-	context.ts = s->header.ts;
-	context.pos = s->pos;
-	context.nsections = s->header.nsections;
-	context.flags = s->header.flags;
-	if (count > MAX_MESSAGES) {
-		count = MAX_MESSAGES;
-		context.flags |= FLAG_CUT;
-	}
-	bpf_loop(count, message_step, &context, 0);
-	count_time(s->spec.call, s->began);
 	return 0;
 }

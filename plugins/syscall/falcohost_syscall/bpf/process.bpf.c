@@ -1,6 +1,7 @@
 /* The life of processes: fork, exec, exit. What an exec makes of a process is kept (context.bpf.h); records of it are for
  * rules that want them, and go into a ring of their own. */
 #include "about.bpf.h"
+#include "tell.bpf.h"
 
 enum exec_stage { EXEC_SUBMIT, EXEC_STAGES };
 enum exit_stage { EXIT_SUBMIT, EXIT_STAGES };

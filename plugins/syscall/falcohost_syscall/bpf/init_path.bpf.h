@@ -1,0 +1,192 @@
+/* The path by which the machine's init reaches a file that a process reaches by another. */
+#ifndef FALCOHOST_INIT_PATH_BPF_H
+#define FALCOHOST_INIT_PATH_BPF_H
+
+#include "task.bpf.h"
+#include "path.bpf.h"
+
+#define PROC_SUPER_MAGIC 0x9fa0
+#define MAX_MOUNTS 4096 /* of one file system that are looked at */
+#define MAX_LEVELS 16   /* mounts on mounts that are compared */
+
+/* By file system: its mount by which the machine's init reaches it. Looked at again before it is used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u64);
+} home_mounts SEC(".maps");
+
+/* Walk over the mounts of one file system. */
+struct home_context {
+	__u64 mount, end, ns, sb_root, found, found_id;
+	bool whole; /* what was found shows the whole file system */
+};
+
+static __always_inline struct mount *mount_of(struct vfsmount *mnt)
+{
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+}
+
+static __always_inline struct vfsmount *vfsmount_of(struct mount *mount)
+{
+	return (void *)mount + bpf_core_field_offset(struct mount, mnt);
+}
+
+static __always_inline struct mount *next_mount(struct mount *mount)
+{
+	struct mount___listed *listed = (void *)mount;
+
+	if (bpf_core_field_exists(mount->mnt_next_for_sb))
+		return READ(struct mount, mount, mnt_next_for_sb);
+	return pointer_at((void *)mount + bpf_core_field_offset(listed->mnt_instance)) -
+	       bpf_core_field_offset(listed->mnt_instance);
+}
+
+static int home_step(__u32 i, struct home_context *context)
+{
+	struct mount *mount = (void *)context->mount;
+	__u64 id = i;
+	bool whole;
+
+	if (!mount || context->mount == context->end)
+		return 1;
+	if ((__u64)READ(struct mount, mount, mnt_ns) == context->ns) {
+		whole = (__u64)READ(struct mount, mount, mnt.mnt_root) == context->sb_root;
+		if (bpf_core_field_exists(mount->mnt_id_unique))
+			id = READ(struct mount, mount, mnt_id_unique);
+		if (!context->found || (whole && !context->whole) || (whole == context->whole && id < context->found_id)) {
+			context->found = (__u64)mount;
+			context->found_id = id;
+			context->whole = whole;
+		}
+	}
+	context->mount = (__u64)next_mount(mount);
+	return 0;
+}
+
+static __always_inline void first_mount(struct super_block *sb, struct home_context *context)
+{
+	struct super_block___listed *old = (void *)sb;
+	struct mount___listed *listed = NULL;
+	void *list;
+
+	if (bpf_core_field_exists(((struct mount *)NULL)->mnt_next_for_sb)) {
+		context->mount = (__u64)READ(struct super_block, sb, s_mounts);
+		return;
+	}
+	list = (void *)sb + bpf_core_field_offset(old->s_mounts);
+	context->end = (__u64)list - bpf_core_field_offset(listed->mnt_instance);
+	context->mount = (__u64)pointer_at(list) - bpf_core_field_offset(listed->mnt_instance);
+}
+
+/* Of a file system's mounts in a mount namespace the oldest that shows all of it, or else the oldest; NULL: none. */
+static __noinline struct vfsmount *home_mount(struct super_block *sb, struct mnt_namespace *ns)
+{
+	struct home_context context = {.ns = (__u64)ns};
+	__u64 key = (__u64)sb, *known = bpf_map_lookup_elem(&home_mounts, &key);
+	struct mount *mount;
+
+	if (known) {
+		mount = (void *)*known;
+		if (READ(struct mount, mount, mnt.mnt_sb) == sb && READ(struct mount, mount, mnt_ns) == ns)
+			return vfsmount_of(mount);
+	}
+	context.sb_root = (__u64)READ(struct super_block, sb, s_root);
+	first_mount(sb, &context);
+	bpf_loop(MAX_MOUNTS, home_step, &context, 0);
+	if (!context.found)
+		return NULL;
+	bpf_map_update_elem(&home_mounts, &key, &context.found, BPF_ANY);
+	return vfsmount_of((void *)context.found);
+}
+
+/* Whether what a process sees on one mount, init sees on the other by the same path: the same mounts up to the same root,
+ * or copies of them, as a new mount namespace has. */
+static __always_inline bool same_path(struct vfsmount *mnt, struct fs_struct *fs, struct vfsmount *home, struct fs_struct *init)
+{
+	struct vfsmount *root = READ(struct fs_struct, fs, root.mnt), *top = READ(struct fs_struct, init, root.mnt);
+	struct mount *one, *other;
+
+	if (READ(struct fs_struct, fs, root.dentry) != READ(struct fs_struct, init, root.dentry))
+		return false;
+	if (mnt == home && root == top)
+		return true;
+	for (int i = 0; i < MAX_LEVELS; i++) {
+		if (READ(struct vfsmount, mnt, mnt_root) != READ(struct vfsmount, home, mnt_root))
+			return false;
+		if (mnt == root && home == top)
+			return true;
+		one = mount_of(mnt);
+		other = mount_of(home);
+		if (READ(struct mount, one, mnt_mountpoint) != READ(struct mount, other, mnt_mountpoint))
+			return false;
+		mnt = vfsmount_of(READ(struct mount, one, mnt_parent));
+		home = vfsmount_of(READ(struct mount, other, mnt_parent));
+	}
+	return false;
+}
+
+/* The pid namespace of the machine, whose init is the machine's. */
+static __always_inline struct pid_namespace *machine_pids(struct task_struct *task)
+{
+	void *upid = (void *)task->thread_pid + bpf_core_field_offset(struct pid, numbers);
+
+	return pointer_at(upid + bpf_core_field_offset(struct upid, ns));
+}
+
+static const char proc_name[8] = "proc";
+
+/* Each mount of proc is a file system of its own, with the same names in it if it shows the same pid namespace. */
+static __always_inline bool walk_second_proc(struct scratch *s, struct task_struct *task, struct vfsmount *mnt,
+					     struct dentry *dentry)
+{
+	struct super_block *sb = READ(struct vfsmount, mnt, mnt_sb);
+	struct proc_fs_info *info = READ(struct super_block, sb, s_fs_info);
+
+	if (READ(struct super_block, sb, s_magic) != PROC_SUPER_MAGIC ||
+	    READ(struct proc_fs_info, info, pid_ns) != machine_pids(task))
+		return false;
+	begin_walk(&s->walk);
+	walk_to(s, (__u64)mnt, (__u64)READ(struct super_block, sb, s_root), mnt, dentry);
+	return s->walk.arrived && prepend(s, proc_name, 4, true);
+}
+
+/* The root directory of the machine's init, as it was when it was last looked up: a short cut, no more. */
+static volatile struct {
+	__u64 mnt, dentry;
+} init_root;
+
+/* Fills s->path with the path by which init reaches a directory entry; false if there is none, or surely the same. */
+static __noinline bool walk_from_init(struct scratch *s, struct task_struct *task, struct vfsmount *mnt, struct dentry *dentry)
+{
+	struct vfsmount *top, *home, *root = task->fs->root.mnt;
+	struct super_block *sb;
+	struct task_struct *init;
+	struct fs_struct *fs;
+
+	if (!s)
+		return false;
+	if ((__u64)mnt == init_root.mnt && mnt == root && (__u64)task->fs->root.dentry == init_root.dentry)
+		return false;
+	init = READ(struct pid_namespace, machine_pids(task), child_reaper);
+	fs = READ(struct task_struct, init, fs);
+	home = top = READ(struct fs_struct, fs, root.mnt);
+	init_root.mnt = (__u64)top;
+	init_root.dentry = (__u64)READ(struct fs_struct, fs, root.dentry);
+	sb = READ(struct vfsmount, mnt, mnt_sb);
+	if (sb != READ(struct vfsmount, top, mnt_sb)) {
+		if (sb == READ(struct vfsmount, root, mnt_sb))
+			return false; /* an image's file system: by what path the runtime reaches it says nothing */
+		home = home_mount(sb, READ(struct nsproxy, READ(struct task_struct, init, nsproxy), mnt_ns));
+	}
+	if (!home)
+		return walk_second_proc(s, task, mnt, dentry);
+	if (same_path(mnt, task->fs, home, fs))
+		return false;
+	begin_walk(&s->walk);
+	walk_up(s, fs, home, dentry);
+	return s->walk.arrived && !s->walk.cut;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* The name of a file that was requested: the path that was passed, made whole as text. */
+#ifndef FALCOHOST_REQUESTED_BPF_H
+#define FALCOHOST_REQUESTED_BPF_H
+
+#include "task.bpf.h"
+#include "user_memory.bpf.h"
+
+#define TEXT_LOOKED_AT 1024 /* longer paths are not made whole; what is not told passes */
+
+/* Two texts in struct scratch, by their offsets from the record's begin; s->path follows on the record. */
+struct compared {
+	struct scratch *s;
+	__u32 one, other, len;
+	bool different;
+};
+
+#define RECORD_AND_PATH (sizeof(((struct scratch *)0)->record) + sizeof(((struct scratch *)0)->path))
+#define PATH_AT sizeof(((struct scratch *)0)->record)
+#define COMPARED_AT_ONCE 48 /* without a loop */
+
+static __always_inline __u64 eight_bytes(struct scratch *s, __u32 at)
+{
+	const __u64 *bytes;
+
+	barrier_var(at); /* or the verifier is not shown the bound */
+	if (at > RECORD_AND_PATH - sizeof(__u64))
+		return 0;
+	bytes = (void *)s + __builtin_offsetof(struct scratch, record) + at;
+	barrier_var(bytes); /* or the compiler reads them one by one */
+	return *bytes;
+}
+
+/* Compares up to eight bytes; true if that was the last comparison. */
+static __always_inline bool compare(struct compared *compared, __u32 done)
+{
+	__u32 left = compared->len - done;
+	__u64 difference = eight_bytes(compared->s, compared->one + done) ^ eight_bytes(compared->s, compared->other + done);
+
+	if (left < sizeof(__u64))
+		difference <<= 8 * (sizeof(__u64) - left);
+	compared->different = difference != 0;
+	return difference != 0 || left <= sizeof(__u64);
+}
+
+static int compare_step(__u32 i, struct compared *compared)
+{
+	return compare(compared, COMPARED_AT_ONCE + i * sizeof(__u64));
+}
+
+/* Whether two texts of the same length are the same. */
+static __noinline bool is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
+{
+	struct compared compared = {.s = s, .one = one, .other = other, .len = len};
+
+	if (!s || !len)
+		return false;
+	for (__u32 done = 0; done < COMPARED_AT_ONCE; done += sizeof(__u64))
+		if (compare(&compared, done))
+			return !compared.different;
+	bpf_loop(CHUNK / sizeof(__u64), compare_step, &compared, 0);
+	return !compared.different;
+}
+
+/* Whether s->path holds the text that is told as VIEW_NAME. */
+static __always_inline bool walked_is_told(struct scratch *s)
+{
+	struct view told = s->facts.views[VIEW_NAME];
+
+	return told.len == CHUNK - s->walk.pos && is_same(s, PATH_AT + s->walk.pos, told.at, told.len);
+}
+
+/* A path as text is read from its end to its begin. Where that stands lies in the map, for the reason that struct walk
+ * does. */
+struct text_context {
+	struct scratch *s;
+};
+
+/* Puts the component that begins at names.at before what s->path holds; false if it does not fit. */
+static __always_inline bool put_component(struct scratch *s)
+{
+	__u32 size = s->names.size, at = s->names.at & (RECORD_SIZE - 1);
+	bool dots = size == s->names.dots;
+	struct walk *w = &s->walk;
+
+	s->names.size = s->names.dots = 0;
+	if (!size || (dots && size == 1))
+		return true;
+	if (dots && size == 2)
+		w->skip++;
+	else if (w->skip)
+		w->skip--;
+	else
+		return prepend(s, &s->record[at], size, true);
+	return true;
+}
+
+static int text_step(__u32 i, struct text_context *context)
+{
+	struct scratch *s = context->s;
+	char c = s->record[(s->names.at - 1) & (RECORD_SIZE - 1)];
+
+	if (c != '/') {
+		s->names.size++;
+		s->names.dots += c == '.';
+	} else if (!put_component(s)) {
+		return 1;
+	}
+	s->names.at--;
+	return 0;
+}
+
+/* Fills s->path with the first path argument, made whole as text (text.py: absolute); false if that is not told. */
+static __noinline bool write_requested(struct scratch *s, struct task_struct *task)
+{
+	struct text_context context = {.s = s};
+	struct path *start;
+	struct view path;
+	struct file *file;
+	__s32 fd;
+
+	if (!s)
+		return false;
+	path = s->facts.views[VIEW_PATH];
+	if (path.len > TEXT_LOOKED_AT)
+		return false;
+	begin_walk(&s->walk);
+	s->names.at = path.at + path.len;
+	s->names.size = s->names.dots = 0;
+	bpf_loop(path.len, text_step, &context, 0);
+	if (path.len && s->record[path.at & (RECORD_SIZE - 1)] == '/') {
+		if (s->walk.pos == CHUNK)
+			prepend(s, NULL, 0, true);
+		return !s->walk.cut;
+	}
+	put_component(s);
+	fd = s->spec.dir_arg < 6 ? (__s32)s->header.args[s->spec.dir_arg] : AT_FDCWD;
+	file = file_of_fd(task, fd);
+	start = file ? &file->f_path : &task->fs->pwd;
+	if (fd != AT_FDCWD && (!file || is_nameless(READ(struct path, start, mnt), READ(struct path, start, dentry))))
+		return false;
+	walk_up(s, task->fs, READ(struct path, start, mnt), READ(struct path, start, dentry));
+	return !s->walk.cut && !is_detached(&s->walk);
+}
+
+static __always_inline void see_no_name(struct facts *facts)
+{
+	see(facts, VIEW_NAME, 0, VIEW_UNKNOWN);
+	see(facts, VIEW_DIRECTORY, 0, VIEW_UNKNOWN);
+	see(facts, VIEW_FILENAME, 0, VIEW_UNKNOWN);
+}
+
+/* Tells the requested name. It lies behind the end of the record, where nothing is put any more that filters read. */
+static __noinline bool see_requested(struct scratch *s, struct task_struct *task)
+{
+	struct view path;
+	__u32 pos, len;
+	char *room;
+
+	if (!s)
+		return false;
+	path = s->facts.views[VIEW_PATH];
+	if (path.len > VIEW_LONGEST)
+		return false; /* paged out: nobody can tell it */
+	if (!write_requested(s, task)) {
+		see_no_name(&s->facts);
+		return true;
+	}
+	if (walked_is_told(s))
+		return false;
+	see_no_name(&s->facts);
+	pos = s->walk.pos & (2 * CHUNK - 1);
+	barrier_var(pos);
+	room = section_room(s);
+	if (!room || pos > CHUNK)
+		return true;
+	len = CHUNK - pos;
+	if (len && bpf_probe_read_kernel(room, len, s->path + pos) == 0)
+		see_name(&s->facts, s->pos + sizeof(struct section), len, s->walk.leaf);
+	return true;
+}
+
+#endif
