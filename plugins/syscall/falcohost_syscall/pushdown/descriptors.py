@@ -30,6 +30,7 @@ from falcohost_syscall.pushdown.layout import (
 from falcohost_syscall.pushdown.textual import Textual
 from falcohost_syscall.records import RET_ARG, WANT_FD, WANT_PAIR, WANT_PATH, WANT_SOCKADDR
 
+_ADDRESS_ARGUMENT: Final = layout.argument(4)
 RET: Final = layout.header("ret", 8, signed=True)
 
 _KIND: Final = layout.fact("kind", 1, Point.OBJECT, unknown=0)
@@ -53,6 +54,8 @@ _IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
 IS_IP: Final = within(_IP, (layout.IP_YES, layout.IP_YES))
 LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
 RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
+#: sendto(2) with an address; send(2) is sendto(2) without.
+SENDS_TO_ADDRESS: Final = within(_ADDRESS_ARGUMENT, (1, _ADDRESS_ARGUMENT.highest))
 CONNECTS, ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
 
 

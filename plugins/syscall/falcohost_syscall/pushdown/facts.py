@@ -34,6 +34,7 @@ from falcohost_syscall.pushdown.kinds import (
 
 _ERRORS: Final = within(RET, (RET.lowest, -1))
 _LAST_ERRNO: Final = 4095
+_EINPROGRESS: Final = 115
 
 # What user space has said of the container behind the task's cgroups.
 _CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Point.MEMORY, unknown=0, cgroup=True)
@@ -86,6 +87,16 @@ def _length(row: Call, _: Arg) -> Fact:
     return Numeric(layout.header("ret", 8), negate(_ERRORS)) if row.io else constant(None)
 
 
+def _name_changed(row: Call, _: Arg) -> Fact | None:
+    if row.name in descriptors.ACCEPTS:
+        return constant(True)
+    if row.name in descriptors.CONNECTS:
+        return truth(within(RET, (0, 0), (-_EINPROGRESS, -_EINPROGRESS)))
+    if row.name == "sendto":
+        return Cases(((descriptors.SENDS_TO_ADDRESS, Otherwise()), (negate(descriptors.SENDS_TO_ADDRESS), False)))
+    return None if row.want & (records.WANT_MSGHDR | records.WANT_MESSAGES) else constant(False)
+
+
 _CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
 
 
@@ -118,6 +129,7 @@ FACTS: Final[dict[str, Describe]] = {
     "fd.directory": descriptors.of_file("directory", rooted=True),
     "fd.filename": descriptors.of_file("filename", rooted=False),
     "fd.nameraw": descriptors.raw_name,
+    "fd.name_changed": _name_changed,
     **{
         f"fd.{letter}{what}": descriptors.address(letter)
         for letter in ("c", "s", "l", "r", "")

@@ -17,7 +17,7 @@ from falcohost_syscall.records import WANT_FD, WANT_MESSAGES, WANT_PATH
 
 _EINPROGRESS: Final = 115
 _NOT_OF_ROLES: Final = fd.CONNECTS | fd.ACCEPTS | {"socket", "bind", "listen"}
-_SENDS: Final = frozenset({"sendto", "sendmsg"})
+_CHANGED: Final = "fd.name_changed"
 
 
 def conditions(plan: Plan, *, all_processes: bool = False) -> dict[str, Condition]:
@@ -31,7 +31,7 @@ def conditions(plan: Plan, *, all_processes: bool = False) -> dict[str, Conditio
     kept = wanted.table_calls(plan) | {EXIT} if all_processes else frozenset()
     for name in sorted(wanted.event_types(plan) - kept):
         row = BY_NAME[name]
-        if row.want & WANT_MESSAGES or (name in _SENDS and "fd.name_changed" in plan.fields):
+        if row.want & WANT_MESSAGES or (name == "sendmsg" and _CHANGED in plan.fields):
             continue  # one call, several events; events that leave a trace in later ones
         condition = necessary(specialise(plan.condition, name), facts.decide(row))
         condition = merged(any_of((condition, _noted(row, plan))))
@@ -41,10 +41,13 @@ def conditions(plan: Plan, *, all_processes: bool = False) -> dict[str, Conditio
 
 
 def _noted(row: Call, plan: Plan) -> Condition:
-    """Return which connects and accepts have to be seen because later events of the socket are told by them.
+    """Return which events have to be seen because later events of the socket are told by them.
 
-    Those are not among them for which a later event would guess the same (see :mod:`falcohost_syscall.network`).
+    Connects and accepts for which a later event would guess the same (see :mod:`falcohost_syscall.network`) are not
+    among them.
     """
+    if row.name == "sendto" and _CHANGED in plan.fields:
+        return all_of((fd.SENDS_TO_ADDRESS, within(fd.RET, (0, fd.RET.highest))))
     if row.name not in fd.CONNECTS | fd.ACCEPTS or not any(map(_of_sockets, wanted.event_types(plan))):
         return FALSE
     server_like = all_of((within(fd.RPORT, (network.EPHEMERAL, 0xFFFF)), within(fd.LPORT, (1, network.EPHEMERAL - 1))))

@@ -9,11 +9,13 @@ from random_events import CATALOG
 
 from falcohost.engine.code.specialise import specialise
 from falcohost.engine.typecheck import check
+from falcohost.events import Plan
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls import BY_NAME
-from falcohost_syscall.pushdown import facts
-from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, Within, literals
+from falcohost_syscall.pushdown import descriptors, facts
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, Within, all_of, literals, within
 from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.pushdown.weaken import forms
 
 
@@ -74,6 +76,30 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
 def test_same(text, same):
     """Two ways to say it come down to one condition."""
     assert of(same) == of(text)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "necessary_condition"),
+    [
+        ("sendto", descriptors.SENDS_TO_ADDRESS),
+        ("sendmsg", TRUE),
+        ("accept4", TRUE),
+        ("read", FALSE),
+    ],
+)
+def test_only_what_passes_an_address_changes_a_name(event_type, necessary_condition):
+    """Of sends those without an address leave the socket's name as it was; of other calls only some change it."""
+    assert necessary_condition == of("fd.name_changed = true", event_type)
+
+
+def test_sends_to_an_address_are_seen_for_later_ones():
+    """Where rules ask whether a name changed, sends to an address that went tell later ones: they pass, no others."""
+    expr = check(parse("fd.name_changed = true and proc.name = nobody"), CATALOG).expr
+    plan = Plan("syscall", frozenset({"sendto"}), frozenset({"fd.name_changed", "proc.name"}), condition=expr)
+    went = all_of((descriptors.SENDS_TO_ADDRESS, within(descriptors.RET, (0, descriptors.RET.highest))))
+    found = conditions(plan)["sendto"]
+    assert went in found.items
+    assert all(descriptors.SENDS_TO_ADDRESS in _parts(item) for item in found.items)
 
 
 def test_many_rules_are_one_test():
