@@ -92,7 +92,8 @@ def drop_privileges(keep: frozenset[str] | None) -> None:
 
 def _load_codecs() -> None:
     """Import what Python imports when it is first used, while its folder can still be read: it may be root's own."""
-    importlib.import_module("_strptime")
+    with contextlib.suppress(ImportError):
+        importlib.import_module("_strptime")
     for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
         with contextlib.suppress(LookupError):
             codecs.lookup(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from test_filters import plan, watch
@@ -18,6 +17,9 @@ GET = {field.name: field.get for field in FIELDS}
 #: Others have nothing to do with it.
 MARK = f"/tmp/falcohost-processes-{os.getpid()}"
 OPEN = f"evt.type = openat and fd.name = {MARK}"
+#: Says that nothing of what came before is still to be read.
+END = f"{MARK}-end"
+ENDING = f"evt.type = openat and fd.name = {END}"
 SCRIPT = f'import os; os.open("{MARK}", os.O_CREAT)'
 TEXTS = [
     *("proc.name", "proc.exe", "proc.exepath", "proc.args", "proc.cmdline", "proc.pname", "proc.pexe", "proc.pexepath"),
@@ -40,17 +42,17 @@ COMMANDS = {
 }
 
 
-def marked(source, seconds=0.15):
-    """Return what fields say, at its moment, of each event that opens the marked file."""
+def marked(source):
+    """Return what fields say, at its moment, of each event so far that opens the marked file."""
+    subprocess.run(["bash", "-c", ': > "$0"', END], check=True)
     found = []
-    end = time.monotonic() + seconds
     for batch in source.batches():
         for event in batch.events:
-            if event.type == "openat" and event.fdpath == MARK:
+            if event.fdpath == END:
+                return found
+            if event.fdpath == MARK:
                 found.append({field: value(event, field) for field in (*TEXTS, *NUMBERS)})
-        if time.monotonic() > end:
-            return found
-    return found
+    raise AssertionError("the source has ended")
 
 
 def value(event, name):
@@ -62,17 +64,17 @@ def value(event, name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_is_asked_is_what_fields_say(watch, name):
     """Events pass filters that name the values of their fields, and do not pass filters that exclude them."""
-    source = watch(OPEN, *TEXTS, *NUMBERS)
+    source = watch(f"{OPEN} or {ENDING}", *TEXTS, *NUMBERS)
     subprocess.run(COMMANDS[name], check=True)
-    (truth,) = marked(source, 0.4)
+    (truth,) = marked(source)
     checks = [
         f"{field} = '{found}'" if isinstance(found, str) else f"{field} = {found}" for field, found in truth.items()
     ]
 
-    source.update(plan(f"{OPEN} and {' and '.join(checks)}"))
+    source.update(plan(f"{OPEN} and {' and '.join(checks)} or {ENDING}"))
     subprocess.run(COMMANDS[name], check=True)
     assert [truth] == marked(source)
     for check in checks:
-        source.update(plan(f"{OPEN} and not {check}"))
+        source.update(plan(f"{OPEN} and not {check} or {ENDING}"))
         subprocess.run(COMMANDS[name], check=True)
         assert [] == marked(source), check
