@@ -172,9 +172,16 @@ def test_too_many_clients(running, tmp_path):
 
     assert [_is_answered(link) for link in links] == [True] * 16 + [False]
     links[0].close()
-    again = connect(tmp_path)
-    again.sendall(b"{}\n")
-    assert _is_answered(again)
+    assert any(_is_served(tmp_path) for _ in range(50))  # the agent may see the one that comes before the one that went
+
+
+def _is_served(tmp_path):
+    with connect(tmp_path) as link:
+        try:
+            link.sendall(b"{}\n")
+        except BrokenPipeError:
+            return False
+        return _is_answered(link)
 
 
 def _is_answered(link):
