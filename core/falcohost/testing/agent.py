@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -76,6 +77,13 @@ class Agent:
                 if line.startswith(b"{"):
                     yield json.loads(line)
                 line = b""
+
+    def worker(self) -> int | None:
+        """Return its first worker's process id; None if there is none at this moment."""
+        pid = self.process.pid
+        with contextlib.suppress(OSError, IndexError):
+            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        return None
 
     def wait_until_ready(self, seconds: float = 20) -> None:
         """Return when all sources are open; if that takes too long it is ended, since nobody has it yet."""

@@ -36,16 +36,9 @@ class Killed:
         self.agent = Agent(self._folder, self._rules, settings=self._settings)
         self.agent.wait_until_ready(120)
 
-    def worker(self) -> int | None:
-        """Return the worker's process id; None if there is none at this moment."""
-        pid = self.agent.process.pid
-        with contextlib.suppress(OSError, IndexError):
-            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-        return None
-
     def kill_worker(self) -> None:
         """Kill the worker, if there is one."""
-        worker = self.worker()
+        worker = self.agent.worker()
         if worker is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falcohost import ConfigError, Plan, SourceError
+from falcohost import ConfigError, SourceError
+from falcohost.testing.reading import reading
 from falcohost.testing.values import arguments, wrong_value
 from falcohost_cloudtrail import plugin
 from falcohost_cloudtrail.fields import FIELDS
@@ -26,19 +27,8 @@ def record(name, **members):
 @pytest.fixture
 def read():
     """Return a function that reads all events with the settings given, and returns them with what was left out."""
-    opened = []
-
-    def read(**settings):
-        (spec,) = plugin.falcohost_sources(settings)
-        source = spec.make(settings)
-        opened.append(source)
-        source.open(Plan(source=spec.name), None)
-        events = [event for batch in source.batches() for event in batch.events]
-        return events, dict(source.stats().dropped)
-
-    yield read
-    for source in opened:
-        source.close()
+    with reading(plugin) as read:
+        yield read
 
 
 def names(events):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import http.client
@@ -240,13 +239,6 @@ class Hooked:
             return list(history.alerts(Wanted()))
         finally:
             history.close()
-
-    def worker(self):
-        """Return the worker's process id, None if there is none at this moment."""
-        pid = self.agent.process.pid
-        with contextlib.suppress(OSError, IndexError):
-            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-        return None
 
 
 @pytest.fixture

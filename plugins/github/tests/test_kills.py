@@ -60,7 +60,7 @@ def taken(served, payload, event, guid):
 def kill(served, turn, moment):
     """Let the worker live for a *moment*; kill it or, each third time, the supervisor, which is begun again."""
     end = time.monotonic() + 20
-    while (worker := served.worker()) is None and time.monotonic() < end:
+    while (worker := served.agent.worker()) is None and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(moment)
     if turn % 3 != 2 and worker is not None:

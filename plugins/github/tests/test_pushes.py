@@ -143,7 +143,7 @@ def test_killed_while_it_waits(hooked, hub, push, supervisor):
         served.agent.process.wait()
         served.begin()
     else:
-        os.kill(served.worker(), signal.SIGKILL)
+        os.kill(served.agent.worker(), signal.SIGKILL)
 
     assert "1 true" in served.wait_until_stored(1)[0]
     assert 200 == served.post(payload, guid="g")

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from falcohost import ConfigError, Plan, SourceError
+from falcohost import ConfigError, SourceError
+from falcohost.testing.reading import reading
 from falcohost.testing.values import arguments, wrong_value
 from falcohost_github import plugin
 from falcohost_github.fields import FIELDS
@@ -18,19 +19,8 @@ ROWS = {field.name: field for field in FIELDS}
 @pytest.fixture
 def read():
     """Return a function that reads all events with the settings given, and returns them with what was left out."""
-    opened = []
-
-    def read(**settings):
-        (spec,) = plugin.falcohost_sources(settings)
-        source = spec.make(settings)
-        opened.append(source)
-        source.open(Plan(source=spec.name), None)
-        events = [event for batch in source.batches() for event in batch.events]
-        return events, dict(source.stats().dropped)
-
-    yield read
-    for source in opened:
-        source.close()
+    with reading(plugin) as read:
+        yield read
 
 
 def test_lines(read, tmp_path):

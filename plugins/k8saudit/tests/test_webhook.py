@@ -92,13 +92,6 @@ class Hook:
         finally:
             history.close()
 
-    def worker(self):
-        """Return the worker's process id, None if there is none at this moment."""
-        pid = self.agent.process.pid
-        with contextlib.suppress(OSError, IndexError):
-            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-        return None
-
 
 @pytest.fixture
 def hook(tmp_path):
@@ -187,12 +180,12 @@ def test_unprivileged(hook):
     """What talks to senders has no privileges."""
     served = hook()
     served.post(event_list([event("a")]))
-    status = Path(f"/proc/{served.worker()}/status").read_text()
+    status = Path(f"/proc/{served.agent.worker()}/status").read_text()
 
     assert "CapEff:\t0000000000000000" in status
     if os.geteuid() == 0:
         assert "Uid:\t65534" in status
-        threads = Path(f"/proc/{served.worker()}/task").glob("*/status")
+        threads = Path(f"/proc/{served.agent.worker()}/task").glob("*/status")
         assert all("CapEff:\t0000000000000000" in thread.read_text() for thread in threads)
 
 
@@ -251,7 +244,7 @@ def test_nothing_is_lost_or_doubled_by_kills(hook):
         sender.start()
     for turn in range(int(os.environ.get("FALCOHOST_KILLS", "8"))):
         time.sleep(dice.uniform(0.05, 0.6))
-        worker = served.worker()
+        worker = served.agent.worker()
         if turn % 3 != 2 and worker is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from falcohost import ConfigError, Plan, SourceError
+from falcohost import ConfigError, SourceError
+from falcohost.testing.reading import reading
 from falcohost.testing.values import arguments, wrong_value
 from falcohost_okta import plugin
 from falcohost_okta.fields import FIELDS
@@ -22,19 +23,8 @@ def event(name, **members):
 @pytest.fixture
 def read():
     """Return a function that reads all events with the settings given, and returns them with what was left out."""
-    opened = []
-
-    def read(**settings):
-        (spec,) = plugin.falcohost_sources(settings)
-        source = spec.make(settings)
-        opened.append(source)
-        source.open(Plan(source=spec.name), None)
-        events = [event for batch in source.batches() for event in batch.events]
-        return events, dict(source.stats().dropped)
-
-    yield read
-    for source in opened:
-        source.close()
+    with reading(plugin) as read:
+        yield read
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from falcohost.fields import Arg, ArgKind, Field, FieldType
-from falcohost_syscall import params
+from falcohost_syscall import param_texts, params
 from falcohost_syscall.calls import EVENT_NAMES, EXIT
 from falcohost_syscall.events import CPU, FLAGS, RET, SyscallEvent
 from falcohost_syscall.flags import errno_name
@@ -30,7 +30,7 @@ def _check_parameter(name: str) -> str | None:
 
 def _argument(event: SyscallEvent, arg: Arg) -> str | None:
     param = params.find(event.row, arg if arg is not None else "")
-    return None if param is None else params.shown(event, param)
+    return None if param is None else param_texts.shown(event, param)
 
 
 def _raw_value(event: SyscallEvent, arg: Arg) -> Any:
@@ -191,13 +191,13 @@ FIELDS: tuple[Field, ...] = (
         name="evt.args",
         type=FieldType.CHARBUF,
         description="All parameters as name=value, those with a readable form as name=value(readable).",
-        get=lambda e, _: params.render_all(e),
+        get=lambda e, _: param_texts.render_all(e),
     ),
     Field(
         name="evt.info",
         type=FieldType.CHARBUF,
         description="The same as evt.args.",
-        get=lambda e, _: params.render_all(e),
+        get=lambda e, _: param_texts.render_all(e),
     ),
     Field(
         name="evt.arg",

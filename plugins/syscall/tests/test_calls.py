@@ -6,7 +6,8 @@ import pytest
 
 from falcohost.events import Plan
 from falcohost_syscall import calls, wanted
-from falcohost_syscall.params import _READ, _RENDER
+from falcohost_syscall.param_texts import _RENDER
+from falcohost_syscall.params import _READ
 from falcohost_syscall.records import COMPAT_BASE, MAX_CALLS, NO_ARG, RET_ARG
 
 #: Every event type that issue 2 names.
