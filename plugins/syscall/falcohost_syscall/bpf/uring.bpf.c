@@ -176,7 +176,7 @@ static __always_inline int go_on_with(void *ctx, struct request *r, struct io_ki
 	struct call_spec *spec = bpf_map_lookup_elem(&uring_calls, &opcode);
 	__u64 began = begin();
 
-	if (!spec || !spec->call || !task->mm || unwanted(spec, ret))
+	if (!spec || !spec->call || !task->mm || unwanted(spec, task->tgid, ret))
 		return 0;
 	s = start_call(spec, ret, began);
 	if (!s)

@@ -30,6 +30,8 @@ _FOLDER: Final = Path(__file__).parent.parent / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
+_SOCKETCALL: Final = 102
+"""The 32-bit call behind which the probe finds others (x86)."""
 _NO_CALL: Final = records.CALL_SPEC.pack(*records.CallSpec(0, 0))
 
 
@@ -120,6 +122,7 @@ class ModernEbpf:
         self._object = Object(library, _image())
         self.kernel = Kernel(library)
         self._calls: dict[tuple[str, int], bytes] = {}
+        self._asked: set[int] = set()
         self._rows: set[int] = set()
         self.sees_requests = False
         self._filters: frozenset[tuple[str, int]] = frozenset()
@@ -181,12 +184,21 @@ class ModernEbpf:
         self._rows.update(spec.call for spec in calls.values())
         wanted = {("calls", number): records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
         wanted |= {("uring_calls", number): records.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
+        places = {number % records.COMPAT_BASE for number in calls} | {_SOCKETCALL}
+        self._ask(places | self._asked)
         for (name, number), packed in wanted.items():
             if self._calls.get((name, number)) != packed:
                 self._object.update(self._object.map_fd(name), _U32.pack(number), packed)
         for name, number in self._calls.keys() - wanted.keys():
             self._object.update(self._object.map_fd(name), _U32.pack(number), _NO_CALL)
+        self._ask(places)
         self._calls = wanted
+
+    def _ask(self, places: set[int]) -> None:
+        """Have the probe look at calls with these numbers, whichever table they are of."""
+        value = bytes(place in places for place in range(records.COMPAT_BASE))
+        self._object.update(self._object.map_fd(".data.asked"), _U32.pack(0), value)
+        self._asked = places
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of one of the probe's maps."""
