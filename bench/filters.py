@@ -37,6 +37,7 @@ from falcohost_syscall.pushdown.condition import Point  # noqa: E402
 from falcohost_syscall.pushdown.necessary import necessary  # noqa: E402
 from falcohost_syscall.pushdown.weaken import forms  # noqa: E402
 from falcohost_syscall.source import SyscallSource  # noqa: E402
+from falcohost_syscall.users import Users  # noqa: E402
 
 STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 RUNS = 20_000
@@ -100,7 +101,7 @@ FORMS = {
 
 def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
     """Return the figures of the filter for openat."""
-    condition = necessary(specialise(expr, "openat"), facts.decide(BY_NAME["openat"]))
+    condition = necessary(specialise(expr, "openat"), facts.decide(BY_NAME["openat"], Users()))
     refused = 0
     for form in forms(condition):
         start = time.process_time()

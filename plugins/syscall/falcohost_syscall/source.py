@@ -28,6 +28,7 @@ from falcohost_syscall.filenames import NamedEvent, RequestedView
 from falcohost_syscall.kept import kept
 from falcohost_syscall.names import HOSTS
 from falcohost_syscall.process_records import KEEPS_TABLE, ProcessRecords
+from falcohost_syscall.pushdown.accounts import ACCOUNTS
 from falcohost_syscall.pushdown.condition import Condition
 from falcohost_syscall.pushdown.filters import Probe, container_place, load
 from falcohost_syscall.pushdown.plan import conditions
@@ -75,6 +76,7 @@ class SyscallSource:
         self._processes = ProcessRecords(self._context.table)
         self._driver: ModernEbpf | None = None
         self._options = Options()
+        self._plan = Plan("syscall")
         self._types: frozenset[str] = frozenset()
         self._track_destinations = False
         self._weaker = 0
@@ -126,10 +128,11 @@ class SyscallSource:
     def update(self, plan: Plan) -> None:
         """Collect what *plan* wants from now on; calls that both plans want are not interrupted."""
         HOSTS.start()
+        self._plan = plan
         plan = self._config.base.choose(plan)
         self._track_destinations = "fd.name_changed" in plan.fields
         every = not self._config.process_context
-        needed = conditions(plan, all_processes=every) if self._config.pushdown else {}
+        needed = conditions(plan, self._context.users, all_processes=every) if self._config.pushdown else {}
         collected = wanted.collected(plan, needed, all_processes=every)
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
         options = wanted.options(plan, needed, all_processes=every)
@@ -161,6 +164,11 @@ class SyscallSource:
         for sentence in filters.weaker:
             _log.warning("%s", sentence)
 
+    def _look_at_accounts(self) -> None:
+        """Ask for the users and groups that there are now, where rules ask for names."""
+        if self._context.users.refresh() and not self._plan.fields.isdisjoint(ACCOUNTS):
+            self.update(self._plan)
+
     def _learn_cgroups(self, key: int, data: bytes) -> None:
         container = self._context.containers.learn(key, cgroup_sections(data))
         if self._driver is not None:
@@ -182,6 +190,7 @@ class SyscallSource:
         last = time.monotonic()
         while self._driver is not None:
             records = self._driver.read()
+            self._look_at_accounts()
             now = time.monotonic()
             if records:
                 self._received += len(records)

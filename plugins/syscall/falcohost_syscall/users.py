@@ -1,4 +1,4 @@
-"""Names of users and groups, from this machine's own files; read anew when they have changed."""
+"""Names of users and groups, from this machine's own files, as they were when those were last looked at."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 INTERVAL = 1.0
 UNKNOWN = "<NA>"
 
+#: Columns of /etc/passwd and /etc/group.
+NAME, HOME, SHELL = 0, 5, 6
+
 
 class Accounts:
     """The lines of a file such as ``/etc/passwd``, by the number in its third column."""
@@ -18,17 +21,20 @@ class Accounts:
         self._default = default
         self._rows: dict[int, list[str]] = default
         self._stamp: tuple[int, int, int] | None = None
-        self._due = 0.0
+        self.refresh()
 
-    def row(self, number: int) -> list[str] | None:
-        """Return the columns of the account with this *number*, or None."""
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + INTERVAL
-            self._refresh()
-        return self._rows.get(number)
+    def column(self, number: int, place: int) -> str:
+        """Return a column of the account with this *number*, ``<NA>`` where there is none."""
+        row = self._rows.get(number)
+        return row[place] if row and len(row) > place else UNKNOWN
 
-    def _refresh(self) -> None:
+    def columns(self, place: int) -> dict[int, str]:
+        """Return a column of every account, by number."""
+        return {number: self.column(number, place) for number in self._rows}
+
+    def refresh(self) -> bool:
+        """Read the file if it has changed; tell whether anything in it did."""
+        before = self._rows
         try:
             stat = self._path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -37,6 +43,7 @@ class Accounts:
                 self._stamp = stamp
         except OSError:
             self._rows, self._stamp = self._default, None
+        return self._rows != before
 
     @staticmethod
     def _parse(content: str) -> dict[int, list[str]]:
@@ -52,27 +59,31 @@ class Users:
     """Users and groups of this machine. A process in a container is looked up here too, as its number is the host's."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        self._users = Accounts(root / "etc/passwd", {0: ["root", "x", "0", "0", "", "/root", ""]})
-        self._groups = Accounts(root / "etc/group", {0: ["root", "x", "0", ""]})
+        self.users = Accounts(root / "etc/passwd", {0: ["root", "x", "0", "0", "", "/root", ""]})
+        self.groups = Accounts(root / "etc/group", {0: ["root", "x", "0", ""]})
+        self._due = time.monotonic() + INTERVAL
 
     def name(self, uid: int) -> str:
         """Return the name of a user, ``<NA>`` where it has none."""
-        row = self._users.row(uid)
-        return row[0] if row else UNKNOWN
+        return self.users.column(uid, NAME)
 
     def home(self, uid: int) -> str:
         """Return a user's home directory, ``<NA>`` where it has none."""
-        return self._column(uid, 5)
+        return self.users.column(uid, HOME)
 
     def shell(self, uid: int) -> str:
         """Return a user's login shell, ``<NA>`` where it has none."""
-        return self._column(uid, 6)
+        return self.users.column(uid, SHELL)
 
     def group(self, gid: int) -> str:
         """Return the name of a group, ``<NA>`` where it has none."""
-        row = self._groups.row(gid)
-        return row[0] if row else UNKNOWN
+        return self.groups.column(gid, NAME)
 
-    def _column(self, uid: int, column: int) -> str:
-        row = self._users.row(uid)
-        return row[column] if row and len(row) > column else UNKNOWN
+    def refresh(self) -> bool:
+        """Look at the files again, once in :data:`INTERVAL` at most; tell whether anything has changed."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + INTERVAL
+        changed = [accounts.refresh() for accounts in (self.users, self.groups)]
+        return any(changed)

@@ -87,6 +87,19 @@ def test_accounts(tmp_path):
     assert ("root", "<NA>") == (users.group(0), users.group(33))
 
 
+def test_accounts_are_as_they_were_when_they_were_last_looked_at(tmp_path, monkeypatch):
+    """A new account is seen at the next look, and that something has changed is told once."""
+    monkeypatch.setattr("falcohost_syscall.users.INTERVAL", 0.0)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("web:x:33:33::/srv:/bin/sh\n")
+    users = Users(tmp_path)
+    (tmp_path / "etc/passwd").write_text("other:x:33:33::/srv:/bin/sh\n")
+    before = users.name(33)
+
+    assert [True, False] == [users.refresh(), users.refresh()]
+    assert ("web", "other") == (before, users.name(33))
+
+
 def test_host_names_lead_to_addresses():
     """A name in a rule is looked up beforehand, and found by the address of a socket."""
     hosts = HostNames()

@@ -1,8 +1,7 @@
 """Which fields of rules the kernel knows, and as what: one table, and how each entry differs between event types.
 
 An entry says exactly what the field's getter says of the same record, or that the kernel cannot tell. What is not in
-the table is not pushed down: it counts as true. Names of users, for one, are in a file that may change between the
-filter and the getter, and a process's name is in the table of processes, not (yet) in the kernel.
+the table (or in that of accounts.py) is not pushed down: it counts as true.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from falcohost.fields import Arg
 from falcohost_syscall import flags, records
 from falcohost_syscall.calls import EXIT, Call
 from falcohost_syscall.fdtypes import CHARS, char_without_file
-from falcohost_syscall.pushdown import arguments, descriptors, layout, processes
-from falcohost_syscall.pushdown.bounds import Bounds
+from falcohost_syscall.pushdown import accounts, arguments, descriptors, layout, processes
+from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds
 from falcohost_syscall.pushdown.condition import Condition, Number, Point, any_of, negate, within
 from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.kinds import (
@@ -31,6 +30,7 @@ from falcohost_syscall.pushdown.kinds import (
     constant,
     truth,
 )
+from falcohost_syscall.users import Users
 
 _ERRORS: Final = within(RET, (RET.lowest, -1))
 _LAST_ERRNO: Final = 4095
@@ -41,13 +41,15 @@ _CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Poi
 _HOST: Final = within(_CONTAINER, (layout.ON_HOST, layout.ON_HOST))
 
 
-def decide(row: Call) -> Callable[[Check | Exists], Bounds]:
-    """Return what tells for events of *row* what the kernel knows of a check."""
+def decide(row: Call, users: Users) -> Callable[[Check | Exists], Bounds]:
+    """Return what tells for events of *row* what the kernel knows of a check, by the names of *users*."""
 
     def bounds(check: Check | Exists) -> Bounds:
         ref = check.left
-        describe = FACTS.get(ref.field.name) if isinstance(ref, FieldRef) else None
-        fact = describe(row, ref.arg) if describe is not None and isinstance(ref, FieldRef) else None
+        if not isinstance(ref, FieldRef):
+            return UNDECIDED
+        describe = FACTS.get(ref.field.name)
+        fact = accounts.described(ref.field.name, users) if describe is None else describe(row, ref.arg)
         return check_bounds(check, fact)
 
     return bounds

@@ -240,7 +240,7 @@ class Fact(Protocol):
 
 def check_bounds(check: Check | Exists, fact: Fact | None) -> Bounds:
     """Return what *check* says of a field that the kernel knows as *fact*."""
-    if fact is None or not isinstance(check.left, FieldRef):
+    if fact is None:
         return UNDECIDED
     if isinstance(check, Check) and isinstance(check.right, (FieldRef, Transform, Const, ListOf)):
         return UNDECIDED

@@ -14,16 +14,18 @@ from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, all_of,
 from falcohost_syscall.pushdown.merge import merged
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.records import WANT_FD, WANT_MESSAGES, WANT_PATH
+from falcohost_syscall.users import Users
 
 _EINPROGRESS: Final = 115
 _NOT_OF_ROLES: Final = fd.CONNECTS | fd.ACCEPTS | {"socket", "bind", "listen"}
 _CHANGED: Final = "fd.name_changed"
 
 
-def conditions(plan: Plan, *, all_processes: bool = False) -> dict[str, Condition]:
+def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict[str, Condition]:
     """Return what is necessary for an event to be wanted, by event type; types that are not here all pass.
 
-    *all_processes*: what user space knows of processes, it has from all events that change it.
+    *users*: by whose names rules are told. *all_processes*: what user space knows of processes, it has from all events
+    that change it.
     """
     if plan.condition is None or any(name.startswith("evt.deltatime") for name in plan.fields):
         return {}  # the time since the event before: every event counts
@@ -33,7 +35,7 @@ def conditions(plan: Plan, *, all_processes: bool = False) -> dict[str, Conditio
         row = BY_NAME[name]
         if row.want & WANT_MESSAGES or (name == "sendmsg" and _CHANGED in plan.fields):
             continue  # one call, several events; events that leave a trace in later ones
-        condition = necessary(specialise(plan.condition, name), facts.decide(row))
+        condition = necessary(specialise(plan.condition, name), facts.decide(row, users))
         condition = merged(any_of((condition, _noted(row, plan))))
         if condition != TRUE:
             found[name] = condition

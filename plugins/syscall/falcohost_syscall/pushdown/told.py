@@ -14,6 +14,7 @@ from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.pushdown import condition, facts
 from falcohost_syscall.pushdown.bounds import Bounds
 from falcohost_syscall.pushdown.plan import conditions
+from falcohost_syscall.users import Users
 
 _Decide: TypeAlias = Callable[[Check | Exists], Bounds]
 
@@ -23,12 +24,13 @@ def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
 
     Event types that are told together are told so because the same is asked of them.
     """
-    found, left = conditions(plan), dict[str, None]()
+    users = Users()
+    found, left = conditions(plan, users), dict[str, None]()
     types: dict[str, list[str]] = {}
     for name in sorted(plan.event_types if plan.event_types is not None else wanted.event_types(plan)):
         text = "the kernel passes all of them on"
         if plan.condition is not None and name in BY_NAME:
-            expr, decide = specialise(plan.condition, name), facts.decide(BY_NAME[name])
+            expr, decide = specialise(plan.condition, name), facts.decide(BY_NAME[name], users)
             left |= dict.fromkeys(shown_operand(check.left) for check in checks(expr) if decide(check).undecided)
             text = f"the kernel passes on those with {shown(necessary_part(expr, decide))}" if name in found else text
         types.setdefault(text, []).append(name)

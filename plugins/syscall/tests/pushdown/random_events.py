@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
@@ -87,7 +88,8 @@ _TEXT_FIELDS = _words(
     """
     fd.name fd.directory fd.filename fd.nameraw fd.type fd.typechar fd.l4proto fd.sockfamily evt.type evt.res
     evt.arg.name evt.arg.path evt.arg.oldpath evt.arg.newpath evt.arg.dev evt.arg.linkpath evt.arg.target
-    evt.io_dir container.id proc.name user.name evt.arg.cmd evt.arg.domain evt.arg.request evt.arg.option
+    evt.io_dir container.id proc.name user.name user.loginname user.homedir group.name
+    evt.arg.cmd evt.arg.domain evt.arg.request evt.arg.option
     syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name
     """
 )
@@ -125,7 +127,8 @@ _TRUTH_FIELDS = _words(
 _WORDS = _words(
     """
     file directory ipv4 ipv6 unix pipe f d 4 6 u p o tcp udp icmp raw <NA> ip SUCCESS ENOENT EPERM EINPROGRESS E
-    host abababababab openat connect read write dup bash root BPF_PROG_LOAD AF_INET PTRACE_ATTACH PR_SET_NAME >
+    host abababababab /root /home/a openat connect read write dup bash root
+    BPF_PROG_LOAD AF_INET PTRACE_ATTACH PR_SET_NAME >
     """
 )
 _FLAG_NAMES = _words(
@@ -134,6 +137,14 @@ _FLAG_NAMES = _words(
     CAP_SYS_ADMIN CAP_SYS sys_module CLONE_NEWUSER CLONE_NEW RDONLY BIND AT_REMOVEDIR O_ E | 4
     """
 )
+
+
+def accounts(root: Path) -> Path:
+    """Write the files of users and groups below *root*, and return that; some events are of none of them."""
+    (root / "etc").mkdir()
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nbash:x:1000:5::/home/a:/bin/bash\n")
+    (root / "etc/group").write_text("root:x:0:\nread:x:5:\n")
+    return root
 
 
 def condition(random: Random, depth: int = 3) -> Expr:

@@ -17,6 +17,7 @@ from falcohost.events import Plan
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.source import SyscallSource
+from falcohost_syscall.users import Users
 
 
 def plan(text: str, *fields: str) -> Plan:
@@ -204,6 +205,23 @@ def test_containers(watch, container_cgroup):
 
     assert [] == seen(source, outside)
     assert ["openat /etc/passwd"] * 3 == seen(source, run(inside))
+
+
+def test_new_users(watch, tmp_path, monkeypatch):
+    """A user is asked for by its number, and by another one once the accounts have changed."""
+    monkeypatch.setattr("falcohost_syscall.users.INTERVAL", 0.0)
+    accounts = tmp_path / "etc/passwd"
+    accounts.parent.mkdir()
+    source = watch("evt.type = openat and user.name = mallory and fd.name = /dev/null", "user.name")
+    source.context.users = Users(tmp_path)
+    opens = "os.setuid({})\nos.open('/dev/null', 0)"
+    found = {}
+    for uid in (65530, 65531):
+        accounts.write_text(f"mallory:x:{uid}:{uid}::/:/bin/sh\n")
+        seen(source, 0, 0.1)
+        found[uid] = [seen(source, run(opens.format(one))) for one in (65530, 65531)]
+
+    assert {65530: [["openat /dev/null"], []], 65531: [[], ["openat /dev/null"]]} == found
 
 
 def test_refused_filters(watch, caplog):

@@ -18,6 +18,7 @@ from falcohost_syscall.filenames import NamedEvent
 from falcohost_syscall.pushdown import facts, layout
 from falcohost_syscall.pushdown.condition import TRUE
 from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.users import Users
 
 PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
 EVENTS = 40
@@ -25,9 +26,10 @@ PROCESS_EVENTS = EXECS | {EXIT}
 
 
 @pytest.fixture(scope="module")
-def context(filter_bench):
-    """Return a context that knows one container and the host, as the kernel is told of them."""
+def context(filter_bench, tmp_path_factory):
+    """Return a context that knows some users, one container and the host, as the kernel is told of them."""
     context = Context()
+    context.users = Users(random_events.accounts(tmp_path_factory.mktemp("root")))
     context.containers.learn(random_events.HOST, ["=/user.slice"])
     context.containers.learn(random_events.CONTAINER, [f"=/docker/{random_events.CONTAINER_ID}"])
     filter_bench.tell(random_events.HOST, layout.ON_HOST)
@@ -50,7 +52,7 @@ def test_never_too_little(filter_bench, context):
         expr = random_events.condition(random)
         matches = compile_condition(expr)
         name = random.choice(random_events.EVENT_TYPES)
-        condition = necessary(specialise(expr, name), facts.decide(BY_NAME[name]))
+        condition = necessary(specialise(expr, name), facts.decide(BY_NAME[name], context.users))
         programs = filter_bench.load(condition, once=name in PROCESS_EVENTS and random.random() < 0.5)
         for _ in range(EVENTS if condition != TRUE else 1):
             record = random_events.event(random, name, tasks)

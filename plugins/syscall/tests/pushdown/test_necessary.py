@@ -17,21 +17,24 @@ from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.pushdown.weaken import forms
+from falcohost_syscall.users import Users
+
+USERS = Users()
 
 
 def of(text: str, event_type: str = "openat") -> Condition:
     """Return what is necessary for the condition *text* in events of a type."""
     expr = specialise(check(parse(text), CATALOG).expr, event_type)
-    return necessary(expr, facts.decide(BY_NAME[event_type]))
+    return necessary(expr, facts.decide(BY_NAME[event_type], USERS))
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "user.name = cat",
-        "not user.name = cat",
-        "fd.name = /etc/shadow or user.name = cat",
-        "not (fd.name = /etc/shadow and user.name = cat)",
+        "proc.cwd = cat",
+        "not proc.cwd = cat",
+        "fd.name = /etc/shadow or proc.cwd = cat",
+        "not (fd.name = /etc/shadow and proc.cwd = cat)",
         "fd.name regex '.*[a-z]+'",
         "tolower(fd.name) = /etc/shadow",
         "fd.name = val(proc.exepath)",
@@ -54,8 +57,8 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
 @pytest.mark.parametrize(
     ("text", "same"),
     [
-        ("fd.name = /etc/shadow and user.name = cat", "fd.name = /etc/shadow"),
-        ("not (fd.name = /etc/shadow or user.name = cat)", "not fd.name = /etc/shadow"),
+        ("fd.name = /etc/shadow and proc.cwd = cat", "fd.name = /etc/shadow"),
+        ("not (fd.name = /etc/shadow or proc.cwd = cat)", "not fd.name = /etc/shadow"),
         ("container.id = 0123456789ab", "container.id != host"),
         ("fd.name = /a or fd.name in (/b, /c)", "fd.name in (/a, /b, /c)"),
         ("not fd.name = /a and not fd.name = /b", "not fd.name in (/a, /b)"),
@@ -70,6 +73,9 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
         ),
         ("fd.name iglob '*/Secret/*'", "fd.name icontains /secret/"),
         ("fd.name pmatch (/etc)", "fd.name = /etc or fd.name startswith /etc/"),
+        ("user.name = root", "user.uid = 0"),
+        ("not user.name = root", "not user.uid = 0"),
+        ("group.name startswith 'no such '", "user.uid < 0"),
         ("evt.is_open_read = true or (evt.is_open_read = true and fd.name = /a)", "evt.is_open_read = true"),
     ],
 )
@@ -97,14 +103,14 @@ def test_sends_to_an_address_are_seen_for_later_ones():
     expr = check(parse("fd.name_changed = true and proc.name = nobody"), CATALOG).expr
     plan = Plan("syscall", frozenset({"sendto"}), frozenset({"fd.name_changed", "proc.name"}), condition=expr)
     went = all_of((descriptors.SENDS_TO_ADDRESS, within(descriptors.RET, (0, descriptors.RET.highest))))
-    found = conditions(plan)["sendto"]
+    found = conditions(plan, USERS)["sendto"]
     assert went in found.items
     assert all(descriptors.SENDS_TO_ADDRESS in _parts(item) for item in found.items)
 
 
 def test_many_rules_are_one_test():
     """A thousand rules that differ in their names ask once how the file was opened, and once for its name."""
-    rules = (f"(evt.is_open_read = true and fd.name = /srv/{n} and user.name = x{n})" for n in range(1000))
+    rules = (f"(evt.is_open_read = true and fd.name = /srv/{n} and proc.cwd = x{n})" for n in range(1000))
     tests = [literal.test for literal in literals(of(" or ".join(rules)))]
 
     assert [Within, Text] == [type(test) for test in tests]

@@ -20,6 +20,7 @@ from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.pushdown import facts
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.pushdown.told import necessary_part, pushed
+from falcohost_syscall.users import Users
 
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 
@@ -33,10 +34,10 @@ def told(text: str) -> list[tuple[str, str]]:
 
 def test_it_is_what_the_kernel_is_given():
     """The condition that is shown makes the same filter as the whole condition of the rule."""
-    random = Random("told")
+    random, users = Random("told"), Users()
     for _ in range(500):
         expr, name = random_events.condition(random), random.choice(random_events.EVENT_TYPES)
-        special, decide = specialise(expr, name), facts.decide(BY_NAME[name])
+        special, decide = specialise(expr, name), facts.decide(BY_NAME[name], users)
 
         assert necessary(special, decide) == necessary(necessary_part(special, decide), decide)
 
@@ -45,25 +46,25 @@ def test_it_is_what_the_kernel_is_given():
     ("text", "expected"),
     [
         (
-            "evt.type in (open, openat) and fd.name = /etc/shadow and not user.name = cat",
+            "evt.type in (open, openat) and fd.name = /etc/shadow and not proc.cwd = cat",
             [
                 ("open, openat", "the kernel passes on those with fd.name = /etc/shadow"),
-                ("left to the engine", "user.name"),
+                ("left to the engine", "proc.cwd"),
             ],
         ),
         (
-            "evt.type = open and (fd.name = /etc/shadow or user.name = cat)",
-            [("open", "the kernel passes all of them on"), ("left to the engine", "user.name")],
+            "evt.type = open and (fd.name = /etc/shadow or proc.cwd = cat)",
+            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.cwd")],
         ),
         (
-            "evt.type = open and not (fd.name = /etc/shadow and user.name = cat)",
-            [("open", "the kernel passes all of them on"), ("left to the engine", "user.name")],
+            "evt.type = open and not (fd.name = /etc/shadow and proc.cwd = cat)",
+            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.cwd")],
         ),
         (
-            "evt.type = open and not (fd.name = /etc/shadow or user.name = cat)",
+            "evt.type = open and not (fd.name = /etc/shadow or proc.cwd = cat)",
             [
                 ("open", "the kernel passes on those with not fd.name = /etc/shadow"),
-                ("left to the engine", "user.name"),
+                ("left to the engine", "proc.cwd"),
             ],
         ),
     ],
