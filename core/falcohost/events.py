@@ -99,7 +99,7 @@ class SourceStats:
     :ivar weakened: for how many kinds of events that is done less well than the plan allows.
     :ivar done: how much of a source that ends has been read, from 0 to 1; None where that is not known.
     :ivar types: what became of the events of each type, for sources that can tell.
-    :ivar unwanted: what was met, while it was measured, of types that no rule wants.
+    :ivar unwanted: what was met, while it was measured, that no rule wants, by the source's own names.
     :ivar fill: how full the buffers before the source were at most since the last call, from 0 to 1, by name.
     """
 
@@ -110,7 +110,7 @@ class SourceStats:
     weakened: int = 0
     done: float | None = None
     types: Mapping[str, TypeCount] = field(default_factory=dict)
-    unwanted: TypeCount = TypeCount()
+    unwanted: Mapping[str, TypeCount] = field(default_factory=dict)
     fill: Mapping[str, float] = field(default_factory=dict)
 
 

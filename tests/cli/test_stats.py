@@ -11,6 +11,16 @@ import pytest
 
 NUMBERS = ("--enable-source", "numbers")
 
+#: A rule whose alerts all say the same.
+MORE_THAN_TEN = """
+- rule: Large number
+  desc: Fires on numbers from 11 on.
+  condition: number.value > 10
+  output: Counted
+  priority: NOTICE
+  source: numbers
+"""
+
 
 @pytest.fixture
 def running(agent, setup):
@@ -51,6 +61,33 @@ def test_numbers_of_a_source(running, told):
     assert source["lost"] == {"thrown away": 3}
     assert found["store"]["last"] >= source["types"]["number"]["matched"]
     assert [output["name"] for output in found["outputs"]] == ["stdout"]
+
+
+def test_numbers_of_rules(agent, setup, falcohost, until):
+    """Of each rule there is how often it matched, and how many matches are counted in the alert of another."""
+    numbers = {"ns": 100, "interval": 0.01}
+    agent(*setup("falcohost: {fold: {after: 5, window: 3600}}", MORE_THAN_TEN, numbers), *NUMBERS).wait_for(
+        "Ready after"
+    )
+
+    def source():
+        (found,) = json.loads(falcohost("stats", "--json").stdout)["sources"]
+        return found if found["rules"] else None
+
+    found = until(source)
+    kind, rule = found["types"]["number"], found["rules"]["Large number"]
+    assert (kind["passed"] - 10, 10) == (kind["matched"], kind["unmatched"])
+    assert {"matched": kind["matched"], "folded": max(kind["matched"] - 6, 0)} == rule
+    heads, row = table(falcohost("stats").stdout, "rule")
+    assert "rule matched folded" == heads
+    assert row.startswith("Large number ")
+
+
+def table(text, first):
+    """Return the lines of the table whose first column is called *first*, each blank one."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{first} "))
+    return lines[start : lines.index("", start)]
 
 
 def test_text(running, told, falcohost):

@@ -83,6 +83,7 @@ def test_those_after_the_first_are_one_alert():
     told.fold.flush()
     assert [1, 1, 1, 7] == told.counts
     assert 4 == told.made
+    assert {"opened": 6} == told.fold.folded
 
 
 def test_a_counted_alert_says_how_many_and_until_when():

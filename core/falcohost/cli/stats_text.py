@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -12,7 +12,8 @@ from falcohost.host.numbers import OutputNumbers, Snapshot, SourceNumbers, Store
 #: Rows that are shown unless all are wanted.
 _ROWS = 20
 
-_COLUMNS = ("seen", "filtered", "passed", "matched", "lost")
+_COLUMNS = ("seen", "filtered", "passed", "matched", "unmatched", "lost")
+_COLOURS = {"matched": "yellow", "lost": "red"}
 
 #: Seconds after which an output that has not come back is told of.
 _BUSY = 2.0
@@ -47,6 +48,7 @@ def _source(source: SourceNumbers, span: float | None, full: bool) -> Iterator[s
     if source.failed:
         yield click.style(f"  a rule could not be evaluated on {source.failed:,} events: see the log", fg="red")
     yield from _types(source, span, full)
+    yield from _rules(source, full)
 
 
 def _loss(source: SourceNumbers) -> str:
@@ -61,39 +63,52 @@ def _types(source: SourceNumbers, span: float | None, full: bool) -> Iterator[st
     """Yield a row for each event type, those that cost most, or came most often, first."""
     rows = sorted(source.types.items(), key=lambda row: (-row[1].cost, -row[1].seen, -row[1].matched, row[0]))
     rows = [row for row in rows if any((row[1].seen, row[1].matched, row[1].lost))]
-    shown = rows if full else rows[:_ROWS]
-    timed = [kind for _, kind in shown if kind.timed]
-    if source.unwanted.timed and span is not None:
-        shown = [*shown, ("(no rule's)", source.unwanted)]
-        timed.append(source.unwanted)
-    if not shown:
+    unwanted = [(f"({name})", kind) for name, kind in source.unwanted.items() if kind.timed and span is not None]
+    shown = [*(rows if full else rows[:_ROWS]), *unwanted]
+    timed = any(kind.timed for _, kind in shown)
+    heads = [*_COLUMNS, *(["ns each"] if timed else []), *(["of a core"] if timed and span else [])]
+    yield from _table("event type", heads, {name: _cells(kind, heads, span) for name, kind in shown})
+    yield from _more(len(rows), full)
+
+
+def _rules(source: SourceNumbers, full: bool) -> Iterator[str]:
+    """Yield a row for each rule that has matched, those that did most often first."""
+    rows = sorted(source.rules.items(), key=lambda row: (-row[1].matched, row[0]))
+    rows = [row for row in rows if row[1].matched]
+    heads = ["matched", "folded"]
+    shown = {name: [f"{rule.matched:,}", f"{rule.folded:,}"] for name, rule in (rows if full else rows[:_ROWS])}
+    yield from _table("rule", heads, shown)
+    yield from _more(len(rows), full)
+
+
+def _more(rows: int, full: bool) -> Iterator[str]:
+    if rows > _ROWS and not full:
+        yield f"  … {rows - _ROWS} more with --full"
+
+
+def _table(first: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table; numbers that ask for a look are coloured."""
+    if not rows:
         return
-    yield from _table([(clean(name), kind) for name, kind in shown], span if timed else None, timed=bool(timed))
-    if len(rows) > _ROWS and not full:
-        yield f"  … {len(rows) - _ROWS} more with --full"
+    named = {clean(name): cells for name, cells in rows.items()}
+    sizes = [max(len(head), *(len(cells[place]) for cells in named.values())) for place, head in enumerate(heads)]
+    width = max(len(first), *map(len, named))
+    titles = "".join(f"  {head:>{size}}" for head, size in zip(heads, sizes, strict=True))
+    yield click.style(f"  {first:<{width}}{titles}", dim=True)
+    for name, cells in named.items():
+        texts = [_coloured(head, f"  {text:>{size}}") for head, text, size in zip(heads, cells, sizes, strict=True)]
+        yield f"  {click.style(f'{name:<{width}}', fg='cyan')}{''.join(texts)}"
 
 
-def _table(rows: Sequence[tuple[str, TypeNumbers]], span: float | None, *, timed: bool) -> Iterator[str]:
-    names = [*_COLUMNS, *(["ns each"] if timed else []), *(["of a core"] if span else [])]
-    cells = [(name, kind, _cells(kind, span, timed)) for name, kind in rows]
-    sizes = [max(len(name), *(len(row[2][place]) for row in cells)) for place, name in enumerate(names)]
-    first = max(len("event type"), *(len(name) for name, _, _ in cells))
-    heads = "".join(f"  {name:>{size}}" for name, size in zip(names, sizes, strict=True))
-    yield click.style(f"  {'event type':<{first}}{heads}", dim=True)
-    for name, kind, texts in cells:
-        padded = [f"  {text:>{size}}" for text, size in zip(texts, sizes, strict=True)]
-        if kind.lost:
-            padded[4] = click.style(padded[4], fg="red")
-        if kind.matched:
-            padded[3] = click.style(padded[3], fg="yellow")
-        yield f"  {click.style(f'{name:<{first}}', fg='cyan')}{''.join(padded)}"
+def _coloured(head: str, text: str) -> str:
+    return click.style(text, fg=_COLOURS[head]) if head in _COLOURS and text.strip() != "0" else text
 
 
-def _cells(kind: TypeNumbers, span: float | None, timed: bool) -> list[str]:
-    cells = [f"{getattr(kind, name):,}" for name in _COLUMNS]
-    if timed:
+def _cells(kind: TypeNumbers, heads: Sequence[str], span: float | None) -> list[str]:
+    cells = [f"{max(getattr(kind, name), 0):,}" for name in _COLUMNS]
+    if "ns each" in heads:
         cells.append(f"{kind.ns / kind.timed:,.0f}" if kind.timed else "")
-    if span:
+    if span and "of a core" in heads:
         cells.append(f"{kind.cost / span / 1e7:.2f}%" if kind.timed else "")
     return cells
 

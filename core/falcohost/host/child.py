@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,10 @@ class Totals:
     filtered: int = 0
     matched: Counter[str] = field(default_factory=Counter)
     types: dict[str, TypeCount] = field(default_factory=dict)
-    unwanted: TypeCount = field(default_factory=TypeCount)
+    unwanted: dict[str, TypeCount] = field(default_factory=dict)
+    hit: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+    folded: Counter[str] = field(default_factory=Counter)
 
     def plus(self, numbers: wire.Numbers) -> Totals:
         """Return the sum with the numbers of one life."""
@@ -48,8 +51,11 @@ class Totals:
             self.dropped + Counter(numbers.dropped),
             self.filtered + numbers.filtered,
             self.matched + Counter(numbers.matched),
-            self.types | {name: _sum(count, self.types.get(name)) for name, count in numbers.types.items()},
-            self.unwanted.plus(numbers.unwanted),
+            _sums(self.types, numbers.types),
+            _sums(self.unwanted, numbers.unwanted),
+            self.hit + Counter(numbers.hit),
+            self.rules + Counter(numbers.rules),
+            self.folded + Counter(numbers.folded),
         )
 
     @property
@@ -61,8 +67,8 @@ class Totals:
 _NO_NUMBERS = wire.Numbers(0, 0, {})
 
 
-def _sum(now: TypeCount, before: TypeCount | None) -> TypeCount:
-    return now if before is None else now.plus(before)
+def _sums(before: Mapping[str, TypeCount], now: Mapping[str, TypeCount]) -> dict[str, TypeCount]:
+    return {**before, **{name: count.plus(before.get(name, TypeCount())) for name, count in now.items()}}
 
 
 class Child:

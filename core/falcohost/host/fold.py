@@ -13,7 +13,7 @@ the alert that was kept is told, with their number. Counts are exact: each match
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -77,6 +77,7 @@ class Fold:
     :param make: returns the alert of a match.
     :param add: takes an alert on its way.
     :param clock: seconds that only rise.
+    :ivar folded: by rule, how many matches are counted in the alert of another.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Fold:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.folded: Counter[str] = Counter()
         self._after = config.after
         self._seconds = config.window
         self._span = int(config.window * SECOND)
@@ -154,6 +156,8 @@ class Fold:
     def _fold(self, tally: _Tally, rule: Rule, event: Event) -> None:
         if tally.alert is None:
             tally.alert = self._make(rule, event)
+        else:
+            self.folded[rule.name] += 1
         tally.folded += 1
         if event.ts > tally.last:
             tally.last = event.ts

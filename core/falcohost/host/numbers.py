@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import msgspec
 
@@ -19,13 +20,25 @@ from falcohost.outputs.channel import Channel
 from falcohost.store.store import Store
 
 
-class TypeNumbers(msgspec.Struct, frozen=True):
-    """The events of one type: a :class:`~falcohost.events.TypeCount`, and *matched*, how often one matched a rule."""
+class _Counts(msgspec.Struct, frozen=True):
+    """Numbers of which each only rises."""
+
+    def since(self, before: Self) -> Self:
+        """Return what has come to *before*."""
+        return type(self)(*(getattr(self, name) - getattr(before, name) for name in self.__struct_fields__))
+
+
+class TypeNumbers(_Counts, frozen=True):
+    """The events of one type: a :class:`~falcohost.events.TypeCount`, and what rules made of them.
+
+    :ivar matched: how often one matched a rule; *unmatched*: how many were passed on, and matched none.
+    """
 
     seen: int = 0
     filtered: int = 0
     passed: int = 0
     matched: int = 0
+    unmatched: int = 0
     lost: int = 0
     timed: int = 0
     ns: int = 0
@@ -35,9 +48,12 @@ class TypeNumbers(msgspec.Struct, frozen=True):
         """Return what all of them took where events are born, in nanoseconds, as far as it was measured."""
         return self.ns * max(self.seen / self.timed, 1) if self.timed else 0.0
 
-    def since(self, before: TypeNumbers) -> TypeNumbers:
-        """Return what has come to *before*."""
-        return TypeNumbers(*(getattr(self, name) - getattr(before, name) for name in self.__struct_fields__))
+
+class RuleNumbers(_Counts, frozen=True):
+    """How often a rule *matched*, and how many of those are *folded*: counted in the alert of another."""
+
+    matched: int = 0
+    folded: int = 0
 
 
 class SourceNumbers(msgspec.Struct, frozen=True):
@@ -48,7 +64,8 @@ class SourceNumbers(msgspec.Struct, frozen=True):
     :ivar at: when the numbers were taken, in seconds of the monotonic clock.
     :ivar measuring: what events cost is measured now, if the source can.
     :ivar failed: events on which a rule could not be evaluated.
-    :ivar unwanted: what was met, while it was measured, of types that no rule wants.
+    :ivar unwanted: what was met, while it was measured, that no rule wants, by the source's own names.
+    :ivar rules: those that matched.
     :ivar fill: how full each buffer before the source was lately, from 0 to 1.
     """
 
@@ -67,7 +84,8 @@ class SourceNumbers(msgspec.Struct, frozen=True):
     lost: dict[str, int]
     fill: dict[str, float]
     types: dict[str, TypeNumbers]
-    unwanted: TypeNumbers
+    unwanted: dict[str, TypeNumbers]
+    rules: dict[str, RuleNumbers]
 
     def since(self, before: SourceNumbers) -> SourceNumbers:
         """Return what has come to *before*."""
@@ -77,7 +95,10 @@ class SourceNumbers(msgspec.Struct, frozen=True):
             **{name: getattr(self, name) - getattr(before, name) for name in counted},
             lost={cause: count - before.lost.get(cause, 0) for cause, count in self.lost.items()},
             types={name: kind.since(before.types.get(name, TypeNumbers())) for name, kind in self.types.items()},
-            unwanted=self.unwanted.since(before.unwanted),
+            unwanted={
+                name: kind.since(before.unwanted.get(name, TypeNumbers())) for name, kind in self.unwanted.items()
+            },
+            rules={name: rule.since(before.rules.get(name, RuleNumbers())) for name, rule in self.rules.items()},
         )
 
 
@@ -152,13 +173,15 @@ def _source(child: Child) -> SourceNumbers:
         totals.failed,
         dict(totals.dropped),
         numbers.fill,
-        {name: _type(totals.types.get(name, TypeCount()), totals.matched[name]) for name in names},
-        _type(totals.unwanted, 0),
+        {name: _type(totals.types.get(name, TypeCount()), totals.matched[name], totals.hit[name]) for name in names},
+        {name: _type(count, 0, 0) for name, count in totals.unwanted.items()},
+        {name: RuleNumbers(matched, totals.folded[name]) for name, matched in totals.rules.items()},
     )
 
 
-def _type(count: TypeCount, matched: int) -> TypeNumbers:
-    return TypeNumbers(count.seen, count.filtered, count.passed, matched, count.lost, count.timed, count.ns)
+def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:
+    unmatched = max(count.passed - hit, 0)
+    return TypeNumbers(count.seen, count.filtered, count.passed, matched, unmatched, count.lost, count.timed, count.ns)
 
 
 def _state(child: Child) -> str:

@@ -41,8 +41,9 @@ class Alerts(msgspec.Struct, tag=True, frozen=True):
 class Numbers(msgspec.Struct, tag=True, frozen=True):
     """The source's statistics since this worker opened it (:class:`~falcohost.events.SourceStats`).
 
-    *failed*: events on which a rule could not be evaluated. *matched*: matches of rules, by event type. *at*: when, on
-    the monotonic clock. *measuring*: costs are measured, or never will be.
+    *failed*: events on which a rule could not be evaluated. *matched*: matches of rules, by event type; *hit*: events
+    that matched one. *rules*: matches by rule; of those *folded*: counted in another's alert. *at*: when, on the
+    monotonic clock. *measuring*: costs are measured, or never will be.
     """
 
     received: int
@@ -53,9 +54,12 @@ class Numbers(msgspec.Struct, tag=True, frozen=True):
     filtered: int = 0
     weakened: int = 0
     types: dict[str, TypeCount] = {}
-    unwanted: TypeCount = TypeCount()
+    unwanted: dict[str, TypeCount] = {}
     fill: dict[str, float] = {}
     matched: dict[str, int] = {}
+    hit: dict[str, int] = {}
+    rules: dict[str, int] = {}
+    folded: dict[str, int] = {}
     at: float = 0.0
     measuring: bool = False
 

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn, TypeAlias
@@ -45,8 +45,8 @@ LINGER, LINGER_REWINDING = 3.0, 1.0
 QUIET = 10.0
 
 
-Match: TypeAlias = Callable[[Event], Iterable[Rule]]
-MatchViews: TypeAlias = Callable[[Sequence[Event]], Iterable[tuple[Rule, Event]]]
+Match: TypeAlias = Callable[[Event], Sequence[Rule]]
+MatchViews: TypeAlias = Callable[[Sequence[Event]], Sequence[tuple[Rule, Event]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +168,26 @@ class _Uplink:
 
 
 class _Tally:
-    """Counts matches by event type, and events on which a rule could not be evaluated; says so now and then.
+    """Counts matches, and events on which a rule could not be evaluated; says so now and then.
 
+    :ivar matched: matches by event type; *hit*: events that matched, by type; *rules*: matches by rule.
     :ivar measuring: the source was told to measure what events cost, if it can.
     """
 
     def __init__(self) -> None:
         self.matched: Counter[str] = Counter()
+        self.hit: Counter[str] = Counter()
+        self.rules: Counter[str] = Counter()
         self.failed = 0
         self.measuring = False
         self._said = -QUIET
+
+    def matches(self, event: Event, rules: Sequence[Rule]) -> None:
+        """Count an event that matches *rules*, one or more."""
+        self.hit[event.type] += 1
+        self.matched[event.type] += len(rules)
+        for rule in rules:
+            self.rules[rule.name] += 1
 
     def fails(self, event: Event, error: Exception) -> None:
         """Count one; the event is lost to the rules, the worker goes on."""
@@ -255,7 +265,6 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
     """Match every event. This is the hot path of falcohost: nothing of ours is made per event that matches nothing."""
     match, match_views = task.rules.match, task.rules.match_views
     make, add, tally = task.make, uplink.add, _Tally()
-    matched = tally.matched
     collector = _Collector()
     due = 0.0
     stopping: tuple[float, int] | None = None  # since when, by both clocks; a later batch has what happened before
@@ -267,13 +276,14 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
         for event in batch.events:
             try:
                 if views and (others := getattr(event, "alternatives", ())):
-                    for rule, view in match_views((event, *others)):
-                        matched[event.type] += 1
-                        take(rule, view)
-                    continue
-                for rule in match(event):
-                    matched[event.type] += 1
-                    take(rule, event)
+                    if found := match_views((event, *others)):
+                        tally.matches(event, [rule for rule, _ in found])
+                        for rule, view in found:
+                            take(rule, view)
+                elif rules := match(event):
+                    tally.matches(event, rules)
+                    for rule in rules:
+                        take(rule, event)
             except Exception as error:
                 tally.fails(event, error)
         if uplink.rewinds:
@@ -287,11 +297,11 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
                 due = 0.0
             else:
                 fold.flush()
-                if (rules := _go_over(task, source, uplink, message)) is not None:
-                    match, match_views = rules.match, rules.match_views
+                if (new := _go_over(task, source, uplink, message)) is not None:
+                    match, match_views = new.match, new.match_views
         if time.monotonic() >= due:
             fold.tick()
-            _report(source, uplink, tally)
+            _report(source, uplink, tally, fold)
             collector.collect()
             due = time.monotonic() + 1.0
         if stopping is not None:
@@ -303,7 +313,7 @@ def _pump(task: Task, source: Source, uplink: _Uplink, stop: _Stop, fold: Fold) 
             stopping = time.monotonic(), time.time_ns()
     fold.flush()
     uplink.flush(None)
-    _report(source, uplink, tally)
+    _report(source, uplink, tally, fold)
 
 
 def _go_over(task: Task, source: Source, uplink: _Uplink, message: wire.NewRules) -> Rules | None:
@@ -324,7 +334,7 @@ def _measure(source: Source, tally: _Tally, on: bool) -> None:
         source.measure(on)
 
 
-def _report(source: Source, uplink: _Uplink, tally: _Tally) -> None:
+def _report(source: Source, uplink: _Uplink, tally: _Tally, fold: Fold) -> None:
     stats = source.stats()
     numbers = wire.Numbers(
         stats.received,
@@ -335,9 +345,12 @@ def _report(source: Source, uplink: _Uplink, tally: _Tally) -> None:
         filtered=stats.filtered,
         weakened=stats.weakened,
         types=dict(stats.types),
-        unwanted=stats.unwanted,
+        unwanted=dict(stats.unwanted),
         fill=dict(stats.fill),
         matched=tally.matched,
+        hit=tally.hit,
+        rules=tally.rules,
+        folded=fold.folded,
         at=time.monotonic(),
         measuring=tally.measuring,
     )

@@ -94,6 +94,9 @@ WANT_FILE: Final = 1073741824
 COMPAT_BASE: Final = 512
 MAX_NR: Final = 1024
 MAX_CALLS: Final = 512
+COUNT_FORKS: Final = 512
+COUNT_EXECS: Final = 513
+COUNT_EXITS: Final = 514
 NO_ARG: Final = 0xFF
 RET_ARG: Final = 0xFE
 STRUCT_SIZE: Final = 32
@@ -121,7 +124,7 @@ ABOUT_ANCESTORS: Final = 16
 ABOUT_ALL: Final = 31
 
 STAGE_LEFT_OUT: Final = 6
-"""Where the program stands in ``stages`` that is there only while costs are measured."""
+"""Where the program stands in ``stages`` and ``exec_stages`` that is there only while costs are measured."""
 STAGE_NAMES: Final = 7
 """And the one that has filters asked again under the next name of a file."""
 
@@ -280,7 +283,7 @@ IGNORED_WITH_FORKS: Final = 2
 
 
 class CallCount(NamedTuple):
-    """``struct call_count``: what became of the calls of one event type, and what they cost."""
+    """``struct call_count``: what became of the events of one type, and what they cost."""
 
     seen: int = 0
     passed: int = 0

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from falcohost.errors import SourceError
-from falcohost.events import Batch, Plan, SourceStats, TypeCount
+from falcohost.events import Batch, Plan, SourceStats
 from falcohost_syscall import config, wanted
-from falcohost_syscall.calls import BY_NAME, CALLS, EXIT, Call
+from falcohost_syscall.calls import BY_NAME, CALLS, EXIT
+from falcohost_syscall.counts import by_type, unwanted
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
 from falcohost_syscall.events import (
     ARG0,
@@ -40,8 +41,6 @@ from falcohost_syscall.records import (
     KIND_EXIT,
     KIND_FORK,
     KIND_TASK,
-    WANT_MESSAGES,
-    CallCount,
 )
 
 #: The rings are looked at this often, in seconds; a full one wakes sooner.
@@ -210,7 +209,8 @@ class SyscallSource:
         """Return the numbers since :meth:`open`; an event that was sent incomplete is not dropped."""
         dropped = {cause: count for cause, count in self._counters().items() if cause not in INCOMPLETE}
         dropped["process_table_full"] = self._context.table.dropped
-        unwanted, types = self._counts()
+        counts = {} if self._driver is None else self._driver.counts()
+        types = by_type(counts)
         return SourceStats(
             received=self._received,
             passed=self._passed,
@@ -218,22 +218,12 @@ class SyscallSource:
             filtered=sum(count.filtered for count in types.values()),
             weakened=self._weaker,
             types=types,
-            unwanted=unwanted,
+            unwanted=unwanted(counts),
             fill={} if self._driver is None else self._driver.fill(),
         )
 
-    def _counts(self) -> tuple[TypeCount, dict[str, TypeCount]]:
-        """Return what was met that nobody wants, and what became of the calls of each event type that was seen."""
-        counts = {} if self._driver is None else self._driver.counts()
-        seen = [(CALLS[row - 1], count) for row, count in counts.items() if row and count.seen]
-        unwanted = counts.get(0, CallCount())
-        return (
-            TypeCount(seen=unwanted.timed, timed=unwanted.timed, ns=unwanted.ns),
-            {row.name: _type_count(row, count) for row, count in seen},
-        )
-
     def measure(self, on: bool) -> None:
-        """Measure what each call costs in the kernel, or no longer."""
+        """Measure what each event costs in the kernel, or no longer."""
         self._set_options(self._options._replace(measure=on))
 
     def close(self) -> None:
@@ -306,9 +296,3 @@ class SyscallSource:
             elif name in _SENDS and self._track_destinations:
                 event.note_destination()
             yield event
-
-
-def _type_count(row: Call, count: CallCount) -> TypeCount:
-    """Return it as the host counts; a call that makes many events is none that filters leave out."""
-    filtered = 0 if row.want & WANT_MESSAGES else count.seen - count.passed - count.lost
-    return TypeCount(count.seen, max(filtered, 0), count.passed, count.lost, count.timed, count.ns)

@@ -1,4 +1,4 @@
-/* What the probe takes for a call, measured while somebody asks: from its entry to where the record is in the ring, or
+/* What the probe takes for an event, measured while somebody asks: from its entry to where the record is in the ring, or
  * left out. Filters end where no code of ours follows, so while it is measured they go on to the stage left_out. */
 #ifndef FALCOHOST_MEASURE_BPF_H
 #define FALCOHOST_MEASURE_BPF_H
@@ -7,7 +7,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MAX_CALLS);
+	__uint(max_entries, COUNT_ROWS);
 	__type(key, __u32);
 	__type(value, struct call_count);
 } call_counts SEC(".maps");
@@ -38,13 +38,13 @@ static __always_inline __u64 begin(void)
 	return options & OPTION_MEASURE ? bpf_ktime_get_ns() : 0;
 }
 
-static __always_inline void count_time(__u32 call, __u64 began)
+static __always_inline void count_time(__u32 row, __u64 began)
 {
 	struct call_count *count;
 
 	if (!began)
 		return;
-	count = bpf_map_lookup_elem(&call_counts, &call);
+	count = bpf_map_lookup_elem(&call_counts, &row);
 	if (!count)
 		return;
 	count->timed++;

@@ -2,8 +2,9 @@
  * rules that want them, and go into a ring of their own. */
 #include "about.bpf.h"
 #include "tell.bpf.h"
+#include "measure.bpf.h"
 
-enum exec_stage { EXEC_SUBMIT, EXEC_STAGES };
+enum exec_stage { EXEC_SUBMIT, EXEC_LEFT_OUT = STAGE_LEFT_OUT, EXEC_STAGES };
 enum exit_stage { EXIT_SUBMIT, EXIT_STAGES };
 
 int submit_exec(unsigned long long *ctx);
@@ -90,6 +91,7 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	struct task_struct *parent = TYPED(struct task_struct, forking);
 	struct task_struct *child = TYPED(struct task_struct, forked);
 	bool thread = child->tgid == parent->tgid;
+	__u64 began = begin();
 
 	if (!thread) {
 		inherit_ignored(parent->tgid, child->tgid);
@@ -97,6 +99,7 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	}
 	if (options & OPTION_ALL_PROCESSES && (!thread || options & OPTION_THREADS))
 		submit_fork(parent, child, thread);
+	count_time(COUNT_FORKS, began);
 	return 0;
 }
 
@@ -132,14 +135,17 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 		count_lost(LOST_SCRATCH);
 		return 0;
 	}
+	s->began = begin();
 	forget_ignored(task->tgid);
 	start_record(s, KIND_EXEC);
 	fill_task(&s->header, task);
 	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
 	s->header.call = at ? settings.execveat : settings.execve;
 	put_exec(s, task);
-	if (!(options & (OPTION_ALL_PROCESSES | (at ? OPTION_EXECVEAT : OPTION_EXECVE))))
+	if (!(options & (OPTION_ALL_PROCESSES | (at ? OPTION_EXECVEAT : OPTION_EXECVE)))) {
+		count_time(COUNT_EXECS, s->began);
 		return 0;
+	}
 	count_seen(s->header.call);
 	know_nothing(&s->facts);
 	see_lineage(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
@@ -178,6 +184,17 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 	tell(&s->header, OWN_EXEC, 0);
 	if (submit_counted(s))
 		told_exec(&s->header);
+	count_time(s->header.call, s->began);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int exec_left_out(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (s)
+		count_time(s->header.call, s->began);
 	return 0;
 }
 
@@ -211,27 +228,30 @@ int BPF_PROG(process_exit)
 	struct process *p = process_of(leader_of(task));
 	struct signal_struct *signal = task->signal;
 	bool last = signal->live.counter == 0, all = options & OPTION_ALL_PROCESSES;
-	struct scratch *s;
+	struct scratch *s = get_scratch(0);
 
+	if (!s) {
+		count_lost(LOST_SCRATCH);
+		return 0;
+	}
+	s->began = begin();
+	s->spec.call = COUNT_EXITS;
 	if (last)
 		forget_ignored(task->tgid);
 	else if (!all || !(options & OPTION_THREADS))
 		return 0;
 	if (!all && !(p && p->known) && !(options & OPTION_EXIT))
 		return 0;
-	s = get_scratch(0);
-	if (!s) {
-		count_lost(LOST_SCRATCH);
-		return 0;
-	}
 	start_record(s, KIND_EXIT);
 	fill_task(&s->header, task);
 	s->header.call = settings.procexit;
 	s->header.args[0] = signal->group_exit_code ? signal->group_exit_code : task->exit_code;
 	s->header.args[1] = last;
 	s->header.args[2] = last ? reaper_of(task) : 0;
-	if (options & OPTION_EXIT)
+	if (options & OPTION_EXIT) {
 		count_seen(s->header.call);
+		s->spec.call = s->header.call;
+	}
 	if (p && p->known)
 		__sync_fetch_and_add(&generation, 1);
 	else if (!all) {
@@ -243,14 +263,17 @@ int BPF_PROG(process_exit)
 	return 0;
 }
 
-/* Attached behind process_exit, which ends where its filter does. */
+/* Attached behind process_exit, which ends where its filter does; what both take is measured here. */
 SEC("tp_btf/sched_process_exit")
 int process_gone(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
+	struct scratch *s = get_scratch(0);
 
 	if (task->signal->live.counter == 0)
 		forget(leader_of(task));
+	if (s)
+		count_time(s->spec.call, s->began);
 	return 0;
 }
 

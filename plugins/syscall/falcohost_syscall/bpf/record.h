@@ -271,8 +271,9 @@ enum {
 #define ABOUT_EXEC_AT 16
 #define ABOUT_EXIT_AT 24
 
-/* Per row of calls.py, per CPU. Row 0: calls that nobody wants, only while costs are measured. */
+/* Per row of calls.py, per CPU; and, only while costs are measured, of what no rule wants: row 0 calls, the others behind. */
 #define MAX_CALLS 512
+enum count_row { COUNT_FORKS = MAX_CALLS, COUNT_EXECS, COUNT_EXITS, COUNT_ROWS };
 struct call_count {
 	__u64 seen;    /* returns of the call while somebody wanted it */
 	__u64 passed;  /* records that went into the ring */

@@ -24,6 +24,8 @@ from falcohost_syscall.drivers.ring import Ring
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone", "sys_exit")
+#: By program array: the program that is in it only while costs are measured.
+_LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
 #: Memory is set aside for what is kept (about a KiB each) of four times as many processes as run, but of no fewer.
 LEAST_PROCESSES: Final = 8192
 _FOLDER: Final = Path(__file__).parent.parent / "bpf"
@@ -123,7 +125,7 @@ class ModernEbpf:
         self.kernel = Kernel(library)
         self._calls: dict[tuple[str, int], bytes] = {}
         self._asked: set[int] = set()
-        self._rows: set[int] = set()
+        self._rows = {settings.execve, settings.execveat, settings.procexit} - {0}
         self.sees_requests = False
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._fullest = [0, 0]
@@ -167,11 +169,12 @@ class ModernEbpf:
 
     def set_options(self, options: Options) -> None:
         """Say this from now on."""
-        stages, place = self._object.map_fd("stages"), _U32.pack(records.STAGE_LEFT_OUT)
-        if options.measure:
-            self._object.update(stages, place, _U32.pack(self._object.program_fd("left_out")))
-        else:
-            self._object.delete(stages, place)
+        place = _U32.pack(records.STAGE_LEFT_OUT)
+        for stages, program in _LEFT_OUT.items():
+            if options.measure:
+                self._object.update(self._object.map_fd(stages), place, _U32.pack(self._object.program_fd(program)))
+            else:
+                self._object.delete(self._object.map_fd(stages), place)
         self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
 
     def set_calls(
@@ -306,10 +309,14 @@ class ModernEbpf:
         return {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
 
     def counts(self) -> dict[int, records.CallCount]:
-        """Return how often each call of the table was seen while wanted, and what became of it; 0 are unwanted ones."""
+        """Return how often each event type of the table was seen while wanted, and what became of it.
+
+        What nobody wanted is in 0 (calls) and in ``records.COUNT_…``.
+        """
         members = len(records.CallCount._fields)
         fd = self._object.map_fd("call_counts")
-        found = {row: self._per_cpu(fd, row, members) for row in (0, *self._rows)}
+        unwanted = (0, records.COUNT_FORKS, records.COUNT_EXECS, records.COUNT_EXITS)
+        found = {row: self._per_cpu(fd, row, members) for row in (*unwanted, *self._rows)}
         return {
             row: records.CallCount(*(sum(values[place::members]) for place in range(members)))
             for row, values in found.items()

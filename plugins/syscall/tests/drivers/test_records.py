@@ -10,7 +10,7 @@ from falcohost_syscall import records as R
 
 HEADER = Path(R.__file__).parent / "bpf" / "record.h"
 NAMES = re.findall(r"\b((?:KIND|FLAG|SEC|EXE|WANT|OPTION|IGNORED)_[A-Z0-9_]+)\b", HEADER.read_text())
-OTHERS = ["COMPAT_BASE", "MAX_NR", "MAX_CALLS", "NO_ARG", "RET_ARG"]
+OTHERS = ["COMPAT_BASE", "MAX_NR", "MAX_CALLS", "NO_ARG", "RET_ARG", "COUNT_FORKS", "COUNT_EXECS", "COUNT_EXITS"]
 
 
 def run_c(c_program, body: str, data: bytes = b"") -> list[str]:

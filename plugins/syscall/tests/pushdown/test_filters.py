@@ -93,12 +93,33 @@ def test_time_is_taken_only_while_it_is_asked_for(watch):
 
     assert ["openat /etc/passwd"] == seen(source, pid)
     count, now = before.types["openat"], after.types["openat"]
-    assert (count.timed, count.ns, before.unwanted.timed) == (0, 0, 0)
+    assert (count.timed, count.ns, before.unwanted) == (0, 0, {})
     assert 4 <= now.timed <= now.seen - count.seen
     assert 50 < now.ns / now.timed < 1_000_000
-    assert after.unwanted.timed > 1000
-    assert 5 < after.unwanted.ns / after.unwanted.timed < 100_000
-    assert (later.types["openat"].timed, later.unwanted.timed) == (now.timed, after.unwanted.timed)
+    calls = after.unwanted["calls"]
+    assert calls.timed > 1000
+    assert 5 < calls.ns / calls.timed < 100_000
+    assert (later.types["openat"].timed, later.unwanted["calls"]) == (now.timed, calls)
+
+
+@pytest.mark.parametrize(("wanted", "others"), [("execve", ["forks", "exits"]), ("procexit", ["forks", "execs"])])
+def test_time_of_processes(watch, wanted, others):
+    """What forks, execs and ends take is measured too: where a rule wants them as their type, left out or not."""
+    source = watch(f"evt.type in (execve, procexit) and evt.type = {wanted} and proc.name = true")
+    source.measure(True)
+    for program in ["/bin/true", "/bin/false"] * 10:
+        subprocess.run([program], check=False)
+    source.measure(False)
+    found = source.stats()
+    count = found.types[wanted]
+
+    assert count.passed >= 10
+    assert count.filtered >= 10
+    assert count.timed >= 20
+    assert 50 < count.ns / count.timed < 1_000_000
+    for name in others:
+        assert found.unwanted[name].timed >= 20
+        assert 50 < found.unwanted[name].ns / found.unwanted[name].timed < 1_000_000
 
 
 def test_switched_off(watch):
