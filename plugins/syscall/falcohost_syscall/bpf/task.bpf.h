@@ -4,25 +4,20 @@
 
 #include "cgroup.bpf.h"
 
-/* The number of a pid in the pid namespace at the given level. */
-static __always_inline __u32 pid_nr(struct pid *pid, __u32 level)
+/* What a pid is in the pid namespace at the given level: 0 is the host's, pid->level the task's own. */
+static __always_inline struct upid *upid_at(struct pid *pid, __u32 level)
 {
-	__u32 nr = 0;
-
-	if (pid && READ(struct pid, pid, level) >= level)
-		bpf_probe_read_kernel(&nr, sizeof(nr), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr));
-	return nr;
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
 }
 
-/* The pid namespace at the given level: 0 is the host's, pid->level the task's own. */
+static __always_inline __u32 pid_nr(struct pid *pid, __u32 level)
+{
+	return pid && READ(struct pid, pid, level) >= level ? READ(struct upid, upid_at(pid, level), nr) : 0;
+}
+
 static __always_inline struct pid_namespace *pid_ns(struct pid *pid, __u32 level)
 {
-	struct pid_namespace *ns = NULL;
-
-	bpf_probe_read_kernel(&ns, sizeof(ns), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
-	return ns;
+	return READ(struct upid, upid_at(pid, level), ns);
 }
 
 /* Up to 6.2 capabilities are two numbers of 32 bits; in memory that is the same. */
@@ -64,12 +59,19 @@ static __always_inline void fill_ids(struct header *h, struct task_struct *task)
 	}
 }
 
+/* Two loads, no helper. */
+static __always_inline void read_comm(char *to, struct task_struct *task)
+{
+	((__u64 *)to)[0] = (__u64)pointer_at(task->comm);
+	((__u64 *)to)[1] = (__u64)pointer_at(task->comm + 8);
+}
+
 static __always_inline void fill_rest(struct header *h, struct task_struct *task)
 {
 	h->ts = bpf_ktime_get_boot_ns();
 	fill_ids(h, task);
 	h->cgroup = cgroup_key(task);
-	bpf_probe_read_kernel(h->comm, sizeof(h->comm), task->comm);
+	read_comm(h->comm, task);
 }
 
 static __always_inline void fill_task(struct header *h, struct task_struct *task)
