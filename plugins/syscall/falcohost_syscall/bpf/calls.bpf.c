@@ -253,7 +253,7 @@ int gather_memory(unsigned long long *ctx)
 	gather_paths(s, task);
 	gather_host(s, task);
 	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
-		see_requested(s, task);
+		see_requested(s);
 	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
 	return 0;
 }

@@ -33,13 +33,13 @@ static __always_inline struct vfsmount *vfsmount_of(struct mount *mount)
 	return (void *)mount + bpf_core_field_offset(struct mount, mnt);
 }
 
-static __always_inline struct mount *next_mount(struct mount *mount)
+static __always_inline __u64 next_mount(struct mount *mount)
 {
 	struct mount___listed *listed = (void *)mount;
 
 	if (bpf_core_field_exists(mount->mnt_next_for_sb))
-		return READ(struct mount, mount, mnt_next_for_sb);
-	return pointer_at((void *)mount + bpf_core_field_offset(listed->mnt_instance)) -
+		return NUMBER(struct mount, mount, mnt_next_for_sb);
+	return number_at((void *)mount + bpf_core_field_offset(listed->mnt_instance)) -
 	       bpf_core_field_offset(listed->mnt_instance);
 }
 
@@ -61,7 +61,7 @@ static int home_step(__u32 i, struct home_context *context)
 			context->whole = whole;
 		}
 	}
-	context->mount = (__u64)next_mount(mount);
+	context->mount = next_mount(mount);
 	return 0;
 }
 
@@ -72,33 +72,34 @@ static __always_inline void first_mount(struct super_block *sb, struct home_cont
 	void *list;
 
 	if (bpf_core_field_exists(((struct mount *)NULL)->mnt_next_for_sb)) {
-		context->mount = (__u64)READ(struct super_block, sb, s_mounts);
+		context->mount = NUMBER(struct super_block, sb, s_mounts);
 		return;
 	}
 	list = (void *)sb + bpf_core_field_offset(old->s_mounts);
 	context->end = (__u64)list - bpf_core_field_offset(listed->mnt_instance);
-	context->mount = (__u64)pointer_at(list) - bpf_core_field_offset(listed->mnt_instance);
+	context->mount = number_at(list) - bpf_core_field_offset(listed->mnt_instance);
 }
 
-/* Of a file system's mounts in a mount namespace the oldest that shows all of it, or else the oldest; NULL: none. */
-static __noinline struct vfsmount *home_mount(struct super_block *sb, struct mnt_namespace *ns)
+/* Of a file system's mounts in a mount namespace the oldest that shows all of it, or else the oldest; 0: none. */
+GLOBAL __u64 home_mount(__u64 key, __u64 ns)
 {
-	struct home_context context = {.ns = (__u64)ns};
-	__u64 key = (__u64)sb, *known = bpf_map_lookup_elem(&home_mounts, &key);
+	struct super_block *sb = (void *)key;
+	struct home_context context = {.ns = ns};
+	__u64 *known = bpf_map_lookup_elem(&home_mounts, &key);
 	struct mount *mount;
 
 	if (known) {
 		mount = (void *)*known;
-		if (READ(struct mount, mount, mnt.mnt_sb) == sb && READ(struct mount, mount, mnt_ns) == ns)
-			return vfsmount_of(mount);
+		if (READ(struct mount, mount, mnt.mnt_sb) == sb && (__u64)READ(struct mount, mount, mnt_ns) == ns)
+			return (__u64)vfsmount_of(mount);
 	}
 	context.sb_root = (__u64)READ(struct super_block, sb, s_root);
 	first_mount(sb, &context);
 	bpf_loop(MAX_MOUNTS, home_step, &context, 0);
 	if (!context.found)
-		return NULL;
+		return 0;
 	bpf_map_update_elem(&home_mounts, &key, &context.found, BPF_ANY);
-	return vfsmount_of((void *)context.found);
+	return (__u64)vfsmount_of((void *)context.found);
 }
 
 /* Whether what a process sees on one mount, init sees on the other by the same path: the same mounts up to the same root,
@@ -138,17 +139,16 @@ static __always_inline struct pid_namespace *machine_pids(struct task_struct *ta
 static const char proc_name[8] = "proc";
 
 /* Each mount of proc is a file system of its own, with the same names in it if it shows the same pid namespace. */
-static __always_inline bool walk_second_proc(struct scratch *s, struct task_struct *task, struct vfsmount *mnt,
-					     struct dentry *dentry)
+static __always_inline bool walk_second_proc(struct scratch *s, struct task_struct *task, __u64 mnt, __u64 dentry)
 {
-	struct super_block *sb = READ(struct vfsmount, mnt, mnt_sb);
+	struct super_block *sb = READ(struct vfsmount, (void *)mnt, mnt_sb);
 	struct proc_fs_info *info = READ(struct super_block, sb, s_fs_info);
 
 	if (READ(struct super_block, sb, s_magic) != PROC_SUPER_MAGIC ||
 	    READ(struct proc_fs_info, info, pid_ns) != machine_pids(task))
 		return false;
 	begin_walk(&s->walk);
-	walk_to(s, (__u64)mnt, (__u64)READ(struct super_block, sb, s_root), mnt, dentry);
+	walk_to(s, mnt, NUMBER(struct super_block, sb, s_root), mnt, dentry);
 	return s->walk.arrived && prepend(s, proc_name, 4, true);
 }
 
@@ -158,31 +158,30 @@ static volatile struct {
 } init_root;
 
 /* Fills s->path with the path by which init reaches a directory entry; false if there is none, or surely the same. */
-static __noinline bool walk_from_init(struct scratch *s, struct task_struct *task, struct vfsmount *mnt, struct dentry *dentry)
+GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 {
-	struct vfsmount *top, *home, *root = task->fs->root.mnt;
-	struct super_block *sb;
-	struct task_struct *init;
-	struct fs_struct *fs;
+	struct task_struct *init, *task = current_task();
+	struct vfsmount *root = task->fs->root.mnt;
+	__u64 fs, top, home, sb;
 
 	if (!s)
 		return false;
-	if ((__u64)mnt == init_root.mnt && mnt == root && (__u64)task->fs->root.dentry == init_root.dentry)
+	if (mnt == init_root.mnt && mnt == (__u64)root && (__u64)task->fs->root.dentry == init_root.dentry)
 		return false;
 	init = READ(struct pid_namespace, machine_pids(task), child_reaper);
-	fs = READ(struct task_struct, init, fs);
-	home = top = READ(struct fs_struct, fs, root.mnt);
-	init_root.mnt = (__u64)top;
-	init_root.dentry = (__u64)READ(struct fs_struct, fs, root.dentry);
-	sb = READ(struct vfsmount, mnt, mnt_sb);
-	if (sb != READ(struct vfsmount, top, mnt_sb)) {
-		if (sb == READ(struct vfsmount, root, mnt_sb))
+	fs = NUMBER(struct task_struct, init, fs);
+	home = top = NUMBER(struct fs_struct, fs, root.mnt);
+	init_root.mnt = top;
+	init_root.dentry = NUMBER(struct fs_struct, fs, root.dentry);
+	sb = NUMBER(struct vfsmount, mnt, mnt_sb);
+	if (sb != NUMBER(struct vfsmount, top, mnt_sb)) {
+		if (sb == NUMBER(struct vfsmount, root, mnt_sb))
 			return false; /* an image's file system: by what path the runtime reaches it says nothing */
-		home = home_mount(sb, READ(struct nsproxy, READ(struct task_struct, init, nsproxy), mnt_ns));
+		home = home_mount(sb, NUMBER(struct nsproxy, READ(struct task_struct, init, nsproxy), mnt_ns));
 	}
 	if (!home)
 		return walk_second_proc(s, task, mnt, dentry);
-	if (same_path(mnt, task->fs, home, fs))
+	if (same_path((void *)mnt, task->fs, (void *)home, (void *)fs))
 		return false;
 	begin_walk(&s->walk);
 	walk_up(s, fs, home, dentry);

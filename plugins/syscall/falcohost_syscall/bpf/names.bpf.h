@@ -8,11 +8,11 @@
 
 enum name { NAME_REAL, NAME_REQUESTED, NAME_HOST };
 
-static __always_inline void put_host_path(struct scratch *s, struct task_struct *task)
+static __always_inline void put_host_path(struct scratch *s)
 {
 	__u32 before = s->pos;
 
-	if (!walk_from_init(s, task, (void *)s->names.mnt, (void *)s->names.dentry) || walked_is_told(s))
+	if (!walk_from_init(s, s->names.mnt, s->names.dentry) || walked_is_told(s))
 		return;
 	put_walked(s, SEC_HOSTPATH);
 	if (s->pos == before)
@@ -41,7 +41,7 @@ static __always_inline void put_host_dir(struct scratch *s, struct task_struct *
 			return;
 		start = &file->f_path;
 	}
-	if (!walk_from_init(s, task, READ(struct path, start, mnt), READ(struct path, start, dentry)))
+	if (!walk_from_init(s, NUMBER(struct path, start, mnt), NUMBER(struct path, start, dentry)))
 		return;
 	put_walked(s, tag);
 	s->header.flags |= FLAG_HOST_NAME;
@@ -59,7 +59,7 @@ static __always_inline void find_socket_file(struct scratch *s, struct sockinfo 
 
 static __always_inline void put_socket_file(struct scratch *s, struct task_struct *task)
 {
-	walk_path(s, task, (void *)s->names.mnt, (void *)s->names.dentry);
+	walk_path(s, NUMBER(struct task_struct, task, fs), s->names.mnt, s->names.dentry);
 	put_walked(s, SEC_FDPATH);
 	s->header.flags |= FLAG_SOCKET_FILE;
 }
@@ -88,7 +88,7 @@ static __always_inline void gather_host(struct scratch *s, struct task_struct *t
 	if (s->names.mnt && s->facts.kind == FD_UNIX)
 		put_socket_file(s, task);
 	if (s->names.mnt)
-		put_host_path(s, task);
+		put_host_path(s);
 	if (s->spec.want & WANT_FD)
 		return;
 	if (s->spec.want & WANT_PATH)
@@ -130,7 +130,7 @@ static __always_inline bool starts_above(struct scratch *s, struct task_struct *
 
 /* Whether the requested name is the real one, as it is nearly always: the path that was passed is it byte for byte, or
  * the end of it and starts in the folder that comes before. */
-static __noinline bool requested_is_real(struct scratch *s, struct task_struct *task)
+GLOBAL int requested_is_real(struct scratch *s)
 {
 	struct view real;
 	__u32 at, size;
@@ -150,7 +150,7 @@ static __noinline bool requested_is_real(struct scratch *s, struct task_struct *
 	at = s->pos + sizeof(struct section);
 	if (len == real.len)
 		return is_same(s, at, real.at, len);
-	return room[0] != '/' && starts_above(s, task, len) && is_same(s, at, real.at + real.len - len, len);
+	return room[0] != '/' && starts_above(s, current_task(), len) && is_same(s, at, real.at + real.len - len, len);
 }
 
 /* Switches filters to the next name of the event's file; false if it has none. */
@@ -161,9 +161,9 @@ static __always_inline bool see_next_name(struct scratch *s, struct task_struct 
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_REQUESTED;
 		gather_host(s, task);
-		if (is_opening(s) && !requested_is_real(s, task)) {
+		if (is_opening(s) && !requested_is_real(s)) {
 			gather_paths(s, task);
-			if (see_requested(s, task))
+			if (see_requested(s))
 				return true;
 		}
 	}

@@ -18,11 +18,6 @@ static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt)
 	w->mnt_root = (__u64)READ(struct vfsmount, mnt, mnt_root);
 }
 
-static __always_inline __u64 number_at(const void *address)
-{
-	return READ(struct timespec64, address, tv_sec); /* a number that a type of the kernel has at its begin */
-}
-
 /* Copies up to SHORT_NAME bytes of a name from the kernel by a few loads, which takes a fraction of the helper's time. It
  * has at least 8 readable bytes. */
 #define SHORT_NAME 32
@@ -166,8 +161,7 @@ static __always_inline void begin_walk(struct walk *w)
 }
 
 /* Puts the names of directory entries up to a root before what s->path holds from s->walk.pos on. */
-static __noinline int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dentry, struct vfsmount *mnt,
-			      struct dentry *dentry)
+GLOBAL int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dentry, __u64 mnt, __u64 dentry)
 {
 	struct walk_context context = {.s = s};
 	struct walk *w;
@@ -175,8 +169,8 @@ static __noinline int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dent
 	if (!s)
 		return 0;
 	w = &s->walk;
-	w->dentry = (__u64)dentry;
-	enter_mount(w, mnt);
+	w->dentry = dentry;
+	enter_mount(w, (void *)mnt);
 	w->root_dentry = root_dentry;
 	w->root_mnt = root_mnt;
 	bpf_loop(MAX_STEPS, walk_step, &context, 0);
@@ -184,22 +178,25 @@ static __noinline int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dent
 }
 
 /* The same up to a process's root; a slash if there are none. */
-static __always_inline int walk_up(struct scratch *s, struct fs_struct *fs, struct vfsmount *mnt, struct dentry *dentry)
+static __always_inline int walk_up(struct scratch *s, __u64 fs, __u64 mnt, __u64 dentry)
 {
-	walk_to(s, (__u64)READ(struct fs_struct, fs, root.mnt), (__u64)READ(struct fs_struct, fs, root.dentry), mnt, dentry);
+	walk_to(s, NUMBER(struct fs_struct, fs, root.mnt), NUMBER(struct fs_struct, fs, root.dentry), mnt, dentry);
 	if (s->walk.pos == CHUNK)
 		prepend(s, NULL, 0, true);
 	return 0;
 }
 
 /* Fills s->path from s->walk.pos on. What stands for the path of a nameless file has no leading slash. */
-static __noinline int walk_path(struct scratch *s, struct task_struct *task, struct vfsmount *mnt, struct dentry *dentry)
+GLOBAL int walk_path(struct scratch *s, __u64 fs, __u64 mnt_at, __u64 dentry_at)
 {
+	struct vfsmount *mnt = (void *)mnt_at;
+	struct dentry *dentry = (void *)dentry_at;
+
 	if (!s)
 		return 0;
 	begin_walk(&s->walk);
 	if (!is_nameless(mnt, dentry))
-		return walk_up(s, task->fs, mnt, dentry);
+		return walk_up(s, fs, mnt_at, dentry_at);
 	if (!prepend_made_name(s, dentry))
 		prepend(s, READ(struct dentry, dentry, d_name.name), READ(struct dentry, dentry, d_name.len), false);
 	return 0;
@@ -243,24 +240,22 @@ static __always_inline void put_walked(struct scratch *s, __u16 tag)
 
 static __always_inline void put_path(struct scratch *s, __u16 tag, struct task_struct *task, struct path *path)
 {
-	struct vfsmount *mnt = READ(struct path, path, mnt);
-	struct dentry *dentry = READ(struct path, path, dentry);
+	__u64 mnt = NUMBER(struct path, path, mnt), dentry = NUMBER(struct path, path, dentry);
 
 	if (!mnt || !dentry)
 		return;
-	walk_path(s, task, mnt, dentry);
+	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
 	put_walked(s, tag);
 }
 
 /* A directory from which a path starts; from one that has been taken out of the tree it is not known where that leads. */
 static __always_inline void put_dir(struct scratch *s, __u16 tag, struct task_struct *task, struct path *path)
 {
-	struct vfsmount *mnt = READ(struct path, path, mnt);
-	struct dentry *dentry = READ(struct path, path, dentry);
+	__u64 mnt = NUMBER(struct path, path, mnt), dentry = NUMBER(struct path, path, dentry);
 
 	if (!mnt || !dentry)
 		return;
-	walk_path(s, task, mnt, dentry);
+	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
 	if (!is_detached(&s->walk))
 		put_walked(s, tag);
 }

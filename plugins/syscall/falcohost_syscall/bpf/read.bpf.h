@@ -26,6 +26,18 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 	value_;										\
 })
 
+/* The verifier follows a global function once, and one that is static once for each call of it. A global function takes
+ * addresses in the kernel as numbers. */
+#define GLOBAL __attribute__((noinline))
+
+static __always_inline __u64 number_at(const void *address)
+{
+	return READ(struct timespec64, address, tv_sec); /* a number that a type of the kernel has at its begin */
+}
+
+/* pointer->member, a pointer into the kernel itself, as a number. */
+#define NUMBER(type, pointer, member) number_at((const void *)(pointer) + bpf_core_field_offset(type, member))
+
 /* The pointer that lies at an address in the kernel. */
 static __always_inline void *pointer_at(const void *address)
 {

@@ -48,7 +48,7 @@ static int compare_step(__u32 i, struct compared *compared)
 }
 
 /* Whether two texts of the same length are the same. */
-static __noinline bool is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
+GLOBAL int is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
 {
 	struct compared compared = {.s = s, .one = one, .other = other, .len = len};
 
@@ -110,8 +110,9 @@ static int text_step(__u32 i, struct text_context *context)
 }
 
 /* Fills s->path with the first path argument, made whole as text (text.py: absolute); false if that is not told. */
-static __noinline bool write_requested(struct scratch *s, struct task_struct *task)
+GLOBAL int write_requested(struct scratch *s)
 {
+	struct task_struct *task = current_task();
 	struct text_context context = {.s = s};
 	struct path *start;
 	struct view path;
@@ -138,7 +139,7 @@ static __noinline bool write_requested(struct scratch *s, struct task_struct *ta
 	start = file ? &file->f_path : &task->fs->pwd;
 	if (fd != AT_FDCWD && (!file || is_nameless(READ(struct path, start, mnt), READ(struct path, start, dentry))))
 		return false;
-	walk_up(s, task->fs, READ(struct path, start, mnt), READ(struct path, start, dentry));
+	walk_up(s, NUMBER(struct task_struct, task, fs), NUMBER(struct path, start, mnt), NUMBER(struct path, start, dentry));
 	return !s->walk.cut && !is_detached(&s->walk);
 }
 
@@ -150,7 +151,7 @@ static __always_inline void see_no_name(struct facts *facts)
 }
 
 /* Tells the requested name. It lies behind the end of the record, where nothing is put any more that filters read. */
-static __noinline bool see_requested(struct scratch *s, struct task_struct *task)
+GLOBAL int see_requested(struct scratch *s)
 {
 	struct view path;
 	__u32 pos, len;
@@ -161,7 +162,7 @@ static __noinline bool see_requested(struct scratch *s, struct task_struct *task
 	path = s->facts.views[VIEW_PATH];
 	if (path.len > VIEW_LONGEST)
 		return false; /* paged out: nobody can tell it */
-	if (!write_requested(s, task)) {
+	if (!write_requested(s)) {
 		see_no_name(&s->facts);
 		return true;
 	}
