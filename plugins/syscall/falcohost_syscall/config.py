@@ -13,6 +13,10 @@ from falcohost_syscall.base_syscalls import BaseSyscalls
 #: Falco's sizes of a ring by ``buf_size_preset``.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
 DEFAULT_PRESET = 4
+#: In ``falcohost.watch_inodes``: the paths that rules name whole.
+RULES = "rules"
+#: The longest path of a watched file, in bytes.
+LONGEST_WATCHED = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Config:
     :ivar process_context: the kernel tells of those processes that have to do with events, not of every fork.
     :ivar only_successful: calls that failed are not collected.
     :ivar all_names: a file has all its names, not only the one that was requested.
+    :ivar watched: paths of files that are watched by inode; RULES stands for those in rules.
     :ivar base: which calls are collected beyond what rules want, or in spite of it not.
     :ivar agent_pid: the supervisor, whose system calls are not events: an alert that is written would raise the next.
     """
@@ -34,6 +39,7 @@ class Config:
     process_context: bool = True
     only_successful: bool = False
     all_names: bool = True
+    watched: tuple[str, ...] = (RULES,)
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
 
 
@@ -59,6 +65,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         process_context=_switch(settings.get("falcohost"), "falcohost.process_context", True),
         only_successful=_switch(own, "engine.modern_ebpf.drop_failed_exit", False),
         all_names=_names(settings.get("falcohost")) == "all",
+        watched=_watched(settings.get("falcohost")),
         base=base_syscalls.parse(settings.get("base_syscalls")),
     )
 
@@ -75,3 +82,21 @@ def _names(block: Any) -> str:
     if found not in ("all", "requested"):
         raise ConfigError(f"falcohost.names: expected all or requested, not {found!r}.")
     return str(found)
+
+
+def _watched(block: Any) -> tuple[str, ...]:
+    found = block.get("watch_inodes", [RULES]) if isinstance(block, Mapping) else [RULES]
+    if not isinstance(found, list):
+        raise ConfigError(f"falcohost.watch_inodes: expected a list such as [{RULES}, /etc/shadow], not {found!r}.")
+    for path in found:
+        if path != RULES and not (isinstance(path, str) and is_watchable(path)):
+            raise ConfigError(
+                f"falcohost.watch_inodes: expected {RULES} or an absolute path of at most {LONGEST_WATCHED} bytes, "
+                f"not {path!r}."
+            )
+    return tuple(found)
+
+
+def is_watchable(path: str) -> bool:
+    """Tell whether a file can be watched by this path: an absolute one, and not longer than the probe keeps it."""
+    return path.startswith("/") and len(path.encode(errors="replace")) <= LONGEST_WATCHED and "\0" not in path

@@ -2,27 +2,32 @@
 
 A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process. Where
 the file has others as well, its ``alternatives`` are the same event saying those: the requested one (the path that was
-passed, made whole as text, as in Falco) and the host's (how the machine's init reaches the file). What says them, and
-why a rule is asked of each alone, is in docs/decisions/0018-names.md.
+passed, made whole as text, as in Falco), the host's (how the machine's init reaches the file), and those by which the
+file is watched, if it is opened by another hard link. What says them, and why a rule is asked of each alone, is in
+docs/decisions/0018-names.md and 0022-hard-links.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
 from falcohost.fields import Field, FieldType
 from falcohost_syscall.events import FLAGS, SyscallEvent
 from falcohost_syscall.network import Socket
 from falcohost_syscall.records import (
-    FLAG_HOST_NAME,
+    FLAG_OTHER_NAME,
     FLAG_SOCKET_FILE,
     SEC_FDPATH,
     SEC_HOSTDIR,
     SEC_HOSTDIR2,
     SEC_HOSTPATH,
     SEC_PATH,
+    SEC_WATCHED,
 )
-from falcohost_syscall.text import absolute
+from falcohost_syscall.text import absolute, text
+
+_HOSTS = frozenset({SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2})
 
 
 class _View(SyscallEvent):
@@ -90,6 +95,25 @@ class HostView(_View):
         return start.rstrip("/") + below if below != "/" else start
 
 
+class WatchedView(_View):
+    """The file has a path by which it is watched."""
+
+    __slots__ = ("_name",)
+    _name: str
+
+    @classmethod
+    def under(cls, name: str, event: SyscallEvent) -> Self:
+        """Return *event* under this name."""
+        view = cls.of(event)
+        view._name = name
+        return view
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return self._name
+
+
 class NamedEvent(SyscallEvent):
     """An event under the real name of its file."""
 
@@ -104,7 +128,14 @@ class NamedEvent(SyscallEvent):
         flags = self.h[FLAGS]
         asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
         views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
-        return (*views, HostView.of(self)) if flags & FLAG_HOST_NAME else views
+        return (*views, *self._further()) if flags & FLAG_OTHER_NAME else views
+
+    def _further(self) -> Iterator[SyscallEvent]:
+        if not _HOSTS.isdisjoint(self.sections):
+            yield HostView.of(self)
+        for name in watched_names(self):
+            if name != self.fdpath:
+                yield WatchedView.under(name, self)
 
     def _read_socket(self) -> Socket | None:
         return _reached_by(super()._read_socket(), self.file_name)
@@ -123,6 +154,17 @@ def _reached_by(socket: Socket | None, path: str | None) -> Socket | None:
     if socket is not None and path is not None:
         socket.reached_by(path)
     return socket
+
+
+def watched_names(event: SyscallEvent) -> list[str]:
+    """Return the paths by which the event's file is watched."""
+    told = event.section(SEC_WATCHED)
+    return [] if told is None else [text(name) for name in told.split(b"\0")[:-1]]
+
+
+def _watched(event: SyscallEvent) -> str | None:
+    names = watched_names(event)
+    return event.file_name if isinstance(event, WatchedView) else names[0] if names else None
 
 
 def requested(event: SyscallEvent) -> str | None:
@@ -148,5 +190,11 @@ FIELDS: tuple[Field, ...] = (
         type=FieldType.CHARBUF,
         description="Path by which the machine's init reaches the file, where the process reaches it by another.",
         get=lambda event, _: event.text_of(SEC_HOSTPATH),
+    ),
+    Field(
+        name="fd.name.watched",
+        type=FieldType.CHARBUF,
+        description="Path by which the file is watched (falcohost.watch_inodes), by whatever hard link it was opened.",
+        get=lambda event, _: _watched(event),
     ),
 )

@@ -21,7 +21,7 @@ FLAG_COMPAT: Final = 1
 FLAG_NEWTHREAD: Final = 2
 FLAG_CUT: Final = 4
 FLAG_UNREADABLE: Final = 8
-FLAG_HOST_NAME: Final = 16
+FLAG_OTHER_NAME: Final = 16
 FLAG_URING: Final = 32
 FLAG_UNFINISHED: Final = 64
 FLAG_SOCKET_FILE: Final = 128
@@ -56,6 +56,12 @@ SEC_HOSTDIR: Final = 26
 SEC_HOSTDIR2: Final = 27
 SEC_QUEUE: Final = 28
 SEC_PROCESS: Final = 29
+SEC_WATCHED: Final = 30
+
+# struct watched_file
+MAX_WATCHED: Final = 4096
+WATCHED_NAMES: Final = 4
+WATCHED_TEXT: Final = 1024
 
 # struct process
 EXE_KEPT: Final = 256
@@ -112,6 +118,7 @@ OPTION_SESSIONS: Final = 64
 OPTION_EXECVE: Final = 128
 OPTION_EXECVEAT: Final = 256
 OPTION_EXIT: Final = 512
+OPTION_WATCHED: Final = 1024
 ABOUT_EXEC_AT: Final = 16
 ABOUT_EXIT_AT: Final = 24
 
@@ -278,6 +285,22 @@ class LargeImage(NamedTuple):
     env: bytes
 
 
+class InodeId(NamedTuple):
+    """``struct inode_id``: what a file is known by, whatever its names."""
+
+    ino: int
+    dev: int
+    generation: int
+
+
+class WatchedFile(NamedTuple):
+    """``struct watched_file``: the paths of a watched file; *names* are structs ``watched_name`` (WATCHED_NAME)."""
+
+    names: bytes
+    size: int
+    text: bytes
+
+
 IGNORED_ALONE: Final = 1
 IGNORED_WITH_FORKS: Final = 2
 
@@ -320,6 +343,9 @@ CAPS: Final = struct.Struct("=QQ")
 EXECED: Final = struct.Struct("=7Q10I")
 KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x96s16s256s512s")
 LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
+INODE_ID: Final = struct.Struct("=QII")
+WATCHED_NAME: Final = struct.Struct("=3H")
+WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=II11Bx")
 SETTINGS: Final = struct.Struct("=QIII4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
@@ -336,6 +362,9 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "execed": (EXECED, Execed._fields),
     "process": (KEPT, Kept._fields),
     "large_image": (LARGE_IMAGE, LargeImage._fields),
+    "inode_id": (INODE_ID, InodeId._fields),
+    "watched_name": (WATCHED_NAME, ("at", "len", "leaf")),
+    "watched_file": (WATCHED_FILE, WatchedFile._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
     "settings": (SETTINGS, ("ring_bytes", "execve", "execveat", "procexit")),
     "call_count": (CALL_COUNT, CallCount._fields),

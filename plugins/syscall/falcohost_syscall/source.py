@@ -42,6 +42,8 @@ from falcohost_syscall.records import (
     KIND_FORK,
     KIND_TASK,
 )
+from falcohost_syscall.watched_files import WatchedFiles
+from falcohost_syscall.watched_paths import watched_paths
 
 #: The rings are looked at this often, in seconds; a full one wakes sooner.
 PERIOD = 0.05
@@ -74,6 +76,7 @@ class SyscallSource:
         self._context = Context()
         self._processes = ProcessRecords(self._context.table)
         self._driver: ModernEbpf | None = None
+        self._watched: WatchedFiles | None = None
         self._options = Options()
         self._plan = Plan("syscall")
         self._types: frozenset[str] = frozenset()
@@ -94,6 +97,7 @@ class SyscallSource:
         settings = Settings(**rows, ring_size=self._config.ring_size)
         self._options = Options(all_processes=not self._config.process_context, requested=not self._config.all_names)
         self._driver = ModernEbpf(settings, self._options)
+        self._watched = WatchedFiles(self._driver)
         if self._config.agent_pid is not None:
             self._driver.ignore(self._config.agent_pid, forks=True)
         self._list_processes(self._driver)
@@ -134,7 +138,7 @@ class SyscallSource:
         needed = conditions(plan, self._context.users, all_processes=every) if self._config.pushdown else {}
         collected = wanted.collected(plan, needed, all_processes=every)
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
-        options = wanted.options(plan, needed, all_processes=every)
+        options = wanted.options(plan, needed, all_processes=every)._replace(watched=self._watch(plan))
         self._set_options(options._replace(measure=self._options.measure, requested=not self._config.all_names))
         only_successful = self._config.only_successful
         self._opened.set_calls(
@@ -142,6 +146,13 @@ class SyscallSource:
             wanted.requests(collected, needed=needed, only_successful=only_successful),
         )
         self._types = wanted.event_types(plan)
+
+    def _watch(self, plan: Plan) -> bool:
+        """Watch the files that the setting means; tell whether there are any."""
+        paths = watched_paths(self._config.watched, plan) if self._config.all_names else frozenset()
+        if self._watched is not None:
+            self._watched.watch(paths)
+        return bool(paths)
 
     def _set_options(self, options: Options) -> None:
         if options == self._options:
@@ -187,6 +198,8 @@ class SyscallSource:
     def batches(self) -> Iterator[Batch]:
         """Yield what came since the last batch, at least twice a second; ends when the source is closed."""
         last = time.monotonic()
+        if self._watched is not None:
+            self._watched.start()
         while self._driver is not None:
             records = self._driver.read()
             self._look_at_accounts()
@@ -230,6 +243,8 @@ class SyscallSource:
         """Unload the probe."""
         if self._driver is not None:
             self._counters()
+            if self._watched is not None:
+                self._watched.close()
             self._driver.close()
             self._driver = None
 

@@ -11,7 +11,7 @@ from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.config import parse
 from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.records import (
-    FLAG_HOST_NAME,
+    FLAG_OTHER_NAME,
     KIND_CALL,
     SEC_DIR,
     SEC_FD,
@@ -32,7 +32,7 @@ def event(name, sections, ret=3, **settings):
     """Return the event of one record."""
     source = SyscallSource({"falcohost": settings})
     source._types = frozenset({name})
-    flags = FLAG_HOST_NAME * (not {SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2}.isdisjoint(sections))
+    flags = FLAG_OTHER_NAME * (not {SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2}.isdisjoint(sections))
     data = handmade.record(KIND_CALL, BASH, sections, call=BY_NAME[name].call, ret=ret, flags=flags)
     return next(iter(source._events([data])))
 

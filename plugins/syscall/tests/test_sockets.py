@@ -65,7 +65,7 @@ def test_names_of_a_unix_socket():
     }
     source = SyscallSource({})
     source._types = frozenset({"connect"})
-    flags = R.FLAG_SOCKET_FILE | R.FLAG_HOST_NAME
+    flags = R.FLAG_SOCKET_FILE | R.FLAG_OTHER_NAME
     data = handmade.record(R.KIND_CALL, BASH, sections, call=BY_NAME["connect"].call, args=(3,), flags=flags)
     (found,) = source._events([data])
 

@@ -138,6 +138,7 @@ KEYS: _Keys = {
         "pushdown": "boolean",
         "process_context": "boolean",
         "state_dir": "string",
+        "watch_inodes": "list",
         "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},
         "fold": {"enabled": "boolean", "after": "integer", "window": "number"},
     },

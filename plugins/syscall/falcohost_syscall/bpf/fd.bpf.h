@@ -6,6 +6,7 @@
 
 #define OVERLAYFS_MAGIC 0x794c7630
 #define S_IFMT 00170000
+#define S_IFDIR 0040000
 #define S_IFSOCK 0140000
 #define LAYER_UPPER 1
 #define LAYER_LOWER 2
@@ -53,6 +54,8 @@ static __always_inline __u16 put_fdinfo(struct scratch *s, __s32 fd, struct file
 	info->layer = overlay_layer(inode, info->magic);
 	info->nlink = READ(struct inode, inode, i_nlink);
 	info->fmode = READ(struct file, file, f_mode);
+	if (options & OPTION_WATCHED && (mode & S_IFMT) != S_IFDIR && (info->nlink > 1 || info->layer == LAYER_LOWER))
+		s->names.inode = (__u64)inode;
 	end_section(s, SEC_FD, sizeof(*info));
 	return mode;
 }

@@ -45,6 +45,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	__u32 i_generation;
 	void *i_private;
 	long long i_mtime_sec, i_ctime_sec; /* since 6.11 */
 	__u32 i_mtime_nsec, i_ctime_nsec;

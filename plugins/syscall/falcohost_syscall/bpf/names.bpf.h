@@ -1,12 +1,14 @@
-/* The names that a file has beside the real one: the one that was requested, and the host's. When filters have left an
- * event out under one name, they are asked again under the next (docs/decisions/0018-names.md). */
+/* The names that a file has beside the real one: the one that was requested, the host's, and those by which it is
+ * watched. When filters have left an event out under one name, they are asked again under the next
+ * (docs/decisions/0018-names.md, 0022-hard-links.md). */
 #ifndef FALCOHOST_NAMES_BPF_H
 #define FALCOHOST_NAMES_BPF_H
 
 #include "init_path.bpf.h"
 #include "requested.bpf.h"
+#include "watched.bpf.h"
 
-enum name { NAME_REAL, NAME_REQUESTED, NAME_HOST };
+enum name { NAME_REAL, NAME_REQUESTED, NAME_HOST, NAME_WATCHED }; /* and behind it the further ones of those */
 
 static __always_inline void put_host_path(struct scratch *s)
 {
@@ -17,7 +19,7 @@ static __always_inline void put_host_path(struct scratch *s)
 	put_walked(s, SEC_HOSTPATH);
 	if (s->pos == before)
 		return;
-	s->header.flags |= FLAG_HOST_NAME;
+	s->header.flags |= FLAG_OTHER_NAME;
 	s->names.host.at = before + sizeof(struct section);
 	s->names.host.len = s->pos - s->names.host.at;
 	s->names.host_leaf = s->walk.leaf;
@@ -44,7 +46,7 @@ static __always_inline void put_host_dir(struct scratch *s, struct task_struct *
 	if (!walk_from_init(s, NUMBER(struct path, start, mnt), NUMBER(struct path, start, dentry)))
 		return;
 	put_walked(s, tag);
-	s->header.flags |= FLAG_HOST_NAME;
+	s->header.flags |= FLAG_OTHER_NAME;
 }
 
 /* The file that a socket of AF_UNIX is reached by: the other end's, if that has an address, else its own. */
@@ -89,6 +91,8 @@ static __always_inline void gather_host(struct scratch *s, struct task_struct *t
 		put_socket_file(s, task);
 	if (s->names.mnt)
 		put_host_path(s);
+	if (s->names.inode)
+		put_watched(s);
 	if (s->spec.want & WANT_FD)
 		return;
 	if (s->spec.want & WANT_PATH)
@@ -153,6 +157,23 @@ GLOBAL int requested_is_real(struct scratch *s)
 	return room[0] != '/' && starts_above(s, current_task(), len) && is_same(s, at, real.at + real.len - len, len);
 }
 
+/* Switches filters to the next name by which the file is watched; false if there is none. */
+static __always_inline bool see_watched(struct scratch *s)
+{
+	__u32 next = s->names.name < NAME_WATCHED ? 0 : s->names.name - NAME_WATCHED + 1;
+	struct watched_name *name;
+
+	barrier_var(next);
+	if (next >= WATCHED_NAMES)
+		return false;
+	name = &s->names.watched[next];
+	if (!name->len)
+		return false;
+	s->names.name = NAME_WATCHED + next;
+	see_name(&s->facts, name->at, name->len, name->leaf);
+	return true;
+}
+
 /* Switches filters to the next name of the event's file; false if it has none. */
 static __always_inline bool see_next_name(struct scratch *s, struct task_struct *task)
 {
@@ -167,11 +188,12 @@ static __always_inline bool see_next_name(struct scratch *s, struct task_struct 
 				return true;
 		}
 	}
-	if (s->names.name == NAME_HOST || !s->names.host.len)
-		return false;
-	s->names.name = NAME_HOST;
-	see_name(&s->facts, s->names.host.at, s->names.host.len, s->names.host_leaf);
-	return true;
+	if (s->names.name == NAME_REQUESTED && s->names.host.len) {
+		s->names.name = NAME_HOST;
+		see_name(&s->facts, s->names.host.at, s->names.host.len, s->names.host_leaf);
+		return true;
+	}
+	return see_watched(s);
 }
 
 #endif

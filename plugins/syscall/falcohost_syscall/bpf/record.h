@@ -24,7 +24,7 @@ enum {
 	FLAG_NEWTHREAD = 2,  /* KIND_FORK: the child is a thread of the same process */
 	FLAG_CUT = 4,        /* something did not fit and was cut */
 	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
-	FLAG_HOST_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR or SEC_HOSTDIR2 */
+	FLAG_OTHER_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2 or SEC_WATCHED */
 	FLAG_URING = 32,     /* asked for through io_uring */
 	FLAG_UNFINISHED = 64, /* of such a request no end will be seen: it is taken to have succeeded */
 	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file that a socket of AF_UNIX is reached by */
@@ -91,6 +91,7 @@ enum tag {
 	SEC_HOSTDIR2 = 27,/* and the second */
 	SEC_QUEUE = 28,   /* struct queue of the socket from which accept(2) took a connection */
 	SEC_PROCESS = 29, /* struct process; SEC_EXE, SEC_ARGS and SEC_ENV too if they are in its struct large_image */
+	SEC_WATCHED = 30, /* the text of the file's struct watched_file */
 };
 
 struct fdinfo {
@@ -196,6 +197,28 @@ struct large_image {
 	char env[4096];
 };
 
+/* What a file is known by, whatever its names. */
+struct inode_id {
+	__u64 ino;
+	__u32 dev;        /* sb->s_dev */
+	__u32 generation; /* other once the number is another file's */
+};
+
+/* A file that is watched, with the paths by which rules know it: in text, each ended by NUL. */
+#define MAX_WATCHED 4096
+#define WATCHED_NAMES 4
+#define WATCHED_TEXT 1024
+struct watched_name {
+	__u16 at, len;
+	__u16 leaf; /* length of its last component */
+};
+struct watched_file {
+	struct watched_name names[WATCHED_NAMES];
+	__u32 size; /* used of text */
+	__u32 pad;
+	char text[WATCHED_TEXT];
+};
+
 /* One row of the call table: how the probe reads the arguments of one system call. Filled by user space from calls.py,
  * indexed by the number of the call (32-bit calls: + COMPAT_BASE). call == 0: nobody wants it. */
 #define COMPAT_BASE 512
@@ -265,6 +288,7 @@ enum {
 	OPTION_ALL_PROCESSES = 32, /* KIND_FORK, KIND_EXEC and KIND_EXIT of all, and KIND_TASK of none */
 	OPTION_SESSIONS = 64, /* KIND_TASK again when session or group are others, and of their leaders */
 	OPTION_EXECVE = 128, OPTION_EXECVEAT = 256, OPTION_EXIT = 512, /* KIND_EXEC and KIND_EXIT that pass the filters */
+	OPTION_WATCHED = 1024, /* watched files have their names by whatever link they are opened */
 };
 
 /* From these bits on: enum about, for the filters of execs and of exits. */

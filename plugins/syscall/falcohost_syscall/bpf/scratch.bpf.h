@@ -26,10 +26,12 @@ struct walk {
 /* What is known of the names of the event's file (names.bpf.h). */
 struct names {
 	__u64 mnt, dentry; /* of the file */
+	__u64 inode;       /* of a file that more than one link may lead to (in lower layers of overlayfs they are not counted) */
 	__u8 name;         /* enum name: under which one filters see it */
 	__u8 gathered;
 	__u16 host_leaf;
 	struct view host;
+	struct watched_name watched[WATCHED_NAMES];
 	__u32 at, size, dots; /* in a path as text: where, and how many bytes and dots of a component are behind */
 	__u32 pad;
 };

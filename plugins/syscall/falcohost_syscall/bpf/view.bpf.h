@@ -5,7 +5,6 @@
 #include "fd.bpf.h"
 #include "sock.bpf.h"
 
-#define S_IFDIR 0040000
 #define S_IFREG 0100000
 #define S_IFIFO 0010000
 #define AF_NETLINK 16

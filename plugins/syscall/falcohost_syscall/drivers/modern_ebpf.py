@@ -74,6 +74,8 @@ class Options(NamedTuple):
     execveat: bool = False
     procexit: bool = False
     """Ends of processes that pass the filters."""
+    watched: bool = False
+    """The names of watched files (:meth:`ModernEbpf.watch`), by whatever link they are opened."""
     about_execs: int = 0
     """What the filters of execs ask of processes (``records.ABOUT_…``)."""
     about_exits: int = 0
@@ -95,6 +97,7 @@ _OPTIONS: Final = {
     "execve": records.OPTION_EXECVE,
     "execveat": records.OPTION_EXECVEAT,
     "procexit": records.OPTION_EXIT,
+    "watched": records.OPTION_WATCHED,
 }
 
 
@@ -237,6 +240,18 @@ class ModernEbpf:
     def observe(self, pid: int) -> None:
         """Collect the calls of an ignored process again."""
         self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
+
+    def identify(self, fd: int) -> bytes:
+        """Return what the probe knows the file of a descriptor by (``records.INODE_ID``)."""
+        self.kernel.run(self._object.program_fd("identify_file"), _U64.pack(fd))
+        return self._object.lookup(self._object.map_fd("identified"), _U32.pack(0), records.INODE_ID.size)
+
+    def watch(self, file: bytes, names: bytes | None) -> None:
+        """Let the file that is known by this have further names (``records.WATCHED_FILE``), or none."""
+        if names is None:
+            self._object.delete(self._object.map_fd("watched_files"), file)
+        else:
+            self._object.update(self._object.map_fd("watched_files"), file, names)
 
     def wait(self, timeout: float) -> None:
         """Sleep until a sixteenth of a ring waits, or *timeout* seconds; only then is there much to read."""

@@ -51,7 +51,7 @@ PROCESS_VIEWS: Final = GENERATIONS + 2 * len(PROCESS_TEXTS)
 FACTS: Final = 80
 RECORD: Final = 224
 RECORD_SIZE: Final = 32768
-SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 40
+SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 72
 
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))

@@ -120,13 +120,13 @@ def test_chroot(watched, tmp_path):
 
     assert (b"/", b"/file") == (record.sections[R.SEC_DIR], record.sections[R.SEC_FDPATH])
     assert bytes(tmp_path / "jail/file") == record.sections[R.SEC_HOSTPATH]
-    assert R.FLAG_HOST_NAME == record.header.flags & R.FLAG_HOST_NAME
+    assert R.FLAG_OTHER_NAME == record.header.flags & R.FLAG_OTHER_NAME
 
 
 def host_path(found, path: bytes) -> bytes | None:
     """Return the host's path of the file that was opened by *path*; None where it is not another."""
     record = opened(found, path)
-    assert bool(record.header.flags & R.FLAG_HOST_NAME) == (R.SEC_HOSTPATH in record.sections)
+    assert bool(record.header.flags & R.FLAG_OTHER_NAME) == (R.SEC_HOSTPATH in record.sections)
     return record.sections.get(R.SEC_HOSTPATH)
 
 

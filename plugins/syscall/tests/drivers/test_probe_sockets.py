@@ -136,7 +136,7 @@ client = socket.socket(socket.AF_UNIX); client.connect({asked!r}); server.accept
     for call in (BIND, CONNECT, ACCEPT):
         record = only(found, call)
         assert bytes(tmp_path / "sub/real") == record.sections[R.SEC_FDPATH]
-        assert R.FLAG_SOCKET_FILE == record.header.flags & (R.FLAG_SOCKET_FILE | R.FLAG_HOST_NAME)
+        assert R.FLAG_SOCKET_FILE == record.header.flags & (R.FLAG_SOCKET_FILE | R.FLAG_OTHER_NAME)
 
 
 def test_socket_without_a_file(watched):

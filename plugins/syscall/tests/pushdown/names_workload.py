@@ -1,6 +1,6 @@
 """Opens files by names of every kind, at random: run as a program of its own under a source that watches.
 
-Arguments: a seed, how many files to open, and a folder that may be filled. Mounts are made in a namespace of its own.
+Arguments: a seed, how many files to open, and a folder that is filled. Mounts are made in a namespace of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from random import Random
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 FOLDERS = ("a", "b", "a/c", "a/c/d", "b/..e")
 FILES = ("f", "a/f", "a/.g", "a/c/f", "a/c/d/f", "b/f", "b/..e/f", "b/" + "n" * 100)
+HARD_LINKS = {"h": "a/f", "b/..e/g": "a/f", "a/c/h": "b/f"}
 LINKS = {"l": "a", "b/l": "../a/c", "a/m": "f", "b/k": "/a/c/d", "a/c/up": "../..", "b/loop": "loop"}
+NAMES = (*FILES, *FOLDERS, *LINKS, *HARD_LINKS)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -31,13 +33,15 @@ def fill(top: Path) -> None:
         (top / name).mkdir(parents=True)
     for name in FILES:
         (top / name).write_text("")
+    for name, target in HARD_LINKS.items():
+        (top / name).hardlink_to(top / target)
     for name, target in LINKS.items():
         (top / name).symlink_to(str(top) + target if target.startswith("/") else target)
 
 
 def spelled(random: Random, top: str) -> str:
     """Return a path by chance: of what is there, or nearly, straight or with detours."""
-    path = random.choice((*FILES, *FOLDERS, *LINKS, "l/c/f", "b/l/d/f", "b/k/f", "a/c/up/b/f", "none", "a/none", ""))
+    path = random.choice((*NAMES, "l/c/f", "b/l/d/f", "b/k/f", "a/c/up/b/f", "none", "a/none", ""))
     parts = path.split("/")
     for _ in range(random.choice((0, 0, 0, 1, 2))):
         parts.insert(random.randint(0, len(parts)), random.choice((".", "", "..", "a", "../a", "l/..", "." * 3)))
@@ -46,10 +50,9 @@ def spelled(random: Random, top: str) -> str:
 
 
 def main() -> None:
-    """Fill the folder, go somewhere, open."""
+    """Go somewhere, open."""
     random = Random(sys.argv[1])
     top = Path(sys.argv[3])
-    fill(top)
     os.setgid(54321)
     place = random.choice(("here", "bound", "chroot", "bound chroot"))
     if place != "here":

@@ -228,7 +228,7 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
     )
     args = tuple(pick(NUMBERS) for _ in range(6))
     sections = _sections(random, row)
-    flags = R.FLAG_HOST_NAME if R.SEC_HOSTPATH in sections else 0
+    flags = R.FLAG_OTHER_NAME if R.SEC_HOSTPATH in sections else 0
     return record(R.KIND_CALL, task, sections, call=row.call, ret=pick(ERRORS), args=args, flags=flags)
 
 

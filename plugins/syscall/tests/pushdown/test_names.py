@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 
 import pytest
 import random_events
-from names_workload import FILES, FOLDERS, LINKS
+from names_workload import FILES, HARD_LINKS, NAMES, fill
 
 from falcohost.engine.code.module import compile_condition
 from falcohost.engine.ir import Expr
@@ -33,7 +33,7 @@ WORKLOAD = Path(__file__).parent / "names_workload.py"
 def some_condition(random: Random, top: str) -> str:
     """Return a condition on the names of the workload's files."""
     tops = (top, f"{top}.bound", "", "/c")
-    paths = [f"{random.choice(tops)}/{name}" for name in random.choices((*FILES, *FOLDERS, *LINKS, "none"), k=5)]
+    paths = [f"{random.choice(tops)}/{name}" for name in random.choices((*NAMES, "none"), k=5)]
     names = ", ".join(paths)
     below = random.choice((*tops, f"{top}/a", f"{top}/b", "/tmp"))
     texts = random.choice(("f", "/a/c/", "d/f", "bound", "l", "..e"))
@@ -58,9 +58,9 @@ def expression(text: str) -> Expr:
 class Watcher:
     """A source that is told of the condition *told*, and what of its events matches the condition *asked*."""
 
-    def __init__(self, told: str, asked: str, names: str) -> None:
+    def __init__(self, told: str, asked: str, settings: Mapping[str, object]) -> None:
         self.matches = compile_condition(expression(asked))
-        self.source = SyscallSource({"falcohost": {"names": names}})
+        self.source = SyscallSource({"falcohost": settings})
         wanted = expression(f"evt.type = {EXIT} or ({told})")
         self.source.open(Plan("syscall", frozenset({"openat", EXIT}), condition=wanted), None)
         self.seen = 0
@@ -93,7 +93,10 @@ def test_filters_know_every_name(bpf, tmp_path, names):
     for number in range(-(-OPENS // EACH)):
         top = tmp_path / str(number)
         text = some_condition(random, str(top))
-        unfiltered, filtered = Watcher(OURS, text, names), Watcher(text, text, names)
+        fill(top)
+        watched = [str(top / name) for name in random.sample((*FILES, *HARD_LINKS, "l/m", "none"), 4)]
+        settings = {"names": names, "watch_inodes": watched}
+        unfiltered, filtered = Watcher(OURS, text, settings), Watcher(text, text, settings)
         command = [sys.executable, str(WORKLOAD), str(random.random()), str(EACH), str(top)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         _, errors = process.communicate(timeout=60)

@@ -1,0 +1,73 @@
+/* Files that are watched whatever link they are opened by: known by their inode, which user space looks up again and
+ * again (watched_files.py). */
+#ifndef FALCOHOST_WATCHED_BPF_H
+#define FALCOHOST_WATCHED_BPF_H
+
+#include "fd.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_WATCHED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct inode_id);
+	__type(value, struct watched_file);
+} watched_files SEC(".maps");
+
+/* What identify_file has found. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct inode_id);
+} identified SEC(".maps");
+
+static __always_inline void read_inode_id(struct inode_id *id, struct inode *inode)
+{
+	id->ino = READ(struct inode, inode, i_ino);
+	id->dev = READ(struct super_block, READ(struct inode, inode, i_sb), s_dev);
+	id->generation = READ(struct inode, inode, i_generation);
+}
+
+/* Says what a file is known by. User space runs it itself, with one of its descriptors: stat(2) tells other numbers than
+ * the kernel's own objects have on overlayfs and btrfs. */
+SEC("raw_tp")
+int identify_file(unsigned long long *ctx)
+{
+	struct file *file = file_of_fd(current_task(), ctx[0]);
+	__u32 key = 0;
+	struct inode_id *id = bpf_map_lookup_elem(&identified, &key);
+
+	if (file && id)
+		read_inode_id(id, READ(struct file, file, f_inode));
+	return 0;
+}
+
+/* Puts the names of a file that is watched into the record. */
+GLOBAL int put_watched(struct scratch *s)
+{
+	struct inode_id id = {};
+	struct watched_file *file;
+	__u32 size, at;
+	char *room;
+
+	if (!s)
+		return 0;
+	read_inode_id(&id, (void *)s->names.inode);
+	file = bpf_map_lookup_elem(&watched_files, &id);
+	room = section_room(s);
+	if (!file || !room)
+		return 0;
+	size = file->size;
+	if (!size || size > sizeof(file->text) || bpf_probe_read_kernel(room, size, file->text))
+		return 0;
+	at = s->pos + sizeof(struct section);
+	for (int i = 0; i < WATCHED_NAMES; i++) {
+		s->names.watched[i] = file->names[i];
+		s->names.watched[i].at += at;
+	}
+	end_section(s, SEC_WATCHED, size);
+	s->header.flags |= FLAG_OTHER_NAME;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,38 @@
+"""Which files are watched by inode: those that rules name whole, and those that the configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
+from falcohost.events import Plan
+from falcohost_syscall.config import RULES, is_watchable
+
+#: The fields that say the name of an open file.
+_NAMES: Final = frozenset({"fd.name", "fd.name.watched", "fs.path.name"})
+
+
+def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
+    """Return the paths that ``falcohost.watch_inodes`` means."""
+    found = set(setting)
+    if RULES in found:
+        found |= set() if plan.condition is None else set(_named(plan.condition, positive=True))
+    return frozenset(found - {RULES})
+
+
+def _named(expr: Expr, *, positive: bool) -> Iterator[str]:
+    """Yield the paths with which an open file's name is compared whole, where a rule fires because it is the same."""
+    if isinstance(expr, Not):
+        yield from _named(expr.item, positive=not positive)
+    elif isinstance(expr, (And, Or)):
+        for item in expr.items:
+            yield from _named(item, positive=positive)
+    elif positive and not isinstance(expr, Exists) and _compares_names(expr):
+        right = expr.right if isinstance(expr.right, tuple) else (expr.right,)
+        yield from (value for value in right if isinstance(value, str) and is_watchable(value))
+
+
+def _compares_names(check: Check) -> bool:
+    left = check.left
+    return isinstance(left, FieldRef) and left.field.name in _NAMES and check.op in ("=", "in") and not check.modifier
