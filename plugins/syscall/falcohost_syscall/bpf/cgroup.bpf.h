@@ -64,7 +64,7 @@ static int cgroup_step(__u32 i, struct walk_context *context)
 }
 
 /* Appends "subsys=path", unless the path is "/". */
-static __noinline int put_cgroup(struct scratch *s, struct cgroup *cgroup, const char *subsys)
+GLOBAL int put_cgroup(struct scratch *s, __u64 cgroup, __u64 subsys)
 {
 	struct walk_context context = {.s = s};
 	char name[32];
@@ -74,13 +74,13 @@ static __noinline int put_cgroup(struct scratch *s, struct cgroup *cgroup, const
 		return 0;
 	s->walk.pos = CHUNK;
 	s->walk.cut = 0;
-	s->walk.dentry = (__u64)READ(struct cgroup, cgroup, kn);
+	s->walk.dentry = NUMBER(struct cgroup, cgroup, kn);
 	bpf_loop(MAX_CGROUP_DEPTH, cgroup_step, &context, 0);
 	if (s->walk.pos == CHUNK)
 		return 0;
 	prepend(s, "=", 1, false);
 	if (subsys)
-		len = bpf_probe_read_kernel_str(name, sizeof(name), subsys);
+		len = bpf_probe_read_kernel_str(name, sizeof(name), (void *)subsys);
 	if (len > 1)
 		prepend(s, name, len - 1, false);
 	put_walked(s, SEC_CGROUP);
@@ -88,24 +88,21 @@ static __noinline int put_cgroup(struct scratch *s, struct cgroup *cgroup, const
 }
 
 /* Hierarchies of cgroup v1 one by one; what belongs to v2 is in the default hierarchy, once. */
-static __always_inline void put_cgroups(struct scratch *s, struct task_struct *task)
+GLOBAL int put_cgroups(struct scratch *s, __u64 set)
 {
-	struct css_set *set = task->cgroups;
-	struct cgroup *unified = set->dfl_cgrp;
+	struct cgroup *unified = READ(struct css_set, (void *)set, dfl_cgrp);
 
-	put_cgroup(s, unified, NULL);
-	for (int i = 0; i < MAX_SUBSYS; i++) {
-		struct cgroup_subsys_state *css = NULL;
-		struct cgroup *cgroup;
+	if (!s)
+		return 0;
+	put_cgroup(s, NUMBER(struct css_set, set, dfl_cgrp), 0);
+	for (int i = 0; i < MAX_SUBSYS && i < subsys_count(); i++) {
+		__u64 css = number_at((void *)set + bpf_core_field_offset(struct css_set, subsys) + i * sizeof(css));
+		__u64 cgroup = NUMBER(struct cgroup_subsys_state, css, cgroup);
 
-		if (i >= subsys_count())
-			break;
-		bpf_probe_read_kernel(&css, sizeof(css),
-				      (void *)set + bpf_core_field_offset(struct css_set, subsys) + i * sizeof(css));
-		cgroup = READ(struct cgroup_subsys_state, css, cgroup);
-		if (cgroup && READ(struct cgroup, cgroup, root) != unified->root)
-			put_cgroup(s, cgroup, READ(struct cgroup_subsys, READ(struct cgroup_subsys_state, css, ss), name));
+		if (cgroup && READ(struct cgroup, (void *)cgroup, root) != READ(struct cgroup, unified, root))
+			put_cgroup(s, cgroup, NUMBER(struct cgroup_subsys, READ(struct cgroup_subsys_state, (void *)css, ss), name));
 	}
+	return 0;
 }
 
 /* Sends the paths behind the task's key, if nobody was told yet. Sorts before the record that carries the key. */
@@ -123,7 +120,7 @@ static __always_inline void announce_cgroups(struct task_struct *task, struct he
 	start_record(s, KIND_CGROUP);
 	s->header.ts = event->ts - 1;
 	s->header.cgroup = key;
-	put_cgroups(s, task);
+	put_cgroups(s, NUMBER(struct task_struct, task, cgroups));
 	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		bpf_map_update_elem(&known_cgroups, &key, &known, BPF_ANY);
 }

@@ -31,7 +31,7 @@ int dump_task(struct bpf_iter__task *ctx)
 	put_execed(s, task);
 	if (task->fs)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
-	put_cgroups(s, task);
+	put_cgroups(s, NUMBER(struct task_struct, task, cgroups));
 	size = s->pos;
 	barrier_var(size);
 	if (size > RECORD_SIZE)

@@ -249,14 +249,15 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 
 /* To be called before a record of the current process is sent; of an exec also told_exec when it was. number: whom the
  * event is about, if anybody. */
-static __always_inline void tell(struct header *event, enum own own, __s32 number)
+GLOBAL int tell(struct header *event, __u32 own, __s32 number)
 {
 	struct needing needing = {.event = event, .own = own};
 
-	if (options & OPTION_ALL_PROCESSES)
-		return;
+	if (!event || options & OPTION_ALL_PROCESSES)
+		return 0;
 	bpf_loop(3, tell_target, &needing, 0);
 	tell_number(event, number);
+	return 0;
 }
 
 static __always_inline void told_exec(struct header *event)
