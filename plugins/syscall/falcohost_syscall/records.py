@@ -123,12 +123,9 @@ ABOUT_EXEC_AT: Final = 16
 ABOUT_EXIT_AT: Final = 24
 
 # call_spec.about
-ABOUT_SELF: Final = 1
-ABOUT_SELF_TEXTS: Final = 2
-ABOUT_PARENT: Final = 4
-ABOUT_PARENT_TEXTS: Final = 8
-ABOUT_ANCESTORS: Final = 16
-ABOUT_ALL: Final = 31
+ABOUT_NAMES: Final = 15
+ABOUT_TEXTS_AT: Final = 4
+ABOUT_ALL: Final = 255
 
 STAGE_LEFT_OUT: Final = 6
 """Where the program stands in ``stages`` and ``exec_stages`` that is there only while costs are measured."""

@@ -26,22 +26,24 @@ enum view_index {
 	VIEWS,
 };
 
-/* Texts about processes, which are gathered last. */
-enum process_view {
-	VIEW_PROCESS_NAME, /* of the process, its parent, and so on */
-	VIEW_PROCESS_TEXTS = 8,
-	VIEW_SELF_EXEPATH = 8,
-	VIEW_SELF_EXE, /* the zeroth argument; then the others alone, and behind the name */
-	VIEW_SELF_ARGS,
-	VIEW_SELF_CMDLINE,
-	VIEW_PARENT_EXEPATH,
-	VIEW_PARENT_EXE,
-	VIEW_PARENT_ARGS,
-	VIEW_PARENT_CMDLINE,
-	PROCESS_VIEWS,
+/* What is told of the process, its parent, and so on; gathered last. */
+#define GENERATIONS 8
+
+enum process_text {
+	TEXT_EXEPATH,
+	TEXT_EXE, /* the zeroth argument; then the others alone, and behind the name */
+	TEXT_ARGS,
+	TEXT_CMDLINE,
+	PROCESS_TEXTS,
 };
 
-enum lineage { LINEAGE_UNKNOWN, LINEAGE_WHOLE, LINEAGE_LONGER }; /* whether all ancestors have a view of their name */
+enum process_view {
+	VIEW_PROCESS_NAME,
+	VIEW_PROCESS_TEXTS = GENERATIONS, /* all of the process, all of its parent, and so on */
+	PROCESS_VIEWS = GENERATIONS * (1 + PROCESS_TEXTS),
+};
+
+enum lineage { LINEAGE_UNKNOWN, LINEAGE_WHOLE, LINEAGE_LONGER }; /* whether there are no further ancestors */
 
 enum fd_kind { FD_UNKNOWN, FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK };
 enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
@@ -50,7 +52,7 @@ enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 
 /* Where they are in struct scratch, and where the record is. */
 #define SCRATCH_FACTS 80
-#define SCRATCH_RECORD 224
+#define SCRATCH_RECORD 352
 
 struct facts {
 	struct view views[VIEWS];
@@ -64,6 +66,7 @@ struct facts {
 	__u32 tty;       /* of the process's terminal; UNKNOWN_NUMBER */
 	__u32 exe_flags; /* EXE_*; UNKNOWN_NUMBER */
 	struct view process[PROCESS_VIEWS];
+	__u32 pids[GENERATIONS]; /* 0: none; UNKNOWN_NUMBER */
 	__u32 flags;     /* argument flags_arg of the call: where it is differs between calls that rules take for one */
 };
 

@@ -256,20 +256,16 @@ struct call_spec {
 	__u32 want;
 	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
 	__u8 flags_arg; /* for filters only: the flags of open(2) */
-	__u8 about;     /* for filters only: which facts about processes they ask for, enum about */
+	__u8 about;     /* for filters only: what they ask of processes: see ABOUT_NAMES */
 	__u8 pid_arg;   /* the process that the call is about, of which user space is told too */
 	__u8 pad;
 };
 
-/* Facts about processes that a filter may ask for. */
-enum about {
-	ABOUT_SELF = 1,         /* name, terminal and flags */
-	ABOUT_SELF_TEXTS = 2, /* executable and arguments */
-	ABOUT_PARENT = 4,
-	ABOUT_PARENT_TEXTS = 8,
-	ABOUT_ANCESTORS = 16, /* the names of all */
-	ABOUT_ALL = 31,
-};
+/* What filters ask of processes: of how many generations, the process itself being the first, the name and number (one
+ * more than GENERATIONS: whether there are more), and from a further bit on of how many executable and arguments. */
+#define ABOUT_NAMES 15
+#define ABOUT_TEXTS_AT 4
+#define ABOUT_ALL 255
 
 /* What user space decides before the probe is loaded. */
 struct settings {
@@ -291,7 +287,7 @@ enum {
 	OPTION_WATCHED = 1024, /* watched files have their names by whatever link they are opened */
 };
 
-/* From these bits on: enum about, for the filters of execs and of exits. */
+/* From these bits on: the same, for the filters of execs and of exits. */
 #define ABOUT_EXEC_AT 16
 #define ABOUT_EXIT_AT 24
 

@@ -77,7 +77,7 @@ class Options(NamedTuple):
     watched: bool = False
     """The names of watched files (:meth:`ModernEbpf.watch`), by whatever link they are opened."""
     about_execs: int = 0
-    """What the filters of execs ask of processes (``records.ABOUT_…``)."""
+    """What the filters of execs ask of processes (:func:`.pushdown.processes.about`)."""
     about_exits: int = 0
 
     def pack(self) -> bytes:

@@ -39,17 +39,18 @@ MEMBERS: Final = {
     "tty": 64,
     "exe_flags": 68,
     "process": 72,
-    "flags": 136,
+    "pids": 232,
+    "flags": 264,
 }
-FACTS_SIZE: Final = 140
-#: Names of so many are views: of the process itself, its parent, and so on. Behind them are texts of those two.
+FACTS_SIZE: Final = 268
+#: Of so many there are views: of the process itself, its parent, and so on. Names come first, then the texts of each.
 GENERATIONS: Final = 8
 PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
-PROCESS_VIEWS: Final = GENERATIONS + 2 * len(PROCESS_TEXTS)
+PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 
 #: Members of struct scratch.
 FACTS: Final = 80
-RECORD: Final = 224
+RECORD: Final = 352
 RECORD_SIZE: Final = 32768
 SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 72
 
@@ -102,8 +103,13 @@ def process_name(generation: int) -> View:
 
 
 def process_text(name: str, generation: int) -> View:
-    """Return a text of the process (0) or its parent (1)."""
+    """Return a text of the process (0), of its parent (1), and so on."""
     return _process_view(GENERATIONS + len(PROCESS_TEXTS) * generation + PROCESS_TEXTS.index(name))
+
+
+def process_id(generation: int) -> Number:
+    """Return the number of the process (0), of its parent (1), and so on."""
+    return Number(FACTS + MEMBERS["pids"] + 4 * generation, 4, point=Point.PROCESS, unknown=UNKNOWN_NUMBER)
 
 
 def _process_view(index: int) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,13 +13,13 @@ from falcohost_syscall.calls import Call
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.bounds import Bounds
 from falcohost_syscall.pushdown.condition import (
+    Address,
     Bits,
     Condition,
     Literal,
-    Number,
     Point,
+    Test,
     Text,
-    Within,
     any_of,
     literals,
     within,
@@ -36,36 +37,63 @@ TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
-class AnyName:
-    """The names of all ancestors, of which the nearest are known; a check holds if it does for any."""
+class AnyAncestor:
+    """A field that all ancestors have, of which the *nearest* are known; a check holds if it does for any."""
+
+    nearest: tuple[Fact, ...]
 
     def bounds(self, check: Check | Exists) -> Bounds:
         """Return what *check* says of the field."""
-        known = [Textual(layout.process_name(n)).bounds(check) for n in range(1, layout.GENERATIONS)]
+        known = [fact.bounds(check) for fact in self.nearest]
         over = any_of((*(bounds.over for bounds in known), _LONGER))
         return Bounds(over, any_of(bounds.under for bounds in known))
 
 
-def text(name: str, generation: int) -> Describe:
-    """Describe a text of the process (0) or its parent (1)."""
-    return lambda _, arg: Textual(layout.process_text(name, generation)) if arg is None else None
+def _name(generation: int) -> Fact:
+    return Textual(layout.process_name(generation))
 
 
-def name(generation: int) -> Describe:
-    """Describe the name of the process (0) or its parent (1)."""
-    return lambda _, __: Textual(layout.process_name(generation))
+def _number(generation: int) -> Fact:
+    number = layout.process_id(generation)
+    return Numeric(number, within(number, (1, number.highest - 1)))
 
 
-def ancestor_name(_: Call, arg: Arg) -> Fact | None:
-    """Describe the name of an ancestor by its number, or of any."""
-    if arg is None:
-        return AnyName()
-    return Textual(layout.process_name(arg)) if isinstance(arg, int) and arg < layout.GENERATIONS else None
+def _text(name: str) -> Callable[[int], Fact]:
+    return lambda generation: Textual(layout.process_text(name, generation))
 
 
-def ancestor_text(name: str) -> Describe:
-    """Describe a text of the process itself ([0]) or its parent ([1]) in a field of ancestors."""
-    return lambda _, arg: Textual(layout.process_text(name, arg)) if arg in (0, 1) and arg is not None else None
+def _of(fact: Callable[[int], Fact], generation: int) -> Describe:
+    """Describe what the process itself (0) or its parent (1) has, without an argument."""
+    return lambda _, arg: fact(generation) if arg is None else None
+
+
+def _of_ancestor(fact: Callable[[int], Fact]) -> Describe:
+    """Describe what an ancestor has, by its number (0: the process itself), or without a number any."""
+
+    def describe(_: Call, arg: Arg) -> Fact | None:
+        if arg is None:
+            return AnyAncestor(tuple(map(fact, range(1, layout.GENERATIONS))))
+        return fact(arg) if isinstance(arg, int) and arg < layout.GENERATIONS else None
+
+    return describe
+
+
+def _one_of_arguments(row: Call, arg: Arg) -> Fact | None:
+    """Describe the arguments of one ancestor; those of all together are one text, which is not told."""
+    return None if arg is None else _of_ancestor(_text("args"))(row, arg)
+
+
+#: Names, numbers and texts of the process, its parent and its ancestors.
+FIELDS: Final[dict[str, Describe]] = {
+    "proc.name": _of(_name, 0),
+    "proc.pname": _of(_name, 1),
+    "proc.aname": _of_ancestor(_name),
+    "proc.apid": _of_ancestor(_number),
+    **{f"proc.{name}": _of(_text(name), 0) for name in layout.PROCESS_TEXTS},
+    **{f"proc.p{name}": _of(_text(name), 1) for name in ("exepath", "exe", "cmdline")},
+    **{f"proc.a{name}": _of_ancestor(_text(name)) for name in ("exepath", "exe", "cmdline")},
+    "proc.aargs": _one_of_arguments,
+}
 
 
 def executable(flag: int) -> Describe:
@@ -84,26 +112,28 @@ def login_uid(_: Call, __: Arg) -> Fact:
     return Either(unset, constant(-1), Numeric(_LOGINUID))
 
 
+#: What is gathered with names, and with texts: of how many generations it has to be.
+_WITH_NAMES: Final[dict[object, int]] = {
+    **{layout.process_name(n): n + 1 for n in range(layout.GENERATIONS)},
+    **{layout.process_id(n): n + 1 for n in range(layout.GENERATIONS)},
+    TTY: 1,
+    _FLAGS: 1,
+    _LINEAGE: layout.GENERATIONS + 1,
+}
+_WITH_TEXTS: Final[dict[object, int]] = {
+    layout.process_text(name, n): n + 1 for name in layout.PROCESS_TEXTS for n in range(layout.GENERATIONS)
+}
+
+
 def about(condition: Condition) -> int:
-    """Return which facts about processes (``records.ABOUT_…``) the probe has to gather for *condition*."""
-    wanted = 0
-    for literal in literals(condition):
-        test = literal.test
-        if isinstance(test, Text) and test.view.point is Point.PROCESS:
-            wanted |= _about_view((test.view.offset - layout.process_name(0).offset) // 4)
-        elif isinstance(test, (Within, Bits)):
-            wanted |= _about_number(test.number)
-    return wanted
+    """Return what the probe has to gather of processes for *condition*: ``call_spec.about``."""
+    asked = [_subject(literal.test) for literal in literals(condition)]
+    names = max((_WITH_NAMES.get(subject, 0) for subject in asked), default=0)
+    texts = max((_WITH_TEXTS.get(subject, 0) for subject in asked), default=0)
+    return names | texts << records.ABOUT_TEXTS_AT
 
 
-def _about_view(index: int) -> int:
-    if index < layout.GENERATIONS:
-        return {0: records.ABOUT_SELF, 1: records.ABOUT_PARENT}.get(index, records.ABOUT_ANCESTORS)
-    own = index < layout.GENERATIONS + len(layout.PROCESS_TEXTS)
-    return records.ABOUT_SELF_TEXTS if own else records.ABOUT_PARENT_TEXTS
-
-
-def _about_number(number: Number) -> int:
-    if number.point is not Point.PROCESS:
-        return 0
-    return records.ABOUT_ANCESTORS if number == _LINEAGE else records.ABOUT_SELF
+def _subject(test: Test) -> object:
+    if isinstance(test, Text):
+        return test.view
+    return None if isinstance(test, Address) else test.number

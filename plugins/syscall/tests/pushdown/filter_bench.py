@@ -24,7 +24,7 @@ from falcohost_syscall.text import absolute
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
 _PIDFS = 0x50494446
 _MAPPED = bytes(10) + b"\xff\xff"
-_NO_PROCESSES = struct.pack("=HH", 0, layout.VIEW_UNKNOWN) * layout.PROCESS_VIEWS
+_NO_PROCESSES = struct.pack("=HH", 0, layout.VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
 _L4 = {1: layout.L4_TCP, 2: layout.L4_UDP, 3: layout.L4_RAW}
 
 
@@ -56,7 +56,7 @@ class Facts:
         unknown = (0, layout.UNKNOWN_NUMBER, layout.UNKNOWN_NUMBER)
         numbers += unknown if about is None else (about.lineage, about.tty, about.exe_flags)
         processes = _NO_PROCESSES if about is None else about.pack()
-        return views + struct.pack("=16s16sHHBBBBII64sI", self.local, self.remote, *numbers, processes, self.flags)
+        return views + struct.pack("=16s16sHHBBBBII192sI", self.local, self.remote, *numbers, processes, self.flags)
 
     def _see_object(self) -> None:
         self.ip, self.l4proto = layout.IP_NO, layout.L4_NONE

@@ -77,7 +77,7 @@ NETWORKS = ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/1", "192.168.1.2/32", "2001:db
 PORTS = [0, 22, 80, 443, 8080, 40000, 65535]
 ERRORS = [0, 1, 3, 5, -errno.EPERM, -errno.ENOENT, -errno.EINPROGRESS, -errno.EACCES, -4000, 1 << 40]
 NUMBERS = [0, 1, 2, 3, 5, 16, 0o100, 0o1101, 0o102, 0o2000000, 0x40000000, 0xFFFFFFFF, 1 << 33, 0o4755]
-PIDS = [-1, 1, 5_000_001, 5_000_002, 34816]
+PIDS = [-1, 1, 5_000_000, 5_000_001, 5_000_002, 5_000_009, 34816]
 
 _TEXT_OPS = _words(
     """
@@ -97,7 +97,8 @@ _PROCESS_FIELDS = _words(
     """
     proc.name proc.pname proc.exe proc.exepath proc.args proc.cmdline proc.pexe proc.pexepath proc.pcmdline
     proc.aname proc.aname[0] proc.aname[1] proc.aname[2] proc.aname[5] proc.aname[7] proc.aname[9] proc.aexe[1]
-    proc.aexepath[0] proc.acmdline[1] proc.aargs[1] proc.args[0] proc.acmdline proc.exeline
+    proc.aexepath[0] proc.acmdline[1] proc.aargs[1] proc.args[0] proc.acmdline proc.exeline proc.aexe[3] proc.aexepath
+    proc.aexepath[2] proc.acmdline[7] proc.acmdline[8] proc.aargs[4] proc.aargs proc.aexe
     """
 )
 _PROCESS_TEXTS = _words(
@@ -112,7 +113,7 @@ _FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective"]
 _NUMBER_FIELDS = _words(
     """
     evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino proc.ppid
-    proc.tty thread.vtid
+    proc.tty thread.vtid proc.apid proc.apid[0] proc.apid[2] proc.apid[7] proc.apid[8]
     """
 )
 _PORT_FIELDS = ["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"]

@@ -31,7 +31,8 @@ ARGUMENTS = (
 #: Numbers that no process of this machine has.
 _FIRST = 5_000_000
 _COUNT = 60
-ABOUT_AT, _TEXTS_AT = 24576, 24576 + 256
+ABOUT_AT, _TEXTS_AT = 22016, 22016 + 16 * layout.GENERATIONS
+_TEXTS_SIZE = R.EXE_KEPT + 2 * R.ARGS_KEPT + 32
 
 
 def population(random: Random, table: ProcessTable) -> list[Task]:
@@ -61,7 +62,8 @@ class About:
 
     def __init__(self, process: Process) -> None:
         self.views = [(0, layout.VIEW_UNKNOWN)] * layout.PROCESS_VIEWS
-        self.texts = bytearray(4608)
+        self.pids = [0] * layout.GENERATIONS
+        self.texts = bytearray(layout.GENERATIONS * (16 + _TEXTS_SIZE))
         self.lineage = layout.LINEAGE_WHOLE
         self.tty, self.exe_flags = process.session[4], process.image.exe_flags
         above: Process | None = process
@@ -72,20 +74,19 @@ class About:
             self.lineage = layout.LINEAGE_LONGER
 
     def pack(self) -> bytes:
-        """Return the views as bytes."""
-        return b"".join(struct.pack("=HH", *view) for view in self.views)
+        """Return views and numbers as bytes."""
+        return b"".join(struct.pack("=HH", *view) for view in self.views) + struct.pack("=8I", *self.pids)
 
     def _see(self, generation: int, process: Process | None) -> None:
         first = layout.GENERATIONS + 4 * generation
         if process is None:
             self.views[generation] = (0, layout.VIEW_ABSENT)
-            if generation == 1:
-                self.views[first : first + 4] = [(0, layout.VIEW_ABSENT)] * 4
+            self.views[first : first + 4] = [(0, layout.VIEW_ABSENT)] * 4
             return
+        self.pids[generation] = process.pid
         facts, _ = kept(process)
         self._put(generation, ABOUT_AT + 16 * generation, facts.comm)
-        if generation < 2:
-            self._see_texts(first, _TEXTS_AT + 2048 * generation, facts)
+        self._see_texts(first, _TEXTS_AT + _TEXTS_SIZE * generation, facts)
 
     def _see_texts(self, first: int, at: int, facts: R.Kept) -> None:
         if facts.exe_len <= R.EXE_KEPT and not facts.exe.endswith(b")"):

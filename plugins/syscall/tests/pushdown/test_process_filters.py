@@ -24,8 +24,9 @@ SCRIPT = f'import os; os.open("{MARK}", os.O_CREAT)'
 TEXTS = [
     *("proc.name", "proc.exe", "proc.exepath", "proc.args", "proc.cmdline", "proc.pname", "proc.pexe", "proc.pexepath"),
     *("proc.pcmdline", "proc.aname[1]", "proc.aname[2]", "proc.aname[3]", "proc.aexepath[1]"),
+    *("proc.aexepath[2]", "proc.aexe[3]", "proc.acmdline[2]", "proc.aargs[4]"),
 ]
-NUMBERS = ["proc.tty", "user.loginuid"]
+NUMBERS = ["proc.tty", "user.loginuid", "proc.apid[2]", "proc.apid[3]"]
 
 
 def command(*arguments: str, argv0: str = sys.executable) -> list[str]:
