@@ -105,6 +105,14 @@ void remember_target(void)
 	target = status.st_ino;
 }
 
+void link_target(const char *path)
+{
+	remember_target();
+	if (link(path, "other") && errno == EXDEV)
+		cannot("a working directory on the file system of " TARGET);
+	must("other", access("other", F_OK));
+}
+
 int must_be_target(int fd)
 {
 	struct stat status;

@@ -39,6 +39,9 @@ void own_etc_with_link(void);
 void remember_target(void);
 int must_be_target(int fd);
 
+/* Make `other` in the working directory another link to the machine's own TARGET, called by that path, and remember it. */
+void link_target(const char *path);
+
 /* Exit with 1 unless TARGET, as own_etc made it, has the content of `next` now. */
 int must_be_changed(void);
 

@@ -172,8 +172,23 @@ static int read_pivoted(int argc, char **argv)
 
 static int read_hard_link(int argc, char **argv)
 {
-	own_etc_with_link();
-	return must_be_target(open("/etc/other", O_RDONLY));
+	link_target("/proc/self/root" TARGET);
+	return must_be_target(open("other", O_RDONLY)) || unlink("other");
+}
+
+static int read_hard_link_by_name(int argc, char **argv)
+{
+	link_target(TARGET);
+	return must_be_target(open("other", O_RDONLY)) || unlink("other");
+}
+
+static int read_hard_link_bound(int argc, char **argv)
+{
+	link_target("/proc/self/root" TARGET);
+	own_mounts();
+	must("bound", mkdir("bound", 0755));
+	must("bound", mount(".", "bound", NULL, MS_BIND, NULL));
+	return must_be_target(open("bound/other", O_RDONLY)) || unlink("other");
 }
 
 static int read_renamed_file(int argc, char **argv)
@@ -210,6 +225,8 @@ const struct command read_place_commands[] = {
 	{"read-second-proc", 0, "", read_second_proc},
 	{"read-pivoted", 0, "", read_pivoted},
 	{"read-hard-link", 0, "", read_hard_link},
+	{"read-hard-link-by-name", 0, "", read_hard_link_by_name},
+	{"read-hard-link-bound", 0, "", read_hard_link_bound},
 	{"read-renamed-file", 0, "", read_renamed_file},
 	{"read-disk", 0, "", read_disk},
 	{0},

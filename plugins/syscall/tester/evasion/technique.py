@@ -37,6 +37,7 @@ class Group(NamedTuple):
 #: How mature Falco's rules files say that a rule is, for the public rules below.
 MATURITY = {
     "Read sensitive file untrusted": "stable",
+    "Create Hardlink Over Sensitive Files": "stable",
     "Execution from /dev/shm": "stable",
     "Fileless execution via memfd_create": "stable",
     "Run shell untrusted": "stable",

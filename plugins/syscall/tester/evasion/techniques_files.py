@@ -5,6 +5,7 @@ from __future__ import annotations
 from evasion.technique import ARGUMENTS, BY_MOUNT, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
+WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
 HOST_NAME = "fd.name is tried as the path from the machine's root too"
 READ_PUBLIC, READ_OWN = "Read sensitive file untrusted", "Password hashes read"
 WRITE_PUBLIC, WRITE_OWN = "Write below etc", "Accounts written by hand"
@@ -102,9 +103,17 @@ READING = Group(
             "exchanges its root directory",
             read(HOST_NAME, EXCHANGED_ROOT),
         ),
-        "read-hard-link": Technique(
-            "opens another hard link to it, made before",
-            unseen("the kernel's name is that of the link that was opened"),
+        "read-hard-link": Technique("opens another hard link to it, made by a name that no rule knows", read(WATCHED)),
+        "read-hard-link-by-name": Technique(
+            "does so with one that it made by the file's name",
+            Seen(
+                (READ_PUBLIC, "Create Hardlink Over Sensitive Files"),
+                (READ_OWN, REPLACED),
+                WATCHED + "; and the making of the link",
+            ),
+        ),
+        "read-hard-link-bound": Technique(
+            "opens such a link in a folder that it mounts elsewhere", read(WATCHED, SHOWN)
         ),
         "read-renamed-file": Technique("renames it first", own("the rename is seen", REPLACED)),
         "read-disk": Technique(
@@ -169,10 +178,7 @@ WRITING = Group(
             ),
         ),
         "write-bound-folder": Technique("mounts the folder a second time", BY_MOUNT),
-        "write-hard-link": Technique(
-            "opens another hard link to it, made before",
-            Seen((WRITE_PUBLIC,), (), "the link lies below /etc too; elsewhere no rule would fire"),
-        ),
+        "write-hard-link": Technique("opens another hard link to the machine's own, made before", written(WATCHED)),
         "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
         "write-truncate": Technique("calls truncate", unseen("the call's arguments are not collected, as in Falco")),
         "write-rename": Technique("renames another file over it", own(REPLACING, REPLACED)),
