@@ -9,17 +9,17 @@ import contextlib
 import os
 import stat
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from falcohost_syscall.drivers.libbpf import LibbpfError
+from falcohost_syscall.folder_changes import FolderChanges
 from falcohost_syscall.records import MAX_WATCHED, WATCHED_FILE, WATCHED_NAME, WATCHED_NAMES
 
-#: Seconds between two looks at the folders of the files, which change when a file is replaced; and at the files.
-FOLDERS, FILES = 0.05, 1.0
-#: How long the end of a look is waited for at the end.
-PATIENCE = 1.0
+#: Seconds after which the paths are looked at though none of their folders has changed, and before which they are not.
+INTERVAL, REST = 1.0, 0.02
 
 _Stamp: TypeAlias = tuple[int, int, int]
 
@@ -39,54 +39,48 @@ class WatchedFiles:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._paths: tuple[str, ...] = ()
-        self._known: dict[str, tuple[_Stamp, bytes]] = {}
+        self._paths: tuple[Path, ...] = ()
+        self._known: dict[Path, tuple[_Stamp, bytes]] = {}
         self._told: dict[bytes, bytes] = {}
+        self._changes: FolderChanges | None = None
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
         self._ended = False
 
     def watch(self, paths: Iterable[str]) -> None:
         """Watch these paths and no others."""
-        self._paths = tuple(sorted(paths))[:MAX_WATCHED]
-        if self._thread is None:
+        self._paths = tuple(map(Path, sorted(paths)[:MAX_WATCHED]))
+        if self._changes is None:
             self._look()
-        self._wake.set()
+        else:
+            self._changes.wake()
 
     def start(self) -> None:
         """Look again and again from now on, with the privileges that the calling thread has now."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="watched files", daemon=True)
+        if self._changes is None:
+            self._changes = FolderChanges()
+            self._thread = threading.Thread(target=self._run, args=(self._changes,), name="watched files", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Look no more; a look that does not come to its end is not waited for."""
         self._ended = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(PATIENCE)
+        if self._changes is not None and self._thread is not None:
+            self._changes.wake()
+            self._thread.join(INTERVAL)
 
-    def _run(self) -> None:
-        left, folders = 0.0, self._folders()
+    def _run(self, changes: FolderChanges) -> None:
         while not self._ended:
-            now = self._folders()
-            if left <= 0 or now != folders or self._wake.is_set():
-                left, folders = FILES, now
-                self._wake.clear()
-                self._look()
-            self._wake.wait(FOLDERS if self._paths else None)
-            left -= FOLDERS
-
-    def _folders(self) -> list[int | None]:
-        """Return when the folders of the paths were changed last."""
-        found = [_status(folder) for folder in sorted({str(Path(path).parent) for path in self._paths})]
-        return [None if status is None else status.st_mtime_ns for status in found]
+            changes.watch({path.parent for path in self._paths})
+            self._look()
+            time.sleep(REST)
+            changes.wait(INTERVAL)
+        changes.close()
 
     def _look(self) -> None:
         """Tell the probe what has changed."""
         paths = self._paths
         self._known = {path: known for path in paths if (known := self._identity(path)) is not None}
-        names: dict[bytes, list[str]] = {}
+        names: dict[bytes, list[Path]] = {}
         for path, (_, file) in self._known.items():
             names.setdefault(file, []).append(path)
         wanted = {file: packed(paths) for file, paths in names.items()}
@@ -99,39 +93,31 @@ class WatchedFiles:
                     self._probe.watch(file, value)
                     self._told[file] = value
 
-    def _identity(self, path: str) -> tuple[_Stamp, bytes] | None:
+    def _identity(self, path: Path) -> tuple[_Stamp, bytes] | None:
         """Return what the file at *path* is known by; folders have no second name, and are not looked for."""
-        status = _status(path)
-        if status is None or stat.S_ISDIR(status.st_mode):
-            return None
-        stamp = (status.st_dev, status.st_ino, status.st_ctime_ns)
-        known = self._known.get(path)
-        if known is not None and known[0] == stamp:
-            return known
         try:
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError:
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                return None
+            stamp = (status.st_dev, status.st_ino, status.st_ctime_ns)
+            known = self._known.get(path)
+            return known if known is not None and known[0] == stamp else (stamp, self._identify(path))
+        except (OSError, LibbpfError):
             return None
+
+    def _identify(self, path: Path) -> bytes:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            return stamp, self._probe.identify(fd)
-        except LibbpfError:
-            return None
+            return self._probe.identify(fd)
         finally:
             os.close(fd)
 
 
-def packed(paths: Iterable[str]) -> bytes:
+def packed(paths: Sequence[Path]) -> bytes:
     """Return ``struct watched_file`` of a file with these paths; it has room for the first few."""
     names, text = b"", b""
-    for path in list(paths)[:WATCHED_NAMES]:
-        name = path.encode()
-        names += WATCHED_NAME.pack(len(text), len(name), len(name.rpartition(b"/")[2]))
+    for path in paths[:WATCHED_NAMES]:
+        name = bytes(path)
+        names += WATCHED_NAME.pack(len(text), len(name), len(os.fsencode(path.name)))
         text += name + b"\0"
     return WATCHED_FILE.pack(names, len(text), text)
-
-
-def _status(path: str) -> os.stat_result | None:
-    try:
-        return Path(path).stat()
-    except OSError:
-        return None

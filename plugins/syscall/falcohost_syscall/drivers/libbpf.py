@@ -10,6 +10,7 @@ import ctypes
 import os
 from collections import deque
 from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from errno import EBADF
 from typing import Any, Final
 
 from falcohost.errors import SourceError
@@ -108,14 +109,19 @@ class Object:
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
         self._links: list[int] = []
 
+    def _opened(self) -> int:
+        if self._object is None:
+            raise LibbpfError("The probe is unloaded", EBADF)
+        return self._object
+
     def map(self, name: str) -> int:
         """Return the handle of a map."""
-        pointer = self._lib.bpf_object__find_map_by_name(self._object, name.encode())
+        pointer = self._lib.bpf_object__find_map_by_name(self._opened(), name.encode())
         return self.library.check(pointer, f"The probe has no map {name}")
 
     def program(self, name: str) -> int:
         """Return the handle of a program."""
-        pointer = self._lib.bpf_object__find_program_by_name(self._object, name.encode())
+        pointer = self._lib.bpf_object__find_program_by_name(self._opened(), name.encode())
         return self.library.check(pointer, f"The probe has no program {name}")
 
     def map_fd(self, name: str) -> int:

@@ -173,20 +173,22 @@ def test_replaced_file(watch, file, link):
     file.with_name("new link").hardlink_to(file.with_name("new"))
     file.with_name("old link").hardlink_to(file)
     file.with_name("new").rename(file)
-    time.sleep(1.2)
+    time.sleep(0.6)
 
     assert [(str(file), str(file.with_name("new link")))] == watcher.names(file.with_name("new link"))
     assert [] == watcher.names(link)
 
 
 def test_file_that_comes_later(watch, tmp_path):
-    """A file that is not there at the start is watched once it is."""
-    watcher = watch(f"fd.name = {tmp_path / 'file'}")
-    (tmp_path / "file").write_text("")
-    (tmp_path / "link").hardlink_to(tmp_path / "file")
-    time.sleep(1.2)
+    """A file that is not there at the start, nor is its folder, is watched a second after it is."""
+    file, link = tmp_path / "folder" / "file", tmp_path / "link"
+    watcher = watch(f"fd.name = {file}")
+    file.parent.mkdir()
+    file.write_text("")
+    link.hardlink_to(file)
+    time.sleep(1.3)
 
-    assert [(str(tmp_path / "file"), str(tmp_path / "link"))] == watcher.names(tmp_path / "link")
+    assert [(str(file), str(link))] == watcher.names(link)
 
 
 def test_many_links(watch, file):
