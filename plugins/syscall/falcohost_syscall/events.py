@@ -246,11 +246,17 @@ class SyscallEvent:
             return None
         socket = Socket(data, found.get(SEC_UNIX), found.get(SEC_UNIXPEER))
         if (end := self.passed_address) is not None and self.type not in _SERVERS:
-            socket.towards(end)
+            if not (self._connected and socket.remote.port):
+                socket.towards(end)
         elif end is not None and socket.family == AF_UNIX:
             socket.own_path = end.path or socket.own_path
         socket.settle(self._role(socket), incoming=self.row.io == "read")
         return socket
+
+    @property
+    def _connected(self) -> bool:
+        """Tell whether a socket was connected, which knows its other end; the caller's memory may say another."""
+        return self.type in _CONNECTS and self.h[RET] in (0, -EINPROGRESS)
 
     def _role(self, socket: Socket) -> str | None:
         if self.type in _CONNECTS:
@@ -283,7 +289,7 @@ class SyscallEvent:
     def moved(self) -> bool:
         """Tell whether the event changed where the socket leads to."""
         if self.type in _CONNECTS or self.type in _ACCEPTS:
-            return self.h[RET] in (0, -EINPROGRESS) or self.type in _ACCEPTS
+            return self._connected or self.type in _ACCEPTS
         try:
             return self._moved
         except AttributeError:

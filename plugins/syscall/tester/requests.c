@@ -1,12 +1,17 @@
 /* requests FOLDER: does one thing after the other in FOLDER through io_uring, each of which is an event of its own.
+ * requests FOLDER sockets: does so with sockets.
+ * requests FOLDER buffers: moves bytes by several buffers and without any.
  * requests FOLDER many: asks for more files than are followed at once, none of which it is given. */
 #define _GNU_SOURCE
 #include "evasion/evasion.h"
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define MANY 400
@@ -55,13 +60,79 @@ static void send_and_receive(void)
 					       .len = sizeof(bytes)}));
 }
 
+/* One request accepts two connections, one receives what comes by the second. */
+static void serve(int server, struct sockaddr_in *address)
+{
+	struct io_uring_sqe accepting = {.opcode = IORING_OP_ACCEPT, .fd = server, .ioprio = IORING_ACCEPT_MULTISHOT};
+	struct io_uring_sqe receiving = {.opcode = IORING_OP_RECV, .ioprio = IORING_RECV_MULTISHOT,
+					 .flags = IOSQE_BUFFER_SELECT, .buf_group = 1};
+	int client = must("socket", socket(AF_INET, SOCK_STREAM, 0)), other = must("socket", socket(AF_INET, SOCK_STREAM, 0));
+	static char bytes[64];
+
+	must("connect", ask((struct io_uring_sqe){.opcode = IORING_OP_CONNECT, .fd = other, .addr = (unsigned long)address,
+						  .off = sizeof(*address)}));
+	silent_ring_call(&accepting);
+	must("accept", ring_answer());
+	must("connect", connect(client, (struct sockaddr *)address, sizeof(*address)));
+	receiving.fd = must("accept", ring_answer());
+	must("buffers", ask((struct io_uring_sqe){.opcode = IORING_OP_PROVIDE_BUFFERS, .fd = 4, .len = 16, .buf_group = 1,
+						  .addr = (unsigned long)bytes}));
+	silent_ring_call(&receiving);
+	must("write", write(client, "one", 3));
+	must("recv", ring_answer());
+	must("shutdown", ask((struct io_uring_sqe){.opcode = IORING_OP_SHUTDOWN, .fd = client, .len = SHUT_RDWR}));
+	must("recv", ring_answer());
+	must("close", ask((struct io_uring_sqe){.opcode = IORING_OP_CLOSE, .fd = client}));
+}
+
+static void send_datagrams(struct sockaddr_in *address)
+{
+	int fd = must("socket", socket(AF_INET, SOCK_DGRAM, 0));
+	struct iovec part = {"message", 7};
+	struct msghdr message = {.msg_name = address, .msg_namelen = sizeof(*address), .msg_iov = &part, .msg_iovlen = 1};
+
+	must("send", ask((struct io_uring_sqe){.opcode = IORING_OP_SEND, .fd = fd, .addr = (unsigned long)"datagram", .len = 8,
+					       .addr2 = (unsigned long)address, .addr_len = sizeof(*address)}));
+	must("sendmsg", ask((struct io_uring_sqe){.opcode = IORING_OP_SENDMSG, .fd = fd, .addr = (unsigned long)&message,
+						  .len = 1}));
+}
+
+static void ask_for_sockets(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int server = must("socket", ask((struct io_uring_sqe){.opcode = IORING_OP_SOCKET, .fd = AF_INET, .off = SOCK_STREAM}));
+
+	must("bind", ask((struct io_uring_sqe){.opcode = IORING_OP_BIND, .fd = server, .addr = (unsigned long)&address,
+					       .off = sizeof(address)}));
+	must("listen", ask((struct io_uring_sqe){.opcode = IORING_OP_LISTEN, .fd = server, .len = 4}));
+	must("getsockname", getsockname(server, (struct sockaddr *)&address, &size));
+	printf("%d\n", ntohs(address.sin_port));
+	serve(server, &address);
+	send_datagrams(&address);
+}
+
+static void ask_for_buffers(void)
+{
+	int fd = must("open", open("file", O_CREAT | O_RDWR, 0600)), ends[2];
+	struct iovec parts[2] = {{"ab", 2}, {"cd", 2}};
+	char bytes[4];
+	struct iovec into = {bytes, 4};
+
+	must("pipe", pipe(ends));
+	must("writev", ask((struct io_uring_sqe){.opcode = IORING_OP_WRITEV, .fd = fd, .addr = (unsigned long)parts, .len = 2}));
+	must("readv", ask((struct io_uring_sqe){.opcode = IORING_OP_READV, .fd = fd, .addr = (unsigned long)&into, .len = 1}));
+	must("splice", ask((struct io_uring_sqe){.opcode = IORING_OP_SPLICE, .splice_fd_in = fd, .fd = ends[1], .len = 4,
+						 .splice_off_in = 0, .off = -1}));
+}
+
 int main(int argc, char **argv)
 {
 	int fd;
 
 	must("chdir", chdir(argv[1]));
 	if (argc > 2) {
-		ask_for_many();
+		argv[2][0] == 's' ? ask_for_sockets() : argv[2][0] == 'b' ? ask_for_buffers() : ask_for_many();
 		return 0;
 	}
 	fd = must("open", ask((struct io_uring_sqe){.opcode = IORING_OP_OPENAT, AT("file"), .len = 0640,

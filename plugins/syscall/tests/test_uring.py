@@ -15,9 +15,10 @@ from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.source import SyscallSource
 
 GET = {field.name: field.get for field in FIELDS}
-TYPES = frozenset(
-    ("openat", "write", "mkdirat", "symlinkat", "linkat", "renameat2", "unlinkat", "sendto", "recvfrom")
-)  # fmt: skip
+TYPES = frozenset((
+    "openat", "write", "mkdirat", "symlinkat", "linkat", "renameat2", "unlinkat", "sendto", "recvfrom", "socket",
+    "bind", "listen", "accept4", "connect", "sendmsg", "shutdown", "close", "readv", "writev", "splice",
+))  # fmt: skip
 DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
 
 
@@ -31,8 +32,9 @@ def requests(bpf, compiled, tmp_path):
     source.open(Plan("syscall", TYPES, frozenset({"evt.args"})), None)
 
     def requests(*arguments):
-        process = subprocess.Popen([program, tmp_path, *arguments])
-        assert process.wait(20) == 0
+        process = subprocess.Popen([program, tmp_path, *arguments], stdout=subprocess.PIPE)
+        requests.printed = process.communicate(timeout=20)[0].decode()
+        assert process.returncode == 0
         found = []
         end = time.monotonic() + 1
         for batch in source.batches():
@@ -85,3 +87,38 @@ def test_more_requests_than_are_followed(requests, tmp_path):
 
     assert {f"{tmp_path}/pipe"} == {GET["fd.name"](event, None) for event in found}
     assert 400 - 256 == [GET["evt.res"](event, None) for event in found].count("SUCCESS")
+
+
+def test_sockets(requests):
+    """Addresses are told on both ends; what one request accepts or receives again and again are events each."""
+    found = [(e.type, GET["evt.res"](e, None), GET["fd.name"](e, None)) for e in requests("sockets")]
+    port = requests.printed.strip()
+    shown = [
+        (name, result, re.sub(r":\d+->", ":CLIENT->", text or "").replace(port, "PORT")) for name, result, text in found
+    ]
+
+    assert shown == [
+        ("socket", "SUCCESS", ""),
+        ("bind", "SUCCESS", "127.0.0.1:PORT"),
+        ("listen", "SUCCESS", "127.0.0.1:PORT"),
+        ("connect", "SUCCESS", "127.0.0.1:CLIENT->127.0.0.1:PORT"),
+        ("accept4", "SUCCESS", "127.0.0.1:CLIENT->127.0.0.1:PORT"),
+        ("accept4", "SUCCESS", "127.0.0.1:CLIENT->127.0.0.1:PORT"),
+        ("recvfrom", "SUCCESS", "127.0.0.1:CLIENT->127.0.0.1:PORT"),
+        ("shutdown", "SUCCESS", "127.0.0.1:CLIENT->127.0.0.1:PORT"),
+        ("recvfrom", "SUCCESS", "127.0.0.1:CLIENT->127.0.0.1:PORT"),
+        ("close", "SUCCESS", ""),
+        ("sendto", "SUCCESS", "0.0.0.0:CLIENT->127.0.0.1:PORT"),
+        ("sendmsg", "SUCCESS", "0.0.0.0:CLIENT->127.0.0.1:PORT"),
+    ]
+
+
+def test_buffers(requests, tmp_path):
+    """What is moved by several buffers, or by none, is told as by the calls that do so."""
+    found = [shown(event, tmp_path) for event in requests("buffers")]
+
+    assert found == [
+        "writev res=4 data=abcd fd= size=4",
+        "readv res=4 size=4 data=abcd fd=",
+        "splice res=4 fd_in=3(<f>FOLDER/file) fd_out=5 size=4 flags=0",
+    ]

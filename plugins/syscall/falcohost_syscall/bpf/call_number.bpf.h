@@ -6,6 +6,7 @@
 #include "record.h"
 
 #define ENOSYS 38
+#define EINPROGRESS 115
 
 #if defined(__TARGET_ARCH_x86)
 #define SOCKETCALL 102

@@ -177,8 +177,16 @@ struct unix_address { int len; struct sockaddr_un name[]; };
 struct unix_sock { struct sock sk; struct unix_address *addr; struct path path; struct sock *peer; };
 
 /* io_uring: what a request asks for lies where the request begins */
-struct io_cqe { __s32 res; int fd; };
-struct io_kiocb { struct file *file; __u8 opcode; __u32 flags; struct io_cqe cqe; };
+struct io_cqe { __u64 user_data; __s32 res; int fd; };
+struct io_rsrc_node { unsigned long file_ptr; };
+struct io_rsrc_data { struct io_rsrc_node **nodes; };
+struct io_file_table { struct io_rsrc_data data; };
+struct io_ring_ctx { struct io_file_table file_table; };
+struct io_kiocb { struct file *file; __u8 opcode; __u32 flags; struct io_cqe cqe; struct io_ring_ctx *ctx; void *async_data; };
+struct msghdr { void *msg_name; int msg_namelen; };
+struct sockaddr_storage { __u16 ss_family; };
+struct io_async_msghdr { struct msghdr msg; struct sockaddr_storage addr; };
+struct io_async_connect { struct sockaddr_storage address; }; /* before 6.10 */
 struct filename { const char *name; };
 struct open_how { __u64 flags, mode, resolve; };
 struct io_open { int dfd; __u32 file_slot; struct filename *filename; struct open_how how; };
@@ -187,9 +195,16 @@ struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int
 struct io_mkdir { int dfd; __u16 mode; struct filename *filename; };
 struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
 struct io_connect { void *addr; int addr_len; };
-struct io_accept { void *addr; int *addr_len; int flags; __u32 file_slot; };
+struct io_accept { void *addr; int *addr_len; int flags; __u32 iou_flags, file_slot; };
+struct io_bind { int addr_len; };
+struct io_listen { int backlog; };
+struct io_shutdown { int how; };
+struct io_close { int fd; __u32 file_slot; };
+struct io_uring_cqe;
+typedef void (*btf_trace_io_uring_complete___cqe)(void *, struct io_ring_ctx *, void *, struct io_uring_cqe *);
+struct io_splice { __u64 len; int splice_fd_in; unsigned int flags; };
 struct io_socket { int domain, type, protocol; __u32 file_slot; };
-struct io_sr_msg { void *buf; int len; unsigned int msg_flags; };
+struct io_sr_msg { void *buf; int len; unsigned int msg_flags; __u16 flags; };
 struct io_rw { __u64 addr; __u32 len; };
 
 /* tracing */

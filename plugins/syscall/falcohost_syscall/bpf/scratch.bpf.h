@@ -9,6 +9,7 @@
 #define RECORD_SIZE 32768 /* a power of two */
 #define CHUNK 4096        /* the most that one section holds */
 #define NAME_SIZE 256     /* one component of a path */
+#define ADDRESS_UNREAD 0xffffffff /* the caller's memory has it, if there is one */
 #define WAKE_SHARE 16 /* of a ring: with so much unread the reader is woken */
 #define WAKE_BAND 8192
 
@@ -48,6 +49,8 @@ struct scratch {
 	__u8 path[CHUNK + NAME_SIZE];
 	__u64 began; /* when the probe was entered, or 0: see measure.bpf.h */
 	__u64 file;  /* with WANT_FILE: see uring.bpf.c */
+	__u32 address; /* where the address that was passed is in the record; 0: none was; or ADDRESS_UNREAD */
+	__u32 pad;
 	struct names names;
 };
 

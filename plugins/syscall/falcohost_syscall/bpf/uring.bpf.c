@@ -1,11 +1,11 @@
 /* What is asked for through io_uring, as the call that does the same. A request is read when it is submitted (its
  * texts are then the kernel's own copies) and becomes an event when it is completed. */
-#include <linux/io_uring.h>
+#include "request.bpf.h"
 
 #define REQUESTS 256 /* that have been submitted and not completed: further ones become events at once */
 #define MAX_OPCODES 64
+#define SHOTS 4 /* operations that may be completed again and again */
 #define REQ_F_CQE_SKIP (1 << IOSQE_CQE_SKIP_SUCCESS_BIT)
-#define O_LARGEFILE 0100000 /* io_uring adds it */
 
 /* By opcode: the call whose event it is. */
 struct {
@@ -15,16 +15,6 @@ struct {
 	__type(value, struct call_spec);
 } uring_calls SEC(".maps");
 
-/* A request as the arguments of its call. Texts: the path, and then the second path or the further string. */
-struct request {
-	__u64 args[6];
-	__u16 lengths[2];
-	__u8 opcode;
-	__u8 direct; /* the new file gets no descriptor, but a place in a table of the ring's */
-	__u8 pad[2];
-	char texts[2][CHUNK];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, REQUESTS);
@@ -32,115 +22,18 @@ struct {
 	__type(value, struct request);
 } requests SEC(".maps");
 
-static __always_inline void read_text(struct request *r, __u32 which, struct filename *name)
-{
-	long len = bpf_probe_read_kernel_str(r->texts[which], CHUNK, READ(struct filename, name, name));
+/* Of those that may be completed again and again: which request. What completes them so, the kernel tells by their
+ * user's own number alone. */
+struct shot {
+	__u64 ring, user_data, opcode;
+};
 
-	r->lengths[which] = len > 0 ? len - 1 : 0;
-}
-
-static __always_inline void read_open(struct request *r, struct io_open *open, bool how)
-{
-	__u64 flags = READ(struct io_open, open, how.flags), mode = READ(struct io_open, open, how.mode);
-
-	r->args[0] = READ(struct io_open, open, dfd);
-	r->args[2] = how ? 0 : flags & ~O_LARGEFILE;
-	r->args[3] = how ? flags : mode;
-	r->args[4] = how ? mode : 0;
-	r->args[5] = how ? READ(struct io_open, open, how.resolve) : 0;
-	r->direct = READ(struct io_open, open, file_slot) != 0;
-	read_text(r, 0, READ(struct io_open, open, filename));
-}
-
-static __always_inline void read_names(struct request *r, void *command)
-{
-	switch (r->opcode) {
-	case IORING_OP_UNLINKAT:
-		r->args[0] = READ(struct io_unlink, command, dfd);
-		r->args[2] = READ(struct io_unlink, command, flags);
-		read_text(r, 0, READ(struct io_unlink, command, filename));
-		break;
-	case IORING_OP_MKDIRAT:
-		r->args[0] = READ(struct io_mkdir, command, dfd);
-		r->args[2] = READ(struct io_mkdir, command, mode);
-		read_text(r, 0, READ(struct io_mkdir, command, filename));
-		break;
-	case IORING_OP_RENAMEAT:
-		r->args[0] = READ(struct io_rename, command, old_dfd);
-		r->args[2] = READ(struct io_rename, command, new_dfd);
-		r->args[4] = READ(struct io_rename, command, flags);
-		read_text(r, 0, READ(struct io_rename, command, oldpath));
-		read_text(r, 1, READ(struct io_rename, command, newpath));
-		break;
-	case IORING_OP_LINKAT:
-		r->args[0] = READ(struct io_link, command, old_dfd);
-		r->args[2] = READ(struct io_link, command, new_dfd);
-		r->args[4] = READ(struct io_link, command, flags);
-		read_text(r, 0, READ(struct io_link, command, oldpath));
-		read_text(r, 1, READ(struct io_link, command, newpath));
-		break;
-	case IORING_OP_SYMLINKAT:
-		r->args[1] = READ(struct io_link, command, new_dfd);
-		read_text(r, 1, READ(struct io_link, command, oldpath));
-		read_text(r, 0, READ(struct io_link, command, newpath));
-	}
-}
-
-static __always_inline void read_transfer(struct request *r, void *command)
-{
-	switch (r->opcode) {
-	case IORING_OP_CONNECT:
-		r->args[1] = (__u64)READ(struct io_connect, command, addr);
-		r->args[2] = READ(struct io_connect, command, addr_len);
-		break;
-	case IORING_OP_ACCEPT:
-		r->args[1] = (__u64)READ(struct io_accept, command, addr);
-		r->args[2] = (__u64)READ(struct io_accept, command, addr_len);
-		r->args[3] = READ(struct io_accept, command, flags);
-		r->direct = READ(struct io_accept, command, file_slot) != 0;
-		break;
-	case IORING_OP_SEND:
-	case IORING_OP_RECV:
-		r->args[1] = (__u64)READ(struct io_sr_msg, command, buf);
-		r->args[2] = READ(struct io_sr_msg, command, len);
-		r->args[3] = READ(struct io_sr_msg, command, msg_flags);
-		break;
-	case IORING_OP_SENDMSG:
-	case IORING_OP_RECVMSG:
-		r->args[1] = (__u64)READ(struct io_sr_msg, command, buf);
-		r->args[2] = READ(struct io_sr_msg, command, msg_flags);
-		break;
-	case IORING_OP_READ:
-	case IORING_OP_WRITE:
-		r->args[1] = READ(struct io_rw, command, addr);
-		r->args[2] = READ(struct io_rw, command, len);
-	}
-}
-
-static __always_inline void read_request(struct request *r, struct io_kiocb *req, __u32 opcode)
-{
-	__builtin_memset(r, 0, __builtin_offsetof(struct request, texts));
-	r->opcode = opcode;
-	switch (opcode) {
-	case IORING_OP_OPENAT:
-	case IORING_OP_OPENAT2:
-		return read_open(r, (void *)req, opcode == IORING_OP_OPENAT2);
-	case IORING_OP_SOCKET:
-		r->args[0] = READ(struct io_socket, (void *)req, domain);
-		r->args[1] = READ(struct io_socket, (void *)req, type);
-		r->args[2] = READ(struct io_socket, (void *)req, protocol);
-		r->direct = READ(struct io_socket, (void *)req, file_slot) != 0;
-		return;
-	case IORING_OP_UNLINKAT:
-	case IORING_OP_MKDIRAT:
-	case IORING_OP_RENAMEAT:
-	case IORING_OP_LINKAT:
-	case IORING_OP_SYMLINKAT:
-		return read_names(r, req);
-	}
-	r->args[0] = READ(struct io_kiocb, req, cqe.fd);
-	read_transfer(r, req);
-}
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, REQUESTS);
+	__type(key, struct shot);
+	__type(value, __u64);
+} shots SEC(".maps");
 
 /* Appends a text of the request, and where a relative path starts. */
 static __noinline int put_text(struct scratch *s, struct request *r, __u32 which, __u16 tag)
@@ -167,6 +60,63 @@ static __noinline int put_text(struct scratch *s, struct request *r, __u32 which
 	return 0;
 }
 
+static __noinline int put_kept_address(struct scratch *s, struct request *r)
+{
+	char *room;
+	__u32 len;
+
+	if (!s || !r)
+		return 0;
+	s->address = r->addressed ? 0 : ADDRESS_UNREAD;
+	room = section_room(s);
+	len = r->address_len;
+	if (!room || !len)
+		return 0;
+	barrier_var(len);
+	if (len > SOCKADDR_MAX)
+		return 0;
+	bpf_probe_read_kernel(room, len, r->texts[1]);
+	s->address = s->pos + sizeof(struct section);
+	end_section(s, SEC_SOCKADDR, len);
+	return 0;
+}
+
+/* What is in a place of the ring's own table; 0 before Linux 6.13. */
+static __always_inline __u64 file_in_slot(struct io_kiocb *req, __u32 slot)
+{
+	struct io_ring_ctx *ring = READ(struct io_kiocb, req, ctx);
+	struct io_rsrc_node **nodes;
+
+	if (!bpf_core_type_exists(struct io_rsrc_node) || !bpf_core_field_exists(ring->file_table.data))
+		return 0;
+	nodes = READ(struct io_ring_ctx, ring, file_table.data.nodes);
+	return READ(struct io_rsrc_node, pointer_at(nodes + slot), file_ptr) & ~7UL; /* the bits say how it is read */
+}
+
+/* The file that the event is about, where the number of a descriptor does not tell it. */
+static __always_inline void find_file(struct scratch *s, struct request *r, struct io_kiocb *req, long ret)
+{
+	if (s->spec.fd_arg == RET_ARG) {
+		if (ret < 0)
+			return;
+		if (s->header.flags & FLAG_UNFINISHED)
+			s->spec.want &= ~WANT_FD; /* which file it is cannot be told */
+		else if (!r->slot)
+			return;
+		s->file = file_in_slot(req, r->slot == IORING_FILE_INDEX_ALLOC ? ret : r->slot - 1);
+		if (!s->file)
+			s->spec.want &= ~WANT_FD;
+	} else if (r->opcode != IORING_OP_SPLICE) {
+		s->file = (__u64)READ(struct io_kiocb, req, file);
+	} else if (r->args[5] & SPLICE_F_FD_IN_FIXED) {
+		s->file = file_in_slot(req, r->args[0]);
+	} else {
+		return;
+	}
+	if (s->file)
+		s->spec.want |= WANT_FILE;
+}
+
 /* Makes the record of a request as far as that of a call is made when it returns, and goes on from there. */
 static __always_inline int go_on_with(void *ctx, struct request *r, struct io_kiocb *req, long ret, __u32 flags)
 {
@@ -189,14 +139,27 @@ static __always_inline int go_on_with(void *ctx, struct request *r, struct io_ki
 	put_text(s, r, 0, SEC_PATH);
 	put_text(s, r, 1, spec->want & WANT_PATH2 ? SEC_PATH2 : SEC_STR);
 	s->names.gathered = GATHERED_PATHS;
-	if (s->spec.fd_arg != RET_ARG) {
-		s->file = (__u64)READ(struct io_kiocb, req, file);
-		if (s->file)
-			s->spec.want |= WANT_FILE;
-	} else if (ret >= 0 && (r->direct || flags & FLAG_UNFINISHED)) {
-		s->spec.want &= ~WANT_FD; /* which file it is cannot be told */
-	}
+	put_kept_address(s, r);
+	find_file(s, r, req, ret);
 	return s->spec.call;
+}
+
+static __always_inline struct shot shot_of(struct io_kiocb *req, __u32 opcode)
+{
+	return (struct shot){(__u64)READ(struct io_kiocb, req, ctx), READ(struct io_kiocb, req, cqe.user_data), opcode};
+}
+
+/* Keeps a request until it is completed; false if there is no room. */
+static __always_inline bool keep_request(struct request *r, struct io_kiocb *req)
+{
+	struct shot shot = shot_of(req, r->opcode);
+	__u64 key = (__u64)req;
+
+	if (bpf_map_update_elem(&requests, &key, r, BPF_ANY))
+		return false;
+	if (is_multishot(req, r->opcode))
+		bpf_map_update_elem(&shots, &shot, &key, BPF_ANY);
+	return true;
 }
 
 SEC("raw_tp/io_uring_submit_req")
@@ -207,7 +170,6 @@ int uring_submit(unsigned long long *ctx)
 	struct call_spec *spec = bpf_map_lookup_elem(&uring_calls, &opcode);
 	struct scratch *spare;
 	struct request *r;
-	__u64 key = (__u64)req;
 
 	if (!spec || !spec->call)
 		return 0;
@@ -219,7 +181,7 @@ int uring_submit(unsigned long long *ctx)
 	r = (void *)spare->record;
 	read_request(r, req, opcode);
 	/* Of one that asks for no completion if all goes well there is none to wait for. */
-	if (!(READ(struct io_kiocb, req, flags) & REQ_F_CQE_SKIP) && !bpf_map_update_elem(&requests, &key, r, BPF_ANY))
+	if (!(READ(struct io_kiocb, req, flags) & REQ_F_CQE_SKIP) && keep_request(r, req))
 		return 0;
 	call = go_on_with(ctx, r, req, 0, FLAG_UNFINISHED);
 	if (call)
@@ -227,19 +189,72 @@ int uring_submit(unsigned long long *ctx)
 	return 0;
 }
 
+static const __u8 shot_opcodes[SHOTS] = {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_READ_MULTISHOT};
+
+/* Whether a request can have been completed so: two may have the same number. */
+static __always_inline bool fits(__u64 key, __u64 opcode, long res)
+{
+	struct request *r = bpf_map_lookup_elem(&requests, &key);
+	struct file *file;
+
+	if (!r || opcode != IORING_OP_ACCEPT || r->slot || res < 0)
+		return r;
+	file = file_of_fd(current_task(), res);
+	return (READ(struct inode, READ(struct file, file, f_inode), i_mode) & S_IFMT) == S_IFSOCK;
+}
+
+/* The request that is completed not for the last time; 0 if it is none of those that are kept. */
+static __always_inline __u64 completed_shot(unsigned long long *ctx, long *res)
+{
+	struct shot shot = {.ring = ctx[0]};
+	__u64 *found;
+
+	if (bpf_core_type_matches(btf_trace_io_uring_complete___cqe)) {
+		shot.user_data = READ(struct io_uring_cqe, (void *)ctx[2], user_data);
+		*res = READ(struct io_uring_cqe, (void *)ctx[2], res);
+	} else {
+		shot.user_data = ctx[2];
+		*res = (__s32)ctx[3];
+	}
+	for (int i = 0; i < SHOTS; i++) {
+		shot.opcode = shot_opcodes[i];
+		found = bpf_map_lookup_elem(&shots, &shot);
+		if (found && fits(*found, shot.opcode, *res))
+			return *found;
+	}
+	return 0;
+}
+
+static __always_inline void let_go_of(struct request *r, struct io_kiocb *req)
+{
+	struct shot shot = shot_of(req, r->opcode);
+	__u64 key = (__u64)req;
+
+	if (is_multishot(req, r->opcode))
+		bpf_map_delete_elem(&shots, &shot);
+	bpf_map_delete_elem(&requests, &key);
+}
+
 SEC("raw_tp/io_uring_complete")
 int uring_complete(unsigned long long *ctx)
 {
-	struct io_kiocb *req = (void *)ctx[1];
+	__u64 key = ctx[1];
+	long res;
 	struct request *r;
-	__u64 key = (__u64)req;
+	struct io_kiocb *req;
 	__u32 call;
 
+	if (key)
+		res = READ(struct io_kiocb, (void *)key, cqe.res);
+	else
+		key = completed_shot(ctx, &res);
+	req = (void *)key;
 	r = bpf_map_lookup_elem(&requests, &key);
 	if (!r)
 		return 0;
-	call = go_on_with(ctx, r, req, READ(struct io_kiocb, req, cqe.res), 0);
-	bpf_map_delete_elem(&requests, &key);
+	call = go_on_with(ctx, r, req, res, 0);
+	if (ctx[1])
+		let_go_of(r, req);
 	if (call)
 		go_on(ctx, call, STAGE_OBJECTS);
 	return 0;

@@ -172,7 +172,8 @@ static __always_inline void put_message(struct scratch *s, __u64 address)
 		control = head[4];
 		controllen = head[5];
 	}
-	put_user_bytes(s, SEC_SOCKADDR, name, namelen, SOCKADDR_MAX);
+	if (s->address == ADDRESS_UNREAD)
+		put_user_bytes(s, SEC_SOCKADDR, name, namelen, SOCKADDR_MAX);
 	put_iov(s, iov, count);
 	if (s->spec.want & WANT_CONTROL && s->header.ret >= 0)
 		put_user_bytes(s, SEC_CONTROL, control, controllen, CHUNK);

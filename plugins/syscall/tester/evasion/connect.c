@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,32 @@ static int connect_ring(int argc, char **argv)
 				     .addr = (unsigned long)&address, .off = sizeof(address)};
 
 	return must("connect", ring_call(&entry));
+}
+
+static struct sockaddr_in overwritten;
+
+/* The connection is let in when the address that was passed is another. */
+static void *overwrite_and_accept(void *server)
+{
+	usleep(100000);
+	overwritten = address_of("127.0.0.1");
+	must("accept", accept(*(int *)server, NULL, NULL));
+	return NULL;
+}
+
+static int connect_overwritten(int argc, char **argv)
+{
+	struct sockaddr_in any = address_of("0.0.0.0"), local = address_of("127.0.0.1");
+	int server = must("socket", socket(AF_INET, SOCK_STREAM, 0)), first = must("socket", socket(AF_INET, SOCK_STREAM, 0));
+	int client = must("socket", socket(AF_INET, SOCK_STREAM, 0));
+	pthread_t thread;
+
+	must("bind", bind(server, (struct sockaddr *)&any, sizeof(any)));
+	must("listen", listen(server, 0));
+	must("connect", connect(first, (struct sockaddr *)&local, sizeof(local)));
+	overwritten = address_of(argv[1]);
+	must("thread", -pthread_create(&thread, NULL, overwrite_and_accept, &server));
+	return must("connect", connect(client, (struct sockaddr *)&overwritten, sizeof(overwritten)));
 }
 
 static int connect_32bit(int argc, char **argv)
@@ -206,6 +233,7 @@ const struct command connect_commands[] = {
 	{"connect-nonblocking", 1, "ADDRESS", connect_nonblocking},
 	{"connect-fast-open", 1, "ADDRESS", connect_fast_open},
 	{"connect-fast-open-message", 1, "ADDRESS", connect_fast_open_message},
+	{"connect-overwritten", 1, "ADDRESS", connect_overwritten},
 	{"connect-ring", 1, "ADDRESS", connect_ring},
 	{"connect-32bit", 1, "ADDRESS", connect_32bit},
 	{"connect-socketcall", 1, "ADDRESS", connect_socketcall},

@@ -54,8 +54,9 @@ void *low_memory(const void *content, unsigned size);
 
 /* Ask for one thing through io_uring and return its result. */
 int ring_call(const struct io_uring_sqe *entry);
-/* Without waiting for a result. */
+/* Without waiting for a result, which is returned then, if there is one. */
 void silent_ring_call(const struct io_uring_sqe *entry);
+int ring_answer(void);
 /* Write over a text of the request before its result is there. */
 int forgetful_ring_call(const struct io_uring_sqe *entry, char *text);
 

@@ -93,11 +93,11 @@ static int read_ring_worker(int argc, char **argv)
 }
 
 /* The file never gets a descriptor: it is opened into the ring's own table, and read from there. */
-static int read_from_table(unsigned char flags)
+static int read_from_table(const char *path, unsigned char flags)
 {
 	char byte;
 	int none = -1;
-	struct io_uring_sqe opening = ring_open(TARGET);
+	struct io_uring_sqe opening = ring_open(path);
 	struct io_uring_sqe reading = {.opcode = IORING_OP_READ, .flags = IOSQE_FIXED_FILE, .fd = 0,
 				       .addr = (unsigned long)&byte, .len = 1};
 
@@ -113,13 +113,19 @@ static int read_from_table(unsigned char flags)
 
 static int read_ring_direct(int argc, char **argv)
 {
-	return read_from_table(0);
+	return read_from_table(TARGET, 0);
+}
+
+static int read_ring_direct_symlink(int argc, char **argv)
+{
+	must("link", symlink("/etc//shadow", "link"));
+	return read_from_table("link", 0);
 }
 
 /* And the ring is told to say nothing of it. */
 static int read_ring_silent(int argc, char **argv)
 {
-	return read_from_table(IOSQE_CQE_SKIP_SUCCESS);
+	return read_from_table(TARGET, IOSQE_CQE_SKIP_SUCCESS);
 }
 
 static int read_32bit(int argc, char **argv)
@@ -254,6 +260,7 @@ const struct command read_call_commands[] = {
 	{"read-ring-polled", 0, "", read_ring_polled},
 	{"read-ring-worker", 0, "", read_ring_worker},
 	{"read-ring-direct", 0, "", read_ring_direct},
+	{"read-ring-direct-symlink", 0, "", read_ring_direct_symlink},
 	{"read-ring-silent", 0, "", read_ring_silent},
 	{"read-32bit", 0, "", read_32bit},
 	{"read-32bit-openat", 0, "", read_32bit_openat},

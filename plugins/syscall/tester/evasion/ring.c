@@ -50,7 +50,7 @@ static void submit(const struct io_uring_sqe *entry)
 	__atomic_store_n(word(ring.params.sq_off.tail), tail + 1, __ATOMIC_RELEASE);
 }
 
-static int answer(void)
+int ring_answer(void)
 {
 	unsigned head = *word(ring.params.cq_off.head);
 	struct io_uring_cqe *answers = (struct io_uring_cqe *)(ring.queues + ring.params.cq_off.cqes);
@@ -74,7 +74,7 @@ int ring_call(const struct io_uring_sqe *entry)
 	set_up(0);
 	submit(entry);
 	enter(1);
-	return answer();
+	return ring_answer();
 }
 
 void silent_ring_call(const struct io_uring_sqe *entry)
@@ -88,14 +88,14 @@ int forgetful_ring_call(const struct io_uring_sqe *entry, char *text)
 {
 	silent_ring_call(entry);
 	memset(text, 'x', strlen(text));
-	return answer();
+	return ring_answer();
 }
 
 int polled_ring_call(const struct io_uring_sqe *entry)
 {
 	set_up(IORING_SETUP_SQPOLL);
 	submit(entry);
-	return answer();
+	return ring_answer();
 }
 
 int ring_descriptor(void)

@@ -134,7 +134,8 @@ READING = Group(
             "lets a thread of the kernel open it, and writes over the path that it asked for", by_ring(read())
         ),
         "read-ring-direct": Technique("opens it into the ring's own table and reads it from there", by_ring(read())),
-        "read-ring-silent": Technique("does so, and has the ring tell nothing of it", by_ring(read())),
+        "read-ring-direct-symlink": Technique("opens a symbolic link to it into that table", by_ring(read())),
+        "read-ring-silent": Technique("opens it into that table, and has the ring tell nothing of it", by_ring(read())),
         "read-32bit": Technique("calls open as 32-bit programs do", read(ARGUMENTS)),
         "read-32bit-openat": Technique("calls openat as 32-bit programs do", read(ARGUMENTS)),
         "read-exchanged": Technique(

@@ -115,6 +115,7 @@ CONNECTING = Group(
         "connect-fast-open": Technique("sends the first data without connecting (sendto, fast open)", SENDING),
         "connect-fast-open-message": Technique("does so with sendmsg", SENDING),
         "connect-ring": Technique("connects through io_uring", by_ring(METADATA)),
+        "connect-overwritten": Technique("has a thread write another address over the one that it passed", METADATA),
         "connect-32bit": Technique("calls connect as 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "connect-socketcall": Technique("calls socketcall as old 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "datagram": Technique(
