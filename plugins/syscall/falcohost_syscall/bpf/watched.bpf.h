@@ -58,7 +58,10 @@ GLOBAL int put_watched(struct scratch *s)
 	if (!file || !room)
 		return 0;
 	size = file->size;
-	if (!size || size > sizeof(file->text) || bpf_probe_read_kernel(room, size, file->text))
+	if (!size)
+		return 0;
+	barrier_var(size); /* or both tests become one, which the verifier of 6.12 does not follow */
+	if (size > sizeof(file->text) || bpf_probe_read_kernel(room, size, file->text))
 		return 0;
 	at = s->pos + sizeof(struct section);
 	for (int i = 0; i < WATCHED_NAMES; i++) {
