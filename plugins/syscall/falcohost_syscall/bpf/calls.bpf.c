@@ -228,31 +228,6 @@ int gather_objects(unsigned long long *ctx)
 	return 0;
 }
 
-/* A connected socket knows its other end, and the caller's memory may say another by now. */
-static __always_inline bool is_connected(struct scratch *s)
-{
-	return s->spec.addr_arg == 1 && (s->header.ret == 0 || s->header.ret == -EINPROGRESS) && s->facts.rport;
-}
-
-/* The address that the caller passed. Where the call failed, an address may be of no end (bind). */
-static __always_inline void put_address(struct scratch *s)
-{
-	struct facts *facts = &s->facts;
-	__u32 at = s->address & (RECORD_SIZE - 1), len = 0;
-
-	if (s->address == ADDRESS_UNREAD) {
-		at = (s->pos + sizeof(struct section)) & (RECORD_SIZE - 1);
-		put_user_bytes(s, SEC_SOCKADDR, arg(s, s->spec.addr_arg), (__u32)arg(s, s->spec.addr_arg + 1), SOCKADDR_MAX);
-		len = s->pos > at ? s->pos - at : 0;
-	} else if (at) {
-		len = ((struct section *)(s->record + ((at - sizeof(struct section)) & (RECORD_SIZE - 1))))->len;
-	}
-	if (len && !is_connected(s))
-		see_address(facts, (__u16 *)(s->record + at), len);
-	if (facts->kind == FD_UNKNOWN && facts->ip == IP_YES && (!len || s->header.ret >= 0))
-		facts->kind = kind_of_ipv6(facts);
-}
-
 SEC("raw_tp/sys_exit")
 int gather_memory(unsigned long long *ctx)
 {
@@ -285,8 +260,8 @@ int gather_arguments(unsigned long long *ctx)
 	if (want & WANT_FAILED_ONLY)
 		put_argv(s, arg(s, s->spec.path_arg + 1));
 	if (want & WANT_SOCKADDR)
-		put_address(s);
-	if (want & WANT_SENDER && s->header.ret >= 0)
+		put_address(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
+	if (want & WANT_SENDER)
 		put_sender(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
 	if (want & WANT_MSGHDR)
 		put_message(s, arg(s, s->spec.addr_arg));

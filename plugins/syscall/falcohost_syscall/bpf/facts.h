@@ -49,6 +49,7 @@ enum fd_kind { FD_UNKNOWN, FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_
 enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
 #define UNKNOWN_NUMBER 0xffffffff
 enum ip { IP_UNKNOWN, IP_YES, IP_NO };
+enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 
 /* Where they are in struct scratch, and where the record is. */
 #define SCRATCH_FACTS 80
@@ -68,6 +69,7 @@ struct facts {
 	struct view process[PROCESS_VIEWS];
 	__u32 pids[GENERATIONS]; /* 0: none; UNKNOWN_NUMBER */
 	__u32 flags;     /* argument flags_arg of the call: where it is differs between calls that rules take for one */
+	__u8 addressed;  /* enum addressed: whether an address was passed or got */
 };
 
 #endif

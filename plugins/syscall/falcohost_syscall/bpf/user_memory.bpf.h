@@ -85,13 +85,46 @@ static __always_inline void put_path_argument(struct scratch *s, struct task_str
 	put_start(s, task, tag, dir_arg, absolute);
 }
 
+/* A connected socket knows its other end, and the caller's memory may say another by now. */
+static __always_inline bool is_connected(struct scratch *s)
+{
+	return s->spec.want & WANT_SOCKADDR && s->spec.addr_arg == 1 && s->facts.rport &&
+	       (s->header.ret == 0 || s->header.ret == -EINPROGRESS);
+}
+
+/* The address that the caller passed or got, if there is one. Where the call failed, it may be of no end (bind). */
+GLOBAL int put_address(struct scratch *s, __u64 address, __u32 size)
+{
+	struct facts *facts;
+	__u32 at, len = 0;
+
+	if (!s)
+		return 0;
+	facts = &s->facts;
+	at = s->address & (RECORD_SIZE - 1);
+	if (s->address == ADDRESS_UNREAD) {
+		at = (s->pos + sizeof(struct section)) & (RECORD_SIZE - 1);
+		put_user_bytes(s, SEC_SOCKADDR, address, size, SOCKADDR_MAX);
+		len = s->pos > at ? s->pos - at : 0;
+	} else if (at) {
+		len = ((struct section *)(s->record + ((at - sizeof(struct section)) & (RECORD_SIZE - 1))))->len;
+	}
+	facts->addressed = len ? ADDRESSED_YES : ADDRESSED_NO;
+	if (len && !is_connected(s))
+		see_address(facts, (__u16 *)(s->record + at), len);
+	if (facts->kind == FD_UNKNOWN && facts->ip == IP_YES && (!len || s->header.ret >= 0))
+		facts->kind = kind_of_ipv6(facts);
+	return 0;
+}
+
 /* Whom recvfrom(2) got something from. */
 static __always_inline void put_sender(struct scratch *s, __u64 address, __u64 len_address)
 {
 	__u32 len = 0;
 
-	if (address && bpf_probe_read_user(&len, sizeof(len), (void *)len_address) == 0)
-		put_user_bytes(s, SEC_SOCKADDR, address, len, SOCKADDR_MAX);
+	if (s->header.ret >= 0 && address)
+		bpf_probe_read_user(&len, sizeof(len), (void *)len_address);
+	put_address(s, address, len);
 }
 
 struct iov_context {
@@ -172,8 +205,7 @@ static __always_inline void put_message(struct scratch *s, __u64 address)
 		control = head[4];
 		controllen = head[5];
 	}
-	if (s->address == ADDRESS_UNREAD)
-		put_user_bytes(s, SEC_SOCKADDR, name, namelen, SOCKADDR_MAX);
+	put_address(s, name, namelen);
 	put_iov(s, iov, count);
 	if (s->spec.want & WANT_CONTROL && s->header.ret >= 0)
 		put_user_bytes(s, SEC_CONTROL, control, controllen, CHUNK);

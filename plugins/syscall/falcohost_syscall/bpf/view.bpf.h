@@ -16,6 +16,7 @@ static __always_inline void know_nothing(struct facts *facts)
 	facts->kind = FD_UNKNOWN;
 	facts->l4proto = L4_UNKNOWN;
 	facts->ip = IP_UNKNOWN;
+	facts->addressed = ADDRESSED_UNKNOWN;
 }
 
 static __always_inline void see(struct facts *facts, enum view_index index, __u16 at, __u16 len)
@@ -153,7 +154,7 @@ static __always_inline void see_socket(struct facts *facts, struct sockinfo *inf
 		facts->kind = kind_of_ipv6(facts);
 }
 
-/* The address that the caller passed is the other end, if it is of the socket's family. */
+/* The address that the caller passed or got is the other end, if it is of the socket's family. */
 static __always_inline void see_address(struct facts *facts, __u16 *address, __u32 len)
 {
 	__u8 *bytes = (__u8 *)address;

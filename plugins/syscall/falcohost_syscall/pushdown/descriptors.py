@@ -11,7 +11,7 @@ from falcohost_syscall.calls import Call
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.condition import Condition, Number, Point, within
-from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, Otherwise, constant
+from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, OneOf, Otherwise, constant
 from falcohost_syscall.pushdown.layout import (
     FD_DIRECTORY,
     FD_FILE,
@@ -28,7 +28,16 @@ from falcohost_syscall.pushdown.layout import (
     L4_UDP,
 )
 from falcohost_syscall.pushdown.textual import Textual
-from falcohost_syscall.records import RET_ARG, WANT_FD, WANT_PAIR, WANT_PATH, WANT_SOCKADDR
+from falcohost_syscall.records import (
+    RET_ARG,
+    WANT_FD,
+    WANT_MESSAGES,
+    WANT_MSGHDR,
+    WANT_PAIR,
+    WANT_PATH,
+    WANT_SENDER,
+    WANT_SOCKADDR,
+)
 
 _ADDRESS_ARGUMENT: Final = layout.argument(4)
 RET: Final = layout.header("ret", 8, signed=True)
@@ -54,9 +63,14 @@ _IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
 IS_IP: Final = within(_IP, (layout.IP_YES, layout.IP_YES))
 LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
 RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
-#: sendto(2) with an address; send(2) is sendto(2) without.
-SENDS_TO_ADDRESS: Final = within(_ADDRESS_ARGUMENT, (1, _ADDRESS_ARGUMENT.highest))
+_ADDRESSED: Final = layout.fact("addressed", 1, Point.MEMORY, unknown=0)
+#: Calls that send to an address, if one was passed; send(2) is sendto(2) without.
+SENDS: Final = {
+    "sendto": within(_ADDRESS_ARGUMENT, (1, _ADDRESS_ARGUMENT.highest)),
+    "sendmsg": within(_ADDRESSED, (layout.ADDRESSED_YES, layout.ADDRESSED_YES)),
+}
 CONNECTS, ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
+_SERVERS: Final = frozenset({"bind", "listen"})
 
 
 def descriptor(row: Call, _: Arg) -> Fact | None:
@@ -89,7 +103,7 @@ def _by_kind(row: Call, shown: Callable[[str], str | None], without: str | None)
 
 
 def _kind(row: Call) -> Number:
-    return _KIND_LATE if row.want & WANT_SOCKADDR else _KIND
+    return _KIND_LATE if row.want & (WANT_SOCKADDR | WANT_SENDER | WANT_MSGHDR) else _KIND
 
 
 def _family(kind: str) -> str | None:
@@ -141,26 +155,31 @@ def _sides(row: Call, letter: str) -> str | None:
     return None
 
 
-def address(letter: str) -> Describe:
-    """Describe an end's address; no letter: of either end."""
-    offsets = {"l": layout.FACTS + layout.MEMBERS["local"], "r": layout.FACTS + layout.MEMBERS["remote"]}
+def _of_ends(letter: str, fact: Callable[[str], Fact]) -> Describe:
+    """Describe a field of the ends that a letter means, which *fact* does for ends that are known.
+
+    Of most calls it is not, for a socket of which connect and accept were not seen; one that listens has no other end.
+    """
+    either = letter if letter in ("l", "r") else "lr"
 
     def describe(row: Call, _: Arg) -> Fact | None:
         sides = _sides(row, letter)
-        return None if sides is None else Ends(tuple(offsets[side] for side in sides), IS_IP)
+        if sides is not None:
+            return fact(sides)
+        if row.name in _SERVERS or row.want & (WANT_PAIR | WANT_MESSAGES):
+            return None
+        return OneOf(tuple(map(fact, either))) if row.want & WANT_FD else constant(None)
 
     return describe
+
+
+def address(letter: str) -> Describe:
+    """Describe an end's address; no letter: of either end."""
+    offsets = {"l": layout.FACTS + layout.MEMBERS["local"], "r": layout.FACTS + layout.MEMBERS["remote"]}
+    return _of_ends(letter, lambda sides: Ends(tuple(offsets[side] for side in sides), IS_IP))
 
 
 def port(letter: str) -> Describe:
     """Describe an end's port; no letter: of either end."""
     numbers = {"l": LPORT, "r": RPORT}
-
-    def describe(row: Call, _: Arg) -> Fact | None:
-        sides = _sides(row, letter)
-        if sides is None:
-            return None
-        first, *others = (numbers[side] for side in sides)
-        return Numeric(first, IS_IP, tuple(others))
-
-    return describe
+    return _of_ends(letter, lambda sides: Numeric(numbers[sides[0]], IS_IP, tuple(numbers[side] for side in sides[1:])))

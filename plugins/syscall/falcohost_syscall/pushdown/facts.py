@@ -94,9 +94,10 @@ def _name_changed(row: Call, _: Arg) -> Fact | None:
         return constant(True)
     if row.name in descriptors.CONNECTS:
         return truth(within(RET, (0, 0), (-_EINPROGRESS, -_EINPROGRESS)))
-    if row.name == "sendto":
-        return Cases(((descriptors.SENDS_TO_ADDRESS, Otherwise()), (negate(descriptors.SENDS_TO_ADDRESS), False)))
-    return None if row.want & (records.WANT_MSGHDR | records.WANT_MESSAGES) else constant(False)
+    if row.name in descriptors.SENDS:
+        addressed = descriptors.SENDS[row.name]
+        return Cases(((addressed, Otherwise()), (negate(addressed), False)))
+    return None if row.want & records.WANT_MESSAGES else constant(False)
 
 
 _CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))

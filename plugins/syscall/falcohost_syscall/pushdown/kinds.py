@@ -231,6 +231,17 @@ class Either:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A field that is one of *facts*, or absent; which, is not known."""
+
+    facts: tuple[Fact, ...]
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        return Bounds(any_of(fact.bounds(check).over for fact in self.facts), FALSE)
+
+
 class Fact(Protocol):
     """As what the kernel knows a field."""
 

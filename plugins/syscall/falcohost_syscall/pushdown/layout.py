@@ -41,8 +41,9 @@ MEMBERS: Final = {
     "process": 72,
     "pids": 232,
     "flags": 264,
+    "addressed": 268,
 }
-FACTS_SIZE: Final = 268
+FACTS_SIZE: Final = 272
 #: Of so many there are views: of the process itself, its parent, and so on. Names come first, then the texts of each.
 GENERATIONS: Final = 8
 PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
@@ -52,7 +53,7 @@ PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 FACTS: Final = 80
 RECORD: Final = 352
 RECORD_SIZE: Final = 32768
-SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 16 + 72
+SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24 + 72
 
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))
@@ -66,6 +67,8 @@ FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK =
 L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE = range(1, 6)
 #: Whether there are two ends with addresses.
 IP_YES, IP_NO = 1, 2
+#: Whether an address was passed or got.
+ADDRESSED_YES, ADDRESSED_NO = 1, 2
 
 #: Whether the names of all ancestors are views.
 LINEAGE_WHOLE, LINEAGE_LONGER = 1, 2

@@ -33,8 +33,8 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
     kept = wanted.table_calls(plan) | {EXIT} if all_processes else frozenset()
     for name in sorted(wanted.event_types(plan) - kept):
         row = BY_NAME[name]
-        if row.want & WANT_MESSAGES or (name == "sendmsg" and _CHANGED in plan.fields):
-            continue  # one call, several events; events that leave a trace in later ones
+        if row.want & WANT_MESSAGES:
+            continue  # one call, several events
         condition = necessary(specialise(plan.condition, name), facts.decide(row, users))
         condition = merged(any_of((condition, _noted(row, plan))))
         if condition != TRUE:
@@ -48,8 +48,8 @@ def _noted(row: Call, plan: Plan) -> Condition:
     Connects and accepts for which a later event would guess the same (see :mod:`falcohost_syscall.network`) are not
     among them.
     """
-    if row.name == "sendto" and _CHANGED in plan.fields:
-        return all_of((fd.SENDS_TO_ADDRESS, within(fd.RET, (0, fd.RET.highest))))
+    if row.name in fd.SENDS and _CHANGED in plan.fields:
+        return all_of((fd.SENDS[row.name], within(fd.RET, (0, fd.RET.highest))))
     if row.name not in fd.CONNECTS | fd.ACCEPTS or not any(map(_of_sockets, wanted.event_types(plan))):
         return FALSE
     server_like = all_of((within(fd.RPORT, (network.EPHEMERAL, 0xFFFF)), within(fd.LPORT, (1, network.EPHEMERAL - 1))))

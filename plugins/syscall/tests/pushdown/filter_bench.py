@@ -23,6 +23,7 @@ from falcohost_syscall.text import absolute
 
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
 _PIDFS = 0x50494446
+_ADDRESSED = R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER
 _MAPPED = bytes(10) + b"\xff\xff"
 _NO_PROCESSES = struct.pack("=HH", 0, layout.VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
 _L4 = {1: layout.L4_TCP, 2: layout.L4_UDP, 3: layout.L4_RAW}
@@ -35,7 +36,7 @@ class Facts:
         self._about = about
         self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
-        self.lport = self.rport = self.kind = self.l4proto = self.ip = 0
+        self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = 0
         header = R.header(record)
         self._ret = header.ret
         self._record = record
@@ -56,7 +57,8 @@ class Facts:
         unknown = (0, layout.UNKNOWN_NUMBER, layout.UNKNOWN_NUMBER)
         numbers += unknown if about is None else (about.lineage, about.tty, about.exe_flags)
         processes = _NO_PROCESSES if about is None else about.pack()
-        return views + struct.pack("=16s16sHHBBBBII192sI", self.local, self.remote, *numbers, processes, self.flags)
+        ends = struct.pack("=16s16sHHBBBBII", self.local, self.remote, *numbers)
+        return views + ends + processes + struct.pack("=IBxxx", self.flags, self.addressed)
 
     def _see_object(self) -> None:
         self.ip, self.l4proto = layout.IP_NO, layout.L4_NONE
@@ -111,7 +113,7 @@ class Facts:
         self.l4proto = layout.L4_ICMP if protocol in (1, 58) else _L4.get(kind, layout.L4_NONE)
         self.lport, self.rport = info[4:6]
         self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in info[6:8])
-        if family == AF_INET6 and not self._row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER):
+        if family == AF_INET6 and not self._row.want & (_ADDRESSED):
             self.kind = self._kind_of_ipv6()
 
     def _kind_of_ipv6(self) -> int:
@@ -125,7 +127,9 @@ class Facts:
                 self.views[name] = (at, len(data))
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
-        if self.ip == layout.IP_YES and self._row.want & R.WANT_SOCKADDR:
+        if self._row.want & _ADDRESSED:
+            self.addressed = layout.ADDRESSED_YES if R.SEC_SOCKADDR in self._sections else layout.ADDRESSED_NO
+        if self.ip == layout.IP_YES and self._row.want & _ADDRESSED:
             self._see_address(self._sections.get(R.SEC_SOCKADDR, (0, b""))[1])
             if self.kind == 0 and (R.SEC_SOCKADDR not in self._sections or self._ret >= 0):
                 self.kind = self._kind_of_ipv6()

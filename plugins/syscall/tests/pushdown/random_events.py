@@ -28,7 +28,8 @@ def _words(text: str) -> list[str]:
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 EVENT_TYPES = _words(
     """
-    open openat openat2 creat open_by_handle_at read write connect accept4 bind sendto dup dup3 close socket
+    open openat openat2 creat open_by_handle_at read write connect accept4 bind sendto sendmsg recvfrom recvmsg
+    dup dup3 close socket
     unlink unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
     ptrace prctl setns unshare pipe2 fcntl getpid execve execveat procexit
     """
@@ -122,6 +123,7 @@ _NETWORK_FIELDS = ["fd.snet", "fd.cnet", "fd.lnet", "fd.rnet", "fd.net"]
 _TRUTH_FIELDS = _words(
     """
     evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
+    fd.name_changed
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd
     """
 )
@@ -248,7 +250,7 @@ def _sections(random: Random, row: Call) -> dict[int, bytes]:
                 found[directory] = random.choice((b"/etc", b"/", b"/root/.ssh"))
     if row.want & R.WANT_PAIR and random.random() < 0.8:
         found[R.SEC_PAIR] = bytes((5, 0, 0, 0, 6, 0, 0, 0))
-    if row.want & R.WANT_SOCKADDR and random.random() < 0.8:
+    if row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER) and random.random() < 0.8:
         found[R.SEC_SOCKADDR] = _sockaddr(random)
     return found
 

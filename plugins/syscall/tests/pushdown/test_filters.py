@@ -182,6 +182,30 @@ for address in ("::1", "::ffff:127.0.0.1"):
     assert ["bind None", "connect None"] == seen(source, run(script))
 
 
+SENDS = """
+a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+a.sendmsg([b"x"])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in (9, 10): s.sendmsg([b"x"], [], 0, ("127.0.0.1", port))
+s.connect(("127.0.0.1", 9))
+os.write(s.fileno(), b"x")"""
+
+
+def test_sends_without_an_address(watch):
+    """A message that names no address changes no socket's name, and is left out."""
+    source = watch("evt.type = sendmsg and fd.name_changed = true", "fd.name_changed")
+
+    assert ["sendmsg None"] * 2 == seen(source, run(SENDS))
+
+
+@pytest.mark.parametrize(("condition", "expected"), [("fd.sport = 9", ["sendmsg", "write"]), ("fd.sport = 11", [])])
+def test_ends_of_sockets(watch, condition, expected):
+    """An event that neither end of its socket makes wanted is left out, whichever is the server's."""
+    source = watch(f"evt.type in (sendmsg, write) and fd.l4proto = udp and {condition}")
+
+    assert expected == [event.split()[0] for event in seen(source, run(SENDS))]
+
+
 def test_reload(watch):
     """Another rule's filter takes the place of the first; what both want is never left out."""
     source = watch("evt.type = openat and fd.name = /etc/passwd")
