@@ -144,3 +144,19 @@ def test_does_not_watch_itself(start_agent, tmp_path):
 
     assert 1 == len(agent.alerts)
     assert agent.stop() == 0
+
+
+def test_replaced_file_is_watched(start_agent, open_folder):
+    """With the few privileges that are left, a hard link is told from another file also after the file was replaced."""
+    file, new, link = (open_folder / name for name in ("watched", "new", "link"))
+    file.write_text("")
+    rules = open_folder / "watched.yaml"
+    rules.write_text(f"- {{rule: w, desc: w, priority: INFO, condition: fd.name = {file}, output: '%fd.name.real'}}")
+    agent = start_agent(rules)
+    new.write_text("")
+    link.hardlink_to(new)
+    new.rename(file)
+    time.sleep(0.5)
+    subprocess.run(["cat", link], check=True)
+
+    assert agent.wait_for(lambda alert: str(link) in alert["output"], seconds=5)
