@@ -10,7 +10,7 @@ from typing import Final
 from falcohost.engine.globs import parse_glob
 from falcohost.engine.index.literals import regex_literals
 from falcohost.engine.ir import Check, Exists
-from falcohost.engine.texts import bytes_text, text_bytes
+from falcohost.engine.texts import bytes_text, text_bytes, valid
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, both, exactly
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, View, all_of, any_of, negate
 
@@ -114,8 +114,9 @@ def _is_plain_path(path: bytes) -> bool:
 
 
 def _comparable(constant: bytes) -> bool:
-    """Tell whether bytes and texts compare alike: a backslash may stand in a text for what is not UTF-8."""
-    return len(constant) <= LONGEST and not set(constant) & set(b"\\\0")
+    """Tell whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
+    told = bytes_text(constant)
+    return len(constant) <= LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
 
 
 #: How a byte that is not UTF-8 stands in a text, behind the backslash.
