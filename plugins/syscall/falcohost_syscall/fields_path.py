@@ -9,6 +9,8 @@ from falcohost_syscall.events import RET, SyscallEvent
 from falcohost_syscall.records import SEC_STR
 
 Read = Callable[[SyscallEvent], str | None]
+#: By event type: how a path is read, made whole and as it was passed.
+Table = dict[str, tuple[Read, Read]]
 
 
 def _path(event: SyscallEvent) -> str | None:
@@ -19,11 +21,13 @@ def _path2(event: SyscallEvent) -> str | None:
     return event.abspath2
 
 
-def _raw(event: SyscallEvent) -> str | None:
+def raw(event: SyscallEvent) -> str | None:
+    """Return the first path argument as passed."""
     return event.path
 
 
-def _raw2(event: SyscallEvent) -> str | None:
+def raw2(event: SyscallEvent) -> str | None:
+    """Return the second path argument as passed."""
     return event.path2
 
 
@@ -31,37 +35,39 @@ def _fd(event: SyscallEvent) -> str | None:
     return event.file_name
 
 
-def _opened(event: SyscallEvent) -> str | None:
+def opened(event: SyscallEvent) -> str | None:
+    """Return the name of the file that was opened, or of that which was not."""
     return event.file_name or event.abspath
 
 
-def _str(event: SyscallEvent) -> str | None:
+def string(event: SyscallEvent) -> str | None:
+    """Return the further string argument."""
     return event.text_of(SEC_STR)
 
 
 _ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2"""
 # Event type: name, source, target, each as (absolute, raw). A link's source is its new name, as in Falco.
-_NAME: dict[str, tuple[Read, Read]] = dict.fromkeys(_ONE.split(), (_path, _raw))
-_NAME |= dict.fromkeys(("open", "openat", "openat2"), (_opened, _raw))
-_NAME |= {"fchmod": (_fd, _fd), "fchown": (_fd, _fd), "quotactl": (_str, _str)}
-_RENAMES: dict[str, tuple[Read, Read]] = dict.fromkeys(("rename", "renameat", "renameat2"), (_path, _raw))
-_RENAMED: dict[str, tuple[Read, Read]] = dict.fromkeys(_RENAMES, (_path2, _raw2))
+NAMES: Table = dict.fromkeys(_ONE.split(), (_path, raw))
+NAMES |= dict.fromkeys(("open", "openat", "openat2"), (opened, raw))
+NAMES |= {"fchmod": (_fd, _fd), "fchown": (_fd, _fd), "quotactl": (string, string)}
+_RENAMES: Table = dict.fromkeys(("rename", "renameat", "renameat2"), (_path, raw))
+_RENAMED: Table = dict.fromkeys(_RENAMES, (_path2, raw2))
 _LINKS = ("link", "linkat")
 _SYMLINKS = ("symlink", "symlinkat")
-_SOURCE = _RENAMES | dict.fromkeys(_LINKS, (_path2, _raw2)) | dict.fromkeys(_SYMLINKS, (_path, _raw))
-_SOURCE |= {"mount": (_str, _str)}
-_TARGET = _RENAMED | dict.fromkeys(_LINKS, (_path, _raw)) | dict.fromkeys(_SYMLINKS, (_str, _str))
-_TARGET |= {"mount": (_path, _raw)}
-_OPENS = frozenset({"open", "openat", "openat2"})
+SOURCES = _RENAMES | dict.fromkeys(_LINKS, (_path2, raw2)) | dict.fromkeys(_SYMLINKS, (_path, raw))
+SOURCES |= {"mount": (string, string)}
+TARGETS = _RENAMED | dict.fromkeys(_LINKS, (_path, raw)) | dict.fromkeys(_SYMLINKS, (string, string))
+TARGETS |= {"mount": (_path, raw)}
+OPENS = frozenset({"open", "openat", "openat2"})
 
 
 def _worked(event: SyscallEvent) -> bool:
     returned = event.h[RET]
     # Falco tests an open by "fd is not -1", so any error but EPERM passes.
-    return bool(returned != -1 if event.type in _OPENS else returned == 0)
+    return bool(returned != -1 if event.type in OPENS else returned == 0)
 
 
-def _getter(table: dict[str, tuple[Read, Read]], raw: bool) -> Callable[[SyscallEvent, Arg], str | None]:
+def _getter(table: Table, raw: bool) -> Callable[[SyscallEvent, Arg], str | None]:
     def get(event: SyscallEvent, _: Arg) -> str | None:
         reads = table.get(event.type)
         return reads[raw](event) if reads is not None and _worked(event) else None
@@ -69,7 +75,7 @@ def _getter(table: dict[str, tuple[Read, Read]], raw: bool) -> Callable[[Syscall
     return get
 
 
-def _pair(name: str, what: str, table: dict[str, tuple[Read, Read]]) -> tuple[Field, Field]:
+def _pair(name: str, what: str, table: Table) -> tuple[Field, Field]:
     return (
         Field(
             name=f"fs.path.{name}",
@@ -87,9 +93,9 @@ def _pair(name: str, what: str, table: dict[str, tuple[Read, Read]]) -> tuple[Fi
 
 
 FIELDS: tuple[Field, ...] = (
-    *_pair("name", "Path that the call works on", _NAME),
-    *_pair("source", "What is renamed, linked (the new name, as in Falco) or mounted", _SOURCE),
-    *_pair("target", "Where it is renamed, linked (the old name, as in Falco) or mounted to", _TARGET),
+    *_pair("name", "Path that the call works on", NAMES),
+    *_pair("source", "What is renamed, linked (the new name, as in Falco) or mounted", SOURCES),
+    *_pair("target", "Where it is renamed, linked (the old name, as in Falco) or mounted to", TARGETS),
     *(
         Field(
             name=f"fdlist.{name}",

@@ -10,7 +10,7 @@ from falcohost.fields import Arg
 from falcohost_syscall.calls import Call
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Condition, Number, Point, within
+from falcohost_syscall.pushdown.condition import Condition, Number, Point, View, within
 from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, OneOf, Otherwise, constant
 from falcohost_syscall.pushdown.layout import (
     FD_DIRECTORY,
@@ -54,6 +54,8 @@ _KINDS: Final = {
     FD_UNIX: "unix",
     FD_NETLINK: "netlink",
 }
+#: What is opened has a path, or was not opened; sockets have names of other kinds.
+IS_NAMED: Final = within(_KIND, (FD_NONE, FD_DIRECTORY))
 _L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
 IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
 _PROTOCOLS: Final = {L4_TCP: "tcp", L4_UDP: "udp", L4_ICMP: "icmp", L4_RAW: "raw", L4_NONE: NOT_TOLD}
@@ -132,11 +134,15 @@ def of_file(name: str, *, rooted: bool) -> Describe:
     def describe(row: Call, _: Arg) -> Fact | None:
         if not row.has_fd:
             return constant(None)
-        asked_for = bool(row.want & WANT_PATH) and row.fd_arg == RET_ARG
-        view = layout.view(name, Point.OBJECT, late=Point.MEMORY if asked_for else None)
-        return Textual(view, rooted=rooted) if row.want & WANT_FD else None
+        return Textual(name_view(name, row), rooted=rooted) if row.want & WANT_FD else None
 
     return describe
+
+
+def name_view(name: str, row: Call) -> View:
+    """Return where the kernel has the name of the descriptor's file, or a part of it."""
+    asked_for = bool(row.want & WANT_PATH) and row.fd_arg == RET_ARG
+    return layout.view(name, Point.OBJECT, late=Point.MEMORY if asked_for else None)
 
 
 def raw_name(row: Call, _: Arg) -> Fact:

@@ -14,7 +14,8 @@ from falcohost.fields import Arg
 from falcohost_syscall import flags, records
 from falcohost_syscall.calls import EXIT, Call
 from falcohost_syscall.fdtypes import CHARS, char_without_file
-from falcohost_syscall.pushdown import accounts, arguments, descriptors, layout, processes
+from falcohost_syscall.fields_path import NAMES, SOURCES, TARGETS
+from falcohost_syscall.pushdown import accounts, arguments, descriptors, layout, paths, processes
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds
 from falcohost_syscall.pushdown.condition import Condition, Number, Point, any_of, negate, within
 from falcohost_syscall.pushdown.descriptors import RET
@@ -132,6 +133,11 @@ FACTS: Final[dict[str, Describe]] = {
     "fd.directory": descriptors.of_file("directory", rooted=True),
     "fd.filename": descriptors.of_file("filename", rooted=False),
     "fd.nameraw": descriptors.raw_name,
+    **{
+        f"fs.path.{what}{'raw' * raw}": paths.path(table, raw=raw)
+        for what, table in (("name", NAMES), ("source", SOURCES), ("target", TARGETS))
+        for raw in (False, True)
+    },
     "fd.name_changed": _name_changed,
     **{
         f"fd.{letter}{what}": descriptors.address(letter)

@@ -214,6 +214,15 @@ def _network(value: Anything) -> tuple[bytes, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """A field of which nothing is known."""
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return that it cannot be said."""
+        return UNDECIDED
+
+
+@dataclass(frozen=True, slots=True)
 class Either:
     """A field that is *then* where *when* is true, else *otherwise*."""
 

@@ -91,7 +91,8 @@ _TEXT_FIELDS = _words(
     evt.arg.name evt.arg.path evt.arg.oldpath evt.arg.newpath evt.arg.dev evt.arg.linkpath evt.arg.target
     evt.io_dir container.id proc.name user.name user.loginname user.homedir group.name
     evt.arg.cmd evt.arg.domain evt.arg.request evt.arg.option
-    syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name
+    syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw
+    fs.path.target fs.path.targetraw
     """
 )
 _PROCESS_FIELDS = _words(

@@ -40,6 +40,7 @@ def some_condition(random: Random, top: str) -> str:
     some = random.choice(
         (
             f"fd.name in ({names})",
+            f"fs.path.name in ({names}) or fs.path.nameraw startswith l",
             f"fd.name startswith '{below}/' and not fd.name endswith /f",
             f"fd.name contains '{texts}' and not fd.name startswith '{below}/'",
             f"fd.directory in ({names}) or fd.filename in (f, l, m, none)",
