@@ -24,6 +24,8 @@ memfd_create | 319 279 356 | memory | creates | str=0 fd=ret
     fd:fd=ret name:str=str flags:flags/memfd=1
 close | 3 57 6 | file | uses | -
     res:errno=ret fd:fd=0
+close_range | 436 436 436 | file | - | -
+    res:errno=ret first:u32=0 last:u32=1 flags:flags/close_range=2
 dup | 32 23 41 | file | creates | fd=ret
     res:fd=ret oldfd:fd=0
 dup2 | 33 - 63 | file | creates | fd=ret
@@ -151,9 +153,10 @@ accept4 | 288 242 364 | net | creates | fd=ret queue
 shutdown | 48 210 373 | net | uses | fd=0
     res:errno=ret fd:fd=0 how:enum/shutdown=1
 setsockopt | 54 208 366 | net | uses | fd=0
-    res:errno=ret fd:fd=0 level:u32=1 optname:u32=2 optlen:u32=4
+    res:errno=ret fd:fd=0 level:enum/sockopt_levels=1 optname:enum/sockopt_options=optname
+    optlen:u32=4
 getsockopt | 55 209 365 | net | uses | fd=0
-    res:errno=ret fd:fd=0 level:u32=1 optname:u32=2
+    res:errno=ret fd:fd=0 level:enum/sockopt_levels=1 optname:enum/sockopt_options=optname
 sendto | 44 206 369 | I/O write | uses write | fd=0 data=1 sockaddr=4
     res:errno=ret data:bytes=data fd:fd=0 size:u32=2 tuple:tuple=tuple
 sendmsg | 46 211 370 | I/O write | uses write | fd=0 msghdr=1
@@ -243,7 +246,17 @@ process_vm_readv | 310 270 347 | IPC | - | iov=1
     res:i64=ret pid:pid=0 data:bytes=data
 process_vm_writev | 311 271 348 | IPC | - | iov=1
     res:i64=ret pid:pid=0 data:bytes=data
+semget | 64 190 393 | IPC | - | -
+    res:errno=ret key:i32=0 nsems:i32=1 semflg:flags/semget=2
 # credentials
+getuid | 102 174 24,199 | user | - | -
+    uid:uid=ret
+geteuid | 107 175 49,201 | user | - | -
+    euid:uid=ret
+getgid | 104 176 47,200 | user | - | -
+    gid:gid=ret
+getegid | 108 177 50,202 | user | - | -
+    egid:gid=ret
 setuid | 105 146 23,213 | user | - | -
     res:errno=ret uid:uid=0
 setgid | 106 144 46,214 | user | - | -
@@ -275,4 +288,14 @@ mprotect | 10 226 125 | memory | - | -
     res:errno=ret addr:hex=0 length:u64=1 prot:flags/prot=2
 munmap | 11 215 91 | memory | - | -
     res:errno=ret addr:hex=0 length:u64=1
+mlock | 149 228 150 | memory | - | -
+    res:errno=ret addr:hex=0 len:u64=1
+mlock2 | 325 284 376 | memory | - | -
+    res:errno=ret addr:hex=0 len:u64=1 flags:flags/mlock2=2
+munlock | 150 229 151 | memory | - | -
+    res:errno=ret addr:hex=0 len:u64=1
+mlockall | 151 230 152 | memory | - | -
+    res:errno=ret flags:flags/mlockall=0
+munlockall | 152 231 153 | memory | - | -
+    res:errno=ret
 """

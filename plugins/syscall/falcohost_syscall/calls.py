@@ -216,7 +216,8 @@ BY_NAME: dict[str, Call] = {row.name: row for row in CALLS}
 #: Rows that no rules file asks for by name are not collected if they are one of these: they come too often.
 _FREQUENT = """
     sendfile splice copy_file_range mmap mmap2 munmap mprotect close fcntl lseek ioctl stat lstat fstat newfstatat
-    access getdents getdents64 io_uring_enter setsockopt getsockopt
+    access getdents getdents64 io_uring_enter setsockopt getsockopt close_range
+    getuid geteuid getgid getegid mlock mlock2 munlock mlockall munlockall semget
 """
 NOT_BY_DEFAULT = frozenset(_FREQUENT.split()) | frozenset(row.name for row in CALLS if row.io or row.generic)
 #: Every value that ``evt.type`` may be compared with; those without a row never come.

@@ -16,6 +16,7 @@ from falcohost_syscall.events import AT_FDCWD, SyscallEvent
 from falcohost_syscall.fdtypes import type_char
 from falcohost_syscall.network import render_sockaddr
 from falcohost_syscall.params import Value, value
+from falcohost_syscall.text import absolute
 
 _UNSET = 0xFFFFFFFF
 
@@ -104,8 +105,16 @@ def _enum(_: SyscallEvent, param: Param, number: int) -> Rendered:
 def _relpath(event: SyscallEvent, param: Param, path: str) -> Rendered:
     if path.startswith("/") or path == "":
         return path, ""
-    full = {"path": event.abspath, "path2": event.abspath2}.get(param.source) or ""
+    full = _FULL[param.source](event, path) or ""
     return path, full.removeprefix("<UNKNOWN>")
+
+
+_FULL: dict[str, Callable[[SyscallEvent, str], str | None]] = {
+    "path": lambda event, _: event.abspath,
+    "path2": lambda event, _: event.abspath2,
+    "filename": lambda event, path: event.abspath or absolute(event.cwd, path),
+    "fdpath": lambda _, path: path,
+}
 
 
 def _abstime(_: SyscallEvent, __: Param, ns: int) -> Rendered:

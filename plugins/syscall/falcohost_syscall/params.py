@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from socket import SOL_SOCKET
 from sys import byteorder
 from typing import Any
 
@@ -208,6 +209,7 @@ _READ: dict[str, Read] = {
     "filename": _filename,
     "cloneflags": _clone_flags,
     "sigmask": _signal_mask,
+    "optname": lambda e: e.arg(2) if e.signed_arg(1) == SOL_SOCKET else -1,
     "got": lambda e: max(e.h[RET], 0),
     "control": lambda e: e.section(SEC_CONTROL),
     **{f"struct{index}": _member(index) for index in range(STRUCT_SIZE // 4)},

@@ -6,7 +6,6 @@ events.
 """
 
 GENERIC = """
-_llseek - - 140
 _newselect - - 142
 _sysctl 156 - 149
 acct 163 89 51
@@ -23,7 +22,6 @@ clock_getres 229 114 266
 clock_gettime 228 113 265
 clock_nanosleep 230 115 267
 clock_settime 227 112 264
-close_range 436 436 436
 create_module 174 - 127
 epoll_ctl 233 21 255
 epoll_ctl_old 214 - -
@@ -63,12 +61,6 @@ get_robust_list 274 100 312
 get_thread_area 211 - 244
 getcpu 309 168 318
 getcwd 79 17 183
-getegid 108 177 50
-getegid32 - - 202
-geteuid 107 175 49
-geteuid32 - - 201
-getgid 104 176 47
-getgid32 - - 200
 getgroups 115 158 80
 getitimer 36 102 105
 getpeername 52 205 368
@@ -78,18 +70,14 @@ getpid 39 172 20
 getppid 110 173 64
 getpriority 140 141 96
 getrandom 318 278 355
-getresgid 120 150 171
-getresgid32 - - 211
-getresuid 118 148 165
-getresuid32 - - 209
-getrlimit 97 163 76
+getresgid 120 150 171,211
+getresuid 118 148 165,209
+getrlimit 97 163 76,191
 getrusage 98 165 77
 getsid 124 156 147
 getsockname 51 204 367
 gettid 186 178 224
 gettimeofday 96 169 78
-getuid 102 174 24
-getuid32 - - 199
 getxattr 191 8 229
 idle - - 112
 inotify_add_watch 254 27 292
@@ -115,6 +103,7 @@ lgetxattr 192 9 230
 listmount 458 - 458
 listxattr 194 11 232
 llistxattr 195 12 233
+llseek - - 140
 lookup_dcookie 212 18 253
 lremovexattr 198 15 236
 lsetxattr 189 6 227
@@ -129,9 +118,6 @@ membarrier 324 283 375
 memfd_secret 447 447 447
 migrate_pages 256 238 294
 mincore 27 232 218
-mlock 149 228 150
-mlock2 325 284 376
-mlockall 151 230 152
 modify_ldt 154 - 123
 mount_setattr 442 442 442
 move_mount 429 429 429
@@ -149,8 +135,6 @@ msgget 68 186 399
 msgrcv 70 188 401
 msgsnd 69 189 400
 msync 26 227 144
-munlock 150 229 151
-munlockall 152 231 153
 name_to_handle_at 303 - 341
 nanosleep 35 101 162
 nfsservctl 180 42 169
@@ -171,7 +155,7 @@ pkey_free 331 290 382
 pkey_mprotect 329 288 380
 poll 7 - 168
 ppoll 271 73 309
-prlimit64 302 261 340
+prlimit 302 261 340
 process_madvise 440 440 440
 process_mrelease 448 448 448
 pselect6 270 72 308
@@ -207,7 +191,6 @@ sched_setscheduler 144 119 156
 sched_yield 24 124 158
 select 23 - 82
 semctl 66 191 394
-semget 64 190 393
 semop 65 193 -
 semtimedop 220 192 -
 set_mempolicy 238 237 276
@@ -263,7 +246,6 @@ timerfd_gettime 287 87 326
 timerfd_settime 286 86 325
 times 100 153 43
 truncate 76 45 92
-ugetrlimit - - 191
 umask 95 166 60
 uname 63 160 122
 uselib 134 - 86
@@ -280,17 +262,18 @@ waitpid - - 7
 """
 
 _NAMES_ONLY = """
-asyncevent container cpu_hotplug drop exit exit_group fchmodat2 fcntl64 file_getattr file_setattr fstatat64
-getpmsg getxattrat groupadded groupdeleted infra k8s listns listxattrat llseek mesos multiplexer na_1 name
-notification open_tree_attr page_fault page_fault_kernel page_fault_user pciconfig_iobase pciconfig_read
-pciconfig_write pluginevent pread64 preadv2 prlimit procinfo pwrite64 pwritev2 recv removexattrat
-restart_syscall riscv_flush_icache riscv_hwprobe rseq_slice_yield rt_sigreturn rtas s390_guarded_storage
-s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr s390_sthyi scapevent sched_process_exit sched_switch
-send sendfile64 setgid32 setresgid32 setresuid32 setuid32 setxattrat signal_deliver signaldeliver sigreturn
-spu_create spu_run subpage_prot swapcontext switch switch_endian sync_file_range2 sys_debug_setcontext syscall
-task task_file_anon_inode task_file_directory task_file_memfd task_file_pipe task_file_regular
-task_file_socket_inet task_file_socket_inet6 task_file_socket_netlink task_file_socket_unix timerfd tracer
-uprobe uretprobe useradded userdeleted
+_llseek asyncevent container cpu_hotplug drop exit exit_group fchmodat2 fcntl64 file_getattr file_setattr
+fstatat64 getegid32 geteuid32 getgid32 getpmsg getresgid32 getresuid32 getuid32 getxattrat groupadded
+groupdeleted infra k8s listns listxattrat mesos multiplexer na_1 name notification open_tree_attr page_fault
+page_fault_kernel page_fault_user pciconfig_iobase pciconfig_read pciconfig_write pluginevent pread64 preadv2
+prlimit64 procinfo pwrite64 pwritev2 recv removexattrat restart_syscall riscv_flush_icache riscv_hwprobe
+rseq_slice_yield rt_sigreturn rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write
+s390_runtime_instr s390_sthyi scapevent sched_process_exit sched_switch send sendfile64 setgid32 setresgid32
+setresuid32 setuid32 setxattrat signal_deliver signaldeliver sigreturn spu_create spu_run subpage_prot
+swapcontext switch switch_endian sync_file_range2 sys_debug_setcontext syscall task task_file_anon_inode
+task_file_directory task_file_memfd task_file_pipe task_file_regular task_file_socket_inet
+task_file_socket_inet6 task_file_socket_netlink task_file_socket_unix timerfd tracer ugetrlimit uprobe uretprobe
+useradded userdeleted
 """
 
 #: Names that a rule may write and that no event ever has.

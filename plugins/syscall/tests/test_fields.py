@@ -84,6 +84,15 @@ def test_args_of_a_failed_open(one):
     assert (get(event, "evt.res"), get(event, "evt.rawres"), get(event, "evt.failed")) == ("ENOENT", -2, True)
 
 
+def test_file_of_an_exec(one):
+    """The file that was to be executed is shown as passed, and made whole."""
+    sections = {R.SEC_PATH: b"./x", R.SEC_DIR: b"/tmp"}
+    event = one(handmade.call("execve", BASH, -2, (), sections))
+
+    assert "/tmp/x" == get(event, "evt.arg", "filename")
+    assert get(event, "evt.args").endswith(" filename=./x(/tmp/x)")
+
+
 @pytest.mark.parametrize(
     ("arg", "text"),
     [("name", "/tmp/x"), ("flags", "O_RDONLY"), (2, "/tmp/x"), (0, "ENOENT"), (99, None), ("uid", None)],
@@ -254,6 +263,16 @@ def test_unix_socket(one, path, name):
         ("bpf", (5,), "cmd", "BPF_PROG_LOAD"),
         ("prctl", (15,), "option", "PR_SET_NAME"),
         ("memfd_create", (0, 1), "flags", "MFD_CLOEXEC"),
+        ("eventfd2", (0, 0), "flags", "O_NONE"),
+        ("fcntl", (3, 1 << 32 | 4), "cmd", "F_SETFL"),
+        ("setsockopt", (3, 1, 26), "optname", "SO_ATTACH_FILTER"),
+        ("setsockopt", (3, 1 << 32 | 1, 59), "optname", "SO_PEERGROUPS"),
+        ("setsockopt", (3, 6, 26), "level", "SOL_TCP"),
+        ("setsockopt", (3, 6, 26), "optname", "UNKNOWN"),
+        ("close_range", (3, 9, 4), "flags", "CLOSE_RANGE_CLOEXEC"),
+        ("mlockall", (3,), "flags", "MCL_CURRENT|MCL_FUTURE"),
+        ("semget", (7, 1, 0o1666), "semflg", "IPC_CREAT"),
+        ("getuid", (), "uid", "root"),
     ],
 )
 def test_named_values(one, name, args, arg, text):

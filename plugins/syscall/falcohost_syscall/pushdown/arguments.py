@@ -72,7 +72,7 @@ _OPEN_NAMES: Final = tuple(_open_names())
 def _enumeration(param: Param) -> Fact:
     """Describe a number that is shown by its name: every number that has one, and the others as they are."""
     table = flags.TABLES[param.table or ""]
-    place = layout.argument(int(param.source), 8 if table.kernel else 4)
+    place = layout.argument(int(param.source), 4)
     pairs = dict(table.kernel) if table.kernel else {number: number for _, number in table.names}
     cases: list[tuple[Condition, Any]] = [
         (within(place, (own, own)), table.enum(falco) or str(falco)) for own, falco in pairs.items()
