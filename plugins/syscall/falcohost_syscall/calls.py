@@ -194,8 +194,9 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
 
 
 def _generic(call: int, line: str) -> Call:
-    name, numbers = line.split(maxsplit=1)
-    return _row(call, f"{name} | {numbers} | other | - | -", _GENERIC, generic=True)
+    head, _, probe = line.partition("|")
+    name, numbers = head.split(maxsplit=1)
+    return _row(call, f"{name} | {numbers} | other | - | {probe or '-'}", _GENERIC, generic=True)
 
 
 def _rows() -> tuple[Call, ...]:

@@ -45,7 +45,7 @@ def string(event: SyscallEvent) -> str | None:
     return event.text_of(SEC_STR)
 
 
-_ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2"""
+_ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2 truncate"""
 # Event type: name, source, target, each as (absolute, raw). A link's source is its new name, as in Falco.
 NAMES: Table = dict.fromkeys(_ONE.split(), (_path, raw))
 NAMES |= dict.fromkeys(("open", "openat", "openat2"), (opened, raw))

@@ -1,8 +1,8 @@
 """System calls and events of which Falco knows no more than the name, so that ``evt.type`` can be held against them.
 
-:data:`GENERIC` can be collected (name, then the number on x86_64, arm64 and i386); :data:`NAMES_ONLY` are names that
-are valid in a rule and that no event of ours will ever have: calls of other machines, of old kernels, and Falco's own
-events.
+:data:`GENERIC` can be collected: name, then the number on x86_64, arm64 and i386, and behind a bar what the probe reads
+all the same, in the words of :mod:`falcohost_syscall.call_table`. :data:`NAMES_ONLY` are names that are valid in a
+rule, and that no event of ours will ever have: calls of other machines, of old kernels, and Falco's own events.
 """
 
 GENERIC = """
@@ -245,7 +245,7 @@ timer_settime 223 110 260
 timerfd_gettime 287 87 326
 timerfd_settime 286 86 325
 times 100 153 43
-truncate 76 45 92
+truncate 76 45 92,193 | path=0
 umask 95 166 60
 uname 63 160 122
 uselib 134 - 86

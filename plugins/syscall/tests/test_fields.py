@@ -350,6 +350,7 @@ def test_users(one):
 @pytest.mark.parametrize(
     ("name", "field", "value"),
     [
+        ("truncate", "fs.path.name", "/a/x"),
         ("renameat2", "fs.path.source", "/a/x"),
         ("renameat2", "fs.path.target", "/b/y"),
         ("linkat", "fs.path.source", "/b/y"),

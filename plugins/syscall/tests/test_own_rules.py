@@ -145,6 +145,7 @@ LINES = {
     "Root directory exchanged by a program that is not installed": ("@thief read-pivoted", "@bwrap read-pivoted"),
     "Root directory changed by a program that is not installed": ("@thief read-chroot", "@bwrap read-chroot"),
     "Process renamed through its file": ("@miner name-by-file", "@miner open read /proc/self/comm"),
+    "Rights to files changed by a program that is not installed": ("@exploit root-fsuid", "@smbd root-fsuid"),
     "Kernel replaced while running": ("@implant kernel-replaced", "@kexec kernel-replaced"),
 }
 
@@ -163,6 +164,7 @@ MORE = {
     "led elsewhere": ("Account file replaced", "@implant write-symlink-in-place"),
     "linked from no name": ("Account file replaced", "@implant write-unnamed"),
     "created": ("Account file replaced", "@implant write-create"),
+    "cut off": ("Account file replaced", "@implant write-truncate"),
     "renamed to be read": ("Account file replaced", "@thief read-renamed-file"),
     "from memory as runc": ("Program run from memory", "@loader exec-memory-as-runc @payload"),
     "by a descriptor": ("Program started from shared memory", "@loader exec-proc-descriptor $shm/@dropped"),
@@ -171,6 +173,11 @@ MORE = {
     "by mknod": ("Program made with the rights of its owner", "@implant setuid-mknod"),
     "over a layer": ("Folder shown elsewhere by a program that is not installed", "@thief read-overlay"),
     "asked for": ("Mounts changed by the newer calls", "@thief read-detached-tree"),
+    "by the device": ("Page faults handled by an unusual program", "@exploit faults-by-device"),
+    "sent to": (
+        "Cloud credentials fetched from inside a container",
+        "@runc cgroup $cgroup exec @thief network 169.254.169.254 datagram 169.254.169.254",
+    ),
     "in memory": ("Kernel module loaded by an unusual program", "@rootkit module init"),
     "by cron in a container": (
         "Scheduled job written",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
+from evasion.technique import ARGUMENTS, BY_MOUNT, SHOWN, Group, Seen, Technique, by_ring, by_way, own
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
@@ -181,7 +181,7 @@ WRITING = Group(
         "write-bound-folder": Technique("mounts the folder a second time", BY_MOUNT),
         "write-hard-link": Technique("opens another hard link to the machine's own, made before", written(WATCHED)),
         "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
-        "write-truncate": Technique("calls truncate", unseen("the call's arguments are not collected, as in Falco")),
+        "write-truncate": Technique("calls truncate", own("the name that the call is given, made whole", REPLACED)),
         "write-rename": Technique("renames another file over it", own(REPLACING, REPLACED)),
         "write-rename-relative": Technique("does so with names relative to the folder", own(REPLACING, REPLACED)),
         "write-exchange": Technique("exchanges it with another file", own(REPLACING, REPLACED)),

@@ -98,7 +98,7 @@ METADATA = Seen(
     ("Cloud credentials fetched from inside a container",),
     "the socket's addresses, from the kernel",
 )
-SENDING = unseen("no connect is called; without it the public rules leave out TCP, and ours names connect alone")
+SENDING = own("the public rules leave out TCP without connect; ours names the calls that send", *METADATA.own)
 RUNTIME = "Container runtime driven by an unusual program"
 IN_CONTAINER = "@runc cgroup $cgroup exec @thief network 169.254.169.254 {} 169.254.169.254"
 
@@ -120,10 +120,10 @@ CONNECTING = Group(
         "connect-socketcall": Technique("calls socketcall as old 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "datagram": Technique(
             "sends a datagram from an unconnected socket",
-            unseen("the public rules leave out sockets whose own address is 0.0.0.0, ours names connect alone"),
+            own("the public rules leave out sockets whose own address is 0.0.0.0", *METADATA.own),
         ),
         "datagrams": Technique(
-            "sends datagrams with sendmmsg", unseen("the public rules name sendto and sendmsg, ours connect alone")
+            "sends datagrams with sendmmsg", own("the public rules name sendto and sendmsg", *METADATA.own)
         ),
         "unix-plain": Technique(
             "connects to `run/docker.sock`, for comparison", own("the name", RUNTIME), "@escape {}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, by_way, own, unseen
 
+FILE_RIGHTS = "Rights to files changed by a program that is not installed"
 REFUSED = "Attempt to become root refused"
 BECOMING = Seen(("Non sudo setuid",), (REFUSED,), "the call's argument")
 USER_NAMESPACE = own("the call's flags", "User namespace made by an unusual program")
@@ -20,7 +21,7 @@ RISING = Group(
         "root-32bit": Technique("calls setuid as 32-bit programs do", BECOMING._replace(how=ARGUMENTS)),
         "root-16bit-ids": Technique("calls the setuid of the time of 16-bit ids", BECOMING._replace(how=ARGUMENTS)),
         "root-32bit-setresuid": Technique("calls setresuid as 32-bit programs do", own(ARGUMENTS, REFUSED)),
-        "root-fsuid": Technique("calls setfsuid", unseen("the call's arguments are not collected, as in Falco")),
+        "root-fsuid": Technique("calls setfsuid", own("the call", FILE_RIGHTS)),
         "root-capset": Technique(
             "asks for all capabilities", own("the refusal", "Attempt to get capabilities refused")
         ),
@@ -114,7 +115,8 @@ INJECTING = Group(
         "module-from-memory": Technique("loads a module from a memfd", MODULE),
         "module-32bit": Technique("calls init_module as 32-bit programs do", MODULE._replace(how=ARGUMENTS)),
         "faults-by-device": Technique(
-            "handles page faults by `/dev/userfaultfd`", unseen("rules look for the call, which is not made")
+            "handles page faults by `/dev/userfaultfd`",
+            own("the name of the device", "Page faults handled by an unusual program"),
         ),
         "kernel-replaced": Technique(
             "asks for another kernel (kexec_load)", own("the call", "Kernel replaced while running")

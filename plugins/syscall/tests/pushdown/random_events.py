@@ -30,7 +30,7 @@ EVENT_TYPES = _words(
     """
     open openat openat2 creat open_by_handle_at read write connect accept4 bind sendto sendmsg recvfrom recvmsg
     dup dup3 close socket
-    unlink unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
+    unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
     ptrace prctl setns unshare pipe2 fcntl getpid execve execveat procexit
     """
 )
