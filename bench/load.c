@@ -1,6 +1,6 @@
 /* One loaded core for bench/overhead.py: repeats one thing for a time and prints how often it was done.
  *
- *   load MODE SECONDS CPU      MODE: getppid | openclose | pipe | forkexec | connect
+ *   load MODE SECONDS CPU      MODE: getppid | openclose | pipe | file | forkexec | connect
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -50,6 +50,16 @@ static void do_pipe(void)
 		fail("pipe");
 }
 
+static char path[] = "/tmp/load.XXXXXX";
+static int writer, reader;
+
+static void do_file(void)
+{
+	char byte = 'x';
+	if (write(writer, &byte, 1) != 1 || read(reader, &byte, 1) != 1)
+		fail("file");
+}
+
 static void do_forkexec(void)
 {
 	static char *const argv[] = {"true", NULL}, *const envp[] = {"A=b", NULL};
@@ -85,6 +95,10 @@ static void prepare(void)
 	socklen_t size = sizeof address;
 	if (pipe(ends))
 		fail("pipe");
+	writer = mkstemp(path);
+	reader = open(path, O_RDONLY);
+	if (writer < 0 || reader < 0)
+		fail(path);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 16) ||
@@ -98,6 +112,7 @@ static const struct {
 	int batch;
 } modes[] = {
 	{"getppid", do_getppid, 1000},  {"openclose", do_openclose, 200}, {"pipe", do_pipe, 200},
+	{"file", do_file, 200},
 	{"forkexec", do_forkexec, 5}, {"connect", do_connect, 20},
 };
 
@@ -123,6 +138,7 @@ int main(int argc, char **argv)
 			t = now();
 		} while (t < end);
 		printf("%lu %.6f\n", done, t - start);
+		unlink(path);
 		return 0;
 	}
 	return fprintf(stderr, "load: no mode %s\n", argv[1]), 2;

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
-MODES = ("getppid", "openclose", "pipe", "forkexec", "connect")
+MODES = ("getppid", "openclose", "pipe", "file", "forkexec", "connect")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
