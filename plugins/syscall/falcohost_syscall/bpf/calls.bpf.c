@@ -185,13 +185,18 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 		return;
 	}
 	before = s->pos;
-	put_path(s, SEC_FDPATH, task, &file->f_path);
+	if (type == S_IFIFO && is_nameless(READ(struct file, file, f_path.mnt), READ(struct file, file, f_path.dentry)))
+		s->walk.cut = 0; /* pipe:[inode] is made when somebody asks */
+	else
+		put_path(s, SEC_FDPATH, task, &file->f_path);
 	see_file(s, file, type, before);
 	if (s->facts.views[VIEW_NAME].len > VIEW_LONGEST && !s->walk.cut) {
 		if (is_opening(s))
 			see_no_name(&s->facts);
 		return;
 	}
+	if (!is_opening(s) && !s->names.inode && is_on_root_of_init(task, (__u64)READ(struct file, file, f_path.mnt)))
+		return; /* it has no other name */
 	s->names.mnt = (__u64)READ(struct file, file, f_path.mnt);
 	s->names.dentry = (__u64)READ(struct file, file, f_path.dentry);
 	if (options & OPTION_REQUESTED && is_opening(s))

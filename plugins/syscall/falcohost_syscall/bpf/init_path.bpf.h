@@ -157,6 +157,12 @@ static volatile struct {
 	__u64 mnt, dentry;
 } init_root;
 
+/* Whether a file on this mount surely has one name for a task and for init: it is on the root of both. */
+static __always_inline bool is_on_root_of_init(struct task_struct *task, __u64 mnt)
+{
+	return mnt == init_root.mnt && mnt == (__u64)task->fs->root.mnt && (__u64)task->fs->root.dentry == init_root.dentry;
+}
+
 /* Fills s->path with the path by which init reaches a directory entry; false if there is none, or surely the same. */
 GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 {
@@ -166,7 +172,7 @@ GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 
 	if (!s)
 		return false;
-	if (mnt == init_root.mnt && mnt == (__u64)root && (__u64)task->fs->root.dentry == init_root.dentry)
+	if (is_on_root_of_init(task, mnt))
 		return false;
 	init = READ(struct pid_namespace, machine_pids(task), child_reaper);
 	fs = NUMBER(struct task_struct, init, fs);

@@ -53,7 +53,9 @@ PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 FACTS: Final = 80
 RECORD: Final = 352
 RECORD_SIZE: Final = 32768
-SCRATCH_SIZE: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24 + 72
+#: 0 where the event's file has no other name.
+NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24
+SCRATCH_SIZE: Final = NAMES + 72
 
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))

@@ -57,7 +57,12 @@ class _Compiler:
         asm.leave()
         asm.place(no)
         if _asks_names(condition):
+            only = asm.label()
+            asm.arithmetic("+", R6, layout.NAMES)
+            asm.load(R1, R6, 0, 8)
+            asm.jump_if(R1, "=", 0, only)
             self._go_on(STAGE_NAMES)
+            asm.place(only)
         self._go_on(STAGE_LEFT_OUT)
         asm.leave()
         return asm.assemble()
