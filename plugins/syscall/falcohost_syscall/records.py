@@ -312,6 +312,9 @@ class CallCount(NamedTuple):
     ns: int = 0
 
 
+ALL_LEAVES: Final = (1 << 64) - 1
+
+
 class CallSpec(NamedTuple):
     """``struct call_spec``: how the probe reads the arguments of one system call."""
 
@@ -328,6 +331,7 @@ class CallSpec(NamedTuple):
     flags_arg: int = NO_ARG
     about: int = 0
     pid_arg: int = NO_ARG
+    leaves: int = ALL_LEAVES
 
 
 HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
@@ -343,7 +347,7 @@ LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=QII")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=II11Bx")
+CALL_SPEC: Final = struct.Struct("=II11B5xQ")
 SETTINGS: Final = struct.Struct("=QIII4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")

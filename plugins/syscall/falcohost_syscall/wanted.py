@@ -9,6 +9,7 @@ from falcohost.events import Plan
 from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, NOT_BY_DEFAULT, Call
 from falcohost_syscall.drivers.modern_ebpf import Options
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition
+from falcohost_syscall.pushdown.leaves import leaf_bits
 from falcohost_syscall.pushdown.processes import about
 from falcohost_syscall.records import COMPAT_BASE, NO_ARG, RET_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
 
@@ -144,6 +145,7 @@ def requests(
 
 
 def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
+    condition = (needed or {}).get(row.name, TRUE)
     return CallSpec(
         call=row.call,
         want=row.want,
@@ -156,8 +158,9 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
         data_arg=row.data_arg,
         str_arg=row.str_arg,
         flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
-        about=about((needed or {}).get(row.name, TRUE)),
+        about=about(condition),
         pid_arg=_pid_arg(row),
+        leaves=leaf_bits(condition),
     )
 
 

@@ -164,28 +164,50 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
+/* Which bit stands for the last part of a file's path: leaves.py. */
+static __always_inline __u32 leaf_bit(struct dentry *dentry)
+{
+	__u64 first = number_at(READ(struct dentry, dentry, d_name.name));
+	__u32 len = READ(struct dentry, dentry, d_name.len);
+
+	if (len < sizeof(first))
+		first &= (1ULL << 8 * len) - 1;
+	return (first + len) * 0x9e3779b97f4a7c15ULL >> 58;
+}
+
+/* False if no rule can want a file of that name. */
+static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 {
 	__u8 which = s->spec.fd_arg;
 	__s32 fd = which == RET_ARG ? s->header.ret : arg(s, which);
 	struct file *file = s->spec.want & WANT_FILE ? (void *)s->file : file_of_fd(task, fd);
 	struct sockinfo *info;
+	struct dentry *dentry;
+	struct vfsmount *mnt;
 	__u32 type, before;
+	bool one_name;
 
-	if (!file)
-		return see_no_file(&s->facts);
+	if (!file) {
+		see_no_file(&s->facts);
+		return true;
+	}
 	type = put_fdinfo(s, fd, file) & S_IFMT;
 	if (type == S_IFSOCK) {
 		info = put_socket(s, file);
 		if (!info)
-			return;
+			return true;
 		see_socket(&s->facts, info, s->spec.want & (WANT_SOCKADDR | WANT_MSGHDR | WANT_SENDER));
 		if (info->family == AF_UNIX)
 			find_socket_file(s, info);
-		return;
+		return true;
 	}
+	mnt = READ(struct file, file, f_path.mnt);
+	dentry = READ(struct file, file, f_path.dentry);
+	one_name = !is_opening(s) && !s->names.inode && is_on_root_of_init(task, (__u64)mnt);
+	if (one_name && !(s->spec.leaves >> leaf_bit(dentry) & 1))
+		return false;
 	before = s->pos;
-	if (type == S_IFIFO && is_nameless(READ(struct file, file, f_path.mnt), READ(struct file, file, f_path.dentry)))
+	if (type == S_IFIFO && is_nameless(mnt, dentry))
 		s->walk.cut = 0; /* pipe:[inode] is made when somebody asks */
 	else
 		put_path(s, SEC_FDPATH, task, &file->f_path);
@@ -193,14 +215,15 @@ static __always_inline void put_fd(struct scratch *s, struct task_struct *task)
 	if (s->facts.views[VIEW_NAME].len > VIEW_LONGEST && !s->walk.cut) {
 		if (is_opening(s))
 			see_no_name(&s->facts);
-		return;
+		return true;
 	}
-	if (!is_opening(s) && !s->names.inode && is_on_root_of_init(task, (__u64)READ(struct file, file, f_path.mnt)))
-		return; /* it has no other name */
-	s->names.mnt = (__u64)READ(struct file, file, f_path.mnt);
-	s->names.dentry = (__u64)READ(struct file, file, f_path.dentry);
+	if (one_name)
+		return true;
+	s->names.mnt = (__u64)mnt;
+	s->names.dentry = (__u64)dentry;
 	if (options & OPTION_REQUESTED && is_opening(s))
 		see_no_name(&s->facts);
+	return true;
 }
 
 static __always_inline void put_caps(struct scratch *s, struct task_struct *task)
@@ -223,8 +246,10 @@ int gather_objects(unsigned long long *ctx)
 
 	if (!s)
 		return 0;
-	if (s->spec.want & WANT_FD)
-		put_fd(s, task);
+	if (s->spec.want & WANT_FD && !put_fd(s, task)) {
+		bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
+		return 0;
+	}
 	if (s->spec.want & WANT_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
 	if (s->spec.want & WANT_CAPS)

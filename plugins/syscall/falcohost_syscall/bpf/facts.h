@@ -52,8 +52,8 @@ enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 
 /* Where they are in struct scratch, and where the record is. */
-#define SCRATCH_FACTS 80
-#define SCRATCH_RECORD 352
+#define SCRATCH_FACTS 96
+#define SCRATCH_RECORD 368
 
 struct facts {
 	struct view views[VIEWS];

@@ -258,7 +258,8 @@ struct call_spec {
 	__u8 flags_arg; /* for filters only: the flags of open(2) */
 	__u8 about;     /* for filters only: what they ask of processes: see ABOUT_NAMES */
 	__u8 pid_arg;   /* the process that the call is about, of which user space is told too */
-	__u8 pad;
+	__u8 pad[5];
+	__u64 leaves;   /* for filters only: the last parts of the names that a descriptor's file may have: leaves.py */
 };
 
 /* What filters ask of processes: of how many generations, the process itself being the first, the name and number (one

@@ -50,8 +50,8 @@ PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
 PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 
 #: Members of struct scratch.
-FACTS: Final = 80
-RECORD: Final = 352
+FACTS: Final = 96
+RECORD: Final = 368
 RECORD_SIZE: Final = 32768
 #: 0 where the event's file has no other name.
 NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24

@@ -182,6 +182,19 @@ for address in ("::1", "::ffff:127.0.0.1"):
     assert ["bind None", "connect None"] == seen(source, run(script))
 
 
+def test_last_parts_of_names(watch, tmp_path):
+    """Of files that were opened before, those of another last name are left out; links and other mounts count."""
+    names = ["wanted", "wante", "wanted-too", "other", "averylongname"]
+    wanted = [tmp_path / name for name in (names[0], names[4], "linked")]
+    (tmp_path / "linked").touch()
+    (tmp_path / "link").hardlink_to(tmp_path / "linked")
+    source = watch(f"evt.type = write and fd.name in ({', '.join(map(str, wanted))})")
+    paths = [str(tmp_path / name) for name in (*names, "link")]
+    found = seen(source, run(f"for path in {paths}: os.write(os.open(path, os.O_CREAT | os.O_WRONLY), b'x')"))
+
+    assert [f"write {tmp_path}/{name}" for name in ("wanted", "averylongname", "link")] == found
+
+
 SENDS = """
 a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 a.sendmsg([b"x"])
