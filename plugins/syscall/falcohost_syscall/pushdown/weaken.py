@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from falcohost_syscall.pushdown import searching
-from falcohost_syscall.pushdown.comparing import SEARCHED_FOR
 from falcohost_syscall.pushdown.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
 from falcohost_syscall.pushdown.merge import merged
 
@@ -26,16 +26,25 @@ def forms(condition: Condition) -> Iterator[Condition]:
 
 
 def _forms(condition: Condition) -> Iterator[Condition]:
-    texts = [literal.test for literal in literals(condition) if isinstance(literal.test, Text)]
-    searches = sum(min(len(text.constants), SEARCHED_FOR) for text in texts if _is_search(text))
     full = _without(condition, lambda literal: _is_bulky(literal.test))
-    if searches <= SEARCHES:
-        yield full
+    kept = _searches(full)
+    yield _without(full, lambda literal: _is_search(literal.test) and literal not in kept)
     full = _without(full, lambda literal: _is_search(literal.test))
     yield full
     yield _without(full, lambda literal: literal.negated and isinstance(literal.test, Text))
     yield _without(full, lambda literal: isinstance(literal.test, (Text, Address)))
     yield TRUE
+
+
+def _searches(condition: Condition) -> set[Literal]:
+    """Return those searches that are made :data:`SEARCHES` times together at most, plain ones before negated ones."""
+    made = Counter(literal for literal in literals(condition) if _is_search(literal.test))
+    kept, times = set(), 0
+    for literal in sorted(made, key=lambda literal: literal.negated):
+        times += made[literal]
+        if times <= SEARCHES:
+            kept.add(literal)
+    return kept
 
 
 def _is_search(test: Test) -> bool:
