@@ -23,9 +23,9 @@ from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.log import log
 from falcohost.host.numbers import Snapshot, snapshot
 from falcohost.host.renewal import Renewals
-from falcohost.host.restart import DryRun
 from falcohost.host.signals import Signals
 from falcohost.host.summary import Summary
+from falcohost.host.trial import Trial
 from falcohost.host.watch import Watch
 from falcohost.host.worker import Task
 from falcohost.outputs.channel import Channel
@@ -100,7 +100,7 @@ class Supervisor:
         self._losses = {child.name: LossLog(child.name) for child in self.children}
         self._selector = selectors.DefaultSelector()
         self._control = Control(self._selector, store.directory, self._snapshot, self._measure)
-        self._dry_run: DryRun | None = None
+        self._trial: Trial | None = None
         self._outcome: Outcome | None = None
         self._ready = False
         self._deadline = float("inf")
@@ -123,8 +123,8 @@ class Supervisor:
                 log.error("%d alerts were not delivered to the output '%s'", channel.dropped, channel.name)
         for child in self.children:
             self._losses[child.name].tell(child.totals)
-        if self._dry_run is not None:
-            self._dry_run.cancel()
+        if self._trial is not None:
+            self._trial.cancel()
         return self._outcome
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
@@ -323,20 +323,20 @@ class Supervisor:
             self._try_new_rules("SIGHUP received")
 
     def _try_new_rules(self, cause: str) -> None:
-        if self._dry_run is None:
+        if self._trial is None:
             log.info("%s, checking configuration and rules...", cause)
-            self._dry_run = DryRun()
-            self._selector.register(self._dry_run.finished, selectors.EVENT_READ, self._dry_run_finished)
+            self._trial = Trial(self._reload)
+            self._selector.register(self._trial.finished, selectors.EVENT_READ, self._trial_finished)
 
-    def _dry_run_finished(self) -> None:
-        assert self._dry_run is not None
-        self._selector.unregister(self._dry_run.finished)
-        error = self._dry_run.error()
-        self._dry_run = None
+    def _trial_finished(self) -> None:
+        assert self._trial is not None
+        self._selector.unregister(self._trial.finished)
+        error = self._trial.error()
+        self._trial = None
         if error is None:
             try:
                 new = self._reload()
-            except FalcohostError as failure:  # changed again since the dry run
+            except FalcohostError as failure:  # changed again since the trial
                 error = str(failure)
             else:
                 self._go_over(new)

