@@ -51,9 +51,10 @@ enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
 enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 
-/* Where they are in struct scratch, and where the record is. */
+/* Where they are in struct scratch, and where the record is; and where filters may put what they forget. */
 #define SCRATCH_FACTS 96
 #define SCRATCH_RECORD 368
+#define SCRATCH_FREE 40
 
 struct facts {
 	struct view views[VIEWS];

@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Iterable
 from ctypes import Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from functools import cached_property
 from typing import Any, Final
 
 from falcohost_syscall.drivers.libbpf import LOG_LINES, LibbpfError, Library
@@ -19,6 +20,8 @@ _NO_PREALLOC = 1
 _INSTRUCTION: Final = 8
 _LOG: Final = 1 << 16
 _LICENSE: Final = b"GPL"
+#: Goes on behind itself, by may_goto; returns 0.
+_MAY_GOTO: Final = b"".join(struct.pack("=BBhi", code, 0, 0, 0) for code in (0xE5, 0xB7, 0x95))
 
 #: Signatures of the functions that are used here.
 SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -102,6 +105,15 @@ class Kernel:
         for name, (result, arguments) in SIGNATURES.items():
             function = getattr(self._lib, name)
             function.restype, function.argtypes = result, arguments
+
+    @cached_property
+    def has_may_goto(self) -> bool:
+        """Whether the kernel has loops that end by themselves if nothing else ends them (Linux 6.9)."""
+        try:
+            os.close(self.program(_MAY_GOTO, PROGRAM_RAW_TRACEPOINT))
+        except LibbpfError:
+            return False
+        return True
 
     def array(self, value_size: int, entries: int, kind: int = MAP_ARRAY) -> int:
         """Return a new array."""

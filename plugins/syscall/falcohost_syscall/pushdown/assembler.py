@@ -30,6 +30,7 @@ _JUMPS: Final = {
     "s<=": 0xD0,
 }
 _ARITHMETIC: Final = {"+": 0x00, "-": 0x10, "&": 0x50, "<<": 0x60, ">>": 0x70, "=": 0xB0, "s>>": 0xC0}
+_JCOND = 0xE5
 _JMP, _JMP32, _ALU64, _LDX, _ST, _STX = 0x05, 0x06, 0x07, 0x61, 0x62, 0x63
 _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 1, 2
@@ -125,6 +126,11 @@ class Assembler:
             self.constant(R5, value)
             self._to(label)
             self._emit(_JMP | _REGISTER | _JUMPS[op], register, R5)
+
+    def may_goto(self, label: Label) -> None:
+        """Go on at *label* if a loop has run too long; the verifier follows it until a round brings nothing new."""
+        self._to(label)
+        self._emit(_JCOND)
 
     def call(self, helper: int) -> None:
         """Call a helper: arguments in R1 to R5, which are lost; result in R0."""

@@ -33,7 +33,9 @@ INLINE: Final = 8
 #: Up to this many constants are searched for one after the other, more at once.
 SEARCHED_FOR: Final = 1
 #: A loop over a text looks at this many bytes at most; longer texts count as true.
-LOOKED_AT: Final = 255
+LOOKED_AT: Final = 1024
+#: The same where the kernel has no may_goto, so that the verifier follows each round.
+LOOKED_AT_UNROLLED: Final = 255
 _BUCKETS: Final = (16, 32, 64, 128, 256)
 _TRIE_BYTES: Final = 248
 #: Where keys are put together, from the top of the stack; a trie's length stands before.
@@ -46,6 +48,7 @@ class Maps(Protocol):
     scratches: int
     stages: int
     containers: int
+    loops: bool
 
     def texts(self, constants: Iterable[bytes], size: int) -> int:
         """Return a hash map of *constants*, filled with zeros up to *size* bytes."""
@@ -214,40 +217,35 @@ class TextTest:
         asm.jump(to.false)
 
     def _contains(self, constants: list[bytes]) -> None:
-        asm, to = self._asm, self._to
         if len(constants) > SEARCHED_FOR:
             self._walk(searching.table(constants, fold=False))
             return
-        asm.jump_if(R1, ">", LOOKED_AT, to.unknown)
-        for constant in constants:
-            again, following = asm.label(), asm.label()
-            asm.jump_if(R1, "<", len(constant), to.false)
-            asm.arithmetic_register("=", R4, R2)
-            asm.arithmetic_register("=", R0, R1)
-            asm.arithmetic("-", R0, len(constant))
-            asm.place(again)
-            self._compare(R4, layout.RECORD, constant, to.true)
-            asm.arithmetic("+", R4, 1)
-            asm.jump_if(R0, "=", 0, following)
-            asm.arithmetic("-", R0, 1)
-            asm.jump(again)
-            asm.place(following)
+        asm, to = self._asm, self._to
+        (constant,) = constants
+        again = asm.label()
+        self._start_loop()
+        asm.jump_if(R1, "<", len(constant), to.false)
+        asm.arithmetic("-", R1, len(constant) - 1)
+        asm.place(again)
+        self._compare(self._next_place(), layout.RECORD, constant, to.true)
+        asm.arithmetic("+", R4, 1)
+        asm.arithmetic("-", R1, 1)
+        asm.jump_if(R1, "!=", 0, again)
         asm.jump(to.false)
 
     def _contains_folded(self, constants: list[bytes]) -> None:
         self._walk(searching.table(constants, fold=True))
 
     def _walk(self, table: bytes) -> None:
-        """Go through the text and *table*: R4 is where the next byte is, R8 the state's place, R9 the table."""
+        """Go through the text and *table*: R8 is the state's place, R9 the table."""
         asm, to = self._asm, self._to
         again, rows = asm.label(), searching.CLASSES
-        asm.jump_if(R1, ">", LOOKED_AT, to.unknown)
+        self._start_loop()
         asm.jump_if(R1, "=", 0, to.false)
         asm.map_value(R9, self._maps.table(table))
         asm.constant(R8, 0)
-        asm.arithmetic_register("=", R4, R2)
         asm.place(again)
-        asm.load(R3, R4, layout.RECORD, 1)
+        asm.load(R3, self._next_place(), layout.RECORD, 1)
         asm.arithmetic_register("=", R2, R9)
         asm.arithmetic_register("+", R2, R3)
         asm.load(R3, R2, 0, 1)
@@ -262,6 +260,26 @@ class TextTest:
         asm.arithmetic("-", R1, 1)
         asm.jump_if(R1, "!=", 0, again)
         asm.jump(to.false)
+
+    def _start_loop(self) -> None:
+        """Let R4 be where the text is, of which R1 bytes are still to be looked at."""
+        asm = self._asm
+        asm.jump_if(R1, ">", LOOKED_AT if self._maps.loops else LOOKED_AT_UNROLLED, self._to.unknown)
+        asm.arithmetic_register("=", R4, R2)
+        if self._maps.loops:
+            asm.arithmetic_register("-", R4, R6)
+
+    def _next_place(self) -> int:
+        """Return the register that has the address of the place R4, less ``layout.RECORD``."""
+        if not self._maps.loops:
+            return R4
+        asm = self._asm
+        asm.may_goto(self._to.unknown)
+        asm.store(R6, layout.FREE, R4, 4)  # in memory, so that the verifier does not tell one round from the next
+        asm.load(R2, R6, layout.FREE, 4)
+        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.arithmetic_register("+", R2, R6)
+        return R2
 
 
 def _bucket(length: int) -> int:

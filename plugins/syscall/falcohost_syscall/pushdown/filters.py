@@ -176,6 +176,7 @@ class _Maps:
     def __init__(self, kernel: Kernel, probe: Probe) -> None:
         self.scratches, self.stages, self.containers = probe.scratches, probe.stages, probe.containers
         self._kernel = kernel
+        self.loops = kernel.has_may_goto
         self._made: list[int] = []
 
     def texts(self, constants: Iterable[bytes], size: int) -> int:

@@ -49,7 +49,8 @@ GENERATIONS: Final = 8
 PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
 PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 
-#: Members of struct scratch.
+#: Members of struct scratch; what is at FREE nobody needs while filters run.
+FREE: Final = 40
 FACTS: Final = 96
 RECORD: Final = 368
 RECORD_SIZE: Final = 32768

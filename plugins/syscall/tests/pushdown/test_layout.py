@@ -58,8 +58,8 @@ def test_places(c):
 
     assert list(layout.MEMBERS.values()) == facts
     assert list(layout.HEADER.values()) == header
-    assert [layout.FACTS, layout.FACTS_SIZE, layout.RECORD] == c(
-        "SCRATCH_FACTS", "sizeof(struct facts)", "SCRATCH_RECORD"
+    assert [layout.FACTS, layout.FACTS_SIZE, layout.RECORD, layout.FREE] == c(
+        "SCRATCH_FACTS", "sizeof(struct facts)", "SCRATCH_RECORD", "SCRATCH_FREE"
     )
 
 
