@@ -128,6 +128,12 @@ static int read_ring_silent(int argc, char **argv)
 	return read_from_table(TARGET, IOSQE_CQE_SKIP_SUCCESS);
 }
 
+static int read_ring_silent_symlink(int argc, char **argv)
+{
+	must("link", symlink("/etc//shadow", "link"));
+	return read_from_table("link", IOSQE_CQE_SKIP_SUCCESS);
+}
+
 static int read_32bit(int argc, char **argv)
 {
 	remember_target();
@@ -262,6 +268,7 @@ const struct command read_call_commands[] = {
 	{"read-ring-direct", 0, "", read_ring_direct},
 	{"read-ring-direct-symlink", 0, "", read_ring_direct_symlink},
 	{"read-ring-silent", 0, "", read_ring_silent},
+	{"read-ring-silent-symlink", 0, "", read_ring_silent_symlink},
 	{"read-32bit", 0, "", read_32bit},
 	{"read-32bit-openat", 0, "", read_32bit_openat},
 	{"read-exchanged", 0, "", read_exchanged},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, SHOWN, Group, Seen, Technique, by_ring, by_way, own
+from evasion.technique import ARGUMENTS, BY_MOUNT, RING, SHOWN, Group, Seen, Technique, by_ring, by_way, own
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
@@ -136,6 +136,10 @@ READING = Group(
         "read-ring-direct": Technique("opens it into the ring's own table and reads it from there", by_ring(read())),
         "read-ring-direct-symlink": Technique("opens a symbolic link to it into that table", by_ring(read())),
         "read-ring-silent": Technique("opens it into that table, and has the ring tell nothing of it", by_ring(read())),
+        "read-ring-silent-symlink": Technique(
+            "opens a symbolic link to it so",
+            by_way("of what is opened without an answer only the name that was asked for is told", RING),
+        ),
         "read-32bit": Technique("calls open as 32-bit programs do", read(ARGUMENTS)),
         "read-32bit-openat": Technique("calls openat as 32-bit programs do", read(ARGUMENTS)),
         "read-exchanged": Technique(
