@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from typing import Self
 
 from falcohost.fields import Field, FieldType
-from falcohost_syscall.events import FLAGS, SyscallEvent
+from falcohost_syscall.events import FLAGS, KIND, SyscallEvent
 from falcohost_syscall.network import Socket
 from falcohost_syscall.records import (
     FLAG_OTHER_NAME,
     FLAG_SOCKET_FILE,
+    KIND_EXEC,
     SEC_FDPATH,
     SEC_HOSTDIR,
     SEC_HOSTDIR2,
@@ -114,6 +115,19 @@ class WatchedView(_View):
         return self._name
 
 
+class ExecutedView(_View):
+    """The file that was executed has another path."""
+
+    __slots__ = ()
+
+    @classmethod
+    def under(cls, name: str, event: SyscallEvent) -> Self:
+        """Return *event*, an exec, under this name of the executable."""
+        view = cls.of(event)
+        view.proc = event.proc.executing(name)
+        return view
+
+
 class NamedEvent(SyscallEvent):
     """An event under the real name of its file."""
 
@@ -123,12 +137,20 @@ class NamedEvent(SyscallEvent):
     def alternatives(self) -> tuple[SyscallEvent, ...]:
         """Return the event under the other names that its file has."""
         row = self.row
+        flags = self.h[FLAGS]
+        if self.h[KIND] == KIND_EXEC:
+            return tuple(self._executed()) if flags & FLAG_OTHER_NAME else ()
         if not row.named:
             return ()
-        flags = self.h[FLAGS]
         asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
         views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
         return (*views, *self._further()) if flags & FLAG_OTHER_NAME else views
+
+    def _executed(self) -> Iterator[SyscallEvent]:
+        host = self.text_of(SEC_HOSTPATH)
+        for name in watched_names(self) if host is None else (host, *watched_names(self)):
+            if name != self.proc.image.exepath:
+                yield ExecutedView.under(name, self)
 
     def _further(self) -> Iterator[SyscallEvent]:
         if not _HOSTS.isdisjoint(self.sections):

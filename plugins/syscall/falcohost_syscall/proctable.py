@@ -9,6 +9,7 @@ credentials) comes with each event. Not here: what a process may open or connect
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -163,6 +164,13 @@ class Process:
         self.parent: Process | None = None
         self.reaper: Process | None = None
         self.alive = True
+
+    def executing(self, path: str) -> Process:
+        """Return what the process is if the path of its executable is this one."""
+        process = copy(self)
+        process.image = copy(self.image)
+        process.image._exepath = path
+        return process
 
     def up(self) -> Process | None:
         """Return the parent, or who took over its children if it has ended."""

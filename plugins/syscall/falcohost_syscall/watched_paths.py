@@ -9,8 +9,8 @@ from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 from falcohost.events import Plan
 from falcohost_syscall.config import RULES, is_watchable
 
-#: The fields that say the name of an open file.
-_NAMES: Final = frozenset({"fd.name", "fd.name.watched", "fs.path.name"})
+#: The fields that say the name of an open file, or of one that is executed.
+_NAMES: Final = frozenset({"fd.name", "fd.name.watched", "fs.path.name", "proc.exepath"})
 
 
 def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
@@ -22,7 +22,7 @@ def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
 
 
 def _named(expr: Expr, *, positive: bool) -> Iterator[str]:
-    """Yield the paths with which an open file's name is compared whole, where a rule fires because it is the same."""
+    """Yield the paths with which a file's name is compared whole, where a rule fires because it is the same."""
     if isinstance(expr, Not):
         yield from _named(expr.item, positive=not positive)
     elif isinstance(expr, (And, Or)):

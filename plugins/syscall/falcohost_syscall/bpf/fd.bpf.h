@@ -28,6 +28,13 @@ static __always_inline __u32 overlay_layer(struct inode *inode, __u32 magic)
 	return pointer_at((void *)inode + bpf_core_type_size(struct inode)) ? LAYER_UPPER : LAYER_LOWER;
 }
 
+/* Notes a file that may have other links, if that matters. */
+static __always_inline void note_links(struct scratch *s, struct inode *inode, __u32 nlink, __u32 layer, __u16 mode)
+{
+	if (options & OPTION_WATCHED && (mode & S_IFMT) != S_IFDIR && (nlink > 1 || layer == LAYER_LOWER))
+		s->names.inode = (__u64)inode;
+}
+
 /* As stat(2) gives device numbers. */
 static __always_inline __u32 encode_dev(__u32 dev)
 {
@@ -54,8 +61,7 @@ static __always_inline __u16 put_fdinfo(struct scratch *s, __s32 fd, struct file
 	info->layer = overlay_layer(inode, info->magic);
 	info->nlink = READ(struct inode, inode, i_nlink);
 	info->fmode = READ(struct file, file, f_mode);
-	if (options & OPTION_WATCHED && (mode & S_IFMT) != S_IFDIR && (info->nlink > 1 || info->layer == LAYER_LOWER))
-		s->names.inode = (__u64)inode;
+	note_links(s, inode, info->nlink, info->layer, mode);
 	end_section(s, SEC_FD, sizeof(*info));
 	return mode;
 }

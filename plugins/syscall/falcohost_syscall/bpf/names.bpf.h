@@ -157,26 +157,27 @@ GLOBAL int requested_is_real(struct scratch *s)
 	return room[0] != '/' && starts_above(s, current_task(), len) && is_same(s, at, real.at + real.len - len, len);
 }
 
-/* Switches filters to the next name by which the file is watched; false if there is none. */
-static __always_inline bool see_watched(struct scratch *s)
+/* The next name by which the file is watched, or NULL. */
+static __always_inline struct watched_name *next_watched(struct scratch *s)
 {
 	__u32 next = s->names.name < NAME_WATCHED ? 0 : s->names.name - NAME_WATCHED + 1;
 	struct watched_name *name;
 
 	barrier_var(next);
 	if (next >= WATCHED_NAMES)
-		return false;
+		return NULL;
 	name = &s->names.watched[next];
 	if (!name->len)
-		return false;
+		return NULL;
 	s->names.name = NAME_WATCHED + next;
-	see_name(&s->facts, name->at, name->len, name->leaf);
-	return true;
+	return name;
 }
 
 /* Switches filters to the next name of the event's file; false if it has none. */
 static __always_inline bool see_next_name(struct scratch *s, struct task_struct *task)
 {
+	struct watched_name *watched;
+
 	if (!s->names.mnt || s->facts.kind == FD_UNIX || options & OPTION_REQUESTED)
 		return false; /* what a socket is called is not told to filters at all */
 	if (s->names.name == NAME_REAL) {
@@ -193,7 +194,11 @@ static __always_inline bool see_next_name(struct scratch *s, struct task_struct 
 		see_name(&s->facts, s->names.host.at, s->names.host.len, s->names.host_leaf);
 		return true;
 	}
-	return see_watched(s);
+	watched = next_watched(s);
+	if (!watched)
+		return false;
+	see_name(&s->facts, watched->at, watched->len, watched->leaf);
+	return true;
 }
 
 #endif

@@ -4,10 +4,11 @@
 #include "tell.bpf.h"
 #include "measure.bpf.h"
 
-enum exec_stage { EXEC_SUBMIT, EXEC_LEFT_OUT = STAGE_LEFT_OUT, EXEC_STAGES };
+enum exec_stage { EXEC_SUBMIT, EXEC_LEFT_OUT = STAGE_LEFT_OUT, EXEC_NAMES = STAGE_NAMES, EXEC_STAGES };
 enum exit_stage { EXIT_SUBMIT, EXIT_STAGES };
 
 int submit_exec(unsigned long long *ctx);
+int next_exe_name(unsigned long long *ctx);
 int submit_exit(unsigned long long *ctx);
 
 /* As filters and stages of calls; the filters of execs are by row of calls.py too. */
@@ -23,7 +24,9 @@ struct {
 	__uint(max_entries, EXEC_STAGES);
 	__uint(key_size, sizeof(__u32));
 	__array(values, int(void *));
-} exec_stages SEC(".maps") = {.values = {[EXEC_SUBMIT] = (void *)&submit_exec}};
+} exec_stages SEC(".maps") = {
+	.values = {[EXEC_SUBMIT] = (void *)&submit_exec, [EXEC_NAMES] = (void *)&next_exe_name},
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -122,6 +125,54 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
 	env = last_section(s, before);
 	keep_exec(s, task, execed, exe, args, env);
+	know_nothing(&s->facts);
+	see(&s->facts, VIEW_NAME, exe.at, exe.len);
+}
+
+/* Puts the further names of the executable into the record: the host's, and those by which it is watched. */
+static __always_inline void put_exe_names(struct scratch *s, struct task_struct *task)
+{
+	struct file *exe = task->mm->exe_file;
+	struct inode *inode = READ(struct file, exe, f_inode);
+	struct super_block *sb = READ(struct inode, inode, i_sb);
+	__u32 layer = overlay_layer(inode, READ(struct super_block, sb, s_magic));
+
+	__builtin_memset(&s->names, 0, sizeof(s->names));
+	if (options & OPTION_REQUESTED || !s->facts.views[VIEW_NAME].len)
+		return;
+	s->names.mnt = NUMBER(struct file, exe, f_path.mnt);
+	s->names.dentry = NUMBER(struct file, exe, f_path.dentry);
+	put_host_path(s);
+	note_links(s, inode, READ(struct inode, inode, i_nlink), layer, 0);
+	if (s->names.inode)
+		put_watched(s);
+	if (!s->names.host.len && !s->names.watched[0].len)
+		s->names.mnt = 0; /* by which the filter tells */
+}
+
+/* Asks the filter again, under the next name of the executable. */
+SEC("tp_btf/sched_process_exec")
+int next_exe_name(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+	struct watched_name *watched;
+
+	if (!s)
+		return 0;
+	if (s->names.name == NAME_REAL) {
+		s->names.name = NAME_HOST;
+		if (s->names.host.len) {
+			see_process_text(&s->facts, 0, TEXT_EXEPATH, s->names.host.at, s->names.host.len);
+			bpf_tail_call(ctx, &exec_filters, s->header.call);
+		}
+	}
+	watched = next_watched(s);
+	if (watched) {
+		see_process_text(&s->facts, 0, TEXT_EXEPATH, watched->at, watched->len);
+		bpf_tail_call(ctx, &exec_filters, s->header.call);
+	}
+	bpf_tail_call(ctx, &exec_stages, EXEC_LEFT_OUT);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -147,7 +198,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 		return 0;
 	}
 	count_seen(s->header.call);
-	know_nothing(&s->facts);
+	put_exe_names(s, task);
 	see_lineage(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
 	bpf_tail_call(ctx, &exec_filters, s->header.call);
 	bpf_tail_call(ctx, &exec_stages, EXEC_SUBMIT);

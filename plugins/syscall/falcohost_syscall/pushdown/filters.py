@@ -123,7 +123,7 @@ def compiled_once(
     maps = _Maps(kernel, probe)
     maps.stages = getattr(probe, stages)
     try:
-        return {Point.CALL: kernel.program(compile_filter(condition, 0, maps), kind, tracepoint)}
+        return {Point.CALL: kernel.program(compile_filter(condition, 0, maps, layout.EXECUTED), kind, tracepoint)}
     finally:
         maps.close()
 

@@ -120,3 +120,7 @@ def process_id(generation: int) -> Number:
 
 def _process_view(index: int) -> View:
     return View(FACTS + MEMBERS["process"] + 4 * index, Point.PROCESS, Point.PROCESS)
+
+
+#: The text that is another under another name of the file that was executed.
+EXECUTED: Final = frozenset({process_text("exepath", 0).offset})

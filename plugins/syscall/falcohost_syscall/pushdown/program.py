@@ -28,17 +28,20 @@ from falcohost_syscall.pushdown.condition import Address, All, Bits, Condition, 
 from falcohost_syscall.records import STAGE_LEFT_OUT, STAGE_NAMES
 
 
-def compile_filter(condition: Condition, stage: int, maps: Maps) -> bytes:
+def compile_filter(condition: Condition, stage: int, maps: Maps, names: frozenset[int] = layout.NAMED) -> bytes:
     """Return the program that goes on to *stage* where *condition* may hold.
+
+    *names* are the places of texts that have further names, under which it is asked again.
 
     :raises TooLongError: it cannot be written as one program.
     """
-    return _Compiler(maps).program(condition, stage)
+    return _Compiler(maps, names).program(condition, stage)
 
 
 class _Compiler:
-    def __init__(self, maps: Maps) -> None:
+    def __init__(self, maps: Maps, names: frozenset[int]) -> None:
         self._maps = maps
+        self._names = names
         self._asm = Assembler()
 
     def program(self, condition: Condition, stage: int) -> bytes:
@@ -56,7 +59,7 @@ class _Compiler:
         self._go_on(stage)
         asm.leave()
         asm.place(no)
-        if _asks_names(condition):
+        if _asks(condition, self._names):
             only = asm.label()
             asm.arithmetic("+", R6, layout.NAMES)
             asm.load(R1, R6, 0, 8)
@@ -158,6 +161,6 @@ class _Compiler:
         asm.jump(to.false)
 
 
-def _asks_names(condition: Condition) -> bool:
+def _asks(condition: Condition, places: frozenset[int]) -> bool:
     tests = [literal.test for literal in literals(condition)]
-    return any(isinstance(test, Text) and test.view.offset in layout.NAMED for test in tests)
+    return any(isinstance(test, Text) and test.view.offset in places for test in tests)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, Group, Seen, Technique, by_ring, own, unseen
+from evasion.technique import ARGUMENTS, SHOWN, Group, Seen, Technique, by_ring, own, unseen
 
 PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
 MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
@@ -41,7 +41,10 @@ STARTING = Group(
             started("the kernel passes on the path"),
         ),
         "exec-linker": Technique("lets the dynamic linker load it", BY_LINKER),
-        "exec-bound": Technique("mounts its folder a second time", BY_MOUNT),
+        "exec-bound": Technique(
+            "mounts its folder a second time",
+            own("proc.exepath is tried as the path from the machine's root too", PLACE_OWN, SHOWN),
+        ),
         "exec-vfork": Technique("starts it by vfork", started("the path")),
         "exec-thread": Technique("starts it from a second thread", started("the path")),
         "exec-32bit": Technique("calls execve as 32-bit programs do", started(ARGUMENTS)),
