@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 from filter_bench import FilterBench  # noqa: E402
+from name_watcher import NameWatcher  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,17 @@ def filter_bench(bpf) -> Iterator[FilterBench]:
     """Return a bench that runs filters in the kernel."""
     with FilterBench() as bench:
         yield bench
+
+
+@pytest.fixture(params=[True, False], ids=["filtered", "unfiltered"])
+def watch_names(bpf, request) -> Iterator[Callable[..., NameWatcher]]:
+    """Return a function that begins to watch under which names events match, with filters in the kernel or without."""
+    started: list[NameWatcher] = []
+
+    def watch_names(event_type: str, condition: str, **settings: object) -> NameWatcher:
+        started.append(NameWatcher(event_type, condition, pushdown=request.param, **settings))
+        return started[-1]
+
+    yield watch_names
+    for watcher in started:
+        watcher.close()

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import random_events
 from names_workload import MS_BIND, mount
 
-from falcohost.engine.code.module import compile_condition
-from falcohost.engine.typecheck import check
-from falcohost.events import Plan
-from falcohost.lang.parser import parse
-from falcohost_syscall.calls import EXIT
-from falcohost_syscall.events import PID
-from falcohost_syscall.fields import FIELDS
-from falcohost_syscall.source import SyscallSource
-
-GET = {field.name: field.get for field in FIELDS}
 HERE = Path(__file__).parent
 OPEN = "import os, sys\nos.close(os.open(sys.argv[1], 0))"
 #: In a root directory of its own, into which the folder of the file is mounted: as a container with a volume.
@@ -39,50 +27,15 @@ os.chroot(folder + ".root")
 os.close(os.open("/volume/" + name, 0))"""
 
 
-class Watcher:
-    """A source that wants what matches *condition*, and what of a program's events does so."""
+@pytest.fixture
+def watch(watch_names) -> Callable[..., Callable[..., list[tuple[str, str]]]]:
+    """Return a function that begins to watch opens; what it returns runs a script, and returns names that match."""
 
-    def __init__(self, condition: str, **settings: object) -> None:
-        expr = check(parse(f"evt.type = openat and {condition}"), random_events.CATALOG).expr
-        wanted = check(parse(f"evt.type = {EXIT} or (evt.type = openat and {condition})"), random_events.CATALOG).expr
-        self._matches = compile_condition(expr)
-        self._source = SyscallSource({"falcohost": settings})
-        self._source.open(Plan("syscall", frozenset({"openat", EXIT}), condition=wanted), None)
-        self._batches = self._source.batches()
-        next(self._batches)
+    def watch(condition: str, **settings: object) -> Callable[..., list[tuple[str, str]]]:
+        watcher = watch_names("openat", condition, **settings)
+        return lambda path, script=OPEN: watcher.names(script, path, "fd.name", "fd.name.real")
 
-    def names(self, path: Path, script: str = OPEN) -> list[tuple[str, str]]:
-        """Run the script with *path*; return fd.name and fd.name.real of each event that matches."""
-        process = subprocess.Popen([sys.executable, "-c", script, str(path)])
-        found = []
-        for batch in self._batches:
-            for event in batch.events:
-                if event.h[PID] != process.pid:
-                    continue
-                if event.type == EXIT:
-                    assert process.wait() == 0
-                    return found
-                for view in filter(self._matches, (event, *(event.alternatives if batch.views else ()))):
-                    found.append((GET["fd.name"](view, None), GET["fd.name.real"](view, None)))
-        raise AssertionError
-
-    def close(self) -> None:
-        """Give up the source."""
-        self._source.close()
-
-
-@pytest.fixture(params=[True, False], ids=["filtered", "unfiltered"])
-def watch(bpf, request) -> Iterator[type[Watcher]]:
-    """Return a function that begins to watch, with filters in the kernel or without."""
-    started = []
-
-    def watch(condition: str, **settings: object) -> Watcher:
-        started.append(Watcher(condition, pushdown=request.param, **settings))
-        return started[-1]
-
-    yield watch
-    for watcher in started:
-        watcher.close()
+    return watch
 
 
 @pytest.fixture
@@ -113,7 +66,7 @@ def mounted(source: str, target: Path, kind: str, options: str) -> Iterator[None
 
 def test_hard_link(watch, file, link):
     """A rule that names the file fires when it is opened by the other link, and under the rule's name."""
-    assert [(str(file), str(link))] == watch(f"fd.name = {file}").names(link)
+    assert [(str(file), str(link))] == watch(f"fd.name = {file}")(link)
 
 
 @pytest.mark.parametrize(
@@ -121,39 +74,39 @@ def test_hard_link(watch, file, link):
 )
 def test_conditions(watch, file, link, condition):
     """Lists name files too, and so does the field of watched names."""
-    assert watch(condition.format(file=file)).names(link)
+    assert watch(condition.format(file=file))(link)
 
 
 def test_by_its_own_name(watch, file):
     """Opened by the name that is watched, it has that name once."""
-    assert [(str(file), str(file))] == watch(f"fd.name = {file}").names(file)
+    assert [(str(file), str(file))] == watch(f"fd.name = {file}")(file)
 
 
 def test_name_by_name(watch, file, link):
     """No condition holds by half of one name and half of another."""
     condition = f"fd.name = {file} or fd.name = /x"
 
-    assert [] == watch(f"({condition}) and fd.name endswith link").names(link)
+    assert [] == watch(f"({condition}) and fd.name endswith link")(link)
 
 
 def test_negation_names_no_file(watch, file, link):
     """A file that rules name to leave it out is not watched: the link stays seen under its own name alone."""
-    watcher = watch(f"fd.directory = {file.parent} and not fd.name = {file}")
+    opened = watch(f"fd.directory = {file.parent} and not fd.name = {file}")
 
-    assert [(str(link), str(link))] == watcher.names(link)
+    assert [(str(link), str(link))] == opened(link)
 
 
 @pytest.mark.parametrize("settings", [{"watch_inodes": []}, {"names": "requested"}])
 def test_switched_off(watch, file, link, settings):
     """Without watching, or with Falco's reading of names, the link is another file."""
-    assert [] == watch(f"fd.name = {file}", **settings).names(link)
+    assert [] == watch(f"fd.name = {file}", **settings)(link)
 
 
 def test_paths_of_the_configuration(watch, file, link):
     """The configuration names files that rules name in some other way."""
-    watcher = watch(f"fd.name startswith {file}", watch_inodes=[str(file)])
+    opened = watch(f"fd.name startswith {file}", watch_inodes=[str(file)])
 
-    assert [(str(file), str(link))] == watcher.names(link)
+    assert [(str(file), str(link))] == opened(link)
 
 
 def test_more_than_one_name(watch, file, link):
@@ -161,34 +114,34 @@ def test_more_than_one_name(watch, file, link):
     folder = file.parent
     folder.with_name("linked").symlink_to(folder)
     other = folder.with_name("linked") / "file"
-    watcher = watch(f"fd.name in ({file}, {other})")
+    opened = watch(f"fd.name in ({file}, {other})")
 
-    assert [(str(file), str(link)), (str(other), str(link))] == watcher.names(link)  # in the order of the alphabet
+    assert [(str(file), str(link)), (str(other), str(link))] == opened(link)  # in the order of the alphabet
 
 
 def test_replaced_file(watch, file, link):
     """When another file takes the watched one's place, its links are seen, and those of the old one no more."""
-    watcher = watch(f"fd.name = {file}")
+    opened = watch(f"fd.name = {file}")
     file.with_name("new").write_text("")
     file.with_name("new link").hardlink_to(file.with_name("new"))
     file.with_name("old link").hardlink_to(file)
     file.with_name("new").rename(file)
     time.sleep(0.6)
 
-    assert [(str(file), str(file.with_name("new link")))] == watcher.names(file.with_name("new link"))
-    assert [] == watcher.names(link)
+    assert [(str(file), str(file.with_name("new link")))] == opened(file.with_name("new link"))
+    assert [] == opened(link)
 
 
 def test_file_that_comes_later(watch, tmp_path):
     """A file that is not there at the start, nor is its folder, is watched a second after it is."""
     file, link = tmp_path / "folder" / "file", tmp_path / "link"
-    watcher = watch(f"fd.name = {file}")
+    opened = watch(f"fd.name = {file}")
     file.parent.mkdir()
     file.write_text("")
     link.hardlink_to(file)
     time.sleep(1.3)
 
-    assert [(str(file), str(link))] == watcher.names(link)
+    assert [(str(file), str(link))] == opened(link)
 
 
 def test_many_links(watch, file):
@@ -198,14 +151,12 @@ def test_many_links(watch, file):
         link.hardlink_to(file)
     script = "import os, sys\nfor n in range(100): os.close(os.open(f'{sys.argv[1]} {n}', 0))"
 
-    assert [(str(file), str(link)) for link in links] == watch(f"fd.name = {file}").names(
-        file.with_name("link"), script
-    )
+    assert [(str(file), str(link)) for link in links] == watch(f"fd.name = {file}")(file.with_name("link"), script)
 
 
 def test_in_other_mounts(watch, file, link):
     """Where the link is reached through a mount in another root directory, as in a container, it is the file."""
-    assert [(str(file), "/volume/link")] == watch(f"fd.name = {file}").names(link, INSIDE)
+    assert [(str(file), "/volume/link")] == watch(f"fd.name = {file}")(link, INSIDE)
 
 
 @pytest.mark.parametrize("place", ["lower", "upper"])
@@ -222,7 +173,7 @@ def test_on_overlayfs(watch, tmp_path, place):
         (made / "link").hardlink_to(made / "file")
         layers = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/top/upper,workdir={tmp_path}/top/work"
         with mounted("none", merged, "overlay", layers):
-            names = watch(f"fd.name = {merged / 'file'}").names(merged / "link")
+            names = watch(f"fd.name = {merged / 'file'}")(merged / "link")
 
     assert [(str(merged / "file"), str(merged / "link"))] == names
 
@@ -233,7 +184,7 @@ def test_bound_folder(watch, file, link):
     bound.mkdir()
     mount(str(file.parent), str(bound), MS_BIND)
     try:
-        names = watch(f"fd.name = {bound / 'file'}").names(link)
+        names = watch(f"fd.name = {bound / 'file'}")(link)
     finally:
         subprocess.run(["umount", str(bound)], check=True)
 
