@@ -69,6 +69,7 @@ def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, p
     Without *processes* execs that succeed and ends of processes have none.
     """
     filters = Filters()
+    strongest = partial(_strongest, loops=kernel.has_may_goto)
     types: dict[Condition, list[str]] = {}
     for name, condition in conditions.items():
         types.setdefault(condition, []).append(name)
@@ -76,14 +77,14 @@ def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, p
         calls = [name for name in names if name != EXIT]
         if calls:
             places = [(_CALLS, BY_NAME[name].call) for name in calls]
-            _add(filters, _strongest(condition, partial(compiled, kernel=kernel, probe=probe)), calls, places)
+            _add(filters, strongest(condition, partial(compiled, kernel=kernel, probe=probe)), calls, places)
         for place in {_PLACES[name] for name in names if processes and name in _PLACES}:
             same = [name for name in names if _PLACES.get(name) == place]
             compile_one = partial(
                 compiled_once, kernel=kernel, probe=probe, stages=place.stages, tracepoint=place.tracepoint
             )
             places = [(place.filters, BY_NAME[name].call) for name in same]
-            _add(filters, _strongest(condition, compile_one), same, places)
+            _add(filters, strongest(condition, compile_one), same, places)
     return filters
 
 
@@ -99,10 +100,10 @@ def _add(filters: Filters, loaded: _Loaded, names: list[str], places: list[tuple
         filters.weaker.append(f"The kernel did not take the full filter of {what}, so more events pass: {refusal}")
 
 
-def _strongest(condition: Condition, compile_form: Callable[[Condition], dict[Point, int]]) -> _Loaded:
+def _strongest(condition: Condition, compile_form: Callable[[Condition], dict[Point, int]], *, loops: bool) -> _Loaded:
     """Return the programs of the strongest form that the kernel takes, and why it did not take the full one."""
     refusal = None
-    for form in forms(condition):
+    for form in forms(condition, loops=loops):
         try:
             return compile_form(form), refusal
         except (LibbpfError, TooLongError) as error:

@@ -10,8 +10,10 @@ from falcohost_syscall.pushdown import searching
 from falcohost_syscall.pushdown.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
 from falcohost_syscall.pushdown.merge import merged
 
-#: Texts are searched so often at most: the verifier follows each search byte by byte, which takes milliseconds.
-SEARCHES: Final = 16
+#: Texts are searched so often at most.
+SEARCHES: Final = 64
+#: The same where the verifier follows each search byte by byte, which takes milliseconds.
+SEARCHES_UNROLLED: Final = 16
 #: What is searched for at once may take so many bytes at most.
 LARGEST_TABLE: Final = 1 << 20
 #: Ends of texts may have so many lengths at most: there is a look-up for each.
@@ -20,14 +22,17 @@ LENGTHS: Final = 16
 RANGES: Final = 512
 
 
-def forms(condition: Condition) -> Iterator[Condition]:
-    """Yield *condition* as far as it is worth the kernel's time, then ever weaker forms; the last is true."""
-    yield from dict.fromkeys(_forms(condition))
+def forms(condition: Condition, *, loops: bool = True) -> Iterator[Condition]:
+    """Yield *condition* as far as it is worth the kernel's time, then ever weaker forms; the last is true.
+
+    *loops*: the verifier does not follow each round of a loop.
+    """
+    yield from dict.fromkeys(_forms(condition, SEARCHES if loops else SEARCHES_UNROLLED))
 
 
-def _forms(condition: Condition) -> Iterator[Condition]:
+def _forms(condition: Condition, most: int) -> Iterator[Condition]:
     full = _without(condition, lambda literal: _is_bulky(literal.test))
-    kept = _searches(full)
+    kept = _searches(full, most)
     yield _without(full, lambda literal: _is_search(literal.test) and literal not in kept)
     full = _without(full, lambda literal: _is_search(literal.test))
     yield full
@@ -36,13 +41,13 @@ def _forms(condition: Condition) -> Iterator[Condition]:
     yield TRUE
 
 
-def _searches(condition: Condition) -> set[Literal]:
-    """Return those searches that are made :data:`SEARCHES` times together at most, plain ones before negated ones."""
+def _searches(condition: Condition, most: int) -> set[Literal]:
+    """Return those searches that are made *most* times together at most, plain ones before negated ones."""
     made = Counter(literal for literal in literals(condition) if _is_search(literal.test))
     kept, times = set(), 0
     for literal in sorted(made, key=lambda literal: literal.negated):
         times += made[literal]
-        if times <= SEARCHES:
+        if times <= most:
             kept.add(literal)
     return kept
 
