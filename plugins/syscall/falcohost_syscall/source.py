@@ -86,6 +86,7 @@ class SyscallSource:
         self._passed = 0
         self._lost: dict[str, int] = {}
         self._swept = 0.0
+        self._looked = 0.0
 
     def open(self, plan: Plan, cursor: str | None) -> None:
         """Load the probe, then learn of what runs already; what happens meanwhile waits in the rings.
@@ -96,7 +97,8 @@ class SyscallSource:
         rows = {name: BY_NAME[name].call for name in ("execve", "execveat", EXIT)}
         settings = Settings(**rows, ring_size=self._config.ring_size)
         self._options = Options(all_processes=not self._config.process_context, requested=not self._config.all_names)
-        self._driver = ModernEbpf(settings, self._options)
+        self._driver = ModernEbpf(settings, self._options, by_function=self._config.by_function)
+        self._say_why_not()
         self._watched = WatchedFiles(self._driver)
         if self._config.agent_pid is not None:
             self._driver.ignore(self._config.agent_pid, forks=True)
@@ -144,6 +146,7 @@ class SyscallSource:
         self._opened.set_calls(
             wanted.calls(collected, needed=needed, only_successful=only_successful),
             wanted.requests(collected, needed=needed, only_successful=only_successful),
+            traced=wanted.returning_twice(collected, needed=needed),
         )
         self._types = wanted.event_types(plan)
 
@@ -165,14 +168,30 @@ class SyscallSource:
 
     def _set_filters(self, needed: Mapping[str, Condition]) -> None:
         """Let the kernel leave out what is not *needed*; what was needed before as well is never left out."""
-        driver = self._opened
-        probe = Probe(*map(driver.map_fd, Probe._fields))
-        filters = load(needed, driver.kernel, probe, processes=self._config.process_context)
-        driver.set_filters(filters.programs)
-        filters.close()
-        self._weaker = len(filters.weaker)
-        for sentence in filters.weaker:
+        weaker: dict[str, None] = {}
+        for place in self._opened.places:
+            probe = Probe(*map(place.map_fd, Probe._fields))
+            processes = self._config.process_context and place is self._opened
+            filters = load(needed, place.kernel, probe, processes=processes)
+            place.set_filters(filters.programs)
+            filters.close()
+            weaker |= dict.fromkeys(filters.weaker)
+        self._weaker = len(weaker)
+        for sentence in weaker:
             _log.warning("%s", sentence)
+
+    def _say_why_not(self) -> None:
+        if reason := self._opened.attachment.why_not:
+            _log.warning("Calls are seen by the tracepoint, not by their functions: %s.", reason)
+
+    def _look_at_attachment(self, now: float) -> None:
+        """Have calls seen by the tracepoint where functions no longer show them."""
+        if now - self._looked < IDLE:
+            return
+        self._looked = now
+        if not self._opened.attachment.still_sees():
+            self._say_why_not()
+            self.update(self._plan)
 
     def _look_at_accounts(self) -> None:
         """Ask for the users and groups that there are now, where rules ask for names."""
@@ -195,6 +214,11 @@ class SyscallSource:
         """Return the tables behind the events."""
         return self._context
 
+    @property
+    def attached(self) -> str:
+        """Return where calls are seen (:attr:`Attachment.where`)."""
+        return self._opened.attachment.where
+
     def batches(self) -> Iterator[Batch]:
         """Yield what came since the last batch, at least twice a second; ends when the source is closed."""
         last = time.monotonic()
@@ -204,6 +228,7 @@ class SyscallSource:
             records = self._driver.read()
             self._look_at_accounts()
             now = time.monotonic()
+            self._look_at_attachment(now)
             if records:
                 self._received += len(records)
                 yield Batch(self._events(records), views=self._config.all_names)

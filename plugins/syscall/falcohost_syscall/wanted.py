@@ -6,9 +6,10 @@ import platform
 from collections.abc import Mapping
 
 from falcohost.events import Plan
-from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, NOT_BY_DEFAULT, Call
+from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, FORKS, NOT_BY_DEFAULT, Call
 from falcohost_syscall.drivers.modern_ebpf import Options
-from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition, may_hold
+from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.leaves import leaf_bits
 from falcohost_syscall.pushdown.processes import about
 from falcohost_syscall.records import COMPAT_BASE, NO_ARG, RET_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
@@ -132,6 +133,14 @@ def calls(
         if machine == "x86_64":
             specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
     return specs
+
+
+def returning_twice(
+    types: frozenset[str], machine: str | None = None, *, needed: Mapping[str, Condition]
+) -> frozenset[int]:
+    """Return the numbers (as :func:`calls` does) of calls that return in a new process too, which rules may want."""
+    forks = {name for name in FORKS & types if may_hold(needed.get(name, TRUE), RET, 0)}
+    return frozenset(calls(frozenset(forks), machine))
 
 
 def requests(

@@ -17,6 +17,7 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
 from falcohost_syscall.drivers.requirements import requirements
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
@@ -114,6 +115,14 @@ def bpf() -> None:
     for requirement in requirements():
         if requirement.problem:
             skip_or_fail("bpf", requirement.problem)
+
+
+@pytest.fixture(scope="session")
+def functions(bpf) -> None:
+    """Let the test go on where calls can be seen by the kernel's functions."""
+    with ModernEbpf(by_function=True) as driver:
+        if driver.attachment.why_not:
+            skip_or_fail("fexit", f"calls cannot be seen by functions: {driver.attachment.why_not}")
 
 
 @pytest.fixture(scope="module")

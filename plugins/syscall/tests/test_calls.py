@@ -8,6 +8,8 @@ from falcohost.events import Plan
 from falcohost_syscall import calls, wanted
 from falcohost_syscall.param_texts import _RENDER
 from falcohost_syscall.params import _READ
+from falcohost_syscall.pushdown.condition import TRUE, Bits, Literal, all_of, any_of, negate, within
+from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.records import COMPAT_BASE, MAX_CALLS, NO_ARG, RET_ARG
 
 #: Every event type that issue 2 names.
@@ -95,6 +97,24 @@ def test_collects_what_the_plan_names():
     plan = Plan(source="syscall", event_types=frozenset({"openat", "procexit"}))
 
     assert {257, COMPAT_BASE + 295} == set(wanted.calls(wanted.collected(plan, {}), "x86_64"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (TRUE, {56, COMPAT_BASE + 120}),
+        (within(RET, (0, RET.highest)), {56, COMPAT_BASE + 120}),
+        (within(RET, (1, RET.highest)), set()),
+        (negate(within(RET, (0, 0))), set()),
+        (any_of((within(RET, (1, RET.highest)), Literal(Bits(RET, 1)))), {56, COMPAT_BASE + 120}),
+        (all_of((within(RET, (1, RET.highest)), Literal(Bits(RET, 1)))), set()),
+    ],
+)
+def test_calls_that_return_twice(condition, expected):
+    """Of the calls that make processes those are named of which a rule may want the return in the new process."""
+    needed = {"clone": condition, "openat": TRUE}
+
+    assert expected == wanted.returning_twice(frozenset({"clone", "openat"}), "x86_64", needed=needed)
 
 
 def test_collects_no_reads_by_default():

@@ -135,6 +135,7 @@ KEYS: _Keys = {
     "falcohost": {
         "cache": "boolean",
         "names": "string",
+        "attach": "string",
         "pushdown": "boolean",
         "process_context": "boolean",
         "state_dir": "string",

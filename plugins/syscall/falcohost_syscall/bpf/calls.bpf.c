@@ -122,26 +122,17 @@ static __always_inline struct scratch *start_call(struct call_spec *spec, long r
 	return s;
 }
 
-SEC("raw_tp/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+/* What follows where a call is asked for, if it is to be seen here: by the kernel's function for it, or not. */
+static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long ret, bool by_function, __u64 began)
 {
-	unsigned long raw = call_nr(regs);
-	__u64 began = begin();
-	struct task_struct *task;
+	struct task_struct *task = current_task();
+	bool compat = is_compat(task);
+	__u32 nr = table_nr(regs, compat, ret);
 	struct call_spec *spec;
 	struct scratch *s;
-	bool compat;
-	__u32 nr;
 
-	if (raw < COMPAT_BASE && !asked[raw]) {
-		count_time(0, began);
-		return 0;
-	}
-	task = current_task();
-	compat = is_compat(task);
-	nr = table_nr(regs, compat, ret);
 	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || unwanted(spec, task->tgid, ret)) {
+	if (!spec || !spec->call || !(spec->want & WANT_BY_FUNCTION) == by_function || unwanted(spec, task->tgid, ret)) {
 		count_time(0, began);
 		return 0;
 	}
@@ -162,6 +153,19 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	s->facts.flags = arg(s, s->spec.flags_arg);
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+{
+	unsigned long raw = call_nr(regs);
+	__u64 began = begin();
+
+	if (raw < COMPAT_BASE && !asked[raw]) {
+		count_time(0, began);
+		return 0;
+	}
+	return call_returns(ctx, regs, ret, false, began);
 }
 
 /* Which bit stands for the last part of a file's path: leaves.py. */

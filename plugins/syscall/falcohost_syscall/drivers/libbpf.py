@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
+from collections.abc import Iterator
 from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF
 from typing import Any, Final
@@ -20,6 +21,8 @@ LOG_LINES: Final = 40
 LOG_SIZE: Final = 1 << 24
 """The verifier's whole log comes as one message of at most this length, and its end is what matters."""
 
+INSTRUCTION: Final = 8
+"""Bytes of one instruction."""
 _NOEXIST: Final = 1
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
@@ -32,7 +35,13 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_object__find_program_by_name": (c_void_p, (c_void_p, c_char_p)),
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
+    "bpf_map__max_entries": (c_uint32, (c_void_p,)),
     "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
+    "bpf_object__btf_fd": (c_int, (c_void_p,)),
+    "bpf_object__next_program": (c_void_p, (c_void_p, c_void_p)),
+    "bpf_program__name": (c_char_p, (c_void_p,)),
+    "bpf_program__insns": (c_void_p, (c_void_p,)),
+    "bpf_program__insn_cnt": (c_size_t, (c_void_p,)),
     "bpf_program__set_autoload": (c_int, (c_void_p, c_bool)),
     "bpf_program__fd": (c_int, (c_void_p,)),
     "bpf_program__attach": (c_void_p, (c_void_p,)),
@@ -107,7 +116,7 @@ class Object:
         self._lib = library.lib
         pointer = self._lib.bpf_object__open_mem(image, len(image), None)
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
-        self._links: list[int] = []
+        self._links: dict[str, int] = {}
 
     def _opened(self) -> int:
         if self._object is None:
@@ -136,6 +145,28 @@ class Object:
         """Return the descriptor of a program of the loaded object."""
         return self.library.check(self._lib.bpf_program__fd(self.program(name)), f"The program {name} is not loaded")
 
+    def loaded(self) -> Iterator[str]:
+        """Yield the names of the programs of the loaded object."""
+        program = None
+        while program := self._lib.bpf_object__next_program(self._object, program):
+            if self._lib.bpf_program__fd(program) >= 0:
+                yield self._lib.bpf_program__name(program).decode()
+
+    def instructions(self, name: str) -> bytes:
+        """Return what a program of the loaded object consists of, as it was given to the kernel."""
+        program = self.program(name)
+        size = INSTRUCTION * self._lib.bpf_program__insn_cnt(program)
+        return ctypes.string_at(self._lib.bpf_program__insns(program), size)
+
+    @property
+    def btf_fd(self) -> int:
+        """Return the descriptor of the types that the loaded object's functions have."""
+        return self.library.check(self._lib.bpf_object__btf_fd(self._object), "The probe does not describe its types")
+
+    def entries(self, name: str) -> int:
+        """Return how many entries a map has room for."""
+        return int(self._lib.bpf_map__max_entries(self.map(name)))
+
     def resize(self, name: str, entries: int) -> None:
         """Set how many entries a map has; before :meth:`load`."""
         self.library.check(self._lib.bpf_map__set_max_entries(self.map(name), entries), f"Cannot size the map {name}")
@@ -153,10 +184,13 @@ class Object:
         self.library.check(self._lib.bpf_object__load(self._object), "The kernel refused the probe")
 
     def attach(self, name: str) -> None:
-        """Attach a program where its section says, until :meth:`close`."""
-        self._links.append(
-            self.library.check(self._lib.bpf_program__attach(self.program(name)), f"Cannot attach {name}")
-        )
+        """Attach a program where its section says, until :meth:`detach` or :meth:`close`."""
+        link = self._lib.bpf_program__attach(self.program(name))
+        self._links[name] = self.library.check(link, f"Cannot attach {name}")
+
+    def detach(self, name: str) -> None:
+        """Detach a program that was attached."""
+        self._lib.bpf_link__destroy(self._links.pop(name))
 
     def iterate(self, name: str) -> int:
         """Return the descriptor of a file that an iterator program fills while it is read; the caller closes it."""
@@ -184,10 +218,15 @@ class Object:
         self.library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map of the probe")
         return buffer.raw
 
+    def find(self, map_fd: int, key: bytes, size: int) -> bytes | None:
+        """Return one entry of a map, None where there is none."""
+        buffer = ctypes.create_string_buffer(size)
+        return None if self._lib.bpf_map_lookup_elem(map_fd, key, buffer) else buffer.raw
+
     def close(self) -> None:
         """Detach and unload everything."""
-        while self._links:
-            self._lib.bpf_link__destroy(self._links.pop())
+        for name in list(self._links):
+            self.detach(name)
         if self._object is not None:
             self._lib.bpf_object__close(self._object)
             self._object = None

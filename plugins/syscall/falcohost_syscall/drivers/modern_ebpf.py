@@ -11,11 +11,15 @@ import os
 import platform
 import select
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from falcohost_syscall import records
+from falcohost_syscall.drivers.attachment import Attachment
+from falcohost_syscall.drivers.copies import Stages
+from falcohost_syscall.drivers.functions import ENTRIES
 from falcohost_syscall.drivers.libbpf import Library, Object
 from falcohost_syscall.drivers.programs import Kernel
 from falcohost_syscall.drivers.requirements import OBJECTS, check
@@ -23,7 +27,7 @@ from falcohost_syscall.drivers.ring import Ring
 
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
-_PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone", "sys_exit")
+_PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
 #: Memory is set aside for what is kept (about a KiB each) of four times as many processes as run, but of no fewer.
@@ -113,9 +117,12 @@ class ModernEbpf:
     """The probe in the kernel; use as a context manager or call :meth:`close`.
 
     :ivar sees_requests: requests of io_uring are events as well.
+    :ivar attachment: where calls are seen.
     """
 
-    def __init__(self, settings: Settings | None = None, options: Options | None = None) -> None:
+    def __init__(
+        self, settings: Settings | None = None, options: Options | None = None, *, by_function: bool = False
+    ) -> None:
         """Load and attach; no call is collected before :meth:`set_calls`, what *options* say is at once.
 
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
@@ -130,18 +137,19 @@ class ModernEbpf:
         self._asked: set[int] = set()
         self._rows = {settings.execve, settings.execveat, settings.procexit} - {0}
         self.sees_requests = False
+        self.attachment = Attachment(library, self._object)
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._fullest = [0, 0]
         self._settings = settings
         self._pending: list[bytes] = []
         self._rings: list[Ring] = []
         try:
-            self._load(settings, options)
+            self._load(settings, options, by_function)
         except BaseException:
             self.close()
             raise
 
-    def _load(self, settings: Settings, options: Options) -> None:
+    def _load(self, settings: Settings, options: Options, by_function: bool) -> None:
         self._object.resize("scratches", 2 * self._cpus)
         self._object.resize("context_scratches", self._cpus)
         self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
@@ -154,7 +162,11 @@ class ModernEbpf:
             self._object.resize("requests", 1)
             for name in _URING:
                 self._object.leave_out(name)
+        for name in () if by_function else ENTRIES:
+            self._object.leave_out(name)
         self._object.load()
+        if by_function:
+            self.attachment.use_functions()
         self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
         self._much = settings.ring_size // _WAKE_SHARE
         self._poll = select.epoll()
@@ -163,6 +175,12 @@ class ModernEbpf:
         self.ignore(os.getpid())
         for name in (*_PROGRAMS, *(_URING if self.sees_requests else ())):
             self._object.attach(name)
+        self.attachment.start()
+
+    @property
+    def places(self) -> Sequence[ModernEbpf | Stages]:
+        """Return where filters are to be set: the probe, and what is copied of it."""
+        return [self, *self.attachment.stages]
 
     def __enter__(self) -> ModernEbpf:
         return self
@@ -178,15 +196,22 @@ class ModernEbpf:
                 self._object.update(self._object.map_fd(stages), place, _U32.pack(self._object.program_fd(program)))
             else:
                 self._object.delete(self._object.map_fd(stages), place)
+        for copies in self.attachment.stages:
+            copies.measure(options.measure)
         self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
 
     def set_calls(
-        self, calls: Mapping[int, records.CallSpec], requests: Mapping[int, records.CallSpec] | None = None
+        self,
+        calls: Mapping[int, records.CallSpec],
+        requests: Mapping[int, records.CallSpec] | None = None,
+        *,
+        traced: AbstractSet[int] = frozenset(),
     ) -> None:
         """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on.
 
-        *requests* are those of io_uring, by operation.
+        *requests* are those of io_uring, by operation. Of *traced* calls functions do not see all that is wanted.
         """
+        calls = self.attachment.enter(calls, traced)
         self._rows.update(spec.call for spec in calls.values())
         wanted = {("calls", number): records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
         wanted |= {("uring_calls", number): records.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
@@ -199,6 +224,7 @@ class ModernEbpf:
             self._object.update(self._object.map_fd(name), _U32.pack(number), _NO_CALL)
         self._ask(places)
         self._calls = wanted
+        self.attachment.leave(calls)
 
     def _ask(self, places: set[int]) -> None:
         """Have the probe look at calls with these numbers, whichever table they are of."""
@@ -321,7 +347,8 @@ class ModernEbpf:
     def lost(self) -> dict[str, int]:
         """Return how often something was lost since loading, by cause (``records.LOST_CAUSES``)."""
         fd = self._object.map_fd("lost")
-        return {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
+        lost = {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
+        return lost | self.attachment.lost()
 
     def counts(self) -> dict[int, records.CallCount]:
         """Return how often each event type of the table was seen while wanted, and what became of it.
@@ -348,6 +375,7 @@ class ModernEbpf:
         self._rings = []
         if hasattr(self, "_poll"):
             self._poll.close()
+        self.attachment.close()
         self._object.close()
 
 

@@ -8,20 +8,22 @@ import struct
 from collections.abc import Iterable
 from ctypes import Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from falcohost_syscall.drivers.libbpf import LOG_LINES, LibbpfError, Library
+from falcohost_syscall.drivers.libbpf import INSTRUCTION, LOG_LINES, LibbpfError, Library
 
 #: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
 MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
 PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
 ATTACH_RAW_TRACEPOINT = 23
 _NO_PREALLOC = 1
-_INSTRUCTION: Final = 8
 _LOG: Final = 1 << 16
 _LICENSE: Final = b"GPL"
 #: Goes on behind itself, by may_goto; returns 0.
 _MAY_GOTO: Final = b"".join(struct.pack("=BBhi", code, 0, 0, 0) for code in (0xE5, 0xB7, 0x95))
+_NAME_LONGEST: Final = 15
+FUNCTION_INFO: Final = struct.Struct("=II")
+"""``struct bpf_func_info``: the first instruction of a function, its type."""
 
 #: Signatures of the functions that are used here.
 SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -95,6 +97,24 @@ class _TestOptions(Structure):
     )
 
 
+class Attach(NamedTuple):
+    """What a program of tracing is for: ``enum bpf_attach_type``, and a type of the kernel's."""
+
+    kind: int = 0
+    type_id: int = 0
+
+
+ANYWHERE: Final = Attach()
+
+
+class Described(NamedTuple):
+    """What a program is called, and of which types its functions are: ``struct bpf_func_info`` of each."""
+
+    name: bytes
+    btf_fd: int
+    functions: bytes
+
+
 class Kernel:
     """Makes maps and programs. What it returns are descriptors; whoever asked closes them."""
 
@@ -144,17 +164,30 @@ class Kernel:
 
         :raises LibbpfError: the kernel refused it.
         """
-        options = _ProgramOptions(size=ctypes.sizeof(_ProgramOptions))
         if kind == PROGRAM_TRACING:
-            options.expected_attach_type = ATTACH_RAW_TRACEPOINT
-            options.attach_btf_id = self._tracepoint(tracepoint)
+            return self.load(code, kind, Attach(ATTACH_RAW_TRACEPOINT, self._tracepoint(tracepoint)))
+        return self.load(code, kind)
+
+    def load(self, code: bytes, kind: int, attach: Attach = ANYWHERE, described: Described | None = None) -> int:
+        """Load a program, which is called what *described* says.
+
+        :raises LibbpfError: the kernel refused it.
+        """
+        options = _ProgramOptions(size=ctypes.sizeof(_ProgramOptions))
+        options.expected_attach_type, options.attach_btf_id = attach
+        if described is not None:
+            functions = ctypes.create_string_buffer(described.functions, len(described.functions))
+            options.prog_btf_fd, options.func_info = described.btf_fd, ctypes.addressof(functions)
+            options.func_info_rec_size = FUNCTION_INFO.size
+            options.func_info_cnt = len(described.functions) // FUNCTION_INFO.size
         log = ctypes.create_string_buffer(_LOG)
         options.log_buf, options.log_size = ctypes.addressof(log), _LOG  # filled only if the kernel refuses
-        count = len(code) // _INSTRUCTION
-        fd = self._lib.bpf_prog_load(kind, b"filter", _LICENSE, code, count, byref(options))
+        count = len(code) // INSTRUCTION
+        name = b"filter" if described is None else described.name[:_NAME_LONGEST]
+        fd = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
         if fd < 0:
             said = log.value.decode(errors="replace").splitlines()
-            raise LibbpfError("The kernel refused a filter", -fd, "\n".join(said[-LOG_LINES:]))
+            raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
         return int(fd)
 
     def run(self, program: int, context: bytes) -> int:

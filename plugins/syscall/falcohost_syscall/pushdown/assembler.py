@@ -136,9 +136,10 @@ class Assembler:
         """Call a helper: arguments in R1 to R5, which are lost; result in R0."""
         self._emit(_CALL, 0, 0, 0, helper)
 
-    def leave(self, value: int = 0) -> None:
-        """Return *value*."""
-        self.arithmetic("=", R0, value)
+    def leave(self, value: int | None = 0) -> None:
+        """Return *value*; None: what R0 holds."""
+        if value is not None:
+            self.arithmetic("=", R0, value)
         self._emit(_EXIT)
         self._reached = False
 

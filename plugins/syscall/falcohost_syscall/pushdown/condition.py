@@ -171,6 +171,16 @@ def literals(condition: Condition) -> Iterator[Literal]:
             yield from literals(item)
 
 
+def may_hold(condition: Condition, number: Number, value: int) -> bool:
+    """Tell whether *condition* may hold of an event of which *number* is *value*."""
+    if not isinstance(condition, Literal):
+        return (all if isinstance(condition, All) else any)(may_hold(item, number, value) for item in condition.items)
+    test = condition.test
+    if not isinstance(test, Within) or test.number != number:
+        return True
+    return condition.negated is not any(low <= value <= high for low, high in test.ranges)
+
+
 def up_to(condition: Condition, point: Point) -> Condition:
     """Return what is left of *condition* where what is known only behind *point* counts as true."""
     if isinstance(condition, Literal):

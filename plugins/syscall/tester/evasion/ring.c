@@ -47,7 +47,7 @@ static void submit(const struct io_uring_sqe *entry)
 
 	ring.entries[slot] = *entry;
 	word(ring.params.sq_off.array)[slot] = slot;
-	__atomic_store_n(word(ring.params.sq_off.tail), tail + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(word(ring.params.sq_off.tail), tail + 1, __ATOMIC_SEQ_CST);
 }
 
 int ring_answer(void)
@@ -95,6 +95,8 @@ int polled_ring_call(const struct io_uring_sqe *entry)
 {
 	set_up(IORING_SETUP_SQPOLL);
 	submit(entry);
+	if (__atomic_load_n(word(ring.params.sq_off.flags), __ATOMIC_SEQ_CST) & IORING_SQ_NEED_WAKEUP)
+		must("io_uring_enter", syscall(SYS_io_uring_enter, ring.fd, 0, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0));
 	return ring_answer();
 }
 

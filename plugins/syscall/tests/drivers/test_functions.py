@@ -1,0 +1,221 @@
+"""Calls seen by the kernel's functions: which, each once, and what is done where the kernel does not allow it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from falcohost.errors import ConfigError
+from falcohost.events import Plan
+from falcohost_syscall import records
+from falcohost_syscall.config import parse
+from falcohost_syscall.drivers import call_functions
+from falcohost_syscall.drivers.call_functions import NotPossibleError, find
+from falcohost_syscall.drivers.copies import copy
+from falcohost_syscall.drivers.function_programs import FunctionKernel
+from falcohost_syscall.drivers.libbpf import Library, Object
+from falcohost_syscall.drivers.program_info import program_info
+from falcohost_syscall.drivers.programs import MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
+from falcohost_syscall.drivers.requirements import OBJECTS
+from falcohost_syscall.source import SyscallSource
+
+BPF = Path(records.__file__).parent / "bpf"
+SYMLINK = "\ntry: os.symlink('/x', '/proc/x')\nexcept OSError: pass"
+
+#: From here on symlink(2) fails with EPERM: a filter of four instructions (include/uapi/linux/filter.h).
+DENIED = """
+import ctypes, struct
+code = ((0x20, 0, 0, 0), (0x15, 0, 1, 88), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000))
+filters = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in code))
+program = struct.pack("=H6xQ", len(code), ctypes.addressof(filters))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0, "PR_SET_NO_NEW_PRIVS"
+assert libc.prctl(22, 2, program, 0, 0) == 0, "PR_SET_SECCOMP"
+"""
+
+#: A symbolic link and a process of its own, both by 32-bit calls.
+CALLS_32 = """
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <string.h>
+static long call32(long nr, long a, long b)
+{
+    long ret;
+    asm volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(b), "d"(0), "S"(0), "D"(0)
+                 : "memory", "r8", "r9", "r10", "r11");
+    return (int)ret;
+}
+int main(void)
+{
+    char *low = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    strcpy(low, "/proc/x");
+    call32(83, (long)low, (long)low);                                 /* symlink */
+    call32(120, 17, 0);                                               /* clone, with SIGCHLD */
+    wait(0);
+    return 0;
+}
+"""
+
+
+@pytest.fixture
+def watch(bpf):
+    """Return a function that opens a source for some event types, by functions."""
+    opened = []
+
+    def watch(*types):
+        source = SyscallSource({"falcohost": {"attach": "function"}})
+        opened.append(source)
+        source.open(Plan("syscall", frozenset(types)), None)
+        return source
+
+    yield watch
+    for source in opened:
+        source.close()
+
+
+def seen(source, *command):
+    """Run a program; return how often it caused events of each type, in all its processes."""
+    process = subprocess.Popen([str(word) for word in command])
+    found, end = Counter(), time.monotonic() + 0.5
+    assert process.wait() == 0
+    for batch in source.batches():
+        for event in batch.events:
+            if process.pid in (event.proc.pid, event.proc.ppid):
+                found[event.type] += 1
+        if time.monotonic() > end:
+            return found
+    return found
+
+
+def python(script):
+    """Return the command that runs a script."""
+    return [sys.executable, "-ISc", f"import os{script}"]
+
+
+def test_falls_back(watch, caplog):
+    """Where calls cannot be seen by functions the tracepoint sees them, and it is said why."""
+    with caplog.at_level(logging.WARNING):
+        source = watch("symlink")
+    said = [text for text in caplog.messages if text.startswith("Calls are seen by the tracepoint, not by")]
+
+    assert len(said) == (source.attached == "tracepoint")
+    assert {"symlink": 3} == seen(source, *python(SYMLINK * 3))
+
+
+def test_nothing_else_is_entered(watch, functions):
+    """A function that nobody wants is left as it is."""
+    source = watch("symlink")
+    source.measure(True)
+    subprocess.run(python("\nfor _ in range(5000): os.getpgid(0)"), check=True)
+    source.measure(False)
+
+    assert {"symlink": 1} == seen(source, *python(SYMLINK))
+    assert sum(count.timed for name, count in source.stats().unwanted.items() if name == "calls") < 100
+
+
+def test_calls_without_a_function(watch, functions):
+    """A call whose function cannot be seen brings the tracepoint back while it is wanted; each call comes once."""
+    source = watch("symlink", "getppid")
+
+    assert {"symlink": 1, "getppid": 1} == seen(source, *python(f"{SYMLINK}\nos.getppid()"))
+    assert source.attached == "both"
+    source.update(Plan("syscall", frozenset({"symlink"})))
+    assert source.attached == "function"
+    assert {"symlink": 1} == seen(source, *python(SYMLINK))
+
+
+def test_new_process(watch, functions, c_program):
+    """A call that returns in two processes is seen in both, also of a 32-bit program, and all else once."""
+    source = watch("symlink", "clone", "fork", "vfork")
+
+    assert source.attached == "both"
+    assert seen(source, *python("\nif os.fork(): os.wait()"))["clone"] == 2
+    assert {"symlink": 1, "clone": 2} == seen(source, c_program(CALLS_32))
+
+
+def test_32bit(watch, functions, c_program):
+    """A 32-bit call is seen once."""
+    assert {"symlink": 1} == seen(watch("symlink"), c_program(CALLS_32))
+
+
+def test_denied(watch, functions):
+    """A call that a seccomp filter denies, so that its function is not run, is seen once; the next one too."""
+    assert {"symlink": 2} == seen(watch("symlink"), *python(f"{DENIED}{SYMLINK * 2}"))
+
+
+def test_switched_off(watch, functions, tmp_path, monkeypatch):
+    """When the kernel is told to trace functions no longer, the tracepoint sees the calls."""
+    source = watch("symlink")
+    (tmp_path / "ftrace_enabled").write_text("0")
+    monkeypatch.setattr(call_functions, "FTRACE", tmp_path / "ftrace_enabled")
+    batches, end = source.batches(), time.monotonic() + 10
+    while source.attached == "function" and time.monotonic() < end:
+        next(batches)
+
+    assert source.attached == "tracepoint"
+    assert {"symlink": 1} == seen(source, *python(SYMLINK))
+
+
+def test_nothing_is_lost(watch, functions):
+    """That the kernel left out programs is counted, and has not happened."""
+    assert watch("symlink").stats().dropped["preempted"] == 0
+
+
+def test_setting():
+    """Another word than the two is refused."""
+    with pytest.raises(ConfigError, match=r"falcohost\.attach: expected tracepoint or function, not 'kprobe'"):
+        parse({"falcohost": {"attach": "kprobe"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("VERSION", "Linux version 6.12 (clang version 18)", "not built by gcc"),
+        ("FTRACE", "0\n", "are not traced"),
+    ],
+)
+def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
+    """What has to be so and is not is named."""
+    (tmp_path / name).write_text(content)
+    monkeypatch.setattr(call_functions, name, tmp_path / name)
+    monkeypatch.setattr(call_functions.platform, "machine", lambda: "x86_64")
+
+    with pytest.raises(NotPossibleError, match=why):
+        find(FunctionKernel(Library()))
+
+
+def test_refused_at_once(bpf):
+    """A kernel that takes no programs on functions says so before anything else is looked for."""
+    begin = time.process_time()
+    try:
+        find(FunctionKernel(Library()))
+    except NotPossibleError:
+        assert time.process_time() - begin < 0.5
+    else:
+        pytest.skip("this kernel takes programs on functions")
+
+
+@pytest.mark.parametrize("name", ["function_returns", "gather_memory", "submit_messages"])
+def test_copy(bpf, name):
+    """A program can be loaded once more from what the probe is loaded from, with another map of programs."""
+    library = Library()
+    probe, kernel = Object(library, (BPF / OBJECTS[platform.machine()]).read_bytes()), Kernel(library)
+    probe.load()
+    stages = kernel.array(4, probe.entries("stages"), MAP_PROG_ARRAY)
+    copied = copy(kernel, probe, name, {"stages": stages}, PROGRAM_RAW_TRACEPOINT)
+    kernel.set(stages, bytes(4), copied.to_bytes(4, sys.byteorder))
+    original, again = (program_info(library, fd) for fd in (probe.program_fd(name), copied))
+    for fd in (stages, copied):
+        os.close(fd)
+    probe.close()
+
+    assert (original.name, original.nr_func_info) == (again.name, again.nr_func_info)
+    assert original.id != again.id
