@@ -246,7 +246,8 @@ class SyscallEvent:
             return None
         socket = Socket(data, found.get(SEC_UNIX), found.get(SEC_UNIXPEER))
         if (end := self.passed_address) is not None and self.type not in _SERVERS:
-            if not (self._connected and socket.remote.port):
+            sent = socket.l4proto == "tcp" and self.h[RET] >= 0  # TCP sends to no other end than it has
+            if not ((self._connected or sent) and socket.remote.port):
                 socket.towards(end)
         elif end is not None and socket.family == AF_UNIX:
             socket.own_path = end.path or socket.own_path

@@ -219,6 +219,14 @@ def test_listening_socket(one):
     assert ("0.0.0.0:22", 22, None) == (get(event, "fd.name"), get(event, "fd.sport"), get(event, "fd.cport"))
 
 
+@pytest.mark.parametrize(("ret", "end"), [(1, "1.2.3.4:443"), (-32, "8.8.8.8:53")])
+def test_address_that_tcp_does_not_use(one, ret, end):
+    """What was sent by TCP went to the end that the socket has, whatever address was passed."""
+    sections = {R.SEC_SOCK: handmade.tcp(("10.0.0.1", 40000), ("1.2.3.4", 443)), R.SEC_SOCKADDR: address("8.8.8.8", 53)}
+
+    assert f"10.0.0.1:40000->{end}" == get(one(handmade.call("sendto", BASH, ret, (3, 0, 1), sections)), "fd.name")
+
+
 def test_datagram_that_goes_elsewhere(one):
     """A datagram to another end than the last one changes the name, one to the same does not."""
 

@@ -85,11 +85,15 @@ static __always_inline void put_path_argument(struct scratch *s, struct task_str
 	put_start(s, task, tag, dir_arg, absolute);
 }
 
-/* A connected socket knows its other end, and the caller's memory may say another by now. */
+/* A socket that was connected knows its other end, and the caller's memory may say another by now. One of TCP sends to
+ * no other, whatever address is passed. */
 static __always_inline bool is_connected(struct scratch *s)
 {
-	return s->spec.want & WANT_SOCKADDR && s->spec.addr_arg == 1 && s->facts.rport &&
-	       (s->header.ret == 0 || s->header.ret == -EINPROGRESS);
+	if (!s->facts.rport)
+		return false;
+	if (s->spec.want & WANT_SOCKADDR && s->spec.addr_arg == 1)
+		return s->header.ret == 0 || s->header.ret == -EINPROGRESS;
+	return s->facts.l4proto == L4_TCP && s->header.ret >= 0;
 }
 
 /* The address that the caller passed or got, if there is one. Where the call failed, it may be of no end (bind). */

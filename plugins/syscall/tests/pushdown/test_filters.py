@@ -122,6 +122,23 @@ def test_time_of_processes(watch, wanted, others):
         assert 50 < found.unwanted[name].ns / found.unwanted[name].timed < 1_000_000
 
 
+TO_OTHERS = """
+server = socket.create_server(("127.0.0.1", 0))
+port = server.getsockname()[1]
+client = socket.create_connection(("127.0.0.1", port))
+client.sendto(b"x", ("127.0.0.9", 9))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.9", port))
+"""
+
+
+@pytest.mark.parametrize(("end", "number"), [("127.0.0.1", 1), ("127.0.0.9", 1), ("127.0.0.8", 0)])
+def test_address_that_is_passed(watch, end, number):
+    """An address decides where a datagram goes, and not where a connection does."""
+    source = watch(f"evt.type = sendto and fd.rip = {end}")
+
+    assert ["sendto None"] * number == seen(source, run(TO_OTHERS))
+
+
 def test_switched_off(watch):
     """Without push-down every event of the rule's types passes."""
     source = watch("evt.type = openat and fd.name = /etc/passwd", pushdown=False)
