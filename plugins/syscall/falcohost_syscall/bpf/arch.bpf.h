@@ -43,6 +43,11 @@ static __always_inline long call_nr(struct pt_regs *regs)
 	return READ(struct pt_regs, regs, orig_ax);
 }
 
+static __always_inline long call_ret(struct pt_regs *regs)
+{
+	return READ(struct pt_regs, regs, ax);
+}
+
 static __always_inline bool is_compat(struct task_struct *task)
 {
 	return task->thread_info.status & TS_COMPAT;
@@ -77,6 +82,11 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 static __always_inline long call_nr(struct pt_regs *regs)
 {
 	return READ(struct pt_regs, regs, syscallno);
+}
+
+static __always_inline long call_ret(struct pt_regs *regs)
+{
+	return READ(struct pt_regs, regs, regs[0]);
 }
 
 static __always_inline bool is_compat(struct task_struct *task)

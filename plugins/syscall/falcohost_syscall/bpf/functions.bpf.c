@@ -1,6 +1,5 @@
 /* Where the kernel lets programs stand behind its functions: drivers/functions.py makes copies of these, and of the stages,
- * for such places. What they are given are a function's arguments, and then what it returned. Only on x86. */
-#if defined(__TARGET_ARCH_x86)
+ * for such places. What they are given are a function's arguments, and then what it returned. So far only on x86. */
 
 /* A 64-bit call's own function. x32's own calls, some of which share it, come by way of x32_sys_call. */
 SEC("raw_tp/sys_exit")
@@ -38,6 +37,5 @@ int skipped_returns(unsigned long long *ctx)
 
 	if ((long)ctx[3] != -1 || (raw < COMPAT_BASE && !asked[raw]))
 		return 0;
-	return call_returns(ctx, regs, READ(struct pt_regs, regs, ax), true, begin());
+	return call_returns(ctx, regs, call_ret(regs), true, begin());
 }
-#endif

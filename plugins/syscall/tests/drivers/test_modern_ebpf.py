@@ -15,6 +15,8 @@ from falcohost.errors import SourceError
 from falcohost.testing import skip_or_fail
 from falcohost_syscall import records as R
 from falcohost_syscall.drivers import modern_ebpf, requirements
+from falcohost_syscall.drivers.functions import ENTRIES
+from falcohost_syscall.drivers.libbpf import Library, Object
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Settings
 
 # A call that nobody else on the machine makes.
@@ -26,6 +28,23 @@ PLUGIN, CORE = Path(R.__file__).parent.parent, Path(sys.modules["falcohost"].__p
 def calls(found):
     """Return how many of the records are calls."""
     return sum(r.header.kind == R.KIND_CALL for r in found)
+
+
+@pytest.mark.parametrize("image", sorted(requirements.OBJECTS.values()))
+def test_programs(image):
+    """The object for each processor has every program that the driver names."""
+    probe = Object(Library(), (BPF / image).read_bytes())
+    names = [
+        *modern_ebpf._PROGRAMS,
+        *modern_ebpf._URING,
+        *modern_ebpf._LEFT_OUT.values(),
+        *ENTRIES,
+        "sys_exit",
+        "dump_task",
+    ]
+
+    assert all(probe.program(name) for name in names)
+    probe.close()
 
 
 def test_set_calls(watched, openat):
