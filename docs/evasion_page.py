@@ -31,9 +31,15 @@ Where it says "an unusual program", the rule looks at programs that lie outside 
 """
 
 
+HOOKED = """The tables are of a kernel that does not say to what the paths of a call lead that leaves no descriptor
+behind (`rename`, `mount`, …). Where it does ([0021](decisions/0021-hooks.md)), these are seen too, measured with Linux
+6.12 of Debian 13:
+"""
+
+
 def page() -> str:
     """Return the page."""
-    return "\n".join([INTRODUCTION, summary(), *(section(group) for group in GROUPS)])
+    return "\n".join([INTRODUCTION, summary(), HOOKED, hooked(), *(section(group) for group in GROUPS)])
 
 
 def summary() -> str:
@@ -46,6 +52,12 @@ def summary() -> str:
         rows.append(f"| {group.title} | {counts(group.techniques.values())} |")
     rows.append(f"| all | {counts(technique for group in GROUPS for technique in group.techniques.values())} |")
     return "\n".join(rows) + "\n"
+
+
+def hooked() -> str:
+    """Return the list of what is seen where the kernel has hooks."""
+    techniques = [item for group in GROUPS for item in group.techniques.items() if item[1].hooked]
+    return "".join(f"- `{name}`: {', '.join(technique.hooked)}\n" for name, technique in techniques)
 
 
 def counts(techniques: Iterable[Technique]) -> str:
@@ -65,7 +77,7 @@ def counts(techniques: Iterable[Technique]) -> str:
 def section(group: Group) -> str:
     """Return a group's heading and table."""
     rows = ["| technique | what it does | public rules | our rules | by what, or why not |", "|---|---|---|---|---|"]
-    for name, (does, seen, _) in group.techniques.items():
+    for name, (does, seen, *_) in group.techniques.items():
         public = ", ".join(with_maturity(seen.public)) or "no"
         own = ", ".join(seen.own) + (" (only the way)" if seen.way else "") or "no"
         rows.append(f"| `{name}` | {does} | {public} | {own} | {seen.how} |")

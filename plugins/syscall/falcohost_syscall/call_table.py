@@ -5,7 +5,8 @@ from __future__ import annotations
 # A row is two lines or more. The first:
 #   name | numbers on x86_64, arm64, i386 (several: "2,5"; none: "-") | category | fd | what the probe reads
 # where fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT),
-# and the probe's words are a section and the argument it comes from. Then, indented, the parameters in Falco's order:
+# and the probe's words are a section and the argument it comes from, and the hooks (security_… of the kernel) that the
+# call passes with its paths. Then, indented, the parameters in Falco's order:
 # name:kind=where the value comes from (a number: that argument).
 TABLE = """
 # files: opening
@@ -41,49 +42,49 @@ chdir | 80 49 12 | file | - | path=0 cwd
     res:errno=ret path:str=path
 fchdir | 81 50 133 | file | uses | fd=0 cwd
     res:errno=ret fd:fd=0
-chroot | 161 51 61 | process | - | path=0
+chroot | 161 51 61 | process | - | path=0 hook=path_chroot
     res:errno=ret path:path=path
-rename | 82 - 38 | file | - | path=0 path2=1
+rename | 82 - 38 | file | - | path=0 path2=1 hook=path_rename
     res:errno=ret oldpath:path=path newpath:path=path2
-renameat | 264 38 302 | file | - | path=1 dir=0 path2=3 dir2=2
+renameat | 264 38 302 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_rename
     res:errno=ret olddirfd:fd=0 oldpath:relpath=path newdirfd:fd=2 newpath:relpath=path2
-renameat2 | 316 276 353 | file | - | path=1 dir=0 path2=3 dir2=2
+renameat2 | 316 276 353 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_rename
     res:errno=ret olddirfd:fd=0 oldpath:relpath=path newdirfd:fd=2 newpath:relpath=path2 flags:flags/renameat2=4
-link | 86 - 9 | file | - | path=0 path2=1
+link | 86 - 9 | file | - | path=0 path2=1 hook=path_link
     res:errno=ret oldpath:path=path newpath:path=path2
-linkat | 265 37 303 | file | - | path=1 dir=0 path2=3 dir2=2
+linkat | 265 37 303 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_link
     res:errno=ret olddir:fd=0 oldpath:relpath=path newdir:fd=2 newpath:relpath=path2 flags:flags/linkat=4
-symlink | 88 - 83 | file | - | str=0 path=1
+symlink | 88 - 83 | file | - | str=0 path=1 hook=path_symlink
     res:errno=ret target:str=str linkpath:path=path
-symlinkat | 266 36 304 | file | dirfd=1 | str=0 path=2 dir=1
+symlinkat | 266 36 304 | file | dirfd=1 | str=0 path=2 dir=1 hook=path_symlink
     res:errno=ret target:str=str linkdirfd:fd=1 linkpath:relpath=path
-unlink | 87 - 10 | file | - | path=0
+unlink | 87 - 10 | file | - | path=0 hook=path_unlink
     res:errno=ret path:path=path
-unlinkat | 263 35 301 | file | dirfd=0 | path=1 dir=0
+unlinkat | 263 35 301 | file | dirfd=0 | path=1 dir=0 hook=path_unlink,path_rmdir
     res:errno=ret dirfd:fd=0 name:relpath=path flags:flags/unlinkat=2
-mkdir | 83 - 39 | file | - | path=0
+mkdir | 83 - 39 | file | - | path=0 hook=path_mkdir
     res:errno=ret path:path=path mode:hex=1
-mkdirat | 258 34 296 | file | dirfd=0 | path=1 dir=0
+mkdirat | 258 34 296 | file | dirfd=0 | path=1 dir=0 hook=path_mkdir
     res:errno=ret dirfd:fd=0 path:relpath=path mode:hex=2
-rmdir | 84 - 40 | file | - | path=0
+rmdir | 84 - 40 | file | - | path=0 hook=path_rmdir
     res:errno=ret path:path=path
-mknod | 133 - 14 | other | - | path=0
+mknod | 133 - 14 | other | - | path=0 hook=path_mknod
     res:errno=ret path:path=path mode:mode/mknod=1 dev:u32=2
-mknodat | 259 33 297 | other | dirfd=0 | path=1 dir=0
+mknodat | 259 33 297 | other | dirfd=0 | path=1 dir=0 hook=path_mknod
     res:errno=ret dirfd:fd=0 path:relpath=path mode:mode/mknod=2 dev:u32=3
-chmod | 90 - 15 | file | - | path=0
+chmod | 90 - 15 | file | - | path=0 hook=path_chmod
     res:errno=ret filename:path=path mode:mode/chmod=1
 fchmod | 91 52 94 | file | uses | fd=0
     res:errno=ret fd:fd=0 mode:mode/chmod=1
-fchmodat | 268,452 53,452 306,452 | file | dirfd=0 | path=1 dir=0
+fchmodat | 268,452 53,452 306,452 | file | dirfd=0 | path=1 dir=0 hook=path_chmod
     res:errno=ret dirfd:fd=0 filename:relpath=path mode:mode/chmod=2
-chown | 92 - 182,212 | file | - | path=0
+chown | 92 - 182,212 | file | - | path=0 hook=path_chown
     res:errno=ret path:path=path uid:u32=1 gid:u32=2
-lchown | 94 - 16,198 | file | - | path=0
+lchown | 94 - 16,198 | file | - | path=0 hook=path_chown
     res:errno=ret path:path=path uid:u32=1 gid:u32=2
 fchown | 93 55 95,207 | file | uses | fd=0
     res:errno=ret fd:fd=0 uid:u32=1 gid:u32=2
-fchownat | 260 54 298 | file | dirfd=0 | path=1 dir=0
+fchownat | 260 54 298 | file | dirfd=0 | path=1 dir=0 hook=path_chown
     res:errno=ret dirfd:fd=0 pathname:relpath=path uid:u32=2 gid:u32=3 flags:flags/fchownat=4
 stat | 4 - 106 | file | - | path=0
     res:errno=ret path:path=path
@@ -93,11 +94,11 @@ newfstatat | 262 79 300 | file | dirfd=0 | path=1 dir=0
     res:errno=ret dirfd:fd=0 path:relpath=path flags:flags/newfstatat=3
 fstat | 5 80 108 | file | uses | fd=0
     res:errno=ret fd:fd=0
-mount | 165 40 21 | file | - | str=0 path=1 path2=2
+mount | 165 40 21 | file | - | str=0 path=1 path2=2 hook=sb_mount
     res:errno=ret dev:str=str dir:path=path type:str=path2 flags:flags/mount=3
-umount | - - 22 | file | - | path=0
+umount | - - 22 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path
-umount2 | 166 39 52 | file | - | path=0
+umount2 | 166 39 52 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path flags:flags/umount=1
 quotactl | 179 60 131 | user | - | str=1
     res:errno=ret special:str=str cmd:hex=0 id:u32=2

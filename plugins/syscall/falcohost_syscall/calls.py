@@ -100,6 +100,7 @@ class Call:
     :ivar generic: Falco has no parameters for it (its "generic" events).
     :ivar named: it may be about a file, which may have several names.
     :ivar opens: its file is opened by the path that is passed.
+    :ivar hooks: where the kernel says on the way to what its paths lead.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Call:
     generic: bool = False
     named: bool = False
     opens: bool = False
+    hooks: tuple[str, ...] = ()
     param_index: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -153,14 +155,17 @@ def _params(text: str) -> tuple[Param, ...]:
 
 def _probe(text: str) -> tuple[int, dict[str, Any]]:
     want = 0
-    positions: dict[str, Any] = {f"{position}_arg": NO_ARG for position in _POSITIONS}
+    found: dict[str, Any] = {f"{position}_arg": NO_ARG for position in _POSITIONS}
     for word in text.split():
         name, _, source = word.partition("=")
+        if name == "hook":
+            found["hooks"] = tuple(source.split(","))
+            continue
         position, bit = _SECTIONS[name]
         want |= bit
         if source:
-            positions[f"{position}_arg"] = _position(source)
-    return want, positions
+            found[f"{position}_arg"] = _position(source)
+    return want, found
 
 
 def _numbers(text: str) -> dict[str, tuple[int, ...]]:
@@ -170,7 +175,7 @@ def _numbers(text: str) -> dict[str, tuple[int, ...]]:
 
 def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
     name, numbers, category, fd, probe = (part.strip() for part in head.split("|"))
-    want, positions = _probe("" if probe == "-" else probe)
+    want, found = _probe("" if probe == "-" else probe)
     parsed = _params(params.replace("EXEC", _EXEC).replace("FORK", _FORK))
     words = fd.split()
     fds = [param for param in parsed if param.kind == "fd" and param.source.isdigit()]
@@ -180,7 +185,7 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
         numbers=_numbers(numbers),
         category=category,
         want=want,
-        **positions,
+        **found,
         params=parsed,
         creates_fd="creates" in words,
         used_fd=int(fds[0].source) if "uses" in words else None,

@@ -29,6 +29,7 @@ from falcohost_syscall.records import (
     SEC_PAIR,
     SEC_PATH,
     SEC_PATH2,
+    SEC_REALPATH,
     SEC_SOCK,
     SEC_SOCKADDR,
     SEC_UNIX,
@@ -319,3 +320,8 @@ class SyscallEvent:
         """Return the second path argument, made absolute by its text."""
         path = self.path2
         return None if path is None else absolute(self.text_of(SEC_DIR2), path)
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether the record says what these two led to."""
+        return bool(self.row.hooks) and SEC_REALPATH in self.sections

@@ -1,10 +1,11 @@
 """The names that a file has in an event: as which of them an event is seen, and the fields that say each one.
 
-A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process. Where
-the file has others as well, its ``alternatives`` are the same event saying those: the requested one (the path that was
-passed, made whole as text, as in Falco), the host's (how the machine's init reaches the file), and those by which the
-file is watched, if it is opened by another hard link. What says them, and why a rule is asked of each alone, is in
-docs/decisions/0018-names.md and 0022-hard-links.md.
+A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process: of a
+descriptor's file, or of what the paths of a call led to. Where the file has others as well, its ``alternatives`` are
+the same event saying those: the requested one (the path that was passed, made whole as text, as in Falco), the host's
+(how the machine's init reaches the file), and those by which the file is watched, if it is opened by another hard link.
+What says them, and why a rule is asked of each alone, is in docs/decisions/0018-names.md, 0021-hooks.md and
+0022-hard-links.md.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from falcohost_syscall.records import (
     SEC_HOSTDIR2,
     SEC_HOSTPATH,
     SEC_PATH,
+    SEC_REALHOST,
+    SEC_REALHOST2,
+    SEC_REALPATH,
+    SEC_REALPATH2,
     SEC_WATCHED,
 )
 from falcohost_syscall.text import absolute, text
 
-_HOSTS = frozenset({SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2})
+_HOSTS = frozenset({SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_REALHOST, SEC_REALHOST2})
 
 
 class _View(SyscallEvent):
@@ -57,6 +62,11 @@ class RequestedView(_View):
         """Return the path of the descriptor's file."""
         return requested(self) or self.fdpath
 
+    @property
+    def reached(self) -> bool:
+        """Tell that paths are seen as they were passed."""
+        return False
+
 
 class HostView(_View):
     """Files have the names by which the machine's init reaches them."""
@@ -78,13 +88,15 @@ class HostView(_View):
 
     @property
     def abspath(self) -> str | None:
-        """Return the first path argument, made absolute."""
-        return self._below(SEC_HOSTDIR, self.path) or super().abspath
+        """Return what the first path led to, or that path, made absolute."""
+        led_to = self.text_of(SEC_REALHOST) or self.text_of(SEC_REALPATH)
+        return led_to or self._below(SEC_HOSTDIR, self.path) or super().abspath
 
     @property
     def abspath2(self) -> str | None:
-        """Return the second path argument, made absolute."""
-        return self._below(SEC_HOSTDIR2, self.path2) or super().abspath2
+        """Return what the second path led to, or that path, made absolute."""
+        led_to = self.text_of(SEC_REALHOST2) or self.text_of(SEC_REALPATH2)
+        return led_to or self._below(SEC_HOSTDIR2, self.path2) or super().abspath2
 
     def _below(self, tag: int, path: str | None) -> str | None:
         start = self.text_of(tag)
@@ -140,9 +152,10 @@ class NamedEvent(SyscallEvent):
         flags = self.h[FLAGS]
         if self.h[KIND] == KIND_EXEC:
             return tuple(self._executed()) if flags & FLAG_OTHER_NAME else ()
-        if not row.named:
+        if not row.named and not self.reached:
             return ()
         asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
+        asked = asked or (row.hooks and self._led_otherwise())
         views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
         return (*views, *self._further()) if flags & FLAG_OTHER_NAME else views
 
@@ -158,6 +171,23 @@ class NamedEvent(SyscallEvent):
         for name in watched_names(self):
             if name != self.fdpath:
                 yield WatchedView.under(name, self)
+
+    @property
+    def abspath(self) -> str | None:
+        """Return what the first path led to, or that path, made absolute."""
+        return (self.text_of(SEC_REALPATH) if self.row.hooks else None) or super().abspath
+
+    @property
+    def abspath2(self) -> str | None:
+        """Return what the second path led to, or that path, made absolute."""
+        return (self.text_of(SEC_REALPATH2) if self.row.hooks else None) or super().abspath2
+
+    def _led_otherwise(self) -> bool:
+        """Tell whether a path led to something else than its text says."""
+        return self.reached and (
+            _is_other(self.path, super().abspath, self.abspath)
+            or _is_other(self.path2, super().abspath2, self.abspath2)
+        )
 
     def _read_socket(self) -> Socket | None:
         return _reached_by(super()._read_socket(), self.file_name)
@@ -176,6 +206,10 @@ def _reached_by(socket: Socket | None, path: str | None) -> Socket | None:
     if socket is not None and path is not None:
         socket.reached_by(path)
     return socket
+
+
+def _is_other(passed: str | None, whole: str | None, real: str | None) -> bool:
+    return passed is not None and (whole != real or (passed.startswith("/") and passed != real))
 
 
 def watched_names(event: SyscallEvent) -> list[str]:

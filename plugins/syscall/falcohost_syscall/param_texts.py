@@ -103,10 +103,10 @@ def _enum(_: SyscallEvent, param: Param, number: int) -> Rendered:
 
 
 def _relpath(event: SyscallEvent, param: Param, path: str) -> Rendered:
-    if path.startswith("/") or path == "":
+    if (path.startswith("/") or path == "") and not event.reached:
         return path, ""
-    full = _FULL[param.source](event, path) or ""
-    return path, full.removeprefix("<UNKNOWN>")
+    full = (_FULL[param.source](event, path) or "").removeprefix("<UNKNOWN>")
+    return path, "" if event.reached and full == path else full
 
 
 _FULL: dict[str, Callable[[SyscallEvent, str], str | None]] = {

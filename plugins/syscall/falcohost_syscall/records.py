@@ -57,6 +57,10 @@ SEC_HOSTDIR2: Final = 27
 SEC_QUEUE: Final = 28
 SEC_PROCESS: Final = 29
 SEC_WATCHED: Final = 30
+SEC_REALPATH: Final = 31
+SEC_REALPATH2: Final = 32
+SEC_REALHOST: Final = 33
+SEC_REALHOST2: Final = 34
 
 # struct watched_file
 MAX_WATCHED: Final = 4096
@@ -95,6 +99,7 @@ WANT_CONTROL: Final = 65536
 WANT_SENDER: Final = 131072
 WANT_QUEUE: Final = 262144
 WANT_BUFFER: Final = 524288
+WANT_REACHED: Final = 1048576
 WANT_BY_FUNCTION: Final = 536870912
 WANT_FILE: Final = 1073741824
 
@@ -133,8 +138,8 @@ STAGE_LEFT_OUT: Final = 6
 STAGE_NAMES: Final = 7
 """And the one that has filters asked again under the next name of a file."""
 
-LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut")
-"""What ``enum lost`` counts, in its order; the last two sent their event, but incomplete."""
+LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut", "real_name")
+"""What ``enum lost`` counts, in its order; the last three sent their event, but incomplete."""
 
 
 class Header(NamedTuple):

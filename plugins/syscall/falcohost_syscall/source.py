@@ -53,7 +53,7 @@ IDLE = 0.5
 SWEEP = 10.0
 
 #: Causes of the probe's counters under which an event was still sent, only incomplete.
-INCOMPLETE = frozenset({"unreadable", "cut"})
+INCOMPLETE = frozenset({"unreadable", "cut", "real_name"})
 _EXIT_ROW = BY_NAME[EXIT]
 _NOTES_SOCKET = frozenset({"connect", "accept", "accept4"})
 _SENDS = frozenset({"sendto", "sendmsg", "sendmmsg"})
@@ -143,10 +143,12 @@ class SyscallSource:
         options = wanted.options(plan, needed, all_processes=every)._replace(watched=self._watch(plan))
         self._set_options(options._replace(measure=self._options.measure, requested=not self._config.all_names))
         only_successful = self._config.only_successful
+        hooks = wanted.hooks(collected) & self._opened.hooks
         self._opened.set_calls(
-            wanted.calls(collected, needed=needed, only_successful=only_successful),
+            wanted.calls(collected, needed=needed, only_successful=only_successful, hooks=hooks),
             wanted.requests(collected, needed=needed, only_successful=only_successful),
             traced=wanted.returning_twice(collected, needed=needed),
+            passing=hooks,
         )
         self._types = wanted.event_types(plan)
 

@@ -245,7 +245,7 @@ timer_settime 223 110 260
 timerfd_gettime 287 87 326
 timerfd_settime 286 86 325
 times 100 153 43
-truncate 76 45 92,193 | path=0
+truncate 76 45 92,193 | path=0 hook=path_truncate
 umask 95 166 60
 uname 63 160 122
 uselib 134 - 86

@@ -12,7 +12,15 @@ from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition, ma
 from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.leaves import leaf_bits
 from falcohost_syscall.pushdown.processes import about
-from falcohost_syscall.records import COMPAT_BASE, NO_ARG, RET_ARG, WANT_FAILED_ONLY, WANT_SUCCESS_ONLY, CallSpec
+from falcohost_syscall.records import (
+    COMPAT_BASE,
+    NO_ARG,
+    RET_ARG,
+    WANT_FAILED_ONLY,
+    WANT_REACHED,
+    WANT_SUCCESS_ONLY,
+    CallSpec,
+)
 
 # Calls that keep the process table true, where rules ask for what they change.
 _SESSION_CALLS = frozenset({"setsid", "setpgid"})
@@ -114,10 +122,12 @@ def calls(
     *,
     needed: Mapping[str, Condition] | None = None,
     only_successful: bool = False,
+    hooks: frozenset[str] = frozenset(),
 ) -> dict[int, CallSpec]:
     """Return what the probe is told for these event types, by number of the call on this machine.
 
-    *needed*: the conditions of their filters. With *only_successful* it leaves out calls that failed.
+    *needed*: the conditions of their filters. With *only_successful* it leaves out calls that failed. *hooks*: where it
+    can find what paths lead to.
     """
     machine = machine or platform.machine()
     specs: dict[int, CallSpec] = {}
@@ -129,6 +139,8 @@ def calls(
             if row.want & WANT_FAILED_ONLY:
                 continue
             spec = spec._replace(want=row.want | WANT_SUCCESS_ONLY)
+        if row.hooks and hooks.issuperset(row.hooks):
+            spec = spec._replace(want=spec.want | WANT_REACHED)
         specs |= dict.fromkeys(row.numbers.get(machine, ()), spec)
         if machine == "x86_64":
             specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
@@ -141,6 +153,11 @@ def returning_twice(
     """Return the numbers (as :func:`calls` does) of calls that return in a new process too, which rules may want."""
     forks = {name for name in FORKS & types if may_hold(needed.get(name, TRUE), RET, 0)}
     return frozenset(calls(frozenset(forks), machine))
+
+
+def hooks(types: frozenset[str]) -> frozenset[str]:
+    """Return where the kernel says to what the paths of these event types lead."""
+    return frozenset(hook for name in types for hook in BY_NAME[name].hooks)
 
 
 def requests(

@@ -10,6 +10,8 @@ from falcohost.errors import ConfigError
 from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.config import parse
 from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.param_texts import render_all, shown
+from falcohost_syscall.params import find
 from falcohost_syscall.records import (
     FLAG_OTHER_NAME,
     KIND_CALL,
@@ -21,6 +23,10 @@ from falcohost_syscall.records import (
     SEC_HOSTPATH,
     SEC_PATH,
     SEC_PATH2,
+    SEC_REALHOST,
+    SEC_REALPATH,
+    SEC_REALPATH2,
+    SEC_STR,
 )
 from falcohost_syscall.source import SyscallSource
 
@@ -32,7 +38,7 @@ def event(name, sections, ret=3, **settings):
     """Return the event of one record."""
     source = SyscallSource({"falcohost": settings})
     source._types = frozenset({name})
-    flags = FLAG_OTHER_NAME * (not {SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2}.isdisjoint(sections))
+    flags = FLAG_OTHER_NAME * (not {SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_REALHOST}.isdisjoint(sections))
     data = handmade.record(KIND_CALL, BASH, sections, call=BY_NAME[name].call, ret=ret, flags=flags)
     return next(iter(source._events([data])))
 
@@ -104,6 +110,63 @@ def test_paths_of_calls_without_a_file():
 
     assert ["/x", "/jail/x"] == values(seen, "fs.path.source")
     assert ["<UNKNOWN>../y", "/jail/y"] == values(seen, "fs.path.target")
+
+
+@pytest.mark.parametrize(
+    ("sections", "names"),
+    [
+        ({SEC_PATH: b"/etc/x", SEC_REALPATH: b"/etc/x"}, ["/etc/x"]),
+        ({SEC_PATH: b"x", SEC_DIR: b"/etc", SEC_REALPATH: b"/etc/x"}, ["/etc/x"]),
+        ({SEC_PATH: b"l/x", SEC_DIR: b"/tmp", SEC_REALPATH: b"/etc/x"}, ["/etc/x", "/tmp/l/x"]),
+        ({SEC_PATH: b"/b/x", SEC_REALPATH: b"/b/x", SEC_REALHOST: b"/etc/x"}, ["/b/x", "/etc/x"]),
+        ({SEC_PATH: b"/l", SEC_REALPATH: b"/b/x", SEC_REALHOST: b"/etc/x"}, ["/b/x", "/l", "/etc/x"]),
+        ({SEC_PATH: b"/l", SEC_HOSTDIR: b"/jail", SEC_REALPATH: b"/x"}, ["/x", "/l", "/x"]),
+        ({SEC_REALPATH: b"/etc/x"}, ["/etc/x"]),
+    ],
+)
+def test_what_a_path_led_to(sections, names):
+    """Where the kernel told what a path led to, that is the first of its names, in fields and in Falco's parameter."""
+    seen = event("mkdir", sections, ret=0)
+
+    assert names == values(seen, "fs.path.name")
+    if SEC_PATH in sections:
+        assert names == [shown(view, find(view.row, "path")) for view in (seen, *seen.alternatives)]
+
+
+def test_what_two_paths_led_to():
+    """The names of two paths change together, and what was passed is shown before what it led to."""
+    sections = {SEC_PATH: b"/l/a", SEC_REALPATH: b"/etc/a", SEC_PATH2: b"/tmp/b", SEC_REALPATH2: b"/tmp/b"}
+    seen = event("rename", sections, ret=0)
+
+    assert ["/etc/a", "/l/a"] == values(seen, "fs.path.source")
+    assert ["/tmp/b", "/tmp/b"] == values(seen, "fs.path.target")
+    assert ["/l/a", "/l/a"] == values(seen, "fs.path.sourceraw")
+    assert "res=0 oldpath=/l/a(/etc/a) newpath=/tmp/b" == render_all(seen)
+
+
+def test_a_path_of_many_spellings():
+    """A path that is written with needless slashes is seen as it was written, too, as Falco shows it."""
+    seen = event("unlink", {SEC_PATH: b"/etc//x", SEC_REALPATH: b"/etc/x"}, ret=0)
+
+    assert ["/etc/x", "/etc//x"] == [shown(view, find(view.row, "path")) for view in (seen, *seen.alternatives)]
+
+
+def test_a_root_directory():
+    """What a new root directory is called is told as of before, and by what was passed."""
+    assert ["/srv", "/l"] == [
+        shown(view, find(view.row, "path"))
+        for seen in [event("chroot", {SEC_PATH: b"/l", SEC_REALPATH: b"/srv"}, ret=0)]
+        for view in (seen, *seen.alternatives)
+    ]
+
+
+def test_the_type_of_a_mount_is_no_path():
+    """Only where it is mounted is a path of a mount."""
+    sections = {SEC_STR: b"none", SEC_PATH: b"/l", SEC_PATH2: b"tmpfs", SEC_REALPATH: b"/mnt"}
+    seen = event("mount", sections, ret=0)
+
+    assert ["/mnt", "/l"] == values(seen, "fs.path.target")
+    assert ["tmpfs", "tmpfs"] == [shown(view, find(view.row, "type")) for view in (seen, *seen.alternatives)]
 
 
 def test_no_way_out_of_the_root():

@@ -4,6 +4,7 @@
 #include "tell.bpf.h"
 #include "measure.bpf.h"
 #include "names.bpf.h"
+#include "reached.bpf.h"
 #include "made.bpf.h"
 #include "flood.bpf.h"
 #include <bpf/bpf_tracing.h>
@@ -149,6 +150,8 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	}
 	if (s->spec.want & WANT_HOW)
 		read_how(s);
+	if (s->spec.want & WANT_REACHED)
+		take_reached(s);
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);
@@ -273,6 +276,7 @@ int gather_memory(unsigned long long *ctx)
 	fill_rest(&s->header, task);
 	gather_paths(s, task);
 	gather_host(s, task);
+	see_paths(s);
 	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
 		see_requested(s);
 	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
@@ -317,7 +321,7 @@ int gather_arguments(unsigned long long *ctx)
 	return 0;
 }
 
-/* Asks the filters again, under the next name of the event's file. */
+/* Asks the filters again, under the next name of the event's file, or of its paths. */
 SEC("raw_tp/sys_exit")
 int next_name(unsigned long long *ctx)
 {
@@ -326,6 +330,8 @@ int next_name(unsigned long long *ctx)
 
 	if (s && see_next_name(s, task))
 		go_on(ctx, s->spec.call, STAGE_MEMORY);
+	if (s && see_next_paths(s))
+		go_on(ctx, s->spec.call, STAGE_PROCESSES);
 	bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 	return 0;
 }

@@ -23,6 +23,8 @@ enum view_index {
 	VIEW_PATH,      /* the path arguments, as passed */
 	VIEW_PATH2,
 	VIEW_STR,       /* the further string argument */
+	VIEW_SEEN,      /* the path arguments under the name by which the event is seen */
+	VIEW_SEEN2,
 	VIEWS,
 };
 
@@ -53,7 +55,7 @@ enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 
 /* Where they are in struct scratch, and where the record is; and where filters may put what they forget. */
 #define SCRATCH_FACTS 96
-#define SCRATCH_RECORD 368
+#define SCRATCH_RECORD 376
 #define SCRATCH_FREE 40
 
 struct facts {

@@ -124,6 +124,7 @@ struct css_set;
 struct nsproxy { struct mnt_namespace *mnt_ns; };
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int flags;
 	struct mm_struct *mm;
 	int exit_code;
 	int pid, tgid;

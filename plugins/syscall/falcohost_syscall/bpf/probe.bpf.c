@@ -4,6 +4,7 @@
 #include "functions.bpf.c"
 #include "messages.bpf.c"
 #include "uring.bpf.c"
+#include "hooks.bpf.c"
 #include "process.bpf.c"
 #include "tasks.bpf.c"
 

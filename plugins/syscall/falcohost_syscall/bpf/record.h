@@ -24,7 +24,7 @@ enum {
 	FLAG_NEWTHREAD = 2,  /* KIND_FORK: the child is a thread of the same process */
 	FLAG_CUT = 4,        /* something did not fit and was cut */
 	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
-	FLAG_OTHER_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2 or SEC_WATCHED */
+	FLAG_OTHER_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR, SEC_REALHOST, the second of these, or SEC_WATCHED */
 	FLAG_URING = 32,     /* asked for through io_uring */
 	FLAG_UNFINISHED = 64, /* of such a request no end will be seen: it is taken to have succeeded */
 	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file that a socket of AF_UNIX is reached by */
@@ -92,6 +92,10 @@ enum tag {
 	SEC_QUEUE = 28,   /* struct queue of the socket from which accept(2) took a connection */
 	SEC_PROCESS = 29, /* struct process; SEC_EXE, SEC_ARGS and SEC_ENV too if they are in its struct large_image */
 	SEC_WATCHED = 30, /* the text of the file's struct watched_file */
+	SEC_REALPATH = 31, /* what the first path led to, and the second, where calls leave no file behind: paths from the */
+	SEC_REALPATH2 = 32,/* process's root as SEC_FDPATH, found while the call was under way (reached.bpf.h) */
+	SEC_REALHOST = 33, /* and as the machine's init reaches it, if that is another path */
+	SEC_REALHOST2 = 34,
 };
 
 struct fdinfo {
@@ -246,6 +250,7 @@ enum want {
 	WANT_SENDER = 131072, /* SEC_SOCKADDR from args[addr_arg], length at the address in args[addr_arg + 1] */
 	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
+	WANT_REACHED = 1048576, /* SEC_REALPATH and the others, where the kernel let us find them */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
 	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
 };
@@ -318,6 +323,7 @@ enum lost {
 	LOST_SCRATCH,          /* no scratch memory */
 	LOST_UNREADABLE,       /* user memory was paged out: event sent without it */
 	LOST_CUT,              /* did not fit: event sent cut */
+	LOST_REAL_NAME,        /* not found of a path, or not kept: event sent without it */
 	LOST_MAX,
 };
 

@@ -24,9 +24,14 @@ struct walk {
 	__u16 arrived; /* at the root */
 };
 
+/* Names of paths that leave no file behind (reached.bpf.h). */
+enum reached_name { REACHED_REAL, REACHED_REAL2, REACHED_HOST, REACHED_HOST2, REACHED_NAMES };
+
 /* What is known of the names of the event's file (names.bpf.h). */
 struct names {
-	__u64 mnt, dentry; /* of the file */
+	__u64 mnt; /* of the file; filters ask of this and the next whether there are more names (layout.py) */
+	struct view reached[REACHED_NAMES];
+	__u64 dentry;      /* of the file */
 	__u64 inode;       /* of a file that more than one link may lead to (in lower layers of overlayfs they are not counted) */
 	__u8 name;         /* enum name: under which one filters see it */
 	__u8 gathered;

@@ -137,6 +137,10 @@ class Object:
         """Return the descriptor of a map of the loaded object."""
         return self.library.check(self._lib.bpf_map__fd(self.map(name)), f"The map {name} is not loaded")
 
+    def take_in(self, name: str) -> None:
+        """Load a program that is not loaded unless somebody says so; before :meth:`load`."""
+        self.library.check(self._lib.bpf_program__set_autoload(self.program(name), True), f"Cannot take in {name}")
+
     def leave_out(self, name: str) -> None:
         """Do not load a program; before :meth:`load`."""
         self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot leave out {name}")

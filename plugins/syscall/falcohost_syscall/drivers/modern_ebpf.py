@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from falcohost_syscall import records
+from falcohost_syscall.drivers import hooks
 from falcohost_syscall.drivers.attachment import Attachment
 from falcohost_syscall.drivers.copies import Stages
 from falcohost_syscall.drivers.functions import ENTRIES
-from falcohost_syscall.drivers.libbpf import Library, Object
+from falcohost_syscall.drivers.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.drivers.programs import Kernel
 from falcohost_syscall.drivers.requirements import OBJECTS, check
 from falcohost_syscall.drivers.ring import Ring
@@ -118,6 +119,7 @@ class ModernEbpf:
 
     :ivar sees_requests: requests of io_uring are events as well.
     :ivar attachment: where calls are seen.
+    :ivar hooks: the hooks of the kernel at which it says to what the paths of a call lead (``Call.hooks``).
     """
 
     def __init__(
@@ -129,7 +131,7 @@ class ModernEbpf:
         """
         settings, options = settings or Settings(), options or Options()
         check()
-        library = Library()
+        self._library = library = Library()
         self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
         self._object = Object(library, _image())
         self.kernel = Kernel(library)
@@ -138,6 +140,8 @@ class ModernEbpf:
         self._rows = {settings.execve, settings.execveat, settings.procexit} - {0}
         self.sees_requests = False
         self.attachment = Attachment(library, self._object)
+        self.hooks = frozenset() if options.requested else hooks.find(self.kernel)
+        self._hooked: frozenset[str] = frozenset()
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._fullest = [0, 0]
         self._settings = settings
@@ -150,6 +154,23 @@ class ModernEbpf:
             raise
 
     def _load(self, settings: Settings, options: Options, by_function: bool) -> None:
+        self._prepare(settings, options, by_function)
+        try:
+            self._object.load()
+        except LibbpfError:
+            if not self.hooks:
+                raise
+            self.hooks = frozenset()  # if it is they that the kernel did not take, the rest does without
+            self._object.close()
+            self._object = Object(self._library, _image())
+            self.attachment = Attachment(self._library, self._object)
+            self._prepare(settings, options, by_function)
+            self._object.load()
+        if by_function:
+            self.attachment.use_functions()
+        self._attach(settings)
+
+    def _prepare(self, settings: Settings, options: Options, by_function: bool) -> None:
         self._object.resize("scratches", 2 * self._cpus)
         self._object.resize("context_scratches", self._cpus)
         self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
@@ -164,9 +185,9 @@ class ModernEbpf:
                 self._object.leave_out(name)
         for name in () if by_function else ENTRIES:
             self._object.leave_out(name)
-        self._object.load()
-        if by_function:
-            self.attachment.use_functions()
+        hooks.prepare(self._object, self.hooks, self._cpus)
+
+    def _attach(self, settings: Settings) -> None:
         self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
         self._much = settings.ring_size // _WAKE_SHARE
         self._poll = select.epoll()
@@ -205,12 +226,16 @@ class ModernEbpf:
         calls: Mapping[int, records.CallSpec],
         requests: Mapping[int, records.CallSpec] | None = None,
         *,
+        passing: frozenset[str] = frozenset(),
         traced: AbstractSet[int] = frozenset(),
     ) -> None:
         """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on.
 
-        *requests* are those of io_uring, by operation. Of *traced* calls functions do not see all that is wanted.
+        *requests* are those of io_uring, by operation; *passing*: the hooks that calls with ``WANT_REACHED`` pass. Of
+        *traced* calls functions do not see all that is wanted.
         """
+        for hook in passing - self._hooked:
+            self._object.attach(hook)
         calls = self.attachment.enter(calls, traced)
         self._rows.update(spec.call for spec in calls.values())
         wanted = {("calls", number): records.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
@@ -225,6 +250,9 @@ class ModernEbpf:
         self._ask(places)
         self._calls = wanted
         self.attachment.leave(calls)
+        for hook in self._hooked - passing:
+            self._object.detach(hook)
+        self._hooked = passing
 
     def _ask(self, places: set[int]) -> None:
         """Have the probe look at calls with these numbers, whichever table they are of."""

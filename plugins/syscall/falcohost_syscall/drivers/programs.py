@@ -11,11 +11,13 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from falcohost_syscall.drivers.libbpf import INSTRUCTION, LOG_LINES, LibbpfError, Library
+from falcohost_syscall.pushdown.assembler import Assembler
 
 #: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
 MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
 PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
-ATTACH_RAW_TRACEPOINT = 23
+ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
+_BTF_FUNCTION: Final = 12  # BTF_KIND_FUNC
 _NO_PREALLOC = 1
 _LOG: Final = 1 << 16
 _LICENSE: Final = b"GPL"
@@ -31,6 +33,10 @@ SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_void_p, c_size_t, c_void_p)),
     "bpf_prog_test_run_opts": (c_int, (c_int, c_void_p)),
     "libbpf_find_vmlinux_btf_id": (c_int, (c_char_p, c_int)),
+    "btf__load_vmlinux_btf": (c_void_p, ()),
+    "btf__find_by_name_kind": (c_int, (c_void_p, c_char_p, c_uint32)),
+    "btf__free": (None, (c_void_p,)),
+    "bpf_raw_tracepoint_open": (c_int, (c_char_p, c_int)),
 }
 
 
@@ -219,6 +225,28 @@ class Kernel:
             os.close(fd)
             raise
         return fd
+
+    def enterable(self, functions: Iterable[str]) -> frozenset[str]:
+        """Return at which of the kernel's functions programs can stand: none, if it lets none be put there."""
+        types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
+        found = {name: self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_FUNCTION) for name in functions}
+        self._lib.btf__free(types)
+        known = {name: number for name, number in found.items() if number > 0}
+        return frozenset(known) if any(map(self._can_enter, [*known.values()][:1])) else frozenset()
+
+    def _can_enter(self, function: int) -> bool:
+        """Tell whether a program that does nothing can stand at a function."""
+        nothing = Assembler()
+        nothing.leave()
+        try:
+            program = self.load(nothing.assemble(), PROGRAM_TRACING, Attach(ATTACH_FUNCTION_ENTRY, function))
+        except LibbpfError:
+            return False
+        link = self._lib.bpf_raw_tracepoint_open(None, program)
+        os.close(program)
+        if link >= 0:
+            os.close(link)
+        return bool(link >= 0)
 
     def has_tracepoint(self, name: str) -> bool:
         """Tell whether the kernel has a tracepoint."""

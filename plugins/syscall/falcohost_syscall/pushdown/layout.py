@@ -26,24 +26,24 @@ HEADER: Final = {
 }
 
 #: Members of struct facts.
-VIEWS: Final = ("name", "directory", "filename", "path", "path2", "str")
+VIEWS: Final = ("name", "directory", "filename", "path", "path2", "str", "seen", "seen2")
 MEMBERS: Final = {
-    "local": 24,
-    "remote": 40,
-    "lport": 56,
-    "rport": 58,
-    "kind": 60,
-    "l4proto": 61,
-    "ip": 62,
-    "lineage": 63,
-    "tty": 64,
-    "exe_flags": 68,
-    "process": 72,
-    "pids": 232,
-    "flags": 264,
-    "addressed": 268,
+    "local": 32,
+    "remote": 48,
+    "lport": 64,
+    "rport": 66,
+    "kind": 68,
+    "l4proto": 69,
+    "ip": 70,
+    "lineage": 71,
+    "tty": 72,
+    "exe_flags": 76,
+    "process": 80,
+    "pids": 240,
+    "flags": 272,
+    "addressed": 276,
 }
-FACTS_SIZE: Final = 272
+FACTS_SIZE: Final = 280
 #: Of so many there are views: of the process itself, its parent, and so on. Names come first, then the texts of each.
 GENERATIONS: Final = 8
 PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
@@ -52,14 +52,17 @@ PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 #: Members of struct scratch; what is at FREE nobody needs while filters run.
 FREE: Final = 40
 FACTS: Final = 96
-RECORD: Final = 368
+RECORD: Final = 376
 RECORD_SIZE: Final = 32768
 #: 0 where the event's file has no other name.
 NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24
-SCRATCH_SIZE: Final = NAMES + 72
+#: 0 where it is not known what the event's paths led to.
+REACHED: Final = NAMES + 8
+SCRATCH_SIZE: Final = NAMES + 88
 
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))
+SEEN: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("seen", "seen2"))
 
 #: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
 #: empty or begins with a hexadecimal digit.

@@ -59,13 +59,15 @@ class _Compiler:
         self._go_on(stage)
         asm.leave()
         asm.place(no)
-        if _asks(condition, self._names):
-            only = asm.label()
-            asm.arithmetic("+", R6, layout.NAMES)
-            asm.load(R1, R6, 0, 8)
-            asm.jump_if(R1, "=", 0, only)
-            self._go_on(STAGE_NAMES)
-            asm.place(only)
+        for views, place in ((self._names, layout.NAMES), (layout.SEEN, layout.REACHED)):
+            if _asks(condition, views):
+                only = asm.label()
+                asm.arithmetic_register("=", R1, R6)
+                asm.arithmetic("+", R1, place)
+                asm.load(R1, R1, 0, 8)
+                asm.jump_if(R1, "=", 0, only)
+                self._go_on(STAGE_NAMES)
+                asm.place(only)
         self._go_on(STAGE_LEFT_OUT)
         asm.leave()
         return asm.assemble()

@@ -18,11 +18,15 @@ class Seen(NamedTuple):
 
 
 class Technique(NamedTuple):
-    """What the command does, as a sentence without its subject; *line* where it is not the group's."""
+    """What the command does, as a sentence without its subject; *line* where it is not the group's.
+
+    *hooked*: our rules that fire too where the kernel says to what the paths of a call lead.
+    """
 
     does: str
     seen: Seen
     line: str = ""
+    hooked: tuple[str, ...] = ()
 
 
 class Group(NamedTuple):

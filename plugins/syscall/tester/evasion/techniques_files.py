@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, RING, SHOWN, Group, Seen, Technique, by_ring, by_way, own
+from evasion.technique import ARGUMENTS, BY_MOUNT, RING, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
@@ -26,6 +26,7 @@ def written(how: str = KERNEL_NAME) -> Seen:
     return Seen((WRITE_PUBLIC,), (WRITE_OWN,), how)
 
 
+SPELLED = "the names are as the caller wrote them, where the kernel has no hooks"
 REPLACING = "the names that the call is given, made whole"
 
 READING = Group(
@@ -187,6 +188,10 @@ WRITING = Group(
         "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
         "write-truncate": Technique("calls truncate", own("the name that the call is given, made whole", REPLACED)),
         "write-rename": Technique("renames another file over it", own(REPLACING, REPLACED)),
+        "write-rename-linked": Technique(
+            "does so by a symbolic link to the folder", unseen(SPELLED), hooked=(REPLACED,)
+        ),
+        "write-rename-proc-root": Technique("does so below `/proc/self/root`", unseen(SPELLED), hooked=(REPLACED,)),
         "write-rename-relative": Technique("does so with names relative to the folder", own(REPLACING, REPLACED)),
         "write-exchange": Technique("exchanges it with another file", own(REPLACING, REPLACED)),
         "write-link": Technique("removes it and links another file there", own(REPLACING, REPLACED)),
@@ -201,6 +206,9 @@ WRITING = Group(
         ),
         "write-mount-over": Technique(
             "mounts another file over it", own("the mount, and the name it is at", REPLACED, SHOWN)
+        ),
+        "write-mount-over-linked": Technique(
+            "does so by a symbolic link to the folder", by_way("the mount; " + SPELLED, SHOWN), hooked=(REPLACED,)
         ),
         "write-tree-over": Technique(
             "does so with open_tree and move_mount",

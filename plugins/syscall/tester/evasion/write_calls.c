@@ -34,6 +34,21 @@ static int write_rename(int argc, char **argv)
 	return must_be_changed();
 }
 
+static int write_rename_linked(int argc, char **argv)
+{
+	own_etc();
+	must("link", symlink("/etc/.", "link"));
+	must("rename", rename("link/next", "link/shadow"));
+	return must_be_changed();
+}
+
+static int write_rename_proc_root(int argc, char **argv)
+{
+	own_etc();
+	must("rename", rename("/proc/self/root/etc/next", "/proc/self/root/etc/shadow"));
+	return must_be_changed();
+}
+
 static int write_rename_relative(int argc, char **argv)
 {
 	int folder;
@@ -87,6 +102,14 @@ static int write_mount_over(int argc, char **argv)
 {
 	own_etc();
 	must("mount", mount(NEXT, TARGET, NULL, MS_BIND, NULL));
+	return must_be_changed();
+}
+
+static int write_mount_over_linked(int argc, char **argv)
+{
+	own_etc();
+	must("link", symlink("/etc/.", "link"));
+	must("mount", mount("link/next", "link/shadow", NULL, MS_BIND, NULL));
 	return must_be_changed();
 }
 
@@ -174,12 +197,15 @@ const struct command write_call_commands[] = {
 	{"write-create", 0, "", write_create},
 	{"write-truncate", 0, "", write_truncate},
 	{"write-rename", 0, "", write_rename},
+	{"write-rename-linked", 0, "", write_rename_linked},
+	{"write-rename-proc-root", 0, "", write_rename_proc_root},
 	{"write-rename-relative", 0, "", write_rename_relative},
 	{"write-exchange", 0, "", write_exchange},
 	{"write-link", 0, "", write_link},
 	{"write-symlink-in-place", 0, "", write_symlink_in_place},
 	{"write-unnamed", 0, "", write_unnamed},
 	{"write-mount-over", 0, "", write_mount_over},
+	{"write-mount-over-linked", 0, "", write_mount_over_linked},
 	{"write-tree-over", 0, "", write_tree_over},
 	{"write-by-handle", 0, "", write_by_handle},
 	{"write-ring", 0, "", write_ring},

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
+from typing import TypeAlias
 
 from random_processes import ABOUT_AT, About
 
@@ -94,6 +95,12 @@ class Facts:
         if self.kind == layout.FD_FILE:
             self.views["filename"] = (at + len(path) - leaf, leaf)
 
+    def see_paths(self, found: Mapping[int, tuple[int, bytes]], *tags: int) -> None:
+        """Let the event be seen under the paths in these sections; without them, under those that were passed."""
+        for seen, passed, tag in zip(("seen", "seen2"), ("path", "path2"), (*tags, 0, 0), strict=False):
+            at, data = found.get(tag, (0, b""))
+            self.views[seen] = (at, len(data)) if tag in found else self.views[passed]
+
     def _see_socket(self) -> None:
         if R.SEC_SOCK not in self._sections:
             self.ip = self.l4proto = 0
@@ -125,6 +132,7 @@ class Facts:
             if tag in self._sections:
                 at, data = self._sections[tag]
                 self.views[name] = (at, len(data))
+        self.see_paths(self._sections, R.SEC_REALPATH, R.SEC_REALPATH2)
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
         if self._row.want & _ADDRESSED:
@@ -147,6 +155,9 @@ class Facts:
         self.rport = int.from_bytes(address[2:4], "big")
 
 
+See: TypeAlias = Callable[[Facts], None]
+
+
 def requested(record: bytes) -> bytes | None:
     """Return the path that was passed to open a file, made whole as text; None where the probe does not tell it."""
     row = CALLS[R.header(record).call - 1]
@@ -157,17 +168,24 @@ def requested(record: bytes) -> bytes | None:
     return absolute(start.decode("latin1"), path.decode("latin1")).encode("latin1")
 
 
-def _names(record: bytes) -> Iterator[tuple[int, bytes] | None]:
-    """Yield where each name of the event's file is, once its requested name lies behind the record; None: as it is."""
+def _names(record: bytes) -> Iterator[See | None]:
+    """Yield what lets the event be seen under each of its names, a requested one behind the record; None: as it is."""
     yield None
     found = {tag: (at, data) for tag, at, data in _placed(record)}
+    if R.SEC_REALPATH in found:
+        hosts = (
+            host if host in found else real
+            for host, real in ((R.SEC_REALHOST, R.SEC_REALPATH), (R.SEC_REALHOST2, R.SEC_REALPATH2))
+        )
+        yield lambda facts: facts.see_paths(found)
+        yield lambda facts, tags=tuple(hosts): facts.see_paths(found, *tags)  # type: ignore[misc]
     real, passed = found.get(R.SEC_FDPATH), requested(record)
     if real is None or not real[1].startswith(b"/"):
         return
     if passed is not None and passed != real[1]:
-        yield len(record), passed
+        yield lambda facts: facts.see_name(len(record), passed)
     if R.SEC_HOSTPATH in found:
-        yield found[R.SEC_HOSTPATH]
+        yield lambda facts: facts.see_name(*found[R.SEC_HOSTPATH])
 
 
 def _placed(record: bytes) -> list[tuple[int, int, bytes]]:
@@ -221,10 +239,10 @@ class FilterBench:
             os.close(fd)
 
     def passes(self, programs: dict[Point, int], record: bytes, process: Process | None = None) -> bool:
-        """Return whether the event in *record*, of *process*, gets through all programs under one name of its file."""
+        """Return whether the event in *record*, of *process*, gets through all programs under one of its names."""
         return any(
-            all(self.run(program, record, point, name, process) for point, program in programs.items())
-            for name in _names(record)
+            all(self.run(program, record, point, see, process) for point, program in programs.items())
+            for see in _names(record)
         )
 
     def run(
@@ -232,14 +250,14 @@ class FilterBench:
         program: int,
         record: bytes,
         point: Point,
-        name: tuple[int, bytes] | None = None,
+        see: See | None = None,
         process: Process | None = None,
     ) -> bool:
-        """Return whether the event gets through one program; *name*: where its file's is, if it is not the real one."""
+        """Return whether the event gets through one program; *see*: what lets it be seen under another name."""
         about = About(process) if process is not None and point is Point.PROCESS else None
         facts = Facts(record, point, about)
-        if name is not None and point >= Point.OBJECT:
-            facts.see_name(*name)
+        if see is not None and point >= Point.OBJECT:
+            see(facts)
         scratch = (bytes(layout.FACTS) + facts.pack()).ljust(layout.RECORD, b"\0") + record + (requested(record) or b"")
         if about is not None:
             scratch = scratch.ljust(layout.RECORD + ABOUT_AT, b"\xaa") + about.texts

@@ -49,11 +49,8 @@ def spelled(random: Random, top: str) -> str:
     return path if random.random() < 0.4 else f"{top}{random.choice(('/', '/', '//', '/./'))}{path}"
 
 
-def main() -> None:
-    """Go somewhere, open."""
-    random = Random(sys.argv[1])
-    top = Path(sys.argv[3])
-    os.setgid(54321)
+def move(random: Random, top: Path) -> list[str]:
+    """Go somewhere from which the folder is seen otherwise, or stay; return its names there."""
     place = random.choice(("here", "bound", "chroot", "bound chroot"))
     if place != "here":
         if _libc.unshare(CLONE_NEWNS):
@@ -67,6 +64,15 @@ def main() -> None:
     if "chroot" in place:
         os.chroot(tops[-1])
         tops = ["", "/c" if "bound" in place else "/a"]
+    return tops
+
+
+def main() -> None:
+    """Go somewhere, open."""
+    random = Random(sys.argv[1])
+    top = Path(sys.argv[3])
+    os.setgid(54321)
+    tops = move(random, top)
     folders = [os.open(path, os.O_RDONLY) for path in {tops[-1] or "/", tops[0] or "/"}]
     for number in range(int(sys.argv[2])):
         if number % 8 == 0:

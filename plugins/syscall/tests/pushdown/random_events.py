@@ -232,7 +232,8 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
     )
     args = tuple(pick(NUMBERS) for _ in range(6))
     sections = _sections(random, row)
-    flags = R.FLAG_OTHER_NAME if R.SEC_HOSTPATH in sections else 0
+    hosts = {R.SEC_HOSTPATH, R.SEC_REALHOST, R.SEC_REALHOST2}
+    flags = 0 if hosts.isdisjoint(sections) else R.FLAG_OTHER_NAME
     return record(R.KIND_CALL, task, sections, call=row.call, ret=pick(ERRORS), args=args, flags=flags)
 
 
@@ -249,11 +250,19 @@ def _sections(random: Random, row: Call) -> dict[int, bytes]:
             found[tag] = _text(random)
             if directory and not found[tag].startswith(b"/"):
                 found[directory] = random.choice((b"/etc", b"/", b"/root/.ssh"))
+    if row.hooks and random.random() < 0.4:
+        found |= _led_to(random, two=row.hooks[0] in ("path_rename", "path_link"))
     if row.want & R.WANT_PAIR and random.random() < 0.8:
         found[R.SEC_PAIR] = bytes((5, 0, 0, 0, 6, 0, 0, 0))
     if row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER) and random.random() < 0.8:
         found[R.SEC_SOCKADDR] = _sockaddr(random)
     return found
+
+
+def _led_to(random: Random, *, two: bool) -> dict[int, bytes]:
+    tags = {R.SEC_REALPATH: R.SEC_REALHOST} | ({R.SEC_REALPATH2: R.SEC_REALHOST2} if two else {})
+    found = {tag: _path(random) for tag in tags}
+    return found | {host: _path(random) for host in tags.values() if random.random() < 0.3}
 
 
 def _text(random: Random) -> bytes:

@@ -1,0 +1,133 @@
+/* Programs at the kernel's hooks for security modules, which say what directory entries a call works on that leaves no
+ * descriptor behind. Loaded where the kernel lets programs stand at its functions, attached where a rule wants the call. */
+#include "reached.bpf.h"
+
+/* One for each CPU, beside those of calls: a program at a function may lose its processor in the midst (preempt=full).
+ * began is not 0 then, and whoever comes meanwhile goes without. User space sets max_entries before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} hook_scratches SEC(".maps");
+
+#define PF_IO_WORKER 0x00000010 /* does what was asked for through io_uring, and never returns from a call */
+
+/* What is wanted of the call that the thread is in; NULL if nobody wants to know of what it reaches. */
+static __always_inline struct call_spec *wanted_here(struct task_struct *task)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u32 nr = table_nr(regs, is_compat(task), 0), tgid = task->tgid;
+	struct call_spec *spec = bpf_map_lookup_elem(&calls, &nr);
+
+	if (!spec || !(spec->want & WANT_REACHED) || task->flags & PF_IO_WORKER)
+		return NULL;
+	return bpf_map_lookup_elem(&ignored_pids, &tgid) ? NULL : spec;
+}
+
+static __always_inline void put_reached(struct scratch *s, enum reached_name name)
+{
+	__u32 before = s->pos;
+
+	put_walked(s, SEC_REALPATH + name);
+	if (s->pos == before)
+		return;
+	s->names.reached[name].at = before + sizeof(struct section);
+	s->names.reached[name].len = s->pos - before - sizeof(struct section);
+}
+
+static __always_inline void put_real(struct scratch *s, struct task_struct *task, enum reached_name name,
+				     __u64 mnt, __u64 dentry)
+{
+	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
+	put_reached(s, name);
+}
+
+/* The name by which the machine's init reaches it, if it is another, as long as there is room. */
+static __always_inline void put_host(struct scratch *s, enum reached_name name, __u64 mnt, __u64 dentry)
+{
+	__u32 before = s->pos, sections = s->header.nsections;
+
+	s->facts.views[VIEW_NAME] = s->names.reached[name - REACHED_HOST];
+	if (!walk_from_init(s, mnt, dentry) || walked_is_told(s))
+		return;
+	put_reached(s, name);
+	s->header.flags |= FLAG_OTHER_NAME;
+	if (s->pos <= sizeof(struct header) + REACHED_SIZE)
+		return;
+	s->pos = before;
+	s->header.nsections = sections;
+	s->header.flags |= FLAG_CUT;
+	s->names.reached[name].len = 0;
+}
+
+/* Keeps the record as far as it is, until the call returns. */
+static __always_inline void keep_reached(struct scratch *s, struct task_struct *task)
+{
+	__u32 tid = task->pid;
+
+	s->header.start = task->start_boottime;
+	s->header.ret = s->pos - sizeof(s->header);
+	__builtin_memcpy(s->header.args, s->names.reached, sizeof(s->names.reached));
+	bpf_map_update_elem(&reached, &tid, s->record, BPF_ANY);
+}
+
+/* Finds the names of one directory entry, or of two; dentry2 is 0 where there is one. */
+GLOBAL int reach(__u64 mnt, __u64 dentry, __u64 mnt2, __u64 dentry2)
+{
+	struct task_struct *task = current_task();
+	struct call_spec *spec = wanted_here(task);
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&hook_scratches, &cpu);
+
+	if (!spec || !s || __sync_lock_test_and_set(&s->began, 1))
+		return 0;
+	start_record(s, KIND_CALL);
+	s->header.call = spec->call;
+	__builtin_memset(&s->names, 0, sizeof(s->names));
+	put_real(s, task, REACHED_REAL, mnt, dentry);
+	if (dentry2)
+		put_real(s, task, REACHED_REAL2, mnt2, dentry2);
+	put_host(s, REACHED_HOST, mnt, dentry);
+	if (dentry2)
+		put_host(s, REACHED_HOST2, mnt2, dentry2);
+	keep_reached(s, task);
+	s->began = 0;
+	return 0;
+}
+
+/* An argument of the function as a number: as a pointer, the verifier would not hand it on. */
+static __always_inline __u64 given(void *ctx, __u32 n)
+{
+	__u64 value = 0;
+
+	bpf_get_func_arg(ctx, n, &value);
+	return value;
+}
+
+static __always_inline __u64 mount_given(void *ctx, __u32 n)
+{
+	return NUMBER(struct path, given(ctx, n), mnt);
+}
+
+static __always_inline int reach_path(__u64 path)
+{
+	return reach(NUMBER(struct path, path, mnt), NUMBER(struct path, path, dentry), 0, 0);
+}
+
+#define HOOK(name) SEC("?fentry/security_" #name) int name(void *ctx)
+
+HOOK(path_unlink) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
+HOOK(path_rmdir) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
+HOOK(path_mkdir) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
+HOOK(path_mknod) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
+HOOK(path_symlink) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
+HOOK(path_rename) { return reach(mount_given(ctx, 0), given(ctx, 1), mount_given(ctx, 2), given(ctx, 3)); }
+HOOK(path_chmod) { return reach_path(given(ctx, 0)); }
+HOOK(path_chown) { return reach_path(given(ctx, 0)); }
+HOOK(path_chroot) { return reach_path(given(ctx, 0)); }
+HOOK(path_truncate) { return reach_path(given(ctx, 0)); }
+HOOK(sb_mount) { return reach_path(given(ctx, 1)); }
+HOOK(sb_umount) { return reach(given(ctx, 0), NUMBER(struct vfsmount, given(ctx, 0), mnt_root), 0, 0); }
+/* The kernel makes hard links within one mount only. */
+HOOK(path_link) { return reach(mount_given(ctx, 1), given(ctx, 0), mount_given(ctx, 1), given(ctx, 2)); }

@@ -1,0 +1,125 @@
+/* What the paths of a call really led to that leaves no descriptor behind. Programs at the kernel's hooks for security
+ * modules (hooks.bpf.c) find it while the call is under way; here it is kept until the call returns, and seen by filters
+ * under one name after the other (docs/decisions/0021-hooks.md). */
+#ifndef FALCOHOST_REACHED_BPF_H
+#define FALCOHOST_REACHED_BPF_H
+
+#include "names.bpf.h"
+
+/* Two paths of the greatest length fit; what the host calls them only if it leaves room. */
+#define REACHED_SIZE (2 * CHUNK + 256)
+
+/* A record as far as it was put together: its start and call say of whose, ret how long the sections are, args where
+ * the names are in it. */
+struct reached {
+	struct header header;
+	__u8 sections[REACHED_SIZE];
+};
+
+/* By thread. User space sets max_entries before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct reached);
+} reached SEC(".maps");
+
+/* Begins the record with what was found, if the call came as far as the hook. */
+GLOBAL int take_reached(struct scratch *s)
+{
+	struct task_struct *task = current_task();
+	struct reached *found;
+	__u32 tid, len;
+
+	if (!s)
+		return 0;
+	tid = task->pid;
+	found = bpf_map_lookup_elem(&reached, &tid);
+	if (!found || found->header.call != s->header.call || found->header.start != task->start_boottime) {
+		if (s->header.ret >= 0)
+			count_lost(LOST_REAL_NAME);
+		return 0;
+	}
+	len = found->header.ret;
+	barrier_var(len);
+	if (len <= REACHED_SIZE && bpf_probe_read_kernel(s->record + sizeof(s->header), len, found->sections) == 0) {
+		s->pos = sizeof(s->header) + len;
+		s->header.nsections = found->header.nsections;
+		s->header.flags |= found->header.flags;
+		__builtin_memcpy(s->names.reached, found->header.args, sizeof(s->names.reached));
+	}
+	bpf_map_delete_elem(&reached, &tid);
+	return 0;
+}
+
+/* Lets filters see the paths under the first name: the real one, where it is known. */
+static __always_inline void see_paths(struct scratch *s)
+{
+	struct view *views = s->facts.views, *found = s->names.reached;
+
+	views[VIEW_SEEN] = found[REACHED_REAL].len ? found[REACHED_REAL] : views[VIEW_PATH];
+	views[VIEW_SEEN2] = found[REACHED_REAL2].len ? found[REACHED_REAL2] : views[VIEW_PATH2];
+}
+
+/* Where the directory is told from which a relative path starts, which is the next section; of no length: not there. */
+static __always_inline struct view start_of(struct scratch *s, struct view path)
+{
+	struct view start = {};
+	__u32 at = path.at + path.len;
+	struct section *section;
+
+	barrier_var(at); /* or the verifier is not shown the bound */
+	if (at > RECORD_SIZE - sizeof(*section) || at >= s->pos)
+		return start;
+	section = (void *)(s->record + at);
+	if (section->tag == SEC_DIR || section->tag == SEC_DIR2)
+		start = (struct view){at + sizeof(*section), section->len};
+	return start;
+}
+
+/* Whether a path argument is the real name, byte for byte, or the end of it behind where it starts. */
+GLOBAL int is_path_real(struct scratch *s, __u32 argument, __u32 which)
+{
+	struct view path, real, start;
+	__u32 before;
+
+	if (!s)
+		return false;
+	path = s->facts.views[argument & 7];
+	real = s->names.reached[which & 3];
+	if (!path.len || path.len > VIEW_LONGEST)
+		return false;
+	if (s->record[path.at & (RECORD_SIZE - 1)] == '/')
+		return path.len == real.len && is_same(s, path.at, real.at, path.len);
+	start = start_of(s, path);
+	before = start.len == 1 ? 0 : start.len;
+	if (!start.len || before + 1 + path.len != real.len || s->record[(real.at + before) & (RECORD_SIZE - 1)] != '/')
+		return false;
+	return is_same(s, path.at, real.at + before + 1, path.len) && (!before || is_same(s, start.at, real.at, before));
+}
+
+/* Switches filters to the next name of both paths; false if they have none. */
+static __always_inline bool see_next_paths(struct scratch *s)
+{
+	struct view *views = s->facts.views, *found = s->names.reached;
+
+	if (!found[REACHED_REAL].len)
+		return false;
+	if (s->names.name == NAME_REAL) {
+		s->names.name = NAME_REQUESTED;
+		if (!is_path_real(s, VIEW_PATH, REACHED_REAL) ||
+		    (found[REACHED_REAL2].len && !is_path_real(s, VIEW_PATH2, REACHED_REAL2))) {
+			views[VIEW_SEEN] = views[VIEW_PATH];
+			views[VIEW_SEEN2] = views[VIEW_PATH2];
+			return true;
+		}
+	}
+	if (s->names.name == NAME_HOST || !(found[REACHED_HOST].len || found[REACHED_HOST2].len))
+		return false;
+	s->names.name = NAME_HOST;
+	views[VIEW_SEEN] = found[found[REACHED_HOST].len ? REACHED_HOST : REACHED_REAL];
+	views[VIEW_SEEN2] = found[found[REACHED_HOST2].len ? REACHED_HOST2 : REACHED_REAL2];
+	return true;
+}
+
+#endif

@@ -1,0 +1,35 @@
+"""The kernel's hooks for security modules, at which programs of the probe find to what the paths of a call lead.
+
+Not every kernel lets programs stand at its functions; see docs/decisions/0021-hooks.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost_syscall.drivers.libbpf import Object
+from falcohost_syscall.drivers.programs import Kernel
+
+HOOKS: Final = frozenset(
+    {
+        *("path_chmod", "path_chown", "path_chroot", "path_link", "path_mkdir", "path_mknod", "path_rename"),
+        *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_umount"),
+    }
+)
+"""The programs, which are called as the kernel's functions without ``security_``."""
+
+
+def find(kernel: Kernel) -> frozenset[str]:
+    """Return the hooks at which programs can stand."""
+    functions = kernel.enterable(f"security_{hook}" for hook in HOOKS)
+    return frozenset(name.removeprefix("security_") for name in functions)
+
+
+def prepare(probe: Object, hooks: frozenset[str], cpus: int) -> None:
+    """Have the programs of these *hooks* loaded with the *probe*, and no others."""
+    for hook in hooks:
+        probe.take_in(hook)
+    if hooks:
+        probe.resize("hook_scratches", cpus)
+    else:
+        probe.resize("reached", 1)
