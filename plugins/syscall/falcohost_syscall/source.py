@@ -12,7 +12,8 @@ from falcohost.events import Batch, Plan, SourceStats
 from falcohost_syscall import config, wanted
 from falcohost_syscall.calls import BY_NAME, CALLS, EXIT
 from falcohost_syscall.counts import by_type, unwanted
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+from falcohost_syscall.drivers.options import Options, Settings
 from falcohost_syscall.events import (
     ARG0,
     CALL,

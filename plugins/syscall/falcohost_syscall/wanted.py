@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from falcohost.events import Plan
 from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, FORKS, NOT_BY_DEFAULT, Call
-from falcohost_syscall.drivers.modern_ebpf import Options
+from falcohost_syscall.drivers.options import Options
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition, may_hold
 from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.leaves import leaf_bits

@@ -14,7 +14,8 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost_syscall import records as R
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options, Settings
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+from falcohost_syscall.drivers.options import Options, Settings
 from falcohost_syscall.drivers.requirements import requirements
 
 EXECVE, EXECVEAT = 500, 501

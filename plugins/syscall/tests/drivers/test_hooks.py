@@ -12,7 +12,8 @@ from falcohost_syscall.calls import BY_NAME, CALLS
 from falcohost_syscall.drivers import hooks as driver_hooks
 from falcohost_syscall.drivers.hooks import HOOKS
 from falcohost_syscall.drivers.libbpf import Library
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Options
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+from falcohost_syscall.drivers.options import Options
 from falcohost_syscall.drivers.programs import Kernel
 from falcohost_syscall.wanted import calls, hooks
 

@@ -17,7 +17,8 @@ from falcohost_syscall import records as R
 from falcohost_syscall.drivers import modern_ebpf, requirements
 from falcohost_syscall.drivers.functions import ENTRIES
 from falcohost_syscall.drivers.libbpf import Library, Object
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf, Settings
+from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+from falcohost_syscall.drivers.options import Settings
 
 # A call that nobody else on the machine makes.
 RARE = R.CallSpec(1, 0)

@@ -1,0 +1,74 @@
+"""What the probe is told beside the calls that are wanted: once when it is loaded, or anew at any time."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from falcohost_syscall import records
+
+_BITS: Final = struct.Struct("=I")
+
+
+class Settings(NamedTuple):
+    """What is fixed for as long as the probe is loaded."""
+
+    execve: int = 0
+    """Row of execve in the table of calls; the same for the others below."""
+    execveat: int = 0
+    procexit: int = 0
+    ring_size: int = 8 << 20
+    """Bytes of each of the two rings, a power of two."""
+
+    def pack(self) -> bytes:
+        """Return ``struct settings``."""
+        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat, self.procexit)
+
+
+class Options(NamedTuple):
+    """What may change while the probe is loaded: what it says beyond what it always says."""
+
+    threads: bool = False
+    """Of threads too: their start and their end."""
+    exec_cwd: bool = False
+    """The working directory, when a program is started."""
+    exec_env: bool = False
+    """Its environment."""
+    measure: bool = False
+    """What each call costs, in its count."""
+    requested: bool = False
+    """A file has one name, the one that was requested."""
+    all_processes: bool = False
+    """Every fork, exec and exit, instead of the processes that have to do with events."""
+    sessions: bool = False
+    """A process again when its session or group is another, and the leaders of both."""
+    execve: bool = False
+    """Execs that pass the filters; those of a descriptor are execveat."""
+    execveat: bool = False
+    procexit: bool = False
+    """Ends of processes that pass the filters."""
+    watched: bool = False
+    """The names of watched files (:meth:`.ModernEbpf.watch`), by whatever link they are opened."""
+    about_execs: int = 0
+    """What the filters of execs ask of processes (:func:`.pushdown.processes.about`)."""
+    about_exits: int = 0
+
+    def pack(self) -> bytes:
+        """Return the bits of ``options``."""
+        bits = sum(bit for name, bit in _OPTIONS.items() if getattr(self, name))
+        return _BITS.pack(bits | self.about_execs << records.ABOUT_EXEC_AT | self.about_exits << records.ABOUT_EXIT_AT)
+
+
+_OPTIONS: Final = {
+    "threads": records.OPTION_THREADS,
+    "exec_cwd": records.OPTION_EXEC_CWD,
+    "exec_env": records.OPTION_EXEC_ENV,
+    "measure": records.OPTION_MEASURE,
+    "requested": records.OPTION_REQUESTED,
+    "all_processes": records.OPTION_ALL_PROCESSES,
+    "sessions": records.OPTION_SESSIONS,
+    "execve": records.OPTION_EXECVE,
+    "execveat": records.OPTION_EXECVEAT,
+    "procexit": records.OPTION_EXIT,
+    "watched": records.OPTION_WATCHED,
+}
