@@ -38,7 +38,7 @@ static __always_inline bool is_whole(struct process *p, __u32 seq)
 /* Setsid(2) takes the terminal away. */
 static __always_inline void see_flags(struct facts *facts, struct process *p, struct task_struct *leader)
 {
-	__u32 sid = pid_nr(leader->signal->pids[PIDTYPE_SID], 0);
+	__u32 sid = pid_nr(PID_OF(leader, PIDTYPE_SID), 0);
 
 	facts->tty = sid == p->execed.sid ? p->execed.tty : 0;
 	facts->exe_flags = p->execed.exe_flags;
@@ -127,7 +127,7 @@ static int lineage_step(__u32 i, struct lineage_walk *lineage)
 	struct task_struct *leader = TYPED(struct task_struct, lineage->leader);
 	struct process *p = process_of(leader);
 	struct scratch *s = lineage->s;
-	__u32 pid = leader->tgid, seq;
+	__u32 pid = TASK(leader, tgid), seq;
 
 	barrier_var(i);
 	if (i >= GENERATIONS) {

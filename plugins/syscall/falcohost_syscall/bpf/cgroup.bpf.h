@@ -47,8 +47,9 @@ static int cgroup_step(__u32 i, struct walk_context *context)
 {
 	struct scratch *s = context->s;
 	struct kernfs_node *node = (void *)s->walk.dentry;
+	char *name = (char *)&s->path[CHUNK]; /* behind the path */
 	struct kernfs_node *parent;
-	char name[NAME_SIZE];
+	long len;
 
 	if (bpf_core_field_exists(node->__parent))
 		parent = READ(struct kernfs_node, node, __parent);
@@ -56,7 +57,7 @@ static int cgroup_step(__u32 i, struct walk_context *context)
 		parent = (void *)BPF_CORE_READ((struct kernfs_node___before_6_15 *)node, parent);
 	if (!parent)
 		return 1;
-	long len = bpf_probe_read_kernel_str(name, sizeof(name), READ(struct kernfs_node, node, name));
+	len = bpf_probe_read_kernel_str(name, NAME_SIZE, READ(struct kernfs_node, node, name));
 	if (len <= 1 || !prepend(s, name, len - 1, true))
 		return 1;
 	s->walk.dentry = (__u64)parent;

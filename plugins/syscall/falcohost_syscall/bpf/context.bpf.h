@@ -41,13 +41,13 @@ static __always_inline struct task_struct *leader_of(struct task_struct *task)
 
 static __always_inline struct task_struct *parent_of(struct task_struct *leader)
 {
-	return TYPED(struct task_struct, leader->real_parent->group_leader);
+	return TYPED(struct task_struct, TASK(TASK(leader, real_parent), group_leader));
 }
 
 static __always_inline struct process *process_of(struct task_struct *leader)
 {
-	__u32 pid = leader->tgid;
-	__u64 start = leader->start_boottime;
+	__u32 pid = TASK(leader, tgid);
+	__u64 start = TASK(leader, start_boottime);
 	struct process *p = bpf_map_lookup_elem(&processes, &pid);
 
 	if (!p)
@@ -57,17 +57,23 @@ static __always_inline struct process *process_of(struct task_struct *leader)
 	return p->start == start ? p : NULL;
 }
 
+/* Whether a thread of the process is left. */
+static __always_inline bool lives(struct task_struct *task)
+{
+	return READ(struct signal_struct, TASK(task, signal), live.counter) != 0;
+}
+
 static __always_inline struct process *process_or_new(struct task_struct *leader)
 {
 	struct process *p = process_of(leader);
-	__u32 pid = leader->tgid;
+	__u32 pid = TASK(leader, tgid);
 
-	if (p || leader->signal->live.counter == 0)
+	if (p || !lives(leader))
 		return p;
 	bpf_map_update_elem(&processes, &pid, &no_process, BPF_ANY);
 	p = bpf_map_lookup_elem(&processes, &pid);
 	if (p) {
-		p->start = leader->start_boottime;
+		p->start = TASK(leader, start_boottime);
 		p->seq = 2;
 	}
 	return p;

@@ -97,7 +97,7 @@ static __always_inline __u64 bounds(struct task_struct *task)
 }
 
 /* Whether a task may have every capability that the machine's init may have, and is under no seccomp filter. */
-static __always_inline bool is_unconfined(struct pid *pid, struct task_struct *task)
+static __always_inline bool is_unconfined(__u64 pid, struct task_struct *task)
 {
 	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, 0), child_reaper);
 
@@ -108,9 +108,8 @@ static __always_inline bool is_unconfined(struct pid *pid, struct task_struct *t
 
 static __always_inline void read_groups(struct execed *e, struct task_struct *task)
 {
-	struct pid *session = task->signal->pids[PIDTYPE_SID];
-	struct pid *group = task->signal->pids[PIDTYPE_PGID];
-	__u32 level = task->thread_pid->level;
+	__u64 session = PID_OF(task, PIDTYPE_SID), group = PID_OF(task, PIDTYPE_PGID);
+	__u32 level = pid_level(PID(task));
 
 	e->sid = pid_nr(session, 0);
 	e->pgid = pid_nr(group, 0);
@@ -120,8 +119,8 @@ static __always_inline void read_groups(struct execed *e, struct task_struct *ta
 
 static __always_inline void read_session(struct execed *e, struct task_struct *task)
 {
-	struct pid *pid = task->thread_pid;
-	__u32 level = pid->level;
+	__u64 pid = PID(task);
+	__u32 level = task->thread_pid->level;
 	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, level), child_reaper);
 
 	read_groups(e, task);

@@ -78,8 +78,8 @@ static __always_inline void submit_fork(struct task_struct *parent, struct task_
 		return;
 	forked->pid = child->tgid;
 	forked->tid = child->pid;
-	forked->vtid = pid_nr(pid, level);
-	forked->vpid = thread ? pid_nr(child->signal->pids[PIDTYPE_TGID], level) : forked->vtid;
+	forked->vtid = pid_nr(PID(child), level);
+	forked->vpid = thread ? pid_nr(PID_OF(child, PIDTYPE_TGID), level) : forked->vtid;
 	forked->start = child->group_leader->start_boottime;
 	forked->ppid = child->real_parent->tgid;
 	forked->pad = 0;
@@ -255,7 +255,7 @@ int exec_left_out(unsigned long long *ctx)
  * them (PR_SET_CHILD_SUBREAPER) in the same pid namespace, else the namespace's init. */
 static __always_inline __u32 reaper_of(struct task_struct *task)
 {
-	struct pid_namespace *ns = pid_ns(task->thread_pid, task->thread_pid->level);
+	struct pid_namespace *ns = pid_ns(PID(task), task->thread_pid->level);
 	struct task_struct *init = READ(struct pid_namespace, ns, child_reaper);
 	struct task_struct *ancestor = task->real_parent;
 

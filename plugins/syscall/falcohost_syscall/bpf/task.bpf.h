@@ -4,18 +4,32 @@
 
 #include "cgroup.bpf.h"
 
+/* A member of any task, and not only of one whose type the verifier knows. */
+#define TASK(task, member) READ(struct task_struct, task, member)
+
+/* The pid of a thread, or that of its process, group or session, as a number: what is added to one that the verifier knows
+ * the type of has to be constant. */
+#define PID(task) NUMBER(struct task_struct, task, thread_pid)
+#define PID_OF(task, type) NUMBER(struct signal_struct, TASK(task, signal), pids[type])
+
+/* How deep in pid namespaces it is. */
+static __always_inline __u32 pid_level(__u64 pid)
+{
+	return pid ? READ(struct pid, (void *)pid, level) : 0;
+}
+
 /* What a pid is in the pid namespace at the given level: 0 is the host's, pid->level the task's own. */
-static __always_inline struct upid *upid_at(struct pid *pid, __u32 level)
+static __always_inline struct upid *upid_at(__u64 pid, __u32 level)
 {
 	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
 }
 
-static __always_inline __u32 pid_nr(struct pid *pid, __u32 level)
+static __always_inline __u32 pid_nr(__u64 pid, __u32 level)
 {
-	return pid && READ(struct pid, pid, level) >= level ? READ(struct upid, upid_at(pid, level), nr) : 0;
+	return pid && pid_level(pid) >= level ? READ(struct upid, upid_at(pid, level), nr) : 0;
 }
 
-static __always_inline struct pid_namespace *pid_ns(struct pid *pid, __u32 level)
+static __always_inline struct pid_namespace *pid_ns(__u64 pid, __u32 level)
 {
 	return READ(struct upid, upid_at(pid, level), ns);
 }
@@ -45,17 +59,16 @@ static __always_inline void fill_caller(struct header *h, struct task_struct *ta
 
 static __always_inline void fill_ids(struct header *h, struct task_struct *task)
 {
-	struct pid *pid = task->thread_pid;
+	__u64 pid = PID(task);
+	__u32 level = pid_level(pid);
 
-	h->vpid = task->tgid;
-	h->vtid = task->pid;
-	h->ppid = task->real_parent->tgid;
-	h->start = task->group_leader->start_boottime;
-	if (pid && pid->level) {
-		__u32 level = pid->level;
-
+	h->vpid = TASK(task, tgid);
+	h->vtid = TASK(task, pid);
+	h->ppid = TASK(TASK(task, real_parent), tgid);
+	h->start = TASK(TASK(task, group_leader), start_boottime);
+	if (level) {
 		h->vtid = pid_nr(pid, level);
-		h->vpid = pid_nr(task->signal->pids[PIDTYPE_TGID], level);
+		h->vpid = pid_nr(PID_OF(task, PIDTYPE_TGID), level);
 	}
 }
 

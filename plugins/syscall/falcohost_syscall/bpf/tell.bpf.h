@@ -21,13 +21,13 @@ static __always_inline void see_now(struct now *now, struct process *p, struct t
 
 	now->own_start = p->start;
 	now->seq = p->seq;
-	now->start = parent->start_boottime;
-	now->ppid = parent->tgid;
-	now->sid = sessions * pid_nr(task->signal->pids[PIDTYPE_SID], 0);
-	now->pgid = sessions * pid_nr(task->signal->pids[PIDTYPE_PGID], 0);
+	now->start = TASK(parent, start_boottime);
+	now->ppid = TASK(parent, tgid);
+	now->sid = sessions * pid_nr(PID_OF(task, PIDTYPE_SID), 0);
+	now->pgid = sessions * pid_nr(PID_OF(task, PIDTYPE_PGID), 0);
 	now->cwd[0] = now->cwd[1] = 0;
 	if (own && options & OPTION_EXEC_CWD)
-		bpf_probe_read_kernel(now->cwd, sizeof(now->cwd), &task->fs->pwd);
+		bpf_probe_read_kernel(now->cwd, sizeof(now->cwd), &TASK(task, fs)->pwd);
 }
 
 static __always_inline bool is_as_told(struct process *p, struct now *now)
@@ -115,14 +115,14 @@ static __always_inline bool tell_now(struct process *p, struct task_struct *lead
 	start_record(s, KIND_TASK);
 	fill_ids(&s->header, task);
 	bpf_probe_read_kernel(s->header.comm, sizeof(s->header.comm), task->comm);
-	s->header.pid = task->tgid;
-	s->header.tid = task->pid;
+	s->header.pid = TASK(task, tgid);
+	s->header.tid = TASK(task, pid);
 	s->header.ts = ts;
 	s->header.args[0] = now->start;
 	if (p->has_image)
 		put_process(s, p, leader);
 	if (now->cwd[1])
-		put_path(s, SEC_CWD, task, &task->fs->pwd);
+		put_path(s, SEC_CWD, task, &TASK(task, fs)->pwd);
 	p->known = 1;
 	if (!submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		return false;
@@ -172,9 +172,9 @@ static int tell_step(__u32 i, struct telling *t)
 
 	t->own = ANOTHER;
 	t->leader = parent;
-	if (!p || parent->signal->live.counter == 0)
+	if (!p || !lives(parent))
 		t->fragile = 1;
-	return (p && tell_one(t, p, leader, own)) || parent->tgid == 0;
+	return (p && tell_one(t, p, leader, own)) || TASK(parent, tgid) == 0;
 }
 
 /* Tells of a process and its ancestors, as far as what was told of them is no longer so, and lets the event be later. */
@@ -196,7 +196,7 @@ static __always_inline void tell_from(struct task_struct *leader, struct header 
 /* The leader of a session or process group need be no ancestor. */
 static __always_inline struct task_struct *leader_by(struct task_struct *task, enum pid_type type)
 {
-	struct pid *pid = READ(struct signal_struct, task->signal, pids[type]);
+	struct pid *pid = READ(struct signal_struct, TASK(task, signal), pids[type]);
 	void *link = READ(struct pid, pid, tasks[PIDTYPE_TGID].first);
 
 	return link ? TYPED(struct task_struct, link - bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_TGID]))
