@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from falcohost.engine.ir import Expr
@@ -51,6 +51,10 @@ class Batch:
     views: bool = False
 
 
+#: The name of a field, and its argument if it has one.
+Asked: TypeAlias = tuple[str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What the rules want from one source: the push-down. A source may pass too much, never too little.
@@ -59,6 +63,7 @@ class Plan:
     :ivar fields: names of the fields in conditions and outputs, without arguments.
     :ivar arguments: name and argument of those that have one: ``("evt.arg", "flags")``.
     :ivar condition: a necessary condition for any rule to match; None means that everything is wanted.
+    :ivar by_type: by event type, what the rules ask for that can match it; None where rules match any type.
     """
 
     source: str
@@ -66,6 +71,13 @@ class Plan:
     fields: frozenset[str] = frozenset()
     arguments: frozenset[tuple[str, str]] = frozenset()
     condition: Expr | None = None
+    by_type: Mapping[str, frozenset[Asked]] | None = None
+
+    def asked_of(self, event_type: str) -> frozenset[Asked]:
+        """Return the fields, each with its argument, that are asked of events of this type."""
+        if self.by_type is not None:
+            return self.by_type.get(event_type, frozenset())
+        return self.arguments.union((name, None) for name in self.fields)
 
 
 @dataclass(frozen=True, slots=True)

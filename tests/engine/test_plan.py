@@ -17,6 +17,19 @@ def test_a_plan_joins_what_the_rules_want():
     assert Or((one.condition, two.condition)) == plan.condition
 
 
+def test_what_is_asked_of_a_type():
+    """The fields of the rules that can match it, and of no others."""
+    one = rule("1", "evt.type = open and s.text = a", "%n.port")
+    two = rule("2", "evt.type in (close, open) and b.flag = true")
+
+    assert {("evt.type", None), ("b.flag", None)} == make_plan("test", [one, two]).asked_of("close")
+    assert frozenset() == make_plan("test", [one, two]).asked_of("read")
+    assert {"evt.type", "s.text", "n.port", "b.flag"} == {
+        name for name, _ in make_plan("test", [one, two]).asked_of("open")
+    }
+    assert ("s.text", None) in make_plan("test", [one, rule("3", "b.flag = true")]).asked_of("close")
+
+
 def test_one_rule_for_any_type_wants_all_types():
     """A rule without event types leaves no type out."""
     assert make_plan("test", [rule("1", "evt.type = open"), rule("2", "s.text = a")]).event_types is None

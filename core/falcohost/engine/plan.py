@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from falcohost.engine import ir
-from falcohost.engine.ir import Expr, Or
+from falcohost.engine.ir import Expr, FieldRef, Or
 from falcohost.engine.ruleset import Rule
-from falcohost.events import Plan
+from falcohost.events import Asked, Plan
 
 
 def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
     """Return the plan that the enabled *rules* of *source* make; without rules nothing is wanted."""
-    refs = {ref for rule in rules for ref in (*ir.fields(rule.condition), *rule.output.fields)}
+    refs = {ref for rule in rules for ref in _refs(rule)}
     return Plan(
         source=source,
         event_types=_event_types(rules),
         fields=frozenset(ref.field.name for ref in refs),
         arguments=frozenset((ref.field.name, str(ref.arg)) for ref in refs if ref.arg is not None),
         condition=_any_of([rule.condition for rule in rules]),
+        by_type=_by_type(rules),
     )
+
+
+def _refs(rule: Rule) -> Iterator[FieldRef]:
+    yield from ir.fields(rule.condition)
+    yield from rule.output.fields
+
+
+def _by_type(rules: Sequence[Rule]) -> dict[str, frozenset[Asked]] | None:
+    found: dict[str, set[Asked]] = {}
+    for rule in rules:
+        if rule.event_types is None:
+            return None
+        asked = {(ref.field.name, None if ref.arg is None else str(ref.arg)) for ref in _refs(rule)}
+        for name in rule.event_types:
+            found.setdefault(name, set()).update(asked)
+    return {name: frozenset(asked) for name, asked in found.items()}
 
 
 def _event_types(rules: Sequence[Rule]) -> frozenset[str] | None:

@@ -110,10 +110,13 @@ def _asks_for_directories(plan: Plan) -> bool:
 
 
 def _shows(plan: Plan, name: str) -> bool:
-    """Tell whether a rule may ask for this parameter of an exec."""
-    place = str(BY_NAME["execve"].param_index[name])
-    asked = {("evt.arg", name), ("evt.arg", place)}
-    return not plan.fields.isdisjoint({"evt.args", "evt.info"}) or not plan.arguments.isdisjoint(asked)
+    """Tell whether a rule may ask for this parameter of an exec, or of a fork that has it too."""
+    for row in (BY_NAME[event_type] for event_type in EXECS | FORKS):
+        arguments = {name, str(row.param_index.get(name))}
+        shown = {(field, argument) for field in ("evt.arg", "evt.rawarg") for argument in arguments}
+        if not plan.asked_of(row.name).isdisjoint(shown | {("evt.args", None), ("evt.info", None)}):
+            return True
+    return False
 
 
 def calls(
