@@ -7,6 +7,7 @@
 #include "reached.bpf.h"
 #include "made.bpf.h"
 #include "flood.bpf.h"
+#include "ignored.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 /* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
@@ -27,14 +28,6 @@ struct {
 /* By the number in the register: whether somebody wants the call that has it, as a 64-bit or as a 32-bit one. Asked
  * before anything that takes a helper: most calls of the machine end here. */
 SEC(".data.asked") volatile __u8 asked[COMPAT_BASE];
-
-/* Processes whose calls are not events: enum ignored. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u8);
-} ignored_pids SEC(".maps");
 
 /* By the stage before which it runs, MAX_CALLS apart, and by row of calls.py: a program generated from the rules, which
  * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
@@ -86,7 +79,7 @@ static __always_inline bool unwanted(struct call_spec *spec, __u32 tgid, long re
 		return true;
 	if (ret < 0 && spec->want & WANT_SUCCESS_ONLY)
 		return true;
-	return bpf_map_lookup_elem(&ignored_pids, &tgid) != NULL;
+	return ignored(tgid) != NULL;
 }
 
 static __always_inline void read_how(struct scratch *s)
@@ -103,7 +96,7 @@ static __always_inline void go_on(void *ctx, __u32 call, enum stage stage)
 }
 
 /* The record of a call that somebody wants, begun; NULL if there is no memory for it. */
-static __always_inline struct scratch *start_call(struct call_spec *spec, long ret, __u64 began)
+static __always_inline struct scratch *start_call(struct call_spec *spec, struct task_struct *task, long ret, __u64 began)
 {
 	struct scratch *s = get_scratch(0);
 
@@ -114,6 +107,7 @@ static __always_inline struct scratch *start_call(struct call_spec *spec, long r
 	}
 	start_record(s, KIND_CALL);
 	s->began = began;
+	s->task = (__u64)task;
 	s->spec = *spec;
 	s->address = ADDRESS_UNREAD;
 	s->header.call = spec->call;
@@ -137,7 +131,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		count_time(0, began);
 		return 0;
 	}
-	s = start_call(spec, ret, began);
+	s = start_call(spec, task, ret, began);
 	if (!s)
 		return 0;
 	call_args(regs, compat, s->header.args);
@@ -248,11 +242,12 @@ static __always_inline void put_caps(struct scratch *s, struct task_struct *task
 SEC("raw_tp/sys_exit")
 int gather_objects(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
 
 	if (!s)
 		return 0;
+	task = task_of(s);
 	if (s->spec.want & WANT_FD && !put_fd(s, task)) {
 		bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 		return 0;
@@ -268,11 +263,12 @@ int gather_objects(unsigned long long *ctx)
 SEC("raw_tp/sys_exit")
 int gather_memory(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
 
 	if (!s)
 		return 0;
+	task = task_of(s);
 	fill_rest(&s->header, task);
 	gather_paths(s, task);
 	gather_host(s, task);
@@ -288,12 +284,13 @@ int gather_memory(unsigned long long *ctx)
 SEC("raw_tp/sys_exit")
 int gather_arguments(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
 	__u32 want;
 
 	if (!s)
 		return 0;
+	task = task_of(s);
 	want = s->spec.want;
 	if (want & WANT_FAILED_ONLY)
 		put_argv(s, arg(s, s->spec.path_arg + 1));
@@ -325,10 +322,9 @@ int gather_arguments(unsigned long long *ctx)
 SEC("raw_tp/sys_exit")
 int next_name(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
 
-	if (s && see_next_name(s, task))
+	if (s && see_next_name(s, task_of(s)))
 		go_on(ctx, s->spec.call, STAGE_MEMORY);
 	if (s && see_next_paths(s))
 		go_on(ctx, s->spec.call, STAGE_PROCESSES);
@@ -353,11 +349,12 @@ int gather_processes(unsigned long long *ctx)
 SEC("raw_tp/sys_exit")
 int tell_call(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
 
 	if (!s)
 		return 0;
+	task = task_of(s);
 	announce_cgroups(task, &s->header);
 	tell(&s->header, OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg));
 	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);

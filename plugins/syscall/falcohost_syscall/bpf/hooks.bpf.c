@@ -22,7 +22,7 @@ static __always_inline struct call_spec *wanted_here(struct task_struct *task)
 
 	if (!spec || !(spec->want & WANT_REACHED) || task->flags & PF_IO_WORKER)
 		return NULL;
-	return bpf_map_lookup_elem(&ignored_pids, &tgid) ? NULL : spec;
+	return ignored(tgid) ? NULL : spec;
 }
 
 static __always_inline void put_reached(struct scratch *s, enum reached_name name)

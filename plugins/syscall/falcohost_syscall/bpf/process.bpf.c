@@ -42,24 +42,6 @@ struct {
 	__array(values, int(void *));
 } exit_stages SEC(".maps") = {.values = {[EXIT_SUBMIT] = (void *)&submit_exit}};
 
-static __always_inline void inherit_ignored(__u32 parent, __u32 child)
-{
-	__u8 *ignored = bpf_map_lookup_elem(&ignored_pids, &parent);
-	__u8 value = IGNORED_WITH_FORKS;
-
-	if (ignored && *ignored == IGNORED_WITH_FORKS)
-		bpf_map_update_elem(&ignored_pids, &child, &value, BPF_ANY);
-}
-
-/* Another program runs in the process now, or none. */
-static __always_inline void forget_ignored(__u32 pid)
-{
-	__u8 *ignored = bpf_map_lookup_elem(&ignored_pids, &pid);
-
-	if (ignored && *ignored == IGNORED_WITH_FORKS)
-		bpf_map_delete_elem(&ignored_pids, &pid);
-}
-
 static __always_inline void submit_fork(struct task_struct *parent, struct task_struct *child, bool thread)
 {
 	struct scratch *s = get_scratch(0);

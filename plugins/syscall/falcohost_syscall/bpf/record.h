@@ -227,6 +227,7 @@ struct watched_file {
  * indexed by the number of the call (32-bit calls: + COMPAT_BASE). call == 0: nobody wants it. */
 #define COMPAT_BASE 512
 #define MAX_NR 1024
+#define IGNORED_HINTS 4096
 #define NO_ARG 0xff
 
 enum want {

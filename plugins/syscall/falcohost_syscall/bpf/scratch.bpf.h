@@ -57,6 +57,7 @@ struct scratch {
 	__u32 address; /* where the address that was passed is in the record; 0: none was; or ADDRESS_UNREAD */
 	__u32 pad;
 	struct names names;
+	__u64 task; /* of a call: whose it is */
 };
 
 _Static_assert(__builtin_offsetof(struct scratch, facts) == SCRATCH_FACTS, "facts.h and layout.py have it there");
@@ -106,6 +107,12 @@ static __always_inline struct scratch *get_scratch(__u32 which)
 	__u32 key = bpf_get_smp_processor_id() * 2 + which;
 
 	return bpf_map_lookup_elem(&scratches, &key);
+}
+
+/* Whose call it is. To ask the kernel again takes a helper. */
+static __always_inline struct task_struct *task_of(struct scratch *s)
+{
+	return bpf_ksym_exists(bpf_rdonly_cast) ? TYPED(struct task_struct, (void *)s->task) : current_task();
 }
 
 static __always_inline void start_record(struct scratch *s, __u16 kind)

@@ -128,7 +128,7 @@ static __always_inline int go_on_with(void *ctx, struct request *r, struct io_ki
 
 	if (!spec || !spec->call || !task->mm || unwanted(spec, task->tgid, ret))
 		return 0;
-	s = start_call(spec, ret, began);
+	s = start_call(spec, task, ret, began);
 	if (!s)
 		return 0;
 	s->spec.want &= ~(WANT_STR | WANT_HOW);

@@ -227,6 +227,8 @@ class ModernEbpf:
         """
         value = records.IGNORED_WITH_FORKS if forks else records.IGNORED_ALONE
         self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), bytes([value]))
+        place = _U32.pack(pid % records.IGNORED_HINTS)
+        self._object.update(self._object.map_fd("ignored_hints"), place, bytes([value]))
 
     def observe(self, pid: int) -> None:
         """Collect the calls of an ignored process again."""

@@ -58,7 +58,7 @@ RECORD_SIZE: Final = 32768
 NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24
 #: 0 where it is not known what the event's paths led to.
 REACHED: Final = NAMES + 8
-SCRATCH_SIZE: Final = NAMES + 88
+SCRATCH_SIZE: Final = NAMES + 96
 
 #: The texts that are others under another name.
 NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))

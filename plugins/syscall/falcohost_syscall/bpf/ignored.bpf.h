@@ -1,0 +1,53 @@
+/* Processes whose calls are not events: the agent's own. */
+#ifndef FALCOHOST_IGNORED_BPF_H
+#define FALCOHOST_IGNORED_BPF_H
+
+#include "read.bpf.h"
+#include "record.h"
+
+/* By pid: enum ignored. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u8);
+} ignored_pids SEC(".maps");
+
+/* By the last bits of their number: 0 where none is ignored, nor ever was. To look that up takes no helper. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IGNORED_HINTS);
+	__type(key, __u32);
+	__type(value, __u8);
+} ignored_hints SEC(".maps");
+
+/* How a process is ignored; NULL: not at all. */
+static __always_inline __u8 *ignored(__u32 tgid)
+{
+	__u32 place = tgid & (IGNORED_HINTS - 1);
+	__u8 *hint = bpf_map_lookup_elem(&ignored_hints, &place);
+
+	return hint && *hint ? bpf_map_lookup_elem(&ignored_pids, &tgid) : NULL;
+}
+
+static __always_inline void inherit_ignored(__u32 parent, __u32 child)
+{
+	__u32 place = child & (IGNORED_HINTS - 1);
+	__u8 *how = ignored(parent), value = IGNORED_WITH_FORKS;
+
+	if (!how || *how != IGNORED_WITH_FORKS)
+		return;
+	bpf_map_update_elem(&ignored_pids, &child, &value, BPF_ANY);
+	bpf_map_update_elem(&ignored_hints, &place, &value, BPF_ANY);
+}
+
+/* Another program runs in the process now, or none. */
+static __always_inline void forget_ignored(__u32 pid)
+{
+	__u8 *how = ignored(pid);
+
+	if (how && *how == IGNORED_WITH_FORKS)
+		bpf_map_delete_elem(&ignored_pids, &pid);
+}
+
+#endif
