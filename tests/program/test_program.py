@@ -206,9 +206,10 @@ def test_how_it_begins(run):
     """A program has no input, none of the worker's descriptors, and no signal that is ignored or blocked."""
     with socket.socket() as inherited:
         os.set_inheritable(inherited.fileno(), True)
-        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGQUIT)}
         try:
             ran = run(HOW_IT_BEGINS)
             assert ran.wait() == [0, 1, 2, 3]
         finally:
-            signal.signal(signal.SIGHUP, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)

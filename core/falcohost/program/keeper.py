@@ -22,8 +22,9 @@ SIGNALLED = 128
 
 _HEARD = (signal.SIGTERM, signal.SIGCHLD)
 
-#: What a worker ignores or handles, and a program should not.
-_USUAL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE)
+#: A program ignores and handles none of these, whatever the worker does, or who started the agent: a shell that has it
+#: in the background has it ignore SIGINT and SIGQUIT.
+_USUAL = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def keep(worker: int) -> None:

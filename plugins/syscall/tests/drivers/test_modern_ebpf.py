@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -270,6 +271,7 @@ def test_refused(machine, monkeypatch):
 
 def test_nothing_left(machine):
     """Closing unloads everything."""
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     ModernEbpf().close()
 
