@@ -251,3 +251,8 @@ def test_fires_for_other_ways(fired, way):
 def test_twin_fires_nothing(fired, rule):
     """The rule does not fire for the harmless twin, nor another."""
     assert fired[f"twin of {rule}"] == beside(rule)
+
+
+def test_filters_are_whole(start_agent):
+    """The kernel takes every filter that they make as it is."""
+    assert "did not take the full filter" not in start_agent(*OWN).log

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
@@ -172,28 +172,35 @@ def _program(condition: Condition, point: Point, kernel: Kernel, probe: Probe, k
 
 
 class _Maps:
-    """The probe's maps, and new ones for one program, which keeps them when they are closed here."""
+    """The probe's maps, and new ones for one program, which keeps them when they are closed here.
+
+    A program may have 64 maps, so what is asked for again is the same one.
+    """
 
     def __init__(self, kernel: Kernel, probe: Probe) -> None:
         self.scratches, self.stages, self.containers = probe.scratches, probe.stages, probe.containers
         self._kernel = kernel
         self.loops = kernel.has_may_goto
-        self._made: list[int] = []
+        self._made: dict[Hashable, int] = {}
 
     def texts(self, constants: Iterable[bytes], size: int) -> int:
-        self._made.append(self._kernel.hash(constants, size))
-        return self._made[-1]
+        found = frozenset(constants)
+        return self._once(("texts", found, size), lambda: self._kernel.hash(found, size))
 
     def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
-        self._made.append(self._kernel.trie(prefixes, size))
-        return self._made[-1]
+        found = frozenset(prefixes)
+        return self._once(("prefixes", found, size), lambda: self._kernel.trie(found, size))
 
     def table(self, value: bytes) -> int:
-        self._made.append(self._kernel.table(value))
-        return self._made[-1]
+        return self._once(value, lambda: self._kernel.table(value))
+
+    def _once(self, what: Hashable, make: Callable[[], int]) -> int:
+        if what not in self._made:
+            self._made[what] = make()
+        return self._made[what]
 
     def close(self) -> None:
-        for fd in self._made:
+        for fd in self._made.values():
             os.close(fd)
 
 
