@@ -15,6 +15,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent / "rules.md"
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_TIMED = re.compile(r"^  .* \d+ +\d+ +\d+ +\d+ +\d+$(?:\n  .* \d+ +\d+ +\d+ +\d+ +\d+$)*", re.MULTILINE)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -27,8 +28,10 @@ def renewed(text: str) -> str:
 
 
 def without_times(text: str) -> str:
-    """Return *text* with the columns of times blanked, which are never twice the same."""
-    return re.sub(r"^(  .* \d+ +\d+ +\d+) +\d+ +\d+$", r"\1", text, flags=re.MULTILINE)
+    """Return *text* with the columns of times blanked, which are never twice the same, nor are their lines' order."""
+    return _TIMED.sub(
+        lambda lines: "\n".join(sorted(re.sub(r" +\d+ +\d+$", "", lines[0], flags=re.MULTILINE).split("\n"))), text
+    )
 
 
 def _block(shown: str, folder: str) -> str:
