@@ -12,20 +12,23 @@ T = FieldType
 Get = Callable[[SyscallEvent, Arg], Any]
 
 
-def _metadata(event: SyscallEvent, _: Arg) -> str | None:
+def metadata(event: SyscallEvent, _: Arg) -> str | None:
     """Return "" on the host, as Falco does, and nothing in a container: no runtime has been asked."""
     return "" if event.container.is_host else None
 
 
-def _name(event: SyscallEvent, _: Arg) -> str | None:
+def called(event: SyscallEvent, _: Arg) -> str | None:
+    """Return "host" on the host, and nothing in a container."""
     return "host" if event.container.is_host else None
 
 
-def _privileged(event: SyscallEvent, _: Arg) -> bool | None:
+def privileged(event: SyscallEvent, _: Arg) -> bool | None:
+    """Return false on the host, and of a container what the kernel told of its init."""
     return False if event.container.is_host else event.proc.image.privileged
 
 
-def _false_on_host(event: SyscallEvent, _: Arg) -> bool | None:
+def false_on_host(event: SyscallEvent, _: Arg) -> bool | None:
+    """Return false on the host, and nothing in a container."""
     return False if event.container.is_host else None
 
 
@@ -39,8 +42,8 @@ def _duration(event: SyscallEvent, arg: Arg) -> int | None:
     return max(event.ts - start, 0) if start else None
 
 
-def _nothing(_: SyscallEvent, __: Arg) -> None:
-    return None
+def nothing(_: SyscallEvent, __: Arg) -> None:
+    """Return nothing, wherever the event is."""
 
 
 _LATER = "falcohost does not ask the container runtime yet, so it is absent in containers"
@@ -67,7 +70,7 @@ def _known() -> Iterator[Field]:
             "container.privileged",
             T.BOOL,
             "Told by the kernel: the container's init may use every capability and has no seccomp filter.",
-            _privileged,
+            privileged,
         ),
         ("container.start_ts", T.ABSTIME, "When the first process of its pid namespace began.", _start),
         ("container.duration", T.RELTIME, "Time since container.start_ts.", _duration),
@@ -78,16 +81,16 @@ def _known() -> Iterator[Field]:
 
 def _unknown() -> Iterator[Field]:
     for name, what, get in (
-        ("name", "Name of the container", _name),
-        ("image", "Name of its image with the tag", _metadata),
-        ("image.id", "Id of its image", _metadata),
-        ("image.repository", "Repository of its image", _metadata),
-        ("image.tag", "Tag of its image", _metadata),
-        ("image.digest", "Digest of its image", _metadata),
-        ("ip", "Address of the container", _metadata),
-        ("cni.json", "Its network configuration", _metadata),
-        ("mounts", "Its mounts", _metadata),
-        ("labels", "Its labels", _metadata),
+        ("name", "Name of the container", called),
+        ("image", "Name of its image with the tag", metadata),
+        ("image.id", "Id of its image", metadata),
+        ("image.repository", "Repository of its image", metadata),
+        ("image.tag", "Tag of its image", metadata),
+        ("image.digest", "Digest of its image", metadata),
+        ("ip", "Address of the container", metadata),
+        ("cni.json", "Its network configuration", metadata),
+        ("mounts", "Its mounts", metadata),
+        ("labels", "Its labels", metadata),
     ):
         full = f"container.{name}"
         yield Field(name=full, type=T.CHARBUF, description=f"{what}; {_LATER}.", get=get, suggested=full in _SUGGESTED)
@@ -96,13 +99,13 @@ def _unknown() -> Iterator[Field]:
             name=f"container.{name}",
             type=T.BOOL,
             description=f"It shares a namespace with the host; {_LATER}.",
-            get=_false_on_host,
+            get=false_on_host,
         )
     yield Field(
         name="container.label",
         type=T.CHARBUF,
         description=f"One label of the container; {_LATER}.",
-        get=_nothing,
+        get=nothing,
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
@@ -112,7 +115,7 @@ def _unknown() -> Iterator[Field]:
             name=f"container.mount{part}",
             type=T.CHARBUF,
             description=f"One mount of the container, by place or by a pattern of its path; {_LATER}.",
-            get=_nothing,
+            get=nothing,
             arg=ArgKind.ANY,
             arg_required=True,
         )
@@ -127,14 +130,14 @@ def _kubernetes() -> Iterator[Field]:
             name=f"k8s.{name}",
             type=T.CHARBUF,
             description=f"Kubernetes metadata; {_LATER}.",
-            get=_nothing,
+            get=nothing,
             suggested=name in ("pod.name", "ns.name"),
         )
     yield Field(
         name="k8s.pod.label",
         type=T.CHARBUF,
         description=f"One label of the pod; {_LATER}.",
-        get=_nothing,
+        get=nothing,
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
@@ -147,20 +150,20 @@ def _deprecated() -> Iterator[Field]:
     names += [f"k8s.{kind}.{part}" for kind in ("rc", "svc", "rs") for part in ("name", "id", "labels")]
     names += ["k8s.deployment.id", "k8s.deployment.labels", "k8s.ns.id", "k8s.ns.labels"]
     for name in names:
-        yield Field(name=name, type=T.CHARBUF, description=gone, get=_nothing, deprecated=True)
+        yield Field(name=name, type=T.CHARBUF, description=gone, get=nothing, deprecated=True)
     for kind in ("rc", "svc", "rs", "deployment", "ns"):
         yield Field(
             name=f"k8s.{kind}.label",
             type=T.CHARBUF,
             description=gone,
-            get=_nothing,
+            get=nothing,
             arg=ArgKind.KEY,
             arg_required=True,
             dotted=True,
             deprecated=True,
         )
     for name in ("healthcheck", "liveness_probe", "readiness_probe"):
-        yield Field(name=f"proc.is_container_{name}", type=T.BOOL, description=gone, get=_nothing, deprecated=True)
+        yield Field(name=f"proc.is_container_{name}", type=T.BOOL, description=gone, get=nothing, deprecated=True)
 
 
 FIELDS: tuple[Field, ...] = (*_known(), *_unknown(), *_kubernetes(), *_deprecated())

@@ -10,19 +10,19 @@ from falcohost_syscall.events import ARG0, RET, SyscallEvent
 from falcohost_syscall.flags import OPEN_CREATED, OPEN_TMPFILE
 
 # Which argument has the flags.
-_OPEN_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2}
-_EXEC_BITS = 0o111
+OPENS_WITH_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2}
+EXEC_BITS = 0o111
 
 
 def _open_flags(event: SyscallEvent) -> int:
-    param = params.find(event.row, "flags") if event.type in _OPEN_FLAGS else None
+    param = params.find(event.row, "flags") if event.type in OPENS_WITH_FLAGS else None
     found: int = params.value(event, param) if param else 0
     return found
 
 
 def _opened_to(event: SyscallEvent, mode: int) -> bool:
     """Tell whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
-    place = _OPEN_FLAGS.get(event.type)
+    place = OPENS_WITH_FLAGS.get(event.type)
     return place is not None and event.h[ARG0 + place] & 3 in (mode, os.O_RDWR)
 
 
@@ -33,10 +33,10 @@ def _is_open_create(event: SyscallEvent, _: Arg) -> bool:
 
 def _is_open_exec(event: SyscallEvent, _: Arg) -> bool:
     if event.type == "creat":
-        return bool(event.arg(1) & _EXEC_BITS)
-    param = params.find(event.row, "mode") if event.type in _OPEN_FLAGS else None
+        return bool(event.arg(1) & EXEC_BITS)
+    param = params.find(event.row, "mode") if event.type in OPENS_WITH_FLAGS else None
     made = _open_flags(event) & (OPEN_TMPFILE | 0x4)
-    return bool(param and made and params.value(event, param) & _EXEC_BITS)
+    return bool(param and made and params.value(event, param) & EXEC_BITS)
 
 
 def _abspath(event: SyscallEvent, arg: Arg) -> str | None:

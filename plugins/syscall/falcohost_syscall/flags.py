@@ -211,10 +211,10 @@ TABLES: dict[str, Flags] = _parse(_TABLES)
 # fcntl.h: four flags of open(2) have other numbers on arm64.
 _ARM = platform.machine() == "aarch64"
 _O_DIRECTORY, _O_DIRECT, _O_LARGEFILE = (0o40000, 0o200000, 0o400000) if _ARM else (0o200000, 0o40000, 0o100000)
-_O_TMPFILE = 0o20000000 | _O_DIRECTORY
+O_TMPFILE = 0o20000000 | _O_DIRECTORY
 _OPEN = (
     (0o100, 0x4),
-    (_O_TMPFILE, 0x2000),
+    (O_TMPFILE, 0x2000),
     (0o2000, 0x8),
     (0o10000, 0x10),
     (0o200, 0x20),
@@ -249,7 +249,7 @@ def open_flag_names(flags: int) -> str:
 
 def wants_mode(flags: int) -> bool:
     """Tell whether open(2) with these *flags* reads its mode argument."""
-    return bool(flags & O_CREAT) or flags & _O_TMPFILE == _O_TMPFILE
+    return bool(flags & O_CREAT) or flags & O_TMPFILE == O_TMPFILE
 
 
 #: Signal names by number, as Falco writes them.

@@ -19,6 +19,8 @@ from falcohost_syscall.params import Value, value
 from falcohost_syscall.text import absolute
 
 _UNSET = 0xFFFFFFFF
+#: What a user or group is called that is none.
+NOBODY = "<NONE>"
 
 Rendered = tuple[str, str]
 _EMPTY = {"bytes": "NULL", "tuple": "NULL"}
@@ -83,11 +85,11 @@ def _pid(event: SyscallEvent, _: Param, number: int) -> Rendered:
 
 
 def _uid(event: SyscallEvent, _: Param, number: int) -> Rendered:
-    return ("-1", "<NONE>") if number == _UNSET else (str(number), event.ctx.users.name(number))
+    return ("-1", NOBODY) if number == _UNSET else (str(number), event.ctx.users.name(number))
 
 
 def _gid(event: SyscallEvent, _: Param, number: int) -> Rendered:
-    return ("-1", "<NONE>") if number == _UNSET else (str(number), event.ctx.users.group(number))
+    return ("-1", NOBODY) if number == _UNSET else (str(number), event.ctx.users.group(number))
 
 
 def _bits(_: SyscallEvent, param: Param, number: int) -> Rendered:

@@ -44,8 +44,9 @@ from falcohost_syscall.records import (
 )
 from falcohost_syscall.text import text
 
-_FMODE_CREATED = 0x100000
-_MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
+FMODE_CREATED = 0x100000
+#: Which argument has the mode of a file that an open makes.
+MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
 _IORING_ENTER_EXT_ARG = 8
 _UNSET = 0xFFFFFFFF
@@ -63,7 +64,7 @@ def _fd_fact(name: str) -> Read:
 
 
 def _open_mode(event: SyscallEvent) -> int:
-    index = _MODE_ARG[event.type]
+    index = MODE_ARG[event.type]
     return event.arg(index) & 0xFFFFFFFF if names.wants_mode(event.arg(index - 1)) else 0
 
 
@@ -235,14 +236,15 @@ def _opened(event: SyscallEvent, value: int) -> int:
     result = names.open_flags(value)
     info = event.fdinfo
     if info is not None:
-        if info.fmode & _FMODE_CREATED:
+        if info.fmode & FMODE_CREATED:
             result |= names.OPEN_CREATED
         result |= {1: names.OPEN_UPPER_LAYER, 2: names.OPEN_LOWER_LAYER}.get(info.layer, 0)
     return result
 
 
-_WIDTH = {"u32": 32, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
-_SIGNED = {"fd": 32, "i32": 32, "pid": 32, "errno": 64, "i64": 64, "sig": 32}
+#: Of kinds of parameters that are numbers: how many bits of the argument count; of the others, that they have a sign.
+WIDTH = {"u32": 32, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
+SIGNED = {"fd": 32, "i32": 32, "pid": 32, "errno": 64, "i64": 64, "sig": 32}
 
 
 def value(event: SyscallEvent, param: Param) -> Value:
@@ -252,10 +254,10 @@ def value(event: SyscallEvent, param: Param) -> Value:
     if not isinstance(found, int):
         return found
     kind = param.kind
-    if kind in _SIGNED:
-        return _signed(found, _SIGNED[kind])
-    if kind in _WIDTH:
-        return found & (1 << _WIDTH[kind]) - 1
+    if kind in SIGNED:
+        return _signed(found, SIGNED[kind])
+    if kind in WIDTH:
+        return found & (1 << WIDTH[kind]) - 1
     if kind == "open":
         return _opened(event, found)
     if param.table is not None:

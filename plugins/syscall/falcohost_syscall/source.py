@@ -30,7 +30,7 @@ from falcohost_syscall.filenames import NamedEvent, RequestedView
 from falcohost_syscall.kept import kept
 from falcohost_syscall.names import HOSTS
 from falcohost_syscall.process_records import KEEPS_TABLE, ProcessRecords
-from falcohost_syscall.pushdown.accounts import ACCOUNTS
+from falcohost_syscall.pushdown.accounts import ASKED
 from falcohost_syscall.pushdown.condition import Condition
 from falcohost_syscall.pushdown.filters import Probe, container_place, load
 from falcohost_syscall.pushdown.plan import conditions
@@ -198,7 +198,7 @@ class SyscallSource:
 
     def _look_at_accounts(self) -> None:
         """Ask for the users and groups that there are now, where rules ask for names."""
-        if self._context.users.refresh() and not self._plan.fields.isdisjoint(ACCOUNTS):
+        if self._context.users.refresh() and not self._plan.fields.isdisjoint(ASKED):
             self.update(self._plan)
 
     def _learn_cgroups(self, key: int, data: bytes) -> None:

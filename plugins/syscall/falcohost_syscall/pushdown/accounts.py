@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from falcohost.engine.code.predicates import predicate
-from falcohost.engine.ir import Check, Exists
+from falcohost.engine.ir import Check, Exists, FieldRef
+from falcohost_syscall import params
+from falcohost_syscall.calls import Call, Param
 from falcohost_syscall.events import UNSET
+from falcohost_syscall.param_texts import NOBODY
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.bounds import Bounds, exactly
 from falcohost_syscall.pushdown.condition import TRUE, Number, negate, within
@@ -40,17 +43,29 @@ class Named:
         return exactly(negate(found) if others else found)
 
 
-def described(name: str, users: Users) -> Named | None:
+def described(row: Call, ref: FieldRef, users: Users) -> Named | None:
     """Describe a field that is a column of the accounts of *users*; None: it is no such field."""
-    if name not in ACCOUNTS:
+    if ref.field.name == "evt.arg":
+        return _argument(params.find(row, ref.arg if ref.arg is not None else ""), users)
+    if ref.field.name not in ACCOUNTS:
         return None
-    number, texts = ACCOUNTS[name]
+    number, texts = ACCOUNTS[ref.field.name]
     return Named(number, {key: text for key, text in texts(users).items() if key < UNSET})
+
+
+def _argument(param: Param | None, users: Users) -> Named | None:
+    """Describe the name of the user or group that was passed."""
+    if param is None or param.kind not in _PASSED or not param.source.isdigit():
+        return None
+    texts = {key: text or str(key) for key, text in _PASSED[param.kind](users).items() if key < UNSET}
+    return Named(layout.argument(int(param.source), 4), {**texts, UNSET: NOBODY})
 
 
 _Column = Callable[[Users], dict[int, str]]
 _names: Final[_Column] = lambda users: users.users.columns(NAME)  # noqa: E731
 _groups: Final[_Column] = lambda users: users.groups.columns(NAME)  # noqa: E731
+
+_PASSED: Final[dict[str, _Column]] = {"uid": _names, "gid": _groups}
 
 ACCOUNTS: Final[dict[str, tuple[Number, _Column]]] = {
     "user.name": (_UID, _names),
@@ -60,3 +75,6 @@ ACCOUNTS: Final[dict[str, tuple[Number, _Column]]] = {
     "group.name": (_GID, _groups),
     "user.group": (_GID, _groups),
 }
+
+#: The fields that filters ask for by the accounts' names.
+ASKED: Final = frozenset({*ACCOUNTS, "evt.arg"})

@@ -6,12 +6,29 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from falcohost.fields import Arg
-from falcohost_syscall import flags
+from falcohost_syscall import flags, params
 from falcohost_syscall.calls import Call, Param
+from falcohost_syscall.fields_open import EXEC_BITS, OPENS_WITH_FLAGS
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Condition, Point, any_of, negate, within
-from falcohost_syscall.pushdown.kinds import Cases, Decimal, Describe, Fact, Flags, constant, truth
+from falcohost_syscall.pushdown.condition import Bits, Condition, Literal, Number, Point, all_of, any_of, negate, within
+from falcohost_syscall.pushdown.kinds import (
+    Cases,
+    Decimal,
+    Describe,
+    Either,
+    Fact,
+    Flags,
+    Numeric,
+    Octal,
+    Untold,
+    constant,
+    truth,
+)
 from falcohost_syscall.pushdown.textual import Textual
+
+_FLAGS: Final = layout.fact("flags", 4, Point.CALL)
+#: What has to be in the flags of open(2) for it to make a file.
+_MAKES: Final = any_of((Literal(Bits(_FLAGS, flags.O_CREAT)), Literal(Bits(_FLAGS, flags.O_TMPFILE))))
 
 
 def opened_to(mode: int) -> Describe:
@@ -23,6 +40,29 @@ def opened_to(mode: int) -> Describe:
         return truth(within(layout.fact("flags", 4, Point.CALL, mask=3), (mode, mode), (2, 2)))
 
     return describe
+
+
+def made(row: Call, _: Arg) -> Fact | None:
+    """Describe whether an open made the file, which it cannot without a flag that says so.
+
+    Only registers tell that; the flags of openat2 lie in memory, which may have been changed since.
+    """
+    if row.name in ("open", "openat"):
+        return Either(_MAKES, Untold(), constant(False))
+    return None if row.name in OPENS_WITH_FLAGS else constant(False)
+
+
+def made_executable(row: Call, _: Arg) -> Fact:
+    """Describe whether an open would make a file that may be executed."""
+    if row.name == "creat":
+        return truth(_any_bit(layout.argument(1), EXEC_BITS))
+    if row.name not in params.MODE_ARG:
+        return constant(False)
+    return truth(all_of((_MAKES, _any_bit(layout.argument(params.MODE_ARG[row.name]), EXEC_BITS))))
+
+
+def _any_bit(number: Number, bits: int) -> Condition:
+    return any_of(Literal(Bits(number, 1 << bit)) for bit in range(bits.bit_length()) if bits >> bit & 1)
 
 
 def parameter(row: Call, arg: Arg) -> Fact | None:
@@ -38,13 +78,41 @@ def parameter(row: Call, arg: Arg) -> Fact | None:
     if param.kind == "str":
         name = {"path": "path", "path2": "path2", "str": "str"}.get(param.source)
         return None if name is None else Textual(layout.view(name, Point.MEMORY))
+    if param.kind == "oct":
+        return _octal(row, param)
+    if param.source == "cloneflags" and row.name == "clone":
+        return Flags(layout.argument(0), _bit_names(param))
     if not param.source.isdigit():
         return None
     if param.kind == "open":
-        return Flags(layout.fact("flags", 4, Point.CALL), _OPEN_NAMES)
+        return Flags(_FLAGS, _OPEN_NAMES)
     if param.kind in ("flags", "mode"):
         return Flags(layout.argument(int(param.source)), _bit_names(param))
     return _enumeration(param) if param.kind == "enum" else None
+
+
+def raw(row: Call, arg: Arg) -> Fact | None:
+    """Describe the number behind a parameter, where it is an argument as it was passed."""
+    param = params.find(row, arg if arg is not None else "")
+    if param is None:
+        return constant(None)
+    if not param.source.isdigit():
+        return None
+    place = int(param.source)
+    if param.kind in params.SIGNED:
+        return Numeric(layout.argument(place, params.SIGNED[param.kind] // 8, signed=True))
+    if param.kind in params.WIDTH:
+        return Numeric(layout.argument(place, params.WIDTH[param.kind] // 8))
+    same = param.kind in ("flags", "mode") and not flags.TABLES[param.table or ""].kernel
+    return Numeric(layout.argument(place, 4)) if same else None
+
+
+def _octal(row: Call, param: Param) -> Fact:
+    """Describe the mode of a file, which is zero where an open makes none."""
+    if param.source.isdigit():
+        return Octal(layout.argument(int(param.source), 4))
+    mode = Octal(layout.argument(params.MODE_ARG[row.name], 4))
+    return Either(_MAKES, mode, constant("0"))
 
 
 def _alone(table: flags.Flags, bits: int) -> bool:

@@ -8,9 +8,10 @@ from typing import Final
 
 from falcohost.fields import Arg
 from falcohost_syscall.calls import Call
+from falcohost_syscall.events import AT_FDCWD
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Condition, Number, Point, View, within
+from falcohost_syscall.pushdown.condition import Condition, Number, Point, View, negate, within
 from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, OneOf, Otherwise, constant
 from falcohost_syscall.pushdown.layout import (
     FD_DIRECTORY,
@@ -134,9 +135,18 @@ def of_file(name: str, *, rooted: bool) -> Describe:
     def describe(row: Call, _: Arg) -> Fact | None:
         if not row.has_fd:
             return constant(None)
-        return Textual(name_view(name, row), rooted=rooted) if row.want & WANT_FD else None
+        if not row.want & WANT_FD:
+            return _of_directory(row) if name == "name" and row.dir_fd is not None else None
+        return Textual(name_view(name, row), rooted=rooted)
 
     return describe
+
+
+def _of_directory(row: Call) -> Fact:
+    """Describe the name of a directory that was passed; the working directory has none here."""
+    place = layout.argument(row.dir_fd or 0, 4, signed=True)
+    working = within(place, (AT_FDCWD, AT_FDCWD))
+    return Cases(((working, ""), (negate(working), Otherwise())))
 
 
 def name_view(name: str, row: Call) -> View:
@@ -153,26 +163,28 @@ def raw_name(row: Call, _: Arg) -> Fact:
 
 
 def _sides(row: Call, letter: str) -> str | None:
-    """Return the ends (``l`` own, ``r`` other) that a field's letter means, or None where that is not sure."""
+    """Return the ends (``l`` own, ``r`` other) that a field's letter means; "": none; None: that is not sure."""
     if row.name in CONNECTS:
         return {"c": "l", "s": "r", "l": "l", "r": "r", "": "lr"}[letter]
     if row.name in ACCEPTS:
         return {"c": "r", "s": "l", "l": "l", "r": "r", "": "lr"}[letter]
+    if row.name in _SERVERS:  # there is no other end
+        return {"s": "l", "l": "l", "": "l"}.get(letter, "")
     return None
 
 
 def _of_ends(letter: str, fact: Callable[[str], Fact]) -> Describe:
     """Describe a field of the ends that a letter means, which *fact* does for ends that are known.
 
-    Of most calls it is not, for a socket of which connect and accept were not seen; one that listens has no other end.
+    Of most calls it is not, for a socket of which connect and accept were not seen.
     """
     either = letter if letter in ("l", "r") else "lr"
 
     def describe(row: Call, _: Arg) -> Fact | None:
         sides = _sides(row, letter)
         if sides is not None:
-            return fact(sides)
-        if row.name in _SERVERS or row.want & (WANT_PAIR | WANT_MESSAGES):
+            return fact(sides) if sides else constant(None)
+        if row.want & (WANT_PAIR | WANT_MESSAGES):
             return None
         return OneOf(tuple(map(fact, either))) if row.want & WANT_FD else constant(None)
 

@@ -15,9 +15,9 @@ from falcohost_syscall import flags, records
 from falcohost_syscall.calls import EXIT, Call
 from falcohost_syscall.fdtypes import CHARS, char_without_file
 from falcohost_syscall.fields_path import NAMES, SOURCES, TARGETS
-from falcohost_syscall.pushdown import accounts, arguments, descriptors, layout, paths, processes
+from falcohost_syscall.pushdown import accounts, arguments, containers, descriptors, layout, paths, processes
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds
-from falcohost_syscall.pushdown.condition import Condition, Number, Point, any_of, negate, within
+from falcohost_syscall.pushdown.condition import Condition, Point, any_of, negate, within
 from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.kinds import (
     Cases,
@@ -37,10 +37,6 @@ _ERRORS: Final = within(RET, (RET.lowest, -1))
 _LAST_ERRNO: Final = 4095
 _EINPROGRESS: Final = 115
 
-# What user space has said of the container behind the task's cgroups.
-_CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Point.MEMORY, unknown=0, cgroup=True)
-_HOST: Final = within(_CONTAINER, (layout.ON_HOST, layout.ON_HOST))
-
 
 def decide(row: Call, users: Users) -> Callable[[Check | Exists], Bounds]:
     """Return what tells for events of *row* what the kernel knows of a check, by the names of *users*."""
@@ -50,7 +46,7 @@ def decide(row: Call, users: Users) -> Callable[[Check | Exists], Bounds]:
         if not isinstance(ref, FieldRef):
             return UNDECIDED
         describe = FACTS.get(ref.field.name)
-        fact = accounts.described(ref.field.name, users) if describe is None else describe(row, ref.arg)
+        fact = accounts.described(row, ref, users) or (describe(row, ref.arg) if describe is not None else None)
         return check_bounds(check, fact)
 
     return bounds
@@ -104,10 +100,6 @@ def _name_changed(row: Call, _: Arg) -> Fact | None:
 _CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
 
 
-def _in_container(host: Any, inside: Any) -> Describe:
-    return lambda _, __: Cases(((_HOST, host), (negate(_HOST), inside)))
-
-
 FACTS: Final[dict[str, Describe]] = {
     "evt.type": _always(lambda row: row.name),
     "evt.type.is": lambda row, arg: constant(int(row.name == arg)),
@@ -123,7 +115,10 @@ FACTS: Final[dict[str, Describe]] = {
     "evt.buflen": _length,
     "evt.is_open_read": arguments.opened_to(0),
     "evt.is_open_write": arguments.opened_to(1),
+    "evt.is_open_create": arguments.made,
+    "evt.is_open_exec": arguments.made_executable,
     "evt.arg": arguments.parameter,
+    "evt.rawarg": arguments.raw,
     "fd.num": descriptors.descriptor,
     "fd.type": descriptors.of_kind(lambda kind: kind, lambda _: None),
     "fd.typechar": descriptors.of_kind(lambda kind: CHARS.get(kind, "o"), char_without_file),
@@ -162,6 +157,5 @@ FACTS: Final[dict[str, Describe]] = {
     "thread.tid": _number("tid"),
     "proc.tid": _number("tid"),
     "thread.cap_effective": lambda _, __: Flags(layout.header("caps", 8), _CAPABILITY_NAMES, " "),
-    "container.id": _in_container("host", Otherwise(frozenset({"host"}))),
-    "container.full_id": _in_container("host", Otherwise(frozenset({"host"}))),
+    **containers.FIELDS,
 }

@@ -173,6 +173,27 @@ class Flags:
 
 
 @dataclass(frozen=True, slots=True)
+class Octal:
+    """A number as text, in octal digits behind a zero."""
+
+    number: Number
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field: it is asked of every number that a mode has."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        holds = predicate(check)
+        said = [(mode, mode) for mode in range(_MODES) if holds(f"0{mode:o}" if mode else "0")]
+        larger = within(self.number, (_MODES, self.number.highest))
+        found = within(self.number, *said)
+        return Bounds(any_of((found, larger)), found)
+
+
+#: Modes are less: permissions, set-uid and set-gid bits, sticky bit.
+_MODES = 0o10000
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
     """A field that is the address of one or of either end of a socket, absent where *present* is false."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
@@ -34,11 +34,20 @@ class Textual:
         if isinstance(check, Exists):
             return both(self.present, exactly(self._test("exists")))
         if check.modifier is not None:
-            return UNDECIDED
+            return self._modified(check)
         constants = [text_bytes(value) for value in _right(check) if isinstance(value, str)]
         if len(constants) != len(_right(check)):
             return UNDECIDED
         return both(self.present, self._bounds(check.op, constants))
+
+    def _modified(self, check: Check) -> Bounds:
+        """Take a check that each of several constants is held against."""
+        join = {"anyof": any_of, "allof": all_of}.get(check.modifier or "")
+        right = _right(check)
+        if join is None or not right:
+            return UNDECIDED
+        found = [self.bounds(replace(check, right=value, modifier=None)) for value in right]
+        return Bounds(join(bounds.over for bounds in found), join(bounds.under for bounds in found))
 
     def _bounds(self, op: str, constants: list[bytes]) -> Bounds:
         if op == "glob":
@@ -49,9 +58,9 @@ class Textual:
             return self._regex(constants[0])
         if op == "pmatch":
             return self._path_prefix(constants)
-        if not all(map(_comparable, constants)) or (not all(constants) and op not in ("=", "in", "!=")):
+        if not all(map(_comparable, constants)) or (not all(constants) and op not in ("=", "in", "intersects", "!=")):
             return UNDECIDED
-        if op in ("=", "in"):
+        if op in ("=", "in", "intersects"):
             return exactly(self._test("=", *constants))
         if op == "!=":
             return exactly(all_of((self._test("exists"), negate(self._test("=", *constants)))))

@@ -18,7 +18,10 @@ from falcohost.engine.typecheck import check
 from falcohost.lang.parser import parse
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import BY_NAME, Call
+from falcohost_syscall.events import AT_FDCWD
 from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.flags import O_CREAT
+from falcohost_syscall.params import FMODE_CREATED
 
 
 def _words(text: str) -> list[str]:
@@ -28,10 +31,10 @@ def _words(text: str) -> list[str]:
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 EVENT_TYPES = _words(
     """
-    open openat openat2 creat open_by_handle_at read write connect accept4 bind sendto sendmsg recvfrom recvmsg
+    open openat openat2 creat open_by_handle_at read write connect accept4 bind listen sendto sendmsg recvfrom recvmsg
     dup dup3 close socket
     unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
-    ptrace prctl setns unshare pipe2 fcntl getpid execve execveat procexit
+    ptrace prctl setns unshare clone setresuid fchownat mknodat pipe2 fcntl getpid execve execveat procexit
     """
 )
 HOST, CONTAINER, UNKNOWN = 7, 8, 9
@@ -77,12 +80,29 @@ ADDRESSES = ["10.0.0.1", "127.0.0.1", "0.0.0.0", "192.168.1.2", "8.8.8.8", "::1"
 NETWORKS = ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/1", "192.168.1.2/32", "2001:db8::/32", "fc00::/7", "128.0.0.0/1"]
 PORTS = [0, 22, 80, 443, 8080, 40000, 65535]
 ERRORS = [0, 1, 3, 5, -errno.EPERM, -errno.ENOENT, -errno.EINPROGRESS, -errno.EACCES, -4000, 1 << 40]
-NUMBERS = [0, 1, 2, 3, 5, 16, 0o100, 0o1101, 0o102, 0o2000000, 0x40000000, 0xFFFFFFFF, 1 << 33, 0o4755]
+NUMBERS = [
+    0,
+    1,
+    2,
+    3,
+    5,
+    16,
+    AT_FDCWD & 0xFFFFFFFF,
+    0o100,
+    0o1101,
+    0o102,
+    0o2000000,
+    0x40000000,
+    0xFFFFFFFF,
+    1 << 33,
+    0o4755,
+]
 PIDS = [-1, 1, 5_000_000, 5_000_001, 5_000_002, 5_000_009, 34816]
 
 _TEXT_OPS = _words(
     """
-    = = != in in startswith endswith contains contains icontains glob iglob regex pmatch exists many searches
+    = = != in in intersects startswith endswith contains contains icontains glob iglob regex pmatch exists many searches
+    startswith_anyof contains_anyof endswith_allof contains_allof
     """
 )
 _TEXT_FIELDS = _words(
@@ -93,6 +113,8 @@ _TEXT_FIELDS = _words(
     evt.arg.cmd evt.arg.domain evt.arg.request evt.arg.option
     syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw
     fs.path.target fs.path.targetraw
+    container.type container.name container.image.repository container.label.x k8s.ns.name k8s.pod.label.x
+    container.mount.dest[/etc] evt.arg.uid evt.arg.euid evt.arg.gid
     """
 )
 _PROCESS_FIELDS = _words(
@@ -111,11 +133,13 @@ _PROCESS_TEXTS = _words(
 )
 _PROCESS_TEXTS += ["bash -c cat /etc/shadow", "cat /etc/shadow", "-c cat", "-D -o a=b", "sshd ", " x ", "x", "", "/"]
 _PROCESS_GLOBS = ["*sh", "bash *", "*/etc/*", "/usr/*/sshd", "?", "*", "* -o *"]
+_MODE_GLOBS = ["04???", "06*", "0?", "0", "*7*", "0[46]???", "*"]
 _FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective"]
 _NUMBER_FIELDS = _words(
     """
     evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino proc.ppid
     proc.tty thread.vtid proc.apid proc.apid[0] proc.apid[2] proc.apid[7] proc.apid[8]
+    evt.rawarg.mode evt.rawarg.flags evt.rawarg.dirfd evt.rawarg.size evt.rawarg.addr evt.rawarg.fd evt.rawarg.pid
     """
 )
 _PORT_FIELDS = ["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"]
@@ -124,7 +148,7 @@ _NETWORK_FIELDS = ["fd.snet", "fd.cnet", "fd.lnet", "fd.rnet", "fd.net"]
 _TRUTH_FIELDS = _words(
     """
     evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
-    fd.name_changed
+    fd.name_changed evt.is_open_exec container.privileged container.host_network
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd
     """
 )
@@ -132,6 +156,7 @@ _WORDS = _words(
     """
     file directory ipv4 ipv6 unix pipe f d 4 6 u p o tcp udp icmp raw <NA> ip SUCCESS ENOENT EPERM EINPROGRESS E
     host abababababab /root /home/a openat connect read write dup bash root
+    <NONE> 1000 docker podman
     BPF_PROG_LOAD AF_INET PTRACE_ATTACH PR_SET_NAME >
     """
 )
@@ -171,7 +196,7 @@ def _condition(random: Random, depth: int) -> str:
 
 
 def _check(random: Random) -> str:
-    kind = random.randrange(12)
+    kind = random.randrange(13)
     pick = random.choice
     if kind <= 4:
         return _text_check(random)
@@ -188,6 +213,8 @@ def _check(random: Random) -> str:
         return f"{pick(_ADDRESS_FIELDS)} {pick(('=', '!='))} {pick(ADDRESSES)}"
     if kind == 10:
         return f"{pick(_NETWORK_FIELDS)} in ({', '.join(pick(NETWORKS) for _ in range(random.randint(1, 3)))})"
+    if kind == 11:
+        return f"evt.arg.mode {pick(('glob', 'glob', '=', 'startswith'))} '{pick(_MODE_GLOBS)}'"
     return f"{pick(_TRUTH_FIELDS)} {pick(('=', '!='))} {pick(('true', 'false'))}"
 
 
@@ -213,7 +240,9 @@ def _comparison(random: Random, field: str, pool: list[str], globs: list[str]) -
         return "(" + " or ".join(f"{field} {op} '{text}'" for text in random.sample(pool, random.randint(2, 6))) + ")"
     if op == "many":
         return f"{field} in ({', '.join(repr(text) for text in random.sample(pool, 12))})"
-    if op in ("in", "pmatch"):
+    if "_" in op:
+        op = op.replace("_", " ")
+    if op in ("in", "intersects", "pmatch") or " " in op:
         return f"{field} {op} ({', '.join(repr(pick(pool)) for _ in range(random.randint(1, 4)))})"
     return f"{field} {op} '{pick(pool)}'"
 
@@ -232,9 +261,16 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
     )
     args = tuple(pick(NUMBERS) for _ in range(6))
     sections = _sections(random, row)
+    if R.SEC_FD in sections and may_make(row, args) and random.random() < 0.5:
+        sections[R.SEC_FD] = R.FDINFO.pack(*R.FDINFO.unpack(sections[R.SEC_FD])[:-1], FMODE_CREATED)
     hosts = {R.SEC_HOSTPATH, R.SEC_REALHOST, R.SEC_REALHOST2}
     flags = 0 if hosts.isdisjoint(sections) else R.FLAG_OTHER_NAME
     return record(R.KIND_CALL, task, sections, call=row.call, ret=pick(ERRORS), args=args, flags=flags)
+
+
+def may_make(row: Call, args: Sequence[int]) -> bool:
+    """Tell whether the kernel may have made the file of an event; the flags of openat2 may have been changed since."""
+    return row.name == "openat2" or (row.open_flags is not None and bool(args[row.open_flags] & O_CREAT))
 
 
 def _sections(random: Random, row: Call) -> dict[int, bytes]:

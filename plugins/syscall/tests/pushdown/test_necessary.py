@@ -73,6 +73,14 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
         ),
         ("fd.name iglob '*/Secret/*'", "fd.name icontains /secret/"),
         ("fd.name pmatch (/etc)", "fd.name = /etc or fd.name startswith /etc/"),
+        ("fd.name startswith anyof (/a, /b)", "fd.name startswith /a or fd.name startswith /b"),
+        ("fd.name contains allof (/a, /b)", "fd.name contains /a and fd.name contains /b"),
+        ("fd.name intersects (/a, /b)", "fd.name in (/a, /b)"),
+        ("fd.name = /a and not container.image.repository endswith /b", "fd.name = /a"),
+        ("fd.name = /a and not k8s.ns.name = kube-system", "fd.name = /a"),
+        ("container.image.repository = '' and k8s.pod.name exists", "user.uid < 0"),
+        ("container.name = host", "container.id = host"),
+        ("container.privileged = true", "container.id != host"),
         ("user.name = root", "user.uid = 0"),
         ("not user.name = root", "not user.uid = 0"),
         ("group.name startswith 'no such '", "user.uid < 0"),
@@ -96,6 +104,22 @@ def test_same(text, same):
 def test_only_what_passes_an_address_changes_a_name(event_type, necessary_condition):
     """Of sends those without an address leave the socket's name as it was; of other calls only some change it."""
     assert necessary_condition == of("fd.name_changed = true", event_type)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "text", "same"),
+    [
+        ("setuid", "evt.arg.uid = root", "evt.rawarg.uid = 0"),
+        ("setresuid", "not evt.arg.euid in (0, root)", "evt.arg.euid != root"),
+        ("listen", "fd.sport = 53 and fd.net = 10.0.0.0/8", "fd.lport = 53 and fd.lnet = 10.0.0.0/8"),
+        ("listen", "fd.cport = 53 or fd.rip = 10.0.0.1", "evt.rawres < 0 and evt.rawres > 0"),
+        ("unlinkat", "fd.name startswith /a", "not evt.rawarg.dirfd = -100"),
+        ("mkdirat", "evt.rawarg.dirfd = -1", "evt.rawarg.dirfd < 0 and evt.rawarg.dirfd in (3, -1)"),
+    ],
+)
+def test_same_in_other_calls(event_type, text, same):
+    """Two ways to say it of a call come down to one condition."""
+    assert of(same, event_type) == of(text, event_type)
 
 
 @pytest.mark.parametrize("name", descriptors.SENDS)
