@@ -80,12 +80,13 @@ def look_up(asm: Assembler, map_fd: int, key: int) -> None:
 class TextTest:
     """Writes one test. From :meth:`write` on R1 has the text's length, R2 its address less ``layout.RECORD``."""
 
-    def __init__(self, asm: Assembler, maps: Maps, to: Targets) -> None:
+    def __init__(self, asm: Assembler, maps: Maps, to: Targets, test: Text) -> None:
         self._asm, self._maps, self._to = asm, maps, to
+        self._test = test
 
-    def write(self, test: Text) -> None:
+    def write(self) -> None:
         """Write the test; its text is in the record."""
-        asm, to = self._asm, self._to
+        asm, to, test = self._asm, self._to, self._test
         told = asm.label()
         asm.load(R1, R6, test.view.offset + 2, 2)
         asm.jump_if(R1, "<=", layout.VIEW_LONGEST, told)
@@ -102,9 +103,7 @@ class TextTest:
         if test.op == "exists":
             asm.jump(to.true)
             return
-        asm.load(R2, R6, test.view.offset, 2)
-        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
-        asm.arithmetic_register("+", R2, R6)
+        self._find()
         if test.view.absolute:
             asm.load(R3, R2, layout.RECORD, 1)
             asm.jump_if(R3, "!=", ord("/"), to.unknown)
@@ -117,6 +116,13 @@ class TextTest:
             "icontains": self._contains_folded,
         }
         emit[test.op](constants)
+
+    def _find(self) -> None:
+        """Let R2 be where the text is, less ``layout.RECORD``."""
+        asm = self._asm
+        asm.load(R2, R6, self._test.view.offset, 2)
+        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.arithmetic_register("+", R2, R6)
 
     def _equal(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
@@ -218,11 +224,12 @@ class TextTest:
 
     def _contains(self, constants: list[bytes]) -> None:
         if len(constants) > SEARCHED_FOR:
-            self._walk(searching.table(constants, fold=False))
+            self._walk(constants, fold=False)
             return
         asm, to = self._asm, self._to
         (constant,) = constants
         again = asm.label()
+        self._leave_out_texts_without(searching.rare_byte(constants, fold=False))
         self._start_loop()
         asm.jump_if(R1, "<", len(constant), to.false)
         asm.arithmetic("-", R1, len(constant) - 1)
@@ -234,12 +241,42 @@ class TextTest:
         asm.jump(to.false)
 
     def _contains_folded(self, constants: list[bytes]) -> None:
-        self._walk(searching.table(constants, fold=True))
+        self._walk(constants, fold=True)
 
-    def _walk(self, table: bytes) -> None:
-        """Go through the text and *table*: R8 is the state's place, R9 the table."""
+    def _leave_out_texts_without(self, byte: int | None) -> None:
+        """Go to *false* where the text has not this byte. Eight are asked at once, some behind its end with them."""
+        if byte is None:
+            return
+        asm = self._asm
+        again, found, each = asm.label(), asm.label(), 0x0101010101010101
+        self._start_loop()
+        asm.jump_if(R1, "=", 0, self._to.false)
+        asm.constant(R8, byte * each)
+        asm.constant(R9, each)
+        asm.constant(R0, 0x80 * each)
+        asm.place(again)
+        asm.load(R3, self._next_place(), layout.RECORD, 8)
+        asm.arithmetic_register("^", R3, R8)  # the byte is zero now, and nothing else
+        asm.arithmetic_register("=", R2, R3)
+        asm.arithmetic_register("-", R2, R9)
+        asm.arithmetic("^", R3, -1)
+        asm.arithmetic_register("&", R2, R3)
+        asm.arithmetic_register("&", R2, R0)
+        asm.jump_if(R2, "!=", 0, found)
+        asm.arithmetic("+", R4, 8)
+        asm.arithmetic("-", R1, 8)
+        asm.jump_if(R1, "s>", 0, again)
+        asm.jump(self._to.false)
+        asm.place(found)
+        asm.load(R1, R6, self._test.view.offset + 2, 2)
+        self._find()
+
+    def _walk(self, constants: list[bytes], *, fold: bool) -> None:
+        """Go through the text and the constants' table: R8 is the state's place, R9 the table."""
         asm, to = self._asm, self._to
         again, rows = asm.label(), searching.CLASSES
+        table = searching.table(constants, fold=fold)
+        self._leave_out_texts_without(searching.rare_byte(constants, fold=fold))
         self._start_loop()
         asm.jump_if(R1, "=", 0, to.false)
         asm.map_value(R9, self._maps.table(table))

@@ -18,6 +18,7 @@ from falcohost_syscall.pushdown.condition import (
     Condition,
     Literal,
     Number,
+    Test,
     Text,
     View,
     Within,
@@ -28,6 +29,7 @@ from falcohost_syscall.pushdown.condition import (
 )
 
 _COST: Final = {Within: 1, Bits: 1, Text: 3}
+_SEARCH: Final = 6  # a loop over the text
 
 
 def merged(condition: Condition) -> Condition:
@@ -48,7 +50,13 @@ def merged(condition: Condition) -> Condition:
 def _cost(condition: Condition) -> tuple[int, int]:
     found = list(literals(condition))
     points = max((literal.test.point for literal in found), default=0)
-    return points, sum(_COST.get(type(literal.test), 5) for literal in found)
+    return points, sum(_test_cost(literal.test) for literal in found)
+
+
+def _test_cost(test: Test) -> int:
+    if isinstance(test, Text) and test.op in ("contains", "icontains"):
+        return _SEARCH
+    return _COST.get(type(test), 5)
 
 
 def _absorb(items: tuple[Condition, ...]) -> list[Condition]:

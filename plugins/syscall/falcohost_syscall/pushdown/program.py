@@ -99,7 +99,7 @@ class _Compiler:
         elif isinstance(test, Bits):
             self._bits(test, to)
         elif isinstance(test, Text):
-            TextTest(self._asm, self._maps, to).write(test)
+            TextTest(self._asm, self._maps, to, test).write()
         else:
             self._address(test, to)
 

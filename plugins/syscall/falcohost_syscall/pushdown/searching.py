@@ -17,6 +17,22 @@ HIT: Final = 0x7FFFFFFF
 CLASSES: Final = 256
 ENTRY: Final = 4
 _FOUND: Final = -1
+#: What paths and command lines are made of, what is there most often first; nearly every text has the first ones.
+_COMMON: Final = b"/eoratinslcdubpmhfgyv.-k"
+_IN_NEARLY_EVERY: Final = 10
+
+
+def rare_byte(constants: Collection[bytes], *, fold: bool) -> int | None:
+    """Return a byte without which no text has any of *constants*; None if texts without it are rare.
+
+    With *fold* it is no letter, of which a text may have the other case.
+    """
+    shared = set[int].intersection(*map(set, constants))
+    if fold:
+        shared = {byte for byte in shared if not bytes((byte,)).isalpha()}
+    ranks = {byte: _COMMON.find(byte) % 256 for byte in shared}
+    rarest = max(sorted(shared), key=ranks.__getitem__, default=None)
+    return rarest if rarest is not None and ranks[rarest] >= _IN_NEARLY_EVERY else None
 
 
 def size(constants: Collection[bytes]) -> int:

@@ -6,8 +6,12 @@ import struct
 from random import Random
 
 import pytest
+import random_events
+from workload.handmade import Task, call
 
-from falcohost_syscall.pushdown import searching
+from falcohost_syscall import records as R
+from falcohost_syscall.pushdown import layout, searching
+from falcohost_syscall.pushdown.condition import Literal, Point, Text
 
 
 def found(table: bytes, text: bytes) -> bool:
@@ -41,3 +45,39 @@ def test_letters_beyond_ascii_have_one_case():
 
     assert found(table, "é".encode())
     assert not found(table, "É".encode())
+
+
+@pytest.mark.parametrize("op", ["contains", "icontains"])
+@pytest.mark.parametrize("loops", [True, False])
+def test_texts_without_a_rare_byte(filter_bench, monkeypatch, op, loops):
+    """The kernel finds a constant exactly where it is, wherever the byte stands by which most texts are left out."""
+    monkeypatch.setattr(filter_bench.kernel, "has_may_goto", loops and filter_bench.kernel.has_may_goto)
+    random, found = Random(7), 0
+    for _ in range(60):
+        constants = frozenset(
+            bytes(random.choices(b"_aB/", k=random.randint(0, 4))) + b"_" for _ in range(random.randint(1, 3))
+        )
+        view = layout.view("name", Point.OBJECT)
+        programs = filter_bench.load(Literal(Text(view, op, constants)))
+        assert searching.rare_byte(constants, fold=op == "icontains") is not None
+        for _ in range(30):
+            path = b"/" + bytes(random.choices(b"aabb/_A", (6, 6, 6, 6, 6, 1, 1), k=random.randint(0, 40)))
+            sections = {R.SEC_FD: R.FDINFO.pack(3, 0o100644, 42, 0, 0, 0xEF53, 0, 1, 0), R.SEC_FDPATH: path}
+            record = call("read", Task(4242, cgroup=random_events.HOST), 3, (3,), sections)
+            text, wanted = (path.lower(), {c.lower() for c in constants}) if op == "icontains" else (path, constants)
+            expected = any(constant in text for constant in wanted)
+            found += expected
+
+            assert filter_bench.passes(programs, record) is expected, (constants, path)
+        filter_bench.unload(programs)
+    assert 200 < found < 1600
+
+
+def test_rare_bytes():
+    """A byte is rare if paths seldom have it, and is taken only if every constant has it, in one case."""
+    assert searching.rare_byte({b"id_rsa", b"id_ecdsa"}, fold=False) == ord("_")
+    assert searching.rare_byte({b"../"}, fold=False) == ord(".")
+    assert searching.rare_byte({b"xmrig"}, fold=False) == ord("x")
+    assert searching.rare_byte({b"xmrig"}, fold=True) is None
+    assert searching.rare_byte({b"id_rsa", b"/etc/x"}, fold=False) is None
+    assert searching.rare_byte({b"/root"}, fold=False) is None
