@@ -6,8 +6,9 @@ from __future__ import annotations
 #   name | numbers on x86_64, arm64, i386 (several: "2,5"; none: "-") | category | fd | what the probe reads
 # where fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT),
 # and the probe's words are a section and the argument it comes from, and the hooks (security_… of the kernel) that the
-# call passes with its paths. Then, indented, the parameters in Falco's order:
-# name:kind=where the value comes from (a number: that argument).
+# call passes with its paths, or what it leaves behind, from which it is known to what the first of them led. Then,
+# indented, the parameters in Falco's order: name:kind=where the value comes from (a
+# number: that argument).
 TABLE = """
 # files: opening
 open | 2 - 5 | file | creates | path=0 fd=ret
@@ -42,7 +43,7 @@ chdir | 80 49 12 | file | - | path=0 cwd
     res:errno=ret path:str=path
 fchdir | 81 50 133 | file | uses | fd=0 cwd
     res:errno=ret fd:fd=0
-chroot | 161 51 61 | process | - | path=0 hook=path_chroot
+chroot | 161 51 61 | process | - | path=0 left=root
     res:errno=ret path:path=path
 rename | 82 - 38 | file | - | path=0 path2=1 hook=path_rename
     res:errno=ret oldpath:path=path newpath:path=path2
@@ -94,12 +95,14 @@ newfstatat | 262 79 300 | file | dirfd=0 | path=1 dir=0
     res:errno=ret dirfd:fd=0 path:relpath=path flags:flags/newfstatat=3
 fstat | 5 80 108 | file | uses | fd=0
     res:errno=ret fd:fd=0
-mount | 165 40 21 | file | - | str=0 path=1 path2=2 hook=sb_mount
+mount | 165 40 21 | file | - | str=0 path=1 path2=2 hook=sb_mount left=mount
     res:errno=ret dev:str=str dir:path=path type:str=path2 flags:flags/mount=3
 umount | - - 22 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path
 umount2 | 166 39 52 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path flags:flags/umount=1
+fsconfig | 431 431 431 | other | uses | fd=0 str=2 path2=3
+    res:errno=ret fd:fd=0 cmd:enum/fsconfig=1 key:str=str value_bytebuf:bytes=none value_charbuf:str=path2 aux:i32=4
 quotactl | 179 60 131 | user | - | str=1
     res:errno=ret special:str=str cmd:hex=0 id:u32=2
 flock | 73 32 143 | file | uses | fd=0

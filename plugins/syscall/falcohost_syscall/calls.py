@@ -13,6 +13,9 @@ from typing import Any
 
 from falcohost_syscall.call_table import TABLE
 from falcohost_syscall.records import (
+    LEFT_MOUNT,
+    LEFT_NOTHING,
+    LEFT_ROOT,
     NO_ARG,
     RET_ARG,
     WANT_BUFFER,
@@ -52,6 +55,7 @@ _GENERIC = "ID:syscall=call nativeID:u32=native"
 
 # Where these return, the caller is elsewhere than it was when it named a path.
 _MOVES = ("chroot", "chdir", "execve", "execveat")
+_LEFT = {"root": LEFT_ROOT, "mount": LEFT_MOUNT}
 _POSITIONS = ("fd", "path", "dir", "path2", "dir2", "addr", "data", "str")
 _SECTIONS = {
     "fd": ("fd", WANT_FD),
@@ -101,6 +105,7 @@ class Call:
     :ivar named: it may be about a file, which may have several names.
     :ivar opens: its file is opened by the path that is passed.
     :ivar hooks: where the kernel says on the way to what its paths lead.
+    :ivar left: or by what it can be told when the call returns (``LEFT_…``).
     """
 
     name: str
@@ -125,12 +130,18 @@ class Call:
     named: bool = False
     opens: bool = False
     hooks: tuple[str, ...] = ()
+    left: int = LEFT_NOTHING
     param_index: dict[str, int] = field(default_factory=dict)
 
     @property
     def open_flags(self) -> int | None:
         """Return the argument that has the flags of open(2)."""
         return next((int(param.source) for param in self.params if param.kind == "open"), None)
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether a record may say to what the paths led."""
+        return bool(self.hooks or self.left)
 
     @property
     def has_fd(self) -> bool:
@@ -160,6 +171,9 @@ def _probe(text: str) -> tuple[int, dict[str, Any]]:
         name, _, source = word.partition("=")
         if name == "hook":
             found["hooks"] = tuple(source.split(","))
+            continue
+        if name == "left":
+            found["left"] = _LEFT[source]
             continue
         position, bit = _SECTIONS[name]
         want |= bit
@@ -199,9 +213,10 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
 
 
 def _generic(call: int, line: str) -> Call:
-    head, _, probe = line.partition("|")
+    head, probe, params = (*line.split("|"), "", "")[:3]
     name, numbers = head.split(maxsplit=1)
-    return _row(call, f"{name} | {numbers} | other | - | {probe or '-'}", _GENERIC, generic=True)
+    fd = "creates" if "fd=ret" in probe else "uses" if "fd=" in probe else "-"
+    return _row(call, f"{name} | {numbers} | other | {fd} | {probe or '-'}", f"{_GENERIC} {params}", generic=True)
 
 
 def _rows() -> tuple[Call, ...]:

@@ -324,4 +324,4 @@ class SyscallEvent:
     @property
     def reached(self) -> bool:
         """Tell whether the record says what these two led to."""
-        return bool(self.row.hooks) and SEC_REALPATH in self.sections
+        return self.row.leads and SEC_REALPATH in self.sections

@@ -155,7 +155,7 @@ class NamedEvent(SyscallEvent):
         if not row.named and not self.reached:
             return ()
         asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
-        asked = asked or (row.hooks and self._led_otherwise())
+        asked = asked or (row.leads and self._led_otherwise())
         views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
         return (*views, *self._further()) if flags & FLAG_OTHER_NAME else views
 
@@ -175,12 +175,12 @@ class NamedEvent(SyscallEvent):
     @property
     def abspath(self) -> str | None:
         """Return what the first path led to, or that path, made absolute."""
-        return (self.text_of(SEC_REALPATH) if self.row.hooks else None) or super().abspath
+        return (self.text_of(SEC_REALPATH) if self.row.leads else None) or super().abspath
 
     @property
     def abspath2(self) -> str | None:
         """Return what the second path led to, or that path, made absolute."""
-        return (self.text_of(SEC_REALPATH2) if self.row.hooks else None) or super().abspath2
+        return (self.text_of(SEC_REALPATH2) if self.row.leads else None) or super().abspath2
 
     def _led_otherwise(self) -> bool:
         """Tell whether a path led to something else than its text says."""

@@ -319,6 +319,8 @@ class CallCount(NamedTuple):
     ns: int = 0
 
 
+#: Where what a path led to is found when the call returns; nowhere: at the kernel's hooks.
+LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT = range(3)
 ALL_LEAVES: Final = (1 << 64) - 1
 
 
@@ -338,6 +340,7 @@ class CallSpec(NamedTuple):
     flags_arg: int = NO_ARG
     about: int = 0
     pid_arg: int = NO_ARG
+    left: int = LEFT_NOTHING
     leaves: int = ALL_LEAVES
 
 
@@ -354,7 +357,7 @@ LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=QII")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=II11B5xQ")
+CALL_SPEC: Final = struct.Struct("=II12B4xQ")
 SETTINGS: Final = struct.Struct("=QIII4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")

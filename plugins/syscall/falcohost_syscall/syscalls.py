@@ -1,8 +1,9 @@
 """System calls and events of which Falco knows no more than the name, so that ``evt.type`` can be held against them.
 
-:data:`GENERIC` can be collected: name, then the number on x86_64, arm64 and i386, and behind a bar what the probe reads
-all the same, in the words of :mod:`falcohost_syscall.call_table`. :data:`NAMES_ONLY` are names that are valid in a
-rule, and that no event of ours will ever have: calls of other machines, of old kernels, and Falco's own events.
+:data:`GENERIC` can be collected: name, then the number on x86_64, arm64 and i386, and behind bars what the probe reads
+all the same, and parameters that Falco does not have, in the words of :mod:`falcohost_syscall.call_table`.
+:data:`NAMES_ONLY` are names that are valid in a rule, and that no event of ours will ever have: calls of other
+machines, of old kernels, and Falco's own events.
 """
 
 GENERIC = """
@@ -39,10 +40,9 @@ fdatasync 75 83 148
 fgetxattr 193 10 231
 flistxattr 196 13 234
 fremovexattr 199 16 237
-fsconfig 431 431 431
-fsetxattr 190 7 228
+fsetxattr 190 7 228 | fd=0 str=1 | fd:fd=0 name:str=str
 fsmount 432 432 432
-fsopen 430 430 430
+fsopen 430 430 430 | fd=ret str=0 | fd:fd=ret type:str=str
 fspick 433 433 433
 fstat64 - - 197
 fstatfs 138 44 100
@@ -106,7 +106,7 @@ llistxattr 195 12 233
 llseek - - 140
 lookup_dcookie 212 18 253
 lremovexattr 198 15 236
-lsetxattr 189 6 227
+lsetxattr 189 6 227 | path=0 str=1 | path:path=path name:str=str
 lsm_get_self_attr 459 459 459
 lsm_list_modules 461 461 461
 lsm_set_self_attr 460 460 460
@@ -120,7 +120,7 @@ migrate_pages 256 238 294
 mincore 27 232 218
 modify_ldt 154 - 123
 mount_setattr 442 442 442
-move_mount 429 429 429
+move_mount 429 429 429 | fd=0 path=3 dir=2 hook=move_mount | fd:fd=0 path:relpath=path
 move_pages 279 239 317
 mq_getsetattr 245 185 282
 mq_notify 244 184 281
@@ -144,7 +144,7 @@ oldlstat - - 84
 oldolduname - - 59
 oldstat - - 18
 olduname - - 109
-open_tree 428 428 428
+open_tree 428 428 428 | path=1 dir=0 fd=ret | fd:fd=ret path:relpath=path
 pause 34 - 29
 perf_event_open 298 241 336
 personality 135 92 136
@@ -207,7 +207,8 @@ setitimer 38 103 104
 setpriority 141 140 97
 setrlimit 160 164 75
 settimeofday 164 170 79
-setxattr 188 5 226
+setxattr 188 5 226 | path=0 str=1 | path:path=path name:str=str
+setxattrat 463 463 463 | path=1 dir=0 str=3 | path:relpath=path name:str=str
 sgetmask - - 68
 shmat 30 196 397
 shmctl 31 195 396
@@ -269,7 +270,7 @@ page_fault_kernel page_fault_user pciconfig_iobase pciconfig_read pciconfig_writ
 prlimit64 procinfo pwrite64 pwritev2 recv removexattrat restart_syscall riscv_flush_icache riscv_hwprobe
 rseq_slice_yield rt_sigreturn rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write
 s390_runtime_instr s390_sthyi scapevent sched_process_exit sched_switch send sendfile64 setgid32 setresgid32
-setresuid32 setuid32 setxattrat signal_deliver signaldeliver sigreturn spu_create spu_run subpage_prot
+setresuid32 setuid32 signal_deliver signaldeliver sigreturn spu_create spu_run subpage_prot
 swapcontext switch switch_endian sync_file_range2 sys_debug_setcontext syscall task task_file_anon_inode
 task_file_directory task_file_memfd task_file_pipe task_file_regular task_file_socket_inet
 task_file_socket_inet6 task_file_socket_netlink task_file_socket_unix timerfd tracer ugetrlimit uprobe uretprobe

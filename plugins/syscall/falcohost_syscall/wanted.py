@@ -144,6 +144,8 @@ def calls(
             spec = spec._replace(want=row.want | WANT_SUCCESS_ONLY)
         if row.hooks and hooks.issuperset(row.hooks):
             spec = spec._replace(want=spec.want | WANT_REACHED)
+        elif row.left:
+            spec = spec._replace(want=spec.want | WANT_REACHED, left=row.left)
         specs |= dict.fromkeys(row.numbers.get(machine, ()), spec)
         if machine == "x86_64":
             specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}

@@ -136,12 +136,13 @@ LINES = {
     ),
     "Attempt to get capabilities refused": ("@exploit as 65534 root-capset", "@bwrap as 65534 root-capset"),
     "Program made with the rights of its owner": ("@implant setuid-open", "@tar setuid-open"),
+    "Program given capabilities": ("@implant file-capability", "@setcap file-capability"),
     "Device node of a disk made by an unusual program": ("@thief read-disk", "@mdadm read-disk"),
     "Folder shown elsewhere by a program that is not installed": (
         "@implant write-bound-folder",
         "@bwrap write-bound-folder",
     ),
-    "Mounts changed by the newer calls": ("@implant write-tree-over", "@bwrap write-tree-over"),
+    "Mounts changed by the newer calls": ("@thief read-detached-tree", "@bwrap read-detached-tree"),
     "Root directory exchanged by a program that is not installed": ("@thief read-pivoted", "@bwrap read-pivoted"),
     "Root directory changed by a program that is not installed": ("@thief read-chroot", "@bwrap read-chroot"),
     "Process renamed through its file": ("@miner name-by-file", "@miner open read /proc/self/comm"),
@@ -159,6 +160,14 @@ MORE = {
     "setuid": ("Attempt to become root refused", "@exploit as 65534 become setuid 0"),
     "setreuid": ("Attempt to become root refused", "@exploit as 65534 become setreuid 0"),
     "renamed from a folder": ("Account file replaced", "@implant write-rename-relative"),
+    "mounted by a tree": ("Account file replaced", "@k3s write-tree-over-linked"),
+    "mounted by a link": ("Account file replaced", "@k3s write-mount-over-linked"),
+    "a disk by another name": ("Disk mounted inside a container", "@runc cgroup $cgroup exec @escape disk-other-name"),
+    "a disk by newer calls": ("Disk mounted inside a container", "@runc cgroup $cgroup exec @escape disk-new-calls"),
+    "by a link to the host": (
+        "Root directory moved to the host from a container",
+        "@runc cgroup $cgroup exec @escape host-root-symlink",
+    ),
     "exchanged": ("Account file replaced", "@implant write-exchange"),
     "linked": ("Account file replaced", "@implant write-link"),
     "led elsewhere": ("Account file replaced", "@implant write-symlink-in-place"),
@@ -172,7 +181,6 @@ MORE = {
     "by clone3": ("User namespace made for a child", "@exploit as 65534 user-namespace-clone3"),
     "by mknod": ("Program made with the rights of its owner", "@implant setuid-mknod"),
     "over a layer": ("Folder shown elsewhere by a program that is not installed", "@thief read-overlay"),
-    "asked for": ("Mounts changed by the newer calls", "@thief read-detached-tree"),
     "by the device": ("Page faults handled by an unusual program", "@exploit faults-by-device"),
     "sent to": (
         "Cloud credentials fetched from inside a container",
@@ -190,7 +198,7 @@ MORE = {
 READS_HASHES = {
     "Root directory exchanged by a program that is not installed",
     "Root directory changed by a program that is not installed",
-    "asked for",
+    "Mounts changed by the newer calls",
 }
 
 

@@ -5,6 +5,7 @@
 #include "measure.bpf.h"
 #include "names.bpf.h"
 #include "reached.bpf.h"
+#include "left.bpf.h"
 #include "made.bpf.h"
 #include "flood.bpf.h"
 #include "ignored.bpf.h"
@@ -144,7 +145,9 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	}
 	if (s->spec.want & WANT_HOW)
 		read_how(s);
-	if (s->spec.want & WANT_REACHED)
+	if (s->spec.want & WANT_REACHED && s->spec.left)
+		take_left(s);
+	else if (s->spec.want & WANT_REACHED)
 		take_reached(s);
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);

@@ -25,40 +25,11 @@ static __always_inline struct call_spec *wanted_here(struct task_struct *task)
 	return ignored(tgid) ? NULL : spec;
 }
 
-static __always_inline void put_reached(struct scratch *s, enum reached_name name)
-{
-	__u32 before = s->pos;
-
-	put_walked(s, SEC_REALPATH + name);
-	if (s->pos == before)
-		return;
-	s->names.reached[name].at = before + sizeof(struct section);
-	s->names.reached[name].len = s->pos - before - sizeof(struct section);
-}
-
 static __always_inline void put_real(struct scratch *s, struct task_struct *task, enum reached_name name,
 				     __u64 mnt, __u64 dentry)
 {
 	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
 	put_reached(s, name);
-}
-
-/* The name by which the machine's init reaches it, if it is another, as long as there is room. */
-static __always_inline void put_host(struct scratch *s, enum reached_name name, __u64 mnt, __u64 dentry)
-{
-	__u32 before = s->pos, sections = s->header.nsections;
-
-	s->facts.views[VIEW_NAME] = s->names.reached[name - REACHED_HOST];
-	if (!walk_from_init(s, mnt, dentry) || walked_is_told(s))
-		return;
-	put_reached(s, name);
-	s->header.flags |= FLAG_OTHER_NAME;
-	if (s->pos <= sizeof(struct header) + REACHED_SIZE)
-		return;
-	s->pos = before;
-	s->header.nsections = sections;
-	s->header.flags |= FLAG_CUT;
-	s->names.reached[name].len = 0;
 }
 
 /* Keeps the record as far as it is, until the call returns. */
@@ -125,8 +96,8 @@ HOOK(path_symlink) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
 HOOK(path_rename) { return reach(mount_given(ctx, 0), given(ctx, 1), mount_given(ctx, 2), given(ctx, 3)); }
 HOOK(path_chmod) { return reach_path(given(ctx, 0)); }
 HOOK(path_chown) { return reach_path(given(ctx, 0)); }
-HOOK(path_chroot) { return reach_path(given(ctx, 0)); }
 HOOK(path_truncate) { return reach_path(given(ctx, 0)); }
+HOOK(move_mount) { return reach_path(given(ctx, 1)); }
 HOOK(sb_mount) { return reach_path(given(ctx, 1)); }
 HOOK(sb_umount) { return reach(given(ctx, 0), NUMBER(struct vfsmount, given(ctx, 0), mnt_root), 0, 0); }
 /* The kernel makes hard links within one mount only. */

@@ -62,13 +62,16 @@ struct dentry {
 struct proc_ns_operations { const char *name; };
 struct ns_common { const struct proc_ns_operations *ops; };
 struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; };
-struct mnt_namespace;
+struct rb_node { struct rb_node *rb_right; };
+struct rb_root { struct rb_node *rb_node; };
+struct mnt_namespace { struct rb_root mounts; }; /* since 6.8 */
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
 	struct mnt_namespace *mnt_ns;
 	__u64 mnt_id_unique;           /* since 6.8 */
+	struct rb_node mnt_node;       /* since 6.8 */
 	struct mount *mnt_next_for_sb; /* since 6.18 */
 };
 struct mount___listed { struct list_head mnt_instance; };

@@ -24,6 +24,35 @@ struct {
 	__type(value, struct reached);
 } reached SEC(".maps");
 
+static __always_inline void put_reached(struct scratch *s, enum reached_name name)
+{
+	__u32 before = s->pos;
+
+	put_walked(s, SEC_REALPATH + name);
+	if (s->pos == before)
+		return;
+	s->names.reached[name].at = before + sizeof(struct section);
+	s->names.reached[name].len = s->pos - before - sizeof(struct section);
+}
+
+/* The name by which the machine's init reaches it, if it is another, as long as there is room. */
+static __always_inline void put_host(struct scratch *s, enum reached_name name, __u64 mnt, __u64 dentry)
+{
+	__u32 before = s->pos, sections = s->header.nsections;
+
+	s->facts.views[VIEW_NAME] = s->names.reached[name - REACHED_HOST];
+	if (!walk_from_init(s, mnt, dentry) || walked_is_told(s))
+		return;
+	put_reached(s, name);
+	s->header.flags |= FLAG_OTHER_NAME;
+	if (s->pos <= sizeof(struct header) + REACHED_SIZE)
+		return;
+	s->pos = before;
+	s->header.nsections = sections;
+	s->header.flags |= FLAG_CUT;
+	s->names.reached[name].len = 0;
+}
+
 /* Begins the record with what was found, if the call came as far as the hook. */
 GLOBAL int take_reached(struct scratch *s)
 {

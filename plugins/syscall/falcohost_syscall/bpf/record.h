@@ -256,6 +256,8 @@ enum want {
 	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
 };
 #define RET_ARG 0xfe
+/* With WANT_REACHED: where what the first path led to is found when the call returns; LEFT_NOTHING: at the kernel's hooks. */
+enum left { LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT };
 #define STRUCT_SIZE 32
 
 struct call_spec {
@@ -265,7 +267,8 @@ struct call_spec {
 	__u8 flags_arg; /* for filters only: the flags of open(2) */
 	__u8 about;     /* for filters only: what they ask of processes: see ABOUT_NAMES */
 	__u8 pid_arg;   /* the process that the call is about, of which user space is told too */
-	__u8 pad[5];
+	__u8 left;      /* enum left */
+	__u8 pad[4];
 	__u64 leaves;   /* for filters only: the last parts of the names that a descriptor's file may have: leaves.py */
 };
 

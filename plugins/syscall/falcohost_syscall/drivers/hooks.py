@@ -12,7 +12,7 @@ from falcohost_syscall.drivers.programs import Kernel
 
 HOOKS: Final = frozenset(
     {
-        *("path_chmod", "path_chown", "path_chroot", "path_link", "path_mkdir", "path_mknod", "path_rename"),
+        *("move_mount", "path_chmod", "path_chown", "path_link", "path_mkdir", "path_mknod", "path_rename"),
         *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_umount"),
     }
 )

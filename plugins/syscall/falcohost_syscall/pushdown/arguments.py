@@ -72,7 +72,7 @@ def parameter(row: Call, arg: Arg) -> Fact | None:
         return constant(None)
     param = row.params[index]
     if param.kind in ("path", "relpath"):
-        names = {"path": "seen", "path2": "seen2"} if row.hooks else {"path": "path", "path2": "path2"}
+        names = {"path": "seen", "path2": "seen2"} if row.leads else {"path": "path", "path2": "path2"}
         name = names.get(param.source)
         return None if name is None else Textual(layout.view(name, Point.MEMORY, absolute=True))
     if param.kind == "str":

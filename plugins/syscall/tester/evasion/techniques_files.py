@@ -208,13 +208,13 @@ WRITING = Group(
             "mounts another file over it", own("the mount, and the name it is at", REPLACED, SHOWN)
         ),
         "write-mount-over-linked": Technique(
-            "does so by a symbolic link to the folder", by_way("the mount; " + SPELLED, SHOWN), hooked=(REPLACED,)
+            "does so by a symbolic link to the folder", own("the mount, and where it is", REPLACED, SHOWN)
         ),
         "write-tree-over": Technique(
-            "does so with open_tree and move_mount",
-            by_way(
-                "the calls are seen, if an unusual program makes them; their arguments are not collected", NEWER_CALLS
-            ),
+            "does so with open_tree and move_mount", own("the mount, and where it is", REPLACED, NEWER_CALLS)
+        ),
+        "write-tree-over-linked": Technique(
+            "does so by a symbolic link to the folder", own("the mount, and where it is", REPLACED, NEWER_CALLS)
         ),
         "write-by-handle": Technique(
             "opens it by handle",

@@ -37,7 +37,7 @@ RISING = Group(
         "setuid-mknod": Technique("makes a new file with that mode by mknod", FROM_START, "@implant {}"),
         "file-capability": Technique(
             "gives the program a capability by fsetxattr",
-            unseen("the call's arguments are not collected, as in Falco, and it is too common to be watched alone"),
+            own("the name of the attribute", "Program given capabilities"),
             "@implant {}",
         ),
     },
@@ -56,15 +56,15 @@ ESCAPING = Group(
         "join-process": Technique("joins the namespace of a process by its pidfd", JOINED),
         "join-32bit": Technique("calls setns as 32-bit programs do", JOINED._replace(how=ARGUMENTS)),
         "disk-mount": Technique("mounts a disk, for comparison", own("the device's name", DISK)),
-        "disk-other-name": Technique("mounts it by a link", unseen("the device's name is as the caller wrote it")),
+        "disk-other-name": Technique("mounts it by a link", own("the file system is one that lies on a disk", DISK)),
         "disk-new-calls": Technique(
             "mounts it by fsopen and fsconfig",
-            by_way("the calls; their arguments are not collected", "Mounts changed by the newer calls"),
+            own("the calls, and what they are passed", DISK, "Mounts changed by the newer calls"),
         ),
         "disk-32bit": Technique("calls mount as 32-bit programs do", own(ARGUMENTS, DISK)),
         "host-root": Technique("changes its root to `/proc/self/root`, for comparison", own("the path", HOST_ROOT)),
         "host-root-relative": Technique("does so by a relative path", own("the path, made whole", HOST_ROOT)),
-        "host-root-symlink": Technique("does so by a link", unseen("the path is as the caller wrote it")),
+        "host-root-symlink": Technique("does so by a link", own("the root directory that it has then", HOST_ROOT)),
         "host-root-pivot": Technique(
             "exchanges its root directory (pivot_root)",
             own(

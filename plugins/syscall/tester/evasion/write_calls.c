@@ -113,14 +113,25 @@ static int write_mount_over_linked(int argc, char **argv)
 	return must_be_changed();
 }
 
+static int tree_over(const char *target)
+{
+	int tree = must("open_tree", syscall(SYS_open_tree, AT_FDCWD, NEXT, OPEN_TREE_CLONE));
+
+	must("move_mount", syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH));
+	return must_be_changed();
+}
+
 static int write_tree_over(int argc, char **argv)
 {
-	int tree;
-
 	own_etc();
-	tree = must("open_tree", syscall(SYS_open_tree, AT_FDCWD, NEXT, OPEN_TREE_CLONE));
-	must("move_mount", syscall(SYS_move_mount, tree, "", AT_FDCWD, TARGET, MOVE_MOUNT_F_EMPTY_PATH));
-	return must_be_changed();
+	return tree_over(TARGET);
+}
+
+static int write_tree_over_linked(int argc, char **argv)
+{
+	own_etc();
+	must("link", symlink("/etc/.", "link"));
+	return tree_over("link/shadow");
 }
 
 static int write_by_handle(int argc, char **argv)
@@ -207,6 +218,7 @@ const struct command write_call_commands[] = {
 	{"write-mount-over", 0, "", write_mount_over},
 	{"write-mount-over-linked", 0, "", write_mount_over_linked},
 	{"write-tree-over", 0, "", write_tree_over},
+	{"write-tree-over-linked", 0, "", write_tree_over_linked},
 	{"write-by-handle", 0, "", write_by_handle},
 	{"write-ring", 0, "", write_ring},
 	{"write-ring-rename", 0, "", write_ring_rename},

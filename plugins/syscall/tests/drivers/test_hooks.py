@@ -90,7 +90,6 @@ def test_falcos_reading(machine):
         ("os.chown('to_file', 1, 1)", "chown", "real/file"),
         ("os.lchown('link/file', 1, 1)", "lchown", "real/file"),
         ("os.truncate('link/file', 0)", "truncate", "real/file"),
-        ("os.chroot('link')", "chroot", "real"),
     ],
 )
 def test_one_path(hooked, tmp_path, call, name, real):

@@ -286,8 +286,8 @@ def _sections(random: Random, row: Call) -> dict[int, bytes]:
             found[tag] = _text(random)
             if directory and not found[tag].startswith(b"/"):
                 found[directory] = random.choice((b"/etc", b"/", b"/root/.ssh"))
-    if row.hooks and random.random() < 0.4:
-        found |= _led_to(random, two=row.hooks[0] in ("path_rename", "path_link"))
+    if row.leads and random.random() < 0.4:
+        found |= _led_to(random, two=not {"path_rename", "path_link"}.isdisjoint(row.hooks))
     if row.want & R.WANT_PAIR and random.random() < 0.8:
         found[R.SEC_PAIR] = bytes((5, 0, 0, 0, 6, 0, 0, 0))
     if row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER) and random.random() < 0.8:
