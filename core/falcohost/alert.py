@@ -22,12 +22,15 @@ class Priority(enum.IntEnum):
     @property
     def label(self) -> str:
         """Return the name as it stands in alerts: ``Warning``."""
-        return self.name.capitalize()
+        return _LABELS[self]
 
     @property
     def short(self) -> str:
         """Return the name as it stands in the end-of-run summary: ``WARNING``, ``INFO``."""
         return "INFO" if self is Priority.INFORMATIONAL else self.name
+
+
+_LABELS = tuple(priority.name.capitalize() for priority in Priority)
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,3 +120,10 @@ def test_what_falcohost_says_of_itself():
         '"output_fields":{"a":1,"last_event_time":"none"},"priority":"Debug",'
         '"rule":"Falco internal: timeouts notification","source":"internal","time":"2018-08-17T17:35:48.514682170Z"}'
     ) == encode_json(alert, JsonOptions(output=False, message=True)).decode()
+
+
+def test_what_falcohost_says_of_itself_is_json_already():
+    """Values in an internal alert's fields are as JSON has them, so that the store keeps them as they are shown."""
+    alert = AlertMaker("host").internal("r", Priority.DEBUG, "m", {"z": b"a\0", "big": 2**64, "t": "\udcff"}, TS)
+
+    assert {"z": "a.", "big": str(2**64), "t": "\ufffd"} == alert.fields

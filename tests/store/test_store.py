@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import deque
 
 import msgspec
 import pytest
@@ -97,6 +98,34 @@ def test_marks_are_kept(store, path):
     again = Store(path, Limits())
 
     assert (again.mark("old"), again.mark("new")) == (1, 3)
+
+
+def test_the_latest_are_read_from_memory(store, monkeypatch):
+    """An output that keeps up reads no file; one that is behind reads it, and nobody can tell."""
+    monkeypatch.setattr(store, "_latest", deque(maxlen=4))
+    store.append([arrival(*"abcdefgh")])
+    statements = []
+    store._connection.set_trace_callback(statements.append)
+
+    for after in range(4, 9):
+        assert names(store, after, 2) == list("abcdefgh"[after : after + 2])
+    assert [] == statements
+    for after in range(4):
+        assert names(store, after) == list("abcdefgh"[after:])
+    assert 4 == len(statements)
+
+
+def test_memory_is_given_back_when_every_output_is_done(store):
+    """What all outputs have is no longer kept in memory, and still in the file."""
+    assert 0 == store.mark("fast") == store.mark("slow")
+    store.append([arrival("a", "b", "c")])
+    store.set_mark("slow", 1)
+    store.set_mark("fast", 3)
+
+    assert ["b", "c"] == [row.alert.id for row in store._latest]
+    store.set_mark("slow", 3)
+    assert not store._latest
+    assert names(store) == ["a", "b", "c"]
 
 
 def test_old_alerts_are_deleted(store, path, caplog):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from falcohost.alert import Alert, Priority
 from falcohost.engine.render import json_value
@@ -51,8 +53,7 @@ class AlertMaker:
         complete = getattr(event, "whole", None)
         if complete is not None:
             complete()
-        message = rule.output.message(event)
-        fields = rule.output.values(event)
+        message, fields = rule.output.filled(event)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
         return Alert(
             id=alert_id(rule.source, event.key, rule.name),
@@ -69,7 +70,8 @@ class AlertMaker:
 
     def internal(self, rule: str, priority: Priority, message: str, fields: Mapping[str, object], time: int) -> Alert:
         """Return the alert *message* that falcohost raises about itself, at *time* in nanoseconds."""
-        shown = " ".join(f"{name}={_json_text(fields[name])}" for name in sorted(fields))
+        values = {valid(name): json_value(fields[name]) for name in sorted(fields)}
+        shown = " ".join(f"{name}={_encoder.encode(value).decode()}" for name, value in values.items())
         return Alert(
             id=alert_id(INTERNAL, str(time), rule),
             rule=rule,
@@ -78,7 +80,7 @@ class AlertMaker:
             time=time,
             message=message,
             output=f"{self._time(time)}: {priority.label} {message} ({shown})",
-            fields=dict(fields),
+            fields=values,
             hostname=self._hostname,
         )
 
@@ -92,29 +94,42 @@ def alert_id(source: str, key: str, rule: str) -> str:
     return hashlib.blake2b(text_bytes(name), digest_size=12).hexdigest()
 
 
+class _Line(msgspec.Struct):
+    """Falco's line of JSON: its keys in alphabetical order; those that are unset are left out."""
+
+    hostname: str
+    id: str | msgspec.UnsetType
+    message: str | msgspec.UnsetType
+    output: str | msgspec.UnsetType
+    output_fields: dict[str, object] | msgspec.UnsetType
+    priority: str
+    rule: str
+    source: str
+    tags: list[str] | msgspec.UnsetType
+    time: str
+
+
 def encode_json(alert: Alert, options: JsonOptions) -> bytes:
     """Return *alert* as Falco's line of JSON, without the newline: keys in alphabetical order, no blanks."""
     internal = alert.source == INTERNAL
-    line: dict[str, object] = {"hostname": alert.hostname}
-    if options.with_id:
-        line["id"] = alert.id
-    if options.message and not internal:
-        line["message"] = alert.message
-    if internal:
-        line["output"] = valid(alert.message)
-    elif options.output:
-        line["output"] = alert.output
-    if options.output_fields or internal:
-        line["output_fields"] = {valid(name): json_value(value) for name, value in alert.fields.items()}
-    line |= {"priority": alert.priority.label, "rule": valid(alert.rule), "source": alert.source}
-    if options.tags and not internal:
-        line["tags"] = [valid(tag) for tag in sorted(alert.tags)]
-    line["time"] = rfc3339(alert.time)
+    line = _Line(
+        hostname=alert.hostname,
+        id=alert.id if options.with_id else UNSET,
+        message=alert.message if options.message and not internal else UNSET,
+        output=valid(alert.message) if internal else alert.output if options.output else UNSET,
+        output_fields=alert.fields if options.output_fields or internal else UNSET,
+        priority=alert.priority.label,
+        rule=valid(alert.rule),
+        source=alert.source,
+        tags=_sorted(alert.tags) if options.tags and not internal else UNSET,
+        time=rfc3339(alert.time),
+    )
     return _encoder.encode(line)
 
 
-def _json_text(value: object) -> str:
-    return _encoder.encode(json_value(value)).decode()
+@functools.lru_cache(maxsize=1024)
+def _sorted(tags: tuple[str, ...]) -> list[str]:
+    return [valid(tag) for tag in sorted(tags)]
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

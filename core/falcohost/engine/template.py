@@ -13,16 +13,10 @@ from typing import Any, TypeAlias
 
 from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.code.module import compile_values
+from falcohost.engine.code.output import Fill, compile_output, compile_same
 from falcohost.engine.ir import FieldRef, Operand
-from falcohost.engine.operands import value_type
-from falcohost.engine.paths import getter
-from falcohost.engine.render import joined, json_value, text_of, text_renderer
 from falcohost.engine.texts import valid
 from falcohost.engine.tokens import Token, find_operand, tokens
-from falcohost.fields import Compare
-
-Read: TypeAlias = Callable[[Any], Any]
 
 #: A field for the JSON alone: its name, or a name and the template that makes its text.
 ExtraField: TypeAlias = str | tuple[str, str]
@@ -53,19 +47,17 @@ class Template:
         return tuple(read)
 
     @cached_property
-    def _pieces(self) -> list[str | Callable[[Any], str]]:
-        return [valid(part) if isinstance(part, str) else _text_reader(part) for part in self.parts]
-
-    @cached_property
-    def _values(self) -> dict[str, Read]:
-        values: dict[str, Read] = {}
+    def filled(self) -> Fill:
+        """Return the function from an event to its text, and to the JSON value of each field by its name here."""
+        values: dict[str, Operand | Callable[[Any], object]] = {}
         for part in self.parts:
             if isinstance(part, Token):
                 for ref in ir.operand_fields(part.operand):
-                    values.setdefault(ref.text, _json_reader(ref))
+                    values.setdefault(valid(ref.text), ref)
         for name, source in self.extra:
-            values[name] = source.message if isinstance(source, Template) else _json_reader(source)
-        return values
+            values[valid(name)] = source.message if isinstance(source, Template) else source
+        parts = [valid(part) if isinstance(part, str) else (part.operand, part.width) for part in self.parts]
+        return compile_output(parts, values.items())
 
     @classmethod
     def parse(cls, text: str, catalog: Catalog, *, extra_fields: Iterable[ExtraField] = ()) -> Template:
@@ -84,19 +76,15 @@ class Template:
 
     def message(self, event: Any) -> str:
         """Return the text for *event*."""
-        return "".join([piece if isinstance(piece, str) else piece(event) for piece in self._pieces])
+        return self.filled(event)[0]
 
     def values(self, event: Any) -> dict[str, object]:
         """Return the JSON value of each field for *event*, under the name that the template gives it."""
-        return {name: json_value(read(event)) for name, read in self._values.items()}
+        return self.filled(event)[1]
 
-    def values_but(self, beginnings: tuple[str, ...]) -> list[Read]:
-        """Return what reads the values from an event, as they are, without those whose names begin like that."""
-        found: dict[str, Read] = {}
-        for field in self.fields:
-            if not field.text.startswith(beginnings):
-                found[field.text] = _reader(field)
-        return list(found.values())
+    def same_but(self, beginnings: tuple[str, ...]) -> Callable[[Any], int]:
+        """Return what tells outputs apart by their values, without those of fields whose names begin like that."""
+        return compile_same(field for field in self.fields if not field.text.startswith(beginnings))
 
 
 def _whole_operand(text: str, catalog: Catalog) -> Operand:
@@ -104,47 +92,3 @@ def _whole_operand(text: str, catalog: Catalog) -> Operand:
     if end != len(text):
         raise TypeCheckError(f"unknown filter: filter_check called with nonexistent field {text}", unknown=True)
     return operand
-
-
-def _text_reader(token: Token) -> Callable[[Any], str]:
-    read, render, width = _reader(token.operand), text_renderer(token.operand), token.width
-    if (shown := _shown(token.operand)) is not None:
-        read, render = shown, text_of
-    if not width:
-        return lambda event: render(read(event))
-    return lambda event: render(read(event))[:width].ljust(width)
-
-
-def _json_reader(operand: Operand) -> Read:
-    """Return the function to the JSON value; values that are compared one by one are one text in it, as in Falco."""
-    if isinstance(operand, FieldRef) and operand.field.json is not None:
-        return _bound(operand.field.json, operand)
-    if (shown := _shown(operand)) is not None:
-        return shown
-    read, several = _reader(operand), value_type(operand).compare is not Compare.SCALAR
-    return (lambda event: joined(read(event))) if several else read
-
-
-def _shown(operand: Operand) -> Read | None:
-    """Return the function to what is shown of a field, where that is not its value."""
-    if not isinstance(operand, FieldRef) or operand.field.shown is None or operand.arg is not None:
-        return None
-    return _bound(operand.field.shown, operand)
-
-
-def _reader(operand: Operand) -> Read:
-    """Return the function from an event to the value of *operand*, where an empty list is an absent value."""
-    if not isinstance(operand, FieldRef):
-        return compile_values([operand])[0]
-    if operand.field.filter_only:
-        return lambda event: None
-    read = _bound(getter(operand.field), operand)
-    kind = value_type(operand)
-    if kind.is_list or kind.compare is not Compare.SCALAR:
-        return lambda event: read(event) or None
-    return read
-
-
-def _bound(get: Callable[[Any, Any], Any], ref: FieldRef) -> Read:
-    arg = ref.arg
-    return lambda event: get(event, arg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 SECOND = 1_000_000_000
@@ -34,6 +35,7 @@ def rfc3339(ts: int) -> str:
     return utc_time(ts) + "Z"
 
 
+@functools.lru_cache(maxsize=256)  # alerts come many in a second
 def _formatted(form: str, seconds: int) -> str:
     try:
         return time.strftime(form, time.gmtime(seconds))

@@ -65,7 +65,8 @@ class _Window(_Tally):
     __slots__ = ("opened", "outputs", "start")
 
     def __init__(self, start: int, opened: float) -> None:
-        super().__init__()
+        self.told = self.folded = self.last = 0
+        self.alert = None
         self.start = start
         self.opened = opened
         self.outputs: dict[int, _Tally] = {}
@@ -99,7 +100,7 @@ class Fold:
         self._rules: dict[str, _Window] = {}
         self._actors: OrderedDict[tuple[str, object], _Window] = OrderedDict()
         self._outputs = 0
-        self._readers: dict[str, Callable[[Event], int]] = {}  # by rule: from an event to what makes outputs equal
+        self._same: dict[str, Callable[[Event], int]] = {}  # by rule: from an event to what makes outputs equal
 
     def take(self, rule: Rule, event: Event) -> None:
         """Tell that *event* matches *rule*, or count it."""
@@ -115,17 +116,22 @@ class Fold:
         actor = self._actors.get(place)
         if actor is None or not -self._span < ts - actor.start < self._span:
             actor = self._new_actor(place, ts)
-        self._actors.move_to_end(place)
+        else:
+            self._actors.move_to_end(place)
         too_many = who is not None and actor.told >= after * PER_ACTOR
         if too_many or len(actor.outputs) >= MOST_REMEMBERED // 2:
             self._fold(actor, rule, event)
             return
-        read = self._readers.get(name) or self._new_reader(rule)
+        same = self._same.get(name)
+        if same is None:
+            same = self._same[name] = rule.output.same_but(PER_EVENT)
         if actor.told < after:  # so there are not yet as many of any output
             alert = self._make(rule, event)
-            output = self._output(actor, read(event))
+            output = self._output(actor, same(event))
         else:
-            output = self._output(actor, read(event))
+            if (complete := getattr(event, "whole", None)) is not None:
+                complete()
+            output = self._output(actor, same(event))
             if output.told >= after:
                 self._fold(output, rule, event)
                 return
@@ -151,7 +157,7 @@ class Fold:
         for window in self._rules.values():
             self._tell(window, "rule")
         self._rules.clear()
-        self._readers.clear()  # the next rule of a name may be another
+        self._same.clear()  # the next rule of a name may be another
 
     def _fold(self, tally: _Tally, rule: Rule, event: Event) -> None:
         if tally.alert is None:
@@ -193,17 +199,6 @@ class Fold:
     def _forget(self) -> None:
         while self._outputs + len(self._actors) > MOST_REMEMBERED:
             self._end_actor(next(iter(self._actors)))
-
-    def _new_reader(self, rule: Rule) -> Callable[[Event], int]:
-        reads = rule.output.values_but(PER_EVENT)
-
-        def key(event: Event) -> int:
-            if (complete := getattr(event, "whole", None)) is not None:
-                complete()
-            return hash(repr([read(event) for read in reads]))  # bounded, whatever the values are
-
-        self._readers[rule.name] = key
-        return key
 
     def _tell(self, tally: _Tally, same: str) -> None:
         if tally.alert is not None:

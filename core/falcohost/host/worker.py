@@ -33,7 +33,7 @@ from falcohost.host.fold import Fold
 #: What a worker and its supervisor have handlers for.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
-#: An alert leaves at once if none has left for so many seconds, else it waits for company so long at most.
+#: An alert leaves with its batch, or when others have waited for it so many seconds, or are so many.
 GATHER = 0.05
 MOST_GATHERED = 256
 
@@ -120,7 +120,7 @@ class _Uplink:
         self._link = link
         self._lock = threading.Lock()  # a source's threads send what they log
         self._alerts: list[Alert] = []
-        self._left = 0.0
+        self._first = 0.0
         self._cursor: str | None = None
         self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
 
@@ -137,8 +137,11 @@ class _Uplink:
 
     def add(self, alert: Alert) -> None:
         """Take an alert on its way."""
+        now = time.monotonic()
+        if not self._alerts:
+            self._first = now
         self._alerts.append(alert)
-        if len(self._alerts) >= MOST_GATHERED or time.monotonic() - self._left > GATHER:
+        if len(self._alerts) >= MOST_GATHERED or now - self._first > GATHER:
             self.flush(None)
 
     def flush(self, cursor: str | None) -> None:
@@ -148,7 +151,6 @@ class _Uplink:
             self.send(wire.Alerts(self._alerts, new, self.rewinds))
             self._cursor = new or self._cursor
             self._alerts = []
-            self._left = time.monotonic()
 
     def log(self, level: int, text: str) -> None:
         """Send a message for the log."""

@@ -10,7 +10,9 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,9 @@ from falcohost.store.surplus import surplus
 
 #: Most alerts that wait in memory for a disk that does not take them.
 MOST_UNWRITTEN = 100_000
+
+#: So many of the last alerts are kept in memory until every output has them, so that outputs that keep up read no disk.
+MOST_KEPT = 500
 
 #: Seconds after which a disk that did not take something is tried again.
 RETRY = 1.0
@@ -56,6 +61,7 @@ class Store:
         self.last: int = one(self._connection, "SELECT coalesce(max(seq), 0) FROM alerts")
         self._marks: dict[str, int] = {}
         self._unwritten: list[Row] = []
+        self._latest: deque[Row] = deque(maxlen=MOST_KEPT)
         self._cursors: dict[str, str] = {}
         self._written_cursors = dict(self._connection.execute("SELECT source, cursor FROM cursors"))
         self._seen: set[str] = set()
@@ -113,6 +119,7 @@ class Store:
 
     def _note(self, output: str, seq: int) -> None:
         self._marks[output] = seq
+        self._forget(min(self._marks.values()))
         sql = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (output) DO UPDATE SET seq = excluded.seq"
         if not self._failing:
             self._try(lambda: self._connection.execute(sql, (output, seq)))
@@ -124,6 +131,9 @@ class Store:
         """
         sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
         with self._lock:
+            if self._latest and self._latest[0].seq <= after + 1:
+                begin = after + 1 - self._latest[0].seq
+                return [(row.seq, row.alert) for row in islice(self._latest, begin, begin + most)]
             try:
                 rows = self._connection.execute(sql, (after, most)).fetchall()
             except sqlite3.Error as error:
@@ -151,9 +161,12 @@ class Store:
             for alert in arrival.alerts:
                 if not (arrival.rewinds and self._known(alert.id)):
                     self.last += 1
-                    self._unwritten.append(Row(self.last, arrival.rewinds, alert))
-                    self._seen.add(alert.id)
+                    row = Row(self.last, arrival.rewinds, alert)
+                    self._unwritten.append(row)
+                    self._latest.append(row)
                     taken.append(alert)
+                    if arrival.rewinds:
+                        self._seen.add(alert.id)
             if arrival.cursor is not None:
                 self._cursors[arrival.source] = arrival.cursor
             if arrival.ended:
@@ -234,7 +247,13 @@ class Store:
             self._connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
             self._give_up(until, first)
 
+    def _forget(self, until: int) -> None:
+        """Keep no alert up to number *until* in memory for outputs."""
+        while self._latest and self._latest[0].seq <= until:
+            self._latest.popleft()
+
     def _give_up(self, until: int, first: int) -> None:
+        self._forget(until)
         behind = min(self._marks.values(), default=until)
         count = until - max(behind, first - 1)
         if count > 0:

@@ -1,0 +1,128 @@
+"""An output to Python functions: generated source in which each value is read once, for the text and for the JSON.
+
+As in conditions, no text of a rule ever enters the source (:mod:`falcohost.engine.code.names`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from falcohost.engine.code.expressions import read
+from falcohost.engine.code.module import Module
+from falcohost.engine.ir import FieldRef, Operand
+from falcohost.engine.operands import value_type
+from falcohost.engine.render import TEXT_LIMIT, joined, json_value, text_of, text_renderer
+from falcohost.fields import Compare, Family
+
+#: From an event to the text and to the JSON values by name.
+Fill: TypeAlias = Callable[[Any], tuple[str, dict[str, object]]]
+
+#: A part of the text: itself, or an operand whose value it shows, and the width of its column (0: as wide as it is).
+Part: TypeAlias = str | tuple[Operand, int]
+
+
+def compile_output(parts: Sequence[Part], values: Iterable[tuple[str, Operand | Callable[[Any], object]]]) -> Fill:
+    """Return the function that fills *parts*, and the JSON *values*: each a name, and an operand or what makes it."""
+    return _Output().fill(parts, values)
+
+
+def compile_same(fields: Iterable[FieldRef]) -> Callable[[Any], int]:
+    """Return the function from an event to a number that is the same where the values of all *fields* are.
+
+    It depends on nothing else, and on a key of this process, so that nobody can make two outputs alike.
+    """
+    module = Module()
+    of = module.names.of
+    values = "".join(f"{_value(module, ref)}, " for ref in fields)
+    name = module.function([f"    return {of(hash)}({of(repr)}(({values})))"])  # bounded, whatever the values are
+    return module.functions()[name]
+
+
+class _Output:
+    """One function that is written."""
+
+    def __init__(self) -> None:
+        self._module = Module()
+        self._of = self._module.names.of
+        self._body: list[str] = []
+        self._locals: dict[tuple[str, Operand], int] = {}
+
+    def fill(self, parts: Sequence[Part], values: Iterable[tuple[str, Operand | Callable[[Any], object]]]) -> Fill:
+        of, text, json = self._of, [], []
+        for part in parts:
+            text.append(of(part, "text", part) if isinstance(part, str) else self._text(*part))
+        for name, made_of in values:
+            value = self._json(made_of) if isinstance(made_of, Operand) else f"{of(made_of)}(e)"
+            json.append(f"{of(name, 'name', name)}: {value}")
+        filled = f"{of(''.join, 'join')}(({''.join(f'{piece}, ' for piece in text)}))"
+        self._body.append(f"    return {filled}, {{{', '.join(json)}}}")
+        name = self._module.function(self._body)
+        return self._module.functions()[name]
+
+    def _text(self, operand: Operand, width: int) -> str:
+        """Return the text that is the text of *operand* in a column of *width*."""
+        kind = "value" if _shown(operand) is None else "shown"
+        local = self._local(kind, operand)
+        text = f"t{local}"
+        if not (kind == "value" and _is_text(operand)):
+            render = text_renderer(operand) if kind == "value" else text_of
+            text = f"{self._of(render)}(v{local})"
+        return f"{text}[:{width}].ljust({width})" if width else text
+
+    def _json(self, operand: Operand) -> str:
+        """Return the text that is the JSON value; values that are compared one by one are one text, as in Falco."""
+        of = self._of
+        if isinstance(operand, FieldRef) and operand.field.json is not None:
+            return f"{of(json_value)}(v{self._local('json', operand)})"
+        if _shown(operand) is not None:
+            return f"{of(json_value)}(v{self._local('shown', operand)})"
+        local = self._local("value", operand)
+        if _is_text(operand):
+            return f"j{local}"
+        if value_type(operand).compare is not Compare.SCALAR:
+            return f"{of(json_value)}({of(joined)}(v{local}))"
+        return f"{of(json_value)}(v{local})"
+
+    def _local(self, kind: str, operand: Operand) -> int:
+        """Have the value of *operand* read into a local, whose number is returned; texts are made fit for both uses."""
+        known = self._locals.get((kind, operand))
+        if known is not None:
+            return known
+        of, local = self._of, len(self._locals)
+        self._locals[kind, operand] = local
+        self._body.append(f"    v{local} = {self._read(kind, operand)}")
+        if kind == "value" and _is_text(operand):
+            v = f"v{local}"
+            short = f"{of(len)}({v}) <= {of(TEXT_LIMIT)}"
+            self._body += [
+                f"    if {v}.__class__ is {of(str)} and {v}.isascii() and {v}.isprintable() and {short}:",
+                f"        t{local} = j{local} = {v}",
+                "    else:",
+                f"        t{local}, j{local} = {of(text_of)}({v}), {of(json_value)}({v})",
+            ]
+        return local
+
+    def _read(self, kind: str, operand: Operand) -> str:
+        if kind != "value" and isinstance(operand, FieldRef):
+            get = operand.field.json if kind == "json" else operand.field.shown
+            return f"{self._of(get)}(e, {self._module.names.of_constant(operand.arg)})"
+        return _value(self._module, operand)
+
+
+def _value(module: Module, operand: Operand) -> str:
+    """Return the text that reads the value of *operand*, where an empty list is an absent value."""
+    if not isinstance(operand, FieldRef):
+        return f"{module.value(operand)}(e)"
+    return "None" if operand.field.filter_only else read(module.names, operand)
+
+
+def _shown(operand: Operand) -> Callable[..., Any] | None:
+    """Return the getter of what is shown of a field, where that is not its value."""
+    return operand.field.shown if isinstance(operand, FieldRef) and operand.arg is None else None
+
+
+def _is_text(operand: Operand) -> bool:
+    """Tell whether the value is one text, as most are."""
+    kind = value_type(operand)
+    return kind.kind.family is Family.STRING and not kind.is_list and kind.compare is Compare.SCALAR
