@@ -134,9 +134,9 @@ ABOUT_NAMES: Final = 15
 ABOUT_TEXTS_AT: Final = 4
 ABOUT_ALL: Final = 255
 
-STAGE_LEFT_OUT: Final = 6
+STAGE_LEFT_OUT: Final = 7
 """Where the program stands in ``stages`` and ``exec_stages`` that is there only while costs are measured."""
-STAGE_NAMES: Final = 7
+STAGE_NAMES: Final = 8
 """And the one that has filters asked again under the next name of a file."""
 
 LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut", "real_name")

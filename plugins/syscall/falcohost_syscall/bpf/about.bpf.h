@@ -118,16 +118,17 @@ static __always_inline void see_no_texts(struct facts *facts, __u32 i, __u16 len
 struct lineage_walk {
 	struct task_struct *leader;
 	struct scratch *s;
+	__u32 first; /* the generation that is seen first */
 	__u32 texts; /* of so many generations */
 };
 
 /* The process itself, its parent, and so on, one by one. */
-static int lineage_step(__u32 i, struct lineage_walk *lineage)
+static int lineage_step(__u32 step, struct lineage_walk *lineage)
 {
 	struct task_struct *leader = TYPED(struct task_struct, lineage->leader);
 	struct process *p = process_of(leader);
 	struct scratch *s = lineage->s;
-	__u32 pid = TASK(leader, tgid), seq;
+	__u32 pid = TASK(leader, tgid), seq, i = lineage->first + step;
 
 	barrier_var(i);
 	if (i >= GENERATIONS) {
@@ -157,18 +158,38 @@ static int lineage_step(__u32 i, struct lineage_walk *lineage)
 	return 0;
 }
 
-/* Fills what filters are told of the current process and of those above it. */
-static __always_inline void see_lineage(struct scratch *s, __u32 about)
+/* Sees one generation after the other, before the one called end. */
+static __always_inline void see_generations(struct scratch *s, struct task_struct *leader, __u32 about, __u32 first, __u32 end)
 {
-	struct lineage_walk lineage = {.leader = leader_of(current_task()), .s = s, .texts = about >> ABOUT_TEXTS_AT};
-	__u32 names = about & ABOUT_NAMES;
+	struct lineage_walk lineage = {.leader = leader, .s = s, .first = first, .texts = about >> ABOUT_TEXTS_AT};
 
+	bpf_loop(end - first, lineage_step, &lineage, 0);
+}
+
+/* Whether the record leaves room for the texts; a name of the file may lie behind it. */
+static __always_inline bool has_room_about(struct scratch *s)
+{
+	return s->pos <= ABOUT_AT - CHUNK - sizeof(struct section);
+}
+
+/* Fills what filters are told of the current process. */
+static __always_inline void see_own_process(struct scratch *s, __u32 about)
+{
 	know_no_process(&s->facts);
-	if (!about || s->pos > ABOUT_AT - CHUNK - sizeof(struct section)) /* a name of the file may lie behind the record */
+	if (about && has_room_about(s))
+		see_generations(s, leader_of(current_task()), about, 0, 1);
+}
+
+/* Fills what they are told of those above it. */
+static __always_inline void see_ancestors(struct scratch *s, __u32 about)
+{
+	__u32 names = about & ABOUT_NAMES, texts = about >> ABOUT_TEXTS_AT, end = names > texts ? names : texts;
+
+	if (end < 2 || !has_room_about(s))
 		return;
 	if (names > GENERATIONS)
 		s->facts.lineage = LINEAGE_WHOLE;
-	bpf_loop(names > lineage.texts ? names : lineage.texts, lineage_step, &lineage, 0);
+	see_generations(s, parent_of(leader_of(current_task())), about, 1, end);
 }
 
 #endif

@@ -15,8 +15,8 @@
  * because of a file's name, they go on to the stage of names. The stage of what is left out is there only while costs
  * are measured. */
 enum stage {
-	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESSES, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES, STAGE_LEFT_OUT,
-	STAGE_NAMES, STAGE_ARGUMENTS, STAGES,
+	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESS, STAGE_ANCESTORS, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES,
+	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGES,
 };
 
 struct {
@@ -49,7 +49,8 @@ struct {
 
 int gather_objects(unsigned long long *ctx);
 int gather_memory(unsigned long long *ctx);
-int gather_processes(unsigned long long *ctx);
+int gather_process(unsigned long long *ctx);
+int gather_ancestors(unsigned long long *ctx);
 int tell_call(unsigned long long *ctx);
 int submit_call(unsigned long long *ctx);
 int submit_messages(unsigned long long *ctx);
@@ -65,7 +66,8 @@ struct {
 	.values = {
 		[STAGE_OBJECTS] = (void *)&gather_objects,
 		[STAGE_MEMORY] = (void *)&gather_memory,
-		[STAGE_PROCESSES] = (void *)&gather_processes,
+		[STAGE_PROCESS] = (void *)&gather_process,
+		[STAGE_ANCESTORS] = (void *)&gather_ancestors,
 		[STAGE_TELL] = (void *)&tell_call,
 		[STAGE_SUBMIT] = (void *)&submit_call,
 		[STAGE_MESSAGES] = (void *)&submit_messages,
@@ -317,7 +319,7 @@ int gather_arguments(unsigned long long *ctx)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
 	if (want & WANT_STRUCT)
 		put_user_bytes(s, SEC_STRUCT, arg(s, s->spec.str_arg), STRUCT_SIZE, STRUCT_SIZE);
-	go_on(ctx, s->spec.call, STAGE_PROCESSES);
+	go_on(ctx, s->spec.call, STAGE_PROCESS);
 	return 0;
 }
 
@@ -330,20 +332,32 @@ int next_name(unsigned long long *ctx)
 	if (s && see_next_name(s, task_of(s)))
 		go_on(ctx, s->spec.call, STAGE_MEMORY);
 	if (s && see_next_paths(s))
-		go_on(ctx, s->spec.call, STAGE_PROCESSES);
+		go_on(ctx, s->spec.call, STAGE_PROCESS);
 	bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 	return 0;
 }
 
 /* Last, since a record's memory is free behind it now. */
 SEC("raw_tp/sys_exit")
-int gather_processes(unsigned long long *ctx)
+int gather_process(unsigned long long *ctx)
 {
 	struct scratch *s = get_scratch(0);
 
 	if (!s)
 		return 0;
-	see_lineage(s, s->spec.about);
+	see_own_process(s, s->spec.about);
+	go_on(ctx, s->spec.call, STAGE_ANCESTORS);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int gather_ancestors(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	see_ancestors(s, s->spec.about);
 	go_on(ctx, s->spec.call, STAGE_TELL);
 	return 0;
 }

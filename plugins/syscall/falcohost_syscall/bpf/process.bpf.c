@@ -4,17 +4,22 @@
 #include "tell.bpf.h"
 #include "measure.bpf.h"
 
-enum exec_stage { EXEC_SUBMIT, EXEC_LEFT_OUT = STAGE_LEFT_OUT, EXEC_NAMES = STAGE_NAMES, EXEC_STAGES };
-enum exit_stage { EXIT_SUBMIT, EXIT_STAGES };
+/* Numbered as the stages of calls. */
+enum exec_stage {
+	EXEC_ANCESTORS = STAGE_ANCESTORS, EXEC_SUBMIT = STAGE_TELL, EXEC_LEFT_OUT = STAGE_LEFT_OUT,
+	EXEC_NAMES = STAGE_NAMES, EXEC_STAGES,
+};
+enum exit_stage { EXIT_SUBMIT = STAGE_TELL, EXIT_STAGES };
 
+int exec_ancestors(unsigned long long *ctx);
 int submit_exec(unsigned long long *ctx);
 int next_exe_name(unsigned long long *ctx);
 int submit_exit(unsigned long long *ctx);
 
-/* As filters and stages of calls; the filters of execs are by row of calls.py too. */
+/* As filters and stages of calls; these filters are by stage and row of calls.py too. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS);
+	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
 	__type(key, __u32);
 	__type(value, __u32);
 } exec_filters SEC(".maps");
@@ -25,12 +30,16 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__array(values, int(void *));
 } exec_stages SEC(".maps") = {
-	.values = {[EXEC_SUBMIT] = (void *)&submit_exec, [EXEC_NAMES] = (void *)&next_exe_name},
+	.values = {
+		[EXEC_ANCESTORS] = (void *)&exec_ancestors,
+		[EXEC_SUBMIT] = (void *)&submit_exec,
+		[EXEC_NAMES] = (void *)&next_exe_name,
+	},
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS);
+	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
 	__type(key, __u32);
 	__type(value, __u32);
 } exit_filters SEC(".maps");
@@ -132,7 +141,14 @@ static __always_inline void put_exe_names(struct scratch *s, struct task_struct 
 		s->names.mnt = 0; /* by which the filter tells */
 }
 
-/* Asks the filter again, under the next name of the executable. */
+/* Goes on to a stage by way of the filter before it, if there is one. */
+static __always_inline void exec_goes_on(void *ctx, struct scratch *s, enum exec_stage stage)
+{
+	bpf_tail_call(ctx, &exec_filters, stage * MAX_CALLS + s->header.call);
+	bpf_tail_call(ctx, &exec_stages, stage);
+}
+
+/* Asks the filters again, under the next name of the executable. */
 SEC("tp_btf/sched_process_exec")
 int next_exe_name(unsigned long long *ctx)
 {
@@ -145,13 +161,13 @@ int next_exe_name(unsigned long long *ctx)
 		s->names.name = NAME_HOST;
 		if (s->names.host.len) {
 			see_process_text(&s->facts, 0, TEXT_EXEPATH, s->names.host.at, s->names.host.len);
-			bpf_tail_call(ctx, &exec_filters, s->header.call);
+			exec_goes_on(ctx, s, EXEC_ANCESTORS);
 		}
 	}
 	watched = next_watched(s);
 	if (watched) {
 		see_process_text(&s->facts, 0, TEXT_EXEPATH, watched->at, watched->len);
-		bpf_tail_call(ctx, &exec_filters, s->header.call);
+		exec_goes_on(ctx, s, EXEC_ANCESTORS);
 	}
 	bpf_tail_call(ctx, &exec_stages, EXEC_LEFT_OUT);
 	return 0;
@@ -181,9 +197,20 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 	}
 	count_seen(s->header.call);
 	put_exe_names(s, task);
-	see_lineage(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
-	bpf_tail_call(ctx, &exec_filters, s->header.call);
-	bpf_tail_call(ctx, &exec_stages, EXEC_SUBMIT);
+	see_own_process(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
+	exec_goes_on(ctx, s, EXEC_ANCESTORS);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int exec_ancestors(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	see_ancestors(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
+	exec_goes_on(ctx, s, EXEC_SUBMIT);
 	return 0;
 }
 
@@ -289,8 +316,9 @@ int BPF_PROG(process_exit)
 		__sync_fetch_and_add(&generation, 1);
 	else if (!all) {
 		know_nothing(&s->facts);
-		see_lineage(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
-		bpf_tail_call(ctx, &exit_filters, s->header.call);
+		see_own_process(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
+		see_ancestors(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
+		bpf_tail_call(ctx, &exit_filters, EXIT_SUBMIT * MAX_CALLS + s->header.call);
 	}
 	bpf_tail_call(ctx, &exit_stages, EXIT_SUBMIT);
 	return 0;

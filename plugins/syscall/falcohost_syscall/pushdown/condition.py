@@ -19,7 +19,8 @@ class Point(IntEnum):
     CALL = 0  # number, arguments, result, who called
     OBJECT = 1  # the file or socket behind the descriptor
     MEMORY = 2  # strings and addresses that the caller passed
-    PROCESS = 3  # names and texts of the process and its ancestors
+    PROCESS = 3  # name and texts of the process
+    ANCESTORS = 4  # and of those above it
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,19 +31,32 @@ class Probe(NamedTuple):
     exit_stages: int = -1
 
 
-class _Place(NamedTuple):
-    """Where filters of processes stand: they are asked once, when everything is known, and go on to the only stage."""
+class Place(NamedTuple):
+    """Where filters stand, to which stages they go on, at which points they are asked.
+
+    *names* are the places of texts that have further names, under which they are asked again.
+    """
 
     filters: str
     stages: str
-    tracepoint: str
+    points: tuple[Point, ...]
+    names: frozenset[int]
+    kind: int = PROGRAM_TRACING
+    tracepoint: str = ""
 
 
-_CALLS: Final = "filters"
-_PLACES: Final = {
-    **dict.fromkeys(EXECS, _Place("exec_filters", "exec_stages", "sched_process_exec")),
-    EXIT: _Place("exit_filters", "exit_stages", "sched_process_exit"),
-}
+CALLS: Final = Place("filters", "stages", tuple(Point), layout.NAMED, PROGRAM_RAW_TRACEPOINT)
+_EXECS: Final = Place(
+    "exec_filters",
+    "exec_stages",
+    (Point.PROCESS, Point.ANCESTORS),
+    layout.EXECUTED,
+    tracepoint="sched_process_exec",
+)
+_EXITS: Final = Place(
+    "exit_filters", "exit_stages", (Point.ANCESTORS,), layout.EXECUTED, tracepoint="sched_process_exit"
+)
+_PROCESSES: Final = {**dict.fromkeys(EXECS, _EXECS), EXIT: _EXITS}
 
 
 @dataclass(slots=True)
@@ -75,16 +88,12 @@ def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, p
         types.setdefault(condition, []).append(name)
     for condition, names in types.items():
         calls = [name for name in names if name != EXIT]
-        if calls:
-            places = [(_CALLS, BY_NAME[name].call) for name in calls]
-            _add(filters, strongest(condition, partial(compiled, kernel=kernel, probe=probe)), calls, places)
-        for place in {_PLACES[name] for name in names if processes and name in _PLACES}:
-            same = [name for name in names if _PLACES.get(name) == place]
-            compile_one = partial(
-                compiled_once, kernel=kernel, probe=probe, stages=place.stages, tracepoint=place.tracepoint
-            )
-            places = [(place.filters, BY_NAME[name].call) for name in same]
-            _add(filters, strongest(condition, compile_one), same, places)
+        wanted = {CALLS: calls} if calls else {}
+        for place in {_PROCESSES[name] for name in names if processes and name in _PROCESSES}:
+            wanted[place] = [name for name in names if _PROCESSES.get(name) == place]
+        for place, same in wanted.items():
+            loaded = strongest(condition, partial(compiled, kernel=kernel, probe=probe, place=place))
+            _add(filters, loaded, same, [(place.filters, BY_NAME[name].call) for name in same])
     return filters
 
 
@@ -111,28 +120,8 @@ def _strongest(condition: Condition, compile_form: Callable[[Condition], dict[Po
     return {}, refusal
 
 
-def compiled_once(
-    condition: Condition, kernel: Kernel, probe: Probe, stages: str, kind: int = PROGRAM_TRACING, tracepoint: str = ""
-) -> dict[Point, int]:
-    """Load one program for all that *condition* says, to be asked when everything is known; it stands as the first.
-
-    :raises LibbpfError: the kernel refused it.
-    :raises TooLongError: it is too long.
-    """
-    if condition == TRUE:
-        return {}
-    maps = _Maps(kernel, probe)
-    maps.stages = getattr(probe, stages)
-    try:
-        return {Point.CALL: kernel.program(compile_filter(condition, 0, maps, layout.EXECUTED), kind, tracepoint)}
-    finally:
-        maps.close()
-
-
-def compiled(
-    condition: Condition, kernel: Kernel, probe: Probe, kind: int = PROGRAM_RAW_TRACEPOINT
-) -> dict[Point, int]:
-    """Load a program for each point at which more of *condition* can be told than before; return them.
+def compiled(condition: Condition, kernel: Kernel, probe: Probe, place: Place = CALLS) -> dict[Point, int]:
+    """Load a program for each of the place's points at which more of *condition* can be told than before.
 
     :raises LibbpfError: the kernel refused one.
     :raises TooLongError: one is too long.
@@ -140,10 +129,10 @@ def compiled(
     found: dict[Point, int] = {}
     before: Condition = TRUE
     try:
-        for point in Point:
+        for point in place.points:
             part = merged(up_to(condition, point))
             if part != TRUE and (part != before or _told_late(part, point)):
-                found[point] = _program(part, point, kernel, probe, kind)
+                found[point] = _program(part, point, kernel, probe, place)
             before = part
     except (LibbpfError, TooLongError):
         for fd in found.values():
@@ -163,10 +152,10 @@ def _latest(test: Test) -> Point:
     return test.point if isinstance(test, Address) else test.number.late or test.point
 
 
-def _program(condition: Condition, point: Point, kernel: Kernel, probe: Probe, kind: int) -> int:
-    maps = _Maps(kernel, probe)
+def _program(condition: Condition, point: Point, kernel: Kernel, probe: Probe, place: Place) -> int:
+    maps = _Maps(kernel, probe, getattr(probe, place.stages))
     try:
-        return kernel.program(compile_filter(condition, point, maps), kind)
+        return kernel.program(compile_filter(condition, point, maps, place.names), place.kind, place.tracepoint)
     finally:
         maps.close()
 
@@ -177,8 +166,8 @@ class _Maps:
     A program may have 64 maps, so what is asked for again is the same one.
     """
 
-    def __init__(self, kernel: Kernel, probe: Probe) -> None:
-        self.scratches, self.stages, self.containers = probe.scratches, probe.stages, probe.containers
+    def __init__(self, kernel: Kernel, probe: Probe, stages: int) -> None:
+        self.scratches, self.stages, self.containers = probe.scratches, stages, probe.containers
         self._kernel = kernel
         self.loops = kernel.has_may_goto
         self._made: dict[Hashable, int] = {}

@@ -108,21 +108,26 @@ def view(name: str, point: Point, *, late: Point | None = None, absolute: bool =
 
 def process_name(generation: int) -> View:
     """Return the name of the process (0), of its parent (1), and so on."""
-    return _process_view(generation)
+    return _process_view(generation, generation)
 
 
 def process_text(name: str, generation: int) -> View:
     """Return a text of the process (0), of its parent (1), and so on."""
-    return _process_view(GENERATIONS + len(PROCESS_TEXTS) * generation + PROCESS_TEXTS.index(name))
+    return _process_view(GENERATIONS + len(PROCESS_TEXTS) * generation + PROCESS_TEXTS.index(name), generation)
 
 
 def process_id(generation: int) -> Number:
     """Return the number of the process (0), of its parent (1), and so on."""
-    return Number(FACTS + MEMBERS["pids"] + 4 * generation, 4, point=Point.PROCESS, unknown=UNKNOWN_NUMBER)
+    return Number(FACTS + MEMBERS["pids"] + 4 * generation, 4, point=_gathered(generation), unknown=UNKNOWN_NUMBER)
 
 
-def _process_view(index: int) -> View:
-    return View(FACTS + MEMBERS["process"] + 4 * index, Point.PROCESS, Point.PROCESS)
+def _process_view(index: int, generation: int) -> View:
+    point = _gathered(generation)
+    return View(FACTS + MEMBERS["process"] + 4 * index, point, point)
+
+
+def _gathered(generation: int) -> Point:
+    return Point.ANCESTORS if generation else Point.PROCESS
 
 
 #: The text that is another under another name of the file that was executed.

@@ -27,7 +27,7 @@ from falcohost_syscall.pushdown.condition import (
 from falcohost_syscall.pushdown.kinds import Describe, Either, Fact, Numeric, constant, truth
 from falcohost_syscall.pushdown.textual import Textual
 
-_LINEAGE: Final = layout.fact("lineage", 1, Point.PROCESS, unknown=0)
+_LINEAGE: Final = layout.fact("lineage", 1, Point.ANCESTORS, unknown=0)
 _LONGER: Final = within(_LINEAGE, (layout.LINEAGE_LONGER, layout.LINEAGE_LONGER))
 _FLAGS: Final = layout.fact("exe_flags", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
 _LOGINUID: Final = layout.header("loginuid", 4)

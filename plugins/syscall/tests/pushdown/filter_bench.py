@@ -19,7 +19,8 @@ from falcohost_syscall.proctable import Process
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import Assembler
 from falcohost_syscall.pushdown.condition import Condition, Point
-from falcohost_syscall.pushdown.filters import Probe, compiled, compiled_once
+from falcohost_syscall.pushdown.filters import CALLS as OF_CALLS
+from falcohost_syscall.pushdown.filters import Probe, compiled
 from falcohost_syscall.text import absolute
 
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
@@ -226,12 +227,10 @@ class FilterBench:
         """Say of what kind the cgroups behind *key* are."""
         self.kernel.set(self._containers, struct.pack("=Q", key), bytes([place]))
 
-    def load(self, condition: Condition, *, once: bool = False) -> dict[Point, int]:
-        """Return the programs of *condition*; :meth:`unload` closes them. *once*: one, asked when all is known."""
-        if once:
-            programs = compiled_once(condition, self.kernel, self.probe, "stages", PROGRAM_RAW_TRACEPOINT)
-            return {Point.PROCESS: programs[Point.CALL]} if programs else {}
-        return compiled(condition, self.kernel, self.probe, PROGRAM_RAW_TRACEPOINT)
+    def load(self, condition: Condition, *, late: bool = False) -> dict[Point, int]:
+        """Return the programs of *condition*; :meth:`unload` closes them. *late*: as of execs, when much is known."""
+        place = OF_CALLS._replace(points=(Point.PROCESS, Point.ANCESTORS)) if late else OF_CALLS
+        return compiled(condition, self.kernel, self.probe, place)
 
     def unload(self, programs: dict[Point, int]) -> None:
         """Close programs."""
@@ -254,7 +253,9 @@ class FilterBench:
         process: Process | None = None,
     ) -> bool:
         """Return whether the event gets through one program; *see*: what lets it be seen under another name."""
-        about = About(process) if process is not None and point is Point.PROCESS else None
+        about = None
+        if process is not None and point >= Point.PROCESS:
+            about = About(process, layout.GENERATIONS if point is Point.ANCESTORS else 1)
         facts = Facts(record, point, about)
         if see is not None and point >= Point.OBJECT:
             see(facts)

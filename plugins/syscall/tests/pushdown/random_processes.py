@@ -58,19 +58,24 @@ def _process(random: Random, pid: int, parent: Process | None) -> Process:
 
 
 class About:
-    """What is told of a process and those above it: views in order, numbers, and the bytes behind the record."""
+    """What is told of a process and those above it, of so many *generations*: as the probe does, first of one.
 
-    def __init__(self, process: Process) -> None:
+    Views in order, numbers, and the bytes behind the record.
+    """
+
+    def __init__(self, process: Process, generations: int = layout.GENERATIONS) -> None:
         self.views = [(0, layout.VIEW_UNKNOWN)] * layout.PROCESS_VIEWS
-        self.pids = [0] * layout.GENERATIONS
+        self.pids = [layout.UNKNOWN_NUMBER] * layout.GENERATIONS
         self.texts = bytearray(layout.GENERATIONS * (16 + _TEXTS_SIZE))
         self.lineage = layout.LINEAGE_WHOLE
         self.tty, self.exe_flags = process.session[4], process.image.exe_flags
         above: Process | None = process
-        for generation in range(layout.GENERATIONS):
+        for generation in range(generations):
             self._see(generation, above)
             above = None if above is None else above.parent
-        if above is not None:
+        if generations < layout.GENERATIONS:
+            self.lineage = 0
+        elif above is not None:
             self.lineage = layout.LINEAGE_LONGER
 
     def pack(self) -> bytes:
@@ -80,6 +85,7 @@ class About:
     def _see(self, generation: int, process: Process | None) -> None:
         first = layout.GENERATIONS + 4 * generation
         if process is None:
+            self.pids[generation] = 0
             self.views[generation] = (0, layout.VIEW_ABSENT)
             self.views[first : first + 4] = [(0, layout.VIEW_ABSENT)] * 4
             return

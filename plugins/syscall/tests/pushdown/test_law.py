@@ -11,12 +11,14 @@ import random_processes
 
 from falcohost.engine.code.module import compile_condition
 from falcohost.engine.code.specialise import specialise
+from falcohost.engine.typecheck import check
+from falcohost.lang.parser import parse
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT
 from falcohost_syscall.events import Context
 from falcohost_syscall.filenames import NamedEvent
 from falcohost_syscall.pushdown import facts, layout
-from falcohost_syscall.pushdown.condition import TRUE, Condition
+from falcohost_syscall.pushdown.condition import TRUE, Condition, Point
 from falcohost_syscall.pushdown.leaves import leaf_bit, leaf_bits
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.users import Users
@@ -65,7 +67,7 @@ def test_never_too_little(filter_bench, context, monkeypatch):
         name = random.choice(random_events.EVENT_TYPES)
         condition = necessary(specialise(expr, name), facts.decide(BY_NAME[name], context.users))
         monkeypatch.setattr(filter_bench.kernel, "has_may_goto", loops and random.random() < 0.7)
-        programs = filter_bench.load(condition, once=name in PROCESS_EVENTS and random.random() < 0.5)
+        programs = filter_bench.load(condition, late=name in PROCESS_EVENTS and random.random() < 0.5)
         for _ in range(EVENTS if condition != TRUE else 1):
             record = random_events.event(random, name, tasks)
             event = as_event(record, context)
@@ -79,3 +81,23 @@ def test_never_too_little(filter_bench, context, monkeypatch):
 
     print(f"{pairs} pairs, {unwanted} unwanted, of which {left_out} left out")
     assert left_out > unwanted / 2
+
+
+@pytest.mark.parametrize(("name", "points"), [(None, []), ("another", [Point.PROCESS])])
+def test_ancestors_come_last(filter_bench, context, name, points):
+    """Of execs the process itself is asked about first; what that leaves out costs no walk over its ancestors."""
+    random = Random(1)
+    tasks = random_processes.population(random, context.table)
+    record = random_events.event(random, "execve", tasks)
+    process = as_event(record, context).proc
+    condition = check(
+        parse(f"proc.name = '{name or process.comm}' and proc.pname = nobody"), random_events.CATALOG
+    ).expr
+    programs = filter_bench.load(
+        necessary(specialise(condition, "execve"), facts.decide(BY_NAME["execve"], context.users)), late=True
+    )
+    left_out = [point for point, fd in programs.items() if not filter_bench.run(fd, record, point, None, process)]
+    filter_bench.unload(programs)
+
+    assert list(programs) == [Point.PROCESS, Point.ANCESTORS]
+    assert left_out == [*points, Point.ANCESTORS]
