@@ -28,7 +28,10 @@ class Ring:
         page = os.sysconf("SC_PAGESIZE")
         self.fd = map_fd
         self._mask = size - 1
-        self._consumer = mmap.mmap(map_fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
+        self._page = mmap.mmap(map_fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
+        self._consumer = memoryview(self._page).cast(
+            "Q"
+        )  # set at once: struct writes zeros first, which the kernel sees
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._data = page
 
@@ -39,7 +42,7 @@ class Ring:
 
     def unread(self) -> int:
         """Return how many bytes wait."""
-        return self.produced() - int(_POSITION.unpack_from(self._consumer)[0])
+        return self.produced() - self._consumer[0]
 
     def drain(self, until: int | None = None, limit: int = BATCH) -> list[bytes]:
         """Return the records that are complete, at most *limit*, up to the position *until* (default: now).
@@ -50,7 +53,7 @@ class Ring:
         unpack = _LENGTH.unpack_from
         records: list[bytes] = []
         append = records.append
-        position = start = _POSITION.unpack_from(self._consumer)[0]
+        position = start = self._consumer[0]
         end = self.produced() if until is None else until
         while position < end and len(records) < limit:
             offset = data + (position & mask)
@@ -64,14 +67,15 @@ class Ring:
                 append(producer[body : body + length])
             position += (length + 15) & ~7
         if position != start:
-            _POSITION.pack_into(self._consumer, 0, position)
+            self._consumer[0] = position
         return records
 
     def read_up_to(self, position: int) -> bool:
         """Return whether everything before *position* has been read."""
-        return int(_POSITION.unpack_from(self._consumer)[0]) >= position
+        return self._consumer[0] >= position
 
     def close(self) -> None:
         """Unmap the ring; the descriptor stays its owner's."""
-        self._consumer.close()
+        self._consumer.release()
+        self._page.close()
         self._producer.close()
