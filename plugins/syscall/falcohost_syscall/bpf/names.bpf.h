@@ -136,25 +136,28 @@ static __always_inline bool starts_above(struct scratch *s, struct task_struct *
  * the end of it and starts in the folder that comes before. */
 GLOBAL int requested_is_real(struct scratch *s)
 {
-	struct view real;
-	__u32 at, size;
+	struct view real, passed;
+	__u32 size;
 	char *room;
-	long len;
 
 	if (!s)
 		return false;
-	room = section_room(s);
 	real = s->facts.views[VIEW_NAME];
-	size = real.len + 2; /* so that a longer path is seen to be one */
-	if (!room || size > CHUNK)
+	passed = s->facts.views[VIEW_PATH];
+	if (!(s->names.gathered & GATHERED_PATHS)) {
+		room = section_room(s);
+		size = real.len + 2; /* so that a longer path is seen to be one */
+		if (!room || size > CHUNK)
+			return false;
+		passed.len = bpf_probe_read_user_str(room, size, (void *)arg(s, s->spec.path_arg)) - 1;
+		passed.at = s->pos + sizeof(struct section);
+	}
+	if (!passed.len || passed.len > real.len || real.len > VIEW_LONGEST)
 		return false;
-	len = bpf_probe_read_user_str(room, size, (void *)arg(s, s->spec.path_arg)) - 1;
-	if (len <= 0 || len > real.len)
-		return false;
-	at = s->pos + sizeof(struct section);
-	if (len == real.len)
-		return is_same(s, at, real.at, len);
-	return room[0] != '/' && starts_above(s, current_task(), len) && is_same(s, at, real.at + real.len - len, len);
+	if (passed.len == real.len)
+		return is_same(s, passed.at, real.at, real.len);
+	return s->record[passed.at & (RECORD_SIZE - 1)] != '/' && starts_above(s, current_task(), passed.len) &&
+	       is_same(s, passed.at, real.at + real.len - passed.len, passed.len);
 }
 
 /* The next name by which the file is watched, or NULL. */

@@ -120,25 +120,37 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 	see(&s->facts, VIEW_NAME, exe.at, exe.len);
 }
 
-/* Puts the further names of the executable into the record: the host's, and those by which it is watched. */
-static __always_inline void put_exe_names(struct scratch *s, struct task_struct *task)
+/* Notes whether the executable may have names beside the real one. */
+static __always_inline void note_exe_names(struct scratch *s, struct task_struct *task)
 {
 	struct file *exe = task->mm->exe_file;
 	struct inode *inode = READ(struct file, exe, f_inode);
 	struct super_block *sb = READ(struct inode, inode, i_sb);
 	__u32 layer = overlay_layer(inode, READ(struct super_block, sb, s_magic));
+	__u64 mnt = NUMBER(struct file, exe, f_path.mnt);
 
 	__builtin_memset(&s->names, 0, sizeof(s->names));
 	if (options & OPTION_REQUESTED || !s->facts.views[VIEW_NAME].len)
 		return;
-	s->names.mnt = NUMBER(struct file, exe, f_path.mnt);
-	s->names.dentry = NUMBER(struct file, exe, f_path.dentry);
-	put_host_path(s);
 	note_links(s, inode, READ(struct inode, inode, i_nlink), layer, 0);
+	if (!s->names.inode && is_on_root_of_init(task, mnt))
+		return;
+	s->names.mnt = mnt; /* by which the filter tells */
+	s->names.dentry = NUMBER(struct file, exe, f_path.dentry);
+}
+
+/* Puts them into the record, once: the host's, and those by which the executable is watched. */
+GLOBAL int gather_exe_names(struct scratch *s)
+{
+	if (!s || !s->names.mnt || s->names.gathered)
+		return 0;
+	s->names.gathered = GATHERED_HOST;
+	put_host_path(s);
 	if (s->names.inode)
 		put_watched(s);
-	if (!s->names.host.len && !s->names.watched[0].len)
-		s->names.mnt = 0; /* by which the filter tells */
+	if (!has_room_about(s))
+		know_no_process(&s->facts);
+	return 0;
 }
 
 /* Goes on to a stage by way of the filter before it, if there is one. */
@@ -159,6 +171,7 @@ int next_exe_name(unsigned long long *ctx)
 		return 0;
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_HOST;
+		gather_exe_names(s);
 		if (s->names.host.len) {
 			see_process_text(&s->facts, 0, TEXT_EXEPATH, s->names.host.at, s->names.host.len);
 			exec_goes_on(ctx, s, EXEC_ANCESTORS);
@@ -196,7 +209,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 		return 0;
 	}
 	count_seen(s->header.call);
-	put_exe_names(s, task);
+	note_exe_names(s, task);
 	see_own_process(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
 	exec_goes_on(ctx, s, EXEC_ANCESTORS);
 	return 0;
@@ -209,6 +222,7 @@ int exec_ancestors(unsigned long long *ctx)
 
 	if (!s)
 		return 0;
+	gather_exe_names(s);
 	see_ancestors(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
 	exec_goes_on(ctx, s, EXEC_SUBMIT);
 	return 0;
