@@ -14,6 +14,11 @@ OPENS_WITH_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2
 EXEC_BITS = 0o111
 
 
+#: Calls that name a path beside a directory, and those of them that name two.
+TWO_PATHS = frozenset({"renameat", "renameat2", "linkat"})
+AT_CALLS = TWO_PATHS | {"symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"}
+
+
 def _open_flags(event: SyscallEvent) -> int:
     param = params.find(event.row, "flags") if event.type in OPENS_WITH_FLAGS else None
     found: int = params.value(event, param) if param else 0
@@ -43,11 +48,9 @@ def _abspath(event: SyscallEvent, arg: Arg) -> str | None:
     kind = event.type
     if kind == "open_by_handle_at":
         return event.fdpath if event.h[RET] > 0 else None
-    if kind in ("renameat", "renameat2", "linkat"):
-        return event.abspath2 if arg == "dst" else event.abspath
-    if kind in ("symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"):
-        return event.abspath
-    return None
+    if kind in TWO_PATHS and arg == "dst":
+        return event.abspath2
+    return event.abspath if kind in AT_CALLS else None
 
 
 FIELDS: tuple[Field, ...] = (

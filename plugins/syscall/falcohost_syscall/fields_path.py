@@ -13,11 +13,13 @@ Read = Callable[[SyscallEvent], str | None]
 Table = dict[str, tuple[Read, Read]]
 
 
-def _path(event: SyscallEvent) -> str | None:
+def first(event: SyscallEvent) -> str | None:
+    """Return the first path argument, made whole."""
     return event.abspath
 
 
-def _path2(event: SyscallEvent) -> str | None:
+def second(event: SyscallEvent) -> str | None:
+    """Return the second path argument, made whole."""
     return event.abspath2
 
 
@@ -31,7 +33,8 @@ def raw2(event: SyscallEvent) -> str | None:
     return event.path2
 
 
-def _fd(event: SyscallEvent) -> str | None:
+def of_descriptor(event: SyscallEvent) -> str | None:
+    """Return the name of the descriptor's file."""
     return event.file_name
 
 
@@ -47,17 +50,21 @@ def string(event: SyscallEvent) -> str | None:
 
 _ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2 truncate"""
 # Event type: name, source, target, each as (absolute, raw). A link's source is its new name, as in Falco.
-NAMES: Table = dict.fromkeys(_ONE.split(), (_path, raw))
+NAMES: Table = dict.fromkeys(_ONE.split(), (first, raw))
 NAMES |= dict.fromkeys(("open", "openat", "openat2"), (opened, raw))
-NAMES |= {"fchmod": (_fd, _fd), "fchown": (_fd, _fd), "quotactl": (string, string)}
-_RENAMES: Table = dict.fromkeys(("rename", "renameat", "renameat2"), (_path, raw))
-_RENAMED: Table = dict.fromkeys(_RENAMES, (_path2, raw2))
+NAMES |= {
+    "fchmod": (of_descriptor, of_descriptor),
+    "fchown": (of_descriptor, of_descriptor),
+    "quotactl": (string, string),
+}
+_RENAMES: Table = dict.fromkeys(("rename", "renameat", "renameat2"), (first, raw))
+_RENAMED: Table = dict.fromkeys(_RENAMES, (second, raw2))
 _LINKS = ("link", "linkat")
 _SYMLINKS = ("symlink", "symlinkat")
-SOURCES = _RENAMES | dict.fromkeys(_LINKS, (_path2, raw2)) | dict.fromkeys(_SYMLINKS, (_path, raw))
+SOURCES = _RENAMES | dict.fromkeys(_LINKS, (second, raw2)) | dict.fromkeys(_SYMLINKS, (first, raw))
 SOURCES |= {"mount": (string, string)}
-TARGETS = _RENAMED | dict.fromkeys(_LINKS, (_path, raw)) | dict.fromkeys(_SYMLINKS, (string, string))
-TARGETS |= {"mount": (_path, raw)}
+TARGETS = _RENAMED | dict.fromkeys(_LINKS, (first, raw)) | dict.fromkeys(_SYMLINKS, (string, string))
+TARGETS |= {"mount": (first, raw)}
 OPENS = frozenset({"open", "openat", "openat2"})
 
 

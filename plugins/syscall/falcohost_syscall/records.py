@@ -341,6 +341,7 @@ class CallSpec(NamedTuple):
     about: int = 0
     pid_arg: int = NO_ARG
     left: int = LEFT_NOTHING
+    asks: int = 0
     leaves: int = ALL_LEAVES
 
 
@@ -357,7 +358,7 @@ LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=QII")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=II12B4xQ")
+CALL_SPEC: Final = struct.Struct("=II13B3xQ")
 SETTINGS: Final = struct.Struct("=QIII4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")

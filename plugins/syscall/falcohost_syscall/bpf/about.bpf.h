@@ -28,6 +28,7 @@ static __always_inline void know_no_process(struct facts *facts)
 	__builtin_memset(facts->pids, 0xff, sizeof(facts->pids));
 	facts->lineage = LINEAGE_UNKNOWN;
 	facts->tty = facts->exe_flags = UNKNOWN_NUMBER;
+	facts->caps_permitted = UNKNOWN_CAPS;
 }
 
 static __always_inline bool is_whole(struct process *p, __u32 seq)
@@ -41,7 +42,8 @@ static __always_inline void see_flags(struct facts *facts, struct process *p, st
 	__u32 sid = pid_nr(PID_OF(leader, PIDTYPE_SID), 0);
 
 	facts->tty = sid == p->execed.sid ? p->execed.tty : 0;
-	facts->exe_flags = p->execed.exe_flags;
+	facts->exe_flags = p->execed.exe_flags | (p->execed.unconfined ? UNCONFINED : 0);
+	facts->caps_permitted = p->execed.caps_permitted;
 }
 
 /* Blanks instead of the zeros that are between arguments, eight bytes at a time. */

@@ -4,6 +4,7 @@
 #include "tell.bpf.h"
 #include "measure.bpf.h"
 #include "names.bpf.h"
+#include "file_names.bpf.h"
 #include "reached.bpf.h"
 #include "left.bpf.h"
 #include "made.bpf.h"
@@ -280,6 +281,7 @@ int gather_memory(unsigned long long *ctx)
 	see_paths(s);
 	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
 		see_requested(s);
+	see_file_names(s);
 	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
 	return 0;
 }

@@ -52,10 +52,23 @@ enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
 #define UNKNOWN_NUMBER 0xffffffff
 enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
+enum connected { CONNECTED_UNKNOWN, CONNECTED_YES, CONNECTED_NO };
+enum { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the path led to, and not what was passed */
+#define UNCONFINED 0x10000 /* in exe_flags: execed.unconfined */
+#define UNKNOWN_CAPS (-1ULL)
+
+/* What call_spec.asks has, beside names that are told anyway. */
+#define ASKS_REQUESTED 1
+
+/* The names of the event's file, whatever that is by which it is seen; told with the caller's memory. */
+struct file_names {
+	struct view real, host, watched;
+	struct view requested; /* with ASKS_REQUESTED */
+};
 
 /* Where they are in struct scratch, and where the record is; and where filters may put what they forget. */
 #define SCRATCH_FACTS 96
-#define SCRATCH_RECORD 376
+#define SCRATCH_RECORD 408
 #define SCRATCH_FREE 40
 
 struct facts {
@@ -73,6 +86,12 @@ struct facts {
 	__u32 pids[GENERATIONS]; /* 0: none; UNKNOWN_NUMBER */
 	__u32 flags;     /* argument flags_arg of the call: where it is differs between calls that rules take for one */
 	__u8 addressed;  /* enum addressed: whether an address was passed or got */
+	__u8 connected;  /* enum connected: the socket, as it is */
+	__u8 led_to;
+	__u8 pad;
+	struct file_names names;
+	struct view environment; /* of an exec, with a zero behind each variable */
+	__u64 caps_permitted; /* of the process's exec; UNKNOWN_CAPS */
 };
 
 #endif

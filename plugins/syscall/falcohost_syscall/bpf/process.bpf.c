@@ -118,6 +118,9 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 	keep_exec(s, task, execed, exe, args, env);
 	know_nothing(&s->facts);
 	see(&s->facts, VIEW_NAME, exe.at, exe.len);
+	barrier_var(env.len);
+	s->facts.environment.at = env.at;
+	s->facts.environment.len = env.len | (env.len - 1) >> 16; /* VIEW_UNKNOWN if there is none, without a branch */
 }
 
 /* Notes whether the executable may have names beside the real one. */

@@ -81,6 +81,14 @@ GLOBAL int take_reached(struct scratch *s)
 	return 0;
 }
 
+/* Of which paths it is known what they led to. */
+static __always_inline __u8 led_to(struct scratch *s)
+{
+	struct view *found = s->names.reached;
+
+	return (found[REACHED_REAL].len ? LED_TO : 0) | (found[REACHED_REAL2].len ? LED_TO2 : 0);
+}
+
 /* Lets filters see the paths under the first name: the real one, where it is known. */
 static __always_inline void see_paths(struct scratch *s)
 {
@@ -88,6 +96,7 @@ static __always_inline void see_paths(struct scratch *s)
 
 	views[VIEW_SEEN] = found[REACHED_REAL].len ? found[REACHED_REAL] : views[VIEW_PATH];
 	views[VIEW_SEEN2] = found[REACHED_REAL2].len ? found[REACHED_REAL2] : views[VIEW_PATH2];
+	s->facts.led_to = led_to(s);
 }
 
 /* Where the directory is told from which a relative path starts, which is the next section; of no length: not there. */
@@ -140,12 +149,14 @@ static __always_inline bool see_next_paths(struct scratch *s)
 		    (found[REACHED_REAL2].len && !is_path_real(s, VIEW_PATH2, REACHED_REAL2))) {
 			views[VIEW_SEEN] = views[VIEW_PATH];
 			views[VIEW_SEEN2] = views[VIEW_PATH2];
+			s->facts.led_to = 0;
 			return true;
 		}
 	}
 	if (s->names.name == NAME_HOST || !(found[REACHED_HOST].len || found[REACHED_HOST2].len))
 		return false;
 	s->names.name = NAME_HOST;
+	s->facts.led_to = led_to(s);
 	views[VIEW_SEEN] = found[found[REACHED_HOST].len ? REACHED_HOST : REACHED_REAL];
 	views[VIEW_SEEN2] = found[found[REACHED_HOST2].len ? REACHED_HOST2 : REACHED_REAL2];
 	return true;

@@ -268,7 +268,8 @@ struct call_spec {
 	__u8 about;     /* for filters only: what they ask of processes: see ABOUT_NAMES */
 	__u8 pid_arg;   /* the process that the call is about, of which user space is told too */
 	__u8 left;      /* enum left */
-	__u8 pad[4];
+	__u8 asks;      /* for filters only: ASKS_* of facts.h */
+	__u8 pad[3];
 	__u64 leaves;   /* for filters only: the last parts of the names that a descriptor's file may have: leaves.py */
 };
 

@@ -17,6 +17,9 @@ static __always_inline void know_nothing(struct facts *facts)
 	facts->l4proto = L4_UNKNOWN;
 	facts->ip = IP_UNKNOWN;
 	facts->addressed = ADDRESSED_UNKNOWN;
+	facts->connected = CONNECTED_UNKNOWN;
+	facts->led_to = 0;
+	facts->names.real = facts->environment = (struct view){0, VIEW_UNKNOWN};
 }
 
 static __always_inline void see(struct facts *facts, enum view_index index, __u16 at, __u16 len)
@@ -82,13 +85,17 @@ static __always_inline void see_file(struct scratch *s, struct file *file, __u32
 
 	facts->ip = IP_NO;
 	facts->l4proto = L4_NONE;
+	facts->connected = CONNECTED_NO;
 	facts->kind = kind_of_file(file, type, s->walk.cut || named);
 	if (facts->kind == FD_PIPE)
 		see_no_parts(facts);
-	if (named)
+	if (named) {
 		see_name(facts, at, s->pos - at, s->walk.leaf);
-	else if (type == S_IFIFO && s->pos == before)
+		facts->names.real = facts->views[VIEW_NAME];
+	} else if (type == S_IFIFO && s->pos == before) {
 		see(facts, VIEW_NAME, 0, VIEW_NO_SLASH); /* pipe:[inode] */
+		facts->names.real.len = VIEW_ABSENT;
+	}
 }
 
 static __always_inline void see_no_file(struct facts *facts)
@@ -96,6 +103,8 @@ static __always_inline void see_no_file(struct facts *facts)
 	facts->kind = FD_NONE;
 	facts->l4proto = L4_NONE;
 	facts->ip = IP_NO;
+	facts->connected = CONNECTED_NO;
+	facts->names.real.len = VIEW_ABSENT;
 	see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
 }
 
@@ -127,12 +136,28 @@ static __always_inline __u8 kind_of_ipv6(struct facts *facts)
 	return !known[0] && !known[1] && known[2] == bpf_htonl(0xffff) ? FD_IPV4 : FD_IPV6;
 }
 
+#define SOCK_STREAM 1
+#define TCP_ESTABLISHED 1
+
+/* Of datagrams it is one that has another end; of those of AF_UNIX, one whose other end has a name. */
+static __always_inline __u8 connected(struct sockinfo *info)
+{
+	const __u64 *other = (void *)info->raddr;
+
+	if (info->type == SOCK_STREAM)
+		return info->state == TCP_ESTABLISHED ? CONNECTED_YES : CONNECTED_NO;
+	if (info->peer)
+		return CONNECTED_UNKNOWN;
+	return info->rport || other[0] || other[1] ? CONNECTED_YES : CONNECTED_NO;
+}
+
 /* addressed: the caller may have passed another end, on which it depends what a socket of IPv6 is. */
 static __always_inline void see_socket(struct facts *facts, struct sockinfo *info, bool addressed)
 {
 	bool old = info->family == AF_INET;
 
 	see_no_parts(facts);
+	facts->connected = connected(info);
 	if (info->family != AF_UNIX)
 		see(facts, VIEW_NAME, 0, VIEW_NO_SLASH);
 	else if (info->peer)

@@ -32,9 +32,7 @@ from falcohost_syscall.pushdown.condition import Text
 INLINE: Final = 8
 #: Up to this many constants are searched for one after the other, more at once.
 SEARCHED_FOR: Final = 1
-#: A loop over a text looks at this many bytes at most; longer texts count as true.
-LOOKED_AT: Final = 1024
-#: The same where the kernel has no may_goto, so that the verifier follows each round.
+#: Where the kernel has no may_goto the verifier follows each round of a loop over a text: longer ones count as true.
 LOOKED_AT_UNROLLED: Final = 255
 _BUCKETS: Final = (16, 32, 64, 128, 256)
 _TRIE_BYTES: Final = 248
@@ -304,7 +302,7 @@ class TextTest:
     def _start_loop(self) -> None:
         """Let R4 be where the text is, of which R1 bytes are still to be looked at."""
         asm = self._asm
-        asm.jump_if(R1, ">", LOOKED_AT if self._maps.loops else LOOKED_AT_UNROLLED, self._to.unknown)
+        asm.jump_if(R1, ">", self._test.view.searched if self._maps.loops else LOOKED_AT_UNROLLED, self._to.unknown)
         asm.arithmetic_register("=", R4, R2)
         if self._maps.loops:
             asm.arithmetic_register("-", R4, R6)

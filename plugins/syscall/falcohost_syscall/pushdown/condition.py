@@ -29,6 +29,7 @@ class Number:
 
     :ivar late: where it is told at last if it was not at *point*.
     :ivar mask: only these bits count; 0: all.
+    :ivar minus: where the number is that is taken from it; 0: none is.
     :ivar unknown: the value that says that the kernel does not know.
     :ivar cgroup: not a number in itself, but the key of what user space has said of the task's cgroups.
     """
@@ -39,6 +40,7 @@ class Number:
     point: Point = Point.CALL
     late: Point | None = None
     mask: int = 0
+    minus: int = 0
     unknown: int | None = None
     cgroup: bool = False
 
@@ -85,12 +87,14 @@ class View:
 
     :ivar late: where it is told at last if it was not at *point*.
     :ivar absolute: known only if it begins with a slash.
+    :ivar searched: what is longer is not looked through; it counts as true.
     """
 
     offset: int
     point: Point
     late: Point
     absolute: bool = False
+    searched: int = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from falcohost_syscall import fields_container
-from falcohost_syscall.pushdown import layout
+from falcohost_syscall.pushdown import layout, processes
 from falcohost_syscall.pushdown.condition import Number, Point, negate, within
-from falcohost_syscall.pushdown.kinds import Cases, Describe, Fact, Otherwise, constant
+from falcohost_syscall.pushdown.kinds import Cases, Describe, Either, Fact, Otherwise, constant
 
 # What user space has said of the container behind the task's cgroups.
 _CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Point.MEMORY, unknown=0, cgroup=True)
@@ -29,7 +29,7 @@ _BY_GETTER: Final[dict[Callable[..., Any], Fact]] = {
     fields_container.metadata: _by_place("", None),
     fields_container.called: _by_place("host", None),
     fields_container.false_on_host: _by_place(False, None),
-    fields_container.privileged: _by_place(False, Otherwise()),
+    fields_container.privileged: Either(_HOST, constant(False), processes.UNCONFINED),
 }
 
 

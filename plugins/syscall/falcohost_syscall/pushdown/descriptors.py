@@ -7,12 +7,24 @@ from dataclasses import replace
 from typing import Final
 
 from falcohost.fields import Arg
-from falcohost_syscall.calls import Call
+from falcohost_syscall.calls import EXECS, Call
 from falcohost_syscall.events import AT_FDCWD
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Condition, Number, Point, View, negate, within
-from falcohost_syscall.pushdown.kinds import Cases, Describe, Ends, Fact, Numeric, OneOf, Otherwise, constant
+from falcohost_syscall.pushdown.condition import Condition, Number, Point, Text, View, literals, negate, within
+from falcohost_syscall.pushdown.kinds import (
+    Cases,
+    Describe,
+    Either,
+    Ends,
+    Fact,
+    Numeric,
+    OneOf,
+    Otherwise,
+    Untold,
+    constant,
+    truth,
+)
 from falcohost_syscall.pushdown.layout import (
     FD_DIRECTORY,
     FD_FILE,
@@ -57,6 +69,7 @@ _KINDS: Final = {
 }
 #: What is opened has a path, or was not opened; sockets have names of other kinds.
 IS_NAMED: Final = within(_KIND, (FD_NONE, FD_DIRECTORY))
+IS_FILE: Final = within(_KIND, (FD_FILE, FD_DIRECTORY))
 _L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
 IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
 _PROTOCOLS: Final = {L4_TCP: "tcp", L4_UDP: "udp", L4_ICMP: "icmp", L4_RAW: "raw", L4_NONE: NOT_TOLD}
@@ -66,6 +79,7 @@ _IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
 IS_IP: Final = within(_IP, (layout.IP_YES, layout.IP_YES))
 LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
 RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
+_CONNECTED: Final = layout.fact("connected", 1, Point.OBJECT, unknown=0)
 _ADDRESSED: Final = layout.fact("addressed", 1, Point.MEMORY, unknown=0)
 #: Calls that send to an address, if one was passed; send(2) is sendto(2) without.
 SENDS: Final = {
@@ -153,6 +167,39 @@ def name_view(name: str, row: Call) -> View:
     """Return where the kernel has the name of the descriptor's file, or a part of it."""
     asked_for = bool(row.want & WANT_PATH) and row.fd_arg == RET_ARG
     return layout.view(name, Point.OBJECT, late=Point.MEMORY if asked_for else None)
+
+
+def other_name(which: str) -> Describe:
+    """Describe one of the names of the descriptor's file, whatever that is by which it is seen."""
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        if row.name in EXECS:
+            return None if which in ("host", "watched") else constant(None)
+        if not row.want & WANT_FD or (which == "requested" and not row.opens):
+            return constant(None)
+        return Textual(layout.file_name(which))
+
+    return describe
+
+
+def asks_for_requested(condition: Condition) -> bool:
+    """Tell whether a filter asks for the requested name, which the probe tells only then."""
+    view = layout.file_name("requested")
+    tests = (literal.test for literal in literals(condition))
+    return any(isinstance(test, Text) and test.view == view for test in tests)
+
+
+def connected(row: Call, _: Arg) -> Fact | None:
+    """Describe whether the socket is connected, as connect says itself; what is no socket is not."""
+    if not row.has_fd:
+        return constant(None)
+    if row.want & (WANT_PAIR | WANT_MESSAGES):
+        return None
+    if not row.want & WANT_FD:
+        return constant(False)
+    if row.name in CONNECTS:
+        return Either(within(RET, (0, 0)), Untold(), constant(False))
+    return truth(within(_CONNECTED, (layout.CONNECTED_YES, layout.CONNECTED_YES)))
 
 
 def raw_name(row: Call, _: Arg) -> Fact:

@@ -15,7 +15,16 @@ from falcohost_syscall import flags, records
 from falcohost_syscall.calls import EXIT, Call
 from falcohost_syscall.fdtypes import CHARS, char_without_file
 from falcohost_syscall.fields_path import NAMES, SOURCES, TARGETS
-from falcohost_syscall.pushdown import accounts, arguments, containers, descriptors, layout, paths, processes
+from falcohost_syscall.pushdown import (
+    accounts,
+    arguments,
+    containers,
+    descriptors,
+    environment,
+    layout,
+    paths,
+    processes,
+)
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds
 from falcohost_syscall.pushdown.condition import Condition, Point, any_of, negate, within
 from falcohost_syscall.pushdown.descriptors import RET
@@ -97,9 +106,6 @@ def _name_changed(row: Call, _: Arg) -> Fact | None:
     return None if row.want & records.WANT_MESSAGES else constant(False)
 
 
-_CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
-
-
 FACTS: Final[dict[str, Describe]] = {
     "evt.type": _always(lambda row: row.name),
     "evt.type.is": lambda row, arg: constant(int(row.name == arg)),
@@ -133,7 +139,10 @@ FACTS: Final[dict[str, Describe]] = {
         for what, table in (("name", NAMES), ("source", SOURCES), ("target", TARGETS))
         for raw in (False, True)
     },
+    "evt.abspath": paths.of_at_call,
     "fd.name_changed": _name_changed,
+    "fd.connected": descriptors.connected,
+    **{f"fd.name.{which}": descriptors.other_name(which) for which in layout.FILE_NAMES},
     **{
         f"fd.{letter}{what}": descriptors.address(letter)
         for letter in ("c", "s", "l", "r", "")
@@ -149,6 +158,9 @@ FACTS: Final[dict[str, Describe]] = {
     "proc.vpid": lambda _, __: Numeric(layout.header("vpid", 4, point=Point.MEMORY)),
     "thread.vtid": lambda _, __: Numeric(layout.header("vtid", 4, point=Point.MEMORY)),
     **processes.FIELDS,
+    "proc.duration": processes.duration,
+    "proc.env": environment.of_exec,
+    "proc.aenv": environment.of_ancestor,
     "proc.tty": lambda _, __: Numeric(processes.TTY),
     "proc.is_exe_writable": processes.executable(records.EXE_WRITABLE),
     "proc.is_exe_upper_layer": processes.executable(records.EXE_UPPER_LAYER),
@@ -156,6 +168,7 @@ FACTS: Final[dict[str, Describe]] = {
     "proc.is_exe_from_memfd": processes.executable(records.EXE_FROM_MEMFD),
     "thread.tid": _number("tid"),
     "proc.tid": _number("tid"),
-    "thread.cap_effective": lambda _, __: Flags(layout.header("caps", 8), _CAPABILITY_NAMES, " "),
+    "thread.cap_effective": lambda _, __: Flags(layout.header("caps", 8), processes.CAPABILITY_NAMES, " "),
+    "thread.cap_permitted": processes.permitted,
     **containers.FIELDS,
 }

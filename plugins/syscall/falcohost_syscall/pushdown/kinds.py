@@ -244,6 +244,17 @@ class Untold:
 
 
 @dataclass(frozen=True, slots=True)
+class MaybeAbsent:
+    """A field that is as *fact* says, or absent where *fact* says that nothing is in it."""
+
+    fact: Fact
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        return UNDECIDED if isinstance(check, Exists) else self.fact.bounds(check)
+
+
+@dataclass(frozen=True, slots=True)
 class Either:
     """A field that is *then* where *when* is true, else *otherwise*."""
 

@@ -11,6 +11,8 @@ from falcohost_syscall.pushdown.condition import Number, Point, View
 
 #: Members of struct header that are numbers, in bytes from its start.
 HEADER: Final = {
+    "ts": 0,
+    "start": 8,
     "cgroup": 16,
     "caps": 24,
     "ret": 32,
@@ -23,6 +25,7 @@ HEADER: Final = {
     "uid": 108,
     "gid": 112,
     "loginuid": 116,
+    "flags": 126,
 }
 
 #: Members of struct facts.
@@ -42,8 +45,15 @@ MEMBERS: Final = {
     "pids": 240,
     "flags": 272,
     "addressed": 276,
+    "connected": 277,
+    "led_to": 278,
+    "names": 280,
+    "environment": 296,
+    "caps_permitted": 304,
 }
-FACTS_SIZE: Final = 280
+FACTS_SIZE: Final = 312
+#: The views of struct file_names.
+FILE_NAMES: Final = ("real", "host", "watched", "requested")
 #: Of so many there are views: of the process itself, its parent, and so on. Names come first, then the texts of each.
 GENERATIONS: Final = 8
 PROCESS_TEXTS: Final = ("exepath", "exe", "args", "cmdline")
@@ -52,7 +62,7 @@ PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 #: Members of struct scratch; what is at FREE nobody needs while filters run.
 FREE: Final = 40
 FACTS: Final = 96
-RECORD: Final = 376
+RECORD: Final = 408
 RECORD_SIZE: Final = 32768
 #: 0 where the event's file has no other name.
 NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24
@@ -61,7 +71,12 @@ REACHED: Final = NAMES + 8
 SCRATCH_SIZE: Final = NAMES + 96
 
 #: The texts that are others under another name.
-NAMED: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename"))
+NAMED: Final = frozenset(
+    (
+        *(FACTS + 4 * VIEWS.index(name) for name in ("name", "directory", "filename")),
+        FACTS + MEMBERS["names"] + 4 * FILE_NAMES.index("watched"),
+    )
+)
 SEEN: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("seen", "seen2"))
 
 #: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
@@ -75,10 +90,19 @@ L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE = range(1, 6)
 IP_YES, IP_NO = 1, 2
 #: Whether an address was passed or got.
 ADDRESSED_YES, ADDRESSED_NO = 1, 2
+#: Whether a socket is connected.
+CONNECTED_YES, CONNECTED_NO = 1, 2
+#: The bits of ``led_to``: that the paths of the call are what they led to, and not what was passed.
+LED_TO, LED_TO2 = 1, 2
 
 #: Whether the names of all ancestors are views.
 LINEAGE_WHOLE, LINEAGE_LONGER = 1, 2
 UNKNOWN_NUMBER: Final = 0xFFFFFFFF
+UNKNOWN_CAPS: Final = (1 << 64) - 1
+#: In the flags of an executable: the container's init is not confined.
+UNCONFINED: Final = 0x10000
+#: What the probe tells only where filters ask for it.
+ASKS_REQUESTED: Final = 1
 
 #: What user space says of the cgroups behind a key.
 ON_HOST, IN_CONTAINER = 1, 2
@@ -104,6 +128,16 @@ def fact(
 def view(name: str, point: Point, *, late: Point | None = None, absolute: bool = False) -> View:
     """Return a text of struct facts."""
     return View(FACTS + 4 * VIEWS.index(name), point, point if late is None else late, absolute)
+
+
+def file_name(name: str) -> View:
+    """Return one of the names of the event's file, whatever that is by which it is seen."""
+    return View(FACTS + MEMBERS["names"] + 4 * FILE_NAMES.index(name), Point.MEMORY, Point.MEMORY)
+
+
+def environment() -> View:
+    """Return the environment of a program that was started, with a zero behind each variable."""
+    return View(FACTS + MEMBERS["environment"], Point.PROCESS, Point.PROCESS, searched=VIEW_LONGEST)
 
 
 def process_name(generation: int) -> View:

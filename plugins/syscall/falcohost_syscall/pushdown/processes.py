@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from falcohost.engine.ir import Check, Exists
 from falcohost.fields import Arg
-from falcohost_syscall import records
+from falcohost_syscall import flags, records
 from falcohost_syscall.calls import Call
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.bounds import Bounds
@@ -24,14 +24,31 @@ from falcohost_syscall.pushdown.condition import (
     literals,
     within,
 )
-from falcohost_syscall.pushdown.kinds import Describe, Either, Fact, Numeric, constant, truth
+from falcohost_syscall.pushdown.kinds import (
+    Describe,
+    Either,
+    Fact,
+    Flags,
+    MaybeAbsent,
+    Numeric,
+    OneOf,
+    constant,
+    truth,
+)
 from falcohost_syscall.pushdown.textual import Textual
 
+#: Each capability's name, and its bit.
+CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
 _LINEAGE: Final = layout.fact("lineage", 1, Point.ANCESTORS, unknown=0)
 _LONGER: Final = within(_LINEAGE, (layout.LINEAGE_LONGER, layout.LINEAGE_LONGER))
 _FLAGS: Final = layout.fact("exe_flags", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
 _LOGINUID: Final = layout.header("loginuid", 4)
 _PPID: Final = layout.header("ppid", 4, point=Point.MEMORY)
+
+_DURATION: Final = replace(
+    layout.header("ts", 8, signed=True, point=Point.MEMORY), minus=layout.RECORD + layout.HEADER["start"]
+)
+_CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=layout.UNKNOWN_CAPS)
 
 TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
 
@@ -112,12 +129,29 @@ def login_uid(_: Call, __: Arg) -> Fact:
     return Either(unset, constant(-1), Numeric(_LOGINUID))
 
 
+def duration(_: Call, __: Arg) -> Fact:
+    """Describe the time since the process was made."""
+    return Numeric(_DURATION, least=0)
+
+
+def permitted(_: Call, __: Arg) -> Fact:
+    """Describe the capabilities that it got by its exec; of a process that was looked up in /proc there are none."""
+    return MaybeAbsent(Flags(_CAPS, CAPABILITY_NAMES, " "))
+
+
+#: Whether the init of its container may use every capability: said by the kernel, or not known.
+UNCONFINED: Final = Either(
+    Literal(Bits(_FLAGS, layout.UNCONFINED)), constant(True), OneOf((constant(False), constant(None)))
+)
+
+
 #: What is gathered with names, and with texts: of how many generations it has to be.
 _WITH_NAMES: Final[dict[object, int]] = {
     **{layout.process_name(n): n + 1 for n in range(layout.GENERATIONS)},
     **{layout.process_id(n): n + 1 for n in range(layout.GENERATIONS)},
     TTY: 1,
     _FLAGS: 1,
+    _CAPS: 1,
     _LINEAGE: layout.GENERATIONS + 1,
 }
 _WITH_TEXTS: Final[dict[object, int]] = {

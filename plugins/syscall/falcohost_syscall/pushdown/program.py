@@ -117,6 +117,9 @@ class _Compiler:
             asm.load(R1, R0, 0, number.size)
         else:
             asm.load(R1, R6, number.offset, number.size)
+        if number.minus:
+            asm.load(R2, R6, number.minus, number.size)
+            asm.arithmetic_register("-", R1, R2)
         if number.mask:
             asm.arithmetic("&", R1, number.mask)
         if number.signed and number.size < 8:

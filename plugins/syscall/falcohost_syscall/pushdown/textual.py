@@ -58,7 +58,7 @@ class Textual:
             return self._regex(constants[0])
         if op == "pmatch":
             return self._path_prefix(constants)
-        if not all(map(_comparable, constants)) or (not all(constants) and op not in ("=", "in", "intersects", "!=")):
+        if not all(map(comparable, constants)) or (not all(constants) and op not in ("=", "in", "intersects", "!=")):
             return UNDECIDED
         if op in ("=", "in", "intersects"):
             return exactly(self._test("=", *constants))
@@ -83,7 +83,7 @@ class Textual:
     def _glob(self, pattern: bytes) -> Bounds:
         """Take the plain pieces of a pattern: the first at the start, the last at the end, the others anywhere."""
         parts = parse_glob(pattern)
-        if not parts or not all(_comparable(part) for part in parts if isinstance(part, bytes)):
+        if not parts or not all(comparable(part) for part in parts if isinstance(part, bytes)):
             return Bounds(FALSE, FALSE) if parts is None else UNDECIDED
         pieces = [(place, part) for place, part in enumerate(parts) if isinstance(part, bytes)]
         if len(parts) == 1 and pieces:
@@ -98,7 +98,7 @@ class Textual:
 
     def _folded_glob(self, pattern: bytes) -> Bounds:
         """Take the plain pieces of a pattern, anywhere."""
-        pieces = [part for part in parse_glob(pattern) or () if isinstance(part, bytes) and _comparable(part)]
+        pieces = [part for part in parse_glob(pattern) or () if isinstance(part, bytes) and comparable(part)]
         return Bounds(all_of(self._anywhere("icontains", [piece]).over for piece in pieces), FALSE)
 
     def _regex(self, pattern: bytes) -> Bounds:
@@ -106,7 +106,7 @@ class Textual:
         needed = regex_literals(bytes_text(pattern))
         inside = "" if needed.inside in needed.start else needed.inside
         tests = {"startswith": needed.start.encode(), "contains": inside.encode()}
-        found = [self._bounds(op, [text]) for op, text in tests.items() if text and _comparable(text)]
+        found = [self._bounds(op, [text]) for op, text in tests.items() if text and comparable(text)]
         return Bounds(all_of(bounds.over for bounds in found), FALSE)
 
     def _path_prefix(self, paths: list[bytes]) -> Bounds:
@@ -119,10 +119,10 @@ class Textual:
 
 
 def _is_plain_path(path: bytes) -> bool:
-    return path != b"" and _comparable(path) and not set(path) & set(b"?*[:")
+    return path != b"" and comparable(path) and not set(path) & set(b"?*[:")
 
 
-def _comparable(constant: bytes) -> bool:
+def comparable(constant: bytes) -> bool:
     """Tell whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
     told = bytes_text(constant)
     return len(constant) <= LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told

@@ -6,10 +6,11 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
+from errno import EINPROGRESS
+from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SOCK_STREAM
 from typing import TypeAlias
 
-from random_processes import ABOUT_AT, About
+from random_processes import ABOUT_AT, ENVIRONMENT_AT, About
 
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import CALLS, Call
@@ -25,6 +26,7 @@ from falcohost_syscall.text import absolute
 
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
 _PIDFS = 0x50494446
+_ESTABLISHED = 1
 _ADDRESSED = R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER
 _MAPPED = bytes(10) + b"\xff\xff"
 _NO_PROCESSES = struct.pack("=HH", 0, layout.VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
@@ -38,7 +40,8 @@ class Facts:
         self._about = about
         self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
-        self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = 0
+        self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
+        self.names = dict.fromkeys(layout.FILE_NAMES, (0, layout.VIEW_UNKNOWN))
         header = R.header(record)
         self._ret = header.ret
         self._record = record
@@ -60,12 +63,17 @@ class Facts:
         numbers += unknown if about is None else (about.lineage, about.tty, about.exe_flags)
         processes = _NO_PROCESSES if about is None else about.pack()
         ends = struct.pack("=16s16sHHBBBBII", self.local, self.remote, *numbers)
-        return views + ends + processes + struct.pack("=IBxxx", self.flags, self.addressed)
+        names = b"".join(struct.pack("=HH", *view) for view in self.names.values())
+        last = struct.pack("=IBBBx", self.flags, self.addressed, self.connected, self.led_to)
+        caps = layout.UNKNOWN_CAPS if about is None else about.caps
+        env = len(about.environment) if about is not None and about.environment else layout.VIEW_UNKNOWN
+        return views + ends + processes + last + names + struct.pack("=HH4xQ", ENVIRONMENT_AT, env, caps)
 
     def _see_object(self) -> None:
-        self.ip, self.l4proto = layout.IP_NO, layout.L4_NONE
+        self.ip, self.l4proto, self.connected = layout.IP_NO, layout.L4_NONE, layout.CONNECTED_NO
         if R.SEC_FD not in self._sections:
             self.kind = layout.FD_NONE
+            self.names["real"] = (0, layout.VIEW_ABSENT)
             self.views["filename"] = (0, layout.VIEW_ABSENT)
             return
         info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
@@ -80,8 +88,10 @@ class Facts:
         self.kind = _KINDS.get(kind, self.kind)
         if named:
             self.see_name(at, path)
+            self.names["real"] = (at, len(path))
         elif kind == stat.S_IFIFO and path is None and not self._row.opens:
             self.views["name"] = (0, layout.VIEW_NO_SLASH)
+            self.names["real"] = (0, layout.VIEW_ABSENT)
         if self.kind == layout.FD_PIPE:
             self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
 
@@ -101,13 +111,25 @@ class Facts:
         for seen, passed, tag in zip(("seen", "seen2"), ("path", "path2"), (*tags, 0, 0), strict=False):
             at, data = found.get(tag, (0, b""))
             self.views[seen] = (at, len(data)) if tag in found else self.views[passed]
+        self.led_to = sum(bit for tag, bit in zip(tags, (layout.LED_TO, layout.LED_TO2), strict=False) if tag in found)
+
+    def see_watched(self, at: int, name: bytes) -> None:
+        """Let the file have this name, by which it is watched."""
+        self.see_name(at, name)
+        self.names["watched"] = (at, len(name))
 
     def _see_socket(self) -> None:
         if R.SEC_SOCK not in self._sections:
-            self.ip = self.l4proto = 0
+            self.ip = self.l4proto = self.connected = 0
             return
         info = R.SOCKINFO.unpack(self._sections[R.SEC_SOCK][1])
-        family, kind, protocol = info[:3]
+        family, kind, protocol, state = info[:4]
+        if kind == SOCK_STREAM:
+            self.connected = layout.CONNECTED_YES if state == _ESTABLISHED else layout.CONNECTED_NO
+        elif info[-1]:
+            self.connected = 0
+        elif info[5] or any(info[7]):
+            self.connected = layout.CONNECTED_YES
         self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
         if family != AF_UNIX:
             self.views["name"] = (0, layout.VIEW_NO_SLASH)
@@ -134,14 +156,29 @@ class Facts:
                 at, data = self._sections[tag]
                 self.views[name] = (at, len(data))
         self.see_paths(self._sections, R.SEC_REALPATH, R.SEC_REALPATH2)
+        self._see_file_names()
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
         if self._row.want & _ADDRESSED:
             self.addressed = layout.ADDRESSED_YES if R.SEC_SOCKADDR in self._sections else layout.ADDRESSED_NO
         if self.ip == layout.IP_YES and self._row.want & _ADDRESSED:
-            self._see_address(self._sections.get(R.SEC_SOCKADDR, (0, b""))[1])
+            if not self._is_connected():
+                self._see_address(self._sections.get(R.SEC_SOCKADDR, (0, b""))[1])
             if self.kind == 0 and (R.SEC_SOCKADDR not in self._sections or self._ret >= 0):
                 self.kind = self._kind_of_ipv6()
+
+    def _see_file_names(self) -> None:
+        at, host = self._sections.get(R.SEC_HOSTPATH, (0, b""))
+        self.names["host"] = (at, len(host)) if host else (0, layout.VIEW_ABSENT)
+        at, watched = self._sections.get(R.SEC_WATCHED, (0, b""))
+        self.names["watched"] = (at, watched.index(b"\0")) if watched else (0, layout.VIEW_ABSENT)
+        if (passed := requested(self._record)) is not None:
+            self.names["requested"] = (len(self._record), len(passed))
+
+    def _is_connected(self) -> bool:
+        if self._row.name == "connect":
+            return self.rport != 0 and self._ret in (0, -EINPROGRESS)
+        return self.rport != 0 and self.l4proto == layout.L4_TCP and self._ret >= 0
 
     def _see_address(self, address: bytes) -> None:
         if len(address) < 8:
@@ -187,6 +224,10 @@ def _names(record: bytes) -> Iterator[See | None]:
         yield lambda facts: facts.see_name(len(record), passed)
     if R.SEC_HOSTPATH in found:
         yield lambda facts: facts.see_name(*found[R.SEC_HOSTPATH])
+    at, watched = found.get(R.SEC_WATCHED, (0, b""))
+    for name in watched.split(b"\0")[:-1]:
+        yield lambda facts, at=at, name=name: facts.see_watched(at, name)  # type: ignore[misc]
+        at += len(name) + 1
 
 
 def _placed(record: bytes) -> list[tuple[int, int, bytes]]:
@@ -261,6 +302,7 @@ class FilterBench:
             see(facts)
         scratch = (bytes(layout.FACTS) + facts.pack()).ljust(layout.RECORD, b"\0") + record + (requested(record) or b"")
         if about is not None:
+            scratch = scratch.ljust(layout.RECORD + ENVIRONMENT_AT, b"\xaa") + about.environment
             scratch = scratch.ljust(layout.RECORD + ABOUT_AT, b"\xaa") + about.texts
         self.kernel.set(self.probe.scratches, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
         return self.kernel.run(program, bytes(16)) == 1

@@ -114,6 +114,7 @@ _TEXT_FIELDS = _words(
     syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw
     fs.path.target fs.path.targetraw
     container.type container.name container.image.repository container.label.x k8s.ns.name k8s.pod.label.x
+    fd.name.real fd.name.host fd.name.watched fd.name.requested evt.abspath evt.abspath.src evt.abspath.dst
     container.mount.dest[/etc] evt.arg.uid evt.arg.euid evt.arg.gid
     """
 )
@@ -122,23 +123,24 @@ _PROCESS_FIELDS = _words(
     proc.name proc.pname proc.exe proc.exepath proc.args proc.cmdline proc.pexe proc.pexepath proc.pcmdline
     proc.aname proc.aname[0] proc.aname[1] proc.aname[2] proc.aname[5] proc.aname[7] proc.aname[9] proc.aexe[1]
     proc.aexepath[0] proc.acmdline[1] proc.aargs[1] proc.args[0] proc.acmdline proc.exeline proc.aexe[3] proc.aexepath
+    proc.env proc.env proc.env[LD_PRELOAD] proc.env[x] proc.aenv proc.aenv[LD_PRELOAD]
     proc.aexepath[2] proc.acmdline[7] proc.acmdline[8] proc.aargs[4] proc.aargs proc.aexe
     """
 )
 _PROCESS_TEXTS = _words(
     """
     bash sshd cat runc:[2:INIT] sh /usr/bin/bash /usr/sbin/sshd memfd:x /tmp/a /x -bash -c -D shadow /etc/shadow x y
-    a-name-of-15-by héé b s
+    a-name-of-15-by héé b s /tmp/ LD_PRELOAD GLIBC_TUN HOME= xff x=
     """
 )
 _PROCESS_TEXTS += ["bash -c cat /etc/shadow", "cat /etc/shadow", "-c cat", "-D -o a=b", "sshd ", " x ", "x", "", "/"]
 _PROCESS_GLOBS = ["*sh", "bash *", "*/etc/*", "/usr/*/sshd", "?", "*", "* -o *"]
 _MODE_GLOBS = ["04???", "06*", "0?", "0", "*7*", "0[46]???", "*"]
-_FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective"]
+_FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective", "thread.cap_permitted"]
 _NUMBER_FIELDS = _words(
     """
     evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino proc.ppid
-    proc.tty thread.vtid proc.apid proc.apid[0] proc.apid[2] proc.apid[7] proc.apid[8]
+    proc.duration proc.tty thread.vtid proc.apid proc.apid[0] proc.apid[2] proc.apid[7] proc.apid[8]
     evt.rawarg.mode evt.rawarg.flags evt.rawarg.dirfd evt.rawarg.size evt.rawarg.addr evt.rawarg.fd evt.rawarg.pid
     """
 )
@@ -148,7 +150,7 @@ _NETWORK_FIELDS = ["fd.snet", "fd.cnet", "fd.lnet", "fd.rnet", "fd.net"]
 _TRUTH_FIELDS = _words(
     """
     evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
-    fd.name_changed evt.is_open_exec container.privileged container.host_network
+    fd.name_changed evt.is_open_exec fd.connected fd.connected container.privileged container.host_network
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd
     """
 )
@@ -263,9 +265,10 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
     sections = _sections(random, row)
     if R.SEC_FD in sections and may_make(row, args) and random.random() < 0.5:
         sections[R.SEC_FD] = R.FDINFO.pack(*R.FDINFO.unpack(sections[R.SEC_FD])[:-1], FMODE_CREATED)
-    hosts = {R.SEC_HOSTPATH, R.SEC_REALHOST, R.SEC_REALHOST2}
+    hosts = {R.SEC_HOSTPATH, R.SEC_WATCHED, R.SEC_HOSTDIR, R.SEC_HOSTDIR2, R.SEC_REALHOST, R.SEC_REALHOST2}
     flags = 0 if hosts.isdisjoint(sections) else R.FLAG_OTHER_NAME
-    return record(R.KIND_CALL, task, sections, call=row.call, ret=pick(ERRORS), args=args, flags=flags)
+    ret = pick([error for error in ERRORS if error <= 0] if name == "connect" else ERRORS)
+    return record(R.KIND_CALL, task, sections, call=row.call, ret=ret, args=args, flags=flags)
 
 
 def may_make(row: Call, args: Sequence[int]) -> bool:
@@ -286,6 +289,8 @@ def _sections(random: Random, row: Call) -> dict[int, bytes]:
             found[tag] = _text(random)
             if directory and not found[tag].startswith(b"/"):
                 found[directory] = random.choice((b"/etc", b"/", b"/root/.ssh"))
+            if directory and not row.want & R.WANT_FD and random.random() < 0.2:
+                found[R.SEC_HOSTDIR if tag == R.SEC_PATH else R.SEC_HOSTDIR2] = b"/srv/container"
     if row.leads and random.random() < 0.4:
         found |= _led_to(random, two=not {"path_rename", "path_link"}.isdisjoint(row.hooks))
     if row.want & R.WANT_PAIR and random.random() < 0.8:
@@ -317,7 +322,8 @@ def _object(random: Random) -> dict[int, bytes]:
     if kind < 0.5:
         info = _info(random.choice((0o100644, 0o040755, 0o020666, 0o010644)))
         host = {R.SEC_HOSTPATH: _path(random)} if random.random() < 0.3 else {}
-        return {R.SEC_FD: info, R.SEC_FDPATH: _path(random), **host}
+        watched = {R.SEC_WATCHED: b"/etc/shadow\0/x\0"} if random.random() < 0.2 else {}
+        return {R.SEC_FD: info, R.SEC_FDPATH: _path(random), **host, **watched}
     if kind < 0.6:
         name = random.choice((b"[eventpoll]", b"memfd:/etc/shadow", b"anon_inode:[eventfd]", b"/"))
         return {R.SEC_FD: _info(random.choice((0, 0o100600)), random.choice((0, 0x50494446))), R.SEC_FDPATH: name}
@@ -340,12 +346,16 @@ def _socket(random: Random) -> dict[int, bytes]:
     family = random.choice((AF_INET, AF_INET, AF_INET6, AF_INET6, AF_UNIX, AF_NETLINK, 17))
     ends = [_address(random, family).ljust(16, b"\0") for _ in range(2)]
     ports = [random.choice(PORTS) for _ in range(2)]
+    if family not in (AF_INET, AF_INET6):
+        ends, ports = [bytes(16)] * 2, [0, 0]
     kind, protocol = random.choice((1, 1, 2, 3, 5)), random.choice((0, 6, 1, 58))
     objects = (5, random.choice((0, 7))) if family == AF_UNIX else (0, 0)
     found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, random.choice((1, 10)), *ports, *ends, 99, *objects)}
     if family == AF_UNIX:
         names = (b"", b"/run/docker.sock\0", b"\0abstract")
-        found |= {R.SEC_UNIX: random.choice(names), R.SEC_UNIXPEER: random.choice(names)}
+        found[R.SEC_UNIX] = random.choice(names)
+        if objects[1]:
+            found[R.SEC_UNIXPEER] = random.choice(names)
     return found
 
 

@@ -28,9 +28,18 @@ ARGUMENTS = (
     (b"h\xc3\xa9", b"\xc3\xa9"),
     (),
 )
+ENVIRONMENTS = (
+    b"HOME=/root\0LD_PRELOAD=/tmp/x.so\0",
+    b"LD_PRELOAD= /tmp/x.so \0x\0",
+    b"OLD_PRELOAD=/tmp/x.so\0GLIBC_TUNABLES=glibc.x=\xff\0",
+    b"A=" + b"b" * 2000 + b"\0\0LD_PRELOAD=/x",
+    b"A=" + b"b" * 5000,
+    b"",
+)
 #: Numbers that no process of this machine has.
 _FIRST = 5_000_000
 _COUNT = 60
+ENVIRONMENT_AT = 12288
 ABOUT_AT, _TEXTS_AT = 22016, 22016 + 16 * layout.GENERATIONS
 _TEXTS_SIZE = R.EXE_KEPT + 2 * R.ARGS_KEPT + 32
 
@@ -48,8 +57,10 @@ def population(random: Random, table: ProcessTable) -> list[Task]:
 
 def _process(random: Random, pid: int, parent: Process | None) -> Process:
     args = b"".join(arg + b"\0" for arg in random.choice(ARGUMENTS))
-    image = Image(args, b"", random.choice(EXECUTABLES))
+    image = Image(args, random.choice(ENVIRONMENTS), random.choice(EXECUTABLES))
     image.exe_flags = random.getrandbits(4)
+    image.caps = random.choice((None, (0, 0, 0), (random.getrandbits(41), 0, 0)))
+    image.privileged = random.choice((None, False, True))
     ppid = 0 if parent is None else parent.pid
     process = Process(pid, ppid, pid, pid, random.choice(COMMANDS), 0, image)
     process.parent = parent
@@ -69,6 +80,9 @@ class About:
         self.texts = bytearray(layout.GENERATIONS * (16 + _TEXTS_SIZE))
         self.lineage = layout.LINEAGE_WHOLE
         self.tty, self.exe_flags = process.session[4], process.image.exe_flags
+        self.exe_flags |= layout.UNCONFINED if process.image.privileged else 0
+        self.caps = (process.image.caps or (0,))[0]
+        self.environment = (process.image.env_raw or b"")[:4096]
         above: Process | None = process
         for generation in range(generations):
             self._see(generation, above)

@@ -50,7 +50,11 @@ def has_wanted_leaf(condition: Condition, record: bytes) -> bool:
     """Return what the probe finds before it walks, of a file that has one name."""
     found = dict(R.sections(record))
     path = found.get(R.SEC_FDPATH, b"")
-    if not path.startswith(b"/") or R.SEC_HOSTPATH in found or CALLS[R.header(record).call - 1].opens:
+    if (
+        not path.startswith(b"/")
+        or found.keys() & {R.SEC_HOSTPATH, R.SEC_WATCHED}
+        or CALLS[R.header(record).call - 1].opens
+    ):
         return True
     return bool(leaf_bits(condition) >> leaf_bit(path.rpartition(b"/")[2] or b"/") & 1)
 

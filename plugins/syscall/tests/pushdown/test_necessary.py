@@ -80,7 +80,6 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
         ("fd.name = /a and not k8s.ns.name = kube-system", "fd.name = /a"),
         ("container.image.repository = '' and k8s.pod.name exists", "user.uid < 0"),
         ("container.name = host", "container.id = host"),
-        ("container.privileged = true", "container.id != host"),
         ("user.name = root", "user.uid = 0"),
         ("not user.name = root", "not user.uid = 0"),
         ("group.name startswith 'no such '", "user.uid < 0"),

@@ -94,6 +94,8 @@ def some_condition(random: Random, top: str) -> str:
             f"{random.choice(FIRST)} in ({paths}) or {random.choice(SECOND)} startswith '{below}/'",
             f"{random.choice(SECOND)} startswith '{below}/' and not {random.choice(FIRST)} startswith '{below}/a/'",
             f"not {random.choice(FIRST)} contains f and ({some_path('endswith c')})",
+            f"evt.abspath in ({paths}) or evt.abspath.dst startswith '{below}/'",
+            f"fs.path.name exists and not fs.path.name startswith '{below}/'",
             "fd.nameraw in (a/f, f, l/c/f, a, none)",
         )
     )
