@@ -1,6 +1,8 @@
 /* requests FOLDER: does one thing after the other in FOLDER through io_uring, each of which is an event of its own.
  * requests FOLDER sockets: does so with sockets.
  * requests FOLDER buffers: moves bytes by several buffers and without any.
+ * requests FOLDER quietly: opens links by requests that tell nothing: into a place of the ring's own table, into any
+ *   place there, as a descriptor, and one to which there is nothing.
  * requests FOLDER many: asks for more files than are followed at once, none of which it is given. */
 #define _GNU_SOURCE
 #include "evasion/evasion.h"
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -46,6 +49,36 @@ static void ask_for_many(void)
 	must("mkfifo", mkfifo("pipe", 0600));
 	for (int i = 0; i < MANY; i++)
 		silent_ring_call(&entry);
+}
+
+/* A thread of the kernel may do it later; then the ring is used once more. */
+static void open_quietly(const char *path, unsigned place)
+{
+	silent_ring_call(&(struct io_uring_sqe){.opcode = IORING_OP_OPENAT, AT(path), .open_flags = O_RDONLY,
+						.flags = IOSQE_CQE_SKIP_SUCCESS, .file_index = place});
+	usleep(50000);
+	ask((struct io_uring_sqe){.opcode = IORING_OP_NOP});
+}
+
+static void ask_quietly(void)
+{
+	static const char *const links[] = {"first", "second", "third"};
+	int table[4] = {-1, -1, -1, -1};
+	char target[] = "0/../file0";
+
+	must("register", syscall(SYS_io_uring_register, ring_descriptor(), IORING_REGISTER_FILES, table, 4));
+	for (int i = 0; i < 3; i++) {
+		target[0] = target[9] = '0' + i;
+		must("mkdir", mkdir((char[]){'0' + i, 0}, 0700));
+		close(must("file", open(target + 5, O_CREAT | O_WRONLY, 0600)));
+		must("symlink", symlink(target, links[i]));
+	}
+	open_quietly("first", 3);
+	open_quietly("second", IORING_FILE_INDEX_ALLOC);
+	open_quietly("third", 0);
+	open_quietly("none", 0);
+	must("file", open("file0", O_RDONLY));
+	ask((struct io_uring_sqe){.opcode = IORING_OP_NOP});
 }
 
 static void send_and_receive(void)
@@ -132,7 +165,15 @@ int main(int argc, char **argv)
 
 	must("chdir", chdir(argv[1]));
 	if (argc > 2) {
-		argv[2][0] == 's' ? ask_for_sockets() : argv[2][0] == 'b' ? ask_for_buffers() : ask_for_many();
+		switch (argv[2][0]) {
+		case 's':
+			return ask_for_sockets(), 0;
+		case 'b':
+			return ask_for_buffers(), 0;
+		case 'q':
+			return ask_quietly(), 0;
+		}
+		ask_for_many();
 		return 0;
 	}
 	fd = must("open", ask((struct io_uring_sqe){.opcode = IORING_OP_OPENAT, AT("file"), .len = 0640,

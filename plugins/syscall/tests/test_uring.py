@@ -89,6 +89,15 @@ def test_more_requests_than_are_followed(requests, tmp_path):
     assert 400 - 256 == [GET["evt.res"](event, None) for event in found].count("SUCCESS")
 
 
+def test_silent_ones(requests, tmp_path):
+    """What is opened without an answer is an event when it is asked for, and another when the file is found."""
+    opens = [event for event in requests("quietly") if event.type == "openat"]
+    names = [(GET["fd.name"](event, None) or "").removeprefix(f"{tmp_path}/") for event in opens]
+
+    assert ["first", "file0", "second", "file1", "third", "file2", "none"] == names
+    assert [GET["fd.num"](event, None) for event in opens][1::2] == [0, 3, 4]
+
+
 def test_sockets(requests):
     """Addresses are told on both ends; what one request accepts or receives again and again are events each."""
     found = [(e.type, GET["evt.res"](e, None), GET["fd.name"](e, None)) for e in requests("sockets")]

@@ -18,6 +18,11 @@ static const __u16 x32_calls[X32_OWN_CALLS] = {
 	297, 299, 307, 310, 311, 54, 55, 206, 209, 322, 327, 328,
 };
 
+/* The calls by which what is in a file is reached: read, mmap, pread64, readv, sendfile, splice, preadv, copy_file_range;
+ * and io_uring_enter. */
+#define REACHING_CALLS 9
+static const __u16 reaching_calls[REACHING_CALLS] = {0, 9, 17, 19, 40, 275, 295, 326, 426};
+
 static __always_inline bool is_x32(__u32 nr)
 {
 	return nr & X32_BIT;
@@ -73,6 +78,9 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 }
 
 #elif defined(__TARGET_ARCH_arm64)
+
+#define REACHING_CALLS 9
+static const __u16 reaching_calls[REACHING_CALLS] = {63, 222, 67, 65, 71, 76, 69, 285, 426};
 
 #define TIF_32BIT 22
 #define is_x32(nr) false

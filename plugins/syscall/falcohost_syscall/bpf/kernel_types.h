@@ -65,6 +65,7 @@ struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; };
 struct rb_node { struct rb_node *rb_right; };
 struct rb_root { struct rb_node *rb_node; };
 struct mnt_namespace { struct rb_root mounts; }; /* since 6.8 */
+struct mnt_namespace___listed { struct list_head list; };
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
@@ -74,7 +75,7 @@ struct mount {
 	struct rb_node mnt_node;       /* since 6.8 */
 	struct mount *mnt_next_for_sb; /* since 6.18 */
 };
-struct mount___listed { struct list_head mnt_instance; };
+struct mount___listed { struct list_head mnt_instance, mnt_list; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
 struct file {
 	unsigned int f_mode;
@@ -84,7 +85,7 @@ struct file {
 	struct path f_path;
 };
 struct fdtable { unsigned int max_fds; struct file **fd; };
-struct files_struct { struct fdtable *fdt; };
+struct files_struct { struct fdtable *fdt; unsigned int next_fd; };
 struct fs_struct { struct path root, pwd; };
 
 /* processes */
@@ -184,7 +185,7 @@ struct unix_sock { struct sock sk; struct unix_address *addr; struct path path; 
 struct io_cqe { __u64 user_data; __s32 res; int fd; };
 struct io_rsrc_node { unsigned long file_ptr; };
 struct io_rsrc_data { struct io_rsrc_node **nodes; };
-struct io_file_table { struct io_rsrc_data data; };
+struct io_file_table { struct io_rsrc_data data; unsigned int alloc_hint; };
 struct io_ring_ctx { struct io_file_table file_table; };
 struct io_kiocb { struct file *file; __u8 opcode; __u32 flags; struct io_cqe cqe; struct io_ring_ctx *ctx; void *async_data; };
 struct msghdr { void *msg_name; int msg_namelen; };

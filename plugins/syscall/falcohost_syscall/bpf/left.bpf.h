@@ -8,14 +8,15 @@
 #define MAX_DEPTH 64 /* of a balanced tree */
 #define MS_MAKES_NONE (0x20 | 0x2000 | 0x20000 | 0x40000 | 0x80000 | 0x100000) /* remounts, moves, changes of propagation */
 
-/* The latest mount of a mount namespace, whose tree has them in the order in which they were made (since Linux 6.8). */
+/* The latest mount of a mount namespace, whose tree, or list before Linux 6.8, has them in the order in which they came. */
 static __always_inline __u64 latest_mount(struct mnt_namespace *ns)
 {
-	struct mount *mount = NULL;
+	struct mnt_namespace___listed *old = (void *)ns;
+	struct mount___listed *listed = NULL;
 	__u64 node, right;
 
-	if (!bpf_core_field_exists(mount->mnt_node) || !bpf_core_field_exists(ns->mounts))
-		return 0;
+	if (!bpf_core_field_exists(ns->mounts))
+		return NUMBER(struct mnt_namespace___listed, old, list.prev) - bpf_core_field_offset(listed->mnt_list);
 	node = NUMBER(struct mnt_namespace, ns, mounts.rb_node);
 	for (int i = 0; i < MAX_DEPTH && node; i++) {
 		right = NUMBER(struct rb_node, node, rb_right);

@@ -348,8 +348,11 @@ int process_gone(unsigned long long *ctx)
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
 
-	if (task->signal->live.counter == 0)
+	if (task->signal->live.counter == 0) {
 		forget(leader_of(task));
+		if (silent_opens)
+			forget_silent(task->tgid, 0);
+	}
 	if (s)
 		count_time(s->spec.call, s->began);
 	return 0;

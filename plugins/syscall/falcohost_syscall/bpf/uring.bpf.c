@@ -82,9 +82,8 @@ static __noinline int put_kept_address(struct scratch *s, struct request *r)
 }
 
 /* What is in a place of the ring's own table; 0 before Linux 6.13. */
-static __always_inline __u64 file_in_slot(struct io_kiocb *req, __u32 slot)
+static __always_inline __u64 file_in_slot(struct io_ring_ctx *ring, __u32 slot)
 {
-	struct io_ring_ctx *ring = READ(struct io_kiocb, req, ctx);
 	struct io_rsrc_node **nodes;
 
 	if (!bpf_core_type_exists(struct io_rsrc_node) || !bpf_core_field_exists(ring->file_table.data))
@@ -96,6 +95,8 @@ static __always_inline __u64 file_in_slot(struct io_kiocb *req, __u32 slot)
 /* The file that the event is about, where the number of a descriptor does not tell it. */
 static __always_inline void find_file(struct scratch *s, struct request *r, struct io_kiocb *req, long ret)
 {
+	struct io_ring_ctx *ring = READ(struct io_kiocb, req, ctx);
+
 	if (s->spec.fd_arg == RET_ARG) {
 		if (ret < 0)
 			return;
@@ -103,13 +104,13 @@ static __always_inline void find_file(struct scratch *s, struct request *r, stru
 			s->spec.want &= ~WANT_FD; /* which file it is cannot be told */
 		else if (!r->slot)
 			return;
-		s->file = file_in_slot(req, r->slot == IORING_FILE_INDEX_ALLOC ? ret : r->slot - 1);
+		s->file = file_in_slot(ring, r->slot == IORING_FILE_INDEX_ALLOC ? ret : r->slot - 1);
 		if (!s->file)
 			s->spec.want &= ~WANT_FD;
 	} else if (r->opcode != IORING_OP_SPLICE) {
 		s->file = (__u64)READ(struct io_kiocb, req, file);
 	} else if (r->args[5] & SPLICE_F_FD_IN_FIXED) {
-		s->file = file_in_slot(req, r->args[0]);
+		s->file = file_in_slot(ring, r->args[0]);
 	} else {
 		return;
 	}
@@ -117,8 +118,8 @@ static __always_inline void find_file(struct scratch *s, struct request *r, stru
 		s->spec.want |= WANT_FILE;
 }
 
-/* Makes the record of a request as far as that of a call is made when it returns, and goes on from there. */
-static __always_inline int go_on_with(void *ctx, struct request *r, struct io_kiocb *req, long ret, __u32 flags)
+/* Makes the record of a request as far as that of a call is made when it returns, but for its file; NULL: nobody wants it. */
+static __always_inline struct scratch *start_request(struct request *r, long ret, __u32 flags)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s;
@@ -127,10 +128,10 @@ static __always_inline int go_on_with(void *ctx, struct request *r, struct io_ki
 	__u64 began = begin();
 
 	if (!spec || !spec->call || !task->mm || unwanted(spec, task->tgid, ret))
-		return 0;
+		return NULL;
 	s = start_call(spec, task, ret, began);
 	if (!s)
-		return 0;
+		return NULL;
 	s->spec.want &= ~(WANT_STR | WANT_HOW);
 	s->header.flags = FLAG_URING | flags;
 	__builtin_memcpy(s->header.args, r->args, sizeof(r->args));
@@ -140,6 +141,16 @@ static __always_inline int go_on_with(void *ctx, struct request *r, struct io_ki
 	put_text(s, r, 1, spec->want & WANT_PATH2 ? SEC_PATH2 : SEC_STR);
 	s->names.gathered = GATHERED_PATHS;
 	put_kept_address(s, r);
+	return s;
+}
+
+/* The same with its file; returns whose filter is to be asked next, or 0. */
+static __always_inline int start_with_file(struct request *r, struct io_kiocb *req, long ret, __u32 flags)
+{
+	struct scratch *s = start_request(r, ret, flags);
+
+	if (!s)
+		return 0;
 	find_file(s, r, req, ret);
 	return s->spec.call;
 }
@@ -162,6 +173,8 @@ static __always_inline bool keep_request(struct request *r, struct io_kiocb *req
 	return true;
 }
 
+#include "silent.bpf.h"
+
 SEC("raw_tp/io_uring_submit_req")
 int uring_submit(unsigned long long *ctx)
 {
@@ -170,9 +183,12 @@ int uring_submit(unsigned long long *ctx)
 	struct call_spec *spec = bpf_map_lookup_elem(&uring_calls, &opcode);
 	struct scratch *spare;
 	struct request *r;
+	bool silent;
 
-	if (!spec || !spec->call)
+	if (!spec || !spec->call) {
+		look_for_silent(ctx);
 		return 0;
+	}
 	spare = get_scratch(1);
 	if (!spare) {
 		count_lost(LOST_SCRATCH);
@@ -180,10 +196,14 @@ int uring_submit(unsigned long long *ctx)
 	}
 	r = (void *)spare->record;
 	read_request(r, req, opcode);
-	/* Of one that asks for no completion if all goes well there is none to wait for. */
-	if (!(READ(struct io_kiocb, req, flags) & REQ_F_CQE_SKIP) && keep_request(r, req))
+	silent = READ(struct io_kiocb, req, flags) & REQ_F_CQE_SKIP; /* it asks for no completion if all goes well */
+	if (!silent && keep_request(r, req)) {
+		look_for_silent(ctx);
 		return 0;
-	call = go_on_with(ctx, r, req, 0, FLAG_UNFINISHED);
+	}
+	if (silent)
+		keep_silent((void *)r, (__u64)req);
+	call = start_with_file(r, req, 0, FLAG_UNFINISHED);
 	if (call)
 		go_on(ctx, call, STAGE_OBJECTS);
 	return 0;
@@ -250,9 +270,13 @@ int uring_complete(unsigned long long *ctx)
 		key = completed_shot(ctx, &res);
 	req = (void *)key;
 	r = bpf_map_lookup_elem(&requests, &key);
-	if (!r)
+	if (!r) {
+		if (silent_opens && key && res < 0)
+			forget_silent(current_task()->tgid, key);
+		look_for_silent(ctx);
 		return 0;
-	call = go_on_with(ctx, r, req, res, 0);
+	}
+	call = start_with_file(r, req, res, 0);
 	if (ctx[1])
 		let_go_of(r, req);
 	if (call)

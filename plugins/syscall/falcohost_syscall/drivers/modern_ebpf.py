@@ -29,6 +29,8 @@ from falcohost_syscall.drivers.ring import Ring
 
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
+_URING_LOOK: Final = "uring_look"
+"""The program by which those look for files that were opened silently."""
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
@@ -118,7 +120,8 @@ class ModernEbpf:
         self.sees_requests = all(map(self.kernel.has_tracepoint, _URING.values()))
         if not self.sees_requests:
             self._object.resize("requests", 1)
-            for name in _URING:
+            self._object.resize("silent", 1)
+            for name in (*_URING, _URING_LOOK):
                 self._object.leave_out(name)
         for name in () if by_function else ENTRIES:
             self._object.leave_out(name)
@@ -131,6 +134,9 @@ class ModernEbpf:
         for ring in self._rings:
             self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # woken, not merely filled
         self.ignore(os.getpid())
+        if self.sees_requests:
+            look = self._object.program_fd(_URING_LOOK)
+            self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
         for name in (*_PROGRAMS, *(_URING if self.sees_requests else ())):
             self._object.attach(name)
         self.attachment.start()

@@ -54,6 +54,8 @@ void *low_memory(const void *content, unsigned size);
 
 /* Ask for one thing through io_uring and return its result. */
 int ring_call(const struct io_uring_sqe *entry);
+/* For several at once, up to four, of which one has a result. */
+int ring_calls(const struct io_uring_sqe *entries, unsigned count);
 /* Without waiting for a result, which is returned then, if there is one. */
 void silent_ring_call(const struct io_uring_sqe *entry);
 int ring_answer(void);

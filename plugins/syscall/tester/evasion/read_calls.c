@@ -1,6 +1,7 @@
 /* Reading a file by other calls than open and openat, with arguments that change, or with another's descriptor. */
 #define _GNU_SOURCE
 #include "evasion.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
@@ -132,6 +133,45 @@ static int read_ring_silent_symlink(int argc, char **argv)
 {
 	must("link", symlink("/etc//shadow", "link"));
 	return read_from_table("link", IOSQE_CQE_SKIP_SUCCESS);
+}
+
+/* The file gets a descriptor, whose number is that of the next one. */
+static int read_ring_silent_descriptor(int argc, char **argv)
+{
+	struct io_uring_sqe opening = ring_open("link");
+	char byte;
+	int next;
+
+	remember_target();
+	must("link", symlink("/etc//shadow", "link"));
+	ring_descriptor();
+	next = must("dup", dup(0));
+	close(next);
+	opening.flags = IOSQE_CQE_SKIP_SUCCESS;
+	silent_ring_call(&opening);
+	while (read(next, &byte, 1) < 0 && errno == EBADF)
+		usleep(1000);
+	return must_be_target(next);
+}
+
+/* It is opened, read and closed by requests that are linked to each other, and tell nothing before all is done. */
+static int read_ring_silent_chain(int argc, char **argv)
+{
+	char byte = 0;
+	int none = -1;
+	struct io_uring_sqe chain[] = {
+		ring_open("link"),
+		{.opcode = IORING_OP_READ, .addr = (unsigned long)&byte, .len = 1},
+		{.opcode = IORING_OP_CLOSE, .file_index = 1, .flags = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS},
+		{.opcode = IORING_OP_NOP},
+	};
+
+	must("link", symlink("/etc//shadow", "link"));
+	must("io_uring_register", syscall(SYS_io_uring_register, ring_descriptor(), IORING_REGISTER_FILES, &none, 1));
+	chain[0].file_index = 1;
+	chain[0].flags = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+	chain[1].flags = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS | IOSQE_FIXED_FILE;
+	return must("chain", ring_calls(chain, 4)) || !byte;
 }
 
 static int read_32bit(int argc, char **argv)
@@ -269,6 +309,8 @@ const struct command read_call_commands[] = {
 	{"read-ring-direct-symlink", 0, "", read_ring_direct_symlink},
 	{"read-ring-silent", 0, "", read_ring_silent},
 	{"read-ring-silent-symlink", 0, "", read_ring_silent_symlink},
+	{"read-ring-silent-descriptor", 0, "", read_ring_silent_descriptor},
+	{"read-ring-silent-chain", 0, "", read_ring_silent_chain},
 	{"read-32bit", 0, "", read_32bit},
 	{"read-32bit-openat", 0, "", read_32bit_openat},
 	{"read-exchanged", 0, "", read_exchanged},

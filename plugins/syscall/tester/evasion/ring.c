@@ -64,24 +64,32 @@ int ring_answer(void)
 	return result < 0 ? -1 : result;
 }
 
-static void enter(unsigned wait)
+static void enter(unsigned entries, unsigned wait)
 {
-	must("io_uring_enter", syscall(SYS_io_uring_enter, ring.fd, 1, wait, wait ? IORING_ENTER_GETEVENTS : 0, NULL, 0));
+	unsigned flags = wait ? IORING_ENTER_GETEVENTS : 0;
+
+	must("io_uring_enter", syscall(SYS_io_uring_enter, ring.fd, entries, wait, flags, NULL, 0));
+}
+
+int ring_calls(const struct io_uring_sqe *entries, unsigned count)
+{
+	set_up(0);
+	for (unsigned i = 0; i < count; i++)
+		submit(&entries[i]);
+	enter(count, 1);
+	return ring_answer();
 }
 
 int ring_call(const struct io_uring_sqe *entry)
 {
-	set_up(0);
-	submit(entry);
-	enter(1);
-	return ring_answer();
+	return ring_calls(entry, 1);
 }
 
 void silent_ring_call(const struct io_uring_sqe *entry)
 {
 	set_up(0);
 	submit(entry);
-	enter(0);
+	enter(1, 0);
 }
 
 int forgetful_ring_call(const struct io_uring_sqe *entry, char *text)

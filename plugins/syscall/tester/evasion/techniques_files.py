@@ -139,7 +139,15 @@ READING = Group(
         "read-ring-silent": Technique("opens it into that table, and has the ring tell nothing of it", by_ring(read())),
         "read-ring-silent-symlink": Technique(
             "opens a symbolic link to it so",
-            by_way("of what is opened without an answer only the name that was asked for is told", RING),
+            by_ring(read())._replace(how="the file that is there when the process is at its ring again"),
+        ),
+        "read-ring-silent-descriptor": Technique(
+            "opens such a link to a descriptor without being told which",
+            by_ring(read())._replace(how="the latest descriptor when it reads"),
+        ),
+        "read-ring-silent-chain": Technique(
+            "opens such a link, reads and closes it by requests that follow each other and tell nothing",
+            by_way("the file is gone before anything is told; only the name that was asked for is", RING),
         ),
         "read-32bit": Technique("calls open as 32-bit programs do", read(ARGUMENTS)),
         "read-32bit-openat": Technique("calls openat as 32-bit programs do", read(ARGUMENTS)),

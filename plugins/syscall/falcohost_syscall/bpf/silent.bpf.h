@@ -1,0 +1,167 @@
+/* Files that were opened through io_uring by requests that tell nothing if they succeed (IOSQE_CQE_SKIP_SUCCESS). The event
+ * comes when the request is submitted, under the name that was asked for. Then the file is looked for whenever the process is
+ * at a ring again, or has returned from a call that rules ask for, or by which it can have reached what is in the file; if
+ * more is to be told of it, there is a second event. */
+#ifndef FALCOHOST_SILENT_BPF_H
+#define FALCOHOST_SILENT_BPF_H
+
+#define SILENT_OPENS 4 /* of one process */
+#define SILENT_LOOKS 256
+#define ASKED_FOR_SILENT 2 /* in asked: by nobody else */
+#define O_ALIKE 010000003 /* flags of open(2) that the file has too, on every processor: O_ACCMODE, O_PATH */
+
+struct silent_key {
+	__u32 tgid, place;
+};
+
+struct silent_open {
+	struct request request;
+	__u64 req, ring;
+	__u64 before; /* the file that was where it is looked for */
+	__u64 looks;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32);
+	__type(key, struct silent_key);
+	__type(value, struct silent_open);
+} silent SEC(".maps");
+
+/* What is where the file of a request will be: in its place of the ring's own table, in the place there, or the descriptor,
+ * that was given away last. */
+static __always_inline __u64 file_at_place(struct silent_open *open, long *ret)
+{
+	struct io_ring_ctx *ring = (void *)open->ring;
+	struct task_struct *task = current_task();
+	__u32 slot = open->request.slot;
+
+	*ret = 0;
+	if (!slot) {
+		*ret = READ(struct files_struct, task->files, next_fd) - 1;
+		return (__u64)file_of_fd(task, *ret);
+	}
+	if (slot == IORING_FILE_INDEX_ALLOC)
+		slot = *ret = READ(struct io_ring_ctx, ring, file_table.alloc_hint) - 1;
+	else
+		slot--;
+	return file_in_slot(ring, slot);
+}
+
+/* Sees to it that calls are looked at by which a file is reached, or no longer. */
+static __always_inline void ask_for_silent(__u8 from, __u8 to)
+{
+	for (int i = 0; i < REACHING_CALLS; i++)
+		if (asked[reaching_calls[i]] == from)
+			asked[reaching_calls[i]] = to;
+}
+
+static __always_inline void drop_silent(struct silent_key *key)
+{
+	if (bpf_map_delete_elem(&silent, key) == 0 && __sync_fetch_and_sub(&silent_opens, 1) == 1)
+		ask_for_silent(ASKED_FOR_SILENT, 0);
+}
+
+/* Keeps a request to open a file, which begins what is given, where there is a place; without one it is not looked for. */
+static __noinline int keep_silent(struct silent_open *open, __u64 req)
+{
+	struct silent_key key = {.tgid = current_task()->tgid};
+	long ret;
+
+	if (!open || (open->request.opcode != IORING_OP_OPENAT && open->request.opcode != IORING_OP_OPENAT2))
+		return 0;
+	open->req = req;
+	open->ring = NUMBER(struct io_kiocb, req, ctx);
+	open->before = file_at_place(open, &ret);
+	open->looks = 0;
+	for (__u32 place = 0; place < SILENT_OPENS; place++) {
+		key.place = place;
+		if (bpf_map_update_elem(&silent, &key, open, BPF_NOEXIST))
+			continue;
+		__sync_fetch_and_add(&silent_opens, 1);
+		ask_for_silent(0, ASKED_FOR_SILENT);
+		break;
+	}
+	return 0;
+}
+
+/* Forgets the request that failed, and has said so, or (req 0) all of a process. */
+static __noinline int forget_silent(__u32 tgid, __u64 req)
+{
+	struct silent_key key = {.tgid = tgid};
+	struct silent_open *open;
+
+	for (__u32 place = 0; place < SILENT_OPENS; place++) {
+		key.place = place;
+		open = bpf_map_lookup_elem(&silent, &key);
+		if (open && (!req || open->req == req))
+			drop_silent(&key);
+	}
+	return 0;
+}
+
+static __always_inline void look_for_silent(void *ctx)
+{
+	if (silent_opens)
+		bpf_tail_call(ctx, &looking, 0);
+}
+
+/* Whether it is the file of the request, and not one that has been there before, or that was opened otherwise. */
+static __always_inline bool is_opened(struct silent_open *open, struct file *file)
+{
+	__u64 flags = open->request.args[open->request.opcode == IORING_OP_OPENAT2 ? 3 : 2];
+
+	return file && (__u64)file != open->before && ((READ(struct file, file, f_flags) ^ flags) & O_ALIKE) == 0;
+}
+
+/* Whether the name that was asked for is the only one of the file, so that nothing is left to be told. */
+static __always_inline bool is_all_told(struct scratch *s, struct file *file)
+{
+	struct task_struct *task = current_task();
+	__u64 mnt = NUMBER(struct file, file, f_path.mnt);
+	__u32 before = s->pos, sections = s->header.nsections;
+	bool told;
+
+	if (!is_on_root_of_init(task, mnt) || READ(struct inode, READ(struct file, file, f_inode), i_nlink) != 1)
+		return false;
+	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, NUMBER(struct file, file, f_path.dentry));
+	put_reached(s, REACHED_REAL);
+	told = is_path_real(s, VIEW_PATH, REACHED_REAL);
+	__builtin_memset(s->names.reached, 0, sizeof(s->names.reached));
+	s->pos = before;
+	s->header.nsections = sections;
+	return told;
+}
+
+SEC("raw_tp/sys_exit")
+int uring_look(unsigned long long *ctx)
+{
+	struct silent_key key = {.tgid = current_task()->tgid};
+	struct silent_open *open = NULL;
+	struct file *file = NULL;
+	struct scratch *s;
+	__u32 place;
+	long ret = 0;
+
+	for (place = 0; place < SILENT_OPENS; place++) {
+		key.place = place;
+		open = bpf_map_lookup_elem(&silent, &key);
+		file = open ? (void *)file_at_place(open, &ret) : NULL;
+		if (file && is_opened(open, file))
+			break;
+		if (open && ++open->looks == SILENT_LOOKS)
+			drop_silent(&key);
+	}
+	if (place == SILENT_OPENS || !open)
+		return 0;
+	s = start_request(&open->request, ret, 0);
+	drop_silent(&key);
+	if (!s || is_all_told(s, file))
+		return 0;
+	s->file = (__u64)file;
+	s->spec.want |= WANT_FILE;
+	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	return 0;
+}
+
+#endif
