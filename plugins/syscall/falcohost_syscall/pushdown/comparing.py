@@ -233,10 +233,7 @@ class TextTest:
         asm.arithmetic("-", R1, len(constant) - 1)
         asm.place(again)
         self._compare(self._next_place(), layout.RECORD, constant, to.true)
-        asm.arithmetic("+", R4, 1)
-        asm.arithmetic("-", R1, 1)
-        asm.jump_if(R1, "!=", 0, again)
-        asm.jump(to.false)
+        self._again(again)
 
     def _contains_folded(self, constants: list[bytes]) -> None:
         self._walk(constants, fold=True)
@@ -294,10 +291,7 @@ class TextTest:
         asm.arithmetic_register("+", R2, R8)
         asm.load(R8, R2, rows, searching.ENTRY)
         asm.jump_if(R8, "=", searching.HIT, to.true)
-        asm.arithmetic("+", R4, 1)
-        asm.arithmetic("-", R1, 1)
-        asm.jump_if(R1, "!=", 0, again)
-        asm.jump(to.false)
+        self._again(again)
 
     def _start_loop(self) -> None:
         """Let R4 be where the text is, of which R1 bytes are still to be looked at."""
@@ -306,6 +300,14 @@ class TextTest:
         asm.arithmetic_register("=", R4, R2)
         if self._maps.loops:
             asm.arithmetic_register("-", R4, R6)
+
+    def _again(self, again: Label) -> None:
+        """Look at the next byte, if there is one."""
+        asm = self._asm
+        asm.arithmetic("+", R4, 1)
+        asm.arithmetic("-", R1, 1)
+        asm.jump_if(R1, "s>", 0, again)  # verifiers up to 6.7 do not see that counting down to 0 by != ends
+        asm.jump(self._to.false)
 
     def _next_place(self) -> int:
         """Return the register that has the address of the place R4, less ``layout.RECORD``."""
