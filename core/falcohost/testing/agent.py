@@ -85,7 +85,7 @@ class Agent:
             return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
         return None
 
-    def wait_until_ready(self, seconds: float = 20) -> None:
+    def wait_until_ready(self, seconds: float = 60) -> None:
         """Return when all sources are open; if that takes too long it is ended, since nobody has it yet."""
         try:
             self._wait(lambda: READY in self.log, seconds, "it is not ready")
@@ -93,11 +93,11 @@ class Agent:
             self.kill()
             raise
 
-    def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = 20) -> None:
+    def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = 60) -> None:
         """Return when what it has said on stderr is as *wanted*."""
         self._wait(lambda: wanted(self.log), seconds, "it has not said so")
 
-    def wait_for(self, wanted: Callable[[Json], bool], seconds: float = 10) -> Json:
+    def wait_for(self, wanted: Callable[[Json], bool], seconds: float = 30) -> Json:
         """Return the first alert that is *wanted*, also if it came before."""
         found: list[Json] = []
 
@@ -108,7 +108,7 @@ class Agent:
         self._wait(look, seconds, "no such alert")
         return found[0]
 
-    def stop(self, seconds: float = 20) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)

