@@ -14,6 +14,7 @@ from pathlib import Path
 
 from falcohost.events import TypeCount
 from falcohost.host import wire
+from falcohost.host.kept_sockets import Kept
 from falcohost.host.settings import SYSCALL
 from falcohost.host.worker import HANDLED, Task, run_worker
 
@@ -80,6 +81,7 @@ class Child:
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has come to its end.
     :ivar renewing: the worker was told to end so that another opens the source anew.
+    :ivar sockets: what the worker listens on, kept for the next.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
     :ivar lives: how many processes there have been.
     :ivar restart_at: when the next process is due, on the monotonic clock; None if none is.
@@ -92,6 +94,7 @@ class Child:
         self.ready = False
         self.was_ready = False
         self.ended = self.renewing = False
+        self.sockets = Kept()
         self.error = ""
         self.trace = ""
         self.restart_at: float | None = None
@@ -148,7 +151,7 @@ class Child:
         try:
             self.pid = os.fork()
             if self.pid == 0:
-                run_worker(self.task, there, parent, cursor)
+                run_worker(self.task, there, parent, cursor, self.sockets.descriptors)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             there.close()
@@ -164,7 +167,7 @@ class Child:
         if not self.alive:
             return []
         try:
-            data = self.link.recv(_READ, socket.MSG_DONTWAIT)
+            data = self.sockets.receive(self.link, _READ)
             messages = self._received.feed(data)
         except (BlockingIOError, ConnectionError):
             return []
@@ -186,6 +189,8 @@ class Child:
     def _note(self, message: wire.Up) -> None:
         if isinstance(message, wire.Ready):
             self.ready = self.was_ready = True
+        elif isinstance(message, wire.Listening):
+            self.sockets.take(message.counts)
         elif isinstance(message, wire.Numbers):
             self._now = message
         elif isinstance(message, wire.Ended):
@@ -224,7 +229,12 @@ class Child:
         self.signal(signal.SIGTERM)
 
     def bury(self) -> str:
-        """Reap the worker, which has ended; return the cause in words."""
+        """Reap the worker, which has ended; return the cause in words.
+
+        Where nobody would serve them soon, senders are refused from now on.
+        """
+        if not self.ready or (self.ended and not self.renewing):
+            self.sockets.close()
         _, status = os.waitpid(self.pid, 0)
         os.close(self._pidfd)
         self.link.close()

@@ -1,7 +1,7 @@
 """Certificates and secrets that are new: a source that has read them is opened again, by a new worker.
 
 Only the supervisor may read them, and the worker has given up that right. The new worker takes the place of the old one
-within moments; whoever sends something just then is told to come again, or finds nobody and does.
+within moments; whoever sends something just then waits for it, or is told to come again.
 """
 
 from __future__ import annotations

@@ -361,6 +361,7 @@ class Supervisor:
     def _stop(self) -> None:
         for child in self.children:
             child.restart_at = None
+            child.sockets.close()
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE
         while any(child.alive for child in self.children):

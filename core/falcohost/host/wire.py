@@ -1,7 +1,7 @@
 """What a worker and the supervisor say to each other: MessagePack, each message behind its length, on a socket pair.
 
-Up come ready, alerts, numbers, log lines and the end; down go acknowledgements, new rules and whether to measure.
-Telling a worker to stop is a signal's work.
+Up come ready, listening sockets, alerts, numbers, log lines and the end; down go acknowledgements, new rules and
+whether to measure. Telling a worker to stop is a signal's work.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ _LENGTH = struct.Struct("<I")
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
     """The source is open and its privileges are dropped."""
+
+
+class Listening(msgspec.Struct, tag=True, frozen=True):
+    """The listening sockets that come with this message: *counts* of them by the name of what they listen on."""
+
+    counts: dict[str, int]
 
 
 class Alerts(msgspec.Struct, tag=True, frozen=True):
@@ -114,7 +120,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     error: str = ""
 
 
-Up: TypeAlias = Ready | Alerts | Numbers | LogLine | RulesTaken | Ended | Failed
+Up: TypeAlias = Ready | Listening | Alerts | Numbers | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = Ack | NewRules | Measure
 
 _encoder = msgspec.msgpack.Encoder()

@@ -7,6 +7,7 @@ code that forked it; it ends by ``os._exit``.
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn, TypeAlias
@@ -26,7 +27,7 @@ from falcohost.engine.ruleset import Rule
 from falcohost.errors import FalcohostError
 from falcohost.events import Event, MeasuredSource, Plan, Source
 from falcohost.hookspecs import SourceSpec
-from falcohost.host import log, privileges, wire
+from falcohost.host import kept_sockets, log, privileges, wire
 from falcohost.host.config.sections import FoldConfig
 from falcohost.host.fold import Fold
 
@@ -87,11 +88,16 @@ class Task:
     fold: FoldConfig
 
 
-def run_worker(task: Task, link: socket.socket, parent: int, cursor: str | None) -> NoReturn:
-    """Run *task* in this process, which is the fork, until the source ends or SIGTERM comes."""
+def run_worker(
+    task: Task, link: socket.socket, parent: int, cursor: str | None, kept: Mapping[str, Sequence[int]]
+) -> NoReturn:
+    """Run *task* in this process, which is the fork, until the source ends or SIGTERM comes.
+
+    :param kept: what an earlier worker listened on.
+    """
     status = 1
     try:
-        stop = _take_over(link, parent)
+        stop = _take_over(link, parent, kept)
         status = _work(task, _Uplink(link), stop, parent, cursor)
     except SystemExit:
         pass  # the supervisor is gone
@@ -132,6 +138,17 @@ class _Uplink:
         try:
             with self._lock:
                 wire.send(self._link, message)
+        except OSError as error:
+            raise SystemExit(1) from error
+
+    def send_sockets(self) -> None:
+        """Send what the source listens on.
+
+        :raises SystemExit: nobody is there any more.
+        """
+        try:
+            with self._lock:
+                kept_sockets.hand_up(self._link)
         except OSError as error:
             raise SystemExit(1) from error
 
@@ -203,7 +220,7 @@ class _Tally:
             )  # fmt: skip
 
 
-def _take_over(link: socket.socket, parent: int) -> _Stop:
+def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int]]) -> _Stop:
     """Make this fork a process of its own: signals, descriptors, the log."""
     privileges.die_with_parent(parent)
     signal.set_wakeup_fd(-1)
@@ -212,19 +229,20 @@ def _take_over(link: socket.socket, parent: int) -> _Stop:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-    _let_go_of_descriptors(link.fileno())
+    _let_go_of_descriptors({link.fileno(), *itertools.chain(*kept.values())})
+    kept_sockets.inherit(kept)
     return stop
 
 
-def _let_go_of_descriptors(keep: int) -> None:
-    """Put /dev/null behind every inherited descriptor but *keep* and stderr; stdout becomes stderr.
+def _let_go_of_descriptors(keep: Set[int]) -> None:
+    """Put /dev/null behind every inherited descriptor but those to *keep* and stderr; stdout becomes stderr.
 
     The numbers stay taken, so that an inherited object that closes its own never closes one of the source's.
     """
     null = os.open(os.devnull, os.O_RDWR)
     inherited = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
     for number in inherited:
-        if number not in (1, 2, keep, null):
+        if number not in {1, 2, null, *keep}:
             os.dup2(null, number, inheritable=number == 0)
     os.dup2(2, 1)
 
@@ -237,6 +255,7 @@ def _work(task: Task, uplink: _Uplink, stop: _Stop, parent: int, cursor: str | N
         privileges.close_the_way_back()
         source = task.spec.make(task.settings)
         source.open(task.rules.plan, cursor)
+        uplink.send_sockets()
         privileges.drop_privileges(task.spec.capabilities)
         privileges.die_with_parent(parent)  # a change of user has disarmed it
         uplink.send(wire.Ready())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from falcohost.errors import AddressTaken, SourceError
+from falcohost.host.kept_sockets import listening_sockets
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.address import Address
@@ -116,8 +117,9 @@ class WebhookInput:
             raise SourceError(f"{listener.plugin}: a listener needs {error.name}, which {mend} installs") from error
         tls = _tls(listener)
         _make_room(listener.limits.connections)
+        sockets = listening_sockets(str(listener.address), lambda: _bound(listener))
         desk = Desk(self._inbox, listener.secret, listener.form, listener.limits, refusals)
-        self._server = Server(_bound(listener), listener.address.path, tls, desk)
+        self._server = Server(sockets, listener.address.path, tls, desk)
         log.info("%s: listening on %s", listener.plugin, listener.address)
 
     def texts(self) -> Iterator[Texts]:

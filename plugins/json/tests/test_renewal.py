@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -103,6 +104,33 @@ def test_new_secrets(listening):
     assert listening.until(200, "second", context) == 200
     assert listening.post("second", listening.context) is ssl.SSLCertVerificationError
     assert "starting it again" not in listening.agent.log
+
+
+def test_senders_wait_for_a_worker(listening):
+    """While a worker that was killed is replaced, whoever connects waits for the next one and is not refused."""
+    outcomes = []
+    for _ in range(4):
+        os.kill(listening.agent.worker(), signal.SIGKILL)
+        for _ in range(20):
+            outcomes.append(listening.post("first", listening.context))
+            time.sleep(0.01)
+        assert listening.until(200, "first", listening.context) == 200
+
+    assert ConnectionRefusedError not in outcomes
+    assert outcomes.count(200) > 70, outcomes  # a connection that the old one had just taken ends with it
+    assert 4 == listening.agent.log.count("starting it again")
+
+
+def test_nobody_waits_for_a_source_that_cannot_be_opened(listening):
+    """Where the next worker cannot open the source, senders are refused; when it can, it binds the port anew."""
+    context = make_certificate(listening.folder / "other.pem")
+    put(listening.certificate, b"broken")
+    os.kill(listening.agent.worker(), signal.SIGKILL)
+    listening.agent.wait_for_log(lambda text: "it is no PEM; starting" in text)
+
+    assert listening.until(ConnectionRefusedError, "first", context) is ConnectionRefusedError
+    put(listening.certificate, (listening.folder / "other.pem").read_bytes())
+    assert listening.until(200, "first", context) == 200
 
 
 def test_the_doctor(listening):

@@ -1,0 +1,95 @@
+"""Listening sockets that outlive the worker that bound them, so that senders wait for the next and are not refused.
+
+A source has its sockets from :func:`listening_sockets`. The supervisor is sent a copy of each, by which the port stays
+ours, and the next worker of the source inherits them. Connections that a worker had accepted end with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+from falcohost.host import wire
+
+#: The most sockets that one worker may have kept.
+MOST = 16
+
+#: By their name, of this process: those that an earlier worker has bound, and those that the source listens on.
+_inherited: dict[str, list[socket.socket]] = {}
+_listening: dict[str, list[socket.socket]] = {}
+
+
+def listening_sockets(name: str, bind: Callable[[], list[socket.socket]]) -> list[socket.socket]:
+    """Return the sockets that are called *name*: those of the worker before this one, or what *bind* returns."""
+    _listening[name] = _inherited.pop(name) if name in _inherited else bind()
+    return _listening[name]
+
+
+def inherit(kept: Mapping[str, Sequence[int]]) -> None:
+    """Take over the descriptors of an earlier worker, by the names of what they listen on."""
+    for name, descriptors in kept.items():
+        _inherited[name] = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+
+def hand_up(link: socket.socket) -> None:
+    """Send the supervisor what the source listens on, and close what it no longer does.
+
+    :raises OSError: the supervisor is gone.
+    """
+    for unused in _inherited.values():
+        for one in unused:
+            one.close()
+    _inherited.clear()
+    if _listening:
+        counts = {name: len(sockets) for name, sockets in _listening.items()}
+        descriptors = [one.fileno() for sockets in _listening.values() for one in sockets]
+        data = wire.packed(wire.Listening(counts))
+        sent = socket.send_fds(link, [data], descriptors)
+        link.sendall(data[sent:])
+
+
+class Kept:
+    """The supervisor's copies, of one worker after the other.
+
+    :ivar descriptors: by the name of what they listen on.
+    """
+
+    def __init__(self) -> None:
+        self.descriptors: dict[str, list[int]] = {}
+        self._arrived: list[int] = []
+
+    def receive(self, link: socket.socket, size: int) -> bytes:
+        """Return what has arrived on *link*, without waiting, and keep the descriptors that came with it.
+
+        :raises OSError: nothing has arrived, or nobody is there.
+        """
+        flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+        data, descriptors, _, _ = socket.recv_fds(link, size, MOST, flags)
+        self._arrived += descriptors
+        while len(self._arrived) > MOST:
+            os.close(self._arrived.pop())
+        return data
+
+    def take(self, counts: Mapping[str, int]) -> None:
+        """Keep what has arrived, so many for each name, instead of what was kept before."""
+        arrived, self._arrived = self._arrived, []
+        self.close()
+        for name, count in counts.items():
+            self.descriptors[name], arrived = arrived[:count], arrived[count:]
+        _close(arrived)
+
+    def close(self) -> None:
+        """Listen no more."""
+        _close(self._arrived)
+        self._arrived = []
+        for descriptors in self.descriptors.values():
+            _close(descriptors)
+        self.descriptors.clear()
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
