@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from falcohost.events import Plan
 from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, FORKS, NOT_BY_DEFAULT, Call
 from falcohost_syscall.drivers.options import Options
-from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition, may_hold
-from falcohost_syscall.pushdown.descriptors import RET, asks_for_requested
+from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.leaves import leaf_bits
-from falcohost_syscall.pushdown.processes import about
+from falcohost_syscall.pushdown.processes import about, asks
 from falcohost_syscall.records import (
     COMPAT_BASE,
     NO_ARG,
@@ -192,7 +191,7 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
         flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
         about=about(condition),
         pid_arg=_pid_arg(row),
-        asks=layout.ASKS_REQUESTED if asks_for_requested(condition) else 0,
+        asks=asks(condition),
         leaves=leaf_bits(condition),
     )
 

@@ -174,6 +174,32 @@ static __always_inline bool has_room_about(struct scratch *s)
 	return s->pos <= ABOUT_AT - CHUNK - sizeof(struct section);
 }
 
+/* Below what is told of processes, room for the requested name (file_names.bpf.h), and then for the environment. */
+#define REQUESTED_AT (ABOUT_AT - CHUNK)
+#define ENVIRONMENT_AT (REQUESTED_AT - CHUNK)
+
+/* Tells with what environment the process was started, for filters that ask for it. Kept if rules asked for it then. */
+static __always_inline void see_environment(struct scratch *s)
+{
+	struct task_struct *leader = leader_of(current_task());
+	struct process *p = process_of(leader);
+	struct large_image *large;
+	__u32 len, seq;
+
+	if (!p || !p->has_image || !p->large || s->pos > ENVIRONMENT_AT - CHUNK - sizeof(struct section))
+		return;
+	seq = p->seq;
+	large = large_image_of(leader);
+	if (!large)
+		return;
+	len = large->env_len;
+	barrier_var(len);
+	if (!len || len > CHUNK || bpf_probe_read_kernel(s->record + ENVIRONMENT_AT, len, large->env))
+		return;
+	if (is_whole(p, seq))
+		s->facts.environment = (struct view){ENVIRONMENT_AT, len};
+}
+
 /* Fills what filters are told of the current process. */
 static __always_inline void see_own_process(struct scratch *s, __u32 about)
 {

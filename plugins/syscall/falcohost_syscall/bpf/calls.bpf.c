@@ -362,6 +362,8 @@ int gather_process(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	see_own_process(s, s->spec.about);
+	if (s->spec.asks & ASKS_ENVIRONMENT)
+		see_environment(s);
 	go_on(ctx, s->spec.call, STAGE_ANCESTORS);
 	return 0;
 }

@@ -59,6 +59,7 @@ enum { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the
 
 /* What call_spec.asks has, beside names that are told anyway. */
 #define ASKS_REQUESTED 1
+#define ASKS_ENVIRONMENT 2 /* of the process; that of an exec is told anyway */
 
 /* The names of the event's file, whatever that is by which it is seen; told with the caller's memory. */
 struct file_names {
@@ -90,7 +91,7 @@ struct facts {
 	__u8 led_to;
 	__u8 pad;
 	struct file_names names;
-	struct view environment; /* of an exec, with a zero behind each variable */
+	struct view environment; /* with a zero behind each variable; with ASKS_ENVIRONMENT, or of an exec */
 	__u64 caps_permitted; /* of the process's exec; UNKNOWN_CAPS */
 };
 

@@ -6,9 +6,8 @@
 #include "names.bpf.h"
 #include "about.bpf.h"
 
-/* Where the requested name is copied to, below what is told of processes; a record that comes near leaves it unknown. */
-#define REQUESTED_AT (ABOUT_AT - CHUNK)
-#define BEFORE_REQUESTED (REQUESTED_AT - 2 * CHUNK) /* there may be a section more, or a name behind the record */
+/* A record that is longer leaves the requested name unknown: there may be a section more, or a name behind it. */
+#define BEFORE_REQUESTED (ENVIRONMENT_AT - CHUNK)
 
 /* Tells the requested name, which lies where no other does; for rules that ask for it, since it costs a walk. */
 GLOBAL int see_requested_name(struct scratch *s)

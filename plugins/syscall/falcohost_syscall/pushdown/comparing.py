@@ -28,14 +28,14 @@ from falcohost_syscall.pushdown.assembler import (
 )
 from falcohost_syscall.pushdown.condition import Text
 
-#: Up to this many constants are compared one by one, more are looked up.
+#: Up to this many constants are compared one by one, more are looked up, if they fit the stack.
 INLINE: Final = 8
+LOOKED_UP: Final = 248
 #: Up to this many constants are searched for one after the other, more at once.
 SEARCHED_FOR: Final = 1
 #: Where the kernel has no may_goto the verifier follows each round of a loop over a text: longer ones count as true.
 LOOKED_AT_UNROLLED: Final = 255
-_BUCKETS: Final = (16, 32, 64, 128, 256)
-_TRIE_BYTES: Final = 248
+_BUCKETS: Final = (16, 32, 64, 128, LOOKED_UP)
 #: Where keys are put together, from the top of the stack; a trie's length stands before.
 KEY: Final = -264
 
@@ -124,15 +124,15 @@ class TextTest:
 
     def _equal(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
-        if len(constants) > INLINE:
-            self._among(constants)
-            return
-        for length, group in groupby(constants, len):
-            longer = asm.label()
-            asm.jump_if(R1, "!=", length, longer)
+        one_by_one, looked_up = _apart(constants)
+        for length, group in groupby(one_by_one, len):
+            other = asm.label()
+            asm.jump_if(R1, "!=", length, other)
             for constant in group:
                 self._compare(R2, layout.RECORD, constant, to.true)
-            asm.place(longer)
+            asm.place(other)
+        if looked_up:
+            self._among(looked_up)
         asm.jump(to.false)
 
     def _compare(self, base: int, offset: int, constant: bytes, equal: Label) -> None:
@@ -152,7 +152,6 @@ class TextTest:
         self._copy(size, KEY)
         look_up(asm, self._maps.texts(constants, size), KEY)
         asm.jump_if(R0, "!=", 0, to.true)
-        asm.jump(to.false)
 
     def _copy(self, size: int, key: int) -> None:
         """Copy the text, which is no longer than *size*, to the stack, zeros behind it."""
@@ -168,12 +167,14 @@ class TextTest:
 
     def _begins(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
-        if len(constants) > INLINE and len(constants[-1]) <= _TRIE_BYTES:
-            self._begins_with_one_of(constants)
-            return
-        for constant in constants:
-            asm.jump_if(R1, "<", len(constant), to.false)
+        one_by_one, looked_up = _apart(constants)
+        for constant in one_by_one:
+            shorter = asm.label()
+            asm.jump_if(R1, "<", len(constant), shorter)
             self._compare(R2, layout.RECORD, constant, to.true)
+            asm.place(shorter)
+        if looked_up:
+            self._begins_with_one_of(looked_up)
         asm.jump(to.false)
 
     def _begins_with_one_of(self, constants: list[bytes]) -> None:
@@ -190,18 +191,19 @@ class TextTest:
         trie = self._maps.prefixes([(constant, 8 * len(constant)) for constant in constants], longest)
         look_up(asm, trie, KEY - 4)
         asm.jump_if(R0, "!=", 0, to.true)
-        asm.jump(to.false)
 
     def _ends(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
-        if len(constants) > INLINE:
-            self._ends_with_one_of(constants)
-            return
-        asm.arithmetic_register("=", R4, R2)
-        asm.arithmetic_register("+", R4, R1)
-        for constant in constants:
-            asm.jump_if(R1, "<", len(constant), to.false)
+        one_by_one, looked_up = _apart(constants)
+        for constant in one_by_one:
+            shorter = asm.label()
+            asm.jump_if(R1, "<", len(constant), shorter)
+            asm.arithmetic_register("=", R4, R2)  # here, where the verifier knows that it ends behind the constant
+            asm.arithmetic_register("+", R4, R1)
             self._compare(R4, layout.RECORD - len(constant), constant, to.true)
+            asm.place(shorter)
+        if looked_up:
+            self._ends_with_one_of(looked_up)
         asm.jump(to.false)
 
     def _ends_with_one_of(self, constants: list[bytes]) -> None:
@@ -320,6 +322,14 @@ class TextTest:
         asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
         asm.arithmetic_register("+", R2, R6)
         return R2
+
+
+def _apart(constants: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return which constants are compared one by one, and which are looked up."""
+    short = [constant for constant in constants if len(constant) <= LOOKED_UP]
+    if len(short) <= INLINE:
+        return constants, []
+    return constants[len(short) :], short
 
 
 def _bucket(length: int) -> int:

@@ -11,7 +11,7 @@ from falcohost_syscall.calls import EXECS, Call
 from falcohost_syscall.events import AT_FDCWD
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Condition, Number, Point, Text, View, literals, negate, within
+from falcohost_syscall.pushdown.condition import Condition, Number, Point, View, negate, within
 from falcohost_syscall.pushdown.kinds import (
     Cases,
     Describe,
@@ -180,13 +180,6 @@ def other_name(which: str) -> Describe:
         return Textual(layout.file_name(which))
 
     return describe
-
-
-def asks_for_requested(condition: Condition) -> bool:
-    """Tell whether a filter asks for the requested name, which the probe tells only then."""
-    view = layout.file_name("requested")
-    tests = (literal.test for literal in literals(condition))
-    return any(isinstance(test, Text) and test.view == view for test in tests)
 
 
 def connected(row: Call, _: Arg) -> Fact | None:

@@ -1,4 +1,4 @@
-"""What the kernel knows of the environment of a program that is started: its variables, a zero behind each.
+"""What the kernel knows of the environment with which a program was started: its variables, a zero behind each.
 
 In the field there is a blank instead, so only what has none is looked for.
 """
@@ -12,7 +12,7 @@ from falcohost.engine.code.predicates import predicate
 from falcohost.engine.ir import Check, Exists
 from falcohost.engine.texts import text_bytes
 from falcohost.fields import Arg
-from falcohost_syscall.calls import EXECS, Call
+from falcohost_syscall.calls import Call
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, exactly
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, Literal, Text, negate
@@ -53,10 +53,8 @@ class Variable:
         return Bounds(TRUE, negate(there))
 
 
-def of_exec(row: Call, arg: Arg) -> Fact | None:
-    """Describe the environment, or a variable, where a program is started."""
-    if row.name not in EXECS:
-        return None
+def own(_: Call, arg: Arg) -> Fact | None:
+    """Describe the environment of the process, or a variable."""
     if arg is None:
         return Whole()
     name = text_bytes(str(arg))
@@ -65,4 +63,4 @@ def of_exec(row: Call, arg: Arg) -> Fact | None:
 
 def of_ancestor(row: Call, arg: Arg) -> Fact | None:
     """Describe what is the process's own without an argument."""
-    return of_exec(row, arg) if arg is None else None
+    return own(row, arg) if arg is None else None

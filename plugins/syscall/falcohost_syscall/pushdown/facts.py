@@ -159,7 +159,7 @@ FACTS: Final[dict[str, Describe]] = {
     "thread.vtid": lambda _, __: Numeric(layout.header("vtid", 4, point=Point.MEMORY)),
     **processes.FIELDS,
     "proc.duration": processes.duration,
-    "proc.env": environment.of_exec,
+    "proc.env": environment.own,
     "proc.aenv": environment.of_ancestor,
     "proc.tty": lambda _, __: Numeric(processes.TTY),
     "proc.is_exe_writable": processes.executable(records.EXE_WRITABLE),

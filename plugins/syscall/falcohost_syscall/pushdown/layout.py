@@ -103,6 +103,7 @@ UNKNOWN_CAPS: Final = (1 << 64) - 1
 UNCONFINED: Final = 0x10000
 #: What the probe tells only where filters ask for it.
 ASKS_REQUESTED: Final = 1
+ASKS_ENVIRONMENT: Final = 2
 
 #: What user space says of the cgroups behind a key.
 ON_HOST, IN_CONTAINER = 1, 2
@@ -136,7 +137,7 @@ def file_name(name: str) -> View:
 
 
 def environment() -> View:
-    """Return the environment of a program that was started, with a zero behind each variable."""
+    """Return the environment with which the program was started, with a zero behind each variable."""
     return View(FACTS + MEMBERS["environment"], Point.PROCESS, Point.PROCESS, searched=VIEW_LONGEST)
 
 

@@ -167,6 +167,16 @@ def about(condition: Condition) -> int:
     return names | texts << records.ABOUT_TEXTS_AT
 
 
+_ASKED: Final = {layout.file_name("requested"): layout.ASKS_REQUESTED, layout.environment(): layout.ASKS_ENVIRONMENT}
+
+
+def asks(condition: Condition) -> int:
+    """Return what the probe tells for *condition* that it tells only then: ``call_spec.asks``."""
+    tests = (literal.test for literal in literals(condition))
+    found = {test.view for test in tests if isinstance(test, Text)}
+    return sum(bit for view, bit in _ASKED.items() if view in found)
+
+
 def _subject(test: Test) -> object:
     if isinstance(test, Text):
         return test.view

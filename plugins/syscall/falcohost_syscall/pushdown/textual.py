@@ -11,11 +11,9 @@ from falcohost.engine.globs import parse_glob
 from falcohost.engine.index.literals import regex_literals
 from falcohost.engine.ir import Check, Exists
 from falcohost.engine.texts import bytes_text, text_bytes, valid
+from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, both, exactly
 from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, View, all_of, any_of, negate
-
-#: The longest constant that the kernel compares; longer ones cannot be written in a rule.
-LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def _is_plain_path(path: bytes) -> bool:
 def comparable(constant: bytes) -> bool:
     """Tell whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
     told = bytes_text(constant)
-    return len(constant) <= LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
+    return len(constant) <= layout.VIEW_LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
 
 
 #: How a byte that is not UTF-8 stands in a text, behind the backslash.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from falcohost_syscall.pushdown import searching
+from falcohost_syscall.pushdown.comparing import INLINE, LOOKED_UP
 from falcohost_syscall.pushdown.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
 from falcohost_syscall.pushdown.merge import merged
 
@@ -16,6 +17,8 @@ SEARCHES: Final = 64
 SEARCHES_UNROLLED: Final = 16
 #: What is searched for at once may take so many bytes at most.
 LARGEST_TABLE: Final = 1 << 20
+#: What is too long to be looked up may have so many bytes together at most.
+LONG_TEXTS: Final = 1 << 14
 #: Ends of texts may have so many lengths at most: there is a look-up for each.
 LENGTHS: Final = 16
 #: So many ranges of numbers are compared one by one at most.
@@ -60,7 +63,9 @@ def _is_bulky(test: Test) -> bool:
     if isinstance(test, Text) and _is_search(test):
         return searching.size(test.constants) > LARGEST_TABLE
     if isinstance(test, Text):
-        return test.op == "endswith" and len(set(map(len, test.constants))) > LENGTHS
+        looked_up = [constant for constant in test.constants if len(constant) <= LOOKED_UP]
+        lengths = set(map(len, looked_up)) if test.op == "endswith" and len(looked_up) > INLINE else ()
+        return len(lengths) > LENGTHS or sum(map(len, test.constants.difference(looked_up))) > LONG_TEXTS
     return isinstance(test, Within) and len(test.ranges) > RANGES
 
 

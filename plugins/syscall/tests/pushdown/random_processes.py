@@ -25,6 +25,7 @@ ARGUMENTS = (
     (b"x" * 600,),
     (b"cat", b"y" * 200, b"shadow"),
     (b"cat", b"y" * 600),
+    (b"bash", b"y" * 260, b"cat"),
     (b"h\xc3\xa9", b"\xc3\xa9"),
     (),
 )
@@ -39,7 +40,7 @@ ENVIRONMENTS = (
 #: Numbers that no process of this machine has.
 _FIRST = 5_000_000
 _COUNT = 60
-ENVIRONMENT_AT = 12288
+ENVIRONMENT_AT = 22016 - 2 * 4096
 ABOUT_AT, _TEXTS_AT = 22016, 22016 + 16 * layout.GENERATIONS
 _TEXTS_SIZE = R.EXE_KEPT + 2 * R.ARGS_KEPT + 32
 

@@ -253,6 +253,17 @@ def test_environments(watch, condition, expected):
     assert expected == [event.proc.image.argv[1] for event in events if event.proc.image.argv[0] == "true"]
 
 
+@pytest.mark.parametrize(("value", "expected"), [("x", ["openat /dev/null"]), ("y" * 3000, []), ("y" * 5000, [])])
+def test_environments_of_calls(watch, monkeypatch, value, expected):
+    """Of calls those pass whose process was started with the variable, or made by one that was; of the others none."""
+    monkeypatch.setenv("FH_LONG", value)
+    source = watch("evt.type = openat and fd.name = /dev/null and proc.env contains 'FH_LONG=x'")
+    found = seen(source, run("if os.fork(): os.wait()\nelse: os.execve('/bin/true', ['true'], {})\nopen('/dev/null')"))
+
+    assert expected == found
+    assert source.stats().types["openat"].filtered > 0
+
+
 CONNECTED = """
 a, b = socket.socketpair()
 a.send(b"x")
