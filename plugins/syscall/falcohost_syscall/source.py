@@ -147,7 +147,7 @@ class SyscallSource:
         hooks = wanted.hooks(collected) & self._opened.hooks
         self._opened.set_calls(
             wanted.calls(collected, needed=needed, only_successful=only_successful, hooks=hooks),
-            wanted.requests(collected, needed=needed, only_successful=only_successful),
+            wanted.requests(collected, needed=needed, only_successful=only_successful, hooks=hooks),
             traced=wanted.returning_twice(collected, needed=needed),
             passing=hooks,
         )

@@ -149,7 +149,7 @@ pause 34 - 29
 perf_event_open 298 241 336
 personality 135 92 136
 pidfd_send_signal 424 424 424
-pivot_root 155 41 217
+pivot_root 155 41 217 | path=0 hook=sb_pivotroot | path:path=path
 pkey_alloc 330 289 381
 pkey_free 331 290 382
 pkey_mprotect 329 288 380

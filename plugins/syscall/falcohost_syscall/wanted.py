@@ -56,6 +56,14 @@ _REQUESTS = {
     56: "bind",
     57: "listen",
 }
+#: Functions of the kernel that do what is asked for, of those on which there are hooks (drivers/hooks.py).
+_PERFORMED = {
+    "renameat2": "io_renameat",
+    "unlinkat": "io_unlinkat",
+    "mkdirat": "io_mkdirat",
+    "symlinkat": "io_symlinkat",
+    "linkat": "io_linkat",
+}
 _SESSION_FIELDS = (
     *("proc.sid", "proc.sname", "proc.pgid", "proc.vpgid", "proc.tty"),
     *("proc.is_sid", "proc.is_pgid", "proc.is_vpgid"),
@@ -161,15 +169,24 @@ def returning_twice(
 
 
 def hooks(types: frozenset[str]) -> frozenset[str]:
-    """Return where the kernel says to what the paths of these event types lead."""
-    return frozenset(hook for name in types for hook in BY_NAME[name].hooks)
+    """Return where the kernel says to what the paths of these event types lead, and in which requests."""
+    passed = {hook for name in types for hook in BY_NAME[name].hooks}
+    return frozenset(passed | {_PERFORMED[name] for name in types & _PERFORMED.keys()})
 
 
 def requests(
-    types: frozenset[str], *, needed: Mapping[str, Condition] | None = None, only_successful: bool = False
+    types: frozenset[str],
+    *,
+    needed: Mapping[str, Condition] | None = None,
+    only_successful: bool = False,
+    hooks: frozenset[str] = frozenset(),
 ) -> dict[int, CallSpec]:
     """Return what the probe is told of requests of io_uring for these event types, by operation; see :func:`calls`."""
     specs = {operation: _spec(BY_NAME[name], needed) for operation, name in _REQUESTS.items() if name in types}
+    for operation, spec in specs.items():
+        name = _REQUESTS[operation]
+        if name in _PERFORMED and hooks.issuperset((_PERFORMED[name], *BY_NAME[name].hooks)):
+            specs[operation] = spec._replace(want=spec.want | WANT_REACHED)
     if only_successful:
         return {operation: spec._replace(want=spec.want | WANT_SUCCESS_ONLY) for operation, spec in specs.items()}
     return specs

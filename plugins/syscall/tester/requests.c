@@ -1,6 +1,7 @@
 /* requests FOLDER: does one thing after the other in FOLDER through io_uring, each of which is an event of its own.
  * requests FOLDER sockets: does so with sockets.
  * requests FOLDER buffers: moves bytes by several buffers and without any.
+ * requests FOLDER names: makes, names and removes things in "real" by way of "link", itself and by a thread of the kernel.
  * requests FOLDER quietly: opens links by requests that tell nothing: into a place of the ring's own table, into any
  *   place there, as a descriptor, and one to which there is nothing.
  * requests FOLDER many: asks for more files than are followed at once, none of which it is given. */
@@ -49,6 +50,22 @@ static void ask_for_many(void)
 	must("mkfifo", mkfifo("pipe", 0600));
 	for (int i = 0; i < MANY; i++)
 		silent_ring_call(&entry);
+}
+
+static void work_on_names(unsigned char flags)
+{
+	must("mkdir", ask((struct io_uring_sqe){.opcode = IORING_OP_MKDIRAT, AT("link/folder"), .len = 0700, .flags = flags}));
+	must("symlink", ask((struct io_uring_sqe){.opcode = IORING_OP_SYMLINKAT, AT("goal"), .flags = flags,
+						  .off = (unsigned long)"link/symlink"}));
+	must("link", ask((struct io_uring_sqe){.opcode = IORING_OP_LINKAT, AT("link/symlink"), AND("link/second"),
+					       .flags = flags}));
+	must("rename", ask((struct io_uring_sqe){.opcode = IORING_OP_RENAMEAT, AT("link/second"), AND("link/folder/../third"),
+						 .flags = flags}));
+	must("unlink", ask((struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT, AT("link/third"), .flags = flags}));
+	must("unlink", ask((struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT, AT("link/symlink"), .flags = flags}));
+	must("rmdir", ask((struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT, AT("link/folder"), .flags = flags,
+						.unlink_flags = AT_REMOVEDIR}));
+	ask((struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT, AT("link/none/none"), .flags = flags});
 }
 
 /* A thread of the kernel may do it later; then the ring is used once more. */
@@ -170,6 +187,10 @@ int main(int argc, char **argv)
 			return ask_for_sockets(), 0;
 		case 'b':
 			return ask_for_buffers(), 0;
+		case 'n':
+			work_on_names(0);
+			work_on_names(IOSQE_ASYNC);
+			return 0;
 		case 'q':
 			return ask_quietly(), 0;
 		}

@@ -162,7 +162,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	if (s->spec.want & WANT_REACHED && s->spec.left)
 		take_left(s);
 	else if (s->spec.want & WANT_REACHED)
-		take_reached(s);
+		take_reached(s, 0);
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);

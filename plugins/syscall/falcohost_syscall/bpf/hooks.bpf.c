@@ -13,16 +13,43 @@ struct {
 
 #define PF_IO_WORKER 0x00000010 /* does what was asked for through io_uring, and never returns from a call */
 
-/* What is wanted of the call that the thread is in; NULL if nobody wants to know of what it reaches. */
-static __always_inline struct call_spec *wanted_here(struct task_struct *task)
+/* By thread: the request of io_uring that it is at. Left behind by one that did not come as far as a hook. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} performed SEC(".maps");
+
+/* The request that the thread is at, if its completion is waited for. */
+static __always_inline __u64 request_here(__u32 tid)
+{
+	__u64 *found = bpf_map_lookup_elem(&performed, &tid), req;
+
+	if (!found)
+		return 0;
+	req = *found;
+	bpf_map_delete_elem(&performed, &tid);
+	return bpf_map_lookup_elem(&requests, &req) ? req : 0;
+}
+
+/* What is wanted of the call that the thread is in, or of the request; NULL if nobody wants to know of what it reaches. */
+static __always_inline struct call_spec *wanted_here(struct task_struct *task, __u64 request)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	__u32 nr = table_nr(regs, is_compat(task), 0), tgid = task->tgid;
-	struct call_spec *spec = bpf_map_lookup_elem(&calls, &nr);
+	__u32 nr, tgid = task->tgid;
+	struct call_spec *spec;
 
-	if (!spec || !(spec->want & WANT_REACHED) || task->flags & PF_IO_WORKER)
-		return NULL;
-	return ignored(tgid) ? NULL : spec;
+	if (request) {
+		nr = READ(struct io_kiocb, (void *)request, opcode);
+		spec = bpf_map_lookup_elem(&uring_calls, &nr);
+	} else {
+		if (task->flags & PF_IO_WORKER)
+			return NULL;
+		nr = table_nr(regs, is_compat(task), 0);
+		spec = bpf_map_lookup_elem(&calls, &nr);
+	}
+	return !spec || !(spec->want & WANT_REACHED) || ignored(tgid) ? NULL : spec;
 }
 
 static __always_inline void put_real(struct scratch *s, struct task_struct *task, enum reached_name name,
@@ -32,22 +59,23 @@ static __always_inline void put_real(struct scratch *s, struct task_struct *task
 	put_reached(s, name);
 }
 
-/* Keeps the record as far as it is, until the call returns. */
-static __always_inline void keep_reached(struct scratch *s, struct task_struct *task)
+/* Keeps the record as far as it is, until the call returns, or the request is completed. */
+static __always_inline void keep_reached(struct scratch *s, struct task_struct *task, __u64 request)
 {
-	__u32 tid = task->pid;
+	__u64 key = request ? request : task->pid;
 
 	s->header.start = task->start_boottime;
 	s->header.ret = s->pos - sizeof(s->header);
 	__builtin_memcpy(s->header.args, s->names.reached, sizeof(s->names.reached));
-	bpf_map_update_elem(&reached, &tid, s->record, BPF_ANY);
+	bpf_map_update_elem(&reached, &key, s->record, BPF_ANY);
 }
 
 /* Finds the names of one directory entry, or of two; dentry2 is 0 where there is one. */
 GLOBAL int reach(__u64 mnt, __u64 dentry, __u64 mnt2, __u64 dentry2)
 {
 	struct task_struct *task = current_task();
-	struct call_spec *spec = wanted_here(task);
+	__u64 request = request_here(task->pid);
+	struct call_spec *spec = wanted_here(task, request);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&hook_scratches, &cpu);
 
@@ -62,7 +90,7 @@ GLOBAL int reach(__u64 mnt, __u64 dentry, __u64 mnt2, __u64 dentry2)
 	put_host(s, REACHED_HOST, mnt, dentry);
 	if (dentry2)
 		put_host(s, REACHED_HOST2, mnt2, dentry2);
-	keep_reached(s, task);
+	keep_reached(s, task, request);
 	s->began = 0;
 	return 0;
 }
@@ -86,6 +114,24 @@ static __always_inline int reach_path(__u64 path)
 	return reach(NUMBER(struct path, path, mnt), NUMBER(struct path, path, dentry), 0, 0);
 }
 
+/* A thread begins a request. */
+static __always_inline int perform(void *ctx)
+{
+	__u32 tid = current_task()->pid;
+	__u64 req = given(ctx, 0);
+
+	bpf_map_update_elem(&performed, &tid, &req, BPF_ANY);
+	return 0;
+}
+
+#define REQUEST(name) SEC("?fentry/" #name) int name(void *ctx) { return perform(ctx); }
+
+REQUEST(io_renameat)
+REQUEST(io_unlinkat)
+REQUEST(io_mkdirat)
+REQUEST(io_symlinkat)
+REQUEST(io_linkat)
+
 #define HOOK(name) SEC("?fentry/security_" #name) int name(void *ctx)
 
 HOOK(path_unlink) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
@@ -99,6 +145,7 @@ HOOK(path_chown) { return reach_path(given(ctx, 0)); }
 HOOK(path_truncate) { return reach_path(given(ctx, 0)); }
 HOOK(move_mount) { return reach_path(given(ctx, 1)); }
 HOOK(sb_mount) { return reach_path(given(ctx, 1)); }
+HOOK(sb_pivotroot) { return reach_path(given(ctx, 1)); }
 HOOK(sb_umount) { return reach(given(ctx, 0), NUMBER(struct vfsmount, given(ctx, 0), mnt_root), 0, 0); }
 /* The kernel makes hard links within one mount only. */
 HOOK(path_link) { return reach(mount_given(ctx, 1), given(ctx, 0), mount_given(ctx, 1), given(ctx, 2)); }

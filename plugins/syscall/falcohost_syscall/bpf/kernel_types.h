@@ -187,6 +187,8 @@ struct io_rsrc_node { unsigned long file_ptr; };
 struct io_rsrc_data { struct io_rsrc_node **nodes; };
 struct io_file_table { struct io_rsrc_data data; unsigned int alloc_hint; };
 struct io_ring_ctx { struct io_file_table file_table; };
+struct io_file_table___before_6_13 { void *files; };
+struct io_ring_ctx___before_6_13 { struct io_file_table___before_6_13 file_table; };
 struct io_kiocb { struct file *file; __u8 opcode; __u32 flags; struct io_cqe cqe; struct io_ring_ctx *ctx; void *async_data; };
 struct msghdr { void *msg_name; int msg_namelen; };
 struct sockaddr_storage { __u16 ss_family; };

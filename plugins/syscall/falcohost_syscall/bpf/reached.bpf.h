@@ -16,11 +16,11 @@ struct reached {
 	__u8 sections[REACHED_SIZE];
 };
 
-/* By thread. User space sets max_entries before loading. */
+/* By thread, or by the address of a request of io_uring. User space sets max_entries before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__type(key, __u32);
+	__type(key, __u64);
 	__type(value, struct reached);
 } reached SEC(".maps");
 
@@ -53,18 +53,20 @@ static __always_inline void put_host(struct scratch *s, enum reached_name name, 
 	s->names.reached[name].len = 0;
 }
 
-/* Begins the record with what was found, if the call came as far as the hook. */
-GLOBAL int take_reached(struct scratch *s)
+/* Begins the record with what was found, if the call, or the request, came as far as the hook. */
+GLOBAL int take_reached(struct scratch *s, __u64 request)
 {
 	struct task_struct *task = current_task();
 	struct reached *found;
-	__u32 tid, len;
+	__u64 key = request;
+	__u32 len;
 
 	if (!s)
 		return 0;
-	tid = task->pid;
-	found = bpf_map_lookup_elem(&reached, &tid);
-	if (!found || found->header.call != s->header.call || found->header.start != task->start_boottime) {
+	if (!request)
+		key = task->pid;
+	found = bpf_map_lookup_elem(&reached, &key);
+	if (!found || found->header.call != s->header.call || (!request && found->header.start != task->start_boottime)) {
 		if (s->header.ret >= 0)
 			count_lost(LOST_REAL_NAME);
 		return 0;
@@ -77,7 +79,7 @@ GLOBAL int take_reached(struct scratch *s)
 		s->header.flags |= found->header.flags;
 		__builtin_memcpy(s->names.reached, found->header.args, sizeof(s->names.reached));
 	}
-	bpf_map_delete_elem(&reached, &tid);
+	bpf_map_delete_elem(&reached, &key);
 	return 0;
 }
 

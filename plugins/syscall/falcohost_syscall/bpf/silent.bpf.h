@@ -154,7 +154,7 @@ int uring_look(unsigned long long *ctx)
 	}
 	if (place == SILENT_OPENS || !open)
 		return 0;
-	s = start_request(&open->request, ret, 0);
+	s = start_request(&open->request, open->req, ret, 0);
 	drop_silent(&key);
 	if (!s || is_all_told(s, file))
 		return 0;

@@ -81,15 +81,21 @@ static __noinline int put_kept_address(struct scratch *s, struct request *r)
 	return 0;
 }
 
-/* What is in a place of the ring's own table; 0 before Linux 6.13. */
+#define FILE_POINTER ~7UL /* the other bits say how the file is read */
+
+/* What is in a place of the ring's own table. */
 static __always_inline __u64 file_in_slot(struct io_ring_ctx *ring, __u32 slot)
 {
+	struct io_ring_ctx___before_6_13 *old = (void *)ring;
 	struct io_rsrc_node **nodes;
+	__u64 files;
 
-	if (!bpf_core_type_exists(struct io_rsrc_node) || !bpf_core_field_exists(ring->file_table.data))
-		return 0;
+	if (bpf_core_field_exists(old->file_table.files)) {
+		files = NUMBER(struct io_ring_ctx___before_6_13, old, file_table.files);
+		return number_at((void *)files + slot * sizeof(files)) & FILE_POINTER;
+	}
 	nodes = READ(struct io_ring_ctx, ring, file_table.data.nodes);
-	return READ(struct io_rsrc_node, pointer_at(nodes + slot), file_ptr) & ~7UL; /* the bits say how it is read */
+	return READ(struct io_rsrc_node, pointer_at(nodes + slot), file_ptr) & FILE_POINTER;
 }
 
 /* The file that the event is about, where the number of a descriptor does not tell it. */
@@ -119,7 +125,7 @@ static __always_inline void find_file(struct scratch *s, struct request *r, stru
 }
 
 /* Makes the record of a request as far as that of a call is made when it returns, but for its file; NULL: nobody wants it. */
-static __always_inline struct scratch *start_request(struct request *r, long ret, __u32 flags)
+static __always_inline struct scratch *start_request(struct request *r, __u64 req, long ret, __u32 flags)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s;
@@ -134,6 +140,8 @@ static __always_inline struct scratch *start_request(struct request *r, long ret
 		return NULL;
 	s->spec.want &= ~(WANT_STR | WANT_HOW);
 	s->header.flags = FLAG_URING | flags;
+	if (s->spec.want & WANT_REACHED && !(flags & FLAG_UNFINISHED))
+		take_reached(s, req);
 	__builtin_memcpy(s->header.args, r->args, sizeof(r->args));
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);
@@ -147,7 +155,7 @@ static __always_inline struct scratch *start_request(struct request *r, long ret
 /* The same with its file; returns whose filter is to be asked next, or 0. */
 static __always_inline int start_with_file(struct request *r, struct io_kiocb *req, long ret, __u32 flags)
 {
-	struct scratch *s = start_request(r, ret, flags);
+	struct scratch *s = start_request(r, (__u64)req, ret, flags);
 
 	if (!s)
 		return 0;
@@ -245,10 +253,19 @@ static __always_inline __u64 completed_shot(unsigned long long *ctx, long *res)
 	return 0;
 }
 
+/* Whether what its paths lead to may have been kept. */
+static __always_inline bool is_on_names(__u32 opcode)
+{
+	return opcode >= IORING_OP_RENAMEAT && opcode <= IORING_OP_LINKAT;
+}
+
 static __always_inline void let_go_of(struct request *r, struct io_kiocb *req)
 {
 	struct shot shot = shot_of(req, r->opcode);
 	__u64 key = (__u64)req;
+
+	if (is_on_names(r->opcode))
+		bpf_map_delete_elem(&reached, &key);
 
 	if (is_multishot(req, r->opcode))
 		bpf_map_delete_elem(&shots, &shot);

@@ -13,16 +13,18 @@ from falcohost_syscall.drivers.programs import Kernel
 HOOKS: Final = frozenset(
     {
         *("move_mount", "path_chmod", "path_chown", "path_link", "path_mkdir", "path_mknod", "path_rename"),
-        *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_umount"),
+        *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_pivotroot", "sb_umount"),
     }
 )
 """The programs, which are called as the kernel's functions without ``security_``."""
+REQUESTS: Final = frozenset({"io_linkat", "io_mkdirat", "io_renameat", "io_symlinkat", "io_unlinkat"})
+"""Those that say which request of io_uring a thread is at, called as the kernel's functions."""
 
 
 def find(kernel: Kernel) -> frozenset[str]:
-    """Return the hooks at which programs can stand."""
-    functions = kernel.enterable(f"security_{hook}" for hook in HOOKS)
-    return frozenset(name.removeprefix("security_") for name in functions)
+    """Return the hooks at which programs can stand, and the functions for requests."""
+    functions = {f"security_{hook}": hook for hook in HOOKS} | {name: name for name in REQUESTS}
+    return frozenset(functions[name] for name in kernel.enterable(functions))
 
 
 def prepare(probe: Object, hooks: frozenset[str], cpus: int) -> None:

@@ -123,6 +123,7 @@ class ModernEbpf:
             self._object.resize("silent", 1)
             for name in (*_URING, _URING_LOOK):
                 self._object.leave_out(name)
+            self.hooks -= hooks.REQUESTS
         for name in () if by_function else ENTRIES:
             self._object.leave_out(name)
         hooks.prepare(self._object, self.hooks, self._cpus)

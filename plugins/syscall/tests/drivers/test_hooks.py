@@ -10,12 +10,12 @@ from falcohost.testing import skip_or_fail
 from falcohost_syscall import records as R
 from falcohost_syscall.calls import BY_NAME, CALLS
 from falcohost_syscall.drivers import hooks as driver_hooks
-from falcohost_syscall.drivers.hooks import HOOKS
+from falcohost_syscall.drivers.hooks import HOOKS, REQUESTS
 from falcohost_syscall.drivers.libbpf import Library
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
 from falcohost_syscall.drivers.options import Options
 from falcohost_syscall.drivers.programs import Kernel
-from falcohost_syscall.wanted import calls, hooks
+from falcohost_syscall.wanted import calls, hooks, requests
 
 TYPES = frozenset(row.name for row in CALLS if row.hooks)
 
@@ -37,7 +37,7 @@ def hooked(watched):
 
 def test_every_hook_has_a_program():
     """The hooks in the table of calls are those for which there are programs."""
-    assert HOOKS == hooks(TYPES)
+    assert HOOKS | REQUESTS == hooks(TYPES)
 
 
 def test_a_kernel_without(watched, tmp_path):
@@ -57,7 +57,7 @@ def test_a_kernel_without(watched, tmp_path):
 def test_a_kernel_that_refuses(machine, monkeypatch):
     """Where the kernel does not take the programs after all, the probe is there without them."""
     real = driver_hooks.find(Kernel(Library()))
-    monkeypatch.setattr(driver_hooks, "find", lambda kernel: HOOKS)
+    monkeypatch.setattr(driver_hooks, "find", lambda kernel: HOOKS | REQUESTS)
     with ModernEbpf() as driver:
         driver.set_calls(calls(TYPES, hooks=driver.hooks), passing=driver.hooks)
 
@@ -187,6 +187,38 @@ for t in threads: t.join()
 
     assert 1600 == len(found)
     assert [bytes(tmp_path) + r.sections[R.SEC_PATH][1:] for r in found] == [r.sections[R.SEC_REALPATH] for r in found]
+    assert 0 == hooked.driver.lost()["real_name"]
+
+
+def test_requests(hooked, compiled, tmp_path):
+    """A request of io_uring tells what its paths led to, whoever performs it; one that fails before does not."""
+    if not REQUESTS <= hooked.driver.hooks:
+        skip_or_fail("io_uring", "the kernel does not tell of requests of io_uring")
+    hooked.driver.set_calls({}, requests(TYPES, hooks=HOOKS | REQUESTS), passing=HOOKS | REQUESTS)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    found = hooked.run(compiled("requests.c", "evasion/ring.c"), tmp_path, "names")
+    told = [
+        tuple(
+            text.decode().removeprefix(f"{tmp_path}/real/")
+            for tag in (R.SEC_REALPATH, R.SEC_REALPATH2)
+            if (text := record.sections.get(tag)) is not None
+        )
+        for record in found
+        if record.header.kind == R.KIND_CALL
+    ]
+    once = [
+        ("folder",),
+        ("symlink",),
+        ("symlink", "second"),
+        ("second", "third"),
+        ("third",),
+        ("symlink",),
+        ("folder",),
+        (),
+    ]
+
+    assert [*once, *once] == told
     assert 0 == hooked.driver.lost()["real_name"]
 
 
