@@ -206,7 +206,7 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	struct dentry *dentry;
 	struct vfsmount *mnt;
 	__u32 type, before;
-	bool one_name;
+	bool one_name, put = false;
 
 	if (!file) {
 		see_no_file(&s->facts);
@@ -224,13 +224,17 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	}
 	mnt = READ(struct file, file, f_path.mnt);
 	dentry = READ(struct file, file, f_path.dentry);
-	one_name = !is_opening(s) && !s->names.inode && is_on_root_of_init(task, (__u64)mnt);
+	one_name = !s->names.inode && is_on_root_of_init(task, (__u64)mnt);
+	before = s->pos;
+	if (one_name && is_opening(s)) {
+		put = !(options & OPTION_REQUESTED) && put_passed_path(s, init_root.dentry, NUMBER(struct file, file, f_path.dentry));
+		one_name = put;
+	}
 	if (one_name && !(s->spec.leaves >> leaf_bit(dentry) & 1))
 		return false;
-	before = s->pos;
 	if (type == S_IFIFO && is_nameless(mnt, dentry))
 		s->walk.cut = 0; /* pipe:[inode] is made when somebody asks */
-	else
+	else if (!put)
 		put_path(s, SEC_FDPATH, task, &file->f_path);
 	see_file(s, file, type, before);
 	if (s->facts.views[VIEW_NAME].len > VIEW_LONGEST && !s->walk.cut) {

@@ -108,6 +108,7 @@ static __always_inline bool is_opening(struct scratch *s)
 }
 
 #define MAX_COMPONENTS 16
+#define MATCHED 256 /* longer paths that are passed are not compared on the way */
 
 /* Whether the last components of the real name, as many as make up len bytes, lie below where a relative path starts. */
 static __always_inline bool starts_above(struct scratch *s, struct task_struct *task, __u32 len)
@@ -130,6 +131,67 @@ static __always_inline bool starts_above(struct scratch *s, struct task_struct *
 		left -= size + 1;
 	}
 	return false;
+}
+
+/* One step up beside a text that ends at record[walk.pos]: 1 at the root, or where the text does not have this name. */
+static int match_step(__u32 i, struct walk_context *context)
+{
+	struct scratch *s = context->s;
+	struct walk *w = &s->walk;
+	struct dentry *dentry = (void *)w->dentry;
+	const void *name = READ(struct dentry, dentry, d_name.name);
+	__u32 len = READ(struct dentry, dentry, d_name.len), at = w->pos - len;
+
+	if (w->dentry == w->root_dentry) {
+		w->arrived = 1;
+		return 1;
+	}
+	if (!len || len > SHORT_NAME || len >= w->pos || s->record[(at - 1) & (RECORD_SIZE - 1)] != '/')
+		return 1;
+	for (__u32 done = 0; done < SHORT_NAME && done < len; done += sizeof(__u64)) {
+		__u64 difference = eight_bytes(s, at + done) ^ number_at(name + done);
+
+		if (len - done < sizeof(__u64))
+			difference <<= 8 * (sizeof(__u64) - (len - done));
+		if (difference)
+			return 1;
+	}
+	if (!w->leaf)
+		w->leaf = len;
+	w->pos = at - 1;
+	w->dentry = NUMBER(struct dentry, dentry, d_parent);
+	return 0;
+}
+
+/* Puts the path that was passed into the record as that of the opened file, if it is the real one as it stands; the file is
+ * on the mount of the root directory. Nearly all are, and then need no other name. */
+GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
+{
+	struct walk_context context = {.s = s};
+	struct walk *w;
+	__u32 begin;
+	char *room;
+	long len;
+
+	if (!s)
+		return false;
+	room = section_room(s);
+	if (!room || !bpf_ksym_exists(bpf_rdonly_cast))
+		return false;
+	w = &s->walk;
+	begin_walk(w);
+	len = bpf_probe_read_user_str(room, MATCHED, (void *)arg(s, s->spec.path_arg)) - 1;
+	if (len <= 1 || len >= MATCHED - 1)
+		return false;
+	begin = s->pos + sizeof(struct section);
+	w->pos = begin + len;
+	w->dentry = dentry;
+	w->root_dentry = root;
+	bpf_loop(MATCHED / 2, match_step, &context, 0);
+	if (!w->arrived || w->pos != begin)
+		return false;
+	end_section(s, SEC_FDPATH, len);
+	return true;
 }
 
 /* Whether the requested name is the real one, as it is nearly always: the path that was passed is it byte for byte, or

@@ -80,8 +80,8 @@ static __always_inline void see_name(struct facts *facts, __u32 at, __u32 len, _
 static __always_inline void see_file(struct scratch *s, struct file *file, __u32 type, __u32 before)
 {
 	struct facts *facts = &s->facts;
-	bool named = s->pos != before && !s->walk.cut && s->path[s->walk.pos & (CHUNK - 1)] == '/';
 	__u32 at = before + sizeof(struct section);
+	bool named = s->pos != before && !s->walk.cut && s->record[at & (RECORD_SIZE - 1)] == '/';
 
 	facts->ip = IP_NO;
 	facts->l4proto = L4_NONE;

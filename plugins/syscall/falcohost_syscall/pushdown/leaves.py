@@ -1,7 +1,7 @@
-"""The last parts of the names that rules ask for: the probe looks at that of a file before it walks along its path.
+"""The last parts of the names that rules ask for: the probe looks at that of a file before filters are asked.
 
-They are a set of 64 bits (``call_spec.leaves``), in which several may share one. The probe asks it of files that were
-opened before and have one name.
+They are a set of 64 bits (``call_spec.leaves``), in which several may share one. The probe asks it of files that have
+one name; if they were opened before, before it walks along that.
 """
 
 from __future__ import annotations

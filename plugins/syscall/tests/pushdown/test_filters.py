@@ -227,6 +227,25 @@ def test_last_parts_of_names(watch, tmp_path):
     assert [f"write {tmp_path}/{name}" for name in ("wanted", "averylongname", "link")] == found
 
 
+def test_last_parts_of_opened_names(watch, tmp_path, monkeypatch):
+    """Of files that are opened, too, however they are spelled, and through links."""
+    monkeypatch.chdir(tmp_path)
+    deep = tmp_path / "-".join(["long"] * 9) / "wanted"
+    deep.parent.mkdir()
+    wanted = [tmp_path / "wanted", deep, tmp_path / "elsewhere"]
+    for file in (*wanted, tmp_path / "other"):
+        file.touch()
+    (tmp_path / "another").symlink_to("wanted")
+    (tmp_path / "elsewhere-too").symlink_to("other")
+    source = watch(f"evt.type = openat and fd.name in ({', '.join(map(str, wanted))}, {tmp_path}/elsewhere-too)")
+    paths = [*map(str, wanted), "wanted", f"{tmp_path}//wanted", f"{deep.parent}/../wanted", f"{tmp_path}/another"]
+    paths += [f"{tmp_path}/elsewhere-too", f"{tmp_path}/other", "other", f"/proc/self/root{tmp_path}/wanted"]
+    found = seen(source, run(f"for path in {paths}: os.close(os.open(path, os.O_RDONLY))"))
+
+    first, long, elsewhere = (f"openat {file}" for file in wanted)
+    assert [first, long, elsewhere, *[first] * 4, f"openat {tmp_path}/other", first] == found
+
+
 ENVIRONMENT = """
 for name, value in (("A", "b"), ("FH_TUNABLES", "x"), ("LONG", "x" * 3000 + "fh_tunables"), ("FH_OTHER", "/tmp/x")):
     if not os.fork(): os.execve("/bin/true", ["true", name], {"HOME": "/", name: value})

@@ -47,14 +47,12 @@ def as_event(record: bytes, context: Context) -> NamedEvent:
 
 
 def has_wanted_leaf(condition: Condition, record: bytes) -> bool:
-    """Return what the probe finds before it walks, of a file that has one name."""
+    """Return what the probe finds before filters are asked, of a file that has one name."""
     found = dict(R.sections(record))
     path = found.get(R.SEC_FDPATH, b"")
-    if (
-        not path.startswith(b"/")
-        or found.keys() & {R.SEC_HOSTPATH, R.SEC_WATCHED}
-        or CALLS[R.header(record).call - 1].opens
-    ):
+    if not path.startswith(b"/") or found.keys() & {R.SEC_HOSTPATH, R.SEC_WATCHED}:
+        return True
+    if CALLS[R.header(record).call - 1].opens and found.get(R.SEC_PATH) != path:
         return True
     return bool(leaf_bits(condition) >> leaf_bit(path.rpartition(b"/")[2] or b"/") & 1)
 
