@@ -30,7 +30,7 @@ def test_the_next_worker_listens_on_the_same_socket(link):
     address = bound.getsockname()
     hand_up(there)
     kept = Kept()
-    (message,) = wire.Received(wire.Up).feed(kept.receive(here, 1000))
+    (message,) = wire.Received(wire.Up).feed(kept.receive(here))
     kept.take(message.counts)
     bound.close()
     waiting = socket.create_connection(address)
@@ -58,7 +58,7 @@ def test_a_worker_that_sends_descriptors_without_end(link):
     before, kept = open_descriptors(), Kept()
     for _ in range(20):
         socket.send_fds(there, [b"x"], [0] * MOST)
-        kept.receive(here, 1)
+        kept.receive(here)
     assert open_descriptors() <= before + MOST
 
     kept.take({"a": 3})

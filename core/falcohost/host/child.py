@@ -24,8 +24,6 @@ LONGEST_DELAY = 30.0
 #: A worker that has lived so many seconds is well: the next restart comes soon again.
 HEALTHY = 60.0
 
-_READ = 1 << 18
-
 
 @dataclass(slots=True)
 class Totals:
@@ -167,7 +165,7 @@ class Child:
         if not self.alive:
             return []
         try:
-            data = self.sockets.receive(self.link, _READ)
+            data = self.sockets.receive(self.link)
             messages = self._received.feed(data)
         except (BlockingIOError, ConnectionError):
             return []

@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 from collections.abc import Callable, Mapping, Sequence
 
 from falcohost.host import wire
 
 #: The most sockets that one worker may have kept.
 MOST = 16
+
+_INT = struct.Struct("i")
+_SIZE = 1 << 18
 
 #: By their name, of this process: those that an earlier worker has bound, and those that the source listens on.
 _inherited: dict[str, list[socket.socket]] = {}
@@ -59,18 +63,23 @@ class Kept:
     def __init__(self) -> None:
         self.descriptors: dict[str, list[int]] = {}
         self._arrived: list[int] = []
+        self._buffer = memoryview(bytearray(_SIZE))  # kept, since new memory costs more than what is read into it
 
-    def receive(self, link: socket.socket, size: int) -> bytes:
+    def receive(self, link: socket.socket) -> memoryview:
         """Return what has arrived on *link*, without waiting, and keep the descriptors that came with it.
+
+        The answer is true until the next call.
 
         :raises OSError: nothing has arrived, or nobody is there.
         """
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-        data, descriptors, _, _ = socket.recv_fds(link, size, MOST, flags)
-        self._arrived += descriptors
+        size, ancillary, _, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST * _INT.size), flags)
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._arrived += [number for (number,) in _INT.iter_unpack(data[: len(data) // _INT.size * _INT.size])]
         while len(self._arrived) > MOST:
             os.close(self._arrived.pop())
-        return data
+        return self._buffer[:size]
 
     def take(self, counts: Mapping[str, int]) -> None:
         """Keep what has arrived, so many for each name, instead of what was kept before."""

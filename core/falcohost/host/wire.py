@@ -150,23 +150,29 @@ class Received(Generic[T]):
         self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kinds)
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[T]:
+    def feed(self, data: bytes | memoryview) -> list[T]:
         """Return the messages that *data* completes.
 
         :raises ValueError: what came is no message.
         """
-        buffer = self._buffer
-        buffer += data
-        messages = []
+        rest = self._buffer
+        rest += data
+        with memoryview(rest) as view:
+            messages, end = self._whole(view)
+        del rest[:end]
+        return messages
+
+    def _whole(self, view: memoryview) -> tuple[list[T], int]:
+        """Return the messages that are in *view* as a whole, and where the last of them ends."""
+        messages: list[T] = []
         at = 0
-        while len(buffer) - at >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(buffer, at)
+        while len(view) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(view, at)
             if length > MAX_MESSAGE:
                 raise ValueError(f"a message of {length} bytes")
             end = at + _LENGTH.size + length
-            if len(buffer) < end:
+            if len(view) < end:
                 break
-            messages.append(self._decoder.decode(bytes(buffer[at + _LENGTH.size : end])))
+            messages.append(self._decoder.decode(view[at + _LENGTH.size : end]))
             at = end
-        del buffer[:at]
-        return messages
+        return messages, at
