@@ -137,7 +137,8 @@ LINES = {
     "Attempt to get capabilities refused": ("@exploit as 65534 root-capset", "@bwrap as 65534 root-capset"),
     "Program made with the rights of its owner": ("@implant setuid-open", "@tar setuid-open"),
     "Program given capabilities": ("@implant file-capability", "@setcap file-capability"),
-    "Device node of a disk made by an unusual program": ("@thief read-disk", "@mdadm read-disk"),
+    "Device node of a disk made by an unusual program": ("@firecracker read-disk", "@runc read-disk"),
+    "Disk opened by a program that is not installed": ("@mdadm read-disk", "@runc read-disk"),
     "Folder shown elsewhere by a program that is not installed": (
         "@implant write-bound-folder",
         "@bwrap write-bound-folder",
@@ -199,6 +200,7 @@ READS_HASHES = {
     "Root directory exchanged by a program that is not installed",
     "Root directory changed by a program that is not installed",
     "Mounts changed by the newer calls",
+    "over a layer",
 }
 
 

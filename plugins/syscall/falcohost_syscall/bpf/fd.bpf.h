@@ -7,6 +7,8 @@
 #define OVERLAYFS_MAGIC 0x794c7630
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFBLK 0060000
 #define S_IFSOCK 0140000
 #define LAYER_UPPER 1
 #define LAYER_LOWER 2
@@ -28,10 +30,17 @@ static __always_inline __u32 overlay_layer(struct inode *inode, __u32 magic)
 	return pointer_at((void *)inode + bpf_core_type_size(struct inode)) ? LAYER_UPPER : LAYER_LOWER;
 }
 
-/* Notes a file that may have other links, if that matters. */
+/* Notes a file that may be another's as well, if that matters: one with other links, in another overlay than the process's
+ * root, or a device that is being opened. */
 static __always_inline void note_links(struct scratch *s, struct inode *inode, __u32 nlink, __u32 layer, __u16 mode)
 {
-	if (options & OPTION_WATCHED && (mode & S_IFMT) != S_IFDIR && (nlink > 1 || layer == LAYER_LOWER))
+	struct task_struct *task = current_task();
+	__u32 type = mode & S_IFMT;
+
+	if (!(options & OPTION_WATCHED) || type == S_IFDIR)
+		return;
+	if (nlink > 1 || layer == LAYER_LOWER || ((type == S_IFBLK || type == S_IFCHR) && s->spec.fd_arg == RET_ARG) ||
+	    (layer && READ(struct inode, inode, i_sb) != READ(struct vfsmount, task->fs->root.mnt, mnt_sb)))
 		s->names.inode = (__u64)inode;
 }
 

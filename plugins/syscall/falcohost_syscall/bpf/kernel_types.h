@@ -45,6 +45,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	__u32 i_rdev;
 	__u32 i_generation;
 	void *i_private;
 	long long i_mtime_sec, i_ctime_sec; /* since 6.11 */
@@ -84,6 +85,7 @@ struct file {
 	void *private_data;
 	struct path f_path;
 };
+struct backing_file { struct file file; }; /* since 6.5 */
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; unsigned int next_fd; };
 struct fs_struct { struct path root, pwd; };

@@ -21,8 +21,20 @@ struct {
 	__type(value, struct inode_id);
 } identified SEC(".maps");
 
+/* A device is the same by every node. */
+#define NODES_OF_BLOCK_DEVICES 0xffffffff
+#define NODES_OF_DEVICES 0xfffffffe
+
 static __always_inline void read_inode_id(struct inode_id *id, struct inode *inode)
 {
+	__u32 type = READ(struct inode, inode, i_mode) & S_IFMT;
+
+	if (type == S_IFBLK || type == S_IFCHR) {
+		id->ino = READ(struct inode, inode, i_rdev);
+		id->dev = type == S_IFBLK ? NODES_OF_BLOCK_DEVICES : NODES_OF_DEVICES;
+		id->generation = 0;
+		return;
+	}
 	id->ino = READ(struct inode, inode, i_ino);
 	id->dev = READ(struct super_block, READ(struct inode, inode, i_sb), s_dev);
 	id->generation = READ(struct inode, inode, i_generation);
@@ -42,11 +54,30 @@ int identify_file(unsigned long long *ctx)
 	return 0;
 }
 
+/* The file of a layer that an overlay shows, or NULL: what struct ovl_inode keeps behind its inode is the entry in the upper
+ * layer, and then the stack of those in the lower ones, or before Linux 6.5 the first of them. */
+static __always_inline struct inode *inode_below(struct inode *inode)
+{
+	void *kept = (void *)inode + bpf_core_type_size(struct inode), *lower;
+	struct dentry *dentry = pointer_at(kept);
+
+	if (READ(struct super_block, READ(struct inode, inode, i_sb), s_magic) != OVERLAYFS_MAGIC)
+		return NULL;
+	if (!dentry) {
+		lower = kept + sizeof(void *);
+		if (bpf_core_type_exists(struct backing_file))
+			lower = pointer_at(lower) + sizeof(void *);
+		dentry = pointer_at(lower + sizeof(void *)); /* struct ovl_path: the layer, the entry */
+	}
+	return dentry ? READ(struct dentry, dentry, d_inode) : NULL;
+}
+
 /* Puts the names of a file that is watched into the record. */
 GLOBAL int put_watched(struct scratch *s)
 {
 	struct inode_id id = {};
 	struct watched_file *file;
+	struct inode *inode;
 	__u32 size, at;
 	char *room;
 
@@ -54,6 +85,11 @@ GLOBAL int put_watched(struct scratch *s)
 		return 0;
 	read_inode_id(&id, (void *)s->names.inode);
 	file = bpf_map_lookup_elem(&watched_files, &id);
+	inode = file ? NULL : inode_below((void *)s->names.inode);
+	if (inode) {
+		read_inode_id(&id, inode);
+		file = bpf_map_lookup_elem(&watched_files, &id);
+	}
 	room = section_room(s);
 	if (!file || !room)
 		return 0;

@@ -204,9 +204,17 @@ static int read_disk(int argc, char **argv)
 	struct stat status;
 
 	must("/etc", stat("/etc", &status));
-	must("mknod", mknod("disk", S_IFBLK | 0600, status.st_dev));
-	open("disk", O_RDONLY);
-	return unlink("disk");
+	own_mounts();
+	must("nodes", mkdir("nodes", 0700));
+	must("tmpfs", mount("none", "nodes", "tmpfs", 0, NULL));
+	must("mknod", mknod("nodes/disk", S_IFBLK | 0600, status.st_dev));
+	if (open("nodes/disk", O_RDONLY) >= 0)
+		return 0;
+	/* A machine may keep everybody from its own disk. */
+	if (stat("/dev/loop0", &status))
+		cannot("a disk that may be opened");
+	must("mknod", mknod("nodes/other", S_IFBLK | 0600, status.st_rdev));
+	return must("disk", open("nodes/other", O_RDONLY)) < 0;
 }
 
 const struct command read_place_commands[] = {

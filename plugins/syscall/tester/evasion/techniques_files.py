@@ -13,6 +13,7 @@ REPLACED = "Account file replaced"
 CHANGED_ROOT = "Root directory changed by a program that is not installed"
 EXCHANGED_ROOT = "Root directory exchanged by a program that is not installed"
 NEWER_CALLS = "Mounts changed by the newer calls"
+DISK_OPENED = "Disk opened by a program that is not installed"
 TAKEN = "Descriptor taken out of another process"
 
 
@@ -94,7 +95,7 @@ READING = Group(
         ),
         "read-deep": Technique("mounts the folder below a path of 5,000 characters", read(HOST_NAME, SHOWN)),
         "read-unmounted": Technique("unmounts the second mount while it is in there", read(HOST_NAME, SHOWN)),
-        "read-overlay": Technique("makes the folder a lower layer of an overlay", BY_MOUNT),
+        "read-overlay": Technique("makes the folder a lower layer of an overlay", read(WATCHED, SHOWN)),
         "read-detached-tree": Technique(
             "copies the mount with open_tree and puts it nowhere",
             read(HOST_NAME, NEWER_CALLS),
@@ -119,7 +120,11 @@ READING = Group(
         "read-renamed-file": Technique("renames it first", own("the rename is seen", REPLACED)),
         "read-disk": Technique(
             "makes a device node of the disk that it is on",
-            by_way("the making of the node is seen", "Device node of a disk made by an unusual program"),
+            own(
+                "the device, and the making of the node",
+                DISK_OPENED,
+                "Device node of a disk made by an unusual program",
+            ),
         ),
         "read-openat2": Technique("opens it with openat2 and RESOLVE_NO_SYMLINKS", read()),
         "read-openat2-in-root": Technique("opens `/../shadow` with RESOLVE_IN_ROOT", read()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from names_workload import MS_BIND, mount
+
+from falcohost.testing import skip_or_fail
 
 HERE = Path(__file__).parent
 OPEN = "import os, sys\nos.close(os.open(sys.argv[1], 0))"
@@ -176,6 +179,42 @@ def test_on_overlayfs(watch, tmp_path, place):
             names = watch(f"fd.name = {merged / 'file'}")(merged / "link")
 
     assert [(str(merged / "file"), str(merged / "link"))] == names
+
+
+@pytest.mark.parametrize("place", ["lower", "upper"])
+def test_layer_of_an_overlay(watch, tmp_path, place):
+    """A file with one link is the file too where an overlay shows it whose layer is the file's folder."""
+    for name in ("top", "merged", "empty"):
+        (tmp_path / name).mkdir()
+    with mounted("none", tmp_path / "top", "tmpfs", "mode=700"):
+        for name in ("folder", "work"):
+            (tmp_path / "top" / name).mkdir()
+        folder = tmp_path / "top" / "folder"
+        (folder / "file").write_text("")
+        layers = f"lowerdir={folder}:{tmp_path}/empty"
+        if place == "upper":
+            layers = f"lowerdir={tmp_path}/empty,upperdir={folder},workdir={tmp_path}/top/work"
+        with mounted("none", tmp_path / "merged", "overlay", layers):
+            names = watch(f"fd.name = {folder / 'file'}")(tmp_path / "merged" / "file")
+
+    assert [(str(folder / "file"), str(tmp_path / "merged" / "file"))] == names
+
+
+@pytest.mark.parametrize(("device", "other"), [("/dev/zero", "/dev/null"), ("/dev/loop0", "/dev/loop1")])
+def test_device(watch, tmp_path, device, other):
+    """A device is the same by whatever node it is opened, and no other is."""
+    if not Path(device).exists():
+        skip_or_fail("loop", f"there is no {device}")
+    with mounted("none", tmp_path, "tmpfs", "mode=700,dev"):
+        for name, path in (("node", device), ("other", other)):
+            status = Path(path).stat()
+            os.mknod(tmp_path / name, status.st_mode, status.st_rdev)
+        opened = watch(f"fd.name = {device}")
+        names = opened(tmp_path / "node")
+        others = opened(tmp_path / "other")
+
+    assert [(device, str(tmp_path / "node"))] == names
+    assert [] == others
 
 
 def test_bound_folder(watch, file, link):
