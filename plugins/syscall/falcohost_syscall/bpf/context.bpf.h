@@ -162,6 +162,16 @@ static __always_inline bool keep_large(struct scratch *s, struct task_struct *ta
 	return true;
 }
 
+/* Longer texts are kept elsewhere, or not at all. */
+static __always_inline void keep_text(char *to, __u32 room, struct scratch *s, struct place text)
+{
+	__u32 len = text.len;
+
+	barrier_var(len); /* or a copy of it is tested, which the verifier of 6.1 does not take for the same */
+	if (len <= room)
+		bpf_probe_read_kernel(to, len, bytes_at(s, text));
+}
+
 /* What an exec has made of the process, as it stands in the record. */
 static __always_inline void keep_exec(struct scratch *s, struct task_struct *task, struct place execed, struct place exe,
 				      struct place args, struct place env)
@@ -177,9 +187,9 @@ static __always_inline void keep_exec(struct scratch *s, struct task_struct *tas
 	p->args_len = !args.len || (args.len > ARGS_KEPT && !p->large) ? NOT_KEPT : args.len;
 	keep_comm(p, task);
 	bpf_probe_read_kernel(&p->execed, sizeof(p->execed), bytes_at(s, execed));
-	bpf_probe_read_kernel(p->exe, EXE_KEPT, bytes_at(s, exe));
+	keep_text(p->exe, EXE_KEPT, s, exe);
 	p->arg0_len = bpf_probe_read_kernel_str(p->args, ARGS_KEPT, bytes_at(s, args)) - 1; /* and then the others */
-	bpf_probe_read_kernel(p->args, ARGS_KEPT, bytes_at(s, args));
+	keep_text(p->args, ARGS_KEPT, s, args);
 	p->has_image = 1;
 	__sync_fetch_and_add(&p->seq, 1);
 	if (p->known)
