@@ -92,6 +92,7 @@ struct facts {
 	__u8 pad;
 	struct file_names names;
 	struct view environment; /* with a zero behind each variable; with ASKS_ENVIRONMENT, or of an exec */
+	struct view sections;    /* of the record, as far as it is when the caller's memory has been read */
 	__u64 caps_permitted; /* of the process's exec; UNKNOWN_CAPS */
 };
 

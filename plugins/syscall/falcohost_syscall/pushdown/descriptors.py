@@ -40,6 +40,7 @@ from falcohost_syscall.pushdown.layout import (
     L4_TCP,
     L4_UDP,
 )
+from falcohost_syscall.pushdown.sockets import NameOfSocket
 from falcohost_syscall.pushdown.textual import Textual
 from falcohost_syscall.records import (
     RET_ARG,
@@ -69,6 +70,7 @@ _KINDS: Final = {
 }
 #: What is opened has a path, or was not opened; sockets have names of other kinds.
 IS_NAMED: Final = within(_KIND, (FD_NONE, FD_DIRECTORY))
+_NOT_UNIX: Final = negate(within(_KIND, (FD_UNIX, FD_UNIX)))
 IS_FILE: Final = within(_KIND, (FD_FILE, FD_DIRECTORY))
 _L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
 IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
@@ -151,7 +153,8 @@ def of_file(name: str, *, rooted: bool) -> Describe:
             return constant(None)
         if not row.want & WANT_FD:
             return _of_directory(row) if name == "name" and row.dir_fd is not None else None
-        return Textual(name_view(name, row), rooted=rooted)
+        text = Textual(name_view(name, row), rooted=rooted)
+        return NameOfSocket(text, _NOT_UNIX) if name == "name" and row.category == "net" else text
 
     return describe
 

@@ -49,6 +49,7 @@ MEMBERS: Final = {
     "led_to": 278,
     "names": 280,
     "environment": 296,
+    "sections": 300,
     "caps_permitted": 304,
 }
 FACTS_SIZE: Final = 312
@@ -134,6 +135,11 @@ def view(name: str, point: Point, *, late: Point | None = None, absolute: bool =
 def file_name(name: str) -> View:
     """Return one of the names of the event's file, whatever that is by which it is seen."""
     return View(FACTS + MEMBERS["names"] + 4 * FILE_NAMES.index(name), Point.MEMORY, Point.MEMORY)
+
+
+def sections() -> View:
+    """Return all that the record has when the caller's memory has been read."""
+    return View(FACTS + MEMBERS["sections"], Point.MEMORY, Point.MEMORY)
 
 
 def environment() -> View:

@@ -41,6 +41,7 @@ class Facts:
         self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
+        self.sections = (0, 0)
         self.names = dict.fromkeys(layout.FILE_NAMES, (0, layout.VIEW_UNKNOWN))
         header = R.header(record)
         self._ret = header.ret
@@ -67,7 +68,9 @@ class Facts:
         last = struct.pack("=IBBBx", self.flags, self.addressed, self.connected, self.led_to)
         caps = layout.UNKNOWN_CAPS if about is None else about.caps
         env = len(about.environment) if about is not None and about.environment else layout.VIEW_UNKNOWN
-        return views + ends + processes + last + names + struct.pack("=HH4xQ", ENVIRONMENT_AT, env, caps)
+        return (
+            views + ends + processes + last + names + struct.pack("=HHHHQ", ENVIRONMENT_AT, env, *self.sections, caps)
+        )
 
     def _see_object(self) -> None:
         self.ip, self.l4proto, self.connected = layout.IP_NO, layout.L4_NONE, layout.CONNECTED_NO
@@ -157,6 +160,7 @@ class Facts:
                 self.views[name] = (at, len(data))
         self.see_paths(self._sections, R.SEC_REALPATH, R.SEC_REALPATH2)
         self._see_file_names()
+        self.sections = (R.HEADER.size, len(self._record) - R.HEADER.size)
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
         if self._row.want & _ADDRESSED:

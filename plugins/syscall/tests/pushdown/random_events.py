@@ -51,9 +51,11 @@ PATHS = _words(
 LONG = "/long/" + "x" * 290 + "/shadow"
 TEXTS = [
     *PATHS,
-    LONG,
-    LONG[:270],
-    LONG[40:],
+    "/run/docker.sock",
+    "docker.sock",
+    "@abstract",
+    LONG[:250],
+    LONG[-255:],
     "/etc/",
     "/etc/sha",
     "shadow",
@@ -136,7 +138,7 @@ _PROCESS_TEXTS = _words(
     a-name-of-15-by héé b s /tmp/ LD_PRELOAD GLIBC_TUN HOME= xff x=
     """
 )
-_PROCESS_TEXTS += ["y" * 200 + " shadow", "y" * 260 + " cat", "y" * 256]
+_PROCESS_TEXTS += ["y" * 200 + " shadow", "y" * 249 + " cat", "y" * 249]
 _PROCESS_TEXTS += ["bash -c cat /etc/shadow", "cat /etc/shadow", "-c cat", "-D -o a=b", "sshd ", " x ", "x", "", "/"]
 _PROCESS_GLOBS = ["*sh", "bash *", "*/etc/*", "/usr/*/sshd", "?", "*", "* -o *"]
 _MODE_GLOBS = ["04???", "06*", "0?", "0", "*7*", "0[46]???", "*"]

@@ -25,7 +25,7 @@ ARGUMENTS = (
     (b"x" * 600,),
     (b"cat", b"y" * 200, b"shadow"),
     (b"cat", b"y" * 600),
-    (b"bash", b"y" * 260, b"cat"),
+    (b"bash", b"y" * 249, b"cat"),
     (b"h\xc3\xa9", b"\xc3\xa9"),
     (),
 )
