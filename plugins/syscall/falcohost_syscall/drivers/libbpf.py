@@ -57,11 +57,16 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 class LibbpfError(SourceError):
-    """libbpf refused; ``errno`` is the kernel's reason, the text ends with libbpf's last lines."""
+    """libbpf refused; ``errno`` is the kernel's reason, the text ends with libbpf's last lines.
+
+    :ivar reason: one line: what the verifier said at last, else what ``errno`` means.
+    """
 
     def __init__(self, what: str, errno: int, log: str = "") -> None:
         super().__init__(f"{what}: {os.strerror(errno)}." + (f"\n{log}" if log else ""))
         self.errno = errno
+        said = [line for line in log.splitlines() if line and not line.startswith("processed ")]
+        self.reason = said[-1] if said else os.strerror(errno)
 
 
 class Library:

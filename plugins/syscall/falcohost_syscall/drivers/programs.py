@@ -19,7 +19,7 @@ PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
 ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
 _BTF_FUNCTION: Final = 12  # BTF_KIND_FUNC
 _NO_PREALLOC = 1
-_LOG: Final = 1 << 16
+_LOG: Final = 1 << 25  # up to 6.3 the kernel keeps the begin of what its verifier says, and the reason is its end
 _LICENSE: Final = b"GPL"
 #: Goes on behind itself, by may_goto; returns 0.
 _MAY_GOTO: Final = b"".join(struct.pack("=BBhi", code, 0, 0, 0) for code in (0xE5, 0xB7, 0x95))
@@ -186,15 +186,18 @@ class Kernel:
             options.prog_btf_fd, options.func_info = described.btf_fd, ctypes.addressof(functions)
             options.func_info_rec_size = FUNCTION_INFO.size
             options.func_info_cnt = len(described.functions) // FUNCTION_INFO.size
-        log = ctypes.create_string_buffer(_LOG)
-        options.log_buf, options.log_size = ctypes.addressof(log), _LOG  # filled only if the kernel refuses
         count = len(code) // INSTRUCTION
         name = b"filter" if described is None else described.name[:_NAME_LONGEST]
         fd = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
-        if fd < 0:
-            said = log.value.decode(errors="replace").splitlines()
-            raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
-        return int(fd)
+        if fd >= 0:
+            return int(fd)
+        log = ctypes.create_string_buffer(_LOG)
+        options.log_buf, options.log_size, options.log_level = ctypes.addressof(log), _LOG, 1
+        again = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
+        if again >= 0:
+            return int(again)
+        said = log.value.decode(errors="replace").splitlines()
+        raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
 
     def run(self, program: int, context: bytes) -> int:
         """Run a program of raw tracepoints once with *context*; return what it returns.

@@ -116,7 +116,7 @@ def _strongest(condition: Condition, compile_form: Callable[[Condition], dict[Po
         try:
             return compile_form(form), refusal
         except (LibbpfError, TooLongError) as error:
-            refusal = refusal or str(error).strip().splitlines()[-1]
+            refusal = refusal or (error.reason if isinstance(error, LibbpfError) else str(error))
     return {}, refusal
 
 
