@@ -47,7 +47,8 @@ from falcohost_syscall.text import text
 FMODE_CREATED = 0x100000
 #: Which argument has the mode of a file that an open makes.
 MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
-_PR_SET_NAME, _PR_GET_NAME = 15, 16
+#: The options of prctl(2) that are about the name of the thread: to set and to get it.
+NAMES_A_THREAD = (15, 16)
 _IORING_ENTER_EXT_ARG = 8
 _UNSET = 0xFFFFFFFF
 
@@ -115,7 +116,7 @@ def _tuple(event: SyscallEvent) -> str | None:
 
 
 def _prctl_name(event: SyscallEvent) -> str | None:
-    return command(event.h[-1]) if event.arg(0) in (_PR_SET_NAME, _PR_GET_NAME) else None
+    return command(event.h[-1]) if event.arg(0) in NAMES_A_THREAD else None
 
 
 def _filename(event: SyscallEvent) -> str | None:
@@ -217,7 +218,7 @@ _READ: dict[str, Read] = {
     "permitted": _caps_now(0),
     "inheritable": _caps_now(1),
     "prctlname": _prctl_name,
-    "prctlint": lambda e: 0 if e.arg(0) in (_PR_SET_NAME, _PR_GET_NAME) else e.arg(1),
+    "prctlint": lambda e: 0 if e.arg(0) in NAMES_A_THREAD else e.arg(1),
     "exitcode": lambda e: e.arg(0) >> 8 & 0xFF,
     "exitsig": lambda e: e.arg(0) & 0x7F,
     "exitcore": lambda e: e.arg(0) >> 7 & 1,

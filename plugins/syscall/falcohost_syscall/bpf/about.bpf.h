@@ -28,7 +28,7 @@ static __always_inline void know_no_process(struct facts *facts)
 	__builtin_memset(facts->pids, 0xff, sizeof(facts->pids));
 	facts->lineage = LINEAGE_UNKNOWN;
 	facts->tty = facts->exe_flags = UNKNOWN_NUMBER;
-	facts->caps_permitted = UNKNOWN_CAPS;
+	facts->caps_permitted = UNKNOWN_BITS;
 }
 
 static __always_inline bool is_whole(struct process *p, __u32 seq)

@@ -304,6 +304,17 @@ int gather_memory(unsigned long long *ctx)
 	return 0;
 }
 
+static __always_inline void put_structure(struct scratch *s, __u64 address)
+{
+	__u64 *room = section_room(s);
+	__u32 before = s->pos;
+
+	s->facts.structure = UNKNOWN_BITS;
+	put_user_bytes(s, SEC_STRUCT, address, STRUCT_SIZE, STRUCT_SIZE);
+	if (room && s->pos > before)
+		s->facts.structure = *room;
+}
+
 /* What else lies in the caller's memory: a program of its own, or the verifier would follow it once for each way through
  * the names. */
 SEC("raw_tp/sys_exit")
@@ -338,7 +349,7 @@ int gather_arguments(unsigned long long *ctx)
 	if (want & WANT_IOV)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
 	if (want & WANT_STRUCT)
-		put_user_bytes(s, SEC_STRUCT, arg(s, s->spec.str_arg), STRUCT_SIZE, STRUCT_SIZE);
+		put_structure(s, arg(s, s->spec.str_arg));
 	s->facts.sections.at = sizeof(s->header);
 	s->facts.sections.len = s->pos - sizeof(s->header);
 	go_on(ctx, s->spec.call, STAGE_PROCESS);

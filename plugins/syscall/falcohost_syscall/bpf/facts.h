@@ -55,7 +55,7 @@ enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 enum connected { CONNECTED_UNKNOWN, CONNECTED_YES, CONNECTED_NO };
 enum { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the path led to, and not what was passed */
 #define UNCONFINED 0x10000 /* in exe_flags: execed.unconfined */
-#define UNKNOWN_CAPS (-1ULL)
+#define UNKNOWN_BITS (-1ULL)
 
 /* What call_spec.asks has, beside names that are told anyway. */
 #define ASKS_REQUESTED 1
@@ -69,7 +69,7 @@ struct file_names {
 
 /* Where they are in struct scratch, and where the record is; and where filters may put what they forget. */
 #define SCRATCH_FACTS 96
-#define SCRATCH_RECORD 408
+#define SCRATCH_RECORD 416
 #define SCRATCH_FREE 40
 
 struct facts {
@@ -93,7 +93,8 @@ struct facts {
 	struct file_names names;
 	struct view environment; /* with a zero behind each variable; with ASKS_ENVIRONMENT, or of an exec */
 	struct view sections;    /* of the record, as far as it is when the caller's memory has been read */
-	__u64 caps_permitted; /* of the process's exec; UNKNOWN_CAPS */
+	__u64 caps_permitted; /* of the process's exec; UNKNOWN_BITS */
+	__u64 structure;      /* the begin of the one that was passed; UNKNOWN_BITS */
 };
 
 #endif

@@ -24,9 +24,15 @@ from falcohost_syscall.pushdown.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.pushdown.textual import Textual
+from falcohost_syscall.pushdown.textual import Prefixed, Textual
 
 _FLAGS: Final = layout.fact("flags", 4, Point.CALL)
+_CLONE_FLAGS: Final = {
+    "clone": layout.argument(0),
+    "clone3": layout.fact("structure", 8, Point.MEMORY, unknown=layout.UNKNOWN_BITS),
+}
+#: The bytes of a thread's name.
+COMM: Final = 16
 #: What has to be in the flags of open(2) for it to make a file.
 _MAKES: Final = any_of((Literal(Bits(_FLAGS, flags.O_CREAT)), Literal(Bits(_FLAGS, flags.O_TMPFILE))))
 
@@ -75,13 +81,17 @@ def parameter(row: Call, arg: Arg) -> Fact | None:
         names = {"path": "seen", "path2": "seen2"} if row.leads else {"path": "path", "path2": "path2"}
         name = names.get(param.source)
         return None if name is None else Textual(layout.view(name, Point.MEMORY, absolute=True))
+    if param.source == "prctlname":
+        option = layout.argument(0)
+        told = within(option, *((number, number) for number in params.NAMES_A_THREAD))
+        return Either(told, Prefixed(layout.RECORD + layout.HEADER["comm"], COMM), constant("<NA>"))
     if param.kind == "str":
         name = {"path": "path", "path2": "path2", "str": "str"}.get(param.source)
         return None if name is None else Textual(layout.view(name, Point.MEMORY))
     if param.kind == "oct":
         return _octal(row, param)
-    if param.source == "cloneflags" and row.name == "clone":
-        return Flags(layout.argument(0), _bit_names(param))
+    if param.source == "cloneflags" and row.name in _CLONE_FLAGS:
+        return Flags(_CLONE_FLAGS[row.name], _bit_names(param))
     if not param.source.isdigit():
         return None
     if param.kind == "open":

@@ -26,6 +26,7 @@ HEADER: Final = {
     "gid": 112,
     "loginuid": 116,
     "flags": 126,
+    "comm": 128,
 }
 
 #: Members of struct facts.
@@ -51,8 +52,9 @@ MEMBERS: Final = {
     "environment": 296,
     "sections": 300,
     "caps_permitted": 304,
+    "structure": 312,
 }
-FACTS_SIZE: Final = 312
+FACTS_SIZE: Final = 320
 #: The views of struct file_names.
 FILE_NAMES: Final = ("real", "host", "watched", "requested")
 #: Of so many there are views: of the process itself, its parent, and so on. Names come first, then the texts of each.
@@ -63,7 +65,7 @@ PROCESS_VIEWS: Final = GENERATIONS * (1 + len(PROCESS_TEXTS))
 #: Members of struct scratch; what is at FREE nobody needs while filters run.
 FREE: Final = 40
 FACTS: Final = 96
-RECORD: Final = 408
+RECORD: Final = 416
 RECORD_SIZE: Final = 32768
 #: 0 where the event's file has no other name.
 NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24
@@ -99,7 +101,7 @@ LED_TO, LED_TO2 = 1, 2
 #: Whether the names of all ancestors are views.
 LINEAGE_WHOLE, LINEAGE_LONGER = 1, 2
 UNKNOWN_NUMBER: Final = 0xFFFFFFFF
-UNKNOWN_CAPS: Final = (1 << 64) - 1
+UNKNOWN_BITS: Final = (1 << 64) - 1
 #: In the flags of an executable: the container's init is not confined.
 UNCONFINED: Final = 0x10000
 #: What the probe tells only where filters ask for it.

@@ -48,7 +48,7 @@ _PPID: Final = layout.header("ppid", 4, point=Point.MEMORY)
 _DURATION: Final = replace(
     layout.header("ts", 8, signed=True, point=Point.MEMORY), minus=layout.RECORD + layout.HEADER["start"]
 )
-_CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=layout.UNKNOWN_CAPS)
+_CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=layout.UNKNOWN_BITS)
 
 TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
 

@@ -13,7 +13,20 @@ from falcohost.engine.ir import Check, Exists
 from falcohost.engine.texts import bytes_text, text_bytes, valid
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.bounds import UNDECIDED, Bounds, both, exactly
-from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, Literal, Text, View, all_of, any_of, negate
+from falcohost_syscall.pushdown.condition import (
+    FALSE,
+    TRUE,
+    Condition,
+    Literal,
+    Number,
+    Point,
+    Text,
+    View,
+    all_of,
+    any_of,
+    negate,
+    within,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,33 @@ class Textual:
             return UNDECIDED
         below = self._test("startswith", *(path + b"/" for path in wanted))
         return exactly(any_of((self._test("=", *wanted), below)))
+
+
+@dataclass(frozen=True, slots=True)
+class Prefixed:
+    """A text of at most *size* bytes with its zero, which is told where the header is whole: how it begins."""
+
+    offset: int
+    size: int
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field: what it begins with, or is, as numbers."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        if check.modifier is not None or check.op not in ("=", "in", "startswith"):
+            return UNDECIDED
+        constants = [text_bytes(str(value)) for value in _right(check)]
+        if not all(map(comparable, constants)):
+            return UNDECIDED
+        end = b"" if check.op == "startswith" else b"\0"
+        return exactly(any_of(self._begins(constant + end) for constant in constants))
+
+    def _begins(self, text: bytes) -> Condition:
+        if len(text) > self.size or (len(text) == self.size and not text.endswith(b"\0")):
+            return FALSE
+        return all_of(
+            within(Number(self.offset + place, 1, point=Point.MEMORY), (byte, byte)) for place, byte in enumerate(text)
+        )
 
 
 def _is_plain_path(path: bytes) -> bool:

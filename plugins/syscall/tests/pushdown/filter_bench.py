@@ -41,7 +41,7 @@ class Facts:
         self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
-        self.sections = (0, 0)
+        self.sections, self.structure = (0, 0), layout.UNKNOWN_BITS
         self.names = dict.fromkeys(layout.FILE_NAMES, (0, layout.VIEW_UNKNOWN))
         header = R.header(record)
         self._ret = header.ret
@@ -66,10 +66,15 @@ class Facts:
         ends = struct.pack("=16s16sHHBBBBII", self.local, self.remote, *numbers)
         names = b"".join(struct.pack("=HH", *view) for view in self.names.values())
         last = struct.pack("=IBBBx", self.flags, self.addressed, self.connected, self.led_to)
-        caps = layout.UNKNOWN_CAPS if about is None else about.caps
+        caps = layout.UNKNOWN_BITS if about is None else about.caps
         env = len(about.environment) if about is not None and about.environment else layout.VIEW_UNKNOWN
         return (
-            views + ends + processes + last + names + struct.pack("=HHHHQ", ENVIRONMENT_AT, env, *self.sections, caps)
+            views
+            + ends
+            + processes
+            + last
+            + names
+            + struct.pack("=HHHHQQ", ENVIRONMENT_AT, env, *self.sections, caps, self.structure)
         )
 
     def _see_object(self) -> None:
@@ -160,6 +165,8 @@ class Facts:
                 self.views[name] = (at, len(data))
         self.see_paths(self._sections, R.SEC_REALPATH, R.SEC_REALPATH2)
         self._see_file_names()
+        if R.SEC_STRUCT in self._sections:
+            self.structure = int.from_bytes(self._sections[R.SEC_STRUCT][1][:8], "little")
         self.sections = (R.HEADER.size, len(self._record) - R.HEADER.size)
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)

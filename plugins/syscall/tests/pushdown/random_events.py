@@ -34,7 +34,7 @@ EVENT_TYPES = _words(
     open openat openat2 creat open_by_handle_at read write connect accept4 bind listen sendto sendmsg recvfrom recvmsg
     dup dup3 close socket
     unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
-    ptrace prctl setns unshare clone setresuid fchownat mknodat pipe2 fcntl getpid execve execveat procexit
+    ptrace prctl setns unshare clone clone3 setresuid fchownat mknodat pipe2 fcntl getpid execve execveat procexit
     """
 )
 HOST, CONTAINER, UNKNOWN = 7, 8, 9
@@ -120,7 +120,7 @@ _TEXT_FIELDS = _words(
     fs.path.target fs.path.targetraw
     container.type container.name container.image.repository container.label.x k8s.ns.name k8s.pod.label.x
     fd.name.real fd.name.host fd.name.watched fd.name.requested evt.abspath evt.abspath.src evt.abspath.dst
-    container.mount.dest[/etc] evt.arg.uid evt.arg.euid evt.arg.gid
+    container.mount.dest[/etc] evt.arg.arg2_str evt.arg.uid evt.arg.euid evt.arg.gid
     """
 )
 _PROCESS_FIELDS = _words(
@@ -299,6 +299,10 @@ def _sections(random: Random, row: Call) -> dict[int, bytes]:
                 found[R.SEC_HOSTDIR if tag == R.SEC_PATH else R.SEC_HOSTDIR2] = b"/srv/container"
     if row.leads and random.random() < 0.4:
         found |= _led_to(random, two=not {"path_rename", "path_link"}.isdisjoint(row.hooks))
+    if row.want & R.WANT_STRUCT and random.random() < 0.9:
+        found[R.SEC_STRUCT] = random.choice((0, 1 << 28, 1 << 29, 0x10000, random.getrandbits(40))).to_bytes(
+            32, "little"
+        )
     if row.want & R.WANT_PAIR and random.random() < 0.8:
         found[R.SEC_PAIR] = bytes((5, 0, 0, 0, 6, 0, 0, 0))
     if row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER) and random.random() < 0.8:

@@ -326,6 +326,32 @@ def test_environments_of_calls(watch, monkeypatch, value, expected):
     assert source.stats().types["openat"].filtered > 0
 
 
+NAMES = """
+import ctypes
+for name in (b"kworker/7:2", b"kworker", b"other"): ctypes.CDLL(None).prctl(15, name)
+class Args(ctypes.Structure): _fields_ = [("flags", ctypes.c_uint64), ("rest", ctypes.c_uint64 * 10)]
+for flags in (0, 1 << 28):
+    args = Args(flags)
+    if ctypes.CDLL(None).syscall(435, ctypes.byref(args), 88) == 0: os._exit(0)"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "number"),
+    [
+        ("evt.type = prctl and evt.arg.arg2_str startswith kworker/", 1),
+        ("evt.type = prctl and evt.arg.arg2_str in (kworker, other)", 2),
+        ("evt.type = prctl and not evt.arg.arg2_str startswith kworker", 1),
+        ("evt.type = clone3 and evt.rawres > 0 and evt.arg.flags contains CLONE_NEWUSER", 1),
+        ("evt.type = clone3 and evt.rawres > 0 and not evt.arg.flags contains CLONE_NEWUSER", 1),
+    ],
+)
+def test_names_and_flags_behind_addresses(watch, condition, number):
+    """Threads are told by the name that they take, and forks by flags that lie in the caller's memory."""
+    source = watch(condition)
+
+    assert number == len(seen(source, run(NAMES)))
+
+
 CONNECTED = """
 a, b = socket.socketpair()
 a.send(b"x")
