@@ -204,9 +204,14 @@ READS_HASHES = {
 }
 
 
+#: And those that write them so.
+WRITES_HASHES = {"Folder shown elsewhere by a program that is not installed"}
+
+
 def beside(key: str) -> set[str]:
     """Return the rules that fire for a command, or its twin, beside its own."""
-    return {"Password hashes read"} if key in READS_HASHES else set()
+    found = {"Password hashes read"} if key in READS_HASHES else set()
+    return found | ({"Accounts written by hand"} if key in WRITES_HASHES else set())
 
 
 @pytest.fixture(scope="module")

@@ -163,7 +163,28 @@ static __always_inline bool is_on_root_of_init(struct task_struct *task, __u64 m
 	return mnt == init_root.mnt && mnt == (__u64)task->fs->root.mnt && (__u64)task->fs->root.dentry == init_root.dentry;
 }
 
-/* Fills s->path with the path by which init reaches a directory entry; false if there is none, or surely the same. */
+/* Where init does not reach a file: fills s->path with the path by which it is reached from the root of the process's own
+ * mount namespace, on the oldest mount of its file system there; false if there is none, or surely the same. */
+static __always_inline bool walk_own_mounts(struct scratch *s, struct task_struct *task, __u64 mnt, __u64 dentry)
+{
+	struct vfsmount *root = task->fs->root.mnt;
+	struct mount *mount = mount_of(root);
+	bool on_top = task->fs->root.dentry == READ(struct vfsmount, root, mnt_root) &&
+		      READ(struct mount, mount, mnt_parent) == mount;
+	__u64 home = mnt;
+
+	if (on_top && mnt == (__u64)root)
+		return false;
+	home = home_mount(NUMBER(struct vfsmount, mnt, mnt_sb), NUMBER(struct nsproxy, task->nsproxy, mnt_ns));
+	if (!home || (on_top && home == mnt))
+		return false;
+	begin_walk(&s->walk);
+	walk_to(s, 0, 0, home, dentry);
+	return !s->walk.cut && !is_detached(&s->walk);
+}
+
+/* Fills s->path with the path by which init reaches a directory entry, or, where it does not, whoever has not changed its
+ * root directory; false if there is none, or surely the same. */
 GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 {
 	struct task_struct *init, *task = current_task();
@@ -182,11 +203,11 @@ GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 	sb = NUMBER(struct vfsmount, mnt, mnt_sb);
 	if (sb != NUMBER(struct vfsmount, top, mnt_sb)) {
 		if (sb == NUMBER(struct vfsmount, root, mnt_sb))
-			return false; /* an image's file system: by what path the runtime reaches it says nothing */
+			return walk_own_mounts(s, task, mnt, dentry); /* an image's: by what path the runtime reaches it says nothing */
 		home = home_mount(sb, NUMBER(struct nsproxy, READ(struct task_struct, init, nsproxy), mnt_ns));
 	}
 	if (!home)
-		return walk_second_proc(s, task, mnt, dentry);
+		return walk_second_proc(s, task, mnt, dentry) || walk_own_mounts(s, task, mnt, dentry);
 	if (same_path((void *)mnt, task->fs, (void *)home, (void *)fs))
 		return false;
 	begin_walk(&s->walk);

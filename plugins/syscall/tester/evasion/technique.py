@@ -75,9 +75,6 @@ def unseen(why: str) -> Seen:
     return Seen((), (), why)
 
 
-BY_MOUNT = by_way("the mount is seen, if an unusual program makes it; the file is read under its second name", SHOWN)
-
-
 def by_ring(seen: Seen) -> Seen:
     """Return that the rules fire that do on the call itself, and ours on a ring of an unusual program."""
     return seen._replace(own=(*seen.own, RING), how="the request is seen as the call that does the same")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, BY_MOUNT, RING, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
+from evasion.technique import ARGUMENTS, RING, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
 HOST_NAME = "fd.name is tried as the path from the machine's root too"
+OWN_MOUNTS = "fd.name is tried as the path from the root of the process's mounts, by the oldest of them"
 READ_PUBLIC, READ_OWN = "Read sensitive file untrusted", "Password hashes read"
 WRITE_PUBLIC, WRITE_OWN = "Write below etc", "Accounts written by hand"
 REPLACED = "Account file replaced"
@@ -189,14 +190,11 @@ WRITING = Group(
         ),
         "write-chroot": Technique(
             "changes its root directory to the folder",
-            Seen(
-                ("Write below root",),
-                (CHANGED_ROOT,),
-                "the file's name is `/shadow`, which the public rule takes for one in the root; ours sees the chroot",
-                way=True,
-            ),
+            Seen((WRITE_PUBLIC, "Write below root"), (WRITE_OWN, CHANGED_ROOT), OWN_MOUNTS),
         ),
-        "write-bound-folder": Technique("mounts the folder a second time", BY_MOUNT),
+        "write-bound-folder": Technique(
+            "mounts the folder a second time", Seen((WRITE_PUBLIC,), (WRITE_OWN, SHOWN), OWN_MOUNTS)
+        ),
         "write-hard-link": Technique("opens another hard link to the machine's own, made before", written(WATCHED)),
         "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
         "write-truncate": Technique("calls truncate", own("the name that the call is given, made whole", REPLACED)),

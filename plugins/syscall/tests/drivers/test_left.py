@@ -90,6 +90,29 @@ def test_change_of_a_mount(told, tmp_path):
     assert (bytes(tmp_path / "real/in"), None) == (real(made), real(changed))
 
 
+def test_own_mounts(watched, told, tmp_path):
+    """What init does not reach has the name by its oldest mount, from the root of the process's own mounts, beside."""
+    watched.driver.set_calls(calls(TYPES | {"openat"}))
+    script = """
+libc.mount(b"none", b"other", b"tmpfs", 0, None)
+open("other/file", "w").close()
+libc.mount(b"other", b"real/in", None, 4096, None)
+os.close(os.open("real/in/file", 0))
+os.chroot("other")
+os.close(os.open("/file", 0))
+"""
+    first, second, third = [
+        r.sections for r in told(script, "openat") if r.sections.get(R.SEC_PATH, b"")[-4:] == b"file"
+    ]
+
+    assert R.SEC_HOSTPATH not in first
+    assert (bytes(tmp_path / "real/in/file"), bytes(tmp_path / "other/file")) == (
+        second[R.SEC_FDPATH],
+        second[R.SEC_HOSTPATH],
+    )
+    assert (b"/file", bytes(tmp_path / "other/file")) == (third[R.SEC_FDPATH], third[R.SEC_HOSTPATH])
+
+
 def test_tree(told, tmp_path):
     """A mount that is moved by its descriptor has the name of its new place, and of what was copied."""
     script = (
