@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import pytest
 import random_events
 from names_workload import FILES, FOLDERS, LINKS
 from paths_workload import CALLS
@@ -39,24 +42,43 @@ def expression(text: str):
 
 
 class Watcher:
-    """A source that is told of the condition *told*."""
+    """A source that stays open, and is told of one condition after the other."""
 
-    def __init__(self, told: str) -> None:
+    def __init__(self) -> None:
         self.source = SyscallSource({})
+        self.source.open(self._plan(ALL), None)
+        self._batches = self.source.batches()
+
+    @staticmethod
+    def _plan(told: str) -> Plan:
         wanted = expression(f"evt.type = {EXIT} or ({told})")
-        self.source.open(Plan("syscall", frozenset({*TYPES, EXIT}), condition=wanted), None)
+        return Plan("syscall", frozenset({*TYPES, EXIT}), condition=wanted)
+
+    def tell(self, told: str) -> None:
+        """Want the events that match the condition *told* from now on."""
+        self.source.update(self._plan(told))
 
     def events(self, pid: int) -> list[SyscallEvent]:
-        """Return the calls of a process that has ended, and close the source."""
+        """Return the calls of a process that has ended."""
         found: list[SyscallEvent] = []
-        for batch in self.source.batches():
+        for batch in self._batches:
             for event in batch.events:
                 if event.h[PID] == pid and event.type == EXIT:
-                    self.source.close()
                     return found
                 if event.h[PID] == pid:
                     found.append(event)
         raise AssertionError("the source has ended")
+
+    def close(self) -> None:
+        """Close the source."""
+        self.source.close()
+
+
+@pytest.fixture
+def watchers(bpf) -> Iterator[tuple[Watcher, Watcher]]:
+    """Return two of them."""
+    with contextlib.closing(Watcher()) as one, contextlib.closing(Watcher()) as other:
+        yield one, other
 
 
 def run(random: Random, top: Path, count: int) -> tuple[int, list[list]]:
@@ -102,14 +124,15 @@ def some_condition(random: Random, top: str) -> str:
     return f"{ALL} and ({some})"
 
 
-def test_the_same_events_match(bpf, tmp_path):
+def test_the_same_events_match(watchers, tmp_path):
     """What matches under one of its names passes the filters, whether or not the kernel tells what paths lead to."""
     random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
+    unfiltered, filtered = watchers
     matched = seen = passed = 0
     for number in range(-(-COUNT // EACH)):
         text = some_condition(random, str(tmp_path / str(number)))
         matches = compile_condition(expression(text))
-        unfiltered, filtered = Watcher(ALL), Watcher(text)
+        filtered.tell(text)
         pid, _ = run(random, tmp_path / str(number), EACH)
         everything, left = unfiltered.events(pid), filtered.events(pid)
         expected, got = (
@@ -126,17 +149,14 @@ def test_the_same_events_match(bpf, tmp_path):
     assert passed < seen
 
 
-def test_what_paths_lead_to(bpf, tmp_path):
+def test_what_paths_lead_to(watchers, tmp_path):
     """Where the kernel has hooks, each call that succeeds tells what its paths led to, however they were spelled."""
     random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
     told = failed = 0
+    watcher = watchers[0]
+    if not watcher.source._opened.hooks:
+        skip_or_fail("hooks", "the kernel lets no programs stand at its functions, so it tells no real names of paths")
     for number in range(-(-COUNT // MANY)):
-        watcher = Watcher(ALL)
-        if not watcher.source._opened.hooks:
-            watcher.source.close()
-            skip_or_fail(
-                "hooks", "the kernel lets no programs stand at its functions, so it tells no real names of paths"
-            )
         pid, truths = run(random, tmp_path / str(number), MANY)
         events = watcher.events(pid)[-len(truths) :]  # without those that the workload begins with
 
