@@ -29,13 +29,12 @@ from falcohost.engine.typecheck import check  # noqa: E402
 from falcohost.lang.parser import parse  # noqa: E402
 from falcohost_syscall import records as R  # noqa: E402
 from falcohost_syscall.calls import BY_NAME  # noqa: E402
-from falcohost_syscall.drivers.libbpf import LibbpfError, Library  # noqa: E402
+from falcohost_syscall.drivers.libbpf import Library  # noqa: E402
 from falcohost_syscall.drivers.programs import Kernel  # noqa: E402
 from falcohost_syscall.pushdown import facts  # noqa: E402
-from falcohost_syscall.pushdown.assembler import TooLongError  # noqa: E402
 from falcohost_syscall.pushdown.condition import Point  # noqa: E402
+from falcohost_syscall.pushdown.filters import compiled  # noqa: E402
 from falcohost_syscall.pushdown.necessary import necessary  # noqa: E402
-from falcohost_syscall.pushdown.weaken import forms  # noqa: E402
 from falcohost_syscall.source import SyscallSource  # noqa: E402
 from falcohost_syscall.users import Users  # noqa: E402
 
@@ -102,17 +101,11 @@ FORMS = {
 def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
     """Return the figures of the filter for openat."""
     condition = necessary(specialise(expr, "openat"), facts.decide(BY_NAME["openat"], Users()))
-    refused = 0
-    for form in forms(condition):
-        start = time.process_time()
-        try:
-            programs = bench.load(form)
-        except (LibbpfError, TooLongError) as error:
-            print(f"refused: {str(error).splitlines()[-1]}", file=sys.stderr)
-            refused += 1
-            continue
-        seconds = time.process_time() - start
-        break
+    start = time.process_time()
+    programs, refusal = compiled(condition, bench.kernel, bench.probe)
+    seconds = time.process_time() - start
+    if refusal is not None:
+        print(f"refused: {refusal}", file=sys.stderr)
     told = {fd: _info(fd) for fd in programs.values()}
     ns, passed = _time(bench, programs)
     figures = {
@@ -121,7 +114,7 @@ def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
         "verified": sum(info["verified_insns"] for info in told.values()),
         "load_ms": round(seconds * 1e3, 1),
         "ns": round(ns),
-        "weaker": refused,
+        "weaker": refusal is not None,
         "passed": passed,
         "agent_us": round(_agent(expr), 1) if passed else 0,
     }

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from falcohost_syscall.calls import BY_NAME, EXECS, EXIT
 from falcohost_syscall.containers import HOST, Container
@@ -76,13 +75,19 @@ class Filters:
         self.programs.clear()
 
 
+class Loaded(NamedTuple):
+    """The programs of one condition by their points, and why the kernel did not take a full one."""
+
+    programs: dict[Point, int]
+    refusal: str | None
+
+
 def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, processes: bool = True) -> Filters:
     """Load the filters for the conditions of event types; what the kernel refuses becomes weaker, at last nothing.
 
     Without *processes* execs that succeed and ends of processes have none.
     """
     filters = Filters()
-    strongest = partial(_strongest, loops=kernel.has_may_goto)
     types: dict[Condition, list[str]] = {}
     for name, condition in conditions.items():
         types.setdefault(condition, []).append(name)
@@ -92,15 +97,12 @@ def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, p
         for place in {_PROCESSES[name] for name in names if processes and name in _PROCESSES}:
             wanted[place] = [name for name in names if _PROCESSES.get(name) == place]
         for place, same in wanted.items():
-            loaded = strongest(condition, partial(compiled, kernel=kernel, probe=probe, place=place))
+            loaded = compiled(condition, kernel, probe, place)
             _add(filters, loaded, same, [(place.filters, BY_NAME[name].call) for name in same])
     return filters
 
 
-_Loaded: TypeAlias = tuple[dict[Point, int], str | None]
-
-
-def _add(filters: Filters, loaded: _Loaded, names: list[str], places: list[tuple[str, int]]) -> None:
+def _add(filters: Filters, loaded: Loaded, names: list[str], places: list[tuple[str, int]]) -> None:
     programs, refusal = loaded
     for name, row in places:
         filters.programs |= {(name, point * MAX_CALLS + row): fd for point, fd in programs.items()}
@@ -109,36 +111,36 @@ def _add(filters: Filters, loaded: _Loaded, names: list[str], places: list[tuple
         filters.weaker.append(f"The kernel did not take the full filter of {what}, so more events pass: {refusal}")
 
 
-def _strongest(condition: Condition, compile_form: Callable[[Condition], dict[Point, int]], *, loops: bool) -> _Loaded:
-    """Return the programs of the strongest form that the kernel takes, and why it did not take the full one."""
-    refusal = None
-    for form in forms(condition, loops=loops):
-        try:
-            return compile_form(form), refusal
-        except (LibbpfError, TooLongError) as error:
-            refusal = refusal or (error.reason if isinstance(error, LibbpfError) else str(error))
-    return {}, refusal
-
-
-def compiled(condition: Condition, kernel: Kernel, probe: Probe, place: Place = CALLS) -> dict[Point, int]:
+def compiled(condition: Condition, kernel: Kernel, probe: Probe, place: Place = CALLS) -> Loaded:
     """Load a program for each of the place's points at which more of *condition* can be told than before.
 
-    :raises LibbpfError: the kernel refused one.
-    :raises TooLongError: one is too long.
+    What the kernel refuses at one point becomes weaker at that point alone.
     """
     found: dict[Point, int] = {}
     before: Condition = TRUE
-    try:
-        for point in place.points:
-            part = merged(up_to(condition, point))
-            if part != TRUE and (part != before or _told_late(part, point)):
-                found[point] = _program(part, point, kernel, probe, place)
-            before = part
-    except (LibbpfError, TooLongError):
-        for fd in found.values():
-            os.close(fd)
-        raise
-    return found
+    refusal: str | None = None
+    for point in place.points:
+        part = merged(up_to(condition, point))
+        if part != before or _told_late(part, point):
+            program, reason = _strongest(part, point, kernel, probe, place)
+            refusal = refusal or reason
+            if program is not None:
+                found[point] = program
+        before = part
+    return Loaded(found, refusal)
+
+
+def _strongest(
+    part: Condition, point: Point, kernel: Kernel, probe: Probe, place: Place
+) -> tuple[int | None, str | None]:
+    """Return the program of the strongest form that the kernel takes (none for true), and why it took no other."""
+    reason = None
+    for form in forms(part, loops=kernel.has_may_goto):
+        try:
+            return None if form == TRUE else _program(form, point, kernel, probe, place), reason
+        except (LibbpfError, TooLongError) as error:
+            reason = reason or (error.reason if isinstance(error, LibbpfError) else str(error))
+    return None, reason
 
 
 def _told_late(condition: Condition, point: Point) -> bool:

@@ -282,7 +282,9 @@ class FilterBench:
     def load(self, condition: Condition, *, late: bool = False) -> dict[Point, int]:
         """Return the programs of *condition*; :meth:`unload` closes them. *late*: as of execs, when much is known."""
         place = OF_CALLS._replace(points=(Point.PROCESS, Point.ANCESTORS)) if late else OF_CALLS
-        return compiled(condition, self.kernel, self.probe, place)
+        programs, refusal = compiled(condition, self.kernel, self.probe, place)
+        assert refusal is None, refusal
+        return programs
 
     def unload(self, programs: dict[Point, int]) -> None:
         """Close programs."""

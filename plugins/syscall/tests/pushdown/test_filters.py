@@ -468,6 +468,17 @@ def test_new_users(watch, tmp_path, monkeypatch):
     assert {65530: [["openat /dev/null"], []], 65531: [[], ["openat /dev/null"]]} == found
 
 
+def test_refused_at_one_point(watch, caplog):
+    """Where a filter is too large once it asks for processes, what comes before is asked in full."""
+    parts = (f"(fd.name = /srv/app{n} and proc.args = argument{n})" for n in range(2000))
+    with caplog.at_level(logging.WARNING, "falcohost"):
+        source = watch(f"evt.type = openat and (fd.name = /etc/hostname or {' or '.join(parts)})")
+
+    assert 1 == source.stats().weakened
+    assert "more events pass" in caplog.text
+    assert ["openat /etc/hostname"] == seen(source, run(OPENS))
+
+
 def test_refused_filters(watch, caplog):
     """A filter that is too large becomes a weaker one, which is said and counted; events still pass."""
     parts = (f"(fd.name startswith /a{n}/ and fd.name endswith .b{n})" for n in range(3000))
