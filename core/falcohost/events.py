@@ -113,6 +113,7 @@ class SourceStats:
     :ivar types: what became of the events of each type, for sources that can tell.
     :ivar unwanted: what was met, while it was measured, that no rule wants, by the source's own names.
     :ivar fill: how full the buffers before the source were at most since the last call, from 0 to 1, by name.
+    :ivar notes: what else is to be known of how it collects events, in sentences.
     """
 
     received: int = 0
@@ -124,6 +125,7 @@ class SourceStats:
     types: Mapping[str, TypeCount] = field(default_factory=dict)
     unwanted: Mapping[str, TypeCount] = field(default_factory=dict)
     fill: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable

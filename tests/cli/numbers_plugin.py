@@ -79,7 +79,7 @@ class Counter:
         """Return the numbers, lost ones among them."""
         lost = {"thrown away": self._settings.get("lose", 0)}
         if "ns" not in self._settings:
-            return SourceStats(self._now, self._now, lost)
+            return SourceStats(self._now, self._now, lost, notes=("numbers come one by one",))
         count = TypeCount(self._now, 0, self._now, 0, self._timed, self._timed * self._settings["ns"])
         return SourceStats(self._now, self._now, lost, types={"number": count})
 

@@ -91,14 +91,15 @@ def table(text, first):
 
 
 def test_text(running, told, falcohost):
-    """For people there is a line for each source, with a table of its event types, each output, and the store."""
+    """For people there is a line for each source, with what it says and its event types, each output, and the store."""
     told()
     lines = falcohost("stats").stdout.splitlines()
 
     assert lines[0].startswith(f"falcohost 0.1.0, process {running.process.pid}, up ")
     assert lines[2].startswith("numbers: open for ")
     assert lines[3].endswith(" passed, 0 filtered, 3 lost (thrown away 3)")
-    assert [line.split()[0] for line in lines[4:6]] == ["event", "number"]
+    assert lines[4] == "  numbers come one by one"
+    assert [line.split()[0] for line in lines[5:7]] == ["event", "number"]
     assert lines[-2:] == ["output stdout: 0 alerts wait", lines[-1]]
     assert lines[-1].startswith("store: ")
 

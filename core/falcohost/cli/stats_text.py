@@ -43,6 +43,8 @@ def _source(source: SourceNumbers, span: float | None, full: bool) -> Iterator[s
     if source.fill:
         fullest = ", ".join(f"{clean(name)} {100 * part:.1f}%" for name, part in source.fill.items())
         yield f"  buffers filled at most: {fullest}"
+    for note in source.notes:
+        yield f"  {clean(note)}"
     if source.weakened:
         yield click.style(f"  {source.weakened} filters are weaker than they could be: see the log", fg="yellow")
     if source.failed:

@@ -67,6 +67,7 @@ class SourceNumbers(msgspec.Struct, frozen=True):
     :ivar unwanted: what was met, while it was measured, that no rule wants, by the source's own names.
     :ivar rules: those that matched.
     :ivar fill: how full each buffer before the source was lately, from 0 to 1.
+    :ivar notes: what the source says of itself, in sentences.
     """
 
     name: str
@@ -83,6 +84,7 @@ class SourceNumbers(msgspec.Struct, frozen=True):
     failed: int
     lost: dict[str, int]
     fill: dict[str, float]
+    notes: tuple[str, ...]
     types: dict[str, TypeNumbers]
     unwanted: dict[str, TypeNumbers]
     rules: dict[str, RuleNumbers]
@@ -173,6 +175,7 @@ def _source(child: Child) -> SourceNumbers:
         totals.failed,
         dict(totals.dropped),
         numbers.fill,
+        numbers.notes,
         {name: _type(totals.types.get(name, TypeCount()), totals.matched[name], totals.hit[name]) for name in names},
         {name: _type(count, 0, 0) for name, count in totals.unwanted.items()},
         {name: RuleNumbers(matched, totals.folded[name]) for name, matched in totals.rules.items()},

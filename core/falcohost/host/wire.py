@@ -62,6 +62,7 @@ class Numbers(msgspec.Struct, tag=True, frozen=True):
     types: dict[str, TypeCount] = {}
     unwanted: dict[str, TypeCount] = {}
     fill: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
     matched: dict[str, int] = {}
     hit: dict[str, int] = {}
     rules: dict[str, int] = {}

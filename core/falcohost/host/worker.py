@@ -368,6 +368,7 @@ def _report(source: Source, uplink: _Uplink, tally: _Tally, fold: Fold) -> None:
         types=dict(stats.types),
         unwanted=dict(stats.unwanted),
         fill=dict(stats.fill),
+        notes=stats.notes,
         matched=tally.matched,
         hit=tally.hit,
         rules=tally.rules,

@@ -26,7 +26,8 @@ class Config:
     :ivar ring_size: bytes, for each of the two rings.
     :ivar pushdown: events that no rule can want are left out by the kernel.
     :ivar process_context: the kernel tells of those processes that have to do with events, not of every fork.
-    :ivar by_function: calls are seen by the kernel's functions where it allows that, and not by the tracepoint.
+    :ivar attach: calls are seen by the kernel's functions where it allows that (``auto``, ``function``), or in any case
+        by the tracepoint.
     :ivar only_successful: calls that failed are not collected.
     :ivar all_names: a file has all its names, not only the one that was requested.
     :ivar watched: paths of files that are watched by inode; RULES stands for those in rules.
@@ -38,7 +39,7 @@ class Config:
     agent_pid: int | None = None
     pushdown: bool = True
     process_context: bool = True
-    by_function: bool = False
+    attach: str = "auto"
     only_successful: bool = False
     all_names: bool = True
     watched: tuple[str, ...] = (RULES,)
@@ -65,7 +66,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         agent_pid=settings.get("agent_pid"),
         pushdown=_switch(settings.get("falcohost"), "falcohost.pushdown", True),
         process_context=_switch(settings.get("falcohost"), "falcohost.process_context", True),
-        by_function=_word(settings, "attach", "tracepoint", "function") == "function",
+        attach=_word(settings, "attach", "auto", "function", "tracepoint"),
         only_successful=_switch(own, "engine.modern_ebpf.drop_failed_exit", False),
         all_names=_word(settings, "names", "all", "requested") == "all",
         watched=_watched(settings.get("falcohost")),
@@ -80,11 +81,13 @@ def _switch(block: Any, key: str, default: bool) -> bool:
     return value
 
 
-def _word(settings: Mapping[str, Any], key: str, default: str, other: str) -> str:
+def _word(settings: Mapping[str, Any], key: str, default: str, *others: str) -> str:
     block = settings.get("falcohost")
     found = block.get(key, default) if isinstance(block, Mapping) else default
-    if found not in (default, other):
-        raise ConfigError(f"falcohost.{key}: expected {default} or {other}, not {found!r}.")
+    if found not in (default, *others):
+        raise ConfigError(
+            f"falcohost.{key}: expected {', '.join((default, *others[:-1]))} or {others[-1]}, not {found!r}."
+        )
     return str(found)
 
 

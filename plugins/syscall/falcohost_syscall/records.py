@@ -100,12 +100,14 @@ WANT_SENDER: Final = 131072
 WANT_QUEUE: Final = 262144
 WANT_BUFFER: Final = 524288
 WANT_REACHED: Final = 1048576
+WANT_LATELY: Final = 268435456
 WANT_BY_FUNCTION: Final = 536870912
 WANT_FILE: Final = 1073741824
 
 COMPAT_BASE: Final = 512
 MAX_NR: Final = 1024
 IGNORED_HINTS: Final = 4096
+WAITING_HINTS: Final = 4096
 MAX_CALLS: Final = 512
 COUNT_FORKS: Final = 512
 COUNT_EXECS: Final = 513
@@ -359,7 +361,7 @@ INODE_ID: Final = struct.Struct("=QII")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=II13B3xQ")
-SETTINGS: Final = struct.Struct("=QIII4x")
+SETTINGS: Final = struct.Struct("=Q4I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")
 
@@ -378,7 +380,7 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "watched_name": (WATCHED_NAME, ("at", "len", "leaf")),
     "watched_file": (WATCHED_FILE, WatchedFile._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("ring_bytes", "execve", "execveat", "procexit")),
+    "settings": (SETTINGS, ("ring_bytes", "execve", "execveat", "procexit", "functions")),
     "call_count": (CALL_COUNT, CallCount._fields),
 }
 """C name → format and members in order; a test compares them with the compiler's."""

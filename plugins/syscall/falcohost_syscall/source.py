@@ -95,11 +95,11 @@ class SyscallSource:
         :raises SourceError: the machine has not what it takes, or does not let us.
         """
         self._context.boot = boot_time()
-        rows = {name: BY_NAME[name].call for name in ("execve", "execveat", EXIT)}
-        settings = Settings(**rows, ring_size=self._config.ring_size)
+        execve, execveat, procexit = (BY_NAME[name].call for name in ("execve", "execveat", EXIT))
+        settings = Settings(execve, execveat, procexit, ring_size=self._config.ring_size)
         self._options = Options(all_processes=not self._config.process_context, requested=not self._config.all_names)
-        self._driver = ModernEbpf(settings, self._options, by_function=self._config.by_function)
-        self._say_why_not()
+        self._driver = ModernEbpf(settings, self._options, by_function=self._config.attach != "tracepoint")
+        self._say_why_not(logging.WARNING if self._config.attach == "function" else logging.INFO)
         self._watched = WatchedFiles(self._driver)
         if self._config.agent_pid is not None:
             self._driver.ignore(self._config.agent_pid, forks=True)
@@ -140,13 +140,14 @@ class SyscallSource:
         every = not self._config.process_context
         needed = conditions(plan, self._context.users, all_processes=every) if self._config.pushdown else {}
         collected = wanted.collected(plan, needed, all_processes=every)
+        only_successful, hooks = self._config.only_successful, wanted.hooks(collected) & self._opened.hooks
+        calls = wanted.calls(collected, needed=needed, only_successful=only_successful, hooks=hooks)
+        self._opened.prepare(calls)
         self._set_filters({name: condition for name, condition in needed.items() if name in collected})
         options = wanted.options(plan, needed, all_processes=every)._replace(watched=self._watch(plan))
         self._set_options(options._replace(measure=self._options.measure, requested=not self._config.all_names))
-        only_successful = self._config.only_successful
-        hooks = wanted.hooks(collected) & self._opened.hooks
         self._opened.set_calls(
-            wanted.calls(collected, needed=needed, only_successful=only_successful, hooks=hooks),
+            calls,
             wanted.requests(collected, needed=needed, only_successful=only_successful, hooks=hooks),
             traced=wanted.returning_twice(collected, needed=needed),
             passing=hooks,
@@ -183,9 +184,9 @@ class SyscallSource:
         for sentence in weaker:
             _log.warning("%s", sentence)
 
-    def _say_why_not(self) -> None:
+    def _say_why_not(self, level: int = logging.WARNING) -> None:
         if reason := self._opened.attachment.why_not:
-            _log.warning("Calls are seen by the tracepoint, not by their functions: %s.", reason)
+            _log.log(level, "Calls are seen by the tracepoint, not by their functions: %s.", reason)
 
     def _look_at_attachment(self, now: float) -> None:
         """Have calls seen by the tracepoint where functions no longer show them."""
@@ -221,6 +222,11 @@ class SyscallSource:
     def attached(self) -> str:
         """Return where calls are seen (:attr:`Attachment.where`)."""
         return self._opened.attachment.where
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Return the threads that wait in calls of which only the tracepoint will see the end."""
+        return self._opened.attachment.waiting
 
     def batches(self) -> Iterator[Batch]:
         """Yield what came since the last batch, at least twice a second; ends when the source is closed."""
@@ -261,6 +267,7 @@ class SyscallSource:
             types=types,
             unwanted=unwanted(counts),
             fill={} if self._driver is None else self._driver.fill(),
+            notes=() if self._driver is None else (self._driver.attachment.told,),
         )
 
     def measure(self, on: bool) -> None:

@@ -67,6 +67,10 @@ LINES = {
         "@escape open write /proc/sys/kernel/core_pattern",
         "@reader open read /proc/sys/kernel/core_pattern",
     ),
+    "Tracing of the kernel's functions switched": (
+        "@implant open write /proc/sys/kernel/ftrace_enabled",
+        "@reader open read /proc/sys/kernel/ftrace_enabled",
+    ),
     "Service account ran a program from a temporary folder": (
         "@server as 1 exec @dropped noop",
         "@server as 1 exec /usr/bin/true",

@@ -10,6 +10,7 @@
 #include "made.bpf.h"
 #include "flood.bpf.h"
 #include "ignored.bpf.h"
+#include "handover.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 /* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
@@ -142,7 +143,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	struct scratch *s;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || !(spec->want & WANT_BY_FUNCTION) == by_function || unwanted(spec, task->tgid, ret)) {
+	if (!spec || !spec->call || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
 		count_time(0, began);
 		return 0;
 	}

@@ -39,3 +39,55 @@ int skipped_returns(unsigned long long *ctx)
 		return 0;
 	return call_returns(ctx, regs, call_ret(regs), true, begin());
 }
+
+#define PF_IO_WORKER 0x00000010
+#define PF_USER_WORKER 0x00004000
+#define PF_KTHREAD 0x00200000
+
+/* What a thread's registers say that it has called and is in, if that is a call that functions show; else NULL. A thread
+ * that runs its own program has perhaps left that call already. */
+static __always_inline struct call_spec *is_in(struct task_struct *listed)
+{
+	struct task_struct *task = TYPED(struct task_struct, listed);
+	struct call_spec *spec;
+	struct pt_regs *regs;
+	__u32 nr;
+
+	if (task->flags & (PF_KTHREAD | PF_USER_WORKER | PF_IO_WORKER) || task->exit_state)
+		return NULL;
+	regs = (void *)bpf_task_pt_regs(listed);
+	if (!regs || call_nr(regs) < 0)
+		return NULL;
+	nr = table_nr(regs, is_compat(task), 0);
+	spec = bpf_map_lookup_elem(&calls, &nr);
+	return spec && spec->call && spec->want & WANT_BY_FUNCTION ? spec : NULL;
+}
+
+/* The numbers of the threads that may be in calls of which only the tracepoint will see the end; 0 for one that cannot be
+ * marked. They are looked for while a hand-over concerns all threads. */
+SEC("iter/task")
+int waiting_thread(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task; /* NULL behind the last */
+	struct thread *thread;
+	struct call_spec *spec;
+	bool found;
+	__u32 tid;
+
+	if (!task)
+		return 0;
+	spec = is_in(task);
+	found = spec && spec->want & WANT_LATELY && goes_on(HANDOVER_ALL);
+	thread = bpf_task_storage_get(&threads, task, NULL, found ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	if (thread) {
+		thread->waits = spec && (found || thread->waits);
+		if (!thread->waits)
+			return 0;
+	} else if (!found) {
+		return 0;
+	}
+	tid = thread ? TYPED(struct task_struct, task)->pid : 0;
+	may_wait[tid & (WAITING_HINTS - 1)] = 1;
+	bpf_seq_write(ctx->meta->seq, &tid, sizeof(tid));
+	return 0;
+}

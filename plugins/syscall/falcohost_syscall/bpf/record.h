@@ -228,6 +228,7 @@ struct watched_file {
 #define COMPAT_BASE 512
 #define MAX_NR 1024
 #define IGNORED_HINTS 4096
+#define WAITING_HINTS 4096
 #define NO_ARG 0xff
 
 enum want {
@@ -252,6 +253,7 @@ enum want {
 	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
 	WANT_REACHED = 1048576, /* SEC_REALPATH and the others, where the kernel let us find them */
+	WANT_LATELY = 268435456, /* so since a moment only: threads may be in calls that its program is not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
 	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
 };
@@ -283,7 +285,8 @@ struct call_spec {
 struct settings {
 	__u64 ring_bytes;      /* size of each ring */
 	__u32 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
-	__u32 procexit, pad;   /* and of KIND_EXIT */
+	__u32 procexit;        /* and of KIND_EXIT */
+	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
 };
 
 /* What it may decide anew at any time: bits of the variable `options`. */

@@ -22,6 +22,9 @@ from falcohost_syscall.pushdown.assembler import FP, PROBE_READ_KERNEL, R0, R1, 
 KALLSYMS: Final = Path("/proc/kallsyms")
 VERSION: Final = Path("/proc/version")
 FTRACE: Final = Path("/proc/sys/kernel/ftrace_enabled")
+PID_NAMESPACE: Final = Path("/proc/self/ns/pid")
+#: PROC_PID_INIT_INO of include/linux/proc_ns.h: the number of the first pid namespace.
+_FIRST_NAMESPACE: Final = 0xEFFFFFFC
 NOT_TRACED: Final = f"the kernel's functions are not traced ({FTRACE} is not 1)"
 _PREFIX: Final = "__x64_sys_"
 _MODEL: Final = f"{_PREFIX}openat"
@@ -76,6 +79,8 @@ def find(kernel: FunctionKernel) -> CallFunctions:
 def _check_machine() -> None:
     if platform.machine() != "x86_64":
         raise NotPossibleError(f"on {platform.machine()} it is not known how")
+    if PID_NAMESPACE.stat().st_ino != _FIRST_NAMESPACE:
+        raise NotPossibleError("in a pid namespace of its own the agent cannot tell which threads wait in calls")
     if "gcc" not in VERSION.read_text():
         raise NotPossibleError("the kernel was not built by gcc, and other compilers may have merged its functions")
     if not are_traced():

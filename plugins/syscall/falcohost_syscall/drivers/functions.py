@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from falcohost_syscall.drivers.call_functions import CallFunctions, NotPossibleError, find
+from falcohost_syscall.drivers.call_functions import CallFunctions, NotPossibleError
 from falcohost_syscall.drivers.copies import Stages
-from falcohost_syscall.drivers.function_programs import Entry, FunctionKernel
+from falcohost_syscall.drivers.function_programs import Entry, FunctionKernel, FunctionType
 from falcohost_syscall.drivers.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.drivers.program_info import program_info
 
 #: Programs of the probe that are copied to stand first: for calls' own functions, those that choose among them, and the
 #: one that leaves calls out.
 ENTRIES: Final = ("function_returns", "choice_returns", "skipped_returns")
+_OWN, _CHOOSING, _SKIPPING = ENTRIES
 
 
 class Functions:
@@ -27,57 +28,86 @@ class Functions:
     :ivar stages: what follows them, for functions of each type.
     """
 
-    def __init__(self, library: Library, probe: Object) -> None:
+    def __init__(self, library: Library, probe: Object, found: CallFunctions) -> None:
         """Copy the stages of the loaded *probe*, and see the calls of 32-bit programs and skipped ones from now on.
 
         :raises NotPossibleError: the kernel does not allow it.
         """
-        self._library = library
+        self._library, self._probe = library, probe
         self._kernel = FunctionKernel(library)
         self.stages: list[Stages] = []
         self._common: list[Entry] = []
+        self._names = found.by_number
+        self._own: dict[int, Stages | None] = {}
+        self._types: dict[int, FunctionType] = {}
         self._entered: dict[int, Entry] = {}
         self._without: set[int] = set()
+        self._measures = False
         self._missed_before = 0
         try:
-            self._copy(probe, find(self._kernel))
+            self._see_common(found)
         except LibbpfError as error:
             self.close()
             raise NotPossibleError(str(error).splitlines()[0]) from error
 
-    def _copy(self, probe: Object, found: CallFunctions) -> None:
-        """Copy the stages for each prototype that there is.
-
-        Those of the functions behind calls differ in how their only argument is called.
-        """
-        own, choosing, skipping = ENTRIES
-        self._names = found.by_number
-        self._types = self._kernel.types({found.skipping, *found.choosing, *found.by_number.values()})
-        models = {self._types[name].prototype: name for name in found.by_number.values() if name in self._types}
-        self._own = {prototype: self._add(probe, own, name) for prototype, name in models.items()}
-        for entry, names in ((choosing, found.choosing), (skipping, (found.skipping,))):
+    def _see_common(self, found: CallFunctions) -> None:
+        types = self._kernel.types({found.skipping, *found.choosing})
+        for entry, names in ((_CHOOSING, found.choosing), (_SKIPPING, (found.skipping,))):
             if names:
-                stages = self._add(probe, entry, names[0])
-                self._common += [stages.attach(name, self._types[name].function) for name in names]
+                stages = self._add(entry, types[names[0]].function)
+                self._common += [stages.attach(name, types[name].function) for name in names]
 
-    def _add(self, probe: Object, entry: str, model: str) -> Stages:
-        self.stages.append(Stages(self._library, probe, entry, self._types[model].function))
+    def _add(self, entry: str, function: int) -> Stages:
+        self.stages.append(Stages(self._library, self._probe, entry, function))
+        self.stages[-1].measure(self._measures)
         return self.stages[-1]
 
-    def enter(self, numbers: AbstractSet[int]) -> set[int]:
-        """See the calls with these *numbers* as well; return those that can be seen.
+    def prepare(self, numbers: AbstractSet[int]) -> None:
+        """Copy the stages for each prototype that the functions behind the calls with these *numbers* have.
 
-        Of most functions without arguments the kernel does not tell the type. A call that the kernel lacks is seen
-        well enough.
+        Those differ in how their only argument is called. Of most functions without arguments the kernel does not tell
+        the type.
         """
-        new = numbers & self._names.keys() - self._entered.keys() - self._without
-        for number, name in ((number, self._names[number]) for number in new):
+        new = numbers & self._names.keys() - self._types.keys() - self._without
+        types = self._kernel.types({self._names[number] for number in new}) if new else {}
+        for number in new:
+            kind = types.get(self._names[number])
+            if kind is not None and self._copy(kind):
+                self._types[number] = kind
+            else:
+                self._without.add(number)
+
+    def _copy(self, kind: FunctionType) -> bool:
+        """Copy the stages for functions like this one; tell whether the kernel has taken them."""
+        if kind.prototype not in self._own:
             try:
-                kind = self._types[name]
-                self._entered[number] = self._own[kind.prototype].attach(name, kind.function)
-            except (KeyError, LibbpfError):
+                self._own[kind.prototype] = self._add(_OWN, kind.function)
+            except LibbpfError:
+                self._own[kind.prototype] = None
+        return self._own[kind.prototype] is not None
+
+    def seen(self, numbers: AbstractSet[int]) -> set[int]:
+        """Return which of the calls with these *numbers* can be seen. One that the kernel lacks is seen well enough."""
+        self.prepare(numbers)
+        return set(numbers - self._without)
+
+    def enter(self, numbers: AbstractSet[int]) -> set[int]:
+        """See the calls with these *numbers* as well, which can be seen; return those that are."""
+        for number in numbers & self._types.keys() - self._entered.keys():
+            kind = self._types[number]
+            stages = self._own[kind.prototype]
+            try:
+                if stages is not None:
+                    self._entered[number] = stages.attach(self._names[number], kind.function)
+            except LibbpfError:
                 self._without.add(number)
         return set(numbers - self._without)
+
+    def measure(self, on: bool) -> None:
+        """Take the time of calls that are left out, or no longer."""
+        self._measures = on
+        for stages in self.stages:
+            stages.measure(on)
 
     def leave(self, numbers: AbstractSet[int]) -> None:
         """See all calls but these no longer."""

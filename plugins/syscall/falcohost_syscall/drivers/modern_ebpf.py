@@ -19,8 +19,11 @@ from typing import Final
 from falcohost_syscall import records
 from falcohost_syscall.drivers import hooks
 from falcohost_syscall.drivers.attachment import Attachment
+from falcohost_syscall.drivers.call_functions import CallFunctions, NotPossibleError, find
 from falcohost_syscall.drivers.copies import Stages
+from falcohost_syscall.drivers.function_programs import FunctionKernel
 from falcohost_syscall.drivers.functions import ENTRIES
+from falcohost_syscall.drivers.handover import ITERATOR
 from falcohost_syscall.drivers.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.drivers.options import Options, Settings
 from falcohost_syscall.drivers.programs import Kernel
@@ -79,6 +82,7 @@ class ModernEbpf:
         self._rows = {settings.execve, settings.execveat, settings.procexit} - {0}
         self.sees_requests = False
         self.attachment = Attachment(library, self._object)
+        functions = self._find_functions() if by_function else None
         self.hooks = frozenset() if options.requested else hooks.find(self.kernel)
         self._hooked: frozenset[str] = frozenset()
         self._filters: frozenset[tuple[str, int]] = frozenset()
@@ -87,13 +91,21 @@ class ModernEbpf:
         self._pending: list[bytes] = []
         self._rings: list[Ring] = []
         try:
-            self._load(settings, options, by_function)
+            self._load(settings, options, functions)
         except BaseException:
             self.close()
             raise
 
-    def _load(self, settings: Settings, options: Options, by_function: bool) -> None:
-        self._prepare(settings, options, by_function)
+    def _find_functions(self) -> CallFunctions | None:
+        try:
+            return find(FunctionKernel(self._library))
+        except NotPossibleError as error:
+            self.attachment.why_not = str(error)
+            return None
+
+    def _load(self, settings: Settings, options: Options, functions: CallFunctions | None) -> None:
+        settings = settings._replace(functions=functions is not None)
+        self._prepare(settings, options)
         try:
             self._object.load()
         except LibbpfError:
@@ -102,14 +114,14 @@ class ModernEbpf:
             self.hooks = frozenset()  # if it is they that the kernel did not take, the rest does without
             self._object.close()
             self._object = Object(self._library, _image())
-            self.attachment = Attachment(self._library, self._object)
-            self._prepare(settings, options, by_function)
+            self.attachment = Attachment(self._library, self._object, self.attachment.why_not)
+            self._prepare(settings, options)
             self._object.load()
-        if by_function:
-            self.attachment.use_functions()
+        if functions is not None:
+            self.attachment.use_functions(functions)
         self._attach(settings)
 
-    def _prepare(self, settings: Settings, options: Options, by_function: bool) -> None:
+    def _prepare(self, settings: Settings, options: Options) -> None:
         self._object.resize("scratches", 2 * self._cpus)
         self._object.resize("context_scratches", self._cpus)
         self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
@@ -124,7 +136,7 @@ class ModernEbpf:
             for name in (*_URING, _URING_LOOK):
                 self._object.leave_out(name)
             self.hooks -= hooks.REQUESTS
-        for name in () if by_function else ENTRIES:
+        for name in () if settings.functions else (*ENTRIES, ITERATOR):
             self._object.leave_out(name)
         hooks.prepare(self._object, self.hooks, self._cpus)
 
@@ -161,9 +173,12 @@ class ModernEbpf:
                 self._object.update(self._object.map_fd(stages), place, _U32.pack(self._object.program_fd(program)))
             else:
                 self._object.delete(self._object.map_fd(stages), place)
-        for copies in self.attachment.stages:
-            copies.measure(options.measure)
+        self.attachment.measure(options.measure)
         self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
+
+    def prepare(self, calls: Mapping[int, records.CallSpec]) -> None:
+        """Have the places at which filters for these calls are to be set, before :meth:`set_calls`."""
+        self.attachment.prepare(calls.keys())
 
     def set_calls(
         self,
@@ -193,7 +208,7 @@ class ModernEbpf:
             self._object.update(self._object.map_fd(name), _U32.pack(number), _NO_CALL)
         self._ask(places)
         self._calls = wanted
-        self.attachment.leave(calls)
+        self.attachment.leave()
         for hook in self._hooked - passing:
             self._object.detach(hook)
         self._hooked = passing

@@ -19,10 +19,12 @@ class Settings(NamedTuple):
     procexit: int = 0
     ring_size: int = 8 << 20
     """Bytes of each of the two rings, a power of two."""
+    functions: bool = False
+    """Calls may be seen by the kernel's functions."""
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
-        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat, self.procexit)
+        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat, self.procexit, self.functions)
 
 
 class Options(NamedTuple):

@@ -29,9 +29,8 @@ class Ring:
         self.fd = map_fd
         self._mask = size - 1
         self._page = mmap.mmap(map_fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
-        self._consumer = memoryview(self._page).cast(
-            "Q"
-        )  # set at once: struct writes zeros first, which the kernel sees
+        # Set at once, as struct does not: it writes zeros first, and the kernel sees them.
+        self._consumer = memoryview(self._page).cast("Q")
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._data = page
 

@@ -138,7 +138,7 @@ def test_new_process(watch, functions, c_program):
 
     assert source.attached == "both"
     assert seen(source, *python("\nif os.fork(): os.wait()"))["clone"] == 2
-    assert {"symlink": 1, "clone": 2} == seen(source, c_program(CALLS_32))
+    assert {"symlink": 1, "clone": 2, "vfork": 1} == seen(source, c_program(CALLS_32))
 
 
 def test_32bit(watch, functions, c_program):
@@ -170,8 +170,8 @@ def test_nothing_is_lost(watch, functions):
 
 
 def test_setting():
-    """Another word than the two is refused."""
-    with pytest.raises(ConfigError, match=r"falcohost\.attach: expected tracepoint or function, not 'kprobe'"):
+    """Another word than the three is refused."""
+    with pytest.raises(ConfigError, match=r"falcohost\.attach: expected auto, function or tracepoint, not 'kprobe'"):
         parse({"falcohost": {"attach": "kprobe"}})
 
 
@@ -190,6 +190,21 @@ def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
 
     with pytest.raises(NotPossibleError, match=why):
         find(FunctionKernel(Library()))
+
+
+def test_namespace(bpf):
+    """Whoever does not see all processes cannot see calls by functions."""
+    script = """
+from falcohost_syscall.drivers import call_functions, function_programs, libbpf
+try:
+    call_functions.find(function_programs.FunctionKernel(libbpf.Library()))
+except call_functions.NotPossibleError as error:
+    print(error)
+"""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", script]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    assert said.startswith("in a pid namespace of its own" if platform.machine() == "x86_64" else "on ")
 
 
 def test_refused_at_once(bpf):

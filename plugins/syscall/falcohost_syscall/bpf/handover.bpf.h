@@ -1,0 +1,84 @@
+/* While functions are attached, the tracepoint is attached beside them, so that a call is not missed in which a thread waits
+ * already: its function's program is not run for it. Each call is told by one of both. A function's program claims for the
+ * thread what it has seen, and when the call returns the tracepoint tells only what is not claimed. */
+#ifndef FALCOHOST_HANDOVER_BPF_H
+#define FALCOHOST_HANDOVER_BPF_H
+
+#include "scratch.bpf.h"
+
+struct thread {
+	__u32 claimed; /* in which hand-over the call was claimed that it is about to return from: its number, from 2 on */
+	__u32 waits;   /* it may be in a call that was under way when its function was attached */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/* What goes on, in the last bits, and the number of the hand-over; 0: none goes on. */
+enum {
+	HANDOVER_CLAIMS = 1, /* it begins: calls are claimed from now on, and a moment ago they were not */
+	HANDOVER_ALL = 2,    /* any thread may be in a call that only the tracepoint tells */
+	HANDOVER_SOME = 3,   /* those of may_wait may be */
+	HANDOVER_BITS = 2,
+};
+SEC(".data.handover") volatile __u32 handover;
+
+/* By the last bits of their number: which threads wait. */
+SEC(".data.may_wait") volatile __u8 may_wait[WAITING_HINTS];
+
+static __always_inline bool goes_on(__u32 what)
+{
+	return (handover & ((1 << HANDOVER_BITS) - 1)) == what;
+}
+
+static __always_inline bool concerns(struct task_struct *task)
+{
+	return handover && (!goes_on(HANDOVER_SOME) || may_wait[task->pid & (WAITING_HINTS - 1)]);
+}
+
+static __always_inline void claim(void)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (thread)
+		thread->claimed = handover >> HANDOVER_BITS;
+}
+
+/* Whether the tracepoint tells what the thread now returns from. Claims that an earlier hand-over has left behind do not
+ * count, except in the moment in which the next begins. */
+static __always_inline bool is_left(bool by_function)
+{
+	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	__u32 number = handover >> HANDOVER_BITS, claimed = 0;
+	bool begins = goes_on(HANDOVER_CLAIMS), waits = false;
+
+	if (thread) {
+		claimed = thread->claimed;
+		waits = thread->waits;
+		thread->claimed = thread->waits = 0;
+	}
+	if (claimed == number || (begins && claimed == number - 1))
+		return false;
+	return !begins || !by_function || waits;
+}
+
+/* Whether a wanted call is told where it is seen now. */
+static __always_inline bool is_told_here(struct call_spec *spec, struct task_struct *task, bool by_function)
+{
+	bool shown = spec->want & WANT_BY_FUNCTION;
+
+	if (by_function) {
+		if (shown && concerns(task))
+			claim();
+		return shown;
+	}
+	if (!settings.functions)
+		return true;
+	return concerns(task) ? is_left(shown) : !shown;
+}
+
+#endif
