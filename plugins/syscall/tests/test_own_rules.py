@@ -150,7 +150,7 @@ LINES = {
     "Mounts changed by the newer calls": ("@thief read-detached-tree", "@bwrap read-detached-tree"),
     "Root directory exchanged by a program that is not installed": ("@thief read-pivoted", "@bwrap read-pivoted"),
     "Root directory changed by a program that is not installed": ("@thief read-chroot", "@bwrap read-chroot"),
-    "Process renamed through its file": ("@miner name-by-file", "@miner open read /proc/self/comm"),
+    "Process renamed through its file": ("@miner open write /proc/self/comm", "@miner open read /proc/self/comm"),
     "Rights to files changed by a program that is not installed": ("@exploit root-fsuid", "@smbd root-fsuid"),
     "Kernel replaced while running": ("@implant kernel-replaced", "@kexec kernel-replaced"),
 }
@@ -161,6 +161,7 @@ MORE = {
     "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
     "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),
     "by descriptor": ("Program given the rights of its owner", "@implant fchmod 4755 $tmp/@implant"),
+    "by its file": ("Process poses as a kernel thread", "@criu name-by-file"),
     "by the name at start": ("Process poses as a kernel thread", "@miner exec-as @miner [kworker/0:1] noop $tmp/x"),
     "setuid": ("Attempt to become root refused", "@exploit as 65534 become setuid 0"),
     "setreuid": ("Attempt to become root refused", "@exploit as 65534 become setreuid 0"),

@@ -22,6 +22,9 @@ static const __u16 x32_calls[X32_OWN_CALLS] = {
  * and io_uring_enter. */
 #define REACHING_CALLS 9
 static const __u16 reaching_calls[REACHING_CALLS] = {0, 9, 17, 19, 40, 275, 295, 326, 426};
+#define PRCTL 157
+#define EXECVE 59
+#define EXECVEAT 322
 
 static __always_inline bool is_x32(__u32 nr)
 {
@@ -81,6 +84,9 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 
 #define REACHING_CALLS 9
 static const __u16 reaching_calls[REACHING_CALLS] = {63, 222, 67, 65, 71, 76, 69, 285, 426};
+#define PRCTL 167
+#define EXECVE 221
+#define EXECVEAT 281
 
 #define TIF_32BIT 22
 #define is_x32(nr) false
@@ -118,5 +124,16 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 #else
 #error "the probe is built for x86 and arm64"
 #endif
+
+/* These calls by their numbers in the table, as 32-bit ones of x86 and Arm too. */
+static __always_inline bool is_exec(__u32 nr)
+{
+	return nr == EXECVE || nr == EXECVEAT || nr == COMPAT_BASE + 11 || nr == COMPAT_BASE + 358 || nr == COMPAT_BASE + 387;
+}
+
+static __always_inline bool is_prctl(__u32 nr)
+{
+	return nr == PRCTL || nr == COMPAT_BASE + 172;
+}
 
 #endif

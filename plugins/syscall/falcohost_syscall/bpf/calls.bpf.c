@@ -295,6 +295,8 @@ int gather_memory(unsigned long long *ctx)
 		return 0;
 	task = task_of(s);
 	fill_rest(&s->header, task);
+	if (s->spec.want & WANT_NAMED)
+		__builtin_memcpy(s->header.comm, &s->header.args[NAMED_AT], sizeof(s->header.comm));
 	gather_paths(s, task);
 	gather_host(s, task);
 	see_paths(s);

@@ -5,6 +5,7 @@
 #include "messages.bpf.c"
 #include "uring.bpf.c"
 #include "hooks.bpf.c"
+#include "renamed.bpf.c"
 #include "process.bpf.c"
 #include "tasks.bpf.c"
 

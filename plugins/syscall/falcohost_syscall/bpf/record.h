@@ -253,11 +253,13 @@ enum want {
 	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
 	WANT_REACHED = 1048576, /* SEC_REALPATH and the others, where the kernel let us find them */
+	WANT_NAMED = 134217728, /* set by the probe itself: the thread gets the name that lies in args from NAMED_AT on */
 	WANT_LATELY = 268435456, /* so since a moment only: threads may be in calls that its program is not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
 	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
 };
 #define RET_ARG 0xfe
+#define NAMED_AT 4
 /* With WANT_REACHED: where what the first path led to is found when the call returns; LEFT_NOTHING: at the kernel's hooks. */
 enum left { LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT };
 #define STRUCT_SIZE 32

@@ -34,6 +34,9 @@ _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_ur
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
 _URING_LOOK: Final = "uring_look"
 """The program by which those look for files that were opened silently."""
+#: The program for names that are written to files of /proc, and the call that does the same.
+_RENAMED: Final = "task_renamed"
+_PRCTL: Final = {"x86_64": 157, "aarch64": 167}
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
@@ -85,6 +88,7 @@ class ModernEbpf:
         functions = self._find_functions() if by_function else None
         self.hooks = frozenset() if options.requested else hooks.find(self.kernel)
         self._hooked: frozenset[str] = frozenset()
+        self._renames = False
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._fullest = [0, 0]
         self._settings = settings
@@ -212,6 +216,15 @@ class ModernEbpf:
         for hook in self._hooked - passing:
             self._object.detach(hook)
         self._hooked = passing
+        self._tell_renames(_PRCTL.get(platform.machine()) in calls)
+
+    def _tell_renames(self, wanted: bool) -> None:
+        """Have names told that are written to files of /proc, or no longer."""
+        if wanted and not self._renames:
+            self._object.attach(_RENAMED)
+        elif self._renames and not wanted:
+            self._object.detach(_RENAMED)
+        self._renames = wanted
 
     def _ask(self, places: set[int]) -> None:
         """Have the probe look at calls with these numbers, whichever table they are of."""

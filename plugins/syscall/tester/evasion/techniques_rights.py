@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, by_way, own, unseen
+from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, own, unseen
 
 FILE_RIGHTS = "Rights to files changed by a program that is not installed"
 REFUSED = "Attempt to become root refused"
@@ -107,7 +107,7 @@ INJECTING = Group(
         "name-32bit": Technique("calls prctl as 32-bit programs do", POSES._replace(how=ARGUMENTS)),
         "name-by-file": Technique(
             "writes the name to `/proc/self/comm`",
-            by_way("the opening; not the name", "Process renamed through its file"),
+            own("the name that is written", "Process poses as a kernel thread", "Process renamed through its file"),
         ),
         "name-arguments": Technique(
             "writes over its arguments, which ps shows", unseen("no call is made; arguments are those of the start")
