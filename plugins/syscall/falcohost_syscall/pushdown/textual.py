@@ -121,12 +121,15 @@ class Textual:
         return Bounds(all_of(bounds.over for bounds in found), FALSE)
 
     def _path_prefix(self, paths: list[bytes]) -> Bounds:
-        """Take paths without patterns; what has no slash is not told, or has a colon."""
+        """Take paths without patterns; what has no slash is not told, or has a colon. Empty parts do not count."""
         wanted = [b"".join(b"/" + part for part in path.split(b"/") if part) for path in paths]
-        if not self.rooted or not all(map(_is_plain_path, wanted)):
+        if not all(map(_is_plain_path, wanted)):
             return UNDECIDED
-        below = self._test("startswith", *(path + b"/" for path in wanted))
-        return exactly(any_of((self._test("=", *wanted), below)))
+        below = any_of((self._test("=", *wanted), self._test("startswith", *(path + b"/" for path in wanted))))
+        if self.rooted:
+            return exactly(below)
+        otherwise = self._test("contains", b"//"), negate(self._test("startswith", b"/"))
+        return Bounds(any_of((below, *otherwise)), below)
 
 
 @dataclass(frozen=True, slots=True)
