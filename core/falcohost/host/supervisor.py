@@ -225,8 +225,9 @@ class Supervisor:
 
     def _serve(self, child: Child) -> None:
         if child.alive:  # its death may have been told in the same turn
-            child.send_rest()
-            self._listen(child)
+            if child.waits_to_send:
+                child.send_rest()
+                self._listen(child)
             self._handle(child, child.read())
 
     def _listen(self, child: Child) -> None:
