@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from test_filters import plan, watch
+from watching import plan
 
 from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.fields_process import ancestor
