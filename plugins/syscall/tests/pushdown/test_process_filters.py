@@ -13,8 +13,6 @@ from falcohost_syscall.fields import FIELDS
 from falcohost_syscall.fields_process import ancestor
 from falcohost_syscall.records import ARGS_KEPT, EXE_KEPT
 
-__all__ = ["watch"]
-
 #: What is longer cannot be written in a rule.
 LONGEST = 255
 GET = {field.name: field.get for field in FIELDS}
