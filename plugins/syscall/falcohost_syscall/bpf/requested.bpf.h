@@ -143,6 +143,44 @@ GLOBAL int write_requested(struct scratch *s)
 	return !s->walk.cut && !is_detached(&s->walk);
 }
 
+#define WHOLE_LOOKED_AT 256
+#define WHOLE_LEAF 64
+
+/* The highest bit of each byte that is this one. */
+static __always_inline __u64 bytes_that_are(__u64 word, __u8 byte)
+{
+	const __u64 each = 0x0101010101010101ULL, low = 0x7f * each;
+	__u64 other = word ^ byte * each;
+
+	return ~(((other & low) + low) | other | low);
+}
+
+/* The length of the last part of a path that is whole as it stands, as most are: it begins with a slash, and behind none
+ * there is another, a dot or the end. 0: of the others, and of long ones. Eight bytes are looked at at once. */
+GLOBAL int leaf_of_whole(struct scratch *s, __u32 at, __u32 len)
+{
+	__u64 behind = 0;
+
+	if (!s || len < 2 || len > WHOLE_LOOKED_AT || s->record[at & (RECORD_SIZE - 1)] != '/')
+		return 0;
+	for (__u32 done = 0; done < WHOLE_LOOKED_AT && done < len; done += sizeof(__u64)) {
+		__u64 word = eight_bytes(s, at + done);
+		__u64 slashes = bytes_that_are(word, '/'), dots = bytes_that_are(word, '.');
+
+		if (len - done < sizeof(word)) {
+			slashes &= (1ULL << 8 * (len - done)) - 1;
+			dots &= (1ULL << 8 * (len - done)) - 1;
+		}
+		if ((slashes << 8 | behind) & (slashes | dots))
+			return 0;
+		behind = slashes >> 56;
+	}
+	for (__u32 leaf = 0; leaf < WHOLE_LEAF && leaf < len; leaf++)
+		if (s->record[(at + len - 1 - leaf) & (RECORD_SIZE - 1)] == '/')
+			return leaf;
+	return 0;
+}
+
 static __always_inline void see_no_name(struct facts *facts)
 {
 	see(facts, VIEW_NAME, 0, VIEW_UNKNOWN);
@@ -153,8 +191,8 @@ static __always_inline void see_no_name(struct facts *facts)
 /* Tells the requested name. It lies behind the end of the record, where nothing is put any more that filters read. */
 GLOBAL int see_requested(struct scratch *s)
 {
-	struct view path;
-	__u32 pos, len;
+	struct view path, told;
+	__u32 pos, len, leaf;
 	char *room;
 
 	if (!s)
@@ -162,6 +200,14 @@ GLOBAL int see_requested(struct scratch *s)
 	path = s->facts.views[VIEW_PATH];
 	if (path.len > VIEW_LONGEST)
 		return false; /* paged out: nobody can tell it */
+	leaf = leaf_of_whole(s, path.at, path.len);
+	if (leaf) {
+		told = s->facts.views[VIEW_NAME];
+		if (told.len == path.len && is_same(s, path.at, told.at, told.len))
+			return false;
+		see_name(&s->facts, path.at, path.len, leaf);
+		return true;
+	}
 	if (!write_requested(s)) {
 		see_no_name(&s->facts);
 		return true;
