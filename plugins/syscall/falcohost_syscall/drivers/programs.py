@@ -21,8 +21,10 @@ _BTF_FUNCTION: Final = 12  # BTF_KIND_FUNC
 _NO_PREALLOC = 1
 _LOG: Final = 1 << 25  # up to 6.3 the kernel keeps the begin of what its verifier says, and the reason is its end
 _LICENSE: Final = b"GPL"
-#: Goes on behind itself, by may_goto; returns 0.
-_MAY_GOTO: Final = b"".join(struct.pack("=BBhi", code, 0, 0, 0) for code in (0xE5, 0xB7, 0x95))
+#: Returns 0, past another instruction or not, by may_goto. Without one to pass verifiers up to 6.12 refuse it.
+_MAY_GOTO: Final = b"".join(
+    struct.pack("=BBhi", *i, 0) for i in ((0xB7, 0, 0), (0xE5, 0, 1), (0xB7, 0, 0), (0x95, 0, 0))
+)
 _NAME_LONGEST: Final = 15
 FUNCTION_INFO: Final = struct.Struct("=II")
 """``struct bpf_func_info``: the first instruction of a function, its type."""
