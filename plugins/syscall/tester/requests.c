@@ -4,6 +4,7 @@
  * requests FOLDER names: makes, names and removes things in "real" by way of "link", itself and by a thread of the kernel.
  * requests FOLDER quietly: opens links by requests that tell nothing: into a place of the ring's own table, into any
  *   place there, as a descriptor, and one to which there is nothing.
+ * requests FOLDER later: opens "link" by one of those, says so, reads a byte of its input, and ends without using the ring.
  * requests FOLDER many: asks for more files than are followed at once, none of which it is given. */
 #define _GNU_SOURCE
 #include "evasion/evasion.h"
@@ -96,6 +97,17 @@ static void ask_quietly(void)
 	open_quietly("none", 0);
 	must("file", open("file0", O_RDONLY));
 	ask((struct io_uring_sqe){.opcode = IORING_OP_NOP});
+}
+
+/* Done by a thread of the kernel, which waits where the link leads to a pipe. */
+static void ask_for_later(void)
+{
+	char byte;
+
+	silent_ring_call(&(struct io_uring_sqe){.opcode = IORING_OP_OPENAT, AT("link"), .open_flags = O_RDONLY,
+						.flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_ASYNC});
+	must("write", write(STDOUT_FILENO, "asked\n", 6));
+	must("read", read(STDIN_FILENO, &byte, 1));
 }
 
 static void send_and_receive(void)
@@ -193,6 +205,8 @@ int main(int argc, char **argv)
 			return 0;
 		case 'q':
 			return ask_quietly(), 0;
+		case 'l':
+			return ask_for_later(), 0;
 		}
 		ask_for_many();
 		return 0;

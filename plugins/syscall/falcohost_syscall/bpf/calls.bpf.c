@@ -11,6 +11,7 @@
 #include "flood.bpf.h"
 #include "ignored.bpf.h"
 #include "handover.bpf.h"
+#include "asked.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 /* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
@@ -27,10 +28,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct call_spec);
 } calls SEC(".maps");
-
-/* By the number in the register: whether somebody wants the call that has it, as a 64-bit or as a 32-bit one. Asked
- * before anything that takes a helper: most calls of the machine end here. */
-SEC(".data.asked") volatile __u8 asked[COMPAT_BASE];
 
 /* By the stage before which it runs, MAX_CALLS apart, and by row of calls.py: a program generated from the rules, which
  * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
@@ -78,10 +75,7 @@ struct {
 	},
 };
 
-/* How many requests of io_uring open files and do not say so; and what looks for the files (silent.bpf.h), if there are
- * programs for io_uring. */
-static volatile __u32 silent_opens;
-
+/* What looks for files that were opened silently (silent.bpf.h), if there are programs for io_uring. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);

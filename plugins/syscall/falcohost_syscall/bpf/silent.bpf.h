@@ -7,7 +7,6 @@
 
 #define SILENT_OPENS 4 /* of one process */
 #define SILENT_LOOKS 256
-#define ASKED_FOR_SILENT 2 /* in asked: by nobody else */
 #define O_ALIKE 010000003 /* flags of open(2) that the file has too, on every processor: O_ACCMODE, O_PATH */
 
 struct silent_key {
@@ -48,18 +47,10 @@ static __always_inline __u64 file_at_place(struct silent_open *open, long *ret)
 	return file_in_slot(ring, slot);
 }
 
-/* Sees to it that calls are looked at by which a file is reached, or no longer. */
-static __always_inline void ask_for_silent(__u8 from, __u8 to)
-{
-	for (int i = 0; i < REACHING_CALLS; i++)
-		if (asked[reaching_calls[i]] == from)
-			asked[reaching_calls[i]] = to;
-}
-
 static __always_inline void drop_silent(struct silent_key *key)
 {
 	if (bpf_map_delete_elem(&silent, key) == 0 && __sync_fetch_and_sub(&silent_opens, 1) == 1)
-		ask_for_silent(ASKED_FOR_SILENT, 0);
+		settle_reaching();
 }
 
 /* Keeps a request to open a file, which begins what is given, where there is a place; without one it is not looked for. */
@@ -79,7 +70,7 @@ static __noinline int keep_silent(struct silent_open *open, __u64 req)
 		if (bpf_map_update_elem(&silent, &key, open, BPF_NOEXIST))
 			continue;
 		__sync_fetch_and_add(&silent_opens, 1);
-		ask_for_silent(0, ASKED_FOR_SILENT);
+		settle_reaching();
 		break;
 	}
 	return 0;

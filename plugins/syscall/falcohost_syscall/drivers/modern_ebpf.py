@@ -34,6 +34,8 @@ _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_ur
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
 _URING_LOOK: Final = "uring_look"
 """The program by which those look for files that were opened silently."""
+_SETTLE: Final = "settle_wanted"
+"""The program that takes over which calls are wanted."""
 #: The program for names that are written to files of /proc, and the call that does the same.
 _RENAMED: Final = "task_renamed"
 _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
@@ -229,7 +231,8 @@ class ModernEbpf:
     def _ask(self, places: set[int]) -> None:
         """Have the probe look at calls with these numbers, whichever table they are of."""
         value = bytes(place in places for place in range(records.COMPAT_BASE))
-        self._object.update(self._object.map_fd(".data.asked"), _U32.pack(0), value)
+        self._object.update(self._object.map_fd(".data.wanted"), _U32.pack(0), value)
+        self.kernel.run(self._object.program_fd(_SETTLE), bytes(8))
         self._asked = places
 
     def map_fd(self, name: str) -> int:
