@@ -203,6 +203,12 @@ struct io_unlink { int dfd; int flags; struct filename *filename; };
 struct io_rename { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
 struct io_mkdir { int dfd; __u16 mode; struct filename *filename; };
 struct io_link { int old_dfd, new_dfd; struct filename *oldpath, *newpath; int flags; };
+struct delayed_filename { struct filename *__incomplete_filename; }; /* since 7.0 */
+struct io_open___since_7_0 { struct delayed_filename filename; };
+struct io_unlink___since_7_0 { struct delayed_filename filename; };
+struct io_rename___since_7_0 { struct delayed_filename oldpath, newpath; };
+struct io_mkdir___since_7_0 { struct delayed_filename filename; };
+struct io_link___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_connect { void *addr; int addr_len; };
 struct io_accept { void *addr; int *addr_len; int flags; __u32 iou_flags, file_slot; };
 struct io_bind { int addr_len; };

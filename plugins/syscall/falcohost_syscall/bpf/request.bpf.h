@@ -20,6 +20,12 @@ struct request {
 	char texts[2][CHUNK];
 };
 
+/* Which name a request asks for. */
+#define NAME(type, command, member)							\
+	(bpf_core_field_exists(((struct type *)NULL)->member) ?				\
+		 READ(struct type, command, member) :					\
+		 READ(struct type##___since_7_0, command, member.__incomplete_filename))
+
 static __always_inline void read_text(struct request *r, __u32 which, struct filename *name)
 {
 	long len = bpf_probe_read_kernel_str(r->texts[which], CHUNK, READ(struct filename, name, name));
@@ -37,7 +43,7 @@ static __always_inline void read_open(struct request *r, struct io_open *open, b
 	r->args[4] = how ? mode : 0;
 	r->args[5] = how ? READ(struct io_open, open, how.resolve) : 0;
 	r->slot = READ(struct io_open, open, file_slot);
-	read_text(r, 0, READ(struct io_open, open, filename));
+	read_text(r, 0, NAME(io_open, open, filename));
 }
 
 static __always_inline void read_names(struct request *r, void *command)
@@ -46,31 +52,31 @@ static __always_inline void read_names(struct request *r, void *command)
 	case IORING_OP_UNLINKAT:
 		r->args[0] = READ(struct io_unlink, command, dfd);
 		r->args[2] = READ(struct io_unlink, command, flags);
-		read_text(r, 0, READ(struct io_unlink, command, filename));
+		read_text(r, 0, NAME(io_unlink, command, filename));
 		break;
 	case IORING_OP_MKDIRAT:
 		r->args[0] = READ(struct io_mkdir, command, dfd);
 		r->args[2] = READ(struct io_mkdir, command, mode);
-		read_text(r, 0, READ(struct io_mkdir, command, filename));
+		read_text(r, 0, NAME(io_mkdir, command, filename));
 		break;
 	case IORING_OP_RENAMEAT:
 		r->args[0] = READ(struct io_rename, command, old_dfd);
 		r->args[2] = READ(struct io_rename, command, new_dfd);
 		r->args[4] = READ(struct io_rename, command, flags);
-		read_text(r, 0, READ(struct io_rename, command, oldpath));
-		read_text(r, 1, READ(struct io_rename, command, newpath));
+		read_text(r, 0, NAME(io_rename, command, oldpath));
+		read_text(r, 1, NAME(io_rename, command, newpath));
 		break;
 	case IORING_OP_LINKAT:
 		r->args[0] = READ(struct io_link, command, old_dfd);
 		r->args[2] = READ(struct io_link, command, new_dfd);
 		r->args[4] = READ(struct io_link, command, flags);
-		read_text(r, 0, READ(struct io_link, command, oldpath));
-		read_text(r, 1, READ(struct io_link, command, newpath));
+		read_text(r, 0, NAME(io_link, command, oldpath));
+		read_text(r, 1, NAME(io_link, command, newpath));
 		break;
 	case IORING_OP_SYMLINKAT:
 		r->args[1] = READ(struct io_link, command, new_dfd);
-		read_text(r, 1, READ(struct io_link, command, oldpath));
-		read_text(r, 0, READ(struct io_link, command, newpath));
+		read_text(r, 1, NAME(io_link, command, oldpath));
+		read_text(r, 0, NAME(io_link, command, newpath));
 	}
 }
 
