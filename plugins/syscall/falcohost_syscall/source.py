@@ -99,7 +99,7 @@ class SyscallSource:
         settings = Settings(execve, execveat, procexit, ring_size=self._config.ring_size)
         self._options = Options(all_processes=not self._config.process_context, requested=not self._config.all_names)
         self._driver = ModernEbpf(settings, self._options, by_function=self._config.attach != "tracepoint")
-        self._say_why_not(logging.WARNING if self._config.attach == "function" else logging.INFO)
+        self._say_why_not(logging.WARNING if self._config.attach == "function" else logging.DEBUG)
         self._watched = WatchedFiles(self._driver)
         if self._config.agent_pid is not None:
             self._driver.ignore(self._config.agent_pid, forks=True)

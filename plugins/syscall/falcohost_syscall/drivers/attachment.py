@@ -59,7 +59,8 @@ class Attachment:
     def told(self) -> str:
         """Return where calls are seen, and why, in words."""
         if self._functions is None:
-            return "calls are seen at the tracepoint of all calls"
+            reason = f", not at the kernel's functions: {self.why_not}" if self.why_not else ""
+            return f"calls are seen at the tracepoint of all calls{reason}"
         told = "calls are seen at the kernel's functions"
         if self.waiting:
             waiting = "a thread waits" if len(self.waiting) == 1 else f"{len(self.waiting)} threads wait"

@@ -110,6 +110,24 @@ def test_falls_back(watch, caplog):
     assert {"symlink": 3} == seen(source, *python(SYMLINK * 3))
 
 
+def test_falls_back_quietly(bpf, caplog):
+    """Nobody asked for functions: the log says nothing, and the numbers say where calls are seen and why."""
+    source = SyscallSource({})
+    with caplog.at_level(logging.INFO):
+        source.open(Plan("syscall", frozenset({"symlink"})), None)
+    try:
+        (note,) = source.stats().notes
+        by_tracepoint = source.attached == "tracepoint"
+    finally:
+        source.close()
+
+    assert not [text for text in caplog.messages if "tracepoint" in text]
+    assert (
+        note.startswith("calls are seen at the tracepoint of all calls, not at the kernel's functions: ")
+        is by_tracepoint
+    )
+
+
 def test_nothing_else_is_entered(watch, functions):
     """A function that nobody wants is left as it is."""
     source = watch("symlink")
