@@ -64,25 +64,28 @@ static __always_inline void see_process_text(struct facts *facts, __u32 i, enum 
 	see_process(facts, VIEW_PROCESS_TEXTS + PROCESS_TEXTS * i + text, at, len);
 }
 
-/* The zeroth argument; the others at ARGS_AT, a blank and the name before them. The kernel ends each with a zero. */
-static __always_inline void see_args(struct scratch *s, struct process *p, __u32 i)
+/* Arguments that are too many to be kept: how those behind the zeroth begin. */
+static __always_inline void see_begin_of_args(struct scratch *s, struct process *p, __u32 i)
 {
-	__u32 first = p->arg0_len, len = p->args_len, comm_len = p->comm_len, at = ARGS_AT(i);
-	__u32 shift = sizeof(p->comm);
+	__u32 first = p->arg0_len, at = ARGS_AT(i);
 	__u8 *args = s->record + ARGS_AT(i);
 
-	if (len > ARGS_KEPT || first >= ARGS_KEPT - 1 || comm_len > sizeof(p->comm))
+	barrier_var(first);
+	if (first >= ARGS_KEPT - BEGIN_TOLD)
 		return;
-	bpf_probe_read_kernel(s->record + EXE_AT(i), first, p->args);
-	shift -= comm_len;
-	barrier_var(shift);
-	if (shift > sizeof(p->comm))
-		return;
-	bpf_probe_read_kernel(args - 1 - sizeof(p->comm) + shift, sizeof(p->comm), p->comm);
-	args[-1] = ' ';
+	bpf_probe_read_kernel(args, BEGIN_TOLD, p->args + first + 1);
+	set_blanks((__u64 *)args, BEGIN_TOLD);
+	see_process_text(&s->facts, i, TEXT_ARGS, at, VIEW_BEGIN);
+	see_process_text(&s->facts, i, TEXT_CMDLINE, at - 1 - p->comm_len, VIEW_BEGIN);
+}
+
+static __always_inline void see_kept_args(struct scratch *s, struct process *p, __u32 i)
+{
+	__u32 first = p->arg0_len, len = p->args_len, comm_len = p->comm_len, at = ARGS_AT(i);
+	__u8 *args = s->record + ARGS_AT(i);
+
 	if (len && p->args[(len - 1) & (ARGS_KEPT - 1)] == 0)
 		len--;
-	see_process_text(&s->facts, i, TEXT_EXE, EXE_AT(i), first);
 	if (first >= len) { /* it is the only one */
 		see_process_text(&s->facts, i, TEXT_ARGS, at, 0);
 		see_process_text(&s->facts, i, TEXT_CMDLINE, at - 1 - comm_len, comm_len);
@@ -96,6 +99,29 @@ static __always_inline void see_args(struct scratch *s, struct process *p, __u32
 	set_blanks((__u64 *)args, len);
 	see_process_text(&s->facts, i, TEXT_ARGS, at, len);
 	see_process_text(&s->facts, i, TEXT_CMDLINE, at - 1 - comm_len, comm_len + 1 + len);
+}
+
+/* The zeroth argument; the others at ARGS_AT, a blank and the name before them. The kernel ends each with a zero. */
+static __always_inline void see_args(struct scratch *s, struct process *p, __u32 i)
+{
+	__u32 first = p->arg0_len, comm_len = p->comm_len, shift = sizeof(p->comm);
+	__u8 *args = s->record + ARGS_AT(i);
+
+	barrier_var(first); /* or a copy of it is tested: keep_text */
+	if (p->args_len == NOT_KEPT || first >= ARGS_KEPT - 1 || comm_len > sizeof(p->comm))
+		return;
+	bpf_probe_read_kernel(s->record + EXE_AT(i), first, p->args);
+	see_process_text(&s->facts, i, TEXT_EXE, EXE_AT(i), first);
+	shift -= comm_len;
+	barrier_var(shift);
+	if (shift > sizeof(p->comm))
+		return;
+	bpf_probe_read_kernel(args - 1 - sizeof(p->comm) + shift, sizeof(p->comm), p->comm);
+	args[-1] = ' ';
+	if (p->args_len > ARGS_KEPT)
+		see_begin_of_args(s, p, i);
+	else
+		see_kept_args(s, p, i);
 }
 
 static __always_inline void see_texts(struct scratch *s, struct process *p, __u32 i)

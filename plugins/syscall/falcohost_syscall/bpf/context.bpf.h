@@ -162,14 +162,15 @@ static __always_inline bool keep_large(struct scratch *s, struct task_struct *ta
 	return true;
 }
 
-/* Longer texts are kept elsewhere, or not at all. */
+/* Of longer texts the begin; they are kept elsewhere, or not at all. */
 static __always_inline void keep_text(char *to, __u32 room, struct scratch *s, struct place text)
 {
 	__u32 len = text.len;
 
 	barrier_var(len); /* or a copy of it is tested, which the verifier of 6.1 does not take for the same */
-	if (len <= room)
-		bpf_probe_read_kernel(to, len, bytes_at(s, text));
+	if (len > room)
+		len = room;
+	bpf_probe_read_kernel(to, len, bytes_at(s, text));
 }
 
 /* What an exec has made of the process, as it stands in the record. */

@@ -10,6 +10,8 @@
 #define VIEW_UNKNOWN 0xffff
 #define VIEW_NO_SLASH 0xfffe /* there is one, which has no slash; more is not told */
 #define VIEW_ABSENT 0xfffd
+#define VIEW_BEGIN 0xfffb /* there is one, of BEGIN_TOLD bytes or more, of which those are told */
+#define BEGIN_TOLD 256
 #define VIEW_ENDS 0xfffc /* there is one, which is empty or begins with a hexadecimal digit; more is not told */
 
 struct view {

@@ -89,6 +89,8 @@ class TextTest:
         asm.load(R1, R6, test.view.offset + 2, 2)
         asm.jump_if(R1, "<=", layout.VIEW_LONGEST, told)
         asm.jump_if(R1, "=", layout.VIEW_ABSENT, to.false)
+        if test.view.cut:
+            self._take_begin(told)
         if test.op == "exists":
             asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.true)
             asm.jump_if(R1, "=", layout.VIEW_ENDS, to.true)
@@ -114,6 +116,21 @@ class TextTest:
             "icontains": self._contains_folded,
         }
         emit[test.op](constants)
+
+    def _take_begin(self, told: Label) -> None:
+        """Go on where the begin of a text is told, if that is enough."""
+        asm, to, test = self._asm, self._to, self._test
+        if test.op == "exists":
+            asm.jump_if(R1, "=", layout.VIEW_BEGIN, to.true)
+        elif all(len(constant) < layout.BEGIN_TOLD for constant in test.constants):
+            if test.op == "=":
+                asm.jump_if(R1, "=", layout.VIEW_BEGIN, to.false)
+            elif test.op == "startswith":
+                other = asm.label()
+                asm.jump_if(R1, "!=", layout.VIEW_BEGIN, other)
+                asm.constant(R1, layout.BEGIN_TOLD)
+                asm.jump(told)
+                asm.place(other)
 
     def _find(self) -> None:
         """Let R2 be where the text is, less ``layout.RECORD``."""

@@ -88,6 +88,7 @@ class View:
     :ivar late: where it is told at last if it was not at *point*.
     :ivar absolute: known only if it begins with a slash.
     :ivar searched: what is longer is not looked through; it counts as true.
+    :ivar cut: of a long one the begin may be told (``layout.VIEW_BEGIN``).
     """
 
     offset: int
@@ -95,6 +96,7 @@ class View:
     late: Point
     absolute: bool = False
     searched: int = 1024
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ A test compares the numbers with the compiler's (see also :mod:`falcohost_syscal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from falcohost_syscall.pushdown.condition import Number, Point, View
@@ -83,8 +84,9 @@ NAMED: Final = frozenset(
 SEEN: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("seen", "seen2"))
 
 #: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
-#: empty or begins with a hexadecimal digit.
+#: empty or begins with a hexadecimal digit. BEGIN: it has as many bytes as are told of its begin, or more.
 VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_ENDS, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 0xFFFC, 4096
+VIEW_BEGIN, BEGIN_TOLD = 0xFFFB, 256
 
 #: What a descriptor leads to; NONE: to nothing, as after a failed open.
 FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK = range(1, 9)
@@ -156,7 +158,8 @@ def process_name(generation: int) -> View:
 
 def process_text(name: str, generation: int) -> View:
     """Return a text of the process (0), of its parent (1), and so on."""
-    return _process_view(GENERATIONS + len(PROCESS_TEXTS) * generation + PROCESS_TEXTS.index(name), generation)
+    index = GENERATIONS + len(PROCESS_TEXTS) * generation + PROCESS_TEXTS.index(name)
+    return replace(_process_view(index, generation), cut=name in ("args", "cmdline"))
 
 
 def process_id(generation: int) -> Number:

@@ -26,6 +26,11 @@ ARGUMENTS = (
     (b"cat", b"y" * 200, b"shadow"),
     (b"cat", b"y" * 600),
     (b"bash", b"y" * 249, b"cat"),
+    (b"bash", b"-c", b"cat /etc/shadow", b"y" * 600),
+    (b"x" * 254, b"cat", b"y" * 300),
+    (b"x" * 255, b"cat", b"y" * 300),
+    (b"x" * 256, b"cat", b"y" * 300),
+    (b"", b"cat /etc/shadow" + b"y" * 240, b"y" * 600),
     (b"h\xc3\xa9", b"\xc3\xa9"),
     (),
 )
@@ -112,14 +117,28 @@ class About:
     def _see_texts(self, first: int, at: int, facts: R.Kept) -> None:
         if facts.exe_len <= R.EXE_KEPT and not facts.exe.endswith(b")"):
             self._put(first, at, facts.exe)
-        if facts.args_len > R.ARGS_KEPT or facts.arg0_len >= R.ARGS_KEPT - 1:
+        args_at = at + R.EXE_KEPT + R.ARGS_KEPT + 32
+        if facts.arg0_len >= R.ARGS_KEPT - 1:
+            return
+        if facts.args_len > R.ARGS_KEPT:
+            self._see_begin(first, at, args_at, facts)
             return
         zeroth, zero, others = facts.args.removesuffix(b"\0").partition(b"\0")
         line = others.replace(b"\0", b" ")
-        args_at = at + R.EXE_KEPT + R.ARGS_KEPT + 32
         self._put(first + 1, at + R.EXE_KEPT, zeroth)
         self._put(first + 2, args_at, line)
         self._put(first + 3, args_at - 1 - facts.comm_len, facts.comm + (b" " + line if zero else b""))
+
+    def _see_begin(self, first: int, at: int, args_at: int, facts: R.Kept) -> None:
+        """See the zeroth argument, and how the others begin."""
+        zeroth, _, others = facts.args.partition(b"\0")
+        begin = others[: layout.BEGIN_TOLD].replace(b"\0", b" ")
+        self._put(first + 1, at + R.EXE_KEPT, zeroth)
+        if len(zeroth) < R.ARGS_KEPT - layout.BEGIN_TOLD:
+            self._put(first + 2, args_at, begin)
+            self._put(first + 3, args_at - 1 - facts.comm_len, facts.comm + b" " + begin)
+            for view in (first + 2, first + 3):
+                self.views[view] = (self.views[view][0], layout.VIEW_BEGIN)
 
     def _put(self, view: int, at: int, text: bytes) -> None:
         self.views[view] = (at, len(text))

@@ -39,7 +39,7 @@ def c(tmp_path):
 
 def test_names_of_numbers(c):
     """Every kind, protocol and special length has the number that it has in C."""
-    names = [name for name in vars(layout) if re.fullmatch(r"(FD|L4|IP|VIEW)_[A-Z0-9_]+", name)]
+    names = [name for name in vars(layout) if re.fullmatch(r"(FD|L4|IP|VIEW|BEGIN)_[A-Z0-9_]+", name)]
 
     assert [getattr(layout, name) for name in names] == c(*names)
     assert len(names) > 15

@@ -89,3 +89,24 @@ def test_what_is_asked_is_what_fields_say(watch, name):
         source.update(plan(f"{OPEN} and not {check} or {ENDING}"))
         subprocess.run(COMMANDS[name], check=True)
         assert [] == marked(source), check
+
+
+def test_begin_of_arguments_that_are_too_many(watch):
+    """Of those the kernel knows how they begin; what that does not tell, passes."""
+    passed = {
+        "proc.args startswith '-ISc import'": True,
+        "proc.cmdline startswith 'python' and proc.cmdline glob 'python*'": True,
+        "proc.args exists": True,
+        "proc.args contains nowhere": True,
+        f"proc.args startswith '-ISc {SCRIPT} {'x' * 100}'": True,
+        "proc.args startswith '-ISx'": False,
+        "proc.args in (-ISc, python)": False,
+        "not proc.args startswith '-ISc import'": False,
+        "not proc.args exists": False,
+        "proc.exe startswith /nowhere": False,
+    }
+    source = watch(f"{OPEN} or {ENDING}", *TEXTS)
+    for check, expected in passed.items():
+        source.update(plan(f"{OPEN} and {check} or {ENDING}"))
+        subprocess.run(command("x" * 600), check=True)
+        assert len(marked(source)) == expected, check
