@@ -20,7 +20,7 @@ openat2 | 437 437 437 | file | creates | path=1 dir=0 fd=ret how
     ino:u64=ino
 creat | 85 - 8 | file | creates | path=0 fd=ret
     fd:fd=ret name:path=path mode:oct=1 dev:hex=dev ino:u64=ino creat_flags:flags/creat=layer
-open_by_handle_at | 304 - 342 | file | creates | fd=ret
+open_by_handle_at | 304 265 342 | file | creates | fd=ret
     fd:fd=ret mountfd:fd=0 flags:open=2 path:path=fdpath dev:hex=dev ino:u64=ino
 memfd_create | 319 279 356 | memory | creates | str=0 fd=ret
     fd:fd=ret name:str=str flags:flags/memfd=1

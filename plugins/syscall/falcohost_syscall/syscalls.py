@@ -100,7 +100,7 @@ landlock_add_rule 445 445 445
 landlock_create_ruleset 444 444 444
 landlock_restrict_self 446 446 446
 lgetxattr 192 9 230
-listmount 458 - 458
+listmount 458 458 458
 listxattr 194 11 232
 llistxattr 195 12 233
 llseek - - 140
@@ -135,7 +135,7 @@ msgget 68 186 399
 msgrcv 70 188 401
 msgsnd 69 189 400
 msync 26 227 144
-name_to_handle_at 303 - 341
+name_to_handle_at 303 264 341
 nanosleep 35 101 162
 nfsservctl 180 42 169
 nice - - 34
@@ -225,7 +225,7 @@ ssetmask - - 69
 stat64 - - 195
 statfs 137 43 99
 statfs64 - - 268
-statmount 457 - 457
+statmount 457 457 457
 statx 332 291 383
 stime - - 25
 swapoff 168 225 115

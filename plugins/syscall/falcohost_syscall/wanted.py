@@ -49,12 +49,16 @@ _REQUESTS = {
     37: "mkdirat",
     38: "symlinkat",
     39: "linkat",
+    41: "fsetxattr",
+    42: "setxattr",
     45: "socket",
     47: "sendto",
     48: "sendmsg",
     49: "read",
     56: "bind",
     57: "listen",
+    60: "readv",
+    61: "writev",
 }
 #: Functions of the kernel that do what is asked for, of those on which there are hooks (drivers/hooks.py).
 _PERFORMED = {

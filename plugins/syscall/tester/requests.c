@@ -1,13 +1,16 @@
 /* requests FOLDER: does one thing after the other in FOLDER through io_uring, each of which is an event of its own.
  * requests FOLDER sockets: does so with sockets.
  * requests FOLDER buffers: moves bytes by several buffers and without any.
+ * requests FOLDER fixed: moves bytes by several buffers in memory that the ring knows; says so if the kernel cannot.
  * requests FOLDER names: makes, names and removes things in "real" by way of "link", itself and by a thread of the kernel.
  * requests FOLDER quietly: opens links by requests that tell nothing: into a place of the ring's own table, into any
  *   place there, as a descriptor, and one to which there is nothing.
  * requests FOLDER later: opens "link" by one of those, says so, reads a byte of its input, and ends without using the ring.
+ * requests FOLDER crowd: does so, and opens "link".
  * requests FOLDER many: asks for more files than are followed at once, none of which it is given. */
 #define _GNU_SOURCE
 #include "evasion/evasion.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -51,6 +54,15 @@ static void ask_for_many(void)
 	must("mkfifo", mkfifo("pipe", 0600));
 	for (int i = 0; i < MANY; i++)
 		silent_ring_call(&entry);
+}
+
+/* No thread of the kernel is left to look for a path that is not in memory, or to note when the link was read last. */
+static void ask_in_a_crowd(void)
+{
+	usleep(20000);
+	must("link", access("link", R_OK));
+	ask_for_many();
+	must("open", ask((struct io_uring_sqe){.opcode = IORING_OP_OPENAT, AT("link"), .open_flags = O_RDONLY}));
 }
 
 static void work_on_names(unsigned char flags)
@@ -188,6 +200,24 @@ static void ask_for_buffers(void)
 						 .splice_off_in = 0, .off = -1}));
 }
 
+#define READV_FIXED 60
+#define WRITEV_FIXED 61
+
+static int ask_for_fixed(void)
+{
+	int fd = must("open", open("file", O_CREAT | O_RDWR, 0600)), done;
+	static char memory[] = "abcd";
+	struct iovec whole = {memory, 4}, parts[2] = {{memory, 2}, {memory + 2, 2}};
+
+	must("register", syscall(SYS_io_uring_register, ring_descriptor(), IORING_REGISTER_BUFFERS, &whole, 1));
+	done = ask((struct io_uring_sqe){.opcode = WRITEV_FIXED, .fd = fd, .addr = (unsigned long)parts, .len = 2});
+	if (done < 0 && errno == EINVAL)
+		return puts("cannot") < 0;
+	must("writev", done);
+	must("readv", ask((struct io_uring_sqe){.opcode = READV_FIXED, .fd = fd, .addr = (unsigned long)parts, .len = 2}));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int fd;
@@ -199,6 +229,10 @@ int main(int argc, char **argv)
 			return ask_for_sockets(), 0;
 		case 'b':
 			return ask_for_buffers(), 0;
+		case 'c':
+			return ask_in_a_crowd(), 0;
+		case 'f':
+			return ask_for_fixed();
 		case 'n':
 			work_on_names(0);
 			work_on_names(IOSQE_ASYNC);

@@ -69,19 +69,33 @@ def shared_memory(open_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def container_cgroup() -> Iterator[Path]:
-    """Return a cgroup that is called what docker would call a container's, in a hierarchy that takes any process."""
+    """Return a cgroup that is called what docker would call a container's."""
+    with own_cgroup(f"docker/{secrets.token_hex(32)}") as group:
+        yield group
+
+
+@pytest.fixture(scope="session")
+def service_cgroup() -> Iterator[Path]:
+    """Return a cgroup that is called what systemd would call a web server's."""
+    with own_cgroup(f"falcohost-{secrets.token_hex(4)}.slice/nginx.service") as group:
+        yield group
+
+
+@contextlib.contextmanager
+def own_cgroup(name: str) -> Iterator[Path]:
+    """Make a cgroup in a hierarchy that takes any process."""
     for hierarchy in ("", "memory", "pids", "unified"):
         top = Path("/sys/fs/cgroup") / hierarchy
         if not (top / "cgroup.procs").exists() or not os.access(top, os.W_OK):
             continue
-        group = top / "docker" / secrets.token_hex(32)
+        group = top / name
         group.mkdir(parents=True)
         yield group
         remove_cgroup(group)
         with contextlib.suppress(OSError):  # not the only one in there
             group.parent.rmdir()
         return
-    skip_or_fail("bpf", "no cgroup hierarchy below /sys/fs/cgroup can be written, so no container can be played")
+    skip_or_fail("bpf", "no cgroup hierarchy below /sys/fs/cgroup can be written, so none can be played")
 
 
 def remove_cgroup(group: Path) -> None:
@@ -153,13 +167,13 @@ class Provocations:
     """Runs command lines, each with programs of its own, so that every alert can be told by its program's folder.
 
     In a command line ``@NAME`` is a program called NAME, ``$tmp`` a folder of the line's own, ``$shm`` such a folder in
-    /dev/shm, and ``$cgroup`` the container's cgroup.
+    /dev/shm, ``$cgroup`` the container's cgroup and ``$service`` the web server's.
     """
 
-    def __init__(self, tester: Path, folder: Path, shared_memory: Path, cgroup: Path) -> None:
+    def __init__(self, tester: Path, folder: Path, shared_memory: Path, cgroups: Mapping[str, Path]) -> None:
         self._tester = tester
         self._roots = {"tmp": folder, "shm": shared_memory}
-        self._cgroup = cgroup
+        self._cgroups = cgroups
         self._names: dict[str, str] = {}
 
     def run(self, lines: Mapping[str, str]) -> None:
@@ -197,7 +211,7 @@ class Provocations:
         folders = {name: root / self._names[key] for name, root in self._roots.items()}
         for folder in folders.values():
             folder.mkdir(mode=0o755)
-        values = {**folders, "cgroup": self._cgroup}
+        values = {**folders, **self._cgroups}
         words = [self._word(word, folders["tmp"], values) for word in line.split()]
         return subprocess.Popen(
             words,
@@ -226,10 +240,10 @@ class Provocations:
 
 
 @pytest.fixture(scope="module")
-def provocations(tester, open_folder, shared_memory, container_cgroup) -> Provocations:
+def provocations(tester, open_folder, shared_memory, container_cgroup, service_cgroup) -> Provocations:
     """Return a runner of command lines; what it makes is removed at the end of the session."""
     name = secrets.token_hex(4)
     folder, shared = open_folder / name, shared_memory / name
     folder.mkdir(mode=0o755)
     shared.mkdir(mode=0o755)
-    return Provocations(tester, folder, shared, container_cgroup)
+    return Provocations(tester, folder, shared, {"cgroup": container_cgroup, "service": service_cgroup})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from falcohost.events import Plan
+from falcohost.testing import skip_or_fail
 from falcohost_syscall import calls, wanted
 from falcohost_syscall.param_texts import _RENDER
 from falcohost_syscall.params import _READ
@@ -61,6 +65,18 @@ def test_numbers_are_used_once(machine):
 def test_numbers(name, machine, numbers):
     """Spellings that Falco gives one name share a row; what a machine has not has no number."""
     assert numbers == calls.BY_NAME[name].numbers.get(machine)
+
+
+def test_numbers_of_newer_processors():
+    """A call has a number on arm64 if the kernel's header for new processors has one, and that one."""
+    header = Path("/usr/include/asm-generic/unistd.h")
+    if not header.exists():
+        skip_or_fail("clang", f"{header} is missing: install linux-libc-dev")
+    kernel = {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", header.read_text())}
+    rows = [row for row in calls.CALLS if row.name in kernel]
+
+    assert rows
+    assert [] == [row.name for row in rows if kernel[row.name] not in row.numbers.get("aarch64", ())]
 
 
 def test_parameters_can_be_read_and_rendered():

@@ -92,6 +92,14 @@ def test_seen(run, fired, hooked, name):
     assert {*technique.seen.public, *technique.seen.own, *(technique.hooked if hooked else ())} == fired[process.pid]
 
 
+def test_arguments_are_those_of_the_start(run):
+    """An alert tells with what a process was started, whatever it has written over its arguments since."""
+    ended, alerts = run
+    told = [alert["output_fields"] for alert in alerts if session(alert) == ended["name-arguments"].pid]
+
+    assert {"injector name-arguments"} == {fields["proc.cmdline"] for fields in told if "proc.cmdline" in fields}
+
+
 def test_no_alert_is_astray(run, provocations):
     """Each alert about the techniques' programs and files is from a technique's session."""
     ended, alerts = run

@@ -152,6 +152,24 @@ LINES = {
     "Root directory changed by a program that is not installed": ("@thief read-chroot", "@bwrap read-chroot"),
     "Process renamed through its file": ("@miner open write /proc/self/comm", "@miner open read /proc/self/comm"),
     "Rights to files changed by a program that is not installed": ("@exploit root-fsuid", "@smbd root-fsuid"),
+    "Shell started in the service of a server": (
+        "@nginx cgroup $service shell-orphaned-itself",
+        "@nginx shell-orphaned-itself",
+    ),
+    "Process traced by a program that is not installed": ("@injector trace-attach", "@gdb trace-attach"),
+    "Opened files reported to a program that is not installed": ("@thief read-reported", "@clamonacc read-reported"),
+    "Places in programs or the kernel watched by a program that is not installed": (
+        "@sniffer probes-call",
+        "@perf probes-call",
+    ),
+    "Cgroup left from inside a container": (
+        "@runc cgroup $cgroup exec @escape cgroup-file $cgroup",
+        "@tool cgroup-file $cgroup",
+    ),
+    "Older cgroups mounted inside a container": (
+        "@runc cgroup $cgroup exec @escape agent-mounted",
+        "@tool agent-mounted",
+    ),
     "Kernel replaced while running": ("@implant kernel-replaced", "@kexec kernel-replaced"),
 }
 
@@ -191,6 +209,22 @@ MORE = {
     "sent to": (
         "Cloud credentials fetched from inside a container",
         "@runc cgroup $cgroup exec @thief network 169.254.169.254 datagram 169.254.169.254",
+    ),
+    "a copy that is edited": ("Password hashes read", "@thief read-edited"),
+    "for an empty cgroup": ("Kernel told to run a program", "@escape agent-file"),
+    "by creat": ("Program made with the rights of its owner", "@implant setuid-create"),
+    "without a name": ("Program made with the rights of its owner", "@implant setuid-unnamed"),
+    "by setxattrat": ("Program given capabilities", "@implant file-capability-at"),
+    "by a ring": ("Program given capabilities", "@node file-capability-ring"),
+    "from its start": ("Process traced by a program that is not installed", "@thief read-traced"),
+    "by a file": (
+        "Places in programs or the kernel watched by a program that is not installed",
+        "@sniffer probes-file",
+    ),
+    "for a child": ("Cgroup left from inside a container", "@runc cgroup $cgroup exec @escape cgroup-clone"),
+    "named by the newer calls": (
+        "Older cgroups mounted inside a container",
+        "@runc cgroup $cgroup exec @escape agent-new-calls",
     ),
     "in memory": ("Kernel module loaded by an unusual program", "@rootkit module init"),
     "by cron in a container": (

@@ -131,3 +131,21 @@ def test_buffers(requests, tmp_path):
         "readv res=4 size=4 data=abcd fd=",
         "splice res=4 fd_in=3(<f>FOLDER/file) fd_out=5 size=4 flags=0",
     ]
+
+
+def test_known_buffers(requests, tmp_path):
+    """What is moved by several buffers that the ring knows is told as by the calls that do so."""
+    found = [shown(event, tmp_path) for event in requests("fixed")]
+    if requests.printed == "cannot\n":
+        skip_or_fail("io_uring", "the kernel has no such requests: they are there since Linux 6.15")
+
+    assert found == ["writev res=4 data=abcd fd= size=4", "readv res=4 size=4 data=abcd fd="]
+
+
+def test_not_followed(requests, tmp_path):
+    """Where more requests wait than are followed, what another one opens is told when it is open."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    found = requests("crowd")
+
+    assert f"{tmp_path}/file" in {GET["fd.name"](event, None) for event in found}

@@ -6,6 +6,8 @@
 #include <linux/io_uring.h>
 
 #define O_LARGEFILE 0100000 /* io_uring adds it */
+#define READV_FIXED 60 /* since Linux 6.15 */
+#define WRITEV_FIXED 61
 
 /* A request as the arguments of its call. Texts: the path, and then the second path or the further string; or an
  * address. */
@@ -46,6 +48,14 @@ static __always_inline void read_open(struct request *r, struct io_open *open, b
 	read_text(r, 0, NAME(io_open, open, filename));
 }
 
+static __always_inline void read_attribute(struct request *r, struct io_xattr *command)
+{
+	struct xattr_name *name = READ(struct io_xattr, command, ctx.kname);
+	long len = bpf_probe_read_kernel_str(r->texts[1], CHUNK, name);
+
+	r->lengths[1] = len > 0 ? len - 1 : 0;
+}
+
 static __always_inline void read_names(struct request *r, void *command)
 {
 	switch (r->opcode) {
@@ -72,6 +82,10 @@ static __always_inline void read_names(struct request *r, void *command)
 		r->args[4] = READ(struct io_link, command, flags);
 		read_text(r, 0, NAME(io_link, command, oldpath));
 		read_text(r, 1, NAME(io_link, command, newpath));
+		break;
+	case IORING_OP_SETXATTR:
+		read_text(r, 0, READ(struct io_xattr, command, filename));
+		read_attribute(r, command);
 		break;
 	case IORING_OP_SYMLINKAT:
 		r->args[1] = READ(struct io_link, command, new_dfd);
@@ -113,6 +127,8 @@ static __always_inline void read_transfer(struct request *r, void *command)
 	case IORING_OP_WRITE:
 	case IORING_OP_WRITE_FIXED:
 	case IORING_OP_WRITEV:
+	case READV_FIXED:
+	case WRITEV_FIXED:
 		r->args[1] = READ(struct io_rw, command, addr);
 		r->args[2] = READ(struct io_rw, command, len);
 	}
@@ -123,6 +139,9 @@ static __always_inline void read_others(struct request *r, void *command)
 	switch (r->opcode) {
 	case IORING_OP_CLOSE:
 		r->args[0] = READ(struct io_close, command, file_slot) ? -1 : READ(struct io_close, command, fd);
+		break;
+	case IORING_OP_FSETXATTR:
+		read_attribute(r, command);
 		break;
 	case IORING_OP_SHUTDOWN:
 		r->args[1] = READ(struct io_shutdown, command, how);
@@ -181,6 +200,7 @@ static __always_inline void read_request(struct request *r, struct io_kiocb *req
 	case IORING_OP_RENAMEAT:
 	case IORING_OP_LINKAT:
 	case IORING_OP_SYMLINKAT:
+	case IORING_OP_SETXATTR:
 		return read_names(r, req);
 	}
 	r->args[0] = READ(struct io_kiocb, req, cqe.fd);

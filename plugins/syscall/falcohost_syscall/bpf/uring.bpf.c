@@ -272,6 +272,27 @@ static __always_inline void let_go_of(struct request *r, struct io_kiocb *req)
 	bpf_map_delete_elem(&requests, &key);
 }
 
+/* An open of which nothing was kept when it was submitted: there was no room, or no probe yet. Its path is gone. */
+static __always_inline struct request *unfollowed(struct io_kiocb *req, long res)
+{
+	__u32 opcode = READ(struct io_kiocb, req, opcode);
+	struct call_spec *spec = bpf_map_lookup_elem(&uring_calls, &opcode);
+	struct scratch *spare;
+	struct request *r;
+
+	if (!req || res < 0 || !spec || !spec->call || (opcode != IORING_OP_OPENAT && opcode != IORING_OP_OPENAT2))
+		return NULL;
+	spare = get_scratch(1);
+	if (!spare) {
+		count_lost(LOST_SCRATCH);
+		return NULL;
+	}
+	r = (void *)spare->record;
+	read_request(r, req, opcode);
+	r->lengths[0] = 0;
+	return r;
+}
+
 SEC("raw_tp/io_uring_complete")
 int uring_complete(unsigned long long *ctx)
 {
@@ -279,6 +300,7 @@ int uring_complete(unsigned long long *ctx)
 	long res;
 	struct request *r;
 	struct io_kiocb *req;
+	bool followed;
 	__u32 call;
 
 	if (key)
@@ -287,14 +309,18 @@ int uring_complete(unsigned long long *ctx)
 		key = completed_shot(ctx, &res);
 	req = (void *)key;
 	r = bpf_map_lookup_elem(&requests, &key);
-	if (!r) {
+	followed = r;
+	if (!followed) {
 		if (silent_opens && key && res < 0)
 			forget_silent(current_task()->tgid, key);
+		r = unfollowed(req, res);
+	}
+	if (!r) {
 		look_for_silent(ctx);
 		return 0;
 	}
 	call = start_with_file(r, req, res, 0);
-	if (ctx[1])
+	if (followed && ctx[1])
 		let_go_of(r, req);
 	if (call)
 		go_on(ctx, call, STAGE_OBJECTS);

@@ -5,9 +5,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -106,6 +108,17 @@ static int connect_ring(int argc, char **argv)
 	return must("connect", ring_call(&entry));
 }
 
+static int connect_ring_fast_open(int argc, char **argv)
+{
+	struct sockaddr_in address = address_of(argv[1]);
+	struct iovec part = {"x", 1};
+	struct msghdr message = {.msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = &part, .msg_iovlen = 1};
+	struct io_uring_sqe entry = {.opcode = IORING_OP_SENDMSG, .fd = to_server(argv[1], AF_INET, 0),
+				     .addr = (unsigned long)&message, .len = 1, .msg_flags = MSG_FASTOPEN};
+
+	return ring_call(&entry) < 0 && errno != EINPROGRESS;
+}
+
 static struct sockaddr_in overwritten;
 
 /* The connection is let in when the address that was passed is another. */
@@ -170,6 +183,28 @@ static int datagrams(int argc, char **argv)
 	return must("sendmmsg", sendmmsg(socket(AF_INET, SOCK_DGRAM, 0), &message, 1, 0)) != 1;
 }
 
+static int datagram_ring(int argc, char **argv)
+{
+	struct sockaddr_in address = address_of(argv[1]);
+	struct io_uring_sqe entry = {.opcode = IORING_OP_SEND, .addr = (unsigned long)"x", .len = 1,
+				     .addr2 = (unsigned long)&address, .addr_len = sizeof(address)};
+
+	listen_there(argv[1], SOCK_DGRAM);
+	entry.fd = must("socket", socket(AF_INET, SOCK_DGRAM, 0));
+	return must("send", ring_call(&entry)) != 1;
+}
+
+/* A datagram that the program makes itself, with its head. */
+static int datagram_raw(int argc, char **argv)
+{
+	struct sockaddr_in address = address_of(argv[1]);
+	struct udphdr head = {.source = htons(PORT), .dest = htons(PORT), .len = htons(sizeof(head))};
+
+	address.sin_port = 0;
+	return must("sendto", sendto(must("socket", socket(AF_INET, SOCK_RAW, IPPROTO_UDP)), &head, sizeof(head), 0,
+				     (struct sockaddr *)&address, sizeof(address))) != sizeof(head);
+}
+
 static void listen_at(const struct sockaddr_un *address, socklen_t length)
 {
 	int server = must("socket", socket(AF_UNIX, SOCK_STREAM, 0));
@@ -217,6 +252,39 @@ static int unix_relative(int argc, char **argv)
 	return connect_at(&address, sizeof(address));
 }
 
+/* By a descriptor of the socket's file. */
+static int unix_descriptor(int argc, char **argv)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "docker.sock"};
+
+	listen_at(&address, sizeof(address));
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d",
+		 must("docker.sock", open("docker.sock", O_PATH)));
+	return connect_at(&address, sizeof(address));
+}
+
+static int unix_hard_link(int argc, char **argv)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "docker.sock"};
+
+	listen_at(&address, sizeof(address));
+	must("link", link("docker.sock", "other"));
+	strcpy(address.sun_path, "other");
+	return connect_at(&address, sizeof(address));
+}
+
+static int unix_bound(int argc, char **argv)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "docker.sock"};
+
+	own_mounts();
+	listen_at(&address, sizeof(address));
+	close(must("other", open("other", O_CREAT | O_WRONLY, 0644)));
+	must("mount", mount("docker.sock", "other", NULL, MS_BIND, NULL));
+	strcpy(address.sun_path, "other");
+	return connect_at(&address, sizeof(address));
+}
+
 /* A name that is in no file system. */
 static int unix_abstract(int argc, char **argv)
 {
@@ -235,13 +303,19 @@ const struct command connect_commands[] = {
 	{"connect-fast-open-message", 1, "ADDRESS", connect_fast_open_message},
 	{"connect-overwritten", 1, "ADDRESS", connect_overwritten},
 	{"connect-ring", 1, "ADDRESS", connect_ring},
+	{"connect-ring-fast-open", 1, "ADDRESS", connect_ring_fast_open},
 	{"connect-32bit", 1, "ADDRESS", connect_32bit},
 	{"connect-socketcall", 1, "ADDRESS", connect_socketcall},
 	{"datagram", 1, "ADDRESS", datagram},
 	{"datagrams", 1, "ADDRESS", datagrams},
+	{"datagram-ring", 1, "ADDRESS", datagram_ring},
+	{"datagram-raw", 1, "ADDRESS", datagram_raw},
 	{"unix-plain", 0, "", unix_plain},
 	{"unix-symlink", 0, "", unix_symlink},
 	{"unix-relative", 0, "", unix_relative},
+	{"unix-descriptor", 0, "", unix_descriptor},
+	{"unix-hard-link", 0, "", unix_hard_link},
+	{"unix-bound", 0, "", unix_bound},
 	{"unix-abstract", 0, "", unix_abstract},
 	{0},
 };

@@ -14,6 +14,7 @@
 #define TARGET "/etc/shadow"
 
 extern const struct command read_name_commands[], read_place_commands[], read_call_commands[];
+extern const struct command read_ring_commands[], read_other_commands[];
 extern const struct command write_name_commands[], write_call_commands[];
 extern const struct command exec_commands[], shell_commands[], connect_commands[];
 extern const struct command privilege_commands[], namespace_commands[], injection_commands[];
@@ -58,6 +59,7 @@ int ring_call(const struct io_uring_sqe *entry);
 int ring_calls(const struct io_uring_sqe *entries, unsigned count);
 /* Without waiting for a result, which is returned then, if there is one. */
 void silent_ring_call(const struct io_uring_sqe *entry);
+void silent_ring_calls(const struct io_uring_sqe *entries, unsigned count);
 int ring_answer(void);
 /* Write over a text of the request before its result is there. */
 int forgetful_ring_call(const struct io_uring_sqe *entry, char *text);

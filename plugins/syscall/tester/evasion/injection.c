@@ -1,7 +1,9 @@
 /* Getting into another process, or the kernel. The other process is a child that waits to be ended. */
 #define _GNU_SOURCE
 #include "evasion.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -136,6 +138,34 @@ static int name_arguments(int argc, char **argv)
 	return memcpy(argv[0], "[kworker/1:0]", length < 13 ? length : 13) == NULL;
 }
 
+/* And then does something, which tells what they really are. */
+static int name_arguments_then(int argc, char **argv)
+{
+	name_arguments(argc, argv);
+	remember_target();
+	return must_be_target(open(TARGET, O_RDONLY));
+}
+
+/* The kernel is told here of places in programs at which it is to stop and tell what is in their memory. */
+static int probes_file(int argc, char **argv)
+{
+	own_mounts();
+	if (mount("none", "/sys/kernel/tracing", "tracefs", 0, NULL) && errno != EBUSY)
+		cannot("tracefs");
+	if (open("/sys/kernel/tracing/uprobe_events", O_WRONLY | O_APPEND) < 0)
+		cannot("uprobe_events");
+	return 0;
+}
+
+/* The same by a call, without a file. */
+static int probes_call(int argc, char **argv)
+{
+	struct perf_event_attr attributes = {.type = PERF_TYPE_SOFTWARE, .size = sizeof(attributes),
+					     .config = PERF_COUNT_SW_DUMMY};
+
+	return must("perf_event_open", syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0)) < 0;
+}
+
 /* No module: the kernel refuses it at the first look. */
 static int module_from_memory(int argc, char **argv)
 {
@@ -183,7 +213,9 @@ const struct command injection_commands[] = {
 	{"name-kernel-thread", 0, "", name_kernel_thread},
 	{"name-by-file", 0, "", name_by_file},
 	{"name-32bit", 0, "", name_32bit},
-	{"name-arguments", 0, "", name_arguments},
+	{"name-arguments", 0, "", name_arguments_then},
+	{"probes-file", 0, "", probes_file},
+	{"probes-call", 0, "", probes_call},
 	{"module-from-memory", 0, "", module_from_memory},
 	{"module-32bit", 0, "", module_32bit},
 	{"faults-by-device", 0, "", faults_by_device},

@@ -1,8 +1,12 @@
 /* Leaving a container by namespaces, mounts and roots. Nothing outside of the process's own changes. */
 #define _GNU_SOURCE
 #include "evasion.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -81,6 +85,66 @@ static int host_root_pivot(int argc, char **argv)
 	return must("pivot_root", syscall(SYS_pivot_root, ".", "."));
 }
 
+/* Which container a process is in is told by its cgroup. */
+static int cgroup_file(int argc, char **argv)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/../cgroup.procs", argv[1]);
+	write_file(path, "0");
+	return 0;
+}
+
+/* For a child from its beginning. The cgroup is the topmost one of the newer kind. */
+static int cgroup_clone(int argc, char **argv)
+{
+	struct clone_args arguments = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+	int pid, folder = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY);
+
+	if (folder < 0)
+		folder = must("cgroup", open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY));
+	arguments.cgroup = folder;
+	pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	if (pid < 0 && errno == EBADF)
+		cannot("cgroups of the newer kind");
+	must("clone3", pid);
+	if (!pid)
+		_exit(0);
+	return wait_for(pid);
+}
+
+/* When the last process of a cgroup has ended the kernel starts the program that this file names. Nothing is written. */
+static int agent_file(int argc, char **argv)
+{
+	static const char *const files[] = {"/sys/fs/cgroup/memory/release_agent", "/sys/fs/cgroup/pids/release_agent"};
+	int fd = -1;
+
+	for (int i = 0; i < 2 && fd < 0; i++)
+		fd = open(files[i], O_WRONLY);
+	if (fd < 0)
+		cannot("cgroups of the older kind");
+	return 0;
+}
+
+/* The same, named when the hierarchy is mounted. */
+static int agent_mounted(int argc, char **argv)
+{
+	own_mounts();
+	must("cgroup", mkdir("cgroup", 0755));
+	if (mount("none", "cgroup", "cgroup", 0, "none,name=falcohost,release_agent=/none"))
+		cannot("cgroups of the older kind");
+	return 0;
+}
+
+static int agent_new_calls(int argc, char **argv)
+{
+	int system = syscall(SYS_fsopen, "cgroup", 0);
+
+	if (system < 0)
+		cannot("cgroups of the older kind");
+	return must("fsconfig", syscall(SYS_fsconfig, system, FSCONFIG_SET_STRING, "release_agent", "/none", 0));
+}
+
 const struct command namespace_commands[] = {
 	{"join-descriptor", 0, "", join_descriptor},
 	{"join-process", 0, "", join_process},
@@ -93,5 +157,10 @@ const struct command namespace_commands[] = {
 	{"host-root-relative", 0, "", host_root_relative},
 	{"host-root-symlink", 0, "", host_root_symlink},
 	{"host-root-pivot", 0, "", host_root_pivot},
+	{"cgroup-file", 1, "FOLDER", cgroup_file},
+	{"cgroup-clone", 0, "", cgroup_clone},
+	{"agent-file", 0, "", agent_file},
+	{"agent-mounted", 0, "", agent_mounted},
+	{"agent-new-calls", 0, "", agent_new_calls},
 	{0},
 };

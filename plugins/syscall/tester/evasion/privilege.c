@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define FCHMODAT2 452
+#define SETXATTRAT 463
 #define SET_UID 04755
 
 /* The kernel refuses it, which is no failure here. */
@@ -126,13 +128,74 @@ static int setuid_mknod(int argc, char **argv)
 	return must("mknod", mknod("program", S_IFREG | SET_UID, 0));
 }
 
+static int setuid_create(int argc, char **argv)
+{
+	umask(0);
+	return must("creat", creat("program", SET_UID)) < 0;
+}
+
+static int setuid_ring(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (unsigned long)"program",
+				     .open_flags = O_WRONLY | O_CREAT | O_EXCL, .len = SET_UID};
+
+	umask(0);
+	return must("open", ring_call(&entry)) < 0;
+}
+
+/* The file has that mode before it has a name. */
+static int setuid_unnamed(int argc, char **argv)
+{
+	char path[64];
+	int fd;
+
+	umask(0);
+	fd = must("open", open(".", O_WRONLY | O_TMPFILE, SET_UID));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return must("link", linkat(AT_FDCWD, path, AT_FDCWD, "program", AT_SYMLINK_FOLLOW));
+}
+
 /* Not the bit but a capability that the file gives. */
+#define CAPABILITY "security.capability"
+
+static const struct vfs_cap_data capability = {
+	.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+	.data = {{.permitted = 1 << CAP_SETUID}},
+};
+
 static int file_capability(int argc, char **argv)
 {
-	struct vfs_cap_data data = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
-				    .data = {{.permitted = 1 << CAP_SETUID}}};
+	return must("fsetxattr", fsetxattr(made("program"), CAPABILITY, &capability, sizeof(capability), 0));
+}
 
-	return must("fsetxattr", fsetxattr(made("program"), "security.capability", &data, sizeof(data), 0));
+/* The newest call for it. */
+static int file_capability_at(int argc, char **argv)
+{
+	struct {
+		unsigned long long value;
+		unsigned size, flags;
+	} arguments = {(unsigned long)&capability, sizeof(capability), 0};
+
+	close(made("program"));
+	return must("setxattrat", syscall(SETXATTRAT, AT_FDCWD, "program", 0, CAPABILITY, &arguments, sizeof(arguments)));
+}
+
+static int file_capability_ring(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {.opcode = IORING_OP_SETXATTR, .addr = (unsigned long)CAPABILITY,
+				     .addr2 = (unsigned long)&capability, .addr3 = (unsigned long)"program",
+				     .len = sizeof(capability)};
+
+	close(made("program"));
+	return must("setxattr", ring_call(&entry));
+}
+
+static int file_capability_ring_descriptor(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {.opcode = IORING_OP_FSETXATTR, .fd = made("program"), .addr = (unsigned long)CAPABILITY,
+				     .addr2 = (unsigned long)&capability, .len = sizeof(capability)};
+
+	return must("fsetxattr", ring_call(&entry));
 }
 
 const struct command privilege_commands[] = {
@@ -152,6 +215,12 @@ const struct command privilege_commands[] = {
 	{"setuid-32bit", 0, "", setuid_32bit},
 	{"setuid-open", 0, "", setuid_open},
 	{"setuid-mknod", 0, "", setuid_mknod},
+	{"setuid-create", 0, "", setuid_create},
+	{"setuid-ring", 0, "", setuid_ring},
+	{"setuid-unnamed", 0, "", setuid_unnamed},
 	{"file-capability", 0, "", file_capability},
+	{"file-capability-at", 0, "", file_capability_at},
+	{"file-capability-ring", 0, "", file_capability_ring},
+	{"file-capability-ring-descriptor", 0, "", file_capability_ring_descriptor},
 	{0},
 };

@@ -85,11 +85,17 @@ int ring_call(const struct io_uring_sqe *entry)
 	return ring_calls(entry, 1);
 }
 
-void silent_ring_call(const struct io_uring_sqe *entry)
+void silent_ring_calls(const struct io_uring_sqe *entries, unsigned count)
 {
 	set_up(0);
-	submit(entry);
-	enter(1, 0);
+	for (unsigned i = 0; i < count; i++)
+		submit(&entries[i]);
+	enter(count, 0);
+}
+
+void silent_ring_call(const struct io_uring_sqe *entry)
+{
+	silent_ring_calls(entry, 1);
 }
 
 int forgetful_ring_call(const struct io_uring_sqe *entry, char *text)

@@ -43,22 +43,35 @@ static int shell_renamed_server(int argc, char **argv)
 	return shell("/bin/sh", "sh");
 }
 
-/* Waits until its parent is gone, then becomes a worker that starts the shell. */
-static void orphan(int parent)
+#define WORKING_USER 33 /* the one of web servers, on Debian */
+
+/* Whoever starts servers gives them a user of their own. */
+static void become_server(void)
 {
-	while (getppid() == parent)
-		usleep(1000);
-	must("worker", symlink("/proc/self/exe", "worker"));
+	must("setgid", setgid(WORKING_USER));
+	must("setuid", setuid(WORKING_USER));
+}
+
+static void become_worker(void)
+{
 	execl("./worker", "worker", "shell-plain", NULL);
 	die("worker");
 }
 
-/* No process above the shell is a server any more. */
-static int shell_orphaned(int argc, char **argv)
+static void become_shell(void)
+{
+	execl("/bin/sh", "sh", "-c", ":", NULL);
+	die("/bin/sh");
+}
+
+/* Lets a grandchild become something when its parent is gone, and no process above it is a server any more. */
+static int orphan(void (*become)(void))
 {
 	int ends[2], parent;
 	char byte;
 
+	must("worker", symlink("/proc/self/exe", "worker"));
+	become_server();
 	must("pipe", pipe(ends));
 	if (must("fork", fork())) {
 		/* Until the last one that has the other end is gone. */
@@ -66,9 +79,36 @@ static int shell_orphaned(int argc, char **argv)
 		return read(ends[0], &byte, 1) != 0;
 	}
 	parent = getpid();
-	if (!must("fork", fork()))
-		orphan(parent);
-	_exit(0);
+	if (must("fork", fork()))
+		_exit(0);
+	while (getppid() == parent)
+		usleep(1000);
+	become();
+	return 1;
+}
+
+static int shell_orphaned(int argc, char **argv)
+{
+	return orphan(become_worker);
+}
+
+static int shell_orphaned_itself(int argc, char **argv)
+{
+	return orphan(become_shell);
+}
+
+#define GENERATIONS 12
+
+/* So far below the server that no filter in the kernel looks up to it. */
+static int shell_deep(int argc, char **argv)
+{
+	for (int i = 0; i < GENERATIONS; i++) {
+		int pid = must("fork", fork());
+
+		if (pid)
+			return wait_for(pid);
+	}
+	return shell("/bin/sh", "sh");
 }
 
 const struct command shell_commands[] = {
@@ -77,5 +117,7 @@ const struct command shell_commands[] = {
 	{"shell-linked", 0, "", shell_linked},
 	{"shell-renamed-server", 0, "", shell_renamed_server},
 	{"shell-orphaned", 0, "", shell_orphaned},
+	{"shell-orphaned-itself", 0, "", shell_orphaned_itself},
+	{"shell-deep", 0, "", shell_deep},
 	{0},
 };

@@ -16,6 +16,8 @@ EXCHANGED_ROOT = "Root directory exchanged by a program that is not installed"
 NEWER_CALLS = "Mounts changed by the newer calls"
 DISK_OPENED = "Disk opened by a program that is not installed"
 TAKEN = "Descriptor taken out of another process"
+REPORTED = "Opened files reported to a program that is not installed"
+TRACED = "Process traced by a program that is not installed"
 
 
 def read(how: str = KERNEL_NAME, *more: str) -> Seen:
@@ -151,6 +153,17 @@ READING = Group(
             "opens such a link to a descriptor without being told which",
             by_ring(read())._replace(how="the latest descriptor when it reads"),
         ),
+        "read-ring-installed": Technique(
+            "gives the file in that table a descriptor by a request that opens nothing", by_ring(read())
+        ),
+        "read-ring-crowded": Technique(
+            "opens a symbolic link when more requests wait than can be followed",
+            by_ring(read())._replace(how="the file, when it is open"),
+        ),
+        "read-ring-shared": Technique(
+            "lets a child open such a link silently, and reads it from the table that both share",
+            by_way("it is looked for when the process that asked for it is at its ring again, or reads", RING),
+        ),
         "read-ring-silent-chain": Technique(
             "opens such a link, reads and closes it by requests that follow each other and tell nothing",
             by_way("the file is gone before anything is told; only the name that was asked for is", RING),
@@ -165,6 +178,22 @@ READING = Group(
         "read-taken": Technique(
             "takes the open file out of its child (pidfd_getfd)", read("the child's opening, and the taking", TAKEN)
         ),
+        "read-supervised": Technique(
+            "has the call that opens another name answered with it (seccomp)", read("both openings")
+        ),
+        "read-reported": Technique(
+            "gets a descriptor of it when another opens it (fanotify)",
+            own("that reports are asked for", REPORTED),
+        ),
+        "read-traced": Technique(
+            "makes a program that may read it do so (ptrace)",
+            Seen(("PTRACE attached to process", "PTRACE anti-debug attempt"), (TRACED,), "the tracing"),
+        ),
+        "read-edited": Technique(
+            "takes the place of the editor that vipw shows a copy to",
+            Seen(("User mgmt binaries",), (READ_OWN,), "the name of the copy"),
+        ),
+        "read-leaderless": Technique("reads it in a thread when the first one has ended", read()),
         "read-received": Technique("gets the open file sent by its child", read("the child's opening")),
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, SHOWN, Group, Seen, Technique, by_ring, own, unseen
+from evasion.technique import ARGUMENTS, SHOWN, Group, Seen, Technique, by_ring, own
 
 PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
 MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
@@ -72,6 +72,9 @@ STARTING = Group(
 
 SERVER = Seen(("Run shell untrusted", "Web Server Spawned Shell"), (), "the server among the shell's ancestors")
 
+NOT_INSTALLED = "Server started a program that is not installed"
+IN_SERVICE = "Shell started in the service of a server"
+
 SERVERS = Group(
     "A server starting a shell",
     "The server is called nginx. Ours has no rule on shells that are called so, as the public rules have one.",
@@ -80,7 +83,7 @@ SERVERS = Group(
         "shell-plain": Technique("starts `/bin/sh`, for comparison", SERVER),
         "shell-copied": Technique(
             "starts a copy of it under another name",
-            own("it is a program that is not installed", "Server started a program that is not installed"),
+            own("it is a program that is not installed", NOT_INSTALLED),
         ),
         "shell-linked": Technique(
             "starts a link to it with another name",
@@ -89,9 +92,21 @@ SERVERS = Group(
         "shell-renamed-server": Technique(
             "calls itself worker before", SERVER._replace(how="proc.name is the name from the start")
         ),
+        "shell-deep": Technique("starts it from the twelfth generation of its children", SERVER),
         "shell-orphaned": Technique(
             "lets a grandchild that has lost its parent become another program, which starts it",
-            unseen("no ancestor is a server any more"),
+            own(
+                "no ancestor is a server any more; the cgroup is still its service's",
+                IN_SERVICE,
+                NOT_INSTALLED,
+                "Service account ran a program from a temporary folder",
+            ),
+            "@nginx cgroup $service {}",
+        ),
+        "shell-orphaned-itself": Technique(
+            "lets such a grandchild become the shell",
+            own("no ancestor is a server any more; the cgroup is still its service's", IN_SERVICE),
+            "@nginx cgroup $service {}",
         ),
     },
 )
@@ -119,6 +134,9 @@ CONNECTING = Group(
         "connect-fast-open-message": Technique("does so with sendmsg", SENDING),
         "connect-ring": Technique("connects through io_uring", by_ring(METADATA)),
         "connect-overwritten": Technique("has a thread write another address over the one that it passed", METADATA),
+        "connect-ring-fast-open": Technique(
+            "sends the first data without connecting, through io_uring", by_ring(SENDING)
+        ),
         "connect-32bit": Technique("calls connect as 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "connect-socketcall": Technique("calls socketcall as old 32-bit programs do", METADATA._replace(how=ARGUMENTS)),
         "datagram": Technique(
@@ -127,6 +145,13 @@ CONNECTING = Group(
         ),
         "datagrams": Technique(
             "sends datagrams with sendmmsg", own("the public rules name sendto and sendmsg", *METADATA.own)
+        ),
+        "datagram-ring": Technique(
+            "sends a datagram through io_uring",
+            by_ring(own("", *METADATA.own)),
+        ),
+        "datagram-raw": Technique(
+            "makes the datagram itself (raw socket)", own("the socket's addresses, from the kernel", *METADATA.own)
         ),
         "unix-plain": Technique(
             "connects to `run/docker.sock`, for comparison", own("the name", RUNTIME), "@escape {}"
@@ -137,6 +162,17 @@ CONNECTING = Group(
         "unix-relative": Technique(
             "connects to `docker.sock` in its working directory",
             own("fd.name is the file's own name too", RUNTIME),
+            "@escape {}",
+        ),
+        "unix-descriptor": Technique(
+            "connects to a descriptor of it in /proc", own("fd.name is the file's own name too", RUNTIME), "@escape {}"
+        ),
+        "unix-hard-link": Technique(
+            "connects to another hard link to it", own("fd.name is the file's own name too", RUNTIME), "@escape {}"
+        ),
+        "unix-bound": Technique(
+            "mounts it at another place and connects there",
+            own("fd.name is the file's own name too", RUNTIME, SHOWN),
             "@escape {}",
         ),
         "unix-abstract": Technique(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, own, unseen
+from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, own
 
 FILE_RIGHTS = "Rights to files changed by a program that is not installed"
 REFUSED = "Attempt to become root refused"
@@ -11,6 +11,8 @@ USER_NAMESPACE = own("the call's flags", "User namespace made by an unusual prog
 FOR_A_CHILD = own("the call's flags", "User namespace made for a child")
 OWNER = Seen(("Set Setuid or Setgid bit",), ("Program given the rights of its owner",), "the call's argument")
 FROM_START = own("the mode that the file is made with", "Program made with the rights of its owner")
+
+CAPABLE = own("the name of the attribute", "Program given capabilities")
 
 RISING = Group(
     "Getting rights",
@@ -35,10 +37,24 @@ RISING = Group(
         "setuid-32bit": Technique("calls chmod as 32-bit programs do", OWNER._replace(how=ARGUMENTS), "@implant {}"),
         "setuid-open": Technique("opens a new file with that mode", FROM_START, "@implant {}"),
         "setuid-mknod": Technique("makes a new file with that mode by mknod", FROM_START, "@implant {}"),
+        "setuid-create": Technique("makes a new file with that mode by creat", FROM_START, "@implant {}"),
+        "setuid-ring": Technique(
+            "opens a new file with that mode through io_uring", by_ring(FROM_START), "@implant {}"
+        ),
+        "setuid-unnamed": Technique(
+            "opens a file without a name with that mode, and gives it one", FROM_START, "@implant {}"
+        ),
         "file-capability": Technique(
             "gives the program a capability by fsetxattr",
-            own("the name of the attribute", "Program given capabilities"),
+            CAPABLE,
             "@implant {}",
+        ),
+        "file-capability-at": Technique("does so by setxattrat", CAPABLE, "@implant {}"),
+        "file-capability-ring": Technique(
+            "does so through io_uring by the file's name", by_ring(CAPABLE), "@implant {}"
+        ),
+        "file-capability-ring-descriptor": Technique(
+            "does so through io_uring by its descriptor", by_ring(CAPABLE), "@implant {}"
         ),
     },
 )
@@ -46,6 +62,9 @@ RISING = Group(
 JOINED = Seen(("Change thread namespace",), ("Namespace joined from inside a container",), "the call")
 DISK = "Disk mounted inside a container"
 HOST_ROOT = "Root directory moved to the host from a container"
+
+CGROUP_LEFT = "Cgroup left from inside a container"
+OLDER_CGROUPS = "Older cgroups mounted inside a container"
 
 ESCAPING = Group(
     "Leaving a container",
@@ -72,19 +91,39 @@ ESCAPING = Group(
                 "Root directory exchanged by a program that is not installed",
             ),
         ),
+        "cgroup-file": Technique(
+            "moves itself to another cgroup, so that it is in no container any more",
+            own("the name of the file", CGROUP_LEFT),
+            "@runc cgroup $cgroup exec @escape {} $cgroup",
+        ),
+        "cgroup-clone": Technique("makes a child in another cgroup by clone3", own("the call's flags", CGROUP_LEFT)),
+        "agent-file": Technique(
+            "opens the file of a cgroup that names a program for the kernel to start",
+            Seen(
+                ("Detect release_agent File Container Escapes",),
+                ("Kernel told to run a program",),
+                "the name of the file",
+            ),
+        ),
+        "agent-mounted": Technique("names it in an option of a mount", own("the kind of the mount", OLDER_CGROUPS)),
+        "agent-new-calls": Technique(
+            "does so by fsopen and fsconfig",
+            own("the calls, and what they are passed", OLDER_CGROUPS, "Mounts changed by the newer calls"),
+        ),
     },
 )
 
-TRACED = Seen(("PTRACE attached to process",), (), "the request")
+TRACED = Seen(("PTRACE attached to process",), ("Process traced by a program that is not installed",), "the request")
 MEMORY_FILE = own("fd.name is the kernel's own name of the file", "Memory of a process opened for writing")
 MEMORY_CALL = own("the call", "Memory of another process reached by a call")
 POSES = own("the name that is asked for", "Process poses as a kernel thread")
 MODULE = own("the call", "Kernel module loaded by an unusual program")
 
+WATCHED_PLACES = "Places in programs or the kernel watched by a program that is not installed"
+
 INJECTING = Group(
     "Getting into other processes, and the kernel",
-    "The other process is a child. Of the public rules, one is on ptrace and one on modules loaded in containers; ours "
-    "has none on ptrace.",
+    "The other process is a child. Of the public rules, one is on ptrace and one on modules loaded in containers.",
     "@injector {}",
     {
         "trace-attach": Technique("attaches to it by ptrace, for comparison", TRACED),
@@ -110,8 +149,18 @@ INJECTING = Group(
             own("the name that is written", "Process poses as a kernel thread", "Process renamed through its file"),
         ),
         "name-arguments": Technique(
-            "writes over its arguments, which ps shows", unseen("no call is made; arguments are those of the start")
+            "writes over its arguments, which ps shows, and reads `/etc/shadow`",
+            Seen(
+                ("Read sensitive file untrusted",),
+                ("Password hashes read",),
+                "the reading, told with the arguments of the start, or what /proc says if the agent was started "
+                "later; the writing makes no call",
+            ),
         ),
+        "probes-file": Technique(
+            "opens the file of tracefs that makes probes in programs", own("the name of the file", WATCHED_PLACES)
+        ),
+        "probes-call": Technique("asks for such a one by perf_event_open", own("the call", WATCHED_PLACES)),
         "module-from-memory": Technique("loads a module from a memfd", MODULE),
         "module-32bit": Technique("calls init_module as 32-bit programs do", MODULE._replace(how=ARGUMENTS)),
         "faults-by-device": Technique(
