@@ -55,7 +55,7 @@ def stays(path: str, tops: list[str]) -> bool:
 def go(random: Random, tops: list[str]) -> None:
     """Change the working directory, now and then and where it is gone."""
     if random.random() < 0.1 or not Path().exists():
-        os.chdir(random.choice(tops) or "/")
+        os.chdir(random.choice([top or "/" for top in tops if Path(top or "/").is_dir()]))
         path = spelled(random, random.choice(tops))
         if stays(followed(path), tops) and Path(path).is_dir():
             os.chdir(path)
