@@ -66,7 +66,22 @@ static __always_inline void put_socket_file(struct scratch *s, struct task_struc
 	s->header.flags |= FLAG_SOCKET_FILE;
 }
 
+#define MATCHED 256 /* longer paths that are passed are not compared on the way up */
+
 enum { GATHERED_PATHS = 1, GATHERED_HOST = 2 };
+
+/* Puts the path that was passed to open a file, and is told as the file's, into the record as what was passed. */
+static __always_inline void put_passed_again(struct scratch *s, struct task_struct *task)
+{
+	struct view passed = s->facts.views[VIEW_PATH];
+	char *room = section_room(s);
+
+	if (!room || passed.len > MATCHED)
+		return;
+	if (bpf_probe_read_kernel(room, passed.len, s->record + (passed.at & (RECORD_SIZE - 1))) == 0)
+		end_section(s, SEC_PATH, passed.len);
+	put_start(s, task, SEC_PATH, s->spec.dir_arg, true);
+}
 
 /* Puts the path arguments into the record, once. */
 static __always_inline void gather_paths(struct scratch *s, struct task_struct *task)
@@ -74,7 +89,9 @@ static __always_inline void gather_paths(struct scratch *s, struct task_struct *
 	if (s->names.gathered & GATHERED_PATHS)
 		return;
 	s->names.gathered |= GATHERED_PATHS;
-	if (s->spec.want & WANT_PATH)
+	if (s->facts.views[VIEW_PATH].len <= VIEW_LONGEST)
+		put_passed_again(s, task);
+	else if (s->spec.want & WANT_PATH)
 		put_path_argument(s, task, SEC_PATH, s->spec.path_arg, s->spec.dir_arg);
 	if (s->spec.want & WANT_PATH2)
 		put_path_argument(s, task, SEC_PATH2, s->spec.path2_arg, s->spec.dir2_arg);
@@ -108,7 +125,6 @@ static __always_inline bool is_opening(struct scratch *s)
 }
 
 #define MAX_COMPONENTS 16
-#define MATCHED 256 /* longer paths that are passed are not compared on the way */
 
 /* Whether the last components of the real name, as many as make up len bytes, lie below where a relative path starts. */
 static __always_inline bool starts_above(struct scratch *s, struct task_struct *task, __u32 len)
@@ -164,7 +180,7 @@ static int match_step(__u32 i, struct walk_context *context)
 }
 
 /* Puts the path that was passed into the record as that of the opened file, if it is the real one as it stands; the file is
- * on the mount of the root directory. Nearly all are, and then need no other name. */
+ * on the mount of the root directory. Nearly all are, and then need no other name. So filters know early what was passed. */
 GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 {
 	struct walk_context context = {.s = s};
@@ -191,6 +207,7 @@ GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 	if (!w->arrived || w->pos != begin)
 		return false;
 	end_section(s, SEC_FDPATH, len);
+	see(&s->facts, VIEW_PATH, begin, len);
 	return true;
 }
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from falcohost.fields import Arg
 from falcohost_syscall import flags, params
 from falcohost_syscall.calls import Call, Param
 from falcohost_syscall.fields_open import EXEC_BITS, OPENS_WITH_FLAGS
-from falcohost_syscall.pushdown import layout
-from falcohost_syscall.pushdown.condition import Bits, Condition, Literal, Number, Point, all_of, any_of, negate, within
+from falcohost_syscall.pushdown import descriptors, layout
+from falcohost_syscall.pushdown.condition import (
+    Bits,
+    Condition,
+    Literal,
+    Number,
+    Point,
+    View,
+    all_of,
+    any_of,
+    negate,
+    within,
+)
 from falcohost_syscall.pushdown.kinds import (
     Cases,
     Decimal,
@@ -80,14 +92,14 @@ def parameter(row: Call, arg: Arg) -> Fact | None:
     if param.kind in ("path", "relpath"):
         names = {"path": "seen", "path2": "seen2"} if row.leads else {"path": "path", "path2": "path2"}
         name = names.get(param.source)
-        return None if name is None else Textual(layout.view(name, Point.MEMORY, absolute=True))
+        return None if name is None else Textual(replace(_passed(name, row), absolute=True))
     if param.source == "prctlname":
         option = layout.argument(0)
         told = within(option, *((number, number) for number in params.NAMES_A_THREAD))
         return Either(told, Prefixed(layout.RECORD + layout.HEADER["comm"], COMM), constant("<NA>"))
     if param.kind == "str":
         name = {"path": "path", "path2": "path2", "str": "str"}.get(param.source)
-        return None if name is None else Textual(layout.view(name, Point.MEMORY))
+        return None if name is None else Textual(_passed(name, row))
     if param.kind == "oct":
         return _octal(row, param)
     if param.source == "cloneflags" and row.name in _CLONE_FLAGS:
@@ -99,6 +111,10 @@ def parameter(row: Call, arg: Arg) -> Fact | None:
     if param.kind in ("flags", "mode"):
         return Flags(layout.argument(int(param.source)), _bit_names(param))
     return _enumeration(param) if param.kind == "enum" else None
+
+
+def _passed(name: str, row: Call) -> View:
+    return descriptors.passed_view(row) if name == "path" else layout.view(name, Point.MEMORY)
 
 
 def raw(row: Call, arg: Arg) -> Fact | None:

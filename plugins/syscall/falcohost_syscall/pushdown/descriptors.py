@@ -43,7 +43,6 @@ from falcohost_syscall.pushdown.layout import (
 from falcohost_syscall.pushdown.sockets import NameOfSocket
 from falcohost_syscall.pushdown.textual import Textual
 from falcohost_syscall.records import (
-    RET_ARG,
     WANT_FD,
     WANT_MESSAGES,
     WANT_MSGHDR,
@@ -168,8 +167,12 @@ def _of_directory(row: Call) -> Fact:
 
 def name_view(name: str, row: Call) -> View:
     """Return where the kernel has the name of the descriptor's file, or a part of it."""
-    asked_for = bool(row.want & WANT_PATH) and row.fd_arg == RET_ARG
-    return layout.view(name, Point.OBJECT, late=Point.MEMORY if asked_for else None)
+    return layout.view(name, Point.OBJECT, late=Point.MEMORY if row.opens else None)
+
+
+def passed_view(row: Call) -> View:
+    """Return where the kernel has the path as it was passed: with the file if that is opened by its real name."""
+    return layout.view("path", Point.OBJECT if row.opens else Point.MEMORY, late=Point.MEMORY)
 
 
 def other_name(which: str) -> Describe:
@@ -202,7 +205,7 @@ def raw_name(row: Call, _: Arg) -> Fact:
     """Describe the path as the caller passed it."""
     if not row.has_fd or not row.want & WANT_PATH:
         return constant(None)
-    return Textual(layout.view("path", Point.MEMORY))
+    return Textual(passed_view(row))
 
 
 def _sides(row: Call, letter: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -28,10 +29,10 @@ from falcohost_syscall.pushdown.kinds import Describe, Either, Fact, Untold, con
 from falcohost_syscall.pushdown.textual import Textual
 
 #: By what user space reads: the text in the kernel that says the same.
-_PASSED: Final[dict[Read, View]] = {
-    fields_path.raw: layout.view("path", Point.MEMORY),
-    fields_path.raw2: layout.view("path2", Point.MEMORY),
-    fields_path.string: layout.view("str", Point.MEMORY),
+_PASSED: Final[dict[Read, Callable[[Call], View]]] = {
+    fields_path.raw: descriptors.passed_view,
+    fields_path.raw2: lambda _: layout.view("path2", Point.MEMORY),
+    fields_path.string: lambda _: layout.view("str", Point.MEMORY),
 }
 
 _OTHER_NAME: Final = replace(layout.header("flags", 1, point=Point.MEMORY), mask=records.FLAG_OTHER_NAME)
@@ -71,7 +72,7 @@ def path(table: Table, *, raw: bool) -> Describe:
             name = Textual(descriptors.name_view("name", row), _worked(row), rooted=True)
             return Either(descriptors.IS_FILE, name, Either(_worked(row), Untold(), constant(None)))
         if read in _PASSED:
-            return Textual(_PASSED[read], _worked(row))
+            return Textual(_PASSED[read](row), _worked(row))
         return Either(_worked(row), _WHOLE[read], constant(None)) if read in _WHOLE else None
 
     return describe

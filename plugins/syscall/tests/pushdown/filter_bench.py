@@ -97,6 +97,8 @@ class Facts:
         if named:
             self.see_name(at, path)
             self.names["real"] = (at, len(path))
+            if self._row.opens and self._sections.get(R.SEC_PATH, (0, b""))[1] == path:
+                self.views["path"] = (at, len(path))
         elif kind == stat.S_IFIFO and path is None and not self._row.opens:
             self.views["name"] = (0, layout.VIEW_NO_SLASH)
             self.names["real"] = (0, layout.VIEW_ABSENT)

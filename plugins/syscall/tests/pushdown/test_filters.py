@@ -49,6 +49,19 @@ def test_any_spelling(watch, tmp_path):
     assert ["openat /etc/passwd"] * 2 == found
 
 
+def test_what_was_passed(watch):
+    """The path as it was passed is asked, and told, of a file that is opened by its real name and of others."""
+    source = watch(
+        "evt.type = openat and fd.name = /etc/passwd and (fd.nameraw contains ../ or fd.nameraw = /etc/passwd)"
+    )
+    paths = ["/etc/passwd", "/etc/../etc/passwd", "/etc//passwd", "passwd", "../etc/passwd"]
+    pid = run(f"os.chdir('/etc')\nfor path in {paths}: os.open(path, os.O_RDONLY)")
+    batches = islice(source.batches(), 3)
+    found = [(e.fdpath, e.path) for batch in batches for e in batch.events if e.proc.pid == pid]
+
+    assert [("/etc/passwd", path) for path in (paths[0], paths[1], paths[4])] == found
+
+
 def test_files_that_are_not_there(watch):
     """An open that failed is wanted by the name that was asked for, and left out if that is another."""
     wanted = ["/nowhere/.a", "/nowhere//.a", "/nowhere/./.a", "/nowhere/b/../.a", "/nowhere/.a/", "nowhere/.a"]

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 import random_events
 import random_processes
+from workload.handmade import call
 
 from falcohost.engine.code.module import compile_condition
 from falcohost.engine.code.specialise import specialise
@@ -103,3 +104,20 @@ def test_ancestors_come_last(filter_bench, context, name, points):
 
     assert list(programs) == [Point.PROCESS, Point.ANCESTORS]
     assert left_out == [*points, Point.ANCESTORS]
+
+
+@pytest.mark.parametrize(
+    ("passed", "point"), [("/etc/passwd", Point.OBJECT), ("/etc//passwd", Point.MEMORY), ("/etc/../etc/passwd", None)]
+)
+def test_what_was_passed_is_asked_with_the_file(filter_bench, context, passed, point):
+    """A path that was passed is asked before the caller's memory is read, if it is the file's name."""
+    tasks = random_processes.population(Random(1), context.table)
+    info = R.FDINFO.pack(3, 0o100644, 42, 0xFE00, 0, 0xEF53, 0, 1, 0)
+    sections = {R.SEC_FD: info, R.SEC_FDPATH: b"/etc/passwd", R.SEC_PATH: passed.encode()}
+    record = call("openat", tasks[0], 3, (0xFFFFFF9C,), sections)
+    condition = check(parse("fd.name startswith /etc/ and fd.nameraw contains ../"), random_events.CATALOG).expr
+    programs = filter_bench.load(necessary(condition, facts.decide(BY_NAME["openat"], context.users)))
+    left_out = [point for point, fd in programs.items() if not filter_bench.run(fd, record, point)]
+    filter_bench.unload(programs)
+
+    assert point == min(left_out, default=None)
