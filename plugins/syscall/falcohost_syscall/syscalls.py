@@ -38,6 +38,8 @@ fanotify_init 300 262 338
 fanotify_mark 301 263 339
 fdatasync 75 83 148
 fgetxattr 193 10 231
+file_getattr 468 468 468
+file_setattr 469 469 469
 flistxattr 196 13 234
 fremovexattr 199 16 237
 fsetxattr 190 7 228 | fd=0 str=1 | fd:fd=0 name:str=str
@@ -79,6 +81,7 @@ getsockname 51 204 367
 gettid 186 178 224
 gettimeofday 96 169 78
 getxattr 191 8 229
+getxattrat 464 464 464
 idle - - 112
 inotify_add_watch 254 27 292
 inotify_rm_watch 255 28 293
@@ -102,6 +105,7 @@ landlock_restrict_self 446 446 446
 lgetxattr 192 9 230
 listmount 458 458 458
 listxattr 194 11 232
+listxattrat 465 465 465
 llistxattr 195 12 233
 llseek - - 140
 lookup_dcookie 212 18 253
@@ -145,6 +149,7 @@ oldolduname - - 59
 oldstat - - 18
 olduname - - 109
 open_tree 428 428 428 | path=1 dir=0 fd=ret | fd:fd=ret path:relpath=path
+open_tree_attr 467 467 467 | path=1 dir=0 fd=ret | fd:fd=ret path:relpath=path
 pause 34 - 29
 perf_event_open 298 241 336
 personality 135 92 136
@@ -168,6 +173,7 @@ readlinkat 267 78 305
 reboot 169 142 88
 remap_file_pages 216 234 257
 removexattr 197 14 235
+removexattrat 466 466 466
 request_key 249 218 287
 rseq 334 293 386
 rt_sigaction 13 134 174
@@ -263,11 +269,11 @@ waitpid - - 7
 """
 
 _NAMES_ONLY = """
-_llseek asyncevent container cpu_hotplug drop exit exit_group fchmodat2 fcntl64 file_getattr file_setattr
-fstatat64 getegid32 geteuid32 getgid32 getpmsg getresgid32 getresuid32 getuid32 getxattrat groupadded
-groupdeleted infra k8s listns listxattrat mesos multiplexer na_1 name notification open_tree_attr page_fault
+_llseek asyncevent container cpu_hotplug drop exit exit_group fchmodat2 fcntl64
+fstatat64 getegid32 geteuid32 getgid32 getpmsg getresgid32 getresuid32 getuid32 groupadded
+groupdeleted infra k8s listns mesos multiplexer na_1 name notification page_fault
 page_fault_kernel page_fault_user pciconfig_iobase pciconfig_read pciconfig_write pluginevent pread64 preadv2
-prlimit64 procinfo pwrite64 pwritev2 recv removexattrat restart_syscall riscv_flush_icache riscv_hwprobe
+prlimit64 procinfo pwrite64 pwritev2 recv restart_syscall riscv_flush_icache riscv_hwprobe
 rseq_slice_yield rt_sigreturn rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write
 s390_runtime_instr s390_sthyi scapevent sched_process_exit sched_switch send sendfile64 setgid32 setresgid32
 setresuid32 setuid32 signal_deliver signaldeliver sigreturn spu_create spu_run subpage_prot

@@ -157,6 +157,16 @@ LINES = {
         "@nginx shell-orphaned-itself",
     ),
     "Process traced by a program that is not installed": ("@injector trace-attach", "@gdb trace-attach"),
+    "Server started a script": ("@nginx shell-script", "@builder shell-script"),
+    "Server started an interpreter with a program as argument": (
+        "@nginx shell-interpreter",
+        "@builder shell-interpreter",
+    ),
+    "BPF object of another taken by an unusual program": ("@thief read-left-out", "@bpftool read-left-out"),
+    "Settings of the agent changed": (
+        "@implant private /etc folder /etc/falcohost open write /etc/falcohost/falcohost.yaml",
+        "@implant private /etc folder /etc/falcohost made /etc/other open read /etc/other",
+    ),
     "Opened files reported to a program that is not installed": ("@thief read-reported", "@clamonacc read-reported"),
     "Places in programs or the kernel watched by a program that is not installed": (
         "@sniffer probes-call",

@@ -1,6 +1,7 @@
 /* Starting PROGRAM (with `noop` as its argument) so that it is not seen where it lies, or that it is started at all. */
 #define _GNU_SOURCE
 #include "evasion.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
@@ -232,6 +233,26 @@ static int exec_unnamed(int argc, char **argv)
 	return 1;
 }
 
+/* Code comes into a process that runs already: no program is started. */
+static int exec_mapped(int argc, char **argv)
+{
+#ifdef __x86_64__
+	static const unsigned char code[] = {0x31, 0xc0, 0xc3}; /* xor %eax, %eax; ret */
+	int fd = must("memfd_create", memfd_create("library", 0));
+	int (*run)(void);
+
+	if (write(fd, code, sizeof(code)) != sizeof(code))
+		die("memfd");
+	run = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	if (run == MAP_FAILED)
+		die("mmap");
+	return run();
+#else
+	errno = ENOSYS;
+	cannot("code of x86_64");
+#endif
+}
+
 const struct command exec_commands[] = {
 	{"exec-argument0", 1, "PROGRAM", exec_argument0},
 	{"exec-relative", 1, "PROGRAM", exec_relative},
@@ -250,6 +271,7 @@ const struct command exec_commands[] = {
 	{"exec-memory-proc", 1, "PROGRAM", memory_proc},
 	{"exec-memory-as-runc", 1, "PROGRAM", memory_as_runc},
 	{"exec-memory-linker", 1, "PROGRAM", memory_linker},
+	{"exec-mapped", 0, "", exec_mapped},
 	{"exec-unnamed", 1, "PROGRAM", exec_unnamed},
 	{0},
 };

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define OPEN_TREE_ATTR 467
+
 static int read_chroot(int argc, char **argv)
 {
 	remember_target();
@@ -129,6 +131,16 @@ static int read_detached_tree(int argc, char **argv)
 	return must_be_target(openat(tree, "shadow", O_RDONLY));
 }
 
+/* The same by the newest call, which may also change what the mount allows. */
+static int read_detached_attributes(int argc, char **argv)
+{
+	int tree;
+
+	remember_target();
+	tree = must("open_tree_attr", syscall(OPEN_TREE_ATTR, AT_FDCWD, "/etc", OPEN_TREE_CLONE, NULL, 0));
+	return must_be_target(openat(tree, "shadow", O_RDONLY));
+}
+
 static int read_unmounted(int argc, char **argv)
 {
 	remember_target();
@@ -228,6 +240,7 @@ const struct command read_place_commands[] = {
 	{"read-mount-of-another", 0, "", read_mount_of_another},
 	{"read-deep", 0, "", read_deep},
 	{"read-detached-tree", 0, "", read_detached_tree},
+	{"read-detached-attributes", 0, "", read_detached_attributes},
 	{"read-unmounted", 0, "", read_unmounted},
 	{"read-overlay", 0, "", read_overlay},
 	{"read-second-proc", 0, "", read_second_proc},

@@ -59,6 +59,33 @@ static int read_ring_crowded(int argc, char **argv)
 	return must_be_target(ring_call(&entry));
 }
 
+#define SILENT_ONES_LOOKED_FOR 4
+
+/* So many wait for a pipe already that no more are looked for of this process. */
+static int read_ring_silent_crowded(int argc, char **argv)
+{
+	struct io_uring_sqe waiting = opening("pipe", 0, IOSQE_ASYNC | IOSQE_CQE_SKIP_SUCCESS);
+	struct io_uring_sqe entry = opening("link", 1, IOSQE_CQE_SKIP_SUCCESS);
+	char byte;
+	struct io_uring_sqe reading = {.opcode = IORING_OP_READ, .flags = IOSQE_FIXED_FILE, .addr = (unsigned long)&byte,
+				       .len = 1};
+	struct stat status;
+	int got;
+
+	must("mkfifo", mkfifo("pipe", 0600));
+	must("link", symlink("/etc//shadow", "link"));
+	usleep(20000);
+	must("link", stat("link", &status));
+	make_table();
+	for (int i = 0; i < SILENT_ONES_LOOKED_FOR; i++)
+		silent_ring_call(&waiting);
+	silent_ring_call(&entry);
+	do
+		got = ring_call(&reading);
+	while (got < 0 && errno == EBADF && usleep(1000) == 0);
+	return must("read", got) != 1;
+}
+
 static void ask_for_another(void *unused)
 {
 	struct __kernel_timespec while_ = {.tv_nsec = 200000000};
@@ -93,6 +120,7 @@ static int read_ring_shared(int argc, char **argv)
 const struct command read_ring_commands[] = {
 	{"read-ring-installed", 0, "", read_ring_installed},
 	{"read-ring-crowded", 0, "", read_ring_crowded},
+	{"read-ring-silent-crowded", 0, "", read_ring_silent_crowded},
 	{"read-ring-shared", 0, "", read_ring_shared},
 	{0},
 };

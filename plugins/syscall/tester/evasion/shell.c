@@ -30,6 +30,50 @@ static int shell_copied(int argc, char **argv)
 	return shell("./worker", "worker");
 }
 
+/* The dynamic linker is started, and is told to load the shell. */
+static int shell_linker(int argc, char **argv)
+{
+	static const char *const linkers[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"};
+	int pid;
+
+	for (int i = 0; i < 2; i++) {
+		if (access(linkers[i], X_OK))
+			continue;
+		pid = must("fork", fork());
+		if (pid)
+			return wait_for(pid);
+		execl(linkers[i], "worker", "/bin/sh", "-c", ":", NULL);
+		die(linkers[i]);
+	}
+	cannot("dynamic linker");
+}
+
+/* A script, which is not called as shells are. */
+static int shell_script(int argc, char **argv)
+{
+	int fd = must("worker", open("worker", O_WRONLY | O_CREAT, 0755));
+
+	if (write(fd, "#!/bin/sh\n:\n", 12) != 12)
+		die("worker");
+	close(fd);
+	return shell("./worker", "worker");
+}
+
+/* No shell, but something that does all that a shell can. */
+static int shell_interpreter(int argc, char **argv)
+{
+	int pid;
+
+	if (access("/usr/bin/perl", X_OK))
+		cannot("/usr/bin/perl");
+	pid = must("fork", fork());
+	if (!pid) {
+		execl("/usr/bin/perl", "perl", "-e", "1", NULL);
+		die("/usr/bin/perl");
+	}
+	return wait_for(pid);
+}
+
 static int shell_linked(int argc, char **argv)
 {
 	must("worker", symlink("/bin/sh", "worker"));
@@ -114,6 +158,9 @@ static int shell_deep(int argc, char **argv)
 const struct command shell_commands[] = {
 	{"shell-plain", 0, "", shell_plain},
 	{"shell-copied", 0, "", shell_copied},
+	{"shell-linker", 0, "", shell_linker},
+	{"shell-script", 0, "", shell_script},
+	{"shell-interpreter", 0, "", shell_interpreter},
 	{"shell-linked", 0, "", shell_linked},
 	{"shell-renamed-server", 0, "", shell_renamed_server},
 	{"shell-orphaned", 0, "", shell_orphaned},

@@ -55,6 +55,7 @@ MATURITY = {
     "Non sudo setuid": "incubating",
     "Set Setuid or Setgid bit": "incubating",
     "Web Server Spawned Shell": "sandbox",
+    "Web Server Spawned Suspicious Child Process": "sandbox",
     "Write below etc": "sandbox",
     "Write below root": "sandbox",
 }

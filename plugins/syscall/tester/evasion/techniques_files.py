@@ -16,6 +16,7 @@ EXCHANGED_ROOT = "Root directory exchanged by a program that is not installed"
 NEWER_CALLS = "Mounts changed by the newer calls"
 DISK_OPENED = "Disk opened by a program that is not installed"
 TAKEN = "Descriptor taken out of another process"
+TAKEN_MAP = "BPF object of another taken by an unusual program"
 REPORTED = "Opened files reported to a program that is not installed"
 TRACED = "Process traced by a program that is not installed"
 
@@ -97,6 +98,7 @@ READING = Group(
             "reaches into the mounts of another process by /proc", read(HOST_NAME, SHOWN)
         ),
         "read-deep": Technique("mounts the folder below a path of 5,000 characters", read(HOST_NAME, SHOWN)),
+        "read-detached-attributes": Technique("does so with open_tree_attr", read(HOST_NAME, NEWER_CALLS)),
         "read-unmounted": Technique("unmounts the second mount while it is in there", read(HOST_NAME, SHOWN)),
         "read-overlay": Technique("makes the folder a lower layer of an overlay", read(WATCHED, SHOWN)),
         "read-detached-tree": Technique(
@@ -160,6 +162,10 @@ READING = Group(
             "opens a symbolic link when more requests wait than can be followed",
             by_ring(read())._replace(how="the file, when it is open"),
         ),
+        "read-ring-silent-crowded": Technique(
+            "opens such a link silently when four such requests wait already",
+            by_way("no more are looked for of one process; only the name that was asked for is told", RING),
+        ),
         "read-ring-shared": Technique(
             "lets a child open such a link silently, and reads it from the table that both share",
             by_way("it is looked for when the process that asked for it is at its ring again, or reads", RING),
@@ -194,6 +200,10 @@ READING = Group(
             Seen(("User mgmt binaries",), (READ_OWN,), "the name of the copy"),
         ),
         "read-leaderless": Technique("reads it in a thread when the first one has ended", read()),
+        "read-left-out": Technique(
+            "has the agent leave out its calls, by the map that says whose calls it leaves out",
+            by_way("that the map is taken", TAKEN_MAP),
+        ),
         "read-received": Technique("gets the open file sent by its child", read("the child's opening")),
     },
 )

