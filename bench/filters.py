@@ -102,10 +102,10 @@ def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
     """Return the figures of the filter for openat."""
     condition = necessary(specialise(expr, "openat"), facts.decide(BY_NAME["openat"], Users()))
     start = time.process_time()
-    programs, refusal = compiled(condition, bench.kernel, bench.probe)
+    programs, weaker = compiled(condition, bench.kernel, bench.probe)
     seconds = time.process_time() - start
-    if refusal is not None:
-        print(f"refused: {refusal}", file=sys.stderr)
+    if weaker is not None:
+        print(f"weaker: {weaker}", file=sys.stderr)
     told = {fd: _info(fd) for fd in programs.values()}
     ns, passed = _time(bench, programs)
     figures = {
@@ -114,7 +114,7 @@ def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
         "verified": sum(info["verified_insns"] for info in told.values()),
         "load_ms": round(seconds * 1e3, 1),
         "ns": round(ns),
-        "weaker": refusal is not None,
+        "weaker": weaker is not None,
         "passed": passed,
         "agent_us": round(_agent(expr), 1) if passed else 0,
     }

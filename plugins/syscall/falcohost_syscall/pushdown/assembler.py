@@ -36,6 +36,10 @@ _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 1, 2
 
 
+#: So many instructions a jump leads ahead at most.
+FARTHEST: Final = (1 << 15) - 1
+
+
 class TooLongError(Exception):
     """A jump reaches further than an instruction can say."""
 
@@ -152,7 +156,7 @@ class Assembler:
             place = self._places[label]
             assert place is not None, "a label was never placed"
             distance = place - at - 1
-            if not -(1 << 15) <= distance < 1 << 15:
+            if not -FARTHEST <= distance <= FARTHEST:
                 raise TooLongError
             code, registers, _, value = self._code[at]
             self._code[at] = code, registers, distance, value

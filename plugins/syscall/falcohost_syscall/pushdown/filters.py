@@ -55,6 +55,8 @@ _EXECS: Final = Place(
 _EXITS: Final = Place(
     "exit_filters", "exit_stages", (Point.ANCESTORS,), layout.EXECUTED, tracepoint="sched_process_exit"
 )
+#: Why a filter is weaker that the kernel was not asked to take whole (weaken.py).
+_NOT_TRIED: Final = "it would search texts too often, or for too much, or know too many long ones, lengths or numbers"
 _PROCESSES: Final = {**dict.fromkeys(EXECS, _EXECS), EXIT: _EXITS}
 
 
@@ -62,7 +64,7 @@ _PROCESSES: Final = {**dict.fromkeys(EXECS, _EXECS), EXIT: _EXITS}
 class Filters:
     """Loaded programs by the probe's map and their place in it, until :meth:`close`. Places may share a program.
 
-    :ivar weaker: sentences about the event types of which the kernel did not take the full filter.
+    :ivar weaker: sentences about the event types that have less than the full filter.
     """
 
     programs: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -76,10 +78,10 @@ class Filters:
 
 
 class Loaded(NamedTuple):
-    """The programs of one condition by their points, and why the kernel did not take a full one."""
+    """The programs of one condition by their points, and why one of them asks less than it could."""
 
     programs: dict[Point, int]
-    refusal: str | None
+    weaker: str | None
 
 
 def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, processes: bool = True) -> Filters:
@@ -103,12 +105,12 @@ def load(conditions: Mapping[str, Condition], kernel: Kernel, probe: Probe, *, p
 
 
 def _add(filters: Filters, loaded: Loaded, names: list[str], places: list[tuple[str, int]]) -> None:
-    programs, refusal = loaded
+    programs, weaker = loaded
     for name, row in places:
         filters.programs |= {(name, point * MAX_CALLS + row): fd for point, fd in programs.items()}
-    if refusal is not None:
+    if weaker is not None:
         what = ", ".join(names)
-        filters.weaker.append(f"The kernel did not take the full filter of {what}, so more events pass: {refusal}")
+        filters.weaker.append(f"The filter of {what} asks less than its rules do, so more events pass: {weaker}")
 
 
 def compiled(condition: Condition, kernel: Kernel, probe: Probe, place: Place = CALLS) -> Loaded:
@@ -117,30 +119,43 @@ def compiled(condition: Condition, kernel: Kernel, probe: Probe, place: Place = 
     What the kernel refuses at one point becomes weaker at that point alone.
     """
     found: dict[Point, int] = {}
-    before: Condition = TRUE
-    refusal: str | None = None
+    told: Condition = TRUE
+    part: Condition = TRUE
+    asked: Condition = TRUE
+    weaker: str | None = None
     for point in place.points:
-        part = merged(up_to(condition, point))
-        if part != before or _told_late(part, point):
-            program, reason = _strongest(part, point, kernel, probe, place)
-            refusal = refusal or reason
-            if program is not None:
-                found[point] = program
-        before = part
-    return Loaded(found, refusal)
+        before, told_before, told = part, told, up_to(condition, point)
+        part = before if told == told_before else merged(told)
+        if part == before and not _told_late(part, point):
+            continue
+        form, program, reason = _strongest(part, point, asked, kernel, probe, place)
+        weaker = weaker or reason
+        asked = form
+        if program is not None:
+            found[point] = program
+    return Loaded(found, weaker)
 
 
 def _strongest(
-    part: Condition, point: Point, kernel: Kernel, probe: Probe, place: Place
-) -> tuple[int | None, str | None]:
-    """Return the program of the strongest form that the kernel takes (none for true), and why it took no other."""
+    part: Condition, point: Point, asked: Condition, kernel: Kernel, probe: Probe, place: Place
+) -> tuple[Condition, int | None, str | None]:
+    """Return the strongest form that the kernel takes, its program, and why it is no stronger one.
+
+    There is no program for one that is true, or that was *asked* before and is not told better here.
+    """
     reason = None
     for form in forms(part, loops=kernel.has_may_goto):
+        if form != part:
+            reason = reason or _NOT_TRIED
+        if form == TRUE or (form == asked and not _told_late(form, point)):
+            return form, None, reason
         try:
-            return None if form == TRUE else _program(form, point, kernel, probe, place), reason
-        except (LibbpfError, TooLongError) as error:
-            reason = reason or (error.reason if isinstance(error, LibbpfError) else str(error))
-    return None, reason
+            return form, _program(form, point, kernel, probe, place), reason
+        except LibbpfError as error:
+            reason = reason or f"the kernel refused the full one: {error.reason}"
+        except TooLongError as error:
+            reason = reason or f"the full one cannot be written: {error}"
+    raise AssertionError("the last form is true")
 
 
 def _told_late(condition: Condition, point: Point) -> bool:

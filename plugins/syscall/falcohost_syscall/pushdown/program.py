@@ -8,8 +8,11 @@ the time, while somebody asks for it).
 
 from __future__ import annotations
 
+from typing import Final
+
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import (
+    FARTHEST,
     FP,
     GET_SMP_PROCESSOR_ID,
     MAP_LOOKUP_ELEM,
@@ -22,10 +25,14 @@ from falcohost_syscall.pushdown.assembler import (
     TAIL_CALL,
     Assembler,
     Label,
+    TooLongError,
 )
 from falcohost_syscall.pushdown.comparing import KEY, Maps, Targets, TextTest, look_up
 from falcohost_syscall.pushdown.condition import Address, All, Bits, Condition, Literal, Number, Text, Within, literals
 from falcohost_syscall.records import STAGE_LEFT_OUT, STAGE_NAMES
+
+#: So many instructions are before the first jump at most.
+_AHEAD: Final = 16
 
 
 def compile_filter(condition: Condition, stage: int, maps: Maps, names: frozenset[int] = layout.NAMED) -> bytes:
@@ -94,6 +101,8 @@ class _Compiler:
         self._asm.jump(yes if conjunction else no)
 
     def _test(self, test: Within | Bits | Text | Address, to: Targets) -> None:
+        if len(self._asm) > FARTHEST + _AHEAD:  # the first jump leads to the end
+            raise TooLongError
         if isinstance(test, Within):
             self._within(test, to)
         elif isinstance(test, Bits):

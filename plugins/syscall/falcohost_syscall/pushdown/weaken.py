@@ -30,7 +30,11 @@ def forms(condition: Condition, *, loops: bool = True) -> Iterator[Condition]:
 
     *loops*: the verifier does not follow each round of a loop.
     """
-    yield from dict.fromkeys(_forms(condition, SEARCHES if loops else SEARCHES_UNROLLED))
+    before = None
+    for form in _forms(condition, SEARCHES if loops else SEARCHES_UNROLLED):
+        if form != before:
+            yield form
+        before = form
 
 
 def _forms(condition: Condition, most: int) -> Iterator[Condition]:
@@ -70,7 +74,7 @@ def _is_bulky(test: Test) -> bool:
 
 
 def _without(condition: Condition, dropped: Callable[[Literal], bool]) -> Condition:
-    return merged(_replaced(condition, dropped))
+    return merged(_replaced(condition, dropped)) if any(map(dropped, literals(condition))) else condition
 
 
 def _replaced(condition: Condition, dropped: Callable[[Literal], bool]) -> Condition:

@@ -284,8 +284,8 @@ class FilterBench:
     def load(self, condition: Condition, *, late: bool = False) -> dict[Point, int]:
         """Return the programs of *condition*; :meth:`unload` closes them. *late*: as of execs, when much is known."""
         place = OF_CALLS._replace(points=(Point.PROCESS, Point.ANCESTORS)) if late else OF_CALLS
-        programs, refusal = compiled(condition, self.kernel, self.probe, place)
-        assert refusal is None, refusal
+        programs, weaker = compiled(condition, self.kernel, self.probe, place)
+        assert weaker is None, weaker
         return programs
 
     def unload(self, programs: dict[Point, int]) -> None:
