@@ -147,6 +147,7 @@ struct task_struct {
 	kuid_t loginuid;
 	struct seccomp seccomp;
 	struct css_set *cgroups;
+	void *io_uring;
 };
 struct linux_binprm {
 	const char *filename;

@@ -348,6 +348,7 @@ int process_gone(unsigned long long *ctx)
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
 
+	forget_requests(task);
 	if (task->signal->live.counter == 0) {
 		forget(leader_of(task));
 		if (silent_opens)

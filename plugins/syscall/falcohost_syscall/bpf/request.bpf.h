@@ -18,7 +18,7 @@ struct request {
 	__u8 addressed; /* the kernel has a copy of the address that was passed, if one was */
 	__u16 address_len;
 	__u32 slot; /* the new file gets no descriptor, but a place in a table of the ring's: its number plus one, or any */
-	__u32 pad;
+	__u32 tid; /* of the thread that asked */
 	char texts[2][CHUNK];
 };
 

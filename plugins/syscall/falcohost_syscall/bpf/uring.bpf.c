@@ -174,6 +174,7 @@ static __always_inline bool keep_request(struct request *r, struct io_kiocb *req
 	struct shot shot = shot_of(req, r->opcode);
 	__u64 key = (__u64)req;
 
+	r->tid = current_task()->pid;
 	if (bpf_map_update_elem(&requests, &key, r, BPF_ANY))
 		return false;
 	if (is_multishot(req, r->opcode))
@@ -270,6 +271,31 @@ static __always_inline void let_go_of(struct request *r, struct io_kiocb *req)
 	if (is_multishot(req, r->opcode))
 		bpf_map_delete_elem(&shots, &shot);
 	bpf_map_delete_elem(&requests, &key);
+}
+
+static long forget_request(void *map, __u64 *key, struct request *r, __u32 *tid)
+{
+	if (r->tid == *tid)
+		bpf_map_delete_elem(&requests, key);
+	return 0;
+}
+
+static long forget_shot(void *map, struct shot *shot, __u64 *key, void *unused)
+{
+	if (!bpf_map_lookup_elem(&requests, key))
+		bpf_map_delete_elem(&shots, shot);
+	return 0;
+}
+
+/* Of requests that are given up when their thread ends the kernel tells nothing more. */
+static __always_inline void forget_requests(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+
+	if (!bpf_core_field_exists(task->io_uring) || !task->io_uring)
+		return;
+	bpf_for_each_map_elem(&requests, forget_request, &tid, 0);
+	bpf_for_each_map_elem(&shots, forget_shot, NULL, 0);
 }
 
 /* An open of which nothing was kept when it was submitted: there was no room, or no probe yet. Its path is gone. */
