@@ -210,6 +210,7 @@ struct io_unlink___since_7_0 { struct delayed_filename filename; };
 struct io_rename___since_7_0 { struct delayed_filename oldpath, newpath; };
 struct io_mkdir___since_7_0 { struct delayed_filename filename; };
 struct io_link___since_7_0 { struct delayed_filename oldpath, newpath; };
+struct io_xattr___since_7_0 { struct delayed_filename filename; };
 struct io_connect { void *addr; int addr_len; };
 struct io_accept { void *addr; int *addr_len; int flags; __u32 iou_flags, file_slot; };
 struct io_bind { int addr_len; };

@@ -84,7 +84,7 @@ static __always_inline void read_names(struct request *r, void *command)
 		read_text(r, 1, NAME(io_link, command, newpath));
 		break;
 	case IORING_OP_SETXATTR:
-		read_text(r, 0, READ(struct io_xattr, command, filename));
+		read_text(r, 0, NAME(io_xattr, command, filename));
 		read_attribute(r, command);
 		break;
 	case IORING_OP_SYMLINKAT:
