@@ -244,6 +244,7 @@ NOT_BY_DEFAULT = frozenset(_FREQUENT.split()) | frozenset(row.name for row in CA
 #: Every value that ``evt.type`` may be compared with; those without a row never come.
 EVENT_NAMES = NAMES_ONLY | frozenset(BY_NAME)
 #: The probe's own records.
-EXECS = frozenset({"execve", "execveat"})
+#: What an exec that succeeded is, whichever call asked for it, as in Falco.
+EXEC = "execve"
 FORKS = frozenset({"clone", "clone3", "fork", "vfork"})
 EXIT = "procexit"

@@ -126,9 +126,8 @@ OPTION_REQUESTED: Final = 16
 OPTION_ALL_PROCESSES: Final = 32
 OPTION_SESSIONS: Final = 64
 OPTION_EXECVE: Final = 128
-OPTION_EXECVEAT: Final = 256
-OPTION_EXIT: Final = 512
-OPTION_WATCHED: Final = 1024
+OPTION_EXIT: Final = 256
+OPTION_WATCHED: Final = 512
 ABOUT_EXEC_AT: Final = 16
 ABOUT_EXIT_AT: Final = 24
 
@@ -362,7 +361,7 @@ INODE_ID: Final = struct.Struct("=QII")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=II13B3xQ")
-SETTINGS: Final = struct.Struct("=Q4I")
+SETTINGS: Final = struct.Struct("=Q3I4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")
 
@@ -381,7 +380,7 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "watched_name": (WATCHED_NAME, ("at", "len", "leaf")),
     "watched_file": (WATCHED_FILE, WatchedFile._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("ring_bytes", "execve", "execveat", "procexit", "functions")),
+    "settings": (SETTINGS, ("ring_bytes", "execve", "procexit", "functions")),
     "call_count": (CALL_COUNT, CallCount._fields),
 }
 """C name → format and members in order; a test compares them with the compiler's."""

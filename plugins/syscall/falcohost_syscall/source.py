@@ -10,7 +10,7 @@ from typing import Any
 from falcohost.errors import SourceError
 from falcohost.events import Batch, Plan, SourceStats
 from falcohost_syscall import config, wanted
-from falcohost_syscall.calls import BY_NAME, CALLS, EXIT
+from falcohost_syscall.calls import BY_NAME, CALLS, EXEC, EXIT
 from falcohost_syscall.counts import by_type, unwanted
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
 from falcohost_syscall.drivers.options import Options, Settings
@@ -95,8 +95,7 @@ class SyscallSource:
         :raises SourceError: the machine has not what it takes, or does not let us.
         """
         self._context.boot = boot_time()
-        execve, execveat, procexit = (BY_NAME[name].call for name in ("execve", "execveat", EXIT))
-        settings = Settings(execve, execveat, procexit, ring_size=self._config.ring_size)
+        settings = Settings(BY_NAME[EXEC].call, BY_NAME[EXIT].call, ring_size=self._config.ring_size)
         self._options = Options(all_processes=not self._config.process_context, requested=not self._config.all_names)
         self._driver = ModernEbpf(settings, self._options, by_function=self._config.attach != "tracepoint")
         self._say_why_not(logging.WARNING if self._config.attach == "function" else logging.DEBUG)

@@ -6,9 +6,9 @@ import platform
 from collections.abc import Mapping
 
 from falcohost.events import Plan
-from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT, FORKS, NOT_BY_DEFAULT, Call
+from falcohost_syscall.calls import BY_NAME, CALLS, EXEC, EXIT, FORKS, NOT_BY_DEFAULT, Call
 from falcohost_syscall.drivers.options import Options
-from falcohost_syscall.pushdown.condition import FALSE, TRUE, All, Condition, may_hold
+from falcohost_syscall.pushdown.condition import FALSE, TRUE, Condition, may_hold
 from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.leaves import leaf_bits
 from falcohost_syscall.pushdown.processes import about, asks
@@ -105,10 +105,9 @@ def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool 
         exec_env=not plan.fields.isdisjoint({"proc.env", "proc.aenv"}) or _shows(plan, "env"),
         all_processes=all_processes,
         sessions=_asks_for_sessions(plan),
-        execve="execve" in types,
-        execveat="execveat" in types,
+        execve=EXEC in types,
         procexit=EXIT in types,
-        about_execs=about(All(tuple(needed[name] for name in EXECS & types & needed.keys()))),
+        about_execs=about(needed.get(EXEC, TRUE)),
         about_exits=about(needed.get(EXIT, TRUE)),
     )
 
@@ -123,7 +122,7 @@ def _asks_for_directories(plan: Plan) -> bool:
 
 def _shows(plan: Plan, name: str) -> bool:
     """Tell whether a rule may ask for this parameter of an exec, or of a fork that has it too."""
-    for row in (BY_NAME[event_type] for event_type in EXECS | FORKS):
+    for row in (BY_NAME[event_type] for event_type in (EXEC, *FORKS)):
         arguments = {name, str(row.param_index.get(name))}
         shown = {(field, argument) for field in ("evt.arg", "evt.rawarg") for argument in arguments}
         if not plan.asked_of(row.name).isdisjoint(shown | {("evt.args", None), ("evt.info", None)}):

@@ -194,7 +194,6 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
-	bool at = bpf_core_field_exists(bprm->fdpath) && bprm->fdpath;
 
 	if (!s) {
 		count_lost(LOST_SCRATCH);
@@ -205,9 +204,9 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linu
 	start_record(s, KIND_EXEC);
 	fill_task(&s->header, task);
 	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
-	s->header.call = at ? settings.execveat : settings.execve;
+	s->header.call = settings.execve;
 	put_exec(s, task);
-	if (!(options & (OPTION_ALL_PROCESSES | (at ? OPTION_EXECVEAT : OPTION_EXECVE)))) {
+	if (!(options & (OPTION_ALL_PROCESSES | OPTION_EXECVE))) {
 		count_time(COUNT_EXECS, s->began);
 		return 0;
 	}

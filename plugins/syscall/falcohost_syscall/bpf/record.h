@@ -46,7 +46,7 @@ struct header {
 	__u32 gid;
 	__u32 loginuid;  /* 0xffffffff: unset */
 	__u16 kind;
-	__u16 call;      /* row number in calls.py (KIND_CALL and KIND_EXEC: execve or execveat) */
+	__u16 call;      /* row number in calls.py (KIND_CALL and KIND_EXEC: that of execve, as in Falco) */
 	__u16 cpu;
 	__u8 flags;
 	__u8 nsections;
@@ -286,7 +286,7 @@ struct call_spec {
 /* What user space decides before the probe is loaded. */
 struct settings {
 	__u64 ring_bytes;      /* size of each ring */
-	__u32 execve, execveat;/* their rows in calls.py: header.call of KIND_EXEC */
+	__u32 execve;          /* its row in calls.py: header.call of KIND_EXEC */
 	__u32 procexit;        /* and of KIND_EXIT */
 	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
 };
@@ -300,8 +300,8 @@ enum {
 	OPTION_REQUESTED = 16, /* a file has one name, the one that was requested */
 	OPTION_ALL_PROCESSES = 32, /* KIND_FORK, KIND_EXEC and KIND_EXIT of all, and KIND_TASK of none */
 	OPTION_SESSIONS = 64, /* KIND_TASK again when session or group are others, and of their leaders */
-	OPTION_EXECVE = 128, OPTION_EXECVEAT = 256, OPTION_EXIT = 512, /* KIND_EXEC and KIND_EXIT that pass the filters */
-	OPTION_WATCHED = 1024, /* watched files have their names by whatever link they are opened */
+	OPTION_EXECVE = 128, OPTION_EXIT = 256, /* KIND_EXEC and KIND_EXIT that pass the filters */
+	OPTION_WATCHED = 512, /* watched files have their names by whatever link they are opened */
 };
 
 /* From these bits on: the same, for the filters of execs and of exits. */

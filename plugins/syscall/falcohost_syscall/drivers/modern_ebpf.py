@@ -84,7 +84,7 @@ class ModernEbpf:
         self.kernel = Kernel(library)
         self._calls: dict[tuple[str, int], bytes] = {}
         self._asked: set[int] = set()
-        self._rows = {settings.execve, settings.execveat, settings.procexit} - {0}
+        self._rows = {settings.execve, settings.procexit} - {0}
         self.sees_requests = False
         self.attachment = Attachment(library, self._object)
         functions = self._find_functions() if by_function else None

@@ -15,7 +15,6 @@ class Settings(NamedTuple):
 
     execve: int = 0
     """Row of execve in the table of calls; the same for the others below."""
-    execveat: int = 0
     procexit: int = 0
     ring_size: int = 8 << 20
     """Bytes of each of the two rings, a power of two."""
@@ -24,7 +23,7 @@ class Settings(NamedTuple):
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
-        return records.SETTINGS.pack(self.ring_size, self.execve, self.execveat, self.procexit, self.functions)
+        return records.SETTINGS.pack(self.ring_size, self.execve, self.procexit, self.functions)
 
 
 class Options(NamedTuple):
@@ -45,8 +44,7 @@ class Options(NamedTuple):
     sessions: bool = False
     """A process again when its session or group is another, and the leaders of both."""
     execve: bool = False
-    """Execs that pass the filters; those of a descriptor are execveat."""
-    execveat: bool = False
+    """Execs that pass the filters."""
     procexit: bool = False
     """Ends of processes that pass the filters."""
     watched: bool = False
@@ -70,7 +68,6 @@ _OPTIONS: Final = {
     "all_processes": records.OPTION_ALL_PROCESSES,
     "sessions": records.OPTION_SESSIONS,
     "execve": records.OPTION_EXECVE,
-    "execveat": records.OPTION_EXECVEAT,
     "procexit": records.OPTION_EXIT,
     "watched": records.OPTION_WATCHED,
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from falcohost.fields import Arg
-from falcohost_syscall.calls import EXECS, Call
+from falcohost_syscall.calls import EXEC, Call
 from falcohost_syscall.events import AT_FDCWD
 from falcohost_syscall.fdtypes import NOT_TOLD
 from falcohost_syscall.pushdown import layout
@@ -179,7 +179,7 @@ def other_name(which: str) -> Describe:
     """Describe one of the names of the descriptor's file, whatever that is by which it is seen."""
 
     def describe(row: Call, _: Arg) -> Fact | None:
-        if row.name in EXECS:
+        if row.name == EXEC:
             return None if which in ("host", "watched") else constant(None)
         if not row.want & WANT_FD or (which == "requested" and not row.opens):
             return constant(None)

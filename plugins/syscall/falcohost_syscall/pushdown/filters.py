@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from falcohost_syscall.calls import BY_NAME, EXECS, EXIT
+from falcohost_syscall.calls import BY_NAME, EXEC, EXIT
 from falcohost_syscall.containers import HOST, Container
 from falcohost_syscall.drivers.libbpf import LibbpfError
 from falcohost_syscall.drivers.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, Kernel
@@ -57,7 +57,7 @@ _EXITS: Final = Place(
 )
 #: Why a filter is weaker that the kernel was not asked to take whole (weaken.py).
 _NOT_TRIED: Final = "it would search texts too often, or for too much, or know too many long ones, lengths or numbers"
-_PROCESSES: Final = {**dict.fromkeys(EXECS, _EXECS), EXIT: _EXITS}
+_PROCESSES: Final = {EXEC: _EXECS, EXIT: _EXITS}
 
 
 @dataclass(slots=True)

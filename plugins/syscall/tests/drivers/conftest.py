@@ -18,7 +18,7 @@ from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
 from falcohost_syscall.drivers.options import Options, Settings
 from falcohost_syscall.drivers.requirements import requirements
 
-EXECVE, EXECVEAT = 500, 501
+EXECVE = 500
 OPENAT = R.CallSpec(257, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, dir_arg=0)
 
 
@@ -100,7 +100,7 @@ def machine() -> None:
 @pytest.fixture(scope="module")
 def watched(machine) -> Iterator[Watched]:
     """Return the loaded probe; which calls it collects is the test's to say."""
-    settings = Settings(execve=EXECVE, execveat=EXECVEAT)
+    settings = Settings(execve=EXECVE)
     options = Options(threads=True, exec_cwd=True, exec_env=True, all_processes=True)
     with ModernEbpf(settings, options) as driver:
         yield Watched(driver)
@@ -125,9 +125,9 @@ def c_program(tmp_path_factory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def execs() -> tuple[int, int]:
-    """Return the rows that the probe was told for execve and execveat."""
-    return EXECVE, EXECVEAT
+def execve() -> int:
+    """Return the row that the probe was told for execve."""
+    return EXECVE
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def forked(record):
     return R.Forked._make(R.FORKED.unpack(record.sections[R.SEC_FORK]))
 
 
-def test_exec(watched, execs, tmp_path):
+def test_exec(watched, execve, tmp_path):
     """An exec has file name, executable, arguments, environment and working directory."""
     (tmp_path / "link").symlink_to("/bin/true")
     (record,) = kinds(watched.run("./link", "a b", "", cwd=tmp_path, env={"KEY": "value"}), R.KIND_EXEC)
@@ -44,7 +44,7 @@ def test_exec(watched, execs, tmp_path):
     )
     assert os.path.realpath("/bin/true").encode() == sections[R.SEC_EXE]
     assert bytes(tmp_path) == sections[R.SEC_CWD]
-    assert execs[0] == record.header.call
+    assert execve == record.header.call
 
 
 def test_script(watched, tmp_path):
@@ -89,12 +89,12 @@ def test_long_arguments(watched):
     assert R.FLAG_CUT == record.header.flags & R.FLAG_CUT
 
 
-def test_execveat(watched, execs, tmp_path):
-    """An exec of a descriptor is an execveat, and its executable is known all the same."""
+def test_execveat(watched, execve, tmp_path):
+    """An exec of a descriptor is an execve, as in Falco, and its executable is known all the same."""
     script = "os.execve(os.open('/bin/true', os.O_RDONLY), ['true'], {})"
     record = kinds(watched.python(script), R.KIND_EXEC)[-1]
 
-    assert execs[1] == record.header.call
+    assert execve == record.header.call
     assert record.sections[R.SEC_FILENAME].startswith(b"/dev/fd/")
     assert os.path.realpath("/bin/true").encode() == record.sections[R.SEC_EXE]
 

@@ -15,7 +15,7 @@ from falcohost.engine.code.specialise import specialise
 from falcohost.engine.typecheck import check
 from falcohost.lang.parser import parse
 from falcohost_syscall import records as R
-from falcohost_syscall.calls import BY_NAME, CALLS, EXECS, EXIT
+from falcohost_syscall.calls import BY_NAME, CALLS, EXEC, EXIT
 from falcohost_syscall.events import Context
 from falcohost_syscall.filenames import NamedEvent
 from falcohost_syscall.pushdown import facts, layout
@@ -26,7 +26,7 @@ from falcohost_syscall.users import Users
 
 PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
 EVENTS = 40
-PROCESS_EVENTS = EXECS | {EXIT}
+PROCESS_EVENTS = {EXEC, EXIT}
 
 
 @pytest.fixture(scope="module")
