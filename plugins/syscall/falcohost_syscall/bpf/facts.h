@@ -54,6 +54,7 @@ enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
 #define UNKNOWN_NUMBER 0xffffffff
 enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
+enum made { MADE_UNKNOWN, MADE_YES, MADE_NO };
 enum connected { CONNECTED_UNKNOWN, CONNECTED_YES, CONNECTED_NO };
 enum { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the path led to, and not what was passed */
 #define UNCONFINED 0x10000 /* in exe_flags: execed.unconfined */
@@ -91,7 +92,7 @@ struct facts {
 	__u8 addressed;  /* enum addressed: whether an address was passed or got */
 	__u8 connected;  /* enum connected: the socket, as it is */
 	__u8 led_to;
-	__u8 pad;
+	__u8 made;       /* enum made: whether the call made the file */
 	struct file_names names;
 	struct view environment; /* with a zero behind each variable; with ASKS_ENVIRONMENT, or of an exec */
 	struct view sections;    /* of the record, as far as it is when the caller's memory has been read */

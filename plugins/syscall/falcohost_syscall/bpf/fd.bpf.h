@@ -10,6 +10,7 @@
 #define S_IFCHR 0020000
 #define S_IFBLK 0060000
 #define S_IFSOCK 0140000
+#define FMODE_CREATED 0x100000
 #define LAYER_UPPER 1
 #define LAYER_LOWER 2
 
@@ -70,6 +71,7 @@ static __always_inline __u16 put_fdinfo(struct scratch *s, __s32 fd, struct file
 	info->layer = overlay_layer(inode, info->magic);
 	info->nlink = READ(struct inode, inode, i_nlink);
 	info->fmode = READ(struct file, file, f_mode);
+	s->facts.made = info->fmode & FMODE_CREATED ? MADE_YES : MADE_NO;
 	note_links(s, inode, info->nlink, info->layer, mode);
 	end_section(s, SEC_FD, sizeof(*info));
 	return mode;

@@ -19,6 +19,7 @@ static __always_inline void know_nothing(struct facts *facts)
 	facts->addressed = ADDRESSED_UNKNOWN;
 	facts->connected = CONNECTED_UNKNOWN;
 	facts->led_to = 0;
+	facts->made = MADE_UNKNOWN;
 	facts->names.real = facts->environment = (struct view){0, VIEW_UNKNOWN};
 }
 
@@ -101,6 +102,7 @@ static __always_inline void see_file(struct scratch *s, struct file *file, __u32
 static __always_inline void see_no_file(struct facts *facts)
 {
 	facts->kind = FD_NONE;
+	facts->made = MADE_NO;
 	facts->l4proto = L4_NONE;
 	facts->ip = IP_NO;
 	facts->connected = CONNECTED_NO;

@@ -23,6 +23,7 @@ from falcohost_syscall.pushdown.condition import (
     negate,
     within,
 )
+from falcohost_syscall.pushdown.descriptors import RET
 from falcohost_syscall.pushdown.kinds import (
     Cases,
     Decimal,
@@ -32,13 +33,13 @@ from falcohost_syscall.pushdown.kinds import (
     Flags,
     Numeric,
     Octal,
-    Untold,
     constant,
     truth,
 )
 from falcohost_syscall.pushdown.textual import Prefixed, Textual
 
 _FLAGS: Final = layout.fact("flags", 4, Point.CALL)
+_MADE: Final = layout.fact("made", 1, Point.OBJECT, unknown=layout.MADE_UNKNOWN)
 _CLONE_FLAGS: Final = {
     "clone": layout.argument(0),
     "clone3": layout.fact("structure", 8, Point.MEMORY, unknown=layout.UNKNOWN_BITS),
@@ -60,14 +61,16 @@ def opened_to(mode: int) -> Describe:
     return describe
 
 
-def made(row: Call, _: Arg) -> Fact | None:
+def made(row: Call, _: Arg) -> Fact:
     """Describe whether an open made the file, which it cannot without a flag that says so.
 
     Only registers tell that; the flags of openat2 lie in memory, which may have been changed since.
     """
-    if row.name in ("open", "openat"):
-        return Either(_MAKES, Untold(), constant(False))
-    return None if row.name in OPENS_WITH_FLAGS else constant(False)
+    if row.name not in OPENS_WITH_FLAGS:
+        return constant(False)
+    nameless = all_of((Literal(Bits(_FLAGS, flags.O_TMPFILE)), within(RET, (0, RET.highest))))
+    told = truth(any_of((nameless, within(_MADE, (layout.MADE_YES, layout.MADE_YES)))))
+    return Either(_MAKES, told, constant(False)) if row.name in ("open", "openat") else told
 
 
 def made_executable(row: Call, _: Arg) -> Fact:

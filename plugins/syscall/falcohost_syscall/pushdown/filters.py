@@ -56,7 +56,7 @@ _EXITS: Final = Place(
     "exit_filters", "exit_stages", (Point.ANCESTORS,), layout.EXECUTED, tracepoint="sched_process_exit"
 )
 #: Why a filter is weaker that the kernel was not asked to take whole (weaken.py).
-_NOT_TRIED: Final = "it would search texts too often, or for too much, or know too many long ones, lengths or numbers"
+NOT_TRIED: Final = "it would search texts too often, or for too much, or know too many long ones, lengths or numbers"
 _PROCESSES: Final = {EXEC: _EXECS, EXIT: _EXITS}
 
 
@@ -146,7 +146,7 @@ def _strongest(
     reason = None
     for form in forms(part, loops=kernel.has_may_goto):
         if form != part:
-            reason = reason or _NOT_TRIED
+            reason = reason or NOT_TRIED
         if form == TRUE or (form == asked and not _told_late(form, point)):
             return form, None, reason
         try:

@@ -49,6 +49,7 @@ MEMBERS: Final = {
     "addressed": 276,
     "connected": 277,
     "led_to": 278,
+    "made": 279,
     "names": 280,
     "environment": 296,
     "sections": 300,
@@ -95,6 +96,8 @@ L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE = range(1, 6)
 IP_YES, IP_NO = 1, 2
 #: Whether an address was passed or got.
 ADDRESSED_YES, ADDRESSED_NO = 1, 2
+#: Whether the call made the file.
+MADE_UNKNOWN, MADE_YES, MADE_NO = range(3)
 #: Whether a socket is connected.
 CONNECTED_YES, CONNECTED_NO = 1, 2
 #: The bits of ``led_to``: that the paths of the call are what they led to, and not what was passed.

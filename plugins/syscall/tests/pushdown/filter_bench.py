@@ -16,12 +16,13 @@ from falcohost_syscall import records as R
 from falcohost_syscall.calls import CALLS, Call
 from falcohost_syscall.drivers.libbpf import Library
 from falcohost_syscall.drivers.programs import MAP_HASH, MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
+from falcohost_syscall.params import FMODE_CREATED
 from falcohost_syscall.proctable import Process
 from falcohost_syscall.pushdown import layout
 from falcohost_syscall.pushdown.assembler import Assembler
 from falcohost_syscall.pushdown.condition import Condition, Point
 from falcohost_syscall.pushdown.filters import CALLS as OF_CALLS
-from falcohost_syscall.pushdown.filters import Probe, compiled
+from falcohost_syscall.pushdown.filters import NOT_TRIED, Probe, compiled
 from falcohost_syscall.text import absolute
 
 _KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
@@ -41,6 +42,7 @@ class Facts:
         self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
+        self.made = layout.MADE_UNKNOWN
         self.sections, self.structure = (0, 0), layout.UNKNOWN_BITS
         self.names = dict.fromkeys(layout.FILE_NAMES, (0, layout.VIEW_UNKNOWN))
         header = R.header(record)
@@ -65,7 +67,7 @@ class Facts:
         processes = _NO_PROCESSES if about is None else about.pack()
         ends = struct.pack("=16s16sHHBBBBII", self.local, self.remote, *numbers)
         names = b"".join(struct.pack("=HH", *view) for view in self.names.values())
-        last = struct.pack("=IBBBx", self.flags, self.addressed, self.connected, self.led_to)
+        last = struct.pack("=IBBBB", self.flags, self.addressed, self.connected, self.led_to, self.made)
         caps = layout.UNKNOWN_BITS if about is None else about.caps
         env = len(about.environment) if about is not None and about.environment else layout.VIEW_UNKNOWN
         return (
@@ -80,11 +82,12 @@ class Facts:
     def _see_object(self) -> None:
         self.ip, self.l4proto, self.connected = layout.IP_NO, layout.L4_NONE, layout.CONNECTED_NO
         if R.SEC_FD not in self._sections:
-            self.kind = layout.FD_NONE
+            self.kind, self.made = layout.FD_NONE, layout.MADE_NO
             self.names["real"] = (0, layout.VIEW_ABSENT)
             self.views["filename"] = (0, layout.VIEW_ABSENT)
             return
         info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
+        self.made = layout.MADE_YES if info.fmode & FMODE_CREATED else layout.MADE_NO
         kind = stat.S_IFMT(info.mode)
         if kind == stat.S_IFSOCK:
             self._see_socket()
@@ -285,7 +288,7 @@ class FilterBench:
         """Return the programs of *condition*; :meth:`unload` closes them. *late*: as of execs, when much is known."""
         place = OF_CALLS._replace(points=(Point.PROCESS, Point.ANCESTORS)) if late else OF_CALLS
         programs, weaker = compiled(condition, self.kernel, self.probe, place)
-        assert weaker is None, weaker
+        assert weaker in (None, NOT_TRIED), weaker
         return programs
 
     def unload(self, programs: dict[Point, int]) -> None:
