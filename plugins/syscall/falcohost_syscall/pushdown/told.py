@@ -14,30 +14,34 @@ from falcohost_syscall.calls import BY_NAME
 from falcohost_syscall.pushdown import condition, facts
 from falcohost_syscall.pushdown.bounds import Bounds
 from falcohost_syscall.pushdown.plan import conditions
+from falcohost_syscall.pushdown.untold import why
+from falcohost_syscall.records import WANT_MESSAGES
 from falcohost_syscall.users import Users
 
 _Decide: TypeAlias = Callable[[Check | Exists], Bounds]
 
 
 def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield event types, and what the kernel asks of their events; then the fields that it leaves to the engine.
+    """Yield event types, and what the kernel asks of their events; then what it leaves to the engine, and why.
 
     Event types that are told together are told so because the same is asked of them.
     """
     users = Users()
-    found, left = conditions(plan, users), dict[str, None]()
+    found, left = conditions(plan, users), dict[str, str | None]()
     types: dict[str, list[str]] = {}
     for name in sorted(plan.event_types if plan.event_types is not None else wanted.event_types(plan)):
         text = "the kernel passes all of them on"
         if plan.condition is not None and name in BY_NAME:
             expr, decide = specialise(plan.condition, name), facts.decide(BY_NAME[name], users)
-            left |= dict.fromkeys(shown_operand(check.left) for check in checks(expr) if decide(check).undecided)
+            row = BY_NAME[name]
+            undecided = (check for check in checks(expr) if row.want & WANT_MESSAGES or decide(check).undecided)
+            left |= {shown_operand(check.left): why(check, row) for check in undecided}
             text = f"the kernel passes on those with {shown(necessary_part(expr, decide))}" if name in found else text
         types.setdefault(text, []).append(name)
     for text, names in types.items():
         yield ", ".join(names), text
     if left:
-        yield "left to the engine", ", ".join(left)
+        yield "left to the engine", ", ".join(f"{name} ({reason})" if reason else name for name, reason in left.items())
 
 
 def necessary_part(expr: Expr, decide: _Decide) -> Expr:

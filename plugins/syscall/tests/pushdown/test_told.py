@@ -22,6 +22,7 @@ from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.pushdown.told import necessary_part, pushed
 from falcohost_syscall.users import Users
 
+WORKING = "working directories are kept outside the kernel's programs"
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 
 
@@ -49,22 +50,22 @@ def test_it_is_what_the_kernel_is_given():
             "evt.type in (open, openat) and fd.name = /etc/shadow and not proc.cwd = cat",
             [
                 ("open, openat", "the kernel passes on those with fd.name = /etc/shadow"),
-                ("left to the engine", "proc.cwd"),
+                ("left to the engine", f"proc.cwd ({WORKING})"),
             ],
         ),
         (
             "evt.type = open and (fd.name = /etc/shadow or proc.cwd = cat)",
-            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.cwd")],
+            [("open", "the kernel passes all of them on"), ("left to the engine", f"proc.cwd ({WORKING})")],
         ),
         (
             "evt.type = open and not (fd.name = /etc/shadow and proc.cwd = cat)",
-            [("open", "the kernel passes all of them on"), ("left to the engine", "proc.cwd")],
+            [("open", "the kernel passes all of them on"), ("left to the engine", f"proc.cwd ({WORKING})")],
         ),
         (
             "evt.type = open and not (fd.name = /etc/shadow or proc.cwd = cat)",
             [
                 ("open", "the kernel passes on those with not fd.name = /etc/shadow"),
-                ("left to the engine", "proc.cwd"),
+                ("left to the engine", f"proc.cwd ({WORKING})"),
             ],
         ),
     ],
@@ -72,3 +73,20 @@ def test_it_is_what_the_kernel_is_given():
 def test_told(text, expected):
     """It is told by event type what the kernel asks, and which fields are the engine's."""
     assert expected == told(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("evt.type = connect and fd.sip.name = a.example", "fd.sip.name (names of hosts are asked of DNS)"),
+        (
+            r"evt.type = execve and proc.args contains '\\x'",
+            "proc.args (a backslash may stand for a byte that is not UTF-8)",
+        ),
+        ("evt.type = sendmmsg and fd.name startswith /run", "fd.name (one call is several events)"),
+        ("evt.type = open and fd.ino = 4", "fd.ino"),
+    ],
+)
+def test_why_it_is_left(text, expected):
+    """What is left to the engine is so for a reason, which is told where there is more to say than that."""
+    assert ("left to the engine", expected) == told(text)[-1]
