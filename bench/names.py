@@ -1,0 +1,99 @@
+"""What the names of files cost: nanoseconds of the kernel's programs for an open, by how its path is spelled.
+
+Needs root. Each row is one spelling of one file's path: how long an open of it takes that no rule wants, and one that
+passes, with all names of the file and with the requested one alone (``falcohost.names``). Of each the least of several
+rounds, less one reading of the clock, as for ``falcohost stats --cost``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "plugins/syscall/tests/pushdown"))
+
+from watching import plan  # noqa: E402
+
+from falcohost_syscall.source import SyscallSource  # noqa: E402
+
+ROUNDS, OPENS = 8, 2000
+WANTED = "evt.type = openat and fd.name {} and (fd.name contains id_rsa or fd.directory = /etc/pam.d or {})"
+LOOP = """
+import os, sys
+path, count = sys.argv[1], int(sys.argv[2])
+for _ in range(count):
+    try: os.close(os.open(path, os.O_RDONLY))
+    except OSError: pass
+"""
+
+
+def spellings(folder: Path) -> dict[str, str]:
+    """Make a file in *folder*; return paths for it, seen from there, by what they are called."""
+    (folder / "below").mkdir()
+    (folder / "below/file").touch()
+    (folder / "link").symlink_to("below/file")
+    whole = f"{folder}/below/file"
+    return {
+        "absolute": whole,
+        "relative": "below/file",
+        "with dots": f"{folder}/below/../below/file",
+        "by a link": f"{folder}/link",
+        "not there": f"{folder}/below/none",
+    }
+
+
+@contextlib.contextmanager
+def watched(names: str, condition: str) -> Iterator[SyscallSource]:
+    """Watch with one rule; measure what it costs."""
+    source = SyscallSource({"falcohost": {"names": names}})
+    source.open(plan(condition), None)
+    source.measure(True)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def cost(source: SyscallSource, path: str, folder: Path) -> float:
+    """Return the nanoseconds of one open of *path*."""
+    found, batches = [], source.batches()
+    for _ in range(ROUNDS):
+        before = source.stats()
+        subprocess.run([sys.executable, "-ISc", LOOP, path, str(OPENS)], cwd=folder, check=True)
+        after = source.stats()
+        opens, was = after.types["openat"], before.types.get("openat")
+        timed, ns = (opens.timed, opens.ns) if was is None else (opens.timed - was.timed, opens.ns - was.ns)
+        calls = after.unwanted["calls"]
+        found.append(ns / timed - calls.ns / calls.timed)
+        next(batches)
+    return min(found)
+
+
+def main() -> None:
+    """Print a table, then one line of JSON."""
+    figures: dict[str, dict[str, int]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = spellings(folder)
+        for kind, condition in {
+            "left out": WANTED.format("startswith /", "fd.name endswith .pem"),
+            "passed": WANTED.format("startswith /", f"fd.name startswith {folder}/"),
+        }.items():
+            for names in ("all", "requested"):
+                with watched(names, condition) as source:
+                    for spelling, path in paths.items():
+                        figures.setdefault(spelling, {})[f"{kind}, {names}"] = round(cost(source, path, folder))
+    print(f"{'ns an open':12}", *(f"{column:>20}" for column in figures["absolute"]))
+    for spelling, row in figures.items():
+        print(f"{spelling:12}", *(f"{ns:20,}" for ns in row.values()))
+    print(json.dumps({"bench": "names", "ns": figures}))
+
+
+if __name__ == "__main__":
+    main()
