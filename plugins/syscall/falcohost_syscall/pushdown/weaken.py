@@ -16,7 +16,7 @@ SEARCHES: Final = 64
 #: The same where the verifier follows each search byte by byte, which takes milliseconds.
 SEARCHES_UNROLLED: Final = 16
 #: What is searched for at once may take so many bytes at most.
-LARGEST_TABLE: Final = 1 << 20
+LARGEST_TABLE: Final = 1 << 24
 #: What is too long to be looked up may have so many bytes together at most.
 LONG_TEXTS: Final = 1 << 14
 #: Ends of texts may have so many lengths at most: there is a look-up for each.

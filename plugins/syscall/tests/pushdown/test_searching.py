@@ -81,3 +81,17 @@ def test_rare_bytes():
     assert searching.rare_byte({b"xmrig"}, fold=True) is None
     assert searching.rare_byte({b"id_rsa", b"/etc/x"}, fold=False) is None
     assert searching.rare_byte({b"/root"}, fold=False) is None
+
+
+def test_ten_thousand_searches(filter_bench):
+    """What ten thousand rules search for is searched for at once, and nothing of it is given up."""
+    constants = frozenset(f"secret{number}x".encode() for number in range(10_000))
+    test = Literal(Text(layout.view("name", Point.OBJECT), "contains", constants))
+    programs = filter_bench.load(test)
+    texts = ["/srv/secret1x", "/srv/secret9999x/a", "/srv/secret10000x", "/srv/secret/1x"]
+    info = R.FDINFO.pack(3, 0o100644, 42, 0xFE00, 0, 0xEF53, 0, 1, 0)
+    records = [call("read", Task(4242), 3, (3,), {R.SEC_FD: info, R.SEC_FDPATH: text.encode()}) for text in texts]
+    passed = [filter_bench.run(programs[Point.OBJECT], record, Point.OBJECT) for record in records]
+    filter_bench.unload(programs)
+
+    assert [True, True, False, False] == passed
