@@ -18,6 +18,9 @@ Json = dict[str, Any]
 
 PROGRAM = Path(sys.executable).parent / "falcohost"
 
+#: How many times longer everything takes here than on a machine of one's own, as in an emulated one.
+SLOWNESS = float(os.environ.get("FALCOHOST_SLOWNESS", "1"))
+
 
 class Agent:
     """A running agent. Its alerts go through files, so that a test that does not read them cannot block it.
@@ -111,7 +114,7 @@ class Agent:
     def stop(self, seconds: float = 60) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.process.wait(seconds * SLOWNESS)
 
     def kill(self) -> None:
         """End it in any case; for the end of a test."""
@@ -124,6 +127,7 @@ class Agent:
                 self.process.wait()
 
     def _wait(self, done: Callable[[], bool], seconds: float, failure: str) -> None:
+        seconds *= SLOWNESS
         end = time.monotonic() + seconds
         while not done():
             code = self.process.poll()

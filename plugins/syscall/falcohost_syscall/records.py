@@ -361,7 +361,7 @@ INODE_ID: Final = struct.Struct("=QII")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=II13B3xQ")
-SETTINGS: Final = struct.Struct("=Q3I4x")
+SETTINGS: Final = struct.Struct("=Q4I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 TIMESTAMP: Final = struct.Struct("=Q")
 
@@ -380,7 +380,7 @@ LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
     "watched_name": (WATCHED_NAME, ("at", "len", "leaf")),
     "watched_file": (WATCHED_FILE, WatchedFile._fields),
     "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("ring_bytes", "execve", "procexit", "functions")),
+    "settings": (SETTINGS, ("ring_bytes", "execve", "procexit", "functions", "twice")),
     "call_count": (CALL_COUNT, CallCount._fields),
 }
 """C name → format and members in order; a test compares them with the compiler's."""

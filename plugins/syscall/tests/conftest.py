@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost.testing.agent import Agent
+from falcohost.testing.agent import SLOWNESS, Agent
 from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
 from falcohost_syscall.drivers.requirements import requirements
 
@@ -190,7 +190,7 @@ class Provocations:
         ended = {}
         for key, line in lines.items():
             process = self._start(key, line)
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=30 * SLOWNESS)
             ended[key] = Ended(process.pid, process.returncode, errors.strip())
         return ended
 
@@ -223,7 +223,7 @@ class Provocations:
         )
 
     def _finish(self, key: str, line: str, process: subprocess.Popen[str]) -> None:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=30 * SLOWNESS)
         assert process.returncode == 0, f"{key}: {line}: exit code {process.returncode}: {errors}"
 
     def _word(self, word: str, folder: Path, values: Mapping[str, Path]) -> str:

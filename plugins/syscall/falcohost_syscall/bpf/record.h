@@ -289,6 +289,7 @@ struct settings {
 	__u32 execve;          /* its row in calls.py: header.call of KIND_EXEC */
 	__u32 procexit;        /* and of KIND_EXIT */
 	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
+	__u32 twice;           /* 1: the tracepoint has sys_exit and, behind it, sys_exit_again */
 };
 
 /* What it may decide anew at any time: bits of the variable `options`. */

@@ -12,6 +12,8 @@ from falcohost_syscall.drivers.copies import Stages
 from falcohost_syscall.drivers.functions import Functions
 from falcohost_syscall.drivers.handover import Handover
 from falcohost_syscall.drivers.libbpf import Library, Object
+from falcohost_syscall.drivers.program_info import misses
+from falcohost_syscall.drivers.twice import Twice
 from falcohost_syscall.records import COMPAT_BASE, WANT_BY_FUNCTION, WANT_LATELY, CallSpec
 
 _TRACEPOINT: Final = "sys_exit"
@@ -29,6 +31,7 @@ class Attachment:
         self.why_not = why_not
         self._library, self._probe = library, probe
         self._functions: Functions | None = None
+        self._twice: Twice | None = None
         self._handover = Handover(probe)
         self._by_tracepoint = False
         self._needs_tracepoint, self._is_rest = True, False
@@ -42,6 +45,10 @@ class Attachment:
             self._needs_tracepoint = False
         except NotPossibleError as error:
             self.why_not = str(error)
+
+    def use_two(self) -> None:
+        """Have two programs at the tracepoint from :meth:`start` on, since one may be left out; the probe is loaded."""
+        self._twice = Twice(self._library, self._probe)
 
     @property
     def where(self) -> str:
@@ -72,7 +79,8 @@ class Attachment:
     @property
     def stages(self) -> Sequence[Stages]:
         """Return the copies of stages that calls go through beside the probe's own."""
-        return () if self._functions is None else self._functions.stages
+        copied = self._functions or self._twice
+        return () if copied is None else copied.stages
 
     def start(self) -> None:
         """Attach what is needed whatever calls are wanted."""
@@ -87,6 +95,8 @@ class Attachment:
         """Take the time of calls that are left out, or no longer."""
         if self._functions is not None:
             self._functions.measure(on)
+        elif self._twice is not None:
+            self._twice.measure(on)
 
     def enter(self, calls: Mapping[int, CallSpec], traced: AbstractSet[int]) -> Mapping[int, CallSpec]:
         """Have each of these *calls* seen somewhere as well, and return them with where that is.
@@ -141,15 +151,19 @@ class Attachment:
         self.close()
         return False
 
-    def lost(self) -> dict[str, int]:
-        """Return how many calls functions did not see although they should have, by cause."""
-        return {} if self._functions is None else {"preempted": self._functions.missed()}
+    def missed(self) -> int:
+        """Return how many calls were perhaps not seen where they should have been."""
+        if self._twice is not None:
+            return self._twice.missed()
+        by_functions = 0 if self._functions is None else self._functions.missed()
+        return by_functions + misses(self._library, self._probe.program_fd(_TRACEPOINT))
 
     def close(self) -> None:
         """Detach from functions, and unload what is there."""
-        if self._functions is not None:
-            self._functions.close()
-            self._functions = None
+        for copied in (self._functions, self._twice):
+            if copied is not None:
+                copied.close()
+        self._functions = self._twice = None
 
     def _hand_over(self) -> None:
         """Let the tracepoint tell what functions do not show, now and until :meth:`leave` at least."""
@@ -159,6 +173,10 @@ class Attachment:
 
     def _trace(self) -> None:
         on = self._needs_tracepoint or self._handover.goes_on
-        if on != self._by_tracepoint:
+        if on == self._by_tracepoint:
+            return
+        if self._twice is not None:
+            self._twice.attach()  # for good: with two programs there are no functions
+        else:
             (self._probe.attach if on else self._probe.detach)(_TRACEPOINT)
-            self._by_tracepoint = on
+        self._by_tracepoint = on

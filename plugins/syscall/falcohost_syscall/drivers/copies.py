@@ -1,20 +1,19 @@
-"""The stages of calls once more, as programs that run when functions of one prototype return.
+"""The stages of calls once more, as programs that run when functions of one prototype return, or with other memory.
 
 The kernel lets programs go on to others of their own kind only, and those on functions are of another kind than those
 on tracepoints. The instructions are the same, as libbpf has prepared them for this kernel; what differs is the maps of
-programs by which they go on.
+programs by which they go on, and perhaps those in which records are put together.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from falcohost_syscall import records
-from falcohost_syscall.drivers.function_programs import ATTACH_EXIT, Entry, FunctionKernel
-from falcohost_syscall.drivers.libbpf import Library, Object
+from falcohost_syscall.drivers.libbpf import Object
 from falcohost_syscall.drivers.program_info import function_types, program_info
 from falcohost_syscall.drivers.programs import (
     ANYWHERE,
@@ -42,18 +41,29 @@ class Stages:
     :ivar kernel: loads filters that go on to them.
     """
 
-    def __init__(self, library: Library, probe: Object, entry: str, function: int) -> None:
-        """Copy what the loaded *probe* has, for functions with the prototype of this one.
+    def __init__(
+        self,
+        kernel: Kernel,
+        probe: Object,
+        entry: str,
+        kind: int,
+        attach: Attach = ANYWHERE,
+        memory: Sequence[str] = (),
+    ) -> None:
+        """Copy what the loaded *probe* has, as programs of this *kind*, with arrays of their own for those of *memory*.
 
         :raises LibbpfError: the kernel refused a copy.
         """
-        self.kernel = FunctionKernel(library, function)
-        self._probe, self._function = probe, function
+        self.kernel = kernel
+        self._probe, self._kind, self._attach = probe, kind, attach
         self._maps: dict[str, int] = {}
         self._filters: frozenset[tuple[str, int]] = frozenset()
         try:
             for name in _PROGRAM_ARRAYS:
                 self._maps[name] = self.kernel.array(4, probe.entries(name), MAP_PROG_ARRAY)
+            for name in memory:
+                self._maps[name] = self.kernel.array(probe.value_size(name), probe.entries(name))
+            self._swapped = dict(self._maps)
             self._first = self._maps["first"] = self.kernel.array(4, 1, MAP_PROG_ARRAY)
             self._put("first", 0, entry)
             for place, name in self._stages():
@@ -66,17 +76,15 @@ class Stages:
         """Return the descriptor of a map: the copies' own, or else the probe's."""
         return self._maps[name] if name in self._maps else self._probe.map_fd(name)
 
-    def attach(self, name: str, function: int) -> Entry:
-        """Have the calls that return from a function go through the stages.
-
-        :raises LibbpfError: the kernel refused it.
-        """
+    @property
+    def entry(self) -> bytes:
+        """Return a program that goes on to the copies."""
         asm = Assembler()
         asm.map(R2, self._first)
         asm.constant(R3, 0)
         asm.call(TAIL_CALL)
         asm.leave()
-        return self.kernel.attach(name, function, asm.assemble())
+        return asm.assemble()
 
     def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
         """Let these programs (map of filters and place in it → descriptor) decide what is left out, and no others."""
@@ -109,8 +117,7 @@ class Stages:
                 yield place, names[_U32.unpack(found)[0]]
 
     def _put(self, array: str, place: int, name: str) -> None:
-        swapped = {own: self._maps[own] for own in _PROGRAM_ARRAYS}
-        program = copy(self.kernel, self._probe, name, swapped, attach=Attach(ATTACH_EXIT, self._function))
+        program = copy(self.kernel, self._probe, name, self._swapped, self._kind, self._attach)
         try:
             self.kernel.set(self._maps[array], _U32.pack(place), _U32.pack(program))
         finally:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from ctypes import POINTER, c_char_p, c_int, c_uint32, c_void_p
 from typing import Any, Final, NamedTuple
 
 from falcohost_syscall.drivers.libbpf import Library
-from falcohost_syscall.drivers.programs import PROGRAM_TRACING, Attach, Kernel
+from falcohost_syscall.drivers.programs import PROGRAM_TRACING, Attach, Entry, Kernel
 
 #: enum bpf_attach_type of include/uapi/linux/bpf.h.
 ATTACH_EXIT: Final = 25
@@ -28,18 +27,6 @@ class FunctionType(NamedTuple):
 
     function: int
     prototype: int
-
-
-class Entry(NamedTuple):
-    """A program on a function, by descriptors, until :meth:`close`."""
-
-    program: int
-    link: int
-
-    def close(self) -> None:
-        """Take it away."""
-        os.close(self.link)
-        os.close(self.program)
 
 
 class FunctionKernel(Kernel):
@@ -77,10 +64,4 @@ class FunctionKernel(Kernel):
 
         :raises LibbpfError: the kernel refused it.
         """
-        program = self.load(code, PROGRAM_TRACING, Attach(ATTACH_EXIT, function))
-        try:
-            link = self._library.check(self._lib.bpf_raw_tracepoint_open(None, program), f"Cannot attach to {name}")
-        except BaseException:
-            os.close(program)
-            raise
-        return Entry(program, link)
+        return self.entry(self.load(code, PROGRAM_TRACING, Attach(ATTACH_EXIT, function)), f"Cannot attach to {name}")

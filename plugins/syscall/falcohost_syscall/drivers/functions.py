@@ -12,9 +12,10 @@ from typing import Final
 
 from falcohost_syscall.drivers.call_functions import CallFunctions, NotPossibleError
 from falcohost_syscall.drivers.copies import Stages
-from falcohost_syscall.drivers.function_programs import Entry, FunctionKernel, FunctionType
+from falcohost_syscall.drivers.function_programs import ATTACH_EXIT, FunctionKernel, FunctionType
 from falcohost_syscall.drivers.libbpf import LibbpfError, Library, Object
-from falcohost_syscall.drivers.program_info import program_info
+from falcohost_syscall.drivers.program_info import misses
+from falcohost_syscall.drivers.programs import PROGRAM_TRACING, Attach, Entry
 
 #: Programs of the probe that are copied to stand first: for calls' own functions, those that choose among them, and the
 #: one that leaves calls out.
@@ -55,12 +56,17 @@ class Functions:
         for entry, names in ((_CHOOSING, found.choosing), (_SKIPPING, (found.skipping,))):
             if names:
                 stages = self._add(entry, types[names[0]].function)
-                self._common += [stages.attach(name, types[name].function) for name in names]
+                self._common += [self._attach(stages, name, types[name].function) for name in names]
 
     def _add(self, entry: str, function: int) -> Stages:
-        self.stages.append(Stages(self._library, self._probe, entry, function))
+        kernel = FunctionKernel(self._library, function)
+        self.stages.append(Stages(kernel, self._probe, entry, PROGRAM_TRACING, Attach(ATTACH_EXIT, function)))
         self.stages[-1].measure(self._measures)
         return self.stages[-1]
+
+    def _attach(self, stages: Stages, name: str, function: int) -> Entry:
+        """Have the calls that return from a function go through these stages."""
+        return self._kernel.attach(name, function, stages.entry)
 
     def prepare(self, numbers: AbstractSet[int]) -> None:
         """Copy the stages for each prototype that the functions behind the calls with these *numbers* have.
@@ -98,7 +104,7 @@ class Functions:
             stages = self._own[kind.prototype]
             try:
                 if stages is not None:
-                    self._entered[number] = stages.attach(self._names[number], kind.function)
+                    self._entered[number] = self._attach(stages, self._names[number], kind.function)
             except LibbpfError:
                 self._without.add(number)
         return set(numbers - self._without)
@@ -113,15 +119,13 @@ class Functions:
         """See all calls but these no longer."""
         for number in self._entered.keys() - numbers:
             entry = self._entered.pop(number)
-            self._missed_before += self._misses(entry)
+            self._missed_before += misses(self._library, entry.program)
             entry.close()
 
     def missed(self) -> int:
         """Return how many calls were not seen because the processor was taken from a program in the midst of it."""
-        return self._missed_before + sum(map(self._misses, (*self._common, *self._entered.values())))
-
-    def _misses(self, entry: Entry) -> int:
-        return int(program_info(self._library, entry.program).recursion_misses)
+        entries = (*self._common, *self._entered.values())
+        return self._missed_before + sum(misses(self._library, entry.program) for entry in entries)
 
     def close(self) -> None:
         """Detach and unload."""

@@ -36,6 +36,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
     "bpf_map__max_entries": (c_uint32, (c_void_p,)),
+    "bpf_map__value_size": (c_uint32, (c_void_p,)),
     "bpf_map__initial_value": (c_void_p, (c_void_p, POINTER(c_size_t))),
     "bpf_object__btf_fd": (c_int, (c_void_p,)),
     "bpf_object__next_program": (c_void_p, (c_void_p, c_void_p)),
@@ -175,6 +176,10 @@ class Object:
     def entries(self, name: str) -> int:
         """Return how many entries a map has room for."""
         return int(self._lib.bpf_map__max_entries(self.map(name)))
+
+    def value_size(self, name: str) -> int:
+        """Return of how many bytes each entry of a map is."""
+        return int(self._lib.bpf_map__value_size(self.map(name)))
 
     def resize(self, name: str, entries: int) -> None:
         """Set how many entries a map has; before :meth:`load`."""

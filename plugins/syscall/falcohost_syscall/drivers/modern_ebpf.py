@@ -26,9 +26,11 @@ from falcohost_syscall.drivers.functions import ENTRIES
 from falcohost_syscall.drivers.handover import ITERATOR
 from falcohost_syscall.drivers.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.drivers.options import Options, Settings
+from falcohost_syscall.drivers.program_info import misses
 from falcohost_syscall.drivers.programs import Kernel
 from falcohost_syscall.drivers.requirements import OBJECTS, check
 from falcohost_syscall.drivers.ring import Ring
+from falcohost_syscall.drivers.twice import AGAIN, may_be_left_out
 
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
@@ -110,7 +112,8 @@ class ModernEbpf:
             return None
 
     def _load(self, settings: Settings, options: Options, functions: CallFunctions | None) -> None:
-        settings = settings._replace(functions=functions is not None)
+        twice = settings.twice or (functions is None and may_be_left_out(self.kernel))
+        settings = settings._replace(functions=functions is not None, twice=twice)
         self._prepare(settings, options)
         try:
             self._object.load()
@@ -125,6 +128,8 @@ class ModernEbpf:
             self._object.load()
         if functions is not None:
             self.attachment.use_functions(functions)
+        elif settings.twice:
+            self.attachment.use_two()
         self._attach(settings)
 
     def _prepare(self, settings: Settings, options: Options) -> None:
@@ -144,6 +149,8 @@ class ModernEbpf:
             self.hooks -= hooks.REQUESTS
         for name in () if settings.functions else (*ENTRIES, ITERATOR):
             self._object.leave_out(name)
+        if not settings.twice:
+            self._object.leave_out(AGAIN)
         hooks.prepare(self._object, self.hooks, self._cpus)
 
     def _attach(self, settings: Settings) -> None:
@@ -353,7 +360,9 @@ class ModernEbpf:
         """Return how often something was lost since loading, by cause (``records.LOST_CAUSES``)."""
         fd = self._object.map_fd("lost")
         lost = {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(records.LOST_CAUSES)}
-        return lost | self.attachment.lost()
+        others = (*_PROGRAMS, *(_URING if self.sees_requests else ()))
+        missed = sum(misses(self._library, self._object.program_fd(name)) for name in others)
+        return lost | {"preempted": self.attachment.missed() + missed}
 
     def counts(self) -> dict[int, records.CallCount]:
         """Return how often each event type of the table was seen while wanted, and what became of it.

@@ -20,10 +20,13 @@ class Settings(NamedTuple):
     """Bytes of each of the two rings, a power of two."""
     functions: bool = False
     """Calls may be seen by the kernel's functions."""
+    twice: bool = False
+    """At the tracepoint stand two programs (:mod:`.twice`)."""
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
-        return records.SETTINGS.pack(self.ring_size, self.execve, self.procexit, self.functions)
+        rows = (self.execve, self.procexit)
+        return records.SETTINGS.pack(self.ring_size, *rows, self.functions, self.twice)
 
 
 class Options(NamedTuple):

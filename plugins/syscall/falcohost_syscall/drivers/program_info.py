@@ -63,6 +63,11 @@ def program_info(library: Library, program: int, asked: ProgramInfo | None = Non
     return info
 
 
+def misses(library: Library, program: int) -> int:
+    """Return how often the kernel left out a program, since another thread had been stopped in the midst of it."""
+    return int(program_info(library, program).recursion_misses)
+
+
 def function_types(library: Library, program: int) -> list[int]:
     """Return the types of the functions that the program consists of, in their order.
 

@@ -17,7 +17,7 @@ from falcohost_syscall.pushdown.assembler import Assembler
 MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
 PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
 ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
-_BTF_FUNCTION: Final = 12  # BTF_KIND_FUNC
+_BTF_FUNCTION, _BTF_VARIABLE = 12, 14  # BTF_KIND_FUNC, BTF_KIND_VAR
 _NO_PREALLOC = 1
 _LOG: Final = 1 << 25  # up to 6.3 the kernel keeps the begin of what its verifier says, and the reason is its end
 _LICENSE: Final = b"GPL"
@@ -123,6 +123,18 @@ class Described(NamedTuple):
     functions: bytes
 
 
+class Entry(NamedTuple):
+    """A program that is attached, by descriptors, until :meth:`close`."""
+
+    program: int
+    link: int
+
+    def close(self) -> None:
+        """Take it away."""
+        os.close(self.link)
+        os.close(self.program)
+
+
 class Kernel:
     """Makes maps and programs. What it returns are descriptors; whoever asked closes them."""
 
@@ -201,6 +213,18 @@ class Kernel:
         said = log.value.decode(errors="replace").splitlines()
         raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
 
+    def entry(self, program: int, failed: str, tracepoint: str | None = None) -> Entry:
+        """Attach a program that is loaded: to this raw *tracepoint*, or to the function that it was loaded for.
+
+        :raises LibbpfError: the kernel refused it, with *failed*; the program is unloaded.
+        """
+        name = None if tracepoint is None else tracepoint.encode()
+        try:
+            return Entry(program, self._library.check(self._lib.bpf_raw_tracepoint_open(name, program), failed))
+        except BaseException:
+            os.close(program)
+            raise
+
     def run(self, program: int, context: bytes) -> int:
         """Run a program of raw tracepoints once with *context*; return what it returns.
 
@@ -215,6 +239,12 @@ class Kernel:
     def set(self, map_fd: int, key: bytes, value: bytes) -> None:
         """Set one entry of a map."""
         self._library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map")
+
+    def get(self, map_fd: int, key: bytes, size: int) -> bytes:
+        """Return one entry of a map, of so many bytes."""
+        buffer = ctypes.create_string_buffer(size)
+        self._library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map")
+        return buffer.raw
 
     def map(self, kind: int, key_size: int, value_size: int, entries: int, flags: int = 0) -> int:
         """Return a new map of the *kind*."""
@@ -252,6 +282,13 @@ class Kernel:
         if link >= 0:
             os.close(link)
         return bool(link >= 0)
+
+    def variable(self, name: str) -> int | None:
+        """Return the number of the type of one of the kernel's variables for each processor; None: it tells of none."""
+        types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
+        found = int(self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_VARIABLE))
+        self._lib.btf__free(types)
+        return found if found > 0 else None
 
     def has_tracepoint(self, name: str) -> bool:
         """Tell whether the kernel has a tracepoint."""

@@ -13,7 +13,7 @@ Label = NewType("Label", int)
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP = range(11)
 
 #: Helper functions (include/uapi/linux/bpf.h, ``___BPF_FUNC_MAPPER``).
-MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL = 1, 8, 12, 113
+MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL, THIS_CPU_POINTER = 1, 8, 12, 113, 154
 
 _INSTRUCTION: Final = struct.Struct("=BBhi")
 _SIZES: Final = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
@@ -33,7 +33,7 @@ _ARITHMETIC: Final = {"+": 0x00, "-": 0x10, "&": 0x50, "^": 0xA0, "<<": 0x60, ">
 _JCOND = 0xE5
 _JMP, _JMP32, _ALU64, _LDX, _ST, _STX = 0x05, 0x06, 0x07, 0x61, 0x62, 0x63
 _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
-_PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 1, 2
+_PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE, _PSEUDO_BTF_ID = 1, 2, 3
 
 
 #: So many instructions a jump leads ahead at most.
@@ -102,6 +102,11 @@ class Assembler:
     def map_value(self, to: int, fd: int) -> None:
         """``to =`` the address of the only value of the array with this descriptor."""
         self._emit(_LDDW, to, _PSEUDO_MAP_VALUE, 0, fd)
+        self._emit(0, 0, 0, 0)
+
+    def variable(self, to: int, number: int) -> None:
+        """``to =`` the kernel's variable of this number among its types."""
+        self._emit(_LDDW, to, _PSEUDO_BTF_ID, 0, number)
         self._emit(0, 0, 0, 0)
 
     def arithmetic(self, op: str, to: int, value: int) -> None:
