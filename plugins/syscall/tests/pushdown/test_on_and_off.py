@@ -19,6 +19,9 @@ DETOURS = """
     unix-symlink unix-relative
 """
 
+#: A rule whose line has agents leave out what follows, one before the other.
+BLINDING = "BPF object of another taken by an unusual program"
+
 #: What two agents say differently of one event: when they saw it, and what stands for the kernel's addresses.
 TIMES = re.compile(r"time$|time\.|_ts$|duration")
 STAND_INS = re.compile(r"[0-9a-f]{16}->[0-9a-f]{16} ")
@@ -50,7 +53,7 @@ def test_same_alerts(agents, provocations):
     lines = {}
     for module in (test_public_rules, test_own_rules):
         for rule, pair in module.LINES.items():
-            lines |= {f"{rule}, {number}": line for number, line in enumerate(pair)}
+            lines |= {f"{rule}, {number}": line for number, line in enumerate(pair) if rule != BLINDING}
     provocations.run(lines)
     lines |= {name: f"@detour {name}" for name in DETOURS.split()}
     provocations.attempt({name: lines[name] for name in DETOURS.split()})
