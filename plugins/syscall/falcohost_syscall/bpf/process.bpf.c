@@ -190,7 +190,7 @@ int next_exe_name(unsigned long long *ctx)
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *current, int old_pid, struct linux_binprm *bprm)
+int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
