@@ -1,4 +1,4 @@
-"""What tests of every folder share: public rules and events, AWS, and falcohost installed from its wheel."""
+"""Fixtures for every folder's tests: the length of long tests, public rules and events, AWS, the installed wheel."""
 
 from __future__ import annotations
 
@@ -7,13 +7,37 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.aws import Aws
 
 ROOT = Path(__file__).resolve().parent
+
+Length = TypeVar("Length")
+
+# No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
+settings.register_profile("short", deadline=None, print_blob=True, max_examples=100)
+settings.register_profile("soak", deadline=None, print_blob=True, max_examples=12_500)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes long tests as long as they are meant."""
+    parser.addoption("--soak", action="store_true", help="run floods, kills, reloads and random tests at full length")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many random examples a test gets that does not say so itself."""
+    settings.load_profile("soak" if config.getoption("soak") else "short")
+
+
+@pytest.fixture(scope="session")
+def soak(pytestconfig) -> Callable[[Length, Length], Length]:
+    """Return a function of two lengths: it returns the first with ``--soak``, the second without."""
+    return lambda full, short: full if pytestconfig.getoption("soak") else short
 
 
 @pytest.fixture(scope="session", autouse=True)
