@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from falcohost.subject import Subject
+
 if TYPE_CHECKING:
     from falcohost.engine.ir import Expr
 
@@ -32,6 +34,19 @@ class Event(Protocol):
     @property
     def key(self) -> str:
         """Names this event among its source's events; the same when it is read again."""
+
+
+class HasSubject(Protocol):
+    """An event that knows who or what it is about. Read once, when an alert is made of the event."""
+
+    @property
+    def subject(self) -> Subject | None:
+        """Return the subject; None where this event has none."""
+
+
+def subject_of(event: Event) -> Subject | None:
+    """Return the subject of *event*, if it is one that knows it (:class:`HasSubject`)."""
+    return getattr(event, "subject", None)
 
 
 @dataclass(frozen=True, slots=True)
