@@ -7,13 +7,11 @@ warned of and does no harm; a value that cannot be is an error.
 from __future__ import annotations
 
 import difflib
-import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from falcohost.errors import ConfigError
-
-_log = logging.getLogger("falcohost")
+from falcohost.log import log
 
 OPEN_PARAMS = "open_params"
 
@@ -28,7 +26,7 @@ class Settings:
             if key not in known and key != OPEN_PARAMS:
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                _log.warning("plugin '%s': unknown key %s in its configuration%s", plugin, key, hint)
+                log.warning("plugin '%s': unknown key %s in its configuration%s", plugin, key, hint)
 
     def open_params(self) -> str | list[str]:
         """Return what is to be opened, which may be several; an empty text where nothing is said.

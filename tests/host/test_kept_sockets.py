@@ -5,8 +5,10 @@ import socket
 
 import pytest
 
-from falcohost.host import kept_sockets, wire
-from falcohost.host.kept_sockets import MOST, Kept, hand_up, inherit, listening_sockets
+from falcohost import listening
+from falcohost.host import wire
+from falcohost.host.kept_sockets import MOST, Kept, hand_up
+from falcohost.listening import inherit, listening_sockets
 
 
 @pytest.fixture
@@ -15,7 +17,7 @@ def link():
     here, there = socket.socketpair()
     with here, there:
         yield here, there
-    kept_sockets._listening.clear()
+    listening._listening.clear()
 
 
 def open_descriptors():

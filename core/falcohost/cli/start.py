@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from falcohost import log as host_log
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
-from falcohost.host import log as host_log
 from falcohost.host.config import Config, keys_without_effect, unknown_keys
-from falcohost.host.log import NOTICE, log
 from falcohost.host.plugins import Plugins
 from falcohost.host.version import banner
+from falcohost.log import NOTICE, log
 
 if TYPE_CHECKING:
     from falcohost.host.agent import Configured

@@ -12,8 +12,8 @@ from falcohost.cli.jsonline import json_line
 from falcohost.errors import RulesError
 from falcohost.host.config import Config
 from falcohost.host.loading import load_files
-from falcohost.host.log import log
 from falcohost.host.plugins import Plugins, load_all
+from falcohost.log import log
 from falcohost.rules import report
 from falcohost.rules.describe import description_table
 from falcohost.rules.loader import LoadOutcome

@@ -22,7 +22,6 @@ from falcohost.host.child import Child
 from falcohost.host.config import Config
 from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_outputs import enabled_outputs, open_channels
-from falcohost.host.log import log
 from falcohost.host.plugins import Plugins
 from falcohost.host.progress import Progress
 from falcohost.host.restart import age, restart
@@ -31,6 +30,7 @@ from falcohost.host.sources import make_tasks, select_sources, without_driver
 from falcohost.host.summary import Summary
 from falcohost.host.supervisor import Outcome, Supervisor
 from falcohost.host.watch import Watch
+from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
 from falcohost.outputs.stdout import STDOUT
 from falcohost.store.store import open_store

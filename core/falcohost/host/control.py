@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from falcohost.host.connection import NAME, Request, reachable
-from falcohost.host.log import log
 from falcohost.host.numbers import Snapshot
+from falcohost.log import log
 
 #: More clients than anybody needs are not served, nor longer requests than there are.
 MOST_CLIENTS = 16

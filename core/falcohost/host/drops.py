@@ -11,7 +11,7 @@ from falcohost.alert import Alert, Priority
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.child import Totals
 from falcohost.host.config.sections import DropsConfig
-from falcohost.host.log import log
+from falcohost.log import log
 
 RULE = "Falco internal: syscall event drop"
 

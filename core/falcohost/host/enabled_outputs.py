@@ -11,7 +11,7 @@ from falcohost.hookspecs import Output, OutputSpec
 from falcohost.host.config.keys import MISSING_OUTPUTS
 from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.config.sections import OutputsConfig
-from falcohost.host.log import log
+from falcohost.log import log
 from falcohost.outputs import built_in
 from falcohost.outputs.channel import Channel
 from falcohost.outputs.lines import encode_text

@@ -1,7 +1,7 @@
-"""Listening sockets that outlive the worker that bound them, so that senders wait for the next and are not refused.
+"""The way of listening sockets (:mod:`falcohost.listening`) from a worker to the supervisor, which keeps them.
 
-A source has its sockets from :func:`listening_sockets`. The supervisor is sent a copy of each, by which the port stays
-ours, and the next worker of the source inherits them. Connections that a worker had accepted end with it.
+The supervisor is sent a copy of each, by which the port stays ours, and the next worker of the source inherits them.
+Connections that a worker had accepted end with it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from falcohost.host import wire
+from falcohost.listening import taken
 
 #: The most sockets that one worker may have kept.
 MOST = 16
@@ -20,35 +21,15 @@ MOST = 16
 _INT = struct.Struct("i")
 _SIZE = 1 << 18
 
-#: By their name, of this process: those that an earlier worker has bound, and those that the source listens on.
-_inherited: dict[str, list[socket.socket]] = {}
-_listening: dict[str, list[socket.socket]] = {}
-
-
-def listening_sockets(name: str, bind: Callable[[], list[socket.socket]]) -> list[socket.socket]:
-    """Return the sockets that are called *name*: those of the worker before this one, or what *bind* returns."""
-    _listening[name] = _inherited.pop(name) if name in _inherited else bind()
-    return _listening[name]
-
-
-def inherit(kept: Mapping[str, Sequence[int]]) -> None:
-    """Take over the descriptors of an earlier worker, by the names of what they listen on."""
-    for name, descriptors in kept.items():
-        _inherited[name] = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-
 
 def hand_up(link: socket.socket) -> None:
     """Send the supervisor what the source listens on, and close what it no longer does.
 
     :raises OSError: the supervisor is gone.
     """
-    for unused in _inherited.values():
-        for one in unused:
-            one.close()
-    _inherited.clear()
-    if _listening:
-        counts = {name: len(sockets) for name, sockets in _listening.items()}
-        descriptors = [one.fileno() for sockets in _listening.values() for one in sockets]
+    if sockets := taken():
+        counts = {name: len(those) for name, those in sockets.items()}
+        descriptors = [one.fileno() for those in sockets.values() for one in those]
         data = wire.packed(wire.Listening(counts))
         sent = socket.send_fds(link, [data], descriptors)
         link.sendall(data[sent:])

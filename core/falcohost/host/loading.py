@@ -11,9 +11,9 @@ from falcohost.errors import ConfigError, RulesError
 from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
-from falcohost.host.log import log
 from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
 from falcohost.host.version import falcohost_version
+from falcohost.log import log
 from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.cache import RulesCache
 from falcohost.rules.cache_files import cache_directory

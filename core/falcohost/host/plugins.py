@@ -22,7 +22,7 @@ from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
 from falcohost.host.extras import EXTRAS, hints_for, owner
-from falcohost.host.log import log
+from falcohost.log import log
 
 GROUP = "falcohost.plugins"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from falcohost.errors import FalcohostError
 from falcohost.host.child import Child
-from falcohost.host.log import log
 from falcohost.host.watch import Watch
+from falcohost.log import log
 
 
 class Renewals:

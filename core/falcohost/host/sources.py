@@ -11,10 +11,10 @@ from falcohost.errors import ConfigError
 from falcohost.hookspecs import SourceSpec
 from falcohost.host import wire
 from falcohost.host.config import Config
-from falcohost.host.log import log
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import SYSCALL, source_settings
 from falcohost.host.worker import Rules, Task
+from falcohost.log import log
 
 
 def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequence[str]) -> list[str]:

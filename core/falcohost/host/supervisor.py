@@ -20,7 +20,6 @@ from falcohost.host.child import Child
 from falcohost.host.config.sections import DropsConfig
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor, LossLog
-from falcohost.host.log import log
 from falcohost.host.numbers import Snapshot, snapshot
 from falcohost.host.renewal import Renewals
 from falcohost.host.signals import Signals
@@ -28,6 +27,7 @@ from falcohost.host.summary import Summary
 from falcohost.host.trial import Trial
 from falcohost.host.watch import Watch
 from falcohost.host.worker import Task
+from falcohost.log import log
 from falcohost.outputs.channel import Channel
 from falcohost.store.arrival import Arrival
 from falcohost.store.store import Store

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn, TypeAlias
 
+from falcohost import listening, log
 from falcohost.alert import Alert
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
@@ -27,7 +28,7 @@ from falcohost.engine.ruleset import Rule
 from falcohost.errors import FalcohostError
 from falcohost.events import Event, MeasuredSource, Plan, Source
 from falcohost.hookspecs import SourceSpec
-from falcohost.host import kept_sockets, log, privileges, wire
+from falcohost.host import kept_sockets, privileges, wire
 from falcohost.host.config.sections import FoldConfig
 from falcohost.host.fold import Fold
 
@@ -230,7 +231,7 @@ def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     _let_go_of_descriptors({link.fileno(), *itertools.chain(*kept.values())})
-    kept_sockets.inherit(kept)
+    listening.inherit(kept)
     return stop
 
 

@@ -6,7 +6,6 @@ it (copytruncate) could not be told, after a crash, from what was never read.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -22,8 +21,7 @@ from falcohost.jsonlog.position import Cursor, Pace, Position, read_cursor
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.jsonlog.seen import Seen, There
 from falcohost.jsonlog.tail import Tail
-
-log = logging.getLogger("falcohost")
+from falcohost.log import log
 
 #: Seconds between two looks at the files.
 _LOOK = 0.25

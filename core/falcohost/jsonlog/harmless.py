@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any
 
-log = logging.getLogger("falcohost")
+from falcohost.log import log
 
 
 def harmless(function: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from falcohost.jsonlog.identity import SAMPLE, fingerprint
-
-log = logging.getLogger("falcohost")
+from falcohost.log import log
 
 #: Seconds between two cursors, at least; where one takes long to make, so many times as long.
 _PAUSE = 0.25

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 
-log = logging.getLogger("falcohost")
+from falcohost.log import log
 
 NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not a JSON object"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 
@@ -14,8 +13,7 @@ from falcohost.jsonlog.inputs import Limits, Origin
 from falcohost.jsonlog.lines import Placed, texts
 from falcohost.jsonlog.position import Position, agrees, begun, ended, skipped, tail_of
 from falcohost.jsonlog.refusals import Refusals, Refused
-
-log = logging.getLogger("falcohost")
+from falcohost.log import log
 
 #: Blocks that are read of one file before others have their turn.
 _TURN = 64

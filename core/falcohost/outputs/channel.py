@@ -12,7 +12,7 @@ import time
 from falcohost.alert import Alert
 from falcohost.errors import OutputError, StateError
 from falcohost.hookspecs import Output
-from falcohost.host.log import NOTICE, log
+from falcohost.log import NOTICE, log
 from falcohost.outputs.stdout import OutputClosed
 from falcohost.store.store import Store
 

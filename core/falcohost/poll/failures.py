@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 import traceback
 from dataclasses import dataclass
 
 from falcohost.errors import FalcohostError
+from falcohost.log import log
 from falcohost.poll.page import PollError
-
-log = logging.getLogger("falcohost")
 
 #: Seconds for which a cause is not told again.
 QUIET = 600.0

@@ -7,7 +7,6 @@ read when the agent ended is gone: a pipe has no place to go back to.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import selectors
 import shutil
@@ -22,10 +21,9 @@ from falcohost.jsonlog.blocks import BLOCK
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.refusals import Refusals
+from falcohost.log import log
 from falcohost.poll.failures import BackOff, Failures
 from falcohost.program.keeper import keep
-
-log = logging.getLogger("falcohost")
 
 #: Seconds after which a program that prints nothing is looked at again.
 _PAUSE = 0.25

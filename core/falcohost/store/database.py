@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from falcohost.errors import StateError
-from falcohost.host.log import log
+from falcohost.log import log
 
 #: Rises when the tables change; a file with a higher one is left alone.
 SCHEMA = 1

@@ -19,7 +19,7 @@ import msgspec
 
 from falcohost.alert import Alert
 from falcohost.errors import StateError
-from falcohost.host.log import NOTICE, log
+from falcohost.log import NOTICE, log
 from falcohost.store.arrival import Arrival, Row, Stored, write
 from falcohost.store.database import connect, is_broken, one, put_aside
 from falcohost.store.directory import DATABASE, claim, state_directory

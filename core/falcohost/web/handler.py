@@ -7,7 +7,6 @@ connection; only what it would take too long to throw away is cut off.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from http import HTTPStatus
 
@@ -16,13 +15,12 @@ from tornado.http1connection import HTTP1Connection
 from tornado.web import RequestHandler, stream_request_body
 
 from falcohost.jsonlog.refusals import Refusals
+from falcohost.log import log
 from falcohost.web.body import Body, Rejected, too_large
 from falcohost.web.form import Form
 from falcohost.web.inbox import Delivery, Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import Secret
-
-log = logging.getLogger("falcohost")
 
 #: Seconds after which a sender may try again.
 RETRY_AFTER = 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import resource
 import socket
 import ssl
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from falcohost.errors import AddressTaken, SourceError
-from falcohost.host.kept_sockets import listening_sockets
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
+from falcohost.listening import listening_sockets
+from falcohost.log import log
 from falcohost.web.address import Address
 from falcohost.web.form import Form
 from falcohost.web.inbox import Answer, Delivery, Inbox
@@ -25,8 +25,6 @@ from falcohost.web.tls import server_context
 
 if TYPE_CHECKING:
     from falcohost.web.server import Server
-
-log = logging.getLogger("falcohost")
 
 #: How many connections may wait to be accepted.
 BACKLOG = 1024

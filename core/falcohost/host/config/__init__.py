@@ -15,7 +15,6 @@ from falcohost.host.config.sections import (
     DropsConfig,
     EngineConfig,
     FoldConfig,
-    LogConfig,
     OutputsConfig,
     PluginsConfig,
     StateConfig,
@@ -27,6 +26,7 @@ from falcohost.host.config.sections import (
     read_plugins,
     read_state,
 )
+from falcohost.log import LogConfig
 
 #: Where a configuration is looked for when none is named; the first that exists is read.
 DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")

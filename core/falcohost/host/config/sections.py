@@ -10,23 +10,13 @@ from typing import Any
 from falcohost.alert import Priority
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
+from falcohost.log import LEVELS, LogConfig
 from falcohost.store.limits import Limits
 
-LOG_LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "info", "debug")
 DROP_ACTIONS = ("ignore", "log", "alert", "exit")
 
 #: Seconds for which an alert that stands for several may be held back.
 LONGEST_WINDOW = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class LogConfig:
-    """Where falcohost's own messages go. *level* is one of :data:`LOG_LEVELS`."""
-
-    stderr: bool
-    syslog: bool
-    level: str
-    iso_8601: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +97,7 @@ class FoldConfig:
 
 def read_log(reader: Reader) -> LogConfig:
     """Return the logging's part of the configuration."""
-    level = reader.choice(
-        "log_level", "info", LOG_LEVELS, "Unknown log level {}; it is one of " + ", ".join(LOG_LEVELS)
-    )
+    level = reader.choice("log_level", "info", LEVELS, "Unknown log level {}; it is one of " + ", ".join(LEVELS))
     iso = reader.boolean("time_format_iso_8601", False)
     return LogConfig(reader.boolean("log_stderr", True), reader.boolean("log_syslog", True), level, iso)
 

@@ -9,8 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-
-from falcohost.host.config.sections import LogConfig
+from dataclasses import dataclass
 
 #: Falco's levels that :mod:`logging` does not have.
 NOTICE = 25
@@ -28,7 +27,20 @@ _LEVELS = {
     "debug": logging.DEBUG,
 }
 
+#: The names of the levels, the most severe first.
+LEVELS = tuple(_LEVELS)
+
 log = logging.getLogger("falcohost")
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Where falcohost's own messages go. *level* is one of :data:`LEVELS`."""
+
+    stderr: bool
+    syslog: bool
+    level: str
+    iso_8601: bool
 
 
 class _Clock(logging.Formatter):

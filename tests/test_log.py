@@ -6,12 +6,11 @@ import sys
 
 import pytest
 
-from falcohost.host.log import _severity
+from falcohost.log import _severity
 
 PROGRAM = """
-from falcohost.host.config.sections import LogConfig
-from falcohost.host import log
-log.configure(LogConfig({stderr}, False, "{level}", {iso}))
+from falcohost import log
+log.configure(log.LogConfig({stderr}, False, "{level}", {iso}))
 log.log.log(log.NOTICE, "notice")
 log.log.info("info")
 log.log.debug("debug")
