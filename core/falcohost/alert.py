@@ -6,6 +6,11 @@ import enum
 
 import msgspec
 
+from falcohost.subject import Subject
+
+#: Most subjects of one alert.
+MOST_SUBJECTS = 16
+
 
 class Priority(enum.IntEnum):
     """Falco's severities. Lower is more severe; the numbers are syslog's."""
@@ -33,7 +38,25 @@ class Priority(enum.IntEnum):
 _LABELS = tuple(priority.name.capitalize() for priority in Priority)
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What else is known of the rule, beside its name, priority, source and tags.
+
+    :ivar description: the rule's ``desc``; a long one is cut.
+    :ivar file: the rules file that defines it, as it was named.
+    :ivar exceptions: the names of its exceptions; at most :data:`MOST_EXCEPTIONS`.
+    """
+
+    description: str = ""
+    file: str = ""
+    exceptions: tuple[str, ...] = ()
+
+
+#: Most names of exceptions, and most characters of a text, in a rule's metadata.
+MOST_EXCEPTIONS = 32
+MOST_TEXT = 1024
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One alert.
 
     :ivar time: nanoseconds since the epoch, UTC.
@@ -42,6 +65,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     :ivar fields: the output fields with their JSON values (an absent one is None).
     :ivar id: the same when the same event meets the same rule again.
     :ivar count: for how many matches it stands, of which it shows the first.
+    :ivar subjects: whom or what it is about, as far as the source knows; at most :data:`MOST_SUBJECTS`.
+    :ivar metadata: what else is known of the rule.
     """
 
     id: str
@@ -55,3 +80,5 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     hostname: str = ""
     count: int = 1
+    subjects: tuple[Subject, ...] = ()
+    metadata: RuleMetadata = RuleMetadata()

@@ -3,11 +3,13 @@
 import json
 import time
 
+import msgspec
 import pytest
 from world import Happening, rule
 
-from falcohost.alert import Priority
+from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
+from falcohost.subject import ProcessSubject, UserSubject
 
 TS = 1_534_527_348_514_682_170
 EVENT = Happening({"s.text": 'a"\\\n\x1b\x7fé\u2028\udcff/', "n.port": 22}, ts=TS, key="k1")
@@ -80,6 +82,47 @@ def test_the_same_event_and_rule_give_the_same_id():
     assert 3 == len(
         {maker.make(RULE, EVENT).id, maker.make(renamed, EVENT).id, maker.make(RULE, Happening(key="k2")).id}
     )
+
+
+class Done(Happening):
+    """An event that says who did it."""
+
+    subject = ProcessSubject(pid=7, start=1, pidns=2, cgroup=3)
+
+
+def test_an_alert_knows_its_subject():
+    """The event's subject is the alert's; an event that has none gives an alert without one."""
+    maker = AlertMaker("host")
+
+    assert (ProcessSubject(pid=7, start=1, pidns=2, cgroup=3),) == maker.make(RULE, Done(ts=TS)).subjects
+    assert () == maker.make(RULE, EVENT).subjects
+
+
+def test_a_subjects_name_is_bounded():
+    """A name comes from whoever made the event: it is cut, and is UTF-8."""
+    event = Done(ts=TS)
+    event.subject = UserSubject("kind", "\udcff" + "x" * 10_000)
+    (subject,) = AlertMaker("host").make(RULE, event).subjects
+
+    assert UserSubject("kind", "\ufffd" + "x" * (MOST_TEXT - 1)) == subject
+
+
+def test_an_alert_knows_its_rules_metadata():
+    """The rule's description, file and exceptions go with the alert, within bounds, and not into Falco's JSON."""
+    told = rule("r", "s.text exists", description="d" * 2000, file="a.yaml", exceptions=tuple(map(str, range(99))))
+    alert = AlertMaker("host").make(told, EVENT)
+
+    names = tuple(map(str, range(MOST_EXCEPTIONS)))
+    assert RuleMetadata(description="d" * 1023 + "…", file="a.yaml", exceptions=names) == alert.metadata
+    bare = AlertMaker("host").make(rule("r", "s.text exists"), EVENT)
+    assert encode_json(bare, JsonOptions()) == encode_json(alert, JsonOptions())
+
+
+def test_an_alert_goes_through_bytes():
+    """What the worker sends and the store keeps is the same alert again, with its subject and metadata."""
+    alert = AlertMaker("host").make(rule("r", "s.text exists", description="d"), Done(ts=TS))
+
+    assert alert == msgspec.msgpack.decode(msgspec.msgpack.encode(alert), type=Alert)
 
 
 def test_text_that_is_no_utf8_in_a_rule_does_no_harm():

@@ -30,6 +30,16 @@ def test_a_rule_sees_the_fields_of_its_source(load, rule):
     assert [("okta", None)] == [(found.source, found.event_types) for found in load(text).ruleset.rules]
 
 
+def test_a_rule_knows_its_file_and_exceptions(load, rule):
+    """A rule has the name of the file that defines it and those of its exceptions, also of one that is added later."""
+    first = rule("evt.type=open", "exceptions: [{name: a, fields: [proc.name], values: [[x]]}]")
+    more = (
+        "- rule: r\n  exceptions: [{name: b, fields: [proc.name], values: [[y]]}]\n  override: {exceptions: append}\n"
+    )
+
+    assert [("rules.yaml", ("a", "b"))] == [(found.file, found.exceptions) for found in load(first, more).ruleset.rules]
+
+
 @pytest.mark.parametrize("output", ['"%proc.nope"', '"100%"', '"%12"', '"%%"'])
 def test_bad_outputs(errors, rule, output):
     """An output that names no field behind a percent sign is refused."""

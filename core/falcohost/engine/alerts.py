@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from falcohost.alert import Alert, Priority
+from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.engine.render import json_value
 from falcohost.engine.texts import text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
+from falcohost.subject import ProcessSubject, Subject
 
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
@@ -55,6 +56,7 @@ class AlertMaker:
             complete()
         message, fields = rule.output.filled(event)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
+        subject: Subject | None = getattr(event, "subject", None)
         return Alert(
             id=alert_id(rule.source, event.key, rule.name),
             rule=rule.name,
@@ -66,6 +68,8 @@ class AlertMaker:
             fields=fields,
             tags=rule.tags,
             hostname=self._hostname,
+            subjects=() if subject is None else (_bounded(subject),),
+            metadata=_metadata(rule.description, rule.file, rule.exceptions),
         )
 
     def internal(self, rule: str, priority: Priority, message: str, fields: Mapping[str, object], time: int) -> Alert:
@@ -92,6 +96,26 @@ def alert_id(source: str, key: str, rule: str) -> str:
     """Return the same id whenever the event *key* of *source* meets *rule*."""
     name = "\0".join((source, key, rule))
     return hashlib.blake2b(text_bytes(name), digest_size=12).hexdigest()
+
+
+def _bounded(subject: Subject) -> Subject:
+    """Return *subject* with a name that can be stored; a name comes from an event."""
+    if isinstance(subject, ProcessSubject):
+        return subject
+    return type(subject)(subject.kind, valid(subject.name[:MOST_TEXT]))
+
+
+@functools.lru_cache(maxsize=1024)
+def _metadata(description: str, file: str, exceptions: tuple[str, ...]) -> RuleMetadata:
+    return RuleMetadata(
+        description=_text(description),
+        file=_text(file),
+        exceptions=tuple(map(_text, exceptions[:MOST_EXCEPTIONS])),
+    )
+
+
+def _text(text: str) -> str:
+    return valid(text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…")
 
 
 class _Line(msgspec.Struct):

@@ -15,6 +15,7 @@ class Rule:
     """One compiled rule.
 
     :ivar event_types: what :func:`falcohost.engine.evttypes.event_types` says of *condition*; None means any.
+    :ivar file: the rules file that defines it, as it was named; *exceptions*: the names of its exceptions.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Rule:
     output: Template
     event_types: frozenset[str] | None
     enabled: bool = True
+    file: str = ""
+    exceptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,8 @@ class RuleCompiler:
             output=template,
             event_types=event_types(expr, self._universes.get(rule.source)),
             enabled=rule.enabled,
+            file=rule.context.file.name,
+            exceptions=tuple(exception.name for exception in rule.exceptions),
         )
 
     def _template(self, compiled: CompiledRule, catalog: Catalog) -> Template | None:

@@ -45,6 +45,8 @@ SEED = Ruleset(
             "%5s.text of %evt.arg.flags %toupper(s.other) %any.name[1] %s.key['a b']",
             tags=("a", "b"),
             description="d",
+            file="rules.yaml",
+            exceptions=("known", "other"),
         ),
         replace(
             rule(

@@ -73,6 +73,8 @@ def _rule(row: RuleRow, pools: _Pools, types: list[frozenset[str]]) -> Rule:
         output=_template(row.output, pools),
         event_types=None if row.event_types is None else types[row.event_types],
         enabled=row.enabled,
+        file=row.file,
+        exceptions=row.exceptions,
     )
 
 

@@ -60,6 +60,8 @@ def _rule_row(rule: Rule, pools: _Pools, types: dict[frozenset[str], int]) -> Ru
         output=_template_row(rule.output, pools),
         event_types=None if rule.event_types is None else types.setdefault(rule.event_types, len(types)),
         enabled=rule.enabled,
+        file=rule.file,
+        exceptions=rule.exceptions,
     )
 
 

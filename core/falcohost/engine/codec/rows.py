@@ -146,6 +146,8 @@ class RuleRow(_Row):
     output: TemplateRow
     event_types: Index | None
     enabled: bool
+    file: str
+    exceptions: tuple[str, ...]
 
 
 class SourceRow(_Row):
