@@ -1,0 +1,73 @@
+"""A clock that stands until a test turns it on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: Seconds of real time after which a test has failed that waits for a thread.
+PATIENCE = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class _Wait:
+    condition: threading.Condition
+    until: float | None
+
+
+class ManualClock:
+    """A :class:`~falcohost.clock.Clock` whose time passes only by :meth:`advance`.
+
+    :param time_ns: the time of day at which it begins, in nanoseconds since the epoch.
+    """
+
+    def __init__(self, time_ns: int = 1_700_000_000_000_000_000) -> None:
+        self._seconds = 0.0
+        self._began = time_ns
+        self._waits: list[_Wait] = []
+        self._changed = threading.Condition()
+
+    def monotonic(self) -> float:
+        """Return the seconds that it was advanced by."""
+        return self._seconds
+
+    def time_ns(self) -> int:
+        """Return the time of day, in nanoseconds since the epoch."""
+        return self._began + round(self._seconds * 1e9)
+
+    def wait_for(
+        self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
+    ) -> bool:
+        """Wait on *condition*, which is held, until *predicate* holds or *timeout* seconds were advanced."""
+        with self._changed:
+            wait = _Wait(condition, None if timeout is None else self._seconds + timeout)
+            self._waits.append(wait)
+            self._changed.notify_all()
+        try:
+            condition.wait_for(lambda: predicate() or (wait.until is not None and self._seconds >= wait.until))
+        finally:
+            with self._changed:
+                self._waits.remove(wait)
+        return predicate()
+
+    def advance(self, seconds: float) -> None:
+        """Let *seconds* pass, and wake those who waited for that."""
+        with self._changed:
+            self._seconds += seconds
+            due = [wait.condition for wait in self._waits if wait.until is not None and wait.until <= self._seconds]
+        for condition in due:
+            with condition:
+                condition.notify_all()
+
+    def until_waiting(self) -> float:
+        """Return when a thread waits for the time: for how many seconds more, the nearest of several.
+
+        :raises AssertionError: none does for a minute of real time.
+        """
+        with self._changed:
+            assert self._changed.wait_for(lambda: bool(self._times()), PATIENCE), "no thread waits for the time"
+            return min(self._times()) - self._seconds
+
+    def _times(self) -> list[float]:
+        return [wait.until for wait in self._waits if wait.until is not None and wait.until > self._seconds]
