@@ -2,9 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pluggy
 import pytest
@@ -12,8 +9,7 @@ import pytest
 from falcohost import hookspecs
 from falcohost.cli.app import COMMANDS
 from falcohost.host.config import keys
-
-PROGRAM = Path(sys.executable).parent / "falcohost"
+from falcohost.testing.cli import run_cli
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +104,7 @@ def test_first_rule_of_the_readme_loads(root, tmp_path):
     rule = re.search("```yaml\n(- rule: .*?)```", (root / "README.md").read_text(), re.DOTALL)[1]
     (tmp_path / "shadow.yaml").write_text(rule)
 
-    done = subprocess.run([PROGRAM, "-V", "shadow.yaml"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = run_cli("-V", "shadow.yaml", folder=tmp_path)
 
     assert (done.returncode, done.stdout.strip()) == (0, "shadow.yaml: Ok"), done.stderr
 

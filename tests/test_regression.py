@@ -8,8 +8,6 @@ reason, never passed. FALCOHOST_CORPUS names another folder of cases than the on
 import json
 import os
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pytest
 from falcohost.cli.flags import Flags
 from falcohost.host.loading import configured_plugins, load_configured_rules
 from falcohost.testing import skip_or_fail
+from falcohost.testing.cli import run_cli
 
 CORPUS = Path(os.environ.get("FALCOHOST_CORPUS", Path(__file__).parents[2] / "shared" / "corpus"))
 FILES = ("falco_tests", "falco_tests_exceptions")
@@ -81,8 +80,7 @@ def _flags(content, folder):
 
 
 def _falcohost(*arguments):
-    command = [sys.executable, "-m", "falcohost", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return run_cli(*map(str, arguments))
 
 
 def _needed(content):

@@ -1,4 +1,4 @@
-"""The agent as a process, with a plugin of these tests installed for it."""
+"""Commands and agents, with a plugin of these tests installed for them."""
 
 import json
 import os
@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.testing.cli import run_cli
+
 HERE = Path(__file__).parent
+
+#: Variables that commands are not to see.
+UNSET = ("NO_COLOR", "FALCO_HOSTNAME")
 
 CONFIG = """
 engine: {kind: nodriver}
@@ -94,39 +99,105 @@ class Agent:
         return self.process.wait(seconds)
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """Return the environment of a process that has the plugin installed, as pip would leave it on disk."""
-    site = tmp_path / "site"
+def install(site):
+    """Put the plugin into *site* as pip would leave it on disk; return the folder."""
     info = site / "falcohost_numbers-1.0.dist-info"
     info.mkdir(parents=True)
     (site / "falcohost_numbers.py").write_text((HERE / "numbers_plugin.py").read_text())
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: falcohost-numbers\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[falcohost.plugins]\nnumbers = falcohost_numbers\n")
-    variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FALCO_HOSTNAME")}
-    variables["FALCOHOST_STATE_DIR"] = str(tmp_path / "state")
-    return variables | {"PYTHONPATH": str(site), "TZ": "UTC"}
+    return site
 
 
-@pytest.fixture
-def setup(tmp_path):
-    """Return a function that writes configuration and rules, and returns the command line that uses them."""
+@pytest.fixture(scope="session")
+def shared_site(tmp_path_factory):
+    """Return a folder that has the plugin installed, for those who do not change it."""
+    return install(tmp_path_factory.mktemp("installed") / "site")
 
-    def setup(config="", rules=RULES, numbers=None, others=None):
+
+class Home:
+    """A folder in which commands and agents run, with a state of its own, and the plugin installed from *site*."""
+
+    def __init__(self, folder, site):
+        self.folder = folder
+        self.environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+        self.environment |= {"FALCOHOST_STATE_DIR": str(folder / "state"), "PYTHONPATH": str(site), "TZ": "UTC"}
+        self._started = []
+
+    def setup(self, config="", rules=RULES, numbers=None, others=None):
+        """Write configuration and rules; return the command line that uses them."""
         settings = {"numbers": numbers or {}, "others": others or {}}
         block = f"plugins: [{{name: numbers, init_config: {json.dumps(settings)}}}]\n"
-        (tmp_path / "falco.yaml").write_text(CONFIG + block + config)
-        (tmp_path / "rules.yaml").write_text(rules)
-        return ["-c", str(tmp_path / "falco.yaml"), "-r", str(tmp_path / "rules.yaml")]
+        (self.folder / "falco.yaml").write_text(CONFIG + block + config)
+        (self.folder / "rules.yaml").write_text(rules)
+        return ["-c", str(self.folder / "falco.yaml"), "-r", str(self.folder / "rules.yaml")]
 
-    return setup
+    def agent(self, *arguments, stdout=None):
+        """Start an agent and return it running."""
+        folder = self.folder / f"agent{len(self._started)}"
+        folder.mkdir()
+        self._started.append(Agent([sys.executable, "-m", "falcohost", *arguments], folder, self.environment, stdout))
+        return self._started[-1]
+
+    def run(self, *arguments, **variables):
+        """Run a command of ``falcohost`` in this process; return status, stdout and stderr."""
+        return run_cli(*arguments, folder=self.folder, environment=self.environment | variables)
+
+    def close(self):
+        """Kill the agents that still run."""
+        for one in self._started:
+            if one.process.poll() is None:
+                one.process.kill()
+                one.process.wait()
 
 
 @pytest.fixture
-def falcohost(tmp_path, environment):
-    """Return a function that runs ``falcohost`` to its end; returns status, stdout and stderr."""
+def home(tmp_path, shared_site):
+    """Return the folder of this test."""
+    home = Home(tmp_path, shared_site)
+    yield home
+    home.close()
 
-    def falcohost(*arguments, **variables):
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory, shared_site):
+    """Return a folder that the tests of a module share."""
+    home = Home(tmp_path_factory.mktemp("home"), shared_site)
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def environment(home):
+    """Return the environment of a process that has the plugin installed."""
+    return home.environment
+
+
+@pytest.fixture
+def own_site(tmp_path, environment):
+    """Return a folder that has the plugin installed for the processes of this test alone."""
+    environment["PYTHONPATH"] = str(install(tmp_path / "site"))
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def setup(home):
+    """Return a function that writes configuration and rules, and returns the command line that uses them."""
+    return home.setup
+
+
+@pytest.fixture
+def falcohost(home, shared_site, monkeypatch):
+    """Return a function that runs a command of ``falcohost`` in this process; returns status, stdout and stderr."""
+    monkeypatch.syspath_prepend(shared_site)
+    return home.run
+
+
+@pytest.fixture
+def program(tmp_path, environment):
+    """Return a function that runs ``falcohost`` as a process to its end; returns status, stdout and stderr."""
+
+    def program(*arguments, **variables):
         return subprocess.run(
             [sys.executable, "-m", "falcohost", *arguments],
             capture_output=True,
@@ -136,7 +207,7 @@ def falcohost(tmp_path, environment):
             timeout=60,
         )
 
-    return falcohost
+    return program
 
 
 @pytest.fixture
@@ -156,24 +227,12 @@ def on_a_terminal(tmp_path, environment):
 
 
 @pytest.fixture
-def agent(tmp_path, environment):
+def agent(home):
     """Return a function that starts ``falcohost`` and returns it running; all are killed in the end."""
-    started = []
-
-    def agent(*arguments, stdout=None):
-        folder = tmp_path / f"agent{len(started)}"
-        folder.mkdir()
-        started.append(Agent([sys.executable, "-m", "falcohost", *arguments], folder, environment, stdout))
-        return started[-1]
-
-    yield agent
-    for one in started:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
+    return home.agent
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def until():
     """Return a function that waits until a condition holds."""
     return wait_until

