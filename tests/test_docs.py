@@ -24,13 +24,18 @@ def configuration_page(root):
     return (root / "docs" / "configuration.md").read_text()
 
 
-@pytest.fixture(scope="module")
-def field_tables(root):
-    """Return the generator of the tables of fields."""
-    spec = importlib.util.spec_from_file_location("field_tables", root / "docs" / "field_tables.py")
+def generator(root, name):
+    """Return the module of that name in docs/."""
+    spec = importlib.util.spec_from_file_location(name, root / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def field_tables(root):
+    """Return the generator of the tables of fields."""
+    return generator(root, "field_tables")
 
 
 def hooks():
@@ -91,6 +96,15 @@ def test_every_source_has_a_table(field_tables, root):
         assert all(table.count("\n| `") > 0 for table in tables), path
 
 
+def test_tables_of_counters_are_up_to_date(root):
+    """The tables in docs/stats.md are what script/docs would write: each counter is in one."""
+    module = generator(root, "counter_tables")
+    text = module.PAGE.read_text()
+
+    assert module.renewed(text) == text, "run script/docs"
+    assert text.count("\n| `types.NAME.") >= 8
+
+
 def test_every_command_is_documented(root):
     """The README's table of commands has each command of the program, and no other."""
     text = (root / "README.md").read_text()
@@ -129,9 +143,7 @@ def test_links_lead_somewhere(root):
 
 def test_output_of_commands_is_up_to_date(root):
     """docs/rules.md shows what its commands print, but for the times they measured; script/docs writes it."""
-    spec = importlib.util.spec_from_file_location("shown_output", root / "docs" / "shown_output.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = generator(root, "shown_output")
     text = module.PAGE.read_text()
 
     assert module.without_times(module.renewed(text)) == module.without_times(text)

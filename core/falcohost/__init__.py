@@ -5,9 +5,10 @@ These are the public names; a plugin needs nothing else, and its tests use :mod:
 
 from falcohost.alert import Alert, Priority
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError, RulesError, SourceError
-from falcohost.events import Batch, Event, MeasuredSource, Plan, Source, SourceStats, TypeCount
+from falcohost.events import Batch, Event, MeasuredSource, Plan, Source
 from falcohost.fields import ArgKind, Compare, Field, FieldType
 from falcohost.hookspecs import Output, OutputSpec, SourceSpec, StandsFor, hookimpl
+from falcohost.stats import SourceStats, TypeCount
 
 __all__ = [
     "Alert",

@@ -7,9 +7,10 @@ event is reached through the fields that the source's plugin declares.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from falcohost.stats import SourceStats
 from falcohost.subject import Subject
 
 if TYPE_CHECKING:
@@ -95,54 +96,6 @@ class Plan:
         return self.arguments.union((name, None) for name in self.fields)
 
 
-@dataclass(frozen=True, slots=True)
-class TypeCount:
-    """What became of the events of one type.
-
-    :ivar seen: how many there were where events are born; *filtered*: left out there, because no rule could want them.
-    :ivar passed: what was handed on; *lost*: what should have been.
-    :ivar timed: of how many it was measured what telling and handing them on cost; *ns*: nanoseconds for all of those.
-    """
-
-    seen: int = 0
-    filtered: int = 0
-    passed: int = 0
-    lost: int = 0
-    timed: int = 0
-    ns: int = 0
-
-    def plus(self, other: TypeCount) -> TypeCount:
-        """Return the sum."""
-        return TypeCount(*(getattr(self, name) + getattr(other, name) for name in TypeCount.__slots__))
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStats:
-    """Numbers since the source was opened.
-
-    :ivar received: what came from where events are born; *passed*: what became an event.
-    :ivar dropped: what was lost, by cause, in the source's own words.
-    :ivar filtered: what was left out before, by the plan's condition, because no rule could want it.
-    :ivar weakened: for how many kinds of events that is done less well than the plan allows.
-    :ivar done: how much of a source that ends has been read, from 0 to 1; None where that is not known.
-    :ivar types: what became of the events of each type, for sources that can tell.
-    :ivar unwanted: what was met, while it was measured, that no rule wants, by the source's own names.
-    :ivar fill: how full the buffers before the source were at most since the last call, from 0 to 1, by name.
-    :ivar notes: what else is to be known of how it collects events, in sentences.
-    """
-
-    received: int = 0
-    passed: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    filtered: int = 0
-    weakened: int = 0
-    done: float | None = None
-    types: Mapping[str, TypeCount] = field(default_factory=dict)
-    unwanted: Mapping[str, TypeCount] = field(default_factory=dict)
-    fill: Mapping[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
 @runtime_checkable
 class Source(Protocol):
     """A stream of events. Made unopened by the factory in its :class:`~falcohost.hookspecs.SourceSpec`."""
@@ -171,7 +124,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class MeasuredSource(Protocol):
-    """A source that can measure what its events cost before they reach it (:attr:`TypeCount.ns`)."""
+    """A source that can measure what its events cost before they reach it (``TypeCount.ns``)."""
 
     def measure(self, on: bool) -> None:
         """Measure from now on, or no longer: it costs something itself, so it is on only while somebody looks."""

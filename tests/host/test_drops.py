@@ -1,13 +1,11 @@
 """Lost system calls: Falco's threshold, token bucket, actions and alert."""
 
-from collections import Counter
-
 import pytest
 
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
-from falcohost.host.child import Totals
 from falcohost.host.config.sections import DropsConfig
 from falcohost.host.drops import DropMonitor, LossLog
+from falcohost.host.numbers import Numbers
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def monitor():
 
 def totals(received, **dropped):
     """Return the numbers of a source."""
-    return Totals(received, received, 0, Counter(dropped))
+    return Numbers(received, received, dropped)
 
 
 def test_alert_in_falcos_form(monitor):

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from falcohost.host.child import Totals
+from falcohost.host.numbers import Numbers
 from falcohost.host.progress import Progress, progress_text
 
 
 def child(passed, done, ended=False):
     """Return what is looked at of a worker."""
-    return SimpleNamespace(totals=Totals(passed=passed), done=done, ended=ended)
+    return SimpleNamespace(totals=Numbers(passed=passed, done=done), ended=ended)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcohost.host import wire
+from falcohost.host.numbers import Numbers, TypeNumbers
 from falcohost.testing.outputs import alert
 
 MESSAGES = [
     wire.Ready(),
     wire.Alerts([alert("a"), alert("ü")], "cursor"),
     wire.Alerts([]),
-    wire.Numbers(3, 2, {"ring full": 1}, 4),
+    wire.Report(Numbers(3, 2, {"ring full": 1}, types={"open": TypeNumbers(1, matched=1)}), 4.5, measuring=True),
     wire.LogLine(40, "text"),
     wire.Failed("error", "trace"),
     wire.Ended(),

@@ -14,7 +14,7 @@ from falcohost.cli.stats_text import stats_text
 from falcohost.errors import StateError
 from falcohost.host.config import load_config
 from falcohost.host.connection import Connection
-from falcohost.host.numbers import Snapshot
+from falcohost.host.snapshot import Snapshot
 from falcohost.store.directory import state_directory
 
 #: Seconds between two looks with ``--watch``.
@@ -75,7 +75,8 @@ def _begin_to_measure(connection: Connection) -> Snapshot:
     end = time.monotonic() + _PATIENCE
     while True:
         found = connection.ask(measure=True)
-        late = [source.name for source in found.sources if source.state == "open" and not source.measuring]
+        states = [source.state for source in found.sources]
+        late = [one.name for one in states if one.state == "open" and not one.measuring]
         if not late:
             return found
         if time.monotonic() > end:

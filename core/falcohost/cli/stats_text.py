@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import click
 
 from falcohost.cli.rules_lines import clean
-from falcohost.host.numbers import OutputNumbers, Snapshot, SourceNumbers, StoreNumbers, TypeNumbers
+from falcohost.counters import Counter, Over, Shape, counters
+from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers
+from falcohost.host.snapshot import OutputNumbers, Snapshot, SourceSnapshot, StoreNumbers
+
+T = TypeVar("T")
 
 #: Rows that are shown unless all are wanted.
 _ROWS = 20
-
-_COLUMNS = ("seen", "filtered", "passed", "matched", "unmatched", "lost")
-_COLOURS = {"matched": "yellow", "lost": "red"}
 
 #: Seconds after which an output that has not come back is told of.
 _BUSY = 2.0
@@ -32,54 +34,86 @@ def stats_text(found: Snapshot, *, full: bool) -> Iterator[str]:
     yield _store(found.store)
 
 
-def _source(source: SourceNumbers, span: float | None, full: bool) -> Iterator[str]:
-    state = click.style(source.state, fg="green" if source.state in ("open", "ended") else "yellow")
-    restarts = f", restarted {_times(source.restarts)}" if source.restarts else ""
-    yield f"{click.style(clean(source.name), bold=True)}: {state} for {_duration(source.seconds)}{restarts}"
-    if source.error:
-        yield click.style(f"  {clean(source.error)}", fg="red")
-    numbers = [("received", source.received), ("passed", source.passed), ("filtered", source.filtered)]
-    yield "  " + ", ".join([f"{number:,} {name}" for name, number in numbers] + [_loss(source)])
-    if source.fill:
-        fullest = ", ".join(f"{clean(name)} {100 * part:.1f}%" for name, part in source.fill.items())
-        yield f"  buffers filled at most: {fullest}"
-    for note in source.notes:
-        yield f"  {clean(note)}"
-    if source.weakened:
-        yield click.style(f"  {source.weakened} filters are weaker than they could be: see the log", fg="yellow")
-    if source.failed:
-        yield click.style(f"  a rule could not be evaluated on {source.failed:,} events: see the log", fg="red")
-    yield from _types(source, span, full)
-    yield from _rules(source, full)
+def _source(source: SourceSnapshot, span: float | None, full: bool) -> Iterator[str]:
+    state, numbers = source.state, source.numbers
+    shown = click.style(state.state, fg="green" if state.state in ("open", "ended") else "yellow")
+    restarts = f", restarted {_times(state.restarts)}" if state.restarts else ""
+    yield f"{click.style(clean(state.name), bold=True)}: {shown} for {_duration(state.seconds)}{restarts}"
+    if state.error:
+        yield click.style(f"  {clean(state.error)}", fg="red")
+    yield "  " + ", ".join(_counts(numbers))
+    yield from _parts(numbers)
+    yield from _sentences(numbers)
+    yield from _warnings(numbers)
+    yield from _types(numbers, span, full)
+    yield from _rules(numbers, full)
 
 
-def _loss(source: SourceNumbers) -> str:
-    causes = {cause: count for cause, count in source.lost.items() if count}
-    if not causes:
-        return "0 lost"
-    told = ", ".join(f"{clean(cause)} {count:,}" for cause, count in causes.items())
-    return click.style(f"{sum(causes.values()):,} lost ({told})", fg="red")
+def _told(numbers: object, shape: Shape) -> Iterator[tuple[Counter, str, Any]]:
+    """Yield the counters of that shape which have a text, each with its text and its value."""
+    for counter in counters(type(numbers)):
+        if counter.shape is shape and counter.text is not None:
+            yield counter, counter.text, getattr(numbers, counter.name)
 
 
-def _types(source: SourceNumbers, span: float | None, full: bool) -> Iterator[str]:
+def _counts(numbers: Numbers) -> Iterator[str]:
+    """Yield what was counted and needs no look, and what was lost."""
+    for counter, text, value in _told(numbers, Shape.NUMBER):
+        if "{" not in text:
+            yield f"{counter.unit.value.format(value)} {text}"
+    for counter, text, value in _told(numbers, Shape.BY_NAME):
+        if counter.over is Over.SUM:
+            yield _by_cause(counter, text, {cause: count for cause, count in value.items() if count})
+
+
+def _by_cause(counter: Counter, text: str, counts: Mapping[str, int]) -> str:
+    form = counter.unit.value.format
+    if not counts:
+        return f"{form(0)} {text}"
+    causes = ", ".join(f"{clean(cause)} {form(count)}" for cause, count in counts.items())
+    return click.style(f"{form(sum(counts.values()))} {text} ({causes})", fg=counter.colour)
+
+
+def _parts(numbers: Numbers) -> Iterator[str]:
+    """Yield a line for each state of several things, by their names."""
+    for counter, text, value in _told(numbers, Shape.BY_NAME):
+        if counter.over is Over.LAST and value:
+            form = counter.unit.value.format
+            yield f"  {text}: " + ", ".join(f"{clean(name)} {form(part)}" for name, part in value.items())
+
+
+def _sentences(numbers: Numbers) -> Iterator[str]:
+    for _, _, value in _told(numbers, Shape.SENTENCES):
+        for sentence in value:
+            yield f"  {clean(sentence)}"
+
+
+def _warnings(numbers: Numbers) -> Iterator[str]:
+    for counter, text, value in _told(numbers, Shape.NUMBER):
+        if "{" in text and value:
+            yield click.style(f"  {text.format(value)}", fg=counter.colour)
+
+
+def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
     """Yield a row for each event type, those that cost most, or came most often, first."""
-    rows = sorted(source.types.items(), key=lambda row: (-row[1].cost, -row[1].seen, -row[1].matched, row[0]))
+    rows = sorted(numbers.types.items(), key=lambda row: (-row[1].cost, -row[1].seen, -row[1].matched, row[0]))
     rows = [row for row in rows if any((row[1].seen, row[1].matched, row[1].lost))]
-    unwanted = [(f"({name})", kind) for name, kind in source.unwanted.items() if kind.timed and span is not None]
-    shown = [*(rows if full else rows[:_ROWS]), *unwanted]
-    timed = any(kind.timed for _, kind in shown)
-    heads = [*_COLUMNS, *(["ns each"] if timed else []), *(["of a core"] if timed and span else [])]
-    yield from _table("event type", heads, {name: _cells(kind, heads, span) for name, kind in shown})
+    unwanted = [(f"({name})", kind) for name, kind in numbers.unwanted.items() if kind.timed and span is not None]
+    shown = dict([*(rows if full else rows[:_ROWS]), *unwanted])
+    costs: dict[str, Callable[[TypeNumbers], str]] = {}
+    if any(kind.timed for kind in shown.values()):
+        costs["ns each"] = lambda kind: f"{kind.ns / kind.timed:,.0f}" if kind.timed else ""
+        if span:
+            costs["of a core"] = lambda kind: f"{kind.cost / span / 1e7:.2f}%" if kind.timed else ""
+    yield from _table("event type", TypeNumbers, shown, costs)
     yield from _more(len(rows), full)
 
 
-def _rules(source: SourceNumbers, full: bool) -> Iterator[str]:
+def _rules(numbers: Numbers, full: bool) -> Iterator[str]:
     """Yield a row for each rule that has matched, those that did most often first."""
-    rows = sorted(source.rules.items(), key=lambda row: (-row[1].matched, row[0]))
+    rows = sorted(numbers.rules.items(), key=lambda row: (-row[1].matched, row[0]))
     rows = [row for row in rows if row[1].matched]
-    heads = ["matched", "folded"]
-    shown = {name: [f"{rule.matched:,}", f"{rule.folded:,}"] for name, rule in (rows if full else rows[:_ROWS])}
-    yield from _table("rule", heads, shown)
+    yield from _table("rule", RuleNumbers, dict(rows if full else rows[:_ROWS]), {})
     yield from _more(len(rows), full)
 
 
@@ -88,31 +122,34 @@ def _more(rows: int, full: bool) -> Iterator[str]:
         yield f"  … {rows - _ROWS} more with --full"
 
 
-def _table(first: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table; numbers that ask for a look are coloured."""
+def _table(first: str, of: type[T], rows: Mapping[str, T], more: Mapping[str, Callable[[T], str]]) -> Iterator[str]:
+    """Yield the lines of a table with a column for each counter, then *more*; numbers that ask for a look are coloured.
+
+    :param first: the heading of the names.
+    """
     if not rows:
         return
-    named = {clean(name): cells for name, cells in rows.items()}
+    columns = [*map(_column, (one for one in counters(of) if one.text is not None)), *more.items()]
+    colours = {one.text: one.colour for one in counters(of)}
+    named = {clean(name): [cell(row) for _, cell in columns] for name, row in rows.items()}
+    heads = [head for head, _ in columns]
     sizes = [max(len(head), *(len(cells[place]) for cells in named.values())) for place, head in enumerate(heads)]
     width = max(len(first), *map(len, named))
     titles = "".join(f"  {head:>{size}}" for head, size in zip(heads, sizes, strict=True))
     yield click.style(f"  {first:<{width}}{titles}", dim=True)
     for name, cells in named.items():
-        texts = [_coloured(head, f"  {text:>{size}}") for head, text, size in zip(heads, cells, sizes, strict=True)]
+        looks = zip(heads, cells, sizes, strict=True)
+        texts = [_coloured(f"  {text:>{size}}", colours.get(head)) for head, text, size in looks]
         yield f"  {click.style(f'{name:<{width}}', fg='cyan')}{''.join(texts)}"
 
 
-def _coloured(head: str, text: str) -> str:
-    return click.style(text, fg=_COLOURS[head]) if head in _COLOURS and text.strip() != "0" else text
+def _column(counter: Counter) -> tuple[str, Callable[[object], str]]:
+    form = counter.unit.value.format
+    return str(counter.text), lambda row: form(max(getattr(row, counter.name), 0))
 
 
-def _cells(kind: TypeNumbers, heads: Sequence[str], span: float | None) -> list[str]:
-    cells = [f"{max(getattr(kind, name), 0):,}" for name in _COLUMNS]
-    if "ns each" in heads:
-        cells.append(f"{kind.ns / kind.timed:,.0f}" if kind.timed else "")
-    if span and "of a core" in heads:
-        cells.append(f"{kind.cost / span / 1e7:.2f}%" if kind.timed else "")
-    return cells
+def _coloured(text: str, colour: str | None) -> str:
+    return click.style(text, fg=colour) if colour is not None and text.strip() != "0" else text
 
 
 def _output(output: OutputNumbers) -> str:

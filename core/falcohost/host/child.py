@@ -7,14 +7,13 @@ import os
 import signal
 import socket
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
-from falcohost.events import TypeCount
+from falcohost.counters import plus
 from falcohost.host import wire
 from falcohost.host.kept_sockets import Kept
+from falcohost.host.numbers import NOTHING
 from falcohost.host.settings import SYSCALL
 from falcohost.host.worker import HANDLED, Task, run_worker
 
@@ -25,49 +24,7 @@ LONGEST_DELAY = 30.0
 HEALTHY = 60.0
 
 
-@dataclass(slots=True)
-class Totals:
-    """A source's numbers over all lives of its worker."""
-
-    received: int = 0
-    passed: int = 0
-    failed: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    filtered: int = 0
-    matched: Counter[str] = field(default_factory=Counter)
-    types: dict[str, TypeCount] = field(default_factory=dict)
-    unwanted: dict[str, TypeCount] = field(default_factory=dict)
-    hit: Counter[str] = field(default_factory=Counter)
-    rules: Counter[str] = field(default_factory=Counter)
-    folded: Counter[str] = field(default_factory=Counter)
-
-    def plus(self, numbers: wire.Numbers) -> Totals:
-        """Return the sum with the numbers of one life."""
-        return Totals(
-            self.received + numbers.received,
-            self.passed + numbers.passed,
-            self.failed + numbers.failed,
-            self.dropped + Counter(numbers.dropped),
-            self.filtered + numbers.filtered,
-            self.matched + Counter(numbers.matched),
-            _sums(self.types, numbers.types),
-            _sums(self.unwanted, numbers.unwanted),
-            self.hit + Counter(numbers.hit),
-            self.rules + Counter(numbers.rules),
-            self.folded + Counter(numbers.folded),
-        )
-
-    @property
-    def lost(self) -> int:
-        """Return how many events were lost, for whatever cause."""
-        return sum(self.dropped.values())
-
-
-_NO_NUMBERS = wire.Numbers(0, 0, {})
-
-
-def _sums(before: Mapping[str, TypeCount], now: Mapping[str, TypeCount]) -> dict[str, TypeCount]:
-    return {**before, **{name: count.plus(before.get(name, TypeCount())) for name, count in now.items()}}
+_NO_REPORT = wire.Report(NOTHING)
 
 
 class Child:
@@ -81,6 +38,7 @@ class Child:
     :ivar renewing: the worker was told to end so that another opens the source anew.
     :ivar sockets: what the worker listens on, kept for the next.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
+    :ivar report: what this life's process has said last; *totals*: the numbers of all lives.
     :ivar lives: how many processes there have been.
     :ivar restart_at: when the next process is due, on the monotonic clock; None if none is.
     """
@@ -105,8 +63,8 @@ class Child:
         self._lived = 0.0
         self.lives = 0
         self._delay = FIRST_DELAY
-        self._before = Totals()
-        self._now = _NO_NUMBERS
+        self.report = _NO_REPORT
+        self.totals = self._before = NOTHING
         self._oom_kills = 0
 
     @property
@@ -118,21 +76,6 @@ class Child:
     def seconds(self) -> float:
         """Return for how long there has been a process, all lives together."""
         return self._lived + (time.monotonic() - self._born if self.alive else 0.0)
-
-    @property
-    def done(self) -> float | None:
-        """Return how much of a source that ends has been read, from 0 to 1; None where that is not known."""
-        return self._now.done
-
-    @property
-    def numbers(self) -> wire.Numbers:
-        """Return what this life's process has said last."""
-        return self._now
-
-    @property
-    def totals(self) -> Totals:
-        """Return the numbers so far."""
-        return self._before.plus(self._now)
 
     def start(self, cursor: str | None) -> tuple[socket.socket, int]:
         """Fork the worker, whose source goes on from *cursor*.
@@ -189,12 +132,16 @@ class Child:
             self.ready = self.was_ready = True
         elif isinstance(message, wire.Listening):
             self.sockets.take(message.counts)
-        elif isinstance(message, wire.Numbers):
-            self._now = message
+        elif isinstance(message, wire.Report):
+            self._take(message)
         elif isinstance(message, wire.Ended):
             self.ended = True
         elif isinstance(message, wire.Failed):
             self.error, self.trace = message.error, message.trace
+
+    def _take(self, report: wire.Report) -> None:
+        self.report = report
+        self.totals = plus(self._before, report.numbers)
 
     def send(self, message: wire.Down) -> None:
         """Tell the worker something, without waiting for it: what does not fit waits for :meth:`send_rest`."""
@@ -236,7 +183,8 @@ class Child:
         _, status = os.waitpid(self.pid, 0)
         os.close(self._pidfd)
         self.link.close()
-        self._before, self._now = self.totals, _NO_NUMBERS
+        self._before = self.totals
+        self._take(_NO_REPORT)
         life = time.monotonic() - self._born
         self._lived += life
         self.alive = self.ready = False

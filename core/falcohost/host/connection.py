@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from falcohost.errors import StateError
-from falcohost.host.numbers import Snapshot
+from falcohost.host.snapshot import Snapshot, decode
 
 NAME = "agent.sock"
 
@@ -70,7 +70,7 @@ class Connection:
         if not line.endswith(b"\n"):
             raise StateError("falcohost has ended")
         try:
-            return _decode_snapshot(line)
+            return decode(line)
         except msgspec.DecodeError as error:
             raise StateError("the running falcohost is of another version than this one; restart it") from error
 
@@ -94,6 +94,3 @@ def reachable(directory: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}/{NAME}"
     finally:
         os.close(descriptor)
-
-
-_decode_snapshot = msgspec.json.Decoder(Snapshot).decode

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from falcohost.host.connection import NAME, Request, reachable
-from falcohost.host.numbers import Snapshot
+from falcohost.host.snapshot import Snapshot, encode
 from falcohost.log import log
 
 #: More clients than anybody needs are not served, nor longer requests than there are.
@@ -104,7 +104,7 @@ class Control:
     def _reply(self, client: _Client, request: Request) -> None:
         client.measures = request.measure
         self._look_who_measures()
-        reply = msgspec.json.encode(self._answer()) + b"\n"
+        reply = encode(self._answer())
         if client.link.send(reply) < len(reply):
             raise ValueError("it does not read its answers")
 

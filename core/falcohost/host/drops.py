@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from falcohost.alert import Alert, Priority
 from falcohost.engine.alerts import AlertMaker
-from falcohost.host.child import Totals
 from falcohost.host.config.sections import DropsConfig
+from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.log import log
 
 RULE = "Falco internal: syscall event drop"
@@ -51,15 +51,15 @@ class LossLog:
         self._told: Counter[str] = Counter()
         self._quiet_until = 0.0
 
-    def observe(self, totals: Totals) -> None:
+    def observe(self, totals: Numbers) -> None:
         """Look at new numbers."""
         now = time.monotonic()
         if now >= self._quiet_until and self.tell(totals):
             self._quiet_until = now + QUIET
 
-    def tell(self, totals: Totals) -> bool:
+    def tell(self, totals: Numbers) -> bool:
         """Log what was lost since the last time; return whether anything was."""
-        lost = totals.dropped - self._told
+        lost = Counter(totals.dropped) - self._told
         if not lost:
             return False
         self._told = Counter(totals.dropped)
@@ -84,11 +84,11 @@ class DropMonitor:
         self._raise = raise_alert
         self._maker = maker
         self._bucket = _TokenBucket(config.rate, config.burst)
-        self._last = Totals()
+        self._last = NOTHING
 
-    def observe(self, totals: Totals) -> None:
+    def observe(self, totals: Numbers) -> None:
         """Look at the numbers of the last second."""
-        dropped = totals.dropped - self._last.dropped
+        dropped = Counter(totals.dropped) - Counter(self._last.dropped)
         count = dropped.total()
         events = totals.received - self._last.received + count
         self._last = totals

@@ -45,7 +45,7 @@ class Progress:
 def progress_text(children: Sequence[Child]) -> str:
     """Return the line: how much is read, where all sources know it, and the events so far."""
     events = f"{sum(child.totals.passed for child in children):,} events"
-    shares = [1.0 if child.ended else child.done for child in children]
+    shares = [1.0 if child.ended else child.totals.done for child in children]
     known = [share for share in shares if share is not None]
     if not known or len(known) < len(shares):
         return events

@@ -20,9 +20,9 @@ from falcohost.host.child import Child
 from falcohost.host.config.sections import DropsConfig
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor, LossLog
-from falcohost.host.numbers import Snapshot, snapshot
 from falcohost.host.renewal import Renewals
 from falcohost.host.signals import Signals
+from falcohost.host.snapshot import Snapshot, snapshot
 from falcohost.host.summary import Summary
 from falcohost.host.trial import Trial
 from falcohost.host.watch import Watch
@@ -243,7 +243,7 @@ class Supervisor:
                 self._arrived.append(Arrival(child.name, message.alerts, message.cursor, message.rewinds))
             elif isinstance(message, wire.Ended) and not message.asked:
                 self._arrived.append(Arrival(child.name, [], ended=True))
-            elif isinstance(message, wire.Numbers):
+            elif isinstance(message, wire.Report):
                 self._observe(child)
             elif isinstance(message, wire.RulesTaken):
                 self._rules_taken(child, message)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from falcohost.alert import Alert
-from falcohost.events import TypeCount
+from falcohost.host.numbers import Numbers
 
 T = TypeVar("T")
 
@@ -44,29 +44,13 @@ class Alerts(msgspec.Struct, tag=True, frozen=True):
     rewinds: bool = False
 
 
-class Numbers(msgspec.Struct, tag=True, frozen=True):
-    """The source's statistics since this worker opened it (:class:`~falcohost.events.SourceStats`).
+class Report(msgspec.Struct, tag=True, frozen=True):
+    """The numbers since this worker opened its source, and when they were taken, on the monotonic clock.
 
-    *failed*: events on which a rule could not be evaluated. *matched*: matches of rules, by event type; *hit*: events
-    that matched one. *rules*: matches by rule; of those *folded*: counted in another's alert. *at*: when, on the
-    monotonic clock. *measuring*: costs are measured, or never will be.
+    *measuring*: costs are measured, or never will be.
     """
 
-    received: int
-    passed: int
-    dropped: dict[str, int]
-    failed: int = 0
-    done: float | None = None
-    filtered: int = 0
-    weakened: int = 0
-    types: dict[str, TypeCount] = {}
-    unwanted: dict[str, TypeCount] = {}
-    fill: dict[str, float] = {}
-    notes: tuple[str, ...] = ()
-    matched: dict[str, int] = {}
-    hit: dict[str, int] = {}
-    rules: dict[str, int] = {}
-    folded: dict[str, int] = {}
+    numbers: Numbers
     at: float = 0.0
     measuring: bool = False
 
@@ -121,7 +105,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     error: str = ""
 
 
-Up: TypeAlias = Ready | Listening | Alerts | Numbers | LogLine | RulesTaken | Ended | Failed
+Up: TypeAlias = Ready | Listening | Alerts | Report | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = Ack | NewRules | Measure
 
 _encoder = msgspec.msgpack.Encoder()

@@ -31,6 +31,7 @@ from falcohost.hookspecs import SourceSpec
 from falcohost.host import kept_sockets, privileges, wire
 from falcohost.host.config.sections import FoldConfig
 from falcohost.host.fold import Fold
+from falcohost.host.numbers import counted
 
 #: What a worker and its supervisor have handlers for.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -357,27 +358,15 @@ def _measure(source: Source, tally: _Tally, on: bool) -> None:
 
 
 def _report(source: Source, uplink: _Uplink, tally: _Tally, fold: Fold) -> None:
-    stats = source.stats()
-    numbers = wire.Numbers(
-        stats.received,
-        stats.passed,
-        dict(stats.dropped),
-        tally.failed,
-        stats.done,
-        filtered=stats.filtered,
-        weakened=stats.weakened,
-        types=dict(stats.types),
-        unwanted=dict(stats.unwanted),
-        fill=dict(stats.fill),
-        notes=stats.notes,
+    numbers = counted(
+        source.stats(),
         matched=tally.matched,
         hit=tally.hit,
         rules=tally.rules,
         folded=fold.folded,
-        at=time.monotonic(),
-        measuring=tally.measuring,
+        failed=tally.failed,
     )
-    uplink.send(numbers)
+    uplink.send(wire.Report(numbers, time.monotonic(), tally.measuring))
 
 
 class _Collector:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from falcohost.events import Batch, Plan, SourceStats
+from falcohost.events import Batch, Plan
 from falcohost.jsonlog.decode import MALFORMED, whole
 from falcohost.jsonlog.event import Context, JsonEvent, Text
 from falcohost.jsonlog.harmless import harmless
@@ -20,6 +20,7 @@ from falcohost.jsonlog.inputs import Input, Texts
 from falcohost.jsonlog.log import JsonLog, Record
 from falcohost.jsonlog.projection import make_projection
 from falcohost.jsonlog.refusals import TOO_LARGE, Refusals, Refused
+from falcohost.stats import SourceStats
 
 #: What stands in the way of a decoder that expects something.
 _ODD = (msgspec.ValidationError, *MALFORMED, RecursionError)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from falcohost.errors import SourceError
-from falcohost.events import Batch, Plan, SourceStats
+from falcohost.events import Batch, Plan
+from falcohost.stats import SourceStats
 from falcohost_syscall import config, wanted
 from falcohost_syscall.calls import BY_NAME, CALLS, EXEC, EXIT
 from falcohost_syscall.counts import by_type, unwanted

@@ -1,0 +1,193 @@
+"""Counters: each is one field of a dataclass, and its declaration says everything about it.
+
+It says what is counted, how the number goes on when a worker is replaced, its name in JSON and its text. From it are
+made sums over workers (:func:`plus`), differences of two looks (:func:`since`), JSON (:func:`as_json`), the text of
+``falcohost stats`` and the tables of ``docs/stats.md``, so that a new counter is a new field and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Over(enum.Enum):
+    """What a number is when one worker follows another."""
+
+    SUM = "the sum of all workers"
+    LAST = "what the last worker says"
+
+
+class Shape(enum.IntEnum):
+    """What a value looks like, in the order in which JSON has them."""
+
+    NUMBER = 1
+    BY_NAME = 2  #: a number for each name
+    SENTENCES = 3
+    ROWS = 4  #: by name, numbers in a dataclass of their own
+
+
+class Unit(enum.Enum):
+    """What a number counts; the value formats it."""
+
+    COUNT = "{:,}"
+    NANOSECONDS = "{:,} ns"
+    SHARE = "{:.1%}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """A counter's declaration.
+
+    :ivar help: what it counts.
+    :ivar text: how the text of ``falcohost stats`` has it; None: not at all. A number with a ``{}`` in its text is a
+        line of its own, left out while it is 0; any other text is a name or a heading.
+    :ivar json: its name in JSON; None: it is not there.
+    :ivar before: the name of the counter of the same shape that is shown behind it; empty: the next in order.
+    """
+
+    help: str
+    shape: Shape
+    text: str | None
+    json: str | None
+    over: Over = Over.SUM
+    unit: Unit = Unit.COUNT
+    colour: str | None = None
+    before: str = ""
+    name: str = ""
+
+
+def number(
+    help: str,
+    *,
+    over: Over = Over.SUM,
+    unit: Unit = Unit.COUNT,
+    text: str | None = "",
+    colour: str | None = None,
+    before: str = "",
+) -> Any:
+    """Declare a number; its name is its text, unless there is another."""
+    counter = Counter(
+        help=help, shape=Shape.NUMBER, over=over, unit=unit, text=text, json="", colour=colour, before=before
+    )
+    return field(default=0, metadata={"counter": counter})
+
+
+def progress(help: str) -> Any:
+    """Declare a share from 0 to 1, or None, that is shown elsewhere."""
+    counter = Counter(help=help, shape=Shape.NUMBER, over=Over.LAST, unit=Unit.SHARE, text=None, json=None)
+    return field(default=None, metadata={"counter": counter})
+
+
+def by_name(
+    help: str, *, over: Over = Over.SUM, unit: Unit = Unit.COUNT, text: str, json: str = "", colour: str | None = None
+) -> Any:
+    """Declare a number for each name. *text* stands before those of the last worker, behind the sum of all."""
+    counter = Counter(help=help, shape=Shape.BY_NAME, over=over, unit=unit, text=text, json=json, colour=colour)
+    return field(default_factory=dict, metadata={"counter": counter})
+
+
+def sentences(help: str) -> Any:
+    """Declare what is said in sentences, each shown on a line of its own."""
+    counter = Counter(help=help, shape=Shape.SENTENCES, over=Over.LAST, text="", json="")
+    return field(default=(), metadata={"counter": counter})
+
+
+def rows(help: str, *, text: str | None) -> Any:
+    """Declare numbers by name, shown as a table; *text*: the heading of the names, None: shown with other rows."""
+    counter = Counter(help=help, shape=Shape.ROWS, text=text, json="")
+    return field(default_factory=dict, metadata={"counter": counter})
+
+
+def counters(of: type[Any]) -> tuple[Counter, ...]:
+    """Return the counters that the dataclass declares, in the order in which they are shown."""
+    return _declared(of)  # type: ignore[arg-type]  # a class is hashable
+
+
+@functools.cache
+def _declared(of: Any) -> tuple[Counter, ...]:
+    declared: list[Counter] = []
+    for one in dataclasses.fields(of):
+        counter: Counter = one.metadata["counter"]
+        json = counter.json if counter.json is None else counter.json or one.name
+        text = counter.text if counter.text is None else counter.text or one.name
+        declared.append(dataclasses.replace(counter, name=one.name, json=json, text=text))
+    place = {counter.name: number for number, counter in enumerate(declared)}
+    declared.sort(key=lambda one: (one.shape, place[one.before or one.name], not one.before, place[one.name]))
+    return tuple(declared)
+
+
+def plus(before: T, now: T) -> T:
+    """Return the numbers of one worker, *now*, with those of the workers before it."""
+    return _joined(before, now, _sum)
+
+
+def since(before: T, now: T) -> T:
+    """Return what has come to *before*."""
+    return _joined(before, now, _difference)
+
+
+def as_json(numbers: object) -> dict[str, object]:
+    """Return the numbers as JSON has them."""
+    return {one.json: _builtin(getattr(numbers, one.name)) for one in counters(type(numbers)) if one.json is not None}
+
+
+def from_json(data: Mapping[str, Any], of: type[T]) -> T:
+    """Return the numbers that :func:`as_json` has made *data* from.
+
+    :raises msgspec.ValidationError: *data* is something else.
+    """
+    named = {one.json: one.name for one in counters(of)}
+    if missing := [json for json in named if json is not None and json not in data]:
+        raise msgspec.ValidationError(f"Object missing required field `{missing[0]}`")
+    return msgspec.convert({named[json]: value for json, value in data.items() if json in named}, of)
+
+
+def _joined(before: T, now: T, join: Callable[[Any, Any], Any]) -> T:
+    """Return *now* with what *join* makes of both, where workers are summed up."""
+    of: Any = type(now)
+    values = (
+        join(getattr(before, name), getattr(now, name)) if summed else getattr(now, name)
+        for name, summed in _layout(of)
+    )
+    return cast(T, of(*values))
+
+
+@functools.cache
+def _layout(of: Any) -> tuple[tuple[str, bool], ...]:
+    """Return the name of each field in order, and whether workers are summed up in it."""
+    return tuple((one.name, one.metadata["counter"].over is Over.SUM) for one in dataclasses.fields(of))
+
+
+def _sum(before: Any, now: Any) -> Any:
+    """Return the sum; names of which nothing was counted are left out, rows are not."""
+    if isinstance(now, int):
+        return before + now
+    if isinstance(now, Mapping):
+        sums = {**before, **now}
+        for name in before.keys() & now.keys():
+            sums[name] = _sum(before[name], now[name])
+        return {name: one for name, one in sums.items() if one}
+    return plus(before, now)
+
+
+def _difference(before: Any, now: Any) -> Any:
+    if isinstance(now, int):
+        return now - before
+    if isinstance(now, Mapping):
+        return {name: _difference(before[name], one) if name in before else one for name, one in now.items()}
+    return since(before, now)
+
+
+def _builtin(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _builtin(one) for name, one in value.items()}
+    return as_json(value) if dataclasses.is_dataclass(value) else value

@@ -1,0 +1,152 @@
+"""What a running agent says of itself in numbers: its sources, its outputs, its store.
+
+It is made when somebody asks (:mod:`falcohost.host.control`), and read by ``falcohost stats``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from falcohost import counters
+from falcohost.host.child import Child
+from falcohost.host.numbers import Numbers
+from falcohost.host.restart import age
+from falcohost.host.version import falcohost_version
+from falcohost.outputs.channel import Channel
+from falcohost.store.store import Store
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """One source, over all lives of its worker.
+
+    :ivar state: ``open``, ``starting``, ``down`` (it is started again in a moment) or ``ended``.
+    :ivar error: why it is down.
+    :ivar seconds: for how long there has been a worker.
+    :ivar at: when the numbers were taken, in seconds of the monotonic clock.
+    :ivar measuring: what events cost is measured now, if the source can.
+    """
+
+    name: str
+    state: str
+    error: str
+    restarts: int
+    seconds: float
+    at: float
+    measuring: bool
+
+
+class SourceSnapshot(msgspec.Struct, frozen=True):
+    """One source and its numbers, which stand beside each other in JSON."""
+
+    state: SourceState
+    numbers: Numbers
+
+    def since(self, before: SourceSnapshot) -> SourceSnapshot:
+        """Return it with the counts as what has come to *before*."""
+        return SourceSnapshot(self.state, counters.since(before.numbers, self.numbers))
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {**msgspec.structs.asdict(self.state), **counters.as_json(self.numbers)}
+
+
+class OutputNumbers(msgspec.Struct, frozen=True):
+    """One output: *waiting* alerts, those that nobody will deliver any more, and for how long it has been busy."""
+
+    name: str
+    waiting: int
+    dropped: int
+    busy: float
+
+
+class StoreNumbers(msgspec.Struct, frozen=True):
+    """The store: the number of its last alert, those that wait in memory for the disk, those that were given up."""
+
+    kept: bool
+    last: int
+    unwritten: int
+    lost: int
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The whole agent, *seconds* after it was started; what is counted was counted in *span* seconds, None: in all."""
+
+    version: str
+    pid: int
+    seconds: float
+    sources: list[SourceSnapshot]
+    outputs: list[OutputNumbers]
+    store: StoreNumbers
+    span: float | None = None
+
+    def since(self, before: Snapshot) -> Snapshot:
+        """Return it with the sources' counts as what has come to *before*."""
+        known = {source.state.name: source for source in before.sources}
+        pairs = [(known.get(source.state.name), source) for source in self.sources]
+        sources = [now if then is None else now.since(then) for then, now in pairs]
+        spans = [now.state.at - then.state.at for then, now in pairs if then is not None]
+        return msgspec.structs.replace(self, sources=sources, span=max(spans, default=self.seconds - before.seconds))
+
+    def as_json(self) -> object:
+        """Return it as JSON has it."""
+        sources = [source.as_json() for source in self.sources]
+        return msgspec.to_builtins({**msgspec.structs.asdict(self), "sources": sources})
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """Return the line of JSON that :func:`decode` reads."""
+    return msgspec.json.encode(snapshot.as_json()) + b"\n"
+
+
+def decode(line: bytes) -> Snapshot:
+    """Return what :func:`encode` has written.
+
+    :raises msgspec.DecodeError: it is of another version.
+    """
+    return msgspec.convert(_with_sources(msgspec.json.decode(line)), Snapshot)
+
+
+def _with_sources(data: Any) -> Mapping[str, Any]:
+    """Return *data* with state and numbers of each source apart."""
+    found = msgspec.convert(data, dict[str, Any])
+    sources = msgspec.convert(found.get("sources"), list[dict[str, Any]])
+    return found | {"sources": [{"state": one, "numbers": counters.from_json(one, Numbers)} for one in sources]}
+
+
+def snapshot(children: Iterable[Child], channels: Sequence[Channel], store: Store) -> Snapshot:
+    """Return the numbers as they are now; a worker's are up to a second old."""
+    return Snapshot(
+        falcohost_version(),
+        os.getpid(),
+        age(),
+        [source_snapshot(child) for child in children],
+        [OutputNumbers(one.name, one.waiting, one.dropped, one.busy()) for one in channels],
+        StoreNumbers(store.kept, store.last, store.unwritten, store.lost),
+    )
+
+
+def source_snapshot(child: Child) -> SourceSnapshot:
+    """Return what is known of the source whose worker is *child*."""
+    state = SourceState(
+        child.name,
+        _state(child),
+        child.error,
+        max(child.lives - 1, 0),
+        child.seconds,
+        child.report.at or time.monotonic(),
+        child.report.measuring,
+    )
+    return SourceSnapshot(state, child.totals)
+
+
+def _state(child: Child) -> str:
+    if child.ended:
+        return "ended"
+    if child.alive:
+        return "open" if child.ready else "starting"
+    return "down"

@@ -1,0 +1,62 @@
+"""Writes the tables of counters into docs/stats.md, between their marks: the declarations that the agent counts by.
+
+Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from falcohost.counters import Over, Shape, Unit, counters
+from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers
+
+PAGE = Path(__file__).resolve().parent / "stats.md"
+_TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
+_OVER = {Over.SUM: "goes on", Over.LAST: "starts anew"}
+_UNIT = {Unit.COUNT: "", Unit.SHARE: ", from 0 to 1", Unit.NANOSECONDS: ", in nanoseconds"}
+
+
+def renewed(text: str) -> str:
+    """Return the page *text* with its tables as they are now."""
+    for name, table in (("columns", columns()), ("keys", keys())):
+        lines = "\n".join(table)
+        new = f"<!-- {name}: written by script/docs -->\n\n{lines}\n\n<!-- end of {name} -->"
+        text = re.sub(_TABLE.format(name=name), new.replace("\\", r"\\"), text)
+    return text
+
+
+def columns() -> Iterator[str]:
+    """Yield the lines of the table of columns in the text of ``falcohost stats``."""
+    shown = [one for one in (*counters(TypeNumbers), *counters(RuleNumbers)) if one.text is not None]
+    helps = {one.text: one.help for one in reversed(shown)}  # "matched" means the same of a type and of a rule
+    yield from _table(("column", "what it counts"), [(str(one.text), helps[one.text]) for one in shown])
+
+
+def keys() -> Iterator[str]:
+    """Yield the lines of the table of a source's numbers in JSON."""
+    heads = ("key", "what it says", "when a worker is restarted")
+    yield from _table(heads, _keys(Numbers, "", {"types": TypeNumbers, "rules": RuleNumbers}))
+
+
+def _keys(of: type, path: str, nested: dict[str, type]) -> Iterator[tuple[str, ...]]:
+    for one in counters(of):
+        if one.json is None:
+            continue
+        key = f"{path}{one.json}"
+        by_name = ".NAME" if one.shape in (Shape.BY_NAME, Shape.ROWS) else ""
+        yield f"`{key}{by_name}`", f"{one.help}{_UNIT[one.unit]}", _OVER[one.over]
+        if key in nested:
+            yield from _keys(nested[key], f"{key}.NAME.", {})
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(list(heads))}"
+    for cells in dict.fromkeys(rows):
+        yield f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text()))

@@ -1,0 +1,120 @@
+"""Counters: what follows from the declaration of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from falcohost.counters import Over, as_json, by_name, counters, from_json, number, plus, progress, rows, since
+from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers
+from falcohost.stats import SourceStats, TypeCount
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The numbers of one name."""
+
+    first: int = number("counts")
+    last: int = number("counts")
+    between: int = number("counts", before="last")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One counter of each kind."""
+
+    rows: Mapping[str, Row] = rows("rows", text="row")
+    lost: Mapping[str, int] = by_name("losses", text="lost", json="gone")
+    full: Mapping[str, float] = by_name("how full", over=Over.LAST, text="full")
+    done: float | None = progress("share")
+    count: int = number("counts")
+    level: int = number("says", over=Over.LAST)
+
+
+def samples():
+    """Return a strategy for numbers that one worker may have said."""
+    counts = st.integers(0, 9)
+    by = st.dictionaries(st.sampled_from("abc"), counts)
+    each = st.dictionaries(st.sampled_from("abc"), st.builds(Row, counts, counts, counts))
+    return st.builds(
+        Sample, each, by, st.dictionaries(st.sampled_from("ab"), st.floats(0, 1)), st.none(), counts, counts
+    )
+
+
+def test_sums_and_what_the_last_worker_says():
+    """Counts of one worker are added to those before it, by name; names of which nothing was counted are left out."""
+    before = Sample({"a": Row(1, 2), "b": Row()}, {"x": 1, "none": 0}, {"ring": 0.5}, 0.1, 10, 7)
+    now = Sample({"c": Row(5), "a": Row(1, 1, 1)}, {"y": 2, "x": 3}, {}, 0.2, 1, 0)
+
+    both = Sample({"a": Row(2, 3, 1), "b": Row(), "c": Row(5)}, {"x": 4, "y": 2}, {}, 0.2, 11, 0)
+    assert both == plus(before, now)
+    assert ["a", "b", "c"] == list(both.rows)
+
+
+@given(samples(), samples(), samples())
+def test_workers_follow_one_another(one, two, three):
+    """It does not matter when the numbers of earlier workers are added up."""
+    assert plus(plus(one, two), three) == plus(one, plus(two, three))
+
+
+@given(samples(), samples())
+def test_what_has_come_since(before, now):
+    """What has come since an earlier look, added to it, is what there is now."""
+    later = plus(before, now)
+
+    assert plus(before, since(before, later)) == plus(Sample(), later)
+
+
+def test_what_came_since_keeps_names_that_count_nothing():
+    """A cause of loss from which nothing has come since the earlier look is 0."""
+    assert Sample(lost={"x": 0, "y": 2}, level=3) == since(
+        Sample(lost={"x": 4}, level=2), Sample(lost={"x": 4, "y": 2}, level=3)
+    )
+
+
+def test_order_in_json():
+    """JSON has numbers first, then what has names, then rows; a counter can stand before another."""
+    data = as_json(Sample({"a": Row(1, 2, 3)}, {"x": 1}, {"ring": 0.5}, 0.1, 10))
+
+    assert (
+        '{"count":10,"level":0,"gone":{"x":1},"full":{"ring":0.5},"rows":{"a":{"first":1,"between":3,"last":2}}}'
+        == (msgspec.json.encode(data).decode())
+    )
+
+
+@given(samples())
+def test_json_is_read_back(numbers):
+    """What was written as JSON is read again, but for what JSON does not have."""
+    assert numbers == from_json(msgspec.json.decode(msgspec.json.encode(as_json(numbers))), Sample)
+
+
+def test_json_of_another_version_is_refused():
+    """Numbers that lack a counter are not taken for 0."""
+    data = as_json(Sample())
+    del data["gone"]
+
+    with pytest.raises(msgspec.ValidationError, match="gone"):
+        from_json(data, Sample)
+
+
+@pytest.mark.parametrize("of", [SourceStats, TypeCount, Numbers, TypeNumbers, RuleNumbers])
+def test_each_field_is_a_counter(of):
+    """Whatever a source or a worker says in numbers is declared as a counter, with a name of its own in JSON."""
+    names = [one.json for one in counters(of) if one.json is not None]
+
+    assert len(set(names)) == len(names)
+    assert [] == [one.name for one in counters(of) if not one.help]
+
+
+def test_a_field_without_declaration_is_refused():
+    """A number that nobody said how to add up is a mistake, found when it is used first."""
+
+    @dataclass(frozen=True)
+    class Odd:
+        count: int = field(default=0)
+
+    with pytest.raises(KeyError, match="counter"):
+        plus(Odd(), Odd())
