@@ -1,11 +1,5 @@
 """The store: what is written once stays, is read in order, comes once, and survives a disk that is full or broken."""
 
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from collections import deque
 
 import msgspec
@@ -16,7 +10,10 @@ from falcohost.store.arrival import Arrival
 from falcohost.store.directory import claim, state_directory
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store, open_store
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
+
+DAY = 86_400
 
 
 @pytest.fixture
@@ -26,9 +23,15 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def store(path):
+def clock():
+    """Return the clock of the store."""
+    return ManualClock()
+
+
+@pytest.fixture
+def store(path, clock):
     """Return an empty store."""
-    return Store(path, Limits())
+    return Store(path, Limits(), clock=clock)
 
 
 def arrival(*names, cursor=None, rewinds=True, **options):
@@ -89,15 +92,43 @@ def test_a_source_that_has_ended_begins_anew(store, path):
     assert [one.id for one in again.append([arrival("a")]).alerts] == ["a"]
 
 
-def test_marks_are_kept(store, path):
-    """An output goes on behind what it has; a new one begins behind what is there already."""
+def test_positions_are_kept(store, path):
+    """A subscriber goes on behind what it has, with its state; a new one begins behind what is there already."""
     store.append([arrival("a", "b", "c")])
-    assert store.mark("old") == 3
-    store.set_mark("old", 1)
+    assert (3, None) == store.subscribe("old")
+    store.answer("old", 1, state=b"one")
+    store.answer("old", 2)
 
     again = Store(path, Limits())
 
-    assert (again.mark("old"), again.mark("new")) == (1, 3)
+    assert ((2, b"one"), (3, None)) == (again.subscribe("old"), again.subscribe("new"))
+
+
+def test_an_answers_alerts_come_behind_the_others(store, path):
+    """A subscriber's own alerts are stored with its mark, in order; one that is there already is not stored again."""
+    store.subscribe("other")
+    store.append([arrival("a")])
+    store.answer("consumer", 1, arrival("x", "y").alerts)
+    store.answer("consumer", 1, arrival("y", "z").alerts)
+
+    assert ["a", "x", "y", "z"] == names(store) == names(Store(path, Limits()))
+    assert 4 == store.last
+
+
+def test_no_number_is_used_again(store, path, clock):
+    """When all alerts have been deleted the next one has a number behind every mark."""
+    store.append([arrival("a", "b")])
+    store.answer("output", 2)
+    clock.advance(40 * DAY)
+    store.append([])
+    store.answer("output", 2)
+    assert [] == names(store)
+
+    again = Store(path, Limits())
+    assert 2 == again.subscribe("output").mark
+    again.append([arrival("c")])
+
+    assert [(3, "c")] == [(number, one.id) for number, one in again.read(2, 10)]
 
 
 def test_the_latest_are_read_from_memory(store, monkeypatch):
@@ -105,7 +136,7 @@ def test_the_latest_are_read_from_memory(store, monkeypatch):
     monkeypatch.setattr(store, "_latest", deque(maxlen=4))
     store.append([arrival(*"abcdefgh")])
     statements = []
-    store._connection.set_trace_callback(statements.append)
+    store._disk.change(lambda connection: connection.set_trace_callback(statements.append))
 
     for after in range(4, 9):
         assert names(store, after, 2) == list("abcdefgh"[after : after + 2])
@@ -117,40 +148,37 @@ def test_the_latest_are_read_from_memory(store, monkeypatch):
 
 def test_memory_is_given_back_when_every_output_is_done(store):
     """What all outputs have is no longer kept in memory, and still in the file."""
-    assert 0 == store.mark("fast") == store.mark("slow")
+    assert 0 == store.subscribe("fast").mark == store.subscribe("slow").mark
     store.append([arrival("a", "b", "c")])
-    store.set_mark("slow", 1)
-    store.set_mark("fast", 3)
+    store.answer("slow", 1)
+    store.answer("fast", 3)
 
     assert ["b", "c"] == [row.alert.id for row in store._latest]
-    store.set_mark("slow", 3)
+    store.answer("slow", 3)
     assert not store._latest
     assert names(store) == ["a", "b", "c"]
 
 
-def test_old_alerts_are_deleted(store, path, caplog):
+def test_old_alerts_are_deleted(store, clock, caplog):
     """What is older than the limit goes; what an output never had of it is counted."""
-    store.mark("output")
-    store.append([arrival("a", "b")])
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE alerts SET stored = ? WHERE id = 'a'", (int(time.time()) - 2 * 86_400,))
-    connection.commit()
+    store.subscribe("output")
+    store.append([arrival("a")])
+    clock.advance(10 * DAY)
+    store.append([arrival("b")])
+    clock.advance(25 * DAY)
+    store.append([arrival("c")])
 
-    later = Store(path, Limits(days=1))
-    later.mark("output")
-    later.append([arrival("c")])
-
-    assert names(later) == ["b", "c"]
-    assert later.lost == 1
+    assert names(store) == ["b", "c"]
+    assert store.lost == 1
     assert "1 alerts that an output never took are given up" in caplog.text
 
 
-def test_size_is_bounded(path):
+def test_size_is_bounded(path, clock):
     """The oldest alerts go when the file is full, so that it stays about as large as it may be."""
-    store = Store(path, Limits(megabytes=1))
+    store = Store(path, Limits(megabytes=1), clock=clock)
     big = alert("x" * 2000)
     for number in range(40):
-        store._prune_at = 0
+        clock.advance(60)
         store.append([Arrival("source", [msgspec.structs.replace(big, id=f"{number}.{n}") for n in range(50)])])
 
     assert path.stat().st_size < 3 << 20
@@ -158,10 +186,15 @@ def test_size_is_bounded(path):
     assert 0 < len(names(store, most=10_000)) < 2000
 
 
-def test_a_full_disk_loses_nothing(store, path, caplog):
+def fill(store, pages):
+    """Let the file have so many pages; the least is what there is (sqlite.org/pragma.html)."""
+    store._disk.change(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}"))
+
+
+def test_a_full_disk_loses_nothing(store, path, clock, caplog):
     """While the file takes nothing alerts are read from memory and no cursor is acknowledged; then all is written."""
     store.append([arrival("a", cursor="1")])
-    store._connection.execute("PRAGMA max_page_count = 1")  # sqlite.org/pragma.html: the least is what there is
+    fill(store, 1)
     big = [msgspec.structs.replace(alert("x" * 5000), id=f"big{number}") for number in range(20)]
 
     refused = store.append([Arrival("source", big, "2", rewinds=True)])
@@ -171,10 +204,45 @@ def test_a_full_disk_loses_nothing(store, path, caplog):
     assert store.append([Arrival("source", big, "2", rewinds=True)]).alerts == []
     assert "database or disk is full" in caplog.text
 
-    store._connection.execute("PRAGMA max_page_count = 1000000")
-    store._retry_at = 0
+    fill(store, 1_000_000)
+    clock.advance(1)
     assert store.append([]).cursors == {"source": "2"}
     assert names(Store(path, Limits())) == ["a", *(one.id for one in big)]
+
+
+def test_an_answer_waits_for_a_full_disk_as_a_whole(store, path, clock):
+    """While the file takes nothing, others are given an answer's alerts from memory; it is written in one piece."""
+    store.subscribe("consumer")
+    store.append([arrival("a")])
+    store.answer("consumer", 1, state=b"before")
+    fill(store, 1)
+
+    store.append([arrival("b"), Arrival("source", [alert("x" * 5000)] * 20)])
+    store.answer("consumer", 22, arrival("own").alerts, b"after")
+
+    assert ["a", "b", "own"] == [name for name in names(store) if not name.startswith("id-")]
+    assert ["a"] == names(Store(path, Limits()))
+    assert (1, b"before") == Store(path, Limits()).subscribe("consumer")
+    fill(store, 1_000_000)
+    clock.advance(1)
+    store.append([])
+    assert (22, b"after") == Store(path, Limits()).subscribe("consumer")
+    assert "own" == names(Store(path, Limits()))[-1]
+
+
+def test_cursors_that_an_answer_wrote_are_acknowledged(store, clock):
+    """Cursors that waited for the disk are told also where a subscriber's answer was the first that it took again."""
+    store.append([arrival("a")])
+    fill(store, 1)
+    assert {} == store.append([Arrival("source", [alert("x" * 5000)] * 20, "7", rewinds=True)]).cursors
+    fill(store, 1_000_000)
+    clock.advance(1)
+
+    store.answer("consumer", 1)
+
+    assert store.behind
+    assert {"source": "7"} == store.append([]).cursors
+    assert not store.behind
 
 
 def test_a_broken_file_is_put_aside(path, caplog):
@@ -189,20 +257,22 @@ def test_a_broken_file_is_put_aside(path, caplog):
     assert "is broken (file is not a database)" in caplog.text
 
 
-def test_a_file_that_breaks_while_it_is_used(store, path):
-    """Damage under a running agent costs what was stored before, and nothing of what comes."""
+def test_a_file_that_breaks_while_it_is_used(store, path, clock):
+    """Damage under a running agent costs what was stored before; neither what comes nor where subscribers are."""
     store.append([arrival(*map(str, range(500)))])
-    store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.answer("consumer", 400, state=b"state")
+    store._disk.query("PRAGMA wal_checkpoint(TRUNCATE)")
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 4096))
-    store._connection.execute("PRAGMA shrink_memory")
+    store._disk.query("PRAGMA shrink_memory")
 
     store.append([arrival("new", cursor="1")])
-    store._retry_at = 0
+    clock.advance(1)
     store.append([])
 
-    assert names(Store(path, Limits()))[-1:] == ["new"]
+    again = Store(path, Limits())
+    assert (["new"], (400, b"state")) == (names(again), again.subscribe("consumer"))
 
 
 def test_one_agent_at_a_time(tmp_path, caplog):
@@ -243,41 +313,3 @@ def test_where_the_state_is(monkeypatch):
     assert str(state_directory()) == "/c"
     monkeypatch.delenv("STATE_DIRECTORY")
     assert str(state_directory()) == "/var/lib/falcohost"
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from falcohost.store.limits import Limits
-from falcohost.store.arrival import Arrival
-from falcohost.store.store import Store
-from falcohost.testing.outputs import alert
-import msgspec
-store = Store(Path(sys.argv[1]), Limits())
-number = int(store.cursor("source") or 0)
-while True:
-    batch = [msgspec.structs.replace(alert("a"), id=f"{number + n}") for n in range(5)]
-    store.append([Arrival("source", batch[:2], None, True)])
-    number += 5
-    store.append([Arrival("source", batch[2:], str(number), True)])
-    print(number, flush=True)
-"""
-
-
-def test_a_killed_writer_loses_and_doubles_nothing(path):
-    """Killed at any moment and started again from its cursor, a source's alerts are there once each, without a gap."""
-    acknowledged = 0
-    for round_ in range(int(os.environ.get("FALCOHOST_KILLS", "10"))):
-        command = [sys.executable, "-c", WRITER, str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            for _ in range(1 + round_ % 7):
-                acknowledged = int(process.stdout.readline())
-            time.sleep(0.0007 * (round_ % 5))
-            process.send_signal(signal.SIGKILL)
-
-        store = Store(path, Limits())
-        found = names(store, most=1_000_000)
-        store.close()
-
-        assert found == [str(number) for number in range(len(found))]
-        assert len(found) >= acknowledged

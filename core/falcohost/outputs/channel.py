@@ -44,7 +44,7 @@ class Channel:
         self._output = output
         self._store = store
         self._buffered = buffered
-        self._mark = store.mark(name)
+        self._mark = store.subscribe(name).mark
         self._changed = threading.Condition()
         self._closing = False
         self._reopening = False
@@ -133,7 +133,7 @@ class Channel:
             until = found[-1][0]
             self._insist([alert for _, alert in found])
         self._mark = until
-        self._store.set_mark(self.name, until)
+        self._store.answer(self.name, until)
 
     def _insist(self, alerts: list[Alert]) -> None:
         delay = FIRST_DELAY

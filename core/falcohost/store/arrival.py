@@ -1,10 +1,9 @@
-"""What comes to the store, and how it is written: alerts and cursors of all sources in one transaction."""
+"""What comes to the store, and how it is written: all that waits, from everybody, in one transaction."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from falcohost.alert import Alert
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a source has sent: alerts, and the cursor that is true once they are stored.
+    """What a source or a subscriber has sent: alerts, and the cursor that is true once they are stored.
 
     :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
     :ivar ended: the source has come to its end; whoever reads it again wants all of it again.
@@ -49,22 +48,59 @@ class Row(NamedTuple):
         return self.seq, alert.id, self.rewinds, alert.time, alert.rule, alert.source, now, _encode(alert)
 
 
-def write(
-    connection: sqlite3.Connection, rows: Sequence[Row], cursors: Mapping[str, str], ended: Collection[str]
-) -> None:
-    """Write *rows* and *cursors* in one transaction, and forget how far sources that have *ended* were read."""
-    now = int(time.time())
-    gone = [(source,) for source in ended]
-    execute, execute_many = connection.execute, connection.executemany
-    # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
-    execute(f"PRAGMA synchronous = {'FULL' if cursors else 'NORMAL'}")
-    execute("BEGIN IMMEDIATE")
-    execute_many("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row.columns(now) for row in rows])
-    sql = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
-    execute_many(sql, list(cursors.items()))
-    execute_many("DELETE FROM cursors WHERE source = ?", gone)
-    execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", gone)
-    execute("COMMIT")
+class Position(NamedTuple):
+    """Where a subscriber is: the number of the last alert that it has taken, and its state (None: it keeps none)."""
 
+    mark: int
+    state: bytes | None = None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What is not written yet.
+
+    :ivar positions: by subscriber; without a state, the state that is written stays.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    cursors: dict[str, str] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    positions: dict[str, Position] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything."""
+        return bool(self.rows or self.cursors or self.ended or self.positions)
+
+    def move(self, subscriber: str, mark: int, state: bytes | None) -> None:
+        """Take note that *subscriber* is at *mark*, with a new *state* unless that is None."""
+        before = self.positions.get(subscriber)
+        self.positions[subscriber] = Position(mark, before.state if before and state is None else state)
+
+    def write(self, connection: sqlite3.Connection, now: int) -> None:
+        """Write all of it in one transaction, at *now* in seconds since the epoch."""
+        execute, execute_many = connection.execute, connection.executemany
+        # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
+        execute(f"PRAGMA synchronous = {'FULL' if self.cursors else 'NORMAL'}")
+        execute("BEGIN IMMEDIATE")
+        execute_many("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row.columns(now) for row in self.rows])
+        execute_many(_CURSOR, list(self.cursors.items()))
+        if self.ended:
+            gone = [(source,) for source in self.ended]
+            execute_many("DELETE FROM cursors WHERE source = ?", gone)
+            execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", gone)
+        execute_many(_POSITION, [(name, *position) for name, position in self.positions.items()])
+        execute("COMMIT")
+
+    def clear(self) -> None:
+        """Forget it, since it is written."""
+        for part in (self.rows, self.cursors, self.ended, self.positions):
+            part.clear()
+
+
+_CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
+_POSITION = (
+    "INSERT INTO subscribers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+    "SET mark = excluded.mark, state = coalesce(excluded.state, state)"
+)
 
 _encode = msgspec.msgpack.Encoder().encode

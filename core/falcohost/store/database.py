@@ -1,4 +1,4 @@
-"""The tables, in one SQLite file: alerts by number, each source's cursor, each output's mark.
+"""The tables, in one SQLite file: alerts by number, each source's cursor, each subscriber's mark and state.
 
 The file is in WAL mode: a process that dies loses no transaction that was committed (sqlite.org/wal.html).
 """
@@ -13,10 +13,15 @@ from pathlib import Path
 from falcohost.errors import StateError
 from falcohost.log import log
 
-#: Rises when the tables change; a file with a higher one is left alone.
-SCHEMA = 1
+#: Rises when the tables change. A file with a lower one is migrated, one with a higher one is left alone.
+SCHEMA = 2
 
-_TABLES = """
+#: Versions whose table of alerts is the same, so that it can be read without a migration.
+READABLE = (1, 2)
+
+_SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
+
+_TABLES = f"""
 CREATE TABLE alerts (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
@@ -29,8 +34,13 @@ CREATE TABLE alerts (
 ) STRICT;
 CREATE UNIQUE INDEX once ON alerts (id) WHERE rewinds;
 CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE marks (output TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+{_SUBSCRIBERS}
 """
+
+#: What makes a file of the next version of one of this.
+_MIGRATIONS = {
+    1: f"{_SUBSCRIBERS} INSERT INTO subscribers SELECT output, seq, NULL FROM marks; DROP TABLE marks;",
+}
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
@@ -85,8 +95,9 @@ def _prepared(name: str) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StateError(f"the state in {name} was written by a newer falcohost; use that, or remove the file")
-        if version == 0:
-            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT")
+        if version < SCHEMA:
+            steps = "".join(_MIGRATIONS[old] for old in range(version, SCHEMA)) if version else _TABLES
+            connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT")
         connection.execute("SELECT max(seq) FROM alerts").fetchone()
     except BaseException:
         connection.close()

@@ -11,7 +11,7 @@ import msgspec
 
 from falcohost.alert import Alert
 from falcohost.errors import StateError
-from falcohost.store.database import SCHEMA
+from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import DATABASE
 
 _MOST = 1000
@@ -42,7 +42,7 @@ class History:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
             raise StateError(f"the state in {path} cannot be read: {error}") from error
-        if version != SCHEMA:
+        if version not in READABLE:
             raise StateError(f"the state in {path} is of another version of falcohost ({version}, not {SCHEMA})")
 
     def alerts(self, wanted: Wanted, *, last: int = 0) -> Iterator[Alert]:

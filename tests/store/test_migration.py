@@ -1,0 +1,126 @@
+"""Files of earlier versions: a store opens them and loses nothing; those of later ones are left alone."""
+
+import sqlite3
+
+import msgspec
+import pytest
+
+from falcohost.errors import StateError
+from falcohost.store.arrival import Arrival
+from falcohost.store.database import SCHEMA
+from falcohost.store.history import History, Wanted
+from falcohost.store.limits import Limits
+from falcohost.store.store import Store, open_store
+from falcohost.testing.outputs import alert
+
+VERSION_1 = """
+CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    rewinds INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    source TEXT NOT NULL,
+    stored INTEGER NOT NULL,
+    alert BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX once ON alerts (id) WHERE rewinds;
+CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE marks (output TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+NAMES = ["a", "b", "c", "d"]
+
+
+def of_version_1(name):
+    """Return an alert as version 1 wrote it: a map of these eleven members."""
+    return {
+        "id": name, "rule": f"rule {name}", "priority": 4, "source": "test", "time": 1_700_000_000_123_456_789,
+        "message": f"rule {name} fired", "output": f"22:13:20.123456789: Warning rule {name} fired",
+        "fields": {"evt.time": 1_700_000_000_123_456_789}, "tags": ["test"], "hostname": "localhost", "count": 1,
+    }  # fmt: skip
+
+
+def renamed(name):
+    """Return the same alert as it is now."""
+    return msgspec.structs.replace(alert(name), id=name)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return a file of version 1: four alerts, the second read by an output, and a source with a cursor."""
+    path = tmp_path / "state.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(VERSION_1)
+    for number, name in enumerate(NAMES, 1):
+        row = (number, name, 1, 1_700_000_000_123_456_789, f"rule {name}", "test", 1_700_000_000)
+        connection.execute(
+            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, msgspec.msgpack.encode(of_version_1(name)))
+        )
+    connection.execute("INSERT INTO cursors VALUES ('test', '4')")
+    connection.execute("INSERT INTO marks VALUES ('stdout', 2)")
+    connection.commit()
+    connection.close()
+    return path
+
+
+def version(path):
+    """Return the version that the file says it is of."""
+    with sqlite3.connect(path) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_a_file_of_version_1_opens(path):
+    """Alerts, cursors and marks are what they were, and what comes again is still refused."""
+    store = Store(path, Limits(days=10_000))
+
+    assert [renamed(name) for name in NAMES] == [one for _, one in store.read(0, 10)]
+    assert ("4", (2, None)) == (store.cursor("test"), store.subscribe("stdout"))
+    again = store.append([Arrival("test", [renamed("d"), renamed("e")], "5", rewinds=True)])
+    assert ["e"] == [one.id for one in again.alerts]
+    assert SCHEMA == version(path)
+
+
+def test_it_is_migrated_once(path):
+    """What came after the migration is there when the file is opened again."""
+    store = Store(path, Limits(days=10_000))
+    store.answer("stdout", 4, state=b"state")
+    store.close()
+
+    again = Store(path, Limits(days=10_000))
+
+    assert ((4, b"state"), NAMES) == (again.subscribe("stdout"), [one.id for _, one in again.read(0, 10)])
+
+
+def test_a_migration_that_fails_changes_nothing(path):
+    """It is one transaction: where a step of it cannot be, the file stays as it was, for the version that wrote it."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE subscribers (x)")
+
+    with pytest.raises(StateError, match="table subscribers already exists"):
+        Store(path, Limits())
+
+    with sqlite3.connect(path) as connection:
+        assert [("stdout", 2)] == connection.execute("SELECT * FROM marks").fetchall()
+    assert 1 == version(path)
+
+
+def test_alerts_of_version_1_are_read_without_a_migration(path):
+    """``falcohost alerts`` reads a file that no agent has opened since the update, and leaves it as it is."""
+    history = History(path.parent)
+
+    assert NAMES == [one.id for one in history.alerts(Wanted())]
+    assert 1 == version(path)
+
+
+def test_a_newer_file_is_left_alone(path, caplog):
+    """A file of a later version is not touched; the run keeps its state in memory and says why."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+
+    assert not open_store(str(path.parent), Limits()).kept
+
+    assert "was written by a newer falcohost; use that, or remove the file" in caplog.text
+    assert SCHEMA + 1 == version(path)
