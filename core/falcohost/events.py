@@ -1,12 +1,13 @@
 """What passes between a source and the engine: events, batches, the plan that goes down, the numbers that come back.
 
-A source turns whatever it reads into objects that have the four attributes of :class:`Event`; everything else about an
-event is reached through the fields that the source's plugin declares.
+A source turns whatever it reads into objects that have the four attributes of :class:`Event`. An event may have the
+attributes of the protocols that follow it as well; everything else about it is reached through the fields that the
+source's plugin declares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
@@ -37,12 +38,67 @@ class Event(Protocol):
         """Names this event among its source's events; the same when it is read again."""
 
 
-class HasSubject(Protocol):
+class Viewed(Event, Protocol):
+    """An event of a batch with :attr:`Batch.views`: it may have more than one view.
+
+    A view says something else in some field (another name of the file). A rule matches an event if it matches one of
+    its views.
+    """
+
+    @property
+    def alternatives(self) -> Sequence[Event]:
+        """Return the views beside the event itself, of the same type, key, number and time."""
+
+
+class HasActor(Event, Protocol):
+    """An event that knows who did it. Alerts of one actor keep their order, and are folded together."""
+
+    @property
+    def actor(self) -> Hashable:
+        """Return what is the same for the events of one actor and no other."""
+
+
+class Partial(Event, Protocol):
+    """An event of which no more is decoded than conditions need."""
+
+    def whole(self) -> None:
+        """Decode the rest; called before anything is read for an alert."""
+
+
+class Described(Event, Protocol):
+    """An event that can say more of itself, in the generic fields (``evt.source``). It may leave out any of these.
+
+    :ivar source: name of the event source.
+    :ivar start_ts: the time of the first event that the source delivered; None before it.
+    :ivar pluginname: name of the plugin; *plugininfo*: the event in one line, in the plugin's words.
+    :ivar async_name: name of an asynchronous event; None for all others.
+    """
+
+    source: str
+    start_ts: int | None
+    pluginname: str
+    plugininfo: str
+    async_name: str | None
+
+
+class HasSubject(Event, Protocol):
     """An event that knows who or what it is about. Read once, when an alert is made of the event."""
 
     @property
     def subject(self) -> Subject | None:
         """Return the subject; None where this event has none."""
+
+
+def actor_of(event: Event) -> Hashable:
+    """Return who did *event*; None where that is not known (:class:`HasActor`)."""
+    return getattr(event, "actor", None)
+
+
+def complete(event: Event) -> None:
+    """Have *event* decoded as a whole, if it is not (:class:`Partial`)."""
+    whole = getattr(event, "whole", None)
+    if whole is not None:
+        whole()
 
 
 def subject_of(event: Event) -> Subject | None:
@@ -57,9 +113,7 @@ class Batch:
     *events* may be lazy. It is iterated once, and each event is matched before the next is asked for, so a source may
     keep state (a process table) that is exact for the event just yielded.
 
-    :ivar views: events may have more than one view: an attribute ``alternatives`` with further events of the same type,
-        key, number and time that say something else in some field (a file's other names). A rule matches an event if it
-        matches one of its views.
+    :ivar views: every event is a :class:`Viewed`.
     """
 
     events: Iterable[Event]

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from falcohost.host import wire
-from falcohost.host.worker import GATHER, MOST_GATHERED, _Uplink
+from falcohost.host.uplink import GATHER, MOST_GATHERED, Uplink
 from falcohost.testing.outputs import alert
 
 
@@ -16,7 +16,7 @@ class Link:
         self.now = 100.0
         monkeypatch.setattr("time.monotonic", lambda: self.now)
         here, self._there = socket.socketpair()
-        self.uplink = _Uplink(here)
+        self.uplink = Uplink(here)
         self._received = wire.Received(wire.Up)
 
     @property

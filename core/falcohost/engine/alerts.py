@@ -15,6 +15,7 @@ from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMet
 from falcohost.engine.render import json_value
 from falcohost.engine.texts import text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
+from falcohost.events import complete, subject_of
 from falcohost.subject import ProcessSubject, Subject
 
 if TYPE_CHECKING:
@@ -47,16 +48,11 @@ class AlertMaker:
         self._iso8601 = iso8601
 
     def make(self, rule: Rule, event: Event) -> Alert:
-        """Return the alert that *rule* raises about *event*.
-
-        An event of which only as much was decoded as conditions need has a method ``whole`` that decodes the rest.
-        """
-        complete = getattr(event, "whole", None)
-        if complete is not None:
-            complete()
+        """Return the alert that *rule* raises about *event*, which is decoded as a whole for it."""
+        complete(event)
         message, fields = rule.output.filled(event)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
-        subject: Subject | None = getattr(event, "subject", None)
+        subject = subject_of(event)
         return Alert(
             id=alert_id(rule.source, event.key, rule.name),
             rule=rule.name,
@@ -68,7 +64,7 @@ class AlertMaker:
             fields=fields,
             tags=rule.tags,
             hostname=self._hostname,
-            subjects=() if subject is None else (_bounded(subject),),
+            subjects=() if subject is None else (bounded(subject),),
             metadata=_metadata(rule.description, rule.file, rule.exceptions),
         )
 
@@ -98,7 +94,7 @@ def alert_id(source: str, key: str, rule: str) -> str:
     return hashlib.blake2b(text_bytes(name), digest_size=12).hexdigest()
 
 
-def _bounded(subject: Subject) -> Subject:
+def bounded(subject: Subject) -> Subject:
     """Return *subject* with a name that can be stored; a name comes from an event."""
     if isinstance(subject, ProcessSubject):
         return subject

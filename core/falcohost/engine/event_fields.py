@@ -1,8 +1,6 @@
 """The fields that every event has, whatever its source: ``evt.num``, ``evt.time`` and their kin.
 
-Beside what :class:`falcohost.events.Event` demands, these fields read what an event may have as an attribute or leave
-out: ``source`` (the name of its source), ``start_ts`` (the time of the source's first event), ``pluginname`` and
-``plugininfo``, and ``async_name`` (set for asynchronous events alone).
+They read what :class:`falcohost.events.Event` demands and what an event may have (:class:`falcohost.events.Described`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from falcohost.host import wire
 from falcohost.host.kept_sockets import Kept
 from falcohost.host.numbers import NOTHING
 from falcohost.host.settings import SYSCALL
-from falcohost.host.worker import HANDLED, Task, run_worker
+from falcohost.host.task import Task
+from falcohost.host.worker import HANDLED, run_worker
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 30.0

@@ -17,7 +17,8 @@ from falcohost.engine.ruleset import Ruleset
 from falcohost.host.catalogs import catalogs
 from falcohost.host.config import Config
 from falcohost.host.plugins import Plugins
-from falcohost.host.worker import Rules, Task
+from falcohost.host.task import Task
+from falcohost.pipeline.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)

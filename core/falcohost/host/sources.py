@@ -13,8 +13,9 @@ from falcohost.host import wire
 from falcohost.host.config import Config
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import SYSCALL, source_settings
-from falcohost.host.worker import Rules, Task
+from falcohost.host.task import Task
 from falcohost.log import log
+from falcohost.pipeline.rules import Rules
 
 
 def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequence[str]) -> list[str]:

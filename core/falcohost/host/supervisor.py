@@ -24,9 +24,9 @@ from falcohost.host.renewal import Renewals
 from falcohost.host.signals import Signals
 from falcohost.host.snapshot import Snapshot, snapshot
 from falcohost.host.summary import Summary
+from falcohost.host.task import Task
 from falcohost.host.trial import Trial
 from falcohost.host.watch import Watch
-from falcohost.host.worker import Task
 from falcohost.log import log
 from falcohost.outputs.channel import Channel
 from falcohost.store.arrival import Arrival

@@ -14,7 +14,6 @@ from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, 
 from falcohost.host.config.sections import (
     DropsConfig,
     EngineConfig,
-    FoldConfig,
     OutputsConfig,
     PluginsConfig,
     StateConfig,
@@ -27,6 +26,7 @@ from falcohost.host.config.sections import (
     read_state,
 )
 from falcohost.log import LogConfig
+from falcohost.pipeline.settings import FoldConfig
 
 #: Where a configuration is looked for when none is named; the first that exists is read.
 DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")

@@ -11,6 +11,7 @@ from falcohost.alert import Priority
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
 from falcohost.log import LEVELS, LogConfig
+from falcohost.pipeline.settings import FoldConfig
 from falcohost.store.limits import Limits
 
 DROP_ACTIONS = ("ignore", "log", "alert", "exit")
@@ -84,15 +85,6 @@ class StateConfig:
 
     directory: str
     limits: Limits
-
-
-@dataclass(frozen=True, slots=True)
-class FoldConfig:
-    """When matches that are alike become one counted alert: *after* so many of them in *window* seconds."""
-
-    enabled: bool = True
-    after: int = 100
-    window: float = 10.0
 
 
 def read_log(reader: Reader) -> LogConfig:

@@ -1,6 +1,7 @@
 """Floods: matches that are alike become one counted alert, so that nobody can blind the agent with one rule.
 
-An event may say who did it, by an attribute ``actor``. A match is folded where, within one window, there were already
+An event may know who did it (:class:`~falcohost.events.HasActor`). A match is folded where, within one window, there
+were already
 
 - ``after`` alerts of the same rule, the same actor and the same output, or
 - :data:`PER_ACTOR` times as many of the same rule and actor, whatever their outputs, or
@@ -12,17 +13,23 @@ the alert that was kept is told, with their number. Counts are exact: each match
 
 from __future__ import annotations
 
-import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import msgspec
 
-from falcohost.alert import Alert
+from falcohost.alert import MOST_SUBJECTS, Alert
+from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.alerts import bounded
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.times import SECOND, rfc3339
-from falcohost.events import Event
-from falcohost.host.config.sections import FoldConfig
+from falcohost.events import Event, actor_of, complete, subject_of
+from falcohost.pipeline.settings import FoldConfig
+from falcohost.subject import Subject
+
+#: Returns the alert of a match.
+Make: TypeAlias = Callable[[Rule, Event], Alert]
 
 #: How many times ``after`` one actor may raise one rule, and all actors together, before the rest is folded.
 PER_ACTOR = 10
@@ -48,15 +55,19 @@ _SAME = {
 
 
 class _Tally:
-    """How many matches were told by themselves, and how many are folded into *alert*, the last at *last*."""
+    """How many matches were told by themselves, and how many are folded into *alert*, the last at *last*.
 
-    __slots__ = ("alert", "folded", "last", "told")
+    :ivar subjects: what the folded ones are about, beside the subject of *alert*, by the actor.
+    """
+
+    __slots__ = ("alert", "folded", "last", "subjects", "told")
 
     def __init__(self) -> None:
         self.told = 0
         self.folded = 0
         self.last = 0
         self.alert: Alert | None = None
+        self.subjects: dict[object, Subject] = {}
 
 
 class _Window(_Tally):
@@ -65,8 +76,7 @@ class _Window(_Tally):
     __slots__ = ("opened", "outputs", "start")
 
     def __init__(self, start: int, opened: float) -> None:
-        self.told = self.folded = self.last = 0
-        self.alert = None
+        super().__init__()
         self.start = start
         self.opened = opened
         self.outputs: dict[int, _Tally] = {}
@@ -77,17 +87,16 @@ class Fold:
 
     :param make: returns the alert of a match.
     :param add: takes an alert on its way.
-    :param clock: seconds that only rise.
     :ivar folded: by rule, how many matches are counted in the alert of another.
     """
 
     def __init__(
         self,
         config: FoldConfig,
-        make: Callable[[Rule, Event], Alert],
+        make: Make,
         add: Callable[[Alert], None],
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.folded: Counter[str] = Counter()
         self._after = config.after
@@ -96,7 +105,7 @@ class Fold:
         self._make = make
         self._add = add
         self._clock = clock
-        self._now = clock()
+        self._now = clock.monotonic()
         self._rules: dict[str, _Window] = {}
         self._actors: OrderedDict[tuple[str, object], _Window] = OrderedDict()
         self._outputs = 0
@@ -111,7 +120,7 @@ class Fold:
         if everyone.told >= after * PER_RULE:
             self._fold(everyone, rule, event)
             return
-        who = getattr(event, "actor", None)
+        who = actor_of(event)
         place = (name, who)
         actor = self._actors.get(place)
         if actor is None or not -self._span < ts - actor.start < self._span:
@@ -129,8 +138,7 @@ class Fold:
             alert = self._make(rule, event)
             output = self._output(actor, same(event))
         else:
-            if (complete := getattr(event, "whole", None)) is not None:
-                complete()
+            complete(event)
             output = self._output(actor, same(event))
             if output.told >= after:
                 self._fold(output, rule, event)
@@ -143,7 +151,7 @@ class Fold:
 
     def tick(self) -> None:
         """End the windows whose time is over though nothing came that would have shown it."""
-        self._now = self._clock()
+        self._now = self._clock.monotonic()
         over = self._now - self._seconds
         for place in [place for place, window in self._actors.items() if window.opened <= over]:
             self._end_actor(place)
@@ -164,9 +172,18 @@ class Fold:
             tally.alert = self._make(rule, event)
         else:
             self.folded[rule.name] += 1
+            self._keep_subject(tally, event)
         tally.folded += 1
         if event.ts > tally.last:
             tally.last = event.ts
+
+    def _keep_subject(self, tally: _Tally, event: Event) -> None:
+        """Keep what *event* is about, unless that is known by its actor; of events without one while they are few."""
+        if len(tally.subjects) < MOST_SUBJECTS:
+            who = actor_of(event)
+            who = tally.folded if who is None else who
+            if who not in tally.subjects and (subject := subject_of(event)) is not None:
+                tally.subjects[who] = subject
 
     def _new_rule(self, name: str, ts: int) -> _Window:
         if name in self._rules:
@@ -202,7 +219,14 @@ class Fold:
 
     def _tell(self, tally: _Tally, same: str) -> None:
         if tally.alert is not None:
-            self._add(counted(tally.alert, tally.folded, tally.last, same))
+            alert = counted(tally.alert, tally.folded, tally.last, same)
+            self._add(about(alert, tally.subjects.values()) if tally.subjects else alert)
+
+
+def about(alert: Alert, subjects: Iterable[Subject]) -> Alert:
+    """Return *alert* with *subjects* beside its own, each once."""
+    every = dict.fromkeys((*alert.subjects, *map(bounded, subjects)))
+    return msgspec.structs.replace(alert, subjects=tuple(every)[:MOST_SUBJECTS])
 
 
 def counted(alert: Alert, count: int, last: int, same: str) -> Alert:

@@ -15,10 +15,12 @@ from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
 from falcohost.engine.times import SECOND
 from falcohost.fields import Field, FieldType
-from falcohost.host import fold
-from falcohost.host.config.sections import FoldConfig
-from falcohost.host.fold import Fold
 from falcohost.host.summary import Summary
+from falcohost.pipeline import fold
+from falcohost.pipeline.fold import Fold
+from falcohost.pipeline.settings import FoldConfig
+from falcohost.subject import ProcessSubject
+from falcohost.testing.clock import ManualClock
 
 START = 1_700_000_000 * SECOND
 FILE = Field(name="it.file", type=FieldType.CHARBUF, description="its file", get=lambda event, arg: event.file)
@@ -40,6 +42,11 @@ class Opened:
         """Names the event."""
         return str(self.num)
 
+    @property
+    def subject(self):
+        """The process that did it."""
+        return None if self.actor is None else ProcessSubject(self.actor, 0)
+
 
 def rule(name="opened", output="opened | file=%it.file number=%evt.num"):
     """Return a rule of that name and output."""
@@ -49,14 +56,14 @@ def rule(name="opened", output="opened | file=%it.file number=%evt.num"):
 
 
 class Told:
-    """A fold whose alerts are kept in *alerts*, and whose clock is *now*."""
+    """A fold whose alerts are kept in *alerts*, by a *clock* that stands still."""
 
     def __init__(self, after=3, window=10.0):
         self.alerts = []
         self.made = 0
-        self.now = 0.0
+        self.clock = ManualClock()
         self.maker = AlertMaker("host")
-        self.fold = Fold(FoldConfig(True, after, window), self._make, self.alerts.append, clock=lambda: self.now)
+        self.fold = Fold(FoldConfig(True, after, window), self._make, self.alerts.append, clock=self.clock)
 
     def _make(self, rule, event):
         self.made += 1
@@ -172,11 +179,11 @@ def test_a_window_ends_by_the_time_of_events():
 def test_a_window_ends_though_nothing_comes():
     """An idle worker tells the count when the window is over, not before."""
     told = Told().take(map(Opened, range(5)))
-    told.now = 9.0
+    told.clock.advance(9)
     told.fold.tick()
     assert [1, 1, 1] == told.counts
 
-    told.now = 10.0
+    told.clock.advance(1)
     told.fold.tick()
     assert [1, 1, 1, 2] == told.counts
 
@@ -215,7 +222,7 @@ def test_every_match_is_told_once_or_counted_once(monkeypatch):
     told, taken, ts = Told(after=2, window=1.0), dict.fromkeys("abc", 0), START
     for number in range(20_000):
         ts += chance.choice((0, 0, 1000, -1000, SECOND // 50))
-        told.now += 0.001
+        told.clock.advance(0.001)
         by = chance.choice(rules)
         files, actors = chance.choice((2, 1000)), chance.choice((1, 3, 1000))
         told.take([Opened(number, ts, str(chance.randrange(files)), chance.randrange(actors))], by)
@@ -242,3 +249,21 @@ def test_the_summary_counts_matches():
 
     assert "Events detected: 10\n" in summary.text()
     assert "   opened: 10\n" in summary.text()
+
+
+def test_an_alert_for_several_actors_keeps_their_subjects():
+    """What stands for matches of many processes names each of them once, as many as an alert may have."""
+    told = Told(after=1)
+    told.take(Opened(number, START, file=number, actor=number % 150) for number in range(300))
+    told.fold.flush()
+
+    assert 200 == told.alerts[-1].count
+    assert tuple(ProcessSubject(number, 0) for number in range(100, 116)) == told.alerts[-1].subjects
+
+
+def test_an_alert_for_one_actor_has_one_subject():
+    """What stands for matches of one process names it once."""
+    told = Told().take(Opened(number, START) for number in range(10))
+    told.fold.flush()
+
+    assert (7, (ProcessSubject(1, 0),)) == (told.alerts[-1].count, told.alerts[-1].subjects)

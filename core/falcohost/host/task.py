@@ -1,0 +1,31 @@
+"""What the supervisor has a worker do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from falcohost.hookspecs import SourceSpec
+from falcohost.host import wire
+from falcohost.pipeline.fold import Make
+from falcohost.pipeline.rules import Rules
+from falcohost.pipeline.settings import FoldConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker does.
+
+    :ivar settings: the plugin's own configuration.
+    :ivar make: returns the alert of a rule that matched.
+    :ivar decode: returns the rules that a message of the supervisor holds.
+    :ivar fold: when matches become one counted alert, of a source that does not rewind.
+    """
+
+    spec: SourceSpec
+    settings: Mapping[str, Any]
+    rules: Rules
+    make: Make
+    decode: Callable[[wire.NewRules], Rules]
+    fold: FoldConfig

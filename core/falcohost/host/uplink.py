@@ -1,0 +1,85 @@
+"""The way from a worker to the supervisor: the sink of its pipeline, and all else that the two say to each other."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+from falcohost.alert import Alert
+from falcohost.host import kept_sockets, wire
+
+#: An alert leaves with its batch, or when others have waited for it so many seconds, or are so many.
+GATHER = 0.05
+MOST_GATHERED = 256
+
+
+class Uplink:
+    """The way to the supervisor. Alerts are gathered into few messages without being late.
+
+    :ivar rewinds: the batch at work has a cursor.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        self.rewinds = False
+        self._link = link
+        self._lock = threading.Lock()  # a source's threads send what they log
+        self._alerts: list[Alert] = []
+        self._first = 0.0
+        self._cursor: str | None = None
+        self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
+
+    def send(self, message: wire.Up) -> None:
+        """Send *message*.
+
+        :raises SystemExit: nobody is there any more, so there is nothing left to do.
+        """
+        try:
+            with self._lock:
+                wire.send(self._link, message)
+        except OSError as error:
+            raise SystemExit(1) from error
+
+    def send_sockets(self) -> None:
+        """Send what the source listens on.
+
+        :raises SystemExit: nobody is there any more.
+        """
+        try:
+            with self._lock:
+                kept_sockets.hand_up(self._link)
+        except OSError as error:
+            raise SystemExit(1) from error
+
+    def add(self, alert: Alert) -> None:
+        """Take an alert on its way."""
+        now = time.monotonic()
+        if not self._alerts:
+            self._first = now
+        self._alerts.append(alert)
+        if len(self._alerts) >= MOST_GATHERED or now - self._first > GATHER:
+            self.flush(None)
+
+    def flush(self, cursor: str | None) -> None:
+        """Send what was gathered, and the cursor that is true with it, if that is another than the last."""
+        new = None if cursor == self._cursor else cursor
+        if self._alerts or new is not None:
+            self.send(wire.Alerts(self._alerts, new, self.rewinds))
+            self._cursor = new or self._cursor
+            self._alerts = []
+
+    def log(self, level: int, text: str) -> None:
+        """Send a message for the log."""
+        self.send(wire.LogLine(level, text))
+
+    def received(self) -> list[wire.Down]:
+        """Return what the supervisor has said since the last call, without waiting."""
+        try:
+            data = self._link.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            raise SystemExit(1) from error
+        if not data:
+            raise SystemExit(1)
+        return self._received.feed(data)

@@ -1,0 +1,122 @@
+"""The loop of a worker: hands batches to the pipeline, and between two of them does what the supervisor says."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+
+from falcohost.events import Batch, MeasuredSource, Source
+from falcohost.host import wire
+from falcohost.host.numbers import counted
+from falcohost.host.task import Task
+from falcohost.host.uplink import Uplink
+from falcohost.pipeline.pipeline import Pipeline
+
+#: Seconds for which a worker that is told to stop still reads what has happened until then, at most. One whose source
+#: rewinds reads the rest after the next start.
+LINGER, LINGER_REWINDING = 3.0, 1.0
+
+
+class Work:
+    """Hands what *source* delivers to *pipeline*.
+
+    :param stopped: tells whether the worker was told to stop.
+    """
+
+    def __init__(
+        self, task: Task, source: Source, pipeline: Pipeline, uplink: Uplink, stopped: Callable[[], bool]
+    ) -> None:
+        self._task = task
+        self._source = source
+        self._pipeline = pipeline
+        self._uplink = uplink
+        self._stopped = stopped
+        self._stopping: tuple[float, int] | None = None  # since when, by both clocks
+        self._measuring = False
+        self._due = 0.0
+
+    def run(self) -> None:
+        """Work until the source has ended, or what happened before the worker was told to stop has been read."""
+        collector = _Collector()
+        for batch in self._source.batches():
+            self._pipeline.take(batch)
+            for message in self._uplink.received():
+                self._obey(message)
+            if time.monotonic() >= self._due:
+                self._pipeline.tick()
+                self._report()
+                collector.collect()
+                self._due = time.monotonic() + 1.0
+            if self._is_over(batch):
+                break
+        self._pipeline.finish()
+        self._report()
+
+    def _obey(self, message: wire.Down) -> None:
+        if isinstance(message, wire.Ack):
+            self._source.ack(message.cursor)
+        elif isinstance(message, wire.Measure):
+            self._measure(message.on)
+        else:
+            self._go_over(message)
+
+    def _go_over(self, message: wire.NewRules) -> None:
+        """Have the source collect for the new rules, and match by them from now on if it does."""
+        try:
+            rules = self._task.decode(message)
+            self._source.update(rules.plan)
+        except Exception as error:
+            self._uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
+            return
+        self._pipeline.go_over(rules)
+        self._uplink.send(wire.RulesTaken(message.number))
+
+    def _measure(self, on: bool) -> None:
+        self._measuring = on
+        if isinstance(self._source, MeasuredSource):
+            self._source.measure(on)
+        self._due = 0.0
+
+    def _is_over(self, batch: Batch) -> bool:
+        """Tell whether the worker was told to stop and everything that happened before has been read."""
+        if self._stopping is None:
+            if self._stopped():
+                self._stopping = time.monotonic(), time.time_ns()
+            return False
+        since, moment = self._stopping
+        last = self._pipeline.last
+        later = last is not None and last.ts > moment
+        linger = LINGER_REWINDING if self._uplink.rewinds else LINGER
+        return later or not batch.events or time.monotonic() > since + linger
+
+    def _report(self) -> None:
+        tally = self._pipeline.tally
+        numbers = counted(
+            self._source.stats(),
+            matched=tally.matched,
+            hit=tally.hit,
+            rules=tally.rules,
+            failed=tally.failed,
+            folded=self._pipeline.fold.folded,
+        )
+        self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring))
+
+
+class _Collector:
+    """Garbage collection by the clock: events make no cycles, so doing it by count would only cost.
+
+    What is there now is left alone for good, which also keeps its pages shared with the supervisor.
+    """
+
+    FULL = 60
+
+    def __init__(self) -> None:
+        gc.disable()
+        gc.freeze()
+        self._calls = 0
+
+    def collect(self) -> None:
+        """Collect the young; once a minute everything."""
+        self._calls += 1
+        gc.collect(1 if self._calls % self.FULL else 2)
