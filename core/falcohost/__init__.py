@@ -1,38 +1,57 @@
 """falcohost: a plugin host for security events, with a rule engine compatible with Falco's rule language.
 
-These are the public names; a plugin needs nothing else, and its tests use :mod:`falcohost.testing`.
+These are the public names. :mod:`falcohost.api` lists the other modules that a plugin may import.
 """
 
 from falcohost.alert import Alert, Priority
-from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError, RulesError, SourceError
-from falcohost.events import Batch, Event, MeasuredSource, Plan, Source
-from falcohost.fields import ArgKind, Compare, Field, FieldType
-from falcohost.hookspecs import Output, OutputSpec, SourceSpec, StandsFor, hookimpl
+from falcohost.errors import (
+    AddressTaken,
+    ConfigError,
+    FalcohostError,
+    OutputClosed,
+    OutputError,
+    PluginError,
+    RulesError,
+    SourceError,
+)
+from falcohost.events import Batch, Event, HasSubject, MeasuredSource, Plan, Source
+from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
+from falcohost.hookspecs import EventParam, Output, OutputSpec, SourceSpec, StandsFor, hookimpl
 from falcohost.stats import SourceStats, TypeCount
+from falcohost.subject import ProcessSubject, ResourceSubject, Subject, UserSubject
 
 __all__ = [
+    "AddressTaken",
     "Alert",
+    "Arg",
     "ArgKind",
     "Batch",
     "Compare",
     "ConfigError",
     "Event",
+    "EventParam",
     "FalcohostError",
     "Field",
     "FieldType",
+    "HasSubject",
     "MeasuredSource",
     "Output",
+    "OutputClosed",
     "OutputError",
     "OutputSpec",
     "Plan",
     "PluginError",
     "Priority",
+    "ProcessSubject",
+    "ResourceSubject",
     "RulesError",
     "Source",
     "SourceError",
     "SourceSpec",
     "SourceStats",
     "StandsFor",
+    "Subject",
     "TypeCount",
+    "UserSubject",
     "hookimpl",
 ]

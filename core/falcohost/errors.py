@@ -7,6 +7,7 @@ FalcohostError
 ├── SourceError      an event source cannot be opened or has failed
 │   └── AddressTaken somebody else listens on its address
 ├── OutputError      an output cannot be opened or did not accept alerts
+│   └── OutputClosed nobody reads any more, and nobody will
 └── StateError       the state directory cannot be used
 
 The text of each is a whole sentence that says what is wrong, where, and what would mend it; the command line prints
@@ -49,6 +50,10 @@ class AddressTaken(SourceError):
 
 class OutputError(FalcohostError):
     """An output cannot be opened, or did not accept what it was given."""
+
+
+class OutputClosed(OutputError):
+    """Nobody reads an output any more, and nobody will: the host does not try again."""
 
 
 class StateError(FalcohostError):

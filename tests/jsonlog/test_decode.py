@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcohost.jsonlog.decode import mended, whole
+from falcohost.jsonlog.decode import mended, whole_record
 from falcohost.jsonlog.refusals import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Refused
 
 
@@ -27,7 +27,7 @@ from falcohost.jsonlog.refusals import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Refuse
 )
 def test_read(raw, record):
     """What is JSON is read; what is no text in it becomes U+FFFD, and what no number holds is infinite."""
-    assert record == whole(raw)
+    assert record == whole_record(raw)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_read(raw, record):
 def test_refused(raw, cause):
     """What is no JSON object is refused with its cause."""
     with pytest.raises(Refused) as refused:
-        whole(raw)
+        whole_record(raw)
 
     assert cause == str(refused.value)
 

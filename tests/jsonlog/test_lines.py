@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from falcohost.jsonlog.blocks import BLOCK, blocks
+from falcohost.jsonlog.blocks import BLOCK, read_blocks
 from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, TOO_LARGE, Refused
 
@@ -78,7 +78,7 @@ def unpacked(data):
     """Return what is unpacked, and the cause for which the rest was refused."""
     made = []
     try:
-        made.extend(blocks(io.BytesIO(data).read))
+        made.extend(read_blocks(io.BytesIO(data).read))
     except Refused as refused:
         return b"".join(made), str(refused)
     return b"".join(made), None
@@ -127,7 +127,7 @@ def test_gzip_bomb():
 
     made = 0
     with pytest.raises(Refused, match=GZIP_BOMB):
-        for block in blocks(io.BytesIO(bomb).read):
+        for block in read_blocks(io.BytesIO(bomb).read):
             made += len(block)
             assert len(block) <= BLOCK
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 
 #: Variables that name a token that is read again whenever credentials run out. It is often root's.
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")

@@ -6,12 +6,16 @@ hands events on.
 """
 
 from falcohost.engine.paths import ABSENT, at, json_text, lookup, path_keys
+from falcohost.jsonlog.blocks import read_blocks
 from falcohost.jsonlog.check import files_check, open_problem
+from falcohost.jsonlog.decode import whole_record
 from falcohost.jsonlog.event import PLUGIN_EVENT, JsonEvent, event_of
 from falcohost.jsonlog.fields import JSON_FIELDS
 from falcohost.jsonlog.files import FOLLOW, capabilities, file_input
-from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
+from falcohost.jsonlog.inputs import MIB, Input, Limits, Origin, Texts
+from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.log import JsonLog
+from falcohost.jsonlog.position import Pace
 from falcohost.jsonlog.refusals import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Refusals, Refused
 from falcohost.jsonlog.source import JsonSource
 from falcohost.jsonlog.times import parse_time
@@ -22,6 +26,7 @@ __all__ = [
     "ABSENT",
     "FOLLOW",
     "JSON_FIELDS",
+    "MIB",
     "NOT_AN_OBJECT",
     "NOT_JSON",
     "PLUGIN_EVENT",
@@ -32,6 +37,7 @@ __all__ = [
     "JsonSource",
     "Limits",
     "Origin",
+    "Pace",
     "Refusals",
     "Refused",
     "Texts",
@@ -47,4 +53,7 @@ __all__ = [
     "parse_time",
     "path_keys",
     "pushed",
+    "read_blocks",
+    "texts",
+    "whole_record",
 ]

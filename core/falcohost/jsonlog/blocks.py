@@ -23,7 +23,7 @@ _RATIO = 400
 _UNSUSPICIOUS = 64 * MIB
 
 
-def blocks(read: Read) -> Iterator[bytes]:
+def read_blocks(read: Read) -> Iterator[bytes]:
     """Yield the bytes, at most :data:`BLOCK` at a time.
 
     :raises Refused: the gzip data are damaged or cut off, or a bomb. What was good before has been yielded.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from falcohost.jsonlog.blocks import MAGIC, blocks
+from falcohost.jsonlog.blocks import MAGIC, read_blocks
 from falcohost.jsonlog.identity import SAMPLE, Look, fingerprint, open_same
 from falcohost.jsonlog.position import Position, begun, is_continued
 from falcohost.jsonlog.refusals import Refused
@@ -71,7 +71,7 @@ def _behind(model: Position, fresh: Position, fd: int) -> Position:
 def _unpacked(fd: int) -> Iterator[bytes]:
     os.lseek(fd, 0, os.SEEK_SET)
     try:
-        yield from blocks(lambda size: os.read(fd, size))
+        yield from read_blocks(lambda size: os.read(fd, size))
     except Refused:
         return  # which is counted when it is read
 

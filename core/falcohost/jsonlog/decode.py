@@ -27,7 +27,7 @@ _ESCAPE = re.compile(r"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..)|(u[dD][89a-fA-F].
 _DIGITS = 4000
 
 
-def whole(raw: bytes) -> Record:
+def whole_record(raw: bytes) -> Record:
     """Return the object that *raw* holds.
 
     :raises Refused: there is none.

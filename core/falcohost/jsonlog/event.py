@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from falcohost.engine.paths import at, json_text
-from falcohost.jsonlog.decode import whole
+from falcohost.jsonlog.decode import whole_record
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Origin
 from falcohost.jsonlog.log import JsonLog, Record
@@ -171,7 +171,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         if not self.is_whole:
             self.is_whole = True
             try:
-                self.record = whole(self.raw)
+                self.record = whole_record(self.raw)
             except Refused:
                 return
 
@@ -180,6 +180,6 @@ def event_of(log: JsonLog, record: Record | bytes) -> JsonEvent:
     """Return *record* as an event of *log*, for tests of getters."""
     raw = record if isinstance(record, bytes) else msgspec.json.encode(record)
     text = Text(Context(log), Origin("record", "0"), 0, raw)
-    event = JsonEvent(whole(raw), 1, text, 0, is_whole=True)
+    event = JsonEvent(whole_record(raw), 1, text, 0, is_whole=True)
     text.context.start_ts = event.ts
     return event

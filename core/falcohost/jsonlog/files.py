@@ -17,7 +17,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from falcohost.errors import SourceError
-from falcohost.jsonlog.blocks import MAGIC, blocks
+from falcohost.jsonlog.blocks import MAGIC, read_blocks
 from falcohost.jsonlog.follow import FollowInput
 from falcohost.jsonlog.identity import look
 from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
@@ -25,7 +25,7 @@ from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.listing import in_folder
 from falcohost.jsonlog.position import Cursor, Pace, Position, is_continued, read_cursor, sampled, skipped
 from falcohost.jsonlog.refusals import Refusals, Refused
-from falcohost.plugin_settings import OPEN_PARAMS
+from falcohost.settings import OPEN_PARAMS
 
 #: Descriptors that a worker needs beside those of its files.
 _OTHERS = 64
@@ -169,7 +169,7 @@ class FileInput:
 
         try:
             begin = self._begin(file)
-            content = skipped(blocks(read), begin) if file.position.packed else blocks(read)
+            content = skipped(read_blocks(read), begin) if file.position.packed else read_blocks(read)
             for items in texts(content, self._limits.document, refuse, begin):
                 if items:
                     offset, text = items[-1]

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from falcohost.events import Batch, Plan
-from falcohost.jsonlog.decode import MALFORMED, whole
+from falcohost.jsonlog.decode import MALFORMED, whole_record
 from falcohost.jsonlog.event import Context, JsonEvent, Text
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Input, Texts
@@ -159,4 +159,4 @@ class JsonSource:
         try:
             return self._projection.one(raw), self._projection.is_whole
         except _ODD:
-            return whole(raw), True
+            return whole_record(raw), True

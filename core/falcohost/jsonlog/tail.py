@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from falcohost.jsonlog.blocks import BLOCK, blocks
+from falcohost.jsonlog.blocks import BLOCK, read_blocks
 from falcohost.jsonlog.identity import SAMPLE, open_same
 from falcohost.jsonlog.inputs import Limits, Origin
 from falcohost.jsonlog.lines import Placed, texts
@@ -178,7 +178,7 @@ class Tail:
     def _packed(self, size: int) -> Iterator[Placed]:
         fd = open_same(self._position.path, self._position.file)
         try:
-            content = skipped(blocks(lambda size: os.read(fd, size)), self._position.offset)
+            content = skipped(read_blocks(lambda size: os.read(fd, size)), self._position.offset)
             for items in texts(content, self._limits.document, self._refuse, self._position.offset):
                 if items:
                     self._handle(items)

@@ -10,10 +10,9 @@ import threading
 import time
 
 from falcohost.alert import Alert
-from falcohost.errors import OutputError, StateError
+from falcohost.errors import OutputClosed, OutputError, StateError
 from falcohost.hookspecs import Output
 from falcohost.log import NOTICE, log
-from falcohost.outputs.stdout import OutputClosed
 from falcohost.store.store import Store
 
 #: Most alerts in one delivery.

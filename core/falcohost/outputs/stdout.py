@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from falcohost.alert import Alert
-from falcohost.errors import OutputError
+from falcohost.errors import OutputClosed, OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
 
 STDOUT = 1
-
-
-class OutputClosed(OutputError):
-    """Nobody reads any more, and nobody will: trying again is of no use."""
 
 
 class StdoutOutput:

@@ -7,7 +7,7 @@ which stands where :func:`falcohost.jsonlog.file_input` stands for files. For se
 
 from falcohost.poll.answer import Answer, HttpError, Unreadable
 from falcohost.poll.check import poll_problem
-from falcohost.poll.failures import BackOff
+from falcohost.poll.failures import BackOff, Failures
 from falcohost.poll.http import Explain, HttpClient, HttpLimits
 from falcohost.poll.input import PollInput
 from falcohost.poll.items import array_items, texts_of
@@ -19,6 +19,7 @@ __all__ = [
     "Answer",
     "BackOff",
     "Explain",
+    "Failures",
     "HttpClient",
     "HttpError",
     "HttpLimits",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from falcohost.errors import SourceError
-from falcohost.jsonlog.blocks import blocks
+from falcohost.jsonlog.blocks import read_blocks
 from falcohost.jsonlog.inputs import MIB
 from falcohost.jsonlog.refusals import TOO_LARGE, Refused
 from falcohost.poll.answer import Answer, HttpError, Unreadable
@@ -166,7 +166,7 @@ class HttpClient:
 
         body = bytearray()
         try:
-            for block in blocks(read):
+            for block in read_blocks(read):
                 body += block
                 if len(body) > most:
                     raise Refused(TOO_LARGE)

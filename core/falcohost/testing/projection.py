@@ -11,7 +11,7 @@ import msgspec
 from falcohost.engine.paths import getter, path_keys
 from falcohost.fields import Field
 from falcohost.jsonlog import JsonEvent, JsonLog, event_of
-from falcohost.jsonlog.decode import whole
+from falcohost.jsonlog.decode import whole_record
 from falcohost.jsonlog.projection import Projection, paths_tree
 from falcohost.testing.values import arguments
 
@@ -69,7 +69,7 @@ def _projected(project: Any, event: JsonEvent) -> Record:
     try:
         found: Record = project(event.raw)
     except msgspec.ValidationError:
-        return whole(event.raw)
+        return whole_record(event.raw)
     return found
 
 

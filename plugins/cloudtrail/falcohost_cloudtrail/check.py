@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from falcohost import FalcohostError
 from falcohost.aws import AwsSession
-from falcohost.errors import FalcohostError
 from falcohost.jsonlog import files_check
 from falcohost_cloudtrail import config, layout
 from falcohost_cloudtrail.messages import Queue

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from falcohost import aws, jsonlog
+from falcohost import ConfigError, aws, jsonlog
 from falcohost.aws import AwsSettings
-from falcohost.errors import ConfigError
 from falcohost.jsonlog import FOLLOW
-from falcohost.plugin_settings import OPEN_PARAMS, Settings
+from falcohost.settings import OPEN_PARAMS, Settings
 from falcohost_cloudtrail.s3 import CONCURRENCY, LATE, S3Settings
 from falcohost_cloudtrail.sqs import SqsSettings
 

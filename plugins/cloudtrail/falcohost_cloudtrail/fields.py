@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from falcohost.fields import Field
+from falcohost import Field
 from falcohost.jsonlog import JSON_FIELDS
 from falcohost_cloudtrail import fields_record, fields_request, fields_services
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from falcohost.fields import Field, FieldType
+from falcohost import Field, FieldType
 from falcohost_cloudtrail import identity, summary
 from falcohost_cloudtrail.values import as_json, json, of_record, of_value, text, truth
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from falcohost.fields import Field
+from falcohost import Field
 from falcohost_cloudtrail.values import json, text
 
 FIELDS: tuple[Field, ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from falcohost.fields import ArgKind, Field, FieldType
+from falcohost import ArgKind, Field, FieldType
 from falcohost_cloudtrail import instances, transfers
 from falcohost_cloudtrail.values import of_record, text
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from falcohost.errors import ConfigError
+from falcohost import ConfigError
 
 _POINT = r"\d+[wdhms]|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _INTERVAL = re.compile(rf"\s*({_POINT})\s*(?:-\s*({_POINT})\s*)?")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from falcohost.aws import AwsError, asked
-from falcohost.poll.failures import BackOff, Failures
+from falcohost.poll import BackOff, Failures
 
 T = TypeVar("T")
 

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falcohost.aws import AwsError, asked, clock
-from falcohost.jsonlog import Limits, Origin, Refusals, Refused, Texts
-from falcohost.jsonlog.blocks import blocks
-from falcohost.jsonlog.inputs import MIB
-from falcohost.jsonlog.lines import texts
+from falcohost.jsonlog import MIB, Limits, Origin, Refusals, Refused, Texts, read_blocks, texts
 from falcohost_cloudtrail.rounds import Listed
 
 #: Bytes of an object that are fetched ahead of the rules, and at a time: all of nearly every one.
@@ -122,7 +119,7 @@ class Body:
             refusals.add(cause, f"{origin.name}, byte {offset}")
 
         try:
-            for items in texts(blocks(self._read), limits.document, refuse):
+            for items in texts(read_blocks(self._read), limits.document, refuse):
                 yield Texts(origin, items)
         except Refused as refused:
             refusals.add(str(refused), origin.name)

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, is_about_the_object
-from falcohost.jsonlog import Limits, Refusals, Texts
-from falcohost.jsonlog.position import Pace
-from falcohost.poll.failures import BackOff, Failures
+from falcohost.jsonlog import Limits, Pace, Refusals, Texts
+from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail import layout
 from falcohost_cloudtrail.interval import read_interval
 from falcohost_cloudtrail.objects import Body, Bucket, Page

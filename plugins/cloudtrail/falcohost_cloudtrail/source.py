@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
-from falcohost.events import Source
+from falcohost import Source
 from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_time
 from falcohost_cloudtrail import config, summary
 from falcohost_cloudtrail.layout import SUFFIXES

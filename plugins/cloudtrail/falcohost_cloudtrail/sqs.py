@@ -17,7 +17,7 @@ from typing import Any
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, asked, is_about_the_object
 from falcohost.jsonlog import Limits, Refusals, Texts
-from falcohost.poll.failures import BackOff, Failures
+from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail.messages import Messages, Queue
 from falcohost_cloudtrail.notifications import Named, Unknown, named
 from falcohost_cloudtrail.objects import Body, Bucket

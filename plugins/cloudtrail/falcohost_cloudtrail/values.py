@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from falcohost.fields import Field, FieldType
+from falcohost import Field, FieldType
 from falcohost.jsonlog import ABSENT, json_text, lookup
 
 MOST = 2**64 - 1

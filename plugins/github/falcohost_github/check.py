@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from falcohost.errors import FalcohostError
+from falcohost import FalcohostError
 from falcohost.jsonlog import open_problem
 from falcohost_github import hooks
 from falcohost_github.api import GithubApi, Refused

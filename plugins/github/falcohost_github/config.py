@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from falcohost.errors import ConfigError, SourceError
+from falcohost import ConfigError, SourceError
 from falcohost.jsonlog import FOLLOW
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 from falcohost.web import is_address, read_token
 from falcohost_github.api import REPOSITORY
 from falcohost_github.hooks import ALL, derived_secret

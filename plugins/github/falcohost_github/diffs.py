@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from falcohost.events import Plan
+from falcohost import Plan
 from falcohost.jsonlog import at, elements
 from falcohost.poll import Answer
 from falcohost_github.api import REPOSITORY, GithubApi

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from falcohost.fields import Field
+from falcohost import Field
 from falcohost.jsonlog import JSON_FIELDS, at, elements
 from falcohost_github import findings
 from falcohost_github.values import as_count, as_text, of_record, text

@@ -15,9 +15,8 @@ from typing import Any
 
 import msgspec
 
-from falcohost.events import Plan
-from falcohost.jsonlog import Limits, Refusals, Refused, Texts
-from falcohost.jsonlog.decode import whole
+from falcohost import Plan
+from falcohost.jsonlog import Limits, Refusals, Refused, Texts, whole_record
 from falcohost.poll import PollInput
 from falcohost.web import WebhookInput
 from falcohost_github.api import GithubApi
@@ -163,7 +162,7 @@ class GithubInput:
             self._gaps.note(_hook(sender))
             if not self._wanted or not self._tries or sender.webhook_type not in LOOKED_THROUGH:
                 return False
-            if not is_looked_through(whole(text)):
+            if not is_looked_through(whole_record(text)):
                 return False
         except (ValueError, RecursionError, Refused):
             return False  # there is something odd in it, which the decoder of the log mends or refuses
@@ -171,7 +170,7 @@ class GithubInput:
         return True
 
     def _look(self, text: bytes) -> bytes:
-        return extended(text, look_through(self._api, whole(text)))
+        return extended(text, look_through(self._api, whole_record(text)))
 
 
 def _hook(sender: _Sender) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from falcohost import hookimpl
-from falcohost.fields import Field
-from falcohost.hookspecs import SourceSpec, StandsFor
+from falcohost import Field, SourceSpec, StandsFor, hookimpl
 from falcohost.jsonlog import PLUGIN_EVENT, capabilities, pushed
 from falcohost_github.check import check
 from falcohost_github.fields import FIELDS

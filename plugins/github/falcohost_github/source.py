@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from falcohost.errors import SourceError
-from falcohost.events import Source
+from falcohost import Source, SourceError
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
 from falcohost.web import secret_files
 from falcohost_github import config

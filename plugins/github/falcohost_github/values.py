@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from falcohost.fields import Field, FieldType
+from falcohost import Field, FieldType
 from falcohost.jsonlog import at
 
 

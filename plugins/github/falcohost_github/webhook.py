@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from falcohost.errors import SourceError
-from falcohost.jsonlog import Limits
-from falcohost.jsonlog.inputs import MIB
+from falcohost import SourceError
+from falcohost.jsonlog import MIB, Limits
 from falcohost.web import Listener, Secret, WebhookInput, WebLimits, read_address
 from falcohost_github.config import OPEN, SECRET, SECRET_VARIABLE, URL, Config
 from falcohost_github.delivery import FORM, ORIGIN

@@ -9,8 +9,8 @@ from typing import Any
 
 from falcohost import ConfigError
 from falcohost.jsonlog import FOLLOW, JsonLog, path_keys
-from falcohost.plugin_settings import OPEN_PARAMS, Settings
 from falcohost.program import Program
+from falcohost.settings import OPEN_PARAMS, Settings
 from falcohost_json import program, webhook
 
 NAME = "json"

@@ -18,8 +18,8 @@ from falcohost.jsonlog import (
     files_check,
     pushed,
 )
-from falcohost.plugin_settings import OPEN_PARAMS
 from falcohost.program import ProgramInput
+from falcohost.settings import OPEN_PARAMS
 from falcohost.web import Listener, WebhookInput, is_address, secret_files
 from falcohost_json.config import NAME, Config
 from falcohost_json.webhook import read_listener

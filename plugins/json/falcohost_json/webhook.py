@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from falcohost import ConfigError
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 from falcohost.web import SIGNATURE, Listener, WebLimits, read_address, read_secret, read_token
 
 _TOKEN, _KEY, _HEADER, _CLIENT_CA = "token_file", "signature_key_file", "signature_header", "client_ca"

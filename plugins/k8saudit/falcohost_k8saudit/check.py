@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from falcohost.errors import FalcohostError
+from falcohost import FalcohostError
 from falcohost.jsonlog import files_check
 from falcohost.poll import poll_problem
 from falcohost_k8saudit.cloudwatch import LogEvents

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falcohost.jsonlog import FOLLOW, Limits
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 from falcohost.web import Listener, is_address
 from falcohost_k8saudit import log_group, webhook
 from falcohost_k8saudit.log_group import EKS, Group, is_in_cloudwatch

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
-from falcohost import ArgKind, Field, FieldType
-from falcohost.fields import Arg
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost.jsonlog import ABSENT, JSON_FIELDS, json_text, lookup
 from falcohost_k8saudit.fields_containers import container_fields
 from falcohost_k8saudit.fields_roles import role_fields

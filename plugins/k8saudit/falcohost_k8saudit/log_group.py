@@ -9,7 +9,7 @@ from typing import Any
 from falcohost import ConfigError, aws, jsonlog
 from falcohost.aws import AwsSettings
 from falcohost.jsonlog import Limits
-from falcohost.plugin_settings import OPEN_PARAMS, Settings
+from falcohost.settings import OPEN_PARAMS, Settings
 
 #: Falco's plugin that reads these logs. Its ``open_params`` are the name of a cluster.
 EKS = "k8saudit-eks"

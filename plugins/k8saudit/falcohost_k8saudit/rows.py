@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from falcohost import ArgKind, Field, FieldType
-from falcohost.fields import Arg
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost.jsonlog import lookup
 from falcohost_k8saudit.values import text, texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 from falcohost.web import Listener, WebLimits, read_address, read_secret
 
 #: The environment variable that may hold the token.

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from falcohost import ConfigError
 from falcohost.jsonlog import FOLLOW, parse_time
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 
 NAME = "okta"
 

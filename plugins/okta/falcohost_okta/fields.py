@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost.jsonlog import JSON_FIELDS
 from falcohost_okta import mfa
 from falcohost_okta.values import as_text, of_target, of_value, targets, text

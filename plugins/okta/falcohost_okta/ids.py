@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from falcohost.jsonlog import Refused, parse_time
-from falcohost.jsonlog.decode import whole
+from falcohost.jsonlog import Refused, parse_time, whole_record
 
 
 class _Named(msgspec.Struct):
@@ -34,7 +33,7 @@ def uuid_and_time(text: bytes) -> tuple[str | None, int | None]:
 def _of_odd(text: bytes) -> tuple[str | None, str | None]:
     """Return the same of a text that is odd but perhaps an event."""
     try:
-        record = whole(text)
+        record = whole_record(text)
     except Refused:
         return None, None
     ident, published = record.get("uuid"), record.get("published")

@@ -9,7 +9,7 @@ import logging
 
 from msgspec.structs import replace
 
-from falcohost.events import Plan
+from falcohost import Plan
 from falcohost.jsonlog import Refusals, Refused
 from falcohost.poll import Answer, HttpClient, HttpError, Page, Seen, Unreadable, array_items, texts_of
 from falcohost_okta.config import NAME, SECOND, Api

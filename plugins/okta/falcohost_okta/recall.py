@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from falcohost.jsonlog import Refused, parse_time
-from falcohost.jsonlog.decode import whole
+from falcohost.jsonlog import Refused, parse_time, whole_record
 from falcohost.poll import Answer, HttpError, PollError, Unreadable, array_items
 from falcohost_okta import mfa
 from falcohost_okta.config import SECOND
@@ -85,7 +84,7 @@ class Recall:
 def _refusal(item: bytes) -> Iterator[Refusal]:
     """Yield what *item* says, if it is a refusal."""
     try:
-        record = whole(item)
+        record = whole_record(item)
     except Refused:
         return
     who, ts = mfa.attempt(record), parse_time(record.get("published"))

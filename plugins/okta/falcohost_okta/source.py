@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from falcohost.events import Source
+from falcohost import Source
 from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input
 from falcohost.poll import PollInput
 from falcohost_okta import config, mfa

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from falcohost.fields import Arg, Field, FieldType
+from falcohost import Arg, Field, FieldType
 from falcohost.jsonlog import at, elements, json_text
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from falcohost.engine import ir
-from falcohost.events import Plan
+from falcohost import Plan, ir
 from falcohost.jsonlog import pushed
-from falcohost.plugin_settings import OPEN_PARAMS
+from falcohost.settings import OPEN_PARAMS
 from falcohost_okta import mfa
 
 #: Types that a filter names at most; of more all events are asked for.

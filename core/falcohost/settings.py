@@ -13,7 +13,10 @@ from typing import Any
 from falcohost.errors import ConfigError
 from falcohost.log import log
 
+#: The key of what is to be opened, beside those of ``init_config``.
 OPEN_PARAMS = "open_params"
+
+__all__ = ["OPEN_PARAMS", "Settings"]
 
 
 class Settings:

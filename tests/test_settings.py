@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from falcohost import ConfigError
-from falcohost.plugin_settings import Settings
+from falcohost.settings import Settings
 
 
 def settings(**values):

@@ -1,0 +1,29 @@
+"""The plugin API: its version, and the modules that a plugin may import.
+
+A plugin says which version it is written for by ``falcohost_api = 1`` in its module. docs/plugins.md shows the table of
+modules; ``script/check`` holds the plugins in this repository to it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The version of the plugin API that this falcohost has.
+API: Final = 1
+
+STABLE: Final = "stable"
+PROVISIONAL: Final = "provisional"
+
+#: Every public module with its status. What is in a module's ``__all__`` is public, and nothing else.
+MODULES: Final = {
+    "falcohost": STABLE,
+    "falcohost.aws": STABLE,
+    "falcohost.ir": PROVISIONAL,
+    "falcohost.jsonlog": STABLE,
+    "falcohost.poll": STABLE,
+    "falcohost.program": STABLE,
+    "falcohost.settings": STABLE,
+    "falcohost.testing": STABLE,
+    "falcohost.text": STABLE,
+    "falcohost.web": STABLE,
+}

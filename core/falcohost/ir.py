@@ -1,0 +1,36 @@
+"""Conditions as a source is given them (:attr:`falcohost.Plan.condition`), and what weakens them to what it can decide.
+
+The tree is that of :mod:`falcohost.engine.ir`. A push-down walks it and answers with a *necessary* condition: what the
+source cannot decide is taken for true, below ``not`` as well.
+"""
+
+from falcohost.engine.code.predicates import predicate
+from falcohost.engine.code.specialise import FALSE, TRUE, specialise
+from falcohost.engine.globs import parse_glob
+from falcohost.engine.index.literals import Literals, regex_literals
+from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Operand, Or, Transform, checks
+from falcohost.engine.shown import shown, shown_operand
+
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "And",
+    "Check",
+    "Const",
+    "Exists",
+    "Expr",
+    "FieldRef",
+    "ListOf",
+    "Literals",
+    "Not",
+    "Operand",
+    "Or",
+    "Transform",
+    "checks",
+    "parse_glob",
+    "predicate",
+    "regex_literals",
+    "shown",
+    "shown_operand",
+    "specialise",
+]
