@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "plugins/syscall/tests/pushdown"))
+sys.path.insert(0, str(ROOT / "plugins/syscall/tests/filters"))
 
 import random_events  # noqa: E402
 from filter_bench import FilterBench  # noqa: E402
@@ -27,16 +27,16 @@ from falcohost.engine.code.specialise import specialise  # noqa: E402
 from falcohost.engine.ir import Expr, Or  # noqa: E402
 from falcohost.engine.typecheck import check  # noqa: E402
 from falcohost.lang.parser import parse  # noqa: E402
-from falcohost_syscall import records as R  # noqa: E402
-from falcohost_syscall.calls import BY_NAME  # noqa: E402
-from falcohost_syscall.drivers.libbpf import Library  # noqa: E402
-from falcohost_syscall.drivers.programs import Kernel  # noqa: E402
-from falcohost_syscall.pushdown import facts  # noqa: E402
-from falcohost_syscall.pushdown.condition import Point  # noqa: E402
-from falcohost_syscall.pushdown.filters import compiled  # noqa: E402
-from falcohost_syscall.pushdown.necessary import necessary  # noqa: E402
+from falcohost_syscall.calls.rows import BY_NAME  # noqa: E402
+from falcohost_syscall.facts import table  # noqa: E402
+from falcohost_syscall.filters.condition import Point  # noqa: E402
+from falcohost_syscall.filters.load import compiled  # noqa: E402
+from falcohost_syscall.filters.necessary import necessary  # noqa: E402
+from falcohost_syscall.kernel.libbpf import Library  # noqa: E402
+from falcohost_syscall.kernel.programs import Kernel  # noqa: E402
+from falcohost_syscall.processes.users import Users  # noqa: E402
+from falcohost_syscall.records import record as R  # noqa: E402
 from falcohost_syscall.source import SyscallSource  # noqa: E402
-from falcohost_syscall.users import Users  # noqa: E402
 
 STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 RUNS = 20_000
@@ -100,7 +100,7 @@ FORMS = {
 
 def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
     """Return the figures of the filter for openat."""
-    condition = necessary(specialise(expr, "openat"), facts.decide(BY_NAME["openat"], Users()))
+    condition = necessary(specialise(expr, "openat"), table.decide(BY_NAME["openat"], Users()))
     start = time.process_time()
     programs, weaker = compiled(condition, bench.kernel, bench.probe)
     seconds = time.process_time() - start

@@ -26,10 +26,10 @@ from falcohost.engine.ruleset import Rule
 from falcohost.host.catalogs import catalogs
 from falcohost.host.plugins import load_plugins
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
-from falcohost_syscall import records as r
-from falcohost_syscall.calls import CALLS
-from falcohost_syscall.events import CALL, Context, SyscallEvent
-from falcohost_syscall.proctable import Process, executed_image
+from falcohost_syscall.calls.rows import CALLS
+from falcohost_syscall.events.event import CALL, Context, SyscallEvent
+from falcohost_syscall.processes.table import Process, executed_image
+from falcohost_syscall.records import record as r
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT.parent / "shared/corpus/rules/falco_rules.yaml"

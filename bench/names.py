@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "plugins/syscall/tests/pushdown"))
+sys.path.insert(0, str(ROOT / "plugins/syscall/tests/filters"))
 
 from watching import plan  # noqa: E402
 

@@ -26,7 +26,7 @@ from falcohost.engine.code.module import compile_condition
 from falcohost.engine.code.specialise import FALSE, specialise
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.ruleset import Rule
-from falcohost_syscall.events import SyscallEvent
+from falcohost_syscall.events.event import SyscallEvent
 
 CORPUS = ROOT.parent / "shared/corpus/rules"
 PUBLIC = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from falcohost_syscall import records as r
-from falcohost_syscall.calls import CALLS
-from falcohost_syscall.events import CALL, Context, SyscallEvent
-from falcohost_syscall.proctable import Process, executed_image
+from falcohost_syscall.calls.rows import CALLS
+from falcohost_syscall.events.event import CALL, Context, SyscallEvent
+from falcohost_syscall.processes.table import Process, executed_image
+from falcohost_syscall.records import record as r
 from workload import handmade
 from workload.handmade import Task
 

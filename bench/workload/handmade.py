@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from socket import AF_INET, AF_UNIX
 
-from falcohost_syscall import records as R
-from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.records import record as R
 
 Sections = Mapping[int, bytes]
 

@@ -9,8 +9,8 @@ from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.fields import ArgKind, Field, FieldType
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost.rules.people import for_people
-from falcohost_syscall.calls import BY_NAME
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.fields.rows import FIELDS
 
 UNIVERSE = {"syscall": frozenset(BY_NAME)}
 PLUGINS = {"container": "0.7.1", "cloudtrail": "0.99.0", "json": "0.99.0", "k8saudit": "0.99.0"}

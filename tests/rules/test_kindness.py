@@ -7,7 +7,7 @@ from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.lang.printer import to_text
 from falcohost.rules.loader import load_rules
 from falcohost.rules.places import RulesFile
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.fields.rows import FIELDS
 
 CATALOGS = {"syscall": Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))}
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from falcohost.errors import ConfigError
-from falcohost_syscall import base_syscalls
-from falcohost_syscall.base_syscalls import BaseSyscalls
+from falcohost_syscall.calls import base_syscalls
+from falcohost_syscall.calls.base_syscalls import BaseSyscalls
 
 #: Falco's sizes of a ring by ``buf_size_preset``.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}

@@ -10,8 +10,8 @@ from falcohost import hookimpl
 from falcohost.events import Plan, Source
 from falcohost.fields import Field
 from falcohost.hookspecs import EventParam, SourceSpec, StandsFor
-from falcohost_syscall.calls import BY_NAME, NOT_BY_DEFAULT
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
+from falcohost_syscall.fields.rows import FIELDS
 
 SOURCE = "syscall"
 # BPF maps are read and changed, /proc of every process is read; the rest is needed only until the source is open.
@@ -26,19 +26,19 @@ def _make(settings: Mapping[str, Any]) -> Source:
 
 
 def _event_params() -> Mapping[str, Sequence[EventParam]]:
-    from falcohost_syscall.event_list import event_params
+    from falcohost_syscall.calls.event_list import event_params
 
     return event_params()
 
 
 def _check(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
-    from falcohost_syscall.drivers.requirements import requirements
+    from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 
     return requirements()
 
 
 def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
-    from falcohost_syscall.pushdown.told import pushed
+    from falcohost_syscall.facts.told import pushed
 
     return pushed(plan)
 

@@ -10,12 +10,13 @@ from typing import Any
 from falcohost.errors import SourceError
 from falcohost.events import Batch, Plan
 from falcohost.stats import SourceStats
-from falcohost_syscall import config, wanted
-from falcohost_syscall.calls import BY_NAME, CALLS, EXEC, EXIT
-from falcohost_syscall.counts import by_type, unwanted
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
-from falcohost_syscall.drivers.options import Options, Settings
-from falcohost_syscall.events import (
+from falcohost_syscall import config
+from falcohost_syscall.calls.event_types import event_types
+from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT
+from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf.options import Options, Settings
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.events.event import (
     ARG0,
     CALL,
     CGROUP,
@@ -27,15 +28,16 @@ from falcohost_syscall.events import (
     SyscallEvent,
     cgroup_sections,
 )
-from falcohost_syscall.filenames import NamedEvent, RequestedView
-from falcohost_syscall.kept import kept
-from falcohost_syscall.names import HOSTS
-from falcohost_syscall.process_records import KEEPS_TABLE, ProcessRecords
-from falcohost_syscall.pushdown.accounts import ASKED
-from falcohost_syscall.pushdown.condition import Condition
-from falcohost_syscall.pushdown.filters import Probe, container_place, load
-from falcohost_syscall.pushdown.plan import conditions
-from falcohost_syscall.records import (
+from falcohost_syscall.events.file_names import NamedEvent, RequestedView
+from falcohost_syscall.events.hosts import HOSTS
+from falcohost_syscall.facts.accounts import ASKED
+from falcohost_syscall.facts.plan import conditions
+from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.filters.load import Probe, container_place, load
+from falcohost_syscall.processes.kept import kept
+from falcohost_syscall.processes.process_records import KEEPS_TABLE, ProcessRecords
+from falcohost_syscall.records.counts import by_type, unwanted
+from falcohost_syscall.records.record import (
     HEADER,
     KIND_CALL,
     KIND_CGROUP,
@@ -44,8 +46,8 @@ from falcohost_syscall.records import (
     KIND_FORK,
     KIND_TASK,
 )
-from falcohost_syscall.watched_files import WatchedFiles
-from falcohost_syscall.watched_paths import watched_paths
+from falcohost_syscall.watched.files import WatchedFiles
+from falcohost_syscall.watched.paths import watched_paths
 
 #: The rings are looked at this often, in seconds; a full one wakes sooner.
 PERIOD = 0.05
@@ -152,7 +154,7 @@ class SyscallSource:
             traced=wanted.returning_twice(collected, needed=needed),
             passing=hooks,
         )
-        self._types = wanted.event_types(plan)
+        self._types = event_types(plan)
 
     def _watch(self, plan: Plan) -> bool:
         """Watch the files that the setting means; tell whether there are any."""

@@ -17,8 +17,8 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import SLOWNESS, Agent
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
-from falcohost_syscall.drivers.requirements import requirements
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
 
@@ -40,6 +40,24 @@ def compiled(tmp_path_factory) -> Callable[..., Path]:
         return program
 
     return compiled
+
+
+@pytest.fixture(scope="session")
+def c_program(tmp_path_factory) -> Callable[[str], Path]:
+    """Return a function that compiles C source."""
+
+    def c_program(source: str, *flags: str) -> Path:
+        folder = tmp_path_factory.mktemp("c")
+        (folder / "program.c").write_text("#define _GNU_SOURCE\n" + source)
+        command = ["gcc", "-O1", "-w", "-pthread", *flags, "-o", str(folder / "program"), str(folder / "program.c")]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError:
+            skip_or_fail("gcc", "gcc is missing, and with it the programs that do what is to be seen: install gcc")
+        assert done.returncode == 0, done.stderr
+        return folder / "program"
+
+    return c_program
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ from falcohost.engine.evttypes import event_types
 from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.lang.parser import parse
-from falcohost_syscall.calls import BY_NAME
-from falcohost_syscall.events import SyscallEvent
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
 
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))

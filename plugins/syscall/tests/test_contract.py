@@ -6,7 +6,7 @@ import pytest
 
 from falcohost.testing import PluginContract, SourceContract, skip_or_fail
 from falcohost_syscall import plugin
-from falcohost_syscall.drivers.requirements import requirements
+from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 
 
 class TestPlugin(PluginContract):

@@ -73,9 +73,9 @@ def fired(run):
 @pytest.fixture(scope="module")
 def hooked(bpf):
     """Return whether the kernel says to what the paths of a call lead."""
-    from falcohost_syscall.drivers import hooks
-    from falcohost_syscall.drivers.libbpf import Library
-    from falcohost_syscall.drivers.programs import Kernel
+    from falcohost_syscall.drivers.modern_ebpf import hooks
+    from falcohost_syscall.kernel.libbpf import Library
+    from falcohost_syscall.kernel.programs import Kernel
 
     return bool(hooks.find(Kernel(Library())))
 

@@ -15,11 +15,11 @@ from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.sources import SourceContract
 from falcohost_syscall import plugin
-from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.config import parse
-from falcohost_syscall.drivers.requirements import requirements
-from falcohost_syscall.events import RET
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
+from falcohost_syscall.events.event import RET
+from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
 
 GET = {field.name: field.get for field in FIELDS}

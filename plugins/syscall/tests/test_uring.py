@@ -11,7 +11,7 @@ import pytest
 
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
 
 GET = {field.name: field.get for field in FIELDS}

@@ -9,8 +9,8 @@ from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.loader import LoadOptions
 from falcohost.rules.people import problem_for_people
 from falcohost.rules.places import RulesFile
-from falcohost_syscall.calls import BY_NAME
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.fields.rows import FIELDS
 
 VERSIONS = ("1.0", "syscall 1.0")
 PLUGINS = {

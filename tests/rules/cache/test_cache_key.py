@@ -13,7 +13,7 @@ from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.cache_key import cache_key
 from falcohost.rules.loader import LoadOptions
 from falcohost.rules.selection import Selection
-from falcohost_syscall.calls import BY_NAME
+from falcohost_syscall.calls.rows import BY_NAME
 
 
 def test_every_character_of_a_file_is_in_the_key():

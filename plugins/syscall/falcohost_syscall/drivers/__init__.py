@@ -1,1 +1,1 @@
-"""Where system call events come from: one file per driver, and what drivers need of the machine."""
+"""Drivers: where system call events come from."""

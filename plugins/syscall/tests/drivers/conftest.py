@@ -6,17 +6,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
-from falcohost_syscall.drivers.options import Options, Settings
-from falcohost_syscall.drivers.requirements import requirements
+from falcohost_syscall.drivers.modern_ebpf.options import Options, Settings
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
+from falcohost_syscall.records import record as R
 
 EXECVE = 500
 OPENAT = R.CallSpec(257, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, dir_arg=0)
@@ -104,24 +104,6 @@ def watched(machine) -> Iterator[Watched]:
     options = Options(threads=True, exec_cwd=True, exec_env=True, all_processes=True)
     with ModernEbpf(settings, options) as driver:
         yield Watched(driver)
-
-
-@pytest.fixture(scope="session")
-def c_program(tmp_path_factory) -> Callable[[str], Path]:
-    """Return a function that compiles C source."""
-
-    def c_program(source: str, *flags: str) -> Path:
-        folder = tmp_path_factory.mktemp("c")
-        (folder / "program.c").write_text("#define _GNU_SOURCE\n" + source)
-        command = ["gcc", "-O1", "-w", "-pthread", *flags, "-o", str(folder / "program"), str(folder / "program.c")]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True)
-        except FileNotFoundError:
-            skip_or_fail("gcc", "gcc is missing, and with it the programs that do what is to be seen: install gcc")
-        assert done.returncode == 0, done.stderr
-        return folder / "program"
-
-    return c_program
 
 
 @pytest.fixture(scope="session")

@@ -15,19 +15,19 @@ import pytest
 
 from falcohost.errors import ConfigError
 from falcohost.events import Plan
-from falcohost_syscall import records
 from falcohost_syscall.config import parse
-from falcohost_syscall.drivers import call_functions
-from falcohost_syscall.drivers.call_functions import NotPossibleError, find
-from falcohost_syscall.drivers.copies import copy
-from falcohost_syscall.drivers.function_programs import FunctionKernel
-from falcohost_syscall.drivers.libbpf import Library, Object
-from falcohost_syscall.drivers.program_info import program_info
-from falcohost_syscall.drivers.programs import MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
-from falcohost_syscall.drivers.requirements import OBJECTS
+from falcohost_syscall.drivers.modern_ebpf import call_functions
+from falcohost_syscall.drivers.modern_ebpf.call_functions import NotPossibleError, find
+from falcohost_syscall.drivers.modern_ebpf.copies import copy
+from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS
+from falcohost_syscall.kernel.function_programs import FunctionKernel
+from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.program_info import program_info
+from falcohost_syscall.kernel.programs import MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
+from falcohost_syscall.records import record
 from falcohost_syscall.source import SyscallSource
 
-BPF = Path(records.__file__).parent / "bpf"
+BPF = Path(record.__file__).parents[1] / "bpf"
 SYMLINK = "\ntry: os.symlink('/x', '/proc/x')\nexcept OSError: pass"
 
 #: From here on symlink(2) fails with EPERM: a filter of four instructions (include/uapi/linux/filter.h).
@@ -213,7 +213,9 @@ def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
 def test_namespace(bpf):
     """Whoever does not see all processes cannot see calls by functions."""
     script = """
-from falcohost_syscall.drivers import call_functions, function_programs, libbpf
+from falcohost_syscall.drivers.modern_ebpf import call_functions
+from falcohost_syscall.kernel import function_programs
+from falcohost_syscall.kernel import libbpf
 try:
     call_functions.find(function_programs.FunctionKernel(libbpf.Library()))
 except call_functions.NotPossibleError as error:

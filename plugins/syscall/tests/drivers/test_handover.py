@@ -15,8 +15,8 @@ import pytest
 
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.records import record as R
 from falcohost_syscall.source import SyscallSource
 
 #: Three threads, each of which waits twice in a call of its own.

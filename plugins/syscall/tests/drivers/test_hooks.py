@@ -7,15 +7,15 @@ import sys
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
-from falcohost_syscall.calls import BY_NAME, CALLS
-from falcohost_syscall.drivers import hooks as driver_hooks
-from falcohost_syscall.drivers.hooks import HOOKS, REQUESTS
-from falcohost_syscall.drivers.libbpf import Library
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
-from falcohost_syscall.drivers.options import Options
-from falcohost_syscall.drivers.programs import Kernel
-from falcohost_syscall.wanted import calls, hooks, requests
+from falcohost_syscall.calls.rows import BY_NAME, CALLS
+from falcohost_syscall.drivers.modern_ebpf import hooks as driver_hooks
+from falcohost_syscall.drivers.modern_ebpf.hooks import HOOKS, REQUESTS
+from falcohost_syscall.drivers.modern_ebpf.options import Options
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.wanted import calls, hooks, requests
+from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.programs import Kernel
+from falcohost_syscall.records import record as R
 
 TYPES = frozenset(row.name for row in CALLS if row.hooks)
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from falcohost_syscall import records as R
-from falcohost_syscall.calls import BY_NAME
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
-from falcohost_syscall.drivers.options import Options
-from falcohost_syscall.wanted import calls
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf.options import Options
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.wanted import calls
+from falcohost_syscall.records import record as R
 
 TYPES = frozenset({"chroot", "mount", "move_mount", "open_tree", "fsopen", "fsconfig", "setxattr", "fsetxattr"})
 LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"

@@ -15,17 +15,17 @@ import pytest
 
 from falcohost.errors import SourceError
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
-from falcohost_syscall.drivers import modern_ebpf, requirements
-from falcohost_syscall.drivers.functions import ENTRIES
-from falcohost_syscall.drivers.libbpf import Library, Object
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
-from falcohost_syscall.drivers.options import Settings
+from falcohost_syscall.drivers.modern_ebpf import probe, requirements
+from falcohost_syscall.drivers.modern_ebpf.functions import ENTRIES
+from falcohost_syscall.drivers.modern_ebpf.options import Settings
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.records import record as R
 
 # A call that nobody else on the machine makes.
 RARE = R.CallSpec(1, 0)
-BPF = Path(R.__file__).parent / "bpf"
-PLUGIN, CORE = Path(R.__file__).parent.parent, Path(sys.modules["falcohost"].__path__[0]).parent
+BPF = Path(R.__file__).parents[1] / "bpf"
+PLUGIN, CORE = Path(R.__file__).parents[2], Path(sys.modules["falcohost"].__path__[0]).parent
 
 
 def calls(found, pid=None):
@@ -36,18 +36,18 @@ def calls(found, pid=None):
 @pytest.mark.parametrize("image", sorted(requirements.OBJECTS.values()))
 def test_programs(image):
     """The object for each processor has every program that the driver names."""
-    probe = Object(Library(), (BPF / image).read_bytes())
+    loaded = Object(Library(), (BPF / image).read_bytes())
     names = [
-        *modern_ebpf._PROGRAMS,
-        *modern_ebpf._URING,
-        *modern_ebpf._LEFT_OUT.values(),
+        *probe._PROGRAMS,
+        *probe._URING,
+        *probe._LEFT_OUT.values(),
         *ENTRIES,
         "sys_exit",
         "dump_task",
     ]
 
-    assert all(probe.program(name) for name in names)
-    probe.close()
+    assert all(loaded.program(name) for name in names)
+    loaded.close()
 
 
 def test_set_calls(watched, openat):
@@ -212,7 +212,7 @@ def run_python(script):
 
 LOAD = """
 from falcohost.errors import SourceError
-from falcohost_syscall.drivers.modern_ebpf import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
 try:
     ModernEbpf().close()
 except SourceError as error:
@@ -222,7 +222,7 @@ except SourceError as error:
 
 def test_not_root(machine):
     """Without privileges one sentence says which, and how to get them."""
-    done = run_python(f"import os, falcohost_syscall.drivers.modern_ebpf; os.setuid(65534)\n{LOAD}")
+    done = run_python(f"import os, falcohost_syscall.drivers.modern_ebpf.probe; os.setuid(65534)\n{LOAD}")
 
     assert done.stdout.startswith("Loading the probe needs root, or the capabilities CAP_BPF and CAP_PERFMON")
     assert "" == done.stderr
@@ -263,7 +263,7 @@ def test_no_libbpf(monkeypatch):
 
 def test_refused(machine, monkeypatch):
     """When libbpf refuses the probe, its own words are in the error."""
-    monkeypatch.setattr(modern_ebpf, "_image", lambda: b"not an object")
+    monkeypatch.setattr(probe, "_image", lambda: b"not an object")
 
     with pytest.raises(SourceError, match="libbpf cannot open the probe") as caught:
         ModernEbpf()

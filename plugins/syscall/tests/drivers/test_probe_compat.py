@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
+from falcohost_syscall.records import record as R
 
 PROGRAM = """
 #include <sys/mman.h>

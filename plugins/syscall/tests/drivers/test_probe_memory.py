@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from falcohost_syscall import records as R
+from falcohost_syscall.records import record as R
 
 PROGRAM = """
 #include <linux/capability.h>

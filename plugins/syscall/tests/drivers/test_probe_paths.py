@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from falcohost_syscall import records as R
+from falcohost_syscall.records import record as R
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
+from falcohost_syscall.records import record as R
 
 
 def kinds(found, kind):

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from falcohost_syscall import records as R
+from falcohost_syscall.records import record as R
 
 CONNECT, ACCEPT, BIND, SENDTO, SENDMSG, SOCKETPAIR, LISTEN, RECVFROM = range(1, 9)
 CALLS = {

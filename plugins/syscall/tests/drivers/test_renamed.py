@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from falcohost_syscall import records as R
-from falcohost_syscall.calls import BY_NAME
-from falcohost_syscall.wanted import calls
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf.wanted import calls
+from falcohost_syscall.records import record as R
 
 PRCTL = BY_NAME["prctl"].call
 SET_NAME = 15

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall import records as R
-from falcohost_syscall.wanted import requests
+from falcohost_syscall.drivers.modern_ebpf.wanted import requests
+from falcohost_syscall.records import record as R
 
 OPENED = frozenset({"openat"})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from falcohost_syscall.calls import CALLS
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.calls.rows import CALLS
+from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
 
 FIELD = {field.name: field for field in FIELDS}

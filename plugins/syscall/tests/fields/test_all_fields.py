@@ -7,8 +7,8 @@ from workload import handmade
 from workload.handmade import Task
 
 from falcohost.testing.values import arguments, wrong_value
-from falcohost_syscall.calls import CALLS
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.calls.rows import CALLS
+from falcohost_syscall.fields.rows import FIELDS
 
 FIELD = {field.name: field for field in FIELDS}
 BASH = Task(5_000_001, start=5_000_001, ppid=1, comm=b"bash")

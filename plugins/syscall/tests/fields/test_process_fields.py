@@ -8,8 +8,8 @@ from workload.handmade import Task
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.template import Template
-from falcohost_syscall import records as R
-from falcohost_syscall.fields import FIELDS
+from falcohost_syscall.fields.rows import FIELDS
+from falcohost_syscall.records import record as R
 
 CATALOG = Catalog("syscall", FIELDS)
 BASH = Task(5_000_001, start=5_000_001, ppid=1, comm=b"bash")

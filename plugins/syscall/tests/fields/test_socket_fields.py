@@ -10,7 +10,7 @@ import pytest
 from workload import handmade
 from workload.handmade import Task
 
-from falcohost_syscall import records as R
+from falcohost_syscall.records import record as R
 
 BASH = Task(5_000_001, start=5_000_001, ppid=1, comm=b"bash")
 

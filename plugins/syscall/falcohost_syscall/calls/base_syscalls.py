@@ -1,0 +1,59 @@
+"""Falco's ``base_syscalls``: what the configuration adds to the calls that rules want, and what it takes from them.
+
+Falco needs base calls to keep its tables of processes and descriptors true. Here the kernel is asked, and what the
+process table needs is collected in any case; so a name in ``custom_set`` adds nothing, and ``repair`` is always on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from falcohost.errors import ConfigError
+from falcohost.events import Plan
+from falcohost_syscall.calls.event_types import event_types
+from falcohost_syscall.calls.rows import BY_NAME, EVENT_NAMES
+
+_log = logging.getLogger("falcohost.syscall")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSyscalls:
+    """The block, read.
+
+    :ivar all: rules that name no event type get every one, also those that come too often by default.
+    :ivar never: event types that no rule gets (``!name`` in ``custom_set``).
+    """
+
+    all: bool = False
+    never: frozenset[str] = frozenset()
+
+    def choose(self, plan: Plan) -> Plan:
+        """Return what is left of *plan*, or what becomes of it."""
+        if not self.all and not self.never:
+            return plan
+        every = plan.event_types is None and self.all
+        types = frozenset(BY_NAME) if every else event_types(plan)
+        return replace(plan, event_types=types - self.never)
+
+
+def parse(block: Any) -> BaseSyscalls:
+    """Return what is in the block.
+
+    :raises ConfigError: a value cannot be.
+    """
+    if block is None:
+        return BaseSyscalls()
+    if not isinstance(block, Mapping):
+        raise ConfigError("base_syscalls: expected keys such as custom_set.")
+    names, every = block.get("custom_set") or [], block.get("all", False)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError("base_syscalls.custom_set: expected a list of names of system calls.")
+    if not isinstance(every, bool):
+        raise ConfigError(f"base_syscalls.all: expected true or false, not {every!r}.")
+    unknown = [name for name in names if name.removeprefix("!") not in EVENT_NAMES]
+    if unknown:
+        _log.warning("base_syscalls.custom_set: there is no system call %s", ", ".join(unknown))
+    return BaseSyscalls(every, frozenset(name[1:] for name in names if name.startswith("!")))

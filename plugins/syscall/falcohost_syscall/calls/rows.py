@@ -1,0 +1,250 @@
+"""Every kind of event that the probe can send: one row for each name that ``evt.type`` can have.
+
+Read from here are: what the probe is told to collect for a call, which numbers the call has on each machine, which
+parameters Falco knows the event by and where each value comes from, and what ``fd.*`` is about. Nothing about a call is
+written down anywhere else. The names and the order of the parameters are Falco's (``driver/event_table.c``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from falcohost_syscall.calls.others import GENERIC, NAMES_ONLY
+from falcohost_syscall.calls.table import TABLE
+from falcohost_syscall.records.record import (
+    LEFT_MOUNT,
+    LEFT_NOTHING,
+    LEFT_ROOT,
+    NO_ARG,
+    RET_ARG,
+    WANT_BUFFER,
+    WANT_CAPS,
+    WANT_CONTROL,
+    WANT_CWD,
+    WANT_DATA,
+    WANT_FAILED_ONLY,
+    WANT_FD,
+    WANT_HOW,
+    WANT_IOV,
+    WANT_MESSAGES,
+    WANT_MSGHDR,
+    WANT_PAIR,
+    WANT_PATH,
+    WANT_PATH2,
+    WANT_QUEUE,
+    WANT_SENDER,
+    WANT_SOCKADDR,
+    WANT_STR,
+    WANT_STRUCT,
+)
+
+_EXEC = (
+    "res:errno=ret exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd comm:str=comm "
+    "cgroups:bytes=cgroups env:bytes=env tty:u32=tty vpgid:pid=vpgid loginuid:uid=loginuid flags:flags/execve=exeflags "
+    "cap_inheritable:hex=cap_inheritable cap_permitted:hex=cap_permitted cap_effective:hex=cap_effective "
+    "exe_ino:u64=exe_ino exe_ino_ctime:abstime=exe_ctime exe_ino_mtime:abstime=exe_mtime uid:uid=uid "
+    "trusted_exepath:path=exepath pgid:pid=pgid gid:gid=gid"
+)
+_FORK = (
+    "res:pid=child exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd comm:str=comm "
+    "cgroups:bytes=cgroups flags:flags/clone=cloneflags uid:u32=uid gid:u32=gid vtid:pid=vtid vpid:pid=vpid"
+)
+_GENERIC = "ID:syscall=call nativeID:u32=native"
+
+# Where these return, the caller is elsewhere than it was when it named a path.
+_MOVES = ("chroot", "chdir", "execve", "execveat")
+_LEFT = {"root": LEFT_ROOT, "mount": LEFT_MOUNT}
+_POSITIONS = ("fd", "path", "dir", "path2", "dir2", "addr", "data", "str")
+_SECTIONS = {
+    "fd": ("fd", WANT_FD),
+    "path": ("path", WANT_PATH),
+    "dir": ("dir", 0),
+    "path2": ("path2", WANT_PATH2),
+    "dir2": ("dir2", 0),
+    "sockaddr": ("addr", WANT_SOCKADDR),
+    "msghdr": ("addr", WANT_MSGHDR),
+    "data": ("data", WANT_DATA),
+    "str": ("str", WANT_STR),
+    "pair": ("str", WANT_PAIR),
+    "cwd": ("", WANT_CWD),
+    "how": ("", WANT_HOW),
+    "failed_only": ("", WANT_FAILED_ONLY),
+    "struct": ("str", WANT_STRUCT),
+    "iov": ("data", WANT_IOV),
+    "messages": ("addr", WANT_MESSAGES),
+    "control": ("", WANT_CONTROL),
+    "sender": ("addr", WANT_SENDER),
+    "caps": ("", WANT_CAPS),
+    "queue": ("", WANT_QUEUE),
+    "buffer": ("data", WANT_BUFFER),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One of Falco's parameters of an event; *kind* says how it is rendered, *table* the names of its flags."""
+
+    name: str
+    kind: str
+    source: str
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One row. *call* is its number in records; the ``…_arg`` are ``struct call_spec`` of bpf/record.h.
+
+    :ivar numbers: system call numbers by machine (``x86_64``, ``aarch64``, ``i386``).
+    :ivar creates_fd: the event's fd is what the call returns.
+    :ivar used_fd: or it is in this argument.
+    :ivar dir_fd: or the fd is that of a directory, in this argument.
+    :ivar io: ``read``, ``write`` or None.
+    :ivar generic: Falco has no parameters for it (its "generic" events).
+    :ivar named: it may be about a file, which may have several names.
+    :ivar opens: its file is opened by the path that is passed.
+    :ivar hooks: where the kernel says on the way to what its paths lead.
+    :ivar left: or by what it can be told when the call returns (``LEFT_…``).
+    """
+
+    name: str
+    call: int
+    numbers: dict[str, tuple[int, ...]]
+    category: str
+    want: int
+    fd_arg: int
+    path_arg: int
+    dir_arg: int
+    path2_arg: int
+    dir2_arg: int
+    addr_arg: int
+    data_arg: int
+    str_arg: int
+    params: tuple[Param, ...]
+    creates_fd: bool = False
+    used_fd: int | None = None
+    dir_fd: int | None = None
+    io: str | None = None
+    generic: bool = False
+    named: bool = False
+    opens: bool = False
+    hooks: tuple[str, ...] = ()
+    left: int = LEFT_NOTHING
+    param_index: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def open_flags(self) -> int | None:
+        """Return the argument that has the flags of open(2)."""
+        return next((int(param.source) for param in self.params if param.kind == "open"), None)
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether a record may say to what the paths led."""
+        return bool(self.hooks or self.left)
+
+    @property
+    def has_fd(self) -> bool:
+        """Tell whether ``fd.*`` has values in this event."""
+        return self.creates_fd or self.used_fd is not None or self.dir_fd is not None
+
+
+def _position(text: str) -> int:
+    return RET_ARG if text == "ret" else int(text)
+
+
+@cache
+def _params(text: str) -> tuple[Param, ...]:
+    params = []
+    for word in text.split():
+        name, _, rest = word.partition(":")
+        kind, _, source = rest.partition("=")
+        kind, _, table = kind.partition("/")
+        params.append(Param(name, kind, source, table or None))
+    return tuple(params)
+
+
+def _probe(text: str) -> tuple[int, dict[str, Any]]:
+    want = 0
+    found: dict[str, Any] = {f"{position}_arg": NO_ARG for position in _POSITIONS}
+    for word in text.split():
+        name, _, source = word.partition("=")
+        if name == "hook":
+            found["hooks"] = tuple(source.split(","))
+            continue
+        if name == "left":
+            found["left"] = _LEFT[source]
+            continue
+        position, bit = _SECTIONS[name]
+        want |= bit
+        if source:
+            found[f"{position}_arg"] = _position(source)
+    return want, found
+
+
+def _numbers(text: str) -> dict[str, tuple[int, ...]]:
+    machines = zip(("x86_64", "aarch64", "i386"), text.split(), strict=True)
+    return {machine: tuple(int(n) for n in words.split(",")) for machine, words in machines if words != "-"}
+
+
+def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
+    name, numbers, category, fd, probe = (part.strip() for part in head.split("|"))
+    want, found = _probe("" if probe == "-" else probe)
+    parsed = _params(params.replace("EXEC", _EXEC).replace("FORK", _FORK))
+    words = fd.split()
+    fds = [param for param in parsed if param.kind == "fd" and param.source.isdigit()]
+    return Call(
+        name=name,
+        call=call,
+        numbers=_numbers(numbers),
+        category=category,
+        want=want,
+        **found,
+        params=parsed,
+        creates_fd="creates" in words,
+        used_fd=int(fds[0].source) if "uses" in words else None,
+        dir_fd=next((int(word[6:]) for word in words if word.startswith("dirfd=")), None),
+        io="read" if "read" in words else "write" if "write" in words else None,
+        generic=generic,
+        opens="creates" in words and bool(want & WANT_PATH),
+        named=bool(want & (WANT_FD | WANT_PATH | WANT_PATH2)) and name not in _MOVES,
+        param_index={param.name: index for index, param in enumerate(parsed)},
+    )
+
+
+def _generic(call: int, line: str) -> Call:
+    head, probe, params = (*line.split("|"), "", "")[:3]
+    name, numbers = head.split(maxsplit=1)
+    fd = "creates" if "fd=ret" in probe else "uses" if "fd=" in probe else "-"
+    return _row(call, f"{name} | {numbers} | other | {fd} | {probe or '-'}", f"{_GENERIC} {params}", generic=True)
+
+
+def _rows() -> tuple[Call, ...]:
+    texts: list[list[str]] = []
+    for line in TABLE.strip().splitlines():
+        if line.startswith(" "):
+            texts[-1].append(line)
+        elif not line.startswith("#"):
+            texts.append([line])
+    rows = [_row(number, text[0], " ".join(text[1:])) for number, text in enumerate(texts, 1)]
+    rows += [_generic(number, line) for number, line in enumerate(GENERIC.strip().splitlines(), len(rows) + 1)]
+    return tuple(rows)
+
+
+#: All rows, the one with number n at index n - 1.
+CALLS: tuple[Call, ...] = _rows()
+BY_NAME: dict[str, Call] = {row.name: row for row in CALLS}
+#: Rows that no rules file asks for by name are not collected if they are one of these: they come too often.
+_FREQUENT = """
+    sendfile splice copy_file_range mmap mmap2 munmap mprotect close fcntl lseek ioctl stat lstat fstat newfstatat
+    access getdents getdents64 io_uring_enter setsockopt getsockopt close_range
+    getuid geteuid getgid getegid mlock mlock2 munlock mlockall munlockall semget
+"""
+NOT_BY_DEFAULT = frozenset(_FREQUENT.split()) | frozenset(row.name for row in CALLS if row.io or row.generic)
+#: Every value that ``evt.type`` may be compared with; those without a row never come.
+EVENT_NAMES = NAMES_ONLY | frozenset(BY_NAME)
+#: The probe's own records.
+#: What an exec that succeeded is, whichever call asked for it, as in Falco.
+EXEC = "execve"
+FORKS = frozenset({"clone", "clone3", "fork", "vfork"})
+EXIT = "procexit"

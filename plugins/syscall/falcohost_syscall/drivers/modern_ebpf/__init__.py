@@ -1,0 +1,1 @@
+"""The modern eBPF driver: the compiled probe, what it is told, and what it tells."""

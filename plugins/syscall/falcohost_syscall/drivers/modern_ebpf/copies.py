@@ -1,0 +1,162 @@
+"""The stages of calls once more, as programs that run when functions of one prototype return, or with other memory.
+
+The kernel lets programs go on to others of their own kind only, and those on functions are of another kind than those
+on tracepoints. The instructions are the same, as libbpf has prepared them for this kernel; what differs is the maps of
+programs by which they go on, and perhaps those in which records are put together.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from falcohost_syscall.kernel.assembler import R2, R3, TAIL_CALL, Assembler
+from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.program_info import function_types, program_info
+from falcohost_syscall.kernel.programs import (
+    ANYWHERE,
+    FUNCTION_INFO,
+    MAP_PROG_ARRAY,
+    PROGRAM_TRACING,
+    Attach,
+    Described,
+    Kernel,
+)
+from falcohost_syscall.records import record
+
+_INSTRUCTION: Final = struct.Struct("=BBhi")
+#: Operations, and in the upper half of the byte of registers what the number is (include/uapi/linux/bpf.h).
+_CALL, _LOAD = 0x85, 0x18
+_MAP, _OWN_FUNCTION, _OWN_CALLBACK = 1, 1, 4
+_U32: Final = struct.Struct("=I")
+_PROGRAM_ARRAYS: Final = ("stages", "filters")
+_LEFT_OUT: Final = "left_out"
+
+
+class Stages:
+    """Copies of the stages behind a copy of the program *entry*.
+
+    :ivar kernel: loads filters that go on to them.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        probe: Object,
+        entry: str,
+        kind: int,
+        attach: Attach = ANYWHERE,
+        memory: Sequence[str] = (),
+    ) -> None:
+        """Copy what the loaded *probe* has, as programs of this *kind*, with arrays of their own for those of *memory*.
+
+        :raises LibbpfError: the kernel refused a copy.
+        """
+        self.kernel = kernel
+        self._probe, self._kind, self._attach = probe, kind, attach
+        self._maps: dict[str, int] = {}
+        self._filters: frozenset[tuple[str, int]] = frozenset()
+        try:
+            for name in _PROGRAM_ARRAYS:
+                self._maps[name] = self.kernel.array(4, probe.entries(name), MAP_PROG_ARRAY)
+            for name in memory:
+                self._maps[name] = self.kernel.array(probe.value_size(name), probe.entries(name))
+            self._swapped = dict(self._maps)
+            self._first = self._maps["first"] = self.kernel.array(4, 1, MAP_PROG_ARRAY)
+            self._put("first", 0, entry)
+            for place, name in self._stages():
+                self._put("stages", place, name)
+        except BaseException:
+            self.close()
+            raise
+
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of a map: the copies' own, or else the probe's."""
+        return self._maps[name] if name in self._maps else self._probe.map_fd(name)
+
+    @property
+    def entry(self) -> bytes:
+        """Return a program that goes on to the copies."""
+        asm = Assembler()
+        asm.map(R2, self._first)
+        asm.constant(R3, 0)
+        asm.call(TAIL_CALL)
+        asm.leave()
+        return asm.assemble()
+
+    def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
+        """Let these programs (map of filters and place in it → descriptor) decide what is left out, and no others."""
+        for (name, place), program in programs.items():
+            self.kernel.set(self._maps[name], _U32.pack(place), _U32.pack(program))
+        for name, place in self._filters - programs.keys():
+            self._probe.delete(self._maps[name], _U32.pack(place))
+        self._filters = frozenset(programs)
+
+    def measure(self, on: bool) -> None:
+        """Take the time of calls that are left out, or no longer."""
+        if on:
+            self._put("stages", record.STAGE_LEFT_OUT, _LEFT_OUT)
+        else:
+            self._probe.delete(self._maps["stages"], _U32.pack(record.STAGE_LEFT_OUT))
+
+    def close(self) -> None:
+        """Unload the copies."""
+        for fd in self._maps.values():
+            os.close(fd)
+        self._maps.clear()
+
+    def _stages(self) -> Iterator[tuple[int, str]]:
+        """Yield each stage's place and the name of its program, as the probe has them."""
+        probe = self._probe
+        names = {program_info(probe.library, probe.program_fd(name)).id: name for name in probe.loaded()}
+        for place in range(probe.entries("stages")):
+            found = probe.find(probe.map_fd("stages"), _U32.pack(place), _U32.size)
+            if found is not None:
+                yield place, names[_U32.unpack(found)[0]]
+
+    def _put(self, array: str, place: int, name: str) -> None:
+        program = copy(self.kernel, self._probe, name, self._swapped, self._kind, self._attach)
+        try:
+            self.kernel.set(self._maps[array], _U32.pack(place), _U32.pack(program))
+        finally:
+            os.close(program)
+
+
+def copy(
+    kernel: Kernel,
+    probe: Object,
+    name: str,
+    maps: Mapping[str, int],
+    kind: int = PROGRAM_TRACING,
+    attach: Attach = ANYWHERE,
+) -> int:
+    """Load one of the programs that *probe* has once more, with other *maps* (name → descriptor); return it.
+
+    :raises LibbpfError: the kernel refused it.
+    """
+    code = probe.instructions(name)
+    types = function_types(probe.library, probe.program_fd(name))
+    functions = b"".join(map(FUNCTION_INFO.pack, _functions(code), types))
+    described = Described(name.encode(), probe.btf_fd, functions)
+    swapped = {probe.map_fd(own): other for own, other in maps.items()}
+    return kernel.load(_with_maps(code, swapped), kind, attach, described)
+
+
+def _functions(code: bytes) -> list[int]:
+    """Return where the functions begin that a program consists of, in instructions."""
+    found = {0}
+    for place, (operation, registers, _, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
+        if (operation, registers >> 4) in ((_CALL, _OWN_FUNCTION), (_LOAD, _OWN_CALLBACK)):
+            found.add(place + 1 + number)
+    return sorted(found)
+
+
+def _with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
+    """Return the program with other maps (descriptor → descriptor)."""
+    changed = bytearray(code)
+    for place, (operation, registers, offset, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
+        if operation == _LOAD and registers >> 4 == _MAP and number in maps:
+            _INSTRUCTION.pack_into(changed, place * _INSTRUCTION.size, operation, registers, offset, maps[number])
+    return bytes(changed)

@@ -1,0 +1,136 @@
+"""Calls seen by the kernel's functions themselves (fexit), so that a call that nobody wants costs nothing at all.
+
+On each function that is wanted stands a program of five instructions, which goes on to copies of the probe's stages.
+Calls of 32-bit programs are seen where the kernel chooses among its functions for them: such programs pay for every
+call, the others for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from falcohost_syscall.drivers.modern_ebpf.call_functions import CallFunctions, NotPossibleError
+from falcohost_syscall.drivers.modern_ebpf.copies import Stages
+from falcohost_syscall.kernel.function_programs import ATTACH_EXIT, FunctionKernel, FunctionType
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.program_info import misses
+from falcohost_syscall.kernel.programs import PROGRAM_TRACING, Attach, Entry
+
+#: Programs of the probe that are copied to stand first: for calls' own functions, those that choose among them, and the
+#: one that leaves calls out.
+ENTRIES: Final = ("function_returns", "choice_returns", "skipped_returns")
+_OWN, _CHOOSING, _SKIPPING = ENTRIES
+
+
+class Functions:
+    """Entries on the functions behind calls.
+
+    :ivar stages: what follows them, for functions of each type.
+    """
+
+    def __init__(self, library: Library, probe: Object, found: CallFunctions) -> None:
+        """Copy the stages of the loaded *probe*, and see the calls of 32-bit programs and skipped ones from now on.
+
+        :raises NotPossibleError: the kernel does not allow it.
+        """
+        self._library, self._probe = library, probe
+        self._kernel = FunctionKernel(library)
+        self.stages: list[Stages] = []
+        self._common: list[Entry] = []
+        self._names = found.by_number
+        self._own: dict[int, Stages | None] = {}
+        self._types: dict[int, FunctionType] = {}
+        self._entered: dict[int, Entry] = {}
+        self._without: set[int] = set()
+        self._measures = False
+        self._missed_before = 0
+        try:
+            self._see_common(found)
+        except LibbpfError as error:
+            self.close()
+            raise NotPossibleError(str(error).splitlines()[0]) from error
+
+    def _see_common(self, found: CallFunctions) -> None:
+        types = self._kernel.types({found.skipping, *found.choosing})
+        for entry, names in ((_CHOOSING, found.choosing), (_SKIPPING, (found.skipping,))):
+            if names:
+                stages = self._add(entry, types[names[0]].function)
+                self._common += [self._attach(stages, name, types[name].function) for name in names]
+
+    def _add(self, entry: str, function: int) -> Stages:
+        kernel = FunctionKernel(self._library, function)
+        self.stages.append(Stages(kernel, self._probe, entry, PROGRAM_TRACING, Attach(ATTACH_EXIT, function)))
+        self.stages[-1].measure(self._measures)
+        return self.stages[-1]
+
+    def _attach(self, stages: Stages, name: str, function: int) -> Entry:
+        """Have the calls that return from a function go through these stages."""
+        return self._kernel.attach(name, function, stages.entry)
+
+    def prepare(self, numbers: AbstractSet[int]) -> None:
+        """Copy the stages for each prototype that the functions behind the calls with these *numbers* have.
+
+        Those differ in how their only argument is called. Of most functions without arguments the kernel does not tell
+        the type.
+        """
+        new = numbers & self._names.keys() - self._types.keys() - self._without
+        types = self._kernel.types({self._names[number] for number in new}) if new else {}
+        for number in new:
+            kind = types.get(self._names[number])
+            if kind is not None and self._copy(kind):
+                self._types[number] = kind
+            else:
+                self._without.add(number)
+
+    def _copy(self, kind: FunctionType) -> bool:
+        """Copy the stages for functions like this one; tell whether the kernel has taken them."""
+        if kind.prototype not in self._own:
+            try:
+                self._own[kind.prototype] = self._add(_OWN, kind.function)
+            except LibbpfError:
+                self._own[kind.prototype] = None
+        return self._own[kind.prototype] is not None
+
+    def seen(self, numbers: AbstractSet[int]) -> set[int]:
+        """Return which of the calls with these *numbers* can be seen. One that the kernel lacks is seen well enough."""
+        self.prepare(numbers)
+        return set(numbers - self._without)
+
+    def enter(self, numbers: AbstractSet[int]) -> set[int]:
+        """See the calls with these *numbers* as well, which can be seen; return those that are."""
+        for number in numbers & self._types.keys() - self._entered.keys():
+            kind = self._types[number]
+            stages = self._own[kind.prototype]
+            try:
+                if stages is not None:
+                    self._entered[number] = self._attach(stages, self._names[number], kind.function)
+            except LibbpfError:
+                self._without.add(number)
+        return set(numbers - self._without)
+
+    def measure(self, on: bool) -> None:
+        """Take the time of calls that are left out, or no longer."""
+        self._measures = on
+        for stages in self.stages:
+            stages.measure(on)
+
+    def leave(self, numbers: AbstractSet[int]) -> None:
+        """See all calls but these no longer."""
+        for number in self._entered.keys() - numbers:
+            entry = self._entered.pop(number)
+            self._missed_before += misses(self._library, entry.program)
+            entry.close()
+
+    def missed(self) -> int:
+        """Return how many calls were not seen because the processor was taken from a program in the midst of it."""
+        entries = (*self._common, *self._entered.values())
+        return self._missed_before + sum(misses(self._library, entry.program) for entry in entries)
+
+    def close(self) -> None:
+        """Detach and unload."""
+        for entry in (*self._common, *self._entered.values()):
+            entry.close()
+        for stages in self.stages:
+            stages.close()
+        self._common, self._entered, self.stages = [], {}, []

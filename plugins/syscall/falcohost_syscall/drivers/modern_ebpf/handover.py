@@ -1,0 +1,69 @@
+"""Which of two places tells of a call while functions are being attached, and for as long as threads wait in calls."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from typing import Final
+
+from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.records import record
+
+#: The iterator that says which threads wait.
+ITERATOR: Final = "waiting_thread"
+_FIRST: Final = bytes(4)
+_U32: Final = struct.Struct("=I")
+#: As in bpf/handover.bpf.h.
+_CLAIMS, _ALL, _SOME, _BITS = 1, 2, 3, 2
+#: Seconds in which a thread that a function's program has seen comes to the tracepoint.
+_MOMENT: Final = 0.002
+
+
+class Handover:
+    """The tracepoint beside functions: it tells what no function's program has seen (``bpf/handover.bpf.h``).
+
+    :ivar waiting: the threads that are in calls of which only the tracepoint sees the end.
+    """
+
+    def __init__(self, probe: Object) -> None:
+        self.waiting: frozenset[int] = frozenset()
+        self._probe = probe
+        self._number, self._state = 1, 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether the tracepoint is needed."""
+        return self._state != 0
+
+    def begin(self) -> None:
+        """Let the tracepoint, which is attached, tell of all wanted calls that functions do not show."""
+        self._number += 1
+        self._set(_CLAIMS)
+        time.sleep(_MOMENT)
+        self._set(_ALL)
+
+    def look(self) -> None:
+        """Find who waits in calls that are marked (``WANT_LATELY``), or still waits; if nobody does, it has ended."""
+        if not self._state:
+            return
+        if self._state == _ALL:
+            self._probe.update(self._probe.map_fd(".data.may_wait"), _FIRST, bytes(record.WAITING_HINTS))
+        with os.fdopen(self._probe.iterate(ITERATOR), "rb") as threads:
+            found = frozenset(thread for (thread,) in _U32.iter_unpack(threads.read()))
+        self.waiting = found
+        if not found:
+            self._set(0)
+        elif 0 not in found:
+            self._set(_SOME)
+
+    def end(self) -> None:
+        """Let the tracepoint tell what is left to it, and nothing else."""
+        self.waiting = frozenset()
+        self._set(0)
+
+    def _set(self, state: int) -> None:
+        if state != self._state:
+            value = self._number << _BITS | state if state else 0
+            self._probe.update(self._probe.map_fd(".data.handover"), _FIRST, _U32.pack(value))
+            self._state = state

@@ -1,0 +1,37 @@
+"""The kernel's hooks for security modules, at which programs of the probe find to what the paths of a call lead.
+
+Not every kernel lets programs stand at its functions; see docs/decisions/0021-hooks.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.programs import Kernel
+
+HOOKS: Final = frozenset(
+    {
+        *("move_mount", "path_chmod", "path_chown", "path_link", "path_mkdir", "path_mknod", "path_rename"),
+        *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_pivotroot", "sb_umount"),
+    }
+)
+"""The programs, which are called as the kernel's functions without ``security_``."""
+REQUESTS: Final = frozenset({"io_linkat", "io_mkdirat", "io_renameat", "io_symlinkat", "io_unlinkat"})
+"""Those that say which request of io_uring a thread is at, called as the kernel's functions."""
+
+
+def find(kernel: Kernel) -> frozenset[str]:
+    """Return the hooks at which programs can stand, and the functions for requests."""
+    functions = {f"security_{hook}": hook for hook in HOOKS} | {name: name for name in REQUESTS}
+    return frozenset(functions[name] for name in kernel.enterable(functions))
+
+
+def prepare(probe: Object, hooks: frozenset[str], cpus: int) -> None:
+    """Have the programs of these *hooks* loaded with the *probe*, and no others."""
+    for hook in hooks:
+        probe.take_in(hook)
+    if hooks:
+        probe.resize("hook_scratches", cpus)
+    else:
+        probe.resize("reached", 1)

@@ -1,0 +1,398 @@
+"""The modern eBPF driver: the compiled probe, loaded, attached, and read.
+
+It hands out records as bytes (see :mod:`falcohost_syscall.records.record`), in the order of time. It is told what
+calls are wanted, and does not know what a record means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import select
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Final
+
+from falcohost_syscall.drivers.modern_ebpf import hooks
+from falcohost_syscall.drivers.modern_ebpf.attachment import Attachment
+from falcohost_syscall.drivers.modern_ebpf.call_functions import CallFunctions, NotPossibleError, find
+from falcohost_syscall.drivers.modern_ebpf.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.functions import ENTRIES
+from falcohost_syscall.drivers.modern_ebpf.handover import ITERATOR
+from falcohost_syscall.drivers.modern_ebpf.options import Options, Settings
+from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS, check
+from falcohost_syscall.drivers.modern_ebpf.twice import AGAIN, may_be_left_out
+from falcohost_syscall.kernel.function_programs import FunctionKernel
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.program_info import misses
+from falcohost_syscall.kernel.programs import Kernel
+from falcohost_syscall.kernel.ring import Ring
+from falcohost_syscall.records import record
+
+_URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
+"""Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
+_URING_LOOK: Final = "uring_look"
+"""The program by which those look for files that were opened silently."""
+_SETTLE: Final = "settle_wanted"
+"""The program that takes over which calls are wanted."""
+#: The program for names that are written to files of /proc, and the call that does the same.
+_RENAMED: Final = "task_renamed"
+_PRCTL: Final = {"x86_64": 157, "aarch64": 167}
+_PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
+#: By program array: the program that is in it only while costs are measured.
+_LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
+#: Memory is set aside for what is kept (about a KiB each) of four times as many processes as run, but of no fewer.
+LEAST_PROCESSES: Final = 8192
+_FOLDER: Final = Path(__file__).parents[2] / "bpf"
+_U32: Final = struct.Struct("=I")
+_U64: Final = struct.Struct("=Q")
+_WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
+_SOCKETCALL: Final = 102
+"""The 32-bit call behind which the probe finds others (x86)."""
+_NO_CALL: Final = record.CALL_SPEC.pack(*record.CallSpec(0, 0))
+
+
+def _running() -> int:
+    return sum(path.name.isdigit() for path in Path("/proc").iterdir())
+
+
+def _image() -> bytes:
+    return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
+
+
+class ModernEbpf:
+    """The probe in the kernel; use as a context manager or call :meth:`close`.
+
+    :ivar sees_requests: requests of io_uring are events as well.
+    :ivar attachment: where calls are seen.
+    :ivar hooks: the hooks of the kernel at which it says to what the paths of a call lead (``Call.hooks``).
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, options: Options | None = None, *, by_function: bool = False
+    ) -> None:
+        """Load and attach; no call is collected before :meth:`set_calls`, what *options* say is at once.
+
+        :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
+        """
+        settings, options = settings or Settings(), options or Options()
+        check()
+        self._library = library = Library()
+        self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
+        self._object = Object(library, _image())
+        self.kernel = Kernel(library)
+        self._calls: dict[tuple[str, int], bytes] = {}
+        self._asked: set[int] = set()
+        self._rows = {settings.execve, settings.procexit} - {0}
+        self.sees_requests = False
+        self.attachment = Attachment(library, self._object)
+        functions = self._find_functions() if by_function else None
+        self.hooks = frozenset() if options.requested else hooks.find(self.kernel)
+        self._hooked: frozenset[str] = frozenset()
+        self._renames = False
+        self._filters: frozenset[tuple[str, int]] = frozenset()
+        self._fullest = [0, 0]
+        self._settings = settings
+        self._pending: list[bytes] = []
+        self._rings: list[Ring] = []
+        try:
+            self._load(settings, options, functions)
+        except BaseException:
+            self.close()
+            raise
+
+    def _find_functions(self) -> CallFunctions | None:
+        try:
+            return find(FunctionKernel(self._library))
+        except NotPossibleError as error:
+            self.attachment.why_not = str(error)
+            return None
+
+    def _load(self, settings: Settings, options: Options, functions: CallFunctions | None) -> None:
+        twice = settings.twice or (functions is None and may_be_left_out(self.kernel))
+        settings = settings._replace(functions=functions is not None, twice=twice)
+        self._prepare(settings, options)
+        try:
+            self._object.load()
+        except LibbpfError:
+            if not self.hooks:
+                raise
+            self.hooks = frozenset()  # if it is they that the kernel did not take, the rest does without
+            self._object.close()
+            self._object = Object(self._library, _image())
+            self.attachment = Attachment(self._library, self._object, self.attachment.why_not)
+            self._prepare(settings, options)
+            self._object.load()
+        if functions is not None:
+            self.attachment.use_functions(functions)
+        elif settings.twice:
+            self.attachment.use_two()
+        self._attach(settings)
+
+    def _prepare(self, settings: Settings, options: Options) -> None:
+        self._object.resize("scratches", 2 * self._cpus)
+        self._object.resize("context_scratches", self._cpus)
+        self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
+        self._object.set_data(".rodata.settings", settings.pack())
+        self._object.set_data(".data.options", options.pack())
+        for name in ("call_ring", "proc_ring"):
+            self._object.resize(name, settings.ring_size)
+        self.sees_requests = all(map(self.kernel.has_tracepoint, _URING.values()))
+        if not self.sees_requests:
+            self._object.resize("requests", 1)
+            self._object.resize("silent", 1)
+            for name in (*_URING, _URING_LOOK):
+                self._object.leave_out(name)
+            self.hooks -= hooks.REQUESTS
+        for name in () if settings.functions else (*ENTRIES, ITERATOR):
+            self._object.leave_out(name)
+        if not settings.twice:
+            self._object.leave_out(AGAIN)
+        hooks.prepare(self._object, self.hooks, self._cpus)
+
+    def _attach(self, settings: Settings) -> None:
+        self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
+        self._much = settings.ring_size // _WAKE_SHARE
+        self._poll = select.epoll()
+        for ring in self._rings:
+            self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # woken, not merely filled
+        self.ignore(os.getpid())
+        if self.sees_requests:
+            look = self._object.program_fd(_URING_LOOK)
+            self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
+        for name in (*_PROGRAMS, *(_URING if self.sees_requests else ())):
+            self._object.attach(name)
+        self.attachment.start()
+
+    @property
+    def places(self) -> Sequence[ModernEbpf | Stages]:
+        """Return where filters are to be set: the probe, and what is copied of it."""
+        return [self, *self.attachment.stages]
+
+    def __enter__(self) -> ModernEbpf:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def set_options(self, options: Options) -> None:
+        """Say this from now on."""
+        place = _U32.pack(record.STAGE_LEFT_OUT)
+        for stages, program in _LEFT_OUT.items():
+            if options.measure:
+                self._object.update(self._object.map_fd(stages), place, _U32.pack(self._object.program_fd(program)))
+            else:
+                self._object.delete(self._object.map_fd(stages), place)
+        self.attachment.measure(options.measure)
+        self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
+
+    def prepare(self, calls: Mapping[int, record.CallSpec]) -> None:
+        """Have the places at which filters for these calls are to be set, before :meth:`set_calls`."""
+        self.attachment.prepare(calls.keys())
+
+    def set_calls(
+        self,
+        calls: Mapping[int, record.CallSpec],
+        requests: Mapping[int, record.CallSpec] | None = None,
+        *,
+        passing: frozenset[str] = frozenset(),
+        traced: AbstractSet[int] = frozenset(),
+    ) -> None:
+        """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on.
+
+        *requests* are those of io_uring, by operation; *passing*: the hooks that calls with ``WANT_REACHED`` pass. Of
+        *traced* calls functions do not see all that is wanted.
+        """
+        for hook in passing - self._hooked:
+            self._object.attach(hook)
+        calls = self.attachment.enter(calls, traced)
+        self._rows.update(spec.call for spec in calls.values())
+        wanted = {("calls", number): record.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
+        wanted |= {("uring_calls", number): record.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
+        places = {number % record.COMPAT_BASE for number in calls} | {_SOCKETCALL}
+        self._ask(places | self._asked)
+        for (name, number), packed in wanted.items():
+            if self._calls.get((name, number)) != packed:
+                self._object.update(self._object.map_fd(name), _U32.pack(number), packed)
+        for name, number in self._calls.keys() - wanted.keys():
+            self._object.update(self._object.map_fd(name), _U32.pack(number), _NO_CALL)
+        self._ask(places)
+        self._calls = wanted
+        self.attachment.leave()
+        for hook in self._hooked - passing:
+            self._object.detach(hook)
+        self._hooked = passing
+        self._tell_renames(_PRCTL.get(platform.machine()) in calls)
+
+    def _tell_renames(self, wanted: bool) -> None:
+        """Have names told that are written to files of /proc, or no longer."""
+        if wanted and not self._renames:
+            self._object.attach(_RENAMED)
+        elif self._renames and not wanted:
+            self._object.detach(_RENAMED)
+        self._renames = wanted
+
+    def _ask(self, places: set[int]) -> None:
+        """Have the probe look at calls with these numbers, whichever table they are of."""
+        value = bytes(place in places for place in range(record.COMPAT_BASE))
+        self._object.update(self._object.map_fd(".data.wanted"), _U32.pack(0), value)
+        self.kernel.run(self._object.program_fd(_SETTLE), bytes(8))
+        self._asked = places
+
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of one of the probe's maps."""
+        return self._object.map_fd(name)
+
+    def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
+        """Let these programs (map of filters and place in it → descriptor) decide what is left out, and no others."""
+        for (name, place), program in programs.items():
+            self._object.update(self._object.map_fd(name), _U32.pack(place), _U32.pack(program))
+        for name, place in self._filters - programs.keys():
+            self._object.delete(self._object.map_fd(name), _U32.pack(place))
+        self._filters = frozenset(programs)
+
+    def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> bool:
+        """Have the kernel keep this of a process, unless it knows more already; tell whether it does so."""
+        key = _U32.pack(pid)
+        if large is not None:
+            self._object.add(self._object.map_fd("large_images"), key, record.LARGE_IMAGE.pack(*large))
+        return self._object.add(self._object.map_fd("processes"), key, record.KEPT.pack(*kept))
+
+    def set_container(self, key: int, place: int) -> None:
+        """Tell filters of what kind the cgroups behind *key* are."""
+        self._object.update(self._object.map_fd("containers"), _U64.pack(key), bytes([place]))
+
+    def ignore(self, pid: int, *, forks: bool = False) -> None:
+        """Collect no calls of this process (its fork, exec and exit stay).
+
+        With *forks* none of those that it makes either, until they execute something.
+        """
+        value = record.IGNORED_WITH_FORKS if forks else record.IGNORED_ALONE
+        self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), bytes([value]))
+        place = _U32.pack(pid % record.IGNORED_HINTS)
+        self._object.update(self._object.map_fd("ignored_hints"), place, bytes([value]))
+
+    def observe(self, pid: int) -> None:
+        """Collect the calls of an ignored process again."""
+        self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
+
+    def identify(self, fd: int) -> bytes:
+        """Return what the probe knows the file of a descriptor by (``record.INODE_ID``)."""
+        self.kernel.run(self._object.program_fd("identify_file"), _U64.pack(fd))
+        return self._object.lookup(self._object.map_fd("identified"), _U32.pack(0), record.INODE_ID.size)
+
+    def watch(self, file: bytes, names: bytes | None) -> None:
+        """Let the file that is known by this have further names (``record.WATCHED_FILE``), or none."""
+        if names is None:
+            self._object.delete(self._object.map_fd("watched_files"), file)
+        else:
+            self._object.update(self._object.map_fd("watched_files"), file, names)
+
+    def wait(self, timeout: float) -> None:
+        """Sleep until a sixteenth of a ring waits, or *timeout* seconds; only then is there much to read."""
+        if any(ring.unread() >= self._much for ring in self._rings):
+            return
+        with contextlib.suppress(InterruptedError):
+            self._poll.poll(timeout)
+
+    def read(self) -> list[bytes]:
+        """Return the next records of both rings in the order of time; empty if there are none.
+
+        The position of the calls is noted before the processes are read, so that a call is never handed out before the
+        fork or exec that it follows; what is newer than the last call that fitted in this batch waits for the next.
+        """
+        calls, processes = self._rings
+        self._fullest = [max(most, ring.unread()) for most, ring in zip(self._fullest, self._rings, strict=True)]
+        until = calls.produced()
+        newer = self._drain_processes(processes.produced())
+        batch = calls.drain(until)
+        whole = len(batch) == 0 or calls.read_up_to(until)
+        pending = self._pending + newer
+        if whole:
+            self._pending = []
+        else:
+            last = batch[-1][:8]
+            bound = record.TIMESTAMP.unpack(last)[0]
+            self._pending = [record for record in pending if _time(record) > bound]
+            pending = [record for record in pending if _time(record) <= bound]
+        if pending:
+            batch += pending
+            batch.sort(key=_time)
+        return batch
+
+    def _drain_processes(self, goal: int) -> list[bytes]:
+        """Return the process records up to *goal*, waiting (not for long) for those that are still being written."""
+        processes = self._rings[1]
+        newer = processes.drain(limit=1 << 30)
+        for _ in range(1000):
+            if processes.read_up_to(goal):
+                break
+            os.sched_yield()
+            newer += processes.drain(limit=1 << 30)
+        return newer
+
+    def tasks(self) -> Iterator[bytes]:
+        """Yield a KIND_TASK record for each process that runs now."""
+        fd = self._object.iterate("dump_task")
+        rest = b""
+        with os.fdopen(fd, "rb", buffering=0) as stream:
+            while chunk := stream.read(1 << 18):
+                rest += chunk
+                position = 0
+                while position + 4 <= len(rest):
+                    end = position + 4 + _U32.unpack_from(rest, position)[0]
+                    if end > len(rest):
+                        break
+                    yield rest[position + 4 : end]
+                    position = end
+                rest = rest[position:]
+
+    def fill(self) -> dict[str, float]:
+        """Return how full each ring was at most when it was read, since the last call, from 0 to 1."""
+        names, most = ("calls", "processes"), self._fullest
+        self._fullest = [0, 0]
+        return {name: bytes_ / self._settings.ring_size for name, bytes_ in zip(names, most, strict=True)}
+
+    def lost(self) -> dict[str, int]:
+        """Return how often something was lost since loading, by cause (``record.LOST_CAUSES``)."""
+        fd = self._object.map_fd("lost")
+        lost = {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(record.LOST_CAUSES)}
+        others = (*_PROGRAMS, *(_URING if self.sees_requests else ()))
+        missed = sum(misses(self._library, self._object.program_fd(name)) for name in others)
+        return lost | {"preempted": self.attachment.missed() + missed}
+
+    def counts(self) -> dict[int, record.CallCount]:
+        """Return how often each event type of the table was seen while wanted, and what became of it.
+
+        What nobody wanted is in 0 (calls) and in ``record.COUNT_…``.
+        """
+        members = len(record.CallCount._fields)
+        fd = self._object.map_fd("call_counts")
+        unwanted = (0, record.COUNT_FORKS, record.COUNT_EXECS, record.COUNT_EXITS)
+        found = {row: self._per_cpu(fd, row, members) for row in (*unwanted, *self._rows)}
+        return {
+            row: record.CallCount(*(sum(values[place::members]) for place in range(members)))
+            for row, values in found.items()
+        }
+
+    def _per_cpu(self, fd: int, row: int, numbers: int) -> tuple[int, ...]:
+        size = 8 * numbers * self._cpus
+        return struct.unpack(f"={numbers * self._cpus}Q", self._object.lookup(fd, _U32.pack(row), size))
+
+    def close(self) -> None:
+        """Detach and unload the probe."""
+        for ring in self._rings:
+            ring.close()
+        self._rings = []
+        if hasattr(self, "_poll"):
+            self._poll.close()
+        self.attachment.close()
+        self._object.close()
+
+
+def _time(data: bytes) -> int:
+    stamp: int = record.TIMESTAMP.unpack_from(data)[0]
+    return stamp

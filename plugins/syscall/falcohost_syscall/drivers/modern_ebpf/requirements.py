@@ -1,0 +1,107 @@
+"""What the modern eBPF driver needs of the machine, each with the sentence that says how to get it.
+
+Nothing is loaded here, so that ``falcohost doctor`` can ask on any machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from falcohost.errors import SourceError
+from falcohost_syscall.kernel.libbpf import LIBRARY
+
+BTF: Final = Path("/sys/kernel/btf/vmlinux")
+LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
+STATUS: Final = Path("/proc/self/status")
+OBJECTS: Final = {"x86_64": "probe.x86_64.bpf.o", "aarch64": "probe.arm64.bpf.o"}
+"""The compiled probe for each processor, in ``bpf/``."""
+OLDEST_KERNEL: Final = (5, 17)
+"""The first with bpf_loop (kernel commit e6f2dd0f8067), by which paths are walked."""
+CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
+
+
+class Requirement(NamedTuple):
+    """One thing that is needed, and the sentence to print if it is missing."""
+
+    what: str
+    problem: str | None
+
+
+def requirements() -> list[Requirement]:
+    """Return everything that is needed, in the order in which to mend it."""
+    return [
+        Requirement("processor", _machine()),
+        Requirement("kernel", _kernel()),
+        Requirement("BTF", _btf()),
+        Requirement("privileges", _privileges()),
+        Requirement("lockdown", _lockdown()),
+        Requirement("libbpf", _libbpf()),
+    ]
+
+
+def check() -> None:
+    """Return if nothing is missing.
+
+    :raises SourceError: the first thing that is.
+    """
+    for requirement in requirements():
+        if requirement.problem:
+            raise SourceError(requirement.problem)
+
+
+def _machine() -> str | None:
+    if platform.machine() in OBJECTS:
+        return None
+    return f"The syscall source runs on {' and '.join(OBJECTS)}, not on {platform.machine()}."
+
+
+def _kernel() -> str | None:
+    release = os.uname().release
+    numbers = [int(digits) for digits in release.split("-")[0].split(".")[:2] if digits.isdigit()]
+    if tuple(numbers) >= OLDEST_KERNEL:
+        return None
+    oldest = ".".join(map(str, OLDEST_KERNEL))
+    return f"The syscall source needs Linux {oldest} or newer, this is {release}; boot a newer kernel."
+
+
+def _btf() -> str | None:
+    if BTF.exists():
+        return None
+    return (
+        f"The kernel does not describe its types (no {BTF}), which the syscall source needs; "
+        "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's own are."
+    )
+
+
+def _privileges() -> str | None:
+    effective = 0
+    for line in STATUS.read_text().splitlines():
+        if line.startswith("CapEff:"):
+            effective = int(line.split()[1], 16)
+    if effective >> CAP_SYS_ADMIN & 1 or (effective >> CAP_BPF & 1 and effective >> CAP_PERFMON & 1):
+        return None
+    return (
+        "Loading the probe needs root, or the capabilities CAP_BPF and CAP_PERFMON; "
+        "run falcohost with sudo (in a container: --privileged, or --cap-add BPF --cap-add PERFMON)."
+    )
+
+
+def _lockdown() -> str | None:
+    if not LOCKDOWN.exists() or "[confidentiality]" not in LOCKDOWN.read_text():
+        return None
+    return (
+        "The kernel is locked down for confidentiality, so that no program may read its memory, not even the probe; "
+        "boot with lockdown=integrity, or without lockdown."
+    )
+
+
+def _libbpf() -> str | None:
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        return f"The syscall source needs {LIBRARY}, which is not installed; on Debian and Ubuntu: apt install libbpf1."
+    return None

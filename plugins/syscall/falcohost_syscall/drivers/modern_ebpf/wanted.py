@@ -1,0 +1,184 @@
+"""From the rules' plan to the calls that the probe collects."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from falcohost.events import Plan
+from falcohost_syscall.calls.event_types import event_types
+from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, Call
+from falcohost_syscall.drivers.modern_ebpf.options import Options
+from falcohost_syscall.facts.descriptors import RET
+from falcohost_syscall.facts.leaves import leaf_bits
+from falcohost_syscall.facts.processes import about, asks
+from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, may_hold
+from falcohost_syscall.processes.table_calls import asks_for_directories, asks_for_sessions, shows, table_calls
+from falcohost_syscall.records.record import (
+    COMPAT_BASE,
+    NO_ARG,
+    RET_ARG,
+    WANT_FAILED_ONLY,
+    WANT_REACHED,
+    WANT_SUCCESS_ONLY,
+    CallSpec,
+)
+
+#: Operations of io_uring (include/uapi/linux/io_uring.h) and the call that does the same.
+_REQUESTS = {
+    1: "readv",
+    2: "writev",
+    4: "read",
+    5: "write",
+    9: "sendmsg",
+    10: "recvmsg",
+    13: "accept4",
+    16: "connect",
+    18: "openat",
+    19: "close",
+    22: "read",
+    23: "write",
+    26: "sendto",
+    27: "recvfrom",
+    28: "openat2",
+    30: "splice",
+    34: "shutdown",
+    35: "renameat2",
+    36: "unlinkat",
+    37: "mkdirat",
+    38: "symlinkat",
+    39: "linkat",
+    41: "fsetxattr",
+    42: "setxattr",
+    45: "socket",
+    47: "sendto",
+    48: "sendmsg",
+    49: "read",
+    56: "bind",
+    57: "listen",
+    60: "readv",
+    61: "writev",
+}
+#: Functions of the kernel that do what is asked for, of those on which there are hooks (drivers/hooks.py).
+_PERFORMED = {
+    "renameat2": "io_renameat",
+    "unlinkat": "io_unlinkat",
+    "mkdirat": "io_mkdirat",
+    "symlinkat": "io_symlinkat",
+    "linkat": "io_linkat",
+}
+
+
+def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
+    """Return the event types to collect; *needed*: the conditions of event types, of which some never hold."""
+    types = event_types(plan) | (table_calls(plan) if all_processes else frozenset())
+    return types - {name for name, condition in needed.items() if condition == FALSE}
+
+
+def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> Options:
+    """Return what the probe has to say of processes; *needed*: the conditions of event types."""
+    types = collected(plan, needed)
+    return Options(
+        exec_cwd=asks_for_directories(plan),
+        exec_env=not plan.fields.isdisjoint({"proc.env", "proc.aenv"}) or shows(plan, "env"),
+        all_processes=all_processes,
+        sessions=asks_for_sessions(plan),
+        execve=EXEC in types,
+        procexit=EXIT in types,
+        about_execs=about(needed.get(EXEC, TRUE)),
+        about_exits=about(needed.get(EXIT, TRUE)),
+    )
+
+
+def calls(
+    types: frozenset[str],
+    machine: str | None = None,
+    *,
+    needed: Mapping[str, Condition] | None = None,
+    only_successful: bool = False,
+    hooks: frozenset[str] = frozenset(),
+) -> dict[int, CallSpec]:
+    """Return what the probe is told for these event types, by number of the call on this machine.
+
+    *needed*: the conditions of their filters. With *only_successful* it leaves out calls that failed. *hooks*: where it
+    can find what paths lead to.
+    """
+    machine = machine or platform.machine()
+    specs: dict[int, CallSpec] = {}
+    for row in CALLS:
+        if row.name not in types or row.name == EXIT:
+            continue
+        spec = _spec(row, needed)
+        if only_successful:
+            if row.want & WANT_FAILED_ONLY:
+                continue
+            spec = spec._replace(want=row.want | WANT_SUCCESS_ONLY)
+        if row.hooks and hooks.issuperset(row.hooks):
+            spec = spec._replace(want=spec.want | WANT_REACHED)
+        elif row.left:
+            spec = spec._replace(want=spec.want | WANT_REACHED, left=row.left)
+        specs |= dict.fromkeys(row.numbers.get(machine, ()), spec)
+        if machine == "x86_64":
+            specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
+    return specs
+
+
+def returning_twice(
+    types: frozenset[str], machine: str | None = None, *, needed: Mapping[str, Condition]
+) -> frozenset[int]:
+    """Return the numbers (as :func:`calls` does) of calls that return in a new process too, which rules may want."""
+    forks = {name for name in FORKS & types if may_hold(needed.get(name, TRUE), RET, 0)}
+    return frozenset(calls(frozenset(forks), machine))
+
+
+def hooks(types: frozenset[str]) -> frozenset[str]:
+    """Return where the kernel says to what the paths of these event types lead, and in which requests."""
+    passed = {hook for name in types for hook in BY_NAME[name].hooks}
+    return frozenset(passed | {_PERFORMED[name] for name in types & _PERFORMED.keys()})
+
+
+def requests(
+    types: frozenset[str],
+    *,
+    needed: Mapping[str, Condition] | None = None,
+    only_successful: bool = False,
+    hooks: frozenset[str] = frozenset(),
+) -> dict[int, CallSpec]:
+    """Return what the probe is told of requests of io_uring for these event types, by operation; see :func:`calls`."""
+    specs = {operation: _spec(BY_NAME[name], needed) for operation, name in _REQUESTS.items() if name in types}
+    for operation, spec in specs.items():
+        name = _REQUESTS[operation]
+        if name in _PERFORMED and hooks.issuperset((_PERFORMED[name], *BY_NAME[name].hooks)):
+            specs[operation] = spec._replace(want=spec.want | WANT_REACHED)
+    if only_successful:
+        return {operation: spec._replace(want=spec.want | WANT_SUCCESS_ONLY) for operation, spec in specs.items()}
+    return specs
+
+
+def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
+    condition = (needed or {}).get(row.name, TRUE)
+    return CallSpec(
+        call=row.call,
+        want=row.want,
+        fd_arg=row.fd_arg,
+        path_arg=row.path_arg,
+        dir_arg=row.dir_arg,
+        path2_arg=row.path2_arg,
+        dir2_arg=row.dir2_arg,
+        addr_arg=row.addr_arg,
+        data_arg=row.data_arg,
+        str_arg=row.str_arg,
+        flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
+        about=about(condition),
+        pid_arg=_pid_arg(row),
+        asks=asks(condition),
+        leaves=leaf_bits(condition),
+    )
+
+
+def _pid_arg(row: Call) -> int:
+    """Return where the number of the process is that an event is about, beside its own."""
+    sources = [param.source for param in row.params if param.kind == "pid"]
+    if "child" in sources:
+        return RET_ARG
+    return next((int(source) for source in sources if source.isdigit()), NO_ARG)

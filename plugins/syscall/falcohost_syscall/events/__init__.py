@@ -1,0 +1,1 @@
+"""One system call as an event: its process, descriptors, sockets and file names."""

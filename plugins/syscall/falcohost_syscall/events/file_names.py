@@ -1,0 +1,256 @@
+"""The names that a file has in an event: as which of them an event is seen, and the fields that say each one.
+
+A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process: of a
+descriptor's file, or of what the paths of a call led to. Where the file has others as well, its ``alternatives`` are
+the same event saying those: the requested one (the path that was passed, made whole as text, as in Falco), the host's
+(how the machine's init reaches the file), and those by which the file is watched, if it is opened by another hard link.
+What says them, and why a rule is asked of each alone, is in docs/decisions/0018-names.md, 0021-hooks.md and
+0022-hard-links.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from falcohost.fields import Field, FieldType
+from falcohost_syscall.events.event import FLAGS, KIND, SyscallEvent
+from falcohost_syscall.events.sockets import Socket
+from falcohost_syscall.records.record import (
+    FLAG_OTHER_NAME,
+    FLAG_SOCKET_FILE,
+    KIND_EXEC,
+    SEC_FDPATH,
+    SEC_HOSTDIR,
+    SEC_HOSTDIR2,
+    SEC_HOSTPATH,
+    SEC_PATH,
+    SEC_REALHOST,
+    SEC_REALHOST2,
+    SEC_REALPATH,
+    SEC_REALPATH2,
+    SEC_WATCHED,
+)
+from falcohost_syscall.records.text import absolute, text
+
+_HOSTS = frozenset({SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_REALHOST, SEC_REALHOST2})
+
+
+class _View(SyscallEvent):
+    """An event under another name."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, event: SyscallEvent) -> Self:
+        """Return *event*, which has been taken apart, under this name."""
+        view = cls(event.row, event.h, event.data, event.num, event.proc, event.ctx)
+        view._sections = event.sections
+        return view
+
+
+class RequestedView(_View):
+    """The file has the name that was passed, a socket's that to which it was bound.
+
+    Files that were opened before have their real one.
+    """
+
+    __slots__ = ()
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return requested(self) or self.fdpath
+
+    @property
+    def reached(self) -> bool:
+        """Tell that paths are seen as they were passed."""
+        return False
+
+
+class HostView(_View):
+    """Files have the names by which the machine's init reaches them."""
+
+    __slots__ = ()
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return self.text_of(SEC_HOSTPATH) or self.fdpath
+
+    def _read_socket(self) -> Socket | None:
+        return _reached_by(super()._read_socket(), self.file_name)
+
+    @property
+    def dirfd_path(self) -> str | None:
+        """Return the path behind the descriptor of a directory that was passed beside the first path."""
+        return super().dirfd_path and (self.text_of(SEC_HOSTDIR) or super().dirfd_path)
+
+    @property
+    def abspath(self) -> str | None:
+        """Return what the first path led to, or that path, made absolute."""
+        led_to = self.text_of(SEC_REALHOST) or self.text_of(SEC_REALPATH)
+        return led_to or self._below(SEC_HOSTDIR, self.path) or super().abspath
+
+    @property
+    def abspath2(self) -> str | None:
+        """Return what the second path led to, or that path, made absolute."""
+        led_to = self.text_of(SEC_REALHOST2) or self.text_of(SEC_REALPATH2)
+        return led_to or self._below(SEC_HOSTDIR2, self.path2) or super().abspath2
+
+    def _below(self, tag: int, path: str | None) -> str | None:
+        start = self.text_of(tag)
+        if path is None or start is None:
+            return None
+        if not path.startswith("/"):
+            return absolute(start, path)
+        below = absolute(None, path)  # from the root directory, and never out of it
+        return start.rstrip("/") + below if below != "/" else start
+
+
+class WatchedView(_View):
+    """The file has a path by which it is watched."""
+
+    __slots__ = ("_name",)
+    _name: str
+
+    @classmethod
+    def under(cls, name: str, event: SyscallEvent) -> Self:
+        """Return *event* under this name."""
+        view = cls.of(event)
+        view._name = name
+        return view
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return self._name
+
+
+class ExecutedView(_View):
+    """The file that was executed has another path."""
+
+    __slots__ = ()
+
+    @classmethod
+    def under(cls, name: str, event: SyscallEvent) -> Self:
+        """Return *event*, an exec, under this name of the executable."""
+        view = cls.of(event)
+        view.proc = event.proc.executing(name)
+        return view
+
+
+class NamedEvent(SyscallEvent):
+    """An event under the real name of its file."""
+
+    __slots__ = ()
+
+    @property
+    def alternatives(self) -> tuple[SyscallEvent, ...]:
+        """Return the event under the other names that its file has."""
+        row = self.row
+        flags = self.h[FLAGS]
+        if self.h[KIND] == KIND_EXEC:
+            return tuple(self._executed()) if flags & FLAG_OTHER_NAME else ()
+        if not row.named and not self.reached:
+            return ()
+        asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
+        asked = asked or (row.leads and self._led_otherwise())
+        views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
+        return (*views, *self._further()) if flags & FLAG_OTHER_NAME else views
+
+    def _executed(self) -> Iterator[SyscallEvent]:
+        host = self.text_of(SEC_HOSTPATH)
+        for name in watched_names(self) if host is None else (host, *watched_names(self)):
+            if name != self.proc.image.exepath:
+                yield ExecutedView.under(name, self)
+
+    def _further(self) -> Iterator[SyscallEvent]:
+        if not _HOSTS.isdisjoint(self.sections):
+            yield HostView.of(self)
+        for name in watched_names(self):
+            if name != self.fdpath:
+                yield WatchedView.under(name, self)
+
+    @property
+    def abspath(self) -> str | None:
+        """Return what the first path led to, or that path, made absolute."""
+        return (self.text_of(SEC_REALPATH) if self.row.leads else None) or super().abspath
+
+    @property
+    def abspath2(self) -> str | None:
+        """Return what the second path led to, or that path, made absolute."""
+        return (self.text_of(SEC_REALPATH2) if self.row.leads else None) or super().abspath2
+
+    def _led_otherwise(self) -> bool:
+        """Tell whether a path led to something else than its text says."""
+        return self.reached and (
+            _is_other(self.path, super().abspath, self.abspath)
+            or _is_other(self.path2, super().abspath2, self.abspath2)
+        )
+
+    def _read_socket(self) -> Socket | None:
+        return _reached_by(super()._read_socket(), self.file_name)
+
+    def _bound_otherwise(self) -> bool:
+        bound, real = super()._read_socket(), self.socket
+        return bound is not None is not real and bound.name != real.name
+
+    def _asked_otherwise(self) -> bool:
+        found = self.sections
+        path, real = found.get(SEC_PATH), found.get(SEC_FDPATH)
+        return path is not None is not real and path != real and self.abspath != self.fdpath
+
+
+def _reached_by(socket: Socket | None, path: str | None) -> Socket | None:
+    if socket is not None and path is not None:
+        socket.reached_by(path)
+    return socket
+
+
+def _is_other(passed: str | None, whole: str | None, real: str | None) -> bool:
+    return passed is not None and (whole != real or (passed.startswith("/") and passed != real))
+
+
+def watched_names(event: SyscallEvent) -> list[str]:
+    """Return the paths by which the event's file is watched."""
+    told = event.section(SEC_WATCHED)
+    return [] if told is None else [text(name) for name in told.split(b"\0")[:-1]]
+
+
+def _watched(event: SyscallEvent) -> str | None:
+    names = watched_names(event)
+    return event.file_name if isinstance(event, WatchedView) else names[0] if names else None
+
+
+def requested(event: SyscallEvent) -> str | None:
+    """Return the path that was passed to open the event's file, made whole as text."""
+    return event.abspath if event.row.opens else None
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        name="fd.name.real",
+        type=FieldType.CHARBUF,
+        description="Path of the file as the kernel found it, from the root directory of the process.",
+        get=lambda event, _: event.fdpath,
+    ),
+    Field(
+        name="fd.name.requested",
+        type=FieldType.CHARBUF,
+        description="Path that was passed to open the file, made absolute by its text, as in Falco.",
+        get=lambda event, _: requested(event),
+    ),
+    Field(
+        name="fd.name.host",
+        type=FieldType.CHARBUF,
+        description="Path by which the machine's init reaches the file, where the process reaches it by another.",
+        get=lambda event, _: event.text_of(SEC_HOSTPATH),
+    ),
+    Field(
+        name="fd.name.watched",
+        type=FieldType.CHARBUF,
+        description="Path by which the file is watched (falcohost.watch_inodes), by whatever hard link it was opened.",
+        get=lambda event, _: _watched(event),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What the kernel knows of each field, as conditions over the probe's memory."""

@@ -1,0 +1,249 @@
+"""What the kernel knows of the descriptor that an event is about: its number, its file, its socket and both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from falcohost.fields import Arg
+from falcohost_syscall.calls.rows import EXEC, Call
+from falcohost_syscall.events.descriptors import NOT_TOLD
+from falcohost_syscall.events.event import AT_FDCWD
+from falcohost_syscall.facts.kinds import (
+    Cases,
+    Describe,
+    Either,
+    Ends,
+    Fact,
+    Numeric,
+    OneOf,
+    Otherwise,
+    Untold,
+    constant,
+    truth,
+)
+from falcohost_syscall.facts.sockets import NameOfSocket
+from falcohost_syscall.facts.textual import Textual
+from falcohost_syscall.filters import layout
+from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
+from falcohost_syscall.filters.layout import (
+    FD_DIRECTORY,
+    FD_FILE,
+    FD_IPV4,
+    FD_IPV6,
+    FD_NETLINK,
+    FD_NONE,
+    FD_PIPE,
+    FD_UNIX,
+    L4_ICMP,
+    L4_NONE,
+    L4_RAW,
+    L4_TCP,
+    L4_UDP,
+)
+from falcohost_syscall.records.record import (
+    WANT_FD,
+    WANT_MESSAGES,
+    WANT_MSGHDR,
+    WANT_PAIR,
+    WANT_PATH,
+    WANT_SENDER,
+    WANT_SOCKADDR,
+)
+
+_ADDRESS_ARGUMENT: Final = layout.argument(4)
+RET: Final = layout.header("ret", 8, signed=True)
+
+_KIND: Final = layout.fact("kind", 1, Point.OBJECT, unknown=0)
+#: Where the caller may pass an address, by which it is told what a socket of IPv6 is.
+_KIND_LATE: Final = replace(_KIND, late=Point.MEMORY)
+_KINDS: Final = {
+    FD_FILE: "file",
+    FD_DIRECTORY: "directory",
+    FD_PIPE: "pipe",
+    FD_IPV4: "ipv4",
+    FD_IPV6: "ipv6",
+    FD_UNIX: "unix",
+    FD_NETLINK: "netlink",
+}
+#: What is opened has a path, or was not opened; sockets have names of other kinds.
+IS_NAMED: Final = within(_KIND, (FD_NONE, FD_DIRECTORY))
+_NOT_UNIX: Final = negate(within(_KIND, (FD_UNIX, FD_UNIX)))
+IS_FILE: Final = within(_KIND, (FD_FILE, FD_DIRECTORY))
+_L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
+IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
+_PROTOCOLS: Final = {L4_TCP: "tcp", L4_UDP: "udp", L4_ICMP: "icmp", L4_RAW: "raw", L4_NONE: NOT_TOLD}
+
+# The ends of a socket: told only where it is sure which is the client's.
+_IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
+IS_IP: Final = within(_IP, (layout.IP_YES, layout.IP_YES))
+LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
+RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
+_CONNECTED: Final = layout.fact("connected", 1, Point.OBJECT, unknown=0)
+_ADDRESSED: Final = layout.fact("addressed", 1, Point.MEMORY, unknown=0)
+#: Calls that send to an address, if one was passed; send(2) is sendto(2) without.
+SENDS: Final = {
+    "sendto": within(_ADDRESS_ARGUMENT, (1, _ADDRESS_ARGUMENT.highest)),
+    "sendmsg": within(_ADDRESSED, (layout.ADDRESSED_YES, layout.ADDRESSED_YES)),
+}
+CONNECTS, ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
+_SERVERS: Final = frozenset({"bind", "listen"})
+
+
+def descriptor(row: Call, _: Arg) -> Fact | None:
+    """Describe the number of the descriptor."""
+    if row.creates_fd:
+        return None if row.want & WANT_PAIR else Numeric(RET, least=-1)
+    place = row.used_fd if row.used_fd is not None else row.dir_fd
+    return constant(None) if place is None else Numeric(layout.argument(place, 4, signed=True))
+
+
+def of_kind(shown: Callable[[str], str | None], without: Callable[[Call], str | None]) -> Describe:
+    """Describe a field that follows from the kind of file; *without*: its value where there is none."""
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        if not row.has_fd:
+            return constant(None)
+        if row.want & WANT_PAIR or row.dir_fd is not None:
+            return None
+        if not row.want & WANT_FD:
+            return constant(without(row))
+        return Cases((*_by_kind(row, shown, without(row)), (within(_kind(row), (0, 0)), Otherwise())))
+
+    return describe
+
+
+def _by_kind(row: Call, shown: Callable[[str], str | None], without: str | None) -> list[tuple[Condition, object]]:
+    """Return what is shown for each kind, and where there is no file."""
+    kinds = {FD_NONE: without, **{number: shown(kind) for number, kind in _KINDS.items()}}
+    return [(within(_kind(row), (number, number)), value) for number, value in kinds.items()]
+
+
+def _kind(row: Call) -> Number:
+    return _KIND_LATE if row.want & (WANT_SOCKADDR | WANT_SENDER | WANT_MSGHDR) else _KIND
+
+
+def _family(kind: str) -> str | None:
+    return {"ipv4": "ip", "ipv6": "ip", "unix": "unix"}.get(kind)
+
+
+def socket_family(row: Call, _: Arg) -> Fact:
+    """Describe ``ip`` and ``unix``."""
+    if not row.want & WANT_FD:
+        return constant(None)
+    return Cases(tuple(_by_kind(row, _family, None)))
+
+
+def l4proto(row: Call, _: Arg) -> Fact:
+    """Describe the protocol by its name."""
+    if not row.has_fd:
+        return constant(None)
+    if not row.want & WANT_FD:
+        return constant(NOT_TOLD)
+    return Cases(tuple((within(_L4PROTO, (number, number)), name) for number, name in _PROTOCOLS.items()))
+
+
+def of_file(name: str, *, rooted: bool) -> Describe:
+    """Describe the name of the descriptor's file, or a part of it; of a file that was not opened it comes late."""
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        if not row.has_fd:
+            return constant(None)
+        if not row.want & WANT_FD:
+            return _of_directory(row) if name == "name" and row.dir_fd is not None else None
+        text = Textual(name_view(name, row), rooted=rooted)
+        return NameOfSocket(text, _NOT_UNIX) if name == "name" and row.category == "net" else text
+
+    return describe
+
+
+def _of_directory(row: Call) -> Fact:
+    """Describe the name of a directory that was passed; the working directory has none here."""
+    place = layout.argument(row.dir_fd or 0, 4, signed=True)
+    working = within(place, (AT_FDCWD, AT_FDCWD))
+    return Cases(((working, ""), (negate(working), Otherwise())))
+
+
+def name_view(name: str, row: Call) -> View:
+    """Return where the kernel has the name of the descriptor's file, or a part of it."""
+    return layout.view(name, Point.OBJECT, late=Point.MEMORY if row.opens else None)
+
+
+def passed_view(row: Call) -> View:
+    """Return where the kernel has the path as it was passed: with the file if that is opened by its real name."""
+    return layout.view("path", Point.OBJECT if row.opens else Point.MEMORY, late=Point.MEMORY)
+
+
+def other_name(which: str) -> Describe:
+    """Describe one of the names of the descriptor's file, whatever that is by which it is seen."""
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        if row.name == EXEC:
+            return None if which in ("host", "watched") else constant(None)
+        if not row.want & WANT_FD or (which == "requested" and not row.opens):
+            return constant(None)
+        return Textual(layout.file_name(which))
+
+    return describe
+
+
+def connected(row: Call, _: Arg) -> Fact | None:
+    """Describe whether the socket is connected, as connect says itself; what is no socket is not."""
+    if not row.has_fd:
+        return constant(None)
+    if row.want & (WANT_PAIR | WANT_MESSAGES):
+        return None
+    if not row.want & WANT_FD:
+        return constant(False)
+    if row.name in CONNECTS:
+        return Either(within(RET, (0, 0)), Untold(), constant(False))
+    return truth(within(_CONNECTED, (layout.CONNECTED_YES, layout.CONNECTED_YES)))
+
+
+def raw_name(row: Call, _: Arg) -> Fact:
+    """Describe the path as the caller passed it."""
+    if not row.has_fd or not row.want & WANT_PATH:
+        return constant(None)
+    return Textual(passed_view(row))
+
+
+def _sides(row: Call, letter: str) -> str | None:
+    """Return the ends (``l`` own, ``r`` other) that a field's letter means; "": none; None: that is not sure."""
+    if row.name in CONNECTS:
+        return {"c": "l", "s": "r", "l": "l", "r": "r", "": "lr"}[letter]
+    if row.name in ACCEPTS:
+        return {"c": "r", "s": "l", "l": "l", "r": "r", "": "lr"}[letter]
+    if row.name in _SERVERS:  # there is no other end
+        return {"s": "l", "l": "l", "": "l"}.get(letter, "")
+    return None
+
+
+def _of_ends(letter: str, fact: Callable[[str], Fact]) -> Describe:
+    """Describe a field of the ends that a letter means, which *fact* does for ends that are known.
+
+    Of most calls it is not, for a socket of which connect and accept were not seen.
+    """
+    either = letter if letter in ("l", "r") else "lr"
+
+    def describe(row: Call, _: Arg) -> Fact | None:
+        sides = _sides(row, letter)
+        if sides is not None:
+            return fact(sides) if sides else constant(None)
+        if row.want & (WANT_PAIR | WANT_MESSAGES):
+            return None
+        return OneOf(tuple(map(fact, either))) if row.want & WANT_FD else constant(None)
+
+    return describe
+
+
+def address(letter: str) -> Describe:
+    """Describe an end's address; no letter: of either end."""
+    offsets = {"l": layout.FACTS + layout.MEMBERS["local"], "r": layout.FACTS + layout.MEMBERS["remote"]}
+    return _of_ends(letter, lambda sides: Ends(tuple(offsets[side] for side in sides), IS_IP))
+
+
+def port(letter: str) -> Describe:
+    """Describe an end's port; no letter: of either end."""
+    numbers = {"l": LPORT, "r": RPORT}
+    return _of_ends(letter, lambda sides: Numeric(numbers[sides[0]], IS_IP, tuple(numbers[side] for side in sides[1:])))

@@ -1,0 +1,66 @@
+"""What the kernel knows of the environment with which a program was started: its variables, a zero behind each.
+
+In the field there is a blank instead, so only what has none is looked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from falcohost.engine.code.predicates import predicate
+from falcohost.engine.ir import Check, Exists
+from falcohost.engine.texts import text_bytes
+from falcohost.fields import Arg
+from falcohost_syscall.calls.rows import Call
+from falcohost_syscall.facts.kinds import Fact
+from falcohost_syscall.facts.textual import Textual, comparable
+from falcohost_syscall.filters import layout
+from falcohost_syscall.filters.bounds import UNDECIDED, Bounds, exactly
+from falcohost_syscall.filters.condition import FALSE, TRUE, Literal, Text, negate
+
+_VARIABLES: Final = layout.environment()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All variables."""
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        told = isinstance(check.right, str) and " " not in check.right and check.modifier is None
+        return Textual(_VARIABLES).bounds(check) if told and check.op in _WITHIN else UNDECIDED
+
+
+_WITHIN: Final = frozenset({"contains", "icontains", "startswith"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable: the kernel tells whether its name may be there. Its value is empty where it is not."""
+
+    name: bytes
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        there = Literal(Text(_VARIABLES, "contains", frozenset({self.name + b"="})))
+        if not predicate(check)(""):
+            return Bounds(there, FALSE)
+        return Bounds(TRUE, negate(there))
+
+
+def own(_: Call, arg: Arg) -> Fact | None:
+    """Describe the environment of the process, or a variable."""
+    if arg is None:
+        return Whole()
+    name = text_bytes(str(arg))
+    return Variable(name) if comparable(name) else None
+
+
+def of_ancestor(row: Call, arg: Arg) -> Fact | None:
+    """Describe what is the process's own without an argument."""
+    return own(row, arg) if arg is None else None

@@ -1,0 +1,51 @@
+"""The last parts of the names that rules ask for: the probe looks at that of a file before filters are asked.
+
+They are a set of 64 bits (``call_spec.leaves``), in which several may share one. The probe asks it of files that have
+one name; if they were opened before, before it walks along that.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost_syscall.filters import layout
+from falcohost_syscall.filters.condition import All, Any, Condition, Literal, Point, Text
+from falcohost_syscall.records.record import ALL_LEAVES
+
+_NAME: Final = layout.view("name", Point.OBJECT).offset
+_FILENAME: Final = layout.view("filename", Point.OBJECT).offset
+
+
+def leaf_bits(condition: Condition) -> int:
+    """Return the bits of those last parts without which *condition* does not hold."""
+    if isinstance(condition, All):
+        found = ALL_LEAVES
+        for item in condition.items:
+            found &= leaf_bits(item)
+        return found
+    if isinstance(condition, Any):
+        found = 0
+        for item in condition.items:
+            found |= leaf_bits(item)
+        return found
+    leaves = _leaves(condition)
+    return ALL_LEAVES if leaves is None else sum(1 << bit for bit in set(map(leaf_bit, leaves)))
+
+
+def _leaves(literal: Literal) -> list[bytes] | None:
+    test = literal.test
+    if not isinstance(test, Text) or literal.negated:
+        return None
+    if test.view.offset == _FILENAME and test.op == "=":
+        return list(test.constants)
+    whole = test.op == "=" or (test.op == "endswith" and all(b"/" in constant for constant in test.constants))
+    if test.view.offset != _NAME or not whole:
+        return None
+    leaves = [constant.rpartition(b"/")[2] for constant in test.constants]
+    return leaves if all(leaves) else None
+
+
+def leaf_bit(leaf: bytes) -> int:
+    """Return which bit stands for a last part: that which the probe takes."""
+    first = int.from_bytes(leaf[:8], "little") + len(leaf)
+    return (first * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 58

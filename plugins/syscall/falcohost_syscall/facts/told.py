@@ -1,0 +1,71 @@
+"""What the kernel decides of a rule, in the rule language, for people: ``falcohost rules explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from falcohost.engine.code.specialise import FALSE, TRUE, specialise
+from falcohost.engine.ir import And, Check, Exists, Expr, Not, Or, checks
+from falcohost.engine.shown import shown, shown_operand
+from falcohost.events import Plan
+from falcohost_syscall.calls.event_types import event_types
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.facts import table
+from falcohost_syscall.facts.plan import conditions
+from falcohost_syscall.facts.untold import why
+from falcohost_syscall.filters import condition
+from falcohost_syscall.filters.bounds import Bounds
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.records.record import WANT_MESSAGES
+
+_Decide: TypeAlias = Callable[[Check | Exists], Bounds]
+
+
+def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield event types, and what the kernel asks of their events; then what it leaves to the engine, and why.
+
+    Event types that are told together are told so because the same is asked of them.
+    """
+    users = Users()
+    found, left = conditions(plan, users), dict[str, str | None]()
+    types: dict[str, list[str]] = {}
+    for name in sorted(plan.event_types if plan.event_types is not None else event_types(plan)):
+        text = "the kernel passes all of them on"
+        if plan.condition is not None and name in BY_NAME:
+            expr, decide = specialise(plan.condition, name), table.decide(BY_NAME[name], users)
+            row = BY_NAME[name]
+            undecided = (check for check in checks(expr) if row.want & WANT_MESSAGES or decide(check).undecided)
+            left |= {shown_operand(check.left): why(check, row) for check in undecided}
+            text = f"the kernel passes on those with {shown(necessary_part(expr, decide))}" if name in found else text
+        types.setdefault(text, []).append(name)
+    for text, names in types.items():
+        yield ", ".join(names), text
+    if left:
+        yield "left to the engine", ", ".join(f"{name} ({reason})" if reason else name for name, reason in left.items())
+
+
+def necessary_part(expr: Expr, decide: _Decide) -> Expr:
+    """Return what is left of *expr* once all is true that the kernel knows nothing of."""
+    return _part(expr, decide, positive=True)
+
+
+def _part(expr: Expr, decide: _Decide, *, positive: bool) -> Expr:
+    if isinstance(expr, Not):
+        item = _part(expr.item, decide, positive=not positive)
+        if item in (TRUE, FALSE):
+            return FALSE if item == TRUE else TRUE
+        return Not(item)
+    if isinstance(expr, (And, Or)):
+        return _chain(expr, [_part(item, decide, positive=positive) for item in expr.items])
+    bounds = decide(expr)
+    lost = bounds.over == condition.TRUE if positive else bounds.under == condition.FALSE
+    return (TRUE if positive else FALSE) if lost else expr
+
+
+def _chain(expr: And | Or, items: list[Expr]) -> Expr:
+    neutral, decisive = (TRUE, FALSE) if isinstance(expr, And) else (FALSE, TRUE)
+    if decisive in items:
+        return decisive
+    kept = tuple(item for item in items if item != neutral)
+    return kept[0] if len(kept) == 1 else type(expr)(kept)

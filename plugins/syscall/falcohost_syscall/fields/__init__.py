@@ -1,0 +1,1 @@
+"""The fields of the syscall source, one row each."""

@@ -1,0 +1,373 @@
+"""Fields of the event itself: its type, parameters, result and kind (``evt.*``, ``syscall.type``)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost_syscall.calls.flags import errno_name
+from falcohost_syscall.calls.rows import EVENT_NAMES, EXIT
+from falcohost_syscall.events.event import CPU, FLAGS, RET, SyscallEvent
+from falcohost_syscall.parameters import texts, values
+from falcohost_syscall.parameters.types import OPAQUE, PARAMETERS, TEXTS
+from falcohost_syscall.records.record import FLAG_URING, SEC_DATA
+
+_WAITS = frozenset({"epoll_wait", "poll", "ppoll", "select", "nanosleep"})
+
+
+def _check_type(value: str) -> str | None:
+    return None if value in EVENT_NAMES else f"unknown event type {value}"
+
+
+def _check_parameter(name: str) -> str | None:
+    if name.isdecimal() or name in PARAMETERS:
+        return None
+    return f"unknown event argument {name}"
+
+
+def _argument(event: SyscallEvent, arg: Arg) -> str | None:
+    param = values.find(event.row, arg if arg is not None else "")
+    return None if param is None else texts.shown(event, param)
+
+
+def _raw_value(event: SyscallEvent, arg: Arg) -> Any:
+    param = values.find(event.row, arg if arg is not None else "")
+    return None if param is None else values.value(event, param)
+
+
+def _raw_argument(event: SyscallEvent, arg: Arg) -> int | None:
+    found = _raw_value(event, arg)
+    return found if isinstance(found, int) else None
+
+
+def _raw_text(event: SyscallEvent, arg: Arg) -> str | None:
+    found = _raw_value(event, arg)
+    return found if isinstance(found, str) else None
+
+
+def _raw_field(name: str) -> Field:
+    if name in TEXTS:
+        return replace(_RAWARG, type=FieldType.CHARBUF, get=_raw_text)
+    if name in OPAQUE:
+        return replace(
+            _RAWARG, check_value=lambda _: f"filter error: operators are not supported for type '{OPAQUE[name]}'"
+        )
+    return _RAWARG
+
+
+def _has_result(event: SyscallEvent) -> bool:
+    return event.type != EXIT and not event.row.generic
+
+
+def _result(event: SyscallEvent, _: Arg) -> str | None:
+    if not _has_result(event):
+        return None
+    returned = event.h[RET]
+    return "SUCCESS" if returned >= 0 else errno_name(returned) or str(returned)
+
+
+def _raw_result(event: SyscallEvent, _: Arg) -> int | None:
+    returned: int = event.h[RET]
+    return returned if _has_result(event) else None
+
+
+def _failed(event: SyscallEvent, _: Arg) -> bool | None:
+    return event.h[RET] < 0 if _has_result(event) else None
+
+
+def _category(event: SyscallEvent, _: Arg) -> str:
+    category = event.row.category
+    if not category.startswith("I/O"):
+        return category
+    info = event.fdinfo
+    if event.socket is not None:
+        return "ipc" if event.socket.kind == "unix" else "net"
+    if info is None:
+        return "unknown"
+    return "ipc" if info.mode & 0o170000 == 0o010000 else "file"
+
+
+def _buffer_length(event: SyscallEvent, _: Arg) -> int | None:
+    returned: int = event.h[RET]
+    return returned if event.row.io and returned >= 0 else None
+
+
+def _is_syslog(event: SyscallEvent, _: Arg) -> bool:
+    if event.row.io != "write" or event.socket is None:
+        return False
+    return "/dev/log" in event.socket.name or event.socket.remote.port == 514
+
+
+def _error_count(kinds: frozenset[str] | None) -> Any:
+    def get(event: SyscallEvent, _: Arg) -> int | None:
+        if not _has_result(event) or (kinds is not None and event.row.category not in kinds):
+            return None
+        return int(event.h[RET] < 0)
+
+    return get
+
+
+def _delta(event: SyscallEvent, _: Arg) -> int:
+    return event.ctx.since_previous(event.ts)
+
+
+def _distance(event: SyscallEvent, arg: Arg) -> int | None:
+    return abs(event.ts - int(arg)) // 1_000_000 if arg is not None and str(arg).isdecimal() else None
+
+
+def _local_time(event: SyscallEvent, _: Arg) -> str:
+    seconds, rest = divmod(event.ts, 1_000_000_000)
+    return time.strftime(f"%H:%M:%S.{rest:09d}", time.localtime(seconds))
+
+
+def _is_type(event: SyscallEvent, arg: Arg) -> int:
+    return int(event.type == arg)
+
+
+_RAWARG = Field(
+    name="evt.rawarg",
+    type=FieldType.INT64,
+    description="What is behind a parameter, by its name: a number, or text where it is text itself.",
+    get=_raw_argument,
+    arg=ArgKind.KEY,
+    arg_required=True,
+    dotted=True,
+    check_arg=_check_parameter,
+    check_bracket=lambda _: "evt.arg fields must be expressed explicitly",
+    variant=lambda name: _raw_field(name),
+    no_rhs=True,
+    no_transform=True,
+)
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        name="evt.type",
+        type=FieldType.CHARBUF,
+        description="What happened: the name of the system call, or procexit.",
+        get=lambda e, _: e.type,
+        check_value=_check_type,
+    ),
+    Field(
+        name="syscall.type",
+        type=FieldType.CHARBUF,
+        description="The name of the system call; absent for what is none (procexit).",
+        get=lambda e, _: None if e.type == EXIT else e.type,
+        check_value=_check_type,
+    ),
+    Field(
+        name="evt.type.is",
+        type=FieldType.UINT32,
+        description="1 if the event has the type given as argument, else 0.",
+        get=_is_type,
+        arg=ArgKind.KEY,
+        arg_required=True,
+        dotted=True,
+        check_arg=lambda name: _check_type(name) and f"filter_check called with nonexistent field evt.type.is.{name}",
+        check_bracket=lambda name: f"filter syntax error: evt.type.is[{name}]",
+    ),
+    Field(
+        name="evt.dir",
+        type=FieldType.CHARBUF,
+        description="Always <, as only returns are reported; procexit has >. Kept for old rules.",
+        get=lambda e, _: ">" if e.type == EXIT else "<",
+        deprecated=True,
+    ),
+    Field(
+        name="evt.category",
+        type=FieldType.CHARBUF,
+        description="Group that the call belongs to (file, net, process …); reads and writes by what they go to.",
+        get=_category,
+    ),
+    Field(
+        name="evt.cpu",
+        type=FieldType.INT16,
+        description="Number of the processor on which it happened.",
+        get=lambda e, _: e.h[CPU],
+    ),
+    Field(
+        name="evt.args",
+        type=FieldType.CHARBUF,
+        description="All parameters as name=value, those with a readable form as name=value(readable).",
+        get=lambda e, _: texts.render_all(e),
+    ),
+    Field(
+        name="evt.info",
+        type=FieldType.CHARBUF,
+        description="The same as evt.args.",
+        get=lambda e, _: texts.render_all(e),
+    ),
+    Field(
+        name="evt.arg",
+        type=FieldType.CHARBUF,
+        description="One parameter, by name (evt.arg.flags) or place (evt.arg[0]), in its readable form.",
+        get=_argument,
+        arg=ArgKind.ANY,
+        arg_required=True,
+        dotted=True,
+        check_arg=_check_parameter,
+        check_bracket=lambda place: None if place.isdecimal() else f"{place} is not a valid number",
+    ),
+    _RAWARG,
+    Field(
+        name="evt.buffer",
+        type=FieldType.BYTEBUF,
+        description="First bytes (at most 80) of what was read or written.",
+        get=lambda e, _: e.section(SEC_DATA),
+    ),
+    Field(
+        name="evt.buflen",
+        type=FieldType.UINT64,
+        description="Number of bytes that were read or written.",
+        get=_buffer_length,
+    ),
+    Field(
+        name="evt.res",
+        type=FieldType.CHARBUF,
+        description="SUCCESS, or the name of the error (ENOENT).",
+        get=_result,
+    ),
+    Field(
+        name="evt.rawres",
+        type=FieldType.INT64,
+        description="What the call returned; a negative number is an error.",
+        get=_raw_result,
+    ),
+    Field(
+        name="evt.failed",
+        type=FieldType.BOOL,
+        description="The call returned an error.",
+        get=_failed,
+    ),
+    Field(
+        name="evt.is_io",
+        type=FieldType.BOOL,
+        description="The call reads from a descriptor or writes to one.",
+        get=lambda e, _: e.row.io is not None,
+    ),
+    Field(
+        name="evt.is_io_read",
+        type=FieldType.BOOL,
+        description="The call reads from a descriptor.",
+        get=lambda e, _: e.row.io == "read",
+    ),
+    Field(
+        name="evt.is_io_write",
+        type=FieldType.BOOL,
+        description="The call writes to a descriptor.",
+        get=lambda e, _: e.row.io == "write",
+    ),
+    Field(
+        name="evt.io_dir",
+        type=FieldType.CHARBUF,
+        description="read or write for calls that do either.",
+        get=lambda e, _: e.row.io,
+    ),
+    Field(
+        name="evt.is_wait",
+        type=FieldType.BOOL,
+        description="The call waits for something (poll, select, nanosleep …).",
+        get=lambda e, _: e.type in _WAITS,
+    ),
+    Field(
+        name="evt.is_io_uring",
+        type=FieldType.BOOL,
+        description="The call was asked for through io_uring, and not made.",
+        get=lambda e, _: bool(e.h[FLAGS] & FLAG_URING),
+    ),
+    Field(
+        name="evt.is_syslog",
+        type=FieldType.BOOL,
+        description="The call writes to the system log's socket.",
+        get=_is_syslog,
+    ),
+    Field(
+        name="evt.count",
+        type=FieldType.UINT32,
+        description="Always 1.",
+        get=lambda _, __: 1,
+    ),
+    Field(
+        name="evt.count.exit",
+        type=FieldType.UINT32,
+        description="1 for returns of calls.",
+        get=lambda e, _: None if e.type == EXIT else 1,
+    ),
+    Field(
+        name="evt.deltatime",
+        type=FieldType.RELTIME,
+        description="Time since the event before this one for which it was asked; 0 at first.",
+        get=_delta,
+    ),
+    Field(
+        name="evt.deltatime.s",
+        type=FieldType.RELTIME,
+        description="Whole seconds of evt.deltatime.",
+        get=lambda e, a: _delta(e, a) // 1_000_000_000,
+    ),
+    Field(
+        name="evt.deltatime.ns",
+        type=FieldType.RELTIME,
+        description="Nanoseconds of evt.deltatime beyond its whole seconds.",
+        get=lambda e, a: _delta(e, a) % 1_000_000_000,
+    ),
+    Field(
+        name="evt.outputtime",
+        type=FieldType.CHARBUF,
+        description="Local time of the event.",
+        get=_local_time,
+        print_only=True,
+    ),
+    Field(
+        name="evt.around",
+        type=FieldType.UINT64,
+        description="Milliseconds between the event and the time (nanoseconds since the epoch) given as argument.",
+        get=_distance,
+        arg=ArgKind.KEY,
+        arg_required=True,
+        check_arg=lambda arg: None if arg.isdecimal() else f"{arg} is no time in nanoseconds",
+        filter_only=True,
+    ),
+    *(
+        Field(
+            name=f"evt.count.error{suffix}",
+            type=FieldType.UINT32,
+            description=f"1 if the call failed, else 0{of}.",
+            get=_error_count(kinds),
+        )
+        for suffix, of, kinds in (
+            ("", "", None),
+            (".file", ", for calls on files", frozenset({"file"})),
+            (".net", ", for calls on sockets", frozenset({"net"})),
+            (".memory", ", for calls on memory", frozenset({"memory"})),
+            (
+                ".other",
+                ", for all other calls",
+                frozenset({"other", "process", "user", "signal", "IPC", "wait", "time"}),
+            ),
+        )
+    ),
+)
+
+
+def _without_value() -> Iterator[Field]:
+    for name in ("evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"):
+        yield Field(
+            name=name,
+            type=FieldType.RELTIME,
+            description="Always 0, as only returns are reported. Kept for old rules.",
+            get=lambda _, __: 0,
+            deprecated=True,
+        )
+    yield Field(
+        name="evt.latency.human",
+        type=FieldType.CHARBUF,
+        description="Always 0ns, as only returns are reported. Kept for old rules.",
+        get=lambda _, __: "0ns",
+        deprecated=True,
+    )
+
+
+DEPRECATED_FIELDS: tuple[Field, ...] = tuple(_without_value())

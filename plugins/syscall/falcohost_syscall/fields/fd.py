@@ -1,0 +1,226 @@
+"""Fields of the file descriptor that an event makes or uses (``fd.*``): what it is and what its name is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost_syscall.events import descriptors
+from falcohost_syscall.events.event import RET, TID, SyscallEvent
+from falcohost_syscall.events.sockets import LISTENING, SERVER
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.records.record import SEC_PATH
+
+T = FieldType
+Get = Callable[[SyscallEvent, Arg], Any]
+
+_PATH_CALLS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
+_FILES = frozenset({"file", "directory"})
+_TCP_ESTABLISHED = 1
+_STREAM = 1
+
+
+def fd_name(event: SyscallEvent) -> str | None:
+    """Return ``fd.name``: a file's path, or the tuple of a socket; "" where there is no name."""
+    row = event.row
+    if not row.has_fd:
+        return None
+    socket = event.socket
+    if socket is not None:
+        return socket.name
+    path = event.file_name
+    if path is not None:
+        return path
+    if event.type in _PATH_CALLS:
+        return event.abspath or ""
+    if row.dir_fd is not None:
+        return event.dirfd_path or ""
+    info = event.fdinfo
+    return f"pipe:[{info.ino}]" if info is not None and descriptors.fd_type(event) == "pipe" else ""
+
+
+def _type(event: SyscallEvent, _: Arg) -> str | None:
+    return descriptors.fd_type(event)
+
+
+def _directory(event: SyscallEvent, _: Arg) -> str | None:
+    kind = descriptors.fd_type(event)
+    made_none = kind is None and event.row.has_fd and (event.row.used_fd is None or event.h[RET] < 0)
+    if kind not in _FILES and not made_none:
+        return None
+    name = fd_name(event) or ""
+    if kind == "directory":
+        return name
+    return name.rpartition("/")[0] or "/"
+
+
+def _filename(event: SyscallEvent, _: Arg) -> str | None:
+    if descriptors.fd_type(event) != "file":
+        return None
+    return (fd_name(event) or "").rpartition("/")[2]
+
+
+def _in_container(get: Get) -> Get:
+    def wrapped(event: SyscallEvent, arg: Arg) -> str | None:
+        found = get(event, arg)
+        return None if found is None else f"{event.container.id}:{found}"
+
+    return wrapped
+
+
+def _l4proto(event: SyscallEvent, _: Arg) -> str | None:
+    if not event.row.has_fd:
+        return None
+    socket = event.socket
+    return descriptors.NOT_TOLD if socket is None else socket.l4proto
+
+
+def _family(event: SyscallEvent, _: Arg) -> str | None:
+    socket = event.socket
+    if socket is None:
+        return None
+    return "ip" if socket.is_ip else "unix" if socket.kind == "unix" else None
+
+
+def _is_server(event: SyscallEvent, _: Arg) -> bool | None:
+    if not event.row.has_fd:
+        return None
+    socket = event.socket
+    return socket is not None and socket.role in (SERVER, LISTENING)
+
+
+def _connected(event: SyscallEvent, _: Arg) -> bool | None:
+    if not event.row.has_fd:
+        return None
+    socket = event.socket
+    if socket is None:
+        return False
+    if event.type == "connect":
+        return bool(event.h[RET] == 0)
+    if socket.type == _STREAM:
+        return bool(socket.state == _TCP_ESTABLISHED)
+    return socket.connected
+
+
+def _types(event: SyscallEvent, arg: Arg) -> tuple[str, ...] | None:
+    if not event.row.has_fd and arg is None:
+        return None
+    if arg is not None:
+        kind = descriptors.fd_type(event)
+        return None if kind is None else (kind,)
+    return descriptors.open_types(event.proc.pid) or None
+
+
+def _of_info(read: Callable[[Any], int]) -> Get:
+    def get(event: SyscallEvent, _: Arg) -> int | None:
+        info = event.fdinfo
+        return None if info is None else read(info)
+
+    return get
+
+
+def _layer(number: int) -> Get:
+    def get(event: SyscallEvent, _: Arg) -> bool | None:
+        info = event.fdinfo
+        return None if not event.row.has_fd else info is not None and info.layer == number
+
+    return get
+
+
+def _major(info: Any) -> int:
+    return int(info.dev >> 8 & 0xFFF)
+
+
+def _minor(info: Any) -> int:
+    return int(info.dev & 0xFF | info.dev >> 12 & 0xFFF00)
+
+
+def _number(event: SyscallEvent, _: Arg) -> int | None:
+    return event.fd_number
+
+
+def _uid(event: SyscallEvent, _: Arg) -> str | None:
+    number = event.fd_number
+    return None if number is None else f"{event.h[TID]}{number}"
+
+
+def _raw_name(event: SyscallEvent, _: Arg) -> str | None:
+    return event.text_of(SEC_PATH) if event.row.has_fd else None
+
+
+def _stream(number: int, part: str) -> Get:
+    def get(event: SyscallEvent, _: Arg) -> str | None:
+        if not procfs.same(event.proc.pid, event.proc.start):
+            return None
+        target = descriptors.open_fd(event.proc.pid, number)
+        if target is None:
+            return None
+        return descriptors.link_type(event.proc.pid, number, target) if part == "type" else target
+
+    return get
+
+
+def _plain() -> Iterator[Field]:
+    rows: tuple[tuple[str, FieldType, str, Get], ...] = (
+        ("fd.num", T.INT64, "Number of the descriptor.", _number),
+        (
+            "fd.type",
+            T.CHARBUF,
+            "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
+            lambda e, _: descriptors.fd_type(e),
+        ),
+        (
+            "fd.typechar",
+            T.CHARBUF,
+            "The type as one character: f file, d directory, 4 and 6 sockets, u unix, p pipe and others.",
+            lambda e, _: descriptors.type_char(e) if e.row.has_fd else None,
+        ),
+        (
+            "fd.name",
+            T.CHARBUF,
+            "Path of the file, or both ends of a socket. A file may have several: see fd.name.real and those below it.",
+            lambda e, _: fd_name(e),
+        ),
+        ("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name),
+        ("fd.directory", T.CHARBUF, "Directory of the file.", _directory),
+        ("fd.filename", T.CHARBUF, "Last part of the file's path.", _filename),
+        ("fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))),
+        ("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory)),
+        ("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto),
+        ("fd.sockfamily", T.CHARBUF, "ip or unix.", _family),
+        ("fd.is_server", T.BOOL, "This end of the socket is the server's, or listens.", _is_server),
+        ("fd.connected", T.BOOL, "The socket is connected.", _connected),
+        ("fd.name_changed", T.BOOL, "The event changed where the socket leads to.", lambda e, _: e.moved),
+        ("fd.uid", T.CHARBUF, "Thread id and descriptor, one behind the other.", _uid),
+        ("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev)),
+        ("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major)),
+        ("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor)),
+        ("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino)),
+        ("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay.", _layer(1)),
+        ("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay.", _layer(2)),
+    )
+    for name, kind, description, get in rows:
+        yield Field(name=name, type=kind, description=description, get=get)
+    for number, stream in enumerate(("stdin", "stdout", "stderr")):
+        for part in ("type", "name"):
+            yield Field(
+                name=f"proc.{stream}.{part}",
+                type=T.CHARBUF,
+                description=f"The {part} of its descriptor {number}, read from /proc when asked.",
+                get=_stream(number, part),
+            )
+
+
+FIELDS: tuple[Field, ...] = (
+    *_plain(),
+    Field(
+        name="fd.types",
+        type=T.CHARBUF,
+        description="Types of all open descriptors of the process, read from /proc when asked; [n]: fd.type.",
+        get=_types,
+        arg=ArgKind.INDEX,
+        is_list=True,
+        no_rhs=True,
+    ),
+)

@@ -1,0 +1,90 @@
+"""Fields of how a file was opened, and of the path that an ``…at`` call names (``evt.is_open_*``, ``evt.abspath``)."""
+
+from __future__ import annotations
+
+import os
+
+from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost_syscall.calls.flags import OPEN_CREATED, OPEN_TMPFILE
+from falcohost_syscall.events.event import ARG0, RET, SyscallEvent
+from falcohost_syscall.parameters import values
+
+# Which argument has the flags.
+OPENS_WITH_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2}
+EXEC_BITS = 0o111
+
+
+#: Calls that name a path beside a directory, and those of them that name two.
+TWO_PATHS = frozenset({"renameat", "renameat2", "linkat"})
+AT_CALLS = TWO_PATHS | {"symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"}
+
+
+def _open_flags(event: SyscallEvent) -> int:
+    param = values.find(event.row, "flags") if event.type in OPENS_WITH_FLAGS else None
+    found: int = values.value(event, param) if param else 0
+    return found
+
+
+def _opened_to(event: SyscallEvent, mode: int) -> bool:
+    """Tell whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
+    place = OPENS_WITH_FLAGS.get(event.type)
+    return place is not None and event.h[ARG0 + place] & 3 in (mode, os.O_RDWR)
+
+
+def _is_open_create(event: SyscallEvent, _: Arg) -> bool:
+    flags = _open_flags(event)
+    return bool(flags & OPEN_CREATED) or bool(flags & OPEN_TMPFILE and event.h[RET] >= 0)
+
+
+def _is_open_exec(event: SyscallEvent, _: Arg) -> bool:
+    if event.type == "creat":
+        return bool(event.arg(1) & EXEC_BITS)
+    param = values.find(event.row, "mode") if event.type in OPENS_WITH_FLAGS else None
+    made = _open_flags(event) & (OPEN_TMPFILE | 0x4)
+    return bool(param and made and values.value(event, param) & EXEC_BITS)
+
+
+def _abspath(event: SyscallEvent, arg: Arg) -> str | None:
+    kind = event.type
+    if kind == "open_by_handle_at":
+        return event.fdpath if event.h[RET] > 0 else None
+    if kind in TWO_PATHS and arg == "dst":
+        return event.abspath2
+    return event.abspath if kind in AT_CALLS else None
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        name="evt.is_open_read",
+        type=FieldType.BOOL,
+        description="A file was opened to be read (open, openat, openat2, open_by_handle_at).",
+        get=lambda e, _: _opened_to(e, os.O_RDONLY),
+    ),
+    Field(
+        name="evt.is_open_write",
+        type=FieldType.BOOL,
+        description="A file was opened to be written (open, openat, openat2, open_by_handle_at).",
+        get=lambda e, _: _opened_to(e, os.O_WRONLY),
+    ),
+    Field(
+        name="evt.is_open_create",
+        type=FieldType.BOOL,
+        description="The open made the file. Never true for creat, as in Falco.",
+        get=_is_open_create,
+    ),
+    Field(
+        name="evt.is_open_exec",
+        type=FieldType.BOOL,
+        description="The open (or creat) would make a file that may be executed.",
+        get=_is_open_exec,
+    ),
+    Field(
+        name="evt.abspath",
+        type=FieldType.CHARBUF,
+        description="Path argument of an …at call with its directory; [src] or [dst] for those with two.",
+        get=_abspath,
+        arg=ArgKind.KEY,
+        dotted=True,
+        check_arg=lambda arg: None if arg in ("src", "dst") else f"unknown path {arg}: src or dst",
+    ),
+)

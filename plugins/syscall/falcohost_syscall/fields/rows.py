@@ -1,0 +1,49 @@
+"""All fields of the source ``syscall``, in the order of the listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from falcohost.fields import Field, FieldType
+from falcohost_syscall.events import file_names
+from falcohost_syscall.fields import container as fields_container
+from falcohost_syscall.fields import event as fields_event
+from falcohost_syscall.fields import fd as fields_fd
+from falcohost_syscall.fields import open as fields_open
+from falcohost_syscall.fields import path as fields_path
+from falcohost_syscall.fields import process as fields_process
+from falcohost_syscall.fields import socket as fields_socket
+from falcohost_syscall.fields import user as fields_user
+
+
+def _not_collected() -> Iterator[Field]:
+    """Yield the fields that Falco has and that falcohost knows by name alone."""
+    for names, kind in (
+        ("proc.fdopencount proc.vmsize proc.vmrss proc.vmswap proc.nthreads proc.nchilds", FieldType.UINT64),
+        ("thread.pfmajor thread.pfminor thread.vmsize thread.vmrss", FieldType.UINT64),
+        ("proc.fdlimit", FieldType.INT64),
+        ("thread.exectime thread.totexectime", FieldType.RELTIME),
+        ("proc.fdusage thread.cpu thread.cpu.user thread.cpu.system", FieldType.DOUBLE),
+    ):
+        for name in names.split():
+            yield Field(
+                name=name,
+                type=kind,
+                description="Absent: the probe does not count resources of processes.",
+                get=lambda _, __: None,
+            )
+
+
+FIELDS: tuple[Field, ...] = (
+    *fields_event.FIELDS,
+    *fields_open.FIELDS,
+    *fields_event.DEPRECATED_FIELDS,
+    *fields_process.FIELDS,
+    *fields_user.FIELDS,
+    *fields_fd.FIELDS,
+    *file_names.FIELDS,
+    *fields_socket.FIELDS,
+    *fields_path.FIELDS,
+    *fields_container.FIELDS,
+    *_not_collected(),
+)

@@ -1,0 +1,1 @@
+"""The compiler from conditions to filter programs. It knows no fields."""

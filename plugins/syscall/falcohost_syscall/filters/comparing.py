@@ -1,0 +1,361 @@
+"""Tests of texts as instructions: comparing, looking up, searching.
+
+Up to a few constants are compared one by one; more are looked up at once, in maps that the filter brings with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, Protocol
+
+from falcohost_syscall.filters import layout, searching
+from falcohost_syscall.filters.condition import Text
+from falcohost_syscall.kernel.assembler import (
+    FP,
+    MAP_LOOKUP_ELEM,
+    PROBE_READ_KERNEL,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R6,
+    R8,
+    R9,
+    Assembler,
+    Label,
+)
+
+#: Up to this many constants are compared one by one, more are looked up, if they fit the stack.
+INLINE: Final = 8
+LOOKED_UP: Final = 248
+#: Up to this many constants are searched for one after the other, more at once.
+SEARCHED_FOR: Final = 1
+#: Where the kernel has no may_goto the verifier follows each round of a loop over a text: longer ones count as true.
+LOOKED_AT_UNROLLED: Final = 255
+_BUCKETS: Final = (16, 32, 64, 128, LOOKED_UP)
+#: Where keys are put together, from the top of the stack; a trie's length stands before.
+KEY: Final = -264
+
+
+class Maps(Protocol):
+    """The maps of the probe, and those that a filter brings with it, by descriptor."""
+
+    scratches: int
+    stages: int
+    containers: int
+    loops: bool
+
+    def texts(self, constants: Iterable[bytes], size: int) -> int:
+        """Return a hash map of *constants*, filled with zeros up to *size* bytes."""
+
+    def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        """Return a trie of prefixes (bytes, length in bits), of keys of at most *size* bytes."""
+
+    def table(self, value: bytes) -> int:
+        """Return an array that has one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where to go on when a test holds, when it does not, and when that cannot be told."""
+
+    true: Label
+    false: Label
+    unknown: Label
+
+
+def look_up(asm: Assembler, map_fd: int, key: int) -> None:
+    """Look up the key at FP + *key*; R0 is what was found or 0."""
+    asm.map(R1, map_fd)
+    asm.arithmetic_register("=", R2, FP)
+    asm.arithmetic("+", R2, key)
+    asm.call(MAP_LOOKUP_ELEM)
+
+
+class TextTest:
+    """Writes one test. From :meth:`write` on R1 has the text's length, R2 its address less ``layout.RECORD``."""
+
+    def __init__(self, asm: Assembler, maps: Maps, to: Targets, test: Text) -> None:
+        self._asm, self._maps, self._to = asm, maps, to
+        self._test = test
+
+    def write(self) -> None:
+        """Write the test; its text is in the record."""
+        asm, to, test = self._asm, self._to, self._test
+        told = asm.label()
+        asm.load(R1, R6, test.view.offset + 2, 2)
+        asm.jump_if(R1, "<=", layout.VIEW_LONGEST, told)
+        asm.jump_if(R1, "=", layout.VIEW_ABSENT, to.false)
+        if test.view.cut:
+            self._take_begin(told)
+        if test.op == "exists":
+            asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.true)
+            asm.jump_if(R1, "=", layout.VIEW_ENDS, to.true)
+        elif all(b"/" in constant for constant in test.constants):
+            asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.false)
+        if test.op in ("=", "startswith") and all(constant.startswith(b"/") for constant in test.constants):
+            asm.jump_if(R1, "=", layout.VIEW_ENDS, to.false)
+        asm.jump(to.unknown)
+        asm.place(told)
+        if test.op == "exists":
+            asm.jump(to.true)
+            return
+        self._find()
+        if test.view.absolute:
+            asm.load(R3, R2, layout.RECORD, 1)
+            asm.jump_if(R3, "!=", ord("/"), to.unknown)
+        constants = sorted(test.constants, key=lambda constant: (len(constant), constant))
+        emit = {
+            "=": self._equal,
+            "startswith": self._begins,
+            "endswith": self._ends,
+            "contains": self._contains,
+            "icontains": self._contains_folded,
+        }
+        emit[test.op](constants)
+
+    def _take_begin(self, told: Label) -> None:
+        """Go on where the begin of a text is told, if that is enough."""
+        asm, to, test = self._asm, self._to, self._test
+        if test.op == "exists":
+            asm.jump_if(R1, "=", layout.VIEW_BEGIN, to.true)
+        elif all(len(constant) < layout.BEGIN_TOLD for constant in test.constants):
+            if test.op == "=":
+                asm.jump_if(R1, "=", layout.VIEW_BEGIN, to.false)
+            elif test.op == "startswith":
+                other = asm.label()
+                asm.jump_if(R1, "!=", layout.VIEW_BEGIN, other)
+                asm.constant(R1, layout.BEGIN_TOLD)
+                asm.jump(told)
+                asm.place(other)
+
+    def _find(self) -> None:
+        """Let R2 be where the text is, less ``layout.RECORD``."""
+        asm = self._asm
+        asm.load(R2, R6, self._test.view.offset, 2)
+        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.arithmetic_register("+", R2, R6)
+
+    def _equal(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        one_by_one, looked_up = _apart(constants)
+        for length, group in groupby(one_by_one, len):
+            other = asm.label()
+            asm.jump_if(R1, "!=", length, other)
+            for constant in group:
+                self._compare(R2, layout.RECORD, constant, to.true)
+            asm.place(other)
+        if looked_up:
+            self._among(looked_up)
+        asm.jump(to.false)
+
+    def _compare(self, base: int, offset: int, constant: bytes, equal: Label) -> None:
+        """Go to *equal* if the bytes at *base* + *offset* are *constant*'s. Its end differs sooner than its begin."""
+        asm, other = self._asm, self._asm.label()
+        for at, size in reversed(_chunks(len(constant))):
+            asm.load(R3, base, offset + at, size)
+            asm.jump_if(R3, "!=", int.from_bytes(constant[at : at + size], "little"), other, short=True)
+        asm.jump(equal)
+        asm.place(other)
+
+    def _among(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        size = _bucket(len(constants[-1]))
+        asm.jump_if(R1, ">", len(constants[-1]), to.false)
+        asm.jump_if(R1, "<", len(constants[0]), to.false)
+        self._copy(size, KEY)
+        look_up(asm, self._maps.texts(constants, size), KEY)
+        asm.jump_if(R0, "!=", 0, to.true)
+
+    def _copy(self, size: int, key: int) -> None:
+        """Copy the text, which is no longer than *size*, to the stack, zeros behind it."""
+        asm = self._asm
+        for at in range(key, key + size, 8):
+            asm.store_constant(FP, at, 0, 8)
+        asm.arithmetic_register("=", R3, R2)
+        asm.arithmetic("+", R3, layout.RECORD)
+        asm.arithmetic_register("=", R2, R1)
+        asm.arithmetic_register("=", R1, FP)
+        asm.arithmetic("+", R1, key)
+        asm.call(PROBE_READ_KERNEL)
+
+    def _begins(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        one_by_one, looked_up = _apart(constants)
+        for constant in one_by_one:
+            shorter = asm.label()
+            asm.jump_if(R1, "<", len(constant), shorter)
+            self._compare(R2, layout.RECORD, constant, to.true)
+            asm.place(shorter)
+        if looked_up:
+            self._begins_with_one_of(looked_up)
+        asm.jump(to.false)
+
+    def _begins_with_one_of(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        longest = -(-len(constants[-1]) // 8) * 8
+        short = asm.label()
+        asm.jump_if(R1, "<=", longest, short)
+        asm.constant(R1, longest)
+        asm.place(short)
+        asm.arithmetic_register("=", R4, R1)
+        asm.arithmetic("<<", R4, 3)
+        asm.store(FP, KEY - 4, R4, 4)
+        self._copy(longest, KEY)
+        trie = self._maps.prefixes([(constant, 8 * len(constant)) for constant in constants], longest)
+        look_up(asm, trie, KEY - 4)
+        asm.jump_if(R0, "!=", 0, to.true)
+
+    def _ends(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        one_by_one, looked_up = _apart(constants)
+        for constant in one_by_one:
+            shorter = asm.label()
+            asm.jump_if(R1, "<", len(constant), shorter)
+            asm.arithmetic_register("=", R4, R2)  # here, where the verifier knows that it ends behind the constant
+            asm.arithmetic_register("+", R4, R1)
+            self._compare(R4, layout.RECORD - len(constant), constant, to.true)
+            asm.place(shorter)
+        if looked_up:
+            self._ends_with_one_of(looked_up)
+        asm.jump(to.false)
+
+    def _ends_with_one_of(self, constants: list[bytes]) -> None:
+        asm, to = self._asm, self._to
+        asm.arithmetic_register("=", R8, R1)
+        asm.arithmetic_register("=", R9, R2)
+        asm.arithmetic_register("+", R9, R1)
+        for length, group in groupby(constants, len):
+            asm.jump_if(R8, "<", length, to.false)
+            asm.constant(R1, length)
+            asm.arithmetic_register("=", R2, R9)
+            asm.arithmetic("-", R2, length)
+            size = _bucket(length)
+            self._copy(size, KEY)
+            look_up(asm, self._maps.texts(group, size), KEY)
+            asm.jump_if(R0, "!=", 0, to.true)
+        asm.jump(to.false)
+
+    def _contains(self, constants: list[bytes]) -> None:
+        if len(constants) > SEARCHED_FOR:
+            self._walk(constants, fold=False)
+            return
+        asm, to = self._asm, self._to
+        (constant,) = constants
+        again = asm.label()
+        self._leave_out_texts_without(searching.rare_byte(constants, fold=False))
+        self._start_loop()
+        asm.jump_if(R1, "<", len(constant), to.false)
+        asm.arithmetic("-", R1, len(constant) - 1)
+        asm.place(again)
+        self._compare(self._next_place(), layout.RECORD, constant, to.true)
+        self._again(again)
+
+    def _contains_folded(self, constants: list[bytes]) -> None:
+        self._walk(constants, fold=True)
+
+    def _leave_out_texts_without(self, byte: int | None) -> None:
+        """Go to *false* where the text has not this byte. Eight are asked at once, some behind its end with them.
+
+        Where the verifier follows each round of a loop, this one more would be too many.
+        """
+        if byte is None or not self._maps.loops:
+            return
+        asm = self._asm
+        again, found, each = asm.label(), asm.label(), 0x0101010101010101
+        self._start_loop()
+        asm.jump_if(R1, "=", 0, self._to.false)
+        asm.constant(R8, byte * each)
+        asm.constant(R9, each)
+        asm.constant(R0, 0x80 * each)
+        asm.place(again)
+        asm.load(R3, self._next_place(), layout.RECORD, 8)
+        asm.arithmetic_register("^", R3, R8)  # the byte is zero now, and nothing else
+        asm.arithmetic_register("=", R2, R3)
+        asm.arithmetic_register("-", R2, R9)
+        asm.arithmetic("^", R3, -1)
+        asm.arithmetic_register("&", R2, R3)
+        asm.arithmetic_register("&", R2, R0)
+        asm.jump_if(R2, "!=", 0, found)
+        asm.arithmetic("+", R4, 8)
+        asm.arithmetic("-", R1, 8)
+        asm.jump_if(R1, "s>", 0, again)
+        asm.jump(self._to.false)
+        asm.place(found)
+        asm.load(R1, R6, self._test.view.offset + 2, 2)
+        self._find()
+
+    def _walk(self, constants: list[bytes], *, fold: bool) -> None:
+        """Go through the text and the constants' table: R8 is the state's place, R9 the table."""
+        asm, to = self._asm, self._to
+        again, rows = asm.label(), searching.CLASSES
+        table = searching.table(constants, fold=fold)
+        self._leave_out_texts_without(searching.rare_byte(constants, fold=fold))
+        self._start_loop()
+        asm.jump_if(R1, "=", 0, to.false)
+        asm.map_value(R9, self._maps.table(table))
+        asm.constant(R8, 0)
+        asm.place(again)
+        asm.load(R3, self._next_place(), layout.RECORD, 1)
+        asm.arithmetic_register("=", R2, R9)
+        asm.arithmetic_register("+", R2, R3)
+        asm.load(R3, R2, 0, 1)
+        asm.arithmetic("<<", R3, 2)
+        asm.arithmetic_register("+", R8, R3)
+        asm.jump_if(R8, ">", len(table) - rows - searching.ENTRY, to.unknown)  # for the verifier
+        asm.arithmetic_register("=", R2, R9)
+        asm.arithmetic_register("+", R2, R8)
+        asm.load(R8, R2, rows, searching.ENTRY)
+        asm.jump_if(R8, "=", searching.HIT, to.true)
+        self._again(again)
+
+    def _start_loop(self) -> None:
+        """Let R4 be where the text is, of which R1 bytes are still to be looked at."""
+        asm = self._asm
+        asm.jump_if(R1, ">", self._test.view.searched if self._maps.loops else LOOKED_AT_UNROLLED, self._to.unknown)
+        asm.arithmetic_register("=", R4, R2)
+        if self._maps.loops:
+            asm.arithmetic_register("-", R4, R6)
+
+    def _again(self, again: Label) -> None:
+        """Look at the next byte, if there is one."""
+        asm = self._asm
+        asm.arithmetic("+", R4, 1)
+        asm.arithmetic("-", R1, 1)
+        asm.jump_if(R1, "s>", 0, again)  # verifiers up to 6.7 do not see that counting down to 0 by != ends
+        asm.jump(self._to.false)
+
+    def _next_place(self) -> int:
+        """Return the register that has the address of the place R4, less ``layout.RECORD``."""
+        if not self._maps.loops:
+            return R4
+        asm = self._asm
+        asm.may_goto(self._to.unknown)
+        asm.store(R6, layout.FREE, R4, 4)  # in memory, so that the verifier does not tell one round from the next
+        asm.load(R2, R6, layout.FREE, 4)
+        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.arithmetic_register("+", R2, R6)
+        return R2
+
+
+def _apart(constants: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return which constants are compared one by one, and which are looked up."""
+    short = [constant for constant in constants if len(constant) <= LOOKED_UP]
+    if len(short) <= INLINE:
+        return constants, []
+    return constants[len(short) :], short
+
+
+def _bucket(length: int) -> int:
+    return next(bucket for bucket in _BUCKETS if bucket >= length)
+
+
+def _chunks(length: int) -> list[tuple[int, int]]:
+    """Return places and sizes of the loads that together cover *length* bytes; the last may overlap."""
+    if length >= 4:
+        places = list(range(0, length - 3, 4))
+        return [(at, 4) for at in places] + ([(length - 4, 4)] if length % 4 else [])
+    return [(at, size) for at, size in ((0, length & 2), (length & 2, length & 1)) if size]

@@ -1,0 +1,26 @@
+"""From a condition of rules to what the kernel can say of it: the necessary condition for events of one type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from falcohost.engine.ir import And, Check, Exists, Expr, Not
+from falcohost_syscall.filters.bounds import Bounds
+from falcohost_syscall.filters.condition import Condition, all_of, any_of, negate
+from falcohost_syscall.filters.merge import merged
+
+
+def necessary(expr: Expr, decide: Callable[[Check | Exists], Bounds]) -> Condition:
+    """Return a condition that holds wherever *expr* does; *decide* says what the kernel knows of a check."""
+    return merged(_bounds(expr, decide).over)
+
+
+def _bounds(expr: Expr, decide: Callable[[Check | Exists], Bounds]) -> Bounds:
+    if isinstance(expr, (Check, Exists)):
+        return decide(expr)
+    if isinstance(expr, Not):
+        item = _bounds(expr.item, decide)
+        return Bounds(negate(item.under), negate(item.over))
+    items = [_bounds(item, decide) for item in expr.items]
+    join = all_of if isinstance(expr, And) else any_of
+    return Bounds(join(item.over for item in items), join(item.under for item in items))

@@ -1,0 +1,180 @@
+"""From a condition to the BPF program that tests it.
+
+The program runs where the probe tail-calls it, with the event's scratch memory filled as far as its :class:`Point`
+says. It goes on to the probe's next stage when the condition may hold. When it cannot, it goes on to the stage that has
+the filters asked again under the file's next name, if a name was asked; else it returns (by way of the stage that takes
+the time, while somebody asks for it).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost_syscall.filters import layout
+from falcohost_syscall.filters.comparing import KEY, Maps, Targets, TextTest, look_up
+from falcohost_syscall.filters.condition import Address, All, Bits, Condition, Literal, Number, Text, Within, literals
+from falcohost_syscall.kernel.assembler import (
+    FARTHEST,
+    FP,
+    GET_SMP_PROCESSOR_ID,
+    MAP_LOOKUP_ELEM,
+    R0,
+    R1,
+    R2,
+    R3,
+    R6,
+    R7,
+    TAIL_CALL,
+    Assembler,
+    Label,
+    TooLongError,
+)
+from falcohost_syscall.records.record import STAGE_LEFT_OUT, STAGE_NAMES
+
+#: So many instructions are before the first jump at most.
+_AHEAD: Final = 16
+
+
+def compile_filter(condition: Condition, stage: int, maps: Maps, names: frozenset[int] = layout.NAMED) -> bytes:
+    """Return the program that goes on to *stage* where *condition* may hold.
+
+    *names* are the places of texts that have further names, under which it is asked again.
+
+    :raises TooLongError: it cannot be written as one program.
+    """
+    return _Compiler(maps, names).program(condition, stage)
+
+
+class _Compiler:
+    def __init__(self, maps: Maps, names: frozenset[int]) -> None:
+        self._maps = maps
+        self._names = names
+        self._asm = Assembler()
+
+    def program(self, condition: Condition, stage: int) -> bytes:
+        asm = self._asm
+        yes, no = asm.label(), asm.label()
+        asm.arithmetic_register("=", R7, R1)
+        asm.call(GET_SMP_PROCESSOR_ID)
+        asm.arithmetic("<<", R0, 1)
+        asm.store(FP, -8, R0, 4)
+        look_up(asm, self._maps.scratches, -8)
+        asm.jump_if(R0, "=", 0, yes)
+        asm.arithmetic_register("=", R6, R0)
+        self._condition(condition, yes, no)
+        asm.place(yes)
+        self._go_on(stage)
+        asm.leave()
+        asm.place(no)
+        for views, place in ((self._names, layout.NAMES), (layout.SEEN, layout.REACHED)):
+            if _asks(condition, views):
+                only = asm.label()
+                asm.arithmetic_register("=", R1, R6)
+                asm.arithmetic("+", R1, place)
+                asm.load(R1, R1, 0, 8)
+                asm.jump_if(R1, "=", 0, only)
+                self._go_on(STAGE_NAMES)
+                asm.place(only)
+        self._go_on(STAGE_LEFT_OUT)
+        asm.leave()
+        return asm.assemble()
+
+    def _go_on(self, stage: int) -> None:
+        """Go on to *stage*, if the probe has it."""
+        asm = self._asm
+        asm.arithmetic_register("=", R1, R7)
+        asm.map(R2, self._maps.stages)
+        asm.constant(R3, stage)
+        asm.call(TAIL_CALL)
+
+    def _condition(self, condition: Condition, yes: Label, no: Label) -> None:
+        """Go to *yes* or to *no*; never past the end."""
+        if isinstance(condition, Literal):
+            true, false = (no, yes) if condition.negated else (yes, no)
+            self._test(condition.test, Targets(true, false, unknown=yes))
+            return
+        conjunction = isinstance(condition, All)
+        for item in condition.items:
+            following = self._asm.label()
+            self._condition(item, following if conjunction else yes, no if conjunction else following)
+            self._asm.place(following)
+        self._asm.jump(yes if conjunction else no)
+
+    def _test(self, test: Within | Bits | Text | Address, to: Targets) -> None:
+        if len(self._asm) > FARTHEST + _AHEAD:  # the first jump leads to the end
+            raise TooLongError
+        if isinstance(test, Within):
+            self._within(test, to)
+        elif isinstance(test, Bits):
+            self._bits(test, to)
+        elif isinstance(test, Text):
+            TextTest(self._asm, self._maps, to, test).write()
+        else:
+            self._address(test, to)
+
+    # Numbers.
+
+    def _number(self, number: Number, to: Targets) -> None:
+        """Load a number into R1, or go to *unknown*."""
+        asm = self._asm
+        if number.cgroup:
+            asm.map(R1, self._maps.containers)
+            asm.arithmetic_register("=", R2, R6)
+            asm.arithmetic("+", R2, number.offset)
+            asm.call(MAP_LOOKUP_ELEM)
+            asm.jump_if(R0, "=", 0, to.unknown)
+            asm.load(R1, R0, 0, number.size)
+        else:
+            asm.load(R1, R6, number.offset, number.size)
+        if number.minus:
+            asm.load(R2, R6, number.minus, number.size)
+            asm.arithmetic_register("-", R1, R2)
+        if number.mask:
+            asm.arithmetic("&", R1, number.mask)
+        if number.signed and number.size < 8:
+            asm.arithmetic("<<", R1, 64 - 8 * number.size)
+            asm.arithmetic("s>>", R1, 64 - 8 * number.size)
+        if number.unknown is not None:
+            asm.jump_if(R1, "=", number.unknown, to.unknown)
+
+    def _within(self, test: Within, to: Targets) -> None:
+        self._number(test.number, to)
+        asm, sign = self._asm, "s" if test.number.signed else ""
+        for low, high in test.ranges:
+            if low == high:
+                asm.jump_if(R1, "=", low, to.true)
+                continue
+            above = asm.label()
+            if low > test.number.lowest:
+                asm.jump_if(R1, f"{sign}<", low, above)
+            if high < test.number.highest:
+                asm.jump_if(R1, f"{sign}<=", high, to.true)
+            else:
+                asm.jump(to.true)
+            asm.place(above)
+        asm.jump(to.false)
+
+    def _bits(self, test: Bits, to: Targets) -> None:
+        self._number(test.number, to)
+        asm = self._asm
+        asm.constant(R2, test.mask)
+        asm.arithmetic_register("&", R1, R2)
+        asm.jump_if(R1, "=", test.mask, to.true)
+        asm.jump(to.false)
+
+    # Addresses.
+
+    def _address(self, test: Address, to: Targets) -> None:
+        asm = self._asm
+        asm.store_constant(FP, KEY - 4, 128, 4)
+        for half in (0, 8):
+            asm.load(R1, R6, test.offset + half, 8)
+            asm.store(FP, KEY + half, R1, 8)
+        look_up(asm, self._maps.prefixes(test.networks, 16), KEY - 4)
+        asm.jump_if(R0, "!=", 0, to.true)
+        asm.jump(to.false)
+
+
+def _asks(condition: Condition, places: frozenset[int]) -> bool:
+    tests = [literal.test for literal in literals(condition)]
+    return any(isinstance(test, Text) and test.view.offset in places for test in tests)

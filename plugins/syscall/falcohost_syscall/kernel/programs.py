@@ -1,0 +1,305 @@
+"""Maps and programs that are made while the probe runs, through libbpf's thin wrappers of bpf(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterable
+from ctypes import Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from falcohost_syscall.kernel.assembler import Assembler
+from falcohost_syscall.kernel.libbpf import INSTRUCTION, LOG_LINES, LibbpfError, Library
+
+#: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
+MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
+PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
+ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
+_BTF_FUNCTION, _BTF_VARIABLE = 12, 14  # BTF_KIND_FUNC, BTF_KIND_VAR
+_NO_PREALLOC = 1
+_LOG: Final = 1 << 25  # up to 6.3 the kernel keeps the begin of what its verifier says, and the reason is its end
+_LICENSE: Final = b"GPL"
+#: Returns 0, past another instruction or not, by may_goto. Without one to pass verifiers up to 6.12 refuse it.
+_MAY_GOTO: Final = b"".join(
+    struct.pack("=BBhi", *i, 0) for i in ((0xB7, 0, 0), (0xE5, 0, 1), (0xB7, 0, 0), (0x95, 0, 0))
+)
+_NAME_LONGEST: Final = 15
+FUNCTION_INFO: Final = struct.Struct("=II")
+"""``struct bpf_func_info``: the first instruction of a function, its type."""
+
+#: Signatures of the functions that are used here.
+SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "bpf_map_create": (c_int, (c_int, c_char_p, c_uint32, c_uint32, c_uint32, c_void_p)),
+    "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_void_p, c_size_t, c_void_p)),
+    "bpf_prog_test_run_opts": (c_int, (c_int, c_void_p)),
+    "libbpf_find_vmlinux_btf_id": (c_int, (c_char_p, c_int)),
+    "btf__load_vmlinux_btf": (c_void_p, ()),
+    "btf__find_by_name_kind": (c_int, (c_void_p, c_char_p, c_uint32)),
+    "btf__free": (None, (c_void_p,)),
+    "bpf_raw_tracepoint_open": (c_int, (c_char_p, c_int)),
+}
+
+
+class _MapOptions(Structure):
+    """``struct bpf_map_create_opts`` of bpf/bpf.h, as far as it is needed."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("btf_fd", c_uint32),
+        ("btf_key_type_id", c_uint32),
+        ("btf_value_type_id", c_uint32),
+        ("btf_vmlinux_value_type_id", c_uint32),
+        ("inner_map_fd", c_uint32),
+        ("map_flags", c_uint32),
+    )
+
+
+class _ProgramOptions(Structure):
+    """``struct bpf_prog_load_opts`` of bpf/bpf.h, as far as it is needed."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("attempts", c_int),
+        ("expected_attach_type", c_int),
+        ("prog_btf_fd", c_uint32),
+        ("prog_flags", c_uint32),
+        ("prog_ifindex", c_uint32),
+        ("kern_version", c_uint32),
+        ("attach_btf_id", c_uint32),
+        ("attach_prog_fd", c_uint32),
+        ("attach_btf_obj_fd", c_uint32),
+        ("fd_array", c_void_p),
+        ("func_info", c_void_p),
+        ("func_info_cnt", c_uint32),
+        ("func_info_rec_size", c_uint32),
+        ("line_info", c_void_p),
+        ("line_info_cnt", c_uint32),
+        ("line_info_rec_size", c_uint32),
+        ("log_level", c_uint32),
+        ("log_size", c_uint32),
+        ("log_buf", c_void_p),
+    )
+
+
+class _TestOptions(Structure):
+    """``struct bpf_test_run_opts`` of bpf/bpf.h."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("data_in", c_void_p),
+        ("data_out", c_void_p),
+        ("data_size_in", c_uint32),
+        ("data_size_out", c_uint32),
+        ("ctx_in", c_void_p),
+        ("ctx_out", c_void_p),
+        ("ctx_size_in", c_uint32),
+        ("ctx_size_out", c_uint32),
+        ("retval", c_uint32),
+        ("repeat", c_int),
+        ("duration", c_uint32),
+        ("flags", c_uint32),
+        ("cpu", c_uint32),
+        ("batch_size", c_uint32),
+    )
+
+
+class Attach(NamedTuple):
+    """What a program of tracing is for: ``enum bpf_attach_type``, and a type of the kernel's."""
+
+    kind: int = 0
+    type_id: int = 0
+
+
+ANYWHERE: Final = Attach()
+
+
+class Described(NamedTuple):
+    """What a program is called, and of which types its functions are: ``struct bpf_func_info`` of each."""
+
+    name: bytes
+    btf_fd: int
+    functions: bytes
+
+
+class Entry(NamedTuple):
+    """A program that is attached, by descriptors, until :meth:`close`."""
+
+    program: int
+    link: int
+
+    def close(self) -> None:
+        """Take it away."""
+        os.close(self.link)
+        os.close(self.program)
+
+
+class Kernel:
+    """Makes maps and programs. What it returns are descriptors; whoever asked closes them."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._lib = library.lib
+        self._tracepoints: dict[str, int] = {}
+        for name, (result, arguments) in SIGNATURES.items():
+            function = getattr(self._lib, name)
+            function.restype, function.argtypes = result, arguments
+
+    @cached_property
+    def has_may_goto(self) -> bool:
+        """Whether the kernel has loops that end by themselves if nothing else ends them (Linux 6.9)."""
+        try:
+            os.close(self.program(_MAY_GOTO, PROGRAM_RAW_TRACEPOINT))
+        except LibbpfError:
+            return False
+        return True
+
+    def array(self, value_size: int, entries: int, kind: int = MAP_ARRAY) -> int:
+        """Return a new array."""
+        return self.map(kind, 4, value_size, entries)
+
+    def hash(self, keys: Iterable[bytes], size: int) -> int:
+        """Return a new hash map that has *keys*, filled with zeros up to *size* bytes."""
+        found = {key.ljust(size, b"\0") for key in keys}
+        return self._filled(self.map(MAP_HASH, size, 1, max(len(found), 1)), found)
+
+    def table(self, value: bytes) -> int:
+        """Return a new array that has one value."""
+        fd = self.array(len(value), 1)
+        try:
+            self.set(fd, bytes(4), value)
+        except LibbpfError:
+            os.close(fd)
+            raise
+        return fd
+
+    def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        """Return a new trie of *prefixes*, each with its length in bits, for keys of *size* bytes."""
+        found = {struct.pack("=I", bits) + data.ljust(size, b"\0") for data, bits in prefixes}
+        return self._filled(self.map(MAP_LPM_TRIE, 4 + size, 1, max(len(found), 1), _NO_PREALLOC), found)
+
+    def program(self, code: bytes, kind: int = PROGRAM_TRACING, tracepoint: str = "sys_exit") -> int:
+        """Load a program; one of tracing is for a kernel *tracepoint*.
+
+        :raises LibbpfError: the kernel refused it.
+        """
+        if kind == PROGRAM_TRACING:
+            return self.load(code, kind, Attach(ATTACH_RAW_TRACEPOINT, self._tracepoint(tracepoint)))
+        return self.load(code, kind)
+
+    def load(self, code: bytes, kind: int, attach: Attach = ANYWHERE, described: Described | None = None) -> int:
+        """Load a program, which is called what *described* says.
+
+        :raises LibbpfError: the kernel refused it.
+        """
+        options = _ProgramOptions(size=ctypes.sizeof(_ProgramOptions))
+        options.expected_attach_type, options.attach_btf_id = attach
+        if described is not None:
+            functions = ctypes.create_string_buffer(described.functions, len(described.functions))
+            options.prog_btf_fd, options.func_info = described.btf_fd, ctypes.addressof(functions)
+            options.func_info_rec_size = FUNCTION_INFO.size
+            options.func_info_cnt = len(described.functions) // FUNCTION_INFO.size
+        count = len(code) // INSTRUCTION
+        name = b"filter" if described is None else described.name[:_NAME_LONGEST]
+        fd = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
+        if fd >= 0:
+            return int(fd)
+        log = ctypes.create_string_buffer(_LOG)
+        options.log_buf, options.log_size, options.log_level = ctypes.addressof(log), _LOG, 1
+        again = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
+        if again >= 0:
+            return int(again)
+        said = log.value.decode(errors="replace").splitlines()
+        raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
+
+    def entry(self, program: int, failed: str, tracepoint: str | None = None) -> Entry:
+        """Attach a program that is loaded: to this raw *tracepoint*, or to the function that it was loaded for.
+
+        :raises LibbpfError: the kernel refused it, with *failed*; the program is unloaded.
+        """
+        name = None if tracepoint is None else tracepoint.encode()
+        try:
+            return Entry(program, self._library.check(self._lib.bpf_raw_tracepoint_open(name, program), failed))
+        except BaseException:
+            os.close(program)
+            raise
+
+    def run(self, program: int, context: bytes) -> int:
+        """Run a program of raw tracepoints once with *context*; return what it returns.
+
+        :raises LibbpfError: it cannot be run so.
+        """
+        buffer = ctypes.create_string_buffer(context, len(context))
+        options = _TestOptions(size=ctypes.sizeof(_TestOptions))
+        options.ctx_in, options.ctx_size_in = ctypes.addressof(buffer), len(context)
+        self._library.check(self._lib.bpf_prog_test_run_opts(program, byref(options)), "Cannot run a filter")
+        return int(options.retval)
+
+    def set(self, map_fd: int, key: bytes, value: bytes) -> None:
+        """Set one entry of a map."""
+        self._library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map")
+
+    def get(self, map_fd: int, key: bytes, size: int) -> bytes:
+        """Return one entry of a map, of so many bytes."""
+        buffer = ctypes.create_string_buffer(size)
+        self._library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map")
+        return buffer.raw
+
+    def map(self, kind: int, key_size: int, value_size: int, entries: int, flags: int = 0) -> int:
+        """Return a new map of the *kind*."""
+        options = _MapOptions(size=ctypes.sizeof(_MapOptions), map_flags=flags)
+        fd = self._lib.bpf_map_create(kind, b"filter", key_size, value_size, entries, byref(options))
+        return self._library.check(fd, "Cannot make a map")
+
+    def _filled(self, fd: int, keys: Iterable[bytes]) -> int:
+        try:
+            for key in keys:
+                self.set(fd, key, b"\1")
+        except LibbpfError:
+            os.close(fd)
+            raise
+        return fd
+
+    def enterable(self, functions: Iterable[str]) -> frozenset[str]:
+        """Return at which of the kernel's functions programs can stand: none, if it lets none be put there."""
+        types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
+        found = {name: self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_FUNCTION) for name in functions}
+        self._lib.btf__free(types)
+        known = {name: number for name, number in found.items() if number > 0}
+        return frozenset(known) if any(map(self._can_enter, [*known.values()][:1])) else frozenset()
+
+    def _can_enter(self, function: int) -> bool:
+        """Tell whether a program that does nothing can stand at a function."""
+        nothing = Assembler()
+        nothing.leave()
+        try:
+            program = self.load(nothing.assemble(), PROGRAM_TRACING, Attach(ATTACH_FUNCTION_ENTRY, function))
+        except LibbpfError:
+            return False
+        link = self._lib.bpf_raw_tracepoint_open(None, program)
+        os.close(program)
+        if link >= 0:
+            os.close(link)
+        return bool(link >= 0)
+
+    def variable(self, name: str) -> int | None:
+        """Return the number of the type of one of the kernel's variables for each processor; None: it tells of none."""
+        types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
+        found = int(self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_VARIABLE))
+        self._lib.btf__free(types)
+        return found if found > 0 else None
+
+    def has_tracepoint(self, name: str) -> bool:
+        """Tell whether the kernel has a tracepoint."""
+        try:
+            return self._tracepoint(name) > 0
+        except LibbpfError:
+            return False
+
+    def _tracepoint(self, name: str) -> int:
+        """Return the number of a tracepoint's type. To find it all types of the kernel are read: once is enough."""
+        if name not in self._tracepoints:
+            found = self._lib.libbpf_find_vmlinux_btf_id(name.encode(), ATTACH_RAW_TRACEPOINT)
+            self._tracepoints[name] = self._library.check(found, f"The kernel has no tracepoint {name}")
+        return self._tracepoints[name]

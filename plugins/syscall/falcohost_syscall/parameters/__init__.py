@@ -1,0 +1,1 @@
+"""Falco's parameters of an event: types, values, texts."""

@@ -1,0 +1,134 @@
+"""Which container a process is in, told by the names that container runtimes give to cgroups.
+
+Only the names of known runtimes count: a cgroup whose name merely contains a hexadecimal number is none. The order of
+the runtimes and their names are those of Falco's container plugin. Not here: what a runtime would say of the container.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from falcohost_syscall.processes.procfs import is_directory
+
+#: Number of cgroups whose container is remembered.
+LIMIT = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container, or the host. *type* is the runtime's name."""
+
+    id: str
+    full_id: str
+    type: str
+
+    @property
+    def is_host(self) -> bool:
+        """Tell whether this is no container."""
+        return self.type == "host"
+
+
+HOST = Container("host", "host", "host")
+
+_HEX = "([0-9a-f]{64})"
+# The name of the runtime, then prefix and suffix around 64 hexadecimal digits.
+_HASHES = (
+    ("podman", ("/libpod-",), (".scope", ".scope/container", "")),
+    ("podman", ("/libpod-payload-",), (".scope", ".scope/container", "")),
+    ("docker", ("/",), ("",)),
+    ("docker", ("/docker-",), (".scope",)),
+    ("cri", ("/", "/crio-", ":cri-containerd:"), ("",)),
+    ("cri", ("/cri-containerd-", "/crio-", "/docker-", "/nerdctl-"), (".scope",)),
+)
+_PATTERNS = tuple(
+    (runtime, re.compile(f"{re.escape(prefix)}{_HEX}{re.escape(suffix)}$"))
+    for runtime, prefixes, suffixes in _HASHES
+    for prefix in prefixes
+    for suffix in suffixes
+)
+# ctr puts a task right below its namespace; the name is what the user gave it, so that many a cgroup looks like that.
+_CTR = re.compile(r"^/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]{0,63})$")
+# Where containerd keeps the tasks that run, by namespace and id.
+_TASKS = tuple(
+    Path("/run", run, "io.containerd.runtime.v2.task") for run in ("containerd", "k3s/containerd", "host-containerd")
+)
+_UNITS = (".service", ".slice", ".scope")
+_LXC = re.compile(r"/(?:lxc/|lxc\.payload/|lxc\.payload\.)([^/]+)")
+_LIBVIRT_NAMES = (
+    re.compile(r"/machine\.slice/machine-lxc\\x2d(?:\d+\\x2d)?([^/]+?)\.scope"),
+    re.compile(r"/(?:libvirt/lxc/)([^/]+)"),
+    re.compile(r"/([^/]+)\.libvirt-lxc"),
+)
+_BPM = re.compile(r"/bpm-([^/]+)\.scope$|/bpm/([^/]+)")
+
+
+def containerd_has(namespace: str, name: str) -> bool:
+    """Tell whether containerd runs a task of this *name* in *namespace*."""
+    return any(is_directory(tasks / namespace / name) for tasks in _TASKS)
+
+
+def from_path(path: str, is_task: Callable[[str, str], bool] = containerd_has) -> Container | None:
+    """Return the container that a cgroup with this *path* belongs to, or None.
+
+    What ctr started has nothing in its path that tells it from any other cgroup two levels deep: *is_task* is asked.
+    """
+    for runtime, pattern in _PATTERNS:
+        if match := pattern.search(path):
+            return Container(match[1][:12], match[1], runtime)
+    match = _CTR.match(path)
+    if match and not match[2].endswith(_UNITS) and is_task(match[1], match[2]):
+        return Container(match[2][:12], match[2], "containerd")
+    return _lxc(path) or _libvirt(path) or _bpm(path)
+
+
+def _lxc(path: str) -> Container | None:
+    match = _LXC.search(path)
+    return Container(match[1], match[1], "lxc") if match else None
+
+
+def _libvirt(path: str) -> Container | None:
+    for pattern in _LIBVIRT_NAMES:
+        if match := pattern.search(path):
+            return Container(match[1], match[1], "libvirt_lxc")
+    return None
+
+
+def _bpm(path: str) -> Container | None:
+    match = _BPM.search(path)
+    if match is None:
+        return None
+    name = match[1] or match[2]
+    return Container(name, name, "bpm")
+
+
+class Containers:
+    """Containers by the key of a task's cgroups, and the paths behind each key."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
+
+    def learn(self, key: int, cgroups: Iterable[str]) -> Container:
+        """Take in the cgroups (``subsystem=path``) behind *key*; return the container that they are of."""
+        lines = tuple(cgroups)
+        container = HOST
+        for line in lines:
+            if found := from_path(line.partition("=")[2]):
+                container = found
+                break
+        if len(self._known) >= LIMIT:
+            del self._known[next(iter(self._known))]
+        self._known[key] = (container, lines)
+        return container
+
+    def get(self, key: int) -> Container:
+        """Return the container behind *key*; the host where nothing was learnt of it."""
+        known = self._known.get(key)
+        return known[0] if known else HOST
+
+    def cgroups(self, key: int) -> tuple[str, ...]:
+        """Return the cgroups behind *key* as ``subsystem=path``."""
+        known = self._known.get(key)
+        return known[1] if known else ()

@@ -1,0 +1,66 @@
+"""What the kernel is to keep of processes that ran before the probe: their table entries, as ``struct process``."""
+
+from __future__ import annotations
+
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.table import Image, Process
+from falcohost_syscall.records.record import ARGS_KEPT, EXE_KEPT, EXECED, Execed, Kept, LargeImage
+
+_IMAGE = 2  # the number of the first image: even, and not that of none
+
+
+def kept(process: Process) -> tuple[Kept, LargeImage | None]:
+    """Return what the kernel is to keep of *process*, and that it was told; and its texts, if they are long."""
+    image, parent = process.image, process.parent
+    exe, args = image.exepath_raw, image.args_raw
+    large = len(exe) > EXE_KEPT or len(args) > ARGS_KEPT
+    comm = process.comm.encode(errors="replace")[:15]
+    exact = process.start % procfs.TICK != 0
+    found = Kept(
+        start=process.start if exact else 0,
+        exec_ts=image.exec_ts,
+        told_of=process.start if exact else 0,
+        told_start=0 if parent is None else parent.start,
+        seq=_IMAGE,
+        told_seq=_IMAGE,
+        told_ppid=process.ppid,
+        told_sid=process.session[0],
+        told_pgid=process.session[1],
+        exe_len=len(exe),
+        args_len=len(args),
+        arg0_len=len(args.split(b"\0", 1)[0][: ARGS_KEPT - 1]),
+        comm_len=len(comm),
+        known=1,
+        has_image=1,
+        large=large,
+        execed=_execed(image, process),
+        comm=comm,
+        exe=exe,
+        args=args,
+    )
+    return found, LargeImage(0, exe, args, b"") if large else None
+
+
+def _execed(image: Image, process: Process) -> bytes:
+    sid, pgid, vsid, vpgid, tty = process.session
+    permitted, inheritable, bounding = image.caps or (0, 0, 0)
+    facts = Execed(
+        exe_ino=image.ino,
+        exe_ctime=image.ctime,
+        exe_mtime=image.mtime,
+        pidns_start=image.pidns_start,
+        caps_permitted=permitted,
+        caps_inheritable=inheritable,
+        caps_bounding=bounding,
+        sid=sid,
+        pgid=pgid,
+        vsid=vsid,
+        vpgid=vpgid,
+        tty=tty,
+        exe_flags=image.exe_flags,
+        uid=0,
+        seccomp=0,
+        unconfined=bool(image.privileged),
+        in_host_pidns=0,
+    )
+    return EXECED.pack(*facts)

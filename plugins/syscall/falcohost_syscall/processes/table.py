@@ -1,0 +1,372 @@
+"""Processes as they are at the moment of an event: who they are, what they run, who their ancestors are.
+
+Fed in one of two ways, in order: from what the probe tells of those processes that have to do with events (and of their
+ends), or from every fork, exec and exit. A child holds its parent, so a dead process stays only as long as a live one
+descends from it; nothing has to be cleared up. Threads have no entry here: what differs between threads (name, ids,
+credentials) comes with each event. Not here: what a process may open or connect to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from pathlib import Path
+from typing import Protocol
+
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE, EXECED
+from falcohost_syscall.records.text import text
+
+#: Entries above this number are looked over for dead ones, and the oldest dropped if that is not enough.
+LIMIT = 200_000
+
+
+class Image:
+    """What an exec made of a process; children share it until they exec themselves."""
+
+    __slots__ = (
+        "_args",
+        "_env",
+        "_exepath",
+        "args_raw",
+        "caps",
+        "ctime",
+        "env_raw",
+        "exe_flags",
+        "exec_ts",
+        "exepath_raw",
+        "filename",
+        "ino",
+        "mtime",
+        "pidns_start",
+        "privileged",
+    )
+
+    def __init__(self, args: bytes, env: bytes | None, exepath: bytes, exec_ts: int = 0) -> None:
+        self.args_raw = args
+        self.env_raw = env
+        self.exepath_raw = exepath
+        self.exec_ts = exec_ts
+        self.filename = b""
+        self.ino = self.ctime = self.mtime = self.exe_flags = self.pidns_start = 0
+        self.caps: tuple[int, int, int] | None = None
+        self.privileged: bool | None = None
+        self._args: tuple[str, ...] | None = None
+        self._exepath: str | None = None
+        self._env: tuple[str, ...] | None = None
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Return the arguments with the zeroth."""
+        if self._args is None:
+            raw = self.args_raw.removesuffix(b"\0")
+            self._args = tuple(text(arg) for arg in raw.split(b"\0")) if self.args_raw else ()
+        return self._args
+
+    @property
+    def env(self) -> tuple[str, ...]:
+        """Return the environment as ``NAME=value`` texts."""
+        if self._env is None:
+            raw = (self.env_raw or b"").removesuffix(b"\0")
+            self._env = tuple(text(item) for item in raw.split(b"\0")) if raw else ()
+        return self._env
+
+    @property
+    def exepath(self) -> str:
+        """Return the path of the executable; that of an unlinked one without the kernel's `` (deleted)``."""
+        if self._exepath is None:
+            self._exepath = text(self.exepath_raw.removesuffix(b" (deleted)"))
+        return self._exepath
+
+    @property
+    def writable(self) -> bool:
+        """Tell whether the process might write to its executable."""
+        return bool(self.exe_flags & EXE_WRITABLE)
+
+    @property
+    def upper_layer(self) -> bool:
+        """Tell whether the executable is in the upper layer of an overlay file system."""
+        return bool(self.exe_flags & EXE_UPPER_LAYER)
+
+    @property
+    def lower_layer(self) -> bool:
+        """Tell whether the executable is in a lower layer of an overlay file system."""
+        return bool(self.exe_flags & EXE_LOWER_LAYER)
+
+    @property
+    def from_memfd(self) -> bool:
+        """Tell whether the executable is a memfd."""
+        return bool(self.exe_flags & EXE_FROM_MEMFD)
+
+
+#: Session and group of processes: sid, pgid (both in the host's pid namespace), vsid, vpgid (in their own), tty.
+Session = tuple[int, int, int, int, int]
+_NO_SESSION: Session = (0, 0, 0, 0, 0)
+
+
+class ProcessView(Protocol):
+    """What the fields ask of a process, wherever its facts are kept."""
+
+    pid: int
+    ppid: int
+    vpid: int
+    start: int
+    comm: str
+    cwd: str | None
+
+    @property
+    def image(self) -> Image:
+        """What it runs."""
+
+    @property
+    def session(self) -> Session:
+        """Its session and group."""
+
+    @property
+    def cgroup(self) -> int:
+        """Key of its cgroups."""
+
+    def up(self) -> ProcessView | None:
+        """Return its parent as of now."""
+
+    def environment(self) -> tuple[str, ...]:
+        """Return the environment that it was started with."""
+
+
+class Process:
+    """One process (thread group)."""
+
+    __slots__ = (
+        "alive",
+        "cgroup",
+        "comm",
+        "cwd",
+        "image",
+        "parent",
+        "pid",
+        "ppid",
+        "reaper",
+        "session",
+        "start",
+        "vpid",
+    )
+
+    def __init__(self, pid: int, ppid: int, vpid: int, start: int, comm: str, cgroup: int, image: Image) -> None:
+        self.pid = pid
+        self.ppid = ppid
+        self.vpid = vpid
+        self.start = start
+        self.comm = comm
+        self.cgroup = cgroup
+        self.image = image
+        self.session = _NO_SESSION
+        self.cwd: str | None = None
+        self.parent: Process | None = None
+        self.reaper: Process | None = None
+        self.alive = True
+
+    def executing(self, path: str) -> Process:
+        """Return what the process is if the path of its executable is this one."""
+        process = copy(self)
+        process.image = copy(self.image)
+        process.image._exepath = path
+        return process
+
+    def up(self) -> Process | None:
+        """Return the parent, or who took over its children if it has ended."""
+        parent = self.parent
+        if parent is None or parent.alive:
+            return parent
+        while parent is not None and not parent.alive and parent.reaper is not None:
+            parent = parent.reaper
+        if self.alive and parent is not None and parent is not self:
+            self.parent = parent
+            self.ppid = parent.pid
+        return parent if parent is not self else None
+
+    def ancestors(self) -> Iterator[Process]:
+        """Yield the parent, its parent, and so on."""
+        process: Process | None = self
+        for _ in range(100):
+            process = process.up() if process is not None else None
+            if process is None:
+                return
+            yield process
+
+    def environment(self) -> tuple[str, ...]:
+        """Return the environment that it was started with, as ``NAME=value`` texts."""
+        if self.image.env_raw is None:
+            self.image.env_raw = procfs.read_if_same(self.pid, self.start, "environ")
+        return self.image.env
+
+
+class ProcessTable:
+    """The processes that run, by pid.
+
+    :ivar unknown: how often an event came from a process that no fork or start had told of.
+    :ivar dropped: how many entries were dropped at the limit.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.processes: dict[int, Process] = {}
+        self.limit = limit
+        self.unknown = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self.processes)
+
+    def find(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
+        """Return the process of an event with this header, made from ``/proc`` or the header if it is not known."""
+        process = self.processes.get(pid)
+        if process is not None and self._is(process, start):
+            return process
+        self.unknown += 1
+        return self._add(self._discover(pid, start, ppid, vpid, comm, cgroup))
+
+    def by_number(self, pid: int) -> Process | None:
+        """Return a process that is known by its number alone; one that nobody has told of is looked up in ``/proc``."""
+        process = self.processes.get(pid)
+        if process is None and pid > 0 and (status := procfs.status(pid)) is not None:
+            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, Image(b"", None, b""))
+            self.look_up(process)
+        return process
+
+    @staticmethod
+    def _is(process: Process, start: int) -> bool:
+        """Tell whether the process began then; of one found in /proc, which rounds, the exact time is taken over."""
+        if process.start == start:
+            return True
+        if process.start % procfs.TICK or process.start // procfs.TICK != start // procfs.TICK:
+            return False
+        process.start = start
+        return True
+
+    def fork(
+        self, maker: Process, child: tuple[int, int, int, int], start: int, ppid: int, comm: str, cgroup: int
+    ) -> Process:
+        """Note a new process that *maker* made; *child* is (pid, tid, vpid, vtid)."""
+        processes = self.processes
+        known = processes.get(child[0])
+        if known is not None and known.start == start:
+            return known  # the task iterator met it before this record was read
+        process = Process(child[0], ppid, child[2], start, comm, cgroup, maker.image)
+        process.session = maker.session
+        process.cwd = maker.cwd
+        process.parent = maker if ppid == maker.pid else self.processes.get(ppid)
+        if len(processes) >= self.limit:
+            self._make_room()
+        processes[child[0]] = process
+        return process
+
+    def execute(self, process: Process, comm: str, image: Image, session: Session, cwd: str | None) -> None:
+        """Note that *process* runs another program now."""
+        process.comm = comm
+        process.image = image
+        process.session = session
+        if cwd is not None:
+            process.cwd = cwd
+
+    def exit(self, process: Process, reaper_pid: int) -> None:
+        """Note that *process* has ended and *reaper_pid* took over its children."""
+        if self.processes.get(process.pid) is process:
+            del self.processes[process.pid]
+        # Resolved while it is known, so that a row of short-lived processes does not hold each other.
+        process.parent = process.up()
+        process.reaper = self.processes.get(reaper_pid)
+        process.alive = False
+
+    def tell(self, pid: int, start: int, vpid: int) -> Process:
+        """Return the entry of a process of which more is about to be told."""
+        process = self.processes.get(pid)
+        if process is not None and self._is(process, start):
+            return process
+        return self._add(Process(pid, 0, vpid, start, "", 0, Image(b"", None, b"")), link=False)
+
+    def tell_parent(self, process: Process, ppid: int, start: int) -> None:
+        """Note whose child *process* is; a parent that is not known yet will be told of next."""
+        process.ppid = ppid
+        process.parent = self.tell(ppid, start, ppid)
+
+    def look_up(self, process: Process) -> None:
+        """Take what ``/proc`` says of a process of which the kernel keeps nothing."""
+        found = procfs.image(process.pid, process.start)
+        if found is not None:
+            process.image = Image(*found)
+        process.comm = procfs.comm(process.pid, process.start) or process.comm
+        process.session = procfs.session(process.pid, process.start) or process.session
+
+    def task(self, process: Process) -> None:
+        """Note a process that ran at the start; :meth:`link` finds its parent."""
+        known = self.processes.get(process.pid)
+        if known is None or known.start != process.start:
+            self._add(process, link=False)
+
+    def link(self) -> None:
+        """Give every process that has none its parent; one that is not known is looked for in /proc."""
+        for pid in {process.ppid for process in self.processes.values()} - self.processes.keys():
+            self._discover_parents(pid)
+        for process in list(self.processes.values()):
+            if process.parent is None and process.ppid:
+                process.parent = self.processes.get(process.ppid)
+
+    def sweep(self) -> None:
+        """Forget what is no longer there: after records were lost, an exit may have been among them."""
+        for pid in [pid for pid in self.processes if not Path(f"/proc/{pid}").exists()]:
+            self.exit(self.processes[pid], 1)
+
+    def _add(self, process: Process, link: bool = True) -> Process:
+        if len(self.processes) >= self.limit:
+            self._make_room()
+        if link and process.ppid:
+            process.parent = self.processes.get(process.ppid)
+        self.processes[process.pid] = process
+        return process
+
+    def _discover(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
+        found = procfs.image(pid, start)
+        image = Image(*found) if found else Image(b"", b"", b"")
+        process = Process(pid, ppid, vpid, start, procfs.comm(pid, start) or comm, cgroup, image)
+        process.session = procfs.session(pid, start) or _NO_SESSION
+        self._discover_parents(ppid)
+        return process
+
+    def _discover_parents(self, pid: int) -> None:
+        """Add a process, its parent, and so on, as far as they are not known and ``/proc`` has them."""
+        below: Process | None = None
+        while pid and pid not in self.processes and (status := procfs.status(pid)) is not None:
+            image = Image(*(procfs.image(pid, status.start) or (b"", b"", b"")))
+            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, image)
+            process.session = status.session
+            self.processes[pid] = process
+            if below is not None:
+                below.parent = process
+            below, pid = process, status.ppid
+        if below is not None:
+            below.parent = self.processes.get(pid)
+
+    def _make_room(self) -> None:
+        self.sweep()
+        while len(self.processes) >= self.limit:
+            del self.processes[next(iter(self.processes))]
+            self.dropped += 1
+
+
+def executed_image(data: bytes, args: bytes, env: bytes | None, exepath: bytes, filename: bytes, ts: int) -> Image:
+    """Return the image of an exec record; *data* is its ``struct execed``."""
+    image = Image(args, env, exepath, ts)
+    image.filename = filename
+    if not data:
+        return image
+    facts = EXECED.unpack_from(data)
+    image.ino, image.ctime, image.mtime, image.pidns_start = facts[:4]
+    image.caps = facts[4:7]
+    image.exe_flags = facts[12]
+    image.privileged = bool(facts[15])
+    return image
+
+
+def executed_session(data: bytes) -> Session:
+    """Return session, groups and terminal of an exec record's ``struct execed``."""
+    facts = EXECED.unpack_from(data)
+    return facts[7], facts[8], facts[9], facts[10], facts[11]

@@ -1,0 +1,1 @@
+"""Records as the kernel side writes them: layout, text, counters."""

@@ -1,0 +1,1 @@
+"""Files that rules name, watched by inode, so that a hard link does not hide them."""

@@ -1,0 +1,57 @@
+"""Watches what a program does to files, with filters or without, and tells under which names its events match."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import random_events
+
+from falcohost.engine.code.module import compile_condition
+from falcohost.engine.ir import Expr
+from falcohost.engine.typecheck import check
+from falcohost.events import Plan
+from falcohost.lang.parser import parse
+from falcohost_syscall.calls.rows import EXIT
+from falcohost_syscall.events.event import PID
+from falcohost_syscall.fields.rows import FIELDS
+from falcohost_syscall.source import SyscallSource
+
+GET = {field.name: field.get for field in FIELDS}
+
+
+class NameWatcher:
+    """A source that wants events of a type that match a condition."""
+
+    def __init__(self, event_type: str, condition: str, **settings: object) -> None:
+        condition = f"evt.type = {event_type} and {condition}"
+        self._matches = compile_condition(_expression(condition))
+        self._source = SyscallSource({"falcohost": settings})
+        wanted = _expression(f"evt.type = {EXIT} or ({condition})")
+        self._source.open(Plan("syscall", frozenset({event_type, EXIT}), condition=wanted), None)
+        self._batches = self._source.batches()
+        next(self._batches)
+
+    def names(self, script: str, path: Path, *fields: str) -> list[tuple[str, ...]]:
+        """Run a Python script with *path*; return these fields of each view of an event of it that matches."""
+        process = subprocess.Popen([sys.executable, "-c", script, str(path)])
+        found = []
+        for batch in self._batches:
+            for event in batch.events:
+                if event.h[PID] != process.pid:
+                    continue
+                if event.type == EXIT:
+                    assert process.wait() == 0
+                    return found
+                for view in filter(self._matches, (event, *(event.alternatives if batch.views else ()))):
+                    found.append(tuple(GET[field](view, None) for field in fields))
+        raise AssertionError
+
+    def close(self) -> None:
+        """Give up the source."""
+        self._source.close()
+
+
+def _expression(text: str) -> Expr:
+    return check(parse(text), random_events.CATALOG).expr

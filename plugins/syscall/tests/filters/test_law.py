@@ -1,0 +1,124 @@
+"""The law of the push-down: it passes too much, never too little. Random rules, random events, the real kernel."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+import random_events
+import random_processes
+from workload.handmade import call
+
+from falcohost.engine.code.module import compile_condition
+from falcohost.engine.code.specialise import specialise
+from falcohost.engine.typecheck import check
+from falcohost.lang.parser import parse
+from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT
+from falcohost_syscall.events.event import Context
+from falcohost_syscall.events.file_names import NamedEvent
+from falcohost_syscall.facts import table
+from falcohost_syscall.facts.leaves import leaf_bit, leaf_bits
+from falcohost_syscall.filters import layout
+from falcohost_syscall.filters.condition import TRUE, Condition, Point
+from falcohost_syscall.filters.necessary import necessary
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.records import record as R
+
+PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
+EVENTS = 40
+PROCESS_EVENTS = {EXEC, EXIT}
+
+
+@pytest.fixture(scope="module")
+def context(filter_bench, tmp_path_factory):
+    """Return a context that knows some users, one container and the host, as the kernel is told of them."""
+    context = Context()
+    context.users = Users(random_events.accounts(tmp_path_factory.mktemp("root")))
+    context.containers.learn(random_events.HOST, ["=/user.slice"])
+    context.containers.learn(random_events.CONTAINER, [f"=/docker/{random_events.CONTAINER_ID}"])
+    filter_bench.tell(random_events.HOST, layout.ON_HOST)
+    filter_bench.tell(random_events.CONTAINER, layout.IN_CONTAINER)
+    return context
+
+
+def as_event(record: bytes, context: Context) -> NamedEvent:
+    """Return what user space makes of a record."""
+    h = R.header(record)
+    return NamedEvent(CALLS[h.call - 1], tuple(h), record, 1, context.table.processes[h.pid], context)
+
+
+def has_wanted_leaf(condition: Condition, record: bytes) -> bool:
+    """Return what the probe finds before filters are asked, of a file that has one name."""
+    found = dict(R.sections(record))
+    path = found.get(R.SEC_FDPATH, b"")
+    if not path.startswith(b"/") or found.keys() & {R.SEC_HOSTPATH, R.SEC_WATCHED}:
+        return True
+    if CALLS[R.header(record).call - 1].opens and found.get(R.SEC_PATH) != path:
+        return True
+    return bool(leaf_bits(condition) >> leaf_bit(path.rpartition(b"/")[2] or b"/") & 1)
+
+
+def test_never_too_little(filter_bench, context, monkeypatch):
+    """No event that a rule matches is left out by the filter made from that rule; most others are."""
+    random = Random(os.environ.get("FALCOHOST_SEED", "law"))
+    tasks = random_processes.population(random, context.table)
+    unwanted = left_out = pairs = 0
+    loops = filter_bench.kernel.has_may_goto
+    while pairs < PAIRS:
+        expr = random_events.condition(random)
+        matches = compile_condition(expr)
+        name = random.choice(random_events.EVENT_TYPES)
+        condition = necessary(specialise(expr, name), table.decide(BY_NAME[name], context.users))
+        monkeypatch.setattr(filter_bench.kernel, "has_may_goto", loops and random.random() < 0.7)
+        programs = filter_bench.load(condition, late=name in PROCESS_EVENTS and random.random() < 0.5)
+        for _ in range(EVENTS if condition != TRUE else 1):
+            record = random_events.event(random, name, tasks)
+            event = as_event(record, context)
+            wanted = any(map(matches, (event, *event.alternatives)))
+            passed = has_wanted_leaf(condition, record) and filter_bench.passes(programs, record, event.proc)
+            pairs += 1
+            assert passed or not wanted, f"{expr}\n{condition}\n{event}\n{R.sections(record)}"
+            unwanted += not wanted
+            left_out += not passed
+        filter_bench.unload(programs)
+
+    print(f"{pairs} pairs, {unwanted} unwanted, of which {left_out} left out")
+    assert left_out > unwanted / 2
+
+
+@pytest.mark.parametrize(("name", "points"), [(None, []), ("another", [Point.PROCESS])])
+def test_ancestors_come_last(filter_bench, context, name, points):
+    """Of execs the process itself is asked about first; what that leaves out costs no walk over its ancestors."""
+    random = Random(1)
+    tasks = random_processes.population(random, context.table)
+    record = random_events.event(random, "execve", tasks)
+    process = as_event(record, context).proc
+    condition = check(
+        parse(f"proc.name = '{name or process.comm}' and proc.pname = nobody"), random_events.CATALOG
+    ).expr
+    programs = filter_bench.load(
+        necessary(specialise(condition, "execve"), table.decide(BY_NAME["execve"], context.users)), late=True
+    )
+    left_out = [point for point, fd in programs.items() if not filter_bench.run(fd, record, point, None, process)]
+    filter_bench.unload(programs)
+
+    assert list(programs) == [Point.PROCESS, Point.ANCESTORS]
+    assert left_out == [*points, Point.ANCESTORS]
+
+
+@pytest.mark.parametrize(
+    ("passed", "point"), [("/etc/passwd", Point.OBJECT), ("/etc//passwd", Point.MEMORY), ("/etc/../etc/passwd", None)]
+)
+def test_what_was_passed_is_asked_with_the_file(filter_bench, context, passed, point):
+    """A path that was passed is asked before the caller's memory is read, if it is the file's name."""
+    tasks = random_processes.population(Random(1), context.table)
+    info = R.FDINFO.pack(3, 0o100644, 42, 0xFE00, 0, 0xEF53, 0, 1, 0)
+    sections = {R.SEC_FD: info, R.SEC_FDPATH: b"/etc/passwd", R.SEC_PATH: passed.encode()}
+    record = call("openat", tasks[0], 3, (0xFFFFFF9C,), sections)
+    condition = check(parse("fd.name startswith /etc/ and fd.nameraw contains ../"), random_events.CATALOG).expr
+    programs = filter_bench.load(necessary(condition, table.decide(BY_NAME["openat"], context.users)))
+    left_out = [point for point, fd in programs.items() if not filter_bench.run(fd, record, point)]
+    filter_bench.unload(programs)
+
+    assert point == min(left_out, default=None)

@@ -1,0 +1,184 @@
+"""The process table against reality: 5,000 processes, made in all the ways there are, as told and as they were."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from falcohost.events import Batch, Plan
+from falcohost_syscall.processes.table import Process
+from falcohost_syscall.source import SyscallSource
+
+COUNT = 5000
+
+#: As the tester's truth.c has them.
+NAMES = ("alpha", "a-name-beyond-15-bytes", "odd) S 1 (name")
+WAYS = {
+    "chain",
+    "clone-parent",
+    "clone3",
+    "daemon",
+    "fork",
+    "fork-exec",
+    "subreaper",
+    "thread",
+    "thread-exec",
+    "thread-fork",
+    "vfork",
+    "vfork-exec",
+}
+ANCESTORS = 5
+
+#: So many processes may have come meanwhile that have nothing to do with the test.
+SLACK = 100
+
+RULE = f"""
+- rule: mark
+  desc: A process of the truth program asked to be seen.
+  condition: evt.type = chroot and evt.arg.path startswith /falcohost-mark/
+  output: >
+    path=%evt.arg.path pid=%proc.pid tid=%thread.tid ppid=%proc.ppid name=%proc.name command=%proc.cmdline
+    parent=%proc.pname {" ".join(f"%proc.aname[{i}]" for i in range(1, ANCESTORS + 1))}
+  priority: INFO
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a process at its marked moment."""
+
+    pid: int
+    tid: int
+    ppid: int
+    name: str
+    command: str
+    ancestors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Storm:
+    """All processes by their number: as they were, and as the alerts say; and the way in which each was made."""
+
+    true: dict[int, Seen]
+    told: dict[int, Seen]
+    ways: dict[int, str]
+    doubles: list[int]
+
+
+def from_truth(line: str) -> tuple[int, str, Seen]:
+    """Return number, way and facts of a line that the truth program wrote."""
+    number, way, pid, tid, ppid, name, arguments, *ancestors = line.split("\t")
+    return int(number), way, Seen(int(pid), int(tid), int(ppid), name, f"{name} {arguments}", tuple(ancestors))
+
+
+def from_alert(fields: dict[str, object]) -> Seen:
+    """Return the facts of an alert's output fields."""
+    names = [fields[f"proc.aname[{i}]"] for i in range(1, ANCESTORS + 1)]
+    keys = ("proc.pid", "thread.tid", "proc.ppid", "proc.name", "proc.cmdline")
+    return Seen(*(fields[key] for key in keys), tuple(str(name) for name in names if name is not None))
+
+
+def number_of(alert: dict[str, dict[str, str]]) -> int:
+    """Return the number that the marking process gave."""
+    return int(alert["output_fields"]["evt.arg.path"].rpartition("/")[2])
+
+
+@pytest.fixture(scope="module")
+def command(compiled, open_folder) -> list[str]:
+    """Return the command that makes the processes."""
+    program = compiled("truth.c", "mark.c")
+    names = open_folder / "names"
+    names.mkdir()
+    for name in NAMES:
+        shutil.copy(program, names / name)
+    return [str(program), str(names), str(COUNT)]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["told of those that matter", "told of all"])
+def process_context(request) -> bool:
+    """Return how the table learns of processes: it has to say the same in both ways."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def storm(start_agent, command, tmp_path_factory, process_context) -> Storm:
+    """Run the truth program under the agent."""
+    rules = tmp_path_factory.mktemp("rules") / "mark.yaml"
+    rules.write_text(RULE)
+    agent = start_agent(rules, settings={"falcohost": {"process_context": process_context}})
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    lines = [from_truth(line) for line in done.stdout.splitlines()]
+    last = lines[-1][0]
+    agent.wait_for(lambda alert: number_of(alert) == last, seconds=60)
+    assert agent.stop() == 0
+    told = Counter(number_of(alert) for alert in agent.alerts)
+    return Storm(
+        true={number: seen for number, _, seen in lines},
+        told={number_of(alert): from_alert(alert["output_fields"]) for alert in agent.alerts},
+        ways={number: way for number, way, _ in lines},
+        doubles=[number for number, count in told.items() if count > 1],
+    )
+
+
+def test_all_ways_were_taken(storm):
+    """The truth program made processes in all ways, each many times."""
+    taken = Counter(storm.ways.values())
+
+    assert set(taken) == WAYS
+    assert min(taken.values()) > 100
+
+
+def test_each_is_seen_once(storm):
+    """There is one alert for each marked moment, and none besides."""
+    assert storm.told.keys() == storm.true.keys()
+    assert storm.doubles == []
+
+
+@pytest.mark.parametrize("way", sorted(WAYS))
+def test_is_as_it_was(storm, way):
+    """Ids, name, command line and ancestors in the alert are those that the kernel had at that moment."""
+    wrong = {
+        number: (storm.true[number], storm.told.get(number))
+        for number in storm.true
+        if storm.ways[number] == way and storm.told.get(number) != storm.true[number]
+    }
+
+    assert len(wrong) == 0, f"{len(wrong)} differ, as it was and as it was told: {list(wrong.values())[:3]}"
+
+
+def test_table_is_bounded(bpf, command, process_context):
+    """When all have ended, the table has forgotten them, and none is held in memory by another."""
+    source = SyscallSource({"engine": {}, "falcohost": {"process_context": process_context}})
+    source.open(Plan(source="syscall", event_types=frozenset({"chroot"})), None)
+    try:
+        before = len(source.context.table)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        marks = sum(event.type == "chroot" for batch in until_idle(source, process) for event in batch.events)
+        gc.collect()
+        held = sum(isinstance(thing, Process) for thing in gc.get_objects())
+
+        assert marks > COUNT / 3
+        assert len(source.context.table) < before + SLACK
+        assert held < before + 2 * SLACK
+    finally:
+        source.close()
+
+
+def until_idle(source: SyscallSource, process: subprocess.Popen[bytes]) -> Iterator[Batch]:
+    """Yield the source's batches until the process has ended and nothing of it is left to read."""
+    idle_since = None
+    for batch in source.batches():
+        yield batch
+        if process.poll() is not None:
+            idle_since = idle_since or time.monotonic()
+            if time.monotonic() - idle_since > 1:
+                return

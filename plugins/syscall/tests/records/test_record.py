@@ -1,0 +1,89 @@
+"""The Python twin of record.h: the same numbers, the same layouts, as the C compiler has it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from falcohost_syscall.records import record as R
+
+HEADER = Path(R.__file__).parents[1] / "bpf" / "record.h"
+NAMES = re.findall(r"\b((?:KIND|FLAG|SEC|EXE|WANT|OPTION|IGNORED)_[A-Z0-9_]+)\b", HEADER.read_text())
+OTHERS = ["COMPAT_BASE", "MAX_NR", "MAX_CALLS", "NO_ARG", "RET_ARG", "COUNT_FORKS", "COUNT_EXECS", "COUNT_EXITS"]
+
+
+def run_c(c_program, body: str, data: bytes = b"") -> list[str]:
+    """Run C statements that print; return the lines."""
+    source = f"""#include <stdio.h>
+    #include <stddef.h>
+    #include <string.h>
+    #include "{HEADER}"
+    static unsigned char in[65536];
+    static void hex(const void *p, int n) {{ for (int i = 0; i < n; i++) printf("%02x", ((unsigned char *)p)[i]); }}
+    int main(void) {{ fread(in, 1, sizeof in, stdin); {body} return 0; }}"""
+    return subprocess.run([c_program(source)], input=data, stdout=subprocess.PIPE, check=True).stdout.decode().split()
+
+
+def test_constants(c_program):
+    """Every kind, flag, section, want and option has in Python the number that it has in C, and none is missing."""
+    names = sorted({*NAMES, *OTHERS} - {"SEC_FORKED"})
+    printed = run_c(c_program, "".join(f'printf("%d\\n", (int){name});' for name in names))
+
+    assert {name: int(number) for name, number in zip(names, printed, strict=True)} == {
+        name: getattr(R, name) for name in names
+    }
+
+
+def test_lost_causes(c_program):
+    """The causes of loss are the C enum's, in its order."""
+    names = [f"LOST_{cause.upper()}" for cause in R.LOST_CAUSES]
+    printed = run_c(c_program, "".join(f'printf("%d\\n", (int){name});' for name in [*names, "LOST_MAX"]))
+
+    assert list(range(len(names) + 1)) == [int(number) for number in printed]
+
+
+def test_sizes(c_program):
+    """Every struct has the same size on both sides, padding included."""
+    printed = run_c(c_program, "".join(f'printf("%zu\\n", sizeof(struct {name}));' for name in R.LAYOUTS))
+
+    assert [layout.size for layout, _ in R.LAYOUTS.values()] == [int(number) for number in printed]
+
+
+def test_members(c_program):
+    """A struct that is packed in Python with a different value in every byte is read member by member in C."""
+    for name, (layout, members) in R.LAYOUTS.items():
+        data = bytes((17 * i + 1) % 251 for i in range(layout.size))
+        statements = [f"struct {name} *s = (void *)in;"]
+        for member in members:
+            place = re.sub(r"^arg(\d)$", r"args[\1]", member)
+            statements.append(f'hex(&s->{place}, sizeof(s->{place})); printf("\\n");')
+        printed = run_c(c_program, "".join(statements), data)
+
+        assert [as_hex(value) for value in zip(layout.unpack(data), printed, strict=True)] == printed, name
+
+
+def as_hex(value_and_printed: tuple[int | bytes, str]) -> str:
+    """Return a value's bytes as C has them in memory, as many as C printed."""
+    value, printed = value_and_printed
+    if isinstance(value, bytes):
+        return value.hex()
+    size = len(printed) // 2
+    return (value % (1 << 8 * size)).to_bytes(size, "little").hex()
+
+
+def test_sections():
+    """Sections follow each other without padding, empty ones included."""
+    record = bytes(R.HEADER.size) + R.SECTION.pack(R.SEC_PATH, 3) + b"abc" + R.SECTION.pack(R.SEC_DIR, 0)
+
+    assert [(R.SEC_PATH, b"abc"), (R.SEC_DIR, b"")] == R.sections(record)
+
+
+def test_names_of_requests():
+    """No name that a request asks for is read without a look at its type, which Linux 7.0 has changed.
+
+    One that was kept the probe from loading there, which shows on such a kernel only.
+    """
+    source = (HEADER.parent / "request.bpf.h").read_text()
+
+    assert re.findall(r"READ\(struct \w+, \w+, (?:filename|oldpath|newpath)\)", source) == []
