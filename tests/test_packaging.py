@@ -8,6 +8,8 @@ import pytest
 
 #: Files that are in the wheel because something reads them when falcohost runs.
 DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed")
+LARGEST_OBJECT = 150_000
+"""Compressed bytes; a repository keeps each version of an object (decision 0029)."""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,14 @@ def test_wheel_has_the_data(archive, packages, pattern):
 
     assert there
     assert there - set(archive.namelist()) == set()
+
+
+def test_objects_are_small(archive):
+    """The object for each processor is compressed to no more than the limit."""
+    sizes = {file.filename: file.compress_size for file in archive.infolist() if file.filename.endswith(".bpf.o")}
+
+    assert len(sizes) == 2
+    assert {name: size for name, size in sizes.items() if size > LARGEST_OBJECT} == {}
 
 
 def test_every_package_is_typed(packages):

@@ -167,7 +167,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 #define SEEN_CALLS 65536 /* a power of two */
 
 /* By the last bits of a thread's number: that sys_exit has seen the call from which it now returns. */
-SEC(".data.seen_calls") volatile __u32 seen_calls[SEEN_CALLS];
+volatile __u32 seen_calls[SEEN_CALLS];
 
 SEC("raw_tp/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
