@@ -52,6 +52,10 @@ _REGEX = re.compile(
 )
 
 
+#: One of these behind a ``+`` repeats the repeated, in POSIX syntax: ``a+*`` and ``a+?`` match nothing too.
+_REPEATS = ("*", "+", "?", "{")
+
+
 def regex_literals(pattern: str) -> Literals:
     """Return the plain text in the RE2 *pattern* outside all groups."""
     runs, depth, place = [""], 0, 0
@@ -67,7 +71,7 @@ def regex_literals(pattern: str) -> Literals:
         if kind != "plain" or depth:
             runs.append("")
             continue
-        if found["times"] in ("", "+"):
+        if found["times"] in ("", "+") and not (found["times"] and pattern.startswith(_REPEATS, place)):
             runs[-1] += found["plain"][-1]
         if found["times"]:
             runs.append("")
