@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parent
 
 Length = TypeVar("Length")
 
+#: Fixtures that cost much or load the probe: the files whose tests use one are all tested in one worker.
+TOGETHER = {"bpf": "kernel", "machine": "kernel", "installed": "installed", "wheel": "installed"}
+
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
 settings.register_profile("short", deadline=None, print_blob=True, max_examples=100)
 settings.register_profile("soak", deadline=None, print_blob=True, max_examples=12_500)
@@ -32,6 +35,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many random examples a test gets that does not say so itself."""
     settings.load_profile("soak" if config.getoption("soak") else "short")
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, one after the other")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of a file run in one worker, since they share fixtures, and so those of files in TOGETHER."""
+    groups = {item.path: f"{item.path.parents[1].name}.{item.path.stem}" for item in items}
+    for item in items:
+        for fixture in TOGETHER.keys() & getattr(item, "fixturenames", ()):
+            groups[item.path] = TOGETHER[fixture]
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """``falcohost stats`` and a running agent: what it tells, to whom, and that asking disturbs nothing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -42,12 +43,18 @@ def running(module_home, until):
     return counting(module_home, until)
 
 
-def connect(home):
-    """Return a connection to the agent's socket."""
-    link = socket.socket(socket.AF_UNIX)
-    link.settimeout(60)
-    link.connect(str(home.folder / "state" / "agent.sock"))
-    return link
+@pytest.fixture
+def connect():
+    """Return a function that connects to the agent's socket in a folder; all connections are closed in the end."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(home):
+            link = stack.enter_context(socket.socket(socket.AF_UNIX))
+            link.settimeout(60)
+            link.connect(str(home.folder / "state" / "agent.sock"))
+            return link
+
+        yield connect
 
 
 def test_numbers_of_a_source(running, module_home):
@@ -128,7 +135,7 @@ def test_watch_counts_from_look_to_look(running, module_home):
         assert found["sources"][0]["lost"] == {"thrown away": 0}
 
 
-def test_cost_is_measured_only_meanwhile(home, agent, setup, falcohost, until):
+def test_cost_is_measured_only_meanwhile(home, agent, setup, falcohost, connect, until):
     """A source is told to measure for as long as somebody asks, a worker that was restarted meanwhile too."""
     running = agent(*setup(numbers={"interval": 0.02, "ns": 100}), *NUMBERS)
     running.wait_for_alerts(1)
@@ -175,16 +182,13 @@ def test_a_killed_agent_leaves_nothing_in_the_way(home, agent, setup):
 
 
 @pytest.mark.parametrize("request_", [b"rubbish\n", b"[1]\n", b'{"stop":true}\n', b"{}\n{}\n", b"x" * 5000])
-def test_rubbish_ends_the_connection(running, module_home, request_):
+def test_rubbish_ends_the_connection(running, module_home, connect, request_):
     """Whoever sends what is no request is left, and the agent goes on."""
-    link = connect(module_home)
-    link.sendall(request_)
-
-    assert not _is_answered(link)
+    assert not _is_answered(connect(module_home), request_)
     assert told(module_home)["sources"][0]["state"] == "open"
 
 
-def test_clients_that_do_not_read(running, module_home, until):
+def test_clients_that_do_not_read(running, module_home, connect, until):
     """A client that asks on without reading is left."""
     link = connect(module_home)
 
@@ -199,31 +203,22 @@ def test_clients_that_do_not_read(running, module_home, until):
     assert told(module_home)["sources"][0]["state"] == "open"
 
 
-def test_too_many_clients(running, module_home, until):
+def test_too_many_clients(home, until, connect):
     """The seventeenth at once is not served, until another has left."""
-    links = [connect(module_home) for _ in range(17)]
-    for link in links:
-        link.sendall(b"{}\n")
+    counting(home, until)
+    links = [connect(home) for _ in range(17)]
 
     assert [_is_answered(link) for link in links] == [True] * 16 + [False]
     links[0].close()
-    assert until(lambda: _is_served(module_home))  # the agent may see the one that comes before the one that went
+    assert until(lambda: _is_answered(connect(home)))  # the agent may see the one that comes before the one that went
 
 
-def _is_served(home):
-    with connect(home) as link:
-        try:
-            link.sendall(b"{}\n")
-        except BrokenPipeError:
-            return False
-        return _is_answered(link)
-
-
-def _is_answered(link):
+def _is_answered(link, request=b"{}\n"):
     """Return whether the agent answers on this connection, and does not end it."""
     try:
+        link.sendall(request)
         return link.recv(1) == b"{"
-    except ConnectionResetError:
+    except (BrokenPipeError, ConnectionResetError):
         return False
 
 
