@@ -29,7 +29,7 @@ def readmes() -> Iterator[tuple[Path, str]]:
         plugin = ask(folder.name, module, "falcohost", "0", SETTINGS.get(folder.name, {}))
         text = (folder / "README.md").read_text()
         for spec in plugin.sources:
-            fields = (*GENERIC_FIELDS, *plugin.fields(spec.name))
+            fields = (*GENERIC_FIELDS, *plugin.fields.get(spec.name, ()))
             text = with_table(text, spec.name, {field.name: field for field in reversed(fields)}.values())
         yield folder / "README.md", text
 

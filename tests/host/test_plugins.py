@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from falcohost import Field, FieldType, PluginError, SourceSpec, hookimpl
-from falcohost.host.plugins import Plugins, ask, load_all, load_plugins
+from falcohost.host.plugins import Candidate, gather, load_all, load_plugins
 
 GOOD = """
 from falcohost import Field, FieldType, OutputSpec, SourceSpec, StandsFor, hookimpl
@@ -86,6 +86,14 @@ def test_a_misspelt_plugin(install):
     ("source", "reason"),
     [
         ("raise RuntimeError('broken')", "plugin 'pear' is left out: RuntimeError: broken"),
+        (
+            "from falcohost import Later",
+            "needs what this falcohost does not have: cannot import name 'Later'",
+        ),
+        (
+            "import falcohost.later",
+            "needs the Python package 'falcohost.later', which is not installed: pip",
+        ),
         ("import no_such_thing", "plugin 'pear' needs the Python package 'no_such_thing', which is not installed: pip"),
         (GOOD.format(name="pear").replace("return [Source", "raise ValueError('no') #"), "left out: ValueError: no"),
         (GOOD.format(name="pear").replace("(source)", "(sauce)"), "left out: PluginValidationError:"),
@@ -94,6 +102,24 @@ def test_a_misspelt_plugin(install):
             "PluginValidationError: unknown hook",
         ),
         (GOOD.format(name="pear").replace("return [Field", "raise KeyError(1) #"), "left out: KeyError: 1"),
+        (
+            GOOD.format(name="pear").replace("return [Source", "return ['pear'] #"),
+            "has to return SourceSpec objects",
+        ),
+        (
+            "falcohost_api = 2\n" + GOOD.format(name="pear"),
+            "it is written for version 2 of the plugin API, and this falcohost has version 1: pip install",
+        ),
+        (
+            "falcohost_api = 0\n" + GOOD.format(name="pear"),
+            "this falcohost has version 1: install a version of dist-pear that is written for version 1",
+        ),
+        (
+            GOOD.format(name="pear").replace(
+                "@hookimpl\ndef falcohost_sources", "@hookimpl(wrapper=True)\ndef falcohost_sources"
+            ),
+            "falcohost_sources is a wrapper, and what other plugins return is not a plugin's to change",
+        ),
     ],
 )
 def test_a_broken_plugin_is_left_out(install, source, reason):
@@ -155,7 +181,7 @@ class Offers:
 
 def test_fields_of_other_plugins_are_joined():
     """A plugin may add fields to another one's source."""
-    plugins = Plugins((ask("one", Offers("a", "x"), "d", "1"), ask("two", Offers("b", "y"), "d", "1")))
+    plugins = gather([Candidate("one", Offers("a", "x")), Candidate("two", Offers("b", "y"))])
 
     assert [field.name for field in plugins.fields("a")] == ["y"]
     assert plugins.rules() == ["/rules.yaml", "/rules.yaml"]
@@ -163,7 +189,76 @@ def test_fields_of_other_plugins_are_joined():
 
 def test_two_plugins_with_one_field():
     """Two plugins that declare one field of a source are refused, both named."""
-    plugins = Plugins((ask("one", Offers("a", "x"), "d", "1"), ask("two", Offers("b", "x"), "d", "1")))
+    plugins = gather(
+        [Candidate("one", Offers("a", "x")), Candidate("two", Offers("b", "x")), Candidate("three", Offers("c", "z"))]
+    )
 
     with pytest.raises(PluginError, match="the plugins 'one' and 'two' both offer the field 'x'"):
         plugins.fields("c")
+
+
+class Ordered:
+    """A plugin object whose rules come first or last, and which has a hook under another name."""
+
+    falcohost_api = 1
+
+    @hookimpl(trylast=True)
+    def falcohost_rules(self):
+        """Offer a rules file that comes last."""
+        return [Path("/last.yaml")]
+
+    @hookimpl(specname="falcohost_rules", tryfirst=True)
+    def rules_before_all_others(self):
+        """Offer a rules file that comes first."""
+        return [Path("/first.yaml")]
+
+
+def test_pluggys_order():
+    """Hooks are called in the order of the configuration, but for those that say tryfirst or trylast."""
+    offers = {"one": Offers("a", "x"), "ordered": Ordered(), "two": Offers("b", "y")}
+    plugins = gather(Candidate(name, offer) for name, offer in offers.items())
+
+    assert ["/first.yaml", "/last.yaml", "/rules.yaml", "/rules.yaml"] == plugins.rules()
+    assert ["one", "ordered", "two"] == [plugin.name for plugin in plugins.loaded]
+
+
+class Configured:
+    """A plugin object whose source is named in its configuration."""
+
+    @hookimpl
+    def falcohost_sources(self, settings):
+        """Offer the source that the settings name."""
+        return [SourceSpec(name=settings["source"], description="D.", make=None)]
+
+    @hookimpl
+    def falcohost_fields(self, source, settings):
+        """Offer a field to every source, called after the plugin's own."""
+        name = f"{source}.{settings['source']}"
+        return [Field(name=name, type=FieldType.CHARBUF, description="F.", get=lambda event, arg: "")]
+
+
+def test_each_plugin_has_its_own_settings():
+    """A hook is given the configuration of its own plugin, also where it is asked about another one's source."""
+    plugins = gather(Candidate(name, Configured(), settings={"source": name}) for name in ("one", "two"))
+
+    assert ["one", "two"] == list(plugins.sources())
+    assert ["one.one", "one.two"] == [field.name for field in plugins.fields("one")]
+
+
+class Fastidious(Offers):
+    """A plugin object that raises when it is asked about a source that is not its own."""
+
+    @hookimpl
+    def falcohost_fields(self, source):
+        """Raise."""
+        if source != self._source:
+            raise KeyError(source)
+
+
+def test_a_plugin_that_raises_about_another_ones_source(caplog):
+    """It adds no fields there, which is logged, and is not left out."""
+    plugins = gather([Candidate("one", Offers("a", "x")), Candidate("two", Fastidious("b", "y"))])
+
+    assert ["x"] == [field.name for field in plugins.fields("b")]
+    assert () == plugins.fields("a")
+    assert ["plugin 'two' adds no fields to 'a': KeyError: 'a'"] == caplog.messages

@@ -22,6 +22,6 @@ def test_example(root, tmp_path):
     (event,) = [event for batch in source.batches() for event in batch.events]
     source.close()
 
-    values = {field.name: getter(field)(event, None) for field in plugin.fields("shop")[:2]}
+    values = {field.name: getter(field)(event, None) for field in plugin.fields["shop"][:2]}
     assert values == {"shop.customer": "ann", "shop.items": 2}
-    assert projection_problems(plugin.fields("shop"), [event.record]) == []
+    assert projection_problems(plugin.fields["shop"], [event.record]) == []

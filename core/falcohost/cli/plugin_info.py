@@ -34,7 +34,7 @@ def plugin_info(plugin: Plugin) -> str:
         "Capabilities: ",
         *(f"  - Event Sourcing (source='{spec.name}'): {spec.description}" for spec in plugin.sources),
     ]
-    if any(plugin.own_fields.values()):
+    if plugin.fields:
         lines.append("  - Field Extraction")
     lines += [f"  - Output (block '{spec.name}_output'): {spec.description}" for spec in plugin.outputs]
     lines += [f"  - Rules: {path}" for path in plugin.rules]

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from falcohost.engine.paths import path_keys
+from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.host.catalogs import catalogs
-from falcohost.host.plugins import Plugin, Plugins, ask, load_all
+from falcohost.host.plugins import Candidate, Plugin, Plugins, gather, load_all
+from falcohost.host.plugins.found import imported, installed, the_one
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost.rules.people import problem_for_people
@@ -58,8 +60,8 @@ class PluginContract:
 
     def test_rules_load_without_a_warning(self) -> None:
         """The rules that the plugin ships are accepted, and nothing is said about them."""
-        plugin = self._asked()
-        plugins = Plugins((plugin, *self._others()))
+        plugins = self._plugins()
+        plugin = plugins.loaded[0]
         types = {name: spec.event_types for name, spec in plugins.sources().items() if spec.event_types is not None}
         options = LoadOptions(event_types=types, plugins=plugins.stands_for())
 
@@ -77,13 +79,23 @@ class PluginContract:
         assert [problem_for_people(problem) for problem in problems] == []
 
     def _asked(self) -> Plugin:
-        return ask("tested", self.plugin, "tested", "0", self.settings)
+        return self._plugins().loaded[0]
 
-    def _others(self) -> list[Plugin]:
-        """Return the installed plugins that offer the sources of others."""
+    def _plugins(self) -> Plugins:
+        """Return the plugin with those that offer the sources of others, it first.
+
+        :raises PluginError: its hooks are malformed, or one raises.
+        """
+        plugins = gather([Candidate("tested", self.plugin, settings=self.settings), *self._others()])
+        if "tested" in plugins.left_out:
+            raise PluginError(plugins.left_out["tested"])
+        return plugins
+
+    def _others(self) -> list[Candidate]:
         wanted = set(self.sources)
-        return [plugin for plugin in (load_all().loaded if wanted else ()) if wanted & {s.name for s in plugin.sources}]
+        offering = [p.name for p in (load_all().loaded if wanted else ()) if wanted & {spec.name for spec in p.sources}]
+        known = installed()
+        return [imported(the_one(name, known)) for name in offering]
 
     def _fields(self) -> dict[str, tuple[Field, ...]]:
-        plugin = self._asked()
-        return {name: plugin.fields(name) for name in (*plugin.own_fields, *self.sources)}
+        return dict(self._asked().fields)

@@ -52,7 +52,7 @@ class SourceContract:
     @property
     def fields(self) -> list[Field]:
         """Return the fields that the plugin gives this source."""
-        return list(self._asked().fields(self.source))
+        return list(self._asked().fields.get(self.source, ()))
 
     @pytest.fixture
     def opened(self, config: Mapping[str, Any]) -> Iterator[Source]:

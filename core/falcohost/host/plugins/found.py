@@ -1,0 +1,96 @@
+"""Plugins that are installed: their entry points, imported when asked for, and sentences about what is missing."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
+from types import MappingProxyType
+from typing import Any
+
+from falcohost.api import API
+from falcohost.errors import PluginError
+from falcohost.host.extras import EXTRAS
+from falcohost.host.plugins.registry import Candidate
+from falcohost.host.version import falcohost_version
+
+GROUP = "falcohost.plugins"
+OURS = "falcohost"
+
+
+def installed() -> dict[str, list[EntryPoint]]:
+    """Return the entry points by plugin name; more than one where distributions clash."""
+    found: dict[str, list[EntryPoint]] = defaultdict(list)
+    for entry in entry_points(group=GROUP):
+        found[entry.name].append(entry)
+    return dict(sorted(found.items()))
+
+
+def the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
+    """Return the entry point of the plugin *name*.
+
+    :raises PluginError: two distributions claim it.
+    """
+    entries = known[name]
+    if len(entries) > 1:
+        both = " and ".join(sorted(_distribution(entry)[0] for entry in entries))
+        raise PluginError(f"the plugin '{name}' is claimed by two distributions, {both}: uninstall one of them")
+    return entries[0]
+
+
+def imported(entry: EntryPoint, settings: Mapping[str, Any] = MappingProxyType({})) -> Candidate:
+    """Import the plugin *entry*.
+
+    :raises PluginError: it cannot be imported.
+    """
+    distribution, version = _distribution(entry)
+    try:
+        module = entry.load()
+    except ModuleNotFoundError as error:
+        raise PluginError(_missing_package(entry, distribution, error)) from error
+    except ImportError as error:
+        if error.name is None or error.name.partition(".")[0] != OURS:
+            raise PluginError(f"plugin '{entry.name}' is left out: {type(error).__name__}: {error}") from error
+        ours = f"falcohost {falcohost_version()}, which has version {API} of the plugin API"
+        text = f"plugin '{entry.name}' needs what this falcohost does not have: {error.msg} ({ours}): {_upgrade()}"
+        raise PluginError(text) from error
+    except Exception as error:
+        raise PluginError(f"plugin '{entry.name}' is left out: {type(error).__name__}: {error}") from error
+    return Candidate(entry.name, module, distribution, version, settings)
+
+
+def mend(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about the plugin *name* that is not there: what would bring it."""
+    if name in _extras():
+        return f": pip install 'falcohost[{name}]'"
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; installed are: {', '.join(known) or 'none'}. Install the distribution that brings it."
+
+
+def _missing_package(entry: EntryPoint, distribution: str, error: ModuleNotFoundError) -> str:
+    if (error.name or "").partition(".")[0] == OURS:
+        fix = _upgrade()
+    elif distribution == OURS and entry.name in _extras():
+        fix = f"pip install 'falcohost[{entry.name}]'"
+    else:
+        fix = f"pip install --force-reinstall {distribution}"
+    return f"plugin '{entry.name}' needs the Python package '{error.name}', which is not installed: {fix}"
+
+
+def _upgrade() -> str:
+    return f"pip install --upgrade {OURS}"
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    dist = entry.dist
+    return (dist.name, dist.version) if dist is not None else ("(unknown)", "0")
+
+
+def _extras() -> list[str]:
+    try:
+        return metadata(OURS).get_all("Provides-Extra") or list(EXTRAS)
+    except PackageNotFoundError:
+        return list(EXTRAS)

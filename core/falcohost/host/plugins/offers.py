@@ -1,0 +1,102 @@
+"""What the loaded plugins offer, each by itself and all together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from falcohost.errors import PluginError
+from falcohost.fields import Field
+from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A plugin that was imported and asked, with all that it offers.
+
+    :ivar fields: by event source, of its own sources and of others'.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    sources: tuple[SourceSpec, ...] = ()
+    fields: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
+    rules: tuple[Path, ...] = ()
+    stands_for: tuple[StandsFor, ...] = ()
+    outputs: tuple[OutputSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The plugins that are loaded, in order, and those that were left out, each with the reason.
+
+    :ivar order: by attribute of :class:`Plugin`, the names of plugins in the order in which their hooks were called,
+        where it may be another one (``tryfirst``, ``trylast``).
+    """
+
+    loaded: tuple[Plugin, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    order: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def sources(self) -> dict[str, SourceSpec]:
+        """Return the sources by name.
+
+        :raises PluginError: two plugins offer one.
+        """
+        return self._by_name("sources", "the source")
+
+    def outputs(self) -> dict[str, OutputSpec]:
+        """Return the outputs by name.
+
+        :raises PluginError: two plugins offer one.
+        """
+        return self._by_name("outputs", "the output")
+
+    def fields(self, source: str) -> tuple[Field, ...]:
+        """Return the fields of the event source *source*, of all plugins.
+
+        :raises PluginError: two plugins declare one name.
+        """
+        offers = ((p, one.name, one) for p in self.loaded for one in p.fields.get(source, ()))
+        return tuple(_joined("the field", offers, repeat=True).values())
+
+    def rules(self) -> list[str]:
+        """Return the rules files that the plugins ship."""
+        return [str(path) for _, path in self._offers("rules")]
+
+    def stands_for(self) -> dict[str, str]:
+        """Return the names and versions that ``required_plugin_versions`` may ask for: our own, and those stood for."""
+        own = {plugin.name: plugin.version for plugin in self.loaded}
+        return own | {stand.name: stand.version for plugin in self.loaded for stand in plugin.stands_for}
+
+    def owner(self, source: str) -> Plugin:
+        """Return the plugin that offers *source*."""
+        return next(p for p in self.loaded for spec in p.sources if spec.name == source)
+
+    def _offers(self, attribute: str) -> Iterator[tuple[Plugin, Any]]:
+        """Yield what there is of *attribute* of all plugins, in order, each with its plugin."""
+        loaded = {plugin.name: plugin for plugin in self.loaded}
+        for name in self.order.get(attribute, loaded):
+            if name in loaded:
+                yield from ((loaded[name], one) for one in getattr(loaded[name], attribute))
+
+    def _by_name(self, attribute: str, what: str) -> dict[str, Any]:
+        return _joined(what, ((plugin, one.name, one) for plugin, one in self._offers(attribute)))
+
+
+def _joined(what: str, offers: Iterable[tuple[Plugin, str, T]], *, repeat: bool = False) -> dict[str, T]:
+    """Return the offers by name; *repeat*: one plugin may offer a name twice, of which the first counts."""
+    found: dict[str, T] = {}
+    owners: dict[str, Plugin] = {}
+    for plugin, name, offer in offers:
+        if name in found:
+            if repeat and owners[name] is plugin:
+                continue
+            raise PluginError(f"the plugins '{owners[name].name}' and '{plugin.name}' both offer {what} '{name}'")
+        found[name], owners[name] = offer, plugin
+    return found

@@ -1,0 +1,148 @@
+"""One pluggy manager with all plugins: it calls hooks in pluggy's order, and a plugin that raises does not end a call.
+
+Each implementation is given its own plugin's settings and answers with its plugin's name, so that what two plugins
+claim can be refused with both names. A plugin *returns* what it has; wrappers, which change what others have returned,
+are refused (decision 0025).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+import pluggy
+
+from falcohost import hookspecs
+from falcohost.api import API
+from falcohost.errors import PluginError
+
+_MARK = "falcohost_api"
+_SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin to register: any object with hooks, usually a module, and its own configuration."""
+
+    name: str
+    module: Any
+    distribution: str = "(none)"
+    version: str = "0"
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Answer(NamedTuple):
+    """What one plugin has answered to one hook."""
+
+    plugin: str
+    items: tuple[Any, ...]
+
+
+class Registry:
+    """The plugins that are registered.
+
+    :ivar left_out: why a plugin is not, or no longer.
+    """
+
+    def __init__(self) -> None:
+        self.left_out: dict[str, str] = {}
+        self._manager = pluggy.PluginManager("falcohost")
+        self._manager.add_hookspecs(hookspecs)
+        self._raised: dict[str, Exception] = {}
+
+    def register(self, candidates: Iterable[Candidate]) -> None:
+        """Register *candidates*. Where none says ``tryfirst`` or ``trylast`` their hooks are called in this order."""
+        for candidate in reversed(list(candidates)):  # pluggy calls first what was registered last
+            try:
+                self._register(candidate)
+            except Exception as error:
+                self.leave_out(candidate.name, error)
+
+    def _register(self, candidate: Candidate) -> None:
+        wanted = getattr(candidate.module, _MARK, API)
+        if wanted != API:
+            raise PluginError(_other_version(candidate, wanted))
+        self._manager.register(self._stand_in(candidate), candidate.name)
+        self._manager.check_pending()
+
+    def _stand_in(self, candidate: Candidate) -> _StandIn:
+        """Return an object with the hooks of *candidate* that answer with its name, and raise nothing."""
+        stand_in = _StandIn(candidate.module)
+        for name in dir(candidate.module):
+            options = self._manager.parse_hookimpl_opts(candidate.module, name)
+            if options is None:
+                continue
+            if options["wrapper"] or options["hookwrapper"]:
+                raise PluginError(f"{name} is a wrapper, and what other plugins return is not a plugin's to change")
+            hook = options["specname"] or name
+            setattr(stand_in, name, self._guarded(hook, getattr(candidate.module, name), candidate))
+        return stand_in
+
+    def _guarded(self, hook: str, function: Callable[..., Any], candidate: Candidate) -> Callable[..., Answer | None]:
+        parameters = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)  # pluggy reads the mark and the parameters
+        def guarded(*arguments: Any) -> Answer | None:
+            given = dict(zip(parameters, arguments, strict=False))
+            if _SETTINGS in given:
+                given[_SETTINGS] = candidate.settings
+            try:
+                return Answer(candidate.name, _items(hook, function(**given)))
+            except Exception as error:
+                self._raised[candidate.name] = error
+                return None
+
+        return guarded
+
+    def leave_out(self, name: str, error: Exception) -> None:
+        """Unregister the plugin *name* because of *error*."""
+        told = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        self.left_out[name] = f"plugin '{name}' is left out: {told}"
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def ask(self, hook: str, **arguments: Any) -> tuple[list[Answer], dict[str, Exception]]:
+        """Call *hook*; return the answers, and what was raised instead by the plugins that are not among them."""
+        self._raised = {}
+        caller = getattr(self._manager.hook, hook)
+        return caller(**dict.fromkeys(caller.spec.argnames, None) | arguments), self._raised
+
+
+class _StandIn:
+    """What is registered for a plugin."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __repr__(self) -> str:
+        return repr(self._module)
+
+
+def _items(hook: str, answer: Iterable[Any] | None) -> tuple[Any, ...]:
+    items, kind = () if answer is None else tuple(answer), _item_type(hook)
+    for item in items:
+        if not isinstance(item, kind):
+            raise TypeError(f"{hook} has to return {kind.__name__} objects, not {item!r}")
+    return items
+
+
+@functools.cache
+def _item_type(hook: str) -> type:
+    """Return what *hook* returns several of, as its specification says."""
+    answer = get_type_hints(getattr(hookspecs, hook))["return"]
+    several = next((part for part in get_args(answer) if get_args(part)), answer)
+    item: type = get_args(several)[0]
+    return item
+
+
+def _other_version(candidate: Candidate, wanted: object) -> str:
+    mend = (
+        "pip install --upgrade falcohost"
+        if isinstance(wanted, int) and wanted > API
+        else f"install a version of {candidate.distribution} that is written for version {API}"
+    )
+    return f"it is written for version {wanted} of the plugin API, and this falcohost has version {API}: {mend}"
