@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -81,12 +82,16 @@ class Agent:
                     yield json.loads(line)
                 line = b""
 
+    def workers(self) -> list[int]:
+        """Return its workers' process ids; a supervisor that has ended has none."""
+        pid = self.process.pid
+        with contextlib.suppress(OSError):
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return []
+
     def worker(self) -> int | None:
         """Return its first worker's process id; None if there is none at this moment."""
-        pid = self.process.pid
-        with contextlib.suppress(OSError, IndexError):
-            return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-        return None
+        return next(iter(self.workers()), None)
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         """Return when all sources are open; if that takes too long it is ended, since nobody has it yet."""
@@ -117,14 +122,13 @@ class Agent:
         return self.process.wait(seconds * SLOWNESS)
 
     def kill(self) -> None:
-        """End it in any case; for the end of a test."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        """End it and its workers at once and in any case, and return when they are gone; for the end of a test."""
+        with contextlib.ExitStack() as ending:
+            watched = [ending.enter_context(_watched(pid)) for pid in self.workers()]
+            self.process.kill()
+            self.process.wait()
+            for descriptor in filter(None, watched):
+                select.select([descriptor], [], [], 10 * SLOWNESS)
 
     def _wait(self, done: Callable[[], bool], seconds: float, failure: str) -> None:
         seconds *= SLOWNESS
@@ -134,6 +138,20 @@ class Agent:
             assert code is None, f"it ended with {code}: {self.log}{self.output[-4000:]}"
             assert time.monotonic() < end, f"{failure} after {seconds} s: {self.log}{self.output[-4000:]}"
             time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def _watched(pid: int) -> Iterator[int | None]:
+    """Give a descriptor that becomes readable when process *pid* ends; None if it has ended already."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 #: The last line of the log before events are read.

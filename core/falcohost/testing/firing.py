@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
+from falcohost.engine.ruleset import Rule
 from falcohost.events import Batch, Event
 from falcohost.host.catalogs import catalogs
 from falcohost.host.plugins import Plugins, ask
@@ -23,16 +24,13 @@ def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mappi
     :raises RulesError: the rules are refused.
     """
     plugins = Plugins((ask("tested", plugin, "tested", "0"),))
-    options = LoadOptions(selections=[Selection(enable=True, rule="*")], plugins=plugins.stands_for())
-    outcome = load_rules([read_file(str(path)) for path in rules], catalogs(plugins), options)
-    outcome.check()
-    enabled = outcome.ruleset.enabled(source)
+    enabled = enabled_rules(plugins, source, rules, Selection(enable=True, rule="*"))
     matcher = Matcher(enabled, first=False)
     opened = plugins.sources()[source].make(settings)
     try:
         opened.open(make_plan(source, enabled), None)
         return [
-            [rule.name for rule, _ in matcher.match_views(_views(batch, event))]
+            [rule.name for rule, _ in matcher.match_views(views(batch, event))]
             for batch in opened.batches()
             for event in batch.events
         ]
@@ -40,5 +38,17 @@ def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mappi
         opened.close()
 
 
-def _views(batch: Batch, event: Any) -> tuple[Event, ...]:
+def enabled_rules(plugins: Plugins, source: str, rules: Iterable[Path], *selections: Selection) -> Sequence[Rule]:
+    """Return the rules about *source* in the files *rules* that are on.
+
+    :raises RulesError: the rules are refused.
+    """
+    options = LoadOptions(selections=list(selections), plugins=plugins.stands_for())
+    outcome = load_rules([read_file(str(path)) for path in rules], catalogs(plugins), options)
+    outcome.check()
+    return outcome.ruleset.enabled(source)
+
+
+def views(batch: Batch, event: Any) -> tuple[Event, ...]:
+    """Return what a rule has to match one of: *event* of *batch*, and what else it can be seen as."""
     return (event, *event.alternatives) if batch.views else (event,)

@@ -8,17 +8,59 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from falcohost.errors import StateError
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
+from falcohost.testing.waiting import PATIENCE, wait_until
+
+#: How often an agent is killed: with ``--soak``, and without. Nine are three rounds of :func:`kill_often`.
+KILLS = 300, 9
+
+#: The golden ratio: its multiples modulo 1 are spread evenly, however many there are.
+_GOLDEN = 0.6180339887
 
 
-def kills(usual: int) -> int:
-    """Return how often to kill: what the environment variable ``FALCOHOST_KILLS`` says, or *usual*."""
-    return int(os.environ.get("FALCOHOST_KILLS", usual))
+class Mortal(Protocol):
+    """What has an agent, and can begin another one where it was."""
+
+    @property
+    def agent(self) -> Agent:
+        """Return the agent that runs."""
+
+    def begin(self) -> None:
+        """Start an agent and wait until its source is open."""
+
+
+def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float = 0.6) -> None:
+    """Kill so many *times*: in turn a worker, the next worker, and the supervisor, with which its worker dies.
+
+    The moments are spread evenly over *most* seconds from when there is a worker; so some are before its source is
+    open, and some when it has read all that there is.
+    """
+    first = dice.random()
+    for turn in range(times):
+        wait_until(mortal.agent.worker, lambda: mortal.agent.log)
+        time.sleep(most * ((first + turn * _GOLDEN) % 1))
+        (kill_all if turn % 3 == 2 else kill_worker)(mortal)
+
+
+def kill_worker(mortal: Mortal) -> None:
+    """Kill the worker, if there is one."""
+    worker = mortal.agent.worker()
+    if worker is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+
+def kill_all(mortal: Mortal) -> None:
+    """Kill the supervisor, with which the worker dies, and begin again."""
+    mortal.agent.process.kill()
+    mortal.agent.process.wait()
+    mortal.begin()
 
 
 class Killed:
@@ -34,26 +76,7 @@ class Killed:
     def begin(self) -> None:
         """Start it and wait until its source is open."""
         self.agent = Agent(self._folder, self._rules, settings=self._settings)
-        self.agent.wait_until_ready(120)
-
-    def kill_worker(self) -> None:
-        """Kill the worker, if there is one."""
-        worker = self.agent.worker()
-        if worker is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-
-    def kill_all(self) -> None:
-        """Kill the supervisor, with which the worker dies, and start it again."""
-        self.agent.process.kill()
-        self.agent.process.wait()
-        self.begin()
-
-    def kill_often(self, times: int, dice: random.Random, *, least: float = 0.05, most: float = 0.6) -> None:
-        """Kill worker or supervisor so many *times*, with pauses of *least* to *most* seconds."""
-        for turn in range(times):
-            time.sleep(dice.uniform(least, most))
-            (self.kill_all if turn % 3 == 2 else self.kill_worker)()
+        self.agent.wait_until_ready(PATIENCE)
 
     def stored(self) -> Counter[str]:
         """Return how often each alert's message is in the store."""
@@ -66,12 +89,6 @@ class Killed:
         finally:
             history.close()
 
-    def wait_until_stored(self, wanted: Callable[[Counter[str]], bool], seconds: float = 30) -> Counter[str]:
-        """Return what is stored once it is as *wanted*, or if nothing more comes for so many *seconds*."""
-        found, end = self.stored(), time.monotonic() + seconds
-        while not wanted(found) and time.monotonic() < end:
-            time.sleep(0.5)
-            before, found = found, self.stored()
-            if found != before:
-                end = time.monotonic() + seconds
-        return found
+    def wait_until_stored(self, expected: Counter[str]) -> None:
+        """Return when all that is *expected* is stored."""
+        wait_until(lambda: not expected - self.stored(), lambda: f"missing {sorted(expected - self.stored())[:20]}")

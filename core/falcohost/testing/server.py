@@ -35,6 +35,7 @@ class Reply:
 
     :ivar headers: besides length, type (JSON) and date, which they may replace.
     :ivar pause: seconds of silence before it.
+    :ivar gate: what it waits for.
     :ivar cut: after so many bytes of the body the connection is closed, whatever its length says.
     """
 
@@ -42,6 +43,7 @@ class Reply:
     body: bytes = b"[]"
     headers: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
+    gate: threading.Event | None = None
     cut: int | None = None
 
 
@@ -91,6 +93,8 @@ def _handler(server: HttpServer, answer: Callable[[Request], Reply | None]) -> C
                 self.close_connection = True
                 return
             time.sleep(reply.pause)
+            if reply.gate is not None:
+                reply.gate.wait()
             self._send(reply)
 
         do_GET = do_POST = do_PATCH = _serve

@@ -26,6 +26,9 @@ ROOM = 1 << 20
 #: How often is tried what GitHub refuses; it may know a little later what it has just told of.
 REFUSALS = 3
 
+#: Seconds between two tries of one push.
+USUAL = BackOff(longest=120.0)
+
 #: The cause by which events are counted that were matched without what was to be looked up.
 IN_VAIN = "matched without its diff"
 
@@ -56,7 +59,7 @@ class Pushes:
         self._look = look
         self._tries = tries
         self._refusals = refusals
-        self._back_off = back_off or BackOff(longest=120.0)
+        self._back_off = back_off or USUAL
         self._room = room
         self._changed = threading.Condition()
         self._waiting = {guid: _Waiting(unpacked(text), text) for guid, text in kept.items()}

@@ -1,4 +1,4 @@
-"""What the tests of the plugin share: a field's value in a payload, and an agent that GitHub's webhooks are sent to."""
+"""What the tests of the plugin share: a field's value in a payload, and what GitHub's webhooks are sent to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import socket
 import time
 import uuid
 from collections import deque
@@ -18,9 +17,13 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from falcohost.jsonlog import event_of
+from falcohost.poll import BackOff
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent
+from falcohost.testing.pipeline import PATIENCE, Pipeline
+from falcohost.testing.ports import Port
 from falcohost.testing.server import HttpServer, Reply
+from falcohost_github import plugin
 from falcohost_github.fields import FIELDS
 from falcohost_github.source import LOG
 
@@ -166,34 +169,28 @@ def push():
     return push
 
 
-class Hooked:
-    """An agent that webhooks are sent to, in *folder*, and that asks *hub*; it can be killed and begun again there."""
+class Webhooks:
+    """What GitHub's webhooks are sent to, in *folder*, and what asks *hub*; it can be ended and begun again there."""
 
-    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, settings=(), tls=None, **init_config):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
-        self._folder, self._settings = folder, dict(settings)
-        self._tls = tls
+    def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, *, tls=None, **init_config):
+        self._held = Port()
+        self.port = self._held.number
+        self.folder, self._tls = folder, tls
         address = f"http{'' if tls is None else 's'}://127.0.0.1:{self.port}/github"
-        self._open_params = open_params or address
         (folder / "secrets").mkdir(exist_ok=True)
         (folder / "secrets" / "webhook.secret").write_text(SECRET + "\n")
-        self._init_config = {"secretsDir": str(folder / "secrets"), "listen": address, **init_config}
+        self.settings = {"secretsDir": str(folder / "secrets"), "listen": address, **init_config}
+        self.settings["open_params"] = open_params or address
         if hub is not None:
             (folder / "secrets" / "github.token").write_text(f"# a token\n{TOKEN}\n")
-            self._init_config["apiURL"] = hub.url
-        self._rules = rules if isinstance(rules, Path) else folder / "rules.yaml"
-        if self._rules != rules:
-            self._rules.write_text(rules)
-        self.begin()
+            self.settings["apiURL"] = hub.url
+        self.rules = rules if isinstance(rules, Path) else folder / "rules.yaml"
+        if self.rules != rules:
+            self.rules.write_text(rules)
 
-    def begin(self):
-        """Start the agent."""
-        plugin = {"name": "github", "library_path": "libgithub.so", "init_config": self._init_config}
-        plugin["open_params"] = self._open_params
-        settings = {"plugins": [plugin], "load_plugins": ["github"], **self._settings}
-        self.agent = Agent(self._folder, [self._rules], settings=settings)
-        self.agent.wait_until_ready()
+    def close(self):
+        """End it in any case."""
+        self._held.close()
 
     def post(self, payload, event="push", guid=None, *, form=False, signature=None, timeout=20, **headers):
         """Send *payload* as GitHub does; return the status."""
@@ -221,11 +218,11 @@ class Hooked:
         finally:
             connection.close()
 
-    def wait_until_stored(self, count, seconds=20):
+    def wait_until_stored(self, count):
         """Return the messages of the alerts that are stored, once there are so many."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while len(self.stored()) < count and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.01)
         return self.stored()
 
     def stored(self):
@@ -234,22 +231,81 @@ class Hooked:
 
     def alerts(self):
         """Return the alerts that are stored."""
-        history = History(self._folder / "state")
+        history = History(self.folder / "state")
         try:
             return list(history.alerts(Wanted()))
         finally:
             history.close()
 
 
+class InProcess(Webhooks):
+    """Source, rules and store in this process."""
+
+    def __init__(self, *given, first=True, **more):
+        super().__init__(*given, **more)
+        self.pipeline = Pipeline(plugin, [self.rules], self.settings, self.folder / "state", first=first)
+
+    def begin(self):
+        """Begin again."""
+        self.pipeline.begin()
+
+    def stop(self):
+        """End as after SIGTERM."""
+        self.pipeline.stop()
+
+    def kill(self):
+        """End as after SIGKILL."""
+        self.pipeline.kill()
+
+    def close(self):
+        """End it in any case."""
+        self.pipeline.kill()
+        super().close()
+
+
+class Hooked(Webhooks):
+    """A whole agent."""
+
+    def __init__(self, *given, **more):
+        super().__init__(*given, **more)
+        self.begin()
+
+    def begin(self):
+        """Start the agent."""
+        init_config = {name: value for name, value in self.settings.items() if name != "open_params"}
+        block = {"name": "github", "library_path": "libgithub.so", "init_config": init_config}
+        block["open_params"] = self.settings["open_params"]
+        settings = {"plugins": [block], "load_plugins": ["github"]}
+        self.agent = Agent(self.folder, [self.rules], settings=settings)
+        self.agent.wait_until_ready()
+
+    def close(self):
+        """End it in any case."""
+        self.agent.kill()
+        super().close()
+
+
+def _made(kind, folder):
+    made = []
+
+    def make(*given, **more):
+        made.append(kind(folder, *given, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
 @pytest.fixture
 def hooked(tmp_path):
     """Return a function that starts an agent that webhooks are sent to."""
-    agents = []
+    yield from _made(Hooked, tmp_path)
 
-    def hooked(rules=RULES, hub=None, open_params=None, **init_config):
-        agents.append(Hooked(tmp_path, rules, hub, open_params, **init_config))
-        return agents[-1]
 
-    yield hooked
-    for one in agents:
-        one.agent.kill()
+@pytest.fixture
+def webhooks(tmp_path, monkeypatch):
+    """Return a function that has webhooks taken in this process, where nothing waits for long."""
+    monkeypatch.setattr("falcohost.web.inbox.IDLE", 0.02)
+    monkeypatch.setattr("falcohost_github.pushes.USUAL", BackOff(0.02, 0.1))
+    yield from _made(InProcess, tmp_path)

@@ -9,6 +9,7 @@ import pytest
 from falcohost.jsonlog import Refusals
 from falcohost.poll import PollError
 from falcohost.testing.server import Reply
+from falcohost.testing.waiting import wait_until
 from falcohost_github.api import GithubApi, RateLimited, Refused
 from falcohost_github.gaps import GONE, OVERLAP, Gaps
 
@@ -116,37 +117,35 @@ def test_which_webhooks(gaps):
     assert abs(gaps.since["orgs/octo-org/hooks/7"] - time.time()) < 5
 
 
-def test_what_was_missed_while_it_was_down(hooked, hub):
+def test_what_was_missed_while_it_was_down(webhooks, hub):
     """What was missed while the agent was down is fetched when it comes back, once; also after a kill."""
-    served = hooked(hub=hub)
+    served = webhooks(hub=hub)
     assert 200 == served.post({"n": 1, "repository": REPOSITORY}, "star")
-    served.agent.process.kill()
-    served.agent.process.wait()
+    served.kill()
     hub.missed({"n": 2, "repository": REPOSITORY}, "star", "guid-2")
     hub.missed({"n": 3, "repository": REPOSITORY}, "star")
     served.begin()
 
     assert ["1 star -", "2 star -", "3 star -"] == served.wait_until_stored(3)
     served.post({"n": 2, "repository": REPOSITORY}, "star", "guid-2")
-    served.agent.process.kill()
-    served.agent.process.wait()
+    served.kill()
+    hub.missed({"n": 4, "repository": REPOSITORY}, "star")
     served.begin()
-    time.sleep(1.5)
-    assert 3 == len(served.stored())
+    assert ["1 star -", "2 star -", "3 star -", "4 star -"] == served.wait_until_stored(4)
 
 
-def test_a_wrong_token(hooked, hub, tmp_path):
+def test_a_wrong_token(webhooks, hub, tmp_path, caplog):
     """Webhooks are taken with a token that GitHub does not know, and the log says what is wrong with it."""
-    served = hooked(hub=hub)
-    assert served.agent.stop() == 0
+    served = webhooks(hub=hub)
+    served.stop()
     (tmp_path / "secrets" / "github.token").write_text("another")
     served.begin()
 
     assert 200 == served.post({"n": 1, "repository": REPOSITORY}, "star")
-    assert served.agent.stop() == 0
+    served.stop()
     served.begin()
-    served.agent.wait_for_log(lambda log: "the token is wrong, was revoked or has expired" in log)
-    assert "another" not in served.agent.log
+    wait_until(lambda: "the token is wrong, was revoked or has expired" in caplog.text)
+    assert "another" not in caplog.text
 
 
 @pytest.fixture

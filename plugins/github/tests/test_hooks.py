@@ -148,7 +148,7 @@ def test_whole_agent(hooked, hub):
     served = hooked(hub=hub, open_params="octo-org/app", websocketServerURL=URL)
     assert 200 == served.post({"n": 1, "repository": repository}, "star")
     hub.missed({"n": 2, "repository": repository}, "star")
-    assert served.agent.stop() == 0
+    assert 0 == served.agent.stop()
     served.begin()
 
     assert ["1 star -", "2 star -"] == sorted(served.wait_until_stored(2))

@@ -1,24 +1,18 @@
-"""Deliveries while worker and supervisor are killed again and again: each alert is stored, and stored once.
-
-``FALCOHOST_KILLS`` says how often they are killed.
-"""
+"""Deliveries while worker and supervisor are killed again and again: each alert is stored, and stored once."""
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import itertools
-import os
 import random
-import signal
 import threading
 import time
 import uuid
 from collections import Counter
 
+from falcohost.testing.kills import KILLS, kill_all, kill_often
 from falcohost.testing.server import Reply
-
-KILLS = int(os.environ.get("FALCOHOST_KILLS", "8"))
+from falcohost.testing.waiting import PATIENCE
 
 RULES = """
 - rule: sent
@@ -57,33 +51,18 @@ def taken(served, payload, event, guid):
         return False
 
 
-def kill(served, turn, moment):
-    """Let the worker live for a *moment*; kill it or, each third time, the supervisor, which is begun again."""
-    end = time.monotonic() + 20
-    while (worker := served.agent.worker()) is None and time.monotonic() < end:
-        time.sleep(0.01)
-    time.sleep(moment)
-    if turn % 3 != 2 and worker is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
-        return
-    served.agent.process.kill()
-    served.agent.process.wait()
-    served.begin()
-
-
 def check(served, expected):
-    """Assert that what is stored is what is *expected*, each once."""
-    served.wait_until_stored(len(expected), 120)
-    time.sleep(1)  # in which nothing may come again
-    assert served.agent.stop() == 0
-    missing, stored = Counter(expected), Counter(served.stored())
+    """Assert that what is stored is what is *expected*, each once, and that what comes next is the next."""
+    served.wait_until_stored(len(expected))
+    assert 200 == served.post({"n": "last"}, "star")
+    assert 0 == served.agent.stop()
+    missing, stored = Counter([*expected, "last"]), Counter(served.stored())
     missing.subtract(stored)
 
     assert {} == {message: count for message, count in missing.items() if count}, served.agent.log[-4000:]
 
 
-def test_webhooks(hooked, hub, push):
+def test_webhooks(hooked, hub, push, soak):
     """Also of pushes that wait for their diffs, which GitHub does not always give at once."""
     served, numbers, dice, over = hooked(RULES, hub), itertools.count(1), random.Random(16), threading.Event()
     expected = []
@@ -101,21 +80,19 @@ def test_webhooks(hooked, hub, push):
     senders = [Sender(served, deliveries()) for _ in range(3)]
     for sender in senders:
         sender.start()
-    for turn in range(KILLS):
-        if turn % 5 == 0:
-            hub.faults.append(Reply(500))
-        kill(served, turn, dice.uniform(0.05, 1))
+    hub.faults.extend([Reply(500)] * soak(60, 2))
+    kill_often(served, soak(*KILLS), dice)
     over.set()
     for sender in senders:
-        sender.join(60)
+        sender.join(PATIENCE)
         assert not sender.is_alive()
     hub.faults.clear()
     check(served, expected)
     assert sum(sender.again for sender in senders) > 0
-    assert len(expected) > KILLS
+    assert len(expected) > soak(*KILLS)
 
 
-def test_audit_log(hooked, hub):
+def test_audit_log(hooked, hub, soak):
     """Entries of the audit log, some of which come late or in the same moment, over several pages."""
     served, dice, over = hooked(RULES, hub, auditLog="octo-org"), random.Random(17), threading.Event()
     hub.page = 10
@@ -130,20 +107,18 @@ def test_audit_log(hooked, hub):
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
-    for turn in range(KILLS):
-        if turn % 5 == 0:
-            hub.faults.append(dice.choice([Reply(500), Reply(429, headers={"Retry-After": "1"}), None]))
-        kill(served, turn, dice.uniform(0.05, 1))
+    hub.faults.extend([Reply(500), Reply(429, headers={"Retry-After": "1"}), None] * soak(20, 1))
+    kill_often(served, soak(*KILLS), dice)
     over.set()
     writer.join()
     hub.faults.clear()
-    kill(served, 2, 0)  # whoever is begun looks at once
+    kill_all(served)  # whoever is begun looks at once
 
     check(served, [str(entry["n"]) for entry in hub.entries])
-    assert len(hub.entries) > KILLS
+    assert len(hub.entries) > soak(*KILLS)
 
 
-def test_without_redelivery(hooked, hub):
+def test_without_redelivery(hooked, hub, soak):
     """GitHub sends nothing again by itself; what it could not deliver is fetched by whoever lives next."""
     hub.about["/repos/octo-org/app/hooks"] = [
         {"id": 42, "active": True, "config": {"url": "https://falco.example.com"}}
@@ -163,11 +138,10 @@ def test_without_redelivery(hooked, hub):
 
     sender = threading.Thread(target=deliver, daemon=True)
     sender.start()
-    for turn in range(KILLS):
-        kill(served, turn, dice.uniform(0.05, 1))
+    kill_often(served, soak(*KILLS), dice)
     over.set()
-    sender.join(60)
-    kill(served, 2, 0)  # whoever is begun looks at once
+    sender.join(PATIENCE)
+    kill_all(served)  # whoever is begun looks at once
 
     check(served, expected)
     assert 0 < len([entry for entry in hub.attempts if entry["status_code"] != 200]) < len(hub.attempts)

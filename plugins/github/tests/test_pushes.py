@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
-import signal
+import threading
 import time
 
 import pytest
 
 from falcohost.jsonlog import Refusals
 from falcohost.poll import BackOff, PollError
+from falcohost.testing.kills import kill_worker
 from falcohost.testing.server import Reply
+from falcohost.testing.waiting import wait_until
 from falcohost_github.api import RateLimited, Refused
 from falcohost_github.diffs import added_lines
 from falcohost_github.pushes import IN_VAIN, Pushes
@@ -41,30 +43,30 @@ def test_secrets(hooked, hub, push):
     assert f"1 true aws_access_key a.py 8 {link} <NA>" == message
 
 
-def test_answered_before_it_is_asked(hooked, hub, push):
+def test_answered_before_it_is_asked(webhooks, hub, push):
     """The answer does not wait for GitHub's API."""
-    served = hooked(RULES, hub)
-    hub.faults.append(Reply(500, pause=4.0))
-    begun = time.monotonic()
+    served = webhooks(RULES, hub)
+    gate = threading.Event()
+    hub.faults.append(Reply(500, gate=gate))
 
     assert 200 == served.post(push(1, KEY, hub))
-    assert time.monotonic() - begun < 3
     assert [] == served.stored()
+    gate.set()
     assert "1 true" in served.wait_until_stored(1)[0]
 
 
-def test_no_secrets(hooked, hub, push):
+def test_no_secrets(webhooks, hub, push):
     """A push without secrets is false; a branch that is deleted has nothing to be looked through."""
-    served = hooked(RULES, hub)
+    served = webhooks(RULES, hub)
 
     served.post(push(1, hub=hub))
     served.post(push(2) | {"after": "0" * 40})
     assert ["1 false", "2  <NA>"] == sorted(message[:7].strip() for message in served.wait_until_stored(2))
 
 
-def test_new_branch(hooked, hub, push):
+def test_new_branch(webhooks, hub, push):
     """The commits of a new branch, which has nothing to be compared with, are looked through one by one."""
-    served = hooked(RULES, hub)
+    served = webhooks(RULES, hub)
     payload = push(1) | {"before": "0" * 40}
     files = [{"filename": "b.py", "patch": KEY}]
     hub.about[f"/repos/octo-org/app/commits/{payload['after']}"] = {"files": files}
@@ -73,9 +75,9 @@ def test_new_branch(hooked, hub, push):
     assert "1 true aws_access_key b.py 8" in served.wait_until_stored(1)[0]
 
 
-def test_miners(hooked, hub, push):
+def test_miners(webhooks, hub, push):
     """The file of a workflow that runs is looked through for miners, as it is in the commit of the run."""
-    served = hooked(RULES, hub)
+    served = webhooks(RULES, hub)
     text = base64.encodebytes(b"on: push\nrun: ./xmrig -o stratum+tcp://pool.example.com\n").decode()
     hub.about["/repos/octo-org/app/contents/.github/workflows/ci.yml"] = {"encoding": "base64", "content": text}
     run = {"workflow": {"path": ".github/workflows/ci.yml"}, "workflow_run": {"head_sha": "a" * 40}}
@@ -85,18 +87,20 @@ def test_miners(hooked, hub, push):
     assert hub.server.requests[-1].query == {"ref": "a" * 40}
 
 
-def test_rules_decide(hooked, hub, push):
+def test_rules_decide(webhooks, hub, push):
     """Where no rule looks at it, nothing is fetched."""
-    served = hooked(hub=hub, rules=RULES[: RULES.index("  output")] + "  output: x\n  priority: INFO\n  source: github")
+    served = webhooks(
+        hub=hub, rules=RULES[: RULES.index("  output")] + "  output: x\n  priority: INFO\n  source: github"
+    )
 
     served.post(push(1, KEY, hub))
     assert ["x"] == served.wait_until_stored(1)
     assert not [path for path in hub.paths if "compare" in path]
 
 
-def test_an_api_that_fails(hooked, hub, push):
+def test_an_api_that_fails(webhooks, hub, push):
     """Failures of many kinds only put the match off: an error, a wrong answer, a cut one, none at all."""
-    served = hooked(RULES, hub)
+    served = webhooks(RULES, hub)
     hub.faults.extend([Reply(502), Reply(200, b"[]"), Reply(200, b'{"files"', cut=3), None])
 
     served.post(push(1, KEY, hub))
@@ -105,50 +109,49 @@ def test_an_api_that_fails(hooked, hub, push):
     assert "1 true" in served.wait_until_stored(2)[1]
 
 
-def test_rate_limits(hooked, hub, push):
+def test_rate_limits(webhooks, hub, push, caplog):
     """While GitHub asks to be left alone it is, and it does not count as a failure."""
-    served = hooked(RULES, hub, diffTries=1)
-    reset = str(int(time.time()) + 2)
+    served = webhooks(RULES, hub, diffTries=1)
+    reset = str(int(time.time()) + 1)
     limited = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
     hub.faults.extend([Reply(403, headers=limited), Reply(429, headers={"Retry-After": "1"})])
 
     served.post(push(1, KEY, hub))
     assert "1 true" in served.wait_until_stored(1)[0]
     assert 3 == len([path for path in hub.paths if "compare" in path])
-    assert "rate limit is reached" in served.agent.log
+    assert "rate limit is reached" in caplog.text
 
 
-def test_in_vain(hooked, hub, push):
+def test_in_vain(webhooks, hub, push):
     """What cannot be fetched is matched without it in the end, counted and said."""
-    served = hooked(RULES, hub, diffTries=2)
+    served = webhooks(RULES, hub, diffTries=2)
     hub.faults.extend([Reply(500), Reply(500)])
 
     served.post(push(1, KEY, hub))
     assert "1  <NA>" in served.wait_until_stored(1)[0]
     served.post(push(2))  # of which GitHub says 404
     assert "2  <NA>" in served.wait_until_stored(2)[1]
-    assert served.agent.stop() == 0
-    assert f"{IN_VAIN}: 2" in served.agent.log.replace(f"{IN_VAIN}: 1", f"{IN_VAIN}: 2")
+    assert {IN_VAIN: 2} == served.pipeline.dropped
 
 
-@pytest.mark.parametrize("supervisor", [True, False], ids=["supervisor", "worker"])
-def test_killed_while_it_waits(hooked, hub, push, supervisor):
-    """A push that was answered and waits is not lost when the agent is killed, and its alert is stored once."""
-    served = hooked(RULES, hub)
-    hub.faults.extend(Reply(500) for _ in range(2))
+def test_killed_while_it_waits(webhooks, hooked, hub, push):
+    """A push that was answered and waits is not lost when all is killed, or the worker; its alert is stored once."""
+    gate = threading.Event()
+    hub.faults.append(Reply(500, gate=gate))
     payload = push(1, KEY, hub)
+    served = webhooks(RULES, hub)
     assert 200 == served.post(payload, guid="g")
-    if supervisor:
-        served.agent.process.kill()
-        served.agent.process.wait()
-        served.begin()
-    else:
-        os.kill(served.agent.worker(), signal.SIGKILL)
-
+    served.kill()
+    served = hooked(RULES, hub)
     assert "1 true" in served.wait_until_stored(1)[0]
     assert 200 == served.post(payload, guid="g")
-    time.sleep(1)
-    assert 1 == len(served.stored())
+
+    hub.faults.append(Reply(500, gate=gate))
+    assert 200 == served.post(push(2, KEY, hub))
+    kill_worker(served)
+    messages = served.wait_until_stored(2)
+    gate.set()
+    assert ["1 true", "2 true"] == [message[:6] for message in messages]
 
 
 class Looking:
@@ -177,10 +180,12 @@ def pushes():
             queue.add(f"guid-{number}", text)
         found = queue.take()
         queue.start()
-        end = time.monotonic() + 5
-        while queue.kept and time.monotonic() < end:
-            found += queue.take()
-            time.sleep(0.01)
+
+        def all_taken():
+            found.extend(queue.take())
+            return not queue.kept
+
+        wait_until(all_taken)
         return found, refusals.counts[IN_VAIN]
 
     yield pushes
@@ -234,10 +239,13 @@ def test_room_for_another(pushes):
     queue = Pushes(look, 1, refusals, {}, room=1000)
     queue.add("a", first)
     queue.start()
-    end = time.monotonic() + 5
     found = []
-    while len(found) < 2 and time.monotonic() < end:
-        found += queue.take()
+
+    def both_taken():
+        found.extend(queue.take())
+        return len(found) == 2
+
+    wait_until(both_taken)
     queue.close()
     assert ([first, second], 1) == (found, refusals.counts[IN_VAIN])
 

@@ -1,4 +1,4 @@
-"""The webhook with the whole agent: what is taken, what is refused, and that 200 means stored."""
+"""The webhook: what is taken, what is refused, and that 200 means stored."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from falcohost.testing import skip_or_fail
 from falcohost_github.source import make
 
 
-def test_forms(hooked):
+def test_forms(webhooks):
     """A payload is taken as JSON and as a form; its record has the event and the delivery beside it."""
-    served = hooked(rules=RULES_OF_RECORDS)
+    served = webhooks(rules=RULES_OF_RECORDS)
 
     assert 200 == served.post({"n": 1}, "star", "guid-1")
     assert 200 == served.post({"n": "ä+&=%"}, "repository", "guid-2", form=True)
@@ -73,39 +73,39 @@ def test_signature(hooked):
         (413, b" " * (25 << 20) + b"{}", {}),
     ],
 )
-def test_refused(hooked, status, body, headers):
+def test_refused(webhooks, status, body, headers):
     """What is no payload of GitHub's is refused, and the next delivery is served."""
-    served = hooked()
+    served = webhooks()
 
     assert status == served.post(body, **headers)
     assert 200 == served.post({"n": 1})
     assert ["1 push -"] == served.stored()
 
 
-def test_large(hooked):
+def test_large(webhooks):
     """A payload may have almost 25 MB."""
-    served = hooked()
+    served = webhooks()
 
     assert 200 == served.post({"n": 1, "text": "x" * 24_900_000})
     assert ["1 push -"] == served.stored()
 
 
-def test_sent_again(hooked):
+def test_sent_again(webhooks):
     """A delivery that is sent again doubles nothing, also after a restart; one that is alike but another is news."""
-    served = hooked()
+    served = webhooks()
 
     for _ in range(3):
         assert 200 == served.post({"n": 1}, guid="a")
-    assert served.agent.stop() == 0
+    served.stop()
     served.begin()
     assert 200 == served.post({"n": 1}, guid="a")
     assert 200 == served.post({"n": 1}, guid="b")
     assert ["1 push -"] * 2 == served.stored()
 
 
-def test_an_answer_means_stored(hooked):
+def test_an_answer_means_stored(webhooks):
     """At the moment of the answer the alert is in the store."""
-    served = hooked()
+    served = webhooks()
 
     for number in range(20):
         assert 200 == served.post({"n": number})

@@ -1,26 +1,20 @@
 """A log that is followed while the agent is killed again and again: no alert is missing, none is there twice."""
 
 import gzip
-import json
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from falcohost.testing.agent import Agent
+from falcohost.testing.kills import KILLS, Killed, kill_all, kill_often, kill_worker
+from falcohost.testing.waiting import PATIENCE
 
-#: How often the agent is killed; more, and with each way of rotation by itself, if the environment says so.
-KILLS = int(os.environ.get("FALCOHOST_KILLS", "0"))
-
-WAYS = [("rename", "cut", "pack"), *([("rename",), ("cut",), ("pack",)] if KILLS else [])]
+#: The ways in which logs are rotated: all in turn and, with ``--soak``, each by itself.
+WAYS = [("rename", "cut", "pack"), ("rename",), ("cut",), ("pack",)]
 
 RULES = """
 - rule: Record
@@ -75,21 +69,6 @@ class Writer(threading.Thread):
         target.unlink()
 
 
-def stored(folder):
-    """Return how often each number is in the store."""
-    command = [Path(sys.executable).parent / "falcohost", "alerts", "--json"]
-    environment = os.environ | {"FALCOHOST_STATE_DIR": str(folder / "state")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    alerts = [json.loads(line) for line in done.stdout.splitlines()]
-    return Counter(int(alert["output_fields"]["json.value[/n]"]) for alert in alerts)
-
-
-def workers(agent):
-    """Return the process ids of the agent's workers."""
-    pid = agent.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def configured(folder, source):
     """Return what the agent is configured with, for a source of records."""
     (folder / "rules.yaml").write_text(RULES)
@@ -100,79 +79,59 @@ def configured(folder, source):
     }
 
 
+def record(number):
+    """Return the message of the alert about a record."""
+    return f"record (n={number})"
+
+
 def test_killed_while_files_are_read(tmp_path):
     """Files that are read once are read on where the agent was killed, and once more when all was read."""
-    count = 40_000 if KILLS else 16_000
+    count = 16_000
     (tmp_path / "logs").mkdir()
     for file in range(4):
         text = b"".join(b'{"n":%d}\n' % (number + 1) for number in range(file, count, 4))
         (tmp_path / "logs" / f"{file}").write_bytes(gzip.compress(text) if file % 2 else text)
-    settings = configured(tmp_path, {"open_params": str(tmp_path / "logs")})
-    moments = random.Random(KILLS)
-
-    def run_until_killed(turn):
-        agent = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings)
-        try:
-            agent.wait_until_ready()
-            time.sleep(moments.uniform(0, 0.2))
-            os.kill(workers(agent)[0] if turn % 2 and workers(agent) else agent.process.pid, signal.SIGKILL)
-            time.sleep(moments.uniform(0, 0.2))
-        finally:
-            agent.process.kill()
-            agent.process.wait()
-
-    for turn in range(3):
-        run_until_killed(turn)
-    done = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings).process.wait(60)
-
-    assert done == 0
-    assert stored(tmp_path) == Counter(range(1, count + 1))
-    Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings).process.wait(60)
-    assert stored(tmp_path) == Counter(dict.fromkeys(range(1, count + 1), 2))
-
-
-@pytest.mark.parametrize("ways", WAYS, ids="-".join)
-@pytest.mark.parametrize("whole_folder", [False, True], ids=["file", "folder"])
-def test_killed_at_any_moment(tmp_path, ways, whole_folder):
-    """Both processes are killed while records are written and rotated; each is stored once."""
-    (tmp_path / "logs").mkdir()
-    log = tmp_path / "logs" / "app.log"
-    where = log.parent if whole_folder else log
-    settings = configured(tmp_path, {"open_params": str(where), "follow": True})
-    moments = random.Random(len(ways) + 2 * whole_folder)
-    writer = Writer(log, ways, seed=KILLS)
-
-    def started():
-        agent = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings)
-        agent.wait_until_ready()
-        return agent
-
-    agent = started()
+    killed = Killed(tmp_path, [tmp_path / "rules.yaml"], configured(tmp_path, {"open_params": str(tmp_path / "logs")}))
     try:
-        writer.start()
-        agent.wait_for(lambda alert: True)
-        for turn in range(KILLS or 6):
-            time.sleep(moments.uniform(0, 1))
-            if turn % 2:
-                for worker in workers(agent):
-                    os.kill(worker, signal.SIGKILL)
-            else:
-                agent.process.kill()
-                agent.process.wait()
-                time.sleep(moments.uniform(0, 0.3))
-                agent = started()
-        writer.stopped.set()
-        writer.join()
-        expected = Counter(range(1, writer.count + 1))
-        end = time.monotonic() + 30
-        while expected - stored(tmp_path) and time.monotonic() < end:
-            time.sleep(0.5)
-        time.sleep(2.5)  # in which nothing may come again
-        agent.stop()
-    finally:
-        writer.stopped.set()
-        agent.kill()
+        for victim, moment in ((kill_all, 0.05), (kill_worker, 0.1), (kill_all, 0.15)):
+            time.sleep(moment)
+            victim(killed)
 
-    found = stored(tmp_path)
-    assert sorted(expected - found) == []
-    assert sorted(found - expected) == []
+        assert 0 == killed.agent.process.wait(PATIENCE)
+        assert killed.stored() == Counter(map(record, range(1, count + 1)))
+        killed.begin()
+        assert 0 == killed.agent.process.wait(PATIENCE)
+        assert killed.stored() == Counter(dict.fromkeys(map(record, range(1, count + 1)), 2))
+    finally:
+        killed.agent.kill()
+
+
+@pytest.mark.parametrize("whole_folder", [False, True], ids=["file", "folder"])
+def test_killed_at_any_moment(tmp_path, soak, whole_folder):
+    """Both processes are killed while records are written and rotated; each is stored once."""
+    for ways in soak(WAYS, WAYS[:1]):
+        folder = tmp_path / "-".join(ways)
+        (folder / "logs").mkdir(parents=True)
+        log = folder / "logs" / "app.log"
+        settings = configured(folder, {"open_params": str(log.parent if whole_folder else log), "follow": True})
+        killed = Killed(folder, [folder / "rules.yaml"], settings)
+        writer = Writer(log, ways, seed=len(ways))
+        try:
+            writer.start()
+            kill_often(killed, soak(*KILLS), random.Random(len(ways) + 2 * whole_folder))
+            writer.stopped.set()
+            writer.join()
+            killed.wait_until_stored(Counter(map(record, range(1, writer.count + 1))))
+            kill_all(killed)  # whoever is begun looks at all files once more
+            with log.open("ab") as file:
+                file.write(b'{"n":"last"}\n')
+            expected = Counter(map(record, [*range(1, writer.count + 1), "last"]))
+            killed.wait_until_stored(expected)
+            assert 0 == killed.agent.stop()
+        finally:
+            writer.stopped.set()
+            killed.agent.kill()
+
+        found = killed.stored()
+        assert sorted(expected - found) == []
+        assert sorted(found - expected) == []

@@ -12,7 +12,7 @@ import pytest
 
 from falcohost import ConfigError, Plan, SourceError
 from falcohost.host.plugins import load_plugins
-from falcohost.testing.kills import Killed, kills
+from falcohost.testing.kills import KILLS, Killed, kill_often
 from falcohost_k8saudit import cloudwatch, plugin
 
 CLUSTER = "prod"
@@ -263,7 +263,7 @@ class Cluster(threading.Thread):
             self._put(*map(event, range(first, self.count)), stream=dice.randint(0, 1), age=late)
 
 
-def test_nothing_is_lost_or_doubled_by_kills(aws, group, tmp_path):
+def test_nothing_is_lost_or_doubled_by_kills(aws, group, tmp_path, soak):
     """Worker and supervisor are killed at any moment while events come: each alert is stored, and stored once."""
     (tmp_path / "rules.yaml").write_text(RULES)
     init_config = {"polling_interval": 1, "shift": 60, "overlap": 30, "use_async": False, "buffer_size": 500}
@@ -274,11 +274,14 @@ def test_nothing_is_lost_or_doubled_by_kills(aws, group, tmp_path):
     cluster = Cluster(group.put)
     try:
         cluster.start()
-        killed.kill_often(kills(6), random.Random(1))
+        kill_often(killed, soak(*KILLS), random.Random(1))
         cluster.over.set()
         cluster.join()
-        expected = Counter(map(str, range(cluster.count)))
-        killed.wait_until_stored(lambda stored: not expected - stored)
+        killed.wait_until_stored(Counter(map(str, range(cluster.count))))
+        group.put(event("last"))
+        expected = Counter(["last", *map(str, range(cluster.count))])
+        killed.wait_until_stored(expected)
+        assert 0 == killed.agent.stop()
     finally:
         cluster.over.set()
         killed.agent.kill()

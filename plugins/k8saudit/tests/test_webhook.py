@@ -1,8 +1,7 @@
-"""The webhook of an API server, with the whole agent: 200 says that the alerts are stored, whatever is killed."""
+"""The webhook of an API server: 200 says that the alerts are stored, whatever is killed."""
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import http.client
 import itertools
@@ -11,11 +10,10 @@ import os
 import random
 import resource
 import shutil
-import signal
-import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,11 @@ from falcohost.store.history import History, Wanted
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
 from falcohost.testing.certificates import self_signed
+from falcohost.testing.kills import KILLS, kill_often
+from falcohost.testing.pipeline import Pipeline
+from falcohost.testing.ports import Port
+from falcohost.testing.waiting import PATIENCE
+from falcohost_k8saudit import plugin
 from falcohost_k8saudit.source import make_source
 
 RULES = """
@@ -53,28 +56,19 @@ def event_list(events):
     return json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": events}).encode()
 
 
-class Hook:
-    """An agent with a webhook, in *folder*; it can be killed and begun again there."""
+class Webhook:
+    """Where an API server sends its log, in *folder*."""
 
     def __init__(self, folder: Path, scheme="http", **init_config):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
-        self._folder = folder
-        self._init_config = init_config
-        self.address = f"{scheme}://localhost:{self.port}/k8s-audit"
-        (folder / "rules.yaml").write_text(RULES)
-        self.begin()
-
-    def begin(self):
-        """Start the agent."""
-        plugin = {"name": "k8saudit", "library_path": "libk8saudit.so", "init_config": self._init_config}
-        settings = {"plugins": [plugin | {"open_params": self.address}], "load_plugins": ["k8saudit"]}
-        self.agent = Agent(self._folder, [self._folder / "rules.yaml"], settings=settings)
-        self.agent.wait_until_ready()
+        self._held = Port()
+        self._folder, self._init_config = folder, init_config
+        self.address = f"{scheme}://localhost:{self._held.number}/k8s-audit"
+        self._rules = folder / "rules.yaml"
+        self._rules.write_text(RULES)
 
     def post(self, body, timeout=20, **headers):
         """Send *body* as an API server does; return the status."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", self._held.number, timeout=timeout)
         shown = {"Content-Type": "application/json"} | {key.replace("_", "-"): value for key, value in headers.items()}
         try:
             connection.request("POST", "/k8s-audit?timeout=30s", body, shown)
@@ -92,24 +86,81 @@ class Hook:
         finally:
             history.close()
 
+    def close(self):
+        """End it in any case."""
+        self._held.close()
+
+
+class InProcess(Webhook):
+    """Source, rules and store in this process."""
+
+    def __init__(self, *given, **init_config):
+        super().__init__(*given, **init_config)
+        settings = self._init_config | {"open_params": self.address}
+        self.pipeline = Pipeline(plugin, [self._rules], settings, self._folder / "state")
+
+    def close(self):
+        """End it in any case."""
+        self.pipeline.kill()
+        super().close()
+
+
+class Hook(Webhook):
+    """An agent; it can be killed and begun again."""
+
+    def __init__(self, *given, **init_config):
+        super().__init__(*given, **init_config)
+        self.begin()
+
+    def begin(self):
+        """Start the agent."""
+        block = {"name": "k8saudit", "library_path": "libk8saudit.so", "init_config": self._init_config}
+        settings = {"plugins": [block | {"open_params": self.address}], "load_plugins": ["k8saudit"]}
+        self.agent = Agent(self._folder, [self._rules], settings=settings)
+        self.agent.wait_until_ready()
+
+    def close(self):
+        """End it in any case."""
+        self.agent.kill()
+        super().close()
+
+
+def _made(kind, folder):
+    made = []
+
+    def make(*scheme, **init_config):
+        made.append(kind(folder, *scheme, **init_config))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
 
 @pytest.fixture
 def hook(tmp_path):
     """Return a function that starts an agent with a webhook."""
-    hooks = []
-
-    def hook(*scheme, **init_config):
-        hooks.append(Hook(tmp_path, *scheme, **init_config))
-        return hooks[-1]
-
-    yield hook
-    for one in hooks:
-        one.agent.kill()
+    yield from _made(Hook, tmp_path)
 
 
-def test_forms(hook):
+@pytest.fixture(scope="module")
+def shared_hook(tmp_path_factory):
+    """Return an agent with a webhook that tests share which only send to it."""
+    shared = Hook(tmp_path_factory.mktemp("shared"))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def webhook(tmp_path, monkeypatch):
+    """Return a function that has a webhook in this process."""
+    monkeypatch.setattr("falcohost.web.inbox.IDLE", 0.02)
+    yield from _made(InProcess, tmp_path)
+
+
+def test_forms(webhook):
     """An event, a list, an array and lines are taken, packed or not; what is no audit event among them is left out."""
-    served = hook()
+    served = webhook()
     single = json.dumps({"kind": "Event", "apiVersion": "audit.k8s.io/v1"} | event("a")).encode()
 
     assert served.post(single) == 200
@@ -120,22 +171,22 @@ def test_forms(hook):
     assert list("abdefgh") == [message[0] for message in served.stored()]
 
 
-def test_an_answer_means_stored(hook):
+def test_an_answer_means_stored(webhook):
     """At the moment of the answer the alerts are in the store."""
-    served = hook()
+    served = webhook()
     for number in range(50):
         assert served.post(event_list([event(f"id-{number}")])) == 200
         assert len(served.stored()) == number + 1
 
 
-def test_sent_again(hook):
+def test_sent_again(webhook):
     """A body that is sent again, also after a restart, doubles nothing; a stage, or any other difference, is news."""
-    served = hook()
+    served = webhook()
     body = event_list([event("a"), event("b")])
     for _ in range(3):
         assert served.post(body) == 200
-    assert served.agent.stop() == 0
-    served.begin()
+    served.pipeline.stop()
+    served.pipeline.begin()
     assert served.post(body) == 200
     assert served.post(event_list([event("a", stage="ResponseStarted")])) == 200
     # Whoever asks may choose the auditID (the header Audit-ID), and must not hide behind that of another request.
@@ -146,17 +197,17 @@ def test_sent_again(hook):
     assert [f"a {complete} get", f"b {complete} get", f"a {started} get", f"a {complete} delete"] == shown
 
 
-def test_settings(hook, tmp_path):
+def test_settings(webhook, tmp_path, caplog):
     """The token of a file is asked for, and a batch may be as large as Falco's setting says."""
     (tmp_path / "token").write_text("s3cret\n")
-    served = hook(tokenFile=str(tmp_path / "token"), webhookMaxBatchSize=5000)
+    served = webhook(tokenFile=str(tmp_path / "token"), webhookMaxBatchSize=5000)
     body = event_list([event("a")])
 
     assert served.post(body) == 401
     assert served.post(body, Authorization="Bearer wrong") == 401
     assert served.post(body, Authorization="Bearer s3cret") == 200
     assert served.post(event_list([event("b")] * 20), Authorization="Bearer s3cret") == 413
-    assert "s3cret" not in served.agent.log + served.agent.output
+    assert "s3cret" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -176,10 +227,10 @@ def test_wrong_settings(settings, error, text):
     assert text in str(raised.value)
 
 
-def test_unprivileged(hook):
+def test_unprivileged(shared_hook):
     """What talks to senders has no privileges."""
-    served = hook()
-    served.post(event_list([event("a")]))
+    served = shared_hook
+    served.post(event_list([event("unprivileged")]))
     status = Path(f"/proc/{served.agent.worker()}/status").read_text()
 
     assert "CapEff:\t0000000000000000" in status
@@ -189,15 +240,21 @@ def test_unprivileged(hook):
         assert all("CapEff:\t0000000000000000" in thread.read_text() for thread in threads)
 
 
-def test_a_disk_that_takes_nothing(hook):
-    """While nothing can be written the answer is 503; when that is over, what is sent again is stored once."""
+def test_a_disk_that_takes_nothing(hook, tmp_path):
+    """While nothing can be written nothing is answered; when that is over it is, and what was sent is stored once."""
     served = hook()
     body = event_list([event("a")])
-    resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    size = (tmp_path / "state" / "state.db-wal").stat().st_size  # which is more than the agent has to say
+    resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-    assert served.post(body) == 503
-    assert served.stored() == []
-    resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    with ThreadPoolExecutor(1) as sender:
+        answer = sender.submit(served.post, body)
+        served.agent.wait_for_log(lambda log: "cannot be written" in log)
+        with pytest.raises(TimeoutError):
+            answer.result(0.5)  # what is answered too early is answered within milliseconds
+        assert served.stored() == []
+        resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        assert answer.result() in (200, 503)
     assert served.post(body) == 200
     assert ["a"] == [message.split()[0] for message in served.stored()]
 
@@ -224,11 +281,8 @@ class Sender(threading.Thread):
             return False
 
 
-def test_nothing_is_lost_or_doubled_by_kills(hook):
-    """Worker and supervisor are killed at any moment while senders send: each alert is stored, and stored once.
-
-    ``FALCOHOST_KILLS`` says how often; the senders go on until then.
-    """
+def test_nothing_is_lost_or_doubled_by_kills(hook, soak):
+    """Worker and supervisor are killed at any moment while senders send: each alert is stored, and stored once."""
     served, names, dice = hook(), itertools.count(), random.Random(5)
     over = threading.Event()
 
@@ -242,19 +296,10 @@ def test_nothing_is_lost_or_doubled_by_kills(hook):
     senders = [Sender(served, lists()) for _ in range(4)]
     for sender in senders:
         sender.start()
-    for turn in range(int(os.environ.get("FALCOHOST_KILLS", "8"))):
-        time.sleep(dice.uniform(0.05, 0.6))
-        worker = served.agent.worker()
-        if turn % 3 != 2 and worker is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
-            continue
-        served.agent.process.kill()
-        served.agent.process.wait()
-        served.begin()
+    kill_often(served, soak(*KILLS), dice)
     over.set()
     for sender in senders:
-        sender.join(60)
+        sender.join(PATIENCE)
         assert not sender.is_alive()
     assert served.agent.stop() == 0
 
@@ -276,9 +321,9 @@ def curl(folder, *arguments):
 STORED = (0, '{"message":"stored"}\n')
 
 
-def test_curl(hook, tmp_path):
+def test_curl(shared_hook, tmp_path):
     """The README's line to try it with works."""
-    served = hook()
+    served = shared_hook
     (tmp_path / "list.json").write_bytes(event_list([event("a")]))
 
     assert curl(tmp_path, "--data-binary", "@list.json", served.address) == STORED
@@ -305,3 +350,4 @@ def test_an_api_server_over_tls(hook, tmp_path):
     assert curl(tmp_path, *known, *token, *sent)[0] != 0
     assert curl(tmp_path, *shown, *token, *sent)[0] == 60  # it does not know the server
     assert served.stored() == ["a ResponseComplete get u", "b RequestReceived get u"]
+    assert "s3cret" not in served.agent.log + served.agent.output

@@ -1,0 +1,152 @@
+"""One source with its rules and the store, in this process: what an agent does, without any process of its own.
+
+For tests of what a source reads, which rules fire and what is stored. Privileges, signals, kills and sockets that
+outlive a worker need :class:`falcohost.testing.agent.Agent`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from falcohost.alert import Alert
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.matcher import Matcher
+from falcohost.engine.plan import make_plan
+from falcohost.engine.ruleset import Rule
+from falcohost.events import Batch, Event, Source
+from falcohost.host.plugins import Plugins, ask
+from falcohost.store.arrival import Arrival
+from falcohost.store.history import History, Wanted
+from falcohost.store.limits import Limits
+from falcohost.store.store import Store, open_store
+from falcohost.testing.firing import enabled_rules, views
+from falcohost.testing.waiting import PATIENCE, wait_until
+
+
+class Pipeline:
+    """The only source of *plugin*, read in a thread: matched by *rules*, stored in *state*, acknowledged.
+
+    :param plugin: the plugin's module.
+    :param settings: the plugin's configuration, which says where the source reads.
+    :param first: an event raises only the first rule that it matches.
+    :param beside: modules of other plugins, which the rules name.
+    :ivar over: set when it is told to end.
+    """
+
+    def __init__(
+        self,
+        plugin: Any,
+        rules: Iterable[Path],
+        settings: Mapping[str, Any],
+        state: Path,
+        *,
+        first: bool = True,
+        beside: Iterable[Any] = (),
+    ) -> None:
+        tested = ask("tested", plugin, "tested", "0", settings)
+        plugins = Plugins((tested, *(ask(other.__name__, other, "tested", "0") for other in beside)))
+        (self._spec,) = tested.sources
+        self._settings = settings
+        self._rules = enabled_rules(plugins, self._spec.name, rules)
+        self._matcher = Matcher(self._rules, first=first)
+        self._maker = AlertMaker("tested")
+        self._state = state
+        self.begin()
+
+    def begin(self) -> None:
+        """Open the source where the store says, and read."""
+        self._store: Store = open_store(str(self._state), Limits())
+        self._source: Source = self._spec.make(self._settings)
+        self.over = threading.Event()
+        self._lock = threading.Lock()
+        self._dead = self._closed = False
+        self._error: Exception | None = None
+        try:
+            self._source.open(make_plan(self._spec.name, self._rules), self._store.cursor(self._spec.name))
+        except Exception:
+            self._source.close()
+            self._store.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name=f"pipeline {self._spec.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End as after SIGTERM: what was read is stored, and the source is closed."""
+        self.over.set()
+        self.wait()
+
+    def kill(self) -> None:
+        """End as if it had been killed: nothing more is stored or acknowledged from this moment on."""
+        with self._lock:
+            self._dead = True
+        self.stop()
+
+    def wait(self) -> None:
+        """Return when the source has come to its end, or was told to; raise what has failed."""
+        if self._closed:
+            return
+        self._closed = True
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "the source does not end"
+        self._source.close()
+        self._store.close()
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Return what the source has left out, by cause."""
+        return dict(self._source.stats().dropped)
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Return the alerts that are stored, each as often as it is."""
+        history = History(self._state)
+        try:
+            return list(history.alerts(Wanted()))
+        finally:
+            history.close()
+
+    @property
+    def messages(self) -> list[str]:
+        """Return their messages."""
+        return [alert.message for alert in self.alerts]
+
+    def wait_until_stored(self, count: int) -> list[str]:
+        """Return the messages of the alerts that are stored, once there are so many."""
+        wait_until(lambda: self._error or len(self.messages) >= count, lambda: self.messages)
+        if self._error is not None:
+            raise self._error
+        return self.messages
+
+    def _run(self) -> None:
+        try:
+            for batch in self._source.batches():
+                if not self._take(batch):
+                    return
+                if self.over.is_set():
+                    return
+            self._append(Arrival(self._spec.name, [], ended=True))
+        except Exception as error:
+            self._error = error
+
+    def _take(self, batch: Batch) -> bool:
+        """Store what *batch* raises and acknowledge what is stored; return whether it lives on."""
+        alerts = [self._maker.make(rule, view) for event in batch.events for rule, view in self._matches(batch, event)]
+        cursors = self._append(Arrival(self._spec.name, alerts, batch.cursor, batch.cursor is not None))
+        if cursors is None:
+            return False
+        for cursor in cursors.values():
+            self._source.ack(cursor)
+        return True
+
+    def _matches(self, batch: Batch, event: Event) -> list[tuple[Rule, Event]]:
+        return self._matcher.match_views(views(batch, event))
+
+    def _append(self, arrival: Arrival) -> Mapping[str, str] | None:
+        """Return the cursors that are stored now; None if it was killed before."""
+        with self._lock:
+            return None if self._dead else self._store.append([arrival]).cursors
