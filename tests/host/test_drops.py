@@ -2,20 +2,22 @@
 
 import pytest
 
+from falcohost.clock import SYSTEM
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
 from falcohost.host.config.sections import DropsConfig
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.numbers import Numbers
+from falcohost.testing.clock import ManualClock
 
 
 @pytest.fixture
 def monitor():
     """Return a function that makes a monitor, and the list that its alerts go to."""
 
-    def monitor(actions=("alert",), threshold=0.1, rate=0.0, burst=1.0, simulate=False):
+    def monitor(actions=("alert",), threshold=0.1, rate=0.0, burst=1.0, simulate=False, clock=SYSTEM):
         alerts = []
         config = DropsConfig(threshold, tuple(actions), rate, burst, simulate)
-        return DropMonitor(config, AlertMaker("host"), alerts.append), alerts
+        return DropMonitor(config, AlertMaker("host"), alerts.append, clock), alerts
 
     return monitor
 
@@ -80,6 +82,21 @@ def test_token_bucket(monitor):
     assert (one.occurrences, one.taken, len(alerts)) == (5, 2, 2)
 
 
+def test_tokens_come_back(monitor):
+    """The bucket fills at its rate, up to the burst."""
+    clock = ManualClock()
+    one, alerts = monitor(rate=0.1, burst=2, clock=clock)
+    taken = []
+    for second in range(60):
+        one.observe(totals(0, x=second + 1))
+        taken.append(len(alerts))
+        clock.advance(1)
+
+    assert [1, 2, 2] == taken[:3]
+    assert [2, 3] == taken[9:11]
+    assert 7 == taken[-1]
+
+
 def test_exit(monitor, caplog):
     """The action exit asks for the end."""
     one, _ = monitor(actions=("log", "exit"))
@@ -110,16 +127,20 @@ def test_simulated_drops(monitor):
 
 
 def test_every_loss_is_logged(caplog):
-    """A loss below any threshold is in the log, at once; what follows is gathered."""
-    one = LossLog("syscall")
+    """A loss below any threshold is in the log, at once; what follows within ten seconds is gathered."""
+    clock = ManualClock()
+    one = LossLog("syscall", clock)
 
     one.observe(totals(10**6, ring_full=1))
     one.observe(totals(10**6, ring_full=2))
+    clock.advance(9.9)
+    one.observe(totals(10**6, ring_full=2, unreadable=3))
+    assert 1 == len(caplog.messages)
+    clock.advance(0.2)
     one.observe(totals(10**6, ring_full=2, unreadable=3))
     one.tell(totals(10**6, ring_full=2, unreadable=3))
-    one.tell(totals(10**6, ring_full=2, unreadable=3))
 
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [
         "source 'syscall' has lost 1 events (ring_full: 1); 1 so far",
         "source 'syscall' has lost 4 events (ring_full: 1, unreadable: 3); 5 so far",
-    ]
+    ] == caplog.messages

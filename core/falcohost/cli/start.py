@@ -15,7 +15,7 @@ from falcohost.host.version import banner
 from falcohost.log import NOTICE, log
 
 if TYPE_CHECKING:
-    from falcohost.host.agent import Configured
+    from falcohost.host.given import Configured
     from falcohost.rules.loaded import Loaded
 
 
@@ -69,7 +69,8 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
         return 0
     given = _configured(flags, config, loaded)
     del loaded
-    from falcohost.host.agent import AgentOptions, run_agent
+    from falcohost.host.agent import run_agent
+    from falcohost.host.given import AgentOptions
 
     options = AgentOptions(
         enable_sources=flags.enable_source,
@@ -99,7 +100,7 @@ def _load(flags: Flags, plugins: Plugins) -> Configured:
 
 
 def _configured(flags: Flags, config: Config, loaded: Loaded) -> Configured:
-    from falcohost.host.agent import Configured
+    from falcohost.host.given import Configured
 
     # What was named may be a folder, to which files are added.
     named = flags.rules or config.rules.files or ()

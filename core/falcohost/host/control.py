@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from falcohost.host.connection import NAME, Request, reachable
 from falcohost.host.snapshot import Snapshot, encode
+from falcohost.host.supervision.loop import Loop
 from falcohost.log import log
 
 #: More clients than anybody needs are not served, nor longer requests than there are.
@@ -36,18 +36,17 @@ class Control:
     :param directory: the state directory; None where there is none, and nobody to be found.
     :param answer: returns what there is to tell now.
     :param measure: called when the first client wants costs measured, and when the last one has left.
-    :ivar measuring: some client wants costs measured.
     """
 
     def __init__(
         self,
-        selector: selectors.BaseSelector,
+        loop: Loop,
         directory: Path | None,
         answer: Callable[[], Snapshot],
         measure: Callable[[bool], None],
     ) -> None:
-        self.measuring = False
-        self._selector = selector
+        self._measuring = False
+        self._loop = loop
         self._directory = directory
         self._answer = answer
         self._measure = measure
@@ -62,13 +61,13 @@ class Control:
         except OSError as error:
             log.warning("nobody can ask for this agent's numbers: %s/%s: %s", self._directory, NAME, error.strerror)
             return
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._loop.watch(self._listener, self._accept)
 
     def __exit__(self, *_: object) -> None:
         for client in tuple(self._clients):
             self._leave(client)
         if self._listener is not None and self._directory is not None:
-            self._selector.unregister(self._listener)
+            self._loop.forget(self._listener)
             self._listener.close()
             with contextlib.suppress(OSError):
                 (self._directory / NAME).unlink()
@@ -85,7 +84,7 @@ class Control:
         link.setblocking(False)
         client = _Client(link)
         self._clients.add(client)
-        self._selector.register(link, selectors.EVENT_READ, lambda: self._serve(client))
+        self._loop.watch(link, lambda: self._serve(client))
 
     def _serve(self, client: _Client) -> None:
         if client not in self._clients:
@@ -109,15 +108,15 @@ class Control:
             raise ValueError("it does not read its answers")
 
     def _leave(self, client: _Client) -> None:
-        self._selector.unregister(client.link)
+        self._loop.forget(client.link)
         client.link.close()
         self._clients.remove(client)
         self._look_who_measures()
 
     def _look_who_measures(self) -> None:
         wanted = any(client.measures for client in self._clients)
-        if wanted != self.measuring:
-            self.measuring = wanted
+        if wanted != self._measuring:
+            self._measuring = wanted
             self._measure(wanted)
 
 

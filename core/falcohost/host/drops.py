@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 
 from falcohost.alert import Alert, Priority
+from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.config.sections import DropsConfig
 from falcohost.host.numbers import NOTHING, Numbers
@@ -46,14 +46,15 @@ QUIET = 10.0
 class LossLog:
     """Says in the log that a source has lost events, and of what cause; at once, then at most every ten seconds."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, clock: Clock = SYSTEM) -> None:
         self._source = source
+        self._clock = clock
         self._told: Counter[str] = Counter()
         self._quiet_until = 0.0
 
     def observe(self, totals: Numbers) -> None:
         """Look at new numbers."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now >= self._quiet_until and self.tell(totals):
             self._quiet_until = now + QUIET
 
@@ -76,14 +77,17 @@ class DropMonitor:
     :ivar exiting: the action ``exit`` was taken.
     """
 
-    def __init__(self, config: DropsConfig, maker: AlertMaker, raise_alert: Callable[[Alert], None]) -> None:
+    def __init__(
+        self, config: DropsConfig, maker: AlertMaker, raise_alert: Callable[[Alert], None], clock: Clock = SYSTEM
+    ) -> None:
         self.occurrences = 0
         self.taken = 0
         self.exiting = False
         self._config = config
         self._raise = raise_alert
         self._maker = maker
-        self._bucket = _TokenBucket(config.rate, config.burst)
+        self._clock = clock
+        self._bucket = _TokenBucket(config.rate, config.burst, clock)
         self._last = NOTHING
 
     def observe(self, totals: Numbers) -> None:
@@ -112,7 +116,7 @@ class DropMonitor:
                 log.debug(text)
             elif action == "alert":
                 fields = {"n_evts": str(events), "n_drops": str(count), "ebpf_enabled": "1", **_by_cause(dropped)}
-                self._raise(self._maker.internal(RULE, Priority.DEBUG, text, fields, time.time_ns()))
+                self._raise(self._maker.internal(RULE, Priority.DEBUG, text, fields, self._clock.time_ns()))
             elif action == "exit":
                 log.critical(text)
                 log.log(logging.CRITICAL, "Exiting.")
@@ -134,15 +138,16 @@ def _by_cause(dropped: Counter[str]) -> dict[str, str]:
 class _TokenBucket:
     """*rate* tokens a second, *burst* at most, full at first."""
 
-    def __init__(self, rate: float, burst: float) -> None:
+    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
         self._rate = rate
         self._burst = burst
         self._tokens = burst
-        self._at = time.monotonic()
+        self._clock = clock
+        self._at = clock.monotonic()
 
     def claim(self) -> bool:
         """Take a token; return whether there was one."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens < 1:

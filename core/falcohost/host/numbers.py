@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
 
-from falcohost.counters import number, rows
+from falcohost.counters import Shape, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
 
 
@@ -77,13 +76,15 @@ def counted(
     :param matched: matches by event type; *hit*: events that matched a rule, by type.
     :param rules: matches by rule; *folded*: those of them that are counted in the alert of another.
     """
+    told = stats.types
     types = {
-        name: _type(stats.types.get(name, _NONE), matched.get(name, 0), hit.get(name, 0))
-        for name in dict.fromkeys((*stats.types, *matched))
+        name: _type(told.get(name, _NONE), matched.get(name, 0), hit.get(name, 0))
+        for name in dict.fromkeys((*told, *matched))
     }
     unwanted = {name: _type(count, 0, 0) for name, count in stats.unwanted.items()}
     done = {name: RuleNumbers(count, folded.get(name, 0)) for name, count in rules.items()}
-    return Numbers(**_told(stats) | {"types": types, "unwanted": unwanted, "rules": done, "failed": failed})
+    values = {name: getattr(stats, name) for name in _PLAIN} | {name: dict(getattr(stats, name)) for name in _BY_NAME}
+    return Numbers(types=types, unwanted=unwanted, rules=done, failed=failed, **values)
 
 
 def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:
@@ -91,10 +92,8 @@ def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:
     return TypeNumbers(*values)
 
 
-def _told(stats: SourceStats) -> dict[str, Any]:
-    found = {one.name: getattr(stats, one.name) for one in fields(SourceStats)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
-
-
+_told = counters(SourceStats)
+_PLAIN = [one.name for one in _told if one.shape in (Shape.NUMBER, Shape.SENTENCES)]
+_BY_NAME = [one.name for one in _told if one.shape is Shape.BY_NAME]
 _NONE = TypeCount()
 _values = attrgetter(*(one.name for one in fields(TypeCount)))

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from falcohost.host.child import Child
+from falcohost.host.supervision.child import Child
 
 #: Seconds between two lines.
 PAUSE = 0.2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from falcohost.errors import FalcohostError
-from falcohost.host.child import Child
+from falcohost.host.supervision.child import Child
 from falcohost.host.watch import Watch
 from falcohost.log import log
 

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from falcohost import counters
-from falcohost.host.child import Child
 from falcohost.host.numbers import Numbers
 from falcohost.host.restart import age
+from falcohost.host.supervision.child import Child
 from falcohost.host.version import falcohost_version
 from falcohost.outputs.channel import Channel
 from falcohost.store.store import Store

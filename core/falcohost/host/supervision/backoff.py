@@ -1,0 +1,26 @@
+"""How long a worker that fails again and again is waited for."""
+
+from __future__ import annotations
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 30.0
+
+#: Seconds of uptime after which the back-off resets.
+HEALTHY = 60.0
+
+
+class BackOff:
+    """The seconds before each restart: they double with each restart in a row."""
+
+    def __init__(self) -> None:
+        self._delay = FIRST_DELAY
+
+    def lived(self, seconds: float) -> None:
+        """Take note that a worker has lived so long."""
+        if seconds >= HEALTHY:
+            self._delay = FIRST_DELAY
+
+    def next(self) -> float:
+        """Return how many seconds to wait before this restart."""
+        delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
+        return delay

@@ -1,0 +1,141 @@
+"""A source's worker as the supervisor sees it, over all its lives: its process, its messages, its numbers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from falcohost.clock import SYSTEM, Clock
+from falcohost.counters import plus
+from falcohost.host import wire
+from falcohost.host.kept_sockets import Kept
+from falcohost.host.numbers import NOTHING
+from falcohost.host.settings import SYSCALL
+from falcohost.host.supervision.backoff import BackOff
+from falcohost.host.supervision.link import Link
+from falcohost.host.supervision.process import Fork, Process, fork
+from falcohost.host.task import Task
+
+_NO_REPORT = wire.Report(NOTHING)
+
+
+class Child:
+    """The worker of *task*.
+
+    :param start_process: starts a process for it.
+    :ivar process: the process; None while there is none.
+    :ivar link: the messages of this process, or of the one before.
+    :ivar ready: its source is open.
+    :ivar was_ready: its source was open at some time.
+    :ivar ended: the source has come to its end.
+    :ivar renewing: the worker was told to end so that another opens the source anew.
+    :ivar sockets: what the worker listens on, kept for the next.
+    :ivar error: why the last process failed, in the words of the source; empty if it did not.
+    :ivar report: what this life's process has said last; *totals*: the numbers of all lives.
+    :ivar lives: how many processes there have been.
+    """
+
+    def __init__(self, task: Task, start_process: Fork = fork, clock: Clock = SYSTEM) -> None:
+        self.task = task
+        self.name = task.spec.name
+        self.process: Process | None = None
+        self.link: Link
+        self.pid = 0
+        self.ready = self.was_ready = False
+        self.ended = self.renewing = False
+        self.sockets = Kept()
+        self.error = self.trace = ""
+        self.backoff = BackOff()
+        self.report = _NO_REPORT
+        self.totals = self._before = NOTHING
+        self.lives = 0
+        self._start_process = start_process
+        self._clock = clock
+        self._born = self._lived = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Return whether there is a process."""
+        return self.process is not None
+
+    @property
+    def is_syscall(self) -> bool:
+        """Return whether this is the source that Falco's handling of drops is about."""
+        return self.name == SYSCALL
+
+    @property
+    def seconds(self) -> float:
+        """Return for how long there has been a process, all lives together."""
+        return self._lived + (self._clock.monotonic() - self._born if self.alive else 0.0)
+
+    def start(self, cursor: str | None) -> Process:
+        """Start a process, whose source goes on from *cursor*.
+
+        :raises OSError: none can be started.
+        """
+        self.error = self.trace = ""
+        self.process = process = self._start_process(self.task, cursor, self.sockets.descriptors)
+        self.link = Link(process.link, self.sockets)
+        self.pid = process.pid
+        self._born = self._clock.monotonic()
+        self.lives += 1
+        return process
+
+    def read(self) -> list[wire.Up]:
+        """Return the messages that have arrived, without waiting. Takes note of what concerns the child itself."""
+        try:
+            messages = self.link.read()
+        except ValueError as error:  # only a worker that is no longer ours says such things
+            self.error = f"its worker sent what is no message ({error}) and is killed"
+            self.signal(signal.SIGKILL)
+            return []
+        for message in messages:
+            self._note(message)
+        return messages
+
+    def drain(self) -> Iterator[wire.Up]:
+        """Yield what a worker that has ended left behind."""
+        while messages := self.read():
+            yield from messages
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the worker a signal."""
+        if self.process is not None:
+            self.process.signal(number)
+
+    def renew(self) -> None:
+        """Have the worker end, for another one that opens the source anew."""
+        self.renewing = self.alive
+        self.signal(signal.SIGTERM)
+
+    def bury(self, process: Process) -> str:
+        """Take leave of the process, which has ended; return the cause in words.
+
+        Where nobody would serve them soon, senders are refused from now on.
+        """
+        if not self.ready or (self.ended and not self.renewing):
+            self.sockets.close()
+        cause = process.reap()
+        life = self._clock.monotonic() - self._born
+        self._lived += life
+        self.backoff.lived(life)
+        self._before = self.totals
+        self._take(_NO_REPORT)
+        self.process, self.ready = None, False
+        return self.error or cause
+
+    def _note(self, message: wire.Up) -> None:
+        if isinstance(message, wire.Ready):
+            self.ready = self.was_ready = True
+        elif isinstance(message, wire.Listening):
+            self.sockets.take(message.counts)
+        elif isinstance(message, wire.Report):
+            self._take(message)
+        elif isinstance(message, wire.Ended):
+            self.ended = True
+        elif isinstance(message, wire.Failed):
+            self.error, self.trace = message.error, message.trace
+
+    def _take(self, report: wire.Report) -> None:
+        self.report = report
+        self.totals = plus(self._before, report.numbers)

@@ -1,0 +1,31 @@
+"""Files that change while the agent runs: configuration and rules, and certificates and secrets of sources."""
+
+from __future__ import annotations
+
+from falcohost.clock import SYSTEM, Clock
+from falcohost.host.renewal import Renewals
+from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.watch import Watch
+
+#: Seconds between two looks.
+LOOK = 1.0
+
+
+class Files:
+    """Looks at the files of *watch*, whose change calls for a reload, and has *renewals* look at theirs."""
+
+    def __init__(self, watch: Watch, renewals: Renewals, reloading: Reloading, clock: Clock = SYSTEM) -> None:
+        self._watch = watch
+        self._renewals = renewals
+        self._reloading = reloading
+        self._clock = clock
+        self._due = 0.0
+
+    def look(self) -> None:
+        """Look at all of them, unless that was less than :data:`LOOK` seconds ago."""
+        now = self._clock.monotonic()
+        if now >= self._due:
+            self._due = now + LOOK
+            if self._watch.changed():
+                self._reloading.begin("Files have changed")
+            self._renewals.look()

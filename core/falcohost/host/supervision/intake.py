@@ -1,0 +1,52 @@
+"""What has arrived and is not stored yet: the supervisor stores all that came in one turn in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from falcohost.alert import Alert, Priority
+from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.store.arrival import Arrival, Stored
+from falcohost.store.store import Store
+
+_GIVEN_UP = "Falcohost internal: alerts given up"
+
+
+class Intake:
+    """Takes alerts and cursors of sources, and the alerts that falcohost raises about itself."""
+
+    def __init__(self, store: Store, maker: AlertMaker, clock: Clock = SYSTEM) -> None:
+        self._store = store
+        self._maker = maker
+        self._clock = clock
+        self._arrived: list[Arrival] = []
+        self._given_up = 0
+
+    def take(self, arrival: Arrival) -> None:
+        """Take what a source has sent."""
+        self._arrived.append(arrival)
+
+    def deliver(self, alerts: Sequence[Alert]) -> None:
+        """Take alerts about falcohost itself."""
+        self._arrived.append(Arrival(INTERNAL, alerts))
+
+    def raise_critical(self, rule: str, text: str, fields: Mapping[str, object]) -> None:
+        """Raise an alert about falcohost itself."""
+        self.deliver([self._maker.internal(rule, Priority.CRITICAL, text, fields, self._clock.time_ns())])
+
+    def commit(self) -> Stored | None:
+        """Store what has arrived since the last time; return what became of it, None if there was nothing to do."""
+        if not self._arrived and not self._store.behind:
+            return None
+        stored = self._store.append(self._arrived)
+        self._arrived = []
+        self._tell_given_up()
+        return stored
+
+    def _tell_given_up(self) -> None:
+        """Raise an alert about alerts that the store had no room for until every output had them."""
+        count, self._given_up = self._store.lost - self._given_up, self._store.lost
+        if count:
+            text = f"{count} alerts were given up before every output had them"
+            self.raise_critical(_GIVEN_UP, text, {"count": count})

@@ -1,0 +1,100 @@
+"""The supervisor's event loop: calls back when a descriptor is ready or a time has come, one call at a time."""
+
+from __future__ import annotations
+
+import enum
+import selectors
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from falcohost.clock import SYSTEM, Clock
+
+#: Seconds that a turn takes at most.
+TURN = 1.0
+
+
+class Outcome(enum.Enum):
+    """How a run ended."""
+
+    STOPPED = "stopped"
+    RESTART = "restart"
+    FAILED = "failed"
+
+
+class HasFileno(Protocol):
+    """Something with a descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timer:
+    """A call that is due when the clock says *when*."""
+
+    when: float
+    call: Callable[[], object]
+
+
+class Loop:
+    """Calls back, until it is told to end.
+
+    :ivar clock: by which times are meant.
+    :ivar outcome: how the run has ended; None while it goes on.
+    :ivar error: why the run failed.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self.clock = clock
+        self.outcome: Outcome | None = None
+        self.error = ""
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[Timer] = []
+
+    def watch(self, ready: int | HasFileno, call: Callable[[], object]) -> None:
+        """Call whenever *ready* can be read."""
+        self._selector.register(ready, selectors.EVENT_READ, call)
+
+    def watch_writing(self, ready: int | HasFileno, on: bool) -> None:
+        """Have what is called for *ready* called when it can be written too, or no longer."""
+        key = self._selector.get_key(ready)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if on else 0)
+        if key.events != events:
+            self._selector.modify(ready, events, key.data)
+
+    def forget(self, ready: int | HasFileno) -> None:
+        """Call no more for *ready*; comes before its descriptor is closed."""
+        self._selector.unregister(ready)
+
+    def after(self, seconds: float, call: Callable[[], object]) -> Timer:
+        """Call once, in so many seconds."""
+        timer = Timer(self.clock.monotonic() + seconds, call)
+        self._timers.append(timer)
+        return timer
+
+    def cancel(self, timer: Timer) -> None:
+        """Have what has not been called yet not be called."""
+        if timer in self._timers:
+            self._timers.remove(timer)
+
+    def turn(self, longest: float = TURN) -> None:
+        """Wait until something is ready or due, for *longest* seconds at most, and call for all that is."""
+        if self._timers:
+            nearest = min(timer.when for timer in self._timers) - self.clock.monotonic()
+            longest = max(0.0, min(longest, nearest))
+        for key, _ in self._selector.select(longest):
+            key.data()
+        if self._timers:
+            self._call_due(self.clock.monotonic())
+
+    def end(self, outcome: Outcome, error: str = "") -> None:
+        """End the run; who says so first says how."""
+        if self.outcome is None:
+            self.outcome, self.error = outcome, error
+
+    def _call_due(self, now: float) -> None:
+        for timer in [timer for timer in self._timers if timer.when <= now]:
+            if timer in self._timers:  # none before it has cancelled it
+                self._timers.remove(timer)
+                timer.call()

@@ -1,0 +1,37 @@
+"""What sources have lost: told in the log, and of system calls handled as Falco does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from falcohost.host.drops import DropMonitor, LossLog
+from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.loop import Loop, Outcome
+
+
+class Losses:
+    """Looks at the numbers of *children* when they report; tells the rest at the end of its ``with``.
+
+    :ivar drops: what was made of lost system calls.
+    """
+
+    def __init__(self, children: Sequence[Child], drops: DropMonitor, loop: Loop) -> None:
+        self._children = children
+        self.drops = drops
+        self._loop = loop
+        self._logs = {child.name: LossLog(child.name) for child in children}
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        for child in self._children:
+            self._logs[child.name].tell(child.totals)
+
+    def observe(self, child: Child) -> None:
+        """Look at new numbers."""
+        self._logs[child.name].observe(child.totals)
+        if child.is_syscall:
+            self.drops.observe(child.totals)
+            if self.drops.exiting:
+                self._loop.end(Outcome.FAILED, "system calls were dropped, and syscall_event_drops.actions has 'exit'")

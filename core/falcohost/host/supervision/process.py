@@ -1,0 +1,95 @@
+"""A worker's process: forked, signalled, reaped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from falcohost.host.task import Task
+from falcohost.host.worker import HANDLED, run_worker
+
+
+class Process(Protocol):
+    """A process that does a worker's task.
+
+    :ivar link: the socket to it.
+    :ivar ended: a descriptor that becomes readable when it has ended.
+    """
+
+    pid: int
+    link: socket.socket
+    ended: int
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it is still there."""
+
+    def reap(self) -> str:
+        """Take leave of it, which has ended; return the cause in words. The link and *ended* are closed."""
+
+
+class Fork(Protocol):
+    """Starts a process."""
+
+    def __call__(self, task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> Process:
+        """Start one whose source goes on from *cursor*; *kept*: what an earlier worker listened on.
+
+        :raises OSError: no process can be started.
+        """
+
+
+class ForkedProcess:
+    """A process that was forked from this one."""
+
+    def __init__(self, pid: int, link: socket.socket, oom_kills: int) -> None:
+        self.pid = pid
+        self.link = link
+        self.ended = os.pidfd_open(pid)
+        self._oom_kills = oom_kills
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.ended, number)
+
+    def reap(self) -> str:
+        """Take leave of it, which has ended; return the cause in words. The link and *ended* are closed."""
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.ended)
+        self.link.close()
+        code = os.waitstatus_to_exitcode(status)
+        if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
+            return "killed because memory ran out"
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"ended with status {code}"
+
+
+def fork(task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> ForkedProcess:
+    """Fork a worker; see :class:`Fork`."""
+    oom_kills = _oom_kills()
+    parent = os.getpid()
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    # A signal must not reach the child while it still has the supervisor's handlers; it lets them through itself.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            run_worker(task, there, parent, cursor, kept)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        there.close()
+    return ForkedProcess(pid, here, oom_kills)
+
+
+def _oom_kills() -> int:
+    """Return how many processes this kernel has killed for want of memory (proc(5), /proc/vmstat)."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

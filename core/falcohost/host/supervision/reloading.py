@@ -1,0 +1,85 @@
+"""New rules: tried in a process of their own, then taken by everybody; or a restart, where more than rules is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from falcohost.errors import FalcohostError
+from falcohost.host import wire
+from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.loop import Loop, Outcome
+from falcohost.host.trial import Trial
+from falcohost.log import log
+
+if TYPE_CHECKING:
+    from falcohost.host.reload import NewRules
+
+FAILURE = "Falco internal: hot restart failure"
+
+
+class Reloading:
+    """Goes over to new rules, one trial at a time; a trial that runs at the end of its ``with`` is given up.
+
+    :param load: loads new rules; returns None where only a restart can bring them about.
+    :param take: takes new rules, and a number that tells them from those before.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], NewRules | None],
+        take: Callable[[int, NewRules], None],
+        loop: Loop,
+        intake: Intake,
+    ) -> None:
+        self._load = load
+        self._take = take
+        self._loop = loop
+        self._intake = intake
+        self._trial: Trial | None = None
+        self._number = 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self._trial is not None:
+            self._trial.cancel()
+
+    def begin(self, cause: str) -> None:
+        """Try the rules as they are now, unless a trial runs."""
+        if self._trial is None:
+            log.info("%s, checking configuration and rules...", cause)
+            self._trial = Trial(self._load)
+            self._loop.watch(self._trial.finished, self._finish)
+
+    def taken(self, source: str, answer: wire.RulesTaken) -> None:
+        """Take note that a worker has gone over, or stayed with the rules that it had."""
+        if answer.error:
+            log.error("event source '%s' stays with its former rules: %s", source, answer.error)
+        elif answer.number == self._number:
+            log.info("Event source '%s' has gone over to the new rules", source)
+
+    def _finish(self) -> None:
+        assert self._trial is not None
+        self._loop.forget(self._trial.finished)
+        error = self._trial.error()
+        self._trial = None
+        if error is None:
+            try:
+                new = self._load()
+            except FalcohostError as failure:  # changed again since the trial
+                error = str(failure)
+            else:
+                self._go_over(new)
+        if error is not None:
+            log.error("%s: %s", FAILURE, error)
+            self._intake.raise_critical(FAILURE, f"{FAILURE}: {error}", {"reason": error})
+
+    def _go_over(self, new: NewRules | None) -> None:
+        if new is None:
+            log.info("restarting...")
+            self._loop.end(Outcome.RESTART)
+            return
+        self._number += 1
+        self._take(self._number, new)

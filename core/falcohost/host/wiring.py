@@ -1,0 +1,79 @@
+"""The supervisor's parts, wired: each is given what it needs, here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.host.assignment import Assignment
+from falcohost.host.control import Control
+from falcohost.host.drops import DropMonitor
+from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.progress import Progress
+from falcohost.host.renewal import Renewals
+from falcohost.host.restart import age
+from falcohost.host.snapshot import snapshot
+from falcohost.host.summary import Summary
+from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.loop import Loop
+from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.outputs import Outputs
+from falcohost.host.supervision.readiness import Readiness
+from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.workers import Workers
+from falcohost.host.supervisor import Supervisor
+from falcohost.host.watch import Watch
+from falcohost.log import log
+from falcohost.outputs.channel import Channel
+from falcohost.store.store import Store
+
+if TYPE_CHECKING:
+    from falcohost.host.reload import NewRules
+
+
+def wired(
+    given: Configured,
+    options: AgentOptions,
+    load: Callable[[], Configured],
+    maker: AlertMaker,
+    assignment: Assignment,
+    store: Store,
+    channels: Sequence[Channel],
+) -> Supervisor:
+    """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
+    loop = Loop()
+    workers = Workers([Child(task) for task in assignment.tasks], loop, store.cursor)
+    children = workers.children
+    intake = Intake(store, maker)
+    outputs = Outputs(channels, given.config.outputs.timeout, loop)
+    summary = Summary(given.rules)
+    drops = DropMonitor(given.config.drops, maker, lambda alert: intake.deliver([alert]))
+    watch = Watch(given.watched)
+
+    def take(number: int, new: NewRules) -> None:
+        summary.take_rules(new.names)
+        watch.go_over(new.files)
+        workers.go_over(number, new)
+
+    def log_ready(sources: Sequence[str]) -> None:
+        if sources:
+            rules = assignment.count(sources)
+            log.info("Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
+
+    reloading = Reloading(lambda: assignment.renewed(load()), take, loop, intake)
+    return Supervisor(
+        loop=loop,
+        workers=workers,
+        intake=intake,
+        outputs=outputs,
+        losses=Losses(children, drops, loop),
+        readiness=Readiness(children, loop, options.seconds, log_ready),
+        reloading=reloading,
+        files=Files(watch, Renewals(children), reloading),
+        control=Control(loop, store.directory, lambda: snapshot(children, channels, store), workers.measure),
+        summary=summary,
+        progress=Progress(shown=options.progress),
+    )

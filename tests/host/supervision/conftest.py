@@ -1,0 +1,157 @@
+"""A supervisor's parts with a clock that a test turns on, and workers that a test plays."""
+
+import os
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.host import wire
+from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.loop import Loop
+from falcohost.host.supervision.workers import Workers
+from falcohost.store.limits import IN_MEMORY
+from falcohost.store.store import Store
+from falcohost.testing.clock import ManualClock
+
+
+class Played:
+    """A worker's process that the test plays: it speaks by a real socket, and ends when the test says so.
+
+    :ivar ends_by: the signal at which it ends by itself.
+    """
+
+    ends_by = None
+
+    def __init__(self, task, cursor, kept):
+        self.pid = 4711
+        self.task, self.cursor, self.kept = task, cursor, dict(kept)
+        self.signals = []
+        self.link, self._there = socket.socketpair()
+        self.ended, self._end = os.pipe()
+        self._cause = ""
+        self._received = wire.Received(wire.Down)
+
+    def signal(self, number):
+        """Take note of a signal, and end if it is the one."""
+        self.signals.append(number)
+        if number == self.ends_by:
+            self.say(wire.Ended(asked=True))
+            self.end("")
+
+    def reap(self):
+        """Give everything back; return the cause of the end."""
+        for one in (self.link, self._there):
+            one.close()
+        for descriptor in (self.ended, self._end):
+            os.close(descriptor)
+        return self._cause
+
+    def say(self, *messages):
+        """Send messages, or bytes, to the supervisor."""
+        for message in messages:
+            self._there.sendall(message if isinstance(message, bytes) else wire.packed(message))
+
+    def end(self, cause="ended with status 1"):
+        """End."""
+        self._cause = cause
+        os.write(self._end, b"x")
+
+    def hear(self):
+        """Return what the supervisor has said since the last call."""
+        found = []
+        while True:
+            try:
+                found += self._received.feed(self._there.recv(1 << 20, socket.MSG_DONTWAIT))
+            except BlockingIOError:
+                return found
+
+
+class Stage:
+    """Workers of the sources that are named, in a loop whose clock stands.
+
+    :ivar heard: what they have said, each with the name of its source.
+    :ivar played: the processes of each source, in order.
+    :ivar refused: processes cannot be started.
+    """
+
+    def __init__(self, *names):
+        self.clock = ManualClock()
+        self.loop = Loop(self.clock)
+        self.heard = []
+        self.cursors = {}
+        self.played = {name: [] for name in names}
+        self.refused = False
+        children = [Child(self.task(name), self.start, self.clock) for name in names]
+        self.workers = Workers(children, self.loop, self.cursors.get)
+
+    def task(self, name):
+        """Return the task of a source, as far as it matters here."""
+        return SimpleNamespace(spec=SimpleNamespace(name=name, secrets=None), settings={})
+
+    def start(self, task, cursor, kept):
+        """Start a process."""
+        if self.refused:
+            raise OSError(11, "Resource temporarily unavailable")
+        played = Played(task, cursor, kept)
+        self.played[task.spec.name].append(played)
+        return played
+
+    def begin(self):
+        """Start all workers."""
+        self.workers.start(lambda child, message: self.heard.append((child.name, message)))
+
+    def last(self, name="one"):
+        """Return the latest process of the source."""
+        return self.played[name][-1]
+
+    def child(self, name="one"):
+        """Return the worker of the source."""
+        return next(child for child in self.workers.children if child.name == name)
+
+    def turn(self):
+        """Have everything done that is there to do."""
+        self.loop.turn(0)
+
+    def let_pass(self, seconds):
+        """Let time pass."""
+        self.clock.advance(seconds)
+        self.turn()
+
+    def close(self):
+        """Take leave of the workers that are left."""
+        for child in self.workers.children:
+            if child.process is not None:
+                child.bury(child.process)
+
+
+@pytest.fixture
+def stage():
+    """Return a function that sets up workers; they are taken leave of in the end."""
+    stages = []
+
+    def stage(*names, begun=True):
+        stages.append(Stage(*(names or ("one",))))
+        if begun:
+            stages[-1].begin()
+        return stages[-1]
+
+    yield stage
+    for one in stages:
+        one.close()
+
+
+@pytest.fixture
+def store():
+    """Return an empty store in memory."""
+    store = Store(None, IN_MEMORY)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def intake(store):
+    """Return the intake of that store."""
+    return Intake(store, AlertMaker("host"), ManualClock())

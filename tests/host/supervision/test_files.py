@@ -1,0 +1,43 @@
+"""Files that change: looked at once a second, not more often."""
+
+import pytest
+
+from falcohost.host.renewal import Renewals
+from falcohost.host.supervision.files import Files
+from falcohost.host.watch import Watch
+from falcohost.testing.clock import ManualClock
+
+
+class Begun:
+    """Takes note of reloads."""
+
+    def __init__(self):
+        self.causes = []
+
+    def begin(self, cause):
+        """Take note of one."""
+        self.causes.append(cause)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return a file that is watched."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("a")
+    return path
+
+
+def test_a_change_begins_a_reload(file):
+    """A change that has settled begins one reload; between two looks there is a second."""
+    clock, reloading = ManualClock(), Begun()
+    files = Files(Watch([str(file)]), Renewals([]), reloading, clock)
+    files.look()
+    file.write_text("ab")
+    begun = []
+    for _ in range(6):
+        clock.advance(0.5)
+        files.look()
+        begun.append(len(reloading.causes))
+
+    assert [0, 0, 0, 1, 1, 1] == begun
+    assert ["Files have changed"] == reloading.causes

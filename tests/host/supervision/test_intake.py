@@ -1,0 +1,31 @@
+"""What has arrived is stored in one transaction, and what the store gave up is an alert."""
+
+from falcohost.store.arrival import Arrival
+from falcohost.testing.outputs import alert
+
+
+def test_all_that_has_arrived_is_stored_at_once(intake, store):
+    """Alerts of all sources are stored in order, and the cursors that are true then are returned."""
+    intake.take(Arrival("one", [alert("a"), alert("b")], "1"))
+    intake.take(Arrival("two", [alert("c")]))
+    intake.take(Arrival("one", [], "2"))
+    assert 0 == store.last
+    stored = intake.commit()
+
+    assert ["id-a", "id-b", "id-c"] == [one.id for one in stored.alerts]
+    assert {"one": "2"} == stored.cursors
+    assert 3 == store.last
+
+
+def test_nothing_has_arrived(intake):
+    """Where nothing has arrived nothing is done."""
+    assert intake.commit() is None
+
+
+def test_alerts_about_falcohost_itself(intake, store):
+    """An alert about falcohost itself is stored like any other."""
+    intake.raise_critical("Rule", "text", {"count": 3})
+    (found,) = intake.commit().alerts
+
+    assert ("Rule", "internal", {"count": 3}) == (found.rule, found.source, dict(found.fields))
+    assert 1_700_000_000_000_000_000 == found.time

@@ -1,0 +1,89 @@
+"""A reload: tried first, then taken; what is wrong with it is an alert, and the agent stays with what it has."""
+
+import time
+
+import pytest
+
+from falcohost.errors import RulesError
+from falcohost.host import wire
+from falcohost.host.supervision.loop import Loop, Outcome
+from falcohost.host.supervision.reloading import Reloading
+
+
+@pytest.fixture
+def reloading(intake):
+    """Return a function that sets up a reload which loads in a certain way; and its loop, and what was taken."""
+
+    def reloading(load):
+        loop, taken = Loop(), []
+        return Reloading(load, lambda *new: taken.append(new), loop, intake), loop, taken
+
+    return reloading
+
+
+def finish(loop, done):
+    """Have the loop go on until something is done."""
+    for _ in range(60):
+        if done():
+            return
+        loop.turn()
+    raise AssertionError("the trial does not end")
+
+
+def test_new_rules_are_numbered_and_taken(reloading, caplog):
+    """What can be loaded is taken; a worker's answer to it is told, one to what came before is not."""
+    caplog.set_level("INFO")
+    one, loop, taken = reloading(lambda: "new rules")
+    for number in (1, 2):
+        one.begin("SIGHUP received")
+        one.begin("Files have changed")  # one at a time
+        finish(loop, lambda number=number: len(taken) == number)
+    one.taken("first", wire.RulesTaken(1))
+    one.taken("second", wire.RulesTaken(2))
+    one.taken("third", wire.RulesTaken(2, "no memory"))
+
+    assert [(1, "new rules"), (2, "new rules")] == taken
+    assert loop.outcome is None
+    assert [
+        "SIGHUP received, checking configuration and rules...",
+        "SIGHUP received, checking configuration and rules...",
+        "Event source 'second' has gone over to the new rules",
+        "event source 'third' stays with its former rules: no memory",
+    ] == caplog.messages
+
+
+def test_what_is_wrong_is_an_alert(reloading, intake):
+    """Falco's alert says what is wrong, and nothing is taken."""
+
+    def load():
+        raise RulesError("no such list")
+
+    one, loop, taken = reloading(load)
+    one.begin("SIGHUP received")
+    alerts = []
+    finish(loop, lambda: alerts.extend(stored.alerts if (stored := intake.commit()) else ()) or alerts)
+
+    assert ([], None) == (taken, loop.outcome)
+    assert "Falco internal: hot restart failure" == alerts[0].rule
+    assert "Falco internal: hot restart failure: no such list" == alerts[0].message
+    assert {"reason": "no such list"} == dict(alerts[0].fields)
+
+
+def test_where_more_than_rules_is_new(reloading, monkeypatch):
+    """The agent ends, to be started again."""
+    monkeypatch.setattr("falcohost.host.trial.command", lambda: ["/bin/true"])
+    monkeypatch.setattr("sys.executable", "/bin/true")
+    one, loop, taken = reloading(lambda: None)
+    one.begin("SIGHUP received")
+    finish(loop, lambda: loop.outcome)
+
+    assert ([], Outcome.RESTART) == (taken, loop.outcome)
+
+
+def test_a_trial_is_given_up_with_the_run(reloading):
+    """Nothing is left of a trial that runs when the agent ends."""
+    one, loop, taken = reloading(lambda: time.sleep(60))
+    with one:
+        one.begin("SIGHUP received")
+
+    assert ([], None) == (taken, loop.outcome)

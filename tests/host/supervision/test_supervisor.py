@@ -1,0 +1,157 @@
+"""A whole run of the supervisor, with workers that the test plays: what it does in which order."""
+
+import os
+import signal
+
+import pytest
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.host import wire
+from falcohost.host.config.sections import DropsConfig
+from falcohost.host.control import Control
+from falcohost.host.drops import DropMonitor
+from falcohost.host.numbers import Numbers
+from falcohost.host.progress import Progress
+from falcohost.host.renewal import Renewals
+from falcohost.host.summary import Summary
+from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.loop import Outcome
+from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.outputs import Outputs
+from falcohost.host.supervision.readiness import Readiness
+from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervisor import Supervisor
+from falcohost.host.watch import Watch
+from falcohost.testing.outputs import alert
+
+
+@pytest.fixture
+def supervised(stage, intake):
+    """Return a function that sets up workers and their supervisor."""
+
+    def supervised(*names, actions=("ignore",)):
+        played = stage(*names, begun=False)
+        loop, workers = played.loop, played.workers
+        reloading = Reloading(lambda: "no rules", lambda *_: None, loop, intake)
+        drops = DropMonitor(DropsConfig(0.1, actions, 1.0, 1.0, False), AlertMaker("host"), lambda _: None)
+        return played, Supervisor(
+            loop=loop,
+            workers=workers,
+            intake=intake,
+            outputs=Outputs([], 1.0, loop),
+            losses=Losses(workers.children, drops, loop),
+            readiness=Readiness(workers.children, loop, 0, lambda _: None),
+            reloading=reloading,
+            files=Files(Watch([]), Renewals(workers.children), reloading),
+            control=Control(loop, None, lambda: None, workers.measure),
+            summary=Summary(["rule a"]),
+            progress=Progress(shown=False),
+        )
+
+    return supervised
+
+
+def script(stage, *steps):
+    """Have the steps done one after the other, each in a turn of its own."""
+
+    def do(rest):
+        rest[0]()
+        if rest[1:]:
+            stage.loop.after(0, lambda: do(rest[1:]))
+
+    stage.loop.after(0, lambda: do(steps))
+
+
+def test_a_cursor_is_acknowledged_when_its_alerts_are_stored(supervised, store):
+    """A worker is told of its cursor in the turn in which its alerts arrived, and not before they are stored."""
+    stage, supervisor = supervised("one")
+    seen = []
+    script(
+        stage,
+        lambda: stage.last().say(wire.Ready(), wire.Alerts([alert("a")], "1", rewinds=True)),
+        lambda: seen.append((store.last, stage.last().hear())),
+        lambda: seen.append((store.last, stage.last().hear())),
+        lambda: stage.last().say(wire.Ended()),
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert [(0, []), (1, [wire.Ack("1")])] == seen
+    assert "   rule a: 1\n" in supervisor.summary.text()
+    assert store.cursor("one") is None  # who reads it again wants all of it again
+
+
+def test_a_signal_ends_the_run(supervised, store, caplog):
+    """Workers are told to end, and what they say until then is stored."""
+    caplog.set_level("INFO")
+    stage, supervisor = supervised("one", "two")
+
+    def begin():
+        stage.last("one").say(wire.Ready())
+        stage.last("two").say(wire.Ready(), wire.Alerts([alert("a")]))
+        stage.last("one").ends_by = stage.last("two").ends_by = signal.SIGTERM
+
+    script(stage, begin, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert [[signal.SIGTERM]] * 2 == [stage.last(name).signals for name in ("one", "two")]
+    assert 1 == store.last
+    assert ["SIGINT received, exiting..."] == caplog.messages
+
+
+def test_a_second_signal_kills(supervised, caplog):
+    """A worker that does not end is killed by the second signal."""
+    stage, supervisor = supervised("one")
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def hang():
+        stage.last().ends_by = signal.SIGKILL
+
+    script(stage, hang, interrupt, lambda: None, lambda: None, interrupt)
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert [signal.SIGTERM, signal.SIGKILL] == stage.last().signals
+    assert "event source 'one' does not end by itself; its worker is killed" in caplog.messages
+
+
+def test_lost_system_calls_can_end_the_run(supervised, caplog):
+    """With the action exit the run fails when system calls are lost; of each source the log says what it has lost."""
+    stage, supervisor = supervised("syscall", "other", actions=("exit",))
+
+    def begin():
+        for name in ("syscall", "other"):
+            stage.last(name).ends_by = signal.SIGTERM
+        stage.last("other").say(wire.Report(Numbers(0, 0, {"full": 1})))
+
+    script(stage, begin, lambda: stage.last("syscall").say(wire.Report(Numbers(10, 10, {"full": 9}))))
+
+    assert supervisor.run() is Outcome.FAILED
+    assert "system calls were dropped, and syscall_event_drops.actions has 'exit'" == stage.loop.error
+    assert "source 'other' has lost 1 events (full: 1); 1 so far" in caplog.messages
+    assert "source 'syscall' has lost 9 events (full: 9); 9 so far" in caplog.messages
+
+
+def test_a_source_that_is_open_again_is_told_of(supervised, caplog):
+    """That a source is open again is told, once everything was ready before."""
+    caplog.set_level("INFO")
+    stage, supervisor = supervised("one")
+    script(
+        stage,
+        lambda: stage.last().say(wire.Ready()),
+        lambda: stage.last().say(wire.LogLine(20, "hello")),
+        lambda: stage.last().end(),
+        lambda: None,
+        lambda: stage.clock.advance(0.2),
+        lambda: None,
+        lambda: stage.last().say(wire.Ready(), wire.Ended()),
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert 2 == len(stage.played["one"])
+    assert "one: hello" == caplog.messages[0]
+    assert ["Event source 'one' is open again", "Event source 'one' has ended: 0 events, 0 of them left out"] == (
+        caplog.messages[-2:]
+    )

@@ -1,0 +1,231 @@
+"""Workers: what becomes of them when they fail, end, are renewed, told to stop, or say what nobody can read."""
+
+import signal
+
+import pytest
+
+from falcohost.host import wire
+from falcohost.host.numbers import Numbers
+from falcohost.host.supervision.loop import Outcome
+from falcohost.host.supervision.workers import GRACE
+
+
+def fails(stage, name="one"):
+    """Have the source's worker fail; return how many processes it has had since it began."""
+    stage.last(name).end()
+    stage.turn()
+    return len(stage.played[name])
+
+
+def test_messages_are_heard_in_order(stage):
+    """What a worker says is told with the source it is of, what it says before its end too."""
+    stage = stage("one", "two")
+    stage.last("one").say(wire.Ready(), wire.Alerts([], "c"))
+    stage.last("two").say(wire.Ready())
+    stage.turn()
+    stage.last("two").say(wire.LogLine(20, "the last"))
+    stage.last("two").end()
+    stage.turn()
+
+    assert [wire.Ready(), wire.Alerts([], "c")] == [message for name, message in stage.heard if name == "one"]
+    assert [wire.Ready(), wire.LogLine(20, "the last")] == [message for name, message in stage.heard if name == "two"]
+
+
+def test_back_off(stage, caplog):
+    """A worker that fails is started again, twice as long after each time, half a minute at most."""
+    stage = stage()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    for delay in (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0):
+        count = fails(stage)
+        stage.let_pass(delay - 0.01)
+        assert count == len(stage.played["one"])
+        stage.let_pass(0.02)
+        assert count + 1 == len(stage.played["one"])
+
+    assert "'one' (pid 4711): worker failed: ended with status 1; starting it again in 0.2 s" in caplog.text
+
+
+@pytest.mark.parametrize(("uptime", "processes"), [(59.0, 3), (61.0, 4)])
+def test_uptime_resets_the_back_off(stage, uptime, processes):
+    """After a minute of uptime the next restart comes soon again."""
+    stage = stage()
+    stage.last().say(wire.Ready())
+    for seconds in (0.2, 0.4):
+        fails(stage)
+        stage.let_pass(seconds + 0.001)
+    stage.let_pass(uptime)
+    fails(stage)
+    stage.let_pass(0.201)
+
+    assert processes == len(stage.played["one"])
+
+
+def test_a_source_that_cannot_be_opened(stage, caplog):
+    """Its error is told in its own words, and it is tried again while another source runs."""
+    stage = stage("one", "two")
+    stage.last("two").say(wire.Ready())
+    stage.last("one").say(wire.Failed("no token.", "a trace"))
+    stage.turn()
+    fails(stage, "one")
+
+    assert "'one' (pid 4711): cannot be opened: no token; starting it again in 0.2 s" in caplog.text
+    assert "no token." == stage.child("one").error
+    stage.let_pass(0.2)
+    assert 2 == len(stage.played["one"])
+    assert "" == stage.child("one").error
+    assert stage.loop.outcome is None
+
+
+def test_no_process_can_be_started(stage, caplog):
+    """Where the system has no process to give it is asked again later."""
+    stage = stage()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    stage.refused = True
+    fails(stage)
+    stage.let_pass(0.2)
+    assert "no process can be started: Resource temporarily unavailable; starting it again in 0.4 s" in caplog.text
+    stage.refused = False
+    stage.let_pass(0.4)
+
+    assert 2 == len(stage.played["one"])
+
+
+def test_the_next_worker_goes_on_from_what_is_stored(stage):
+    """A process is given the cursor up to which its source's alerts are stored when it starts."""
+    stage = stage()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    fails(stage)
+    stage.cursors["one"] = "42"
+    stage.let_pass(0.2)
+
+    assert [None, "42"] == [played.cursor for played in stage.played["one"]]
+
+
+def test_numbers_of_all_lives(stage):
+    """A source's numbers are the sum over its workers."""
+    stage = stage()
+    stage.last().say(wire.Ready(), wire.Report(Numbers(5, 4, {"full": 1}), 1.0))
+    stage.turn()
+    stage.let_pass(2.5)
+    fails(stage)
+    stage.let_pass(1.0)
+    stage.last().say(wire.Report(Numbers(1, 1, {"full": 2}), 2.0))
+    stage.let_pass(3.0)
+
+    assert Numbers(6, 5, {"full": 3}) == stage.child().totals
+    assert (2, 5.5) == (stage.child().lives, stage.child().seconds)
+
+
+def test_the_run_ends_with_its_sources(stage):
+    """When every source has come to its end there is nothing left to do."""
+    stage = stage("one", "two")
+    for name in ("one", "two"):
+        assert stage.loop.outcome is None
+        stage.last(name).say(wire.Ready(), wire.Ended())
+        fails(stage, name)
+
+    assert (Outcome.STOPPED, "") == (stage.loop.outcome, stage.loop.error)
+
+
+def test_a_source_that_was_never_open_is_not_waited_for(stage):
+    """When the others have ended, one that cannot be opened makes the run fail, in its words."""
+    stage = stage("one", "two")
+    stage.last("one").say(wire.Ready(), wire.Ended())
+    fails(stage, "one")
+    stage.last("two").say(wire.Failed("no token"))
+    fails(stage, "two")
+
+    assert (Outcome.FAILED, "no token") == (stage.loop.outcome, stage.loop.error)
+    stage.let_pass(60)
+    assert 1 == len(stage.played["two"])
+
+
+def test_renewal(stage):
+    """A source that is renewed is opened by another worker at once."""
+    stage = stage()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    stage.child().renew()
+    assert [signal.SIGTERM] == stage.last().signals
+    stage.last().say(wire.Ended(asked=True))
+    fails(stage)
+
+    assert 2 == len(stage.played["one"])
+    assert stage.loop.outcome is None
+
+
+def test_rubbish(stage, caplog):
+    """A worker that sends what is no message is killed, and what it sends later is not read."""
+    stage = stage("one", "two")
+    stage.last("one").say(wire.Ready())
+    stage.turn()
+    stage.last("one").say(b"\x01\x00\x00\x00\xc1")
+    stage.turn()
+    assert [signal.SIGKILL] == stage.last("one").signals
+    stage.last("one").say(wire.LogLine(20, "believe me"))
+    fails(stage, "one")
+
+    assert [("one", wire.Ready())] == stage.heard
+    assert "worker failed: its worker sent what is no message" in caplog.text
+
+
+def test_acknowledgements(stage):
+    """Each source is told of its own cursor."""
+    stage = stage("one", "two")
+    stage.workers.acknowledge({"two": "c"})
+
+    assert ([], [wire.Ack("c")]) == (stage.last("one").hear(), stage.last("two").hear())
+
+
+def test_a_worker_that_does_not_read_is_not_waited_for(stage):
+    """What does not fit into the socket is sent when the worker reads."""
+    stage = stage()
+    cursor = "x" * (1 << 22)
+    stage.workers.acknowledge({"one": cursor})
+    found = stage.last().hear()
+    assert [] == found
+    while not found:
+        stage.turn()
+        found = stage.last().hear()
+
+    assert [wire.Ack(cursor)] == found
+    assert not stage.child().link.waits_to_send
+
+
+def test_measuring(stage):
+    """Workers that are there measure when they are told to, and those that are started later too."""
+    stage = stage()
+    stage.workers.measure(True)
+    assert [wire.Measure(True)] == stage.last().hear()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    fails(stage)
+    stage.let_pass(0.2)
+    assert [wire.Measure(True)] == stage.last().hear()
+    stage.workers.measure(False)
+    assert [wire.Measure(False)] == stage.last().hear()
+
+
+def test_stop(stage):
+    """Workers are told to stop; who has not ended after some seconds is killed, and nobody is started any more."""
+    stage = stage("good", "bad", "failed")
+    for name in ("good", "bad", "failed"):
+        stage.last(name).say(wire.Ready())
+    stage.turn()
+    fails(stage, "failed")
+    stage.loop.end(Outcome.STOPPED)
+    stage.workers.stop()
+    stage.last("good").say(wire.Ended(asked=True))
+    fails(stage, "good")
+    stage.let_pass(GRACE - 0.1)
+    assert [signal.SIGTERM] == stage.last("bad").signals
+    stage.let_pass(0.1)
+    assert [signal.SIGTERM, signal.SIGKILL] == stage.last("bad").signals
+    assert stage.workers.any_alive
+    fails(stage, "bad")
+
+    assert not stage.workers.any_alive
+    assert {"good": 1, "bad": 1, "failed": 1} == {name: len(played) for name, played in stage.played.items()}
