@@ -11,6 +11,7 @@ PUBLIC = {
     "falcohost": [
         "AddressTaken",
         "Alert",
+        "AlertFormat",
         "Arg",
         "ArgKind",
         "Batch",
@@ -32,6 +33,7 @@ PUBLIC = {
         "Priority",
         "ProcessSubject",
         "ResourceSubject",
+        "RuleMetadata",
         "RulesError",
         "Source",
         "SourceError",
@@ -139,6 +141,12 @@ PUBLIC = {
     "falcohost.settings": [
         "OPEN_PARAMS",
         "Settings",
+    ],
+    "falcohost.subscriber": [
+        "Answer",
+        "NewAlert",
+        "Subscriber",
+        "SubscriberSpec",
     ],
     "falcohost.testing": [
         "OutputContract",

@@ -3,7 +3,7 @@
 These are the public names. :mod:`falcohost.api` lists the other modules that a plugin may import.
 """
 
-from falcohost.alert import Alert, Priority
+from falcohost.alert import Alert, AlertFormat, Priority, RuleMetadata
 from falcohost.errors import (
     AddressTaken,
     ConfigError,
@@ -23,6 +23,7 @@ from falcohost.subject import ProcessSubject, ResourceSubject, Subject, UserSubj
 __all__ = [
     "AddressTaken",
     "Alert",
+    "AlertFormat",
     "Arg",
     "ArgKind",
     "Batch",
@@ -44,6 +45,7 @@ __all__ = [
     "Priority",
     "ProcessSubject",
     "ResourceSubject",
+    "RuleMetadata",
     "RulesError",
     "Source",
     "SourceError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Protocol
 
 import msgspec
 
@@ -67,6 +68,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :ivar count: for how many matches it stands, of which it shows the first.
     :ivar subjects: whom or what it is about, as far as the source knows; at most :data:`MOST_SUBJECTS`.
     :ivar metadata: what else is known of the rule.
+    :ivar depth: how many subscribers it has come through: 0 for a rule's alert, 1 for one that a subscriber raised
+        about such alerts.
     """
 
     id: str
@@ -82,3 +85,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     count: int = 1
     subjects: tuple[Subject, ...] = ()
     metadata: RuleMetadata = RuleMetadata()
+    depth: int = 0
+
+
+class AlertFormat(Protocol):
+    """Writes alerts as the configuration says."""
+
+    @property
+    def json(self) -> bool:
+        """Return whether lines are JSON, not text (``json_output``)."""
+
+    def line(self, alert: Alert) -> bytes:
+        """Return *alert* as a line, in UTF-8, without its end."""

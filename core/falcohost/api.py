@@ -23,6 +23,7 @@ MODULES: Final = {
     "falcohost.poll": STABLE,
     "falcohost.program": STABLE,
     "falcohost.settings": STABLE,
+    "falcohost.subscriber": PROVISIONAL,
     "falcohost.testing": STABLE,
     "falcohost.text": STABLE,
     "falcohost.web": STABLE,

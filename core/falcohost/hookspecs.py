@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import pluggy
 
-from falcohost.alert import Alert
+from falcohost.alert import Alert, AlertFormat
 from falcohost.events import Plan, Source
 from falcohost.fields import Field
+from falcohost.subscriber import SubscriberSpec
 
 hookspec = pluggy.HookspecMarker("falcohost")
 hookimpl = pluggy.HookimplMarker("falcohost")
@@ -83,12 +84,12 @@ class OutputSpec:
     """An output that a plugin offers.
 
     :ivar name: its block in the configuration is ``<name>_output`` with ``enabled: true``.
-    :ivar make: called with that block; returns the output.
+    :ivar make: called with that block, and with what writes an alert as the configuration says; returns the output.
     """
 
     name: str
     description: str
-    make: Callable[[Mapping[str, Any]], Output]
+    make: Callable[[Mapping[str, Any], AlertFormat], Output]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,4 +139,14 @@ def falcohost_outputs() -> Iterable[OutputSpec]:  # type: ignore[empty-body]
     Called once, after the rules are loaded.
 
     :raises PluginError: two plugins offer one output.
+    """
+
+
+@hookspec
+def falcohost_subscribers(settings: Mapping[str, Any]) -> Iterable[SubscriberSpec]:  # type: ignore[empty-body]
+    """Return what else takes alerts, to correlate them or to act on them. Provisional.
+
+    Called once. *settings* is the plugin's own configuration; leave it out of your hook if it does not matter.
+
+    :raises PluginError: two plugins offer one subscriber.
     """

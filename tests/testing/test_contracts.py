@@ -31,7 +31,7 @@ GOOD = """
 
     class Memory:
         seen = []
-        def __init__(self, config): self.seen.clear()
+        def __init__(self, config, form): self.seen.clear()
         def deliver(self, alerts): self.seen.extend(alert.message for alert in alerts)
         def reopen(self): pass
         def close(self): pass

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
-from falcohost.engine.render import json_value
+from falcohost.alert import MOST_EXCEPTIONS, MOST_SUBJECTS, MOST_TEXT, Alert, Priority, RuleMetadata
+from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
 from falcohost.events import complete, subject_of
@@ -21,6 +21,7 @@ from falcohost.subject import ProcessSubject, Subject
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
     from falcohost.events import Event
+    from falcohost.subscriber import NewAlert
 
 #: The source of alerts that falcohost makes about itself.
 INTERNAL = "internal"
@@ -82,6 +83,28 @@ class AlertMaker:
             output=f"{self._time(time)}: {priority.label} {message} ({shown})",
             fields=values,
             hostname=self._hostname,
+        )
+
+    def raised(self, subscriber: str, new: NewAlert, *, key: str, time: int, depth: int) -> Alert:
+        """Return the alert *new* of a subscriber, at *time* in nanoseconds.
+
+        :param key: tells it from the subscriber's other alerts; the same when it is raised again.
+        """
+        message = text_of(new.message)
+        return Alert(
+            id=alert_id(subscriber, key, new.rule),
+            rule=_text(new.rule),
+            priority=new.priority,
+            source=subscriber,
+            time=time,
+            message=message,
+            output=f"{self._time(time)}: {new.priority.label} {message}",
+            fields={valid(name): json_value(value) for name, value in new.fields.items()},
+            tags=tuple(map(_text, new.tags)),
+            hostname=self._hostname,
+            subjects=tuple(map(bounded, new.subjects[:MOST_SUBJECTS])),
+            metadata=_metadata(new.description, "", ()),
+            depth=depth,
         )
 
     def _time(self, ts: int) -> str:

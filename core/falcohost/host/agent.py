@@ -17,7 +17,7 @@ from falcohost.engine.event_fields import hostname
 from falcohost.errors import ConfigError, FalcohostError
 from falcohost.host.assignment import Assignment
 from falcohost.host.drops import DropMonitor
-from falcohost.host.enabled_outputs import enabled_outputs, open_channels
+from falcohost.host.enabled_subscribers import check_names, enabled_outputs, open_subscribers
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
 from falcohost.host.restart import restart
@@ -44,17 +44,18 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
     :raises FalcohostError: it cannot be started, or failed.
     """
     config = given.config
-    specs = enabled_outputs(config.outputs, config.alerts, plugins.outputs())
+    outputs = enabled_outputs(config.outputs, plugins.outputs())
+    check_names(plugins)
     maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
     show_as_base64(config.alerts.base64)
     assignment = Assignment(given, plugins, options, maker)
     if options.dry_run:
         return
     store = open_store(config.state.directory, config.state.limits)
-    channels = open_channels(specs, config.outputs, store, unbuffered=options.unbuffered)
+    subscribers = open_subscribers(outputs, config, plugins, store, maker, unbuffered=options.unbuffered)
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
-    supervisor = wired(given, options, load, maker, assignment, store, channels)
+    supervisor = wired(given, options, load, maker, assignment, store, subscribers)
     _settle()
     outcome = supervisor.run()
     supervisor.progress.erase()

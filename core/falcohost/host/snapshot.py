@@ -17,8 +17,8 @@ from falcohost.host.numbers import Numbers
 from falcohost.host.restart import age
 from falcohost.host.supervision.child import Child
 from falcohost.host.version import falcohost_version
-from falcohost.outputs.channel import Channel
 from falcohost.store.store import Store
+from falcohost.subscribers.runner import Runner
 
 
 class SourceState(msgspec.Struct, frozen=True):
@@ -118,14 +118,14 @@ def _with_sources(data: Any) -> Mapping[str, Any]:
     return found | {"sources": [{"state": one, "numbers": counters.from_json(one, Numbers)} for one in sources]}
 
 
-def snapshot(children: Iterable[Child], channels: Sequence[Channel], store: Store) -> Snapshot:
+def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store) -> Snapshot:
     """Return the numbers as they are now; a worker's are up to a second old."""
     return Snapshot(
         falcohost_version(),
         os.getpid(),
         age(),
         [source_snapshot(child) for child in children],
-        [OutputNumbers(one.name, one.waiting, one.dropped, one.busy()) for one in channels],
+        [OutputNumbers(one.name, one.waiting, one.dropped, one.busy()) for one in runners],
         StoreNumbers(store.kept, store.last, store.unwritten, store.lost),
     )
 

@@ -20,12 +20,12 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
-from falcohost.host.supervision.outputs import Outputs
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
 from falcohost.store.arrival import Arrival
+from falcohost.subscribers.group import Subscribers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Supervisor:
     loop: Loop
     workers: Workers
     intake: Intake
-    outputs: Outputs
+    subscribers: Subscribers
     losses: Losses
     readiness: Readiness
     reloading: Reloading
@@ -46,7 +46,7 @@ class Supervisor:
 
     def run(self) -> Outcome:
         """Run to the end; return how it came."""
-        with self.reloading, self.losses, self.outputs, Signals(self.loop, self._signal), self.control:
+        with self.reloading, self.losses, self.subscribers, Signals(self.loop, self._signal), self.control:
             self.workers.start(self._hear)
             while (outcome := self.loop.outcome) is None:
                 self.loop.turn()
@@ -61,7 +61,8 @@ class Supervisor:
 
     def _look(self) -> None:
         self.readiness.check()
-        self.outputs.check()
+        if error := self.subscribers.check():
+            self.loop.end(Outcome.FAILED, error)
         if self.readiness.reached:
             self.files.look()
         self.progress.show(self.workers.children)
@@ -71,7 +72,7 @@ class Supervisor:
         if (stored := self.intake.commit()) is not None:
             self.summary.add(alert for alert in stored.alerts if alert.source != INTERNAL)
             self.workers.acknowledge(stored.cursors)
-            self.outputs.notify()
+            self.subscribers.notify()
 
     def _hear(self, child: Child, message: wire.Up) -> None:
         """Hand what a worker says to whom it concerns."""
@@ -96,6 +97,6 @@ class Supervisor:
             self.loop.end(Outcome.STOPPED)
         elif number == signal.SIGUSR1:
             log.info("SIGUSR1 received, reopening outputs...")
-            self.outputs.reopen()
+            self.subscribers.reopen()
         elif number == signal.SIGHUP:
             self.reloading.begin("SIGHUP received")

@@ -20,15 +20,14 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
-from falcohost.host.supervision.outputs import Outputs
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.watch import Watch
 from falcohost.log import log
-from falcohost.outputs.channel import Channel
 from falcohost.store.store import Store
+from falcohost.subscribers.group import Subscribers
 
 if TYPE_CHECKING:
     from falcohost.host.reload import NewRules
@@ -41,14 +40,13 @@ def wired(
     maker: AlertMaker,
     assignment: Assignment,
     store: Store,
-    channels: Sequence[Channel],
+    subscribers: Subscribers,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     loop = Loop()
     workers = Workers([Child(task) for task in assignment.tasks], loop, store.cursor)
     children = workers.children
     intake = Intake(store, maker)
-    outputs = Outputs(channels, given.config.outputs.timeout, loop)
     summary = Summary(given.rules)
     drops = DropMonitor(given.config.drops, maker, lambda alert: intake.deliver([alert]))
     watch = Watch(given.watched)
@@ -68,12 +66,12 @@ def wired(
         loop=loop,
         workers=workers,
         intake=intake,
-        outputs=outputs,
+        subscribers=subscribers,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
         reloading=reloading,
         files=Files(watch, Renewals(children), reloading),
-        control=Control(loop, store.directory, lambda: snapshot(children, channels, store), workers.measure),
+        control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),
         summary=summary,
         progress=Progress(shown=options.progress),
     )

@@ -1,4 +1,4 @@
-"""Lines to a file descriptor: all of them, or an error."""
+"""Alerts as lines, and lines to a file descriptor: all of them, or an error."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from falcohost.alert import Alert
+from falcohost.engine.alerts import JsonOptions, encode_json
 
 
 def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes:
@@ -16,6 +17,18 @@ def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes
 def encode_text(alert: Alert) -> bytes:
     """Return the alert's line of text, without its end."""
     return alert.output.encode("utf-8", "replace")
+
+
+class ConfiguredFormat:
+    """Writes alerts as JSON with the keys that *options* say; None: as text."""
+
+    def __init__(self, options: JsonOptions | None) -> None:
+        self.json = options is not None
+        self._options = options
+
+    def line(self, alert: Alert) -> bytes:
+        """Return *alert* as a line, in UTF-8, without its end."""
+        return encode_text(alert) if self._options is None else encode_json(alert, self._options)
 
 
 class ShortWrite(Exception):

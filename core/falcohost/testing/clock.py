@@ -9,11 +9,13 @@ from dataclasses import dataclass
 #: Seconds of real time after which a test has failed that waits for a thread.
 PATIENCE = 60.0
 
+SECOND = 1_000_000_000
+
 
 @dataclass(slots=True, eq=False)
 class _Wait:
     condition: threading.Condition
-    until: float | None
+    until: int | None
 
 
 class ManualClock:
@@ -23,29 +25,29 @@ class ManualClock:
     """
 
     def __init__(self, time_ns: int = 1_700_000_000_000_000_000) -> None:
-        self._seconds = 0.0
+        self._passed = 0  # in nanoseconds, so that sums are exact
         self._began = time_ns
         self._waits: list[_Wait] = []
         self._changed = threading.Condition()
 
     def monotonic(self) -> float:
         """Return the seconds that it was advanced by."""
-        return self._seconds
+        return self._passed / SECOND
 
     def time_ns(self) -> int:
         """Return the time of day, in nanoseconds since the epoch."""
-        return self._began + round(self._seconds * 1e9)
+        return self._began + self._passed
 
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
     ) -> bool:
         """Wait on *condition*, which is held, until *predicate* holds or *timeout* seconds were advanced."""
         with self._changed:
-            wait = _Wait(condition, None if timeout is None else self._seconds + timeout)
+            wait = _Wait(condition, None if timeout is None else self._passed + round(timeout * SECOND))
             self._waits.append(wait)
             self._changed.notify_all()
         try:
-            condition.wait_for(lambda: predicate() or (wait.until is not None and self._seconds >= wait.until))
+            condition.wait_for(lambda: predicate() or (wait.until is not None and self._passed >= wait.until))
         finally:
             with self._changed:
                 self._waits.remove(wait)
@@ -54,8 +56,8 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass, and wake those who waited for that."""
         with self._changed:
-            self._seconds += seconds
-            due = [wait.condition for wait in self._waits if wait.until is not None and wait.until <= self._seconds]
+            self._passed += round(seconds * SECOND)
+            due = [wait.condition for wait in self._waits if wait.until is not None and wait.until <= self._passed]
         for condition in due:
             with condition:
                 condition.notify_all()
@@ -67,7 +69,7 @@ class ManualClock:
         """
         with self._changed:
             assert self._changed.wait_for(lambda: bool(self._times()), PATIENCE), "no thread waits for the time"
-            return min(self._times()) - self._seconds
+            return (min(self._times()) - self._passed) / SECOND
 
-    def _times(self) -> list[float]:
-        return [wait.until for wait in self._waits if wait.until is not None and wait.until > self._seconds]
+    def _times(self) -> list[int]:
+        return [wait.until for wait in self._waits if wait.until is not None and wait.until > self._passed]

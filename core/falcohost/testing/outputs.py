@@ -43,7 +43,7 @@ class OutputContract:
 
     def test_accepted_means_arrived(self, config: Mapping[str, Any]) -> None:
         """When ``deliver`` has returned, all alerts of the call are there, in order."""
-        output = self.spec.make(config)
+        output = self.spec.make(config, _Text())
         try:
             output.deliver([alert("first"), alert("second")])
 
@@ -53,7 +53,7 @@ class OutputContract:
 
     def test_reopen_goes_on(self, config: Mapping[str, Any]) -> None:
         """After ``reopen`` the next alerts arrive behind the former."""
-        output = self.spec.make(config)
+        output = self.spec.make(config, _Text())
         try:
             output.deliver([alert("before")])
             output.reopen()
@@ -65,7 +65,7 @@ class OutputContract:
 
     def test_delivers_nothing(self, config: Mapping[str, Any]) -> None:
         """An empty list is accepted."""
-        output: Output = self.spec.make(config)
+        output: Output = self.spec.make(config, _Text())
         try:
             output.deliver([])
         finally:
@@ -76,6 +76,15 @@ class OutputContract:
         places = [text.find(f"rule {name}") for name in rules]
         assert -1 not in places, f"of {rules}, not all are in what was received: {text!r}"
         assert places == sorted(places), f"not in the order {rules}: {text!r}"
+
+
+class _Text:
+    """Lines of text, as without ``json_output``."""
+
+    json = False
+
+    def line(self, alert: Alert) -> bytes:
+        return alert.output.encode()
 
 
 def alert(name: str) -> Alert:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from falcohost import Alert, OutputError
+from falcohost import Alert, AlertFormat, OutputError
 
 
 class MarkedFile:
@@ -17,7 +17,7 @@ class MarkedFile:
         self._mark = mark
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> MarkedFile:
+    def from_config(cls, config: Mapping[str, Any], form: AlertFormat) -> MarkedFile:
         """Make one from the block ``dummy_output``: ``filename`` (has to be there) and ``mark`` (default ``!!!``)."""
         filename = config.get("filename")
         if not filename:

@@ -17,16 +17,16 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
-from falcohost.host.supervision.outputs import Outputs
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.watch import Watch
+from falcohost.subscribers.group import Subscribers
 from falcohost.testing.outputs import alert
 
 
 @pytest.fixture
-def supervised(stage, intake):
+def supervised(stage, intake, store):
     """Return a function that sets up workers and their supervisor."""
 
     def supervised(*names, actions=("ignore",)):
@@ -38,7 +38,7 @@ def supervised(stage, intake):
             loop=loop,
             workers=workers,
             intake=intake,
-            outputs=Outputs([], 1.0, loop),
+            subscribers=Subscribers([], [], store, timeout=1.0),
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             reloading=reloading,

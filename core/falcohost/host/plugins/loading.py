@@ -29,6 +29,7 @@ _ONCE = {
     "falcohost_rules": "rules",
     "falcohost_stands_for": "stands_for",
     "falcohost_outputs": "outputs",
+    "falcohost_subscribers": "subscribers",
 }
 
 

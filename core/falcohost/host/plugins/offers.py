@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
+from falcohost.subscriber import SubscriberSpec
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ class Plugin:
     rules: tuple[Path, ...] = ()
     stands_for: tuple[StandsFor, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
+    subscribers: tuple[SubscriberSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ class Plugins:
         :raises PluginError: two plugins offer one.
         """
         return self._by_name("outputs", "the output")
+
+    def subscribers(self) -> dict[str, SubscriberSpec]:
+        """Return the subscribers that are no outputs by name.
+
+        :raises PluginError: two plugins offer one.
+        """
+        return self._by_name("subscribers", "the subscriber")
 
     def fields(self, source: str) -> tuple[Field, ...]:
         """Return the fields of the event source *source*, of all plugins.

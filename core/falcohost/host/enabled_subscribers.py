@@ -1,0 +1,115 @@
+"""Which outputs and other subscribers there are, and a runner for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from falcohost.alert import AlertFormat
+from falcohost.engine.alerts import INTERNAL, AlertMaker, JsonOptions
+from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
+from falcohost.hookspecs import Output, OutputSpec
+from falcohost.host.config import Config
+from falcohost.host.config.keys import MISSING_OUTPUTS
+from falcohost.host.config.rules import AlertsConfig
+from falcohost.host.config.sections import OutputsConfig
+from falcohost.host.plugins import Plugins
+from falcohost.host.settings import plugin_settings
+from falcohost.log import log
+from falcohost.outputs import BUILT_IN
+from falcohost.outputs.lines import ConfiguredFormat
+from falcohost.store.store import Store
+from falcohost.subscriber import SubscriberSpec
+from falcohost.subscribers.consumer import Consumer
+from falcohost.subscribers.group import Subscribers
+from falcohost.subscribers.runner import Runner
+from falcohost.subscribers.taker import ToOutput
+
+
+def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
+    """Return the outputs that the configuration switches on, of ours and of those that plugins have *offered*.
+
+    :raises ConfigError: none is on, or a plugin's has the name of one of ours.
+    """
+    if both := BUILT_IN.keys() & offered.keys():
+        raise ConfigError(f"a plugin offers the output '{min(both)}', which is falcohost's own")
+    known = BUILT_IN | dict(offered)
+    for name in config.blocks:
+        if name in MISSING_OUTPUTS and name not in known:
+            log.warning("This version of falcohost has no %s output: %s_output is without effect", name, name)
+    enabled = {name: known[name] for name in config.blocks if name in known}
+    if not enabled:
+        raise ConfigError("No output configured, please make sure at least one output is configured and enabled.")
+    return enabled
+
+
+def check_names(plugins: Plugins) -> None:
+    """Check that no subscriber is called as something else that has a place in the store.
+
+    :raises PluginError: one is.
+    """
+    taken = {INTERNAL, *BUILT_IN, *plugins.outputs(), *plugins.sources()}
+    if both := taken & plugins.subscribers().keys():
+        raise PluginError(f"a plugin offers the subscriber '{min(both)}', which is the name of a source or an output")
+
+
+def open_subscribers(
+    outputs: Mapping[str, OutputSpec],
+    config: Config,
+    plugins: Plugins,
+    store: Store,
+    maker: AlertMaker,
+    *,
+    unbuffered: bool,
+) -> Subscribers:
+    """Return the runners from *store* to *outputs* and to the other subscribers, not yet started.
+
+    :raises OutputError: an output cannot be opened.
+    :raises PluginError: a subscriber cannot be made.
+    """
+    buffered = config.outputs.buffered and not unbuffered
+    form = ConfiguredFormat(_json_options(config.alerts))
+    return Subscribers(
+        [
+            Runner(name, ToOutput(_output(spec, config.outputs, form)), store, buffered=buffered)
+            for name, spec in outputs.items()
+        ],
+        [
+            Runner(spec.name, _consumer(spec, settings, store, maker), store, kind="subscriber")
+            for settings, spec in _with_settings(plugins, config)
+        ],
+        store,
+        timeout=config.outputs.timeout,
+    )
+
+
+def _json_options(config: AlertsConfig) -> JsonOptions | None:
+    if not config.json:
+        return None
+    return JsonOptions(
+        output=config.with_output, message=config.with_message, output_fields=config.with_fields, tags=config.with_tags
+    )
+
+
+def _with_settings(plugins: Plugins, config: Config) -> Iterable[tuple[Mapping[str, Any], SubscriberSpec]]:
+    for plugin in plugins.loaded:
+        for spec in plugin.subscribers:
+            yield plugin_settings(plugin, config.plugins, config.engine), spec
+
+
+def _output(spec: OutputSpec, config: OutputsConfig, form: AlertFormat) -> Output:
+    try:
+        return spec.make(config.blocks[spec.name], form)
+    except FalcohostError:
+        raise
+    except Exception as error:
+        raise OutputError(f"the output '{spec.name}' cannot be opened: {type(error).__name__}: {error}") from error
+
+
+def _consumer(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> Consumer:
+    try:
+        return Consumer(spec, settings, store.subscribe(spec.name).state, maker)
+    except FalcohostError:
+        raise
+    except Exception as error:
+        raise PluginError(f"the subscriber '{spec.name}' cannot be made: {type(error).__name__}: {error}") from error

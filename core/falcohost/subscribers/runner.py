@@ -1,0 +1,197 @@
+"""A runner: the thread of one subscriber, which hands it alerts in order and stores what it answers.
+
+It reads them from the store, from the subscriber's mark on. What was not taken is tried again with back-off; the mark
+moves when it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from falcohost.alert import Alert
+from falcohost.clock import SYSTEM, Clock
+from falcohost.errors import OutputClosed, StateError
+from falcohost.log import log
+from falcohost.subscriber import MOST_TAKEN
+from falcohost.subscribers.taker import NOTHING, Alerts, Taken, Taker
+from falcohost.subscribers.trouble import Trouble
+
+#: Seconds for which a buffered runner gathers alerts.
+GATHER = 1.0
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 30.0
+
+#: That so many alerts wait is reported, and each time that the number has doubled since.
+LONG = 10_000
+
+
+class Runner:
+    """Hands what is in *store* to *taker*.
+
+    :param buffered: alerts may be gathered for up to :data:`GATHER` seconds.
+    :ivar name: the subscriber's; *kind*: what it is in messages.
+    :ivar mark: the number of the last alert that it has taken.
+    :ivar dropped: how many alerts nobody will take any more.
+    :ivar gone: nobody is there any more to take anything.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        taker: Taker,
+        store: Alerts,
+        *,
+        kind: str = "output",
+        buffered: bool = False,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.mark = store.subscribe(name).mark
+        self.dropped = 0
+        self.gone = False
+        self._label = f"{kind} '{name}'"
+        self._taker = taker
+        self._store = store
+        self._buffered = buffered
+        self._clock = clock
+        self._answered: Callable[[Taken], None] = lambda taken: None
+        self._changed = threading.Condition()
+        self._closing = False
+        self._reopening = False
+        self._busy_since: float | None = None
+        self._report_at = LONG
+        self._trouble = Trouble(self._label)
+        self._thread = threading.Thread(target=self._run, name=f"{kind} {name}", daemon=True)
+
+    def start(self, answered: Callable[[Taken], None] = lambda taken: None) -> None:
+        """Start the thread, which calls *answered* whenever an answer is in the store."""
+        self._answered = answered
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many alerts were not taken yet."""
+        return self._store.last - self.mark
+
+    def notify(self) -> None:
+        """Take note that there are new alerts in the store; never waits for the subscriber."""
+        with self._changed:
+            self._changed.notify_all()
+        if self.waiting >= self._report_at:
+            self._report_at = 2 * self.waiting
+            log.warning("%d alerts wait for the %s, which does not keep up", self.waiting, self._label)
+
+    def reopen(self) -> None:
+        """Have it reopened before it is given anything more."""
+        with self._changed:
+            self._reopening = True
+            self._changed.notify_all()
+
+    def busy(self) -> float:
+        """Return for how many seconds it has not come back from what it was given last; 0 if it is idle."""
+        since = self._busy_since
+        return 0.0 if since is None else self._clock.monotonic() - since
+
+    def close(self, timeout: float) -> None:
+        """Hand over what is left, for at most *timeout* seconds, and close the subscriber.
+
+        What then is left waits for the next run, if the store outlives this one.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout)
+        left = self.waiting
+        if not self._thread.is_alive() or not left:
+            return
+        if self._store.kept:
+            log.error("the %s is still blocked; the next run delivers %d alerts", self._label, left)
+        else:
+            log.error("the %s is still blocked; %d alerts for it are discarded", self._label, left)
+            self.dropped += left
+
+    def _run(self) -> None:
+        while self._wait():
+            if self._reopening:
+                self._reopen()
+            if self.waiting:
+                self._hand_over()
+        try:
+            self._taker.close()
+        except Exception as error:
+            log.error("%s cannot be closed: %s", self._label, error)
+
+    def _wait(self) -> bool:
+        """Wait for something to do; return whether there is any before the end."""
+        with self._changed:
+            self._clock.wait_for(self._changed, lambda: bool(self.waiting) or self._urgent())
+            if self._buffered:
+                self._clock.wait_for(self._changed, lambda: self.waiting >= MOST_TAKEN or self._urgent(), GATHER)
+            return bool(self.waiting) or self._reopening or not self._closing
+
+    def _urgent(self) -> bool:
+        return self._closing or self._reopening
+
+    def _pause(self) -> None:
+        with self._changed:
+            self._clock.wait_for(self._changed, lambda: False, FIRST_DELAY)
+
+    def _hand_over(self) -> None:
+        """Have the next alerts taken; the mark moves, and they no longer count as waiting, when they are."""
+        until = self._store.last
+        try:
+            found = self._store.read(self.mark, MOST_TAKEN)
+        except StateError:
+            self._pause()  # the store has said why
+            return
+        taken = NOTHING
+        if found:
+            until = found[-1][0]
+            taken = self._insist([alert for _, alert in found])
+        self._store.answer(self.name, until, taken.alerts, taken.state)
+        self.mark = until
+        self._answered(taken)
+
+    def _insist(self, alerts: list[Alert]) -> Taken:
+        delay = FIRST_DELAY
+        while (taken := self._try(alerts)) is None:
+            with self._changed:
+                hurried = self._clock.wait_for(self._changed, self._urgent, delay)
+            if self._reopening:
+                self._reopen()
+            delay = FIRST_DELAY if hurried else min(2 * delay, LONGEST_DELAY)
+            if hurried:
+                self._pause()
+        return taken
+
+    def _try(self, alerts: list[Alert]) -> Taken | None:
+        """Return what came of *alerts*, which is nothing where nobody is there to take them; None: try again."""
+        if self.gone:
+            self.dropped += len(alerts)
+            return NOTHING
+        self._busy_since = self._clock.monotonic()
+        try:
+            taken = self._taker.take(self.mark, alerts)
+        except OutputClosed as error:
+            self.gone = True
+            self.dropped += len(alerts)
+            log.error("%s: %s", self._label, error)
+            return NOTHING
+        except Exception as error:
+            self._trouble.begins(error)
+            self._taker.recover()
+            return None
+        finally:
+            self._busy_since = None
+        self._trouble.ends()
+        return taken
+
+    def _reopen(self) -> None:
+        self._reopening = False
+        try:
+            self._taker.reopen()
+        except Exception as error:
+            self._trouble.begins(error)

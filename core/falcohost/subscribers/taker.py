@@ -1,0 +1,70 @@
+"""What a runner calls, and what it reads from and writes to: the two sides of a subscriber."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from falcohost.alert import Alert
+from falcohost.hookspecs import Output
+from falcohost.store.arrival import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of alerts: others, whole and in order, and a new state (None: it stays as it is)."""
+
+    alerts: Sequence[Alert] = ()
+    state: bytes | None = None
+
+
+NOTHING = Taken()
+
+
+class Taker(Protocol):
+    """Takes alerts from a runner."""
+
+    def take(self, mark: int, alerts: list[Alert]) -> Taken:
+        """Take *alerts*, the next behind the number *mark*; raises whatever it does if it did not."""
+
+    def recover(self) -> None:
+        """Make ready to take the same alerts again, after :meth:`take` has raised."""
+
+    def reopen(self) -> None:
+        """Close and open again what is open."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Alerts(Protocol):
+    """The part of a store that a runner uses."""
+
+    kept: bool
+    last: int
+
+    def subscribe(self, name: str) -> Position:
+        """Return where the subscriber *name* is."""
+
+    def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
+        """Return up to *most* alerts behind number *after*, each with its number."""
+
+    def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
+        """Store in one transaction what the subscriber *name* answers."""
+
+
+class ToOutput:
+    """Hands alerts to *output*, which answers nothing and repairs itself."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.reopen, self.close = output.reopen, output.close
+
+    def take(self, mark: int, alerts: list[Alert]) -> Taken:
+        """Return when *alerts* are accepted."""
+        self._output.deliver(alerts)
+        return NOTHING
+
+    def recover(self) -> None:
+        """Do nothing: an output is tried again as it is."""

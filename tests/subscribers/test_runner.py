@@ -1,0 +1,270 @@
+"""A runner: order, retry, a subscriber that blocks, and what the next run finds."""
+
+import threading
+
+import msgspec
+import pytest
+
+from falcohost import OutputClosed, OutputError
+from falcohost.store.arrival import Arrival
+from falcohost.store.limits import Limits
+from falcohost.store.store import Store
+from falcohost.subscribers.runner import FIRST_DELAY, LONGEST_DELAY, Runner
+from falcohost.subscribers.taker import ToOutput
+from falcohost.testing.clock import ManualClock
+from falcohost.testing.outputs import alert
+
+PATIENCE = 60
+
+
+class Output:
+    """Takes alerts after it has raised *errors*; waits for *gate* before each delivery."""
+
+    def __init__(self, *errors):
+        self.got = []
+        self.deliveries = 0
+        self.reopened = 0
+        self.closed = False
+        self.begun = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+        self._errors = list(errors)
+
+    def deliver(self, alerts):
+        """Take them or raise."""
+        self.begun.set()
+        assert self.gate.wait(PATIENCE)
+        if self._errors:
+            raise self._errors.pop(0)
+        self.deliveries += 1
+        self.got += [one.rule for one in alerts]
+
+    def reopen(self):
+        """Count."""
+        self.reopened += 1
+
+    def close(self):
+        """Take note."""
+        self.closed = True
+
+
+class Fed(Runner):
+    """A runner of an output, with a store and a clock of its own."""
+
+    def __init__(self, output, store, clock, **options):
+        self.clock = clock
+        self.handed_over = threading.Condition()
+        self._stored = store
+        super().__init__("test", ToOutput(output), store, clock=clock, **options)
+
+    def put(self, *names):
+        """Store alerts and let the runner know."""
+        number = self._stored.last
+        new = [msgspec.structs.replace(alert(name), id=str(number + n)) for n, name in enumerate(names)]
+        self._stored.append([Arrival("test", new)])
+        self.notify()
+
+    def wait_until_taken(self):
+        """Wait until nothing waits any more."""
+        with self.handed_over:
+            assert self.handed_over.wait_for(lambda: not self.waiting, PATIENCE)
+
+    def begin(self):
+        """Start it."""
+
+        def answered(taken):
+            with self.handed_over:
+                self.handed_over.notify_all()
+
+        self.start(answered)
+
+
+@pytest.fixture
+def runner():
+    """Return a function that makes a started runner; outputs are let go and runners closed in the end."""
+    made = []
+
+    def runner(output, store=None, **options):
+        one = Fed(output, store or Store(None, Limits()), ManualClock(), **options)
+        made.append((one, output))
+        one.begin()
+        return one
+
+    yield runner
+    for one, output in made:
+        output.gate.set()
+        output._errors.clear()
+        one.close(0)
+        while one._thread.is_alive():
+            one.clock.advance(LONGEST_DELAY)
+            one._thread.join(0.01)
+
+
+def close(one):
+    """Close a runner that is not blocked."""
+    one.close(PATIENCE)
+
+
+def test_delivers_in_order(runner):
+    """Alerts arrive in the order in which they were put."""
+    output = Output()
+    one = runner(output)
+
+    for number in range(100):
+        one.put(f"{number}a", f"{number}b")
+    close(one)
+
+    assert [f"rule {number}{letter}" for number in range(100) for letter in "ab"] == output.got
+    assert output.closed
+
+
+def test_tries_again(runner, caplog):
+    """What was not accepted is delivered again, the trouble is told once, and so is its end."""
+    caplog.set_level("INFO")
+    output = Output(OutputError("down"), OutputError("down"), ValueError("bug"))
+    one = runner(output)
+
+    one.put("a")
+    for _ in range(3):
+        one.put("b")
+        one.clock.advance(one.clock.until_waiting())
+    one.wait_until_taken()
+
+    assert ["rule a", "rule b", "rule b", "rule b"] == output.got
+    assert [
+        "output 'test': down; trying again",
+        "output 'test': ValueError: bug; trying again",
+        "output 'test' works again",
+    ] == [record.getMessage() for record in caplog.records]
+
+
+def test_waits_longer_each_time(runner):
+    """The pause doubles with each attempt that fails, up to half a minute."""
+    one = runner(Output(*[OutputError("down")] * 11))
+    one.put("a")
+
+    pauses = []
+    for _ in range(11):
+        pauses.append(round(one.clock.until_waiting(), 3))
+        one.clock.advance(pauses[-1])
+    one.wait_until_taken()
+
+    assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30] == pauses
+
+
+def test_growth_is_told(runner, caplog):
+    """That many alerts wait is told, and again when they are twice as many."""
+    output = Output()
+    output.gate.clear()
+    one = runner(output)
+
+    for _ in range(5):
+        one.put(*["a"] * 6000)
+
+    assert [
+        "12000 alerts wait for the output 'test', which does not keep up",
+        "24000 alerts wait for the output 'test', which does not keep up",
+    ] == [record.getMessage() for record in caplog.records]
+
+
+def test_a_blocked_output_is_seen(runner):
+    """It tells for how long an output has not come back; putting never waits for it."""
+    output = Output()
+    output.gate.clear()
+    one = runner(output)
+
+    assert 0 == one.busy()
+    one.put("a")
+    output.begun.wait(PATIENCE)
+    one.clock.advance(7)
+    assert 7 == one.busy()
+    output.gate.set()
+    one.wait_until_taken()
+    assert 0 == one.busy()
+
+
+def test_closing_does_not_wait_for_ever(runner, caplog):
+    """A blocked output is given up after the time-out, and what is lost is counted."""
+    output = Output()
+    output.gate.clear()
+    one = runner(output)
+    one.put("a", "b")
+    output.begun.wait(PATIENCE)
+
+    one.close(0.01)
+
+    assert 2 == one.dropped
+    assert "2 alerts for it are discarded" in caplog.text
+
+
+def test_the_next_run_delivers_what_is_left(runner, tmp_path, caplog):
+    """What an output did not take before the end is delivered when the store is opened again, and nothing twice."""
+    path = tmp_path / "state.db"
+    before = runner(Output(*[OutputError("down")] * 1000), Store(path, Limits()))
+    before.put("a", "b")
+    before.close(0.01)
+    assert "the next run delivers 2 alerts" in caplog.text
+
+    output, last = Output(), Output()
+    close(runner(output, Store(path, Limits())))
+    close(runner(last, Store(path, Limits())))
+
+    assert (["rule a", "rule b"], [], 0) == (output.got, last.got, before.dropped)
+
+
+def test_reopens_while_it_fails(runner):
+    """A reopen reaches an output that is being tried again, at once: that may be what mends it."""
+    output = Output(*[OutputError("down")] * 5)
+    one = runner(output)
+    one.put("a")
+    for _ in range(3):
+        one.clock.advance(one.clock.until_waiting())
+    assert 0.8 == pytest.approx(one.clock.until_waiting())
+
+    one.reopen()
+    while one.waiting:
+        one.clock.advance(FIRST_DELAY)
+
+    assert (["rule a"], 1) == (output.got, output.reopened)
+
+
+def test_an_output_without_a_reader_is_gone(runner):
+    """After OutputClosed nothing is delivered any more, and what comes is counted as dropped."""
+    output = Output(OutputClosed("nobody reads"))
+    one = runner(output)
+
+    one.put("a")
+    one.wait_until_taken()
+    assert one.gone
+    one.put("b")
+    one.wait_until_taken()
+
+    assert ([], 2) == (output.got, one.dropped)
+
+
+def test_buffered_gathers(runner):
+    """A buffered runner makes one delivery of what comes within a second."""
+    output = Output()
+    one = runner(output, buffered=True)
+
+    one.put("a")
+    assert 1 == one.clock.until_waiting()
+    one.clock.advance(0.9)
+    one.put("b")
+    assert 0 == output.deliveries
+    one.clock.advance(0.1)
+    one.wait_until_taken()
+
+    assert (["rule a", "rule b"], 1) == (output.got, output.deliveries)
+
+
+def test_buffered_closes_at_once(runner):
+    """What a buffered runner has gathered is delivered when it is closed, without waiting for the second to be over."""
+    output = Output()
+    one = runner(output, buffered=True)
+    one.put("a")
+    one.clock.until_waiting()
+
+    close(one)
+
+    assert ["rule a"] == output.got
