@@ -14,11 +14,7 @@ from pathlib import Path
 from falcohost.api import MODULES
 
 ROOT = Path(__file__).resolve().parent.parent
-LOOKED_THROUGH = (
-    *(f"plugins/{name}/falcohost_{name}" for name in ("cloudtrail", "github", "json", "k8saudit", "okta")),
-    "rules/falcohost_rules",
-    "examples/*",
-)
+LOOKED_THROUGH = ("plugins/*/falcohost_*", "rules/falcohost_rules", "examples/*")
 
 #: Only tests may import it, since it needs pytest.
 TESTING = "falcohost.testing"

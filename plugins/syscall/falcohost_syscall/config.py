@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from falcohost.errors import ConfigError
+from falcohost import ConfigError
 from falcohost_syscall.calls import base_syscalls
 from falcohost_syscall.calls.base_syscalls import BaseSyscalls
 

@@ -6,10 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from falcohost import hookimpl
-from falcohost.events import Plan, Source
-from falcohost.fields import Field
-from falcohost.hookspecs import EventParam, SourceSpec, StandsFor
+from falcohost import EventParam, Field, Plan, Source, SourceSpec, StandsFor, hookimpl
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
 from falcohost_syscall.fields.rows import FIELDS
 

@@ -7,9 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from falcohost.errors import SourceError
-from falcohost.events import Batch, Plan
-from falcohost.stats import SourceStats
+from falcohost import Batch, Plan, SourceError, SourceStats
 from falcohost_syscall import config
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from falcohost.errors import ConfigError
-from falcohost.events import Plan
+from falcohost import ConfigError, Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, EVENT_NAMES
 

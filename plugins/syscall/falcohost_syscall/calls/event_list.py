@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from falcohost.hookspecs import EventParam
+from falcohost import EventParam
 from falcohost_syscall.calls.flags import TABLES
 from falcohost_syscall.calls.rows import BY_NAME, Param
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-from falcohost.fields import Field, FieldType
+from falcohost import Field, FieldType
 from falcohost_syscall.events.event import FLAGS, KIND, SyscallEvent
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.records.record import (

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from falcohost.engine.code.predicates import predicate
-from falcohost.engine.ir import Check, Exists, FieldRef
+from falcohost.ir import Check, Exists, FieldRef, predicate
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.event import UNSET
 from falcohost_syscall.filters import layout

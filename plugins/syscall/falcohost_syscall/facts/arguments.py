@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from falcohost.fields import Arg
+from falcohost import Arg
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.facts import descriptors

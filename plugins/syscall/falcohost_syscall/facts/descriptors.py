@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from falcohost.fields import Arg
+from falcohost import Arg
 from falcohost_syscall.calls.rows import EXEC, Call
 from falcohost_syscall.events.descriptors import NOT_TOLD
 from falcohost_syscall.events.event import AT_FDCWD

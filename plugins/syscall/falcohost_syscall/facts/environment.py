@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from falcohost.engine.code.predicates import predicate
-from falcohost.engine.ir import Check, Exists
-from falcohost.engine.texts import text_bytes
-from falcohost.fields import Arg
+from falcohost import Arg
+from falcohost.ir import Check, Exists, predicate
+from falcohost.text import text_bytes
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts.kinds import Fact
 from falcohost_syscall.facts.textual import Textual, comparable

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any as Anything
 from typing import Protocol, TypeAlias
 
-from falcohost.engine.code.predicates import predicate
-from falcohost.engine.ir import Check, Const, Exists, FieldRef, ListOf, Transform
-from falcohost.fields import Arg
+from falcohost import Arg
+from falcohost.ir import Check, Const, Exists, FieldRef, ListOf, Transform, predicate
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.filters.bounds import UNDECIDED, Bounds, exactly
 from falcohost_syscall.filters.condition import (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from falcohost.fields import Arg
+from falcohost import Arg
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import descriptors
 from falcohost_syscall.facts.descriptors import RET

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from falcohost.engine.code.specialise import specialise
-from falcohost.events import Plan
+from falcohost import Plan
+from falcohost.ir import specialise
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, EXIT, Call
 from falcohost_syscall.events import sockets

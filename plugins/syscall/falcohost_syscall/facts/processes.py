@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from falcohost.engine.ir import Check, Exists
-from falcohost.fields import Arg
+from falcohost import Arg
+from falcohost.ir import Check, Exists
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts.kinds import (

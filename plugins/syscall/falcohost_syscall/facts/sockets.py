@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from falcohost.engine.ir import Check, Exists
+from falcohost.ir import Check, Exists
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.bounds import Bounds

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from falcohost.engine.ir import Check, Exists, FieldRef
-from falcohost.fields import Arg
+from falcohost import Arg
+from falcohost.ir import Check, Exists, FieldRef
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import EXIT, Call
 from falcohost_syscall.events.descriptors import CHARS, char_without_file

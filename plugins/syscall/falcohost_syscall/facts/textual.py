@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
-from falcohost.engine.globs import parse_glob
-from falcohost.engine.index.literals import regex_literals
-from falcohost.engine.ir import Check, Exists
-from falcohost.engine.texts import bytes_text, text_bytes, valid
+from falcohost.ir import Check, Exists, parse_glob, regex_literals
+from falcohost.text import bytes_text, text_bytes, valid
 from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.bounds import UNDECIDED, Bounds, both, exactly
 from falcohost_syscall.filters.condition import (

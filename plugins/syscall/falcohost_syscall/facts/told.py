@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from falcohost.engine.code.specialise import FALSE, TRUE, specialise
-from falcohost.engine.ir import And, Check, Exists, Expr, Not, Or, checks
-from falcohost.engine.shown import shown, shown_operand
-from falcohost.events import Plan
+from falcohost import Plan
+from falcohost.ir import FALSE, TRUE, And, Check, Exists, Expr, Not, Or, checks, shown, shown_operand, specialise
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.facts import table

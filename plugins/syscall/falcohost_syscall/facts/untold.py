@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from falcohost.engine.ir import Check, Exists, FieldRef
+from falcohost.ir import Check, Exists, FieldRef
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import table
 from falcohost_syscall.records.record import WANT_MESSAGES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost_syscall.events.event import SyscallEvent
 
 T = FieldType

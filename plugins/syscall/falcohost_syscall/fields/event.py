@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost_syscall.calls.flags import errno_name
 from falcohost_syscall.calls.rows import EVENT_NAMES, EXIT
 from falcohost_syscall.events.event import CPU, FLAGS, RET, SyscallEvent

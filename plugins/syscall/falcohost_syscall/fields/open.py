@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost_syscall.calls.flags import OPEN_CREATED, OPEN_TMPFILE
 from falcohost_syscall.events.event import ARG0, RET, SyscallEvent
 from falcohost_syscall.parameters import values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from falcohost.fields import Arg, Field, FieldType
+from falcohost import Arg, Field, FieldType
 from falcohost_syscall.events.event import RET, SyscallEvent
 from falcohost_syscall.records.record import SEC_STR
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
+from falcohost import Arg, ArgKind, Compare, Field, FieldType
 from falcohost_syscall.events.event import PID, START, VPID, SyscallEvent
 from falcohost_syscall.processes.table import Process
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from falcohost.fields import Field, FieldType
+from falcohost import Field, FieldType
 from falcohost_syscall.events import file_names
 from falcohost_syscall.fields import container as fields_container
 from falcohost_syscall.fields import event as fields_event

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from falcohost.fields import Arg, Compare, Field, FieldType
+from falcohost import Arg, Compare, Field, FieldType
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.events.sockets import LISTENING, Endpoint, Socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from falcohost.fields import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost_syscall.calls.flags import capability_names
 from falcohost_syscall.events.event import CAPS, CGROUP, GID, LOGINUID, PID, TID, UID, UNSET, VTID, SyscallEvent
 from falcohost_syscall.processes.users import UNKNOWN

@@ -14,7 +14,7 @@ from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t,
 from errno import EBADF
 from typing import Any, Final
 
-from falcohost.errors import SourceError
+from falcohost import SourceError
 
 LIBRARY: Final = "libbpf.so.1"
 LOG_LINES: Final = 40

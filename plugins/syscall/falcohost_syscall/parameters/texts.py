@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from falcohost.engine.buffers import buffer_text
+from falcohost.text import buffer_text
 from falcohost_syscall.calls import flags as names
 from falcohost_syscall.calls.rows import Param
 from falcohost_syscall.events.descriptors import type_char

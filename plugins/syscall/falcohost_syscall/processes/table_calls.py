@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from falcohost.events import Plan
+from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, FORKS
 
 _SESSION_CALLS = frozenset({"setsid", "setpgid"})

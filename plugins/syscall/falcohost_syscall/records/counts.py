@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from falcohost.stats import TypeCount
+from falcohost import TypeCount
 from falcohost_syscall.calls.rows import CALLS, Call
 from falcohost_syscall.records.record import COUNT_EXECS, COUNT_EXITS, COUNT_FORKS, WANT_MESSAGES, CallCount
 

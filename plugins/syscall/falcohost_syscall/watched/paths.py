@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
-from falcohost.events import Plan
+from falcohost import Plan
+from falcohost.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 from falcohost_syscall.config import RULES, is_watchable
 
 #: The fields that say the name of an open file, or of one that is executed.

@@ -11,7 +11,7 @@ import platform
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from falcohost.errors import SourceError
+from falcohost import SourceError
 from falcohost_syscall.kernel.libbpf import LIBRARY
 
 BTF: Final = Path("/sys/kernel/btf/vmlinux")

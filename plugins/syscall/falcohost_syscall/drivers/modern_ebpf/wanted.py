@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
-from falcohost.events import Plan
+from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, Call
 from falcohost_syscall.drivers.modern_ebpf.options import Options
