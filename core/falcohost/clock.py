@@ -21,6 +21,9 @@ class Clock(Protocol):
     def time_ns(self) -> int:
         """Return nanoseconds since the epoch, UTC."""
 
+    def sleep(self, seconds: float) -> None:
+        """Return after so many *seconds*."""
+
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
     ) -> bool:
@@ -40,6 +43,10 @@ class SystemClock:
     def time_ns(self) -> int:
         """Return nanoseconds since the epoch, UTC."""
         return time.time_ns()
+
+    def sleep(self, seconds: float) -> None:
+        """Return after so many *seconds*."""
+        time.sleep(seconds)
 
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None

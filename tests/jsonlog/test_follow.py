@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import os
 import shutil
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, file_input, position
 from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON
 from falcohost.jsonlog.tail import Tail
+from falcohost.testing.clock import ManualClock
 
 LOG = JsonLog(source="app", plugin="tester", time="at", wrappers=("Records",))
 
@@ -21,14 +21,16 @@ class Follower:
     """A source that follows *path*, and the numbers and keys that it has read."""
 
     def __init__(self, path, cursor=None, **options):
-        self.source = JsonSource(LOG, file_input(str(path), plugin="tester", follow=True, **options))
+        self._clock = ManualClock()
+        given = file_input(str(path), plugin="tester", follow=True, clock=self._clock, **options)
+        self.source = JsonSource(LOG, given)
         self.source.open(Plan(source="app"), cursor)
         self.numbers, self.keys, self.cursor, self.mark = [], [], cursor, None
         self._batches = self.source.batches()
 
     def look(self, seconds=0.0):
         """Read until a look shows nothing new, and *seconds* more; return the numbers that came."""
-        before, end, silent = len(self.numbers), time.monotonic() + seconds, 0
+        before, end, silent = len(self.numbers), self._clock.monotonic() + seconds, 0
         for batch in self._batches:
             silent = silent + 1 if batch.events == () else 0
             for event in batch.events:
@@ -36,14 +38,14 @@ class Follower:
                 self.numbers.append(event.record["n"])
                 self.keys.append(event.key)
             self.cursor = batch.cursor
-            if silent > 1 and time.monotonic() >= end:
+            if silent > 1 and self._clock.monotonic() >= end:
                 break
         return self.numbers[before:]
 
     def wait(self, count, seconds=6.0):
         """Read until there are so many numbers more; return them."""
-        before, end = len(self.numbers), time.monotonic() + seconds
-        while len(self.numbers) - before < count and time.monotonic() < end:
+        before, end = len(self.numbers), self._clock.monotonic() + seconds
+        while len(self.numbers) - before < count and self._clock.monotonic() < end:
             self.look()
         return self.numbers[before:]
 
@@ -107,7 +109,7 @@ def test_a_file_that_is_not_there_yet(tmp_path, follow):
 
 def test_a_scheme_follows(tmp_path):
     """file:// is another way to say that a file is followed."""
-    source = JsonSource(LOG, file_input(f"file://{tmp_path}/log", plugin="tester"))
+    source = JsonSource(LOG, file_input(f"file://{tmp_path}/log", plugin="tester", clock=ManualClock()))
     source.open(Plan(source="app"), None)
     (tmp_path / "log").write_bytes(lines(1))
 
@@ -349,7 +351,7 @@ def test_goes_on_from_each_cursor(tmp_path, finite, pack, monkeypatch):
         os.utime(tmp_path / name, (1, 1))
 
     def read(cursor=None):
-        source = JsonSource(LOG, file_input(str(tmp_path), plugin="tester", follow=not finite))
+        source = JsonSource(LOG, file_input(str(tmp_path), plugin="tester", follow=not finite, clock=ManualClock()))
         source.open(Plan(source="app"), cursor)
         keys, cursors = [], []
         for batch in source.batches():

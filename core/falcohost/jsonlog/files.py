@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.jsonlog.blocks import MAGIC, read_blocks
 from falcohost.jsonlog.follow import FollowInput
@@ -46,6 +47,7 @@ def file_input(
     recursive: bool = False,
     follow: bool = False,
     limits: Limits | None = None,
+    clock: Clock = SYSTEM,
 ) -> Input:
     """Return the input that ``open_params`` names: files, and folders with the files that end in one of *suffixes*.
 
@@ -66,7 +68,7 @@ def file_input(
             )
     kind = FollowInput if is_followed(open_params, follow) else FileInput
     paths = [Path(_SCHEME.sub("", path)) for path in given]
-    return kind(paths, plugin, suffixes, recursive, limits or Limits())
+    return kind(paths, plugin, suffixes, recursive, limits or Limits(), clock)
 
 
 def is_followed(open_params: object, follow: object) -> bool:
@@ -96,7 +98,13 @@ class FileInput:
     """The files of *paths*, to their end; see :func:`file_input`."""
 
     def __init__(
-        self, paths: Sequence[Path], plugin: str, suffixes: tuple[str, ...], recursive: bool, limits: Limits
+        self,
+        paths: Sequence[Path],
+        plugin: str,
+        suffixes: tuple[str, ...],
+        recursive: bool,
+        limits: Limits,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._paths = paths
         self._plugin = plugin
@@ -107,7 +115,7 @@ class FileInput:
         self._former: dict[str, Position] = {}
         self._size = self._read = 0
         self._refusals = Refusals()
-        self._pace = Pace(self._cursor)
+        self._pace = Pace(self._cursor, clock)
 
     @property
     def limits(self) -> Limits:

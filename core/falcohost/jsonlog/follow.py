@@ -7,10 +7,10 @@ it (copytruncate) could not be told, after a crash, from what was never read.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.jsonlog.copies import longer_form, position_of
 from falcohost.jsonlog.former import Former
@@ -39,20 +39,27 @@ class FollowInput:
     """Follows *paths*: files, with what rotation makes of them, and folders."""
 
     def __init__(
-        self, paths: Sequence[Path], plugin: str, suffixes: tuple[str, ...], recursive: bool, limits: Limits
+        self,
+        paths: Sequence[Path],
+        plugin: str,
+        suffixes: tuple[str, ...],
+        recursive: bool,
+        limits: Limits,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._paths = paths
         self._plugin = plugin
         self._limits = limits
+        self._clock = clock
         self._refusals = Refusals()
-        self._seen = Seen(paths, suffixes, recursive, self._tell)
+        self._seen = Seen(paths, suffixes, recursive, self._tell, clock)
         self._tails: dict[str, Tail] = {}
         self._opened: dict[str, Tail] = {}
         self._former = Former(Cursor())
         self._gone: dict[str, float] = {}
         self._more = False
         self._told: set[str] = set()
-        self._pace = Pace(self._cursor)
+        self._pace = Pace(self._cursor, clock)
 
     @property
     def limits(self) -> Limits:
@@ -88,7 +95,7 @@ class FollowInput:
             self._former.settle()
             yield Texts(_NOWHERE, [], self._pace.cursor())
             if not self._more:
-                time.sleep(_LOOK)
+                self._clock.sleep(_LOOK)
 
     def ack(self, cursor: str) -> None:
         """Do nothing: files stay."""
@@ -145,7 +152,7 @@ class FollowInput:
         begun = False
         for path, now in there.values():
             if now.file not in self._tails and (position := self._former.take(now.file)) is not None:
-                self._tails[now.file] = Tail(position, self._limits, self._refusals)
+                self._tails[now.file] = Tail(position, self._limits, self._refusals, self._clock)
             if now.file in self._tails:
                 begun |= self._is_begun_again(self._tails[now.file], path, now)
         new = [(path, now) for path, now in there.values() if now.file not in self._tails and now.size]
@@ -183,7 +190,9 @@ class FollowInput:
             self._fails(path, error)
             return False
         if position is not None:
-            tail = self._tails[now.file] = places[position.path] = Tail(position, self._limits, self._refusals)
+            tail = self._tails[now.file] = places[position.path] = Tail(
+                position, self._limits, self._refusals, self._clock
+            )
             tail.move(str(path))
         return position is not None
 
@@ -233,13 +242,13 @@ class FollowInput:
     def _read_gone(self, tail: Tail) -> Iterator[Texts]:
         """Read a file whose name is gone, for a while; then remember how far it was read, for its copies."""
         file = tail.position.file
-        since = self._gone.setdefault(file, time.monotonic())
-        is_over = time.monotonic() - since > _GRACE
+        since = self._gone.setdefault(file, self._clock.monotonic())
+        is_over = self._clock.monotonic() - since > _GRACE
         if tail.is_open:
             before = tail.read_to
             yield from self._texts(tail, before, last=is_over)
             if tail.read_to != before:
-                self._gone[file] = time.monotonic()
+                self._gone[file] = self._clock.monotonic()
         if is_over or not tail.is_open:
             tail.close()
             self._former.add(tail.position)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Generator, Iterator
 
 import msgspec
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog.decode import MALFORMED
 from falcohost.jsonlog.refusals import TOO_LARGE
 
@@ -28,7 +28,14 @@ _PATIENCE = 10.0
 _skip = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
-def texts(blocks: Iterator[bytes], limit: int, refuse: Callable[[str, int], None], offset: int = 0) -> Iterator[Placed]:
+def texts(
+    blocks: Iterator[bytes],
+    limit: int,
+    refuse: Callable[[str, int], None],
+    offset: int = 0,
+    *,
+    clock: Clock = SYSTEM,
+) -> Iterator[Placed]:
     """Yield texts, for each of *blocks* what it completes: lines, each of which is JSON by itself, or documents.
 
     The first block is the one at *offset*. An empty block says that there is no more for now: what is whole without
@@ -46,7 +53,7 @@ def texts(blocks: Iterator[bytes], limit: int, refuse: Callable[[str, int], None
         first = _beginning(begun).partition(b"\n")[0]
         if not (len(first) < _LONG and first[:1] in (b"{", b"[") and not _is_json(first)):
             break
-        is_document = yield from _document(rest, seen, limit)
+        is_document = yield from _document(rest, seen, limit, clock)
         if not is_document or failure:
             break
         whole = b"".join(seen)
@@ -86,10 +93,10 @@ def _beginning(data: bytes) -> bytes:
     return data.removeprefix(_MARK).lstrip()
 
 
-def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int) -> Generator[Placed, None, bool]:
+def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int, clock: Clock) -> Generator[Placed, None, bool]:
     """Read into *seen* until it is one document; return False if it is larger than *limit* or no JSON."""
     size = sum(map(len, seen))
-    given_up = time.monotonic() + _PATIENCE
+    given_up = clock.monotonic() + _PATIENCE
     while size <= limit:
         block = next(blocks, None)
         if block is None:
@@ -99,7 +106,7 @@ def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int) -> Generat
             size += len(block)
         elif _is_whole(b"".join(seen)):
             return True
-        elif time.monotonic() > given_up:
+        elif clock.monotonic() > given_up:
             return False
         else:
             yield []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog.identity import SAMPLE, fingerprint
 from falcohost.log import log
 
@@ -57,8 +57,9 @@ class Cursor(msgspec.Struct, frozen=True):
 class Pace:
     """Makes cursors, not too many: one that is older than it might be is still true, and costs nothing."""
 
-    def __init__(self, make: Callable[[], msgspec.Struct]) -> None:
+    def __init__(self, make: Callable[[], msgspec.Struct], clock: Clock = SYSTEM) -> None:
         self._make = make
+        self._clock = clock
         self._due = 0.0
         self._text = ""
         self._moved = True
@@ -69,10 +70,10 @@ class Pace:
 
     def cursor(self, *, now: bool = False) -> str:
         """Return the cursor, or once more the last one if it need not be the one of *now*."""
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         if now or (self._moved and begun >= self._due):
             self._text = msgspec.json.encode(self._make()).decode()
-            self._due = begun + max(_PAUSE, _SHARE * (time.monotonic() - begun))
+            self._due = begun + max(_PAUSE, _SHARE * (self._clock.monotonic() - begun))
             self._moved = False
         return self._text
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from falcohost.clock import Clock
 from falcohost.jsonlog.identity import Look, look
 from falcohost.jsonlog.listing import in_folder, rotated
 
@@ -29,19 +30,25 @@ class Seen:
     """Looks at *paths*: files, with what rotation makes of them, and folders. *tell* is called with what fails."""
 
     def __init__(
-        self, paths: Sequence[Path], suffixes: tuple[str, ...], recursive: bool, tell: Callable[[str], None]
+        self,
+        paths: Sequence[Path],
+        suffixes: tuple[str, ...],
+        recursive: bool,
+        tell: Callable[[str], None],
+        clock: Clock,
     ) -> None:
         self._paths = paths
         self._suffixes = suffixes
         self._recursive = recursive
         self._tell = tell
+        self._clock = clock
         self._there: There = {}
         self._changing: dict[str, tuple[Look, float]] = {}
         self._list_at = 0.0
 
     def look(self, is_open: Callable[[str], bool]) -> There:
         """Return what is there; the folders are listed if it is time, or if a file that *is_open* is not as before."""
-        there = self._known(is_open) if time.monotonic() < self._list_at else None
+        there = self._known(is_open) if self._clock.monotonic() < self._list_at else None
         self._there = self._listed() if there is None else there
         return self._there
 
@@ -53,12 +60,10 @@ class Seen:
         """Return whether a file has been as it is *now* for a while."""
         before, since = self._changing.get(now.file, (None, 0.0))
         if before != now:
-            since = time.monotonic()
+            since = self._clock.monotonic()
             self._changing[now.file] = (now, since)
-        settled = time.monotonic() - since >= _SETTLED or time.time_ns() - now.changed > _SETTLED * 1e9
-        if settled:
-            del self._changing[now.file]
-        return settled
+        # When it was changed is said by the file system, whose clock is the machine's, or a server's.
+        return self._clock.monotonic() - since >= _SETTLED or time.time_ns() - now.changed > _SETTLED * 1e9
 
     def _known(self, is_open: Callable[[str], bool]) -> There | None:
         """Look at the files that are open; None if one is not as it was but for its growth."""
@@ -77,7 +82,7 @@ class Seen:
         return there
 
     def _listed(self) -> There:
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         there: There = {}
         for path in self._paths:
             try:
@@ -90,7 +95,7 @@ class Seen:
                 self._tell(f"cannot read {error.filename or path}: {error.strerror}")
                 there = self._there | there  # what cannot be looked at is not gone
         self._changing = {file: since for file, since in self._changing.items() if file in there}
-        self._list_at = begun + max(_LIST, _SHARE * (time.monotonic() - begun))
+        self._list_at = begun + max(_LIST, _SHARE * (self._clock.monotonic() - begun))
         return there
 
     def _files(self, path: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog.blocks import BLOCK, read_blocks
 from falcohost.jsonlog.identity import SAMPLE, open_same
 from falcohost.jsonlog.inputs import Limits, Origin
@@ -26,12 +27,13 @@ class Tail:
     :ivar changed: when its content had been changed when it was last read; -1 before.
     """
 
-    def __init__(self, position: Position, limits: Limits, refusals: Refusals) -> None:
+    def __init__(self, position: Position, limits: Limits, refusals: Refusals, clock: Clock = SYSTEM) -> None:
         self.emptied = False
         self.changed = -1
         self._position = position
         self._limits = limits
         self._refusals = refusals
+        self._clock = clock
         self._fd: int | None = None
         self._at = position.offset  # how far it is read; what is behind the position is no whole text yet
         self._head = b""  # the first bytes of what is read, and the last before that place: by them it is recognised
@@ -131,7 +133,7 @@ class Tail:
         return True
 
     def _whole_texts(self) -> Iterator[Placed]:
-        return texts(self._blocks(), self._limits.document, self._refuse, self._at)
+        return texts(self._blocks(), self._limits.document, self._refuse, self._at, clock=self._clock)
 
     def _plain(self) -> Iterator[Placed]:
         if self._fd is None and not self._go_on():

@@ -19,7 +19,7 @@ class _Wait:
 
 
 class ManualClock:
-    """A :class:`~falcohost.clock.Clock` whose time passes only by :meth:`advance`.
+    """A :class:`~falcohost.clock.Clock` whose time passes only by :meth:`advance`, and by :meth:`sleep`.
 
     :param time_ns: the time of day at which it begins, in nanoseconds since the epoch.
     """
@@ -37,6 +37,10 @@ class ManualClock:
     def time_ns(self) -> int:
         """Return the time of day, in nanoseconds since the epoch."""
         return self._began + self._passed
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many *seconds* pass at once: whoever sleeps in the test's own thread would sleep for ever."""
+        self.advance(seconds)
 
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
