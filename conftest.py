@@ -23,7 +23,7 @@ Length = TypeVar("Length")
 TOGETHER = {"bpf": "kernel", "machine": "kernel", "installed": "installed", "wheel": "installed"}
 
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
-settings.register_profile("short", deadline=None, print_blob=True, max_examples=100)
+settings.register_profile("short", deadline=None, print_blob=True, max_examples=200)
 settings.register_profile("soak", deadline=None, print_blob=True, max_examples=12_500)
 
 

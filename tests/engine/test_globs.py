@@ -28,7 +28,7 @@ values = st.text(st.sampled_from("abABz]-[!^:0\\é_"), max_size=6)
 
 
 @given(patterns, values, st.booleans())
-@settings(max_examples=2000, deadline=None, database=None)
+@settings(max_examples=5 * settings().max_examples)
 def test_globs_agree_with_fnmatch(pattern, value, fold):
     """A glob matches exactly what fnmatch(3) matches in the C locale, with and without folding."""
     assert fnmatch(pattern.encode(), value.encode(), fold) is glob(pattern, fold=fold)(value)

@@ -2,7 +2,7 @@
 
 import pytest
 from generated import condition, event
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from interpreter import evaluate
 from world import CATALOG, compiled
@@ -41,7 +41,6 @@ def test_what_has_no_parts_is_true_or_false():
 
 
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=300, deadline=None, database=None)
 def test_what_is_shown_means_the_same(random):
     """A condition that is shown, and read again, is the same condition, if it can be written at all."""
     node = condition(random)

@@ -138,7 +138,7 @@ def test_aliases_do_not_explode(error_of, write):
     assert "is an alias at work?" in error_of(write("\n".join(lines)))
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_text_is_read_or_refused(everything, write, data):
     """A file cut and changed anywhere is a configuration or a ConfigError, never another exception."""
@@ -153,7 +153,6 @@ def test_any_text_is_read_or_refused(everything, write, data):
         keys_without_effect(config)
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.text("ab.[]\\={}0: ,", max_size=20))
 def test_any_option_is_set_or_refused(option):
     """An option of any form is set or is a ConfigError."""

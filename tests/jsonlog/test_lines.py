@@ -123,7 +123,7 @@ def test_gzip_damaged():
 
 def test_gzip_bomb():
     """What grows without end is given up after 64 MiB."""
-    bomb = gzip.compress(b"\0" * (300 << 20))
+    bomb = gzip.compress(bytes(70 << 20))
 
     made = 0
     with pytest.raises(Refused, match=GZIP_BOMB):

@@ -3,9 +3,10 @@
 import copy
 import importlib
 import json
-import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.matcher import Matcher
@@ -18,6 +19,9 @@ from falcohost.jsonlog.projection import make_projection
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost.rules.selection import Selection
 from falcohost.testing.projection import ODD
+
+randoms = st.randoms(use_true_random=True)
+few = settings(max_examples=settings().max_examples // 10)
 
 #: Each source of JSON, its public rules and its public events.
 SOURCES = {
@@ -142,19 +146,19 @@ def test_public_events(rules, records):
     assert alerts == rules.alerts(data, projected=True)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_odd_values(rules, records, seed):
+@given(randoms)
+@few
+def test_odd_values(rules, records, chance):
     """Both give the same alerts on records with missing members and odd values."""
-    chance = random.Random(seed)
     data = lines(_odd(chance, chance.choice(records)) for _ in range(60))
 
     assert rules.alerts(data, projected=False) == rules.alerts(data, projected=True)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_odd_texts(rules, records, seed):
+@given(randoms)
+@few
+def test_odd_texts(rules, records, chance):
     """Both give the same alerts where the text is odd: bytes that are no text, a key twice, deep nesting."""
-    chance = random.Random(seed)
     data = b"\n".join(_odd_text(chance, json.dumps(chance.choice(records)).encode()) for _ in range(30))
 
     assert rules.alerts(data, projected=False) == rules.alerts(data, projected=True)

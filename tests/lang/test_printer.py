@@ -1,6 +1,6 @@
 """The printer: what it writes is read as the same tree."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from falcohost.lang.parser import parse
@@ -24,7 +24,6 @@ def _chains(items):
     return st.builds(AndNode, several) | st.builds(OrNode, several) | st.builds(NotNode, once)
 
 
-@settings(max_examples=300)
 @given(st.recursive(leaves, _chains, max_leaves=8))
 def test_round_trip(node):
     """The canonical form of a tree is parsed as that tree, and has that form again."""

@@ -98,7 +98,7 @@ def hostile_conditions(constant, argument, letter):
 
 
 @given(hostile, hostile, hostile, st.booleans(), st.booleans(), st.sampled_from((2, 1000)))
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=settings().max_examples // 2)
 def test_no_text_of_a_rule_gets_into_the_source(constant, argument, letter, few, first, place):
     """Whatever constants, arguments and names rules have, the generated source is made of the same few words."""
     conditions = hostile_conditions(constant, argument, letter)

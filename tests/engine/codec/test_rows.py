@@ -87,7 +87,6 @@ def test_everything_comes_back():
 
 
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=300, deadline=None, database=None)
 def test_conditions_come_back(random):
     """Any condition is the same after it was written and read, down to the types of its constants."""
     exprs = [check(condition(random), CATALOG).expr for _ in range(3)]
@@ -195,7 +194,7 @@ def mutated(random, data):
 
 
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=2000, deadline=None, database=None)
+@settings(max_examples=5 * settings().max_examples)
 def test_rows_that_were_tampered_with_run_or_are_refused(random):
     """Whatever stands in the rows: it is refused, or it is a ruleset that runs like any other."""
     plain = msgspec.msgpack.decode(msgspec.msgpack.encode(ruleset_row(SEED)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import generated
 import pytest
 from generated import condition, event, some
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interpreter import evaluate
 from world import CATALOG, compiled, rule
@@ -80,7 +80,6 @@ def test_not_proved(condition, other):
 
 
 @given(randoms)
-@settings(max_examples=400, deadline=None, database=None)
 def test_what_is_proved_is_so(random):
     """Where one condition is said to imply another, no event fulfils the first alone."""
     expr = check(condition(random), CATALOG).expr
@@ -94,7 +93,6 @@ def test_what_is_proved_is_so(random):
 
 
 @given(randoms)
-@settings(max_examples=200, deadline=None, database=None)
 def test_what_is_proved_of_two_checks_is_so(random):
     """Where a check, or its negation, is said to imply one of the same field, no event fulfils the first alone."""
     found = [check(generated.check(random), CATALOG).expr for _ in range(2)]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from generated import condition, event, wanted
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interpreter import evaluate
 from world import CATALOG, compiled
@@ -20,8 +18,6 @@ from falcohost.engine.typecheck import check
 from falcohost.lang.printer import to_text
 
 EVENTS = 4
-PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "2000"))
-thorough = settings(max_examples=max(PAIRS // EVENTS, 1), deadline=None, database=None)
 randoms = st.randoms(use_true_random=True)
 
 
@@ -44,7 +40,6 @@ def answers(found):
 
 
 @given(randoms)
-@thorough
 def test_what_is_known_whole_is_what_the_engine_says(random):
     """Where all values are known, the trace says what generated code and the interpreter say."""
     node = condition(random)
@@ -57,7 +52,6 @@ def test_what_is_known_whole_is_what_the_engine_says(random):
 
 
 @given(randoms)
-@thorough
 def test_what_is_told_from_a_part_stays(random):
     """What the trace tells from some of the values is so whatever the others are."""
     node = condition(random)
@@ -72,7 +66,6 @@ def test_what_is_told_from_a_part_stays(random):
 
 
 @given(randoms)
-@thorough
 def test_reasons_settle_the_matter(random):
     """The checks that are given as reasons are enough: with all others unknown, the answer is the same."""
     node = condition(random)

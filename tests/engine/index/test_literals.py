@@ -49,7 +49,7 @@ def test_plain_text_of_a_regex(pattern, start, inside):
     ),
     st.text(st.sampled_from("abAB./-é\udc80"), max_size=12),
 )
-@settings(max_examples=1500, deadline=None, database=None)
+@settings(max_examples=5 * settings().max_examples)
 def test_whatever_a_regex_matches_has_its_plain_text(parts, value):
     """No value that matches is without the text that is said to be in it."""
     pattern = "".join(parts)
@@ -69,7 +69,7 @@ def test_whatever_a_regex_matches_has_its_plain_text(parts, value):
     st.text(st.sampled_from("abAB/.é\udc80"), max_size=10),
     st.booleans(),
 )
-@settings(max_examples=1500, deadline=None, database=None)
+@settings(max_examples=5 * settings().max_examples)
 def test_whatever_a_glob_matches_has_its_plain_text(parts, value, fold):
     """No value that matches is without the text that is said to be in it; a pattern of plain text is the value."""
     pattern = "".join(parts)

@@ -3,7 +3,7 @@
 import operator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from falcohost.engine.index import tables
@@ -22,7 +22,6 @@ FITS = {
 @pytest.mark.parametrize("kind", FITS)
 @pytest.mark.parametrize("few", [0, 1000])
 @given(st.sets(texts.filter(bool), max_size=30), st.lists(texts, max_size=5))
-@settings(max_examples=200, deadline=None, database=None)
 def test_everything_that_fits_is_found(kind, few, filed, values):
     """A value finds what fits it, several values what fits any, whether texts are sought one by one or all at once."""
     bits = {text: 1 << number for number, text in enumerate(sorted(filed))}

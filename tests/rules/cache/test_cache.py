@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cached_rules import CATALOGS, OPTIONS, SEED, VERSIONS, assert_same, seed
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from falcohost.engine.catalog import Catalog
@@ -80,7 +80,6 @@ def test_rules_of_the_regression_cases(cache, corpus, no_compiler):
 
 
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=150, deadline=None, database=None)
 def test_mutated_rules(chance):
     """Whatever the rules are: if they are accepted, they come out of the cache as they went in."""
     lines = SEED.split("\n")
