@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, Limits
 from falcohost.testing import skip_or_fail
-from falcohost.web import Listener, Secret, WebhookInput, WebLimits, read_address
+from falcohost.web import Listener, Secret, WebhookInput, WebLimits, inbox, read_address
 
 LOG = JsonLog(source="app", plugin="tester", wrappers=("items",))
 
@@ -51,6 +52,7 @@ class Served:
         self.keys = []
         self.stores = stores
         self._stop = threading.Event()
+        self._came = threading.Condition()
         self._source = JsonSource(LOG, WebhookInput(listener, Limits(record=200_000)))
         self._source.open(Plan(source="app"), None)
         self._thread = threading.Thread(target=self._read)
@@ -67,10 +69,17 @@ class Served:
                 event.whole()
                 self.records.append(event.record)
                 self.keys.append(event.key)
+            with self._came:
+                self._came.notify_all()
             if batch.cursor is not None and self.stores:
                 self._source.ack(batch.cursor)
             if self._stop.is_set():
                 break
+
+    def wait_for(self, count):
+        """Wait until so many records have come."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.records) >= count, 60)
 
     def close(self):
         """End everything."""
@@ -95,10 +104,20 @@ class Served:
         finally:
             connection.close()
 
+    def post_until_there_is_room(self, body):
+        """Send *body* again for as long as connections are closed; return the answer."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.post(body)
+            except (http.client.RemoteDisconnected, ConnectionResetError):
+                assert time.monotonic() < end
+
 
 @pytest.fixture
-def serve():
-    """Return a function that begins to serve."""
+def serve(monkeypatch):
+    """Return a function that begins to serve; who reads what came looks often whether the test is over."""
+    monkeypatch.setattr(inbox, "IDLE", 0.02)
     served = []
 
     def serve(url="http://127.0.0.1:{port}/in", *, stores=True, limits=SMALL, token=None, client_ca=None, **options):
