@@ -25,14 +25,15 @@ class ManualClock:
     """
 
     def __init__(self, time_ns: int = 1_700_000_000_000_000_000) -> None:
-        self._passed = 0  # in nanoseconds, so that sums are exact
+        self._seconds = 0.0  # the sum that one gets who adds to what monotonic() has returned
+        self._passed = 0  # the same in nanoseconds, which is exact
         self._began = time_ns
         self._waits: list[_Wait] = []
         self._changed = threading.Condition()
 
     def monotonic(self) -> float:
         """Return the seconds that it was advanced by."""
-        return self._passed / SECOND
+        return self._seconds
 
     def time_ns(self) -> int:
         """Return the time of day, in nanoseconds since the epoch."""
@@ -60,6 +61,7 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass, and wake those who waited for that."""
         with self._changed:
+            self._seconds += seconds
             self._passed += round(seconds * SECOND)
             due = [wait.condition for wait in self._waits if wait.until is not None and wait.until <= self._passed]
         for condition in due:
