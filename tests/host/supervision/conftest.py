@@ -116,8 +116,8 @@ class Stage:
         self.loop.turn(0)
 
     def let_pass(self, seconds):
-        """Let time pass."""
-        self.clock.advance(seconds)
+        """Let time pass, and a moment more, since a sum of seconds may be above what it should be."""
+        self.clock.advance(seconds + 1e-6)
         self.turn()
 
     def close(self):

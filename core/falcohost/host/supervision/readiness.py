@@ -27,8 +27,9 @@ class Readiness:
 
     def check(self) -> None:
         """Look whether it is so."""
-        waiting = any(child.alive and not child.ready for child in self._children)
-        if self.reached or waiting or self._loop.outcome is not None:
+        if self.reached or self._loop.outcome is not None:
+            return
+        if any(child.alive and not child.ready for child in self._children):
             return
         self.reached = True
         if self._seconds:
