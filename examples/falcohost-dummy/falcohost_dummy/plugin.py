@@ -7,7 +7,7 @@ from pathlib import Path
 
 from falcohost import Field, FieldType, OutputSpec, SourceSpec, hookimpl
 from falcohost_dummy.output import MarkedFile
-from falcohost_dummy.source import Counter, Tick
+from falcohost_dummy.source import Counter, parity
 
 
 @hookimpl
@@ -39,7 +39,7 @@ def falcohost_fields(source: str) -> Iterable[Field] | None:
             name="dummy.parity",
             type=FieldType.CHARBUF,
             description="Whether the number is even or odd.",
-            get=lambda tick, _: parity(tick),
+            get=lambda tick, _: parity(tick.number),
         ),
     ]
 
@@ -58,8 +58,3 @@ def falcohost_outputs() -> Iterable[OutputSpec]:
             name="dummy", description="Writes alerts to a file, with a mark before each.", make=MarkedFile.from_config
         )
     ]
-
-
-def parity(tick: Tick) -> str:
-    """Return ``even`` or ``odd``."""
-    return "odd" if tick.number % 2 else "even"

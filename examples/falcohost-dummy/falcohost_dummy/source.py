@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from falcohost import Batch, Plan, SourceError, SourceStats
+from falcohost import Batch, Plan, ResourceSubject, SourceError, SourceStats
 
 #: When the number 0 would have been counted: 1 January 2025, UTC, in nanoseconds.
 START = 1_735_689_600_000_000_000
@@ -35,6 +35,11 @@ class Tick:
     def key(self) -> str:
         """The same when it is counted again."""
         return str(self.number)
+
+    @property
+    def subject(self) -> ResourceSubject:
+        """What an alert about it is about: a thing in the world of this source."""
+        return ResourceSubject("dummy.parity", parity(self.number))
 
 
 class Counter:
@@ -89,3 +94,8 @@ class Counter:
 
     def close(self) -> None:
         """Do nothing: nothing is held."""
+
+
+def parity(number: int) -> str:
+    """Return ``even`` or ``odd``."""
+    return "odd" if number % 2 else "even"

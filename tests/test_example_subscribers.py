@@ -1,0 +1,85 @@
+"""The examples of subscribers: an agent runs them over a source that counts, and one takes the other's alerts."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+CONFIG = """
+load_plugins: [dummy, repeated, intended]
+plugins:
+  - {{name: dummy, init_config: {{count: {count}}}}}
+  - {{name: repeated, init_config: {{count: 3, seconds: 60}}}}
+  - {{name: intended, init_config: {{filename: {folder}/intended, rules: ["Repeated: Large even number"]}}}}
+engine: {{kind: nodriver}}
+json_output: true
+log_syslog: false
+falcohost: {{state_dir: {folder}/state}}
+"""
+
+MODULES = {"dummy": "falcohost_dummy.plugin", "repeated": "falcohost_repeated", "intended": "falcohost_intended"}
+
+
+@pytest.fixture
+def environment(root, tmp_path):
+    """Return an environment in which the examples are installed, as pip would leave them on disk."""
+    for name, module in MODULES.items():
+        info = tmp_path / "site" / f"falcohost_{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: falcohost-{name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[falcohost.plugins]\n{name} = {module}\n")
+    paths = [tmp_path / "site", *(root / "examples" / f"falcohost-{name}" for name in MODULES)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "TZ": "UTC"}
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    """Return a function that runs the agent over so many numbers, and returns the alerts that it prints."""
+
+    def run(count):
+        (tmp_path / "falco.yaml").write_text(CONFIG.format(count=count, folder=tmp_path))
+        command = [sys.executable, "-m", "falcohost", "-c", "falco.yaml"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+        assert 0 == done.returncode, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    return run
+
+
+def of_rule(alerts, rule):
+    """Return the alerts of one rule."""
+    return [alert for alert in alerts if alert["rule"] == rule]
+
+
+def test_a_correlation_and_an_action(run, tmp_path):
+    """Seven alerts about one subject are two times three, and about each of these it is written what would be done."""
+    alerts = run(20)
+
+    repeated = of_rule(alerts, "Repeated: Large even number")
+    assert [7, 2, 2] == [len(of_rule(alerts, "Large even number")), len(repeated), len(alerts) - 9]
+    assert ("repeated", "2025-01-01T00:00:12.000000000Z") == (repeated[0]["source"], repeated[0]["time"])
+    assert "Large even number: 3 times within 60 s | dummy.parity even" == repeated[0]["output"].partition("Notice ")[2]
+    assert ["Would close dummy.parity even, because of: Repeated: Large even number"] * 2 == [
+        alert["output"].partition("Notice ")[2] for alert in of_rule(alerts, "Action intended")
+    ]
+    written = [json.loads(line) for line in (tmp_path / "intended").read_text().splitlines()]
+    assert ["close dummy.parity even"] * 2 == [line["do"] for line in written]
+    assert [line["alert"] for line in written] == [
+        alert["output_fields"]["intended.alert"] for alert in of_rule(alerts, "Action intended")
+    ]
+
+
+def test_the_state_is_that_of_all_runs(run, tmp_path):
+    """What a subscriber has not raised an alert about is kept, and counts in the next run."""
+    first, second = run(11), run(14)
+
+    assert [0, 2] == [len(of_rule(alerts, "Repeated: Large even number")) for alerts in (first, second)]
+    with sqlite3.connect(Path(tmp_path, "state", "state.db")) as connection:
+        bodies = connection.execute("SELECT alert FROM alerts WHERE source = 'repeated'").fetchall()
+    subjects = [msgspec.msgpack.decode(body)["subjects"] for (body,) in bodies]
+    assert [[{"type": "resource", "kind": "dummy.parity", "name": "even"}]] * 2 == subjects
