@@ -13,7 +13,6 @@ from falcohost.engine.alerts import INTERNAL
 from falcohost.host import wire
 from falcohost.host.control import Control
 from falcohost.host.progress import Progress
-from falcohost.host.signals import Signals
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
@@ -22,6 +21,7 @@ from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
 from falcohost.store.arrival import Arrival

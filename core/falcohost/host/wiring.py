@@ -11,7 +11,6 @@ from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.progress import Progress
-from falcohost.host.renewal import Renewals
 from falcohost.host.restart import age
 from falcohost.host.snapshot import snapshot
 from falcohost.host.summary import Summary
@@ -22,9 +21,10 @@ from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
-from falcohost.host.watch import Watch
 from falcohost.log import log
 from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers

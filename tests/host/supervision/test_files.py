@@ -2,9 +2,9 @@
 
 import pytest
 
-from falcohost.host.renewal import Renewals
 from falcohost.host.supervision.files import Files
-from falcohost.host.watch import Watch
+from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.watch import Watch
 from falcohost.testing.clock import ManualClock
 
 

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_an_alert(reloading, intake):
 
 def test_where_more_than_rules_is_new(reloading, monkeypatch):
     """The agent ends, to be started again."""
-    monkeypatch.setattr("falcohost.host.trial.command", lambda: ["/bin/true"])
+    monkeypatch.setattr("falcohost.host.supervision.trial.command", lambda: ["/bin/true"])
     monkeypatch.setattr("sys.executable", "/bin/true")
     one, loop, taken = reloading(lambda: None)
     one.begin("SIGHUP received")

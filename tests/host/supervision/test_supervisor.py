@@ -12,15 +12,15 @@ from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
 from falcohost.host.numbers import Numbers
 from falcohost.host.progress import Progress
-from falcohost.host.renewal import Renewals
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervisor import Supervisor
-from falcohost.host.watch import Watch
 from falcohost.subscribers.group import Subscribers
 from falcohost.testing.outputs import alert
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from falcohost.clock import SYSTEM, Clock
-from falcohost.host.renewal import Renewals
 from falcohost.host.supervision.reloading import Reloading
-from falcohost.host.watch import Watch
+from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.watch import Watch
 
 #: Seconds between two looks.
 LOOK = 1.0

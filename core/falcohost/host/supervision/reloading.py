@@ -9,7 +9,7 @@ from falcohost.errors import FalcohostError
 from falcohost.host import wire
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop, Outcome
-from falcohost.host.trial import Trial
+from falcohost.host.supervision.trial import Trial
 from falcohost.log import log
 
 if TYPE_CHECKING:

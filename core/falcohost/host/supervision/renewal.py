@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from falcohost.errors import FalcohostError
 from falcohost.host.supervision.child import Child
-from falcohost.host.watch import Watch
+from falcohost.host.supervision.watch import Watch
 from falcohost.log import log
 
 

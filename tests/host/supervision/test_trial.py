@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from falcohost.errors import RulesError
-from falcohost.host import trial
-from falcohost.host.trial import Trial
+from falcohost.host.supervision import trial
+from falcohost.host.supervision.trial import Trial
 
 
 def result(reload):

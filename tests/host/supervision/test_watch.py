@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcohost.host.watch import Watch
+from falcohost.host.supervision.watch import Watch
 
 
 @pytest.fixture
