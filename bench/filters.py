@@ -28,13 +28,13 @@ from falcohost.engine.ir import Expr, Or  # noqa: E402
 from falcohost.engine.typecheck import check  # noqa: E402
 from falcohost.lang.parser import parse  # noqa: E402
 from falcohost_syscall.calls.rows import BY_NAME  # noqa: E402
-from falcohost_syscall.facts import table  # noqa: E402
 from falcohost_syscall.filters.condition import Point  # noqa: E402
 from falcohost_syscall.filters.load import compiled  # noqa: E402
-from falcohost_syscall.filters.necessary import necessary  # noqa: E402
 from falcohost_syscall.kernel.libbpf import Library  # noqa: E402
 from falcohost_syscall.kernel.programs import Kernel  # noqa: E402
 from falcohost_syscall.processes.users import Users  # noqa: E402
+from falcohost_syscall.pushdown.decide import decide  # noqa: E402
+from falcohost_syscall.pushdown.necessary import necessary  # noqa: E402
 from falcohost_syscall.records import record as R  # noqa: E402
 from falcohost_syscall.source import SyscallSource  # noqa: E402
 
@@ -100,7 +100,7 @@ FORMS = {
 
 def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
     """Return the figures of the filter for openat."""
-    condition = necessary(specialise(expr, "openat"), table.decide(BY_NAME["openat"], Users()))
+    condition = necessary(specialise(expr, "openat"), decide(BY_NAME["openat"], Users()))
     start = time.process_time()
     programs, weaker = compiled(condition, bench.kernel, bench.probe)
     seconds = time.process_time() - start

@@ -35,7 +35,7 @@ def _check(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
 
 
 def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
-    from falcohost_syscall.facts.told import pushed
+    from falcohost_syscall.pushdown.told import pushed
 
     return pushed(plan)
 

@@ -28,12 +28,13 @@ from falcohost_syscall.events.event import (
 )
 from falcohost_syscall.events.file_names import NamedEvent, RequestedView
 from falcohost_syscall.events.hosts import HOSTS
-from falcohost_syscall.facts.accounts import ASKED
-from falcohost_syscall.facts.plan import conditions
+from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.filters.load import Probe, container_place, load
 from falcohost_syscall.processes.kept import kept
 from falcohost_syscall.processes.process_records import KEEPS_TABLE, ProcessRecords
+from falcohost_syscall.pushdown.needs import needs
+from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.records.counts import by_type, unwanted
 from falcohost_syscall.records.record import (
     HEADER,
@@ -136,7 +137,7 @@ class SyscallSource:
         HOSTS.start()
         self._plan = plan
         plan = self._config.base.choose(plan)
-        self._track_destinations = "fd.name_changed" in plan.fields
+        self._track_destinations = Need.DESTINATIONS in needs(plan)
         every = not self._config.process_context
         needed = conditions(plan, self._context.users, all_processes=every) if self._config.pushdown else {}
         collected = wanted.collected(plan, needed, all_processes=every)
@@ -199,7 +200,7 @@ class SyscallSource:
 
     def _look_at_accounts(self) -> None:
         """Ask for the users and groups that there are now, where rules ask for names."""
-        if self._context.users.refresh() and not self._plan.fields.isdisjoint(ASKED):
+        if self._context.users.refresh() and Need.ACCOUNTS in needs(self._plan):
             self.update(self._plan)
 
     def _learn_cgroups(self, key: int, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The names that a file has in an event: as which of them an event is seen, and the fields that say each one.
+"""The names that a file has in an event: as which of them an event is seen.
 
 A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process: of a
 descriptor's file, or of what the paths of a call led to. Where the file has others as well, its ``alternatives`` are
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-from falcohost import Field, FieldType
 from falcohost_syscall.events.event import FLAGS, KIND, SyscallEvent
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.records.record import (
@@ -218,7 +217,8 @@ def watched_names(event: SyscallEvent) -> list[str]:
     return [] if told is None else [text(name) for name in told.split(b"\0")[:-1]]
 
 
-def _watched(event: SyscallEvent) -> str | None:
+def watched(event: SyscallEvent) -> str | None:
+    """Return the path by which the event's file is watched: the one under which the event is seen, else the first."""
     names = watched_names(event)
     return event.file_name if isinstance(event, WatchedView) else names[0] if names else None
 
@@ -226,31 +226,3 @@ def _watched(event: SyscallEvent) -> str | None:
 def requested(event: SyscallEvent) -> str | None:
     """Return the path that was passed to open the event's file, made whole as text."""
     return event.abspath if event.row.opens else None
-
-
-FIELDS: tuple[Field, ...] = (
-    Field(
-        name="fd.name.real",
-        type=FieldType.CHARBUF,
-        description="Path of the file as the kernel found it, from the root directory of the process.",
-        get=lambda event, _: event.fdpath,
-    ),
-    Field(
-        name="fd.name.requested",
-        type=FieldType.CHARBUF,
-        description="Path that was passed to open the file, made absolute by its text, as in Falco.",
-        get=lambda event, _: requested(event),
-    ),
-    Field(
-        name="fd.name.host",
-        type=FieldType.CHARBUF,
-        description="Path by which the machine's init reaches the file, where the process reaches it by another.",
-        get=lambda event, _: event.text_of(SEC_HOSTPATH),
-    ),
-    Field(
-        name="fd.name.watched",
-        type=FieldType.CHARBUF,
-        description="Path by which the file is watched (falcohost.watch_inodes), by whatever hard link it was opened.",
-        get=lambda event, _: _watched(event),
-    ),
-)

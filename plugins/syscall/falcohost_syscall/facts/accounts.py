@@ -9,19 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from falcohost.ir import Check, Exists, FieldRef, predicate
+from falcohost import Arg
+from falcohost.ir import Check, Exists, predicate
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.event import UNSET
+from falcohost_syscall.facts.bounds import Bounds, exactly
 from falcohost_syscall.filters import layout
-from falcohost_syscall.filters.bounds import Bounds, exactly
 from falcohost_syscall.filters.condition import TRUE, Number, negate, within
-from falcohost_syscall.parameters import values
 from falcohost_syscall.parameters.texts import NOBODY
-from falcohost_syscall.processes.users import HOME, NAME, SHELL, UNKNOWN, Users
+from falcohost_syscall.processes.users import NAME, UNKNOWN, Accounts, Users
 
-_UID: Final = layout.header("uid", 4)
-_GID: Final = layout.header("gid", 4)
-_LOGINUID: Final = layout.header("loginuid", 4)
+UID: Final = layout.header("uid", 4)
+LOGINUID: Final = layout.header("loginuid", 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +41,46 @@ class Named:
         return exactly(negate(found) if others else found)
 
 
-def described(row: Call, ref: FieldRef, users: Users) -> Named | None:
-    """Describe a field that is a column of the accounts of *users*; None: it is no such field."""
-    if ref.field.name == "evt.arg":
-        return _argument(values.find(row, ref.arg if ref.arg is not None else ""), users)
-    if ref.field.name not in ACCOUNTS:
+@dataclass(frozen=True, slots=True)
+class OfAccount:
+    """A text that follows from a number and from the accounts of this machine."""
+
+    number: Number
+    texts: Callable[[Users], Mapping[int, str]]
+
+    def named(self, users: Users) -> Named:
+        """Return the field by the names of *users*."""
+        return Named(self.number, self.texts(users))
+
+
+def user(number: Number, column: int) -> Callable[[Call, Arg], OfAccount]:
+    """Describe a column of the user that has the number; of none there is none."""
+    return lambda _, __: OfAccount(number, lambda users: _set(users.users.columns(column)))
+
+
+def group(_: Call, __: Arg) -> OfAccount:
+    """Describe the name of the group."""
+    return OfAccount(layout.header("gid", 4), lambda users: _set(users.groups.columns(NAME)))
+
+
+def _set(texts: Mapping[int, str]) -> Mapping[int, str]:
+    return {number: text for number, text in texts.items() if number < UNSET}
+
+
+def passed(param: Param) -> OfAccount | None:
+    """Describe the name of the user or group that was passed; their number where they have none."""
+    if not param.source.isdigit():
         return None
-    number, texts = ACCOUNTS[ref.field.name]
-    return Named(number, {key: text for key, text in texts(users).items() if key < UNSET})
+
+    def texts(users: Users) -> Mapping[int, str]:
+        accounts = PASSED[param.kind](users)
+        return {**{key: text or str(key) for key, text in _set(accounts.columns(NAME)).items()}, UNSET: NOBODY}
+
+    return OfAccount(layout.argument(int(param.source), 4), texts)
 
 
-def _argument(param: Param | None, users: Users) -> Named | None:
-    """Describe the name of the user or group that was passed."""
-    if param is None or param.kind not in _PASSED or not param.source.isdigit():
-        return None
-    texts = {key: text or str(key) for key, text in _PASSED[param.kind](users).items() if key < UNSET}
-    return Named(layout.argument(int(param.source), 4), {**texts, UNSET: NOBODY})
-
-
-_Column = Callable[[Users], dict[int, str]]
-_names: Final[_Column] = lambda users: users.users.columns(NAME)  # noqa: E731
-_groups: Final[_Column] = lambda users: users.groups.columns(NAME)  # noqa: E731
-
-_PASSED: Final[dict[str, _Column]] = {"uid": _names, "gid": _groups}
-
-ACCOUNTS: Final[dict[str, tuple[Number, _Column]]] = {
-    "user.name": (_UID, _names),
-    "user.homedir": (_UID, lambda users: users.users.columns(HOME)),
-    "user.shell": (_UID, lambda users: users.users.columns(SHELL)),
-    "user.loginname": (_LOGINUID, _names),
-    "group.name": (_GID, _groups),
-    "user.group": (_GID, _groups),
+#: By the kind of a parameter: the accounts of which it has a number.
+PASSED: Final[Mapping[str, Callable[[Users], Accounts]]] = {
+    "uid": lambda users: users.users,
+    "gid": lambda users: users.groups,
 }
-
-#: The fields that filters ask for by the accounts' names.
-ASKED: Final = frozenset({*ACCOUNTS, "evt.arg"})

@@ -9,8 +9,9 @@ from typing import Any, Final
 from falcohost import Arg
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call, Param
-from falcohost_syscall.facts import descriptors
-from falcohost_syscall.facts.descriptors import RET
+from falcohost_syscall.facts import accounts, descriptors
+from falcohost_syscall.facts.accounts import OfAccount
+from falcohost_syscall.facts.events import RET
 from falcohost_syscall.facts.kinds import (
     Cases,
     Decimal,
@@ -24,7 +25,6 @@ from falcohost_syscall.facts.kinds import (
     truth,
 )
 from falcohost_syscall.facts.textual import Prefixed, Textual
-from falcohost_syscall.fields.open import EXEC_BITS, OPENS_WITH_FLAGS
 from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import (
     Bits,
@@ -39,6 +39,7 @@ from falcohost_syscall.filters.condition import (
     within,
 )
 from falcohost_syscall.parameters import values
+from falcohost_syscall.parameters.paths import EXEC_BITS, OPENS_WITH_FLAGS
 
 _FLAGS: Final = layout.fact("flags", 4, Point.CALL)
 _MADE: Final = layout.fact("made", 1, Point.OBJECT, unknown=layout.MADE_UNKNOWN)
@@ -88,12 +89,14 @@ def _any_bit(number: Number, bits: int) -> Condition:
     return any_of(Literal(Bits(number, 1 << bit)) for bit in range(bits.bit_length()) if bits >> bit & 1)
 
 
-def parameter(row: Call, arg: Arg) -> Fact | None:
+def parameter(row: Call, arg: Arg) -> Fact | OfAccount | None:
     """Describe one of Falco's parameters."""
     index = arg if isinstance(arg, int) else row.param_index.get(str(arg))
     if index is None or not 0 <= index < len(row.params):
         return constant(None)
     param = row.params[index]
+    if param.kind in accounts.PASSED:
+        return accounts.passed(param)
     if param.kind in ("path", "relpath"):
         names = {"path": "seen", "path2": "seen2"} if row.leads else {"path": "path", "path2": "path2"}
         name = names.get(param.source)

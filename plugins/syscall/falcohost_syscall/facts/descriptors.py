@@ -10,6 +10,7 @@ from falcohost import Arg
 from falcohost_syscall.calls.rows import EXEC, Call
 from falcohost_syscall.events.descriptors import NOT_TOLD
 from falcohost_syscall.events.event import AT_FDCWD
+from falcohost_syscall.facts.events import RET
 from falcohost_syscall.facts.kinds import (
     Cases,
     Describe,
@@ -53,7 +54,7 @@ from falcohost_syscall.records.record import (
 )
 
 _ADDRESS_ARGUMENT: Final = layout.argument(4)
-RET: Final = layout.header("ret", 8, signed=True)
+_EINPROGRESS: Final = 115
 
 _KIND: Final = layout.fact("kind", 1, Point.OBJECT, unknown=0)
 #: Where the caller may pass an address, by which it is told what a socket of IPv6 is.
@@ -199,6 +200,18 @@ def connected(row: Call, _: Arg) -> Fact | None:
     if row.name in CONNECTS:
         return Either(within(RET, (0, 0)), Untold(), constant(False))
     return truth(within(_CONNECTED, (layout.CONNECTED_YES, layout.CONNECTED_YES)))
+
+
+def name_changed(row: Call, _: Arg) -> Fact | None:
+    """Describe whether the event changed where the socket leads to."""
+    if row.name in ACCEPTS:
+        return constant(True)
+    if row.name in CONNECTS:
+        return truth(within(RET, (0, 0), (-_EINPROGRESS, -_EINPROGRESS)))
+    if row.name in SENDS:
+        addressed = SENDS[row.name]
+        return Cases(((addressed, Otherwise()), (negate(addressed), False)))
+    return None if row.want & WANT_MESSAGES else constant(False)
 
 
 def raw_name(row: Call, _: Arg) -> Fact:

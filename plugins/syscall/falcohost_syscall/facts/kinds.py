@@ -10,7 +10,8 @@ from typing import Protocol, TypeAlias
 from falcohost import Arg
 from falcohost.ir import Check, Const, Exists, FieldRef, ListOf, Transform, predicate
 from falcohost_syscall.calls.rows import Call
-from falcohost_syscall.filters.bounds import UNDECIDED, Bounds, exactly
+from falcohost_syscall.facts.accounts import OfAccount
+from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, exactly
 from falcohost_syscall.filters.condition import (
     FALSE,
     TRUE,
@@ -299,4 +300,14 @@ def check_bounds(check: Check | Exists, fact: Fact | None) -> Bounds:
 
 
 #: What the kernel knows of a field in events of a row; None: nothing.
-Describe: TypeAlias = Callable[[Call, Arg], Fact | None]
+Describe: TypeAlias = Callable[[Call, Arg], Fact | OfAccount | None]
+
+
+def always(fact: Fact) -> Describe:
+    """Describe a field of which the same is known in all events."""
+    return lambda _, __: fact
+
+
+def by_type(value: Callable[[Call], Anything]) -> Describe:
+    """Describe a field that has one value in all events of a type."""
+    return lambda row, _: constant(value(row))

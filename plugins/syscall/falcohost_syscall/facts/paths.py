@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from falcohost import Arg
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import descriptors
-from falcohost_syscall.facts.descriptors import RET
-from falcohost_syscall.facts.kinds import Describe, Either, Fact, Untold, constant
+from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.kinds import Either, Fact, Untold, constant
 from falcohost_syscall.facts.textual import Textual
-from falcohost_syscall.fields import path as fields_path
-from falcohost_syscall.fields.open import AT_CALLS, TWO_PATHS
-from falcohost_syscall.fields.path import OPENS, Read, Table
 from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import (
     Bits,
@@ -28,19 +25,16 @@ from falcohost_syscall.filters.condition import (
     negate,
     within,
 )
+from falcohost_syscall.parameters.paths import AT_CALLS, OPENS, TWO_PATHS
 from falcohost_syscall.records import record
 
-#: By what user space reads: the text in the kernel that says the same.
-_PASSED: Final[dict[Read, Callable[[Call], View]]] = {
-    fields_path.raw: descriptors.passed_view,
-    fields_path.raw2: lambda _: layout.view("path2", Point.MEMORY),
-    fields_path.string: lambda _: layout.view("str", Point.MEMORY),
-}
+#: What the kernel knows of a path of a call that worked.
+OfPath: TypeAlias = Callable[[Call], Fact]
 
 _OTHER_NAME: Final = replace(layout.header("flags", 1, point=Point.MEMORY), mask=record.FLAG_OTHER_NAME)
 
 
-def _whole(name: str, led_to: int) -> Fact:
+def _made_whole(name: str, led_to: int) -> Fact:
     """Describe a path made whole: what it led to, where that is known, else as passed if there is nothing to change."""
     view = layout.view(name, Point.MEMORY)
     known = Literal(Bits(layout.fact("led_to", 1, Point.MEMORY), led_to))
@@ -53,31 +47,43 @@ def _whole(name: str, led_to: int) -> Fact:
     return Either(any_of((known, all_of(as_passed))), Textual(view, rooted=True), Untold())
 
 
-#: By what user space reads: what the kernel knows of the same.
-_WHOLE: Final[dict[Read, Fact]] = {
-    fields_path.first: _whole("seen", layout.LED_TO),
-    fields_path.second: _whole("seen2", layout.LED_TO2),
-}
+_FIRST: Final = _made_whole("seen", layout.LED_TO)
+_SECOND: Final = _made_whole("seen2", layout.LED_TO2)
 
 
-def path(table: Table, *, raw: bool) -> Describe:
-    """Describe a path of *table*, made whole or as it was passed."""
+def first(row: Call) -> Fact:
+    """Describe the first path, made whole."""
+    return Either(_worked(row), _FIRST, constant(None))
 
-    def describe(row: Call, _: Arg) -> Fact | None:
-        if row.name not in table:
-            return constant(None)
-        read = table[row.name][raw]
-        if read is fields_path.opened:
-            name = Textual(descriptors.name_view("name", row), _worked(row), rooted=True)
-            return Either(descriptors.IS_NAMED, name, Untold())
-        if read is fields_path.of_descriptor:
-            name = Textual(descriptors.name_view("name", row), _worked(row), rooted=True)
-            return Either(descriptors.IS_FILE, name, Either(_worked(row), Untold(), constant(None)))
-        if read in _PASSED:
-            return Textual(_PASSED[read](row), _worked(row))
-        return Either(_worked(row), _WHOLE[read], constant(None)) if read in _WHOLE else None
 
-    return describe
+def second(row: Call) -> Fact:
+    """Describe the second path, made whole."""
+    return Either(_worked(row), _SECOND, constant(None))
+
+
+def passed(row: Call) -> Fact:
+    """Describe the first path as it was passed."""
+    return _as_passed(row, descriptors.passed_view(row))
+
+
+def passed2(row: Call) -> Fact:
+    """Describe the second path as it was passed."""
+    return _as_passed(row, layout.view("path2", Point.MEMORY))
+
+
+def string(row: Call) -> Fact:
+    """Describe the further text that was passed."""
+    return _as_passed(row, layout.view("str", Point.MEMORY))
+
+
+def opened(row: Call) -> Fact:
+    """Describe the name of the file that was opened, or of that which was not."""
+    return Either(descriptors.IS_NAMED, _name_of_file(row), Untold())
+
+
+def of_descriptor(row: Call) -> Fact:
+    """Describe the name of the descriptor's file."""
+    return Either(descriptors.IS_FILE, _name_of_file(row), Either(_worked(row), Untold(), constant(None)))
 
 
 def of_at_call(row: Call, arg: Arg) -> Fact | None:
@@ -88,7 +94,15 @@ def of_at_call(row: Call, arg: Arg) -> Fact | None:
         return constant(None)
     if row.opens:
         return Textual(layout.file_name("requested"), rooted=True)
-    return _WHOLE[fields_path.second if arg == "dst" and row.name in TWO_PATHS else fields_path.first]
+    return _SECOND if arg == "dst" and row.name in TWO_PATHS else _FIRST
+
+
+def _as_passed(row: Call, view: View) -> Fact:
+    return Textual(view, _worked(row))
+
+
+def _name_of_file(row: Call) -> Fact:
+    return Textual(descriptors.name_view("name", row), _worked(row), rooted=True)
 
 
 def _worked(row: Call) -> Condition:

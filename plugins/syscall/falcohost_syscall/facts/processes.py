@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from falcohost import Arg
 from falcohost.ir import Check, Exists
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call
+from falcohost_syscall.facts.accounts import LOGINUID
+from falcohost_syscall.facts.bounds import Bounds
 from falcohost_syscall.facts.kinds import (
     Describe,
     Either,
@@ -18,12 +20,12 @@ from falcohost_syscall.facts.kinds import (
     MaybeAbsent,
     Numeric,
     OneOf,
+    always,
     constant,
     truth,
 )
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters import layout
-from falcohost_syscall.filters.bounds import Bounds
 from falcohost_syscall.filters.condition import (
     Address,
     Bits,
@@ -39,19 +41,20 @@ from falcohost_syscall.filters.condition import (
 from falcohost_syscall.records import record
 
 #: Each capability's name, and its bit.
-CAPABILITY_NAMES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
+_CAPABILITIES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
+#: Describes a process by its generation: the process itself (0), its parent (1), and so on.
+OfGeneration: TypeAlias = Callable[[int], Fact]
+
 _LINEAGE: Final = layout.fact("lineage", 1, Point.ANCESTORS, unknown=0)
 _LONGER: Final = within(_LINEAGE, (layout.LINEAGE_LONGER, layout.LINEAGE_LONGER))
 _FLAGS: Final = layout.fact("exe_flags", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
-_LOGINUID: Final = layout.header("loginuid", 4)
 _PPID: Final = layout.header("ppid", 4, point=Point.MEMORY)
 
 _DURATION: Final = replace(
     layout.header("ts", 8, signed=True, point=Point.MEMORY), minus=layout.RECORD + layout.HEADER["start"]
 )
 _CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=layout.UNKNOWN_BITS)
-
-TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
+_TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +70,28 @@ class AnyAncestor:
         return Bounds(over, any_of(bounds.under for bounds in known))
 
 
-def _name(generation: int) -> Fact:
+def name(generation: int) -> Fact:
+    """Describe the name of a process."""
     return Textual(layout.process_name(generation))
 
 
-def _number(generation: int) -> Fact:
-    number = layout.process_id(generation)
-    return Numeric(number, within(number, (1, number.highest - 1)))
+def number(generation: int) -> Fact:
+    """Describe the number of a process."""
+    found = layout.process_id(generation)
+    return Numeric(found, within(found, (1, found.highest - 1)))
 
 
-def _text(name: str) -> Callable[[int], Fact]:
+def text(name: str) -> OfGeneration:
+    """Return what describes a text of a process."""
     return lambda generation: Textual(layout.process_text(name, generation))
 
 
-def _of(fact: Callable[[int], Fact], generation: int) -> Describe:
+def of(fact: OfGeneration, generation: int) -> Describe:
     """Describe what the process itself (0) or its parent (1) has, without an argument."""
     return lambda _, arg: fact(generation) if arg is None else None
 
 
-def _of_ancestor(fact: Callable[[int], Fact]) -> Describe:
+def of_ancestor(fact: OfGeneration) -> Describe:
     """Describe what an ancestor has, by its number (0: the process itself), or without a number any."""
 
     def describe(_: Call, arg: Arg) -> Fact | None:
@@ -96,48 +102,30 @@ def _of_ancestor(fact: Callable[[int], Fact]) -> Describe:
     return describe
 
 
-def _one_of_arguments(row: Call, arg: Arg) -> Fact | None:
+def one_of_arguments(_: Call, arg: Arg) -> Fact | None:
     """Describe the arguments of one ancestor; those of all together are one text, which is not told."""
-    return None if arg is None else _of_ancestor(_text("args"))(row, arg)
-
-
-#: Names, numbers and texts of the process, its parent and its ancestors.
-FIELDS: Final[dict[str, Describe]] = {
-    "proc.name": _of(_name, 0),
-    "proc.pname": _of(_name, 1),
-    "proc.aname": _of_ancestor(_name),
-    "proc.apid": _of_ancestor(_number),
-    **{f"proc.{name}": _of(_text(name), 0) for name in layout.PROCESS_TEXTS},
-    **{f"proc.p{name}": _of(_text(name), 1) for name in ("exepath", "exe", "cmdline")},
-    **{f"proc.a{name}": _of_ancestor(_text(name)) for name in ("exepath", "exe", "cmdline")},
-    "proc.aargs": _one_of_arguments,
-}
+    return text("args")(arg) if isinstance(arg, int) and arg < layout.GENERATIONS else None
 
 
 def executable(flag: int) -> Describe:
     """Describe whether the executable has a flag."""
-    return lambda _, __: truth(Literal(Bits(_FLAGS, flag)))
+    return always(truth(Literal(Bits(_FLAGS, flag))))
 
 
-def parent_id(_: Call, __: Arg) -> Fact:
-    """Describe the parent's number; the first process has no parent."""
-    return Numeric(_PPID, within(_PPID, (1, _PPID.highest)))
-
-
-def login_uid(_: Call, __: Arg) -> Fact:
-    """Describe who logged in; -1 where nobody did."""
-    unset = within(_LOGINUID, (_LOGINUID.highest, _LOGINUID.highest))
-    return Either(unset, constant(-1), Numeric(_LOGINUID))
-
-
-def duration(_: Call, __: Arg) -> Fact:
-    """Describe the time since the process was made."""
-    return Numeric(_DURATION, least=0)
-
-
-def permitted(_: Call, __: Arg) -> Fact:
-    """Describe the capabilities that it got by its exec; of a process that was looked up in /proc there are none."""
-    return MaybeAbsent(Flags(_CAPS, CAPABILITY_NAMES, " "))
+#: The first process has no parent.
+parent_id: Final = always(Numeric(_PPID, within(_PPID, (1, _PPID.highest))))
+#: -1 where nobody logged in.
+login_uid: Final = always(
+    Either(within(LOGINUID, (LOGINUID.highest, LOGINUID.highest)), constant(-1), Numeric(LOGINUID))
+)
+#: Time since the process was made.
+duration: Final = always(Numeric(_DURATION, least=0))
+#: Device number of the terminal.
+terminal: Final = always(Numeric(_TTY))
+#: Capabilities in effect.
+effective: Final = always(Flags(layout.header("caps", 8), _CAPABILITIES, " "))
+#: Capabilities that it got by its exec; of a process that was looked up in /proc there are none.
+permitted: Final = always(MaybeAbsent(Flags(_CAPS, _CAPABILITIES, " ")))
 
 
 #: Whether the init of its container may use every capability: said by the kernel, or not known.
@@ -150,7 +138,7 @@ UNCONFINED: Final = Either(
 _WITH_NAMES: Final[dict[object, int]] = {
     **{layout.process_name(n): n + 1 for n in range(layout.GENERATIONS)},
     **{layout.process_id(n): n + 1 for n in range(layout.GENERATIONS)},
-    TTY: 1,
+    _TTY: 1,
     _FLAGS: 1,
     _CAPS: 1,
     _LINEAGE: layout.GENERATIONS + 1,

@@ -9,8 +9,8 @@ from typing import Final
 
 from falcohost.ir import Check, Exists, parse_glob, regex_literals
 from falcohost.text import bytes_text, text_bytes, valid
+from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, both, exactly
 from falcohost_syscall.filters import layout
-from falcohost_syscall.filters.bounds import UNDECIDED, Bounds, both, exactly
 from falcohost_syscall.filters.condition import (
     FALSE,
     TRUE,

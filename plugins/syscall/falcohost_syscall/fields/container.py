@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
-from falcohost import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.facts import containers
+from falcohost_syscall.facts.kinds import always, constant
+from falcohost_syscall.fields.field import Get, SyscallField, row
 
 T = FieldType
-Get = Callable[[SyscallEvent, Arg], Any]
 
 
-def metadata(event: SyscallEvent, _: Arg) -> str | None:
-    """Return "" on the host, as Falco does, and nothing in a container: no runtime has been asked."""
-    return "" if event.container.is_host else None
+def _only_outside(value: Any) -> Get:
+    """Return how a field is read that has a value outside of containers, and none inside: no runtime has been asked."""
+    return lambda event, _: value if event.container.is_host else None
 
 
-def called(event: SyscallEvent, _: Arg) -> str | None:
-    """Return "host" on the host, and nothing in a container."""
-    return "host" if event.container.is_host else None
-
-
-def privileged(event: SyscallEvent, _: Arg) -> bool | None:
+def _privileged(event: SyscallEvent, _: Arg) -> bool | None:
     """Return false on the host, and of a container what the kernel told of its init."""
     return False if event.container.is_host else event.proc.image.privileged
-
-
-def false_on_host(event: SyscallEvent, _: Arg) -> bool | None:
-    """Return false on the host, and nothing in a container."""
-    return False if event.container.is_host else None
 
 
 def _start(event: SyscallEvent, _: Arg) -> int | None:
@@ -42,128 +34,142 @@ def _duration(event: SyscallEvent, arg: Arg) -> int | None:
     return max(event.ts - start, 0) if start else None
 
 
-def nothing(_: SyscallEvent, __: Arg) -> None:
+def _nothing(_: SyscallEvent, __: Arg) -> None:
     """Return nothing, wherever the event is."""
+
+
+_NEVER: Final = always(constant(None))
 
 
 _LATER = "falcohost does not ask the container runtime yet, so it is absent in containers"
 
-_SUGGESTED = frozenset({"container.id", "container.name", "container.image.repository", "container.image.tag"})
+_SUGGESTED = frozenset({"container.name", "container.image.repository", "container.image.tag"})
 
 
-def _known() -> Iterator[Field]:
-    rows: tuple[tuple[str, FieldType, str, Get], ...] = (
-        (
-            "container.id",
-            T.CHARBUF,
-            "First 12 characters of the container's id; host outside.",
-            lambda e, _: e.container.id,
-        ),
-        ("container.full_id", T.CHARBUF, "The container's id; host outside.", lambda e, _: e.container.full_id),
-        (
-            "container.type",
-            T.CHARBUF,
-            "The container's runtime, by its cgroup; host outside.",
-            lambda e, _: e.container.type,
-        ),
-        (
-            "container.privileged",
-            T.BOOL,
-            "Told by the kernel: the container's init may use every capability and has no seccomp filter.",
-            privileged,
-        ),
-        ("container.start_ts", T.ABSTIME, "When the first process of its pid namespace began.", _start),
-        ("container.duration", T.RELTIME, "Time since container.start_ts.", _duration),
-    )
-    for name, kind, description, get in rows:
-        yield Field(name=name, type=kind, description=description, get=get, suggested=name in _SUGGESTED)
-
-
-def _unknown() -> Iterator[Field]:
-    for name, what, get in (
-        ("name", "Name of the container", called),
-        ("image", "Name of its image with the tag", metadata),
-        ("image.id", "Id of its image", metadata),
-        ("image.repository", "Repository of its image", metadata),
-        ("image.tag", "Tag of its image", metadata),
-        ("image.digest", "Digest of its image", metadata),
-        ("ip", "Address of the container", metadata),
-        ("cni.json", "Its network configuration", metadata),
-        ("mounts", "Its mounts", metadata),
-        ("labels", "Its labels", metadata),
+def _known() -> Iterator[SyscallField]:
+    for name, description, get in (
+        ("id", "First 12 characters of the container's id; host outside.", lambda e, _: e.container.id),
+        ("full_id", "The container's id; host outside.", lambda e, _: e.container.full_id),
+        ("type", "The container's runtime, by its cgroup; host outside.", lambda e, _: e.container.type),
     ):
-        full = f"container.{name}"
-        yield Field(name=full, type=T.CHARBUF, description=f"{what}; {_LATER}.", get=get, suggested=full in _SUGGESTED)
+        yield SyscallField(
+            name=f"container.{name}",
+            type=T.CHARBUF,
+            description=description,
+            get=get,
+            fact=containers.identity,
+            suggested=name == "id",
+        )
+    yield row(
+        "container.privileged",
+        T.BOOL,
+        "Told by the kernel: the container's init may use every capability and has no seccomp filter.",
+        _privileged,
+        containers.privileged,
+    )
+    yield row("container.start_ts", T.ABSTIME, "When the first process of its pid namespace began.", _start)
+    yield row("container.duration", T.RELTIME, "Time since container.start_ts.", _duration)
+
+
+def _unknown() -> Iterator[SyscallField]:
+    for name, what, outside in (
+        ("name", "Name of the container", "host"),
+        ("image", "Name of its image with the tag", ""),
+        ("image.id", "Id of its image", ""),
+        ("image.repository", "Repository of its image", ""),
+        ("image.tag", "Tag of its image", ""),
+        ("image.digest", "Digest of its image", ""),
+        ("ip", "Address of the container", ""),
+        ("cni.json", "Its network configuration", ""),
+        ("mounts", "Its mounts", ""),
+        ("labels", "Its labels", ""),
+    ):
+        yield SyscallField(
+            name=f"container.{name}",
+            type=T.CHARBUF,
+            description=f"{what}; {_LATER}.",
+            get=_only_outside(outside),
+            fact=containers.only_outside(outside),
+            suggested=f"container.{name}" in _SUGGESTED,
+        )
     for name in ("host_pid", "host_network", "host_ipc"):
-        yield Field(
+        yield SyscallField(
             name=f"container.{name}",
             type=T.BOOL,
             description=f"It shares a namespace with the host; {_LATER}.",
-            get=false_on_host,
+            get=_only_outside(False),
+            fact=containers.only_outside(False),
         )
-    yield Field(
+    yield SyscallField(
         name="container.label",
         type=T.CHARBUF,
         description=f"One label of the container; {_LATER}.",
-        get=nothing,
+        get=_nothing,
+        fact=_NEVER,
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
     )
     for part in ("", ".source", ".dest", ".mode", ".rdwr", ".propagation"):
-        yield Field(
+        yield SyscallField(
             name=f"container.mount{part}",
             type=T.CHARBUF,
             description=f"One mount of the container, by place or by a pattern of its path; {_LATER}.",
-            get=nothing,
+            get=_nothing,
+            fact=_NEVER,
             arg=ArgKind.ANY,
             arg_required=True,
         )
 
 
-def _kubernetes() -> Iterator[Field]:
+def _kubernetes() -> Iterator[SyscallField]:
     plain = "pod.name pod.id pod.uid pod.sandbox_id pod.full_sandbox_id pod.labels pod.ip pod.cni.json ns.name"
     # The description of the system that falcohost was made from names these too.
     more = " deployment.name daemonset.name node.name"
     for name in (plain + more).split():
-        yield Field(
+        yield SyscallField(
             name=f"k8s.{name}",
             type=T.CHARBUF,
             description=f"Kubernetes metadata; {_LATER}.",
-            get=nothing,
+            get=_nothing,
+            fact=_NEVER,
             suggested=name in ("pod.name", "ns.name"),
         )
-    yield Field(
+    yield SyscallField(
         name="k8s.pod.label",
         type=T.CHARBUF,
         description=f"One label of the pod; {_LATER}.",
-        get=nothing,
+        get=_nothing,
+        fact=_NEVER,
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
     )
 
 
-def _deprecated() -> Iterator[Field]:
+def _deprecated() -> Iterator[SyscallField]:
     gone = "Always absent: Falco gave it up, and the name stays so that old rules load."
     names = ["container.healthcheck", "container.liveness_probe", "container.readiness_probe"]
     names += [f"k8s.{kind}.{part}" for kind in ("rc", "svc", "rs") for part in ("name", "id", "labels")]
     names += ["k8s.deployment.id", "k8s.deployment.labels", "k8s.ns.id", "k8s.ns.labels"]
     for name in names:
-        yield Field(name=name, type=T.CHARBUF, description=gone, get=nothing, deprecated=True)
+        yield SyscallField(name=name, type=T.CHARBUF, description=gone, get=_nothing, fact=_NEVER, deprecated=True)
     for kind in ("rc", "svc", "rs", "deployment", "ns"):
-        yield Field(
+        yield SyscallField(
             name=f"k8s.{kind}.label",
             type=T.CHARBUF,
             description=gone,
-            get=nothing,
+            get=_nothing,
+            fact=_NEVER,
             arg=ArgKind.KEY,
             arg_required=True,
             dotted=True,
             deprecated=True,
         )
     for name in ("healthcheck", "liveness_probe", "readiness_probe"):
-        yield Field(name=f"proc.is_container_{name}", type=T.BOOL, description=gone, get=nothing, deprecated=True)
+        yield SyscallField(
+            name=f"proc.is_container_{name}", type=T.BOOL, description=gone, get=_nothing, fact=_NEVER, deprecated=True
+        )
 
 
-FIELDS: tuple[Field, ...] = (*_known(), *_unknown(), *_kubernetes(), *_deprecated())
+FIELDS: tuple[SyscallField, ...] = (*_known(), *_unknown(), *_kubernetes(), *_deprecated())

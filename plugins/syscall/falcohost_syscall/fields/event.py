@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from falcohost import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import errno_name
 from falcohost_syscall.calls.rows import EVENT_NAMES, EXIT
 from falcohost_syscall.events.event import CPU, FLAGS, RET, SyscallEvent
+from falcohost_syscall.facts import arguments, events
+from falcohost_syscall.facts.kinds import by_type, constant
+from falcohost_syscall.fields.field import Need, SyscallField
 from falcohost_syscall.parameters import texts, values
 from falcohost_syscall.parameters.types import OPAQUE, PARAMETERS, TEXTS
 from falcohost_syscall.records.record import FLAG_URING, SEC_DATA
@@ -48,7 +51,7 @@ def _raw_text(event: SyscallEvent, arg: Arg) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _raw_field(name: str) -> Field:
+def _raw_field(name: str) -> SyscallField:
     if name in TEXTS:
         return replace(_RAWARG, type=FieldType.CHARBUF, get=_raw_text)
     if name in OPAQUE:
@@ -127,11 +130,13 @@ def _is_type(event: SyscallEvent, arg: Arg) -> int:
     return int(event.type == arg)
 
 
-_RAWARG = Field(
+_RAWARG = SyscallField(
     name="evt.rawarg",
     type=FieldType.INT64,
     description="What is behind a parameter, by its name: a number, or text where it is text itself.",
     get=_raw_argument,
+    fact=arguments.raw,
+    needs=frozenset({Need.PARAMETERS}),
     arg=ArgKind.KEY,
     arg_required=True,
     dotted=True,
@@ -142,68 +147,76 @@ _RAWARG = Field(
     no_transform=True,
 )
 
-FIELDS: tuple[Field, ...] = (
-    Field(
+FIELDS: tuple[SyscallField, ...] = (
+    SyscallField(
         name="evt.type",
         type=FieldType.CHARBUF,
         description="What happened: the name of the system call, or procexit.",
         get=lambda e, _: e.type,
+        fact=by_type(lambda row: row.name),
         check_value=_check_type,
     ),
-    Field(
+    SyscallField(
         name="syscall.type",
         type=FieldType.CHARBUF,
         description="The name of the system call; absent for what is none (procexit).",
         get=lambda e, _: None if e.type == EXIT else e.type,
+        fact=by_type(lambda row: None if row.name == EXIT else row.name),
         check_value=_check_type,
     ),
-    Field(
+    SyscallField(
         name="evt.type.is",
         type=FieldType.UINT32,
         description="1 if the event has the type given as argument, else 0.",
         get=_is_type,
+        fact=lambda row, arg: constant(int(row.name == arg)),
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
         check_arg=lambda name: _check_type(name) and f"filter_check called with nonexistent field evt.type.is.{name}",
         check_bracket=lambda name: f"filter syntax error: evt.type.is[{name}]",
     ),
-    Field(
+    SyscallField(
         name="evt.dir",
         type=FieldType.CHARBUF,
         description="Always <, as only returns are reported; procexit has >. Kept for old rules.",
         get=lambda e, _: ">" if e.type == EXIT else "<",
+        fact=by_type(lambda row: ">" if row.name == EXIT else "<"),
         deprecated=True,
     ),
-    Field(
+    SyscallField(
         name="evt.category",
         type=FieldType.CHARBUF,
         description="Group that the call belongs to (file, net, process …); reads and writes by what they go to.",
         get=_category,
     ),
-    Field(
+    SyscallField(
         name="evt.cpu",
         type=FieldType.INT16,
         description="Number of the processor on which it happened.",
         get=lambda e, _: e.h[CPU],
     ),
-    Field(
+    SyscallField(
         name="evt.args",
         type=FieldType.CHARBUF,
         description="All parameters as name=value, those with a readable form as name=value(readable).",
         get=lambda e, _: texts.render_all(e),
+        needs=frozenset({Need.PARAMETERS}),
     ),
-    Field(
+    SyscallField(
         name="evt.info",
         type=FieldType.CHARBUF,
         description="The same as evt.args.",
         get=lambda e, _: texts.render_all(e),
+        needs=frozenset({Need.PARAMETERS}),
     ),
-    Field(
+    SyscallField(
         name="evt.arg",
         type=FieldType.CHARBUF,
         description="One parameter, by name (evt.arg.flags) or place (evt.arg[0]), in its readable form.",
         get=_argument,
+        fact=arguments.parameter,
+        needs=frozenset({Need.PARAMETERS, Need.ACCOUNTS}),
         arg=ArgKind.ANY,
         arg_required=True,
         dotted=True,
@@ -211,116 +224,128 @@ FIELDS: tuple[Field, ...] = (
         check_bracket=lambda place: None if place.isdecimal() else f"{place} is not a valid number",
     ),
     _RAWARG,
-    Field(
+    SyscallField(
         name="evt.buffer",
         type=FieldType.BYTEBUF,
         description="First bytes (at most 80) of what was read or written.",
         get=lambda e, _: e.section(SEC_DATA),
+        untold="bytes that were read or written are looked at once an event is passed on",
     ),
-    Field(
+    SyscallField(
         name="evt.buflen",
         type=FieldType.UINT64,
         description="Number of bytes that were read or written.",
         get=_buffer_length,
+        fact=events.length,
     ),
-    Field(
+    SyscallField(
         name="evt.res",
         type=FieldType.CHARBUF,
         description="SUCCESS, or the name of the error (ENOENT).",
         get=_result,
+        fact=events.result,
     ),
-    Field(
+    SyscallField(
         name="evt.rawres",
         type=FieldType.INT64,
         description="What the call returned; a negative number is an error.",
         get=_raw_result,
+        fact=events.raw_result,
     ),
-    Field(
+    SyscallField(
         name="evt.failed",
         type=FieldType.BOOL,
         description="The call returned an error.",
         get=_failed,
+        fact=events.failed,
     ),
-    Field(
+    SyscallField(
         name="evt.is_io",
         type=FieldType.BOOL,
         description="The call reads from a descriptor or writes to one.",
         get=lambda e, _: e.row.io is not None,
+        fact=by_type(lambda row: row.io is not None),
     ),
-    Field(
+    SyscallField(
         name="evt.is_io_read",
         type=FieldType.BOOL,
         description="The call reads from a descriptor.",
         get=lambda e, _: e.row.io == "read",
+        fact=by_type(lambda row: row.io == "read"),
     ),
-    Field(
+    SyscallField(
         name="evt.is_io_write",
         type=FieldType.BOOL,
         description="The call writes to a descriptor.",
         get=lambda e, _: e.row.io == "write",
+        fact=by_type(lambda row: row.io == "write"),
     ),
-    Field(
+    SyscallField(
         name="evt.io_dir",
         type=FieldType.CHARBUF,
         description="read or write for calls that do either.",
         get=lambda e, _: e.row.io,
+        fact=by_type(lambda row: row.io),
     ),
-    Field(
+    SyscallField(
         name="evt.is_wait",
         type=FieldType.BOOL,
         description="The call waits for something (poll, select, nanosleep …).",
         get=lambda e, _: e.type in _WAITS,
     ),
-    Field(
+    SyscallField(
         name="evt.is_io_uring",
         type=FieldType.BOOL,
         description="The call was asked for through io_uring, and not made.",
         get=lambda e, _: bool(e.h[FLAGS] & FLAG_URING),
     ),
-    Field(
+    SyscallField(
         name="evt.is_syslog",
         type=FieldType.BOOL,
         description="The call writes to the system log's socket.",
         get=_is_syslog,
     ),
-    Field(
+    SyscallField(
         name="evt.count",
         type=FieldType.UINT32,
         description="Always 1.",
         get=lambda _, __: 1,
     ),
-    Field(
+    SyscallField(
         name="evt.count.exit",
         type=FieldType.UINT32,
         description="1 for returns of calls.",
         get=lambda e, _: None if e.type == EXIT else 1,
     ),
-    Field(
+    SyscallField(
         name="evt.deltatime",
         type=FieldType.RELTIME,
         description="Time since the event before this one for which it was asked; 0 at first.",
         get=_delta,
+        needs=frozenset({Need.EVERY_EVENT}),
     ),
-    Field(
+    SyscallField(
         name="evt.deltatime.s",
         type=FieldType.RELTIME,
         description="Whole seconds of evt.deltatime.",
         get=lambda e, a: _delta(e, a) // 1_000_000_000,
+        needs=frozenset({Need.EVERY_EVENT}),
     ),
-    Field(
+    SyscallField(
         name="evt.deltatime.ns",
         type=FieldType.RELTIME,
         description="Nanoseconds of evt.deltatime beyond its whole seconds.",
         get=lambda e, a: _delta(e, a) % 1_000_000_000,
+        needs=frozenset({Need.EVERY_EVENT}),
     ),
-    Field(
+    SyscallField(
         name="evt.outputtime",
         type=FieldType.CHARBUF,
         description="Local time of the event.",
         get=_local_time,
         print_only=True,
     ),
-    Field(
+    SyscallField(
         name="evt.around",
         type=FieldType.UINT64,
         description="Milliseconds between the event and the time (nanoseconds since the epoch) given as argument.",
@@ -331,7 +356,7 @@ FIELDS: tuple[Field, ...] = (
         filter_only=True,
     ),
     *(
-        Field(
+        SyscallField(
             name=f"evt.count.error{suffix}",
             type=FieldType.UINT32,
             description=f"1 if the call failed, else 0{of}.",
@@ -352,16 +377,16 @@ FIELDS: tuple[Field, ...] = (
 )
 
 
-def _without_value() -> Iterator[Field]:
+def _without_value() -> Iterator[SyscallField]:
     for name in ("evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"):
-        yield Field(
+        yield SyscallField(
             name=name,
             type=FieldType.RELTIME,
             description="Always 0, as only returns are reported. Kept for old rules.",
             get=lambda _, __: 0,
             deprecated=True,
         )
-    yield Field(
+    yield SyscallField(
         name="evt.latency.human",
         type=FieldType.CHARBUF,
         description="Always 0ns, as only returns are reported. Kept for old rules.",
@@ -370,4 +395,4 @@ def _without_value() -> Iterator[Field]:
     )
 
 
-DEPRECATED_FIELDS: tuple[Field, ...] = tuple(_without_value())
+DEPRECATED_FIELDS: tuple[SyscallField, ...] = tuple(_without_value())

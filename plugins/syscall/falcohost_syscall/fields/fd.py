@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from falcohost import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.events import descriptors
 from falcohost_syscall.events.event import RET, TID, SyscallEvent
 from falcohost_syscall.events.sockets import LISTENING, SERVER
+from falcohost_syscall.facts import descriptors as facts
+from falcohost_syscall.fields.field import Get, Need, SyscallField, row
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.records.record import SEC_PATH
 
 T = FieldType
-Get = Callable[[SyscallEvent, Arg], Any]
 
 _PATH_CALLS = frozenset({"open", "openat", "openat2", "creat", "open_by_handle_at"})
 _FILES = frozenset({"file", "directory"})
@@ -161,50 +162,62 @@ def _stream(number: int, part: str) -> Get:
     return get
 
 
-def _plain() -> Iterator[Field]:
-    rows: tuple[tuple[str, FieldType, str, Get], ...] = (
-        ("fd.num", T.INT64, "Number of the descriptor.", _number),
-        (
-            "fd.type",
-            T.CHARBUF,
-            "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
-            lambda e, _: descriptors.fd_type(e),
-        ),
-        (
-            "fd.typechar",
-            T.CHARBUF,
-            "The type as one character: f file, d directory, 4 and 6 sockets, u unix, p pipe and others.",
-            lambda e, _: descriptors.type_char(e) if e.row.has_fd else None,
-        ),
-        (
-            "fd.name",
-            T.CHARBUF,
-            "Path of the file, or both ends of a socket. A file may have several: see fd.name.real and those below it.",
-            lambda e, _: fd_name(e),
-        ),
-        ("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name),
-        ("fd.directory", T.CHARBUF, "Directory of the file.", _directory),
-        ("fd.filename", T.CHARBUF, "Last part of the file's path.", _filename),
-        ("fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))),
-        ("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory)),
-        ("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto),
-        ("fd.sockfamily", T.CHARBUF, "ip or unix.", _family),
-        ("fd.is_server", T.BOOL, "This end of the socket is the server's, or listens.", _is_server),
-        ("fd.connected", T.BOOL, "The socket is connected.", _connected),
-        ("fd.name_changed", T.BOOL, "The event changed where the socket leads to.", lambda e, _: e.moved),
-        ("fd.uid", T.CHARBUF, "Thread id and descriptor, one behind the other.", _uid),
-        ("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev)),
-        ("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major)),
-        ("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor)),
-        ("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino)),
-        ("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay.", _layer(1)),
-        ("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay.", _layer(2)),
+def _plain() -> Iterator[SyscallField]:
+    yield row("fd.num", T.INT64, "Number of the descriptor.", _number, facts.descriptor)
+    yield row(
+        "fd.type",
+        T.CHARBUF,
+        "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
+        lambda e, _: descriptors.fd_type(e),
+        facts.of_kind(lambda kind: kind, lambda _: None),
     )
-    for name, kind, description, get in rows:
-        yield Field(name=name, type=kind, description=description, get=get)
+    yield row(
+        "fd.typechar",
+        T.CHARBUF,
+        "The type as one character: f file, d directory, 4 and 6 sockets, u unix, p pipe and others.",
+        lambda e, _: descriptors.type_char(e) if e.row.has_fd else None,
+        facts.of_kind(lambda kind: descriptors.CHARS.get(kind, "o"), descriptors.char_without_file),
+    )
+    yield SyscallField(
+        name="fd.name",
+        type=T.CHARBUF,
+        description="Path of the file, or both ends of a socket. "
+        "A file may have several: see fd.name.real and those below it.",
+        get=lambda e, _: fd_name(e),
+        fact=facts.of_file("name", rooted=True),
+        names_file=True,
+    )
+    yield row("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name, facts.raw_name)
+    yield row("fd.directory", T.CHARBUF, "Directory of the file.", _directory, facts.of_file("directory", rooted=True))
+    yield row(
+        "fd.filename", T.CHARBUF, "Last part of the file's path.", _filename, facts.of_file("filename", rooted=False)
+    )
+    yield row(
+        "fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))
+    )
+    yield row("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory))
+    yield row("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto, facts.l4proto)
+    yield row("fd.sockfamily", T.CHARBUF, "ip or unix.", _family, facts.socket_family)
+    yield row("fd.is_server", T.BOOL, "This end of the socket is the server's, or listens.", _is_server)
+    yield row("fd.connected", T.BOOL, "The socket is connected.", _connected, facts.connected)
+    yield row(
+        "fd.name_changed",
+        T.BOOL,
+        "The event changed where the socket leads to.",
+        lambda e, _: e.moved,
+        facts.name_changed,
+        Need.DESTINATIONS,
+    )
+    yield row("fd.uid", T.CHARBUF, "Thread id and descriptor, one behind the other.", _uid)
+    yield row("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev))
+    yield row("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major))
+    yield row("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor))
+    yield row("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino))
+    yield row("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay.", _layer(1))
+    yield row("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay.", _layer(2))
     for number, stream in enumerate(("stdin", "stdout", "stderr")):
         for part in ("type", "name"):
-            yield Field(
+            yield SyscallField(
                 name=f"proc.{stream}.{part}",
                 type=T.CHARBUF,
                 description=f"The {part} of its descriptor {number}, read from /proc when asked.",
@@ -212,9 +225,9 @@ def _plain() -> Iterator[Field]:
             )
 
 
-FIELDS: tuple[Field, ...] = (
+FIELDS: tuple[SyscallField, ...] = (
     *_plain(),
-    Field(
+    SyscallField(
         name="fd.types",
         type=T.CHARBUF,
         description="Types of all open descriptors of the process, read from /proc when asked; [n]: fd.type.",

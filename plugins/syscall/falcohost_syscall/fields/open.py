@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import os
 
-from falcohost import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import OPEN_CREATED, OPEN_TMPFILE
 from falcohost_syscall.events.event import ARG0, RET, SyscallEvent
+from falcohost_syscall.facts import arguments, paths
+from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.parameters import values
-
-# Which argument has the flags.
-OPENS_WITH_FLAGS = {"open": 1, "openat": 2, "openat2": 3, "open_by_handle_at": 2}
-EXEC_BITS = 0o111
-
-
-#: Calls that name a path beside a directory, and those of them that name two.
-TWO_PATHS = frozenset({"renameat", "renameat2", "linkat"})
-AT_CALLS = TWO_PATHS | {"symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"}
+from falcohost_syscall.parameters.paths import AT_CALLS, EXEC_BITS, OPENS_WITH_FLAGS, TWO_PATHS
 
 
 def _open_flags(event: SyscallEvent) -> int:
@@ -53,36 +47,41 @@ def _abspath(event: SyscallEvent, arg: Arg) -> str | None:
     return event.abspath if kind in AT_CALLS else None
 
 
-FIELDS: tuple[Field, ...] = (
-    Field(
+FIELDS: tuple[SyscallField, ...] = (
+    SyscallField(
         name="evt.is_open_read",
         type=FieldType.BOOL,
         description="A file was opened to be read (open, openat, openat2, open_by_handle_at).",
         get=lambda e, _: _opened_to(e, os.O_RDONLY),
+        fact=arguments.opened_to(os.O_RDONLY),
     ),
-    Field(
+    SyscallField(
         name="evt.is_open_write",
         type=FieldType.BOOL,
         description="A file was opened to be written (open, openat, openat2, open_by_handle_at).",
         get=lambda e, _: _opened_to(e, os.O_WRONLY),
+        fact=arguments.opened_to(os.O_WRONLY),
     ),
-    Field(
+    SyscallField(
         name="evt.is_open_create",
         type=FieldType.BOOL,
         description="The open made the file. Never true for creat, as in Falco.",
         get=_is_open_create,
+        fact=arguments.made,
     ),
-    Field(
+    SyscallField(
         name="evt.is_open_exec",
         type=FieldType.BOOL,
         description="The open (or creat) would make a file that may be executed.",
         get=_is_open_exec,
+        fact=arguments.made_executable,
     ),
-    Field(
+    SyscallField(
         name="evt.abspath",
         type=FieldType.CHARBUF,
         description="Path argument of an …at call with its directory; [src] or [dst] for those with two.",
         get=_abspath,
+        fact=paths.of_at_call,
         arg=ArgKind.KEY,
         dotted=True,
         check_arg=lambda arg: None if arg in ("src", "dst") else f"unknown path {arg}: src or dst",

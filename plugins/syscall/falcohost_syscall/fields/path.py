@@ -3,69 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
-from falcohost import Arg, Field, FieldType
+from falcohost import Arg, FieldType
+from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.events.event import RET, SyscallEvent
+from falcohost_syscall.facts import paths
+from falcohost_syscall.facts.kinds import Describe, Fact, constant
+from falcohost_syscall.fields.field import Get, SyscallField
+from falcohost_syscall.parameters.paths import OPENS
 from falcohost_syscall.records.record import SEC_STR
 
-Read = Callable[[SyscallEvent], str | None]
-#: By event type: how a path is read, made whole and as it was passed.
-Table = dict[str, tuple[Read, Read]]
+
+class Path(NamedTuple):
+    """A path of a call: how it is read, and what the kernel knows of it where the call worked."""
+
+    read: Callable[[SyscallEvent], str | None]
+    fact: paths.OfPath
 
 
-def first(event: SyscallEvent) -> str | None:
-    """Return the first path argument, made whole."""
-    return event.abspath
+#: By event type: a path made whole and as it was passed.
+Table: TypeAlias = dict[str, tuple[Path, Path]]
 
-
-def second(event: SyscallEvent) -> str | None:
-    """Return the second path argument, made whole."""
-    return event.abspath2
-
-
-def raw(event: SyscallEvent) -> str | None:
-    """Return the first path argument as passed."""
-    return event.path
-
-
-def raw2(event: SyscallEvent) -> str | None:
-    """Return the second path argument as passed."""
-    return event.path2
-
-
-def of_descriptor(event: SyscallEvent) -> str | None:
-    """Return the name of the descriptor's file."""
-    return event.file_name
-
-
-def opened(event: SyscallEvent) -> str | None:
-    """Return the name of the file that was opened, or of that which was not."""
-    return event.file_name or event.abspath
-
-
-def string(event: SyscallEvent) -> str | None:
-    """Return the further string argument."""
-    return event.text_of(SEC_STR)
-
+_FIRST: Final = Path(lambda event: event.abspath, paths.first)
+_SECOND: Final = Path(lambda event: event.abspath2, paths.second)
+_PASSED: Final = Path(lambda event: event.path, paths.passed)
+_PASSED2: Final = Path(lambda event: event.path2, paths.passed2)
+_OF_DESCRIPTOR: Final = Path(lambda event: event.file_name, paths.of_descriptor)
+_OPENED: Final = Path(lambda event: event.file_name or event.abspath, paths.opened)
+_STRING: Final = Path(lambda event: event.text_of(SEC_STR), paths.string)
 
 _ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2 truncate"""
-# Event type: name, source, target, each as (absolute, raw). A link's source is its new name, as in Falco.
-NAMES: Table = dict.fromkeys(_ONE.split(), (first, raw))
-NAMES |= dict.fromkeys(("open", "openat", "openat2"), (opened, raw))
-NAMES |= {
-    "fchmod": (of_descriptor, of_descriptor),
-    "fchown": (of_descriptor, of_descriptor),
-    "quotactl": (string, string),
-}
-_RENAMES: Table = dict.fromkeys(("rename", "renameat", "renameat2"), (first, raw))
-_RENAMED: Table = dict.fromkeys(_RENAMES, (second, raw2))
+# A link's source is its new name, as in Falco.
+_NAMES: Table = dict.fromkeys(_ONE.split(), (_FIRST, _PASSED))
+_NAMES |= dict.fromkeys(OPENS, (_OPENED, _PASSED))
+_NAMES |= dict.fromkeys(("fchmod", "fchown"), (_OF_DESCRIPTOR, _OF_DESCRIPTOR))
+_NAMES |= {"quotactl": (_STRING, _STRING)}
+_RENAMES: Table = dict.fromkeys(("rename", "renameat", "renameat2"), (_FIRST, _PASSED))
+_RENAMED: Table = dict.fromkeys(_RENAMES, (_SECOND, _PASSED2))
 _LINKS = ("link", "linkat")
 _SYMLINKS = ("symlink", "symlinkat")
-SOURCES = _RENAMES | dict.fromkeys(_LINKS, (second, raw2)) | dict.fromkeys(_SYMLINKS, (first, raw))
-SOURCES |= {"mount": (string, string)}
-TARGETS = _RENAMED | dict.fromkeys(_LINKS, (first, raw)) | dict.fromkeys(_SYMLINKS, (string, string))
-TARGETS |= {"mount": (first, raw)}
-OPENS = frozenset({"open", "openat", "openat2"})
+_SOURCES = _RENAMES | dict.fromkeys(_LINKS, (_SECOND, _PASSED2)) | dict.fromkeys(_SYMLINKS, (_FIRST, _PASSED))
+_SOURCES |= {"mount": (_STRING, _STRING)}
+_TARGETS = _RENAMED | dict.fromkeys(_LINKS, (_FIRST, _PASSED)) | dict.fromkeys(_SYMLINKS, (_STRING, _STRING))
+_TARGETS |= {"mount": (_FIRST, _PASSED)}
 
 
 def _worked(event: SyscallEvent) -> bool:
@@ -74,37 +55,47 @@ def _worked(event: SyscallEvent) -> bool:
     return bool(returned != -1 if event.type in OPENS else returned == 0)
 
 
-def _getter(table: Table, raw: bool) -> Callable[[SyscallEvent, Arg], str | None]:
+def _getter(table: Table, raw: bool) -> Get:
     def get(event: SyscallEvent, _: Arg) -> str | None:
-        reads = table.get(event.type)
-        return reads[raw](event) if reads is not None and _worked(event) else None
+        found = table.get(event.type)
+        return found[raw].read(event) if found is not None and _worked(event) else None
 
     return get
 
 
-def _pair(name: str, what: str, table: Table) -> tuple[Field, Field]:
+def _fact(table: Table, raw: bool) -> Describe:
+    def describe(row: Call, _: Arg) -> Fact:
+        return table[row.name][raw].fact(row) if row.name in table else constant(None)
+
+    return describe
+
+
+def _pair(name: str, what: str, table: Table) -> tuple[SyscallField, SyscallField]:
     return (
-        Field(
+        SyscallField(
             name=f"fs.path.{name}",
             type=FieldType.CHARBUF,
             description=f"{what}, absolute and without . and ..; for calls that succeeded.",
             get=_getter(table, False),
+            fact=_fact(table, False),
+            names_file=name == "name",
         ),
-        Field(
+        SyscallField(
             name=f"fs.path.{name}raw",
             type=FieldType.CHARBUF,
             description=f"{what}, as passed; for calls that succeeded.",
             get=_getter(table, True),
+            fact=_fact(table, True),
         ),
     )
 
 
-FIELDS: tuple[Field, ...] = (
-    *_pair("name", "Path that the call works on", NAMES),
-    *_pair("source", "What is renamed, linked (the new name, as in Falco) or mounted", SOURCES),
-    *_pair("target", "Where it is renamed, linked (the old name, as in Falco) or mounted to", TARGETS),
+FIELDS: tuple[SyscallField, ...] = (
+    *_pair("name", "Path that the call works on", _NAMES),
+    *_pair("source", "What is renamed, linked (the new name, as in Falco) or mounted", _SOURCES),
+    *_pair("target", "Where it is renamed, linked (the old name, as in Falco) or mounted to", _TARGETS),
     *(
-        Field(
+        SyscallField(
             name=f"fdlist.{name}",
             type=FieldType.CHARBUF,
             description="Descriptors of a poll; absent, as falcohost does not collect poll and ppoll arguments.",

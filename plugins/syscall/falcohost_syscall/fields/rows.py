@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from falcohost import Field, FieldType
-from falcohost_syscall.events import file_names
+from falcohost import FieldType
 from falcohost_syscall.fields import container as fields_container
 from falcohost_syscall.fields import event as fields_event
 from falcohost_syscall.fields import fd as fields_fd
+from falcohost_syscall.fields import file_names as fields_file_names
 from falcohost_syscall.fields import open as fields_open
 from falcohost_syscall.fields import path as fields_path
 from falcohost_syscall.fields import process as fields_process
 from falcohost_syscall.fields import socket as fields_socket
 from falcohost_syscall.fields import user as fields_user
+from falcohost_syscall.fields.field import SyscallField
 
 
-def _not_collected() -> Iterator[Field]:
+def _not_collected() -> Iterator[SyscallField]:
     """Yield the fields that Falco has and that falcohost knows by name alone."""
     for names, kind in (
         ("proc.fdopencount proc.vmsize proc.vmrss proc.vmswap proc.nthreads proc.nchilds", FieldType.UINT64),
@@ -26,7 +28,7 @@ def _not_collected() -> Iterator[Field]:
         ("proc.fdusage thread.cpu thread.cpu.user thread.cpu.system", FieldType.DOUBLE),
     ):
         for name in names.split():
-            yield Field(
+            yield SyscallField(
                 name=name,
                 type=kind,
                 description="Absent: the probe does not count resources of processes.",
@@ -34,16 +36,18 @@ def _not_collected() -> Iterator[Field]:
             )
 
 
-FIELDS: tuple[Field, ...] = (
+FIELDS: tuple[SyscallField, ...] = (
     *fields_event.FIELDS,
     *fields_open.FIELDS,
     *fields_event.DEPRECATED_FIELDS,
     *fields_process.FIELDS,
     *fields_user.FIELDS,
     *fields_fd.FIELDS,
-    *file_names.FIELDS,
+    *fields_file_names.FIELDS,
     *fields_socket.FIELDS,
     *fields_path.FIELDS,
     *fields_container.FIELDS,
     *_not_collected(),
 )
+
+BY_FIELD_NAME: Final = {field.name: field for field in FIELDS}

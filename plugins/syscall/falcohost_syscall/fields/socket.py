@@ -8,13 +8,14 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from falcohost import Arg, Compare, Field, FieldType
+from falcohost import Arg, Compare, FieldType
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.events.sockets import LISTENING, Endpoint, Socket
+from falcohost_syscall.facts import descriptors as facts
+from falcohost_syscall.fields.field import Get, SyscallField, row
 
 T = FieldType
-Get = Callable[[SyscallEvent, Arg], Any]
 End = Callable[[Socket], Endpoint | None]
 
 
@@ -120,43 +121,46 @@ def _services(event: SyscallEvent, _: Arg) -> tuple[str, ...] | None:
     return tuple(service(end.port, protocol) for end in ends)
 
 
-def _endpoints() -> Iterator[Field]:
+def _endpoints() -> Iterator[SyscallField]:
     for letter, what, end in ENDS:
-        yield Field(name=f"fd.{letter}ip", type=T.IPADDR, description=f"Address of the {what}.", get=_address(end))
-        yield Field(name=f"fd.{letter}port", type=T.PORT, description=f"Port of the {what}.", get=_port(end))
-        yield Field(
-            name=f"fd.{letter}proto", type=T.CHARBUF, description=f"Service of the {what}'s port.", get=_service(end)
-        )
-        yield Field(
+        address, port = facts.address(letter), facts.port(letter)
+        yield row(f"fd.{letter}ip", T.IPADDR, f"Address of the {what}.", _address(end), address)
+        yield row(f"fd.{letter}port", T.PORT, f"Port of the {what}.", _port(end), port)
+        yield row(f"fd.{letter}proto", T.CHARBUF, f"Service of the {what}'s port.", _service(end))
+        yield SyscallField(
             name=f"fd.{letter}net",
             type=T.IPNET,
             description=f"Address of the {what}, to be held against networks.",
             get=_address(end),
+            fact=address,
             filter_only=True,
             no_rhs=True,
             no_transform=True,
         )
-        yield Field(
+        yield SyscallField(
             name=f"fd.{letter}ip.name",
             type=T.CHARBUF,
             description=f"Host name of the {what}: one that a rule compares with and that leads to its address.",
             get=_host_names(end),
+            untold="names of hosts are asked of DNS",
             check_value=_note_name,
             compare=Compare.ANY_OF,
             no_rhs=True,
             no_transform=True,
         )
-    for name, kind, what, get in (
-        ("fd.ip", T.IPADDR, "Address of either end.", _both(lambda end: end.address)),
-        ("fd.port", T.PORT, "Port of either end.", _both(lambda end: end.port)),
-        ("fd.proto", T.CHARBUF, "Service of either end's port.", _services),
-        ("fd.net", T.IPNET, "Address of either end, to be held against networks.", _both(lambda end: end.address)),
+    addresses, either = _both(lambda end: end.address), facts.address("")
+    for name, kind, what, get, fact in (
+        ("fd.ip", T.IPADDR, "Address of either end.", addresses, either),
+        ("fd.port", T.PORT, "Port of either end.", _both(lambda end: end.port), facts.port("")),
+        ("fd.proto", T.CHARBUF, "Service of either end's port.", _services, None),
+        ("fd.net", T.IPNET, "Address of either end, to be held against networks.", addresses, either),
     ):
-        yield Field(
+        yield SyscallField(
             name=name,
             type=kind,
             description=what,
             get=get,
+            fact=fact,
             compare=Compare.ENDPOINTS,
             filter_only=True,
             no_rhs=True,
@@ -164,4 +168,4 @@ def _endpoints() -> Iterator[Field]:
         )
 
 
-FIELDS: tuple[Field, ...] = tuple(_endpoints())
+FIELDS: tuple[SyscallField, ...] = tuple(_endpoints())

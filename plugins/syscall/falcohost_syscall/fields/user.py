@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-from falcohost import Arg, ArgKind, Field, FieldType
+from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import capability_names
 from falcohost_syscall.events.event import CAPS, CGROUP, GID, LOGINUID, PID, TID, UID, UNSET, VTID, SyscallEvent
-from falcohost_syscall.processes.users import UNKNOWN
+from falcohost_syscall.facts import accounts, events, processes
+from falcohost_syscall.fields.field import Get, Need, SyscallField, row
+from falcohost_syscall.processes.users import HOME, NAME, SHELL, UNKNOWN
 
 T = FieldType
-Get = Callable[[SyscallEvent, Arg], Any]
 
 
 def _login_uid(event: SyscallEvent, _: Arg) -> int:
@@ -22,6 +22,10 @@ def _login_uid(event: SyscallEvent, _: Arg) -> int:
 def _login_name(event: SyscallEvent, _: Arg) -> str:
     uid = event.h[LOGINUID]
     return UNKNOWN if uid == UNSET else event.ctx.users.name(uid)
+
+
+def _group_name(event: SyscallEvent, _: Arg) -> str:
+    return event.ctx.users.group(event.h[GID])
 
 
 def _stored_caps(index: int) -> Get:
@@ -44,31 +48,91 @@ def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:
     return None
 
 
-def _rows() -> Iterator[Field]:
-    group_name: Get = lambda e, _: e.ctx.users.group(e.h[GID])  # noqa: E731
-    rows: tuple[tuple[str, FieldType, str, Get], ...] = (
-        ("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.h[UID]),
-        ("user.name", T.CHARBUF, "Name of the user, <NA> where it has none.", lambda e, _: e.ctx.users.name(e.h[UID])),
-        ("user.homedir", T.CHARBUF, "Home directory of the user.", lambda e, _: e.ctx.users.home(e.h[UID])),
-        ("user.shell", T.CHARBUF, "Login shell of the user.", lambda e, _: e.ctx.users.shell(e.h[UID])),
-        ("user.loginuid", T.INT64, "User id that logged in; -1 where nobody did.", _login_uid),
-        ("user.loginname", T.CHARBUF, "Name of the user that logged in, <NA> where nobody did.", _login_name),
-        ("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.h[GID]),
-        ("group.name", T.CHARBUF, "Name of the group, <NA> where it has none.", group_name),
-        ("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.h[GID]),
-        ("user.group", T.CHARBUF, "The same as group.name.", group_name),
-        ("thread.tid", T.INT64, "Thread id.", lambda e, _: e.h[TID]),
-        ("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.h[TID]),
-        ("thread.vtid", T.INT64, "Thread id in its own pid namespace.", lambda e, _: e.h[VTID]),
-        ("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.h[TID] == e.h[PID]),
-        ("thread.cap_effective", T.CHARBUF, "Capabilities in effect.", lambda e, _: capability_names(e.h[CAPS])),
-        ("thread.cap_permitted", T.CHARBUF, "Capabilities that it may use, as of its exec.", _stored_caps(0)),
-        ("thread.cap_inheritable", T.CHARBUF, "Capabilities that an exec would keep, as of its exec.", _stored_caps(1)),
-        ("thread.cgroups", T.CHARBUF, "Its cgroups, as subsystem=path; those at the root are left out.", _cgroups),
+def _rows() -> Iterator[SyscallField]:
+    name, home, shell = (accounts.user(accounts.UID, column) for column in (NAME, HOME, SHELL))
+    login = accounts.user(accounts.LOGINUID, NAME)
+    yield row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.h[UID], events.number("uid"))
+    yield row(
+        "user.name",
+        T.CHARBUF,
+        "Name of the user, <NA> where it has none.",
+        lambda e, _: e.ctx.users.name(e.h[UID]),
+        name,
+        Need.ACCOUNTS,
     )
-    for name, kind, description, get in rows:
-        yield Field(name=name, type=kind, description=description, get=get)
-    yield Field(
+    yield row(
+        "user.homedir",
+        T.CHARBUF,
+        "Home directory of the user.",
+        lambda e, _: e.ctx.users.home(e.h[UID]),
+        home,
+        Need.ACCOUNTS,
+    )
+    yield row(
+        "user.shell",
+        T.CHARBUF,
+        "Login shell of the user.",
+        lambda e, _: e.ctx.users.shell(e.h[UID]),
+        shell,
+        Need.ACCOUNTS,
+    )
+    yield row("user.loginuid", T.INT64, "User id that logged in; -1 where nobody did.", _login_uid, processes.login_uid)
+    yield row(
+        "user.loginname",
+        T.CHARBUF,
+        "Name of the user that logged in, <NA> where nobody did.",
+        _login_name,
+        login,
+        Need.ACCOUNTS,
+    )
+    yield row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.h[GID], events.number("gid"))
+    yield row(
+        "group.name",
+        T.CHARBUF,
+        "Name of the group, <NA> where it has none.",
+        _group_name,
+        accounts.group,
+        Need.ACCOUNTS,
+    )
+    yield row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.h[GID], events.number("gid"))
+    yield row("user.group", T.CHARBUF, "The same as group.name.", _group_name, accounts.group, Need.ACCOUNTS)
+    yield row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.h[TID], events.number("tid"))
+    yield row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.h[TID], events.number("tid"))
+    yield row(
+        "thread.vtid",
+        T.INT64,
+        "Thread id in its own pid namespace.",
+        lambda e, _: e.h[VTID],
+        events.number_inside("vtid"),
+    )
+    yield row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.h[TID] == e.h[PID])
+    yield row(
+        "thread.cap_effective",
+        T.CHARBUF,
+        "Capabilities in effect.",
+        lambda e, _: capability_names(e.h[CAPS]),
+        processes.effective,
+    )
+    yield row(
+        "thread.cap_permitted",
+        T.CHARBUF,
+        "Capabilities that it may use, as of its exec.",
+        _stored_caps(0),
+        processes.permitted,
+    )
+    yield row(
+        "thread.cap_inheritable",
+        T.CHARBUF,
+        "Capabilities that an exec would keep, as of its exec.",
+        _stored_caps(1),
+    )
+    yield row(
+        "thread.cgroups",
+        T.CHARBUF,
+        "Its cgroups, as subsystem=path; those at the root are left out.",
+        _cgroups,
+    )
+    yield SyscallField(
         name="thread.cgroup",
         type=T.CHARBUF,
         description="Path of its cgroup in one subsystem (thread.cgroup.memory); absent at the root.",
@@ -80,4 +144,4 @@ def _rows() -> Iterator[Field]:
     )
 
 
-FIELDS: tuple[Field, ...] = tuple(_rows())
+FIELDS: tuple[SyscallField, ...] = tuple(_rows())

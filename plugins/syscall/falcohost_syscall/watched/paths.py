@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from falcohost import Plan
 from falcohost.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 from falcohost_syscall.config import RULES, is_watchable
-
-#: The fields that say the name of an open file, or of one that is executed.
-_NAMES: Final = frozenset({"fd.name", "fd.name.watched", "fs.path.name", "proc.exepath"})
+from falcohost_syscall.fields.field import SyscallField
 
 
 def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
@@ -34,5 +31,5 @@ def _named(expr: Expr, *, positive: bool) -> Iterator[str]:
 
 
 def _compares_names(check: Check) -> bool:
-    left = check.left
-    return isinstance(left, FieldRef) and left.field.name in _NAMES and check.op in ("=", "in") and not check.modifier
+    field = check.left.field if isinstance(check.left, FieldRef) else None
+    return isinstance(field, SyscallField) and field.names_file and check.op in ("=", "in") and not check.modifier

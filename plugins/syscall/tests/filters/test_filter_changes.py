@@ -15,11 +15,11 @@ from watching import OPENS, plan, run, seen
 
 from falcohost.events import Plan
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.facts import table
 from falcohost_syscall.filters.condition import Point
 from falcohost_syscall.filters.load import compiled
-from falcohost_syscall.filters.necessary import necessary
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.decide import decide
+from falcohost_syscall.pushdown.necessary import necessary
 
 
 @contextmanager
@@ -173,7 +173,7 @@ def test_filters_that_are_not_tried(watch, caplog):
 def test_a_weaker_filter_is_not_asked_twice(filter_bench):
     """Where a filter became what was asked before, the probe is spared it."""
     text = " or ".join(f"(fd.name = /srv/{number} and not proc.name = x{number})" for number in range(3000))
-    condition = necessary(plan(text).condition, table.decide(BY_NAME["read"], Users()))
+    condition = necessary(plan(text).condition, decide(BY_NAME["read"], Users()))
     programs, weaker = compiled(condition, filter_bench.kernel, filter_bench.probe)
     filter_bench.unload(programs)
 

@@ -17,12 +17,12 @@ from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.file_names import NamedEvent
-from falcohost_syscall.facts import table
 from falcohost_syscall.facts.leaves import leaf_bit, leaf_bits
 from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import TRUE, Condition, Point
-from falcohost_syscall.filters.necessary import necessary
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.decide import decide
+from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.records import record as R
 
 PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
@@ -69,7 +69,7 @@ def test_never_too_little(filter_bench, context, monkeypatch):
         expr = random_events.condition(random)
         matches = compile_condition(expr)
         name = random.choice(random_events.EVENT_TYPES)
-        condition = necessary(specialise(expr, name), table.decide(BY_NAME[name], context.users))
+        condition = necessary(specialise(expr, name), decide(BY_NAME[name], context.users))
         monkeypatch.setattr(filter_bench.kernel, "has_may_goto", loops and random.random() < 0.7)
         programs = filter_bench.load(condition, late=name in PROCESS_EVENTS and random.random() < 0.5)
         for _ in range(EVENTS if condition != TRUE else 1):
@@ -98,7 +98,7 @@ def test_ancestors_come_last(filter_bench, context, name, points):
         parse(f"proc.name = '{name or process.comm}' and proc.pname = nobody"), random_events.CATALOG
     ).expr
     programs = filter_bench.load(
-        necessary(specialise(condition, "execve"), table.decide(BY_NAME["execve"], context.users)), late=True
+        necessary(specialise(condition, "execve"), decide(BY_NAME["execve"], context.users)), late=True
     )
     left_out = [point for point, fd in programs.items() if not filter_bench.run(fd, record, point, None, process)]
     filter_bench.unload(programs)
@@ -117,7 +117,7 @@ def test_what_was_passed_is_asked_with_the_file(filter_bench, context, passed, p
     sections = {R.SEC_FD: info, R.SEC_FDPATH: b"/etc/passwd", R.SEC_PATH: passed.encode()}
     record = call("openat", tasks[0], 3, (0xFFFFFF9C,), sections)
     condition = check(parse("fd.name startswith /etc/ and fd.nameraw contains ../"), random_events.CATALOG).expr
-    programs = filter_bench.load(necessary(condition, table.decide(BY_NAME["openat"], context.users)))
+    programs = filter_bench.load(necessary(condition, decide(BY_NAME["openat"], context.users)))
     left_out = [point for point, fd in programs.items() if not filter_bench.run(fd, record, point)]
     filter_bench.unload(programs)
 

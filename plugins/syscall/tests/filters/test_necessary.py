@@ -7,17 +7,21 @@ from itertools import pairwise
 import pytest
 from random_events import CATALOG
 
+from falcohost.engine.catalog import Catalog
 from falcohost.engine.code.specialise import specialise
 from falcohost.engine.typecheck import check
 from falcohost.events import Plan
+from falcohost.fields import Field, FieldType
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.facts import descriptors, table
-from falcohost_syscall.facts.plan import conditions
+from falcohost_syscall.facts import descriptors
+from falcohost_syscall.facts.events import RET
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, Literal, Text, Within, literals, within
-from falcohost_syscall.filters.necessary import necessary
 from falcohost_syscall.filters.weaken import SEARCHES, SEARCHES_UNROLLED, forms
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.decide import decide
+from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.pushdown.plan import conditions
 
 USERS = Users()
 
@@ -25,7 +29,7 @@ USERS = Users()
 def of(text: str, event_type: str = "openat") -> Condition:
     """Return what is necessary for the condition *text* in events of a type."""
     expr = specialise(check(parse(text), CATALOG).expr, event_type)
-    return necessary(expr, table.decide(BY_NAME[event_type], USERS))
+    return necessary(expr, decide(BY_NAME[event_type], USERS))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,14 @@ def of(text: str, event_type: str = "openat") -> Condition:
 def test_what_the_kernel_cannot_tell_is_true(text):
     """Whatever the kernel knows nothing of is true, negated or not."""
     assert TRUE == of(text)
+
+
+def test_what_another_plugin_tells_is_true():
+    """Of a field that a lookup brings, by whatever name, the kernel knows nothing."""
+    lookup = Field(name="fd.name", type=FieldType.CHARBUF, description="A lookup's.", get=lambda _, __: None)
+    expr = check(parse("fd.name = /etc/shadow or not fd.name = x"), Catalog("syscall", [lookup])).expr
+
+    assert TRUE == necessary(expr, decide(BY_NAME["openat"], USERS))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +140,7 @@ def test_sends_to_an_address_are_seen_for_later_ones(name):
     plan = Plan("syscall", frozenset({name}), frozenset({"fd.name_changed", "proc.name"}), condition=expr)
     to_address = descriptors.SENDS[name]
     found = conditions(plan, USERS)[name]
-    assert {to_address, within(descriptors.RET, (0, descriptors.RET.highest))} in [set(_parts(i)) for i in found.items]
+    assert {to_address, within(RET, (0, RET.highest))} in [set(_parts(i)) for i in found.items]
     assert all(to_address in _parts(item) for item in found.items)
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from watching import plan
 
-from falcohost_syscall.fields.process import ancestor
+from falcohost_syscall.fields.of_process import ancestor
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.records.record import ARGS_KEPT, EXE_KEPT
 

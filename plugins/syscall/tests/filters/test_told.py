@@ -16,11 +16,11 @@ from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.facts import table
-from falcohost_syscall.facts.told import necessary_part, pushed
 from falcohost_syscall.fields.rows import FIELDS
-from falcohost_syscall.filters.necessary import necessary
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.decide import decide
+from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.pushdown.told import necessary_part, pushed
 
 WORKING = "working directories are kept outside the kernel's programs"
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
@@ -38,9 +38,9 @@ def test_it_is_what_the_kernel_is_given():
     random, users = Random("told"), Users()
     for _ in range(500):
         expr, name = random_events.condition(random), random.choice(random_events.EVENT_TYPES)
-        special, decide = specialise(expr, name), table.decide(BY_NAME[name], users)
+        special, bounds = specialise(expr, name), decide(BY_NAME[name], users)
 
-        assert necessary(special, decide) == necessary(necessary_part(special, decide), decide)
+        assert necessary(special, bounds) == necessary(necessary_part(special, bounds), bounds)
 
 
 @pytest.mark.parametrize(

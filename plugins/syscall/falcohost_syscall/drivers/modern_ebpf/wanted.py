@@ -9,11 +9,12 @@ from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, Call
 from falcohost_syscall.drivers.modern_ebpf.options import Options
-from falcohost_syscall.facts.descriptors import RET
+from falcohost_syscall.facts.events import RET
 from falcohost_syscall.facts.leaves import leaf_bits
 from falcohost_syscall.facts.processes import about, asks
+from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, may_hold
-from falcohost_syscall.processes.table_calls import asks_for_directories, asks_for_sessions, shows, table_calls
+from falcohost_syscall.pushdown.needs import needs, table_calls
 from falcohost_syscall.records.record import (
     COMPAT_BASE,
     NO_ARG,
@@ -71,18 +72,18 @@ _PERFORMED = {
 
 def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
     """Return the event types to collect; *needed*: the conditions of event types, of which some never hold."""
-    types = event_types(plan) | (table_calls(plan) if all_processes else frozenset())
+    types = event_types(plan) | (table_calls(needs(plan)) if all_processes else frozenset())
     return types - {name for name, condition in needed.items() if condition == FALSE}
 
 
 def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> Options:
     """Return what the probe has to say of processes; *needed*: the conditions of event types."""
-    types = collected(plan, needed)
+    types, reads = collected(plan, needed), needs(plan)
     return Options(
-        exec_cwd=asks_for_directories(plan),
-        exec_env=not plan.fields.isdisjoint({"proc.env", "proc.aenv"}) or shows(plan, "env"),
+        exec_cwd=Need.DIRECTORIES in reads,
+        exec_env=Need.ENVIRONMENTS in reads,
         all_processes=all_processes,
-        sessions=asks_for_sessions(plan),
+        sessions=Need.SESSIONS in reads,
         execve=EXEC in types,
         procexit=EXIT in types,
         about_execs=about(needed.get(EXEC, TRUE)),

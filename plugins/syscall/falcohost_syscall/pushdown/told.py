@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from falcohost import Plan
-from falcohost.ir import FALSE, TRUE, And, Check, Exists, Expr, Not, Or, checks, shown, shown_operand, specialise
+from falcohost.ir import (
+    FALSE,
+    TRUE,
+    And,
+    Check,
+    Exists,
+    Expr,
+    FieldRef,
+    Not,
+    Or,
+    checks,
+    shown,
+    shown_operand,
+    specialise,
+)
 from falcohost_syscall.calls.event_types import event_types
-from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.facts import table
-from falcohost_syscall.facts.plan import conditions
-from falcohost_syscall.facts.untold import why
+from falcohost_syscall.calls.rows import BY_NAME, Call
+from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.filters import condition
-from falcohost_syscall.filters.bounds import Bounds
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.decide import Decide, decide
+from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.records.record import WANT_MESSAGES
-
-_Decide: TypeAlias = Callable[[Check | Exists], Bounds]
 
 
 def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -31,11 +41,11 @@ def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
     for name in sorted(plan.event_types if plan.event_types is not None else event_types(plan)):
         text = "the kernel passes all of them on"
         if plan.condition is not None and name in BY_NAME:
-            expr, decide = specialise(plan.condition, name), table.decide(BY_NAME[name], users)
             row = BY_NAME[name]
-            undecided = (check for check in checks(expr) if row.want & WANT_MESSAGES or decide(check).undecided)
-            left |= {shown_operand(check.left): why(check, row) for check in undecided}
-            text = f"the kernel passes on those with {shown(necessary_part(expr, decide))}" if name in found else text
+            expr, bounds = specialise(plan.condition, name), decide(row, users)
+            undecided = (check for check in checks(expr) if row.want & WANT_MESSAGES or bounds(check).undecided)
+            left |= {shown_operand(check.left): _why(check, row) for check in undecided}
+            text = f"the kernel passes on those with {shown(necessary_part(expr, bounds))}" if name in found else text
         types.setdefault(text, []).append(name)
     for text, names in types.items():
         yield ", ".join(names), text
@@ -43,12 +53,26 @@ def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "left to the engine", ", ".join(f"{name} ({reason})" if reason else name for name, reason in left.items())
 
 
-def necessary_part(expr: Expr, decide: _Decide) -> Expr:
+def _why(check: Check | Exists, row: Call) -> str | None:
+    """Return why a check of events of *row* is undecided, if there is something to tell."""
+    if not isinstance(check.left, FieldRef):
+        return "it is made of a field"
+    if row.want & WANT_MESSAGES:
+        return "one call is several events"
+    field = check.left.field
+    if not isinstance(field, SyscallField):
+        return None
+    if field.fact is not None and isinstance(check, Check) and "\\" in str(check.right):
+        return "a backslash may stand for a byte that is not UTF-8"
+    return field.untold
+
+
+def necessary_part(expr: Expr, decide: Decide) -> Expr:
     """Return what is left of *expr* once all is true that the kernel knows nothing of."""
     return _part(expr, decide, positive=True)
 
 
-def _part(expr: Expr, decide: _Decide, *, positive: bool) -> Expr:
+def _part(expr: Expr, decide: Decide, *, positive: bool) -> Expr:
     if isinstance(expr, Not):
         item = _part(expr.item, decide, positive=not positive)
         if item in (TRUE, FALSE):

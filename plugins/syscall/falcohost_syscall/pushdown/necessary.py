@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from falcohost.ir import And, Check, Exists, Expr, Not
-from falcohost_syscall.filters.bounds import Bounds
+from falcohost_syscall.facts.bounds import Bounds
 from falcohost_syscall.filters.condition import Condition, all_of, any_of, negate
 from falcohost_syscall.filters.merge import merged
 

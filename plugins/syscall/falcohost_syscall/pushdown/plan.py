@@ -10,17 +10,18 @@ from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, EXIT, Call
 from falcohost_syscall.events import sockets
 from falcohost_syscall.facts import descriptors as fd
-from falcohost_syscall.facts import table
+from falcohost_syscall.facts.events import RET
+from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, all_of, any_of, negate, within
 from falcohost_syscall.filters.merge import merged
-from falcohost_syscall.filters.necessary import necessary
-from falcohost_syscall.processes.table_calls import table_calls
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.decide import decide
+from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.pushdown.needs import needs, table_calls
 from falcohost_syscall.records.record import WANT_FD, WANT_MESSAGES, WANT_PATH
 
 _EINPROGRESS: Final = 115
 _NOT_OF_ROLES: Final = fd.CONNECTS | fd.ACCEPTS | {"socket", "bind", "listen"}
-_CHANGED: Final = "fd.name_changed"
 
 
 def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict[str, Condition]:
@@ -29,36 +30,37 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
     *users*: by whose names rules are told. *all_processes*: what user space knows of processes, it has from all events
     that change it.
     """
-    if plan.condition is None or any(name.startswith("evt.deltatime") for name in plan.fields):
-        return {}  # the time since the event before: every event counts
+    needed = needs(plan)
+    if plan.condition is None or Need.EVERY_EVENT in needed:
+        return {}
     found = {}
-    kept = table_calls(plan) | {EXIT} if all_processes else frozenset()
+    kept = table_calls(needed) | {EXIT} if all_processes else frozenset()
     for name in sorted(event_types(plan) - kept):
         row = BY_NAME[name]
         if row.want & WANT_MESSAGES:
             continue  # one call, several events
-        condition = necessary(specialise(plan.condition, name), table.decide(row, users))
-        condition = merged(any_of((condition, _noted(row, plan))))
+        condition = necessary(specialise(plan.condition, name), decide(row, users))
+        condition = merged(any_of((condition, _noted(row, plan, needed))))
         if condition != TRUE:
             found[name] = condition
     return found
 
 
-def _noted(row: Call, plan: Plan) -> Condition:
+def _noted(row: Call, plan: Plan, needed: frozenset[Need]) -> Condition:
     """Return which events have to be seen because later events of the socket are told by them.
 
     Connects and accepts for which a later event would guess the same are not among them (see
     :mod:`falcohost_syscall.events.sockets`).
     """
-    if row.name in fd.SENDS and _CHANGED in plan.fields:
-        return all_of((fd.SENDS[row.name], within(fd.RET, (0, fd.RET.highest))))
+    if row.name in fd.SENDS and Need.DESTINATIONS in needed:
+        return all_of((fd.SENDS[row.name], within(RET, (0, RET.highest))))
     if row.name not in fd.CONNECTS | fd.ACCEPTS or not any(map(_of_sockets, event_types(plan))):
         return FALSE
     server_like = all_of((within(fd.RPORT, (sockets.EPHEMERAL, 0xFFFF)), within(fd.LPORT, (1, sockets.EPHEMERAL - 1))))
     if row.name in fd.ACCEPTS:
         otherwise = any_of((negate(fd.IS_TCP), negate(server_like)))
     else:
-        went = within(fd.RET, (0, fd.RET.highest), (-_EINPROGRESS, -_EINPROGRESS))
+        went = within(RET, (0, RET.highest), (-_EINPROGRESS, -_EINPROGRESS))
         otherwise = any_of((negate(fd.IS_TCP), negate(went), server_like))
     return all_of((fd.IS_IP, otherwise))
 

@@ -1,0 +1,57 @@
+"""What the kernel knows of every event: what the call returned, and the numbers of who made it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from falcohost import Arg
+from falcohost_syscall.calls import flags
+from falcohost_syscall.calls.rows import EXIT, Call
+from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, Numeric, always, constant, truth
+from falcohost_syscall.filters import layout
+from falcohost_syscall.filters.condition import Condition, Point, any_of, negate, within
+
+RET: Final = layout.header("ret", 8, signed=True)
+_ERRORS: Final = within(RET, (RET.lowest, -1))
+_LAST_ERRNO: Final = 4095
+
+
+def number(member: str) -> Describe:
+    """Describe a number of the record's header."""
+    return always(Numeric(layout.header(member, 4)))
+
+
+def number_inside(member: str) -> Describe:
+    """Describe a number in the process's own pid namespace, which the header has once a first filter has passed."""
+    return always(Numeric(layout.header(member, 4, point=Point.MEMORY)))
+
+
+def has_result(row: Call) -> bool:
+    """Tell whether events of a type return something, as Falco sees it."""
+    return row.name != EXIT and not row.generic
+
+
+def raw_result(row: Call, _: Arg) -> Fact:
+    """Describe what the call returned."""
+    return Numeric(RET) if has_result(row) else constant(None)
+
+
+def failed(row: Call, _: Arg) -> Fact:
+    """Describe whether the call returned an error."""
+    return truth(_ERRORS) if has_result(row) else constant(None)
+
+
+def result(row: Call, _: Arg) -> Fact:
+    """Describe the name of the error, or that there was none."""
+    if not has_result(row):
+        return constant(None)
+    named = [number for number in range(-_LAST_ERRNO, 0) if flags.errno_name(number)]
+    cases: list[tuple[Condition, Any]] = [(within(RET, (0, RET.highest)), "SUCCESS")]
+    cases += [(within(RET, (number, number)), flags.errno_name(number)) for number in named]
+    named_or_success = any_of(condition for condition, _ in cases)
+    return Cases((*cases, (negate(named_or_success), Decimal())))
+
+
+def length(row: Call, _: Arg) -> Fact:
+    """Describe how many bytes were read or written."""
+    return Numeric(layout.header("ret", 8), negate(_ERRORS)) if row.io else constant(None)

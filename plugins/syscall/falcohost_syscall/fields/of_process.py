@@ -1,0 +1,206 @@
+"""How the fields of the process and its ancestors are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from falcohost import Arg
+from falcohost_syscall.events.event import START, SyscallEvent
+from falcohost_syscall.fields.field import Get
+from falcohost_syscall.processes.table import Process
+
+#: How something of a process is read.
+Of: TypeAlias = Callable[[Process], Any]
+
+_MAX_ENV_DEPTH = 20
+
+
+def comm(process: Process) -> str:
+    """Return the name of a process's main thread."""
+    return process.comm
+
+
+def exe(process: Process) -> str:
+    """Return the zeroth argument."""
+    argv = process.image.argv
+    return argv[0] if argv else ""
+
+
+def exepath(process: Process) -> str:
+    """Return the path of the executable."""
+    return process.image.exepath
+
+
+def args(process: Process) -> str:
+    """Return the arguments behind the zeroth."""
+    return " ".join(process.image.argv[1:])
+
+
+def cmdline(process: Process) -> str:
+    """Return name and arguments."""
+    argv = process.image.argv
+    return f"{process.comm} {' '.join(argv[1:])}" if len(argv) > 1 else process.comm
+
+
+def exeline(process: Process) -> str:
+    """Return the zeroth argument and the others."""
+    return f"{exe(process)} {args(process)}"
+
+
+def own(of: Of) -> Get:
+    """Return how something of the process itself is read."""
+    return lambda event, _: of(event.proc)
+
+
+def of_parent(of: Of) -> Get:
+    """Return how something of the parent is read."""
+
+    def get(event: SyscallEvent, _: Arg) -> Any:
+        parent = event.proc.up()
+        return None if parent is None else of(parent)
+
+    return get
+
+
+def ancestor(process: Process, depth: int) -> Process | None:
+    """Return the process *depth* generations up; 0 is itself."""
+    found: Process | None = process
+    while depth and found is not None:
+        found = found.up()
+        depth -= 1
+    return found
+
+
+def of_ancestors(of: Of) -> Get:
+    """Return how something of one ancestor is read, or of all."""
+
+    def get(event: SyscallEvent, arg: Arg) -> Any:
+        if isinstance(arg, int):
+            found = ancestor(event.proc, arg) if arg < 1000 else None
+            return None if found is None else of(found)
+        return tuple(of(process) for process in event.proc.ancestors()) or None
+
+    return get
+
+
+def argument(event: SyscallEvent, arg: Arg) -> str:
+    """Return the arguments behind the zeroth, or one of them."""
+    if isinstance(arg, int):
+        argv = event.proc.image.argv
+        return argv[arg + 1] if arg + 1 < len(argv) else ""
+    return args(event.proc)
+
+
+def ancestors_arguments(event: SyscallEvent, arg: Arg) -> str | None:
+    """Return the arguments of one ancestor, or of all, one behind the other."""
+    if isinstance(arg, int):
+        found = ancestor(event.proc, arg) if arg < 1000 else None
+        return None if found is None else args(found)
+    return "".join(args(process) for process in event.proc.ancestors())
+
+
+def _variable(environment: tuple[str, ...], name: str) -> str:
+    for item in environment:
+        key, _, value = item.partition("=")
+        if key == name:
+            return value.strip(" ")
+    return ""
+
+
+def environment(event: SyscallEvent, arg: Arg) -> str:
+    """Return the environment, or a variable."""
+    found = event.proc.environment()
+    return " ".join(found) if arg is None else _variable(found, str(arg))
+
+
+def ancestors_environment(event: SyscallEvent, arg: Arg) -> Any:
+    """Return the environment of the process or an ancestor, or a variable as the nearest ancestor has it."""
+    if arg is None:
+        return (" ".join(event.proc.environment()),)
+    if isinstance(arg, int):
+        found = ancestor(event.proc, arg) if arg < 1000 else None
+        return None if found is None else " ".join(found.environment())
+    for _, process in zip(range(_MAX_ENV_DEPTH), event.proc.ancestors(), strict=False):
+        if value := _variable(process.environment(), arg):
+            return value
+    return ""
+
+
+def directory(event: SyscallEvent, _: Arg) -> str | None:
+    """Return the working directory, with a slash at its end."""
+    cwd = event.cwd
+    return None if cwd is None else cwd if cwd.endswith("/") else cwd + "/"
+
+
+def _since(ns: int, then: int) -> int | None:
+    return max(ns - then, 0) if then else None
+
+
+def age(event: SyscallEvent, _: Arg) -> int | None:
+    """Return the time since the process was made."""
+    return _since(event.ts, event.h[START] + event.ctx.boot)
+
+
+def age_of_parent(event: SyscallEvent, _: Arg) -> int | None:
+    """Return the time since the parent was made."""
+    parent = event.proc.up()
+    return None if parent is None or not parent.start else _since(event.ts, parent.start + event.ctx.boot)
+
+
+def start_of_parent(event: SyscallEvent, _: Arg) -> int | None:
+    """Return when the parent was made."""
+    parent = event.proc.up()
+    return None if parent is None else parent.start + event.ctx.boot if parent.start else 0
+
+
+def ctime_to_start(event: SyscallEvent, _: Arg) -> int | None:
+    """Return the time from the executable's ctime to the exec."""
+    image = event.proc.image
+    began = (image.exec_ts or event.proc.start) + event.ctx.boot
+    return began - image.ctime if image.ctime and began > image.ctime else None
+
+
+def ctime_to_pidns(event: SyscallEvent, _: Arg) -> int | None:
+    """Return the time from the executable's ctime to the pid namespace's start."""
+    image = event.proc.image
+    began = image.pidns_start + event.ctx.boot
+    return began - image.ctime if image.ctime and image.pidns_start and began > image.ctime else None
+
+
+def pidns_start(event: SyscallEvent, _: Arg) -> int | None:
+    """Return when the pid namespace began."""
+    start = event.proc.image.pidns_start
+    return start + event.ctx.boot if start else None
+
+
+def login_shell(event: SyscallEvent, _: Arg) -> int | None:
+    """Return the number of the oldest ancestor, or the process, whose name ends in sh."""
+    found: int | None = event.proc.pid if event.proc.comm.endswith("sh") else None
+    for process in event.proc.ancestors():
+        if process.comm.endswith("sh"):
+            found = process.pid
+    return found
+
+
+def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
+    """Return who leads a session or group: by its id on the host, else the oldest in a row of ancestors in it."""
+    process = event.proc
+    leader = event.ctx.table.by_number(process.session[host_place])
+    if leader is not None:
+        return leader
+    for above in process.ancestors():
+        if above.session[place] != process.session[place]:
+            break
+        leader = above
+    return leader
+
+
+def of_leader(place: int, host_place: int, of: Of) -> Get:
+    """Return how something is read of who leads a session or group."""
+
+    def get(event: SyscallEvent, _: Arg) -> Any:
+        leader = _leader(event, place, host_place)
+        return "" if leader is None else of(leader)
+
+    return get
