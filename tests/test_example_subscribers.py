@@ -2,13 +2,13 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
-import msgspec
 import pytest
+
+from falcohost import ResourceSubject
+from falcohost.store.history import History, Wanted
 
 CONFIG = """
 load_plugins: [dummy, repeated, intended]
@@ -79,7 +79,7 @@ def test_the_state_is_that_of_all_runs(run, tmp_path):
     first, second = run(11), run(14)
 
     assert [0, 2] == [len(of_rule(alerts, "Repeated: Large even number")) for alerts in (first, second)]
-    with sqlite3.connect(Path(tmp_path, "state", "state.db")) as connection:
-        bodies = connection.execute("SELECT alert FROM alerts WHERE source = 'repeated'").fetchall()
-    subjects = [msgspec.msgpack.decode(body)["subjects"] for (body,) in bodies]
-    assert [[{"type": "resource", "kind": "dummy.parity", "name": "even"}]] * 2 == subjects
+    history = History(tmp_path / "state")
+    raised = list(history.alerts(Wanted(source="repeated")))
+    history.close()
+    assert [(ResourceSubject("dummy.parity", "even"),)] * 2 == [alert.subjects for alert in raised]

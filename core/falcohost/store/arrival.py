@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
-
 from falcohost.alert import Alert
+from falcohost.store.body import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Row(NamedTuple):
     def columns(self, now: int) -> tuple[object, ...]:
         """Return what the table holds of it, stored *now*."""
         alert = self.alert
-        return self.seq, alert.id, self.rewinds, alert.time, alert.rule, alert.source, now, _encode(alert)
+        return self.seq, alert.id, self.rewinds, alert.time, alert.rule, alert.source, now, encode(alert)
 
 
 class Position(NamedTuple):
@@ -102,5 +101,3 @@ _POSITION = (
     "INSERT INTO subscribers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
     "SET mark = excluded.mark, state = coalesce(excluded.state, state)"
 )
-
-_encode = msgspec.msgpack.Encoder().encode

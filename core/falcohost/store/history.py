@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from falcohost.alert import Alert
 from falcohost.errors import StateError
+from falcohost.store.body import decode
 from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import DATABASE
 
@@ -79,7 +78,7 @@ class History:
             sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
             page = self._query(sql, values).fetchall()
             for seq, body in page:
-                yield seq, _decoder.decode(body)
+                yield seq, decode(body)
             if len(page) < _MOST:
                 return
             after = page[-1][0]
@@ -96,6 +95,3 @@ def _where(wanted: Wanted, after: int) -> tuple[str, tuple[object, ...]]:
     if wanted.source:
         return f"{where} AND source = ?", (*values, wanted.source)
     return where, tuple(values)
-
-
-_decoder: msgspec.msgpack.Decoder[Alert] = msgspec.msgpack.Decoder(Alert)

@@ -14,13 +14,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-import msgspec
-
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store.arrival import Arrival, Position, Row, Stored, Waiting
+from falcohost.store.body import decode
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
 from falcohost.store.limits import IN_MEMORY, Limits
@@ -122,7 +121,7 @@ class Store:
             if self._latest and self._latest[0].seq <= after + 1:
                 begin = after + 1 - self._latest[0].seq
                 return [(row.seq, row.alert) for row in islice(self._latest, begin, begin + most)]
-            found = [(seq, _decoder.decode(body)) for seq, body in self._disk.query(sql, (after, most))]
+            found = [(seq, decode(body)) for seq, body in self._disk.query(sql, (after, most))]
             if len(found) < most and self._waiting.rows:
                 rest = (row for row in self._waiting.rows if row.seq > after)
                 found += [(row.seq, row.alert) for row in islice(rest, most - len(found))]
@@ -238,6 +237,3 @@ def open_store(configured: str, limits: Limits) -> Store:
     except (StateError, sqlite3.Error, OSError) as error:
         log.warning("%s; this run keeps its state in memory only", error)
         return Store(None, IN_MEMORY)
-
-
-_decoder: msgspec.msgpack.Decoder[Alert] = msgspec.msgpack.Decoder(Alert)
