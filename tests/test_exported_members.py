@@ -114,6 +114,14 @@ PUBLIC = {
         "texts",
         "whole_record",
     ],
+    "falcohost.lookups": [
+        "PENDING",
+        "AskedLookup",
+        "Key",
+        "Lookup",
+        "LookupSpec",
+        "NotYet",
+    ],
     "falcohost.poll": [
         "Answer",
         "BackOff",
@@ -133,6 +141,13 @@ PUBLIC = {
         "poll_problem",
         "read_secret",
         "texts_of",
+    ],
+    "falcohost.port": [
+        "LocalPort",
+        "Port",
+        "PortClosed",
+        "SocketPort",
+        "serve",
     ],
     "falcohost.program": [
         "Program",

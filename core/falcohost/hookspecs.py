@@ -17,6 +17,7 @@ import pluggy
 from falcohost.alert import Alert, AlertFormat
 from falcohost.events import Plan, Source
 from falcohost.fields import Field
+from falcohost.lookups import LookupSpec
 from falcohost.subscriber import SubscriberSpec
 
 hookspec = pluggy.HookspecMarker("falcohost")
@@ -149,4 +150,15 @@ def falcohost_subscribers(settings: Mapping[str, Any]) -> Iterable[SubscriberSpe
     Called once. *settings* is the plugin's own configuration; leave it out of your hook if it does not matter.
 
     :raises PluginError: two plugins offer one subscriber.
+    """
+
+
+@hookspec
+def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:  # type: ignore[empty-body]
+    """Return the lookups of this plugin, which add facts to the events of sources (provisional).
+
+    Called once, before any rule is compiled. *settings* is the plugin's own configuration; leave it out of your hook if
+    it does not matter.
+
+    :raises PluginError: a key or field does not fit its source, or two lookups have one field.
     """

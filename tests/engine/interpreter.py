@@ -2,6 +2,8 @@
 
 It walks the IR for one event. It shares nothing with the engine but the IR; globs are matched by the C library's own
 fnmatch(3), regular expressions by Python's ``re`` (the tests generate only patterns that mean the same to both).
+
+There are three values: a check of a value that a lookup does not know yet is neither true nor false but None.
 """
 
 from __future__ import annotations
@@ -13,20 +15,26 @@ import re
 import socket
 from typing import Any
 
-from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Or, Transform
+from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Or, Transform, fields
 from falcohost.fields import Compare
+from falcohost.lookups import PENDING
 
 TEXT_OPERATORS = ("contains", "icontains", "startswith", "endswith", "glob", "iglob", "regex")
 
 
-def evaluate(expr: Expr, event: Any) -> bool:
-    """Return whether *expr* holds for *event*."""
+def evaluate(expr: Expr, event: Any) -> bool | None:
+    """Return whether *expr* holds for *event*; None where that hangs on a value that is not known yet."""
     if isinstance(expr, And):
-        return all(evaluate(item, event) for item in expr.items)
+        answers = [evaluate(item, event) for item in expr.items]
+        return False if False in answers else None if None in answers else True
     if isinstance(expr, Or):
-        return any(evaluate(item, event) for item in expr.items)
+        answers = [evaluate(item, event) for item in expr.items]
+        return True if True in answers else None if None in answers else False
     if isinstance(expr, Not):
-        return not evaluate(expr.item, event)
+        answer = evaluate(expr.item, event)
+        return None if answer is None else not answer
+    if any(value_of(ref, event) is PENDING for ref in fields(expr)):
+        return None
     left = value_of(expr.left, event)
     if left is None:
         return False

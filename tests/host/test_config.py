@@ -115,6 +115,10 @@ def test_bools_as_yaml_has_them(write, text, value):
             "falcohost: {fold: {window: 0}}",
             "1:28: falcohost.fold.window has to be more than 0 and at most 3600 seconds",
         ),
+        (
+            "falcohost: {lookups: {wait: 3}}",
+            "1:29: falcohost.lookups.wait has to be more than 0 and less than 3 seconds",
+        ),
         ("plugins: [{library_path: x}]", "1:11: plugins[0].name is missing"),
         ("plugins: [{name: p, init_config: '{'}]", "1:34: plugins[0].init_config is no valid JSON"),
         ("rules_files: []\nrules_file: []", "2:13: both 'rules_files' and 'rules_file' keys set"),

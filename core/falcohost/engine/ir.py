@@ -84,6 +84,11 @@ class Exists:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered(Exists):
+    """*left*, a field of a lookup, has a value that is not known yet. No rule says so: it is for the matcher alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """``not item``: plain inversion, so it is true where a check fails because a value is absent."""
 

@@ -16,6 +16,7 @@ from falcohost.engine.index.direct import DirectSearch
 from falcohost.engine.index.indexed import IndexedSearch
 from falcohost.engine.index.witness import Witness
 from falcohost.engine.ir import Expr, checks
+from falcohost.engine.unknown import possible
 
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
@@ -30,32 +31,42 @@ FEW = 64
 class Matcher:
     """Finds the rules that an event matches, in the order of *rules*.
 
+    A rule whose condition reads a field of a lookup is *open*: it is found where its condition holds or may come to.
+
     :param rules: the enabled rules of one source.
-    :param first: stop at the first that matches (``rule_matching: first``).
+    :param first: stop at the first that matches (``rule_matching: first``); those that are open do not count.
     """
 
     def __init__(self, rules: Sequence[Rule], *, first: bool = True) -> None:
         self.rules = tuple(rules)
         self._first = first
         self._searches = _Searches(self.rules, first)
+        self._open = self._searches.open
         self._by_type = {name: self._unmade(name) for name in self._searches.types}
         self._any = self._unmade(None)
 
     def match(self, event: Event) -> Sequence[Rule]:
-        """Return the rules that *event* matches: () when none, at most one when only the first counts."""
+        """Return the rules that *event* matches: () when none, up to the first when only that counts."""
         return self._by_type.get(event.type, self._any)(event)
 
     def match_views(self, views: Sequence[Event]) -> list[tuple[Rule, Event]]:
         """Return the rules that match one of the *views* of an event, in order, each with the first such view.
 
-        Each view is asked by itself, so no rule matches by one part of one view and another part of another.
+        Each view is asked by itself, so no rule matches by one part of one view and another part of another. A rule
+        that is open comes with each view that it may match.
         """
-        found: dict[int, tuple[Rule, Event]] = {}
+        found: dict[int, list[tuple[Rule, Event]]] = {}
         for view in views:
             for rule in self.match(view):
-                found.setdefault(self._numbers[id(rule)], (rule, view))
-        matches = [found[number] for number in sorted(found)]
-        return matches[:1] if self._first else matches
+                number = self._numbers[id(rule)]
+                if number not in found or number in self._open:
+                    found.setdefault(number, []).append((rule, view))
+        matches: list[tuple[Rule, Event]] = []
+        for number in sorted(found):
+            matches += found[number]
+            if self._first and number not in self._open:
+                break
+        return matches
 
     @functools.cached_property
     def _numbers(self) -> dict[int, int]:
@@ -91,10 +102,13 @@ class _Searches:
     """Makes the searches; event types for which the same is left of the same rules share one.
 
     :ivar types: the event types that some rule names; all others are alike.
+    :ivar open: the numbers of the rules that are open.
     """
 
     def __init__(self, rules: Sequence[Rule], first: bool) -> None:
         self._rules = rules
+        self._conditions = [possible(rule.condition) for rule in rules]
+        self.open = frozenset(n for n, rule in enumerate(rules) if self._conditions[n] is not rule.condition)
         self._first = first
         self._results = [(rule,) for rule in rules]
         self._named: dict[int, tuple[frozenset[str], ...]] = {}
@@ -121,12 +135,13 @@ class _Searches:
         key = tuple((number, id(condition)) for number, condition in conditions.items())
         if key not in self._made:
             make = DirectSearch if len(conditions) <= FEW else IndexedSearch
-            self._made[key] = make(conditions, self._results, self._first)
+            decisive = conditions.keys() - self.open if self._first else frozenset()
+            self._made[key] = make(conditions, self._results, decisive)
         return self._made[key]
 
     def _variant(self, number: int, event_type: str | None) -> Expr:
         """Return what is left of a rule's condition; the same object for all types that its checks cannot tell."""
-        condition = self._rules[number].condition
+        condition = self._conditions[number]
         if number not in self._named:
             named = map(type_names, checks(condition))
             self._named[number] = tuple(dict.fromkeys(frozenset(names) for names in named if names))

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from falcohost.engine import ir
 from falcohost.engine.ir import Expr, FieldRef, Or
+from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.ruleset import Rule
+from falcohost.engine.unknown import without_lookups
 from falcohost.events import Asked, Plan
 
 
@@ -18,14 +20,20 @@ def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
         event_types=_event_types(rules),
         fields=frozenset(ref.field.name for ref in refs),
         arguments=frozenset((ref.field.name, str(ref.arg)) for ref in refs if ref.arg is not None),
-        condition=_any_of([rule.condition for rule in rules]),
+        condition=_any_of([without_lookups(rule.condition) for rule in rules]),
         by_type=_by_type(rules),
     )
 
 
 def _refs(rule: Rule) -> Iterator[FieldRef]:
-    yield from ir.fields(rule.condition)
-    yield from rule.output.fields
+    """Yield the fields that *rule* reads of an event: for a lookup's field those of the key, and the source's own."""
+    for ref in (*ir.fields(rule.condition), *rule.output.fields):
+        if not isinstance(ref.field, LookupField):
+            yield ref
+            continue
+        yield from ref.field.key
+        if ref.field.base is not None:
+            yield FieldRef(ref.field.base, ref.arg, ref.text)
 
 
 def _by_type(rules: Sequence[Rule]) -> dict[str, frozenset[Asked]] | None:

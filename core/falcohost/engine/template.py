@@ -18,6 +18,13 @@ from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.texts import valid
 from falcohost.engine.tokens import Token, find_operand, tokens
 
+#: What is different in each event, or says which of several equal ones it was: the beginnings of fields' names.
+PER_EVENT = (
+    "evt.num", "evt.time", "evt.datetime", "evt.rawtime", "evt.reltime", "evt.deltatime", "evt.latency", "evt.count",
+    "evt.rawres", "evt.cpu", "fd.num", "thread.tid", "thread.vtid", "thread.cputime", "thread.exectime",
+    "proc.duration", "proc.ppid.duration",
+)  # fmt: skip
+
 #: A field for the JSON alone: its name, or a name and the template that makes its text.
 ExtraField: TypeAlias = str | tuple[str, str]
 
@@ -82,9 +89,10 @@ class Template:
         """Return the JSON value of each field for *event*, under the name that the template gives it."""
         return self.filled(event)[1]
 
-    def same_but(self, beginnings: tuple[str, ...]) -> Callable[[Any], int]:
-        """Return what tells outputs apart by their values, without those of fields whose names begin like that."""
-        return compile_same(field for field in self.fields if not field.text.startswith(beginnings))
+    @cached_property
+    def same(self) -> Callable[[Any], int]:
+        """Return what tells outputs apart by their values, without those that differ in each event."""
+        return compile_same(field for field in self.fields if not field.text.startswith(PER_EVENT))
 
 
 def _whole_operand(text: str, catalog: Catalog) -> Operand:

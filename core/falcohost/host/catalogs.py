@@ -1,19 +1,24 @@
-"""The fields of every event source: those that all events have, and those of the plugins."""
+"""The fields of every event source: those that all events have, those of the plugins, and those of lookups."""
 
 from __future__ import annotations
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.fields import Field
+from falcohost.host.lookup_fields import with_lookups
 from falcohost.host.plugins import Plugins
 
 
 def all_fields(plugins: Plugins) -> dict[str, tuple[Field, ...]]:
     """Return the fields by event source.
 
-    :raises PluginError: two plugins clash.
+    :raises PluginError: two plugins clash, or a lookup does not fit its source.
     """
-    return {source: (*GENERIC_FIELDS, *plugins.fields(source)) for source in plugins.sources()}
+    lookups = plugins.lookups().values()
+    return {
+        source: with_lookups(source, (*GENERIC_FIELDS, *plugins.fields(source)), lookups)
+        for source in plugins.sources()
+    }
 
 
 def catalogs(plugins: Plugins) -> dict[str, Catalog]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from types import MappingProxyType
 
 from falcohost.counters import Shape, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
@@ -41,6 +42,17 @@ class RuleNumbers:
 
 
 @dataclass(frozen=True, slots=True)
+class LookupNumbers:
+    """What a lookup answered, once for each time that a field of it was read."""
+
+    found: int = number("rows that were there")
+    absent: int = number("keys that have no row")
+    pending: int = number("rows that were not there yet: the match waits for them")
+    late: int = number("values that were taken for absent because their row did not come in time", colour="red")
+    failed: int = number("how often the lookup raised an error, which counts as no row: see the log", colour="red")
+
+
+@dataclass(frozen=True, slots=True)
 class Numbers(SourceStats):
     """All numbers of a source."""
 
@@ -51,7 +63,13 @@ class Numbers(SourceStats):
         text="a rule could not be evaluated on {:,} events: see the log",
         colour="red",
     )
+    crowded: int = number(
+        "events whose match was decided without the rows of lookups because too many waited for them",
+        text="{:,} matches were decided without the rows of lookups because too many waited for them",
+        colour="red",
+    )
     rules: Mapping[str, RuleNumbers] = rows("what each rule did that has matched", text="rule")
+    lookups: Mapping[str, LookupNumbers] = rows("what each lookup was asked for", text="lookup")
 
     @property
     def lost(self) -> int:
@@ -70,6 +88,8 @@ def counted(
     rules: Mapping[str, int],
     folded: Mapping[str, int],
     failed: int,
+    lookups: Mapping[str, LookupNumbers] = MappingProxyType({}),
+    crowded: int = 0,
 ) -> Numbers:
     """Return what a source tells together with what its worker has counted.
 
@@ -84,7 +104,15 @@ def counted(
     unwanted = {name: _type(count, 0, 0) for name, count in stats.unwanted.items()}
     done = {name: RuleNumbers(count, folded.get(name, 0)) for name, count in rules.items()}
     values = {name: getattr(stats, name) for name in _PLAIN} | {name: dict(getattr(stats, name)) for name in _BY_NAME}
-    return Numbers(types=types, unwanted=unwanted, rules=done, failed=failed, **values)
+    return Numbers(
+        types=types,
+        unwanted=unwanted,
+        rules=done,
+        lookups=dict(lookups),
+        failed=failed,
+        crowded=crowded,
+        **values,
+    )
 
 
 def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:

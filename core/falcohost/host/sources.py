@@ -66,4 +66,4 @@ def _task(
         return decode_rules(message.rules, name, plugins, first=message.first)
 
     rules = Rules.compiled(name, ruleset.enabled(name), first=not config.rules.match_all)
-    return Task(spec, settings, rules, maker.make, decode, config.fold)
+    return Task(spec, settings, rules, maker.make, decode, config.pipeline)

@@ -10,7 +10,7 @@ from falcohost.hookspecs import SourceSpec
 from falcohost.host import wire
 from falcohost.pipeline.fold import Make
 from falcohost.pipeline.rules import Rules
-from falcohost.pipeline.settings import FoldConfig
+from falcohost.pipeline.settings import PipelineConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Task:
     :ivar settings: the plugin's own configuration.
     :ivar make: returns the alert of a rule that matched.
     :ivar decode: returns the rules that a message of the supervisor holds.
-    :ivar fold: when matches become one counted alert, of a source that does not rewind.
+    :ivar config: what the configuration says of the pipeline.
     """
 
     spec: SourceSpec
@@ -28,4 +28,4 @@ class Task:
     rules: Rules
     make: Make
     decode: Callable[[wire.NewRules], Rules]
-    fold: FoldConfig
+    config: PipelineConfig

@@ -8,14 +8,18 @@ from collections.abc import Callable
 
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
-from falcohost.host.numbers import counted
+from falcohost.host.numbers import LookupNumbers, counted
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
+from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.pipeline.pipeline import Pipeline
 
 #: Seconds for which a worker that is told to stop still reads what has happened until then, at most. One whose source
 #: rewinds reads the rest after the next start.
 LINGER, LINGER_REWINDING = 3.0, 1.0
+
+#: Seconds behind that for which a match may still wait for a lookup.
+WAITING = 1.0
 
 
 class Work:
@@ -50,7 +54,7 @@ class Work:
                 self._due = time.monotonic() + 1.0
             if self._is_over(batch):
                 break
-        self._pipeline.finish()
+        self._pipeline.finish(None if self._stopping is None else self._stopping[0] + LINGER + WAITING)
         self._report()
 
     def _obey(self, message: wire.Down) -> None:
@@ -65,12 +69,12 @@ class Work:
         """Have the source collect for the new rules, and match by them from now on if it does."""
         try:
             rules = self._task.decode(message)
+            self._pipeline.open_lookups(rules)
             self._source.update(rules.plan)
         except Exception as error:
             self._uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
             return
-        self._pipeline.go_over(rules)
-        self._uplink.send(wire.RulesTaken(message.number))
+        self._pipeline.go_over(rules, lambda: self._uplink.send(wire.RulesTaken(message.number)))
 
     def _measure(self, on: bool) -> None:
         self._measuring = on
@@ -91,7 +95,7 @@ class Work:
         return later or not batch.events or time.monotonic() > since + linger
 
     def _report(self) -> None:
-        tally = self._pipeline.tally
+        tally, pending = self._pipeline.tally, self._pipeline.pending
         numbers = counted(
             self._source.stats(),
             matched=tally.matched,
@@ -99,8 +103,14 @@ class Work:
             rules=tally.rules,
             failed=tally.failed,
             folded=self._pipeline.fold.folded,
+            lookups={one.name: _lookup_numbers(one) for one in pending.lookups},
+            crowded=pending.crowded,
         )
         self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring))
+
+
+def _lookup_numbers(one: LoadedLookup) -> LookupNumbers:
+    return LookupNumbers(one.found, one.absent, one.pending, one.late, one.failed)
 
 
 class _Collector:

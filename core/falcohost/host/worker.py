@@ -85,20 +85,23 @@ def _let_go_of_descriptors(keep: Set[int]) -> None:
 
 def _work(task: Task, uplink: Uplink, stop: _Stop, parent: int, cursor: str | None) -> int:
     log.forward(uplink.log)
-    pipeline = Pipeline(task.rules, task.make, uplink, task.fold)
+    pipeline = Pipeline(task.rules, task.make, uplink, task.config)
     source: Source | None = None
     try:
         privileges.close_the_way_back()
         source = task.spec.make(task.settings)
         source.open(task.rules.plan, cursor)
+        pipeline.open_lookups(task.rules)
         uplink.send_sockets()
         privileges.drop_privileges(task.spec.capabilities)
         privileges.die_with_parent(parent)  # a change of user has disarmed it
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, lambda: stop.asked).run()
         source.close()
+        pipeline.close()
     except Exception as error:
         pipeline.finish()
+        pipeline.close()
         foreseen = isinstance(error, FalcohostError)
         trace = "" if foreseen else traceback.format_exc()
         text = str(error) if foreseen else f"{type(error).__name__}: {error}"

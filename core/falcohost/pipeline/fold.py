@@ -39,13 +39,6 @@ PER_RULE = 100
 #: is quiet longest ends.
 MOST_REMEMBERED = 1 << 15
 
-#: What is different in each event, or says which of several equal ones it was: the beginnings of fields' names.
-PER_EVENT = (
-    "evt.num", "evt.time", "evt.datetime", "evt.rawtime", "evt.reltime", "evt.deltatime", "evt.latency", "evt.count",
-    "evt.rawres", "evt.cpu", "fd.num", "thread.tid", "thread.vtid", "thread.cputime", "thread.exectime",
-    "proc.duration", "proc.ppid.duration",
-)  # fmt: skip
-
 #: How a counted alert is worded, by what its matches have in common.
 _SAME = {
     "output": "",
@@ -109,7 +102,6 @@ class Fold:
         self._rules: dict[str, _Window] = {}
         self._actors: OrderedDict[tuple[str, object], _Window] = OrderedDict()
         self._outputs = 0
-        self._same: dict[str, Callable[[Event], int]] = {}  # by rule: from an event to what makes outputs equal
 
     def take(self, rule: Rule, event: Event) -> None:
         """Tell that *event* matches *rule*, or count it."""
@@ -131,9 +123,7 @@ class Fold:
         if too_many or len(actor.outputs) >= MOST_REMEMBERED // 2:
             self._fold(actor, rule, event)
             return
-        same = self._same.get(name)
-        if same is None:
-            same = self._same[name] = rule.output.same_but(PER_EVENT)
+        same = rule.output.same
         if actor.told < after:  # so there are not yet as many of any output
             alert = self._make(rule, event)
             output = self._output(actor, same(event))
@@ -165,7 +155,6 @@ class Fold:
         for window in self._rules.values():
             self._tell(window, "rule")
         self._rules.clear()
-        self._same.clear()  # the next rule of a name may be another
 
     def _fold(self, tally: _Tally, rule: Rule, event: Event) -> None:
         if tally.alert is None:

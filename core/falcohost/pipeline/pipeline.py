@@ -1,17 +1,24 @@
-"""The pipeline: source → matcher → fold → alerts. What runs it hands it batches, and gives it a sink for the alerts."""
+"""The pipeline: source → matcher → pending → fold → alerts.
+
+What runs it hands it the batches of the source, and gives it a sink for the alerts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, cast
+
+import msgspec
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.events import Batch, Event, Viewed
 from falcohost.pipeline.fold import Fold, Make
+from falcohost.pipeline.frozen import Frozen
+from falcohost.pipeline.pending import Pending, Take
 from falcohost.pipeline.rules import Rules
-from falcohost.pipeline.settings import FoldConfig
+from falcohost.pipeline.settings import PipelineConfig
 from falcohost.pipeline.tally import Tally
 
 
@@ -34,65 +41,102 @@ class Pipeline:
     """Turns the batches of one source into alerts.
 
     :param make: returns the alert of a match.
-    :ivar tally: counts of matches.
-    :ivar fold: holds the matches that are alike.
+    :ivar tally: counts of matches; *pending*: holds what waits for lookups; *fold*: holds matches that are alike.
     :ivar last: the event that was matched last.
     """
 
     def __init__(
-        self,
-        rules: Rules,
-        make: Make,
-        sink: Sink,
-        fold: FoldConfig,
-        *,
-        clock: Clock = SYSTEM,
+        self, rules: Rules, make: Make, sink: Sink, config: PipelineConfig | None = None, *, clock: Clock = SYSTEM
     ) -> None:
+        config = config or PipelineConfig()
+        self._make = _saying_what_is_missing(make)
         self.tally = Tally(clock)
-        self.fold = Fold(fold, make, sink.add, clock=clock)
+        self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
+        self.fold = Fold(config.fold, self._make, sink.add, clock=clock)
         self.last: Event | None = None
         self._rules = rules
-        self._make = make
         self._sink = sink
-        self._folds = fold.enabled
+        self._folds = config.fold.enabled
+
+    def open_lookups(self, rules: Rules) -> None:
+        """Open the lookups that *rules* read, those that are not open yet.
+
+        :raises Exception: whatever a plugin raises that cannot open its lookup.
+        """
+        for lookup in rules.lookups:
+            lookup.open()
+        self.pending.watch(rules.lookups)
 
     def take(self, batch: Batch) -> None:
         """Match every event of *batch*. This is the hot path: nothing is made per event that matches nothing."""
-        self._sink.rewinds = rewinds = batch.cursor is not None
-        take = self.fold.take if self._folds and not rewinds else self._alert
-        match, tally, views = self._rules.match, self.tally, batch.views
-        event = self.last
+        rules, views, event = self._rules, batch.views, self.last
+        may_wait = bool(rules.lookups or self.pending)
+        if may_wait:
+            self.pending.poll()
+        match, match_views = rules.match, rules.match_views
+        self._sink.rewinds = batch.cursor is not None
+        take = self.fold.take if self._folds and batch.cursor is None else self._alert
+        matched = self._may_match if may_wait else self._matched
         for event in cast("Iterable[Viewed]", batch.events):
             try:
                 if views and (others := event.alternatives):
-                    if found := self._rules.match_views((event, *others)):
-                        tally.matches(event, [rule for rule, _ in found])
-                        for rule, view in found:
-                            take(rule, view)
-                elif rules := match(event):
-                    tally.matches(event, rules)
-                    for rule in rules:
-                        take(rule, event)
+                    if found := match_views((event, *others)):
+                        matched(event, found, take)
+                elif names := match(event):
+                    matched(event, [(rule, event) for rule in names], take)
             except Exception as error:
-                tally.fails(event, error)
+                self.tally.fails(event, error)
         self.last = event
-        if rewinds:
-            self.fold.flush()  # no cursor passes what is only counted
-        self._sink.flush(batch.cursor)
+        if self.pending:
+            self._sink.flush(None)
+            self.pending.then(lambda: self._reached(batch.cursor))
+        else:
+            self._reached(batch.cursor)
 
-    def go_over(self, rules: Rules) -> None:
-        """Match by *rules* from now on."""
+    def go_over(self, rules: Rules, then: Callable[[], None] = lambda: None) -> None:
+        """Match by *rules* from now on; do *then* when all is decided that waits for the rules until now."""
         self.fold.flush()
         self._rules = rules
+        self.pending.then(then)
 
     def tick(self) -> None:
         """Do what is due by the clock; to be called about once a second."""
         self.fold.tick()
 
-    def finish(self) -> None:
-        """Pass on everything that is held back."""
+    def finish(self, by: float | None = None) -> None:
+        """Pass on everything that is held back. What waits for lookups does so until *by* (monotonic) at most."""
+        self.pending.finish(by)
         self.fold.flush()
         self._sink.flush(None)
 
+    def close(self) -> None:
+        """Release what was opened; to be called once, at the end."""
+        self.pending.close()
+
+    def _may_match(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
+        self.pending.take(self._rules, event, found, take)
+
+    def _matched(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
+        self.tally.matches(event, [rule for rule, _ in found])
+        for rule, view in found:
+            take(rule, view)
+
     def _alert(self, rule: Rule, event: Event) -> None:
         self._sink.add(self._make(rule, event))
+
+    def _reached(self, cursor: str | None) -> None:
+        if cursor is not None:
+            self.fold.flush()  # no cursor passes what is only counted
+        self._sink.flush(cursor)
+
+
+def _saying_what_is_missing(make: Make) -> Make:
+    """Return *make*, with a field in the alert that names the values that did not come in time."""
+
+    def made(rule: Rule, event: Event) -> Alert:
+        alert = make(rule, event)
+        if not isinstance(event, Frozen) or not event.missing:
+            return alert
+        return msgspec.structs.replace(alert, fields={**alert.fields, "falcohost.missing": list(event.missing)})
+
+    return made

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from falcohost.engine import ir
+from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.events import Event, Plan
+from falcohost.pipeline.frozen import Freezer
+from falcohost.pipeline.lookups import LoadedLookup
 
 Match: TypeAlias = Callable[[Event], Sequence[Rule]]
 MatchViews: TypeAlias = Callable[[Sequence[Event]], Sequence[tuple[Rule, Event]]]
@@ -20,16 +24,48 @@ class Rules:
     """The rules of one source.
 
     :ivar plan: what they want of the source.
-    :ivar match: returns the rules that an event matches.
+    :ivar match: returns the rules that an event matches or, where a lookup has not answered yet, may match.
     :ivar match_views: the same of an event with several views, each rule with the view that it matches.
+    :ivar first: only the first rule that an event matches counts.
+    :ivar lookups: the lookups of which a rule reads a field.
     """
 
     plan: Plan
     match: Match
     match_views: MatchViews
+    first: bool = True
+    lookups: tuple[LoadedLookup, ...] = ()
+    _asking: frozenset[int] = frozenset()
+    _freezers: dict[int, Freezer] = field(default_factory=dict)
 
     @classmethod
     def compiled(cls, source: str, rules: Sequence[Rule], *, first: bool) -> Rules:
-        """Compile *rules*, the enabled ones of *source*; *first*: only the first that an event matches counts."""
+        """Compile *rules*, the enabled ones of *source*."""
         matcher = Matcher(rules, first=first)
-        return cls(make_plan(source, rules), matcher.match, matcher.match_views)
+        asked = {id(rule): dict.fromkeys(_lookups(rule)) for rule in rules}
+        return cls(
+            make_plan(source, rules),
+            matcher.match,
+            matcher.match_views,
+            first,
+            tuple(dict.fromkeys(lookup for lookups in asked.values() for lookup in lookups)),
+            frozenset(rule for rule, lookups in asked.items() if lookups),
+        )
+
+    def reads_lookup(self, rule: Rule) -> bool:
+        """Tell whether *rule*, one of these, reads a field of a lookup."""
+        return id(rule) in self._asking
+
+    def freezer(self, rule: Rule) -> Freezer:
+        """Return what makes candidates of *rule*, one of these; it is made once."""
+        found = self._freezers.get(id(rule))
+        if found is None:
+            found = self._freezers[id(rule)] = Freezer(rule)
+        return found
+
+
+def _lookups(rule: Rule) -> Iterator[LoadedLookup]:
+    """Yield the lookups of which *rule* reads a field."""
+    for ref in (*ir.fields(rule.condition), *rule.output.fields):
+        if isinstance(ref.field, LookupField) and isinstance(ref.field.finder, LoadedLookup):
+            yield ref.field.finder

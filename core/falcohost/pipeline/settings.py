@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +12,14 @@ class FoldConfig:
     enabled: bool = True
     after: int = 100
     window: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """The settings of all stages.
+
+    :ivar wait: seconds that a match waits at most for the row of a lookup.
+    """
+
+    fold: FoldConfig = field(default_factory=FoldConfig)
+    wait: float = 1.0

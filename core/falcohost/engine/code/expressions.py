@@ -29,12 +29,14 @@ from falcohost.engine.ir import (
     Operand,
     Or,
     Transform,
+    Unanswered,
 )
 from falcohost.engine.operands import value_type
 from falcohost.engine.options import getopt, selected_option
 from falcohost.engine.paths import getter
 from falcohost.engine.transforms import concat, join, list_of, unary
 from falcohost.fields import Compare, Family
+from falcohost.lookups import PENDING
 
 #: Python's parser takes 200 nested parentheses; what lies deeper than this becomes a function of its own.
 DEPTH = 60
@@ -113,7 +115,8 @@ class Expressions:
             return Code(f"not ({code.text})", code.false, code.true)
         if isinstance(expr, Exists):
             text, got = self.operand(expr.left, have)
-            return Code(f"{text} is not None", got, got)
+            is_so = f"is {self._names.of(PENDING)}" if isinstance(expr, Unanswered) else "is not None"
+            return Code(f"{text} {is_so}", got, got)
         return self._check(expr, have)
 
     def _chain(self, expr: And | Or, have: int, depth: int) -> Code:

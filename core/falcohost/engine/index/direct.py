@@ -7,7 +7,7 @@ in locals.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,14 @@ class DirectSearch:
 
     :param conditions: the condition of each rule for this type, by its number, in order.
     :param results: by number what stands for the rule: a tuple of one.
-    :param first: the first that matches is enough.
+    :param decisive: the numbers of the rules of which one that matches is enough; those behind it are not asked.
     :ivar search: what is called with an event.
     """
 
-    def __init__(self, conditions: Mapping[int, Expr], results: Sequence[tuple[Rule]], first: bool) -> None:
+    def __init__(self, conditions: Mapping[int, Expr], results: Sequence[tuple[Rule]], decisive: Set[int]) -> None:
         self._results = results
-        self._first = first
+        self._decisive = decisive
+        self._single = decisive == conditions.keys()
         self.index = make_index(conditions, INLINE)
         known = self.index.known
         self._conditions = {number: known_first(condition, known) for number, condition in conditions.items()}
@@ -101,7 +102,7 @@ class DirectSearch:
         for number in numbers:
             code = self._expressions.condition(self._conditions[number], self._have)
             lines.append(f"    if {code.text}: {self._answer(number)}")
-            self._have |= code.false if self._first else code.true & code.false
+            self._have |= code.false if number in self._decisive else code.true & code.false
         return lines
 
     def _found(self, numbers: tuple[int, ...]) -> list[str]:
@@ -118,7 +119,9 @@ class DirectSearch:
 
     def _answer(self, number: int) -> str:
         result = self._names.of(self._results[number])
-        return f"return {result}" if self._first else f"r += {result}"
+        if number not in self._decisive:
+            return f"r += {result}"
+        return f"return {result}" if self._single else f"return r + {result}"
 
     def _mask(self, numbers: Iterable[int]) -> int:
         return sum(self._bits[number] for number in numbers)

@@ -8,7 +8,7 @@ there. What is generated is bounded: when there is too much it is thrown away, a
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,14 +56,14 @@ class IndexedSearch:
 
     :param conditions: the condition of each rule for this type, by its number, in order.
     :param results: by number what stands for the rule: a tuple of one.
-    :param first: the first that matches is enough.
+    :param decisive: the numbers of the rules of which one that matches is enough; those behind it are not asked.
     :ivar search: what is called with an event.
     """
 
-    def __init__(self, conditions: Mapping[int, Expr], results: Sequence[tuple[Rule]], first: bool) -> None:
+    def __init__(self, conditions: Mapping[int, Expr], results: Sequence[tuple[Rule]], decisive: Set[int]) -> None:
         self._conditions = conditions
         self._results = results
-        self._first = first
+        self._decisive = decisive
         self._lasting = 0
         self._count = len(results)
         self.index = make_index(conditions, FOUND)
@@ -118,8 +118,9 @@ class IndexedSearch:
         for number, condition in zip(always, conditions, strict=True):
             code = expressions.condition(condition, have)
             result = names.of(self._results[number])
-            lines.append(f"    if {code.text}: {'return' if self._first else 'r +='} {result}")
-            have |= code.false if self._first else code.true & code.false
+            decisive = number in self._decisive
+            lines.append(f"    if {code.text}: {'return r +' if decisive else 'r +='} {result}")
+            have |= code.false if decisive else code.true & code.false
         name = module.function([*expressions.prologue(), *lines, "    return r"])
         return module.functions()[name]
 
@@ -131,9 +132,9 @@ class IndexedSearch:
         matched: tuple[Rule, ...] = ()
         for number in self._rules_of(found, event, known):
             if (rules.get(number) or self._rule(number, known))(event, known):
-                if self._first:
-                    return self._results[number]
                 matched += self._results[number]
+                if number in self._decisive:
+                    break
         return matched
 
     def _rules_of(self, found: Numbers, event: Event, known: Known) -> list[int]:

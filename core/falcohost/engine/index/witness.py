@@ -2,7 +2,7 @@
 
 A condition has a witness for each check that must hold; a disjunction has one if each of its branches has. The matcher
 files a rule under one of them, so that an event meets only the rules whose witness it fulfils. A witness may hold where
-the rule does not; never the other way round. Negations give none.
+the rule does not; never the other way round. Negations give none, and neither do fields of lookups.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from falcohost.engine.code.specialise import specialise
 from falcohost.engine.index.terms import Form, Kind, Term
 from falcohost.engine.index.weights import Weights
-from falcohost.engine.ir import And, Expr, Not, Or
+from falcohost.engine.ir import And, Expr, Not, Or, Unanswered
 from falcohost.engine.shown import shown
+from falcohost.engine.unknown import possible
 
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
@@ -43,7 +44,7 @@ def witness(rule: Rule, event_type: str | None = None) -> Witness | None:
 
     :param event_type: None stands for any type that the rule does not name.
     """
-    expr = specialise(rule.condition, event_type)
+    expr = specialise(possible(rule.condition), event_type)
     return rarest(witnesses(expr, Weights()))
 
 
@@ -52,7 +53,7 @@ def witnesses(expr: Expr, weights: Weights) -> tuple[Witness, ...]:
 
     A disjunction has one: of each branch the witness that is the rarest by *weights*.
     """
-    if isinstance(expr, Not):
+    if isinstance(expr, (Not, Unanswered)):
         return ()
     if isinstance(expr, And):
         return tuple(found for item in expr.items for found in witnesses(item, weights))

@@ -19,14 +19,14 @@ from falcohost.host.config.sections import (
     StateConfig,
     read_drops,
     read_engine,
-    read_fold,
     read_log,
     read_outputs,
+    read_pipeline,
     read_plugins,
     read_state,
 )
 from falcohost.log import LogConfig
-from falcohost.pipeline.settings import FoldConfig
+from falcohost.pipeline.settings import PipelineConfig
 
 #: Where a configuration is looked for when none is named; the first that exists is read.
 DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")
@@ -56,7 +56,7 @@ class Config:
     outputs: OutputsConfig
     drops: DropsConfig
     state: StateConfig
-    fold: FoldConfig
+    pipeline: PipelineConfig
 
 
 def find_config(path: str | None) -> str | None:
@@ -102,7 +102,7 @@ def parse(document: Document) -> Config:
         outputs=read_outputs(reader),
         drops=read_drops(reader),
         state=read_state(reader),
-        fold=read_fold(reader),
+        pipeline=read_pipeline(reader),
     )
 
 

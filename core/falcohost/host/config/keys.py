@@ -142,6 +142,7 @@ KEYS: _Keys = {
         "watch_inodes": "list",
         "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},
         "fold": {"enabled": "boolean", "after": "integer", "window": "number"},
+        "lookups": {"wait": "number"},
     },
 }
 

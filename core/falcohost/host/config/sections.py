@@ -11,13 +11,16 @@ from falcohost.alert import Priority
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
 from falcohost.log import LEVELS, LogConfig
-from falcohost.pipeline.settings import FoldConfig
+from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.limits import Limits
 
 DROP_ACTIONS = ("ignore", "log", "alert", "exit")
 
 #: Seconds for which an alert that stands for several may be held back.
 LONGEST_WINDOW = 3600
+
+#: Seconds that a stop may take, in which what waits for a lookup has to be decided.
+STOP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +160,21 @@ def read_state(reader: Reader) -> StateConfig:
     return StateConfig(ours.text("state_dir"), limits)
 
 
-def read_fold(reader: Reader) -> FoldConfig:
-    """Return ``falcohost.fold``.
+def read_pipeline(reader: Reader) -> PipelineConfig:
+    """Return ``falcohost.fold`` and ``falcohost.lookups``.
 
-    :raises ConfigError: the window is no time that passes.
+    :raises ConfigError: a time is none that passes, or is too long.
     """
+    section, usual = reader.section("falcohost").section("lookups"), PipelineConfig()
+    wait = section.number("wait", usual.wait)
+    if not 0 < wait < STOP:
+        raise section.error(
+            "wait", f"has to be more than 0 and less than {STOP} seconds, which a stop may take, not {wait}"
+        )
+    return PipelineConfig(_fold(reader), wait)
+
+
+def _fold(reader: Reader) -> FoldConfig:
     section, usual = reader.section("falcohost").section("fold"), FoldConfig()
     window = section.number("window", usual.window)
     if not 0 < window <= LONGEST_WINDOW:

@@ -13,6 +13,7 @@ from falcohost.host.plugins.found import imported, installed, mend, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Answer, Candidate, Registry
 from falcohost.log import log
+from falcohost.pipeline.lookups import LoadedLookup
 
 #: The plugin that is there without being configured.
 ALWAYS = ("syscall",)
@@ -30,6 +31,7 @@ _ONCE = {
     "falcohost_stands_for": "stands_for",
     "falcohost_outputs": "outputs",
     "falcohost_subscribers": "subscribers",
+    "falcohost_lookups": "lookups",
 }
 
 
@@ -111,6 +113,7 @@ def gather(candidates: Iterable[Candidate], left_out: Mapping[str, str] = Mappin
 
 def _plugin(one: Candidate, answers: _Answers, fields: _Answers) -> Plugin:
     offered: dict[str, Any] = {attribute: _of(one, found) for attribute, found in answers.items()}
+    offered["lookups"] = tuple(LoadedLookup(spec, one.settings) for spec in offered["lookups"])
     of_sources = {source: _of(one, found) for source, found in fields.items()}
     return Plugin(
         name=one.name,

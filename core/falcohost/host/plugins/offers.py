@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
+from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.subscriber import SubscriberSpec
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Plugin:
     stands_for: tuple[StandsFor, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
     subscribers: tuple[SubscriberSpec, ...] = ()
+    lookups: tuple[LoadedLookup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,15 @@ class Plugins:
         """
         return self._by_name("subscribers", "the subscriber")
 
+    def lookups(self) -> dict[str, LoadedLookup]:
+        """Return the lookups by name.
+
+        :raises PluginError: two plugins offer one.
+        """
+        return self._by_name("lookups", "the lookup")
+
     def fields(self, source: str) -> tuple[Field, ...]:
-        """Return the fields of the event source *source*, of all plugins.
+        """Return the fields of the event source *source*, of all plugins; without those of lookups.
 
         :raises PluginError: two plugins declare one name.
         """

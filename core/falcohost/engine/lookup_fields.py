@@ -1,0 +1,102 @@
+"""Fields whose values come from a lookup: out of the row that belongs to the values of other fields of the event.
+
+The row may not be there yet. Then the value is :data:`~falcohost.lookups.PENDING`, which no check takes for a value:
+conditions are asked in the forms that :mod:`falcohost.engine.unknown` makes of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from falcohost.engine.code.module import compile_values
+from falcohost.engine.ir import FieldRef
+from falcohost.engine.paths import Getter, getter
+from falcohost.fields import Arg, Field
+from falcohost.lookups import PENDING, Key
+
+
+class Finder(Protocol):
+    """Finds the rows of one lookup."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the lookup."""
+
+    def find(self, key: Key) -> Any:
+        """Return the row that belongs to *key*, None if there is none, or PENDING. Never waits."""
+
+    def miss(self) -> None:
+        """Count a value that was given up because its row did not come in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupField(Field):
+    """A field of a lookup.
+
+    :ivar finder: what finds the rows.
+    :ivar key: the fields whose values are the key; *key_of* returns the key of an event, None if a part is absent.
+    :ivar read: returns the value in a row; called with it and the field's argument.
+    :ivar base: the source's own field of this name. Where it has a value, that is the value of this field.
+    """
+
+    finder: Finder
+    key: tuple[FieldRef, ...]
+    key_of: Callable[[Any], Key | None]
+    read: Getter
+    base: Field | None
+
+    def asked(self, key: Key, arg: Arg) -> Any:
+        """Return the value in the row of *key*: None if it is absent, PENDING if the row is not there yet."""
+        row = self.finder.find(key)
+        return row if row is None or row is PENDING else self.read(row, arg)
+
+
+def added(row: Field, finder: Finder, key: Sequence[FieldRef]) -> LookupField:
+    """Return *row*, whose getter takes a row that *finder* finds, as a field of events."""
+    return _made(row, finder, key, getter(row), None)
+
+
+def filling(base: Field, finder: Finder, key: Sequence[FieldRef], read: Getter) -> LookupField:
+    """Return *base* as a field for which *finder* is asked where *base* itself is absent."""
+    return _made(base, finder, key, read, base)
+
+
+def is_lookup(ref: FieldRef) -> bool:
+    """Tell whether the value of *ref* may come from a lookup."""
+    return isinstance(ref.field, LookupField)
+
+
+def _made(like: Field, finder: Finder, key: Sequence[FieldRef], read: Getter, base: Field | None) -> LookupField:
+    own = _nothing if base is None else getter(base)
+
+    def get(event: Any, arg: Arg) -> Any:
+        value = own(event, arg)
+        if value is not None and value != ():
+            return value
+        known = made.key_of(event)
+        return None if known is None else made.asked(known, arg)
+
+    rows = {one.name: getattr(like, one.name) for one in dataclasses.fields(Field)}
+    rows |= {"get": get, "path": None, "reads": ()}
+    made = LookupField(**rows, finder=finder, key=tuple(key), key_of=_key_of(key), read=read, base=base)
+    return made
+
+
+def _nothing(event: Any, arg: Arg) -> None:
+    return None
+
+
+def _key_of(key: Sequence[FieldRef]) -> Callable[[Any], Key | None]:
+    """Return the function from an event to the values of *key*; written when it is first called."""
+    readers: list[Callable[[Any], Any]] = []
+
+    def key_of(event: Any) -> Key | None:
+        if not readers:
+            readers.extend(compile_values(key))
+        values = tuple([read(event) for read in readers])
+        return None if None in values else values
+
+    return key_of

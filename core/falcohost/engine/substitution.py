@@ -1,0 +1,48 @@
+"""Conditions, operands and templates with other fields in the place of those that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from falcohost.engine.ir import And, Check, Expr, FieldRef, ListOf, Not, Or, Transform
+from falcohost.engine.template import Template
+from falcohost.engine.tokens import Token
+
+T = TypeVar("T")
+
+
+def in_operand(operand: T, others: Mapping[FieldRef, FieldRef]) -> T:
+    """Return *operand* over *others*; a constant, and a field that is not among them, stays as it is."""
+    found: object = operand
+    if isinstance(operand, FieldRef):
+        found = others.get(operand, operand)
+    elif isinstance(operand, ListOf):
+        found = ListOf(tuple(in_operand(item, others) for item in operand.items))
+    elif isinstance(operand, Transform):
+        found = replace(operand, args=tuple(in_operand(item, others) for item in operand.args))
+    return found  # type: ignore[return-value]  # each is of the kind that it was
+
+
+def in_condition(expr: Expr, others: Mapping[FieldRef, FieldRef]) -> Expr:
+    """Return *expr* over *others*."""
+    if isinstance(expr, (And, Or)):
+        return type(expr)(tuple(in_condition(item, others) for item in expr.items))
+    if isinstance(expr, Not):
+        return Not(in_condition(expr.item, others))
+    known = replace(expr, left=in_operand(expr.left, others))
+    return replace(known, right=in_operand(known.right, others)) if isinstance(known, Check) else known
+
+
+def in_template(template: Template, others: Mapping[FieldRef, FieldRef]) -> Template:
+    """Return *template* over *others*."""
+    parts = (
+        part if isinstance(part, str) else Token(in_operand(part.operand, others), part.width)
+        for part in template.parts
+    )
+    extra = (
+        (name, in_template(source, others) if isinstance(source, Template) else in_operand(source, others))
+        for name, source in template.extra
+    )
+    return Template(template.text, tuple(parts), tuple(extra))

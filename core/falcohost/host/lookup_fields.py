@@ -1,0 +1,67 @@
+"""The fields of lookups, bound to the sources that they add to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from falcohost.engine.catalog import Catalog, TypeCheckError
+from falcohost.engine.ir import FieldRef
+from falcohost.engine.lookup_fields import LookupField, added, filling
+from falcohost.errors import PluginError
+from falcohost.fields import Field
+from falcohost.pipeline.lookups import LoadedLookup
+
+#: What a field of events may have and one of rows may not.
+OF_EVENTS = ("path", "reads", "json", "shown", "variant")
+
+
+def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLookup]) -> tuple[Field, ...]:
+    """Return the fields of *source*: its *own* and those of *lookups*.
+
+    :raises PluginError: a lookup's key or field does not fit the source, or two claim one field.
+    """
+    lookups = [lookup for lookup in lookups if source in lookup.spec.key]
+    if not lookups:
+        return tuple(own)
+    catalog = Catalog(source, own)
+    known = {one.name: one for one in catalog.fields}
+    fields = dict(known)
+    owners: dict[str, str] = {}
+    for lookup in lookups:
+        key = [_key_field(lookup, catalog, text) for text in lookup.spec.key[source]]
+        for made in _fields_of(lookup, known, key):
+            if made.name in owners:
+                both = f"'{owners[made.name]}' and '{lookup.name}'"
+                raise PluginError(f"the lookups {both} both have the field '{made.name}' of '{source}'")
+            owners[made.name], fields[made.name] = lookup.name, made
+    return tuple(fields.values())
+
+
+def _fields_of(lookup: LoadedLookup, own: Mapping[str, Field], key: Sequence[FieldRef]) -> Iterator[LookupField]:
+    for row in lookup.spec.fields:
+        if row.name in own:
+            raise _refused(lookup, row.name, "the source has it itself: name it in 'fills'")
+        yield added(_fit(lookup, row, OF_EVENTS), lookup, key)
+    for name, read in lookup.spec.fills.items():
+        if name not in own or name.startswith("evt."):
+            raise _refused(lookup, name, "the source has no such field that could be filled")
+        yield filling(_fit(lookup, own[name], ("json", "shown", "variant")), lookup, key, read)
+
+
+def _fit(lookup: LoadedLookup, row: Field, never: Sequence[str]) -> Field:
+    for attribute in never:
+        if getattr(row, attribute):
+            raise _refused(lookup, row.name, f"has '{attribute}', which a row has no use for")
+    return row
+
+
+def _key_field(lookup: LoadedLookup, catalog: Catalog, text: str) -> FieldRef:
+    name, bracket, rest = text.partition("[")
+    try:
+        return catalog.resolve(name, rest.removesuffix("]") if bracket else None)
+    except TypeCheckError as error:
+        raise PluginError(f"lookup '{lookup.name}': its key for '{catalog.source}': {error}") from error
+
+
+def _refused(lookup: LoadedLookup, name: str, why: str) -> PluginError:
+    return PluginError(f"lookup '{lookup.name}': field '{name}': {why}")

@@ -1,0 +1,153 @@
+"""Candidates: what one rule has read from an event, copied, so that the rule can be decided when the event is gone.
+
+Nothing in a candidate is ever read again from the event, or from the process that it is about. Only the rows of lookups
+that were not there are asked for again, by the keys that were copied too.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from falcohost.engine.code.module import Condition, compile_condition, compile_values
+from falcohost.engine.ir import FieldRef, fields
+from falcohost.engine.lookup_fields import LookupField
+from falcohost.engine.paths import Getter
+from falcohost.engine.ruleset import Rule
+from falcohost.engine.substitution import in_condition, in_template
+from falcohost.engine.unknown import certain, possible, reads_lookup
+from falcohost.events import Event, actor_of, complete, subject_of
+from falcohost.fields import Field
+from falcohost.lookups import PENDING, Key
+
+
+class Question(NamedTuple):
+    """A value that waits for its row. *told*: the output shows it."""
+
+    place: int
+    ref: FieldRef
+    field: LookupField
+    key: Key
+    told: bool
+
+
+class Frozen:
+    """The event of a candidate: the attributes of an event, and the *values* that the rule reads.
+
+    :ivar questions: the values that are not there yet.
+    :ivar missing: the fields whose values did not come in time, as the rule writes them.
+    """
+
+    __slots__ = ("actor", "key", "missing", "num", "questions", "subject", "ts", "type", "values")
+
+    def __init__(self, event: Event, values: list[Any], questions: list[Question]) -> None:
+        self.type = event.type
+        self.ts = event.ts
+        self.num = event.num
+        self.key = event.key
+        self.actor = actor_of(event)
+        self.subject = subject_of(event)
+        self.values = values
+        self.questions = questions
+        self.missing: tuple[str, ...] = ()
+
+    def ask(self) -> None:
+        """Take in the rows that have come."""
+        if self.questions:
+            self.questions = [question for question in self.questions if not self._answered(question)]
+
+    def give_up(self) -> None:
+        """Take what is not there for absent."""
+        for question in self.questions:
+            self.values[question.place] = None
+            question.field.finder.miss()
+        self.missing = tuple(question.ref.text for question in self.questions)
+        self.questions = []
+
+    def _answered(self, question: Question) -> bool:
+        value = question.field.asked(question.key, question.ref.arg)
+        self.values[question.place] = value
+        return value is not PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that may match, and the event as it was read for it."""
+
+    freezer: Freezer
+    event: Frozen
+
+    @property
+    def rule(self) -> Rule:
+        """Return the rule, over the copies."""
+        return self.freezer.rule
+
+    def decided(self) -> bool | None:
+        """Return whether the rule matches and all that its output shows is there; None where that is not known yet."""
+        self.event.ask()
+        answer = self.freezer.answer(self.event)
+        return None if answer and any(question.told for question in self.event.questions) else answer
+
+
+class Freezer:
+    """Makes the candidates of *rule*.
+
+    :ivar rule: the same rule, reading the copies.
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        told = frozenset(rule.output.fields)
+        self._is_open = reads_lookup(rule.condition)
+        asked = fields(rule.condition) if self._is_open else ()
+        refs = tuple(dict.fromkeys((*asked, *rule.output.fields)))
+        self._readers: list[Callable[[Any], Any]] = compile_values(refs)
+        copies = {ref: replace(ref, field=self._copied(ref, place)) for place, ref in enumerate(refs)}
+        self._questions = [
+            (place, ref, ref.field, ref in told) for place, ref in enumerate(refs) if isinstance(ref.field, LookupField)
+        ]
+        self.rule = replace(
+            rule,
+            condition=in_condition(rule.condition, copies) if self._is_open else rule.condition,
+            output=in_template(rule.output, copies),
+        )
+
+    def freeze(self, event: Event) -> Candidate:
+        """Return the candidate of *event*."""
+        complete(event)
+        values = [read(event) for read in self._readers]
+        questions = []
+        for place, ref, field, told in self._questions:
+            if values[place] is PENDING and (key := field.key_of(event)) is not None:
+                questions.append(Question(place, ref, field, key, told))
+        return Candidate(self, Frozen(event, values, questions))
+
+    def answer(self, event: Frozen) -> bool | None:
+        """Return whether the condition holds; None where that hangs on what is not known yet."""
+        if not self._is_open or self._certain(event):
+            return True
+        return None if self._possible(event) else False
+
+    @functools.cached_property
+    def _certain(self) -> Condition:
+        return compile_condition(certain(self.rule.condition))
+
+    @functools.cached_property
+    def _possible(self) -> Condition:
+        return compile_condition(possible(self.rule.condition))
+
+    def _copied(self, ref: FieldRef, place: int) -> Field:
+        """Return the field of *ref* as it reads copies; what is shown or is JSON in its own way is copied as well."""
+        field = ref.field
+        json = None if field.json is None else self._also(field.json, ref)
+        shown = None if field.shown is None or ref.arg is not None else self._also(field.shown, ref)
+        return replace(field, get=_reader(place), path=None, json=json, shown=shown)
+
+    def _also(self, get: Getter, ref: FieldRef) -> Getter:
+        self._readers.append(lambda event: get(event, ref.arg))
+        return _reader(len(self._readers) - 1)
+
+
+def _reader(place: int) -> Getter:
+    return lambda event, arg: event.values[place]

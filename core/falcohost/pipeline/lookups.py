@@ -1,0 +1,85 @@
+"""Lookups that are loaded: opened where a rule reads one of their fields, guarded against what they raise, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from falcohost.log import log
+from falcohost.lookups import PENDING, Key, Lookup, LookupSpec
+
+
+class LoadedLookup:
+    """The lookup *spec*, which its plugin's *settings* configure. Where it is not open, no row is there.
+
+    :ivar found: how many rows were found; *absent*: how often there was none; *pending*: or not yet.
+    :ivar failed: how often the lookup raised, which counts as no row.
+    :ivar late: how many values were given up because their row did not come in time.
+    """
+
+    def __init__(self, spec: LookupSpec, settings: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.found = self.absent = self.pending = self.failed = self.late = 0
+        self._settings = settings
+        self._lookup: Lookup | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of the lookup."""
+        return self.spec.name
+
+    def open(self) -> None:
+        """Make the lookup, unless that is done.
+
+        :raises Exception: whatever the plugin raises.
+        """
+        if self._lookup is None:
+            self._lookup = self.spec.make(self._settings)
+
+    def find(self, key: Key) -> Any:
+        """Return the row that belongs to *key*, None if there is none, or PENDING."""
+        if self._lookup is None:
+            return None
+        try:
+            row = self._lookup.find(key)
+        except Exception as error:
+            self._fail(error)
+            return None
+        if row is PENDING:
+            self.pending += 1
+        elif row is None:
+            self.absent += 1
+        else:
+            self.found += 1
+        return row
+
+    def poll(self) -> bool:
+        """Have the lookup take in what has come; return whether a pending row may be known now."""
+        if self._lookup is None:
+            return False
+        try:
+            return self._lookup.poll()
+        except Exception as error:
+            self._fail(error)
+            return True  # what raises has no rows, so nothing has to wait for it
+
+    def miss(self) -> None:
+        """Count a value that was given up because its row did not come in time."""
+        self.late += 1
+
+    def close(self) -> None:
+        """Close the lookup, if it is open."""
+        lookup, self._lookup = self._lookup, None
+        if lookup is not None:
+            try:
+                lookup.close()
+            except Exception as error:
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Count it, and log the first, the tenth, the hundredth failure."""
+        self.failed += 1
+        if str(self.failed).strip("0") == "1":
+            log.error(
+                "lookup '%s' failed, %d times so far: %s: %s", self.name, self.failed, type(error).__name__, error
+            )

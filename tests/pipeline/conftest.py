@@ -1,0 +1,6 @@
+"""Lets the tests of the pipeline import what they share: ``assets``, a source with a lookup."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
