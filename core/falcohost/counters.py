@@ -168,14 +168,14 @@ def _layout(of: Any) -> tuple[tuple[str, bool], ...]:
 
 
 def _sum(before: Any, now: Any) -> Any:
-    """Return the sum; names of which nothing was counted are left out, rows are not."""
+    """Return the sum, by name of what has names."""
     if isinstance(now, int):
         return before + now
     if isinstance(now, Mapping):
         sums = {**before, **now}
         for name in before.keys() & now.keys():
             sums[name] = _sum(before[name], now[name])
-        return {name: one for name, one in sums.items() if one}
+        return sums
     return plus(before, now)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
@@ -49,7 +49,7 @@ class LossLog:
     def __init__(self, source: str, clock: Clock = SYSTEM) -> None:
         self._source = source
         self._clock = clock
-        self._told: Counter[str] = Counter()
+        self._told: Mapping[str, int] = {}
         self._quiet_until = 0.0
 
     def observe(self, totals: Numbers) -> None:
@@ -60,10 +60,9 @@ class LossLog:
 
     def tell(self, totals: Numbers) -> bool:
         """Log what was lost since the last time; return whether anything was."""
-        lost = Counter(totals.dropped) - self._told
-        if not lost:
+        if totals.dropped == self._told:
             return False
-        self._told = Counter(totals.dropped)
+        lost, self._told = Counter(totals.dropped) - Counter(self._told), totals.dropped
         causes = ", ".join(f"{cause}: {count}" for cause, count in sorted(lost.items()))
         log.warning("source '%s' has lost %d events (%s); %d so far", self._source, lost.total(), causes, totals.lost)
         return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from types import MappingProxyType
 
-from falcohost.counters import Shape, counters, number, rows
+from falcohost.counters import Over, Shape, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
 
 
@@ -103,7 +103,11 @@ def counted(
     }
     unwanted = {name: _type(count, 0, 0) for name, count in stats.unwanted.items()}
     done = {name: RuleNumbers(count, folded.get(name, 0)) for name, count in rules.items()}
-    values = {name: getattr(stats, name) for name in _PLAIN} | {name: dict(getattr(stats, name)) for name in _BY_NAME}
+    values = {name: getattr(stats, name) for name in _PLAIN}
+    for name in _LAST:
+        values[name] = dict(getattr(stats, name))
+    for name in _SUMMED:  # that nothing was lost by some cause is not said
+        values[name] = {cause: count for cause, count in getattr(stats, name).items() if count}
     return Numbers(
         types=types,
         unwanted=unwanted,
@@ -122,6 +126,7 @@ def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:
 
 _told = counters(SourceStats)
 _PLAIN = [one.name for one in _told if one.shape in (Shape.NUMBER, Shape.SENTENCES)]
-_BY_NAME = [one.name for one in _told if one.shape is Shape.BY_NAME]
+_SUMMED = [one.name for one in _told if one.shape is Shape.BY_NAME and one.over is Over.SUM]
+_LAST = [one.name for one in _told if one.shape is Shape.BY_NAME and one.over is Over.LAST]
 _NONE = TypeCount()
 _values = attrgetter(*(one.name for one in fields(TypeCount)))

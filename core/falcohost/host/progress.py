@@ -27,8 +27,7 @@ class Progress:
 
     def show(self, children: Sequence[Child]) -> None:
         """Write the line anew, if that is not too soon."""
-        now = time.monotonic()
-        if self._shown and now >= self._due:
+        if self._shown and (now := time.monotonic()) >= self._due:
             self._due = now + PAUSE
             self._write(f"{progress_text(children)}{_ERASE}\r")
 

@@ -30,6 +30,7 @@ class Played:
         self.task, self.cursor, self.kept = task, cursor, dict(kept)
         self.signals = []
         self.link, self._there = socket.socketpair()
+        self._there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.ended, self._end = os.pipe()
         self._cause = ""
         self._received = wire.Received(wire.Down)
@@ -53,6 +54,10 @@ class Played:
         """Send messages, or bytes, to the supervisor."""
         for message in messages:
             self._there.sendall(message if isinstance(message, bytes) else wire.packed(message))
+
+    def hang_up(self):
+        """Close its end of the socket."""
+        self._there.close()
 
     def end(self, cause="ended with status 1"):
         """End."""

@@ -1,6 +1,7 @@
 """Workers: what becomes of them when they fail, end, are renewed, told to stop, or say what nobody can read."""
 
 import signal
+import time
 
 import pytest
 
@@ -29,6 +30,15 @@ def test_messages_are_heard_in_order(stage):
 
     assert [wire.Ready(), wire.Alerts([], "c")] == [message for name, message in stage.heard if name == "one"]
     assert [wire.Ready(), wire.LogLine(20, "the last")] == [message for name, message in stage.heard if name == "two"]
+
+
+def test_a_large_message_before_the_end(stage):
+    """A message that is too large to be read at once, and what is behind it, is not lost when its worker ends."""
+    stage = stage()
+    messages = [wire.LogLine(20, "x" * 300_000), wire.LogLine(20, "the last")]
+    stage.last().say(*messages)
+
+    assert messages == list(stage.child().drain())
 
 
 def test_back_off(stage, caplog):
@@ -229,3 +239,21 @@ def test_stop(stage):
 
     assert not stage.workers.any_alive
     assert {"good": 1, "bad": 1, "failed": 1} == {name: len(played) for name, played in stage.played.items()}
+
+
+def test_a_worker_that_hangs_up(stage):
+    """A worker that has closed its end keeps nobody busy until it ends; what it said before that is heard."""
+    stage = stage()
+    stage.last().say(wire.Ready(), wire.LogLine(20, "good-bye"))
+    stage.last().hang_up()
+    for _ in range(3):
+        stage.turn()
+    assert [("one", wire.Ready()), ("one", wire.LogLine(20, "good-bye"))] == stage.heard
+    began = time.monotonic()
+    stage.loop.turn(0.05)
+    assert time.monotonic() - began >= 0.05
+    stage.workers.acknowledge({"one": "c"})
+    fails(stage)
+    stage.let_pass(0.2)
+
+    assert 2 == len(stage.played["one"])

@@ -81,21 +81,24 @@ class Child:
         self.lives += 1
         return process
 
-    def read(self) -> list[wire.Up]:
-        """Return the messages that have arrived, without waiting. Takes note of what concerns the child itself."""
+    def read(self) -> list[wire.Up] | None:
+        """Return the messages that are complete with what has arrived; None where nothing has.
+
+        Takes note of what concerns the child itself.
+        """
         try:
             messages = self.link.read()
         except ValueError as error:  # only a worker that is no longer ours says such things
             self.error = f"its worker sent what is no message ({error}) and is killed"
             self.signal(signal.SIGKILL)
             return []
-        for message in messages:
+        for message in messages or ():
             self._note(message)
         return messages
 
     def drain(self) -> Iterator[wire.Up]:
         """Yield what a worker that has ended left behind."""
-        while messages := self.read():
+        while (messages := self.read()) is not None:
             yield from messages
 
     def signal(self, number: signal.Signals) -> None:
@@ -138,4 +141,4 @@ class Child:
 
     def _take(self, report: wire.Report) -> None:
         self.report = report
-        self.totals = plus(self._before, report.numbers)
+        self.totals = plus(self._before, report.numbers) if self.lives > 1 else report.numbers

@@ -9,9 +9,13 @@ from falcohost.host.kept_sockets import Kept
 
 
 class Link:
-    """The messages of one worker's life. Descriptors that come with them go to *kept*."""
+    """The messages of one worker's life. Descriptors that come with them go to *kept*.
+
+    :ivar closed: the worker has closed its end; nothing comes any more.
+    """
 
     def __init__(self, link: socket.socket, kept: Kept) -> None:
+        self.closed = False
         self._link = link
         self._kept = kept
         self._received: wire.Received[wire.Up] = wire.Received(wire.Up)
@@ -22,15 +26,20 @@ class Link:
         """Return the socket's descriptor."""
         return self._link.fileno()
 
-    def read(self) -> list[wire.Up]:
-        """Return the messages that have arrived.
+    def read(self) -> list[wire.Up] | None:
+        """Return the messages that are complete with what has arrived; None where nothing has.
 
         :raises ValueError: what came is no message; nothing more is read from this worker.
         """
         try:
             data = self._kept.receive(self._link)
-        except (BlockingIOError, ConnectionError):
-            return []
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            data = memoryview(b"")
+        if not data:
+            self.closed = True
+            return None
         if self._deaf:
             return []
         try:

@@ -93,7 +93,7 @@ class Workers:
             self._send(child, wire.Measure(True))
 
     def _send(self, child: Child, message: wire.Down) -> None:
-        if child.alive:
+        if child.alive and not child.link.closed:
             child.link.send(message)
             self._loop.watch_writing(child.link, child.link.waits_to_send)
 
@@ -102,15 +102,18 @@ class Workers:
             if child.link.waits_to_send:
                 child.link.send_rest()
                 self._loop.watch_writing(child.link, child.link.waits_to_send)
-            self._tell(child, child.read())
+            self._tell(child, child.read() or ())
+            if child.link.closed:  # it would be ready until the worker has ended
+                self._loop.forget(child.link)
 
     def _tell(self, child: Child, messages: Iterable[wire.Up]) -> None:
         for message in messages:
             self._hear(child, message)
 
     def _died(self, child: Child, process: Process) -> None:
-        self._tell(child, child.drain())
-        self._loop.forget(child.link)
+        if not child.link.closed:
+            self._tell(child, child.drain())
+            self._loop.forget(child.link)
         self._loop.forget(process.ended)
         cause = child.bury(process)
         if child.trace:
