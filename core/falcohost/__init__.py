@@ -17,6 +17,7 @@ from falcohost.errors import (
 from falcohost.events import Batch, Event, HasSubject, MeasuredSource, Plan, Source
 from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
 from falcohost.hookspecs import EventParam, Output, OutputSpec, SourceSpec, StandsFor, hookimpl
+from falcohost.specs import CommandSpec, ConfigKey, DriverSpec
 from falcohost.stats import SourceStats, TypeCount
 from falcohost.subject import ProcessSubject, ResourceSubject, Subject, UserSubject
 
@@ -27,8 +28,11 @@ __all__ = [
     "Arg",
     "ArgKind",
     "Batch",
+    "CommandSpec",
     "Compare",
     "ConfigError",
+    "ConfigKey",
+    "DriverSpec",
     "Event",
     "EventParam",
     "FalcohostError",

@@ -1,4 +1,4 @@
-"""What a plugin may offer, in the order in which falcohost asks: its sources, their fields, its rules, its outputs.
+"""What a plugin may offer, in the order in which falcohost asks.
 
 A plugin is a module (or any object) that is named by an entry point in the group ``falcohost.plugins`` and implements
 some of these hooks with ``falcohost.hookimpl``. Every hook is called at start-up; none runs per event. A plugin
@@ -18,6 +18,7 @@ from falcohost.alert import Alert, AlertFormat
 from falcohost.events import Plan, Source
 from falcohost.fields import Field
 from falcohost.lookups import LookupSpec
+from falcohost.specs import CommandSpec, ConfigKey, DriverSpec
 from falcohost.subscriber import SubscriberSpec
 
 hookspec = pluggy.HookspecMarker("falcohost")
@@ -46,6 +47,7 @@ class SourceSpec:
         None: it runs as an unprivileged user.
     :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it). It
         raises :class:`AddressTaken` where somebody listens already, who may be the agent that runs.
+    :ivar off: returns a sentence if the settings keep the source from being opened, else None.
     :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened, a change of
         which has it opened again; raises :class:`SourceError` if they cannot be used. Called by who may read them.
     :ivar pushed: what ``falcohost rules explain`` calls with the plan that one rule makes: yields (of which events,
@@ -60,6 +62,7 @@ class SourceSpec:
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+    off: Callable[[Mapping[str, Any]], str | None] | None = None
     secrets: Callable[[Mapping[str, Any]], Iterable[Path]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 
@@ -102,11 +105,38 @@ class StandsFor:
 
 
 @hookspec
+def falcohost_config_keys() -> Iterable[ConfigKey]:  # type: ignore[empty-body]
+    """Return the keys of the configuration that this plugin brings.
+
+    Called once, first. Values are checked, and those that are not there filled in, before any other hook is called;
+    they are in the plugin's settings. Settings that belong to one source, such as what is to be opened, are better kept
+    in the plugin's block of ``plugins:``, which needs no keys.
+
+    :raises PluginError: two plugins offer one key, or one is falcohost's own.
+    """
+
+
+@hookspec
+def falcohost_stands_for() -> Iterable[StandsFor]:  # type: ignore[empty-body]
+    """Return the Falco plugins that this one stands in for."""
+
+
+@hookspec
+def falcohost_drivers() -> Iterable[DriverSpec]:  # type: ignore[empty-body]
+    """Return drivers for a source of this or another plugin. Provisional.
+
+    Called once. The plugin of the source has them in its settings.
+
+    :raises PluginError: two plugins offer one.
+    """
+
+
+@hookspec
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:  # type: ignore[empty-body]
     """Return the event sources of this plugin.
 
-    Called once, first. falcohost joins every plugin's answers. *settings* is the plugin's own configuration, for one
-    whose sources are named there; leave it out of your hook if the sources are always the same.
+    Called once. falcohost joins every plugin's answers. *settings* is the plugin's own configuration, for one whose
+    sources are named there; leave it out of your hook if the sources are always the same.
 
     :raises PluginError: two plugins offer one source.
     """
@@ -126,11 +156,6 @@ def falcohost_fields(source: str, settings: Mapping[str, Any]) -> Iterable[Field
 @hookspec
 def falcohost_rules() -> Iterable[Path]:  # type: ignore[empty-body]
     """Return rules files that this plugin ships; loaded before the user's when no ``rules_files`` are configured."""
-
-
-@hookspec
-def falcohost_stands_for() -> Iterable[StandsFor]:  # type: ignore[empty-body]
-    """Return the Falco plugins that this one stands in for."""
 
 
 @hookspec
@@ -161,4 +186,15 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:  # t
     it does not matter.
 
     :raises PluginError: a key or field does not fit its source, or two lookups have one field.
+    """
+
+
+@hookspec
+def falcohost_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
+    """Return commands below ``falcohost``. Provisional.
+
+    Called when the help or the shell lists commands, or one is typed that is not falcohost's own; then of the plugins
+    that the configuration names.
+
+    :raises PluginError: two plugins offer one, or it is falcohost's own.
     """

@@ -2,7 +2,8 @@
 
 import pytest
 
-from falcohost.host.config import load_config, unknown_keys
+from falcohost.host.config import load_config
+from falcohost.host.config.keys import key_tree, unknown_keys
 from falcohost.rules.selection import Selection
 
 # variables
@@ -32,7 +33,9 @@ def test_variables_are_not_put_into_keys(write, monkeypatch):
     """A key stays as it is written."""
     monkeypatch.setenv("FH_TEST", "json_output")
 
-    assert unknown_keys(load_config(path := write("${FH_TEST}: true")), ()) == [f"{path}:1:1: unknown key ${{FH_TEST}}"]
+    root = load_config(path := write("${FH_TEST}: true")).document.root
+
+    assert unknown_keys(root, key_tree()) == [f"{path}:1:1: unknown key ${{FH_TEST}}"]
 
 
 def test_an_unset_variable_leaves_the_default(write):
@@ -120,7 +123,7 @@ def test_options_reach_everywhere(write):
     assert config.rules.files == ("/etc", "/", "/tmp")
     assert config.rules.selections == (Selection(False, rule="*"), Selection(True, tag="mine"))
     assert config.drops.threshold == 0.5
-    assert config.engine.settings["falcohost"] == {"a.b[0]\\": 1}
+    assert config.others["falcohost"] == {"a.b[0]\\": 1}
 
 
 def test_quotes_are_part_of_the_value(error_of, write):

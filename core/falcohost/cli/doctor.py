@@ -35,9 +35,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """Say what this machine lacks for the sources to run, and what to do. Exits 1 if something is missing."""
     flags: Flags = ctx.obj
     config = flags.configuration()
-    plugins = load_all(config.plugins.settings)
+    plugins = load_all(config.for_plugins)
     agent = _running(config.state.directory)
-    findings = list(_findings(plugins, source_settings(config, plugins), agent))
+    findings = list(_findings(plugins, source_settings(plugins), agent))
     if as_json:
         import json
 

@@ -38,8 +38,9 @@ def follow(flags: Flags) -> int:
 def _without_configuration(flags: Flags) -> str | None:
     if flags.config_schema:
         from falcohost.host.config.keys import config_schema
+        from falcohost.host.plugins import load_all
 
-        return pretty_json(config_schema())
+        return pretty_json(config_schema(load_all().known_keys()))
     if flags.rule_schema:
         from falcohost.rules.schema import SCHEMA
 
@@ -89,7 +90,7 @@ def _listing(flags: Flags, config: Config) -> str:
     form = listing.chosen_format(flags.form, flags.markdown)
     plugins = configured_plugins(config)
     if flags.listed and flags.listed not in plugins.sources():
-        plugins = load_all(config.plugins.settings)
+        plugins = load_all(config.for_plugins)
         if flags.listed not in plugins.sources():
             raise ConfigError("Value for --list must be a valid source type")
     if flags.list_events:

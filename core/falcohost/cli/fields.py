@@ -26,7 +26,7 @@ def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool
 
     PATTERN may have wildcards: 'proc.*name'. A SOURCE that is none is taken for a pattern.
     """
-    fields = all_fields(load_all(flags.configuration().plugins.settings))
+    fields = all_fields(load_all(flags.configuration().for_plugins))
     if source is not None and source not in fields and pattern is None:
         source, pattern = None, source
     if source is not None and source not in fields:

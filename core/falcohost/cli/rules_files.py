@@ -44,7 +44,7 @@ def load(flags: Flags, files: Sequence[str]) -> Loaded:
     if not names:
         raise RulesError(f"there is no rules file in {', '.join(files)}: files end in .yaml or .yml")
     config = flags.configuration()
-    plugins = load_all(config.plugins.settings)
+    plugins = load_all(config.for_plugins)
     outcome = load_files(names, plugins, config.rules)
     outcome.check()
     return Loaded(outcome, catalogs(plugins), plugins.sources())

@@ -90,6 +90,7 @@ def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
 
     :raises ConfigError: there is none, or it reads no files.
     """
+    from falcohost.host.config.for_plugins import ForPlugins
     from falcohost.host.plugins import installed, load_all, load_plugins
 
     owners = [name] if name in installed() else [
@@ -97,7 +98,7 @@ def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
     ]  # fmt: skip
     if not owners:
         raise ConfigError(f"there is no source and no plugin called '{name}'; falcohost plugins lists them")
-    plugins = load_plugins(owners, {owners[0]: {"open_params": list(files)}})
+    plugins = load_plugins(owners, ForPlugins({owners[0]: {"open_params": list(files)}}))
     if owners[0] in plugins.left_out:
         raise ConfigError(plugins.left_out[owners[0]])
     offered = [spec.name for plugin in plugins.loaded if plugin.name == owners[0] for spec in plugin.sources]

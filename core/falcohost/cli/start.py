@@ -9,7 +9,8 @@ import click
 from falcohost import log as host_log
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
-from falcohost.host.config import Config, keys_without_effect, unknown_keys
+from falcohost.host.config import Config
+from falcohost.host.config.keys import keys_without_effect, unknown_keys
 from falcohost.host.plugins import Plugins
 from falcohost.host.version import banner
 from falcohost.log import NOTICE, log
@@ -34,7 +35,8 @@ def configure(flags: Flags) -> Config:
 
 def log_configuration(config: Config, plugins: Plugins) -> None:
     """Log the files, the keys that are unknown, and those that are without effect."""
-    wrong = [*config.document.warnings, *unknown_keys(config, list(plugins.outputs()))]
+    known, root = plugins.known_keys(), config.document.root
+    wrong = [*config.document.warnings, *unknown_keys(root, known)]
     if config.document.files:
         log.info("Falcohost initialized with configuration files:")
     for file in config.document.files:
@@ -42,7 +44,7 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.info("   %s | schema validation: %s", file, "failed" if of_file else "ok")
     for text in wrong:
         log.warning("%s", text)
-    if idle := keys_without_effect(config):
+    if idle := keys_without_effect(root, known):
         log.log(NOTICE, "Configured, but without effect in this version of falcohost: %s", ", ".join(idle))
 
 

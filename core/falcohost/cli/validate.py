@@ -28,7 +28,7 @@ def validate(flags: Flags, config: Config) -> int:
     log.info("Validating rules file(s):")
     for file in flags.validate:
         log.info("   %s", file)
-    plugins = load_all(config.plugins.settings)
+    plugins = load_all(config.for_plugins)
     for reason in plugins.left_out.values():
         log.error("%s", reason)
     outcome = load_files(flags.validate, plugins, config.rules, flags.suffix)

@@ -9,8 +9,7 @@ from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
-from falcohost.host.settings import SYSCALL
-from falcohost.host.sources import make_tasks, select_sources, without_driver
+from falcohost.host.sources import make_tasks, opened, select_sources
 from falcohost.log import log
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Assignment:
         """Return the rules to go over to; None where more than rules is new, so that only a restart will do."""
         from falcohost.host.reload import NewRules, encode_rules, only_rules_differ  # most runs never need it
 
-        needed = [name for name in self._needed(new.ruleset) if name != SYSCALL or name in self.sources]
+        needed = opened(self._needed(new.ruleset), self._plugins)
         if not only_rules_differ(self._given.config, new.config) or not set(needed) <= set(self.sources):
             return None
         tasks = make_tasks(self.sources, new.config, self._plugins, new.ruleset, self._maker)
@@ -63,7 +62,7 @@ class Assignment:
         for name in selected:
             if name not in needed:
                 log.info("Event source '%s' is not opened: no rule of it is enabled", name)
-        return without_driver(needed, self._given.config)
+        return opened(needed, self._plugins)
 
     def _selected(self) -> list[str]:
         options = self._options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from falcohost.alert import AlertFormat
@@ -14,7 +14,6 @@ from falcohost.host.config.keys import MISSING_OUTPUTS
 from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.config.sections import OutputsConfig
 from falcohost.host.plugins import Plugins
-from falcohost.host.settings import plugin_settings
 from falcohost.log import log
 from falcohost.outputs import BUILT_IN
 from falcohost.outputs.lines import ConfiguredFormat
@@ -75,8 +74,9 @@ def open_subscribers(
             for name, spec in outputs.items()
         ],
         [
-            Runner(spec.name, _consumer(spec, settings, store, maker), store, kind="subscriber")
-            for settings, spec in _with_settings(plugins, config)
+            Runner(spec.name, _consumer(spec, plugin.settings, store, maker), store, kind="subscriber")
+            for plugin in plugins.loaded
+            for spec in plugin.subscribers
         ],
         store,
         timeout=config.outputs.timeout,
@@ -89,12 +89,6 @@ def _json_options(config: AlertsConfig) -> JsonOptions | None:
     return JsonOptions(
         output=config.with_output, message=config.with_message, output_fields=config.with_fields, tags=config.with_tags
     )
-
-
-def _with_settings(plugins: Plugins, config: Config) -> Iterable[tuple[Mapping[str, Any], SubscriberSpec]]:
-    for plugin in plugins.loaded:
-        for spec in plugin.subscribers:
-            yield plugin_settings(plugin, config.plugins, config.engine), spec
 
 
 def _output(spec: OutputSpec, config: OutputsConfig, form: AlertFormat) -> Output:

@@ -38,7 +38,7 @@ def configured_plugins(config: Config) -> Plugins:
     :raises PluginError: a name that ``load_plugins`` has is not installed, or claimed twice.
     """
     outputs = [name for name in config.outputs.blocks if name in installed()]
-    plugins = load_plugins([*config.plugins.names, *outputs], config.plugins.settings)
+    plugins = load_plugins([*config.plugins.names, *outputs], config.for_plugins)
     for reason in plugins.left_out.values():
         log.error("%s", reason)
     for name in config.plugins.names:

@@ -12,7 +12,7 @@ from falcohost.hookspecs import SourceSpec
 from falcohost.host import wire
 from falcohost.host.config import Config
 from falcohost.host.plugins import Plugins
-from falcohost.host.settings import SYSCALL, source_settings
+from falcohost.host.settings import source_settings
 from falcohost.host.task import Task
 from falcohost.log import log
 from falcohost.pipeline.rules import Rules
@@ -35,19 +35,20 @@ def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequenc
     return selected
 
 
-def without_driver(selected: list[str], config: Config) -> list[str]:
-    """Return *selected* without the source that ``engine.kind: nodriver`` keeps silent."""
-    if config.engine.kind != "nodriver" or SYSCALL not in selected:
-        return selected
-    log.warning("Enabled event source 'syscall' will be opened with no driver, no event will be produced")
-    return [name for name in selected if name != SYSCALL]
+def opened(selected: Sequence[str], plugins: Plugins) -> list[str]:
+    """Return *selected* without the sources that their plugin's settings keep from being opened, which is logged."""
+    specs, settings = plugins.sources(), source_settings(plugins)
+    reasons = {name: off(settings[name]) for name in selected if (off := specs[name].off) is not None}
+    for reason in filter(None, reasons.values()):
+        log.warning("%s", reason)
+    return [name for name in selected if not reasons.get(name)]
 
 
 def make_tasks(
     sources: Sequence[str], config: Config, plugins: Plugins, ruleset: Ruleset, maker: AlertMaker
 ) -> list[Task]:
     """Return the task of each source's worker: its settings, its plan, and its rules, compiled."""
-    specs, settings = plugins.sources(), source_settings(config, plugins)
+    specs, settings = plugins.sources(), source_settings(plugins)
     return [_task(name, specs[name], settings[name], config, plugins, ruleset, maker) for name in sources]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from falcohost import EventParam, Field, Plan, Source, SourceSpec, StandsFor, hookimpl
+from falcohost import ConfigKey, EventParam, Field, Plan, Source, SourceSpec, StandsFor, hookimpl
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
+from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.fields.rows import FIELDS
 
 SOURCE = "syscall"
@@ -40,6 +41,18 @@ def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
     return pushed(plan)
 
 
+def _off(settings: Mapping[str, Any]) -> str | None:
+    if settings["engine"]["kind"] != NO_DRIVER:
+        return None
+    return f"Enabled event source '{SOURCE}' will be opened with no driver, no event will be produced"
+
+
+@hookimpl
+def falcohost_config_keys() -> Iterable[ConfigKey]:
+    """Offer the keys that are about system calls."""
+    return KEYS
+
+
 @hookimpl
 def falcohost_sources() -> Iterable[SourceSpec]:
     """Offer the source."""
@@ -53,6 +66,7 @@ def falcohost_sources() -> Iterable[SourceSpec]:
             event_params=_event_params,
             capabilities=CAPABILITIES,
             check=_check,
+            off=_off,
             pushed=_pushed,
         ),
     )

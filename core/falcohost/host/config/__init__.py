@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from falcohost.errors import ConfigError
-from falcohost.host.config import keys, overrides
+from falcohost.host.config import overrides
 from falcohost.host.config.document import Document, include_files, read_document, read_text
+from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.config.keys import key_tree, without_known
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, read_rules
 from falcohost.host.config.sections import (
     DropsConfig,
-    EngineConfig,
     OutputsConfig,
     PluginsConfig,
     StateConfig,
     read_drops,
-    read_engine,
     read_log,
     read_outputs,
     read_pipeline,
@@ -45,11 +46,11 @@ class Config:
     """The whole configuration; pass on the part that is needed, not this.
 
     :ivar document: the files as they are, for messages and ``--support``.
+    :ivar others: what is not falcohost's own, as plain data: what the keys of plugins are set to.
     """
 
     document: Document
     log: LogConfig
-    engine: EngineConfig
     plugins: PluginsConfig
     rules: RulesConfig
     alerts: AlertsConfig
@@ -57,6 +58,12 @@ class Config:
     drops: DropsConfig
     state: StateConfig
     pipeline: PipelineConfig
+    others: Mapping[str, Any]
+
+    @property
+    def for_plugins(self) -> ForPlugins:
+        """Return what plugins are told of it."""
+        return ForPlugins(self.plugins.settings, self.document.root)
 
 
 def find_config(path: str | None) -> str | None:
@@ -95,7 +102,6 @@ def parse(document: Document) -> Config:
     return Config(
         document=document,
         log=read_log(reader),
-        engine=read_engine(reader),
         plugins=read_plugins(reader),
         rules=read_rules(reader),
         alerts=read_alerts(reader),
@@ -103,14 +109,5 @@ def parse(document: Document) -> Config:
         drops=read_drops(reader),
         state=read_state(reader),
         pipeline=read_pipeline(reader),
+        others=without_known(document.root, key_tree()),
     )
-
-
-def unknown_keys(config: Config, outputs: Sequence[str]) -> list[str]:
-    """Return a sentence for each key that falcohost does not know; *outputs* names the outputs of plugins."""
-    return keys.unknown_keys(config.document.root, outputs)
-
-
-def keys_without_effect(config: Config) -> list[str]:
-    """Return the known keys that are set and do nothing in this version."""
-    return keys.keys_without_effect(config.document.root)

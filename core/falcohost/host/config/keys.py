@@ -1,7 +1,7 @@
-"""Every key of a configuration, Falco's and ours: its kind, and whether it has an effect in this version.
+"""Keys that are known, as a tree: what of a configuration is none of them, or does nothing, and the JSON schema.
 
-A key that is not here gets a warning with the name that was probably meant. One that is here without effect is
-named once, so that nobody believes that it works. ``--config-schema`` prints the same table.
+A key that is not known gets a warning with the name that was probably meant. One that is known without effect is named
+once, so that nobody believes that it works.
 """
 
 from __future__ import annotations
@@ -10,183 +10,84 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, as_bool
+from falcohost.host.config.key_table import KEYS
+from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, as_bool, plain_data
+from falcohost.specs import ConfigKey
 
-_Keys: TypeAlias = "dict[str, str | _Keys]"
-
-_SWITCH: _Keys = {"enabled": "boolean"}
-_ABLE: _Keys = {"rule": "string", "tag": "string"}
-
-#: A list of mappings is written as a mapping whose one key is ``[]``.
-KEYS: _Keys = {
-    "config_files": "list",
-    "watch_config_files": "boolean",
-    "rules_files": "list",
-    "rules_file": "list",
-    "rules": {"[]": {"enable": _ABLE, "disable": _ABLE}},
-    "engine": {
-        "kind": "string",
-        "kmod": {"buf_size_preset": "integer", "drop_failed_exit": "boolean"},
-        "modern_ebpf": {
-            "cpus_for_each_buffer": "integer",
-            "buf_size_preset": "integer",
-            "drop_failed_exit": "boolean",
-            "disable_iterators": "boolean",
-        },
-        "replay": {"capture_file": "string"},
-    },
-    "capture": {
-        "enabled": "boolean",
-        "path_prefix": "string",
-        "mode": "string",
-        "default_duration": "integer",
-        "max_file_size_mb": "integer",
-    },
-    "load_plugins": "list",
-    "plugins": {"[]": {"name": "string", "library_path": "string", "init_config": "any", "open_params": "any"}},
-    "plugins_hostinfo": "boolean",
-    "time_format_iso_8601": "boolean",
-    "buffer_format_base64": "boolean",
-    "priority": "string",
-    "json_output": "boolean",
-    "json_include_output_property": "boolean",
-    "json_include_message_property": "boolean",
-    "json_include_output_fields_property": "boolean",
-    "json_include_tags_property": "boolean",
-    "buffered_outputs": "boolean",
-    "rule_matching": "string",
-    "outputs_queue": {"capacity": "integer"},
-    "append_output": {
-        "[]": {
-            "match": {"source": "string", "tags": "list", "rule": "string"},
-            "extra_output": "string",
-            "extra_fields": "list",
-            "suggested_output": "boolean",
-        }
-    },
-    "static_fields": "any",
-    "stdout_output": _SWITCH,
-    "syslog_output": _SWITCH,
-    "file_output": {"enabled": "boolean", "keep_alive": "boolean", "filename": "string"},
-    "http_output": {
-        "enabled": "boolean",
-        "url": "string",
-        "user_agent": "string",
-        "insecure": "boolean",
-        "ca_cert": "string",
-        "ca_bundle": "string",
-        "ca_path": "string",
-        "mtls": "boolean",
-        "client_cert": "string",
-        "client_key": "string",
-        "echo": "boolean",
-        "compress_uploads": "boolean",
-        "keep_alive": "boolean",
-        "max_consecutive_timeouts": "integer",
-    },
-    "program_output": {"enabled": "boolean", "keep_alive": "boolean", "program": "string"},
-    "webserver": {
-        "enabled": "boolean",
-        "threadiness": "integer",
-        "listen_port": "integer",
-        "listen_address": "string",
-        "k8s_healthz_endpoint": "string",
-        "prometheus_metrics_enabled": "boolean",
-        "ssl_enabled": "boolean",
-        "ssl_certificate": "string",
-    },
-    "log_stderr": "boolean",
-    "log_syslog": "boolean",
-    "log_level": "string",
-    "libs_logger": {"enabled": "boolean", "severity": "string"},
-    "output_timeout": "integer",
-    "syscall_event_timeouts": {"max_consecutives": "integer"},
-    "syscall_event_drops": {
-        "threshold": "number",
-        "actions": "list",
-        "rate": "number",
-        "max_burst": "number",
-        "simulate_drops": "boolean",
-    },
-    "metrics": {
-        "enabled": "boolean",
-        "interval": "string",
-        "output_rule": "boolean",
-        "output_file": "string",
-        "rules_counters_enabled": "boolean",
-        "resource_utilization_enabled": "boolean",
-        "state_counters_enabled": "boolean",
-        "kernel_event_counters_enabled": "boolean",
-        "kernel_event_counters_per_cpu_enabled": "boolean",
-        "kernel_iter_event_counters_enabled": "boolean",
-        "libbpf_stats_enabled": "boolean",
-        "plugins_metrics_enabled": "boolean",
-        "jemalloc_stats_enabled": "boolean",
-        "convert_memory_to_mb": "boolean",
-        "include_empty_values": "boolean",
-    },
-    "base_syscalls": {"custom_set": "list", "repair": "boolean", "all": "boolean"},
-    "falco_libs": {
-        "thread_table_size": "integer",
-        "thread_table_auto_purging_interval_s": "integer",
-        "thread_table_auto_purging_thread_timeout_s": "integer",
-        "snaplen": "integer",
-    },
-    "falcohost": {
-        "cache": "boolean",
-        "names": "string",
-        "attach": "string",
-        "pushdown": "boolean",
-        "process_context": "boolean",
-        "state_dir": "string",
-        "watch_inodes": "list",
-        "alerts": {"max_age_days": "integer", "max_size_mb": "integer"},
-        "fold": {"enabled": "boolean", "after": "integer", "window": "number"},
-        "lookups": {"wait": "number"},
-    },
-}
+#: A list of mappings is written as a mapping whose one key is ``[]``. True stands for anything below a key.
+KeyTree: TypeAlias = "dict[str, ConfigKey | KeyTree | bool]"
 
 #: Outputs of Falco that this version does not have; an enabled one is warned of.
 MISSING_OUTPUTS = ("syslog", "http", "program")
 
-_NO_EFFECT = (
-    "engine.modern_ebpf.cpus_for_each_buffer",
-    "engine.modern_ebpf.disable_iterators",
-    "outputs_queue",
-    "capture",
-    "plugins_hostinfo",
-    "static_fields",
-    "webserver",
-    "libs_logger",
-    "syscall_event_timeouts",
-    "metrics",
-    "base_syscalls.repair",
-    "falco_libs",
-)
+_LIST = "[]"
+_SCHEMA: dict[object, dict[str, Any]] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+    list: {"type": "array"},
+}
 
 
-def unknown_keys(root: Mapping, outputs: Iterable[str]) -> list[str]:
-    """Return a sentence for each key that falcohost does not know. *outputs* are the names of plugins' outputs."""
-    known: _Keys = {**KEYS, **{f"{name}_output": "any" for name in outputs}}
+class KeyClash(Exception):
+    """A key is there already, or has one above or below it.
+
+    :ivar other: the name of that one.
+    """
+
+    def __init__(self, other: str) -> None:
+        super().__init__(other)
+        self.other = other
+
+
+def key_tree(keys: Iterable[ConfigKey] = KEYS) -> KeyTree:
+    """Return *keys* as a tree.
+
+    :raises KeyClash: two of them cannot both be.
+    """
+    tree: KeyTree = {}
+    for key in keys:
+        add_key(tree, key)
+    return tree
+
+
+def add_key(tree: KeyTree, key: ConfigKey) -> None:
+    """Add *key* to *tree*.
+
+    :raises KeyClash: it cannot be beside one that is there.
+    """
+    *above, last = key.key.replace(_LIST, f".{_LIST}").split(".")
+    for step in above:
+        below = tree.setdefault(step, {})
+        if not isinstance(below, dict):
+            raise KeyClash(below.key if isinstance(below, ConfigKey) else step)
+        tree = below
+    if last in tree:
+        raise KeyClash(next(iter(leaves({last: tree[last]}))).key)
+    tree[last] = key
+
+
+def leaves(tree: KeyTree) -> Iterator[ConfigKey]:
+    """Yield the keys in *tree*."""
+    for value in tree.values():
+        if isinstance(value, dict):
+            yield from leaves(value)
+        elif isinstance(value, ConfigKey):
+            yield value
+
+
+def unknown_keys(root: Mapping, known: KeyTree) -> list[str]:
+    """Return a sentence for each key in *root* that is none of *known*."""
     return list(_unknown(root, known, ""))
 
 
-def keys_without_effect(root: Mapping) -> list[str]:
-    """Return the keys that are set, known, and do nothing in this version; what is switched off is not among them."""
-    return [key for key in _NO_EFFECT if not _off(_find(root, key))]
-
-
-def config_schema() -> dict[str, Any]:
-    """Return the keys as a JSON schema."""
-    return {"$schema": "http://json-schema.org/draft-06/schema#", "title": "FalcohostConfig", **_schema(KEYS)}
-
-
-def _unknown(tree: Tree, known: str | _Keys, path: str) -> Iterator[str]:
-    if isinstance(known, str):
+def _unknown(tree: Tree, known: KeyTree | ConfigKey | bool, path: str) -> Iterator[str]:
+    if not isinstance(known, dict):
         return
-    if "[]" in known:
+    if _LIST in known:
         for item in tree.items if isinstance(tree, Sequence) else [tree]:
-            yield from _unknown(item, known["[]"], path)
+            yield from _unknown(item, known[_LIST], path)
     elif isinstance(tree, Mapping):
         for key, value in tree.entries.items():
             if key in known:
@@ -195,6 +96,36 @@ def _unknown(tree: Tree, known: str | _Keys, path: str) -> Iterator[str]:
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {path}{near[0]}?" if near else ""
                 yield f"{tree.places.get(key, value.where)}: unknown key {path}{key}{hint}"
+
+
+def without_known(root: Mapping, known: KeyTree) -> dict[str, Any]:
+    """Return what is in *root* beside *known* keys, as plain data."""
+    rest: dict[str, Any] = {}
+    for key, value in root.entries.items():
+        below = known.get(key)
+        if below is None:
+            rest[key] = plain_data(value)
+        elif isinstance(below, dict) and _LIST not in below and isinstance(value, Mapping):
+            others = without_known(value, below)
+            rest |= {key: others} if others else {}
+    return rest
+
+
+def keys_without_effect(root: Mapping, known: KeyTree) -> list[str]:
+    """Return the keys that are set and do nothing in this version; what is switched off is not among them."""
+    return [key for key in _idle(known, "") if not _off(_find(root, key))]
+
+
+def _idle(known: KeyTree, path: str) -> Iterator[str]:
+    """Yield the keys without effect: a section with nothing else by its own name."""
+    for name, value in known.items():
+        if isinstance(value, ConfigKey) and not value.effect:
+            yield path + name
+        elif isinstance(value, dict):
+            if any(key.effect for key in leaves(value)):
+                yield from _idle(value, f"{path}{name}.")
+            else:
+                yield path + name
 
 
 def _find(root: Mapping, dotted: str) -> Tree | None:
@@ -216,12 +147,20 @@ def _off(tree: Tree | None) -> bool:
     return not tree.items
 
 
-def _schema(known: str | _Keys) -> dict[str, Any]:
-    if isinstance(known, str):
-        return {"list": {"type": "array"}, "any": {}}.get(known, {"type": known})
-    if "[]" in known:
-        return {"type": "array", "items": _schema(known["[]"])}
-    properties = {key: _schema(value) for key, value in known.items()}
+def config_schema(known: KeyTree) -> dict[str, Any]:
+    """Return *known* as a JSON schema."""
+    schema = {"$schema": "http://json-schema.org/draft-06/schema#", "title": "FalcohostConfig", **_schema(known)}
     # A plugin's output has its own block, which cannot be known here.
-    patterns = {"patternProperties": {"^.+_output$": {"type": "object"}}} if known is KEYS else {}
-    return {"type": "object", "additionalProperties": False, "properties": properties, **patterns}
+    return schema | {"patternProperties": {"^.+_output$": {"type": "object"}}}
+
+
+def _schema(known: KeyTree | ConfigKey | bool) -> dict[str, Any]:
+    if isinstance(known, bool):
+        return {}
+    if isinstance(known, ConfigKey):
+        choices = {"enum": list(known.choices)} if known.choices else {}
+        return _SCHEMA.get(known.type, {}) | choices
+    if _LIST in known:
+        return {"type": "array", "items": _schema(known[_LIST])}
+    properties = {key: _schema(value) for key, value in known.items()}
+    return {"type": "object", "additionalProperties": False, "properties": properties}

@@ -47,18 +47,31 @@ class Reader:
 
     def boolean(self, key: str, default: bool) -> bool:
         """Return a bool, written as YAML 1.1 allows."""
-        return self._typed(key, default, as_bool, "true or false")
+        return self.typed(key, default, as_bool, "true or false")
 
     def integer(self, key: str, default: int, *, at_least: int = 0) -> int:
         """Return an integer."""
-        value = self._typed(key, default, as_int, "a whole number")
+        value = self.typed(key, default, as_int, "a whole number")
         if value < at_least:
             raise self.error(key, f"has to be {at_least} or more, not {value}")
         return value
 
     def number(self, key: str, default: float) -> float:
         """Return a number."""
-        return self._typed(key, default, as_float, "a number")
+        return self.typed(key, default, as_float, "a number")
+
+    def typed(self, key: str, default: T, read: Callable[[str], T | None], kind: str, *, secret: bool = False) -> T:
+        """Return what *read* makes of a scalar; *default* if there is none.
+
+        :param kind: what the value has to be, for the error, which does not show one that is *secret*.
+        """
+        scalar = self._scalar(key)
+        if scalar is None:
+            return default
+        value = read(scalar.text)
+        if value is None:
+            raise self.error(key, f"has to be {kind}" + ("" if secret else f", not '{scalar.text}'"))
+        return value
 
     def choice(self, key: str, default: str, choices: Iterable[str], problem: str) -> str:
         """Return one of *choices*; *problem* is the error's text, in which ``{}`` is what was found."""
@@ -117,15 +130,6 @@ class Reader:
         if not isinstance(value, Scalar):
             raise self.error(key, "has to be a single value")
         return None if value.absent else value
-
-    def _typed(self, key: str, default: T, read: Callable[[str], T | None], kind: str) -> T:
-        scalar = self._scalar(key)
-        if scalar is None:
-            return default
-        value = read(scalar.text)
-        if value is None:
-            raise self.error(key, f"has to be {kind}, not '{scalar.text}'")
-        return value
 
     def _item_text(self, key: str, item: Tree) -> str:
         if not isinstance(item, Scalar):

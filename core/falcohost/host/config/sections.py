@@ -75,14 +75,6 @@ class PluginsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """Whether syscalls are watched (*kind* ``modern_ebpf``) or not (``nodriver``), and what the source is told."""
-
-    kind: str
-    settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class StateConfig:
     """Where alerts and cursors are kept (*directory*; empty: the default place), and how much of them."""
 
@@ -218,24 +210,6 @@ def _init_config(section: Reader) -> dict[str, Any]:
     if config is None or config == "":
         return {}
     return dict(config) if isinstance(config, dict) else {"init_config": config}
-
-
-def read_engine(reader: Reader) -> EngineConfig:
-    """Return what the syscall source is told.
-
-    :raises ConfigError: ``engine.kind`` is unknown, or not in this version.
-    """
-    section = reader.section("engine")
-    kind = section.choice(
-        "kind",
-        "modern_ebpf",
-        ("kmod", "modern_ebpf", "replay", "nodriver"),
-        "engine.kind '{}' is not a valid kind; it is one of kmod, modern_ebpf, replay, nodriver",
-    )
-    if kind in ("kmod", "replay"):
-        raise section.error("kind", f"is '{kind}', which this version of falcohost does not have; use modern_ebpf")
-    settings = {key: reader.section(key).all_data() for key in ("engine", "base_syscalls", "falcohost")}
-    return EngineConfig(kind, settings)
 
 
 def priority(name: str) -> Priority | None:

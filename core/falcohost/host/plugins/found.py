@@ -6,8 +6,6 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
-from types import MappingProxyType
-from typing import Any
 
 from falcohost.api import API
 from falcohost.errors import PluginError
@@ -39,7 +37,7 @@ def the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
     return entries[0]
 
 
-def imported(entry: EntryPoint, settings: Mapping[str, Any] = MappingProxyType({})) -> Candidate:
+def imported(entry: EntryPoint) -> Candidate:
     """Import the plugin *entry*.
 
     :raises PluginError: it cannot be imported.
@@ -57,7 +55,7 @@ def imported(entry: EntryPoint, settings: Mapping[str, Any] = MappingProxyType({
         raise PluginError(text) from error
     except Exception as error:
         raise PluginError(f"plugin '{entry.name}' is left out: {type(error).__name__}: {error}") from error
-    return Candidate(entry.name, module, distribution, version, settings)
+    return Candidate(entry.name, module, distribution, version)
 
 
 def mend(name: str, known: Iterable[str]) -> str:

@@ -2,59 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from falcohost.errors import PluginError
+from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.extras import hints_for, owner
 from falcohost.host.plugins.found import imported, installed, mend, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Answer, Candidate, Registry
+from falcohost.host.plugins.told import Answers, of_plugin, told_settings
 from falcohost.log import log
 from falcohost.pipeline.lookups import LoadedLookup
 
 #: The plugin that is there without being configured.
 ALWAYS = ("syscall",)
 
-#: The configuration of plugins, by their names.
-Settings: TypeAlias = Mapping[str, Mapping[str, Any]]
+NOTHING = ForPlugins()
 
-#: Answers by attribute of :class:`Plugin`, or by source.
-_Answers: TypeAlias = Mapping[str, Sequence[Answer]]
-
-#: The hooks that are called once, each with the attribute of :class:`Plugin` that has the answer.
-_ONCE = {
-    "falcohost_sources": "sources",
-    "falcohost_rules": "rules",
-    "falcohost_stands_for": "stands_for",
-    "falcohost_outputs": "outputs",
-    "falcohost_subscribers": "subscribers",
-    "falcohost_lookups": "lookups",
+#: The hooks that are called once, by the attribute of :class:`Plugin` that has the answer: those that tell what the
+#: settings are, and then those that may depend on them.
+_FIRST = {
+    "config_keys": "falcohost_config_keys",
+    "stands_for": "falcohost_stands_for",
+    "drivers": "falcohost_drivers",
+}
+_THEN = {
+    "sources": "falcohost_sources",
+    "rules": "falcohost_rules",
+    "outputs": "falcohost_outputs",
+    "subscribers": "falcohost_subscribers",
+    "lookups": "falcohost_lookups",
+    "commands": "falcohost_commands",
 }
 
 
-def load_plugins(names: Iterable[str], settings: Settings = MappingProxyType({})) -> Plugins:
+def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
     """Import and ask those that are always there and *names*, which may be names of Falco plugins that are stood for.
 
-    *settings* has the configuration of each plugin by its name.
-
+    :param told: what the configuration says to them.
     :raises PluginError: a name is not installed, or claimed by two distributions.
+    :raises ConfigError: a key that a plugin brings has a value that cannot be.
     """
     known = installed()
     names = list(names)
     own = [name if name in known else owner(name) for name in names]
     wanted = list(dict.fromkeys([*(name for name in ALWAYS if name in known), *own]))
-    plugins = _load_each([the_one(name, known) for name in wanted if name in known], settings)
+    plugins = _load_each([the_one(name, known) for name in wanted if name in known], told)
     for name in names:
         if name not in known and name not in plugins.stands_for():
             raise PluginError(f"no plugin called '{name}' is installed{mend(owner(name), known)}")
     return plugins
 
 
-def load_all(settings: Settings = MappingProxyType({})) -> Plugins:
-    """Import and ask every plugin that is installed, with the *settings* of each; one that clashes is left out."""
+def load_all(told: ForPlugins = NOTHING) -> Plugins:
+    """Import and ask every plugin that is installed; one that clashes is left out.
+
+    :param told: what the configuration says to them.
+    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    """
     left_out: dict[str, str] = {}
     entries = []
     known = installed()
@@ -63,7 +71,7 @@ def load_all(settings: Settings = MappingProxyType({})) -> Plugins:
             entries.append(the_one(name, known))
         except PluginError as error:
             left_out[name] = str(error)
-    return _load_each(entries, settings, left_out)
+    return _load_each(entries, told, left_out)
 
 
 def install_hints(plugins: Plugins) -> dict[str, str]:
@@ -71,15 +79,15 @@ def install_hints(plugins: Plugins) -> dict[str, str]:
     return hints_for([plugin.name for plugin in plugins.loaded], plugins.left_out, installed())
 
 
-def _load_each(entries: Iterable[EntryPoint], settings: Settings, left_out: Mapping[str, str] | None = None) -> Plugins:
+def _load_each(entries: Iterable[EntryPoint], told: ForPlugins, left_out: Mapping[str, str] | None = None) -> Plugins:
     failed = dict(left_out or {})
     candidates: list[Candidate] = []
     for entry in entries:
         try:
-            candidates.append(imported(entry, settings.get(entry.name, {})))
+            candidates.append(imported(entry))
         except PluginError as error:
             failed[entry.name] = str(error)
-    return gather(candidates, failed)
+    return gather(candidates, told, failed)
 
 
 def ask(
@@ -95,38 +103,42 @@ def ask(
     return plugins.loaded[0]
 
 
-def gather(candidates: Iterable[Candidate], left_out: Mapping[str, str] = MappingProxyType({})) -> Plugins:
-    """Register *candidates*, call all hooks, and return what they offer; a plugin that raises is left out."""
+def gather(
+    candidates: Iterable[Candidate], told: ForPlugins = NOTHING, left_out: Mapping[str, str] = MappingProxyType({})
+) -> Plugins:
+    """Register *candidates*, call all hooks, and return what they offer; a plugin that raises is left out.
+
+    :raises PluginError: two plugins clash in what has to be known before they are told their settings.
+    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    """
     candidates = list(candidates)
     registry = Registry()
     registry.register(candidates)
-    answers = {attribute: _ask(registry, hook) for hook, attribute in _ONCE.items()}
+    answers = {attribute: _ask(registry, hook) for attribute, hook in _FIRST.items()}
+    registry.settings |= told_settings(candidates, answers, told)
+    answers |= {attribute: _ask(registry, hook) for attribute, hook in _THEN.items()}
     sources = {spec.name: answer.plugin for answer in answers["sources"] for spec in answer.items}
     fields = {source: _ask_fields(registry, source, plugin) for source, plugin in sources.items()}
     loaded = [candidate for candidate in candidates if candidate.name not in registry.left_out]
     return Plugins(
-        tuple(_plugin(candidate, answers, fields) for candidate in loaded),
+        tuple(_plugin(one, registry.settings[one.name], answers, fields) for one in loaded),
         {**left_out, **registry.left_out},
         {attribute: list(dict.fromkeys(answer.plugin for answer in found)) for attribute, found in answers.items()},
     )
 
 
-def _plugin(one: Candidate, answers: _Answers, fields: _Answers) -> Plugin:
-    offered: dict[str, Any] = {attribute: _of(one, found) for attribute, found in answers.items()}
-    offered["lookups"] = tuple(LoadedLookup(spec, one.settings) for spec in offered["lookups"])
-    of_sources = {source: _of(one, found) for source, found in fields.items()}
+def _plugin(one: Candidate, settings: Mapping[str, Any], answers: Answers, fields: Answers) -> Plugin:
+    offered: dict[str, Any] = {attribute: of_plugin(one.name, found) for attribute, found in answers.items()}
+    offered["lookups"] = tuple(LoadedLookup(spec, settings) for spec in offered["lookups"])
+    of_sources = {source: of_plugin(one.name, found) for source, found in fields.items()}
     return Plugin(
         name=one.name,
         distribution=one.distribution,
         version=one.version,
+        settings=settings,
         fields={source: found for source, found in of_sources.items() if found},
         **offered,
     )
-
-
-def _of(one: Candidate, answers: Sequence[Answer]) -> tuple[Any, ...]:
-    """Return what the plugin has answered; it may have implemented a hook more than once (``specname``)."""
-    return tuple(item for answer in answers if answer.plugin == one.name for item in answer.items)
 
 
 def _ask(registry: Registry, hook: str) -> list[Answer]:

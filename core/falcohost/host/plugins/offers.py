@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
+from falcohost.host.config.keys import KeyTree, add_key, key_tree
 from falcohost.pipeline.lookups import LoadedLookup
+from falcohost.specs import CommandSpec, ConfigKey, DriverSpec
 from falcohost.subscriber import SubscriberSpec
 
 T = TypeVar("T")
@@ -20,6 +22,7 @@ T = TypeVar("T")
 class Plugin:
     """A plugin that was imported and asked, with all that it offers.
 
+    :ivar settings: its configuration.
     :ivar fields: by event source, of its own sources and of others'.
     """
 
@@ -33,6 +36,10 @@ class Plugin:
     outputs: tuple[OutputSpec, ...] = ()
     subscribers: tuple[SubscriberSpec, ...] = ()
     lookups: tuple[LoadedLookup, ...] = ()
+    config_keys: tuple[ConfigKey, ...] = ()
+    drivers: tuple[DriverSpec, ...] = ()
+    commands: tuple[CommandSpec, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,23 @@ class Plugins:
         :raises PluginError: two plugins offer one.
         """
         return self._by_name("lookups", "the lookup")
+
+    def commands(self) -> dict[str, tuple[Plugin, CommandSpec]]:
+        """Return the commands by name, each with its plugin.
+
+        :raises PluginError: two plugins offer one.
+        """
+        return _joined("the command", ((p, spec.name, (p, spec)) for p, spec in self._offers("commands")))
+
+    def known_keys(self) -> KeyTree:
+        """Return all keys of the configuration: falcohost's, those of the plugins, and the blocks of their outputs."""
+        tree = key_tree()
+        for plugin in self.loaded:
+            for key in plugin.config_keys:
+                add_key(tree, key)
+        for name in self.outputs():
+            tree.setdefault(f"{name}_output", True)
+        return tree
 
     def fields(self, source: str) -> tuple[Field, ...]:
         """Return the fields of the event source *source*, of all plugins; without those of lookups.

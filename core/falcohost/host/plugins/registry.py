@@ -26,7 +26,10 @@ _SETTINGS = "settings"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plugin to register: any object with hooks, usually a module, and its own configuration."""
+    """A plugin to register: any object with hooks, usually a module.
+
+    :ivar settings: what it is told beside what the configuration says.
+    """
 
     name: str
     module: Any
@@ -46,10 +49,12 @@ class Registry:
     """The plugins that are registered.
 
     :ivar left_out: why a plugin is not, or no longer.
+    :ivar settings: what the hooks of each plugin are given as its configuration.
     """
 
     def __init__(self) -> None:
         self.left_out: dict[str, str] = {}
+        self.settings: dict[str, Mapping[str, Any]] = {}
         self._manager = pluggy.PluginManager("falcohost")
         self._manager.add_hookspecs(hookspecs)
         self._raised: dict[str, Exception] = {}
@@ -66,6 +71,7 @@ class Registry:
         wanted = getattr(candidate.module, _MARK, API)
         if wanted != API:
             raise PluginError(_other_version(candidate, wanted))
+        self.settings[candidate.name] = candidate.settings
         self._manager.register(self._stand_in(candidate), candidate.name)
         self._manager.check_pending()
 
@@ -89,7 +95,7 @@ class Registry:
         def guarded(*arguments: Any) -> Answer | None:
             given = dict(zip(parameters, arguments, strict=False))
             if _SETTINGS in given:
-                given[_SETTINGS] = candidate.settings
+                given[_SETTINGS] = self.settings[candidate.name]
             try:
                 return Answer(candidate.name, _items(hook, function(**given)))
             except Exception as error:

@@ -1,0 +1,74 @@
+"""What each plugin is told: its settings, out of its keys, its block, and the drivers that its keys may choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from falcohost.errors import PluginError
+from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.config.keys import KeyClash, add_key, key_tree
+from falcohost.host.plugins.registry import Answer, Candidate
+from falcohost.specs import DriverSpec
+
+#: Answers to hooks, by the attribute of :class:`~falcohost.host.plugins.Plugin` that they are for, or by source.
+Answers: TypeAlias = Mapping[str, Sequence[Answer]]
+
+#: Where a plugin whose keys choose drivers finds them in its settings.
+DRIVERS = "drivers"
+
+
+def of_plugin(name: str, answers: Sequence[Answer]) -> tuple[Any, ...]:
+    """Return what the plugin *name* has answered; it may have implemented a hook more than once (``specname``)."""
+    return tuple(item for answer in answers if answer.plugin == name for item in answer.items)
+
+
+def told_settings(candidates: Iterable[Candidate], answers: Answers, told: ForPlugins) -> dict[str, dict[str, Any]]:
+    """Return the settings of all plugins by name.
+
+    :raises PluginError: two plugins bring one key, or one driver.
+    :raises ConfigError: a value cannot be.
+    """
+    _check_keys(answers["config_keys"])
+    drivers = _drivers(answers["drivers"])
+    settings = {}
+    for one in candidates:
+        keys = of_plugin(one.name, answers["config_keys"])
+        former = [stand.name for stand in of_plugin(one.name, answers["stands_for"])]
+        settings[one.name] = told.settings(one.name, former, keys, drivers) | dict(one.settings)
+        offered = {name: driver for key in keys for name, driver in drivers.get(key.key, {}).items()}
+        if offered:
+            settings[one.name][DRIVERS] = offered
+    return settings
+
+
+def _check_keys(answers: Sequence[Answer]) -> None:
+    tree = key_tree()
+    owners: dict[str, str] = {}
+    for answer in answers:
+        for key in answer.items:
+            try:
+                add_key(tree, key)
+            except KeyClash as clash:
+                raise PluginError(_both(answer.plugin, key.key, clash.other, owners.get(clash.other))) from None
+            owners[key.key] = answer.plugin
+
+
+def _both(plugin: str, key: str, other: str, owner: str | None) -> str:
+    beside = "" if key == other else f", beside which '{key}' cannot be"
+    if owner is None:
+        return f"the plugin '{plugin}' offers the configuration key '{other}'{beside}, which is falcohost's own"
+    return f"the plugins '{owner}' and '{plugin}' both offer the configuration key '{other}'{beside}"
+
+
+def _drivers(answers: Sequence[Answer]) -> dict[str, dict[str, DriverSpec]]:
+    """Return the drivers by the key that chooses them, and by name."""
+    drivers: dict[str, dict[str, DriverSpec]] = {}
+    owners: dict[tuple[str, str], str] = {}
+    for answer in answers:
+        for driver in answer.items:
+            both = owners.setdefault((driver.chosen_by, driver.name), answer.plugin)
+            if both != answer.plugin:
+                raise PluginError(f"the plugins '{both}' and '{answer.plugin}' both offer the driver '{driver.name}'")
+            drivers.setdefault(driver.chosen_by, {})[driver.name] = driver
+    return drivers

@@ -1,0 +1,75 @@
+"""Writes the tables of keys into docs/configuration.md, between their marks: the rows that values are checked with.
+
+Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from falcohost import ConfigKey
+from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.config.key_table import IDLE, SECTIONS
+from falcohost.host.plugins import load_all
+
+PAGE = Path(__file__).resolve().parent / "configuration.md"
+BEGIN = "<!-- keys of {title}: written by script/docs -->"
+END = "<!-- end of keys -->"
+
+
+def renewed(text: str) -> str:
+    """Return *text* with its tables as they ought to be."""
+    plugins = {plugin.name: plugin for plugin in load_all(ForPlugins()).loaded if plugin.distribution == "falcohost"}
+    sections: Mapping[str, Iterable[ConfigKey]] = {
+        **SECTIONS,
+        **{f"the plugin {name}": plugin.config_keys for name, plugin in plugins.items() if plugin.config_keys},
+    }
+    for title, keys in sections.items():
+        shown = [key for key in keys if key.help]
+        text = put(text, title, table(shown))
+    others = [key for keys in sections.values() for key in keys if not key.help]
+    return put(text, "no effect", without_effect([key for key in (*IDLE, *others) if not key.effect]))
+
+
+def put(text: str, title: str, content: str) -> str:
+    """Return *text* with *content* between the marks of *title*, which have to be there."""
+    begin = BEGIN.format(title=title)
+    pattern = re.compile(f"({re.escape(begin)}\n).*?(?={re.escape(END)})", re.DOTALL)
+    text, count = pattern.subn(lambda match: f"{match[1]}\n{content}\n", text)
+    if not count:
+        raise ValueError(f"{PAGE.name} has no {begin}")
+    return text
+
+
+def table(keys: Iterable[ConfigKey]) -> str:
+    """Return the table, in the order of the rows."""
+    rows = ["| key | type | default | what it does |", "|---|---|---|---|"]
+    rows += [f"| `{key.key}` | {kind(key)} | {default(key)} | {key.help} |" for key in keys]
+    return "\n".join(rows) + "\n"
+
+
+def kind(key: ConfigKey) -> str:
+    """Return what a value is."""
+    words = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list of texts"}
+    return words.get(key.type, "anything") + (", secret" if key.secret else "")
+
+
+def default(key: ConfigKey) -> str:
+    """Return the value that holds where the key is not there."""
+    if key.shown_default or key.default is None:
+        return key.shown_default
+    if isinstance(key.default, (list, tuple)):
+        return f"`[{', '.join(key.default)}]`"
+    return f"`{str(key.default).lower() if isinstance(key.default, bool) else key.default}`"
+
+
+def without_effect(keys: Iterable[ConfigKey]) -> str:
+    """Return the names of sections and keys."""
+    names = dict.fromkeys(key.key.partition(".")[0] for key in keys)
+    return ", ".join(f"`{name}`" for name in names) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text()))

@@ -1,0 +1,62 @@
+"""The keys of the configuration that are about system calls."""
+
+import pytest
+
+from falcohost import ConfigError
+from falcohost.host.config import parse
+from falcohost.host.config.document import read_text
+from falcohost.host.config.keys import keys_without_effect
+from falcohost.host.plugins import load_plugins
+from falcohost.host.sources import opened
+
+
+def plugins(text):
+    """Return the plugins that are always there, configured by *text*."""
+    return load_plugins([], parse(read_text(text, "test")).for_plugins)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("engine: {kind: gvisor}", "1:16: engine.kind 'gvisor' is not a valid kind"),
+        ("engine: {kind: kmod}", "1:16: engine.kind is 'kmod', which this version of falcohost does not have"),
+        ("engine: {modern_ebpf: {buf_size_preset: 11}}", "1:41: engine.modern_ebpf.buf_size_preset: expected a number"),
+        (
+            "syscall_event_drops: {threshold: 2}",
+            "1:34: syscall event drops threshold must be a double in the range [0, 1]",
+        ),
+        ("syscall_event_drops: {actions: [cry]}", "1:32: syscall_event_drops.actions has 'cry'; available are ignore"),
+        ("syscall_event_drops: {actions: [ignore, log]}", '1:32: syscall event drop action "log" does not make sense'),
+        (
+            "falcohost: {attach: functions}",
+            "1:21: falcohost.attach has to be one of auto, function, tracepoint, not 'fun",
+        ),
+    ],
+)
+def test_wrong_values(text, error):
+    """A value that cannot be is told with its place, in Falco's words where the key is Falco's."""
+    with pytest.raises(ConfigError) as caught:
+        plugins(text)
+
+    assert str(caught.value).startswith(f"test:{error}")
+
+
+def test_without_a_driver_nothing_is_watched(caplog):
+    """With the kind nodriver the source is not opened, and the log says so in Falco's words."""
+    assert ["syscall"] == opened(["syscall"], plugins(""))
+    assert [] == opened(["syscall"], plugins("engine: {kind: nodriver}"))
+    assert [
+        "Enabled event source 'syscall' will be opened with no driver, no event will be produced"
+    ] == caplog.messages
+
+
+def test_keys_without_effect():
+    """Falco's keys that do nothing here are named where they are on."""
+    text = (
+        "base_syscalls: {custom_set: [], repair: false, all: false}\n"
+        "engine: {modern_ebpf: {disable_iterators: true, drop_failed_exit: false}}"
+    )
+
+    found = keys_without_effect(read_text(text, "test").root, plugins("").known_keys())
+
+    assert ["engine.modern_ebpf.disable_iterators"] == found
