@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from falcohost.counters import Over, Shape, Unit, counters
-from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers
+from falcohost.host.numbers import Numbers
 
 PAGE = Path(__file__).resolve().parent / "stats.md"
 _TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
@@ -29,26 +29,26 @@ def renewed(text: str) -> str:
 
 def columns() -> Iterator[str]:
     """Yield the lines of the table of columns in the text of ``falcohost stats``."""
-    shown = [one for one in (*counters(TypeNumbers), *counters(RuleNumbers)) if one.text is not None]
-    helps = {one.text: one.help for one in reversed(shown)}  # "matched" means the same of a type and of a rule
-    yield from _table(("column", "what it counts"), [(str(one.text), helps[one.text]) for one in shown])
+    tables = [(one.text, one.of) for one in counters(Numbers) if one.of is not None and one.text is not None]
+    rows = [(str(head), str(one.text), one.help) for head, of in tables for one in counters(of) if one.text is not None]
+    yield from _table(("table", "column", "what it counts"), rows)
 
 
 def keys() -> Iterator[str]:
     """Yield the lines of the table of a source's numbers in JSON."""
     heads = ("key", "what it says", "when a worker is restarted")
-    yield from _table(heads, _keys(Numbers, "", {"types": TypeNumbers, "rules": RuleNumbers}))
+    yield from _table(heads, _keys(Numbers, ""))
 
 
-def _keys(of: type, path: str, nested: dict[str, type]) -> Iterator[tuple[str, ...]]:
+def _keys(of: type, path: str) -> Iterator[tuple[str, ...]]:
     for one in counters(of):
         if one.json is None:
             continue
         key = f"{path}{one.json}"
         by_name = ".NAME" if one.shape in (Shape.BY_NAME, Shape.ROWS) else ""
         yield f"`{key}{by_name}`", f"{one.help}{_UNIT[one.unit]}", _OVER[one.over]
-        if key in nested:
-            yield from _keys(nested[key], f"{key}.NAME.", {})
+        if one.of is not None and one.text is not None:
+            yield from _keys(one.of, f"{key}.NAME.")
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

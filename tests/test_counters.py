@@ -26,7 +26,7 @@ class Row:
 class Sample:
     """One counter of each kind."""
 
-    rows: Mapping[str, Row] = rows("rows", text="row")
+    rows: Mapping[str, Row] = rows("rows", of=Row, text="row")
     lost: Mapping[str, int] = by_name("losses", text="lost", json="gone")
     full: Mapping[str, float] = by_name("how full", over=Over.LAST, text="full")
     done: float | None = progress("share")

@@ -51,6 +51,7 @@ class Counter:
     :ivar text: how the text of ``falcohost stats`` has it; None: not at all. A number with a ``{}`` in its text is a
         line of its own, left out while it is 0; any other text is a name or a heading.
     :ivar json: its name in JSON; None: it is not there.
+    :ivar of: the dataclass of a row.
     :ivar before: the name of the counter of the same shape that is shown behind it; empty: the next in order.
     """
 
@@ -63,6 +64,7 @@ class Counter:
     colour: str | None = None
     before: str = ""
     name: str = ""
+    of: type[Any] | None = None
 
 
 def number(
@@ -101,9 +103,13 @@ def sentences(help: str) -> Any:
     return field(default=(), metadata={"counter": counter})
 
 
-def rows(help: str, *, text: str | None) -> Any:
-    """Declare numbers by name, shown as a table; *text*: the heading of the names, None: shown with other rows."""
-    counter = Counter(help=help, shape=Shape.ROWS, text=text, json="")
+def rows(help: str, *, of: type[Any], text: str | None) -> Any:
+    """Declare numbers by name, shown as a table.
+
+    :param of: the dataclass of a row.
+    :param text: the heading of the names; None: shown with other rows.
+    """
+    counter = Counter(help=help, shape=Shape.ROWS, text=text, json="", of=of)
     return field(default_factory=dict, metadata={"counter": counter})
 
 

@@ -45,9 +45,11 @@ class SourceStats:
         "how much of a source that ends has been read, from 0 to 1; None where that is not known"
     )
     types: Mapping[str, TypeCount] = rows(
-        "what became of the events of each type, for sources that can tell", text="event type"
+        "what became of the events of each type, for sources that can tell", of=TypeCount, text="event type"
     )
-    unwanted: Mapping[str, TypeCount] = rows("what was met, while it was measured, that no rule wants", text=None)
+    unwanted: Mapping[str, TypeCount] = rows(
+        "what was met, while it was measured, that no rule wants", of=TypeCount, text=None
+    )
     fill: Mapping[str, float] = by_name(
         "how full each buffer before the source was at most in the last second",
         over=Over.LAST,

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 
+import click
 import pytest
 
 from falcohost import SourceStats, TypeCount
 from falcohost.cli.jsonline import pretty_json
 from falcohost.cli.stats_text import stats_text
-from falcohost.counters import as_json, number, plus
-from falcohost.host.numbers import NOTHING, Numbers, counted
+from falcohost.counters import as_json, number, plus, rows
+from falcohost.host.numbers import NOTHING, Numbers, RuleNumbers, counted
 from falcohost.host.snapshot import (
     OutputNumbers,
     Snapshot,
@@ -222,12 +223,14 @@ class More(Numbers):
     """The numbers, and counters that nobody has heard of before."""
 
     late: int = number("events that came late")
+    queues: Mapping[str, RuleNumbers] = rows("what each queue did", of=RuleNumbers, text="queue")
     odd: int = number("events that are odd", text="{:,} events are odd", colour="red")
 
 
 def test_a_new_counter_is_shown():
     """A counter that is declared is in the sums, in JSON and in the text without more ado."""
-    both = plus(More(received=1, late=1000), More(received=2, late=500, odd=2))
+    busy = {"quiet": RuleNumbers(), "slow": RuleNumbers(2, 1), "fast": RuleNumbers(3)}
+    both = plus(More(received=1, late=1000), More(received=2, late=500, odd=2, queues=busy))
     shown = list(
         stats_text(Snapshot("0", 1, 1.0, [SourceSnapshot(STATE, both)], [], StoreNumbers(True, 0, 0, 0)), full=False)
     )
@@ -235,3 +238,5 @@ def test_a_new_counter_is_shown():
     assert (1500, 2) == (as_json(both)["late"], as_json(both)["odd"])
     assert "  3 received, 0 passed, 0 filtered, 1,500 late, 0 lost" in shown
     assert "\x1b[31m  2 events are odd\x1b[0m" in shown
+    table = [line.split() for line in map(click.unstyle, shown)][5:8]
+    assert [["queue", "matched", "folded"], ["fast", "3", "0"], ["slow", "2", "1"]] == table

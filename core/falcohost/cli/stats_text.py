@@ -9,7 +9,7 @@ import click
 
 from falcohost.cli.rules_lines import clean
 from falcohost.counters import Counter, Over, Shape, counters
-from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers
+from falcohost.host.numbers import Numbers, TypeNumbers
 from falcohost.host.snapshot import OutputNumbers, Snapshot, SourceSnapshot, StoreNumbers
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def _source(source: SourceSnapshot, span: float | None, full: bool) -> Iterator[
     yield from _sentences(numbers)
     yield from _warnings(numbers)
     yield from _types(numbers, span, full)
-    yield from _rules(numbers, full)
+    yield from _tables(numbers, full)
 
 
 def _told(numbers: object, shape: Shape) -> Iterator[tuple[Counter, str, Any]]:
@@ -109,12 +109,15 @@ def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
     yield from _more(len(rows), full)
 
 
-def _rules(numbers: Numbers, full: bool) -> Iterator[str]:
-    """Yield a row for each rule that has matched, those that did most often first."""
-    rows = sorted(numbers.rules.items(), key=lambda row: (-row[1].matched, row[0]))
-    rows = [row for row in rows if row[1].matched]
-    yield from _table("rule", RuleNumbers, dict(rows if full else rows[:_ROWS]), {})
-    yield from _more(len(rows), full)
+def _tables(numbers: Numbers, full: bool) -> Iterator[str]:
+    """Yield a table for each kind of rows beside event types, those that did most often first."""
+    for counter, text, value in _told(numbers, Shape.ROWS):
+        if counter.name != "types" and counter.of is not None:
+            columns = counters(counter.of)
+            rows = [(name, [getattr(row, one.name) for one in columns], row) for name, row in value.items()]
+            rows = sorted((row for row in rows if any(row[1])), key=lambda row: (-row[1][0], row[0]))
+            yield from _table(text, counter.of, {name: row for name, _, row in (rows if full else rows[:_ROWS])}, {})
+            yield from _more(len(rows), full)
 
 
 def _more(rows: int, full: bool) -> Iterator[str]:

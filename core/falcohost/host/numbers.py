@@ -56,8 +56,10 @@ class LookupNumbers:
 class Numbers(SourceStats):
     """All numbers of a source."""
 
-    types: Mapping[str, TypeNumbers] = rows("what became of the events of each type", text="event type")
-    unwanted: Mapping[str, TypeNumbers] = rows("what was met, while it was measured, that no rule wants", text=None)
+    types: Mapping[str, TypeNumbers] = rows("what became of the events of each type", of=TypeNumbers, text="event type")
+    unwanted: Mapping[str, TypeNumbers] = rows(
+        "what was met, while it was measured, that no rule wants", of=TypeNumbers, text=None
+    )
     failed: int = number(
         "events on which a rule could not be evaluated",
         text="a rule could not be evaluated on {:,} events: see the log",
@@ -68,8 +70,8 @@ class Numbers(SourceStats):
         text="{:,} matches were decided without the rows of lookups because too many waited for them",
         colour="red",
     )
-    rules: Mapping[str, RuleNumbers] = rows("what each rule did that has matched", text="rule")
-    lookups: Mapping[str, LookupNumbers] = rows("what each lookup was asked for", text="lookup")
+    rules: Mapping[str, RuleNumbers] = rows("what each rule did that has matched", of=RuleNumbers, text="rule")
+    lookups: Mapping[str, LookupNumbers] = rows("what each lookup was asked for", of=LookupNumbers, text="lookup")
 
     @property
     def lost(self) -> int:
