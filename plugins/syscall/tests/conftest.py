@@ -11,14 +11,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
 
+from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import SLOWNESS, Agent
 from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
+from falcohost_syscall.source import SyscallSource
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
 
@@ -147,6 +150,47 @@ def bpf() -> None:
     for requirement in requirements():
         if requirement.problem:
             skip_or_fail("bpf", requirement.problem)
+
+
+class Sources:
+    """Open sources by their settings. Loading the probe takes a second, so the next test goes on with another plan."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, SyscallSource] = {}
+
+    def open(
+        self, plan: Plan, settings: Mapping[str, object] = MappingProxyType({}), *, anew: bool = False
+    ) -> SyscallSource:
+        """Return a source that has *plan* and nothing of what happened before; *anew*: one that has had no other."""
+        key = repr(sorted(settings.items()))
+        if anew and key in self._open:
+            self._open.pop(key).close()
+        source = self._open.get(key)
+        if source is None:
+            source = self._open[key] = SyscallSource(settings)
+            source.open(plan, None)
+            return source
+        source.update(plan)
+        now = time.time_ns()
+        for batch in source.batches():
+            times = [event.ts for event in batch.events]
+            if not times or max(times) > now:
+                return source
+        raise AssertionError
+
+    def close(self) -> None:
+        """Close all."""
+        for source in self._open.values():
+            source.close()
+        self._open.clear()
+
+
+@pytest.fixture(scope="module")
+def sources(bpf) -> Iterator[Sources]:
+    """Return sources that the tests of a file share; a test of what opening does, or of totals, opens its own."""
+    sources = Sources()
+    yield sources
+    sources.close()
 
 
 @pytest.fixture(scope="session")

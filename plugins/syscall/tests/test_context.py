@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -65,12 +66,11 @@ def plan(text: str, *fields: str) -> Plan:
 class Watched:
     """The source for one rule, and what the rule matches."""
 
-    def __init__(self, text: str, *names: str) -> None:
-        self.source = SyscallSource({})
+    def __init__(self, sources: Any, text: str, *names: str) -> None:
         wanted = plan(text, *names)
         assert wanted.condition is not None
         self._matches = compile_condition(wanted.condition)
-        self.source.open(wanted, None)
+        self.source: SyscallSource = sources.open(wanted, anew=True)
 
     def read(self, fact: Callable[[SyscallEvent], Any], seconds: float = 0.3) -> list[Any]:
         """Return what *fact* says of each event that matches, at its moment."""
@@ -84,17 +84,9 @@ class Watched:
 
 
 @pytest.fixture
-def watch(bpf) -> Iterator[Callable[..., Watched]]:
+def watch(sources) -> Callable[..., Watched]:
     """Return a function that opens the source for one rule, whose output has some fields."""
-    opened: list[Watched] = []
-
-    def watch(text: str, *names: str) -> Watched:
-        opened.append(Watched(text, *names))
-        return opened[-1]
-
-    yield watch
-    for watched in opened:
-        watched.source.close()
+    return functools.partial(Watched, sources)
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,8 @@ import pytest
 
 from falcohost.errors import ConfigError
 from falcohost.events import Plan
-from falcohost.testing import skip_or_fail
-from falcohost.testing.sources import SourceContract
-from falcohost_syscall import plugin
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.config import parse
-from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.events.event import RET
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
@@ -26,37 +22,24 @@ GET = {field.name: field.get for field in FIELDS}
 
 
 @pytest.fixture
-def kernel():
-    """Skip where the probe cannot be loaded."""
-    for _, problem in requirements():
-        if problem:
-            skip_or_fail("bpf", problem)
+def watch(sources):
+    """Return a function that has the source watch some event types."""
 
+    def watch(*types, fields=(), **settings):
+        return sources.open(Plan(source="syscall", event_types=frozenset(types), fields=frozenset(fields)), settings)
 
-@pytest.mark.usefixtures("kernel")
-class TestContract(SourceContract):
-    """The contract of every source."""
-
-    plugin = plugin
-    source = "syscall"
-    patience = 2.0
-
-    def provoke(self):
-        """Start a few programs."""
-        for _ in range(20):
-            subprocess.run(["true"], check=True)
+    return watch
 
 
 @pytest.fixture
-def watch(kernel):
-    """Return a function that opens the source for some event types."""
+def watch_anew(bpf):
+    """Return a function that opens a source of the test's own for some event types."""
     opened = []
 
-    def watch(*types, fields=(), **settings):
-        source = SyscallSource(settings)
-        opened.append(source)
-        source.open(Plan(source="syscall", event_types=frozenset(types), fields=frozenset(fields)), None)
-        return source
+    def watch(*types):
+        opened.append(SyscallSource({}))
+        opened[-1].open(Plan(source="syscall", event_types=frozenset(types)), None)
+        return opened[-1]
 
     yield watch
     for source in opened:
@@ -159,12 +142,11 @@ def test_other_events_are_not_passed(watch):
     assert {"procexit"} == types
 
 
-def test_process_from_before_is_known(watch):
+def test_process_from_before_is_known(watch_anew):
     """A process that ran before the source was opened has its arguments and ancestors."""
     script = "read go; cat /etc/hostname"
     child = subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    time.sleep(0.1)
-    source = watch("openat")
+    source = watch_anew("openat")
     child.stdin.write(b"go\n")
     child.stdin.close()
 
@@ -179,9 +161,9 @@ def test_process_from_before_is_known(watch):
     child.wait()
 
 
-def test_ended_processes_leave_the_table(watch):
+def test_ended_processes_leave_the_table(watch_anew):
     """Of five hundred programs that have ended the table has none."""
-    source = watch("procexit")
+    source = watch_anew("procexit")
     for _ in range(500):
         subprocess.run(["true"], check=True)
     end = time.monotonic() + 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,33 +29,19 @@ def filter_bench(bpf) -> Iterator[FilterBench]:
 
 
 @pytest.fixture(params=[True, False], ids=["filtered", "unfiltered"])
-def watch_names(bpf, request) -> Iterator[Callable[..., NameWatcher]]:
+def watch_names(sources, request) -> Callable[..., NameWatcher]:
     """Return a function that begins to watch under which names events match, with filters in the kernel or without."""
-    started: list[NameWatcher] = []
-
-    def watch_names(event_type: str, condition: str, **settings: object) -> NameWatcher:
-        started.append(NameWatcher(event_type, condition, pushdown=request.param, **settings))
-        return started[-1]
-
-    yield watch_names
-    for watcher in started:
-        watcher.close()
+    return functools.partial(NameWatcher, sources, pushdown=request.param)
 
 
 @pytest.fixture
-def watch(bpf):
-    """Return a function that opens the source for one rule."""
-    opened = []
+def watch(sources) -> Callable[..., SyscallSource]:
+    """Return a function that has the source watch for one rule."""
 
-    def watch(text, *fields, **settings):
-        source = SyscallSource({"engine": {}, "falcohost": settings})
-        opened.append(source)
-        source.open(plan(text, *fields), None)
-        return source
+    def watch(text: str, *fields: str, **settings: object) -> SyscallSource:
+        return sources.open(plan(text, *fields), {"engine": {}, "falcohost": settings})
 
-    yield watch
-    for source in opened:
-        source.close()
+    return watch
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import random_events
 
@@ -16,21 +17,21 @@ from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import EXIT
 from falcohost_syscall.events.event import PID
 from falcohost_syscall.fields.rows import FIELDS
-from falcohost_syscall.source import SyscallSource
 
 GET = {field.name: field.get for field in FIELDS}
 
 
 class NameWatcher:
-    """A source that wants events of a type that match a condition."""
+    """A source that wants events of a type that match a condition; see ``Sources`` for *anew*."""
 
-    def __init__(self, event_type: str, condition: str, **settings: object) -> None:
+    def __init__(
+        self, sources: Any, event_type: str, condition: str, *, anew: bool = False, **settings: object
+    ) -> None:
         condition = f"evt.type = {event_type} and {condition}"
         self._matches = compile_condition(_expression(condition))
-        self._source = SyscallSource({"falcohost": settings})
         wanted = _expression(f"evt.type = {EXIT} or ({condition})")
-        self._source.open(Plan("syscall", frozenset({event_type, EXIT}), condition=wanted), None)
-        self._batches = self._source.batches()
+        plan = Plan("syscall", frozenset({event_type, EXIT}), condition=wanted)
+        self._batches = sources.open(plan, {"falcohost": settings}, anew=anew).batches()
         next(self._batches)
 
     def names(self, script: str, path: Path, *fields: str) -> list[tuple[str, ...]]:
@@ -47,10 +48,6 @@ class NameWatcher:
                 for view in filter(self._matches, (event, *(event.alternatives if batch.views else ()))):
                     found.append(tuple(GET[field](view, None) for field in fields))
         raise AssertionError
-
-    def close(self) -> None:
-        """Give up the source."""
-        self._source.close()
 
 
 def _expression(text: str) -> Expr:

@@ -35,7 +35,8 @@ def watch(watch_names) -> Callable[..., Callable[..., list[tuple[str, str]]]]:
     """Return a function that begins to watch opens; what it returns runs a script, and returns names that match."""
 
     def watch(condition: str, **settings: object) -> Callable[..., list[tuple[str, str]]]:
-        watcher = watch_names("openat", condition, **settings)
+        # A source that reads already looks for the files of new rules in its own time.
+        watcher = watch_names("openat", condition, anew=True, **settings)
         return lambda path, script=OPEN: watcher.names(script, path, "fd.name", "fd.name.real")
 
     return watch
