@@ -16,10 +16,11 @@ _MARK = 0xC1
 
 def encode(alert: Alert) -> bytes:
     """Return *alert* in bytes."""
-    at = alert.output.find(alert.message)
-    if at < 0 or not alert.message:
+    line, message = alert.output, alert.message
+    at = len(line) - len(message) if line.endswith(message) else line.find(message)
+    if at < 0 or not message:
         return _encode(alert)
-    rest = alert.output[:at] + alert.output[at + len(alert.message) :]
+    rest = line[:at] + line[at + len(message) :]
     return _HEAD.pack(_MARK, at) + _encode(msgspec.structs.replace(alert, output=rest))
 
 
