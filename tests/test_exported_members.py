@@ -170,6 +170,8 @@ PUBLIC = {
         "OutputContract",
         "PluginContract",
         "SourceContract",
+        "SubscriberContract",
+        "alert",
         "projection_problems",
         "rules_fired",
         "skip_or_fail",

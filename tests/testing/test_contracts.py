@@ -7,6 +7,7 @@ GOOD = """
     from dataclasses import dataclass
     from pathlib import Path
     from falcohost import *
+    from falcohost.subscriber import *
     from falcohost.testing import *
 
     @dataclass
@@ -36,12 +37,26 @@ GOOD = """
         def reopen(self): pass
         def close(self): pass
 
+    class Pairs:
+        def __init__(self, settings, state): self.names = state.decode().split() if state else []
+        def take(self, alerts):
+            raised = [new for one in alerts for new in self.met(one)]
+            return Answer(raised, self.state())
+        def met(self, one):
+            self.names.append(one.id)
+            if len(self.names) == 2:
+                yield NewAlert(rule="Pair", priority=Priority.NOTICE, message=" ".join(self.names))
+                self.names = []
+        def state(self): return " ".join(self.names).encode()
+        def close(self): pass
+
     NUMBER = dict(name="x.number", type=FieldType.UINT64, description="The number.", get=lambda event, arg: event.num)
 
     class Plugin:
         stream = Stream
         field = NUMBER
         output = Memory
+        subscriber = Pairs
         description = "Counts."
         rule = "x.number > 1"
         @hookimpl
@@ -60,6 +75,9 @@ GOOD = """
         @hookimpl
         def falcohost_outputs(self):
             return [OutputSpec(name="x", description="Keeps.", make=self.output)]
+        @hookimpl
+        def falcohost_subscribers(self):
+            return [SubscriberSpec(name="y", description="Pairs.", make=self.subscriber)]
 """
 
 TESTS = """
@@ -76,6 +94,10 @@ TESTS = """
         plugin = {plugin}()
         output = "x"
         def received(self, config): return " ".join(Memory.seen)
+
+    class TestSubscriber_{case}(SubscriberContract):
+        plugin = {plugin}()
+        subscriber = "y"
 """
 
 #: Each line breaks one clause of the contract of a source, and the test named after it has to fail.
@@ -111,6 +133,14 @@ BROKEN_OUTPUTS = [
     ("def deliver(self, alerts): self.seen.extend(a.message for a in alerts[::-1])", "test_accepted_means_arrived"),
     ("def reopen(self): self.seen.clear()", "test_reopen_goes_on"),
     ("def deliver(self, alerts): alerts[0]", "test_delivers_nothing"),
+]
+BROKEN_SUBSCRIBERS = [
+    ("def state(self): return None", "test_begins_anew_anywhere"),
+    ("def state(self): return str(id(self)).encode()", "test_is_the_same_again"),
+    ("def state(self): return bytes((1 << 20) + 1)", "test_answers_are_bounded"),
+    ("def take(self, alerts): return None", "test_says_something"),
+    ("def take(self, alerts): return Answer(list(self.met(alerts[0])), self.state())", "test_alerts_may_come_together"),
+    ("def take(self, alerts): return Answer(['an alert'], b'x')", "test_answers_are_bounded"),
 ]
 
 
@@ -153,6 +183,15 @@ def test_output_contract_catches(pytester):
     text = "    class Bad{{case}}(Memory):\n        {}\n    class Broken{{case}}(Plugin): output = Bad{{case}}\n"
     plugins = [text.format(line) for line, _ in BROKEN_OUTPUTS]
     expected = {(case, test) for case, (_, test) in enumerate(BROKEN_OUTPUTS)}
+
+    assert expected - failures(pytester, plugins) == set()
+
+
+def test_subscriber_contract_catches(pytester):
+    """A subscriber that depends on more than its state, or answers what is none, fails the test of that clause."""
+    text = "    class Bad{{case}}(Pairs):\n        {}\n    class Broken{{case}}(Plugin): subscriber = Bad{{case}}\n"
+    plugins = [text.format(line) for line, _ in BROKEN_SUBSCRIBERS]
+    expected = {(case, test) for case, (_, test) in enumerate(BROKEN_SUBSCRIBERS)}
 
     assert expected - failures(pytester, plugins) == set()
 

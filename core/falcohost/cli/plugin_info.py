@@ -37,5 +37,6 @@ def plugin_info(plugin: Plugin) -> str:
     if plugin.fields:
         lines.append("  - Field Extraction")
     lines += [f"  - Output (block '{spec.name}_output'): {spec.description}" for spec in plugin.outputs]
+    lines += [f"  - Subscriber ('{spec.name}'): {spec.description}" for spec in plugin.subscribers]
     lines += [f"  - Rules: {path}" for path in plugin.rules]
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from falcohost.host.plugins import Plugin, load_all
 @click.command(name="plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List the plugins that are installed, with their sources, outputs and rules."""
+    """List the plugins that are installed, with their sources, outputs, other subscribers and rules."""
     plugins = load_all()
     if as_json:
         import json
@@ -25,7 +25,7 @@ def command(as_json: bool) -> None:
         click.echo(f"{click.style(plugin.name, fg='cyan', bold=True)}  ({plugin.distribution} {plugin.version})")
         for what, names in _offers(plugin):
             if names:
-                click.echo(f"  {what:<10} {', '.join(names)}")
+                click.echo(f"  {what:<11} {', '.join(names)}")
     for name, reason in plugins.left_out.items():
         click.echo(f"{click.style(name, fg='red', bold=True)}  {reason}")
 
@@ -34,6 +34,7 @@ def _offers(plugin: Plugin) -> tuple[tuple[str, list[str]], ...]:
     return (
         ("sources", [spec.name for spec in plugin.sources]),
         ("outputs", [spec.name for spec in plugin.outputs]),
+        ("subscribers", [spec.name for spec in plugin.subscribers]),
         ("rules", [str(path) for path in plugin.rules]),
         ("stands for", [f"{stand.name} {stand.version}" for stand in plugin.stands_for]),
     )
@@ -46,6 +47,7 @@ def _json(plugin: Plugin) -> dict[str, Any]:
         "version": plugin.version,
         "sources": [{"name": spec.name, "description": spec.description} for spec in plugin.sources],
         "outputs": [{"name": spec.name, "description": spec.description} for spec in plugin.outputs],
+        "subscribers": [{"name": spec.name, "description": spec.description} for spec in plugin.subscribers],
         "rules": [str(path) for path in plugin.rules],
         "stands_for": [{"name": stand.name, "version": stand.version} for stand in plugin.stands_for],
     }

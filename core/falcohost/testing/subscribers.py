@@ -1,0 +1,101 @@
+"""The contract of a subscriber, as tests: it can be made anew at any moment, with its last state, and nobody can tell.
+
+The host relies on that: a crash or an error takes everything from a subscriber that is not in its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from falcohost.alert import Alert
+from falcohost.subscriber import MOST_ANSWERED, MOST_STATE, Answer, NewAlert, SubscriberSpec
+from falcohost.testing.outputs import alert
+from falcohost.testing.sentences import is_sentence
+
+
+class SubscriberContract:
+    """Subclass it, set :attr:`plugin` and :attr:`subscriber`, and define :meth:`alerts`.
+
+    :ivar plugin: the plugin's module.
+    :ivar subscriber: the subscriber's name in its :class:`~falcohost.subscriber.SubscriberSpec`.
+    """
+
+    plugin: Any
+    subscriber: str
+
+    @pytest.fixture
+    def config(self, tmp_path: Any) -> Mapping[str, Any]:
+        """Return the plugin's configuration."""
+        return MappingProxyType({})
+
+    def alerts(self) -> Sequence[Alert]:
+        """Return alerts that the subscriber has something to say about."""
+        return [alert(str(number)) for number in range(10)]
+
+    def spec(self, config: Mapping[str, Any]) -> SubscriberSpec:
+        """Return the spec under test."""
+        hook = self.plugin.falcohost_subscribers
+        takes_settings = "settings" in hook.__code__.co_varnames[: hook.__code__.co_argcount]
+        specs: Iterable[SubscriberSpec] = hook(settings=config) if takes_settings else hook()
+        return next(spec for spec in specs if spec.name == self.subscriber)
+
+    def test_description_is_a_sentence(self, config: Mapping[str, Any]) -> None:
+        """A description is one line that ends with a full stop."""
+        assert is_sentence(self.spec(config).description)
+
+    def test_answers_are_bounded(self, config: Mapping[str, Any]) -> None:
+        """Each answer is one, with no more alerts and no larger state than the host takes."""
+        for answer, _ in self._one_by_one(config):
+            assert len(answer.alerts) <= MOST_ANSWERED
+            assert all(isinstance(one, NewAlert) for one in answer.alerts)
+            assert answer.state is None or len(answer.state) <= MOST_STATE
+
+    def test_says_something(self, config: Mapping[str, Any]) -> None:
+        """Some of the alerts are answered by another one or a state, so that the other tests mean something."""
+        assert any(answer.alerts or answer.state for answer, _ in self._one_by_one(config))
+
+    def test_begins_anew_anywhere(self, config: Mapping[str, Any]) -> None:
+        """One that is made anew with its last state before each alert raises what one raises that lives on."""
+        living = [one for answer, _ in self._one_by_one(config) for one in answer.alerts]
+        renewed = [one for answer, _ in self._one_by_one(config, renewed=True) for one in answer.alerts]
+
+        assert living == renewed
+
+    def test_is_the_same_again(self, config: Mapping[str, Any]) -> None:
+        """The same alerts, taken again after a crash with the same state, are answered in the same way."""
+        before: bytes | None = None
+        for answer, one in self._one_by_one(config, renewed=True):
+            assert answer == self._taken(config, before, one)
+            before = before if answer.state is None else answer.state
+
+    def test_alerts_may_come_together(self, config: Mapping[str, Any]) -> None:
+        """Alerts that come at once are answered by the alerts that they are answered by one after the other."""
+        one_by_one = [one for answer, _ in self._one_by_one(config) for one in answer.alerts]
+        together = self._taken(config, None, *self.alerts())
+
+        assert one_by_one == list(together.alerts)
+
+    def _one_by_one(self, config: Mapping[str, Any], *, renewed: bool = False) -> list[tuple[Answer, Alert]]:
+        """Return the answer to each alert; *renewed*: each of a new subscriber with the state of the one before."""
+        spec, found = self.spec(config), []
+        subscriber, state = spec.make(config, None), None
+        for one in self.alerts():
+            if renewed:
+                subscriber.close()
+                subscriber = spec.make(config, state)
+            answer = subscriber.take([one]) or Answer()
+            state = state if answer.state is None else answer.state
+            found.append((answer, one))
+        subscriber.close()
+        return found
+
+    def _taken(self, config: Mapping[str, Any], state: bytes | None, *alerts: Alert) -> Answer:
+        subscriber = self.spec(config).make(config, state)
+        try:
+            return subscriber.take(list(alerts)) or Answer()
+        finally:
+            subscriber.close()
