@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
+import shlex
 import tempfile
 from pathlib import Path
+
+from falcohost.testing.cli import run_cli
 
 PAGE = Path(__file__).resolve().parent / "rules.md"
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -40,9 +41,10 @@ def _block(shown: str, folder: str) -> str:
 
 
 def _output(command: str, folder: str) -> str:
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"COLUMNS": "100", "LC_ALL": "C.UTF-8", "PATH": programs}
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+    program, *arguments = shlex.split(command)
+    if program != "falcohost":
+        raise ValueError(f"{PAGE}: {program} is not falcohost")
+    done = run_cli(*arguments, folder=Path(folder), environment=os.environ | {"COLUMNS": "100"})
     printed = done.stdout if done.returncode == 0 else done.stderr
     return "\n".join(line.rstrip() for line in printed.rstrip("\n").splitlines()) + "\n"
 

@@ -1,5 +1,7 @@
 """The contract classes: each clause catches a plugin that breaks it, and a good plugin passes."""
 
+import pytest
+
 pytest_plugins = ["pytester"]
 
 GOOD = """
@@ -54,6 +56,7 @@ GOOD = """
 
     class Plugin:
         stream = Stream
+        idle = 60
         field = NUMBER
         output = Memory
         subscriber = Pairs
@@ -70,7 +73,7 @@ GOOD = """
         def falcohost_rules(self):
             path = Path(type(self).__name__ + ".yaml")
             rule = {"rule": "R", "desc": "D", "condition": self.rule, "output": "O", "priority": "INFO", "source": "x"}
-            path.write_text(json.dumps([rule]))
+            path.exists() or path.write_text(json.dumps([rule]))
             return [path]
         @hookimpl
         def falcohost_outputs(self):
@@ -80,25 +83,30 @@ GOOD = """
             return [SubscriberSpec(name="y", description="Pairs.", make=self.subscriber)]
 """
 
-TESTS = """
+TESTS = {
+    "plugin": """
     class TestPlugin_{case}(PluginContract):
-        plugin = {plugin}()
-
+        plugin = Broken{case}()
+""",
+    "source": """
     class TestSource_{case}(SourceContract):
-        plugin = {plugin}()
+        plugin = Broken{case}()
         source = "x"
         patience = 0.1
-        idle = 0.3
-
+        idle = Broken{case}.idle
+""",
+    "output": """
     class TestOutput_{case}(OutputContract):
-        plugin = {plugin}()
+        plugin = Broken{case}()
         output = "x"
         def received(self, config): return " ".join(Memory.seen)
-
+""",
+    "subscriber": """
     class TestSubscriber_{case}(SubscriberContract):
-        plugin = {plugin}()
+        plugin = Broken{case}()
         subscriber = "y"
-"""
+""",
+}
 
 #: Each line breaks one clause of the contract of a source, and the test named after it has to fail.
 BROKEN_SOURCES = [
@@ -107,20 +115,23 @@ BROKEN_SOURCES = [
     ("def batches(self): yield Batch([Event(1, 'tock')])", "test_events_are_whole"),
     ("def batches(self): yield Batch([Event(1, ts=0)])", "test_events_are_whole"),
     ("def batches(self): yield Batch([])", "test_events_are_whole"),
-    ("def batches(self): __import__('time').sleep(0.4); yield Batch([Event(1)])", "test_batches_keep_coming"),
+    ("def batches(self): __import__('time').sleep(0.02); yield Batch([Event(1)])", "test_batches_keep_coming"),
     ("def open(self, plan, cursor): self.at = int(cursor or 3) - 3", "test_goes_on_from_its_cursor"),
     ("def update(self, plan): self.at += 3", "test_takes_a_new_plan"),
     ("def stats(self): return SourceStats(1, 1)", "test_numbers_add_up"),
     ("ack = None", "test_make_returns_a_source"),
     ("def close(self): self.at / 0 if self.at == 0 else None", "test_closes_unread"),
 ]
-BROKEN_PLUGINS = [
+#: The same of plugins; a test of a source has to fail, or one of a plugin.
+BROKEN_IN_SOURCES = [
     ("field = NUMBER | {'get': lambda event, arg: str(event.num)}", "test_fields_extract"),
     ("field = NUMBER | {'get': lambda event, arg: event.absent}", "test_fields_extract"),
     ("field = NUMBER | {'is_list': True}", "test_fields_extract"),
+    ("description = 'Counts'", "test_description_is_a_sentence"),
+]
+BROKEN_PLUGINS = [
     ("field = NUMBER | {'description': 'The number'}", "test_fields_say_what_they_are"),
     ("field = NUMBER | {'path': 'a.b'}", "test_fields_say_what_they_are"),
-    ("description = 'Counts'", "test_description_is_a_sentence"),
     ("falcohost_sauces = hookimpl(lambda self: [])", "test_is_accepted"),
     ("def falcohost_fields(self): return 1 / 0", "test_hooks_begin_with_the_mark"),
     ("@hookimpl\n        def falcohost_rules(self): 1 / 0", "test_is_accepted"),
@@ -144,11 +155,11 @@ BROKEN_SUBSCRIBERS = [
 ]
 
 
-def failures(pytester, plugins):
-    """Run the contracts over *plugins*, each the text of a class; return what failed: (number, test)."""
+def failures(pytester, plugins, *contracts):
+    """Run the *contracts* over *plugins*, each the text of a class; return what failed: (number, test)."""
     module = GOOD
     for case, plugin in enumerate(plugins):
-        module += plugin.format(case=case) + TESTS.format(case=case, plugin=f"Broken{case}")
+        module += plugin.format(case=case) + "".join(TESTS[contract].format(case=case) for contract in contracts)
     pytester.makepyfile(test_it=module)
     reports = pytester.inline_run("-p", "no:cacheprovider").getreports("pytest_runtest_logreport")
     failed = [report.nodeid.split("::") for report in reports if report.failed]
@@ -158,24 +169,27 @@ def failures(pytester, plugins):
 
 def test_good_plugin_passes(pytester):
     """A plugin that keeps the contracts passes every test of them."""
-    assert failures(pytester, ["    class Broken{case}(Plugin): pass"]) == set()
+    assert failures(pytester, ["    class Broken{case}(Plugin): pass"], *TESTS) == set()
 
 
 def test_source_contract_catches(pytester):
     """A source that breaks one clause fails the test of that clause."""
-    text = "    class Bad{{case}}(Stream):\n        {}\n    class Broken{{case}}(Plugin): stream = Bad{{case}}\n"
-    plugins = [text.format(line) for line, _ in BROKEN_SOURCES]
+    text = (
+        "    class Bad{{case}}(Stream):\n        {}\n    class Broken{{case}}(Plugin): stream, idle = Bad{{case}}, {}\n"
+    )
+    plugins = [text.format(line, 0.01 if "sleep" in line else 60) for line, _ in BROKEN_SOURCES]
     expected = {(case, test) for case, (_, test) in enumerate(BROKEN_SOURCES)}
 
-    assert expected - failures(pytester, plugins) == set()
+    assert expected - failures(pytester, plugins, "source") == set()
 
 
-def test_plugin_contract_catches(pytester):
+@pytest.mark.parametrize(("broken", "contract"), [(BROKEN_PLUGINS, "plugin"), (BROKEN_IN_SOURCES, "source")])
+def test_plugin_contract_catches(pytester, broken, contract):
     """A plugin whose fields, descriptions or hooks are wrong fails the test of that clause."""
-    plugins = [f"    class Broken{{case}}(Plugin):\n        {escape(line)}\n" for line, _ in BROKEN_PLUGINS]
-    expected = {(case, test) for case, (_, test) in enumerate(BROKEN_PLUGINS)}
+    plugins = [f"    class Broken{{case}}(Plugin):\n        {escape(line)}\n" for line, _ in broken]
+    expected = {(case, test) for case, (_, test) in enumerate(broken)}
 
-    assert expected - failures(pytester, plugins) == set()
+    assert expected - failures(pytester, plugins, contract) == set()
 
 
 def test_output_contract_catches(pytester):
@@ -184,7 +198,7 @@ def test_output_contract_catches(pytester):
     plugins = [text.format(line) for line, _ in BROKEN_OUTPUTS]
     expected = {(case, test) for case, (_, test) in enumerate(BROKEN_OUTPUTS)}
 
-    assert expected - failures(pytester, plugins) == set()
+    assert expected - failures(pytester, plugins, "output") == set()
 
 
 def test_subscriber_contract_catches(pytester):
@@ -193,7 +207,7 @@ def test_subscriber_contract_catches(pytester):
     plugins = [text.format(line) for line, _ in BROKEN_SUBSCRIBERS]
     expected = {(case, test) for case, (_, test) in enumerate(BROKEN_SUBSCRIBERS)}
 
-    assert expected - failures(pytester, plugins) == set()
+    assert expected - failures(pytester, plugins, "subscriber") == set()
 
 
 def escape(line):
