@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 import traceback
 from dataclasses import dataclass
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import FalcohostError
 from falcohost.log import log
 from falcohost.poll.page import PollError
@@ -29,8 +29,9 @@ class BackOff:
 class Failures:
     """The failures in a row of what people call *name*."""
 
-    def __init__(self, name: str, back_off: BackOff) -> None:
+    def __init__(self, name: str, back_off: BackOff, clock: Clock = SYSTEM) -> None:
         self._name = name
+        self._clock = clock
         self._back_off = back_off
         self._count = 0
         self._since = 0.0
@@ -39,7 +40,7 @@ class Failures:
 
     def failed(self, error: Exception) -> float:
         """Take note of *error*; return for how many seconds to wait, not the same for all agents of a fleet."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not self._count:
             self._since = now
         wait = min(self._back_off.longest, self._back_off.first * 2.0 ** min(self._count, 30))
@@ -53,7 +54,7 @@ class Failures:
     def succeeded(self) -> None:
         """Say that it works again, if it has been said that it does not."""
         if self._is_told:
-            seconds = time.monotonic() - self._since
+            seconds = self._clock.monotonic() - self._since
             log.info("%s: works again, after %.0f s (failed attempts: %d)", self._name, seconds, self._count)
         self._count = 0
         self._is_told = False

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
@@ -26,6 +27,7 @@ class PollInput:
     """The pages of *poller*, for the plugin *plugin*; *origin* is that of all of their records.
 
     :param idle: seconds for which a page is waited for; few where something else is looked at in turns with this.
+    :param clock: by which the thread waits between two fetches.
     """
 
     def __init__(
@@ -37,15 +39,18 @@ class PollInput:
         origin: Origin,
         back_off: BackOff | None = None,
         idle: float = IDLE,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._idle = idle
+        self._clock = clock
         self._poller = poller
         self._limits = limits
         self._plugin = plugin
         self._origin = origin
-        self._failures = Failures(origin.name, back_off or BackOff())
+        self._failures = Failures(origin.name, back_off or BackOff(), clock)
         self._pages: queue.Queue[Page] = queue.Queue(AHEAD)
-        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        self._stopped = False
         self._cursor: str | None = None
         self._thread: threading.Thread | None = None
 
@@ -89,25 +94,31 @@ class PollInput:
 
     def close(self) -> None:
         """Fetch no more."""
-        self._stopped.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(_LAST)
         self._poller.close()
 
     def _fetch(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped:
             try:
                 page = self._poller.fetch(self._cursor)
             except Exception as error:
-                self._stopped.wait(self._failures.failed(error))
+                self._wait(self._failures.failed(error))
                 continue
             self._failures.succeeded()
             self._cursor = page.cursor
             self._hand_on(page)
-            self._stopped.wait(page.wait)
+            self._wait(page.wait)
+
+    def _wait(self, seconds: float) -> None:
+        with self._changed:
+            self._clock.wait_for(self._changed, lambda: self._stopped, seconds)
 
     def _hand_on(self, page: Page) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped:
             try:
                 self._pages.put(page, timeout=IDLE)
                 break

@@ -11,11 +11,11 @@ import os
 import selectors
 import shutil
 import subprocess
-import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.jsonlog.blocks import BLOCK
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
@@ -53,10 +53,17 @@ class ProgramInput:
     """What *program* prints. *plugin*: what people call the source."""
 
     def __init__(
-        self, program: Program, *, plugin: str, limits: Limits | None = None, back_off: BackOff | None = None
+        self,
+        program: Program,
+        *,
+        plugin: str,
+        limits: Limits | None = None,
+        back_off: BackOff | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._program = program
         self._plugin = plugin
+        self._clock = clock
         self._limits = limits or Limits()
         self._back_off = back_off or BackOff(longest=60)
         self._refusals = Refusals()
@@ -84,19 +91,19 @@ class ProgramInput:
 
     def texts(self) -> Iterator[Texts]:
         """Yield what the program prints, over all its lives; without items where it prints nothing for a while."""
-        failures = Failures(self._plugin, self._back_off)
+        failures = Failures(self._plugin, self._back_off, self._clock)
         while True:
-            begun = time.monotonic()
+            begun = self._clock.monotonic()
             problem = yield from self._life()
-            if problem is None or time.monotonic() - begun > _HEALTHY:
+            if problem is None or self._clock.monotonic() - begun > _HEALTHY:
                 failures.succeeded()
             if problem is None and not self._program.always:
                 return
             wait = self._back_off.first if problem is None else failures.failed(SourceError(problem))
-            until = time.monotonic() + wait
-            while (left := until - time.monotonic()) > 0:
+            until = self._clock.monotonic() + wait
+            while (left := until - self._clock.monotonic()) > 0:
                 yield _NOTHING
-                time.sleep(min(left, _PAUSE))
+                self._clock.sleep(min(left, _PAUSE))
 
     def ack(self, cursor: str) -> None:
         """Do nothing: there is no cursor."""
@@ -120,7 +127,7 @@ class ProgramInput:
             process = self._process = self._started()
         except OSError as error:
             return f"the program {self._name} cannot be started: {error.strerror}"
-        origin = Origin(f"{self._plugin}, what {self._name} printed", f"{process.pid}.{time.time_ns()}")
+        origin = Origin(f"{self._plugin}, what {self._name} printed", f"{process.pid}.{self._clock.time_ns()}")
 
         def refuse(cause: str, offset: int) -> None:
             self._refusals.add(cause, f"{origin.name}, byte {offset}")
