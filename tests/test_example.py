@@ -76,6 +76,26 @@ def test_wrong_setting_is_a_sentence(environment, config):
     assert "Traceback" not in done.stderr
 
 
+def test_plugins_command(environment, config):
+    """``falcohost count`` is there where the plugin is configured, with the plugin's settings, and else it is not."""
+    done = environment.run("falcohost", "-c", config("dummy: {step: 4}\n"), "count", "--from", "8")
+    missing = environment.run("falcohost", "count")
+
+    assert (done.stdout.split(), done.stderr) == (["12", "16", "20"], "")
+    assert "Error: No such command 'count'." in missing.stderr
+
+
+def test_plugins_key_is_checked(environment, config):
+    """A value of the plugin's key that cannot be is told with its place, a key that is misspelt with the right one."""
+    path = config("dummy: {step: 0}\n")
+
+    assert f"{path}:8:15: dummy.step has to be 1 or more, not 0" in environment.run("falcohost", "-c", path).stderr
+
+    path = config("dummy: {stepp: 1}\nfile_output: {enabled: true, filename: a}\n")
+
+    assert "unknown key dummy.stepp; did you mean dummy.step?" in environment.run("falcohost", "-c", path).stderr
+
+
 def test_tutorial_runs(environment, config, root, tmp_path):
     """The nine lines of Python and six of TOML of docs/plugins.md are a plugin: installed as they stand, it shouts."""
     text = (root / "docs" / "plugins.md").read_text()

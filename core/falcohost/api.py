@@ -11,6 +11,10 @@ from typing import Final
 #: The version of the plugin API that this falcohost has.
 API: Final = 1
 
+#: The group of entry points in which plugins are found, and the distribution that brings this package.
+GROUP: Final = "falcohost.plugins"
+OURS: Final = "falcohost"
+
 STABLE: Final = "stable"
 PROVISIONAL: Final = "provisional"
 

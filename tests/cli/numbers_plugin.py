@@ -8,7 +8,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from falcohost import Batch, Field, FieldType, SourceError, SourceSpec, SourceStats, TypeCount, hookimpl
+from falcohost import (
+    Batch,
+    CommandSpec,
+    ConfigKey,
+    Field,
+    FieldType,
+    SourceError,
+    SourceSpec,
+    SourceStats,
+    TypeCount,
+    hookimpl,
+)
 
 
 @dataclass(frozen=True)
@@ -137,3 +148,29 @@ def falcohost_fields(source):
         Field(name="number.value", type=FieldType.UINT64, description="The number.", get=_value),
         Field(name="number.trouble", type=FieldType.UINT64, description="Raises now and then.", get=_trouble),
     ]
+
+
+@hookimpl
+def falcohost_config_keys():
+    """Bring a key that is never shown."""
+    return [ConfigKey(key="safe.pin", type=str, default="none", help="Opens the safe.", secret=True)]
+
+
+@hookimpl
+def falcohost_commands():
+    """Bring a command, or one of another name, or fail."""
+    if "NUMBERS_BREAK" in os.environ:
+        raise RuntimeError(os.environ["NUMBERS_BREAK"])
+    return [CommandSpec(name=os.environ.get("NUMBERS_COMMAND", "add"), help="Add numbers up.", make=_add)]
+
+
+def _add(settings):
+    import click
+
+    @click.command(name="add")
+    @click.argument("numbers", type=int, nargs=-1)
+    def add(numbers):
+        """Add NUMBERS up."""
+        click.echo(f"{sum(numbers)} {settings['safe']['pin']}")
+
+    return add

@@ -1,6 +1,7 @@
 """``falcohost``: Falco's flags, and the way to the commands.
 
-A command's module is imported when the command is called, so that each costs no more than it needs.
+A command's module is imported when the command is called, so that each costs no more than it needs; plugins are asked
+for theirs (:mod:`falcohost.cli.plugin_commands`) when falcohost has none of that name.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from falcohost.cli import plugin_commands
 from falcohost.cli.flags import Flags
 from falcohost.errors import FalcohostError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Each command's module below :mod:`falcohost.cli`, and its line in the help.
 COMMANDS = {
@@ -31,11 +36,11 @@ COMMANDS = {
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *plugin_commands.listed(ctx, COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            return plugin_commands.find(ctx, cmd_name, COMMANDS)
         command: click.Command = importlib.import_module(f"falcohost.cli.{cmd_name}").command
         return command
 
@@ -43,6 +48,17 @@ class _Commands(click.Group):
         # The lines are known without importing every command.
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        if theirs := plugin_commands.listed(ctx, COMMANDS):
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(list(theirs.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # click's own would import every command for its line of help.
+        lines = COMMANDS | plugin_commands.listed(ctx, COMMANDS)
+        commands = [CompletionItem(name, help=line) for name, line in lines.items() if name.startswith(incomplete)]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(
@@ -50,8 +66,11 @@ class _Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("-c", "config", metavar="PATH", help="Configuration file.")
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a key of the configuration.")
+# Eager, so that the help knows of the plugins that the configuration names.
+@click.option("-c", "config", metavar="PATH", is_eager=True, help="Configuration file.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="KEY=VAL", is_eager=True, help="Set a key of the configuration."
+)
 @click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder; default: those configured.")
 @click.option("-V", "--validate", multiple=True, metavar="FILE", help="Validate rules files and exit.")
 @click.option("-L", "describe_all", is_flag=True, help="Describe all rules and exit.")

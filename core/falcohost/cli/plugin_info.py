@@ -38,5 +38,9 @@ def plugin_info(plugin: Plugin) -> str:
         lines.append("  - Field Extraction")
     lines += [f"  - Output (block '{spec.name}_output'): {spec.description}" for spec in plugin.outputs]
     lines += [f"  - Subscriber ('{spec.name}'): {spec.description}" for spec in plugin.subscribers]
+    lines += [f"  - Lookup ('{one.name}')" for one in plugin.lookups]
+    lines += [f"  - Driver ({spec.chosen_by}: {spec.name}): {spec.description}" for spec in plugin.drivers]
+    lines += [f"  - Command (falcohost {spec.name}): {spec.help}" for spec in plugin.commands]
+    lines += [f"  - Configuration key: {key.key}" for key in plugin.config_keys]
     lines += [f"  - Rules: {path}" for path in plugin.rules]
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from falcohost.host.plugins import Plugin, load_all
 @click.command(name="plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List the plugins that are installed, with their sources, outputs, other subscribers and rules."""
+    """List the plugins that are installed, with what each has to offer."""
     plugins = load_all()
     if as_json:
         import json
@@ -35,6 +35,10 @@ def _offers(plugin: Plugin) -> tuple[tuple[str, list[str]], ...]:
         ("sources", [spec.name for spec in plugin.sources]),
         ("outputs", [spec.name for spec in plugin.outputs]),
         ("subscribers", [spec.name for spec in plugin.subscribers]),
+        ("lookups", [one.name for one in plugin.lookups]),
+        ("drivers", [spec.name for spec in plugin.drivers]),
+        ("commands", [spec.name for spec in plugin.commands]),
+        ("keys", list(dict.fromkeys(key.key.rpartition(".")[0] or key.key for key in plugin.config_keys))),
         ("rules", [str(path) for path in plugin.rules]),
         ("stands for", [f"{stand.name} {stand.version}" for stand in plugin.stands_for]),
     )
@@ -48,6 +52,10 @@ def _json(plugin: Plugin) -> dict[str, Any]:
         "sources": [{"name": spec.name, "description": spec.description} for spec in plugin.sources],
         "outputs": [{"name": spec.name, "description": spec.description} for spec in plugin.outputs],
         "subscribers": [{"name": spec.name, "description": spec.description} for spec in plugin.subscribers],
+        "lookups": [{"name": one.name} for one in plugin.lookups],
+        "drivers": [{"name": spec.name, "description": spec.description} for spec in plugin.drivers],
+        "commands": [{"name": spec.name, "description": spec.help} for spec in plugin.commands],
+        "config_keys": [{"key": key.key, "description": key.help} for key in plugin.config_keys],
         "rules": [str(path) for path in plugin.rules],
         "stands_for": [{"name": stand.name, "version": stand.version} for stand in plugin.stands_for],
     }

@@ -67,7 +67,8 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
     if flags.support:
         from falcohost.cli.support import support
 
-        click.echo(support(config, [result.file for result in loaded.results]))
+        secret = {key.key for plugin in plugins.loaded for key in plugin.config_keys if key.secret}
+        click.echo(support(config, [result.file for result in loaded.results], secret))
         return 0
     given = _configured(flags, config, loaded)
     del loaded

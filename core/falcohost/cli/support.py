@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from falcohost.cli.jsonline import json_line
 from falcohost.host import version
@@ -18,13 +18,16 @@ _SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|^key$|_key
 HIDDEN = "(hidden)"
 
 
-def support(config: Config, files: Iterable[RulesFile]) -> str:
-    """Return the JSON: versions, the machine, the command line, the configuration and the rules."""
+def support(config: Config, files: Iterable[RulesFile], secret: Collection[str]) -> str:
+    """Return the JSON: versions, the machine, the command line, the configuration and the rules.
+
+    :param secret: keys of plugins whose values are never shown.
+    """
     machine = os.uname()
     return json_line(
         {
-            "cmdline": " ".join(hidden_options(sys.argv)),
-            "config": json_line(without_secrets(config.document.root)),
+            "cmdline": " ".join(hidden_options(sys.argv, secret)),
+            "config": json_line(without_secrets(config.document.root, secret)),
             "engine_info": version.as_json(),
             "rules_files": [{"name": file.name, "variants": [{"content": file.text}]} for file in files],
             "system_info": {
@@ -39,19 +42,23 @@ def support(config: Config, files: Iterable[RulesFile]) -> str:
     )
 
 
-def without_secrets(tree: Tree, key: str = "") -> object:
-    """Return *tree* as data; environment variables by their names, and nothing below keys that sound like secrets."""
+def without_secrets(tree: Tree, secret: Collection[str], path: str = "") -> object:
+    """Return *tree* as data; environment variables by their names, and nothing of *secret* keys or such as sound so."""
+    if path in secret:
+        return HIDDEN
     if isinstance(tree, Mapping):
-        return {name: without_secrets(value, name) for name, value in tree.entries.items()}
+        below = f"{path}." if path else ""
+        return {name: without_secrets(value, secret, below + name) for name, value in tree.entries.items()}
     if isinstance(tree, Sequence):
-        return [without_secrets(item, key) for item in tree.items]
-    return HIDDEN if _SECRET.search(key) and tree.raw else tree.raw
+        return [without_secrets(item, secret, path) for item in tree.items]
+    return HIDDEN if _SECRET.search(path.rpartition(".")[2]) and tree.raw else tree.raw
 
 
-def hidden_options(arguments: Iterable[str]) -> list[str]:
-    """Return *arguments* with the values of ``key=value`` hidden where the key sounds like a secret."""
+def hidden_options(arguments: Iterable[str], secret: Collection[str]) -> list[str]:
+    """Return *arguments* with the values of ``key=value`` hidden where the key is *secret*, or sounds so."""
     shown = []
     for argument in arguments:
-        key, equals, _ = argument.partition("=")
-        shown.append(f"{key}={HIDDEN}" if equals and _SECRET.search(key) else argument)
+        option, equals, _ = argument.removeprefix("--option=").partition("=")
+        hidden = _SECRET.search(option) or option.removeprefix("-o").strip() in secret
+        shown.append(f"{argument[: argument.index(option)]}{option}={HIDDEN}" if equals and hidden else argument)
     return shown

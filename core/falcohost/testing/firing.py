@@ -26,7 +26,7 @@ def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mappi
     plugins = Plugins((ask("tested", plugin, "tested", "0"),))
     enabled = enabled_rules(plugins, source, rules, Selection(enable=True, rule="*"))
     matcher = Matcher(enabled, first=False)
-    opened = plugins.sources()[source].make(settings)
+    opened = plugins.sources()[source].make({**plugins.loaded[0].settings, **settings})
     try:
         opened.open(make_plan(source, enabled), None)
         return [

@@ -49,7 +49,7 @@ class Pipeline:
         tested = ask("tested", plugin, "tested", "0", settings)
         plugins = Plugins((tested, *(ask(other.__name__, other, "tested", "0") for other in beside)))
         (self._spec,) = tested.sources
-        self._settings = settings
+        self._settings = tested.settings
         self._rules = enabled_rules(plugins, self._spec.name, rules)
         self._matcher = Matcher(self._rules, first=first)
         self._maker = AlertMaker("tested")

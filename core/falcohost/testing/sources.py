@@ -57,7 +57,7 @@ class SourceContract:
     @pytest.fixture
     def opened(self, config: Mapping[str, Any]) -> Iterator[Source]:
         """Return the source, opened at its beginning with a plan that wants everything."""
-        source = self.spec.make(config)
+        source = self._made(config)
         try:
             source.open(self._plan(), None)
             self.provoke()
@@ -71,7 +71,7 @@ class SourceContract:
 
     def test_make_returns_a_source(self, config: Mapping[str, Any]) -> None:
         """The factory gives an object with all the methods of a source."""
-        assert isinstance(self.spec.make(config), Source)
+        assert isinstance(self._made(config), Source)
 
     def test_events_are_whole(self, opened: Source) -> None:
         """There are events, and each has a type that is declared, a time, and a key of its own."""
@@ -127,7 +127,7 @@ class SourceContract:
         opened.ack(cursor)
         rest = [event.key for event, batch in read if batch is not read[0][1]]
 
-        again = self.spec.make(config)
+        again = self._made(config)
         try:
             again.open(self._plan(), cursor)
             keys = [event.key for event, _ in self._read(again, len(rest))]
@@ -153,7 +153,7 @@ class SourceContract:
         if not read or read[0][1] is None:
             return
 
-        again = self.spec.make(config)
+        again = self._made(config)
         try:
             again.open(self._plan(), None)
             same = [event.key for event, _ in self._read(again)]
@@ -163,13 +163,17 @@ class SourceContract:
 
     def test_closes_unread(self, config: Mapping[str, Any]) -> None:
         """A source that was opened and never read can be closed."""
-        source = self.spec.make(config)
+        source = self._made(config)
         source.open(self._plan(), None)
 
         source.close()
 
     def _asked(self) -> Plugin:
         return ask("tested", self.plugin, "tested", "0", self.settings)
+
+    def _made(self, config: Mapping[str, Any]) -> Source:
+        """Return the source; keys of the configuration that *config* does not have are at their defaults."""
+        return self.spec.make({**self._asked().settings, **config})
 
     def _plan(self) -> Plan:
         return Plan(source=self.source, fields=frozenset(field.name for field in self.fields))

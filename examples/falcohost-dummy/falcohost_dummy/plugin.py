@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from falcohost import Field, FieldType, OutputSpec, SourceSpec, hookimpl
+from falcohost import CommandSpec, ConfigKey, Field, FieldType, OutputSpec, SourceSpec, hookimpl
 from falcohost_dummy.output import MarkedFile
 from falcohost_dummy.source import Counter, parity
+
+if TYPE_CHECKING:
+    import click
+
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
+
+@hookimpl
+def falcohost_config_keys() -> Iterable[ConfigKey]:
+    """Bring the key ``dummy.step``."""
+    return [
+        ConfigKey(
+            key="dummy.step",
+            type=int,
+            default=1,
+            help="by how much the source counts on",
+            check=lambda step: None if step > 0 else f"dummy.step has to be 1 or more, not {step}",
+        )
+    ]
 
 
 @hookimpl
@@ -58,3 +79,15 @@ def falcohost_outputs() -> Iterable[OutputSpec]:
             name="dummy", description="Writes alerts to a file, with a mark before each.", make=MarkedFile.from_config
         )
     ]
+
+
+@hookimpl
+def falcohost_commands() -> Iterable[CommandSpec]:
+    """Bring the command ``falcohost count``."""
+    return [CommandSpec(name="count", help="Print the numbers that the source dummy counts.", make=_count)]
+
+
+def _count(settings: Mapping[str, Any]) -> click.Command:
+    from falcohost_dummy.count import command  # only who calls it waits for it
+
+    return command(settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,19 +43,20 @@ class Tick:
 
 
 class Counter:
-    """Counts to *count*, waiting *interval* seconds before each batch."""
+    """Counts to *count* by *step*, waiting *interval* seconds before each batch."""
 
-    def __init__(self, count: int, interval: float) -> None:
+    def __init__(self, count: int, interval: float, step: int) -> None:
         self._count = count
+        self._step = step
         self._interval = interval
         self._counted = 0
         self._passed = 0
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Counter:
-        """Make one from the plugin's configuration: ``count`` (default 10) and ``interval`` (default 0)."""
+        """Make one from the plugin's block, ``count`` (default 10) and ``interval`` (default 0), and ``dummy.step``."""
         try:
-            return cls(int(config.get("count", 10)), float(config.get("interval", 0)))
+            return cls(int(config.get("count", 10)), float(config.get("interval", 0)), config["dummy"]["step"])
         except (TypeError, ValueError) as error:
             raise SourceError(f"dummy: count and interval have to be numbers: {error}.") from error
 
@@ -67,9 +68,9 @@ class Counter:
         """Yield the numbers, at most ten at a time; never silent for longer than half a second."""
         while self._counted < self._count:
             yield from self._wait()
-            first = self._counted + 1
-            self._counted = min(self._counted + BATCH, self._count)
-            yield Batch(list(self._ticks(first, self._counted)), cursor=str(self._counted))
+            numbers = range(self._counted + self._step, self._count + 1, self._step)[:BATCH]
+            self._counted = numbers[-1] if numbers else self._count
+            yield Batch(list(self._ticks(numbers)), cursor=str(self._counted))
 
     def _wait(self) -> Iterator[Batch]:
         until = time.monotonic() + self._interval
@@ -77,8 +78,8 @@ class Counter:
             time.sleep(min(left, 0.5))
             yield Batch([])
 
-    def _ticks(self, first: int, last: int) -> Iterator[Tick]:
-        for number in range(first, last + 1):
+    def _ticks(self, numbers: Iterable[int]) -> Iterator[Tick]:
+        for number in numbers:
             self._passed += 1
             yield Tick(self._passed, number)
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from falcohost.testing import OutputContract, PluginContract, SourceContract
-from falcohost_dummy import plugin
+from falcohost_dummy import count, plugin
 
 
 class TestPlugin(PluginContract):
@@ -40,3 +41,11 @@ class TestMarkedFile(OutputContract):
     def received(self, config):
         """Read what was written."""
         return Path(config["filename"]).read_text()
+
+
+def test_counts_by_the_step():
+    """The source counts by the step that the configuration says, and the command prints what it counts."""
+    command = count.command({"count": 10, "dummy": {"step": 3}})
+
+    assert CliRunner().invoke(command).output.split() == ["3", "6", "9"]
+    assert CliRunner().invoke(command, ["--from", "6"]).output.split() == ["9"]

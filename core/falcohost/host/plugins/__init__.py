@@ -5,7 +5,7 @@ both claim is refused with both names.
 """
 
 from falcohost.host.plugins.found import installed
-from falcohost.host.plugins.loading import ask, gather, install_hints, load_all, load_plugins
+from falcohost.host.plugins.loading import ask, gather, install_hints, load_all, load_others, load_plugins
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate
 
@@ -18,5 +18,6 @@ __all__ = [
     "install_hints",
     "installed",
     "load_all",
+    "load_others",
     "load_plugins",
 ]

@@ -7,14 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 
-from falcohost.api import API
+from falcohost.api import API, GROUP, OURS
 from falcohost.errors import PluginError
 from falcohost.host.extras import EXTRAS
 from falcohost.host.plugins.registry import Candidate
 from falcohost.host.version import falcohost_version
-
-GROUP = "falcohost.plugins"
-OURS = "falcohost"
 
 
 def installed() -> dict[str, list[EntryPoint]]:
@@ -35,6 +32,11 @@ def the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
         both = " and ".join(sorted(_distribution(entry)[0] for entry in entries))
         raise PluginError(f"the plugin '{name}' is claimed by two distributions, {both}: uninstall one of them")
     return entries[0]
+
+
+def is_ours(entry: EntryPoint) -> bool:
+    """Return whether falcohost itself brings the plugin."""
+    return _distribution(entry)[0] == OURS
 
 
 def imported(entry: EntryPoint) -> Candidate:

@@ -10,7 +10,7 @@ from typing import Any
 from falcohost.errors import PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.extras import hints_for, owner
-from falcohost.host.plugins.found import imported, installed, mend, the_one
+from falcohost.host.plugins.found import imported, installed, is_ours, mend, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Answer, Candidate, Registry
 from falcohost.host.plugins.told import Answers, of_plugin, told_settings
@@ -55,6 +55,17 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
         if name not in known and name not in plugins.stands_for():
             raise PluginError(f"no plugin called '{name}' is installed{mend(owner(name), known)}")
     return plugins
+
+
+def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
+    """Import and ask those of *names* that other distributions than falcohost bring.
+
+    :raises PluginError: a name is claimed by two distributions.
+    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    """
+    known = installed()
+    entries = [the_one(name, known) for name in dict.fromkeys(names) if name in known]
+    return _load_each([entry for entry in entries if not is_ours(entry)], told)
 
 
 def load_all(told: ForPlugins = NOTHING) -> Plugins:
