@@ -59,6 +59,11 @@ PUBLIC = {
         "is_about_the_object",
         "read_aws",
     ],
+    "falcohost.clock": [
+        "SYSTEM",
+        "Clock",
+        "SystemClock",
+    ],
     "falcohost.ir": [
         "FALSE",
         "TRUE",

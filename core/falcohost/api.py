@@ -22,6 +22,7 @@ PROVISIONAL: Final = "provisional"
 MODULES: Final = {
     "falcohost": STABLE,
     "falcohost.aws": STABLE,
+    "falcohost.clock": PROVISIONAL,
     "falcohost.ir": PROVISIONAL,
     "falcohost.jsonlog": STABLE,
     "falcohost.lookups": PROVISIONAL,

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+__all__ = ["SYSTEM", "Clock", "SystemClock"]
+
 
 class Clock(Protocol):
     """Tells the time, and waits."""

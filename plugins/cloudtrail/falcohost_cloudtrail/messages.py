@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from falcohost.aws import AwsError, asked
+from falcohost.clock import SYSTEM, Clock
 from falcohost.poll import BackOff, Failures
 
 T = TypeVar("T")
@@ -79,15 +79,15 @@ def _entries(handles: Sequence[str]) -> list[dict[str, Any]]:
 class Messages:
     """The messages of *queue* that are in hand, by their receipt handles."""
 
-    def __init__(self, queue: Queue, plugin: str) -> None:
+    def __init__(self, queue: Queue, plugin: str, clock: Clock = SYSTEM) -> None:
         self._queue = queue
-        self._lock = threading.Lock()
+        self._clock = clock
+        self._lock = threading.Condition()
         self._held: set[str] = set()
         self._given_back: list[tuple[str, int]] = []
         self._done: set[str] = set()
         self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60))
-        self._wake = threading.Event()
-        self._over = False
+        self._news = self._over = False
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
 
     def start(self) -> None:
@@ -104,13 +104,13 @@ class Messages:
         with self._lock:
             self._held.discard(handle)
             self._given_back.append((handle, seconds))
-        self._wake.set()
+            self._wake()
 
     def delete(self, handles: Iterable[str]) -> None:
         """Delete these: their alerts are stored."""
         with self._lock:
             self._done.update(handles)
-        self._wake.set()
+            self._wake()
 
     def forget(self, handles: Iterable[str]) -> None:
         """Let these come back when their time is over."""
@@ -119,31 +119,40 @@ class Messages:
 
     def close(self) -> None:
         """Give everything back that is not done."""
-        self._over = True
-        self._wake.set()
+        with self._lock:
+            self._over = True
+            self._wake()
         if self._thread.ident is not None:
             self._thread.join(_LAST)
 
     def _run(self) -> None:
         pause = self._queue.hidden / 3
-        due = time.monotonic() + pause
+        due = self._clock.monotonic() + pause
         while not self._over:
-            self._wake.wait(max(0.0, due - time.monotonic()))
-            self._wake.clear()
+            self._wait(lambda: self._news, due - self._clock.monotonic())
+            self._news = False
             try:
                 self._delete()
                 self._give_back()
-                if time.monotonic() >= due:
+                if self._clock.monotonic() >= due:
                     self._extend()
-                    due = time.monotonic() + pause
+                    due = self._clock.monotonic() + pause
                 self._failures.succeeded()
             except AwsError as error:
-                time.sleep(min(pause, self._failures.failed(error)))
-                self._wake.set()
+                self._wait(lambda: self._over, min(pause, self._failures.failed(error)))
+                self._news = True
         with contextlib.suppress(AwsError):
             self._delete()
             self._give_back()
             self._hide(sorted(self._held), 0)
+
+    def _wake(self) -> None:
+        self._news = True
+        self._lock.notify()
+
+    def _wait(self, is_so: Callable[[], bool], seconds: float) -> None:
+        with self._lock:
+            self._clock.wait_for(self._lock, is_so, max(0.0, seconds))
 
     def _delete(self) -> None:
         for some in _some(self._copy(self._done)):

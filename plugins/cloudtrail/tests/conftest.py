@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
-import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from falcohost import Plan
 from falcohost.jsonlog import event_of
+from falcohost.poll import BackOff
 from falcohost.testing.aws import REGION
-from falcohost_cloudtrail import plugin
+from falcohost.testing.waiting import wait_until
+from falcohost_cloudtrail import config, plugin
 from falcohost_cloudtrail.fields import FIELDS
 from falcohost_cloudtrail.source import LOG
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import trail
+
+#: Seconds for which a test waits where falcohost waits for longer.
+SOON = 0.02
 
 ROWS = {field.name: field for field in FIELDS}
 
@@ -45,35 +51,31 @@ class Reader:
         self.cursor = cursor
         self._batches = iter(self.source.batches())
 
-    def read(self, count=None, seconds=20.0):
-        """Return *count* events, or all until the end; fail where they do not come in time."""
-        events, end = [], time.monotonic() + seconds
+    def read(self, count=None):
+        """Return *count* events, or all until the end."""
+        events = []
         for batch in self._batches:
-            events += batch.events
-            if batch.cursor is not None and batch.cursor != self.cursor:
-                self.cursor = batch.cursor
-                self.source.ack(batch.cursor)
+            events += self._taken(batch)
             if count is not None and len(events) >= count:
                 break
-            assert time.monotonic() < end, f"only {len(events)} events came"
         return events
 
-    def read_for(self, seconds):
-        """Return the events that come within so many *seconds*."""
-        events, end = [], time.monotonic() + seconds
-        while time.monotonic() < end:
-            batch = next(self._batches)
-            events += batch.events
-            if batch.cursor is not None:
-                self.cursor = batch.cursor
-                self.source.ack(batch.cursor)
+    def read_until(self, is_so):
+        """Return the events that come until something *is_so*."""
+        events = []
+
+        def is_so_now():
+            events.extend(self._taken(next(self._batches)))
+            return is_so()
+
+        wait_until(is_so_now)
         return events
 
-    def read_until(self, is_so, seconds=30.0):
-        """Return the events that come until something *is_so*, or for so many *seconds*."""
-        events, end = [], time.monotonic() + seconds
-        while not is_so() and time.monotonic() < end:
-            events += self.read_for(0.3)
+    def _taken(self, batch):
+        events = list(batch.events)
+        if batch.cursor is not None and batch.cursor != self.cursor:
+            self.cursor = batch.cursor
+            self.source.ack(batch.cursor)
         return events
 
     @property
@@ -82,9 +84,20 @@ class Reader:
         return dict(self.source.stats().dropped)
 
 
+def _impatient(parse, settings):
+    """Return *settings* as *parse* does; between two listings are 20 ms instead of a second, which is the least."""
+    own = parse(settings)
+    return own if own.s3 is None or own.s3.every != 1 else replace(own, s3=replace(own.s3, every=SOON))
+
+
 @pytest.fixture
-def reader():
-    """Return a function that opens the source with the settings given, at a cursor."""
+def reader(monkeypatch):
+    """Return a function that opens the source with the settings given, at a cursor; what it waits for it does soon."""
+    monkeypatch.setattr("falcohost_cloudtrail.source.config.parse", partial(_impatient, config.parse))
+    monkeypatch.setattr("falcohost_cloudtrail.waiting.IDLE", SOON)
+    monkeypatch.setattr("falcohost_cloudtrail.sqs.IDLE", SOON)
+    for module in ("s3", "sqs", "messages"):
+        monkeypatch.setattr(f"falcohost_cloudtrail.{module}.BackOff", partial(BackOff, SOON))
     opened = []
 
     def reader(*, cursor=None, **settings):

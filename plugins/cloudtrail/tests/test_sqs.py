@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 import uuid
+from functools import partial
 from urllib.parse import quote_plus
 
 import pytest
 from moto.server import ThreadedMotoServer
 from trail import BUCKET, ids, key, packed
 
+from falcohost.testing.clock import ManualClock
+from falcohost.testing.ports import Port
+from falcohost.testing.waiting import wait_until
 from falcohost_cloudtrail import sqs
+from falcohost_cloudtrail.messages import Messages
 
 SPACE = "AWSLogs/a b+c.json.gz"
 
@@ -137,29 +141,28 @@ def test_about_something_else(queue, read_queue, bucket):
 
 def test_deleted_after_the_store(queue, read_queue, bucket):
     """A message stays until its cursor is acknowledged; another life's acknowledgement says nothing."""
-    bucket.put(key(), packed("a"))
     made = queue()
-    made.send(from_s3(key()))
     source = read_queue(made).source
     before = read_queue(made).source
     batches = iter(source.batches())
-    while not (events := list((batch := next(batches)).events)):
-        pass
-    assert ["a"] == ids(events)
-    source.ack(batch.cursor)
-    time.sleep(0.5)
-    assert (0, 1) == made.counts()
+    cursors = [next(batches).cursor]
+    for name in ("a", "b"):
+        bucket.put(key(name=name), packed(name))
+        made.send(from_s3(key(name=name)))
+        while not (events := list((batch := next(batches)).events)):
+            pass
+        assert ([name], cursors[-1]) == (ids(events), batch.cursor)
+        cursors.append(next(batches).cursor)
+    nothing, first, both = cursors
+    source.ack(nothing)
+    before.ack(both)
+    source.ack(f"0000:{both.partition(':')[2]}")
+    assert (0, 2) == made.counts()
 
-    last = next(batches).cursor
-    before.ack(last)
-    source.ack(f"0000:{last.partition(':')[2]}")
-    time.sleep(0.5)
-    assert (0, 1) == made.counts()
-    source.ack(last)
-    end = time.monotonic() + 20
-    while made.counts() != (0, 0) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert (0, 0) == made.counts()
+    source.ack(first)  # what those above had deleted by mistake would be gone before
+    wait_until(lambda: made.counts() == (0, 1))
+    source.ack(both)
+    wait_until(lambda: made.counts() == (0, 0))
 
 
 def test_given_back(queue, read_queue, bucket):
@@ -174,29 +177,42 @@ def test_given_back(queue, read_queue, bucket):
     assert (1, 0) == made.counts()
 
 
-def test_kept_from_others(queue, read_queue, bucket):
+@pytest.fixture
+def clock(monkeypatch):
+    """Return the clock of the queues, at AWS and here."""
+    clock = ManualClock(time.time_ns())
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock.time_ns() / 1e6)
+    monkeypatch.setattr("falcohost_cloudtrail.sqs.Messages", partial(Messages, clock=clock))
+    return clock
+
+
+def test_kept_from_others(queue, read_queue, bucket, clock):
     """While it is worked on a message is kept from others, for as long as it takes."""
     bucket.put(key(), packed("a"))
     made = queue()
     made.send(from_s3(key()))
-    source = read_queue(made, sqsVisibilityTimeout=3).source
+    source = read_queue(made, sqsVisibilityTimeout=300).source
     next(batch for batch in source.batches() if list(batch.events))
     seen = []
-    for _ in range(28):
-        time.sleep(0.25)
+    for _ in range(8):
+        clock.advance(clock.until_waiting())
+        clock.until_waiting()  # it has kept it once more
         seen.append(made.counts())
 
-    assert {(0, 1)} == set(seen)
+    assert (800, {(0, 1)}) == (clock.monotonic(), set(seen))
 
 
-def test_not_deleted(queue, read_queue, bucket):
+def test_not_deleted(queue, read_queue, bucket, clock):
     """With Falco's sqsDelete: false messages are read, and come back."""
     bucket.put(key(), packed("a"))
     made = queue()
     made.send(from_s3(key()))
-    source = read_queue(made, sqsDelete=False, sqsVisibilityTimeout=1)
+    source = read_queue(made, sqsDelete=False)
 
-    assert ["a", "a"] == ids(source.read(2))
+    assert ["a"] == ids(source.read(1))
+    source.read_until(lambda: source.cursor.endswith(":1"))  # it is read, and so acknowledged
+    clock.advance(301)
+    assert ["a"] == ids(source.read(1))
 
 
 def test_duplicates(queue, read_queue, bucket):
@@ -271,19 +287,19 @@ def test_no_queue(aws, reader, caplog):
 def test_objects_out_of_reach(queue, reader, aws, bucket, monkeypatch, caplog):
     """While a bucket is out of reach nothing is deleted, and everything is read when it is back."""
     monkeypatch.setattr(sqs, "_FIRST", 1)
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
+    port = Port()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", aws.url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port.number}")
     bucket.put(key(), packed("a"))
     made = queue()
     made.send(from_s3(key()))
     source = reader(open_params=f"sqs://{made.name}", aws={"region": "eu-central-1"})
 
     assert [] == source.read_until(lambda: "127.0.0.1" in caplog.text)
-    assert f"s3://trail/{key()}: http://127.0.0.1:{port}" in caplog.text
+    assert f"s3://trail/{key()}: http://127.0.0.1:{port.number}" in caplog.text
     assert 1 == sum(made.counts())
-    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
+    server = ThreadedMotoServer("127.0.0.1", port.number, verbose=False)
     server.start()
     assert ["a"] == ids(source.read(1))
     server.stop()
+    port.close()
