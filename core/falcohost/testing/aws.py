@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import urllib.request
 from typing import Any
@@ -21,6 +22,7 @@ class Aws:
     def __init__(self) -> None:
         from moto.server import ThreadedMotoServer
 
+        _read_models_once()
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         self._server.start()
@@ -57,3 +59,12 @@ class Aws:
         address = f"{self.url}/moto-api/{what}"
         request = urllib.request.Request(address, body.encode(), {"Content-Type": "text/plain"}, method="POST")
         urllib.request.urlopen(request).close()
+
+
+def _read_models_once() -> None:
+    """Have botocore read its descriptions of services once in this process, and not for each session anew."""
+    from botocore.loaders import JSONFileLoader
+
+    loader = JSONFileLoader()
+    read = functools.cache(loader.load_file)
+    JSONFileLoader.load_file = lambda self, path: read(path)

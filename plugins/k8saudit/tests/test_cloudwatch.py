@@ -7,13 +7,18 @@ import random
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from falcohost import ConfigError, Plan, SourceError
 from falcohost.host.plugins import load_plugins
+from falcohost.poll import BackOff, PollInput
 from falcohost.testing.kills import KILLS, Killed, kill_often
+from falcohost.testing.waiting import wait_until
 from falcohost_k8saudit import cloudwatch, plugin
+from falcohost_k8saudit.config import read_config
 
 CLUSTER = "prod"
 GROUP = f"/aws/eks/{CLUSTER}/cluster"
@@ -70,38 +75,41 @@ class Reader:
         self.cursor = cursor
         self._batches = iter(self.source.batches())
 
-    def read(self, count, seconds=30.0):
-        """Return the ids of *count* events; fail where they do not come in time."""
-        ids, end = [], time.monotonic() + seconds
-        while len(ids) < count:
-            ids += self._next()
-            assert time.monotonic() < end, f"only {ids} came"
-        return ids
+        self._ids = []
 
-    def read_for(self, seconds):
-        """Return the ids of the events that come within so many *seconds*."""
-        ids, end = [], time.monotonic() + seconds
-        while time.monotonic() < end:
-            ids += self._next()
-        return ids
+    def read(self, count):
+        """Return the ids of *count* events."""
+        return self.read_until(lambda: len(self._ids) >= count)
 
     def read_until(self, is_so):
-        """Return the ids of the events that come until something *is_so*, or for half a minute."""
-        ids, end = [], time.monotonic() + 30
-        while not is_so() and time.monotonic() < end:
-            ids += self._next()
+        """Return the ids of the events that come until something *is_so*."""
+
+        def is_so_now():
+            self._next()
+            return is_so()
+
+        wait_until(is_so_now, lambda: self._ids)
+        ids, self._ids = self._ids, []
         return ids
 
     def _next(self):
         batch = next(self._batches)
-        ids = [event.record["auditID"] for event in batch.events]
+        self._ids += [event.record["auditID"] for event in batch.events]
         self.cursor = batch.cursor or self.cursor
-        return ids
+
+
+def _impatient(settings):
+    """Return the configuration that *settings* are; between two looks are 20 ms instead of a second, the least."""
+    own = read_config(settings)
+    return own if own.group is None or own.group.every != 1 else replace(own, group=replace(own.group, every=0.02))
 
 
 @pytest.fixture
-def read(aws):
-    """Return a function that opens the source with Falco's block for EKS."""
+def read(aws, monkeypatch):
+    """Return a function that opens the source with Falco's block for EKS; what it waits for it does soon."""
+    monkeypatch.setattr("falcohost_k8saudit.source.read_config", _impatient)
+    monkeypatch.setattr(cloudwatch, "PollInput", partial(PollInput, idle=0.02))
+    monkeypatch.setattr(cloudwatch, "BackOff", partial(BackOff, 0.02))
     opened = []
 
     def read(cursor=None, **block):
@@ -124,11 +132,13 @@ def test_followed(group, read):
     group.put(event("d"))
     group.put(event("near"), stream=1, age=5)
     assert ["d", "near"] == sorted(source.read(2))
-    assert [] == source.read_for(1.5)
+    group.put(event("last"))
+    assert ["last"] == source.read(1)  # in the look that has seen all of them once more
 
 
-def test_late(group, read):
+def test_late(group, read, monkeypatch):
     """An event that is older than the ordinary look goes back is read by the one that goes back further."""
+    monkeypatch.setattr(cloudwatch, "_DEEP", 500)
     group.put(event("a"))
     source = read(overlap=12)
     assert ["a"] == source.read(1)
