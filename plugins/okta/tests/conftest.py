@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from falcohost.events import Plan
 from falcohost.jsonlog import event_of
-from falcohost.poll import BackOff
+from falcohost.poll import BackOff, PollInput
+from falcohost.testing.waiting import wait_until
+from falcohost_okta import config
 from falcohost_okta.fields import FIELDS
 from falcohost_okta.source import LOG, make
 
@@ -51,6 +54,14 @@ def told(caplog):
     return caplog
 
 
+def _impatient(parse, soon, settings):
+    """Return *settings* as *parse* does, with a refresh interval of *soon* instead of a second, which is the least."""
+    own = parse(settings)
+    if own.api is None or own.api.refresh != 1:
+        return own
+    return replace(own, api=replace(own.api, refresh=soon))
+
+
 class Reader:
     """Reads an organization's log as the worker does, in a thread.
 
@@ -87,16 +98,13 @@ class Reader:
         """Return what was left out, by cause."""
         return dict(self.source.stats().dropped)
 
-    def wait_for(self, count, seconds=15):
+    def wait_for(self, count):
         """Return when so many events were read."""
-        self.wait_until(lambda: len(self.events) >= count, seconds)
+        self.wait_until(lambda: len(self.events) >= count)
 
-    def wait_until(self, done, seconds=15):
+    def wait_until(self, done):
         """Return when *done* says so."""
-        end = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < end, f"only {len(self.events)} events after {seconds} s"
-            time.sleep(0.01)
+        wait_until(done, lambda: f"{len(self.events)} events were read")
 
     def close(self):
         """Read no more; return the last cursor."""
@@ -108,9 +116,11 @@ class Reader:
 
 @pytest.fixture
 def read(organization, monkeypatch):
-    """Return a function that begins to read the organization's log, impatiently."""
-    monkeypatch.setattr("falcohost.poll.input.BackOff", lambda: BackOff(0.02, 0.1))
-    monkeypatch.setattr("falcohost_okta.poller.SOON", 0.02)
+    """Return a function that begins to read the organization's log; what would wait for a second does so for 20 ms."""
+    soon = 0.02
+    monkeypatch.setattr("falcohost_okta.source.PollInput", partial(PollInput, idle=soon, back_off=BackOff(soon, 0.1)))
+    monkeypatch.setattr("falcohost_okta.poller.SOON", soon)
+    monkeypatch.setattr("falcohost_okta.source.config.parse", partial(_impatient, config.parse, soon))
     readers = []
 
     def read(cursor=None, *, plan=ANYTHING, **settings):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from falcohost.testing.agent import PROGRAM, Agent
+from falcohost.testing.agent import Agent
+from falcohost.testing.cli import run_cli
+from falcohost.testing.ports import Port
 from falcohost.testing.server import HttpServer, Reply
 
 RULES = """
@@ -70,18 +70,18 @@ def start(tmp_path):
 def test_other_sources_go_on(configured, start, organization, tmp_path):
     """An API that cannot be reached holds up no other source, and its events come once it can."""
     (tmp_path / "app.log").write_text('{"n":1}\n')
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    agent = start(configured(f"http://127.0.0.1:{port}"))
+    port = Port()
+    agent = start(configured(f"http://127.0.0.1:{port.number}"))
     line = agent.wait_for(lambda alert: alert["rule"] == "Line")
     agent.wait_for_log(lambda log: "127.0.0.1 cannot be reached: Connection refused. It is tried again in" in log)
     organization.add(actor={"displayName": "Alice"})
-    server = HttpServer(organization.answer, port=port)
+    server = HttpServer(organization.answer, port=port.number)
     try:
-        session = agent.wait_for(lambda alert: alert["rule"] == "Session", 20)
+        session = agent.wait_for(lambda alert: alert["rule"] == "Session")
         assert 0 == agent.stop()
     finally:
         server.close()
+        port.close()
 
     assert ["line 1", "session of Alice in example"] == [
         alert["output"].partition("Informational ")[2] for alert in (line, session)
@@ -111,9 +111,7 @@ def doctor(tmp_path, settings):
     """Return exit code and what the doctor says of okta."""
     (tmp_path / "falco.yaml").write_text(json.dumps(settings))
     environment = os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")}
-    done = subprocess.run(
-        [PROGRAM, "-c", "falco.yaml", "doctor", "--json"], cwd=tmp_path, capture_output=True, text=True, env=environment
-    )
+    done = run_cli("-c", "falco.yaml", "doctor", "--json", folder=tmp_path, environment=environment)
     assert "Traceback" not in done.stderr
     assert "secret-token" not in done.stdout + done.stderr
     return next(finding["problem"] for finding in json.loads(done.stdout) if finding["source"] == "okta")

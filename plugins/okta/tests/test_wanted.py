@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
@@ -98,7 +97,8 @@ def test_what_is_asked_for(organization, read, plan):
     old = [organization.add(eventType=kind) for kind in "abc"]
     reader = read(since="1h", server_filter=True, plan=plan("okta.evt.type = a"))
     reader.wait_for(1)
-    time.sleep(1.2)  # in which it finds that there is no more
+    asked = len(organization.asked)
+    reader.wait_until(lambda: len(organization.asked) > asked + 1)  # by then it has found that there is no more
     reader.source.update(plan("okta.evt.type in (a, b)"))
     new = [organization.add(eventType=kind) for kind in "abc"]
     reader.wait_for(3)
