@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -84,14 +83,14 @@ def mutations(record: Record, paths: Iterable[str]) -> Iterator[Record]:
 
 
 def _changed(record: Record, keys: tuple[str, ...], value: Any = None, *, remove: bool = False) -> Record:
-    changed = copy.deepcopy(record)
-    holder = changed
-    for key in keys[:-1]:
-        if not isinstance(holder.get(key), dict):
-            holder[key] = {}
-        holder = holder[key]
-    if remove:
-        holder.pop(keys[-1], None)
+    """Return *record* with *value* at *keys*, or nothing; what is not on the way there is the same object."""
+    key, *rest = keys
+    changed = dict(record)
+    if rest:
+        below = record.get(key)
+        changed[key] = _changed(below if isinstance(below, dict) else {}, tuple(rest), value, remove=remove)
+    elif remove:
+        changed.pop(key, None)
     else:
-        holder[keys[-1]] = value
+        changed[key] = value
     return changed

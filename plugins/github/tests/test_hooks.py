@@ -9,6 +9,7 @@ import pytest
 
 from falcohost.errors import AddressTaken, SourceError
 from falcohost.poll import PollError
+from falcohost.testing.ports import Port
 from falcohost.testing.server import Reply
 from falcohost_github.api import GithubApi
 from falcohost_github.check import check
@@ -159,10 +160,11 @@ def doctor(hub, tmp_path, monkeypatch):
     """Return a function that asks doctor, with an address that can be had."""
     monkeypatch.setenv("GITHUB_PLUGIN_TOKEN", TOKEN)
     hub.about["/rate_limit"] = {}
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+    port = Port()
+    address = f"http://127.0.0.1:{port.number}/"
     given = {"secretsDir": str(tmp_path), "apiURL": hub.url, "websocketServerURL": URL, "listen": address}
-    return lambda **settings: [problem for _, problem in check(given | settings)]
+    yield lambda **settings: [problem for _, problem in check(given | settings)]
+    port.close()
 
 
 def test_doctor(hub, doctor):

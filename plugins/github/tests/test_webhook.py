@@ -7,7 +7,6 @@ import hmac
 import json
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from falcohost.errors import SourceError
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
+from falcohost.testing.ports import Port
 from falcohost_github.source import make
 
 
@@ -118,14 +118,14 @@ def opened(tmp_path, monkeypatch):
     monkeypatch.delenv("FALCOHOST_GITHUB_WEBHOOK_SECRET", raising=False)
 
     def opened(**settings):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-        settings["open_params"] = settings["open_params"].format(port=port)
+        port = Port()
+        settings["open_params"] = settings["open_params"].format(port=port.number)
         source = make({"secretsDir": str(tmp_path), **settings})
         try:
             source.open(Plan(source="github"), None)
         finally:
             source.close()
+            port.close()
 
     return opened
 

@@ -6,7 +6,6 @@ import http.client
 import os
 import socket
 import tempfile
-import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,11 @@ import pytest
 from falcohost.host.connection import Connection
 from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, NOT_JSON, TOO_DEEP, TOO_LARGE
 from falcohost.testing.agent import Agent
+from falcohost.testing.ports import Port
+from falcohost.testing.waiting import PATIENCE, wait_until
+
+# The tests share an agent, of which each uses other sources.
+pytestmark = pytest.mark.xdist_group("json hostile")
 
 MIB = 1 << 20
 
@@ -64,8 +68,8 @@ class Attacked:
     """An agent with a source for each input, in *folder*."""
 
     def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
+        self.held = Port()
+        self.port = self.held.number
         (folder / "rules.yaml").write_text(RULES)
         for name in ("logs", "followed"):
             (folder / name).mkdir()
@@ -96,8 +100,8 @@ class Attacked:
         """Return what the agent has counted as lost of *source*."""
         connection = Connection(self.folder / "state")
         with contextlib.closing(connection):
-            (numbers,) = [numbers for numbers in connection.ask().sources if numbers.name == source]
-            return dict(numbers.lost)
+            (found,) = [one for one in connection.ask().sources if one.state.name == source]
+            return dict(found.numbers.dropped)
 
     def memory(self):
         """Return the most memory that each of the agent's processes has had."""
@@ -109,7 +113,7 @@ class Attacked:
 
     def post(self, body, **headers):
         """Send *body*; return the status, None if it was cut off."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         shown = {"Content-Type": "application/json"} | {key.replace("_", "-"): value for key, value in headers.items()}
         with contextlib.closing(connection):
             try:
@@ -120,15 +124,15 @@ class Attacked:
 
     def check(self, source, served, lost):
         """Wait until *source* has served and lost so much, and see that nothing else happened."""
-        end = time.monotonic() + 30
-        while (self.numbers(source), self.lost(source)) != (served, lost) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert (self.numbers(source), self.lost(source)) == (served, lost)
+        wait_until(
+            lambda: (self.numbers(source), self.lost(source)) == (served, lost),
+            lambda: (self.numbers(source), self.lost(source)),
+        )
         assert "Traceback" not in self.agent.log
         assert max(self.memory()) < MEMORY
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def attacked():
     """Return an agent that runs, in a folder that a program without rights can read."""
     with tempfile.TemporaryDirectory() as folder:
@@ -136,6 +140,7 @@ def attacked():
         attacked = Attacked(Path(folder))
         yield attacked
         attacked.agent.kill()
+        attacked.held.close()
 
 
 SERVED = ["1", "2", "3", "4", "5", "6", "8"]

@@ -1,4 +1,4 @@
-"""A log that is sent here, and one that a program prints, with the whole agent."""
+"""A log that is sent here, and one that a program prints."""
 
 import gzip
 import hashlib
@@ -6,82 +6,68 @@ import hmac
 import http.client
 import os
 import signal
-import socket
-import time
 from pathlib import Path
 
 import pytest
 
 import falcohost_json.plugin
 from falcohost import ConfigError, SourceError
-from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent
+from falcohost.testing.pipeline import Pipeline
+from falcohost.testing.ports import Port
+from falcohost.testing.waiting import PATIENCE, wait_until
 
-RULES = "".join(
-    f"""
-- rule: {name}
+RULES = """
+- rule: Record
   desc: Fires on every record.
   condition: json.value[/n] exists
   output: "%evt.time.iso8601 n=%json.value[/n] uid=%json.value[/uid]"
   priority: INFO
-  source: {name}
+  source: app
 """
-    for name in ("sent", "printed")
-)
 
 PROGRAM = """trap '' TERM; echo '{"n":1,"uid":'$(id -u)'}'; sleep 1000 & echo '{"n":'$!'}'; wait"""
 
 
-class Inputs:
-    """An agent with a source that is sent records, and one that a program prints."""
+class Sent:
+    """A source that is sent records, in this process."""
 
     def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self.port = server.getsockname()[1]
+        self._held = Port()
         (folder / "rules.yaml").write_text(RULES)
         (folder / "key").write_text("sesame\n")
-        sent = {
-            "open_params": f"http://127.0.0.1:{self.port}/in", "time": "at", "records": "items",
+        source = {
+            "name": "app", "open_params": f"http://127.0.0.1:{self._held.number}/in", "time": "at", "records": "items",
             "signature_key_file": str(folder / "key"), "signature_header": "X-Signature",
         }  # fmt: skip
-        sources = [{"name": "sent", **sent}, {"name": "printed", "program": PROGRAM}]
-        settings = {
-            "plugins": [{"name": "json", "init_config": {"sources": sources}}],
-            "load_plugins": ["json"],
-            "engine": {"kind": "nodriver"},
-        }
-        self.folder = folder
-        self.agent = Agent(folder, [folder / "rules.yaml"], settings=settings)
-        self.agent.wait_until_ready()
+        settings = {"sources": [source]}
+        self.pipeline = Pipeline(falcohost_json.plugin, [folder / "rules.yaml"], settings, folder / "state")
 
     def post(self, body, key=b"sesame", **headers):
         """Send *body*, signed with *key*; return the status."""
         signature = hmac.new(key, body, hashlib.sha256).hexdigest()
         shown = {"Content-Type": "application/json", "X-Signature": signature} | headers
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._held.number, timeout=PATIENCE)
         connection.request("POST", "/in", gzip.compress(body) if headers else body, shown)
         status = connection.getresponse().status
         connection.close()
         return status
 
-    def stored(self, source):
-        """Return the messages of the alerts of *source* that are stored."""
-        history = History(self.folder / "state")
-        try:
-            return [alert.message for alert in history.alerts(Wanted(source=source))]
-        finally:
-            history.close()
+    def close(self):
+        """End it."""
+        self.pipeline.kill()
+        self._held.close()
 
 
 @pytest.fixture
-def inputs(tmp_path):
-    """Return an agent that runs."""
-    inputs = Inputs(tmp_path)
-    yield inputs
-    inputs.agent.kill()
+def sent(tmp_path):
+    """Return a source that is sent records."""
+    sent = Sent(tmp_path)
+    yield sent
+    sent.close()
 
 
-def test_sent(inputs):
+def test_sent(sent):
     """Every form of a body is taken if it is signed; an event with a time is one however often it is sent."""
     records = [b'{"at":%d,"n":%d}' % (1772366400 + n, n) for n in range(6)]
     bodies = [
@@ -89,28 +75,36 @@ def test_sent(inputs):
         b'{"items":[%s]}' % records[5],
     ]  # fmt: skip
 
-    assert [inputs.post(body) for body in bodies] == [200] * 4
-    assert [inputs.post(body, **{"Content-Encoding": "gzip"}) for body in bodies] == [200] * 4
-    assert inputs.post(records[0], key=b"guessed") == 401
+    assert [sent.post(body) for body in bodies] == [200] * 4
+    assert [sent.post(body, **{"Content-Encoding": "gzip"}) for body in bodies] == [200] * 4
+    assert sent.post(records[0], key=b"guessed") == 401
     expected = [f"2026-03-01T12:00:0{n}.000000000+0000 n={n} uid=<NA>" for n in range(6)]
-    assert inputs.stored("sent") == expected
-    assert [inputs.post(b'{"n":7}') for _ in range(2)] == [200, 200]
-    assert len(inputs.stored("sent")) == 8
+    assert sent.pipeline.messages == expected
+    assert [sent.post(b'{"n":7}') for _ in range(2)] == [200, 200]
+    assert len(sent.pipeline.messages) == 8
 
 
-def test_printed(inputs):
+@pytest.fixture
+def printing(tmp_path):
+    """Return an agent with a source that a program prints."""
+    (tmp_path / "rules.yaml").write_text(RULES)
+    block = {"name": "json", "init_config": {"sources": [{"name": "app", "program": PROGRAM}]}}
+    settings = {"plugins": [block], "load_plugins": ["json"], "engine": {"kind": "nodriver"}}
+    agent = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings)
+    yield agent
+    agent.kill()
+
+
+def test_printed(printing):
     """The program runs without root's rights, and ends with the worker, however that ends."""
-    first = inputs.agent.wait_for(lambda alert: alert["output_fields"].get("json.value[/uid]"))
+    first = printing.wait_for(lambda alert: alert["output_fields"].get("json.value[/uid]"))
     assert first["output_fields"]["json.value[/uid]"] == str(65534 if os.geteuid() == 0 else os.geteuid())
-    second = inputs.agent.wait_for(lambda alert: alert["source"] == "printed" and alert not in [first])
+    second = printing.wait_for(lambda alert: alert not in [first])
     pid = second["output_fields"]["json.value[/n]"]
     assert Path(f"/proc/{pid}").exists()
 
-    os.kill(inputs.agent.process.pid, signal.SIGKILL)
-    end = time.monotonic() + 5
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists()
+    os.kill(printing.process.pid, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
-PROGRAM = Path(sys.executable).parent / "falcohost"
+from falcohost.testing.agent import PROGRAM
+from falcohost.testing.cli import run_cli
+from falcohost.testing.waiting import PATIENCE
 
 CONFIG = """
 plugins:
@@ -56,7 +56,7 @@ def test_rules_on_any_log(tmp_path):
 
     done = subprocess.run(
         [PROGRAM, "-c", "falco.yaml", "-r", "rules.yaml", "--disable-source", "syscall"],
-        capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
+        capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=False,
         env=os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")},
     )  # fmt: skip
 
@@ -82,8 +82,7 @@ def test_a_configured_source_is_known_to_the_commands(tmp_path):
     (tmp_path / "orders.jsonl").touch()
 
     def falcohost(*arguments):
-        command = [PROGRAM, "-c", "falco.yaml", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+        return run_cli("-c", "falco.yaml", *arguments, folder=tmp_path)
 
     findings = {
         finding["source"]: finding["problem"]

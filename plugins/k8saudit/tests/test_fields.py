@@ -168,9 +168,9 @@ def test_null_is_a_text():
     assert value("ka.verb", {"verb": None}) == "null"
 
 
-def test_fields_read_what_they_say(corpus):
+def test_fields_read_what_they_say(corpus, soak):
     """No field looks at more of a record than the paths that it names."""
     files = sorted((corpus / "regression" / "trace_files" / "k8s_audit").iterdir())
-    records = [json.loads(line) for file in files[:8] for line in file.read_text().splitlines()]
+    records = [json.loads(line) for file in soak(files, files[:2]) for line in file.read_text().splitlines()]
 
     assert projection_problems(FIELDS, [POD, ROLE, SERVICE, *records]) == []

@@ -9,12 +9,15 @@ import os
 import pty
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).parent / "falcohost"
+from falcohost import Plan, SourceError
+from falcohost.testing.agent import PROGRAM
+from falcohost.testing.cli import run_cli
+from falcohost.testing.pipeline import Pipeline
+from falcohost.testing.waiting import PATIENCE
+from falcohost_k8saudit import plugin
 
 
 @pytest.fixture
@@ -23,8 +26,8 @@ def falcohost(tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
-            env=os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")},
+            [PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=PATIENCE,
+            cwd=tmp_path, env=os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")},
         )  # fmt: skip
 
     return run
@@ -64,11 +67,11 @@ def test_looking_through_files(falcohost, regression, rules, name, tmp_path):
         (["-s", "k8saudit", "no such file"], "'no such file' does not exist"),
     ],
 )
-def test_mistakes_are_told(falcohost, rules, tmp_path, arguments, text):
+def test_mistakes_are_told(rules, tmp_path, arguments, text):
     """What is wrong with the command is told in a sentence."""
     (tmp_path / "log").touch()
 
-    done = falcohost("run", "-r", rules, *arguments)
+    done = run_cli("run", "-r", str(rules), *arguments, folder=tmp_path)
 
     assert done.returncode != 0
     assert text in done.stderr
@@ -86,10 +89,20 @@ def test_mistakes_are_told(falcohost, rules, tmp_path, arguments, text):
         ("", "open_params is not set"),
     ],
 )
-def test_what_cannot_be_opened(falcohost, rules, tmp_path, open_params, text):
+def test_what_cannot_be_opened(open_params, text):
     """A source that cannot be opened says what is wrong, and what can be."""
-    plugin = {"name": "k8saudit", "library_path": "libk8saudit.so", "open_params": open_params}
-    (tmp_path / "falco.yaml").write_text(json.dumps({"plugins": [plugin], "log_syslog": False}))
+    (spec,) = plugin.falcohost_sources({})
+    with pytest.raises(SourceError) as raised:
+        spec.make({"open_params": open_params}).open(Plan(source=spec.name), None)
+
+    assert text in str(raised.value)
+
+
+def test_the_command_and_what_cannot_be_opened(falcohost, rules, tmp_path):
+    """The command says so too, and ends with status 1."""
+    open_params, text = "/no/such/file", "cannot read /no/such/file: No such file or directory"
+    block = {"name": "k8saudit", "library_path": "libk8saudit.so", "open_params": open_params}
+    (tmp_path / "falco.yaml").write_text(json.dumps({"plugins": [block], "log_syslog": False}))
 
     done = falcohost("-c", "falco.yaml", "-r", rules, "--enable-source", "k8s_audit")
 
@@ -98,7 +111,7 @@ def test_what_cannot_be_opened(falcohost, rules, tmp_path, open_params, text):
     assert "its library_path is ignored" in done.stderr
 
 
-def test_fields_of_the_corpus(falcohost, corpus, tmp_path):
+def test_fields_of_the_corpus(corpus, tmp_path):
     """Events of other origins are read without an error, and their fields are extracted."""
     records = [json.loads(line)["event"] for line in (corpus / "events" / "kubernetes.jsonl").read_text().splitlines()]
     (tmp_path / "log").write_text("\n".join(map(json.dumps, records)))
@@ -107,11 +120,11 @@ def test_fields_of_the_corpus(falcohost, corpus, tmp_path):
         "priority: INFO, source: k8s_audit}"
     )
 
-    done = falcohost("run", "-r", "rules.yaml", "--json", "-s", "k8saudit", "log")
+    pipeline = Pipeline(plugin, [tmp_path / "rules.yaml"], {"open_params": str(tmp_path / "log")}, tmp_path / "state")
+    pipeline.wait()
 
-    found = [alert["output_fields"]["ka.verb"] for alert in alerts(done)]
+    found = [alert.fields["ka.verb"] for alert in pipeline.alerts]
     assert found == [record["verb"] for record in records if "verb" in record]
-    assert "could not be evaluated" not in done.stderr
 
 
 def test_progress_on_a_terminal(regression, rules, tmp_path):
@@ -128,6 +141,6 @@ def test_progress_on_a_terminal(regression, rules, tmp_path):
             shown += data
     os.close(terminal)
 
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert re.search(rb"\d+ events\x1b\[K\r", shown)
     assert b"\x1b[K" in shown.rpartition(b"Events detected")[0].rpartition(b"events\x1b[K\r")[2]

@@ -227,6 +227,7 @@ def test_wrong_settings(settings, error, text):
     assert text in str(raised.value)
 
 
+@pytest.mark.xdist_group("k8saudit shared")
 def test_unprivileged(shared_hook):
     """What talks to senders has no privileges."""
     served = shared_hook
@@ -321,6 +322,7 @@ def curl(folder, *arguments):
 STORED = (0, '{"message":"stored"}\n')
 
 
+@pytest.mark.xdist_group("k8saudit shared")
 def test_curl(shared_hook, tmp_path):
     """The README's line to try it with works."""
     served = shared_hook
