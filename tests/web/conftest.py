@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,29 +18,36 @@ import pytest
 from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, Limits
 from falcohost.testing import skip_or_fail
+from falcohost.testing.ports import Port
+from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost.web import Listener, Secret, WebhookInput, WebLimits, inbox, read_address
 
 LOG = JsonLog(source="app", plugin="tester", wrappers=("items",))
 
-#: Limits that a test reaches quickly.
-SMALL = WebLimits(body=100_000, held=1_000_000, header_time=1.0, body_time=1.0, store_time=1.0)
+#: Sizes that a test reaches quickly, and times that it does not reach.
+SMALL = WebLimits(
+    body=100_000, held=1_000_000, header_time=PATIENCE, body_time=PATIENCE, store_time=PATIENCE
+)  # fmt: skip
 
 
 @pytest.fixture
 def small():
-    """Return limits that a test reaches quickly."""
+    """Return limits: sizes that a test reaches quickly, and times that it does not reach."""
     return SMALL
 
 
 @pytest.fixture
-def free_port():
-    """Return a port that nobody has at this moment."""
-    return _free_port()
+def hasty():
+    """Return limits of which a test reaches the times, too; who is served takes a hundredth of them."""
+    return replace(SMALL, header_time=1.0, body_time=1.0)
 
 
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+@pytest.fixture
+def port():
+    """Return a port that is free."""
+    port = Port()
+    yield port.number
+    port.close()
 
 
 class Served:
@@ -90,8 +97,8 @@ class Served:
     def connect(self, tls=None):
         """Return a connection to it."""
         if tls is None:
-            return http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=20)
-        return http.client.HTTPSConnection("localhost", self.address.port, timeout=20, context=tls)
+            return http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=PATIENCE)
+        return http.client.HTTPSConnection("localhost", self.address.port, timeout=PATIENCE, context=tls)
 
     def post(self, body, *, tls=None, method="POST", path=None, **headers):
         """Send *body* and return the answer: status, its message, its headers."""
@@ -106,24 +113,28 @@ class Served:
 
     def post_until_there_is_room(self, body):
         """Send *body* again for as long as connections are closed; return the answer."""
-        end = time.monotonic() + 60
-        while True:
-            try:
-                return self.post(body)
-            except (http.client.RemoteDisconnected, ConnectionResetError):
-                assert time.monotonic() < end
+        answers = []
+
+        def is_answered():
+            with contextlib.suppress(http.client.RemoteDisconnected, ConnectionResetError):
+                answers.append(self.post(body))
+            return answers
+
+        wait_until(is_answered)
+        return answers[0]
 
 
 @pytest.fixture
 def serve(monkeypatch):
     """Return a function that begins to serve; who reads what came looks often whether the test is over."""
     monkeypatch.setattr(inbox, "IDLE", 0.02)
-    served = []
+    served, ports = [], []
 
     def serve(url="http://127.0.0.1:{port}/in", *, stores=True, limits=SMALL, token=None, client_ca=None, **options):
+        ports.append(Port())
         listener = Listener(
             plugin="tester",
-            address=read_address(url.format(port=_free_port()), "tester"),
+            address=read_address(url.format(port=ports[-1].number), "tester"),
             secret=Secret(token, client_ca),
             opens="open: true",
             asks="token",
@@ -134,7 +145,7 @@ def serve(monkeypatch):
         return served[-1]
 
     yield serve
-    for one in served:
+    for one in [*served, *ports]:
         one.close()
 
 

@@ -11,8 +11,11 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
+
+from falcohost.testing.waiting import PATIENCE, wait_until
 
 RECORD = b'{"n":1}'
 
@@ -156,7 +159,7 @@ def test_no_answer_before_the_store(serve, small):
 
 def test_full(serve, small):
     """When too much waits, what comes is told at once to come again; when it is stored, all is well again."""
-    served = serve(stores=False, limits=replace(small, held=400_000, store_time=60.0))
+    served = serve(stores=False, limits=replace(small, held=400_000))
     body = b'{"n":"' + b"x" * 90_000 + b'"}'
 
     with ThreadPoolExecutor(8) as senders:
@@ -170,19 +173,19 @@ def test_full(serve, small):
         assert [200] * 4 == [future.result()[0] for future in waiting]
 
 
-def test_closing_answers_those_who_wait(serve, small):
+def test_closing_answers_those_who_wait(serve):
     """A sender that waits while the listener is closed is told to come again."""
-    served = serve(stores=False, limits=replace(small, store_time=30.0))
+    served = serve(stores=False)
     with ThreadPoolExecutor(1) as sender:
         waiting = sender.submit(served.post, RECORD)
         served.wait_for(1)
         served.close()
-        assert waiting.result(60)[0] == 503
+        assert waiting.result(PATIENCE)[0] == 503
 
 
-def test_slow_senders_hold_up_nobody(serve):
+def test_slow_senders_hold_up_nobody(serve, hasty):
     """Senders that dribble headers or a body hold up nobody, and are cut off after a while in all."""
-    served = serve()
+    served = serve(limits=hasty)
     slow = []
     for number in range(200):
         sender = socket.create_connection(("127.0.0.1", served.address.port))
@@ -193,21 +196,18 @@ def test_slow_senders_hold_up_nobody(serve):
     for _ in range(20):
         assert served.post(RECORD)[0] == 200
 
-    def cut_off(sender):
-        sender.settimeout(10)
-        for _ in range(100):
-            try:
-                sender.sendall(b"a")
-                sender.settimeout(0.1)
-                if not sender.recv(100):
-                    return True
-            except TimeoutError:
-                continue
-            except OSError:
-                return True
-        return False
+    def is_cut_off(sender):
+        try:
+            sender.sendall(b"a")
+            return not sender.recv(100)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
 
-    assert all(cut_off(sender) for sender in (slow[0], slow[1]))
+    for sender in slow[:2]:
+        sender.settimeout(0.05)
+        wait_until(partial(is_cut_off, sender))
     for sender in slow:
         sender.close()
 
@@ -217,7 +217,7 @@ def test_large_headers(serve):
     served = serve()
     with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
         sender.sendall(b"POST /in HTTP/1.1\r\nX: " + b"x" * 100_000)
-        sender.settimeout(5)
+        sender.settimeout(PATIENCE)
         with contextlib.suppress(ConnectionResetError):
             assert sender.recv(100) == b""
     assert served.post(RECORD)[0] == 200
@@ -225,7 +225,7 @@ def test_large_headers(serve):
 
 def test_a_thousand_senders_at_once(serve, small):
     """1,000 connections that are open together are each answered."""
-    served = serve(limits=replace(small, connections=1100, header_time=30.0, body_time=30.0, store_time=10.0))
+    served = serve(limits=replace(small, connections=1100))
     request = b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n"
     senders = [socket.create_connection(("127.0.0.1", served.address.port)) for _ in range(1000)]
     for sender in senders:
@@ -234,7 +234,7 @@ def test_a_thousand_senders_at_once(serve, small):
         sender.sendall(RECORD)
     answers = []
     for sender in senders:
-        sender.settimeout(30)
+        sender.settimeout(PATIENCE)
         answers.append(sender.recv(4096)[:12])
         sender.close()
 
@@ -244,10 +244,10 @@ def test_a_thousand_senders_at_once(serve, small):
 
 def test_more_connections_than_there_may_be(serve, small):
     """A connection too many is closed; there is room again when another ends."""
-    served = serve(limits=replace(small, connections=3, header_time=120.0))
+    served = serve(limits=replace(small, connections=3))
     held = [socket.create_connection(("127.0.0.1", served.address.port)) for _ in range(3)]
     with socket.create_connection(("127.0.0.1", served.address.port)) as fourth:
-        fourth.settimeout(60)
+        fourth.settimeout(PATIENCE)
         assert fourth.recv(10) == b""
     for one in held:
         one.close()
@@ -293,9 +293,7 @@ def test_memory_is_given_back(serve, small):
         with socket.create_connection(("127.0.0.1", served.address.port)) as sender:
             head = b"POST /in HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 95000\r\n\r\n"
             sender.sendall(head + b"x" * 90_000)
-    deadline = time.monotonic() + 60
-    while served.post(b'{"n":"' + b"x" * 40_000 + b'"}')[0] != 200:
-        assert time.monotonic() < deadline
+    wait_until(lambda: 200 == served.post(b'{"n":"' + b"x" * 40_000 + b'"}')[0])
     status = [served.post(b'{"n":"' + b"x" * 90_000 + b'"}')[0] for _ in range(5)]
 
     assert [200] * 5 == status

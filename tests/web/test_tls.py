@@ -11,6 +11,7 @@ import warnings
 import pytest
 
 from falcohost.errors import SourceError
+from falcohost.testing.waiting import PATIENCE
 
 HTTPS = "https://127.0.0.1:{port}/in"
 RECORD = b'{"n":1}'
@@ -47,14 +48,14 @@ def test_client_certificates(serve, certificates):
     assert len(served.records) == 1
 
 
-def test_a_handshake_that_never_comes(serve, certificates):
+def test_a_handshake_that_never_comes(serve, hasty, certificates):
     """Connections that say nothing hold up nobody, and are cut off."""
-    served = serve(HTTPS, certificate=certificates.server)
+    served = serve(HTTPS, certificate=certificates.server, limits=hasty)
     silent = [socket.create_connection(("127.0.0.1", served.address.port)) for _ in range(50)]
 
     assert served.post(RECORD, tls=certificates.context())[0] == 200
     for connection in silent:
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE)
         assert connection.recv(10) == b""
         connection.close()
 
@@ -87,10 +88,10 @@ def test_without_what_it_needs(serve, monkeypatch):
     assert "pip install 'falcohost[tester]'" in str(raised.value)
 
 
-def test_a_port_that_is_taken(serve, free_port):
+def test_a_port_that_is_taken(serve, port):
     """Another program on the port is told of."""
-    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(SourceError) as raised:
-        serve(f"http://127.0.0.1:{free_port}/in")
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(SourceError) as raised:
+        serve(f"http://127.0.0.1:{port}/in")
 
     assert "another program has the port, perhaps another falcohost" in str(raised.value)
 
