@@ -27,8 +27,11 @@ from falcohost.host.catalogs import catalogs
 from falcohost.host.plugins import load_plugins
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost_syscall.calls.rows import CALLS
-from falcohost_syscall.events.event import CALL, Context, SyscallEvent
-from falcohost_syscall.processes.table import Process, executed_image
+from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.images import executed_image
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import CALL
+from falcohost_syscall.events.event import Context, SyscallEvent
+from falcohost_syscall.processes.table import Process
 from falcohost_syscall.records import record as r
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +55,7 @@ def rules_of(files: Sequence[str]) -> tuple[Rule, ...]:
 
 def processes() -> tuple[Context, Process]:
     """Return the tables of a source that knows a shell below sshd, and that shell."""
-    context = Context()
+    context = handmade.context()
     parent = None
     for pid, name in enumerate(("systemd", "sshd", "sshd", "bash"), start=1):
         image = executed_image(b"", f"{name}\0-i\0".encode(), b"HOME=/root\0", f"/usr/bin/{name}".encode(), b"", 0)
@@ -86,7 +89,7 @@ def kinds() -> dict[str, Make]:
 
     def maker(data: bytes) -> Make:
         header = r.HEADER.unpack_from(data)
-        return lambda: SyscallEvent(CALLS[header[CALL] - 1], header, data, 1, process, context)
+        return lambda: RecordEvent(CALLS[header[CALL] - 1], header, data, 1, process, context)
 
     return {name: maker(data) for name, data in records.items()}
 

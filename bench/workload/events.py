@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from random import Random
 
 from falcohost_syscall.calls.rows import CALLS
-from falcohost_syscall.events.event import CALL, Context, SyscallEvent
-from falcohost_syscall.processes.table import Process, executed_image
+from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.images import executed_image
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import CALL
+from falcohost_syscall.events.event import Context, SyscallEvent
+from falcohost_syscall.processes.table import Process
 from falcohost_syscall.records import record as r
 from workload import handmade
 from workload.handmade import Task
@@ -82,7 +85,7 @@ class _Program:
 def stream(length: int, seed: int = 1) -> list[Make]:
     """Return what makes each of *length* events, one after the other."""
     random = Random(seed)
-    context = Context()
+    context = handmade.context()
     context.containers.learn(CONTAINER, [f"memory=/docker/{'0123456789abcdef' * 4}"])
     programs = _programs(context)
     kinds, weights = zip(*_KINDS, strict=True)
@@ -96,7 +99,7 @@ def stream(length: int, seed: int = 1) -> list[Make]:
 def _maker(data: bytes, program: _Program, context: Context) -> Make:
     header = r.HEADER.unpack_from(data)
     row = CALLS[header[CALL] - 1]
-    return lambda: SyscallEvent(row, header, data, 1, program.process, context)
+    return lambda: RecordEvent(row, header, data, 1, program.process, context)
 
 
 def _programs(context: Context) -> list[_Program]:

@@ -7,9 +7,25 @@ from dataclasses import dataclass, replace
 from socket import AF_INET, AF_UNIX
 
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
+from falcohost_syscall.events.event import Context
+from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.users import Users
 from falcohost_syscall.records import record as R
 
 Sections = Mapping[int, bytes]
+
+
+def context() -> Context:
+    """Return tables for events, empty."""
+    return Context(LiveProcesses(), Users())
+
+
+def decoder(*types: str, all_names: bool = True) -> Decoder:
+    """Return a decoder, not yet fed, that passes on events of these types, or of all."""
+    processes = LiveProcesses()
+    wanted = frozenset(types) or frozenset(BY_NAME)
+    return Decoder(Context(processes, Users()), processes, wanted, all_names=all_names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -48,12 +48,14 @@ class DriverSpec:
     :ivar chosen_by: that key of the configuration (``engine.kind``), which is the source's plugin's.
     :ivar make: makes the driver; with which arguments, the source's plugin says. That plugin finds all drivers that its
         keys can choose in its settings, as ``settings["drivers"]``: a mapping from names to these.
+    :ivar check: as that of the source's spec: what the driver needs, for ``falcohost doctor``.
     """
 
     name: str
     description: str
     chosen_by: str
     make: Callable[..., Any]
+    check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from falcohost import ConfigKey, EventParam, Field, Plan, Source, SourceSpec, StandsFor, hookimpl
+from falcohost import ConfigKey, DriverSpec, EventParam, Field, Plan, Source, SourceSpec, StandsFor, hookimpl
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
 from falcohost_syscall.config_keys import KEYS, NO_DRIVER
+from falcohost_syscall.drivers import drivers
 from falcohost_syscall.fields.rows import FIELDS
 
 SOURCE = "syscall"
@@ -30,9 +31,8 @@ def _event_params() -> Mapping[str, Sequence[EventParam]]:
 
 
 def _check(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
-    from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
-
-    return requirements()
+    check = drivers.configured(settings).check
+    return () if check is None else check(settings)
 
 
 def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -51,6 +51,12 @@ def _off(settings: Mapping[str, Any]) -> str | None:
 def falcohost_config_keys() -> Iterable[ConfigKey]:
     """Offer the keys that are about system calls."""
     return KEYS
+
+
+@hookimpl
+def falcohost_drivers() -> Iterable[DriverSpec]:
+    """Offer the drivers."""
+    return drivers.DRIVERS
 
 
 @hookimpl

@@ -19,7 +19,7 @@ import pytest
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import SLOWNESS, Agent
-from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.source import SyscallSource
 
@@ -196,7 +196,7 @@ def sources(bpf) -> Iterator[Sources]:
 @pytest.fixture(scope="session")
 def functions(bpf) -> None:
     """Let the test go on where calls can be seen by the kernel's functions."""
-    with ModernEbpf(by_function=True) as driver:
+    with Probe(by_function=True) as driver:
         if driver.attachment.why_not:
             skip_or_fail("fexit", f"calls cannot be seen by functions: {driver.attachment.why_not}")
 

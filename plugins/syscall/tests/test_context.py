@@ -179,11 +179,11 @@ def test_ends_are_filtered(watch, quick):
 def test_ends_of_those_that_were_told(watch, quick):
     """Of whom user space was told, it is told the end: the table does not grow."""
     watched = watch(OPEN)
-    before = len(watched.source.context.table)
+    before = len(watched.source.driver.context.table)
     subprocess.run([quick, "300", "x"], check=True)
 
     assert 300 == len(watched.read(fields("proc.name"), 0.5))
-    assert len(watched.source.context.table) < before + 20
+    assert len(watched.source.driver.context.table) < before + 20
 
 
 def script(text: str) -> list[str]:
@@ -265,10 +265,10 @@ def test_exec_by_thread(watch, tmp_path):
             pthread_create(&t, 0, run, 0); pthread_join(t, 0); return 1; }}""")
     subprocess.run(["gcc", "-w", "-pthread", "-o", tmp_path / "thread", tmp_path / "thread.c"], check=True)
     watched = watch(OPEN, "proc.args")
-    before = len(watched.source.context.table)
+    before = len(watched.source.driver.context.table)
     process = subprocess.Popen([tmp_path / "thread"])
     assert process.wait() == 0
 
     assert [("thread", ""), ("exe", "x")] == watched.read(fields("proc.name", "proc.args"))
-    assert process.pid not in watched.source.context.table.processes
-    assert len(watched.source.context.table) <= before + 10
+    assert process.pid not in watched.source.driver.context.table.processes
+    assert len(watched.source.driver.context.table) <= before + 10

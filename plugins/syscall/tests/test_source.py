@@ -13,8 +13,8 @@ import pytest
 from falcohost.errors import ConfigError
 from falcohost.events import Plan
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.config import parse
-from falcohost_syscall.events.event import RET
+from falcohost_syscall.drivers.modern_ebpf.config import parse
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import RET
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
 
@@ -157,7 +157,7 @@ def test_process_from_before_is_known(watch_anew):
         return tuple(GET[name](event, None) for name in ("proc.name", "proc.pname", "proc.pcmdline"))
 
     assert ("cat", "sh", f"sh -c {script}") == read(source, hostname)
-    assert os.getpid() in source.context.table.processes
+    assert os.getpid() in source.driver.context.table.processes
     child.wait()
 
 
@@ -172,7 +172,7 @@ def test_ended_processes_leave_the_table(watch_anew):
         if time.monotonic() > end:
             break
 
-    assert [] == [process for process in source.context.table.processes.values() if process.ppid == os.getpid()]
+    assert [] == [process for process in source.driver.context.table.processes.values() if process.ppid == os.getpid()]
     assert source.stats().dropped["proc_ring_full"] == 0
 
 
@@ -215,7 +215,7 @@ def test_ring_size(settings, size):
 def test_bad_settings_are_refused(settings):
     """A setting that cannot be is refused with a sentence."""
     with pytest.raises(ConfigError, match=r"^engine.*\.$"):
-        parse(settings)
+        SyscallSource(settings)
 
 
 PIPE = "r, w = os.pipe2(os.O_CLOEXEC)\nprint(os.fstat(r).st_ino, r, w)"

@@ -1,7 +1,7 @@
 """Sockets as rules see them: family, both ends, who is the client, and the names that Falco gives them.
 
-The probe sends the socket as it is when the call returns, and the address that the caller passed. Which end is the
-client is known from connect(2) and accept(2); for sockets whose connect or accept was not seen it is told by the ports.
+Which end is the client is known from connect(2) and accept(2); for sockets whose connect or accept was not seen it is
+told by the ports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 from sys import byteorder
 from typing import TypeVar
 
-from falcohost_syscall.records.record import SOCKINFO
 from falcohost_syscall.records.text import text
 
 Address = IPv4Address | IPv6Address
@@ -24,6 +23,8 @@ CLIENT, SERVER, LISTENING = "client", "server", "listening"
 
 _STREAM, _DGRAM, _RAW = 1, 2, 3
 _ICMP = (1, 58)
+_IP = (AF_INET, AF_INET6)
+_KINDS: dict[int, str] = {AF_INET6: "ipv6", AF_UNIX: "unix", AF_NETLINK: "netlink"}
 _TCP_LISTEN = 10
 _MAPPED = bytes(10) + b"\xff\xff"
 #: Sockets whose role or last destination is remembered.
@@ -107,7 +108,11 @@ def render_sockaddr(data: bytes) -> str | None:
 
 
 class Socket:
-    """The socket of one event."""
+    """The socket of one event.
+
+    :ivar family, type, state: numbers of Linux (``AF_…``, ``SOCK_…``, ``TCP_…``).
+    :ivar own_path, peer_path: of AF_UNIX.
+    """
 
     __slots__ = (
         "_ends",
@@ -124,31 +129,40 @@ class Socket:
         "type",
     )
 
-    def __init__(self, data: bytes, own: bytes | None, peer: bytes | None) -> None:
-        info = SOCKINFO.unpack_from(data)
-        self.family, self.type, protocol, self.state = info[:4]
-        size = 4 if self.family == AF_INET else 16 if self.family == AF_INET6 else 0
-        self.local = Endpoint(info[6][:size], info[4])
-        self.remote = Endpoint(info[7][:size], info[5])
-        self.ino: int = info[8]
-        self.connected = self.remote.set or bool(peer)
-        self.l4proto = _l4proto(self.type, protocol) if size else "<NA>"
-        self.own_path = unix_path(own) if own else ""
-        self.peer_path = unix_path(peer) if peer else ""
-        self._ends: tuple[int, int] = info[9:11]
+    def __init__(
+        self,
+        family: int,
+        kind: int,
+        protocol: int,
+        local: Endpoint,
+        remote: Endpoint,
+        *,
+        state: int = 0,
+        connected: bool = False,
+        ino: int = 0,
+        paths: tuple[str, str] = ("", ""),
+        ends: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.family, self.type, self.state = family, kind, state
+        self.local, self.remote = local, remote
+        self.connected = connected or remote.set
+        self.l4proto = _l4proto(kind, protocol) if family in _IP else "<NA>"
+        self.ino = ino
+        self.own_path, self.peer_path = paths
+        self._ends = ends
         self._role: str | None = None
 
     @property
     def is_ip(self) -> bool:
         """Tell whether it is a socket of IPv4 or IPv6."""
-        return self.family in (AF_INET, AF_INET6)
+        return self.family in _IP
 
     @property
     def kind(self) -> str:
         """Return Falco's ``fd.type`` for it."""
         if self.family == AF_INET or (self.family == AF_INET6 and self._mapped):
             return "ipv4"
-        return {AF_INET6: "ipv6", AF_UNIX: "unix", AF_NETLINK: "netlink"}.get(self.family, "<NA>")
+        return _KINDS.get(self.family, "<NA>")
 
     @property
     def _mapped(self) -> bool:

@@ -10,13 +10,12 @@ from typing import Any
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import errno_name
 from falcohost_syscall.calls.rows import EVENT_NAMES, EXIT
-from falcohost_syscall.events.event import CPU, FLAGS, RET, SyscallEvent
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import arguments, events
 from falcohost_syscall.facts.kinds import by_type, constant
 from falcohost_syscall.fields.field import Need, SyscallField
 from falcohost_syscall.parameters import texts, values
 from falcohost_syscall.parameters.types import OPAQUE, PARAMETERS, TEXTS
-from falcohost_syscall.records.record import FLAG_URING, SEC_DATA
 
 _WAITS = frozenset({"epoll_wait", "poll", "ppoll", "select", "nanosleep"})
 
@@ -38,7 +37,7 @@ def _argument(event: SyscallEvent, arg: Arg) -> str | None:
 
 def _raw_value(event: SyscallEvent, arg: Arg) -> Any:
     param = values.find(event.row, arg if arg is not None else "")
-    return None if param is None else values.value(event, param)
+    return None if param is None else event.value(param)
 
 
 def _raw_argument(event: SyscallEvent, arg: Arg) -> int | None:
@@ -68,17 +67,17 @@ def _has_result(event: SyscallEvent) -> bool:
 def _result(event: SyscallEvent, _: Arg) -> str | None:
     if not _has_result(event):
         return None
-    returned = event.h[RET]
+    returned = event.ret
     return "SUCCESS" if returned >= 0 else errno_name(returned) or str(returned)
 
 
 def _raw_result(event: SyscallEvent, _: Arg) -> int | None:
-    returned: int = event.h[RET]
+    returned: int = event.ret
     return returned if _has_result(event) else None
 
 
 def _failed(event: SyscallEvent, _: Arg) -> bool | None:
-    return event.h[RET] < 0 if _has_result(event) else None
+    return event.ret < 0 if _has_result(event) else None
 
 
 def _category(event: SyscallEvent, _: Arg) -> str:
@@ -90,11 +89,11 @@ def _category(event: SyscallEvent, _: Arg) -> str:
         return "ipc" if event.socket.kind == "unix" else "net"
     if info is None:
         return "unknown"
-    return "ipc" if info.mode & 0o170000 == 0o010000 else "file"
+    return "ipc" if event.fd_type == "pipe" else "file"
 
 
 def _buffer_length(event: SyscallEvent, _: Arg) -> int | None:
-    returned: int = event.h[RET]
+    returned: int = event.ret
     return returned if event.row.io and returned >= 0 else None
 
 
@@ -108,7 +107,7 @@ def _error_count(kinds: frozenset[str] | None) -> Any:
     def get(event: SyscallEvent, _: Arg) -> int | None:
         if not _has_result(event) or (kinds is not None and event.row.category not in kinds):
             return None
-        return int(event.h[RET] < 0)
+        return int(event.ret < 0)
 
     return get
 
@@ -194,7 +193,7 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.cpu",
         type=FieldType.INT16,
         description="Number of the processor on which it happened.",
-        get=lambda e, _: e.h[CPU],
+        get=lambda e, _: e.cpu,
     ),
     SyscallField(
         name="evt.args",
@@ -228,7 +227,7 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.buffer",
         type=FieldType.BYTEBUF,
         description="First bytes (at most 80) of what was read or written.",
-        get=lambda e, _: e.section(SEC_DATA),
+        get=lambda e, _: e.buffer,
         untold="bytes that were read or written are looked at once an event is passed on",
     ),
     SyscallField(
@@ -297,7 +296,7 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.is_io_uring",
         type=FieldType.BOOL,
         description="The call was asked for through io_uring, and not made.",
-        get=lambda e, _: bool(e.h[FLAGS] & FLAG_URING),
+        get=lambda e, _: e.by_uring,
     ),
     SyscallField(
         name="evt.is_syslog",

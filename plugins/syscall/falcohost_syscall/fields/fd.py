@@ -7,12 +7,10 @@ from typing import Any
 
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.events import descriptors
-from falcohost_syscall.events.event import RET, TID, SyscallEvent
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.events.sockets import LISTENING, SERVER
 from falcohost_syscall.facts import descriptors as facts
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
-from falcohost_syscall.processes import procfs
-from falcohost_syscall.records.record import SEC_PATH
 
 T = FieldType
 
@@ -38,16 +36,16 @@ def fd_name(event: SyscallEvent) -> str | None:
     if row.dir_fd is not None:
         return event.dirfd_path or ""
     info = event.fdinfo
-    return f"pipe:[{info.ino}]" if info is not None and descriptors.fd_type(event) == "pipe" else ""
+    return f"pipe:[{info.ino}]" if info is not None and event.fd_type == "pipe" else ""
 
 
 def _type(event: SyscallEvent, _: Arg) -> str | None:
-    return descriptors.fd_type(event)
+    return event.fd_type
 
 
 def _directory(event: SyscallEvent, _: Arg) -> str | None:
-    kind = descriptors.fd_type(event)
-    made_none = kind is None and event.row.has_fd and (event.row.used_fd is None or event.h[RET] < 0)
+    kind = event.fd_type
+    made_none = kind is None and event.row.has_fd and (event.row.used_fd is None or event.ret < 0)
     if kind not in _FILES and not made_none:
         return None
     name = fd_name(event) or ""
@@ -57,7 +55,7 @@ def _directory(event: SyscallEvent, _: Arg) -> str | None:
 
 
 def _filename(event: SyscallEvent, _: Arg) -> str | None:
-    if descriptors.fd_type(event) != "file":
+    if event.fd_type != "file":
         return None
     return (fd_name(event) or "").rpartition("/")[2]
 
@@ -98,7 +96,7 @@ def _connected(event: SyscallEvent, _: Arg) -> bool | None:
     if socket is None:
         return False
     if event.type == "connect":
-        return bool(event.h[RET] == 0)
+        return bool(event.ret == 0)
     if socket.type == _STREAM:
         return bool(socket.state == _TCP_ESTABLISHED)
     return socket.connected
@@ -108,9 +106,9 @@ def _types(event: SyscallEvent, arg: Arg) -> tuple[str, ...] | None:
     if not event.row.has_fd and arg is None:
         return None
     if arg is not None:
-        kind = descriptors.fd_type(event)
+        kind = event.fd_type
         return None if kind is None else (kind,)
-    return descriptors.open_types(event.proc.pid) or None
+    return event.open_types or None
 
 
 def _of_info(read: Callable[[Any], int]) -> Get:
@@ -143,21 +141,17 @@ def _number(event: SyscallEvent, _: Arg) -> int | None:
 
 def _uid(event: SyscallEvent, _: Arg) -> str | None:
     number = event.fd_number
-    return None if number is None else f"{event.h[TID]}{number}"
+    return None if number is None else f"{event.tid}{number}"
 
 
 def _raw_name(event: SyscallEvent, _: Arg) -> str | None:
-    return event.text_of(SEC_PATH) if event.row.has_fd else None
+    return event.path if event.row.has_fd else None
 
 
 def _stream(number: int, part: str) -> Get:
     def get(event: SyscallEvent, _: Arg) -> str | None:
-        if not procfs.same(event.proc.pid, event.proc.start):
-            return None
-        target = descriptors.open_fd(event.proc.pid, number)
-        if target is None:
-            return None
-        return descriptors.link_type(event.proc.pid, number, target) if part == "type" else target
+        found = event.stream(number)
+        return None if found is None else found[part == "name"]
 
     return get
 
@@ -168,7 +162,7 @@ def _plain() -> Iterator[SyscallField]:
         "fd.type",
         T.CHARBUF,
         "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
-        lambda e, _: descriptors.fd_type(e),
+        lambda e, _: e.fd_type,
         facts.of_kind(lambda kind: kind, lambda _: None),
     )
     yield row(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from falcohost import FieldType
-from falcohost_syscall.events.file_names import requested, watched
 from falcohost_syscall.facts.descriptors import other_name
 from falcohost_syscall.fields.field import SyscallField, row
-from falcohost_syscall.records.record import SEC_HOSTPATH
 
 FIELDS: tuple[SyscallField, ...] = (
     row(
@@ -20,21 +18,21 @@ FIELDS: tuple[SyscallField, ...] = (
         "fd.name.requested",
         FieldType.CHARBUF,
         "Path that was passed to open the file, made absolute by its text, as in Falco.",
-        lambda event, _: requested(event),
+        lambda event, _: event.requested,
         other_name("requested"),
     ),
     row(
         "fd.name.host",
         FieldType.CHARBUF,
         "Path by which the machine's init reaches the file, where the process reaches it by another.",
-        lambda event, _: event.text_of(SEC_HOSTPATH),
+        lambda event, _: event.host_path,
         other_name("host"),
     ),
     SyscallField(
         name="fd.name.watched",
         type=FieldType.CHARBUF,
         description="Path by which the file is watched (falcohost.watch_inodes), by whatever hard link it was opened.",
-        get=lambda event, _: watched(event),
+        get=lambda event, _: event.watched_path,
         fact=other_name("watched"),
         names_file=True,
     ),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from falcohost import Arg
-from falcohost_syscall.events.event import START, SyscallEvent
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.field import Get
 from falcohost_syscall.processes.table import Process
 
@@ -139,7 +139,7 @@ def _since(ns: int, then: int) -> int | None:
 
 def age(event: SyscallEvent, _: Arg) -> int | None:
     """Return the time since the process was made."""
-    return _since(event.ts, event.h[START] + event.ctx.boot)
+    return _since(event.ts, event.start + event.ctx.boot)
 
 
 def age_of_parent(event: SyscallEvent, _: Arg) -> int | None:

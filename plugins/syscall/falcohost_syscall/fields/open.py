@@ -6,7 +6,7 @@ import os
 
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import OPEN_CREATED, OPEN_TMPFILE
-from falcohost_syscall.events.event import ARG0, RET, SyscallEvent
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import arguments, paths
 from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.parameters import values
@@ -15,33 +15,31 @@ from falcohost_syscall.parameters.paths import AT_CALLS, EXEC_BITS, OPENS_WITH_F
 
 def _open_flags(event: SyscallEvent) -> int:
     param = values.find(event.row, "flags") if event.type in OPENS_WITH_FLAGS else None
-    found: int = values.value(event, param) if param else 0
+    found: int = event.value(param) if param else 0
     return found
 
 
 def _opened_to(event: SyscallEvent, mode: int) -> bool:
     """Tell whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
-    place = OPENS_WITH_FLAGS.get(event.type)
-    return place is not None and event.h[ARG0 + place] & 3 in (mode, os.O_RDWR)
+    return event.access in (mode, os.O_RDWR)
 
 
 def _is_open_create(event: SyscallEvent, _: Arg) -> bool:
     flags = _open_flags(event)
-    return bool(flags & OPEN_CREATED) or bool(flags & OPEN_TMPFILE and event.h[RET] >= 0)
+    return bool(flags & OPEN_CREATED) or bool(flags & OPEN_TMPFILE and event.ret >= 0)
 
 
 def _is_open_exec(event: SyscallEvent, _: Arg) -> bool:
-    if event.type == "creat":
-        return bool(event.arg(1) & EXEC_BITS)
-    param = values.find(event.row, "mode") if event.type in OPENS_WITH_FLAGS else None
-    made = _open_flags(event) & (OPEN_TMPFILE | 0x4)
-    return bool(param and made and values.value(event, param) & EXEC_BITS)
+    if event.type != "creat" and not _open_flags(event) & (OPEN_TMPFILE | 0x4):
+        return False
+    param = values.find(event.row, "mode") if event.type == "creat" or event.type in OPENS_WITH_FLAGS else None
+    return bool(param and (event.value(param) or 0) & EXEC_BITS)
 
 
 def _abspath(event: SyscallEvent, arg: Arg) -> str | None:
     kind = event.type
     if kind == "open_by_handle_at":
-        return event.fdpath if event.h[RET] > 0 else None
+        return event.fdpath if event.ret > 0 else None
     if kind in TWO_PATHS and arg == "dst":
         return event.abspath2
     return event.abspath if kind in AT_CALLS else None

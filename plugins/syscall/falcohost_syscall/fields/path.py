@@ -7,12 +7,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 from falcohost import Arg, FieldType
 from falcohost_syscall.calls.rows import Call
-from falcohost_syscall.events.event import RET, SyscallEvent
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import paths
 from falcohost_syscall.facts.kinds import Describe, Fact, constant
 from falcohost_syscall.fields.field import Get, SyscallField
 from falcohost_syscall.parameters.paths import OPENS
-from falcohost_syscall.records.record import SEC_STR
 
 
 class Path(NamedTuple):
@@ -31,7 +30,7 @@ _PASSED: Final = Path(lambda event: event.path, paths.passed)
 _PASSED2: Final = Path(lambda event: event.path2, paths.passed2)
 _OF_DESCRIPTOR: Final = Path(lambda event: event.file_name, paths.of_descriptor)
 _OPENED: Final = Path(lambda event: event.file_name or event.abspath, paths.opened)
-_STRING: Final = Path(lambda event: event.text_of(SEC_STR), paths.string)
+_STRING: Final = Path(lambda event: event.string, paths.string)
 
 _ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2 truncate"""
 # A link's source is its new name, as in Falco.
@@ -50,7 +49,7 @@ _TARGETS |= {"mount": (_FIRST, _PASSED)}
 
 
 def _worked(event: SyscallEvent) -> bool:
-    returned = event.h[RET]
+    returned = event.ret
     # Falco tests an open by "fd is not -1", so any error but EPERM passes.
     return bool(returned != -1 if event.type in OPENS else returned == 0)
 

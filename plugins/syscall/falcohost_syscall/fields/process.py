@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from falcohost import ArgKind, Compare, FieldType
-from falcohost_syscall.events.event import PID, START, VPID
 from falcohost_syscall.facts import environment, events, processes
 from falcohost_syscall.fields import of_process
 from falcohost_syscall.fields.field import Need, SyscallField, row
@@ -99,7 +98,7 @@ def _plain() -> Iterator[SyscallField]:
         processes.terminal,
         Need.SESSIONS,
     )
-    yield row("proc.pid", T.INT64, "Process id.", lambda e, _: e.h[PID], events.number("pid"))
+    yield row("proc.pid", T.INT64, "Process id.", lambda e, _: e.pid, events.number("pid"))
     yield row(
         "proc.ppid", T.INT64, "Process id of the parent.", of_process.of_parent(lambda p: p.pid), processes.parent_id
     )
@@ -107,7 +106,7 @@ def _plain() -> Iterator[SyscallField]:
         "proc.vpid",
         T.INT64,
         "Process id in its own pid namespace.",
-        lambda e, _: e.h[VPID],
+        lambda e, _: e.vpid,
         events.number_inside("vpid"),
     )
     yield row(
@@ -178,7 +177,7 @@ def _plain() -> Iterator[SyscallField]:
     )
     yield row("proc.duration", T.RELTIME, "Time since it was made.", of_process.age, processes.duration)
     yield row("proc.ppid.duration", T.RELTIME, "Time since its parent was made.", of_process.age_of_parent)
-    yield row("proc.pid.ts", T.ABSTIME, "When it was made.", lambda e, _: e.h[START] + e.ctx.boot)
+    yield row("proc.pid.ts", T.ABSTIME, "When it was made.", lambda e, _: e.start + e.ctx.boot)
     yield row("proc.ppid.ts", T.ABSTIME, "When its parent was made.", of_process.start_of_parent)
     yield row(
         "proc.is_exe_writable",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import capability_names
-from falcohost_syscall.events.event import CAPS, CGROUP, GID, LOGINUID, PID, TID, UID, UNSET, VTID, SyscallEvent
+from falcohost_syscall.events.event import UNSET, SyscallEvent
 from falcohost_syscall.facts import accounts, events, processes
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
 from falcohost_syscall.processes.users import HOME, NAME, SHELL, UNKNOWN
@@ -15,17 +15,17 @@ T = FieldType
 
 
 def _login_uid(event: SyscallEvent, _: Arg) -> int:
-    uid: int = event.h[LOGINUID]
+    uid: int = event.loginuid
     return -1 if uid == UNSET else uid
 
 
 def _login_name(event: SyscallEvent, _: Arg) -> str:
-    uid = event.h[LOGINUID]
+    uid = event.loginuid
     return UNKNOWN if uid == UNSET else event.ctx.users.name(uid)
 
 
 def _group_name(event: SyscallEvent, _: Arg) -> str:
-    return event.ctx.users.group(event.h[GID])
+    return event.ctx.users.group(event.gid)
 
 
 def _stored_caps(index: int) -> Get:
@@ -37,11 +37,11 @@ def _stored_caps(index: int) -> Get:
 
 
 def _cgroups(event: SyscallEvent, _: Arg) -> str | None:
-    return " ".join(event.ctx.containers.cgroups(event.h[CGROUP])) or None
+    return " ".join(event.cgroups) or None
 
 
 def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:
-    for line in event.ctx.containers.cgroups(event.h[CGROUP]):
+    for line in event.cgroups:
         subsystem, _, path = line.partition("=")
         if subsystem == arg:
             return path
@@ -51,12 +51,12 @@ def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:
 def _rows() -> Iterator[SyscallField]:
     name, home, shell = (accounts.user(accounts.UID, column) for column in (NAME, HOME, SHELL))
     login = accounts.user(accounts.LOGINUID, NAME)
-    yield row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.h[UID], events.number("uid"))
+    yield row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.uid, events.number("uid"))
     yield row(
         "user.name",
         T.CHARBUF,
         "Name of the user, <NA> where it has none.",
-        lambda e, _: e.ctx.users.name(e.h[UID]),
+        lambda e, _: e.ctx.users.name(e.uid),
         name,
         Need.ACCOUNTS,
     )
@@ -64,7 +64,7 @@ def _rows() -> Iterator[SyscallField]:
         "user.homedir",
         T.CHARBUF,
         "Home directory of the user.",
-        lambda e, _: e.ctx.users.home(e.h[UID]),
+        lambda e, _: e.ctx.users.home(e.uid),
         home,
         Need.ACCOUNTS,
     )
@@ -72,7 +72,7 @@ def _rows() -> Iterator[SyscallField]:
         "user.shell",
         T.CHARBUF,
         "Login shell of the user.",
-        lambda e, _: e.ctx.users.shell(e.h[UID]),
+        lambda e, _: e.ctx.users.shell(e.uid),
         shell,
         Need.ACCOUNTS,
     )
@@ -85,7 +85,7 @@ def _rows() -> Iterator[SyscallField]:
         login,
         Need.ACCOUNTS,
     )
-    yield row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.h[GID], events.number("gid"))
+    yield row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.gid, events.number("gid"))
     yield row(
         "group.name",
         T.CHARBUF,
@@ -94,23 +94,23 @@ def _rows() -> Iterator[SyscallField]:
         accounts.group,
         Need.ACCOUNTS,
     )
-    yield row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.h[GID], events.number("gid"))
+    yield row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.gid, events.number("gid"))
     yield row("user.group", T.CHARBUF, "The same as group.name.", _group_name, accounts.group, Need.ACCOUNTS)
-    yield row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.h[TID], events.number("tid"))
-    yield row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.h[TID], events.number("tid"))
+    yield row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.tid, events.number("tid"))
+    yield row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.tid, events.number("tid"))
     yield row(
         "thread.vtid",
         T.INT64,
         "Thread id in its own pid namespace.",
-        lambda e, _: e.h[VTID],
+        lambda e, _: e.vtid,
         events.number_inside("vtid"),
     )
-    yield row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.h[TID] == e.h[PID])
+    yield row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.tid == e.pid)
     yield row(
         "thread.cap_effective",
         T.CHARBUF,
         "Capabilities in effect.",
-        lambda e, _: capability_names(e.h[CAPS]),
+        lambda e, _: capability_names(e.caps),
         processes.effective,
     )
     yield row(

@@ -15,7 +15,6 @@ from falcohost_syscall.calls.rows import Param
 from falcohost_syscall.events.descriptors import type_char
 from falcohost_syscall.events.event import AT_FDCWD, SyscallEvent
 from falcohost_syscall.events.sockets import render_sockaddr
-from falcohost_syscall.parameters.values import Value, value
 from falcohost_syscall.records.text import absolute
 
 _UNSET = 0xFFFFFFFF
@@ -28,7 +27,7 @@ _EMPTY = {"bytes": "NULL", "tuple": "NULL"}
 
 def render(event: SyscallEvent, param: Param) -> tuple[str, str]:
     """Return the raw and the resolved text of a parameter; "" where it has no resolved one."""
-    found = value(event, param)
+    found = event.value(param)
     if found is None:
         return _EMPTY.get(param.kind, "<NA>"), ""
     return _RENDER[param.kind](event, param, found)
@@ -125,7 +124,7 @@ def _abstime(_: SyscallEvent, __: Param, ns: int) -> Rendered:
     return time.strftime(f"%Y-%m-%d %H:%M:%S.{rest:09d} %z", local), ""
 
 
-def _plain(_: SyscallEvent, __: Param, found: Value) -> Rendered:
+def _plain(_: SyscallEvent, __: Param, found: Any) -> Rendered:
     return str(found), ""
 
 

@@ -1,270 +1,41 @@
-"""Falco's parameters of an event: their values. How they look in text: :mod:`falcohost_syscall.parameters.texts`."""
+"""Falco's parameters of an event: which there are, and of what kind their values are.
+
+Where a driver has the values from is its own; how they look in text: :mod:`falcohost_syscall.parameters.texts`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from socket import SOL_SOCKET
-from sys import byteorder
-from typing import Any
-
 from falcohost_syscall.calls import flags as names
 from falcohost_syscall.calls.rows import Call, Param
-from falcohost_syscall.events.event import (
-    CALL,
-    CAPS,
-    CGROUP,
-    GID,
-    LOGINUID,
-    PID,
-    PPID,
-    RET,
-    TID,
-    UID,
-    VPID,
-    VTID,
-    SyscallEvent,
-    command,
-)
-from falcohost_syscall.records.record import CAPS as CAPS_SET
-from falcohost_syscall.records.record import (
-    QUEUE,
-    SEC_ARGS,
-    SEC_CAPS,
-    SEC_CONTROL,
-    SEC_DATA,
-    SEC_FILENAME,
-    SEC_PAIR,
-    SEC_PATH,
-    SEC_QUEUE,
-    SEC_SOCKADDR,
-    SEC_STR,
-    SEC_STRUCT,
-    STRUCT_SIZE,
-    Queue,
-)
-from falcohost_syscall.records.text import text
 
+#: In the mode of a file that was opened (``FMODE_CREATED``): the call made it.
 FMODE_CREATED = 0x100000
 #: Which argument has the mode of a file that an open makes.
 MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
 #: The options of prctl(2) that are about the name of the thread: to set and to get it.
 NAMES_A_THREAD = (15, 16)
-_IORING_ENTER_EXT_ARG = 8
-_UNSET = 0xFFFFFFFF
-
-Value = Any
-Read = Callable[[SyscallEvent], Value]
-
-
-def _fd_fact(name: str) -> Read:
-    def read(event: SyscallEvent) -> Value:
-        info = event.fdinfo
-        return 0 if info is None else getattr(info, name)
-
-    return read
-
-
-def _open_mode(event: SyscallEvent) -> int:
-    index = MODE_ARG[event.type]
-    return event.arg(index) & 0xFFFFFFFF if names.wants_mode(event.arg(index - 1)) else 0
-
-
-def _layer(event: SyscallEvent) -> int:
-    info = event.fdinfo
-    return 0 if info is None else {1: 1, 2: 2}.get(info.layer, 0)
-
-
-def _pair(index: int) -> Read:
-    def read(event: SyscallEvent) -> Value:
-        data = event.section(SEC_PAIR)
-        return int.from_bytes(data[4 * index : 4 * index + 4], byteorder, signed=True) if data else -1
-
-    return read
-
-
-def _queue(event: SyscallEvent) -> Queue:
-    data = event.section(SEC_QUEUE)
-    return Queue._make(QUEUE.unpack(data)) if data else Queue(0, 0)
-
-
-def _queue_percent(event: SyscallEvent) -> int:
-    queue = _queue(event)
-    return 100 * queue.length // queue.most if queue.most else 0
-
-
-def _unix_end(index: int) -> Read:
-    def read(event: SyscallEvent) -> Value:
-        return 0 if event.socket is None else int(event.socket.ends[index], 16)
-
-    return read
-
-
-def _arguments(event: SyscallEvent) -> bytes:
-    """Return argv: of the call that failed, or what the process runs now."""
-    passed = event.section(SEC_ARGS)
-    return event.proc.image.args_raw if passed is None else passed
-
-
-def _environment(event: SyscallEvent) -> bytes:
-    event.proc.environment()
-    return event.proc.image.env_raw or b""
-
-
-def _tuple(event: SyscallEvent) -> str | None:
-    socket = event.socket
-    return None if socket is None else socket.tuple
-
-
-def _prctl_name(event: SyscallEvent) -> str | None:
-    return command(event.h[-1]) if event.arg(0) in NAMES_A_THREAD else None
-
-
-def _filename(event: SyscallEvent) -> str | None:
-    return event.text_of(SEC_FILENAME) or event.text_of(SEC_PATH) or text(event.proc.image.filename)
-
-
-def _caps(index: int) -> Read:
-    def read(event: SyscallEvent) -> Value:
-        caps = event.proc.image.caps
-        return caps[index] if caps else None
-
-    return read
-
-
-def _member(index: int) -> Read:
-    """Read a 32-bit member of the structure that was passed."""
-
-    def read(event: SyscallEvent) -> Value:
-        data = event.section(SEC_STRUCT)
-        return None if data is None else int.from_bytes(data[4 * index : 4 * index + 4], byteorder)
-
-    return read
-
-
-def _clone_flags(event: SyscallEvent) -> int | None:
-    if event.type == "clone3":
-        data = event.section(SEC_STRUCT)
-        return None if data is None else int.from_bytes(data[:8], byteorder)
-    return event.arg(0) if event.type == "clone" else 0
-
-
-def _signal_mask(event: SyscallEvent) -> int:
-    """Return the first 32 signals that io_uring_enter(2) lets wait; none where they are not passed directly."""
-    data = event.section(SEC_STRUCT)
-    return 0 if data is None or event.arg(3) & _IORING_ENTER_EXT_ARG else int.from_bytes(data[:4], byteorder)
-
-
-def _caps_now(index: int) -> Read:
-    def read(event: SyscallEvent) -> Value:
-        data = event.section(SEC_CAPS)
-        return None if data is None else CAPS_SET.unpack(data)[index]
-
-    return read
-
-
-_READ: dict[str, Read] = {
-    "ret": lambda e: e.h[RET],
-    "child": lambda e: e.h[RET],
-    "path": lambda e: e.path,
-    "path2": lambda e: e.path2,
-    "str": lambda e: e.text_of(SEC_STR),
-    "data": lambda e: e.section(SEC_DATA),
-    "sockaddr": lambda e: e.section(SEC_SOCKADDR),
-    "tuple": _tuple,
-    "fdpath": lambda e: e.fdpath,
-    "dev": _fd_fact("dev"),
-    "ino": _fd_fact("ino"),
-    "layer": _layer,
-    "openmode": _open_mode,
-    "pair0": _pair(0),
-    "pair1": _pair(1),
-    "ownend": _unix_end(0),
-    "otherend": _unix_end(1),
-    "queuelen": lambda e: _queue(e).length,
-    "queuemax": lambda e: _queue(e).most,
-    "queuepct": _queue_percent,
-    "exe": lambda e: text(_arguments(e).split(b"\0", 1)[0]),
-    "args": lambda e: _arguments(e).partition(b"\0")[2],
-    "env": _environment,
-    "comm": lambda e: e.proc.comm,
-    "cwd": lambda e: e.cwd,
-    "tid": lambda e: e.h[TID],
-    "pid": lambda e: e.h[PID],
-    "ppid": lambda e: e.h[PPID],
-    "vtid": lambda e: e.h[VTID],
-    "vpid": lambda e: e.h[VPID],
-    "uid": lambda e: e.h[UID],
-    "gid": lambda e: e.h[GID],
-    "loginuid": lambda e: e.h[LOGINUID],
-    "tty": lambda e: e.proc.session[4],
-    "pgid": lambda e: e.proc.session[1],
-    "vpgid": lambda e: e.proc.session[3],
-    "cgroups": lambda e: "\0".join(e.ctx.containers.cgroups(e.h[CGROUP])).encode(),
-    "exeflags": lambda e: e.proc.image.exe_flags,
-    "cap_permitted": _caps(0),
-    "cap_inheritable": _caps(1),
-    "cap_effective": lambda e: e.h[CAPS],
-    "exe_ino": lambda e: e.proc.image.ino,
-    "exe_ctime": lambda e: e.proc.image.ctime,
-    "exe_mtime": lambda e: e.proc.image.mtime,
-    "exepath": lambda e: e.proc.image.exepath,
-    "filename": _filename,
-    "cloneflags": _clone_flags,
-    "sigmask": _signal_mask,
-    "optname": lambda e: e.arg(2) if e.signed_arg(1) == SOL_SOCKET else -1,
-    "got": lambda e: max(e.h[RET], 0),
-    "control": lambda e: e.section(SEC_CONTROL),
-    **{f"struct{index}": _member(index) for index in range(STRUCT_SIZE // 4)},
-    "permitted": _caps_now(0),
-    "inheritable": _caps_now(1),
-    "prctlname": _prctl_name,
-    "prctlint": lambda e: 0 if e.arg(0) in NAMES_A_THREAD else e.arg(1),
-    "exitcode": lambda e: e.arg(0) >> 8 & 0xFF,
-    "exitsig": lambda e: e.arg(0) & 0x7F,
-    "exitcore": lambda e: e.arg(0) >> 7 & 1,
-    "call": lambda e: e.h[CALL],
-    "native": lambda e: next(iter(next(iter(e.row.numbers.values()))), 0),
-    "none": lambda _: None,
-}
-
-
-def _signed(value: int, bits: int) -> int:
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if value >> (bits - 1) else value
-
-
-def _opened(event: SyscallEvent, value: int) -> int:
-    result = names.open_flags(value)
-    info = event.fdinfo
-    if info is not None:
-        if info.fmode & FMODE_CREATED:
-            result |= names.OPEN_CREATED
-        result |= {1: names.OPEN_UPPER_LAYER, 2: names.OPEN_LOWER_LAYER}.get(info.layer, 0)
-    return result
-
 
 #: Of kinds of parameters that are numbers: how many bits of the argument count; of the others, that they have a sign.
 WIDTH = {"u32": 32, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
 SIGNED = {"fd": 32, "i32": 32, "pid": 32, "errno": 64, "i64": 64, "sig": 32}
 
 
-def value(event: SyscallEvent, param: Param) -> Value:
-    """Return a parameter's value: int, text or bytes; None where the record has none."""
-    source = param.source
-    found = event.h[5 + int(source)] if source.isdigit() else _READ[source](event)
-    if not isinstance(found, int):
-        return found
+def number(param: Param, raw: int) -> int:
+    """Return the value of a parameter whose argument of the system call is *raw*, in Falco's numbers."""
     kind = param.kind
     if kind in SIGNED:
-        return _signed(found, SIGNED[kind])
+        return _signed(raw, SIGNED[kind])
     if kind in WIDTH:
-        return found & (1 << WIDTH[kind]) - 1
-    if kind == "open":
-        return _opened(event, found)
+        return raw & (1 << WIDTH[kind]) - 1
     if param.table is not None:
         table = names.TABLES[param.table]
-        return table.convert_enum(found) if kind == "enum" else table.convert(found) & 0xFFFFFFFF
-    return found
+        return table.convert_enum(raw) if kind == "enum" else table.convert(raw) & 0xFFFFFFFF
+    return raw
+
+
+def _signed(value: int, bits: int) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
 
 
 def find(row: Call, name: str | int) -> Param | None:

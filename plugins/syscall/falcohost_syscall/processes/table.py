@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from pathlib import Path
 from typing import Protocol
 
 from falcohost_syscall.processes import procfs
-from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE, EXECED
+from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
 
 #: Entries above this number are looked over for dead ones, and the oldest dropped if that is not enough.
@@ -101,7 +100,7 @@ class Image:
 
 #: Session and group of processes: sid, pgid (both in the host's pid namespace), vsid, vpgid (in their own), tty.
 Session = tuple[int, int, int, int, int]
-_NO_SESSION: Session = (0, 0, 0, 0, 0)
+NO_SESSION: Session = (0, 0, 0, 0, 0)
 
 
 class ProcessView(Protocol):
@@ -159,7 +158,7 @@ class Process:
         self.comm = comm
         self.cgroup = cgroup
         self.image = image
-        self.session = _NO_SESSION
+        self.session = NO_SESSION
         self.cwd: str | None = None
         self.parent: Process | None = None
         self.reaper: Process | None = None
@@ -203,44 +202,20 @@ class Process:
 class ProcessTable:
     """The processes that run, by pid.
 
-    :ivar unknown: how often an event came from a process that no fork or start had told of.
     :ivar dropped: how many entries were dropped at the limit.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.processes: dict[int, Process] = {}
         self.limit = limit
-        self.unknown = 0
         self.dropped = 0
 
     def __len__(self) -> int:
         return len(self.processes)
 
-    def find(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
-        """Return the process of an event with this header, made from ``/proc`` or the header if it is not known."""
-        process = self.processes.get(pid)
-        if process is not None and self._is(process, start):
-            return process
-        self.unknown += 1
-        return self._add(self._discover(pid, start, ppid, vpid, comm, cgroup))
-
     def by_number(self, pid: int) -> Process | None:
-        """Return a process that is known by its number alone; one that nobody has told of is looked up in ``/proc``."""
-        process = self.processes.get(pid)
-        if process is None and pid > 0 and (status := procfs.status(pid)) is not None:
-            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, Image(b"", None, b""))
-            self.look_up(process)
-        return process
-
-    @staticmethod
-    def _is(process: Process, start: int) -> bool:
-        """Tell whether the process began then; of one found in /proc, which rounds, the exact time is taken over."""
-        if process.start == start:
-            return True
-        if process.start % procfs.TICK or process.start // procfs.TICK != start // procfs.TICK:
-            return False
-        process.start = start
-        return True
+        """Return a process that is known by its number alone."""
+        return self.processes.get(pid)
 
     def fork(
         self, maker: Process, child: tuple[int, int, int, int], start: int, ppid: int, comm: str, cgroup: int
@@ -255,7 +230,7 @@ class ProcessTable:
         process.cwd = maker.cwd
         process.parent = maker if ppid == maker.pid else self.processes.get(ppid)
         if len(processes) >= self.limit:
-            self._make_room()
+            self.make_room()
         processes[child[0]] = process
         return process
 
@@ -276,97 +251,17 @@ class ProcessTable:
         process.reaper = self.processes.get(reaper_pid)
         process.alive = False
 
-    def tell(self, pid: int, start: int, vpid: int) -> Process:
-        """Return the entry of a process of which more is about to be told."""
-        process = self.processes.get(pid)
-        if process is not None and self._is(process, start):
-            return process
-        return self._add(Process(pid, 0, vpid, start, "", 0, Image(b"", None, b"")), link=False)
-
-    def tell_parent(self, process: Process, ppid: int, start: int) -> None:
-        """Note whose child *process* is; a parent that is not known yet will be told of next."""
-        process.ppid = ppid
-        process.parent = self.tell(ppid, start, ppid)
-
-    def look_up(self, process: Process) -> None:
-        """Take what ``/proc`` says of a process of which the kernel keeps nothing."""
-        found = procfs.image(process.pid, process.start)
-        if found is not None:
-            process.image = Image(*found)
-        process.comm = procfs.comm(process.pid, process.start) or process.comm
-        process.session = procfs.session(process.pid, process.start) or process.session
-
-    def task(self, process: Process) -> None:
-        """Note a process that ran at the start; :meth:`link` finds its parent."""
-        known = self.processes.get(process.pid)
-        if known is None or known.start != process.start:
-            self._add(process, link=False)
-
-    def link(self) -> None:
-        """Give every process that has none its parent; one that is not known is looked for in /proc."""
-        for pid in {process.ppid for process in self.processes.values()} - self.processes.keys():
-            self._discover_parents(pid)
-        for process in list(self.processes.values()):
-            if process.parent is None and process.ppid:
-                process.parent = self.processes.get(process.ppid)
-
-    def sweep(self) -> None:
-        """Forget what is no longer there: after records were lost, an exit may have been among them."""
-        for pid in [pid for pid in self.processes if not Path(f"/proc/{pid}").exists()]:
-            self.exit(self.processes[pid], 1)
-
-    def _add(self, process: Process, link: bool = True) -> Process:
+    def add(self, process: Process, *, link: bool = True) -> Process:
+        """Note a process; with *link* its parent is who has the number now."""
         if len(self.processes) >= self.limit:
-            self._make_room()
+            self.make_room()
         if link and process.ppid:
             process.parent = self.processes.get(process.ppid)
         self.processes[process.pid] = process
         return process
 
-    def _discover(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
-        found = procfs.image(pid, start)
-        image = Image(*found) if found else Image(b"", b"", b"")
-        process = Process(pid, ppid, vpid, start, procfs.comm(pid, start) or comm, cgroup, image)
-        process.session = procfs.session(pid, start) or _NO_SESSION
-        self._discover_parents(ppid)
-        return process
-
-    def _discover_parents(self, pid: int) -> None:
-        """Add a process, its parent, and so on, as far as they are not known and ``/proc`` has them."""
-        below: Process | None = None
-        while pid and pid not in self.processes and (status := procfs.status(pid)) is not None:
-            image = Image(*(procfs.image(pid, status.start) or (b"", b"", b"")))
-            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, image)
-            process.session = status.session
-            self.processes[pid] = process
-            if below is not None:
-                below.parent = process
-            below, pid = process, status.ppid
-        if below is not None:
-            below.parent = self.processes.get(pid)
-
-    def _make_room(self) -> None:
-        self.sweep()
+    def make_room(self) -> None:
+        """Drop entries, the oldest first, until there is room for one more."""
         while len(self.processes) >= self.limit:
             del self.processes[next(iter(self.processes))]
             self.dropped += 1
-
-
-def executed_image(data: bytes, args: bytes, env: bytes | None, exepath: bytes, filename: bytes, ts: int) -> Image:
-    """Return the image of an exec record; *data* is its ``struct execed``."""
-    image = Image(args, env, exepath, ts)
-    image.filename = filename
-    if not data:
-        return image
-    facts = EXECED.unpack_from(data)
-    image.ino, image.ctime, image.mtime, image.pidns_start = facts[:4]
-    image.caps = facts[4:7]
-    image.exe_flags = facts[12]
-    image.privileged = bool(facts[15])
-    return image
-
-
-def executed_session(data: bytes) -> Session:
-    """Return session, groups and terminal of an exec record's ``struct execed``."""
-    facts = EXECED.unpack_from(data)
-    return facts[7], facts[8], facts[9], facts[10], facts[11]

@@ -24,8 +24,8 @@ INTERVAL, REST = 1.0, 0.02
 _Stamp: TypeAlias = tuple[int, int, int]
 
 
-class Probe(Protocol):
-    """What is told of watched files (:class:`falcohost_syscall.drivers.modern_ebpf.probe.ModernEbpf`)."""
+class InodeWatcher(Protocol):
+    """What is told of watched files (:class:`falcohost_syscall.drivers.modern_ebpf.probe.Probe`)."""
 
     def identify(self, fd: int) -> bytes:
         """Return what the file of a descriptor is known by."""
@@ -37,7 +37,7 @@ class Probe(Protocol):
 class WatchedFiles:
     """The watched paths, and what the probe was told of them."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: InodeWatcher) -> None:
         self._probe = probe
         self._paths: tuple[Path, ...] = ()
         self._known: dict[Path, tuple[_Stamp, bytes]] = {}

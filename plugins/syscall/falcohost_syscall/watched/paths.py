@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from falcohost import Plan
 from falcohost.ir import And, Check, Exists, Expr, FieldRef, Not, Or
-from falcohost_syscall.config import RULES, is_watchable
 from falcohost_syscall.fields.field import SyscallField
+
+#: In ``falcohost.watch_inodes``: the paths that rules name whole.
+RULES: Final = "rules"
+#: The longest path of a watched file, in bytes.
+LONGEST_WATCHED: Final = 255
 
 
 def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
@@ -33,3 +38,8 @@ def _named(expr: Expr, *, positive: bool) -> Iterator[str]:
 def _compares_names(check: Check) -> bool:
     field = check.left.field if isinstance(check.left, FieldRef) else None
     return isinstance(field, SyscallField) and field.names_file and check.op in ("=", "in") and not check.modifier
+
+
+def is_watchable(path: str) -> bool:
+    """Tell whether a file can be watched by this path: an absolute one, and not longer than the probe keeps it."""
+    return path.startswith("/") and len(path.encode(errors="replace")) <= LONGEST_WATCHED and "\0" not in path

@@ -10,8 +10,8 @@ from falcohost.errors import ConfigError
 from falcohost.events import Plan
 from falcohost_syscall.calls.base_syscalls import parse
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
-from falcohost_syscall.config import parse as parse_settings
 from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf.config import parse as parse_settings
 from falcohost_syscall.records.record import WANT_SUCCESS_ONLY
 
 ANY = Plan(source="syscall")

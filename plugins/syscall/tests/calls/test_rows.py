@@ -11,10 +11,10 @@ from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls import rows
 from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf.decoding.values import _READ
 from falcohost_syscall.facts.descriptors import RET
 from falcohost_syscall.filters.condition import TRUE, Bits, Literal, all_of, any_of, negate, within
 from falcohost_syscall.parameters.texts import _RENDER
-from falcohost_syscall.parameters.values import _READ
 from falcohost_syscall.records.record import COMPAT_BASE, MAX_CALLS, NO_ARG, RET_ARG
 
 #: Every event type that issue 2 names.

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall.drivers.modern_ebpf.options import Options, Settings
-from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.records import record as R
 
@@ -39,7 +39,7 @@ def taken_apart(record: bytes) -> Record:
 class Watched:
     """The probe, and what it saw of one program."""
 
-    def __init__(self, driver: ModernEbpf) -> None:
+    def __init__(self, driver: Probe) -> None:
         self.driver = driver
 
     def run(self, *command: str | Path, **options) -> list[Record]:
@@ -100,9 +100,9 @@ def machine() -> None:
 @pytest.fixture(scope="module")
 def watched(machine) -> Iterator[Watched]:
     """Return the loaded probe; which calls it collects is the test's to say."""
-    settings = Settings(execve=EXECVE)
+    settings = LoadSettings(execve=EXECVE)
     options = Options(threads=True, exec_cwd=True, exec_env=True, all_processes=True)
-    with ModernEbpf(settings, options) as driver:
+    with Probe(settings, options) as driver:
         yield Watched(driver)
 
 

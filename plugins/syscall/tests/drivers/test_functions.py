@@ -15,10 +15,10 @@ import pytest
 
 from falcohost.errors import ConfigError
 from falcohost.events import Plan
-from falcohost_syscall.config import parse
-from falcohost_syscall.drivers.modern_ebpf import call_functions
-from falcohost_syscall.drivers.modern_ebpf.call_functions import NotPossibleError, find
-from falcohost_syscall.drivers.modern_ebpf.copies import copy
+from falcohost_syscall.drivers.modern_ebpf.attach import call_functions
+from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NotPossibleError, find
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import copy
+from falcohost_syscall.drivers.modern_ebpf.config import parse
 from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import Library, Object
@@ -106,7 +106,7 @@ def test_falls_back(watch, caplog):
         source = watch("symlink")
     said = [text for text in caplog.messages if text.startswith("Calls are seen by the tracepoint, not by")]
 
-    assert len(said) == (source.attached == "tracepoint")
+    assert len(said) == (source.driver.probe.attachment.where == "tracepoint")
     assert {"symlink": 3} == seen(source, *python(SYMLINK * 3))
 
 
@@ -117,7 +117,7 @@ def test_falls_back_quietly(bpf, caplog):
         source.open(Plan("syscall", frozenset({"symlink"})), None)
     try:
         (note,) = source.stats().notes
-        by_tracepoint = source.attached == "tracepoint"
+        by_tracepoint = source.driver.probe.attachment.where == "tracepoint"
     finally:
         source.close()
 
@@ -144,9 +144,9 @@ def test_calls_without_a_function(watch, functions):
     source = watch("symlink", "getppid")
 
     assert {"symlink": 1, "getppid": 1} == seen(source, *python(f"{SYMLINK}\nos.getppid()"))
-    assert source.attached == "both"
+    assert source.driver.probe.attachment.where == "both"
     source.update(Plan("syscall", frozenset({"symlink"})))
-    assert source.attached == "function"
+    assert source.driver.probe.attachment.where == "function"
     assert {"symlink": 1} == seen(source, *python(SYMLINK))
 
 
@@ -154,7 +154,7 @@ def test_new_process(watch, functions, c_program):
     """A call that returns in two processes is seen in both, also of a 32-bit program, and all else once."""
     source = watch("symlink", "clone", "fork", "vfork")
 
-    assert source.attached == "both"
+    assert source.driver.probe.attachment.where == "both"
     assert seen(source, *python("\nif os.fork(): os.wait()"))["clone"] == 2
     assert {"symlink": 1, "clone": 2, "vfork": 1} == seen(source, c_program(CALLS_32))
 
@@ -175,10 +175,10 @@ def test_switched_off(watch, functions, tmp_path, monkeypatch):
     (tmp_path / "ftrace_enabled").write_text("0")
     monkeypatch.setattr(call_functions, "FTRACE", tmp_path / "ftrace_enabled")
     batches, end = source.batches(), time.monotonic() + 10
-    while source.attached == "function" and time.monotonic() < end:
+    while source.driver.probe.attachment.where == "function" and time.monotonic() < end:
         next(batches)
 
-    assert source.attached == "tracepoint"
+    assert source.driver.probe.attachment.where == "tracepoint"
     assert {"symlink": 1} == seen(source, *python(SYMLINK))
 
 
@@ -213,7 +213,7 @@ def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
 def test_namespace(bpf):
     """Whoever does not see all processes cannot see calls by functions."""
     script = """
-from falcohost_syscall.drivers.modern_ebpf import call_functions
+from falcohost_syscall.drivers.modern_ebpf.attach import call_functions
 from falcohost_syscall.kernel import function_programs
 from falcohost_syscall.kernel import libbpf
 try:

@@ -15,7 +15,7 @@ import pytest
 
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
-from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.records import record as R
 from falcohost_syscall.source import SyscallSource
 
@@ -136,9 +136,10 @@ def test_threads_wait(attach, waiters):
     time.sleep(0.2)  # all of them are in their calls
     source = SyscallSource({"falcohost": {"attach": attach}})
     source.open(Plan("syscall", frozenset({"accept4", "accept", "recvfrom", "read"})), None)
+    attachment = source.driver.probe.attachment
     try:
         if attach == "function":
-            assert (source.attached, set(threads) <= source.waiting) == ("both", True)
+            assert (attachment.where, set(threads) <= attachment.waiting) == ("both", True)
         for _ in range(2):
             socket.create_connection(("127.0.0.1", tcp)).close()
             socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", udp))
@@ -147,10 +148,12 @@ def test_threads_wait(attach, waiters):
             time.sleep(0.2)
         expected = {"accept4": 2, "recvfrom": 2, "read": 2}
         found = collect(source, waiters, lambda found: sum(found.values()) >= 6)
-        found += collect(source, waiters, lambda _: source.attached == attach and not source.waiting & set(threads))
+        found += collect(
+            source, waiters, lambda _: attachment.where == attach and not attachment.waiting & set(threads)
+        )
 
         assert found == expected
-        assert not source.waiting & set(threads)
+        assert not attachment.waiting & set(threads)
     finally:
         source.close()
 
@@ -158,7 +161,7 @@ def test_threads_wait(attach, waiters):
 def test_each_once(attach, numbers):
     """While calls come to be seen elsewhere, again and again, each is told once."""
     reloads = random.Random(0)
-    with ModernEbpf(by_function=attach == "function") as driver:
+    with Probe(by_function=attach == "function") as driver:
         driver.set_calls({number: SPECS[number] for number in (READV, SYMLINK)})
         found = read(driver, numbers.pid)
         begun = time.monotonic()

@@ -16,9 +16,9 @@ import pytest
 from falcohost.errors import SourceError
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.drivers.modern_ebpf import probe, requirements
-from falcohost_syscall.drivers.modern_ebpf.functions import ENTRIES
-from falcohost_syscall.drivers.modern_ebpf.options import Settings
-from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.records import record as R
 
@@ -152,7 +152,7 @@ for _ in range(15):
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
 def test_flood(machine, openat, flood):
     """Calls that find no room are counted, and cost no call of a process that makes few."""
-    with ModernEbpf(Settings(ring_size=1 << 16)) as driver:
+    with Probe(LoadSettings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: RARE})
         for script in (flood, "os.sched_get_priority_max(1)"):
             child = subprocess.Popen([sys.executable, "-ISc", f"import os\n{script}"], env={})
@@ -171,7 +171,7 @@ def test_flood(machine, openat, flood):
 
 def test_wrap(machine, openat):
     """Nothing is lost or torn while the ring turns many times."""
-    with ModernEbpf(Settings(ring_size=1 << 16)) as driver:
+    with Probe(LoadSettings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: R.CallSpec(1, R.WANT_CWD)})
         script = "import os, time\nfor i in range(6000):\n    os.sched_get_priority_max(1)\n"
         script += "    if i % 50 == 0: time.sleep(0.002)"
@@ -212,9 +212,9 @@ def run_python(script):
 
 LOAD = """
 from falcohost.errors import SourceError
-from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 try:
-    ModernEbpf().close()
+    Probe().close()
 except SourceError as error:
     print(error)
 """
@@ -266,7 +266,7 @@ def test_refused(machine, monkeypatch):
     monkeypatch.setattr(probe, "_image", lambda: b"not an object")
 
     with pytest.raises(SourceError, match="libbpf cannot open the probe") as caught:
-        ModernEbpf()
+        Probe()
     assert "libbpf: " in str(caught.value)
 
 
@@ -274,7 +274,7 @@ def test_nothing_left(machine):
     """Closing unloads everything."""
     gc.collect()
     before = open_files()
-    ModernEbpf().close()
+    Probe().close()
 
     assert not open_files() - before
 

@@ -8,7 +8,7 @@ from workload.handmade import Task
 
 from falcohost.errors import ConfigError
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.config import parse
+from falcohost_syscall.drivers.modern_ebpf.config import parse
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.parameters.texts import render_all, shown
 from falcohost_syscall.parameters.values import find
@@ -28,7 +28,6 @@ from falcohost_syscall.records.record import (
     SEC_REALPATH2,
     SEC_STR,
 )
-from falcohost_syscall.source import SyscallSource
 
 BASH = Task(5_000_001, start=5_000_001)
 GET = {field.name: field.get for field in FIELDS}
@@ -36,11 +35,10 @@ GET = {field.name: field.get for field in FIELDS}
 
 def event(name, sections, ret=3, **settings):
     """Return the event of one record."""
-    source = SyscallSource({"falcohost": settings})
-    source._types = frozenset({name})
+    decoder = handmade.decoder(name, all_names=parse({"falcohost": settings}).all_names)
     flags = FLAG_OTHER_NAME * (not {SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_REALHOST}.isdisjoint(sections))
     data = handmade.record(KIND_CALL, BASH, sections, call=BY_NAME[name].call, ret=ret, flags=flags)
-    return next(iter(source._events([data])))
+    return next(decoder.events([data]))
 
 
 def opened(path, real, host=None, directory=None):

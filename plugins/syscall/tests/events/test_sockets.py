@@ -9,10 +9,9 @@ import pytest
 from workload import handmade
 from workload.handmade import Task
 
-from falcohost_syscall.calls.rows import BY_NAME, CALLS
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.records import record as R
-from falcohost_syscall.source import SyscallSource
 
 GET = {field.name: field.get for field in FIELDS}
 BASH = Task(5_000_001, start=5_000_001)
@@ -21,9 +20,7 @@ DATAGRAMS = 2
 
 def event(name, ret, sections, args=(3,)):
     """Return the event of a call."""
-    source = SyscallSource({})
-    source._types = frozenset(row.name for row in CALLS)
-    (found,) = source._events([handmade.call(name, BASH, ret, args, sections)])
+    (found,) = handmade.decoder().events([handmade.call(name, BASH, ret, args, sections)])
     return found
 
 
@@ -63,11 +60,9 @@ def test_names_of_a_unix_socket():
         R.SEC_FDPATH: b"/run/x.sock",
         R.SEC_HOSTPATH: b"/jail/run/x.sock",
     }
-    source = SyscallSource({})
-    source._types = frozenset({"connect"})
     flags = R.FLAG_SOCKET_FILE | R.FLAG_OTHER_NAME
     data = handmade.record(R.KIND_CALL, BASH, sections, call=BY_NAME["connect"].call, args=(3,), flags=flags)
-    (found,) = source._events([data])
+    (found,) = handmade.decoder("connect").events([data])
 
     assert ["/run/x.sock", "link", "/jail/run/x.sock"] == [
         get(view, "fd.name").split()[-1] for view in (found, *found.alternatives)

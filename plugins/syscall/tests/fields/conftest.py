@@ -1,29 +1,27 @@
-"""What tests of fields share: a source that is fed by hand, and the fields of its events."""
+"""What tests of fields share: a decoder that is fed by hand, and the fields of its events."""
 
 from __future__ import annotations
 
 import pytest
+from workload import handmade
 
-from falcohost_syscall.calls.rows import CALLS
 from falcohost_syscall.fields.rows import FIELDS
-from falcohost_syscall.source import SyscallSource
 
 FIELD = {field.name: field for field in FIELDS}
 
 
 @pytest.fixture
-def source():
-    """Return a source that was never opened, to be fed by hand."""
-    source = SyscallSource({})
-    source._types = frozenset(row.name for row in CALLS)
-    source._track_destinations = True
-    return source
+def decoder():
+    """Return a decoder to be fed by hand."""
+    decoder = handmade.decoder()
+    decoder.track_destinations = True
+    return decoder
 
 
 @pytest.fixture
-def one(source):
+def one(decoder):
     """Return a function that takes records and returns the last event."""
-    return lambda *records: list(source._events(list(records)))[-1]
+    return lambda *records: list(decoder.events(list(records)))[-1]
 
 
 @pytest.fixture(scope="session")

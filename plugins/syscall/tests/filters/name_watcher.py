@@ -15,7 +15,7 @@ from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import EXIT
-from falcohost_syscall.events.event import PID
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import PID
 from falcohost_syscall.fields.rows import FIELDS
 
 GET = {field.name: field.get for field in FIELDS}

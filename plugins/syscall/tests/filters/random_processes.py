@@ -7,8 +7,8 @@ from random import Random
 
 from workload.handmade import Task
 
+from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.filters import layout
-from falcohost_syscall.processes.kept import kept
 from falcohost_syscall.processes.table import Image, Process, ProcessTable
 from falcohost_syscall.records import record as R
 

@@ -126,7 +126,7 @@ def test_new_users(watch, tmp_path, monkeypatch):
     accounts = tmp_path / "etc/passwd"
     accounts.parent.mkdir()
     source = watch("evt.type = openat and user.name = mallory and fd.name = /dev/null", "user.name")
-    source.context.users = Users(tmp_path)
+    source.driver.users = source.driver.context.users = Users(tmp_path)
     opens = "os.setuid({})\nos.open('/dev/null', 0)"
     found = {}
     for uid in (65530, 65531):

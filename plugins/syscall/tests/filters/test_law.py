@@ -8,6 +8,7 @@ from random import Random
 import pytest
 import random_events
 import random_processes
+from workload import handmade
 from workload.handmade import call
 
 from falcohost.engine.code.module import compile_condition
@@ -15,8 +16,8 @@ from falcohost.engine.code.specialise import specialise
 from falcohost.engine.typecheck import check
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT
+from falcohost_syscall.drivers.modern_ebpf.decoding.names import NamedEvent
 from falcohost_syscall.events.event import Context
-from falcohost_syscall.events.file_names import NamedEvent
 from falcohost_syscall.facts.leaves import leaf_bit, leaf_bits
 from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import TRUE, Condition, Point
@@ -33,7 +34,7 @@ PROCESS_EVENTS = {EXEC, EXIT}
 @pytest.fixture(scope="module")
 def context(filter_bench, tmp_path_factory):
     """Return a context that knows some users, one container and the host, as the kernel is told of them."""
-    context = Context()
+    context = handmade.context()
     context.users = Users(random_events.accounts(tmp_path_factory.mktemp("root")))
     context.containers.learn(random_events.HOST, ["=/user.slice"])
     context.containers.learn(random_events.CONTAINER, [f"=/docker/{random_events.CONTAINER_ID}"])

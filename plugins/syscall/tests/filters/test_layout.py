@@ -65,9 +65,9 @@ def test_places(c):
 
 def test_scratch_of_the_probe(bpf):
     """The loaded probe's scratch memory has the size that filters are made for."""
-    from falcohost_syscall.drivers.modern_ebpf.probe import ModernEbpf
+    from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 
-    with ModernEbpf() as driver:
+    with Probe() as driver:
         info = Path(f"/proc/self/fdinfo/{driver.map_fd('scratches')}").read_text()
 
     assert f"value_size:\t{-(-layout.SCRATCH_SIZE // 8) * 8}\n" in info

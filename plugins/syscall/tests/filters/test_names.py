@@ -21,7 +21,8 @@ from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import EXIT
-from falcohost_syscall.events.event import PID, RET, SyscallEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import PID, RET
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.source import SyscallSource
 
 OPENS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))

@@ -22,7 +22,8 @@ from falcohost.events import Plan
 from falcohost.lang.parser import parse
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls.rows import EXIT
-from falcohost_syscall.events.event import PID, RET, SyscallEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import PID, RET
+from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.source import SyscallSource
 
 COUNT = int(os.environ.get("FALCOHOST_PAIRS", "2000"))
@@ -154,7 +155,7 @@ def test_what_paths_lead_to(watchers, tmp_path):
     random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
     told = failed = 0
     watcher = watchers[0]
-    if not watcher.source._opened.hooks:
+    if not watcher.source.driver.probe.hooks:
         skip_or_fail("hooks", "the kernel lets no programs stand at its functions, so it tells no real names of paths")
     for number in range(-(-COUNT // MANY)):
         pid, truths = run(random, tmp_path / str(number), MANY)

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from watching import OPENS, plan, run, seen
 
-from falcohost_syscall.drivers.modern_ebpf import probe, twice
+from falcohost_syscall.drivers.modern_ebpf import probe
+from falcohost_syscall.drivers.modern_ebpf.attach import twice
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.source import SyscallSource
@@ -28,7 +29,7 @@ def source(bpf, monkeypatch):
 
 def detach(source, which):
     """Take one of the two programs away, as the kernel leaves it out."""
-    source._driver.attachment._twice._entries.pop(which).close()
+    source.driver.probe.attachment._twice._entries.pop(which).close()
 
 
 def test_each_once(source):

@@ -160,14 +160,14 @@ def test_table_is_bounded(bpf, command, process_context):
     source = SyscallSource({"engine": {}, "falcohost": {"process_context": process_context}})
     source.open(Plan(source="syscall", event_types=frozenset({"chroot"})), None)
     try:
-        before = len(source.context.table)
+        before = len(source.driver.context.table)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         marks = sum(event.type == "chroot" for batch in until_idle(source, process) for event in batch.events)
         gc.collect()
         held = sum(isinstance(thing, Process) for thing in gc.get_objects())
 
         assert marks > COUNT / 3
-        assert len(source.context.table) < before + SLACK
+        assert len(source.driver.context.table) < before + SLACK
         assert held < before + 2 * SLACK
     finally:
         source.close()

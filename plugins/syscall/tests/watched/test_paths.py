@@ -10,7 +10,7 @@ from falcohost.engine.typecheck import check
 from falcohost.errors import ConfigError
 from falcohost.events import Plan
 from falcohost.lang.parser import parse
-from falcohost_syscall import config
+from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.watched.paths import watched_paths
 

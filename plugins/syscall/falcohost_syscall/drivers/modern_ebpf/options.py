@@ -10,7 +10,7 @@ from falcohost_syscall.records import record
 _BITS: Final = struct.Struct("=I")
 
 
-class Settings(NamedTuple):
+class LoadSettings(NamedTuple):
     """What is fixed for as long as the probe is loaded."""
 
     execve: int = 0
@@ -51,7 +51,7 @@ class Options(NamedTuple):
     procexit: bool = False
     """Ends of processes that pass the filters."""
     watched: bool = False
-    """The names of watched files (:meth:`.ModernEbpf.watch`), by whatever link they are opened."""
+    """The names of watched files (:meth:`.Probe.watch`), by whatever link they are opened."""
     about_execs: int = 0
     """What the filters of execs ask of processes (:func:`.pushdown.processes.about`)."""
     about_exits: int = 0

@@ -1,4 +1,4 @@
-"""The modern eBPF driver: the compiled probe, loaded, attached, and read.
+"""The compiled probe: loaded, attached, told what is wanted, and read.
 
 It hands out records as bytes (see :mod:`falcohost_syscall.records.record`), in the order of time. It is told what
 calls are wanted, and does not know what a record means.
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf import hooks
-from falcohost_syscall.drivers.modern_ebpf.attachment import Attachment
-from falcohost_syscall.drivers.modern_ebpf.call_functions import CallFunctions, NotPossibleError, find
-from falcohost_syscall.drivers.modern_ebpf.copies import Stages
-from falcohost_syscall.drivers.modern_ebpf.functions import ENTRIES
-from falcohost_syscall.drivers.modern_ebpf.handover import ITERATOR
-from falcohost_syscall.drivers.modern_ebpf.options import Options, Settings
+from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
+from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError, find
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
+from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
+from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, may_be_left_out
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS, check
-from falcohost_syscall.drivers.modern_ebpf.twice import AGAIN, may_be_left_out
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.program_info import misses
@@ -63,7 +63,7 @@ def _image() -> bytes:
     return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
 
 
-class ModernEbpf:
+class Probe:
     """The probe in the kernel; use as a context manager or call :meth:`close`.
 
     :ivar sees_requests: requests of io_uring are events as well.
@@ -72,13 +72,13 @@ class ModernEbpf:
     """
 
     def __init__(
-        self, settings: Settings | None = None, options: Options | None = None, *, by_function: bool = False
+        self, settings: LoadSettings | None = None, options: Options | None = None, *, by_function: bool = False
     ) -> None:
         """Load and attach; no call is collected before :meth:`set_calls`, what *options* say is at once.
 
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
-        settings, options = settings or Settings(), options or Options()
+        settings, options = settings or LoadSettings(), options or Options()
         check()
         self._library = library = Library()
         self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
@@ -111,7 +111,7 @@ class ModernEbpf:
             self.attachment.why_not = str(error)
             return None
 
-    def _load(self, settings: Settings, options: Options, functions: CallFunctions | None) -> None:
+    def _load(self, settings: LoadSettings, options: Options, functions: CallFunctions | None) -> None:
         twice = settings.twice or (functions is None and may_be_left_out(self.kernel))
         settings = settings._replace(functions=functions is not None, twice=twice)
         self._prepare(settings, options)
@@ -132,7 +132,7 @@ class ModernEbpf:
             self.attachment.use_two()
         self._attach(settings)
 
-    def _prepare(self, settings: Settings, options: Options) -> None:
+    def _prepare(self, settings: LoadSettings, options: Options) -> None:
         self._object.resize("scratches", 2 * self._cpus)
         self._object.resize("context_scratches", self._cpus)
         self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
@@ -153,7 +153,7 @@ class ModernEbpf:
             self._object.leave_out(AGAIN)
         hooks.prepare(self._object, self.hooks, self._cpus)
 
-    def _attach(self, settings: Settings) -> None:
+    def _attach(self, settings: LoadSettings) -> None:
         self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
         self._much = settings.ring_size // _WAKE_SHARE
         self._poll = select.epoll()
@@ -168,11 +168,11 @@ class ModernEbpf:
         self.attachment.start()
 
     @property
-    def places(self) -> Sequence[ModernEbpf | Stages]:
+    def places(self) -> Sequence[Probe | Stages]:
         """Return where filters are to be set: the probe, and what is copied of it."""
         return [self, *self.attachment.stages]
 
-    def __enter__(self) -> ModernEbpf:
+    def __enter__(self) -> Probe:
         return self
 
     def __exit__(self, *exc: object) -> None:

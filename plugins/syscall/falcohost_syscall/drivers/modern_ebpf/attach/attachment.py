@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from falcohost_syscall.drivers.modern_ebpf.call_functions import NOT_TRACED, CallFunctions, NotPossibleError, are_traced
-from falcohost_syscall.drivers.modern_ebpf.copies import Stages
-from falcohost_syscall.drivers.modern_ebpf.functions import Functions
-from falcohost_syscall.drivers.modern_ebpf.handover import Handover
-from falcohost_syscall.drivers.modern_ebpf.twice import Twice
+from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import (
+    NOT_TRACED,
+    CallFunctions,
+    NotPossibleError,
+    are_traced,
+)
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.attach.functions import Functions
+from falcohost_syscall.drivers.modern_ebpf.attach.handover import Handover
+from falcohost_syscall.drivers.modern_ebpf.attach.twice import Twice
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT_LATELY, CallSpec

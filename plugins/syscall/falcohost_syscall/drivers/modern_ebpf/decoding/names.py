@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-from falcohost_syscall.events.event import FLAGS, KIND, SyscallEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import FLAGS, KIND
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.records.record import (
     FLAG_OTHER_NAME,
@@ -28,20 +29,19 @@ from falcohost_syscall.records.record import (
     SEC_REALHOST2,
     SEC_REALPATH,
     SEC_REALPATH2,
-    SEC_WATCHED,
 )
-from falcohost_syscall.records.text import absolute, text
+from falcohost_syscall.records.text import absolute
 
 _HOSTS = frozenset({SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_REALHOST, SEC_REALHOST2})
 
 
-class _View(SyscallEvent):
+class _View(RecordEvent):
     """An event under another name."""
 
     __slots__ = ()
 
     @classmethod
-    def of(cls, event: SyscallEvent) -> Self:
+    def of(cls, event: RecordEvent) -> Self:
         """Return *event*, which has been taken apart, under this name."""
         view = cls(event.row, event.h, event.data, event.num, event.proc, event.ctx)
         view._sections = event.sections
@@ -59,7 +59,7 @@ class RequestedView(_View):
     @property
     def file_name(self) -> str | None:
         """Return the path of the descriptor's file."""
-        return requested(self) or self.fdpath
+        return self.requested or self.fdpath
 
     @property
     def reached(self) -> bool:
@@ -114,7 +114,7 @@ class WatchedView(_View):
     _name: str
 
     @classmethod
-    def under(cls, name: str, event: SyscallEvent) -> Self:
+    def under(cls, name: str, event: RecordEvent) -> Self:
         """Return *event* under this name."""
         view = cls.of(event)
         view._name = name
@@ -125,6 +125,11 @@ class WatchedView(_View):
         """Return the path of the descriptor's file."""
         return self._name
 
+    @property
+    def watched_path(self) -> str | None:
+        """Return the path by which the file is watched."""
+        return self._name
+
 
 class ExecutedView(_View):
     """The file that was executed has another path."""
@@ -132,20 +137,20 @@ class ExecutedView(_View):
     __slots__ = ()
 
     @classmethod
-    def under(cls, name: str, event: SyscallEvent) -> Self:
+    def under(cls, name: str, event: RecordEvent) -> Self:
         """Return *event*, an exec, under this name of the executable."""
         view = cls.of(event)
         view.proc = event.proc.executing(name)
         return view
 
 
-class NamedEvent(SyscallEvent):
+class NamedEvent(RecordEvent):
     """An event under the real name of its file."""
 
     __slots__ = ()
 
     @property
-    def alternatives(self) -> tuple[SyscallEvent, ...]:
+    def alternatives(self) -> tuple[RecordEvent, ...]:
         """Return the event under the other names that its file has."""
         row = self.row
         flags = self.h[FLAGS]
@@ -155,19 +160,19 @@ class NamedEvent(SyscallEvent):
             return ()
         asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())
         asked = asked or (row.leads and self._led_otherwise())
-        views: tuple[SyscallEvent, ...] = (RequestedView.of(self),) if asked else ()
+        views: tuple[RecordEvent, ...] = (RequestedView.of(self),) if asked else ()
         return (*views, *self._further()) if flags & FLAG_OTHER_NAME else views
 
-    def _executed(self) -> Iterator[SyscallEvent]:
+    def _executed(self) -> Iterator[RecordEvent]:
         host = self.text_of(SEC_HOSTPATH)
-        for name in watched_names(self) if host is None else (host, *watched_names(self)):
+        for name in self.watched_names if host is None else (host, *self.watched_names):
             if name != self.proc.image.exepath:
                 yield ExecutedView.under(name, self)
 
-    def _further(self) -> Iterator[SyscallEvent]:
+    def _further(self) -> Iterator[RecordEvent]:
         if not _HOSTS.isdisjoint(self.sections):
             yield HostView.of(self)
-        for name in watched_names(self):
+        for name in self.watched_names:
             if name != self.fdpath:
                 yield WatchedView.under(name, self)
 
@@ -209,20 +214,3 @@ def _reached_by(socket: Socket | None, path: str | None) -> Socket | None:
 
 def _is_other(passed: str | None, whole: str | None, real: str | None) -> bool:
     return passed is not None and (whole != real or (passed.startswith("/") and passed != real))
-
-
-def watched_names(event: SyscallEvent) -> list[str]:
-    """Return the paths by which the event's file is watched."""
-    told = event.section(SEC_WATCHED)
-    return [] if told is None else [text(name) for name in told.split(b"\0")[:-1]]
-
-
-def watched(event: SyscallEvent) -> str | None:
-    """Return the path by which the event's file is watched: the one under which the event is seen, else the first."""
-    names = watched_names(event)
-    return event.file_name if isinstance(event, WatchedView) else names[0] if names else None
-
-
-def requested(event: SyscallEvent) -> str | None:
-    """Return the path that was passed to open the event's file, made whole as text."""
-    return event.abspath if event.row.opens else None

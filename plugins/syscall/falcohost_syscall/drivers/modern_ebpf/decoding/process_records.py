@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from falcohost_syscall.events.event import (
+from falcohost_syscall.drivers.modern_ebpf.decoding.images import executed_image, executed_session
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     ARG0,
     CGROUP,
     COMM,
@@ -16,11 +15,13 @@ from falcohost_syscall.events.event import (
     START,
     TS,
     VPID,
+    Header,
     command,
     sections,
 )
 from falcohost_syscall.processes import procfs
-from falcohost_syscall.processes.table import Image, Process, ProcessTable, executed_image, executed_session
+from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import (
     FLAG_NEWTHREAD,
     FORKED,
@@ -39,8 +40,6 @@ from falcohost_syscall.records.record import (
 )
 from falcohost_syscall.records.text import text
 
-Header = tuple[Any, ...]
-
 #: Calls that change what the table says, where it is told of all processes.
 KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
 
@@ -48,7 +47,7 @@ KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
 class ProcessRecords:
     """Puts records into a table; of a header *h* and the whole record *data*."""
 
-    def __init__(self, table: ProcessTable) -> None:
+    def __init__(self, table: LiveProcesses) -> None:
         self._table = table
 
     def find(self, h: Header) -> Process:
@@ -126,7 +125,7 @@ class ProcessRecords:
             process.cwd = text(cwd)
 
     def task(self, h: Header, data: bytes) -> None:
-        """Note a process that the task iterator met; :meth:`ProcessTable.link` finds its parent."""
+        """Note a process that the task iterator met; :meth:`LiveProcesses.link` finds its parent."""
         found = sections(data)
         image = _image(found, 0)
         if not image.args_raw:

@@ -1,4 +1,4 @@
-"""Settings of the syscall source, parsed once (``engine`` and ``base_syscalls`` in falco.yaml)."""
+"""Settings of the driver, parsed once (``engine``, ``falcohost`` and ``base_syscalls`` in falco.yaml)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any
 from falcohost import ConfigError
 from falcohost_syscall.calls import base_syscalls
 from falcohost_syscall.calls.base_syscalls import BaseSyscalls
+from falcohost_syscall.drivers.drivers import engine
+from falcohost_syscall.watched.paths import LONGEST_WATCHED, RULES, is_watchable
 
 #: Falco's sizes of a ring by ``buf_size_preset``.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
 DEFAULT_PRESET = 4
-#: In ``falcohost.watch_inodes``: the paths that rules name whole.
-RULES = "rules"
-#: The longest path of a watched file, in bytes.
-LONGEST_WATCHED = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,9 @@ class Config:
 def parse(settings: Mapping[str, Any]) -> Config:
     """Return the settings in *settings*, which is Falco's ``engine`` block, or has it as ``engine``.
 
-    :raises ConfigError: a value cannot be, or the kind of engine is one that falcohost does not have.
+    :raises ConfigError: a value cannot be.
     """
-    engine = settings.get("engine", settings)
-    if not isinstance(engine, Mapping):
-        raise ConfigError("engine: expected keys such as kind and modern_ebpf.")
-    kind = engine.get("kind", "modern_ebpf")
-    if kind != "modern_ebpf":
-        raise ConfigError(f"engine.kind: falcohost has no engine {kind!r}; set it to modern_ebpf.")
-    own = engine.get("modern_ebpf") or {}
+    own = engine(settings).get("modern_ebpf") or {}
     preset = own.get("buf_size_preset", DEFAULT_PRESET) if isinstance(own, Mapping) else None
     if not isinstance(preset, int) or preset not in SIZES:
         raise ConfigError(f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
@@ -102,8 +94,3 @@ def _watched(block: Any) -> tuple[str, ...]:
                 f"not {path!r}."
             )
     return tuple(found)
-
-
-def is_watchable(path: str) -> bool:
-    """Tell whether a file can be watched by this path: an absolute one, and not longer than the probe keeps it."""
-    return path.startswith("/") and len(path.encode(errors="replace")) <= LONGEST_WATCHED and "\0" not in path

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from falcohost_syscall.drivers.modern_ebpf.call_functions import CallFunctions, NotPossibleError
-from falcohost_syscall.drivers.modern_ebpf.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.kernel.function_programs import ATTACH_EXIT, FunctionKernel, FunctionType
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.program_info import misses

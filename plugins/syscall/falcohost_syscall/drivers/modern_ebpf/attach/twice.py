@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from falcohost_syscall.drivers.modern_ebpf.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.kernel.assembler import R0, R1, R2, THIS_CPU_POINTER, Assembler
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.program_info import misses

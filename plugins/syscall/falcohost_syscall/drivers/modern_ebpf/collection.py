@@ -1,0 +1,88 @@
+"""What the probe collects: the plan of the rules, as calls, filters and options."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from falcohost import Plan
+from falcohost_syscall.calls.event_types import event_types
+from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf.config import Config
+from falcohost_syscall.drivers.modern_ebpf.options import Options
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.filters import load
+from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.plan import conditions
+from falcohost_syscall.watched.files import WatchedFiles
+from falcohost_syscall.watched.paths import watched_paths
+
+_log = logging.getLogger("falcohost")
+
+
+class Collection:
+    """What a loaded probe collects.
+
+    :ivar options: what it tells beside calls.
+    :ivar weaker: of how many groups of event types the filter asks less than their rules do.
+    :ivar watched: the files that are watched by inode.
+    """
+
+    def __init__(self, config: Config, probe: Probe, options: Options, watched: WatchedFiles) -> None:
+        self.options = options
+        self.weaker = 0
+        self.watched = watched
+        self._config = config
+        self._probe = probe
+
+    def update(self, plan: Plan, users: Users) -> frozenset[str]:
+        """Collect what *plan* wants, and return the event types; calls that were wanted before are not interrupted."""
+        config, probe = self._config, self._probe
+        every, only_successful = not config.process_context, config.only_successful
+        needed = conditions(plan, users, all_processes=every) if config.pushdown else {}
+        collected = wanted.collected(plan, needed, all_processes=every)
+        hooks = wanted.hooks(collected) & probe.hooks
+        calls = wanted.calls(collected, needed=needed, only_successful=only_successful, hooks=hooks)
+        probe.prepare(calls)
+        self._set_filters({name: condition for name, condition in needed.items() if name in collected})
+        options = wanted.options(plan, needed, all_processes=every)
+        self._set_options(
+            options._replace(watched=self._watch(plan), measure=self.options.measure, requested=not config.all_names)
+        )
+        probe.set_calls(
+            calls,
+            wanted.requests(collected, needed=needed, only_successful=only_successful, hooks=hooks),
+            traced=wanted.returning_twice(collected, needed=needed),
+            passing=hooks,
+        )
+        return event_types(plan)
+
+    def measure(self, on: bool) -> None:
+        """Measure what each event costs in the kernel, or no longer."""
+        self._set_options(self.options._replace(measure=on))
+
+    def _watch(self, plan: Plan) -> bool:
+        """Watch the files that the setting means; tell whether there are any."""
+        paths = watched_paths(self._config.watched, plan) if self._config.all_names else frozenset()
+        self.watched.watch(paths)
+        return bool(paths)
+
+    def _set_options(self, options: Options) -> None:
+        if options != self.options:
+            self._probe.set_options(options)
+            self.options = options
+
+    def _set_filters(self, needed: Mapping[str, Condition]) -> None:
+        """Let the kernel leave out what is not *needed*; what was needed before as well is never left out."""
+        weaker: dict[str, None] = {}
+        for place in self._probe.places:
+            maps = load.Probe(*map(place.map_fd, load.Probe._fields))
+            processes = self._config.process_context and place is self._probe
+            filters = load.load(needed, place.kernel, maps, processes=processes)
+            place.set_filters(filters.programs)
+            filters.close()
+            weaker |= dict.fromkeys(filters.weaker)
+        self.weaker = len(weaker)
+        for sentence in weaker:
+            _log.warning("%s", sentence)

@@ -1,0 +1,132 @@
+"""The probe's records in, events out; the process table is kept true in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXIT
+from falcohost_syscall.drivers.modern_ebpf.decoding.names import NamedEvent, RequestedView
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
+    ARG0,
+    CALL,
+    CGROUP,
+    KIND,
+    PID,
+    PPID,
+    START,
+    cgroup_sections,
+)
+from falcohost_syscall.drivers.modern_ebpf.decoding.process_records import KEEPS_TABLE, ProcessRecords
+from falcohost_syscall.events.event import Context, SyscallEvent
+from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.records.record import (
+    HEADER,
+    KIND_CALL,
+    KIND_CGROUP,
+    KIND_EXEC,
+    KIND_EXIT,
+    KIND_FORK,
+    KIND_TASK,
+)
+
+_EXIT_ROW: Final = BY_NAME[EXIT]
+_NOTES_SOCKET: Final = frozenset({"connect", "accept", "accept4"})
+_SENDS: Final = frozenset({"sendto", "sendmsg", "sendmmsg"})
+
+
+class Decoder:
+    """Makes events of records.
+
+    :ivar context: the tables behind the events; *processes*: the one of processes.
+    :ivar types: the event types that are passed on, *passed*: how many events were.
+    :ivar track_destinations: events tell whether they change where their socket leads to.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        processes: LiveProcesses,
+        types: frozenset[str] = frozenset(),
+        *,
+        all_names: bool = True,
+        on_container: Callable[[int, Container], None] = lambda key, container: None,
+    ) -> None:
+        """Make events of *types*; *on_container* is told of each cgroup key and its container before their events.
+
+        With *all_names* a file has all its names, else the one that was requested.
+        """
+        self.context = context
+        self.types = types
+        self.track_destinations = False
+        self.passed = 0
+        self._make = NamedEvent if all_names else RequestedView
+        self._on_container = on_container
+        self._processes = processes
+        self._told = ProcessRecords(processes)
+
+    def list_tasks(self, records: Iterable[bytes], *, all_processes: bool) -> bool:
+        """Note processes that run already, from the records that list them; tell whether some were not known yet.
+
+        Of those that the kernel keeps nothing is noted, unless *all_processes* are to be.
+        """
+        listed = [(HEADER.unpack_from(data), data) for data in records]
+        unknown = [(h, data) for h, data in listed if not h[ARG0 + 1] or all_processes]
+        for h, data in unknown:
+            self._learn_cgroups(h[CGROUP], data)
+            self._told.task(h, data)
+        self._processes.link()
+        return bool(unknown)
+
+    def _learn_cgroups(self, key: int, data: bytes) -> None:
+        self._on_container(key, self.context.containers.learn(key, cgroup_sections(data)))
+
+    def events(self, records: Iterable[bytes]) -> Iterator[SyscallEvent]:
+        """Yield the events in *records*; the table is as of each event when it is yielded."""
+        unpack, context, types, told = HEADER.unpack_from, self.context, self.types, self._told
+        processes, make = self._processes.processes, self._make
+        for data in records:
+            h = unpack(data)
+            kind = h[KIND]
+            if kind == KIND_CGROUP:
+                self._learn_cgroups(h[CGROUP], data)
+                continue
+            if kind == KIND_TASK:
+                told.tell(h, data)
+                continue
+            process = processes.get(h[PID])
+            if process is None or process.start != h[START]:
+                if kind == KIND_EXIT and EXIT not in types:
+                    continue
+                process = told.find(h)
+            elif process.ppid != h[PPID]:
+                told.reparent(process, h[PPID])
+            if kind == KIND_CALL:
+                row = CALLS[h[CALL] - 1]
+            elif kind == KIND_FORK:
+                told.fork(h, data, process)
+                continue
+            elif kind == KIND_EXEC:
+                row = CALLS[h[CALL] - 1]
+                told.execute(h, data, process)
+            elif kind == KIND_EXIT:
+                row = _EXIT_ROW
+                if h[ARG0 + 1]:
+                    context.table.exit(process, h[ARG0 + 2])
+            else:
+                continue
+            name = row.name
+            if name in KEEPS_TABLE:
+                told.keep(name, h, data, process)
+            if name not in types:
+                continue
+            self.passed += 1
+            event = make(row, h, data, self.passed, process, context)
+            if context.first is None:
+                context.first = event.ts
+            if name in _NOTES_SOCKET:
+                event.note_socket()
+            elif name in _SENDS and self.track_destinations:
+                event.note_destination()
+            yield event

@@ -1,0 +1,26 @@
+"""The images of processes, as records tell them."""
+
+from __future__ import annotations
+
+from falcohost_syscall.processes.table import Image, Session
+from falcohost_syscall.records.record import EXECED
+
+
+def executed_image(data: bytes, args: bytes, env: bytes | None, exepath: bytes, filename: bytes, ts: int) -> Image:
+    """Return the image of an exec record; *data* is its ``struct execed``."""
+    image = Image(args, env, exepath, ts)
+    image.filename = filename
+    if not data:
+        return image
+    facts = EXECED.unpack_from(data)
+    image.ino, image.ctime, image.mtime, image.pidns_start = facts[:4]
+    image.caps = facts[4:7]
+    image.exe_flags = facts[12]
+    image.privileged = bool(facts[15])
+    return image
+
+
+def executed_session(data: bytes) -> Session:
+    """Return session, groups and terminal of an exec record's ``struct execed``."""
+    facts = EXECED.unpack_from(data)
+    return facts[7], facts[8], facts[9], facts[10], facts[11]

@@ -1,0 +1,46 @@
+"""The parts of a record: the places of the unpacked header, and the sections behind it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from falcohost_syscall.records.record import HEADER, SEC_CGROUP, SECTION
+from falcohost_syscall.records.text import text
+
+#: An unpacked header; its members are at the places below.
+Header: TypeAlias = tuple[Any, ...]
+TS, START, CGROUP, CAPS, RET, ARG0 = range(6)
+PID, TID, PPID, VPID, VTID, UID, GID, LOGINUID, KIND, CALL, CPU, FLAGS, NSECTIONS, COMM = range(11, 25)
+
+_FIRST_SECTION = HEADER.size
+
+
+def sections(data: bytes) -> dict[int, bytes]:
+    """Return the sections of a record by tag (of several with one tag, the last)."""
+    found: dict[int, bytes] = {}
+    position, end = _FIRST_SECTION, len(data)
+    unpack = SECTION.unpack_from
+    while position + 4 <= end:
+        tag, size = unpack(data, position)
+        position += 4
+        found[tag] = data[position : position + size]
+        position += size
+    return found
+
+
+def cgroup_sections(data: bytes) -> list[str]:
+    """Return the cgroups in a record, as ``subsystem=path``."""
+    found = []
+    position, end = _FIRST_SECTION, len(data)
+    while position + 4 <= end:
+        tag, size = SECTION.unpack_from(data, position)
+        position += 4
+        if tag == SEC_CGROUP:
+            found.append(text(data[position : position + size]))
+        position += size
+    return found
+
+
+def command(comm: bytes) -> str:
+    """Return the text of a header's ``comm``."""
+    return text(comm.split(b"\0", 1)[0])
