@@ -83,6 +83,15 @@ def test_the_cursor_is_kept(store, path):
     assert (store.cursor("source"), Store(path, Limits()).cursor("source")) == ("7", "7")
 
 
+def test_a_cursor_or_an_end_alone_is_written(store, path):
+    """A source that found nothing has come further all the same, or to its end."""
+    assert {"source": "8"} == store.append([arrival(cursor="8")]).cursors
+    assert "8" == Store(path, Limits()).cursor("source")
+
+    store.append([arrival(ended=True)])
+    assert None is Store(path, Limits()).cursor("source")
+
+
 def test_a_source_that_has_ended_begins_anew(store, path):
     """After the end of a finite source its cursor is gone, and reading it again gives its alerts again."""
     store.append([arrival("a", cursor="7"), arrival(ended=True)])
