@@ -7,12 +7,20 @@ import signal
 import time
 
 import msgspec
+import pytest
 
 from falcohost.store.arrival import Arrival
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
-from falcohost.testing.forks import Suicide, fork, was_killed
+from falcohost.testing.forks import Suicide, fork, quick_folder, was_killed
 from falcohost.testing.outputs import alert
+
+
+@pytest.fixture
+def folder():
+    """Return a folder for the store."""
+    with quick_folder() as folder:
+        yield folder
 
 
 def write(path, until, killer=None, acknowledged=None):
@@ -39,10 +47,10 @@ def stored(path):
     return found
 
 
-def test_killed_before_any_statement(tmp_path):
+def test_killed_before_any_statement(folder):
     """Killed before whichever statement of the database, it is complete and without doubles when it has gone on."""
     for step in itertools.count():
-        path = tmp_path / f"{step}.db"
+        path = folder / f"{step}.db"
         killed = was_killed(fork(lambda path=path, step=step: write(path, 5, Suicide(step))))
 
         assert stored(path) in ([], ["0", "1"], ["0", "1", "2", "3", "4"])
@@ -53,9 +61,9 @@ def test_killed_before_any_statement(tmp_path):
     assert step > 10
 
 
-def test_killed_from_outside(tmp_path, soak):
+def test_killed_from_outside(folder, soak):
     """Killed again and again at random moments, no acknowledged alert is missing and none is there twice."""
-    dice, path, acknowledged = random.Random(5), tmp_path / "state.db", 0
+    dice, path, acknowledged = random.Random(5), folder / "state.db", 0
     for _ in range(soak(300, 10)):
         reader, writer = os.pipe()
         child = fork(lambda writer=writer: write(path, 1_000_000, acknowledged=writer))

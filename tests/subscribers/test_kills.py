@@ -20,7 +20,7 @@ from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import ToOutput
-from falcohost.testing.forks import Suicide, fork, was_killed
+from falcohost.testing.forks import Suicide, fork, quick_folder, was_killed
 from falcohost.testing.outputs import alert
 
 
@@ -95,15 +95,16 @@ class Agent:
 
 
 @pytest.fixture
-def agent(tmp_path, maker):
+def agent(maker):
     """Return a function that makes an agent in a folder of its own."""
+    with quick_folder() as all_folders:
 
-    def agent(name, until):
-        folder = Path(tmp_path, str(name))
-        folder.mkdir()
-        return Agent(folder, maker, until)
+        def agent(name, until):
+            folder = Path(all_folders, str(name))
+            folder.mkdir()
+            return Agent(folder, maker, until)
 
-    return agent
+        yield agent
 
 
 def test_killed_before_any_statement(agent):

@@ -152,18 +152,19 @@ def test_waits_longer_each_time(runner):
     assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30] == pauses
 
 
-def test_growth_is_told(runner, caplog):
+def test_growth_is_told(runner, caplog, monkeypatch):
     """That many alerts wait is told, and again when they are twice as many."""
+    monkeypatch.setattr("falcohost.subscribers.runner.LONG", 1000)
     output = Output()
     output.gate.clear()
     one = runner(output)
 
     for _ in range(5):
-        one.put(*["a"] * 6000)
+        one.put(*["a"] * 600)
 
     assert [
-        "12000 alerts wait for the output 'test', which does not keep up",
-        "24000 alerts wait for the output 'test', which does not keep up",
+        "1200 alerts wait for the output 'test', which does not keep up",
+        "2400 alerts wait for the output 'test', which does not keep up",
     ] == [record.getMessage() for record in caplog.records]
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
+import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+#: A file system in memory: what a process has written there outlives it as on a disk, without waiting for one.
+_MEMORY = "/dev/shm"
+
+
+@contextlib.contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Give a folder for what is synced often, in memory if that is possible."""
+    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 def fork(work: Callable[[], None]) -> int:
