@@ -1,5 +1,6 @@
 """The store: what is written once stays, is read in order, comes once, and survives a disk that is full or broken."""
 
+import sqlite3
 from collections import deque
 
 import msgspec
@@ -219,6 +220,21 @@ def test_a_full_disk_loses_nothing(store, path, clock, caplog):
     assert names(Store(path, Limits())) == ["a", *(one.id for one in big)]
 
 
+def test_what_waits_is_written_at_the_end(store, path, caplog):
+    """Closing tries the disk once more, at once; what it still does not take is told."""
+    fill(store, 1)
+    store.append([Arrival("source", [alert("x" * 5000)] * 20)])
+    fill(store, 1_000_000)
+    store.close()
+    assert 20 == len(names(Store(path, Limits())))
+
+    other = Store(path, Limits())
+    fill(other, 1)
+    other.append([Arrival("source", [alert("x" * 5000)] * 20)])
+    other.close()
+    assert f"20 alerts could not be stored in {path}" in caplog.messages
+
+
 def test_an_answer_waits_for_a_full_disk_as_a_whole(store, path, clock):
     """While the file takes nothing, others are given an answer's alerts from memory; it is written in one piece."""
     store.subscribe("consumer")
@@ -293,6 +309,27 @@ def test_one_agent_at_a_time(tmp_path, caplog):
     assert "is in use by another falcohost; this run keeps its state in memory only" in caplog.text
     first.close()
     assert open_store(str(tmp_path / "state"), Limits()).kept
+
+
+def test_any_time_is_stored(store, path):
+    """A time that no column takes is kept as it is; it counts as the largest there is."""
+    alerts = [msgspec.structs.replace(alert(str(time)), time=time) for time in (2**64 - 1, -(2**63))]
+    store.append([Arrival("source", alerts)])
+
+    assert alerts == [one for _, one in Store(path, Limits()).read(0, 10)]
+
+
+def test_an_alert_that_could_not_be_looked_up_is_stored_once(store, path, clock):
+    """Where the file cannot be read it is not known whether an alert is there already; written, it is there once."""
+    store.append([arrival("a")])
+    store._disk.change(lambda connection: connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY))
+    store.append([arrival("a", "b")])
+    store._disk.change(lambda connection: connection.set_authorizer(None))
+    clock.advance(1)
+    store.append([])
+
+    assert ["a", "b"] == [one.id for _, one in Store(path, Limits()).read(0, 10)]
+    assert [] == list(path.parent.glob("*.broken*"))
 
 
 def test_a_directory_that_others_can_write(tmp_path):

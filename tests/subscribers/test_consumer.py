@@ -1,5 +1,7 @@
 """A plugin's subscriber: what it is given, what its answers become, and how it begins anew after an error."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -8,6 +10,7 @@ from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE, Answe
 from falcohost.subscribers.consumer import Consumer
 from falcohost.testing.outputs import alert
 
+NEW = NewAlert(rule="r", priority=Priority.NOTICE, message="m")
 TIME = 1_700_000_000_123_456_789
 
 
@@ -180,10 +183,30 @@ def test_nothing_is_an_answer(consumer):
 
 def test_answers_are_bounded(consumer, caplog):
     """Of too many alerts the first are taken, and that is said; a state that is too large is an error."""
-    new = NewAlert(rule="r", priority=Priority.NOTICE, message="m")
-    taken = consumer(lambda *_: Answering(Answer([new] * (MOST_ANSWERED + 3)))).take(0, [alert("a")])
+    taken = consumer(lambda *_: Answering(Answer([NEW] * (MOST_ANSWERED + 3)))).take(0, [alert("a")])
     assert MOST_ANSWERED == len(taken.alerts)
     assert "subscriber 'counting' raised too many alerts at once; 3 are left out" in caplog.text
 
     with pytest.raises(PluginError, match=f"its state has {MOST_STATE + 1} bytes"):
         consumer(lambda *_: Answering(Answer((), bytes(MOST_STATE + 1)))).take(0, [alert("a")])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "text",
+        [NEW],
+        Answer([NEW], "text"),
+        Answer([{"rule": "r"}]),
+        Answer([replace(NEW, time=1.5)]),
+        Answer([replace(NEW, priority="NOTICE")]),
+        Answer([replace(NEW, tags=(1,))]),
+        Answer([replace(NEW, subjects=("me",))]),
+    ],
+)
+def test_what_is_no_answer_is_an_error(consumer, answer):
+    """What the store could not keep never comes to it: the subscriber is told, and tried again."""
+    one = consumer(lambda *_: Answering(answer))
+
+    with pytest.raises((PluginError, AttributeError, TypeError, ValueError)):
+        one.take(0, [alert("a")])

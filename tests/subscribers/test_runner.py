@@ -48,6 +48,20 @@ class Output:
         self.closed = True
 
 
+class Watched(ManualClock):
+    """A clock that takes note when somebody waits without an end."""
+
+    def __init__(self):
+        super().__init__()
+        self.idle = threading.Event()
+
+    def wait_for(self, condition, predicate, timeout=None):
+        """Wait."""
+        if timeout is None:
+            self.idle.set()
+        return super().wait_for(condition, predicate, timeout)
+
+
 class Fed(Runner):
     """A runner of an output, with a store and a clock of its own."""
 
@@ -85,7 +99,7 @@ def runner():
     made = []
 
     def runner(output, store=None, **options):
-        one = Fed(output, store or Store(None, Limits()), ManualClock(), **options)
+        one = Fed(output, store or Store(None, Limits()), Watched(), **options)
         made.append((one, output))
         one.begin()
         return one
@@ -116,6 +130,13 @@ def test_delivers_in_order(runner):
 
     assert [f"rule {number}{letter}" for number in range(100) for letter in "ab"] == output.got
     assert output.closed
+
+
+def test_waits_without_looking_again_and_again(runner):
+    """A runner that has nothing to do waits until it is told; it does not ask."""
+    one = runner(Output())
+
+    assert one.clock.idle.wait(PATIENCE)
 
 
 def test_tries_again(runner, caplog):

@@ -44,7 +44,8 @@ class Row(NamedTuple):
     def columns(self, now: int) -> tuple[object, ...]:
         """Return what the table holds of it, stored *now*."""
         alert = self.alert
-        return self.seq, alert.id, self.rewinds, alert.time, alert.rule, alert.source, now, encode(alert)
+        time = min(max(alert.time, -_LARGEST), _LARGEST)
+        return self.seq, alert.id, self.rewinds, time, alert.rule, alert.source, now, encode(alert)
 
 
 class Position(NamedTuple):
@@ -81,7 +82,7 @@ class Waiting:
         # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
         execute(f"PRAGMA synchronous = {'FULL' if self.cursors else 'NORMAL'}")
         execute("BEGIN IMMEDIATE")
-        execute_many("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row.columns(now) for row in self.rows])
+        execute_many(_ALERT, [row.columns(now) for row in self.rows])
         execute_many(_CURSOR, list(self.cursors.items()))
         if self.ended:
             gone = [(source,) for source in self.ended]
@@ -96,6 +97,11 @@ class Waiting:
             part.clear()
 
 
+#: The largest number that a column takes; a source may hand on any time.
+_LARGEST = (1 << 63) - 1
+
+# What could not be looked up, because the file could not be read, may be there already.
+_ALERT = "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
 _POSITION = (
     "INSERT INTO subscribers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "

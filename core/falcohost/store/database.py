@@ -72,7 +72,8 @@ def one(connection: sqlite3.Connection, sql: str) -> int:
 
 def is_broken(error: sqlite3.Error) -> bool:
     """Return whether *error* is about what is in the file, not about the disk or the file system below it."""
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    code = getattr(error, "sqlite_errorcode", None)  # missing where Python itself refuses what it is given
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def put_aside(path: Path, error: sqlite3.Error) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+import msgspec
+
 from falcohost.alert import Alert
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import PluginError
@@ -47,7 +49,8 @@ class Consumer:
             for new in answer.alerts:
                 key = f"{mark} {alerts[0].id} {len(raised)}"
                 time = batch[-1].time if new.time is None else new.time
-                raised.append(self._maker.raised(self._spec.name, new, key=key, time=time, depth=depth + 1))
+                alert = self._maker.raised(self._spec.name, new, key=key, time=time, depth=depth + 1)
+                raised.append(_decode(_encode(alert)))  # so that the store is given nothing that it cannot keep
         self._state = self._state if state is None else state
         return Taken(raised, state)
 
@@ -73,9 +76,15 @@ class Consumer:
     def _checked(self, answer: Answer | None) -> Answer:
         if answer is None:
             return Answer()
+        if not isinstance(answer, Answer) or not isinstance(answer.state, bytes | None):
+            raise PluginError("its answer is no Answer, or its state no bytes")
         if answer.state is not None and len(answer.state) > MOST_STATE:
             raise PluginError(f"its state has {len(answer.state)} bytes; {MOST_STATE} are the most")
         if (more := len(answer.alerts) - MOST_ANSWERED) > 0:
             log.error("subscriber '%s' raised too many alerts at once; %d are left out", self._spec.name, more)
             return Answer(answer.alerts[:MOST_ANSWERED], answer.state)
         return answer
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Alert).decode
