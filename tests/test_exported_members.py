@@ -20,6 +20,7 @@ PUBLIC = {
         "ConfigError",
         "ConfigKey",
         "DriverSpec",
+        "DropPolicy",
         "Event",
         "EventParam",
         "FalcohostError",

@@ -17,7 +17,7 @@ from falcohost.errors import (
 from falcohost.events import Batch, Event, HasSubject, MeasuredSource, Plan, Source
 from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
 from falcohost.hookspecs import EventParam, Output, OutputSpec, SourceSpec, StandsFor, hookimpl
-from falcohost.specs import CommandSpec, ConfigKey, DriverSpec
+from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
 from falcohost.stats import SourceStats, TypeCount
 from falcohost.subject import ProcessSubject, ResourceSubject, Subject, UserSubject
 
@@ -33,6 +33,7 @@ __all__ = [
     "ConfigError",
     "ConfigKey",
     "DriverSpec",
+    "DropPolicy",
     "Event",
     "EventParam",
     "FalcohostError",

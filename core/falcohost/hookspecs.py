@@ -18,7 +18,7 @@ from falcohost.alert import Alert, AlertFormat
 from falcohost.events import Plan, Source
 from falcohost.fields import Field
 from falcohost.lookups import LookupSpec
-from falcohost.specs import CommandSpec, ConfigKey, DriverSpec
+from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
 from falcohost.subscriber import SubscriberSpec
 
 hookspec = pluggy.HookspecMarker("falcohost")
@@ -47,6 +47,7 @@ class SourceSpec:
         None: it runs as an unprivileged user.
     :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it). It
         raises :class:`AddressTaken` where somebody listens already, who may be the agent that runs.
+    :ivar drops: returns, for a source that cannot rewind, what is done about events that it has lost.
     :ivar off: returns a sentence if the settings keep the source from being opened, else None.
     :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened, a change of
         which has it opened again; raises :class:`SourceError` if they cannot be used. Called by who may read them.
@@ -62,6 +63,7 @@ class SourceSpec:
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+    drops: Callable[[Mapping[str, Any]], DropPolicy] | None = None
     off: Callable[[Mapping[str, Any]], str | None] | None = None
     secrets: Callable[[Mapping[str, Any]], Iterable[Path]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None

@@ -41,6 +41,32 @@ class ConfigKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropPolicy:
+    """What is done about events that a source has lost: a share above the threshold takes a token, which buys actions.
+
+    Every loss is counted and logged in any case.
+
+    :ivar what: names it in messages, and in the rule of the alert (``syscall event drop``).
+    :ivar events: what was lost (``system calls``).
+    :ivar threshold: a share of a second's events, from 0 to 1.
+    :ivar actions: of ``log``, ``alert``, ``exit`` and ``ignore``; *key*: where the configuration has them.
+    :ivar rate: tokens a second; *burst*: how many there can be.
+    :ivar simulate: acts as if an event were lost each second.
+    :ivar fields: returns further output fields of the alert, given what was lost by cause.
+    """
+
+    what: str
+    events: str
+    threshold: float
+    actions: tuple[str, ...]
+    key: str
+    rate: float
+    burst: float
+    simulate: bool = False
+    fields: Callable[[Mapping[str, int]], Mapping[str, str]] = lambda dropped: {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriverSpec:
     """A driver of a source that can have several. Provisional.
 

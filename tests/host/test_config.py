@@ -71,7 +71,6 @@ def test_falcos_own_file_is_read_without_a_warning(root):
         "syscall_event_timeouts",
         "falco_libs",
     ]
-    assert config.drops.actions == ("log", "alert")
     assert list(config.outputs.blocks) == ["stdout", "syslog"]
 
 

@@ -122,7 +122,7 @@ def test_options_reach_everywhere(write):
 
     assert config.rules.files == ("/etc", "/", "/tmp")
     assert config.rules.selections == (Selection(False, rule="*"), Selection(True, tag="mine"))
-    assert config.drops.threshold == 0.5
+    assert config.others["syscall_event_drops"] == {"threshold": 0.5}
     assert config.others["falcohost"] == {"a.b[0]\\": 1}
 
 

@@ -1,12 +1,12 @@
-"""Lost system calls: Falco's threshold, token bucket, actions and alert."""
+"""Lost events: Falco's threshold, token bucket, actions and alert, as the policy of a source says."""
 
 import pytest
 
 from falcohost.clock import SYSTEM
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
-from falcohost.host.config.sections import DropsConfig
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.numbers import Numbers
+from falcohost.specs import DropPolicy
 from falcohost.testing.clock import ManualClock
 
 
@@ -16,8 +16,18 @@ def monitor():
 
     def monitor(actions=("alert",), threshold=0.1, rate=0.0, burst=1.0, simulate=False, clock=SYSTEM):
         alerts = []
-        config = DropsConfig(threshold, tuple(actions), rate, burst, simulate)
-        return DropMonitor(config, AlertMaker("host"), alerts.append, clock), alerts
+        policy = DropPolicy(
+            what="syscall event drop",
+            events="system calls",
+            threshold=threshold,
+            actions=tuple(actions),
+            key="drops",
+            rate=rate,
+            burst=burst,
+            simulate=simulate,
+            fields=lambda dropped: {f"n_{cause}": str(count) for cause, count in dropped.items()},
+        )
+        return DropMonitor(policy, AlertMaker("host"), alerts.append, clock), alerts
 
     return monitor
 
@@ -28,7 +38,7 @@ def totals(received, **dropped):
 
 
 def test_alert_in_falcos_form(monitor):
-    """The alert has Falco's rule, priority, message and fields; a cause that Falco does not have is a field beside."""
+    """The alert has Falco's rule, priority and message, and beside the numbers the fields of the policy."""
     one, alerts = monitor()
 
     one.observe(totals(75, buffer_open_exit=20, ring_full=5))
@@ -38,25 +48,8 @@ def test_alert_in_falcos_form(monitor):
     assert alert.priority.label == "Debug"
     assert alert.message == "Falco internal: syscall event drop. 25 system calls dropped in last second."
     assert alert.source == "internal"
-    assert alert.fields == {
-        "ebpf_enabled": "1",
-        "n_drops": "25",
-        "n_drops_buffer_clone_fork_exit": "0",
-        "n_drops_buffer_close_exit": "0",
-        "n_drops_buffer_connect_exit": "0",
-        "n_drops_buffer_dir_file_exit": "0",
-        "n_drops_buffer_execve_exit": "0",
-        "n_drops_buffer_open_exit": "20",
-        "n_drops_buffer_other_interest_exit": "0",
-        "n_drops_buffer_proc_exit": "0",
-        "n_drops_buffer_total": "25",
-        "n_drops_bug": "0",
-        "n_drops_page_faults": "0",
-        "n_drops_ring_full": "5",
-        "n_drops_scratch_map": "0",
-        "n_evts": "100",
-    }
-    assert '25 system calls dropped in last second. (ebpf_enabled="1" n_drops="25"' in alert.output
+    assert alert.fields == {"n_buffer_open_exit": "20", "n_drops": "25", "n_evts": "100", "n_ring_full": "5"}
+    assert '25 system calls dropped in last second. (n_buffer_open_exit="20" n_drops="25"' in alert.output
     assert b'"tags"' not in encode_json(alert, JsonOptions())
     assert b'"output":"Falco internal: syscall event drop. 25' in encode_json(alert, JsonOptions())
 

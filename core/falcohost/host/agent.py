@@ -86,7 +86,7 @@ def _report(supervisor: Supervisor, *, verbose: bool, patience: float) -> None:
     """Print what Falco prints at the end; stdout may be gone or blocked."""
     with contextlib.suppress(BrokenPipeError):
         for child in supervisor.workers.children:
-            _report_source(child, supervisor.losses.drops, verbose=verbose)
+            _report_source(child, supervisor.losses.drops.get(child.name), verbose=verbose)
         sys.stderr.flush()
     with contextlib.suppress(ShortWrite):
         if select.select([], [STDOUT], [], patience)[1]:
@@ -95,18 +95,18 @@ def _report(supervisor: Supervisor, *, verbose: bool, patience: float) -> None:
             log.error("stdout is blocked, so there is no summary on it")
 
 
-def _report_source(child: Child, drops: DropMonitor, *, verbose: bool) -> None:
+def _report_source(child: Child, drops: DropMonitor | None, *, verbose: bool) -> None:
     totals = child.totals
     lines = []
-    if verbose and child.is_syscall:
+    if verbose and drops is not None:
         lines += [f"Driver Events:{totals.received + totals.lost}", f"Driver Drops:{totals.lost}"]
     if verbose:
         rate = totals.passed / child.seconds if child.seconds else 0.0
         elapsed = f"Elapsed time: {child.seconds:.3f}, Captured Events: {totals.passed}, {rate:.2f} eps"
         lines.append(f"({child.name}) {elapsed}")
-    if child.is_syscall:
+    if drops is not None:
         lines += [
-            "Syscall event drop monitoring:",
+            f"{drops.policy.what.capitalize()} monitoring:",
             f"   - event drop detected: {drops.occurrences} occurrences",
             f"   - num times actions taken: {drops.taken}",
         ]

@@ -1,4 +1,4 @@
-"""Lost events: every loss is counted and logged; of lost system calls Falco's alert is raised as configured."""
+"""Lost events: every loss is counted and logged; what else is done, the policy of their source says."""
 
 from __future__ import annotations
 
@@ -9,35 +9,9 @@ from collections.abc import Callable, Mapping
 from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import AlertMaker
-from falcohost.host.config.sections import DropsConfig
 from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.log import log
-
-RULE = "Falco internal: syscall event drop"
-
-#: Output fields of Falco's alert beside n_evts and n_drops; a cause of the source that has such a name counts there.
-FIELDS = (
-    "n_drops_buffer_total",
-    "n_drops_buffer_clone_fork_exit",
-    "n_drops_buffer_execve_exit",
-    "n_drops_buffer_connect_exit",
-    "n_drops_buffer_open_exit",
-    "n_drops_buffer_dir_file_exit",
-    "n_drops_buffer_other_interest_exit",
-    "n_drops_buffer_close_exit",
-    "n_drops_buffer_proc_exit",
-    "n_drops_scratch_map",
-    "n_drops_page_faults",
-    "n_drops_bug",
-)
-
-#: What our causes count under in Falco's fields, beside a field of their own.
-_IN_FALCOS_WORDS = {
-    "ring_full": "n_drops_buffer_total",
-    "proc_ring_full": "n_drops_buffer_total",
-    "flood": "n_drops_buffer_total",
-    "scratch": "n_drops_scratch_map",
-}
+from falcohost.specs import DropPolicy
 
 #: Seconds between two log lines about losses of one source.
 QUIET = 10.0
@@ -69,24 +43,25 @@ class LossLog:
 
 
 class DropMonitor:
-    """Falco's handling of dropped system calls: a share above the threshold takes a token, which buys the actions.
+    """Applies the policy of one source.
 
+    :ivar policy: what is done.
     :ivar occurrences: how many seconds had drops above the threshold.
     :ivar taken: how often actions were taken.
     :ivar exiting: the action ``exit`` was taken.
     """
 
     def __init__(
-        self, config: DropsConfig, maker: AlertMaker, raise_alert: Callable[[Alert], None], clock: Clock = SYSTEM
+        self, policy: DropPolicy, maker: AlertMaker, raise_alert: Callable[[Alert], None], clock: Clock = SYSTEM
     ) -> None:
         self.occurrences = 0
         self.taken = 0
         self.exiting = False
-        self._config = config
+        self.policy = policy
         self._raise = raise_alert
         self._maker = maker
         self._clock = clock
-        self._bucket = _TokenBucket(config.rate, config.burst, clock)
+        self._bucket = _TokenBucket(policy.rate, policy.burst, clock)
         self._last = NOTHING
 
     def observe(self, totals: Numbers) -> None:
@@ -95,43 +70,32 @@ class DropMonitor:
         count = dropped.total()
         events = totals.received - self._last.received + count
         self._last = totals
-        if self._config.simulate:
-            log.info("Simulating syscall event drop")
+        if self.policy.simulate:
+            log.info("Simulating %s", self.policy.what)
             count += 1
             events += 1
-        if count <= 0 or count / events <= self._config.threshold:
+        if count <= 0 or count / events <= self.policy.threshold:
             return
         self.occurrences += 1
         if not self._bucket.claim():
-            log.debug("Syscall event drop but token bucket depleted, skipping actions")
+            log.debug("%s but token bucket depleted, skipping actions", self.policy.what.capitalize())
             return
         self.taken += 1
         self._act(events, count, dropped)
 
     def _act(self, events: int, count: int, dropped: Counter[str]) -> None:
-        text = f"{RULE}. {count} system calls dropped in last second."
-        for action in self._config.actions:
+        rule = f"Falco internal: {self.policy.what}"
+        text = f"{rule}. {count} {self.policy.events} dropped in last second."
+        for action in self.policy.actions:
             if action == "log":
                 log.debug(text)
             elif action == "alert":
-                fields = {"n_evts": str(events), "n_drops": str(count), "ebpf_enabled": "1", **_by_cause(dropped)}
-                self._raise(self._maker.internal(RULE, Priority.DEBUG, text, fields, self._clock.time_ns()))
+                fields = {"n_evts": str(events), "n_drops": str(count), **self.policy.fields(dropped)}
+                self._raise(self._maker.internal(rule, Priority.DEBUG, text, fields, self._clock.time_ns()))
             elif action == "exit":
                 log.critical(text)
                 log.log(logging.CRITICAL, "Exiting.")
                 self.exiting = True
-
-
-def _by_cause(dropped: Counter[str]) -> dict[str, str]:
-    """Return a field per cause: Falco's, and one of its own for each cause that Falco does not have."""
-    fields = dict.fromkeys(FIELDS, 0)
-    for cause, count in dropped.items():
-        own = f"n_drops_{cause.replace(' ', '_')}"
-        for name in {own, _IN_FALCOS_WORDS.get(cause, own)}:
-            fields[name] = fields.get(name, 0) + count
-        if own.startswith("n_drops_buffer_"):
-            fields["n_drops_buffer_total"] += count
-    return {name: str(count) for name, count in fields.items()}
 
 
 class _TokenBucket:

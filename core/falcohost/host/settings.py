@@ -8,9 +8,6 @@ from typing import Any
 
 from falcohost.host.plugins import Plugins
 
-#: The source that drops of system calls are about.
-SYSCALL = "syscall"
-
 
 def source_settings(plugins: Plugins) -> dict[str, Mapping[str, Any]]:
     """Return the settings by event source.

@@ -48,7 +48,11 @@ def wired(
     children = workers.children
     intake = Intake(store, maker)
     summary = Summary(given.rules)
-    drops = DropMonitor(given.config.drops, maker, lambda alert: intake.deliver([alert]))
+    drops = {
+        task.spec.name: DropMonitor(task.spec.drops(task.settings), maker, lambda alert: intake.deliver([alert]))
+        for task in assignment.tasks
+        if task.spec.drops is not None
+    }
     watch = Watch(given.watched)
 
     def take(number: int, new: NewRules) -> None:

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from falcohost import ConfigKey, DriverSpec, EventParam, Field, Plan, Source, SourceSpec, StandsFor, hookimpl
+from falcohost import (
+    ConfigKey,
+    DriverSpec,
+    DropPolicy,
+    EventParam,
+    Field,
+    Plan,
+    Source,
+    SourceSpec,
+    StandsFor,
+    hookimpl,
+)
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
 from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
@@ -41,6 +52,12 @@ def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
     return pushed(plan)
 
 
+def _drops(settings: Mapping[str, Any]) -> DropPolicy:
+    from falcohost_syscall.drops import policy
+
+    return policy(settings)
+
+
 def _off(settings: Mapping[str, Any]) -> str | None:
     if settings["engine"]["kind"] != NO_DRIVER:
         return None
@@ -72,6 +89,7 @@ def falcohost_sources() -> Iterable[SourceSpec]:
             event_params=_event_params,
             capabilities=CAPABILITIES,
             check=_check,
+            drops=_drops,
             off=_off,
             pushed=_pushed,
         ),

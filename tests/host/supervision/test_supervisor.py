@@ -7,7 +7,6 @@ import pytest
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host import wire
-from falcohost.host.config.sections import DropsConfig
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
 from falcohost.host.numbers import Numbers
@@ -21,6 +20,7 @@ from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervisor import Supervisor
+from falcohost.specs import DropPolicy
 from falcohost.subscribers.group import Subscribers
 from falcohost.testing.outputs import alert
 
@@ -33,7 +33,10 @@ def supervised(stage, intake, store):
         played = stage(*names, begun=False)
         loop, workers = played.loop, played.workers
         reloading = Reloading(lambda: "no rules", lambda *_: None, loop, intake)
-        drops = DropMonitor(DropsConfig(0.1, actions, 1.0, 1.0, False), AlertMaker("host"), lambda _: None)
+        policy = DropPolicy(
+            what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
+        )
+        drops = {"syscall": DropMonitor(policy, AlertMaker("host"), lambda _: None)}
         return played, Supervisor(
             loop=loop,
             workers=workers,
@@ -128,7 +131,7 @@ def test_lost_system_calls_can_end_the_run(supervised, caplog):
     script(stage, begin, lambda: stage.last("syscall").say(wire.Report(Numbers(10, 10, {"full": 9}))))
 
     assert supervisor.run() is Outcome.FAILED
-    assert "system calls were dropped, and syscall_event_drops.actions has 'exit'" == stage.loop.error
+    assert "calls were dropped, and drops has 'exit'" == stage.loop.error
     assert "source 'other' has lost 1 events (full: 1); 1 so far" in caplog.messages
     assert "source 'syscall' has lost 9 events (full: 9); 9 so far" in caplog.messages
 

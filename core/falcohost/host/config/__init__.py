@@ -15,11 +15,9 @@ from falcohost.host.config.keys import key_tree, without_known
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, read_rules
 from falcohost.host.config.sections import (
-    DropsConfig,
     OutputsConfig,
     PluginsConfig,
     StateConfig,
-    read_drops,
     read_log,
     read_outputs,
     read_pipeline,
@@ -55,7 +53,6 @@ class Config:
     rules: RulesConfig
     alerts: AlertsConfig
     outputs: OutputsConfig
-    drops: DropsConfig
     state: StateConfig
     pipeline: PipelineConfig
     others: Mapping[str, Any]
@@ -106,7 +103,6 @@ def parse(document: Document) -> Config:
         rules=read_rules(reader),
         alerts=read_alerts(reader),
         outputs=read_outputs(reader),
-        drops=read_drops(reader),
         state=read_state(reader),
         pipeline=read_pipeline(reader),
         others=without_known(document.root, key_tree()),

@@ -14,24 +14,11 @@ from falcohost.log import LEVELS, LogConfig
 from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.limits import Limits
 
-DROP_ACTIONS = ("ignore", "log", "alert", "exit")
-
 #: Seconds for which an alert that stands for several may be held back.
 LONGEST_WINDOW = 3600
 
 #: Seconds that a stop may take, in which what waits for a lookup has to be decided.
 STOP = 3
-
-
-@dataclass(frozen=True, slots=True)
-class DropsConfig:
-    """When lost syscall events are acted on, and how: a token bucket of *burst* that fills by *rate* a second."""
-
-    threshold: float
-    actions: tuple[str, ...]
-    rate: float
-    burst: float
-    simulate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +74,6 @@ def read_log(reader: Reader) -> LogConfig:
     level = reader.choice("log_level", "info", LEVELS, "Unknown log level {}; it is one of " + ", ".join(LEVELS))
     iso = reader.boolean("time_format_iso_8601", False)
     return LogConfig(reader.boolean("log_stderr", True), reader.boolean("log_syslog", True), level, iso)
-
-
-def read_drops(reader: Reader) -> DropsConfig:
-    """Return what happens about lost events.
-
-    :raises ConfigError: actions that are unknown or contradict each other; a threshold outside of [0, 1].
-    """
-    section = reader.section("syscall_event_drops")
-    actions = section.texts("actions")
-    for action in actions:
-        if action not in DROP_ACTIONS:
-            raise section.error("actions", f"has '{action}'; available are {', '.join(DROP_ACTIONS)}")
-    if "ignore" in actions and (others := [action for action in actions if action in ("log", "alert")]):
-        senseless = f'syscall event drop action "{others[0]}" does not make sense with the "ignore" action'
-        raise ConfigError(f"{section.where('actions')}: {senseless}")
-    threshold = section.number("threshold", 0.1)
-    if not 0 <= threshold <= 1:
-        out_of_range = f"syscall event drops threshold must be a double in the range [0, 1], not {threshold}"
-        raise ConfigError(f"{section.where('threshold')}: {out_of_range}")
-    simulate = section.boolean("simulate_drops", False)
-    return DropsConfig(
-        0.0 if simulate else threshold,
-        tuple(dict.fromkeys(actions)) or ("ignore",),
-        section.number("rate", 0.03333),
-        section.number("max_burst", 1),
-        simulate,
-    )
 
 
 def read_outputs(reader: Reader) -> OutputsConfig:

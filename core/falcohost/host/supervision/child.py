@@ -10,7 +10,6 @@ from falcohost.counters import plus
 from falcohost.host import wire
 from falcohost.host.kept_sockets import Kept
 from falcohost.host.numbers import NOTHING
-from falcohost.host.settings import SYSCALL
 from falcohost.host.supervision.backoff import BackOff
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import Fork, Process, fork
@@ -57,11 +56,6 @@ class Child:
     def alive(self) -> bool:
         """Return whether there is a process."""
         return self.process is not None
-
-    @property
-    def is_syscall(self) -> bool:
-        """Return whether this is the source that Falco's handling of drops is about."""
-        return self.name == SYSCALL
 
     @property
     def seconds(self) -> float:

@@ -1,8 +1,8 @@
-"""What sources have lost: told in the log, and of system calls handled as Falco does."""
+"""What sources have lost: told in the log, and handled as the policies of the sources say."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from falcohost.host.drops import DropMonitor, LossLog
 from falcohost.host.supervision.child import Child
@@ -12,10 +12,10 @@ from falcohost.host.supervision.loop import Loop, Outcome
 class Losses:
     """Looks at the numbers of *children* when they report; tells the rest at the end of its ``with``.
 
-    :ivar drops: what was made of lost system calls.
+    :ivar drops: what was made of it, for each source that has a policy.
     """
 
-    def __init__(self, children: Sequence[Child], drops: DropMonitor, loop: Loop) -> None:
+    def __init__(self, children: Sequence[Child], drops: Mapping[str, DropMonitor], loop: Loop) -> None:
         self._children = children
         self.drops = drops
         self._loop = loop
@@ -31,7 +31,8 @@ class Losses:
     def observe(self, child: Child) -> None:
         """Look at new numbers."""
         self._logs[child.name].observe(child.totals)
-        if child.is_syscall:
-            self.drops.observe(child.totals)
-            if self.drops.exiting:
-                self._loop.end(Outcome.FAILED, "system calls were dropped, and syscall_event_drops.actions has 'exit'")
+        if (monitor := self.drops.get(child.name)) is not None:
+            monitor.observe(child.totals)
+            if monitor.exiting:
+                text = f"{monitor.policy.events} were dropped, and {monitor.policy.key} has 'exit'"
+                self._loop.end(Outcome.FAILED, text)

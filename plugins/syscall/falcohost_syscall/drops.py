@@ -1,0 +1,60 @@
+"""What is done about lost system calls: ``syscall_event_drops``, and the fields of Falco's alert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from falcohost import DropPolicy
+
+#: Output fields of Falco's alert beside n_evts and n_drops; a cause that has such a name counts there.
+FIELDS = (
+    "n_drops_buffer_total",
+    "n_drops_buffer_clone_fork_exit",
+    "n_drops_buffer_execve_exit",
+    "n_drops_buffer_connect_exit",
+    "n_drops_buffer_open_exit",
+    "n_drops_buffer_dir_file_exit",
+    "n_drops_buffer_other_interest_exit",
+    "n_drops_buffer_close_exit",
+    "n_drops_buffer_proc_exit",
+    "n_drops_scratch_map",
+    "n_drops_page_faults",
+    "n_drops_bug",
+)
+
+#: What our causes count under in Falco's fields, beside a field of their own.
+_IN_FALCOS_WORDS = {
+    "ring_full": "n_drops_buffer_total",
+    "proc_ring_full": "n_drops_buffer_total",
+    "flood": "n_drops_buffer_total",
+    "scratch": "n_drops_scratch_map",
+}
+
+
+def policy(settings: Mapping[str, Any]) -> DropPolicy:
+    """Return what the plugin's settings say."""
+    keys = settings["syscall_event_drops"]
+    return DropPolicy(
+        what="syscall event drop",
+        events="system calls",
+        threshold=0.0 if keys["simulate_drops"] else keys["threshold"],
+        actions=tuple(dict.fromkeys(keys["actions"])) or ("ignore",),
+        key="syscall_event_drops.actions",
+        rate=keys["rate"],
+        burst=keys["max_burst"],
+        simulate=keys["simulate_drops"],
+        fields=fields,
+    )
+
+
+def fields(dropped: Mapping[str, int]) -> dict[str, str]:
+    """Return a field per cause: Falco's, and one of its own for each cause that Falco does not have."""
+    counts = dict.fromkeys(FIELDS, 0)
+    for cause, count in dropped.items():
+        own = f"n_drops_{cause.replace(' ', '_')}"
+        for name in {own, _IN_FALCOS_WORDS.get(cause, own)}:
+            counts[name] = counts.get(name, 0) + count
+        if own.startswith("n_drops_buffer_"):
+            counts["n_drops_buffer_total"] += count
+    return {"ebpf_enabled": "1", **{name: str(count) for name, count in counts.items()}}

@@ -1,0 +1,49 @@
+"""What is done about lost system calls."""
+
+import pytest
+
+from falcohost.host.config import parse
+from falcohost.host.config.document import read_text
+from falcohost.host.plugins import load_plugins
+from falcohost.host.settings import source_settings
+from falcohost_syscall.drops import FIELDS, fields
+
+
+def policy(text):
+    """Return the policy under the configuration *text*."""
+    plugins = load_plugins([], parse(read_text(text, "test")).for_plugins)
+    return plugins.sources()["syscall"].drops(source_settings(plugins)["syscall"])
+
+
+def test_defaults():
+    """Without a word about it, losses above a tenth count, and nothing is done."""
+    found = policy("")
+
+    assert (0.1, ("ignore",), 0.03333, 1) == (found.threshold, found.actions, found.rate, found.burst)
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold", "actions"),
+    [
+        ("actions: [log, alert, log]", 0.1, ("log", "alert")),
+        ("threshold: .5, actions: exit", 0.5, ("exit",)),
+        ("threshold: .5, simulate_drops: true", 0.0, ("ignore",)),
+    ],
+)
+def test_policy(text, threshold, actions):
+    """The policy is what syscall_event_drops says; simulated losses are above any threshold."""
+    found = policy(f"syscall_event_drops: {{{text}}}")
+
+    assert (threshold, actions) == (found.threshold, found.actions)
+
+
+def test_fields_of_falcos_alert():
+    """Each cause has a field: Falco's, and one of its own where Falco has none."""
+    found = fields({"buffer_open_exit": 20, "ring_full": 5})
+
+    assert found == dict.fromkeys(FIELDS, "0") | {
+        "ebpf_enabled": "1",
+        "n_drops_buffer_open_exit": "20",
+        "n_drops_buffer_total": "25",
+        "n_drops_ring_full": "5",
+    }
