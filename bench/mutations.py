@@ -124,8 +124,9 @@ def candidates(tree: Path) -> Iterator[list[Mutation]]:
             line = lines[number - 1].encode()
             mutated = (line[:begin] + text.encode() + line[end:]).decode()
             above, below = (*lines[number - 2 : number - 1], "")[0], (*lines[number : number + 1], "")[0]
-            one = Mutation(str(path.relative_to(tree)), number, above, lines[number - 1], below, mutated)
-            found.setdefault(number, []).append(one)
+            if mutated != lines[number - 1]:
+                one = Mutation(str(path.relative_to(tree)), number, above, lines[number - 1], below, mutated)
+                found.setdefault(number, []).append(one)
         yield from found.values()
 
 
@@ -163,7 +164,7 @@ class Run:
             path.write_text(source)
         if code in (0, 5):
             return "survived", ""
-        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+        failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", said, re.MULTILINE)
         if failed is not None and self._pytest([failed[1]])[0] != 0:
             return "unsure", f"{failed[1]} fails without it"
         return "caught", failed[1] if failed is not None else "no end" if code is None else said.strip()[-200:]
