@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falcohost.counters import Over, as_json, by_name, counters, from_json, number, plus, progress, rows, since
+from falcohost.counters import (
+    Over,
+    as_json,
+    by_name,
+    counters,
+    from_attributes,
+    from_json,
+    number,
+    plus,
+    progress,
+    rows,
+    since,
+)
 from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers
 from falcohost.stats import SourceStats, TypeCount
 
@@ -118,3 +130,12 @@ def test_a_field_without_declaration_is_refused():
 
     with pytest.raises(KeyError, match="counter"):
         plus(Odd(), Odd())
+
+
+def test_numbers_of_attributes():
+    """Whatever has attributes of the fields' names is read as numbers."""
+
+    class Counting:
+        first, last, between, other = 1, 2, 3, 4
+
+    assert Row(1, 2, 3) == from_attributes(Counting(), Row)

@@ -146,6 +146,11 @@ def as_json(numbers: object) -> dict[str, object]:
     return {one.json: _builtin(getattr(numbers, one.name)) for one in counters(type(numbers)) if one.json is not None}
 
 
+def from_attributes(counted: object, of: type[T]) -> T:
+    """Return the numbers that *counted* has as attributes, by the names of the fields."""
+    return of(*(getattr(counted, one.name) for one in dataclasses.fields(of)))  # type: ignore[arg-type]
+
+
 def from_json(data: Mapping[str, Any], of: type[T]) -> T:
     """Return the numbers that :func:`as_json` has made *data* from.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from types import MappingProxyType
+from typing import Any
 
 from falcohost.counters import Over, Shape, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
@@ -89,14 +89,13 @@ def counted(
     hit: Mapping[str, int],
     rules: Mapping[str, int],
     folded: Mapping[str, int],
-    failed: int,
-    lookups: Mapping[str, LookupNumbers] = MappingProxyType({}),
-    crowded: int = 0,
+    **own: Any,
 ) -> Numbers:
     """Return what a source tells together with what its worker has counted.
 
     :param matched: matches by event type; *hit*: events that matched a rule, by type.
     :param rules: matches by rule; *folded*: those of them that are counted in the alert of another.
+    :param own: whatever else the worker counts, by the names of the fields.
     """
     told = stats.types
     types = {
@@ -110,15 +109,7 @@ def counted(
         values[name] = dict(getattr(stats, name))
     for name in _SUMMED:  # that nothing was lost by some cause is not said
         values[name] = {cause: count for cause, count in getattr(stats, name).items() if count}
-    return Numbers(
-        types=types,
-        unwanted=unwanted,
-        rules=done,
-        lookups=dict(lookups),
-        failed=failed,
-        crowded=crowded,
-        **values,
-    )
+    return Numbers(types=types, unwanted=unwanted, rules=done, **own, **values)
 
 
 def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:

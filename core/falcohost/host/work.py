@@ -6,12 +6,12 @@ import gc
 import time
 from collections.abc import Callable
 
+from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
 from falcohost.host.numbers import LookupNumbers, counted
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
-from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.pipeline.pipeline import Pipeline
 
 #: Seconds for which a worker that is told to stop still reads what has happened until then, at most. One whose source
@@ -103,14 +103,10 @@ class Work:
             rules=tally.rules,
             failed=tally.failed,
             folded=self._pipeline.fold.folded,
-            lookups={one.name: _lookup_numbers(one) for one in pending.lookups},
+            lookups={one.name: from_attributes(one, LookupNumbers) for one in pending.lookups},
             crowded=pending.crowded,
         )
         self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring))
-
-
-def _lookup_numbers(one: LoadedLookup) -> LookupNumbers:
-    return LookupNumbers(one.found, one.absent, one.pending, one.late, one.failed)
 
 
 class _Collector:

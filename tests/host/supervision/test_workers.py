@@ -41,6 +41,18 @@ def test_a_large_message_before_the_end(stage):
     assert messages == list(stage.child().drain())
 
 
+def test_what_a_worker_said_last_is_heard(stage):
+    """What a worker had sent when it ended is heard to the end, though it takes more than one look."""
+    stage = stage()
+    messages = [wire.Ready(), wire.LogLine(20, "x" * 300_000), wire.LogLine(20, "the last")]
+    stage.last().say(*messages)
+    stage.last().end()
+    stage.turn()
+
+    assert messages == [message for _, message in stage.heard]
+    assert not stage.child().alive
+
+
 def test_back_off(stage, caplog):
     """A worker that fails is started again, twice as long after each time, half a minute at most."""
     stage = stage()
