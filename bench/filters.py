@@ -28,6 +28,7 @@ from falcohost.engine.ir import Expr, Or  # noqa: E402
 from falcohost.engine.typecheck import check  # noqa: E402
 from falcohost.lang.parser import parse  # noqa: E402
 from falcohost_syscall.calls.rows import BY_NAME  # noqa: E402
+from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS  # noqa: E402
 from falcohost_syscall.filters.condition import Point  # noqa: E402
 from falcohost_syscall.filters.load import compiled  # noqa: E402
 from falcohost_syscall.kernel.libbpf import Library  # noqa: E402
@@ -101,7 +102,7 @@ def measure(bench: FilterBench, expr: Expr) -> dict[str, object]:
     """Return the figures of the filter for openat."""
     condition = necessary(specialise(expr, "openat"), decide(BY_NAME["openat"], Users()))
     start = time.process_time()
-    programs, weaker = compiled(condition, bench.kernel, bench.probe)
+    programs, weaker = compiled(condition, bench.kernel, bench.maps, OF_CALLS)
     seconds = time.process_time() - start
     if weaker is not None:
         print(f"weaker: {weaker}", file=sys.stderr)

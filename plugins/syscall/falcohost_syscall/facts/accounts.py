@@ -13,8 +13,8 @@ from falcohost import Arg
 from falcohost.ir import Check, Exists, predicate
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.event import UNSET
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.bounds import Bounds, exactly
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import TRUE, Number, negate, within
 from falcohost_syscall.parameters.texts import NOBODY
 from falcohost_syscall.processes.users import NAME, UNKNOWN, Accounts, Users

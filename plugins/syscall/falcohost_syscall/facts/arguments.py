@@ -9,7 +9,7 @@ from typing import Any, Final
 from falcohost import Arg
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call, Param
-from falcohost_syscall.facts import accounts, descriptors
+from falcohost_syscall.facts import accounts, descriptors, layout
 from falcohost_syscall.facts.accounts import OfAccount
 from falcohost_syscall.facts.events import RET
 from falcohost_syscall.facts.kinds import (
@@ -25,7 +25,6 @@ from falcohost_syscall.facts.kinds import (
     truth,
 )
 from falcohost_syscall.facts.textual import Prefixed, Textual
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import (
     Bits,
     Condition,

@@ -10,6 +10,7 @@ from falcohost import Arg
 from falcohost_syscall.calls.rows import EXEC, Call
 from falcohost_syscall.events.descriptors import NOT_TOLD
 from falcohost_syscall.events.event import AT_FDCWD
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.events import RET
 from falcohost_syscall.facts.kinds import (
     Cases,
@@ -24,11 +25,7 @@ from falcohost_syscall.facts.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.facts.sockets import NameOfSocket
-from falcohost_syscall.facts.textual import Textual
-from falcohost_syscall.filters import layout
-from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
-from falcohost_syscall.filters.layout import (
+from falcohost_syscall.facts.layout import (
     FD_DIRECTORY,
     FD_FILE,
     FD_IPV4,
@@ -43,6 +40,9 @@ from falcohost_syscall.filters.layout import (
     L4_TCP,
     L4_UDP,
 )
+from falcohost_syscall.facts.sockets import NameOfSocket
+from falcohost_syscall.facts.textual import Textual
+from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
 from falcohost_syscall.records.record import (
     WANT_FD,
     WANT_MESSAGES,

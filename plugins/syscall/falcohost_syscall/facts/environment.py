@@ -12,10 +12,10 @@ from falcohost import Arg
 from falcohost.ir import Check, Exists, predicate
 from falcohost.text import text_bytes
 from falcohost_syscall.calls.rows import Call
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, exactly
 from falcohost_syscall.facts.kinds import Fact
 from falcohost_syscall.facts.textual import Textual, comparable
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import FALSE, TRUE, Literal, Text, negate
 
 _VARIABLES: Final = layout.environment()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from falcohost_syscall.filters import layout
+from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import All, Any, Condition, Literal, Point, Text
 from falcohost_syscall.records.record import ALL_LEAVES
 

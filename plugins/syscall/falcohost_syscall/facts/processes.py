@@ -10,6 +10,7 @@ from falcohost import Arg
 from falcohost.ir import Check, Exists
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.accounts import LOGINUID
 from falcohost_syscall.facts.bounds import Bounds
 from falcohost_syscall.facts.kinds import (
@@ -25,7 +26,6 @@ from falcohost_syscall.facts.kinds import (
     truth,
 )
 from falcohost_syscall.facts.textual import Textual
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import (
     Address,
     Bits,

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from falcohost.ir import Check, Exists
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.bounds import Bounds
 from falcohost_syscall.facts.textual import Textual
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import TRUE, All, Condition, Literal, Text, all_of, any_of
 
 _RECORD: Final = layout.sections()

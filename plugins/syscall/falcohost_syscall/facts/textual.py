@@ -10,7 +10,6 @@ from typing import Final
 from falcohost.ir import Check, Exists, parse_glob, regex_literals
 from falcohost.text import bytes_text, text_bytes, valid
 from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, both, exactly
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import (
     FALSE,
     TRUE,
@@ -25,6 +24,7 @@ from falcohost_syscall.filters.condition import (
     negate,
     within,
 )
+from falcohost_syscall.filters.site import VIEW_LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _is_plain_path(path: bytes) -> bool:
 def comparable(constant: bytes) -> bool:
     """Tell whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
     told = bytes_text(constant)
-    return len(constant) <= layout.VIEW_LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
+    return len(constant) <= VIEW_LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
 
 
 #: How a byte that is not UTF-8 stands in a text, behind the backslash.

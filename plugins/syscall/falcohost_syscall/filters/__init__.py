@@ -1,1 +1,1 @@
-"""The compiler from conditions to filter programs. It knows no fields."""
+"""The compiler from conditions to filter programs: it is given a site, and knows no fields, records or probes."""

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Protocol
 
-from falcohost_syscall.filters import layout, searching
+from falcohost_syscall.filters import searching
 from falcohost_syscall.filters.condition import Text
+from falcohost_syscall.filters.site import (
+    BEGIN_TOLD,
+    VIEW_ABSENT,
+    VIEW_BEGIN,
+    VIEW_ENDS,
+    VIEW_LONGEST,
+    VIEW_NO_SLASH,
+    Memory,
+)
 from falcohost_syscall.kernel.assembler import (
     FP,
     MAP_LOOKUP_ELEM,
@@ -41,11 +50,14 @@ KEY: Final = -264
 
 
 class Maps(Protocol):
-    """The maps of the probe, and those that a filter brings with it, by descriptor."""
+    """The maps that are there (:class:`SiteMaps`), and those that a filter brings with it, by descriptor.
 
-    scratches: int
+    :ivar loops: the verifier does not follow each round of a loop.
+    """
+
+    memory: int
     stages: int
-    containers: int
+    keyed: int
     loops: bool
 
     def texts(self, constants: Iterable[bytes], size: int) -> int:
@@ -76,28 +88,28 @@ def look_up(asm: Assembler, map_fd: int, key: int) -> None:
 
 
 class TextTest:
-    """Writes one test. From :meth:`write` on R1 has the text's length, R2 its address less ``layout.RECORD``."""
+    """Writes one test. From :meth:`write` on R1 has the text's length, R2 its address less ``Memory.texts``."""
 
-    def __init__(self, asm: Assembler, maps: Maps, to: Targets, test: Text) -> None:
-        self._asm, self._maps, self._to = asm, maps, to
+    def __init__(self, asm: Assembler, memory: Memory, maps: Maps, to: Targets, test: Text) -> None:
+        self._asm, self._memory, self._maps, self._to = asm, memory, maps, to
         self._test = test
 
     def write(self) -> None:
-        """Write the test; its text is in the record."""
+        """Write the test."""
         asm, to, test = self._asm, self._to, self._test
         told = asm.label()
         asm.load(R1, R6, test.view.offset + 2, 2)
-        asm.jump_if(R1, "<=", layout.VIEW_LONGEST, told)
-        asm.jump_if(R1, "=", layout.VIEW_ABSENT, to.false)
+        asm.jump_if(R1, "<=", VIEW_LONGEST, told)
+        asm.jump_if(R1, "=", VIEW_ABSENT, to.false)
         if test.view.cut:
             self._take_begin(told)
         if test.op == "exists":
-            asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.true)
-            asm.jump_if(R1, "=", layout.VIEW_ENDS, to.true)
+            asm.jump_if(R1, "=", VIEW_NO_SLASH, to.true)
+            asm.jump_if(R1, "=", VIEW_ENDS, to.true)
         elif all(b"/" in constant for constant in test.constants):
-            asm.jump_if(R1, "=", layout.VIEW_NO_SLASH, to.false)
+            asm.jump_if(R1, "=", VIEW_NO_SLASH, to.false)
         if test.op in ("=", "startswith") and all(constant.startswith(b"/") for constant in test.constants):
-            asm.jump_if(R1, "=", layout.VIEW_ENDS, to.false)
+            asm.jump_if(R1, "=", VIEW_ENDS, to.false)
         asm.jump(to.unknown)
         asm.place(told)
         if test.op == "exists":
@@ -105,7 +117,7 @@ class TextTest:
             return
         self._find()
         if test.view.absolute:
-            asm.load(R3, R2, layout.RECORD, 1)
+            asm.load(R3, R2, self._memory.texts, 1)
             asm.jump_if(R3, "!=", ord("/"), to.unknown)
         constants = sorted(test.constants, key=lambda constant: (len(constant), constant))
         emit = {
@@ -121,22 +133,22 @@ class TextTest:
         """Go on where the begin of a text is told, if that is enough."""
         asm, to, test = self._asm, self._to, self._test
         if test.op == "exists":
-            asm.jump_if(R1, "=", layout.VIEW_BEGIN, to.true)
-        elif all(len(constant) < layout.BEGIN_TOLD for constant in test.constants):
+            asm.jump_if(R1, "=", VIEW_BEGIN, to.true)
+        elif all(len(constant) < BEGIN_TOLD for constant in test.constants):
             if test.op == "=":
-                asm.jump_if(R1, "=", layout.VIEW_BEGIN, to.false)
+                asm.jump_if(R1, "=", VIEW_BEGIN, to.false)
             elif test.op == "startswith":
                 other = asm.label()
-                asm.jump_if(R1, "!=", layout.VIEW_BEGIN, other)
-                asm.constant(R1, layout.BEGIN_TOLD)
+                asm.jump_if(R1, "!=", VIEW_BEGIN, other)
+                asm.constant(R1, BEGIN_TOLD)
                 asm.jump(told)
                 asm.place(other)
 
     def _find(self) -> None:
-        """Let R2 be where the text is, less ``layout.RECORD``."""
+        """Let R2 be where the text is, less ``Memory.texts``."""
         asm = self._asm
         asm.load(R2, R6, self._test.view.offset, 2)
-        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.arithmetic("&", R2, self._memory.size - 1)
         asm.arithmetic_register("+", R2, R6)
 
     def _equal(self, constants: list[bytes]) -> None:
@@ -146,7 +158,7 @@ class TextTest:
             other = asm.label()
             asm.jump_if(R1, "!=", length, other)
             for constant in group:
-                self._compare(R2, layout.RECORD, constant, to.true)
+                self._compare(R2, self._memory.texts, constant, to.true)
             asm.place(other)
         if looked_up:
             self._among(looked_up)
@@ -176,7 +188,7 @@ class TextTest:
         for at in range(key, key + size, 8):
             asm.store_constant(FP, at, 0, 8)
         asm.arithmetic_register("=", R3, R2)
-        asm.arithmetic("+", R3, layout.RECORD)
+        asm.arithmetic("+", R3, self._memory.texts)
         asm.arithmetic_register("=", R2, R1)
         asm.arithmetic_register("=", R1, FP)
         asm.arithmetic("+", R1, key)
@@ -188,7 +200,7 @@ class TextTest:
         for constant in one_by_one:
             shorter = asm.label()
             asm.jump_if(R1, "<", len(constant), shorter)
-            self._compare(R2, layout.RECORD, constant, to.true)
+            self._compare(R2, self._memory.texts, constant, to.true)
             asm.place(shorter)
         if looked_up:
             self._begins_with_one_of(looked_up)
@@ -217,7 +229,7 @@ class TextTest:
             asm.jump_if(R1, "<", len(constant), shorter)
             asm.arithmetic_register("=", R4, R2)  # here, where the verifier knows that it ends behind the constant
             asm.arithmetic_register("+", R4, R1)
-            self._compare(R4, layout.RECORD - len(constant), constant, to.true)
+            self._compare(R4, self._memory.texts - len(constant), constant, to.true)
             asm.place(shorter)
         if looked_up:
             self._ends_with_one_of(looked_up)
@@ -251,7 +263,7 @@ class TextTest:
         asm.jump_if(R1, "<", len(constant), to.false)
         asm.arithmetic("-", R1, len(constant) - 1)
         asm.place(again)
-        self._compare(self._next_place(), layout.RECORD, constant, to.true)
+        self._compare(self._next_place(), self._memory.texts, constant, to.true)
         self._again(again)
 
     def _contains_folded(self, constants: list[bytes]) -> None:
@@ -272,7 +284,7 @@ class TextTest:
         asm.constant(R9, each)
         asm.constant(R0, 0x80 * each)
         asm.place(again)
-        asm.load(R3, self._next_place(), layout.RECORD, 8)
+        asm.load(R3, self._next_place(), self._memory.texts, 8)
         asm.arithmetic_register("^", R3, R8)  # the byte is zero now, and nothing else
         asm.arithmetic_register("=", R2, R3)
         asm.arithmetic_register("-", R2, R9)
@@ -299,7 +311,7 @@ class TextTest:
         asm.map_value(R9, self._maps.table(table))
         asm.constant(R8, 0)
         asm.place(again)
-        asm.load(R3, self._next_place(), layout.RECORD, 1)
+        asm.load(R3, self._next_place(), self._memory.texts, 1)
         asm.arithmetic_register("=", R2, R9)
         asm.arithmetic_register("+", R2, R3)
         asm.load(R3, R2, 0, 1)
@@ -329,14 +341,14 @@ class TextTest:
         asm.jump(self._to.false)
 
     def _next_place(self) -> int:
-        """Return the register that has the address of the place R4, less ``layout.RECORD``."""
+        """Return the register that has the address of the place R4, less ``Memory.texts``."""
         if not self._maps.loops:
             return R4
         asm = self._asm
         asm.may_goto(self._to.unknown)
-        asm.store(R6, layout.FREE, R4, 4)  # in memory, so that the verifier does not tell one round from the next
-        asm.load(R2, R6, layout.FREE, 4)
-        asm.arithmetic("&", R2, layout.RECORD_SIZE - 1)
+        asm.store(R6, self._memory.free, R4, 4)  # in memory, so that the verifier does not tell one round from the next
+        asm.load(R2, R6, self._memory.free, 4)
+        asm.arithmetic("&", R2, self._memory.size - 1)
         asm.arithmetic_register("+", R2, R6)
         return R2
 

@@ -25,13 +25,13 @@ class Point(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number in the scratch memory: where, how wide, when it is there.
+    """A number in the memory of the event: where, how wide, when it is there.
 
     :ivar late: where it is told at last if it was not at *point*.
     :ivar mask: only these bits count; 0: all.
     :ivar minus: where the number is that is taken from it; 0: none is.
     :ivar unknown: the value that says that the kernel does not know.
-    :ivar cgroup: not a number in itself, but the key of what user space has said of the task's cgroups.
+    :ivar keyed: it is in a map (:attr:`SiteMaps.keyed`); in the memory is its key.
     """
 
     offset: int
@@ -42,7 +42,7 @@ class Number:
     mask: int = 0
     minus: int = 0
     unknown: int | None = None
-    cgroup: bool = False
+    keyed: bool = False
 
     @property
     def lowest(self) -> int:
@@ -83,12 +83,12 @@ class Bits:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A text: place of its ``struct view`` in the scratch memory.
+    """A text in the memory of the event: where its view is, two bytes for its place and two for its length.
 
     :ivar late: where it is told at last if it was not at *point*.
     :ivar absolute: known only if it begins with a slash.
     :ivar searched: what is longer is not looked through; it counts as true.
-    :ivar cut: of a long one the begin may be told (``layout.VIEW_BEGIN``).
+    :ivar cut: of a long one the begin may be told (``VIEW_BEGIN``).
     """
 
     offset: int

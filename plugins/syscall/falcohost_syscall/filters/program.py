@@ -1,18 +1,17 @@
 """From a condition to the BPF program that tests it.
 
-The program runs where the probe tail-calls it, with the event's scratch memory filled as far as its :class:`Point`
-says. It goes on to the probe's next stage when the condition may hold. When it cannot, it goes on to the stage that has
-the filters asked again under the file's next name, if a name was asked; else it returns (by way of the stage that takes
-the time, while somebody asks for it).
+The program runs where it is tail-called, with the memory of the event filled as far as its :class:`Point` says. It goes
+on to the next stage when the condition may hold. When it cannot, it goes on to the stage that has filters asked again
+under the next name, if a text was asked that has one; else to the stage for what is left out, or returns.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.comparing import KEY, Maps, Targets, TextTest, look_up
 from falcohost_syscall.filters.condition import Address, All, Bits, Condition, Literal, Number, Text, Within, literals
+from falcohost_syscall.filters.site import Site
 from falcohost_syscall.kernel.assembler import (
     FARTHEST,
     FP,
@@ -29,26 +28,23 @@ from falcohost_syscall.kernel.assembler import (
     Label,
     TooLongError,
 )
-from falcohost_syscall.records.record import STAGE_LEFT_OUT, STAGE_NAMES
 
 #: So many instructions are before the first jump at most.
 _AHEAD: Final = 16
 
 
-def compile_filter(condition: Condition, stage: int, maps: Maps, names: frozenset[int] = layout.NAMED) -> bytes:
+def compile_filter(condition: Condition, stage: int, maps: Maps, site: Site) -> bytes:
     """Return the program that goes on to *stage* where *condition* may hold.
-
-    *names* are the places of texts that have further names, under which it is asked again.
 
     :raises TooLongError: it cannot be written as one program.
     """
-    return _Compiler(maps, names).program(condition, stage)
+    return _Compiler(maps, site).program(condition, stage)
 
 
 class _Compiler:
-    def __init__(self, maps: Maps, names: frozenset[int]) -> None:
+    def __init__(self, maps: Maps, site: Site) -> None:
         self._maps = maps
-        self._names = names
+        self._site = site
         self._asm = Assembler()
 
     def program(self, condition: Condition, stage: int) -> bytes:
@@ -58,7 +54,7 @@ class _Compiler:
         asm.call(GET_SMP_PROCESSOR_ID)
         asm.arithmetic("<<", R0, 1)
         asm.store(FP, -8, R0, 4)
-        look_up(asm, self._maps.scratches, -8)
+        look_up(asm, self._maps.memory, -8)
         asm.jump_if(R0, "=", 0, yes)
         asm.arithmetic_register("=", R6, R0)
         self._condition(condition, yes, no)
@@ -66,16 +62,16 @@ class _Compiler:
         self._go_on(stage)
         asm.leave()
         asm.place(no)
-        for views, place in ((self._names, layout.NAMES), (layout.SEEN, layout.REACHED)):
+        for views, place in self._site.further:
             if _asks(condition, views):
                 only = asm.label()
                 asm.arithmetic_register("=", R1, R6)
                 asm.arithmetic("+", R1, place)
                 asm.load(R1, R1, 0, 8)
                 asm.jump_if(R1, "=", 0, only)
-                self._go_on(STAGE_NAMES)
+                self._go_on(self._site.again)
                 asm.place(only)
-        self._go_on(STAGE_LEFT_OUT)
+        self._go_on(self._site.left_out)
         asm.leave()
         return asm.assemble()
 
@@ -108,7 +104,7 @@ class _Compiler:
         elif isinstance(test, Bits):
             self._bits(test, to)
         elif isinstance(test, Text):
-            TextTest(self._asm, self._maps, to, test).write()
+            TextTest(self._asm, self._site.memory, self._maps, to, test).write()
         else:
             self._address(test, to)
 
@@ -117,8 +113,8 @@ class _Compiler:
     def _number(self, number: Number, to: Targets) -> None:
         """Load a number into R1, or go to *unknown*."""
         asm = self._asm
-        if number.cgroup:
-            asm.map(R1, self._maps.containers)
+        if number.keyed:
+            asm.map(R1, self._maps.keyed)
             asm.arithmetic_register("=", R2, R6)
             asm.arithmetic("+", R2, number.offset)
             asm.call(MAP_LOOKUP_ELEM)

@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from errno import EINPROGRESS
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SOCK_STREAM
 from typing import TypeAlias
@@ -13,10 +14,11 @@ from typing import TypeAlias
 from random_processes import ABOUT_AT, ENVIRONMENT_AT, About
 
 from falcohost_syscall.calls.rows import CALLS, Call
-from falcohost_syscall.filters import layout
+from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS
+from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import Condition, Point
-from falcohost_syscall.filters.load import CALLS as OF_CALLS
-from falcohost_syscall.filters.load import NOT_TRIED, Probe, compiled
+from falcohost_syscall.filters.load import NOT_TRIED, compiled
+from falcohost_syscall.filters.site import VIEW_ABSENT, VIEW_ENDS, VIEW_NO_SLASH, VIEW_UNKNOWN, SiteMaps
 from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import MAP_HASH, MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
@@ -30,7 +32,7 @@ _PIDFS = 0x50494446
 _ESTABLISHED = 1
 _ADDRESSED = R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER
 _MAPPED = bytes(10) + b"\xff\xff"
-_NO_PROCESSES = struct.pack("=HH", 0, layout.VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
+_NO_PROCESSES = struct.pack("=HH", 0, VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
 _L4 = {1: layout.L4_TCP, 2: layout.L4_UDP, 3: layout.L4_RAW}
 
 
@@ -39,12 +41,12 @@ class Facts:
 
     def __init__(self, record: bytes, point: Point, about: About | None = None) -> None:
         self._about = about
-        self.views = dict.fromkeys(layout.VIEWS, (0, layout.VIEW_UNKNOWN))
+        self.views = dict.fromkeys(layout.VIEWS, (0, VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
         self.made = layout.MADE_UNKNOWN
         self.sections, self.structure = (0, 0), layout.UNKNOWN_BITS
-        self.names = dict.fromkeys(layout.FILE_NAMES, (0, layout.VIEW_UNKNOWN))
+        self.names = dict.fromkeys(layout.FILE_NAMES, (0, VIEW_UNKNOWN))
         header = R.header(record)
         self._ret = header.ret
         self._record = record
@@ -69,7 +71,7 @@ class Facts:
         names = b"".join(struct.pack("=HH", *view) for view in self.names.values())
         last = struct.pack("=IBBBB", self.flags, self.addressed, self.connected, self.led_to, self.made)
         caps = layout.UNKNOWN_BITS if about is None else about.caps
-        env = len(about.environment) if about is not None and about.environment else layout.VIEW_UNKNOWN
+        env = len(about.environment) if about is not None and about.environment else VIEW_UNKNOWN
         return (
             views
             + ends
@@ -83,8 +85,8 @@ class Facts:
         self.ip, self.l4proto, self.connected = layout.IP_NO, layout.L4_NONE, layout.CONNECTED_NO
         if R.SEC_FD not in self._sections:
             self.kind, self.made = layout.FD_NONE, layout.MADE_NO
-            self.names["real"] = (0, layout.VIEW_ABSENT)
-            self.views["filename"] = (0, layout.VIEW_ABSENT)
+            self.names["real"] = (0, VIEW_ABSENT)
+            self.views["filename"] = (0, VIEW_ABSENT)
             return
         info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
         self.made = layout.MADE_YES if info.fmode & FMODE_CREATED else layout.MADE_NO
@@ -103,17 +105,17 @@ class Facts:
             if self._row.opens and self._sections.get(R.SEC_PATH, (0, b""))[1] == path:
                 self.views["path"] = (at, len(path))
         elif kind == stat.S_IFIFO and path is None and not self._row.opens:
-            self.views["name"] = (0, layout.VIEW_NO_SLASH)
-            self.names["real"] = (0, layout.VIEW_ABSENT)
+            self.views["name"] = (0, VIEW_NO_SLASH)
+            self.names["real"] = (0, VIEW_ABSENT)
         if self.kind == layout.FD_PIPE:
-            self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
+            self.views["directory"] = self.views["filename"] = (0, VIEW_ABSENT)
 
     def see_name(self, at: int, path: bytes) -> None:
         """Let the file have this name, which lies there."""
         leaf = len(path.rpartition(b"/")[2])
         self.views["name"] = (at, len(path))
         if self.kind == layout.FD_DIRECTORY:
-            self.views |= {"directory": (at, len(path)), "filename": (0, layout.VIEW_ABSENT)}
+            self.views |= {"directory": (at, len(path)), "filename": (0, VIEW_ABSENT)}
         elif self.kind in (layout.FD_FILE, layout.FD_NONE):
             self.views["directory"] = (at, max(len(path) - leaf - 1, 1))
         if self.kind == layout.FD_FILE:
@@ -143,11 +145,11 @@ class Facts:
             self.connected = 0
         elif info[5] or any(info[7]):
             self.connected = layout.CONNECTED_YES
-        self.views["directory"] = self.views["filename"] = (0, layout.VIEW_ABSENT)
+        self.views["directory"] = self.views["filename"] = (0, VIEW_ABSENT)
         if family != AF_UNIX:
-            self.views["name"] = (0, layout.VIEW_NO_SLASH)
+            self.views["name"] = (0, VIEW_NO_SLASH)
         elif info[-1]:
-            self.views["name"] = (0, layout.VIEW_ENDS)
+            self.views["name"] = (0, VIEW_ENDS)
         if family not in (AF_INET, AF_INET6):
             self.kind = {AF_UNIX: layout.FD_UNIX, AF_NETLINK: layout.FD_NETLINK}.get(family, 0)
             return
@@ -185,9 +187,9 @@ class Facts:
 
     def _see_file_names(self) -> None:
         at, host = self._sections.get(R.SEC_HOSTPATH, (0, b""))
-        self.names["host"] = (at, len(host)) if host else (0, layout.VIEW_ABSENT)
+        self.names["host"] = (at, len(host)) if host else (0, VIEW_ABSENT)
         at, watched = self._sections.get(R.SEC_WATCHED, (0, b""))
-        self.names["watched"] = (at, watched.index(b"\0")) if watched else (0, layout.VIEW_ABSENT)
+        self.names["watched"] = (at, watched.index(b"\0")) if watched else (0, VIEW_ABSENT)
         if (passed := requested(self._record)) is not None:
             self.names["requested"] = (len(self._record), len(passed))
 
@@ -261,10 +263,10 @@ class FilterBench:
         self.kernel = kernel or Kernel(Library())
         self._cpus = os.sched_getaffinity(0)
         self._key = struct.pack("=I", 2 * min(self._cpus))
-        scratches = self.kernel.array(layout.SCRATCH_SIZE, 2 * (os.cpu_count() or 1))
+        memory = self.kernel.array(layout.SCRATCH_SIZE, 2 * (os.cpu_count() or 1))
         stages = self.kernel.array(4, len(Point), MAP_PROG_ARRAY)
         self._containers = self.kernel.map(MAP_HASH, 8, 1, 64)
-        self.probe = Probe(scratches, stages, self._containers)
+        self.maps = SiteMaps(memory, stages, self._containers)
         passed = Assembler()
         passed.leave(1)
         self._passed = self.kernel.program(passed.assemble(), PROGRAM_RAW_TRACEPOINT)
@@ -277,7 +279,7 @@ class FilterBench:
 
     def __exit__(self, *exc: object) -> None:
         os.sched_setaffinity(0, self._cpus)
-        for fd in (*self.probe[:3], self._passed):
+        for fd in (*self.maps, self._passed):
             os.close(fd)
 
     def tell(self, key: int, place: int) -> None:
@@ -286,8 +288,8 @@ class FilterBench:
 
     def load(self, condition: Condition, *, late: bool = False) -> dict[Point, int]:
         """Return the programs of *condition*; :meth:`unload` closes them. *late*: as of execs, when much is known."""
-        place = OF_CALLS._replace(points=(Point.PROCESS, Point.ANCESTORS)) if late else OF_CALLS
-        programs, weaker = compiled(condition, self.kernel, self.probe, place)
+        site = replace(OF_CALLS, points=(Point.PROCESS, Point.ANCESTORS)) if late else OF_CALLS
+        programs, weaker = compiled(condition, self.kernel, self.maps, site)
         assert weaker in (None, NOT_TRIED), weaker
         return programs
 
@@ -322,5 +324,5 @@ class FilterBench:
         if about is not None:
             scratch = scratch.ljust(layout.RECORD + ENVIRONMENT_AT, b"\xaa") + about.environment
             scratch = scratch.ljust(layout.RECORD + ABOUT_AT, b"\xaa") + about.texts
-        self.kernel.set(self.probe.scratches, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
+        self.kernel.set(self.maps.memory, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
         return self.kernel.run(program, bytes(16)) == 1

@@ -8,7 +8,7 @@ import pytest
 import random_events
 from workload.handmade import Task, call
 
-from falcohost_syscall.filters import layout
+from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import TRUE, Literal, Point, Text
 from falcohost_syscall.filters.weaken import LONG_TEXTS, forms
 from falcohost_syscall.records import record as R

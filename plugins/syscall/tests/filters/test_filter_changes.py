@@ -15,6 +15,7 @@ from watching import OPENS, plan, run, seen
 
 from falcohost.events import Plan
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS
 from falcohost_syscall.filters.condition import Point
 from falcohost_syscall.filters.load import compiled
 from falcohost_syscall.processes.users import Users
@@ -174,7 +175,7 @@ def test_a_weaker_filter_is_not_asked_twice(filter_bench):
     """Where a filter became what was asked before, the probe is spared it."""
     text = " or ".join(f"(fd.name = /srv/{number} and not proc.name = x{number})" for number in range(3000))
     condition = necessary(plan(text).condition, decide(BY_NAME["read"], Users()))
-    programs, weaker = compiled(condition, filter_bench.kernel, filter_bench.probe)
+    programs, weaker = compiled(condition, filter_bench.kernel, filter_bench.maps, OF_CALLS)
     filter_bench.unload(programs)
 
     assert [Point.OBJECT] == list(programs)

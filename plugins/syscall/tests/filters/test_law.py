@@ -18,8 +18,8 @@ from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf.decoding.names import NamedEvent
 from falcohost_syscall.events.event import Context
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.leaves import leaf_bit, leaf_bits
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import TRUE, Condition, Point
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import decide

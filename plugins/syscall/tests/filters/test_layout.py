@@ -11,7 +11,8 @@ import pytest
 
 import falcohost_syscall
 from falcohost.testing import skip_or_fail
-from falcohost_syscall.filters import layout
+from falcohost_syscall.facts import layout
+from falcohost_syscall.filters import site
 from falcohost_syscall.records import record as R
 
 FOLDER = Path(falcohost_syscall.__file__).parent / "bpf"
@@ -39,10 +40,11 @@ def c(tmp_path):
 
 def test_names_of_numbers(c):
     """Every kind, protocol and special length has the number that it has in C."""
-    names = [name for name in vars(layout) if re.fullmatch(r"(FD|L4|IP|VIEW|BEGIN)_[A-Z0-9_]+", name)]
+    numbers = vars(layout) | vars(site)
+    names = [name for name in numbers if re.fullmatch(r"(FD|L4|IP|VIEW|BEGIN)_[A-Z0-9_]+", name)]
 
-    assert [getattr(layout, name) for name in names] == c(*names)
-    assert len(names) > 15
+    assert [numbers[name] for name in names] == c(*names)
+    assert len(names) > 20
 
 
 def test_texts(c):

@@ -9,7 +9,8 @@ import pytest
 import random_events
 from workload.handmade import Task, call
 
-from falcohost_syscall.filters import layout, searching
+from falcohost_syscall.facts import layout
+from falcohost_syscall.filters import searching
 from falcohost_syscall.filters.condition import Literal, Point, Text
 from falcohost_syscall.records import record as R
 

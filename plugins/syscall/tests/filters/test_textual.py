@@ -14,8 +14,8 @@ from falcohost.engine.texts import bytes_text
 from falcohost.engine.typecheck import TypeCheckError, check
 from falcohost.lang.parser import parse
 from falcohost.lang.syntax import ConditionSyntaxError
+from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.textual import Textual
-from falcohost_syscall.filters import layout
 from falcohost_syscall.filters.condition import All, Condition, Literal, Point, Text
 from falcohost_syscall.records.text import text
 

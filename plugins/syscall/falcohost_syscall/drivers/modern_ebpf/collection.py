@@ -9,9 +9,9 @@ from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.drivers.modern_ebpf import wanted
 from falcohost_syscall.drivers.modern_ebpf.config import Config
+from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
-from falcohost_syscall.filters import load
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.plan import conditions
@@ -77,9 +77,7 @@ class Collection:
         """Let the kernel leave out what is not *needed*; what was needed before as well is never left out."""
         weaker: dict[str, None] = {}
         for place in self._probe.places:
-            maps = load.Probe(*map(place.map_fd, load.Probe._fields))
-            processes = self._config.process_context and place is self._probe
-            filters = load.load(needed, place.kernel, maps, processes=processes)
+            filters = load(needed, place, processes=self._config.process_context and place is self._probe)
             place.set_filters(filters.programs)
             filters.close()
             weaker |= dict.fromkeys(filters.weaker)

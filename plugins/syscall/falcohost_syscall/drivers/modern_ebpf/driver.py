@@ -18,8 +18,8 @@ from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
+from falcohost_syscall.facts.containers import told_of
 from falcohost_syscall.fields.field import Need
-from falcohost_syscall.filters.load import container_place
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.users import Users
@@ -137,7 +137,7 @@ class ModernEbpf:
 
     def _set_container(self, key: int, container: Container) -> None:
         if self._probe is not None:
-            self._probe.set_container(key, container_place(container))
+            self._probe.set_container(key, told_of(container))
 
     @property
     def probe(self) -> Probe:

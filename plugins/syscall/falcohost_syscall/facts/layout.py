@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from falcohost_syscall.filters.condition import Number, Point, View
+from falcohost_syscall.filters.site import VIEW_LONGEST, Memory
 
 #: Members of struct header that are numbers, in bytes from its start.
 HEADER: Final = {
@@ -69,6 +70,8 @@ FREE: Final = 40
 FACTS: Final = 96
 RECORD: Final = 416
 RECORD_SIZE: Final = 32768
+#: What all filters are given.
+MEMORY: Final = Memory(RECORD, RECORD_SIZE, FREE)
 #: 0 where the event's file has no other name.
 NAMES: Final = RECORD + RECORD_SIZE + 4096 + 4096 + 256 + 24
 #: 0 where it is not known what the event's paths led to.
@@ -83,11 +86,6 @@ NAMED: Final = frozenset(
     )
 )
 SEEN: Final = frozenset(FACTS + 4 * VIEWS.index(name) for name in ("seen", "seen2"))
-
-#: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
-#: empty or begins with a hexadecimal digit. BEGIN: it has as many bytes as are told of its begin, or more.
-VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_ENDS, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 0xFFFC, 4096
-VIEW_BEGIN, BEGIN_TOLD = 0xFFFB, 256
 
 #: What a descriptor leads to; NONE: to nothing, as after a failed open.
 FD_NONE, FD_FILE, FD_DIRECTORY, FD_PIPE, FD_IPV4, FD_IPV6, FD_UNIX, FD_NETLINK = range(1, 9)

@@ -1,0 +1,104 @@
+"""The filters of event types, loaded for the probe or for a copy of its stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
+from falcohost_syscall.facts import layout
+from falcohost_syscall.filters.condition import Condition, Point
+from falcohost_syscall.filters.load import Loaded, compiled
+from falcohost_syscall.filters.site import Site, SiteMaps
+from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, Kernel
+from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES
+
+
+class Stages(Protocol):
+    """Where filters are to be set: the probe, or what is copied of it."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """Return what loads filters for it."""
+
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of a map."""
+
+
+class _Kept(NamedTuple):
+    """The probe's maps in which filters are kept, and the stages that they go on to; and where that is."""
+
+    filters: str
+    stages: str
+    site: Site
+
+
+def _site(points: Iterable[Point], names: frozenset[int], kind: int, tracepoint: str = "") -> Site:
+    further = ((names, layout.NAMES), (layout.SEEN, layout.REACHED))
+    return Site(layout.MEMORY, tuple(points), STAGE_LEFT_OUT, STAGE_NAMES, further, kind, tracepoint)
+
+
+#: Where the filters of calls run.
+OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
+_CALLS: Final = _Kept("filters", "stages", OF_CALLS)
+_PROCESSES: Final = {
+    EXEC: _Kept(
+        "exec_filters",
+        "exec_stages",
+        _site((Point.PROCESS, Point.ANCESTORS), layout.EXECUTED, PROGRAM_TRACING, "sched_process_exec"),
+    ),
+    EXIT: _Kept(
+        "exit_filters",
+        "exit_stages",
+        _site((Point.ANCESTORS,), layout.EXECUTED, PROGRAM_TRACING, "sched_process_exit"),
+    ),
+}
+
+
+@dataclass(slots=True)
+class Filters:
+    """Loaded programs by the probe's map and their place in it, until :meth:`close`. Places may share a program.
+
+    :ivar weaker: sentences about the event types that have less than the full filter.
+    """
+
+    programs: dict[tuple[str, int], int] = field(default_factory=dict)
+    weaker: list[str] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Give the programs up; those that the probe uses stay."""
+        for fd in set(self.programs.values()):
+            os.close(fd)
+        self.programs.clear()
+
+
+def load(conditions: Mapping[str, Condition], stages: Stages, *, processes: bool = True) -> Filters:
+    """Load the filters for the conditions of event types; what the kernel refuses becomes weaker, at last nothing.
+
+    Without *processes* execs that succeed and ends of processes have none.
+    """
+    filters = Filters()
+    types: dict[Condition, list[str]] = {}
+    for name, condition in conditions.items():
+        types.setdefault(condition, []).append(name)
+    for condition, names in types.items():
+        calls = [name for name in names if name != EXIT]
+        wanted = {_CALLS: calls} if calls else {}
+        if processes:
+            wanted |= {_PROCESSES[name]: [name] for name in names if name in _PROCESSES}
+        for kept, same in wanted.items():
+            maps = SiteMaps(*map(stages.map_fd, ("scratches", kept.stages, "containers")))
+            _add(filters, compiled(condition, stages.kernel, maps, kept.site), same, kept.filters)
+    return filters
+
+
+def _add(filters: Filters, loaded: Loaded, names: list[str], kept: str) -> None:
+    programs, weaker = loaded
+    for name in names:
+        row = BY_NAME[name].call
+        filters.programs |= {(kept, point * MAX_CALLS + row): fd for point, fd in programs.items()}
+    if weaker is not None:
+        what = ", ".join(names)
+        filters.weaker.append(f"The filter of {what} asks less than its rules do, so more events pass: {weaker}")
