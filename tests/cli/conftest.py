@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing.cli import run_cli
+from falcohost.testing.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 
@@ -41,7 +42,7 @@ RULES = """
 """
 
 
-def wait_until(condition, seconds=60.0, what="it does not come to that"):
+def wait_until(condition, seconds=PATIENCE, what="it does not come to that"):
     """Wait until *condition* returns something true; return that."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -76,11 +77,11 @@ class Agent:
         lines = self.stdout.split("Events detected:")[0].splitlines()
         return [json.loads(line) if line.startswith("{") else line for line in lines]
 
-    def wait_for(self, text, seconds=60.0):
+    def wait_for(self, text, seconds=PATIENCE):
         """Wait until *text* is logged."""
         wait_until(lambda: text in self.stderr, seconds, lambda: f"{text!r} is not in: {self.stderr}")
 
-    def wait_for_alerts(self, count, seconds=60.0):
+    def wait_for_alerts(self, count, seconds=PATIENCE):
         """Wait until so many alerts are printed."""
         return wait_until(lambda: len(self.alerts) >= count and self.alerts, seconds, lambda: self.stderr + self.stdout)
 
@@ -89,12 +90,12 @@ class Agent:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
-    def end(self, how=signal.SIGTERM, seconds=60.0):
+    def end(self, how=signal.SIGTERM, seconds=PATIENCE):
         """Send a signal, wait for the end, return the exit status."""
         self.process.send_signal(how)
         return self.process.wait(seconds)
 
-    def wait(self, seconds=60.0):
+    def wait(self, seconds=PATIENCE):
         """Wait for the end; return the exit status."""
         return self.process.wait(seconds)
 
@@ -204,7 +205,7 @@ def program(tmp_path, environment):
             text=True,
             cwd=tmp_path,
             env=environment | variables,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     return program

@@ -36,11 +36,11 @@ def test_globs_agree_with_fnmatch(pattern, value, fold):
 
 def test_a_hostile_pattern_costs_little():
     """A pattern that an event brings along (``glob val(f)``) is compiled only up to the length of a constant."""
-    start = time.perf_counter()
+    start = time.thread_time()
 
     assert not holds("s.text glob val(s.other)", s_text="ab" * 50_000, s_other="[ab]?" * 50_000)
     assert holds("s.text glob val(s.other)", s_text="ab" * 50_000, s_other="*".join("ab" * 10_000))
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
 
 
 def test_a_class_that_does_not_exist_matches_nothing():
@@ -52,7 +52,7 @@ def test_a_class_that_does_not_exist_matches_nothing():
 def test_a_hostile_value_costs_linear_time(pattern):
     """A value made to make a backtracking matcher slow is refused at once."""
     matches, value = glob(pattern), "a" * 100_000
-    start = time.perf_counter()
+    start = time.thread_time()
 
     assert not matches(value)
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2

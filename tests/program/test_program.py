@@ -17,7 +17,7 @@ from falcohost.jsonlog import JsonLog, JsonSource, Limits
 from falcohost.jsonlog.refusals import NOT_JSON, TOO_LARGE
 from falcohost.program import Program, ProgramInput
 from falcohost.testing.clock import ManualClock
-from falcohost.testing.waiting import wait_until
+from falcohost.testing.waiting import PATIENCE, wait_until
 
 LOG = JsonLog(source="app", plugin="tester")
 
@@ -32,7 +32,7 @@ class Ran:
         self.numbers, self.keys = [], []
         self._batches = self.source.batches()
 
-    def wait(self, count=1 << 30, seconds=60.0):
+    def wait(self, count=1 << 30, seconds=PATIENCE):
         """Read until there are so many numbers, or its end; return them all."""
         end = time.monotonic() + seconds
         for batch in self._batches:
@@ -170,7 +170,7 @@ from falcohost.jsonlog import JsonSource, JsonLog
 from falcohost.events import Plan
 from falcohost.program import Program, ProgramInput
 from falcohost.testing.clock import ManualClock
-from falcohost.testing.waiting import wait_until
+from falcohost.testing.waiting import PATIENCE, wait_until
 source = JsonSource(JsonLog(source="app", plugin="t"), ProgramInput(Program(["/bin/sh", "-c", {text!r}]), plugin="t"))
 source.open(Plan(source="app"), None)
 for batch in source.batches():

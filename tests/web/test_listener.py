@@ -58,7 +58,7 @@ def test_bodies(serve, body, records):
         (RECORD, {"Content_Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
         (RECORD, {"Content_Encoding": "br"}, 415, "packed as 'br'"),
         (RECORD, {"Content_Encoding": "gzip"}, 400, "damaged gzip data"),
-        (gzip.compress(RECORD)[:-3], {"Content_Encoding": "gzip"}, 400, "damaged gzip data"),
+        (gzip.compress(RECORD, mtime=0)[:-3], {"Content_Encoding": "gzip"}, 400, "damaged gzip data"),
         (b" " * 100_001, {}, 413, "more than 100000 bytes"),
         (gzip.compress(bytes(50_000_000)), {"Content_Encoding": "gzip"}, 413, "more than 100000 bytes"),
         (RECORD, {"method": "GET"}, 405, "method not allowed"),
