@@ -49,6 +49,7 @@ class SourceSpec:
         raises :class:`AddressTaken` where somebody listens already, who may be the agent that runs.
     :ivar drops: returns, for a source that cannot rewind, what is done about events that it has lost.
     :ivar off: returns a sentence if the settings keep the source from being opened, else None.
+    :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` makes sense.
     :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened, a change of
         which has it opened again; raises :class:`SourceError` if they cannot be used. Called by who may read them.
     :ivar pushed: what ``falcohost rules explain`` calls with the plan that one rule makes: yields (of which events,
@@ -65,6 +66,7 @@ class SourceSpec:
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     drops: Callable[[Mapping[str, Any]], DropPolicy] | None = None
     off: Callable[[Mapping[str, Any]], str | None] | None = None
+    reads_files: bool = True
     secrets: Callable[[Mapping[str, Any]], Iterable[Path]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from falcohost.host.catalogs import all_fields, catalogs, event_types
+from falcohost.host.extras import DEFAULT
 from falcohost.host.plugins import Plugins
-from falcohost.host.plugins.loading import ALWAYS
 from falcohost.rules.describe import Describer, PluginUse
 from falcohost.rules.loader import LoadOutcome
 
@@ -23,7 +23,7 @@ def _uses(plugins: Plugins) -> list[PluginUse]:
     fields = {source: {field.name for field in found} for source, found in all_fields(plugins).items()}
     uses = []
     for plugin in plugins.loaded:
-        if plugin.name not in ALWAYS:
+        if plugin.name not in DEFAULT:
             own = {source: frozenset(field.name for field in plugin.fields.get(source, ())) for source in fields}
             uses.append(PluginUse(plugin.name, frozenset(spec.name for spec in plugin.sources), own))
         for stand in plugin.stands_for:

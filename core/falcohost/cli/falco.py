@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import click
@@ -68,9 +69,9 @@ def _ignored(config: Config) -> str:
     """Return the event types that rules do not get unless they name them."""
     from falcohost.host.loading import configured_plugins
 
-    sources = configured_plugins(config).sources().values()
-    names = sorted(name for source in sources for name in source.on_request)
-    return "\n".join(["Ignored syscall(s):", *(f"- {name}" for name in names), ""])
+    sources = [source for source in configured_plugins(config).sources().values() if source.on_request]
+    lines = [[f"Ignored {source.name}(s):", *(f"- {name}" for name in sorted(source.on_request))] for source in sources]
+    return "\n".join([*itertools.chain.from_iterable(lines), ""])
 
 
 def _plugins(flags: Flags, config: Config) -> str:

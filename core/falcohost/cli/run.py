@@ -101,7 +101,8 @@ def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
     plugins = load_plugins(owners, ForPlugins({owners[0]: {"open_params": list(files)}}))
     if owners[0] in plugins.left_out:
         raise ConfigError(plugins.left_out[owners[0]])
-    offered = [spec.name for plugin in plugins.loaded if plugin.name == owners[0] for spec in plugin.sources]
-    if owners[0] == "syscall" or not offered:
+    (owner,) = (plugin for plugin in plugins.loaded if plugin.name == owners[0])
+    offered = [spec.name for spec in owner.sources if spec.reads_files]
+    if not offered:
         raise ConfigError(f"the plugin '{owners[0]}' has no source that reads files")
     return owners[0], name if name in offered else offered[0]

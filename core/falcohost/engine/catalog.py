@@ -12,6 +12,7 @@ from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import getter
 from falcohost.errors import FalcohostError
 from falcohost.fields import Arg, ArgKind, Field
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.printer import operand_to_text
 from falcohost.lang.tree import NOWHERE, FieldNode, Pos
 
@@ -135,13 +136,13 @@ class Catalog:
 
     def _missing(self, field: Field, name: str, pos: Pos) -> FieldArgumentError:
         message = f"filter '{name}': {field.name} requires an argument but none provided"
-        if self.source == "syscall":
+        if self.source == DEFAULT_SOURCE:
             message = f"filter syntax error: {name}"
         form = f"{field.name}.NAME" if field.dotted else f"{field.name}[…]"
         return FieldArgumentError(message, pos, hint=f"it needs an argument: {form}")
 
     def _needless(self, field: Field, arg: str, pos: Pos) -> TypeCheckError:
-        if self.source == "syscall":
+        if self.source == DEFAULT_SOURCE:
             return self._unknown(field.name, arg, pos)
         message = f"filter '{field.name}[{arg}]': {field.name} does not allow nor require an argument but one is"
         return FieldArgumentError(f"{message} provided: {arg}", pos)
@@ -158,7 +159,7 @@ class Catalog:
 
     def _odd_index(self, field: Field, arg: str, digits: bool, pos: Pos) -> int:
         """Falco's own fields read an index as a number, so ``[00]`` is 0; fields of its plugins do not."""
-        if self.source == "syscall":
+        if self.source == DEFAULT_SOURCE:
             if digits and len(arg) < 20:
                 return int(arg)
             raise self._unknown(field.name, arg, pos)

@@ -11,10 +11,10 @@ import ctypes
 import importlib
 import os
 import pwd
-import signal
 from collections.abc import Iterable
 
 from falcohost.errors import SourceError
+from falcohost.libc import call, prctl
 
 #: linux/capability.h, in order of their numbers.
 CAPABILITIES = tuple(
@@ -32,7 +32,6 @@ NOBODY = "nobody"
 NOBODY_ID = 65534
 
 # linux/prctl.h
-_PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
@@ -52,19 +51,12 @@ class _Data(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
-def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Have this process killed, or told by another signal, when *parent* ends; it ends if that was before this call."""
-    _prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def close_the_way_back() -> None:
     """Make sure that no program that this process starts has more privileges than it (``no_new_privs``).
 
     Called before the source is opened, since it holds for threads only if they are started after it.
     """
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def drop_privileges(keep: frozenset[str] | None) -> None:
@@ -85,7 +77,7 @@ def drop_privileges(keep: frozenset[str] | None) -> None:
         if os.geteuid() == 0:
             _become_nobody()
         _set_capabilities(kept)
-        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+        prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
         raise SourceError(f"the worker's privileges cannot be dropped: {error.strerror}") from error
 
@@ -102,7 +94,7 @@ def _load_codecs() -> None:
 def permitted_capabilities() -> frozenset[int]:
     """Return the numbers of the capabilities that this process may use."""
     data = (_Data * 2)()
-    _call("capget", ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data)
+    call("capget", ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data)
     mask = data[0].permitted | data[1].permitted << 32
     return frozenset(number for number in range(64) if mask >> number & 1)
 
@@ -119,7 +111,7 @@ def _drop_bounding(kept: frozenset[int]) -> None:
         if number in kept:
             continue
         try:
-            _prctl(_PR_CAPBSET_DROP, number)
+            prctl(_PR_CAPBSET_DROP, number)
         except OSError:
             return  # EINVAL: this kernel has no capability of that number, nor any above
 
@@ -130,7 +122,7 @@ def _become_nobody() -> None:
         user, group = entry.pw_uid, entry.pw_gid
     except KeyError:
         user = group = NOBODY_ID
-    _prctl(_PR_SET_KEEPCAPS, 1)
+    prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
@@ -140,16 +132,4 @@ def _set_capabilities(kept: frozenset[int]) -> None:
     mask = sum(1 << number for number in kept)
     low, high = mask & 0xFFFFFFFF, mask >> 32
     data = (_Data * 2)(_Data(low, low, 0), _Data(high, high, 0))
-    _call("capset", ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data)
-
-
-def _prctl(option: int, argument: int) -> None:
-    _call("prctl", option, ctypes.c_ulong(argument), 0, 0, 0)
-
-
-def _call(name: str, *arguments: object) -> None:
-    """Call a function of libc that returns 0, or -1 with errno."""
-    function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    if function(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    call("capset", ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), data)

@@ -23,6 +23,7 @@ from falcohost.host import privileges, wire
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work
+from falcohost.libc import die_with_parent
 from falcohost.pipeline.pipeline import Pipeline
 
 #: What a worker and its supervisor have handlers for.
@@ -58,7 +59,7 @@ class _Stop:
 
 def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int]]) -> _Stop:
     """Make this fork a process of its own: signals, descriptors, the log."""
-    privileges.die_with_parent(parent)
+    die_with_parent(parent)
     signal.set_wakeup_fd(-1)
     stop = _Stop()
     signal.signal(signal.SIGTERM, stop)
@@ -94,7 +95,7 @@ def _work(task: Task, uplink: Uplink, stop: _Stop, parent: int, cursor: str | No
         pipeline.open_lookups(task.rules)
         uplink.send_sockets()
         privileges.drop_privileges(task.spec.capabilities)
-        privileges.die_with_parent(parent)  # a change of user has disarmed it
+        die_with_parent(parent)  # a change of user has disarmed it
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, lambda: stop.asked).run()
         source.close()

@@ -12,7 +12,7 @@ import signal
 from pathlib import Path
 from typing import NoReturn
 
-from falcohost.host.privileges import die_with_parent
+from falcohost.libc import die_with_parent
 
 # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36

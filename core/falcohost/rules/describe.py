@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from falcohost.engine.catalog import Catalog
 from falcohost.errors import RulesError
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.parser import parse
 from falcohost.lang.printer import to_text
 from falcohost.lang.syntax import ConditionSyntaxError
@@ -15,7 +16,6 @@ from falcohost.rules.details import ConditionDetails, condition_details, conditi
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.rule_compiler import CompiledRule
 
-_SYSCALL = "syscall"
 _INDENT, _WIDTH = 51, 110
 
 
@@ -105,16 +105,16 @@ class Describer:
         return {"info": _rule_info(rule), "details": details}
 
     def _events(self, compiled: CompiledRule, source: str) -> list[str]:
-        if source != _SYSCALL:
+        if source != DEFAULT_SOURCE:
             return ["asyncevent", "pluginevent"]
         assert compiled.tree is not None
-        return self._syscall_events(condition_event_types(compiled.tree, self._universe))
+        return self._own_events(condition_event_types(compiled.tree, self._universe))
 
     @property
     def _universe(self) -> frozenset[str]:
-        return self._event_types.get(_SYSCALL, frozenset())
+        return self._event_types.get(DEFAULT_SOURCE, frozenset())
 
-    def _syscall_events(self, types: frozenset[str]) -> list[str]:
+    def _own_events(self, types: frozenset[str]) -> list[str]:
         return sorted(types | {"asyncevent"})
 
     def _macro(self, macro: MacroDef) -> dict[str, object]:
@@ -129,7 +129,7 @@ class Describer:
                 "lists": sorted(written.lists),
                 "condition_operators": sorted(whole.operators),
                 "condition_fields": sorted(whole.fields),
-                "events": self._syscall_events(condition_event_types(tree, self._universe)),
+                "events": self._own_events(condition_event_types(tree, self._universe)),
                 "condition_compiled": to_text(tree),
                 "plugins": [],
             },

@@ -13,6 +13,7 @@ from falcohost.engine.remarks import DEPRECATED_FIELDS, Remark, tree_remarks
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
 from falcohost.engine.typecheck import TypeChecker
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.tree import Node
 from falcohost.rules.append_output import AppendOutput, RuleOutput, whole_output
 from falcohost.rules.codes import ErrorCode, WarningCode
@@ -203,7 +204,7 @@ class RuleCompiler:
             message = "the condition needs 'evt.dir = >', which is never true: events are sent when calls return"
             where = rule.condition_context.in_condition(text, None)
             compiled.warn(WarningCode.LOAD_COMPILE_CONDITION, message, where)
-        if rule.source == "syscall" and rule.warn_evttypes and too_many_event_types(checked.expr):
+        if rule.source == DEFAULT_SOURCE and rule.warn_evttypes and too_many_event_types(checked.expr):
             message = "Rule matches too many evt.type values. This has a significant performance penalty."
             compiled.warn(WarningCode.LOAD_NO_EVTTYPE, message, rule.context)
         return checked.expr

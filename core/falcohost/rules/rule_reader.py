@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from falcohost.alert import Priority
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.decode import (
     did_you_mean,
@@ -75,7 +76,7 @@ def _definition(item: Mapping, name: str, context: Context, result: FileResult) 
         output=_trimmed(output),
         description=description,
         priority=priority,
-        source=source.value if source else "syscall",
+        source=source.value if source else DEFAULT_SOURCE,
         context=context,
         condition_context=context.at("rule condition", condition.place),
         output_context=context.at("rule output", output.place),

@@ -91,6 +91,7 @@ def falcohost_sources() -> Iterable[SourceSpec]:
             check=_check,
             drops=_drops,
             off=_off,
+            reads_files=False,
             pushed=_pushed,
         ),
     )

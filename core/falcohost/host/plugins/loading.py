@@ -9,16 +9,13 @@ from typing import Any
 
 from falcohost.errors import PluginError
 from falcohost.host.config.for_plugins import ForPlugins
-from falcohost.host.extras import hints_for, owner
+from falcohost.host.extras import DEFAULT, hints_for, owner
 from falcohost.host.plugins.found import imported, installed, is_ours, mend, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Answer, Candidate, Registry
 from falcohost.host.plugins.told import Answers, of_plugin, told_settings
 from falcohost.log import log
 from falcohost.pipeline.lookups import LoadedLookup
-
-#: The plugin that is there without being configured.
-ALWAYS = ("syscall",)
 
 NOTHING = ForPlugins()
 
@@ -49,7 +46,7 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
     known = installed()
     names = list(names)
     own = [name if name in known else owner(name) for name in names]
-    wanted = list(dict.fromkeys([*(name for name in ALWAYS if name in known), *own]))
+    wanted = list(dict.fromkeys([*(name for name in DEFAULT if name in known), *own]))
     plugins = _load_each([the_one(name, known) for name in wanted if name in known], told)
     for name in names:
         if name not in known and name not in plugins.stands_for():
