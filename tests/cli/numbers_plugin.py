@@ -20,6 +20,7 @@ from falcohost import (
     TypeCount,
     hookimpl,
 )
+from falcohost.lookups import PENDING, LookupSpec
 
 
 @dataclass(frozen=True)
@@ -174,3 +175,31 @@ def _add(settings):
         click.echo(f"{sum(numbers)} {settings['safe']['pin']}")
 
     return add
+
+
+class Names:
+    """Knows the name of each number, ``names_after`` seconds after it was asked for it."""
+
+    def __init__(self, settings):
+        self._after = settings.get("numbers", {}).get("names_after", 0)
+        self._asked = {}
+
+    def find(self, key):
+        """Return the name, when it is time."""
+        since = self._asked.setdefault(key, time.monotonic())
+        return f"n{key[0]}" if time.monotonic() >= since + self._after else PENDING
+
+    def poll(self):
+        """Have what waits ask again."""
+        return True
+
+    def close(self):
+        """Say so, for a test to see."""
+        logging.getLogger("numbers").info("no more names")
+
+
+@hookimpl
+def falcohost_lookups():
+    """Offer the names of numbers."""
+    name = Field(name="number.name", type=FieldType.CHARBUF, description="Its name.", get=lambda row, arg: row)
+    return [LookupSpec(name="names", key={"numbers": ("number.value",)}, make=Names, fields=[name])]

@@ -14,7 +14,6 @@ from falcohost.engine.code.specialise import FALSE, TRUE
 from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, ListOf, Not, Or, Transform, Unanswered, fields
 from falcohost.engine.lookup_fields import LookupField, is_lookup
 from falcohost.engine.substitution import in_condition
-from falcohost.fields import Field
 
 #: Returns a check that reads the given fields of lookups, as it is where possible is asked (True) or certain (False).
 _Leaf: TypeAlias = Callable[[Check | Exists, list[FieldRef], bool], Expr]
@@ -51,7 +50,7 @@ def reads_lookup(expr: Expr) -> bool:
 
 def _is_plain(leaf: Check | Exists) -> bool:
     """Tell whether *leaf* compares an ordinary field with constants, as most do."""
-    if leaf.left.__class__ is not FieldRef or leaf.left.field.__class__ is not Field:
+    if not isinstance(leaf.left, FieldRef) or isinstance(leaf.left.field, LookupField):
         return False
     return not (isinstance(leaf, Check) and isinstance(leaf.right, (FieldRef, Transform, ListOf)))
 

@@ -41,7 +41,7 @@ def _nothing(_: SyscallEvent, __: Arg) -> None:
 _NEVER: Final = always(constant(None))
 
 
-_LATER = "falcohost does not ask the container runtime yet, so it is absent in containers"
+_LATER = "absent in containers, unless a lookup fills it"
 
 _SUGGESTED = frozenset({"container.name", "container.image.repository", "container.image.tag"})
 

@@ -184,11 +184,11 @@ def accounts(root: Path) -> Path:
     return root
 
 
-def condition(random: Random, depth: int = 3) -> Expr:
+def condition(random: Random, depth: int = 3, catalog: Catalog = CATALOG) -> Expr:
     """Return a random condition that the compiler takes."""
     while True:
         try:
-            return check(parse(_condition(random, depth)), CATALOG).expr
+            return check(parse(_condition(random, depth)), catalog).expr
         except TypeCheckError:
             continue
 

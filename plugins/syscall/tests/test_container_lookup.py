@@ -1,0 +1,165 @@
+"""A lookup fills what only a container runtime knows, for real processes in a container's cgroup."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from falcohost import hookimpl
+from falcohost.alert import Alert
+from falcohost.engine.alerts import AlertMaker
+from falcohost.host.plugins import Candidate, gather
+from falcohost.lookups import PENDING, LookupSpec
+from falcohost.pipeline.pipeline import Pipeline
+from falcohost.pipeline.rules import Rules
+from falcohost.testing.firing import enabled_rules
+from falcohost.testing.waiting import PATIENCE
+from falcohost_syscall import plugin
+
+RULES = """
+- rule: Opened in a container
+  desc: A file is opened by a process in a container.
+  condition: evt.type = openat and fd.name startswith %s and %s
+  output: opened %%fd.name in %%container.name of %%container.image.repository
+  priority: NOTICE
+"""
+INSIDE = """
+import os, sys
+open(sys.argv[1] + "/cgroup.procs", "w").write(str(os.getpid()))
+open(sys.argv[2])
+"""
+
+
+class Runtime:
+    """The lookup: tells of every container the same, once *answers* is set."""
+
+    def __init__(self) -> None:
+        self.answers = False
+        self.asked: set[Any] = set()
+
+    def find(self, key: Any) -> Any:
+        """Return a row."""
+        self.asked.add(key)
+        return SimpleNamespace(name="shop", repository="docker.io/shop") if self.answers else PENDING
+
+    def poll(self) -> bool:
+        """Tell whether rows may have come."""
+        return self.answers
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class Containers:
+    """The plugin with the lookup."""
+
+    def __init__(self) -> None:
+        self.runtime = Runtime()
+
+    @hookimpl
+    def falcohost_lookups(self) -> list[LookupSpec]:
+        """Return the lookup."""
+        fills = {
+            "container.name": lambda row, arg: row.name,
+            "container.image.repository": lambda row, arg: row.repository,
+        }
+        spec = LookupSpec(
+            name="containers", key={"syscall": ("container.id",)}, make=lambda settings: self.runtime, fills=fills
+        )
+        return [spec]
+
+
+class Watched:
+    """The real source and the pipeline in this process; *rewinds*, *add* and *flush* make it the sink."""
+
+    def __init__(self, rules: Path) -> None:
+        self.containers = Containers()
+        plugins = gather([Candidate("syscall", plugin), Candidate("containers", self.containers)])
+        assert not plugins.left_out
+        compiled = Rules.compiled("syscall", enabled_rules(plugins, "syscall", [rules]), first=True)
+        self.rewinds = False
+        self.alerts: list[Alert] = []
+        self.add = self.alerts.append
+        self.pipeline = Pipeline(compiled, AlertMaker("here").make, self)
+        self.source = plugins.sources()["syscall"].make({"engine": {}, "falcohost": {}})
+        self.source.open(compiled.plan, None)
+        self.pipeline.open_lookups(compiled)
+        self._batches: Iterator[Any] = self.source.batches()
+
+    def flush(self, cursor: str | None) -> None:
+        """Nothing to do."""
+
+    def read_until(self, is_so: Any) -> None:
+        """Take batches until *is_so* holds."""
+        until = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < until
+            self.pipeline.take(next(self._batches))
+
+
+@pytest.fixture
+def watched(bpf, tmp_path):
+    """Return a function that begins to watch with a condition."""
+    opened = []
+
+    def watched(condition: str) -> Watched:
+        rules = tmp_path / "rules.yaml"
+        rules.write_text(RULES % (tmp_path, condition))
+        opened.append(Watched(rules))
+        return opened[-1]
+
+    yield watched
+    for one in opened:
+        one.source.close()
+
+
+@pytest.fixture
+def open_inside(container_cgroup, tmp_path):
+    """Return a function that has a process in the container's cgroup open a file, whose path it returns."""
+
+    def open_inside(name: str) -> str:
+        path = tmp_path / name
+        path.touch()
+        subprocess.run([sys.executable, "-c", INSIDE, container_cgroup, path], check=True)
+        return str(path)
+
+    return open_inside
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("container.image.repository = docker.io/shop", True),
+        ("not container.image.repository in (docker.io/bank, docker.io/mail)", True),
+        ("not container.image.repository = docker.io/shop", False),
+    ],
+)
+def test_the_runtime_decides(watched, open_inside, container_cgroup, condition, told):
+    """What the kernel passes waits for the runtime, whose answer decides and is shown."""
+    here = watched(f"container.id != host and {condition}")
+    path = open_inside("first")
+    here.read_until(lambda: here.containers.runtime.asked)
+    assert ({(container_cgroup.name[:12],)}, []) == (here.containers.runtime.asked, here.alerts)
+
+    here.containers.runtime.answers = True
+    here.read_until(lambda: not here.pipeline.pending)
+    expected = [f"opened {path} in shop of docker.io/shop"]
+    assert (expected if told else []) == [alert.message for alert in here.alerts]
+
+
+def test_the_runtime_is_not_asked_about_the_host(watched, tmp_path):
+    """Outside of containers the fields are what they are without a lookup, and the kernel leaves out by them."""
+    here = watched("container.image.repository = docker.io/shop")
+    filtered = here.source.stats().filtered
+    (tmp_path / "outside").touch()
+    (tmp_path / "outside").read_text()
+    here.read_until(lambda: here.source.stats().filtered > filtered)
+
+    assert (set(), []) == (here.containers.runtime.asked, here.alerts)

@@ -1,0 +1,85 @@
+"""The agent with a lookup whose answers take a while: alerts wait for them, stops and new rules wait for alerts."""
+
+import os
+import signal
+import time
+
+RULES = """
+- rule: Named
+  desc: Fires on numbers by their name.
+  condition: number.value < 4 and not number.name = n2
+  output: number %number.value is called %number.name
+  priority: NOTICE
+  source: numbers
+"""
+ONLY_NUMBERS = ["--enable-source", "numbers"]
+CONFIG = "json_output: true\nfalcohost: {lookups: {wait: %s}}"
+
+
+def told(alerts):
+    """Return what alerts say, and what they say that they lack."""
+    return [(alert["output"].split("number ")[1], alert["output_fields"].get("falcohost.missing")) for alert in alerts]
+
+
+def test_alerts_wait_for_the_answer(agent, setup):
+    """The answer decides, and is in the alert."""
+    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 0.3, "count": 20, "interval": 0.1}), *ONLY_NUMBERS)
+
+    assert 0 == running.wait()
+    assert [("1 is called n1", None), ("3 is called n3", None)] == told(running.alerts)
+
+
+def test_what_does_not_come_in_time_is_missing(agent, setup):
+    """At the limit the field is absent, and the alert says so."""
+    running = agent(*setup(CONFIG % 0.2, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)
+    alerts = running.wait_for_alerts(3)
+
+    missing = ["number.name"]
+    assert [(f"{number} is called <NA>", missing) for number in (1, 2, 3)] == told(alerts)
+
+
+def test_a_stop_waits_for_what_waits(agent, setup):
+    """What waits when the agent is told to stop is told, at the latest when the time is over."""
+    running = agent(*setup(CONFIG % 2.9, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)
+    running.wait_for("Ready")
+    time.sleep(0.5)
+    assert [] == running.alerts
+
+    assert 0 == running.end()
+    assert ["number.name"] == running.alerts[0]["output_fields"]["falcohost.missing"]
+    assert 3 == len(running.alerts)
+
+
+def test_the_end_of_a_source_waits_for_what_waits(agent, setup):
+    """A source that has come to its end has what waits decided before the agent ends."""
+    settings = {"names_after": 0.5, "count": 3, "interval": 0, "cursor": True}
+    running = agent(*setup(CONFIG % 2, RULES, settings), *ONLY_NUMBERS)
+
+    assert 0 == running.wait()
+    assert [("1 is called n1", None), ("3 is called n3", None)] == told(running.alerts)
+
+
+def test_a_kill_loses_nothing_that_waits(agent, setup):
+    """Of a source that rewinds, what waited in a worker that was killed is read again, and told once."""
+    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 1, "interval": 0.05, "cursor": True}), *ONLY_NUMBERS)
+    running.wait_for("Ready")
+    time.sleep(0.5)
+    (worker,) = running.workers()
+    os.kill(worker, signal.SIGKILL)
+    running.wait_for_alerts(2)
+    time.sleep(1)
+
+    assert ["1 is called n1", "3 is called n3"] == sorted(text for text, _ in told(running.alerts))
+
+
+def test_new_rules_wait_for_what_waits(agent, setup, tmp_path):
+    """The rules that made a candidate decide it, though others are taken over meanwhile."""
+    running = agent(*setup(CONFIG % 2.5, RULES, {"names_after": 1.5, "interval": 0.05}), *ONLY_NUMBERS)
+    running.wait_for("Ready")
+    time.sleep(0.3)
+    setup(CONFIG % 2.5, RULES.replace("Named", "Other").replace("< 4", "< 0"), {"names_after": 1.5, "interval": 0.05})
+    running.process.send_signal(signal.SIGHUP)
+    alerts = running.wait_for_alerts(2)
+    running.wait_for("gone over", 20)
+
+    assert ["Named", "Named"] == [alert["rule"] for alert in alerts]
