@@ -203,6 +203,7 @@ def fill(store, pages):
 
 def test_a_full_disk_loses_nothing(store, path, clock, caplog):
     """While the file takes nothing alerts are read from memory and no cursor is acknowledged; then all is written."""
+    caplog.set_level("INFO")
     store.append([arrival("a", cursor="1")])
     fill(store, 1)
     big = [msgspec.structs.replace(alert("x" * 5000), id=f"big{number}") for number in range(20)]
@@ -217,7 +218,9 @@ def test_a_full_disk_loses_nothing(store, path, clock, caplog):
     fill(store, 1_000_000)
     clock.advance(1)
     assert store.append([]).cursors == {"source": "2"}
-    assert names(Store(path, Limits())) == ["a", *(one.id for one in big)]
+    store.append([arrival("b")])
+    assert names(Store(path, Limits())) == ["a", *(one.id for one in big), "b"]
+    assert 1 == caplog.messages.count(f"the state in {path} can be written again")
 
 
 def test_what_waits_is_written_at_the_end(store, path, caplog):
@@ -349,7 +352,7 @@ def test_a_directory_that_cannot_be_made(tmp_path):
 
 
 def test_where_the_state_is(monkeypatch):
-    """The configuration comes first, then our variable, then systemd's."""
+    """The configuration comes first, then our variable, then systemd's, then the place for this user's state."""
     monkeypatch.setenv("FALCOHOST_STATE_DIR", "/b")
     monkeypatch.setenv("STATE_DIRECTORY", "/c:/d")
 
@@ -359,3 +362,9 @@ def test_where_the_state_is(monkeypatch):
     assert str(state_directory()) == "/c"
     monkeypatch.delenv("STATE_DIRECTORY")
     assert str(state_directory()) == "/var/lib/falcohost"
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert str(state_directory()) == "/home/somebody/.local/state/falcohost"
+    monkeypatch.setenv("XDG_STATE_HOME", "/x")
+    assert str(state_directory()) == "/x/falcohost"

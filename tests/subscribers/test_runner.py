@@ -250,7 +250,7 @@ def test_reopens_while_it_fails(runner):
     assert (["rule a"], 1) == (output.got, output.reopened)
 
 
-def test_an_output_without_a_reader_is_gone(runner):
+def test_an_output_without_a_reader_is_gone(runner, caplog):
     """After OutputClosed nothing is delivered any more, and what comes is counted as dropped."""
     output = Output(OutputClosed("nobody reads"))
     one = runner(output)
@@ -262,6 +262,16 @@ def test_an_output_without_a_reader_is_gone(runner):
     one.wait_until_taken()
 
     assert ([], 2) == (output.got, one.dropped)
+    assert ["output 'test': nobody reads"] == caplog.messages
+
+
+def test_an_output_that_cannot_be_closed_is_named(runner, caplog):
+    """An output that raises when it is closed is named; the run ends all the same."""
+    output = Output()
+    output.close = lambda: 1 / 0
+    close(runner(output))
+
+    assert ["output 'test' cannot be closed: division by zero"] == caplog.messages
 
 
 def test_buffered_gathers(runner):
