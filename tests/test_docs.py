@@ -6,7 +6,7 @@ import re
 import pluggy
 import pytest
 
-from falcohost import hookspecs
+from falcohost import FieldType, hookspecs
 from falcohost.cli.app import COMMANDS
 from falcohost.host.config.keys import MISSING_OUTPUTS, leaves
 from falcohost.host.plugins import load_plugins
@@ -51,6 +51,16 @@ def test_every_configuration_key_says_what_it_does():
     silent = [key.key for key in known if key.effect and not key.help]
 
     assert [key for key in silent if key.split("_output")[0] not in MISSING_OUTPUTS] == []
+
+
+def test_tables_of_the_plugin_api_are_up_to_date(root):
+    """The tables in docs/plugins.md are what script/docs would write, and each of their rows says what it is about."""
+    tables = generator(root, "plugin_tables")
+    text = tables.PAGE.read_text()
+
+    assert tables.renewed(text) == text, "run script/docs"
+    silent = [row for row in re.findall(r"^\| .*$", text, re.MULTILINE) if re.search(r"\|\s+\|$", row)]
+    assert [row for row in silent if row.split("`")[1] not in FieldType.__members__] == []
 
 
 def test_tables_of_keys_are_up_to_date(root):

@@ -14,7 +14,18 @@ from falcohost.errors import (
     RulesError,
     SourceError,
 )
-from falcohost.events import Batch, Event, HasSubject, MeasuredSource, Plan, Source
+from falcohost.events import (
+    Batch,
+    Described,
+    Event,
+    HasActor,
+    HasSubject,
+    MeasuredSource,
+    Partial,
+    Plan,
+    Source,
+    Viewed,
+)
 from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
 from falcohost.hookspecs import EventParam, Output, OutputSpec, SourceSpec, StandsFor, hookimpl
 from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
@@ -32,6 +43,7 @@ __all__ = [
     "Compare",
     "ConfigError",
     "ConfigKey",
+    "Described",
     "DriverSpec",
     "DropPolicy",
     "Event",
@@ -39,12 +51,14 @@ __all__ = [
     "FalcohostError",
     "Field",
     "FieldType",
+    "HasActor",
     "HasSubject",
     "MeasuredSource",
     "Output",
     "OutputClosed",
     "OutputError",
     "OutputSpec",
+    "Partial",
     "Plan",
     "PluginError",
     "Priority",
@@ -60,5 +74,6 @@ __all__ = [
     "Subject",
     "TypeCount",
     "UserSubject",
+    "Viewed",
     "hookimpl",
 ]

@@ -16,9 +16,16 @@ it behind ``Error: `` and exits 1. Anything else that reaches the user as a trac
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class FalcohostError(Exception):
-    """Base of all errors that are meant to be read by the user."""
+    """Base of all errors that are meant to be read by the user.
+
+    :cvar exit_status: with which the command line ends; a subclass may have another.
+    """
+
+    exit_status: ClassVar[int] = 1
 
 
 class ConfigError(FalcohostError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeAlias
 
 #: What a field's getter is given as argument: None, a number or a text, as :class:`Field.arg` says.
@@ -27,13 +28,13 @@ class Family(enum.Enum):
 
 
 class FieldType(enum.Enum):
-    """Falco's type names, with the Python type of a value."""
+    """Falco's type names. :attr:`python` is what a getter returns for a value of that type."""
 
-    CHARBUF = "CHARBUF"  # str
-    FSPATH = "FSPATH"  # str
-    FSRELPATH = "FSRELPATH"  # str
-    BYTEBUF = "BYTEBUF"  # bytes
-    BOOL = "BOOL"  # bool
+    CHARBUF = "CHARBUF"
+    FSPATH = "FSPATH"
+    FSRELPATH = "FSRELPATH"
+    BYTEBUF = "BYTEBUF"
+    BOOL = "BOOL"
     INT8 = "INT8"
     INT16 = "INT16"
     INT32 = "INT32"
@@ -42,17 +43,22 @@ class FieldType(enum.Enum):
     UINT16 = "UINT16"
     UINT32 = "UINT32"
     UINT64 = "UINT64"
-    DOUBLE = "DOUBLE"  # float
-    RELTIME = "RELTIME"  # int, nanoseconds
-    ABSTIME = "ABSTIME"  # int, nanoseconds since the epoch
-    PORT = "PORT"  # int
-    IPADDR = "IPADDR"  # ipaddress.IPv4Address | IPv6Address
-    IPNET = "IPNET"  # an address; compared with networks
+    DOUBLE = "DOUBLE"
+    RELTIME = "RELTIME"  # nanoseconds
+    ABSTIME = "ABSTIME"  # nanoseconds since the epoch
+    PORT = "PORT"
+    IPADDR = "IPADDR"
+    IPNET = "IPNET"  # an address, compared with networks
 
     @property
     def family(self) -> Family:
         """Return the family whose operators this type takes."""
         return _FAMILIES.get(self, Family.NUMBER)
+
+    @property
+    def python(self) -> tuple[type, ...]:
+        """Return the Python types of a value."""
+        return (float, int) if self is FieldType.DOUBLE else _PYTHON[self.family]
 
 
 _FAMILIES = {
@@ -63,6 +69,16 @@ _FAMILIES = {
     FieldType.BOOL: Family.BOOL,
     FieldType.IPADDR: Family.IP,
     FieldType.IPNET: Family.NET,
+}
+
+
+_PYTHON: dict[Family, tuple[type, ...]] = {
+    Family.NUMBER: (int,),
+    Family.BOOL: (bool,),
+    Family.STRING: (str,),
+    Family.BYTES: (bytes,),
+    Family.IP: (IPv4Address, IPv6Address),
+    Family.NET: (IPv4Address, IPv6Address),
 }
 
 
@@ -87,11 +103,16 @@ class Compare(enum.Enum):
 class Field:
     """One field. *get* or *path* says how its value is found; an absent value is None.
 
+    :ivar name: as rules write it (``proc.name``).
+    :ivar type: Falco's name of its type.
+    :ivar description: one line that ends with a full stop, for the listing.
     :ivar get: called with the event and the parsed argument.
     :ivar path: JSON path of the value in the source's record (``actor.displayName``), for sources that carry JSON.
     :ivar reads: JSON paths of all that *get* looks at in the record, so that no more of it has to be decoded. A field
         of a record that has neither *path* nor *reads* is given the whole record.
-    :ivar arg: what argument it takes; *dotted* fields take it behind a last dot as well (``evt.arg.flags``).
+    :ivar arg: what argument it takes.
+    :ivar arg_required: it has no value without one.
+    :ivar dotted: the argument may stand behind a last dot as well (``evt.arg.flags``).
     :ivar check_arg: returns a sentence if the argument cannot be, else None (``unknown event argument x``).
     :ivar check_bracket: likewise for an argument in brackets, of a field that takes some arguments behind a dot alone.
     :ivar variant: returns the field that this one is with an argument, where the type depends on it (``evt.rawarg``).
@@ -100,6 +121,12 @@ class Field:
     :ivar json: where the JSON value differs from the text (evt.time): its getter.
     :ivar shown: where outputs show something else than what checks compare (proc.apid without an index): its getter.
     :ivar is_list: the value is a tuple of values of *type*.
+    :ivar filter_only: for conditions only.
+    :ivar print_only: for outputs only.
+    :ivar no_rhs: not on the right side of a check (``val(…)``).
+    :ivar no_transform: no transformer takes it.
+    :ivar suggested: outputs have it where ``append_output`` says ``suggested_output``.
+    :ivar deprecated: rules that use it get a warning.
     """
 
     name: str

@@ -39,7 +39,9 @@ class SourceSpec:
     """An event source that a plugin offers.
 
     :ivar name: what rules say in ``source:`` (``syscall``).
-    :ivar make: called in the worker process with the plugin's own configuration; returns the source, unopened.
+    :ivar description: one line that ends with a full stop.
+    :ivar make: called in the worker process with the plugin's settings, and with ``agent_pid`` beside them, the process
+        that writes the alerts; returns the source, unopened.
     :ivar event_types: the values that ``evt.type`` can have, or None where the source does not say.
     :ivar on_request: those among them that a rule gets only if it names them, since they come too often.
     :ivar event_params: what ``--list-events`` calls: returns the parameters of each event type.
@@ -92,6 +94,7 @@ class OutputSpec:
     """An output that a plugin offers.
 
     :ivar name: its block in the configuration is ``<name>_output`` with ``enabled: true``.
+    :ivar description: one line that ends with a full stop.
     :ivar make: called with that block, and with what writes an alert as the configuration says; returns the output.
     """
 
@@ -102,7 +105,11 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandsFor:
-    """A Falco plugin that this plugin replaces, so that ``required_plugin_versions`` is met."""
+    """A Falco plugin that this plugin replaces, so that ``required_plugin_versions`` is met.
+
+    :ivar name: that plugin's name.
+    :ivar version: the version whose rules run on this one.
+    """
 
     name: str
     version: str

@@ -49,8 +49,10 @@ class DropPolicy:
     :ivar what: names it in messages, and in the rule of the alert (``syscall event drop``).
     :ivar events: what was lost (``system calls``).
     :ivar threshold: a share of a second's events, from 0 to 1.
-    :ivar actions: of ``log``, ``alert``, ``exit`` and ``ignore``; *key*: where the configuration has them.
-    :ivar rate: tokens a second; *burst*: how many there can be.
+    :ivar actions: of ``log``, ``alert``, ``exit`` and ``ignore``.
+    :ivar key: where the configuration has them, for messages.
+    :ivar rate: tokens a second.
+    :ivar burst: how many tokens there can be.
     :ivar simulate: acts as if an event were lost each second.
     :ivar fields: returns further output fields of the alert, given what was lost by cause.
     """
@@ -71,6 +73,7 @@ class DriverSpec:
     """A driver of a source that can have several. Provisional.
 
     :ivar name: the value of the key *chosen_by* that chooses it (``modern_ebpf``).
+    :ivar description: one line that ends with a full stop.
     :ivar chosen_by: that key of the configuration (``engine.kind``), which is the source's plugin's.
     :ivar make: makes the driver; with which arguments, the source's plugin says. That plugin finds all drivers that its
         keys can choose in its settings, as ``settings["drivers"]``: a mapping from names to these.

@@ -75,6 +75,7 @@ class SubscriberSpec:
 
     :ivar name: names its mark and state in the store, and is the source of its alerts. No event source and no output
         may have the same.
+    :ivar description: one line that ends with a full stop.
     :ivar make: called with the plugin's own configuration and the state that was stored last (None: there is none yet).
     """
 

@@ -125,7 +125,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         status = _complain(error.format_message())
     except FalcohostError as error:
-        status = _complain(str(error), getattr(error, "exit_status", 1))
+        status = _complain(str(error), error.exit_status)
     except (KeyboardInterrupt, click.Abort):
         status = 130
     except BrokenPipeError:

@@ -15,13 +15,17 @@ from falcohost.testing.firing import rules_fired  # noqa: E402
 from falcohost.testing.outputs import OutputContract, alert  # noqa: E402
 from falcohost.testing.plugins import PluginContract  # noqa: E402
 from falcohost.testing.projection import projection_problems  # noqa: E402
+from falcohost.testing.server import HttpServer, Reply, Request  # noqa: E402
 from falcohost.testing.skips import skip_or_fail  # noqa: E402
 from falcohost.testing.sources import SourceContract  # noqa: E402
 from falcohost.testing.subscribers import SubscriberContract  # noqa: E402
 
 __all__ = [
+    "HttpServer",
     "OutputContract",
     "PluginContract",
+    "Reply",
+    "Request",
     "SourceContract",
     "SubscriberContract",
     "alert",

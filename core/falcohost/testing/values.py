@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
 
 from falcohost.engine.paths import getter
 from falcohost.events import Event
-from falcohost.fields import Arg, ArgKind, Compare, Family, Field, FieldType
-
-_TYPES: dict[Family, tuple[type, ...]] = {
-    Family.NUMBER: (int,),
-    Family.BOOL: (bool,),
-    Family.STRING: (str,),
-    Family.BYTES: (bytes,),
-    Family.IP: (IPv4Address, IPv6Address),
-    Family.NET: (IPv4Address, IPv6Address),
-}
+from falcohost.fields import Arg, ArgKind, Compare, Family, Field
 
 _TRIED: dict[ArgKind, tuple[Arg, ...]] = {
     ArgKind.NONE: (),
@@ -51,9 +41,7 @@ def wrong_value(field: Field, event: Event, arg: Arg) -> str | None:
 
 
 def _fits(field: Field, value: object) -> bool:
-    if field.type is FieldType.DOUBLE:
-        return isinstance(value, (int, float))
     # A bool is an int to Python, but true is no number to a rule.
     if isinstance(value, bool) and field.type.family is not Family.BOOL:
         return False
-    return value is None or isinstance(value, _TYPES[field.type.family])
+    return value is None or isinstance(value, field.type.python)

@@ -19,15 +19,14 @@ from falcohost.pipeline.lookups import LoadedLookup
 
 NOTHING = ForPlugins()
 
-#: The hooks that are called once, by the attribute of :class:`Plugin` that has the answer: those that tell what the
-#: settings are, and then those that may depend on them.
+#: Hooks that are called once, by the attribute of :class:`Plugin` that has the answer: those that tell what settings
+#: are, and those that may depend on them, behind sources and fields.
 _FIRST = {
     "config_keys": "falcohost_config_keys",
     "stands_for": "falcohost_stands_for",
     "drivers": "falcohost_drivers",
 }
 _THEN = {
-    "sources": "falcohost_sources",
     "rules": "falcohost_rules",
     "outputs": "falcohost_outputs",
     "subscribers": "falcohost_subscribers",
@@ -124,9 +123,10 @@ def gather(
     registry.register(candidates)
     answers = {attribute: _ask(registry, hook) for attribute, hook in _FIRST.items()}
     registry.settings |= told_settings(candidates, answers, told)
-    answers |= {attribute: _ask(registry, hook) for attribute, hook in _THEN.items()}
+    answers["sources"] = _ask(registry, "falcohost_sources")
     sources = {spec.name: answer.plugin for answer in answers["sources"] for spec in answer.items}
     fields = {source: _ask_fields(registry, source, plugin) for source, plugin in sources.items()}
+    answers |= {attribute: _ask(registry, hook) for attribute, hook in _THEN.items()}
     loaded = [candidate for candidate in candidates if candidate.name not in registry.left_out]
     return Plugins(
         tuple(_plugin(one, registry.settings[one.name], answers, fields) for one in loaded),

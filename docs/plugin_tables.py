@@ -1,0 +1,111 @@
+"""Writes the tables of docs/plugins.md, between their marks: hooks, what they return, types of fields, public modules.
+
+Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from falcohost import FieldType, hookspecs
+from falcohost.api import MODULES
+
+PAGE = Path(__file__).resolve().parent / "plugins.md"
+MARKS = re.compile(r"(<!-- ([\w ]+): written by script/docs -->\n).*?(?=<!-- end of \2 -->)", re.DOTALL)
+
+#: What a number or text means, where its type does not say it.
+MEANINGS = {
+    FieldType.FSPATH: "a path",
+    FieldType.FSRELPATH: "a path, relative or absolute",
+    FieldType.RELTIME: "nanoseconds",
+    FieldType.ABSTIME: "nanoseconds since the epoch",
+    FieldType.IPNET: "an address, compared with networks",
+}
+
+
+def renewed(text: str) -> str:
+    """Return the page *text* with its tables as they are now."""
+    return MARKS.sub(lambda match: f"{match[1]}\n{chr(10).join(_named(match[2]))}\n\n", text)
+
+
+def _named(name: str) -> Iterator[str]:
+    if name == "hooks":
+        return _table(("hook", "returns", "status", "what"), hooks())
+    if name == "types of fields":
+        return _table(("type", "Python", "what it is"), types())
+    if name == "public modules":
+        return _table(("module", "status", "what"), modules())
+    return _table(("attribute", "default", "what"), attributes(name.removeprefix("attributes of ")))
+
+
+def hooks() -> Iterator[tuple[str, ...]]:
+    """Yield each hook, in the order in which they are called."""
+    for name, hook in vars(hookspecs).items():
+        if name.startswith("falcohost_"):
+            first, _, _ = inspect.cleandoc(hook.__doc__).partition("\n\n")
+            status = "provisional" if "rovisional" in first else "stable"
+            first = re.sub(r" \(provisional\)| Provisional\.", "", " ".join(first.split()))
+            item = re.search(r"Iterable\[(\w+)\]", hook.__annotations__["return"])
+            yield f"[`{name}`](#{name})", f"`{item[1] if item else ''}`", status, code(first)
+
+
+def attributes(name: str) -> Iterator[tuple[str, ...]]:
+    """Yield the attributes of the class *name* of :mod:`falcohost`."""
+    one = next(vars(module)[name] for module in _modules() if name in vars(module))
+    told = described(one)
+    for attribute in dataclasses.fields(one):
+        yield f"`{attribute.name}`", default(attribute), code(told.get(attribute.name, ""))
+
+
+def described(one: type) -> dict[str, str]:
+    """Return what the docstring of a class says of its attributes."""
+    found = re.findall(r"^:ivar (\w+): (.*?)(?=^:|\Z)", inspect.cleandoc(one.__doc__ or ""), re.DOTALL | re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def default(attribute: dataclasses.Field[object]) -> str:
+    """Return the default of an attribute."""
+    if attribute.default is dataclasses.MISSING:
+        return "has to be given" if attribute.default_factory is dataclasses.MISSING else "empty"
+    if callable(attribute.default):
+        return "nothing"
+    return "empty" if attribute.default == "" else f"`{attribute.default}`"
+
+
+def types() -> Iterator[tuple[str, ...]]:
+    """Yield the types of fields."""
+    for one in FieldType:
+        yield f"`{one.value}`", " or ".join(f"`{kind.__name__}`" for kind in one.python), MEANINGS.get(one, "")
+
+
+def modules() -> Iterator[tuple[str, ...]]:
+    """Yield the public modules."""
+    for name, status in MODULES.items():
+        first = (importlib.import_module(name).__doc__ or "").partition("\n")[0]
+        yield f"`{name}`", status, code(first)
+
+
+def _modules() -> Iterator[object]:
+    return map(importlib.import_module, MODULES)
+
+
+def code(text: str) -> str:
+    """Return *text* of a docstring as Markdown for a cell."""
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+    return text.replace("|", "\\|").replace("<", "&lt;") if "`" not in text else text.replace("|", "\\|")
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(list(heads))}"
+    for cells in rows:
+        yield f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text()))
