@@ -110,6 +110,14 @@ def test_measuring_ends_with_the_last_who_wants_it(served, tmp_path):
     assert until(lambda: served.measured == [True, False])
 
 
+def test_who_says_nothing_wants_nothing(served, tmp_path, connect):
+    """Costs are not measured for a client that has not asked yet."""
+    connect()
+    ask(tmp_path)
+
+    assert [] == served.measured
+
+
 def test_a_client_can_think_better_of_it(served, tmp_path):
     """A client that no longer wants costs measured says so by its next request."""
     with contextlib.closing(Connection(tmp_path)) as one:

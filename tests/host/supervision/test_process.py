@@ -1,0 +1,60 @@
+"""A worker's process: signalled while it is there, and the cause of its end in words."""
+
+import os
+import select
+import signal
+import socket
+
+import pytest
+
+from falcohost.host.supervision.process import ForkedProcess
+
+
+@pytest.fixture
+def forked():
+    """Return a function that forks a process which does something, and then ends with status 0."""
+    processes = []
+
+    def forked(do):
+        here, there = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                do()
+            finally:
+                os._exit(0)
+        there.close()
+        processes.append(ForkedProcess(pid, here, 0))
+        return processes[-1]
+
+    return forked
+
+
+def ended(process):
+    """Wait until the process has ended."""
+    return bool(select.select([process.ended], [], [], 60)[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_killed(forked, number):
+    """A process that a signal has ended is said to have been killed by it, and everything is given back."""
+    process = forked(signal.pause)
+    process.signal(number)
+
+    assert ended(process)
+    process.signal(number)  # which does no harm
+    assert f"killed by {number.name}" == process.reap()
+    assert -1 == process.link.fileno()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(process.ended)
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_ended_by_itself(forked, status):
+    """A process that has ended by itself is said to have ended with its status."""
+    process = forked(lambda: os._exit(status))
+
+    assert ended(process)
+    assert f"ended with status {status}" == process.reap()
