@@ -224,6 +224,14 @@ def test_text(shown, suffix, full):
     assert (SHOWN / f"{name}.{suffix}").read_text() == "\n".join(stats_text(found, full=full)) + "\n"
 
 
+def test_a_subscriber_is_called_one():
+    """A subscriber that is no output stands among them under its own name for the kind."""
+    look = Look(1.0, 1.0, [], [("stdout", 0, 0, 0.0), ("repeated", 7, 0, 0.0, "subscriber")], (True, 9, 0, 0))
+    text = click.unstyle("\n".join(stats_text(decode(encode(snapshot(look))), full=False)))
+
+    assert ["output stdout: 0 alerts wait", "subscriber repeated: 7 alerts wait"] == text.splitlines()[2:4]
+
+
 def test_json(shown):
     """JSON has every number."""
     name, found = shown

@@ -156,7 +156,7 @@ def _coloured(text: str, colour: str | None) -> str:
 
 
 def _output(output: OutputNumbers) -> str:
-    line = f"output {click.style(clean(output.name), bold=True)}: {output.waiting:,} alerts wait"
+    line = f"{output.kind} {click.style(clean(output.name), bold=True)}: {output.waiting:,} alerts wait"
     if output.busy > _BUSY:
         line += click.style(f", one delivery has taken {_duration(output.busy)} so far", fg="yellow")
     if output.dropped:

@@ -55,13 +55,17 @@ class SourceSnapshot(msgspec.Struct, frozen=True):
         return {**msgspec.structs.asdict(self.state), **counters.as_json(self.numbers)}
 
 
-class OutputNumbers(msgspec.Struct, frozen=True):
-    """One output: *waiting* alerts, those that nobody will deliver any more, and for how long it has been busy."""
+class OutputNumbers(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One output or other subscriber: *waiting* alerts, those that nobody will take any more, and its busy seconds.
+
+    :ivar kind: ``output`` or ``subscriber``.
+    """
 
     name: str
     waiting: int
     dropped: int
     busy: float
+    kind: str = "output"
 
 
 class StoreNumbers(msgspec.Struct, frozen=True):
@@ -125,7 +129,7 @@ def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store)
         os.getpid(),
         age(),
         [source_snapshot(child) for child in children],
-        [OutputNumbers(one.name, one.waiting, one.dropped, one.busy()) for one in runners],
+        [OutputNumbers(one.name, one.waiting, one.dropped, one.busy(), one.kind) for one in runners],
         StoreNumbers(store.kept, store.last, store.unwritten, store.lost),
     )
 
