@@ -27,7 +27,7 @@ def monitor():
             simulate=simulate,
             fields=lambda dropped: {f"n_{cause}": str(count) for cause, count in dropped.items()},
         )
-        return DropMonitor(policy, AlertMaker("host"), alerts.append, clock), alerts
+        return DropMonitor(policy, lambda *alert: alerts.append(AlertMaker("host").internal(*alert, 0)), clock), alerts
 
     return monitor
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from falcohost.alert import Alert, Priority
+from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
-from falcohost.engine.alerts import AlertMaker
 from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.log import log
 from falcohost.specs import DropPolicy
+
+#: Raises an alert about falcohost itself: its rule, priority, text and fields.
+Raise: TypeAlias = Callable[[str, Priority, str, Mapping[str, object]], None]
 
 #: Seconds between two log lines about losses of one source.
 QUIET = 10.0
@@ -34,9 +37,9 @@ class LossLog:
 
     def tell(self, totals: Numbers) -> bool:
         """Log what was lost since the last time; return whether anything was."""
-        if totals.dropped == self._told:
+        if totals.dropped == self._told or not (lost := Counter(totals.dropped) - Counter(self._told)):
             return False
-        lost, self._told = Counter(totals.dropped) - Counter(self._told), totals.dropped
+        self._told = totals.dropped
         causes = ", ".join(f"{cause}: {count}" for cause, count in sorted(lost.items()))
         log.warning("source '%s' has lost %d events (%s); %d so far", self._source, lost.total(), causes, totals.lost)
         return True
@@ -51,16 +54,12 @@ class DropMonitor:
     :ivar exiting: the action ``exit`` was taken.
     """
 
-    def __init__(
-        self, policy: DropPolicy, maker: AlertMaker, raise_alert: Callable[[Alert], None], clock: Clock = SYSTEM
-    ) -> None:
+    def __init__(self, policy: DropPolicy, raise_alert: Raise, clock: Clock = SYSTEM) -> None:
         self.occurrences = 0
         self.taken = 0
         self.exiting = False
         self.policy = policy
         self._raise = raise_alert
-        self._maker = maker
-        self._clock = clock
         self._bucket = _TokenBucket(policy.rate, policy.burst, clock)
         self._last = NOTHING
 
@@ -91,7 +90,7 @@ class DropMonitor:
                 log.debug(text)
             elif action == "alert":
                 fields = {"n_evts": str(events), "n_drops": str(count), **self.policy.fields(dropped)}
-                self._raise(self._maker.internal(rule, Priority.DEBUG, text, fields, self._clock.time_ns()))
+                self._raise(rule, Priority.DEBUG, text, fields)
             elif action == "exit":
                 log.critical(text)
                 log.log(logging.CRITICAL, "Exiting.")

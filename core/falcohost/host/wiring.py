@@ -43,13 +43,12 @@ def wired(
     subscribers: Subscribers,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
-    loop = Loop()
+    loop, intake = Loop(), Intake(store, maker)
     workers = Workers([Child(task) for task in assignment.tasks], loop, store.cursor)
     children = workers.children
-    intake = Intake(store, maker)
     summary = Summary(given.rules)
     drops = {
-        task.spec.name: DropMonitor(task.spec.drops(task.settings), maker, lambda alert: intake.deliver([alert]))
+        task.spec.name: DropMonitor(task.spec.drops(task.settings), intake.raise_alert)
         for task in assignment.tasks
         if task.spec.drops is not None
     }

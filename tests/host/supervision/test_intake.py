@@ -1,5 +1,6 @@
 """What has arrived is stored in one transaction, and what the store gave up is an alert."""
 
+from falcohost.alert import Priority
 from falcohost.store.arrival import Arrival
 from falcohost.testing.outputs import alert
 
@@ -24,7 +25,7 @@ def test_nothing_has_arrived(intake):
 
 def test_alerts_about_falcohost_itself(intake, store):
     """An alert about falcohost itself is stored like any other."""
-    intake.raise_critical("Rule", "text", {"count": 3})
+    intake.raise_alert("Rule", Priority.CRITICAL, "text", {"count": 3})
     (found,) = intake.commit().alerts
 
     assert ("Rule", "internal", {"count": 3}) == (found.rule, found.source, dict(found.fields))

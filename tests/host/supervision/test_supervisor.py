@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from falcohost.engine.alerts import AlertMaker
 from falcohost.host import wire
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
@@ -36,7 +35,7 @@ def supervised(stage, intake, store):
         policy = DropPolicy(
             what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
         )
-        drops = {"syscall": DropMonitor(policy, AlertMaker("host"), lambda _: None)}
+        drops = {"syscall": DropMonitor(policy, intake.raise_alert)}
         return played, Supervisor(
             loop=loop,
             workers=workers,

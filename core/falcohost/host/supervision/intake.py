@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from falcohost.alert import Alert, Priority
+from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.store.arrival import Arrival, Stored
@@ -27,13 +27,10 @@ class Intake:
         """Take what a source has sent."""
         self._arrived.append(arrival)
 
-    def deliver(self, alerts: Sequence[Alert]) -> None:
-        """Take alerts about falcohost itself."""
-        self._arrived.append(Arrival(INTERNAL, alerts))
-
-    def raise_critical(self, rule: str, text: str, fields: Mapping[str, object]) -> None:
+    def raise_alert(self, rule: str, priority: Priority, text: str, fields: Mapping[str, object]) -> None:
         """Raise an alert about falcohost itself."""
-        self.deliver([self._maker.internal(rule, Priority.CRITICAL, text, fields, self._clock.time_ns())])
+        alert = self._maker.internal(rule, priority, text, fields, self._clock.time_ns())
+        self._arrived.append(Arrival(INTERNAL, [alert]))
 
     def commit(self) -> Stored | None:
         """Store what has arrived since the last time; return what became of it, None if there was nothing to do."""
@@ -49,4 +46,4 @@ class Intake:
         count, self._given_up = self._store.lost - self._given_up, self._store.lost
         if count:
             text = f"{count} alerts were given up before every output had them"
-            self.raise_critical(_GIVEN_UP, text, {"count": count})
+            self.raise_alert(_GIVEN_UP, Priority.CRITICAL, text, {"count": count})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from falcohost.alert import Priority
 from falcohost.errors import FalcohostError
 from falcohost.host import wire
 from falcohost.host.supervision.intake import Intake
@@ -74,7 +75,7 @@ class Reloading:
                 self._go_over(new)
         if error is not None:
             log.error("%s: %s", FAILURE, error)
-            self._intake.raise_critical(FAILURE, f"{FAILURE}: {error}", {"reason": error})
+            self._intake.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
 
     def _go_over(self, new: NewRules | None) -> None:
         if new is None:
