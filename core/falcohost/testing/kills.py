@@ -17,8 +17,8 @@ from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
 from falcohost.testing.waiting import PATIENCE, wait_until
 
-#: How often an agent is killed: with ``--soak``, and without. Nine are three rounds of :func:`kill_often`.
-KILLS = 300, 9
+#: How often an agent is killed: with ``--soak``, and without, which are four rounds of :func:`kill_often`.
+KILLS = 300, 12
 
 #: The golden ratio: its multiples modulo 1 are spread evenly, however many there are.
 _GOLDEN = 0.6180339887
@@ -35,8 +35,8 @@ class Mortal(Protocol):
         """Start an agent and wait until its source is open."""
 
 
-def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float = 0.6) -> None:
-    """Kill so many *times*: in turn a worker, the next worker, and the supervisor, with which its worker dies.
+def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float = 0.4) -> None:
+    """Kill so many *times*: in turn all workers, the next workers, and the supervisor, with which its workers die.
 
     The moments are spread evenly over *most* seconds from when there is a worker; so some are before its source is
     open, and some when it has read all that there is.
@@ -45,13 +45,12 @@ def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float =
     for turn in range(times):
         wait_until(mortal.agent.worker, lambda: mortal.agent.log)
         time.sleep(most * ((first + turn * _GOLDEN) % 1))
-        (kill_all if turn % 3 == 2 else kill_worker)(mortal)
+        (kill_all if turn % 3 == 2 else kill_workers)(mortal)
 
 
-def kill_worker(mortal: Mortal) -> None:
-    """Kill the worker, if there is one."""
-    worker = mortal.agent.worker()
-    if worker is not None:
+def kill_workers(mortal: Mortal) -> None:
+    """Kill the workers that there are."""
+    for worker in mortal.agent.workers():
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
 

@@ -23,6 +23,8 @@ RULES = """
   source: github
 """
 
+URL = "https://falco.example.com"
+
 KEY = "@@ -0,0 +1 @@\n+AKIAIOSFODNN7EXAMPLE"
 
 
@@ -51,97 +53,84 @@ def taken(served, payload, event, guid):
         return False
 
 
-def check(served, expected):
-    """Assert that what is stored is what is *expected*, each once, and that what comes next is the next."""
+class Writer(threading.Thread):
+    """Writes into the audit log, some of it late or in the same moment."""
+
+    def __init__(self, hub, dice, over):
+        super().__init__(daemon=True)
+        self._hub, self._dice, self._over = hub, dice, over
+
+    def run(self):
+        """Write until it is over."""
+        for number in itertools.count(1):
+            if self._over.wait(self._dice.uniform(0, 0.1)):
+                return
+            late = self._dice.choice([0, 0, 0, self._dice.uniform(0, 60)])
+            self._hub.logged(f"logged {number}", time.time() // 1 - late)
+
+
+class Once(threading.Thread):
+    """Sends each delivery once, as GitHub does by itself, and has GitHub list what became of it."""
+
+    def __init__(self, served, hub, dice, over):
+        super().__init__(daemon=True)
+        self._served, self._hub, self._dice, self._over = served, hub, dice, over
+        self.expected = []
+
+    def run(self):
+        """Send until it is over."""
+        for number in itertools.count(1):
+            if self._over.wait(self._dice.uniform(0, 0.1)):
+                return
+            payload = {"n": f"once {number}", "repository": {"full_name": "octo-org/app"}}
+            guid = str(uuid.uuid4())
+            arrived = taken(self._served, payload, "star", guid)
+            self._hub.missed(payload, "star", guid, 200 if arrived else 502)
+            self.expected.append(payload["n"])
+
+
+def deliveries(push, hub, numbers, dice, over, expected):
+    """Yield events with their payloads until it is over; what they raise is put into *expected*."""
+    while not over.wait(dice.uniform(0, 0.05)):
+        number = next(numbers)
+        event = dice.choice(["push", "push", "star", "watch"])
+        has_secret = event == "push" and number % 2
+        yield push(number, KEY if has_secret else "", hub if event == "push" else None), event
+        found = {"watch": None, "star": "", "push": " true" if has_secret else " false"}[event]
+        expected.extend([] if found is None else [f"{number}{found}"])
+
+
+def test_killed_at_any_moment(hooked, hub, push, soak):
+    """Deliveries that come again, or never again, pushes that wait for their diffs, the audit log: each is stored once.
+
+    GitHub does not always answer at once, or well.
+    """
+    hub.about["/repos/octo-org/app/hooks"] = [{"id": 42, "active": True, "config": {"url": URL}}]
+    hub.page = 10
+    served = hooked(RULES, hub, "octo-org/app", websocketServerURL=URL, auditLog="octo-org")
+    over, numbers, expected, dice = threading.Event(), itertools.count(1), [], random.Random(16)
+    given = (push, hub, numbers, dice, over, expected)
+    senders = [Sender(served, deliveries(*given)) for _ in range(3)]
+    once, writer = Once(served, hub, random.Random(17), over), Writer(hub, random.Random(18), over)
+    hub.faults.extend([Reply(500), Reply(429, headers={"Retry-After": "1"}), None] * soak(30, 2))
+    threads = [*senders, once, writer]
+    for thread in threads:
+        thread.start()
+    kill_often(served, soak(*KILLS), dice)
+    over.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    hub.faults.clear()
+    kill_all(served)  # whoever is begun looks at once
+    expected += [*once.expected, *(entry["n"] for entry in hub.entries)]
     served.wait_until_stored(len(expected))
-    assert 200 == served.post({"n": "last"}, "star")
+    assert 200 == served.post({"n": "last"}, "star")  # what comes again comes before it
     assert 0 == served.agent.stop()
+
     missing, stored = Counter([*expected, "last"]), Counter(served.stored())
     missing.subtract(stored)
-
     assert {} == {message: count for message, count in missing.items() if count}, served.agent.log[-4000:]
-
-
-def test_webhooks(hooked, hub, push, soak):
-    """Also of pushes that wait for their diffs, which GitHub does not always give at once."""
-    served, numbers, dice, over = hooked(RULES, hub), itertools.count(1), random.Random(16), threading.Event()
-    expected = []
-
-    def deliveries():
-        while not over.is_set():
-            number = next(numbers)
-            event = dice.choice(["push", "push", "star", "watch"])
-            has_secret = event == "push" and number % 2
-            yield push(number, KEY if has_secret else "", hub if event == "push" else None), event
-            found = {"watch": None, "star": "", "push": " true" if has_secret else " false"}[event]
-            expected.extend([] if found is None else [f"{number}{found}"])
-            time.sleep(dice.uniform(0, 0.05))
-
-    senders = [Sender(served, deliveries()) for _ in range(3)]
-    for sender in senders:
-        sender.start()
-    hub.faults.extend([Reply(500)] * soak(60, 2))
-    kill_often(served, soak(*KILLS), dice)
-    over.set()
-    for sender in senders:
-        sender.join(PATIENCE)
-        assert not sender.is_alive()
-    hub.faults.clear()
-    check(served, expected)
     assert sum(sender.again for sender in senders) > 0
-    assert len(expected) > soak(*KILLS)
-
-
-def test_audit_log(hooked, hub, soak):
-    """Entries of the audit log, some of which come late or in the same moment, over several pages."""
-    served, dice, over = hooked(RULES, hub, auditLog="octo-org"), random.Random(17), threading.Event()
-    hub.page = 10
-
-    def write():
-        for number in itertools.count(1):
-            if over.is_set():
-                return
-            late = dice.choice([0, 0, 0, dice.uniform(0, 60)])
-            hub.logged(number, time.time() // 1 - late)
-            time.sleep(dice.uniform(0, 0.1))
-
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
-    hub.faults.extend([Reply(500), Reply(429, headers={"Retry-After": "1"}), None] * soak(20, 1))
-    kill_often(served, soak(*KILLS), dice)
-    over.set()
-    writer.join()
-    hub.faults.clear()
-    kill_all(served)  # whoever is begun looks at once
-
-    check(served, [str(entry["n"]) for entry in hub.entries])
-    assert len(hub.entries) > soak(*KILLS)
-
-
-def test_without_redelivery(hooked, hub, soak):
-    """GitHub sends nothing again by itself; what it could not deliver is fetched by whoever lives next."""
-    hub.about["/repos/octo-org/app/hooks"] = [
-        {"id": 42, "active": True, "config": {"url": "https://falco.example.com"}}
-    ]
-    served = hooked(RULES, hub, "octo-org/app", websocketServerURL="https://falco.example.com")
-    dice, over, expected = random.Random(18), threading.Event(), []
-
-    def deliver():
-        for number in itertools.count(1):
-            if over.is_set():
-                return
-            payload, guid = {"n": number, "repository": {"full_name": "octo-org/app"}}, str(uuid.uuid4())
-            arrived = taken(served, payload, "star", guid)
-            hub.missed(payload, "star", guid, 200 if arrived else 502)
-            expected.append(str(number))
-            time.sleep(dice.uniform(0, 0.1))
-
-    sender = threading.Thread(target=deliver, daemon=True)
-    sender.start()
-    kill_often(served, soak(*KILLS), dice)
-    over.set()
-    sender.join(PATIENCE)
-    kill_all(served)  # whoever is begun looks at once
-
-    check(served, expected)
     assert 0 < len([entry for entry in hub.attempts if entry["status_code"] != 200]) < len(hub.attempts)
+    assert len(hub.entries) > soak(*KILLS)

@@ -11,7 +11,7 @@ import pytest
 
 from falcohost.jsonlog import Refusals
 from falcohost.poll import BackOff, PollError
-from falcohost.testing.kills import kill_worker
+from falcohost.testing.kills import kill_workers
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import wait_until
 from falcohost_github.api import RateLimited, Refused
@@ -148,7 +148,7 @@ def test_killed_while_it_waits(webhooks, hooked, hub, push):
 
     hub.faults.append(Reply(500, gate=gate))
     assert 200 == served.post(push(2, KEY, hub))
-    kill_worker(served)
+    kill_workers(served)
     messages = served.wait_until_stored(2)
     gate.set()
     assert ["1 true", "2 true"] == [message[:6] for message in messages]

@@ -8,21 +8,19 @@ import threading
 import time
 from collections import Counter
 
-import pytest
-
-from falcohost.testing.kills import KILLS, Killed, kill_all, kill_often, kill_worker
+from falcohost.testing.kills import KILLS, Killed, kill_all, kill_often, kill_workers
 from falcohost.testing.waiting import PATIENCE
 
 #: The ways in which logs are rotated: all in turn and, with ``--soak``, each by itself.
 WAYS = [("rename", "cut", "pack"), ("rename",), ("cut",), ("pack",)]
 
-RULES = """
-- rule: Record
+RULE = """
+- rule: Record of {name}
   desc: Fires on every record.
   condition: json.value[/n] exists
-  output: record (n=%json.value[/n])
+  output: {name} %json.value[/n]
   priority: INFO
-  source: app
+  source: {name}
 """
 
 
@@ -31,6 +29,7 @@ class Writer(threading.Thread):
 
     def __init__(self, log, ways, seed):
         super().__init__(daemon=True)
+        log.parent.mkdir(parents=True)
         self.log, self.ways, self.random = log, ways, random.Random(seed)
         self.count = self.rotations = 0
         self.stopped = threading.Event()
@@ -69,19 +68,20 @@ class Writer(threading.Thread):
         target.unlink()
 
 
-def configured(folder, source):
-    """Return what the agent is configured with, for a source of records."""
-    (folder / "rules.yaml").write_text(RULES)
+def configured(folder, sources):
+    """Return what the agent is configured with, for *sources* of records."""
+    (folder / "rules.yaml").write_text("".join(RULE.format(name=name) for name in sources))
+    entries = [{"name": name, **source} for name, source in sources.items()]
     return {
-        "plugins": [{"name": "json", "init_config": {"sources": [{"name": "app", **source}]}}],
+        "plugins": [{"name": "json", "init_config": {"sources": entries}}],
         "load_plugins": ["json"],
         "engine": {"kind": "nodriver"},
     }
 
 
-def record(number):
-    """Return the message of the alert about a record."""
-    return f"record (n={number})"
+def records(source, numbers):
+    """Return how often each alert about one of the *numbers* is there, once each."""
+    return Counter(f"{source} {number}" for number in numbers)
 
 
 def test_killed_while_files_are_read(tmp_path):
@@ -91,47 +91,56 @@ def test_killed_while_files_are_read(tmp_path):
     for file in range(4):
         text = b"".join(b'{"n":%d}\n' % (number + 1) for number in range(file, count, 4))
         (tmp_path / "logs" / f"{file}").write_bytes(gzip.compress(text) if file % 2 else text)
-    killed = Killed(tmp_path, [tmp_path / "rules.yaml"], configured(tmp_path, {"open_params": str(tmp_path / "logs")}))
+    settings = configured(tmp_path, {"app": {"open_params": str(tmp_path / "logs")}})
+    killed = Killed(tmp_path, [tmp_path / "rules.yaml"], settings)
+    expected = records("app", range(1, count + 1))
     try:
-        for victim, moment in ((kill_all, 0.05), (kill_worker, 0.1), (kill_all, 0.15)):
+        for victim, moment in ((kill_all, 0.05), (kill_workers, 0.1), (kill_all, 0.15)):
             time.sleep(moment)
             victim(killed)
 
         assert 0 == killed.agent.process.wait(PATIENCE)
-        assert killed.stored() == Counter(map(record, range(1, count + 1)))
+        assert killed.stored() == expected
         killed.begin()
         assert 0 == killed.agent.process.wait(PATIENCE)
-        assert killed.stored() == Counter(dict.fromkeys(map(record, range(1, count + 1)), 2))
+        assert killed.stored() == expected + expected
     finally:
         killed.agent.kill()
 
 
-@pytest.mark.parametrize("whole_folder", [False, True], ids=["file", "folder"])
-def test_killed_at_any_moment(tmp_path, soak, whole_folder):
-    """Both processes are killed while records are written and rotated; each is stored once."""
+def test_killed_at_any_moment(tmp_path, soak):
+    """All processes are killed while records are written and rotated, in a file and a folder; each is stored once."""
     for ways in soak(WAYS, WAYS[:1]):
         folder = tmp_path / "-".join(ways)
-        (folder / "logs").mkdir(parents=True)
-        log = folder / "logs" / "app.log"
-        settings = configured(folder, {"open_params": str(log.parent if whole_folder else log), "follow": True})
-        killed = Killed(folder, [folder / "rules.yaml"], settings)
-        writer = Writer(log, ways, seed=len(ways))
+        writers = {name: Writer(folder / name / "app.log", ways, seed) for seed, name in enumerate(("file", "folder"))}
+        opened = {"file": folder / "file" / "app.log", "folder": folder / "folder"}
+        sources = {name: {"open_params": str(where), "follow": True} for name, where in opened.items()}
+        killed = Killed(folder, [folder / "rules.yaml"], configured(folder, sources))
+
+        def expected(*more, writers=writers):
+            return sum(
+                (records(name, [*range(1, writer.count + 1), *more]) for name, writer in writers.items()), Counter()
+            )
+
         try:
-            writer.start()
-            kill_often(killed, soak(*KILLS), random.Random(len(ways) + 2 * whole_folder))
-            writer.stopped.set()
-            writer.join()
-            killed.wait_until_stored(Counter(map(record, range(1, writer.count + 1))))
+            for writer in writers.values():
+                writer.start()
+            kill_often(killed, soak(*KILLS), random.Random(len(ways)))
+            for writer in writers.values():
+                writer.stopped.set()
+                writer.join()
+            killed.wait_until_stored(expected())
             kill_all(killed)  # whoever is begun looks at all files once more
-            with log.open("ab") as file:
-                file.write(b'{"n":"last"}\n')
-            expected = Counter(map(record, [*range(1, writer.count + 1), "last"]))
-            killed.wait_until_stored(expected)
+            for writer in writers.values():
+                with writer.log.open("ab") as file:
+                    file.write(b'{"n":"last"}\n')
+            killed.wait_until_stored(expected("last"))
             assert 0 == killed.agent.stop()
         finally:
-            writer.stopped.set()
+            for writer in writers.values():
+                writer.stopped.set()
             killed.agent.kill()
 
         found = killed.stored()
-        assert sorted(expected - found) == []
-        assert sorted(found - expected) == []
+        assert sorted(expected("last") - found) == []
+        assert sorted(found - expected("last")) == []
