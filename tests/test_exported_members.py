@@ -125,6 +125,7 @@ PUBLIC = {
         "pushed",
         "read_blocks",
         "texts",
+        "user_at",
         "whole_record",
     ],
     "falcohost.lookups": [

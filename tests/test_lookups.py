@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from types import SimpleNamespace
+
 import pytest
 
+from falcohost.host.plugins import ask
 from falcohost.lookups import ASK_AGAIN, PENDING, AskedLookup
 from falcohost.port import LocalPort
 from falcohost.testing.clock import ManualClock
@@ -92,3 +96,16 @@ def test_a_lost_answer_is_asked_for_again():
     assert [PENDING] == asked.find("web")
     assert asked.lookup.poll()
     assert ["ann"] == asked.find("web")
+
+
+def test_the_example_in_the_documentation(root):
+    """The lookup that docs/plugins.md shows is one as it stands."""
+    page = (root / "docs" / "plugins.md").read_text()
+    names = {}
+    exec(re.search("```python\n([^`]*falcohost.lookups[^`]*)```", page)[1], names)
+    (loaded,) = ask("owners", SimpleNamespace(**names), "owners", "1").lookups
+    loaded.open()
+
+    (owner,) = loaded.spec.fields
+    assert ["bob", None] == [row and owner.get(row, None) for row in map(loaded.find, [("db",), ("mail",)])]
+    assert {"json": ("json.value[/host]",)} == loaded.spec.key

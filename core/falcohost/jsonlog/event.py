@@ -18,6 +18,7 @@ from falcohost.jsonlog.log import JsonLog, Record
 from falcohost.jsonlog.refusals import Refused
 from falcohost.jsonlog.split import Cutter, Piece
 from falcohost.jsonlog.times import parse_time
+from falcohost.subject import Subject
 
 #: ``evt.type`` of every event of a plugin, as in Falco.
 PLUGIN_EVENT = "pluginevent"
@@ -28,9 +29,10 @@ class Context:
 
     :ivar memory: what getters of fields that count over several events look at; None for most logs.
     :ivar start_ts: the time of the first event; None before it.
+    :ivar subject: returns who or what a whole record is about.
     """
 
-    __slots__ = ("_time", "cutter", "log", "memory", "start_ts")
+    __slots__ = ("_time", "cutter", "log", "memory", "start_ts", "subject")
 
     def __init__(self, log: JsonLog, memory: Any = None) -> None:
         self.log = log
@@ -38,6 +40,7 @@ class Context:
         self.cutter = Cutter(log.wrappers)
         self.start_ts: int | None = None
         self._time = _time_reader(log)
+        self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
 
     def time_of(self, event: JsonEvent) -> int:
         """Return the time that the record says, or that it is now."""
@@ -47,6 +50,10 @@ class Context:
     def has_time(self, event: JsonEvent) -> bool:
         """Return whether the record says its time."""
         return self._time(event) is not None
+
+
+def _nobody(record: Record) -> None:
+    return None
 
 
 def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
@@ -165,6 +172,13 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     def start_ts(self) -> int | None:
         """The time of the source's first event."""
         return self.text.context.start_ts
+
+    @property
+    def subject(self) -> Subject | None:
+        """Who or what the record is about, for alerts."""
+        self.whole()
+        found: Subject | None = self.text.context.subject(self.record)
+        return found
 
     def whole(self) -> None:
         """Decode the rest of the record. What was decoded of it was JSON, so what cannot be stays absent."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from falcohost.subject import Subject
+
 #: A decoded JSON object.
 Record: TypeAlias = dict[str, Any]
 
@@ -26,6 +28,7 @@ class JsonLog:
         where that is not known.
     :ivar skip_reads: JSON paths of all that *skip*, *keeps*, and a memory of the source, look at.
     :ivar info: value of ``evt.plugininfo``; else the record as JSON.
+    :ivar subject: returns who or what a whole record is about, for alerts (:func:`~falcohost.jsonlog.user_at`).
     """
 
     source: str
@@ -36,6 +39,7 @@ class JsonLog:
     keeps: Callable[[list[Record]], bool] | None = None
     skip_reads: tuple[str, ...] = ()
     info: Callable[[Record], str] | None = None
+    subject: Callable[[Record], Subject | None] | None = None
 
     @property
     def time_paths(self) -> tuple[str, ...] | None:

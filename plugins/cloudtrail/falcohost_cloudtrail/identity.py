@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from falcohost.jsonlog import ABSENT, lookup
+from falcohost import UserSubject
+from falcohost.jsonlog import ABSENT, lookup, user_at
 from falcohost_cloudtrail.values import as_text
 
 _TYPE = "userIdentity.type"
@@ -30,6 +31,10 @@ _role = lookup(_ROLE)
 _account = lookup(_ACCOUNT)
 _recipient = lookup(_RECIPIENT)
 
+_by_arn = user_at("aws.arn", _ARN)
+_by_principal = user_at("aws.principal", _PRINCIPAL)
+_service = user_at("aws.service", _INVOKER)
+
 #: Where the name is, by the type of the identity.
 _NAMES = {"Root": _name, "IAMUser": _name, "AWSService": lookup(_INVOKER)}
 
@@ -48,6 +53,11 @@ def user(record: dict[str, Any]) -> str | None:
     if kind in _NAMELESS:
         return kind
     return as_text(_NAMES[kind](record)) if kind in _NAMES else None
+
+
+def subject(record: dict[str, Any]) -> UserSubject | None:
+    """Return who acted: by ARN, else by the id of the principal; a service of AWS by its name."""
+    return _by_arn(record) or _by_principal(record) or _service(record)
 
 
 def original_user(record: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from falcohost import Source
 from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_time
-from falcohost_cloudtrail import config, summary
+from falcohost_cloudtrail import config, identity, summary
 from falcohost_cloudtrail.layout import SUFFIXES
 from falcohost_cloudtrail.s3 import S3Input
 from falcohost_cloudtrail.sqs import SqsInput
@@ -52,6 +52,7 @@ LOG = JsonLog(
     keeps=_keeps,
     skip_reads=("eventType", "eventTime"),
     info=summary.line,
+    subject=identity.subject,
 )
 
 

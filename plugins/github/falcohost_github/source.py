@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from falcohost import Source, SourceError
-from falcohost.jsonlog import JsonLog, JsonSource, at, file_input
+from falcohost.jsonlog import JsonLog, JsonSource, at, file_input, user_at
 from falcohost.web import secret_files
 from falcohost_github import config
 from falcohost_github.api import GithubApi
@@ -39,7 +39,13 @@ def _line(record: dict[str, Any]) -> str:
     return " ".join(f"{label}{value}" for label, value in parts if as_text(value))
 
 
-LOG = JsonLog(source="github", plugin="github", time=_TIMES, info=_line)
+LOG = JsonLog(
+    source="github",
+    plugin="github",
+    time=_TIMES,
+    info=_line,
+    subject=user_at("github.user", "sender.login", "actor"),
+)
 
 #: How the names of files of payloads end.
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost import Source
-from falcohost.jsonlog import JsonLog, JsonSource, file_input
+from falcohost.jsonlog import JsonLog, JsonSource, file_input, user_at
 from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
@@ -27,6 +27,7 @@ LOG = JsonLog(
     wrappers=("items",),
     skip=_other_kind,
     skip_reads=("kind",),
+    subject=user_at("k8s.user", "user.username"),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost import Source
-from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input
+from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input, user_at
 from falcohost.poll import PollInput
 from falcohost_okta import config, mfa
 from falcohost_okta.ids import uuid_of
@@ -14,7 +14,13 @@ from falcohost_okta.poller import LogPoller
 from falcohost_okta.recall import Recall
 
 #: What the memory of refusals looks at is decoded of every event, whatever the rules read.
-LOG = JsonLog(source="okta", plugin="okta", time="published", skip_reads=mfa.READS)
+LOG = JsonLog(
+    source="okta",
+    plugin="okta",
+    time="published",
+    skip_reads=mfa.READS,
+    subject=user_at("okta.actor", "actor.id"),
+)
 
 #: How the names of files of events end.
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")

@@ -152,6 +152,7 @@ def test_the_runtime_decides(watched, open_inside, container_cgroup, condition, 
     here.read_until(lambda: not here.pipeline.pending)
     expected = [f"opened {path} in shop of docker.io/shop"]
     assert (expected if told else []) == [alert.message for alert in here.alerts]
+    assert all(alert.subjects[0].pid > 1 and alert.subjects[0].start > 0 for alert in here.alerts)
 
 
 def test_the_runtime_is_not_asked_about_the_host(watched, tmp_path):

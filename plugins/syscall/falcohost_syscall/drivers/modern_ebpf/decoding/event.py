@@ -7,6 +7,7 @@ from socket import AF_UNIX
 from sys import byteorder
 from typing import Any
 
+from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Param
 from falcohost_syscall.drivers.modern_ebpf.decoding import fd_types, values
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, CGROUP
@@ -18,6 +19,7 @@ from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.processes.subject import live_subject
 from falcohost_syscall.records.record import (
     FDINFO,
     NO_ARG,
@@ -60,6 +62,11 @@ class RecordEvent(Record):
     def cgroups(self) -> tuple[str, ...]:
         """Return the cgroups of the thread, as ``subsystem=path``."""
         return self.ctx.containers.cgroups(self.h[CGROUP])
+
+    @property
+    def subject(self) -> ProcessSubject:
+        """Return the process, as alerts have it."""
+        return live_subject(self.pid, self.start, self.cgroups)
 
     @property
     def cwd(self) -> str | None:
