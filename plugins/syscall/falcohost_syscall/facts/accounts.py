@@ -10,35 +10,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from falcohost import Arg
-from falcohost.ir import Check, Exists, predicate
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.event import UNSET
 from falcohost_syscall.facts import layout
-from falcohost_syscall.facts.bounds import Bounds, exactly
-from falcohost_syscall.filters.condition import TRUE, Number, negate, within
+from falcohost_syscall.facts.numbers import Shown
+from falcohost_syscall.filters.condition import Number
 from falcohost_syscall.parameters.texts import NOBODY
 from falcohost_syscall.processes.users import NAME, UNKNOWN, Accounts, Users
 
 UID: Final = layout.header("uid", 4)
 LOGINUID: Final = layout.header("loginuid", 4)
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A text that follows from a number; ``<NA>`` where *texts* has none."""
-
-    number: Number
-    texts: Mapping[int, str]
-
-    def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
-        if isinstance(check, Exists):
-            return exactly(TRUE)
-        holds = predicate(check)
-        others = holds(UNKNOWN)
-        differ = sorted(number for number, text in self.texts.items() if holds(text) is not others)
-        found = within(self.number, *((number, number) for number in differ))
-        return exactly(negate(found) if others else found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +29,9 @@ class OfAccount:
     number: Number
     texts: Callable[[Users], Mapping[int, str]]
 
-    def named(self, users: Users) -> Named:
+    def named(self, users: Users) -> Shown:
         """Return the field by the names of *users*."""
-        return Named(self.number, self.texts(users))
+        return Shown(self.number, self.texts(users), UNKNOWN)
 
 
 def user(number: Number, column: int) -> Callable[[Call, Arg], OfAccount]:

@@ -18,13 +18,12 @@ from falcohost_syscall.facts.kinds import (
     Describe,
     Either,
     Fact,
-    Flags,
-    Numeric,
-    Octal,
+    Untold,
     constant,
     truth,
 )
-from falcohost_syscall.facts.textual import Prefixed, Textual
+from falcohost_syscall.facts.numbers import Flags, Numeric, Shown
+from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import (
     Bits,
     Condition,
@@ -46,8 +45,6 @@ _CLONE_FLAGS: Final = {
     "clone": layout.argument(0),
     "clone3": layout.fact("structure", 8, Point.MEMORY, unknown=layout.UNKNOWN_BITS),
 }
-#: The bytes of a thread's name.
-COMM: Final = 16
 #: What has to be in the flags of open(2) for it to make a file.
 _MAKES: Final = any_of((Literal(Bits(_FLAGS, flags.O_CREAT)), Literal(Bits(_FLAGS, flags.O_TMPFILE))))
 
@@ -103,7 +100,7 @@ def parameter(row: Call, arg: Arg) -> Fact | OfAccount | None:
     if param.source == "prctlname":
         option = layout.argument(0)
         told = within(option, *((number, number) for number in values.NAMES_A_THREAD))
-        return Either(told, Prefixed(layout.RECORD + layout.HEADER["comm"], COMM), constant("<NA>"))
+        return Either(told, Untold(), constant("<NA>"))
     if param.kind == "str":
         name = {"path": "path", "path2": "path2", "str": "str"}.get(param.source)
         return None if name is None else Textual(_passed(name, row))
@@ -143,9 +140,13 @@ def raw(row: Call, arg: Arg) -> Fact | None:
 def _octal(row: Call, param: Param) -> Fact:
     """Describe the mode of a file, which is zero where an open makes none."""
     if param.source.isdigit():
-        return Octal(layout.argument(int(param.source), 4))
-    mode = Octal(layout.argument(values.MODE_ARG[row.name], 4))
+        return Shown(layout.argument(int(param.source), 4), _MODES)
+    mode = Shown(layout.argument(values.MODE_ARG[row.name], 4), _MODES)
     return Either(_MAKES, mode, constant("0"))
+
+
+#: Permissions, set-uid and set-gid bits, sticky bit; a number that is larger than those is no mode.
+_MODES: Final = {mode: f"0{mode:o}" if mode else "0" for mode in range(0o10000)}
 
 
 def _alone(table: flags.Flags, bits: int) -> bool:

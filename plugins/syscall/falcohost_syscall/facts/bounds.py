@@ -7,7 +7,9 @@ same. A negation takes the second of its part, so that what cannot be told is tr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from falcohost.ir import Check
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, all_of
 
 
@@ -35,3 +37,8 @@ def exactly(condition: Condition) -> Bounds:
 def both(first: Condition, second: Bounds) -> Bounds:
     """Return the bounds of an exact condition and another."""
     return Bounds(all_of((first, second.over)), all_of((first, second.under)))
+
+
+def constants(check: Check) -> tuple[Any, ...]:
+    """Return what the field is compared with."""
+    return check.right if isinstance(check.right, tuple) else (check.right,)

@@ -16,9 +16,7 @@ from falcohost_syscall.facts.kinds import (
     Cases,
     Describe,
     Either,
-    Ends,
     Fact,
-    Numeric,
     OneOf,
     Otherwise,
     Untold,
@@ -40,7 +38,7 @@ from falcohost_syscall.facts.layout import (
     L4_TCP,
     L4_UDP,
 )
-from falcohost_syscall.facts.sockets import NameOfSocket
+from falcohost_syscall.facts.numbers import Ends, Numeric
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
 from falcohost_syscall.records.record import (
@@ -70,7 +68,6 @@ _KINDS: Final = {
 }
 #: What is opened has a path, or was not opened; sockets have names of other kinds.
 IS_NAMED: Final = within(_KIND, (FD_NONE, FD_DIRECTORY))
-_NOT_UNIX: Final = negate(within(_KIND, (FD_UNIX, FD_UNIX)))
 IS_FILE: Final = within(_KIND, (FD_FILE, FD_DIRECTORY))
 _L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
 IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
@@ -153,8 +150,7 @@ def of_file(name: str, *, rooted: bool) -> Describe:
             return constant(None)
         if not row.want & WANT_FD:
             return _of_directory(row) if name == "name" and row.dir_fd is not None else None
-        text = Textual(name_view(name, row), rooted=rooted)
-        return NameOfSocket(text, _NOT_UNIX) if name == "name" and row.category == "net" else text
+        return Textual(name_view(name, row), rooted=rooted)
 
     return describe
 

@@ -58,8 +58,3 @@ def own(_: Call, arg: Arg) -> Fact | None:
         return Whole()
     name = text_bytes(str(arg))
     return Variable(name) if comparable(name) else None
-
-
-def of_ancestor(row: Call, arg: Arg) -> Fact | None:
-    """Describe what is the process's own without an argument."""
-    return own(row, arg) if arg is None else None

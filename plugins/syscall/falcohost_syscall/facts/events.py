@@ -8,7 +8,8 @@ from falcohost import Arg
 from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import EXIT, Call
 from falcohost_syscall.facts import layout
-from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, Numeric, always, constant, truth
+from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, always, constant, truth
+from falcohost_syscall.facts.numbers import Numeric
 from falcohost_syscall.filters.condition import Condition, Point, any_of, negate, within
 
 RET: Final = layout.header("ret", 8, signed=True)

@@ -28,7 +28,6 @@ HEADER: Final = {
     "gid": 112,
     "loginuid": 116,
     "flags": 126,
-    "comm": 128,
 }
 
 #: Members of struct facts.
@@ -53,7 +52,6 @@ MEMBERS: Final = {
     "made": 279,
     "names": 280,
     "environment": 296,
-    "sections": 300,
     "caps_permitted": 304,
     "structure": 312,
 }
@@ -140,11 +138,6 @@ def view(name: str, point: Point, *, late: Point | None = None, absolute: bool =
 def file_name(name: str) -> View:
     """Return one of the names of the event's file, whatever that is by which it is seen."""
     return View(FACTS + MEMBERS["names"] + 4 * FILE_NAMES.index(name), Point.MEMORY, Point.MEMORY)
-
-
-def sections() -> View:
-    """Return all that the record has when the caller's memory has been read."""
-    return View(FACTS + MEMBERS["sections"], Point.MEMORY, Point.MEMORY)
 
 
 def environment() -> View:

@@ -17,14 +17,13 @@ from falcohost_syscall.facts.kinds import (
     Describe,
     Either,
     Fact,
-    Flags,
     MaybeAbsent,
-    Numeric,
     OneOf,
     always,
     constant,
     truth,
 )
+from falcohost_syscall.facts.numbers import Flags, Numeric
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import (
     Address,

@@ -9,20 +9,17 @@ from typing import Final
 
 from falcohost.ir import Check, Exists, parse_glob, regex_literals
 from falcohost.text import bytes_text, text_bytes, valid
-from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, both, exactly
+from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, both, constants, exactly
 from falcohost_syscall.filters.condition import (
     FALSE,
     TRUE,
     Condition,
     Literal,
-    Number,
-    Point,
     Text,
     View,
     all_of,
     any_of,
     negate,
-    within,
 )
 from falcohost_syscall.filters.site import VIEW_LONGEST
 
@@ -44,15 +41,15 @@ class Textual:
             return both(self.present, exactly(self._test("exists")))
         if check.modifier is not None:
             return self._modified(check)
-        constants = [text_bytes(value) for value in _right(check) if isinstance(value, str)]
-        if len(constants) != len(_right(check)):
+        texts = [text_bytes(value) for value in constants(check) if isinstance(value, str)]
+        if len(texts) != len(constants(check)):
             return UNDECIDED
-        return both(self.present, self._bounds(check.op, constants))
+        return both(self.present, self._bounds(check.op, texts))
 
     def _modified(self, check: Check) -> Bounds:
         """Take a check that each of several constants is held against."""
         join = {"anyof": any_of, "allof": all_of}.get(check.modifier or "")
-        right = _right(check)
+        right = constants(check)
         if join is None or not right:
             return UNDECIDED
         found = [self.bounds(replace(check, right=value, modifier=None)) for value in right]
@@ -130,33 +127,6 @@ class Textual:
         return Bounds(any_of((below, *otherwise)), below)
 
 
-@dataclass(frozen=True, slots=True)
-class Prefixed:
-    """A text of at most *size* bytes with its zero, which is told where the header is whole: how it begins."""
-
-    offset: int
-    size: int
-
-    def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field: what it begins with, or is, as numbers."""
-        if isinstance(check, Exists):
-            return exactly(TRUE)
-        if check.modifier is not None or check.op not in ("=", "in", "startswith"):
-            return UNDECIDED
-        constants = [text_bytes(str(value)) for value in _right(check)]
-        if not all(map(comparable, constants)):
-            return UNDECIDED
-        end = b"" if check.op == "startswith" else b"\0"
-        return exactly(any_of(self._begins(constant + end) for constant in constants))
-
-    def _begins(self, text: bytes) -> Condition:
-        if len(text) > self.size or (len(text) == self.size and not text.endswith(b"\0")):
-            return FALSE
-        return all_of(
-            within(Number(self.offset + place, 1, point=Point.MEMORY), (byte, byte)) for place, byte in enumerate(text)
-        )
-
-
 def _is_plain_path(path: bytes) -> bool:
     return path != b"" and comparable(path) and not set(path) & set(b"?*[:")
 
@@ -182,7 +152,3 @@ def _as_bytes(constant: bytes) -> Iterator[bytes]:
                 yield byte + constant[len(tail) :]
             elif tail.startswith(constant):
                 yield byte
-
-
-def _right(check: Check) -> tuple[object, ...]:
-    return check.right if isinstance(check.right, tuple) else (check.right,)

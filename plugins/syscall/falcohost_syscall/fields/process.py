@@ -317,7 +317,6 @@ FIELDS: tuple[SyscallField, ...] = (
         type=T.CHARBUF,
         description="Environment of an ancestor ([1] is the parent), or [NAME] as the nearest ancestor has it.",
         get=of_process.ancestors_environment,
-        fact=environment.of_ancestor,
         needs=frozenset({Need.ENVIRONMENTS}),
         arg=ArgKind.ANY,
         compare=Compare.ANY_OF,

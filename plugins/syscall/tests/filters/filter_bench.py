@@ -45,7 +45,7 @@ class Facts:
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
         self.made = layout.MADE_UNKNOWN
-        self.sections, self.structure = (0, 0), layout.UNKNOWN_BITS
+        self.structure = layout.UNKNOWN_BITS
         self.names = dict.fromkeys(layout.FILE_NAMES, (0, VIEW_UNKNOWN))
         header = R.header(record)
         self._ret = header.ret
@@ -73,12 +73,7 @@ class Facts:
         caps = layout.UNKNOWN_BITS if about is None else about.caps
         env = len(about.environment) if about is not None and about.environment else VIEW_UNKNOWN
         return (
-            views
-            + ends
-            + processes
-            + last
-            + names
-            + struct.pack("=HHHHQQ", ENVIRONMENT_AT, env, *self.sections, caps, self.structure)
+            views + ends + processes + last + names + struct.pack("=HH4xQQ", ENVIRONMENT_AT, env, caps, self.structure)
         )
 
     def _see_object(self) -> None:
@@ -174,7 +169,6 @@ class Facts:
         self._see_file_names()
         if R.SEC_STRUCT in self._sections:
             self.structure = int.from_bytes(self._sections[R.SEC_STRUCT][1][:8], "little")
-        self.sections = (R.HEADER.size, len(self._record) - R.HEADER.size)
         if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
         if self._row.want & _ADDRESSED:

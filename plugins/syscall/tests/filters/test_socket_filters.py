@@ -32,36 +32,22 @@ def test_names_of_unix_sockets(watch):
     assert ["write /dev/null"] == found
 
 
-UNIX = """
+CONNECTS = """
 server = socket.socket(socket.AF_UNIX)
 server.bind("{folder}/wanted.sock")
 server.listen(9)
-os.symlink("{folder}/wanted.sock", "{folder}/link")
-abstract = socket.socket(socket.AF_UNIX)
-abstract.bind("\\0fh-wanted")
-abstract.listen(9)
-os.chdir("{folder}")
-for address in ("{folder}/wanted.sock", "wanted.sock", "link", "nowhere/wanted.sock", "other", "\\0fh-wanted", "\\0fh"):
+for address in ("{folder}/wanted.sock", "{folder}/other", "\\0wanted"):
     try: socket.socket(socket.AF_UNIX).connect(address)
-    except OSError: pass"""
+    except OSError: pass
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("127.0.0.1", 9))"""
 
 
-@pytest.mark.parametrize(
-    ("condition", "number"),
-    [
-        ("fd.name endswith /wanted.sock", 4),
-        ("fd.name contains wanted", 5),
-        ("fd.name endswith @fh-wanted", 1),
-        ("fd.name = nowhere/wanted.sock", 1),
-        ("fd.name glob '*/wanted.sock' and not fd.name contains nowhere", 4),
-        ("fd.name contains nobody", 0),
-    ],
-)
-def test_paths_of_unix_sockets(watch, searches, tmp_path, condition, number):
-    """A connection passes if what the rule asks for may be in the name of its socket: a path, or an abstract name."""
-    source = watch(f"evt.type = connect and {condition}")
+@pytest.mark.parametrize(("condition", "number"), [("endswith /wanted.sock", 3), ("contains wanted", 4)])
+def test_names_of_sockets_that_are_connected(watch, tmp_path, condition, number):
+    """A connection to an AF_UNIX socket passes whatever its name; one of IP is left out where a slash is asked for."""
+    source = watch(f"evt.type = connect and fd.name {condition}")
 
-    assert number == len(seen(source, run(UNIX.format(folder=tmp_path))))
+    assert number == len(seen(source, run(CONNECTS.format(folder=tmp_path))))
 
 
 def test_kind_of_ipv6_sockets(watch):

@@ -1,0 +1,171 @@
+"""As what the kernel may know a field: a number, the text by which it is shown, the names of its bits, an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any as Anything
+
+from falcohost.ir import Check, Exists, predicate
+from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, constants, exactly
+from falcohost_syscall.filters.condition import (
+    FALSE,
+    TRUE,
+    Address,
+    Bits,
+    Condition,
+    Literal,
+    Number,
+    all_of,
+    any_of,
+    negate,
+    within,
+)
+from falcohost_syscall.filters.merge import complement
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """A field that is a number of the kernel's, absent where *present* is false.
+
+    :ivar others: numbers that are compared as well.
+    :ivar least: what is less counts as this.
+    """
+
+    number: Number
+    present: Condition = TRUE
+    others: tuple[Number, ...] = ()
+    least: int | None = None
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        if isinstance(check, Exists):
+            return exactly(self.present)
+        each = [self._one(number, check) for number in (self.number, *self.others)]
+        if check.modifier is not None or any(one is None for one in each):
+            return UNDECIDED
+        found = [one for one in each if one is not None]
+        return exactly(all_of((self.present, all_of(found) if check.op == "!=" else any_of(found))))
+
+    def _one(self, number: Number, check: Check) -> Condition | None:
+        low, high = number.lowest, number.highest
+        right = constants(check)
+        if not all(isinstance(value, int) for value in right):
+            return None
+        value = right[0] if len(right) == 1 else 0
+        ranges = {
+            "=": [(value, value)],
+            "!=": [(low, value - 1), (value + 1, high)],
+            "<": [(low, value - 1)],
+            "<=": [(low, value)],
+            ">": [(value + 1, high)],
+            ">=": [(value, high)],
+            "in": [(item, item) for item in sorted(set(right))],
+        }.get(check.op)
+        if ranges is None:
+            return None
+        least = low if self.least is None else self.least
+        inside = tuple(
+            (low if first <= least else first, min(high, last))
+            for first, last in ranges
+            if first <= high and last >= least
+        )
+        return within(number, *(pair for pair in inside if pair[0] <= pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A text by which a number is shown.
+
+    :ivar texts: the text of each number.
+    :ivar other: that of every other number; None: not known.
+    """
+
+    number: Number
+    texts: Mapping[int, str]
+    other: str | None = None
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field: it is asked of every text."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        holds = predicate(check)
+        said = {number: bool(holds(text)) for number, text in sorted(self.texts.items())}
+        if self.other is None:
+            refused = ((number, number) for number, true in said.items() if not true)
+            return Bounds(within(self.number, *complement(self.number, refused)), self._one_of(said, True))
+        if holds(self.other):
+            return exactly(negate(self._one_of(said, False)))
+        return exactly(self._one_of(said, True))
+
+    def _one_of(self, said: Mapping[int, bool], wanted: bool) -> Condition:
+        return within(self.number, *((number, number) for number, true in said.items() if true is wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A text of the names of the bits that are set.
+
+    :ivar names: each name with its bits in the kernel's number, or None where they cannot be told.
+    :ivar separator: what stands between names.
+    """
+
+    number: Number
+    names: tuple[tuple[str, int | None], ...]
+    separator: str = "|"
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field: what is contained in a name that no other flag hides."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        wanted = check.right
+        if check.op not in ("contains", "icontains") or not isinstance(wanted, str) or check.modifier is not None:
+            return UNDECIDED
+        if not any(char.isalpha() for char in wanted) or self.separator in wanted:
+            return UNDECIDED
+        holds = predicate(check)
+        masks = [mask for name, mask in self.names if holds(name)]
+        if any(mask is None for mask in masks):
+            return UNDECIDED
+        return exactly(any_of(Literal(Bits(self.number, mask)) for mask in masks if mask is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A field that is the address of one or of either end of a socket, absent where *present* is false."""
+
+    offsets: tuple[int, ...]
+    present: Condition
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return what *check* says of the field."""
+        if isinstance(check, Exists):
+            return exactly(self.present)
+        if check.op not in ("=", "!=", "in") or check.modifier is not None:
+            return UNDECIDED
+        networks = [_network(value) for value in constants(check)]
+        if any(network is None for network in networks):
+            return UNDECIDED
+        known = frozenset(network for network in networks if network is not None)
+        if not known:
+            return exactly(FALSE)
+        each: Iterable[Condition] = [Literal(Address(offset, known)) for offset in self.offsets]
+        if check.op == "!=":
+            return exactly(all_of((self.present, *map(negate, each))))
+        return exactly(all_of((self.present, any_of(each))))
+
+
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def _network(value: Anything) -> tuple[bytes, int] | None:
+    """Return an address or network as IPv6, IPv4 mapped into it; None: an IPv6 one that holds mapped addresses."""
+    packed: bytes = getattr(value, "network_address", value).packed
+    length: int = getattr(value, "prefixlen", 8 * len(packed))
+    if len(packed) == 4:
+        return _MAPPED + packed, 96 + length
+    common = min(length, 96)
+    shift = 128 - common
+    if int.from_bytes(packed) >> shift == int.from_bytes(_MAPPED + bytes(4)) >> shift:
+        return None
+    return packed, length
