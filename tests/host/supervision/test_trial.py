@@ -1,6 +1,9 @@
 """A reload is tried before it is done: what comes of it, and that the agent's own process is left alone."""
 
+import logging
+import os
 import select
+import signal
 import sys
 
 import pytest
@@ -49,3 +52,36 @@ def test_where_a_restart_is_needed(monkeypatch, status, said):
     monkeypatch.setattr(trial, "command", lambda: [sys.executable, "-c", script])
 
     assert result(lambda: None) == said
+
+
+def test_a_trial_is_silent(capfd, tmp_path):
+    """What is printed or logged in a trial is no message of the agent."""
+    handler = logging.FileHandler(tmp_path / "log")
+    logging.getLogger("falcohost").addHandler(handler)
+
+    def reload():
+        os.write(1, b"printed")
+        logging.getLogger("falcohost").error("logged")
+        return "new rules"
+
+    try:
+        assert result(reload) is None
+    finally:
+        logging.getLogger("falcohost").removeHandler(handler)
+        handler.close()
+    assert ("", "") == tuple(capfd.readouterr())
+    assert "" == (tmp_path / "log").read_text()
+
+
+def test_a_signal_ends_a_trial():
+    """A trial does with signals what a process does that has said nothing of them, whatever the agent does."""
+
+    def reload():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "new rules"
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert result(reload) == ""
+    finally:
+        signal.signal(signal.SIGTERM, before)
