@@ -78,7 +78,11 @@ class Waiting:
 
     def write(self, connection: sqlite3.Connection, now: int) -> None:
         """Write all of it in one transaction, at *now* in seconds since the epoch."""
+        positions = [(name, *position) for name, position in self.positions.items()]
         execute, execute_many = connection.execute, connection.executemany
+        if len(positions) == 1 and not (self.rows or self.cursors or self.ended):
+            execute(_POSITION, positions[0])  # one statement is a transaction, and this is what outputs do most
+            return
         # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
         execute(f"PRAGMA synchronous = {'FULL' if self.cursors else 'NORMAL'}")
         execute("BEGIN IMMEDIATE")
@@ -88,7 +92,7 @@ class Waiting:
             gone = [(source,) for source in self.ended]
             execute_many("DELETE FROM cursors WHERE source = ?", gone)
             execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", gone)
-        execute_many(_POSITION, [(name, *position) for name, position in self.positions.items()])
+        execute_many(_POSITION, positions)
         execute("COMMIT")
 
     def clear(self) -> None:

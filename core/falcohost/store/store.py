@@ -108,7 +108,8 @@ class Store:
         :param state: its new state; None leaves it as it is.
         """
         with self._lock:
-            self._take([Arrival(name, alerts, rewinds=True)])
+            if alerts:
+                self._take([Arrival(name, alerts, rewinds=True)])
             self._move(name, mark, state)
 
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
