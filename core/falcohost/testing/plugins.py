@@ -98,4 +98,5 @@ class PluginContract:
         return [imported(the_one(name, known)) for name in offering]
 
     def _fields(self) -> dict[str, tuple[Field, ...]]:
-        return dict(self._asked().fields)
+        asked = self._asked()
+        return {**asked.fields, **{f"lookup {one.name}": tuple(one.spec.fields) for one in asked.lookups}}
