@@ -13,12 +13,15 @@ from pathlib import Path
 from falcohost import ArgKind, Field
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.host.plugins import ask
+from falcohost_syscall.fields.field import SyscallField
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- fields of {source}: written by script/docs -->"
 END = "<!-- end of fields -->"
 #: The configuration of plugins that offer nothing without one.
 SETTINGS = {"json": {"sources": [{"name": "json", "open_params": "FILE"}]}}
+#: Stands behind the fields of which the kernel knows something.
+IN_KERNEL = "▪"
 ARGUMENTS = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
 
 
@@ -45,8 +48,13 @@ def table(fields: Iterable[Field]) -> str:
     """Return the table, sorted by name."""
     rows = ["| field | type | what it is |", "|---|---|---|"]
     for field in sorted(fields, key=lambda field: field.name):
-        rows.append(f"| `{field.name}{argument(field)}` | {kind(field)} | {cell(field.description)} |")
+        rows.append(f"| `{field.name}{argument(field)}` | {kind(field)} | {cell(field.description)}{mark(field)} |")
     return "\n".join(rows) + "\n"
+
+
+def mark(field: Field) -> str:
+    """Return what says that filters in the kernel can decide what rules ask of the field."""
+    return f" {IN_KERNEL}" if isinstance(field, SyscallField) and field.fact is not None else ""
 
 
 def argument(field: Field) -> str:

@@ -11,7 +11,7 @@ from falcohost_syscall.calls import flags
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.facts import accounts, descriptors, layout
 from falcohost_syscall.facts.accounts import OfAccount
-from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.kinds import (
     Cases,
     Decimal,

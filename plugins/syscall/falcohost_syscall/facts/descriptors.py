@@ -11,7 +11,7 @@ from falcohost_syscall.calls.rows import EXEC, Call
 from falcohost_syscall.events.descriptors import NOT_TOLD
 from falcohost_syscall.events.event import AT_FDCWD
 from falcohost_syscall.facts import layout
-from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.kinds import (
     Cases,
     Describe,

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from falcohost import Arg
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import descriptors, layout
-from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.kinds import Either, Fact, Untold, constant
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import (

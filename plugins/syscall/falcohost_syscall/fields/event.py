@@ -11,7 +11,7 @@ from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import errno_name
 from falcohost_syscall.calls.rows import EVENT_NAMES, EXIT
 from falcohost_syscall.events.event import SyscallEvent
-from falcohost_syscall.facts import arguments, events
+from falcohost_syscall.facts import arguments, header
 from falcohost_syscall.facts.kinds import by_type, constant
 from falcohost_syscall.fields.field import Need, SyscallField
 from falcohost_syscall.parameters import texts, values
@@ -235,28 +235,28 @@ FIELDS: tuple[SyscallField, ...] = (
         type=FieldType.UINT64,
         description="Number of bytes that were read or written.",
         get=_buffer_length,
-        fact=events.length,
+        fact=header.length,
     ),
     SyscallField(
         name="evt.res",
         type=FieldType.CHARBUF,
         description="SUCCESS, or the name of the error (ENOENT).",
         get=_result,
-        fact=events.result,
+        fact=header.result,
     ),
     SyscallField(
         name="evt.rawres",
         type=FieldType.INT64,
         description="What the call returned; a negative number is an error.",
         get=_raw_result,
-        fact=events.raw_result,
+        fact=header.raw_result,
     ),
     SyscallField(
         name="evt.failed",
         type=FieldType.BOOL,
         description="The call returned an error.",
         get=_failed,
-        fact=events.failed,
+        fact=header.failed,
     ),
     SyscallField(
         name="evt.is_io",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from falcohost import ArgKind, Compare, FieldType
-from falcohost_syscall.facts import environment, events, processes
+from falcohost_syscall.facts import environment, header, processes
 from falcohost_syscall.fields import of_process
 from falcohost_syscall.fields.field import Need, SyscallField, row
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
@@ -98,7 +98,7 @@ def _plain() -> Iterator[SyscallField]:
         processes.terminal,
         Need.SESSIONS,
     )
-    yield row("proc.pid", T.INT64, "Process id.", lambda e, _: e.pid, events.number("pid"))
+    yield row("proc.pid", T.INT64, "Process id.", lambda e, _: e.pid, header.number("pid"))
     yield row(
         "proc.ppid", T.INT64, "Process id of the parent.", of_process.of_parent(lambda p: p.pid), processes.parent_id
     )
@@ -107,7 +107,7 @@ def _plain() -> Iterator[SyscallField]:
         T.INT64,
         "Process id in its own pid namespace.",
         lambda e, _: e.vpid,
-        events.number_inside("vpid"),
+        header.number_inside("vpid"),
     )
     yield row(
         "proc.pvpid",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import capability_names
 from falcohost_syscall.events.event import UNSET, SyscallEvent
-from falcohost_syscall.facts import accounts, events, processes
+from falcohost_syscall.facts import accounts, header, processes
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
 from falcohost_syscall.processes.users import HOME, NAME, SHELL, UNKNOWN
 
@@ -51,7 +51,7 @@ def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:
 def _rows() -> Iterator[SyscallField]:
     name, home, shell = (accounts.user(accounts.UID, column) for column in (NAME, HOME, SHELL))
     login = accounts.user(accounts.LOGINUID, NAME)
-    yield row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.uid, events.number("uid"))
+    yield row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.uid, header.number("uid"))
     yield row(
         "user.name",
         T.CHARBUF,
@@ -85,7 +85,7 @@ def _rows() -> Iterator[SyscallField]:
         login,
         Need.ACCOUNTS,
     )
-    yield row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.gid, events.number("gid"))
+    yield row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.gid, header.number("gid"))
     yield row(
         "group.name",
         T.CHARBUF,
@@ -94,16 +94,16 @@ def _rows() -> Iterator[SyscallField]:
         accounts.group,
         Need.ACCOUNTS,
     )
-    yield row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.gid, events.number("gid"))
+    yield row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.gid, header.number("gid"))
     yield row("user.group", T.CHARBUF, "The same as group.name.", _group_name, accounts.group, Need.ACCOUNTS)
-    yield row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.tid, events.number("tid"))
-    yield row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.tid, events.number("tid"))
+    yield row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.tid, header.number("tid"))
+    yield row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.tid, header.number("tid"))
     yield row(
         "thread.vtid",
         T.INT64,
         "Thread id in its own pid namespace.",
         lambda e, _: e.vtid,
-        events.number_inside("vtid"),
+        header.number_inside("vtid"),
     )
     yield row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.tid == e.pid)
     yield row(

@@ -10,7 +10,7 @@ from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, EXIT, Call
 from falcohost_syscall.events import sockets
 from falcohost_syscall.facts import descriptors as fd
-from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.header import RET
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, all_of, any_of, negate, within
 from falcohost_syscall.filters.merge import merged

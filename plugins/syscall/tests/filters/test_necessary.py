@@ -15,7 +15,7 @@ from falcohost.fields import Field, FieldType
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.facts import descriptors
-from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.header import RET
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, Literal, Text, Within, literals, within
 from falcohost_syscall.filters.weaken import SEARCHES, SEARCHES_UNROLLED, forms
 from falcohost_syscall.processes.users import Users

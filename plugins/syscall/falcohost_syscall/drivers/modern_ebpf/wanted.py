@@ -9,7 +9,7 @@ from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, Call
 from falcohost_syscall.drivers.modern_ebpf.options import Options
-from falcohost_syscall.facts.events import RET
+from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.leaves import leaf_bits
 from falcohost_syscall.facts.processes import about, asks
 from falcohost_syscall.fields.field import Need
