@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
+from typing import Annotated
 
 import click
 import msgspec
@@ -240,13 +241,12 @@ def test_json(shown):
     assert text == pretty_json(known(found.as_json(), msgspec.json.decode(text))) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class More(Numbers):
+class More(Numbers, frozen=True):
     """The numbers, and counters that nobody has heard of before."""
 
-    late: int = number("events that came late")
-    queues: Mapping[str, RuleNumbers] = rows("what each queue did", of=RuleNumbers, text="queue")
-    odd: int = number("events that are odd", text="{:,} events are odd", colour="red")
+    late: Annotated[int, number("events that came late")] = 0
+    queues: Annotated[Mapping[str, RuleNumbers], rows("what each queue did", text="queue")] = {}
+    odd: Annotated[int, number("events that are odd", text="{:,} events are odd", colour="red")] = 0
 
 
 def test_a_new_counter_is_shown():

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from falcohost.cli.rules_lines import clean
 from falcohost.counters import Counter, Over, Shape, counters
 from falcohost.host.numbers import Numbers, TypeNumbers
 from falcohost.host.snapshot import OutputNumbers, Snapshot, SourceSnapshot, StoreNumbers
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 #: Rows that are shown unless all are wanted.
 _ROWS = 20
@@ -49,7 +50,7 @@ def _source(source: SourceSnapshot, span: float | None, full: bool) -> Iterator[
     yield from _tables(numbers, full)
 
 
-def _told(numbers: object, shape: Shape) -> Iterator[tuple[Counter, str, Any]]:
+def _told(numbers: msgspec.Struct, shape: Shape) -> Iterator[tuple[Counter, str, Any]]:
     """Yield the counters of that shape which have a text, each with its text and its value."""
     for counter in counters(type(numbers)):
         if counter.shape is shape and counter.text is not None:

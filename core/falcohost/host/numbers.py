@@ -7,22 +7,24 @@ They are what the source tells (:class:`~falcohost.stats.SourceStats`) and what 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from falcohost.counters import Over, Shape, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
 
 
-@dataclass(frozen=True, slots=True)
-class TypeNumbers(TypeCount):
+class TypeNumbers(TypeCount, frozen=True):
     """The events of one type: what the source tells, and what rules made of them."""
 
-    matched: int = number(
-        "matches of rules, before floods are folded and alerts are limited", before="lost", colour="yellow"
-    )
-    unmatched: int = number("passed, and matched by no rule: what the kernel could not decide", before="lost")
+    matched: Annotated[
+        int, number("matches of rules, before floods are folded and alerts are limited", before="lost", colour="yellow")
+    ] = 0
+    unmatched: Annotated[
+        int, number("passed, and matched by no rule: what the kernel could not decide", before="lost")
+    ] = 0
 
     @property
     def cost(self) -> float:
@@ -30,48 +32,58 @@ class TypeNumbers(TypeCount):
         return self.ns * max(self.seen / self.timed, 1) if self.timed else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class RuleNumbers:
+class RuleNumbers(msgspec.Struct, frozen=True):
     """What a rule did."""
 
-    matched: int = number("matches of the rule", colour="yellow")
-    folded: int = number(
-        "of a rule's matches those that have no alert, but are counted in that of another"
-        " ([decision 0013](decisions/0013-floods-are-folded.md))"
-    )
+    matched: Annotated[int, number("matches of the rule", colour="yellow")] = 0
+    folded: Annotated[
+        int,
+        number(
+            "of a rule's matches those that have no alert, but are counted in that of another"
+            " ([decision 0013](decisions/0013-floods-are-folded.md))"
+        ),
+    ] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LookupNumbers:
+class LookupNumbers(msgspec.Struct, frozen=True):
     """What a lookup answered, once for each time that a field of it was read."""
 
-    found: int = number("rows that were there")
-    absent: int = number("keys that have no row")
-    pending: int = number("rows that were not there yet: the match waits for them")
-    late: int = number("values that were taken for absent because their row did not come in time", colour="red")
-    failed: int = number("how often the lookup raised an error, which counts as no row: see the log", colour="red")
+    found: Annotated[int, number("rows that were there")] = 0
+    absent: Annotated[int, number("keys that have no row")] = 0
+    pending: Annotated[int, number("rows that were not there yet: the match waits for them")] = 0
+    late: Annotated[
+        int, number("values that were taken for absent because their row did not come in time", colour="red")
+    ] = 0
+    failed: Annotated[
+        int, number("how often the lookup raised an error, which counts as no row: see the log", colour="red")
+    ] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers(SourceStats):
+class Numbers(SourceStats, frozen=True):
     """All numbers of a source."""
 
-    types: Mapping[str, TypeNumbers] = rows("what became of the events of each type", of=TypeNumbers, text="event type")
-    unwanted: Mapping[str, TypeNumbers] = rows(
-        "what was met, while it was measured, that no rule wants", of=TypeNumbers, text=None
-    )
-    failed: int = number(
-        "events on which a rule could not be evaluated",
-        text="a rule could not be evaluated on {:,} events: see the log",
-        colour="red",
-    )
-    crowded: int = number(
-        "events whose match was decided without the rows of lookups because too many waited for them",
-        text="{:,} matches were decided without the rows of lookups because too many waited for them",
-        colour="red",
-    )
-    rules: Mapping[str, RuleNumbers] = rows("what each rule did that has matched", of=RuleNumbers, text="rule")
-    lookups: Mapping[str, LookupNumbers] = rows("what each lookup was asked for", of=LookupNumbers, text="lookup")
+    types: Annotated[Mapping[str, TypeNumbers], rows("what became of the events of each type", text="event type")] = {}
+    unwanted: Annotated[
+        Mapping[str, TypeNumbers], rows("what was met, while it was measured, that no rule wants", text=None)
+    ] = {}
+    failed: Annotated[
+        int,
+        number(
+            "events on which a rule could not be evaluated",
+            text="a rule could not be evaluated on {:,} events: see the log",
+            colour="red",
+        ),
+    ] = 0
+    crowded: Annotated[
+        int,
+        number(
+            "events whose match was decided without the rows of lookups because too many waited for them",
+            text="{:,} matches were decided without the rows of lookups because too many waited for them",
+            colour="red",
+        ),
+    ] = 0
+    rules: Annotated[Mapping[str, RuleNumbers], rows("what each rule did that has matched", text="rule")] = {}
+    lookups: Annotated[Mapping[str, LookupNumbers], rows("what each lookup was asked for", text="lookup")] = {}
 
     @property
     def lost(self) -> int:
@@ -122,4 +134,4 @@ _PLAIN = [one.name for one in _told if one.shape in (Shape.NUMBER, Shape.SENTENC
 _SUMMED = [one.name for one in _told if one.shape is Shape.BY_NAME and one.over is Over.SUM]
 _LAST = [one.name for one in _told if one.shape is Shape.BY_NAME and one.over is Over.LAST]
 _NONE = TypeCount()
-_values = attrgetter(*(one.name for one in fields(TypeCount)))
+_values = attrgetter(*TypeCount.__struct_fields__)
