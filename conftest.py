@@ -35,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many random examples a test gets that does not say so itself."""
     settings.load_profile("soak" if config.getoption("soak") else "short")
+    if config.getoption("soak") and config.getoption("timeout", None) is None:
+        config.option.timeout = 4 * 3600
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, one after the other")
 
 
