@@ -78,6 +78,7 @@ class DriverSpec:
     :ivar make: makes the driver; with which arguments, the source's plugin says. That plugin finds all drivers that its
         keys can choose in its settings, as ``settings["drivers"]``: a mapping from names to these.
     :ivar check: as that of the source's spec: what the driver needs, for ``falcohost doctor``.
+    :ivar capabilities: as those of the source's spec: what the driver keeps once it is open.
     """
 
     name: str
@@ -85,6 +86,7 @@ class DriverSpec:
     chosen_by: str
     make: Callable[..., Any]
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+    capabilities: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from falcohost import ConfigKey
 
-#: Falco's kinds of engine; this version has the driver ``modern_ebpf``, and ``nodriver``, which is none.
+#: Falco's kinds of engine; drivers of these names may be offered, and ``nodriver`` is none.
 MODERN_EBPF: Final = "modern_ebpf"
 NO_DRIVER: Final = "nodriver"
 _KINDS = ("kmod", MODERN_EBPF, "replay", NO_DRIVER)
@@ -50,7 +50,7 @@ _ENGINE = (
         type=str,
         default=MODERN_EBPF,
         check=_kind,
-        help="`modern_ebpf` watches system calls, `nodriver` does not",
+        help="`modern_ebpf` watches system calls, `replay` reads those of a capture, `nodriver` does neither",
     ),
     ConfigKey(
         key="engine.modern_ebpf.buf_size_preset",
@@ -78,12 +78,16 @@ _ENGINE = (
         effect=False,
         help="Falco's; not used: running processes are always asked of the kernel",
     ),
+    ConfigKey(
+        key="engine.replay.capture_file",
+        type=str,
+        help="capture (`.scap`, plain or gzip) whose events are read with `engine.kind: replay`, until it ends",
+    ),
     *(
         ConfigKey(key=f"engine.{name}", type=kind, help="for a kind that this version does not have")
         for name, kind in (
             ("kmod.buf_size_preset", int),
             ("kmod.drop_failed_exit", bool),
-            ("replay.capture_file", str),
         )
     ),
 )

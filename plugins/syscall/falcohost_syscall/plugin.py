@@ -24,8 +24,6 @@ from falcohost_syscall.drivers import drivers
 from falcohost_syscall.fields.rows import FIELDS
 
 SOURCE = "syscall"
-# BPF maps are read and changed, /proc of every process is read; the rest is needed only until the source is open.
-CAPABILITIES = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})
 _RULES = Path(__file__).parent / "rules"
 
 
@@ -77,7 +75,7 @@ def falcohost_drivers() -> Iterable[DriverSpec]:
 
 
 @hookimpl
-def falcohost_sources() -> Iterable[SourceSpec]:
+def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
     """Offer the source."""
     return (
         SourceSpec(
@@ -87,7 +85,7 @@ def falcohost_sources() -> Iterable[SourceSpec]:
             event_types=frozenset(BY_NAME),
             on_request=NOT_BY_DEFAULT,
             event_params=_event_params,
-            capabilities=CAPABILITIES,
+            capabilities=drivers.capabilities(settings),
             check=_check,
             drops=_drops,
             off=_off,

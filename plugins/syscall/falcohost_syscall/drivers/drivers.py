@@ -10,6 +10,8 @@ from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
+# BPF maps are read and changed, /proc of every process is read; the rest is needed only until the source is open.
+_EBPF_CAPABILITIES: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})
 
 
 def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
@@ -24,6 +26,12 @@ def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str |
     return requirements()
 
 
+def _make_replay(settings: Mapping[str, Any]) -> Driver:
+    from falcohost_syscall.drivers.scap.driver import Replay
+
+    return Replay(settings)
+
+
 DRIVERS: Final = (
     DriverSpec(
         name=DEFAULT,
@@ -31,6 +39,13 @@ DRIVERS: Final = (
         chosen_by=KEY,
         make=_make_modern_ebpf,
         check=_check_modern_ebpf,
+        capabilities=_EBPF_CAPABILITIES,
+    ),
+    DriverSpec(
+        name="replay",
+        description="The events of a capture of Falco or sysdig (.scap).",
+        chosen_by=KEY,
+        make=_make_replay,
     ),
 )
 
@@ -51,8 +66,26 @@ def configured(settings: Mapping[str, Any]) -> DriverSpec:
 
     :raises ConfigError: there is none.
     """
-    drivers: Mapping[str, DriverSpec] = settings.get("drivers") or {driver.name: driver for driver in DRIVERS}
-    kind = engine(settings).get("kind", DEFAULT)
-    if kind not in drivers:
-        raise ConfigError(f"{KEY}: falcohost has no engine {kind!r}; set it to {' or '.join(drivers)}.")
-    return drivers[kind]
+    found = _named(settings)
+    if found is None:
+        names = " or ".join(_offered(settings))
+        raise ConfigError(f"{KEY}: falcohost has no engine {_kind(settings)!r}; set it to {names}.")
+    return found
+
+
+def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return what the configured driver keeps once it is open; None for one that runs as an unprivileged user."""
+    found = _named(settings)
+    return None if found is None else found.capabilities
+
+
+def _named(settings: Mapping[str, Any]) -> DriverSpec | None:
+    return _offered(settings).get(_kind(settings))
+
+
+def _offered(settings: Mapping[str, Any]) -> Mapping[str, DriverSpec]:
+    return settings.get("drivers") or {driver.name: driver for driver in DRIVERS}
+
+
+def _kind(settings: Mapping[str, Any]) -> str:
+    return str(engine(settings).get("kind", DEFAULT))

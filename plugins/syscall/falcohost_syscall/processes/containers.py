@@ -107,7 +107,9 @@ def _bpm(path: str) -> Container | None:
 class Containers:
     """Containers by the key of a task's cgroups, and the paths behind each key."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_task: Callable[[str, str], bool] = containerd_has) -> None:
+        """Tell containers of ctr from other cgroups by *is_task* (see :func:`from_path`)."""
+        self._is_task = is_task
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
 
     def learn(self, key: int, cgroups: Iterable[str]) -> Container:
@@ -115,7 +117,7 @@ class Containers:
         lines = tuple(cgroups)
         container = HOST
         for line in lines:
-            if found := from_path(line.partition("=")[2]):
+            if found := from_path(line.partition("=")[2], self._is_task):
                 container = found
                 break
         if len(self._known) >= LIMIT:

@@ -1,0 +1,57 @@
+"""Addresses in parameters of captures: ``sockaddr`` and ``socktuple``."""
+
+from __future__ import annotations
+
+from socket import AF_INET, AF_INET6, AF_UNIX
+from struct import Struct
+from typing import Final, NamedTuple
+
+from falcohost_syscall.events.sockets import Endpoint, unix_path
+
+_PORT: Final = Struct("<H")
+_OBJECTS: Final = Struct("<2Q")
+_SIZES: Final[dict[int, int]] = {AF_INET: 4, AF_INET6: 16}
+
+
+class Tuple(NamedTuple):
+    """Both ends of a socket; *objects* stand for the ends of one of AF_UNIX."""
+
+    family: int
+    source: Endpoint
+    destination: Endpoint
+    objects: tuple[int, int] = (0, 0)
+
+
+def read_tuple(data: bytes) -> Tuple | None:
+    """Return the ends in a ``socktuple``; None where it is too short, or of another family."""
+    if not data:
+        return None
+    family, rest = data[0], data[1:]
+    if family == AF_UNIX and len(rest) >= _OBJECTS.size:
+        path = unix_path(rest[_OBJECTS.size :])
+        return Tuple(family, Endpoint(), Endpoint(path=path), _OBJECTS.unpack_from(rest))
+    size = _SIZES.get(family)
+    end = None if size is None else size + _PORT.size
+    if end is None or len(rest) < 2 * end:
+        return None
+    return Tuple(family, _end(rest[:end]), _end(rest[end : 2 * end]))
+
+
+def _end(data: bytes) -> Endpoint:
+    return Endpoint(data[: -_PORT.size], _PORT.unpack(data[-_PORT.size :])[0])
+
+
+def as_sockaddr(data: bytes) -> bytes | None:
+    """Return the ``struct sockaddr`` that a parameter stands for; None where it is too short."""
+    if not data:
+        return None
+    family, rest = data[0], data[1:]
+    head = family.to_bytes(2, "little")
+    size = _SIZES.get(family)
+    if size is None:
+        return head + rest if family == AF_UNIX else head
+    if len(rest) < size + _PORT.size:
+        return None
+    end = _end(rest[: size + _PORT.size])
+    head += end.port.to_bytes(2, "big")
+    return head + end.ip + bytes(8) if family == AF_INET else head + bytes(4) + end.ip + bytes(4)

@@ -1,0 +1,276 @@
+"""An event of a capture, as the fields read it (:class:`~falcohost_syscall.events.event.SyscallEvent`)."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any, Final
+
+from falcohost_syscall.calls.rows import Call, Param
+from falcohost_syscall.drivers.scap.addresses import as_sockaddr
+from falcohost_syscall.drivers.scap.changes import directory_of, path_of, result
+from falcohost_syscall.drivers.scap.events import SIGNED, CapturedCall
+from falcohost_syscall.drivers.scap.tables import Descriptor, Thread
+from falcohost_syscall.events.event import Context
+from falcohost_syscall.events.sockets import CLIENT, SERVER, Socket
+from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
+from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.records.text import text
+
+#: Falco's numbers for how a file is opened.
+_ACCESS: Final = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}
+_TEXTS: Final = ("path", "str")
+_ROLES: Final = {"connect": CLIENT, "accept": SERVER, "accept4": SERVER}
+
+
+@cache
+def _names(row_name: str, row: tuple[Param, ...]) -> dict[str, str]:
+    """Return the names of parameters by where a probe has them from, the first of each."""
+    return {param.source: param.name for param in reversed(row)}
+
+
+class CapturedEvent:
+    """One event."""
+
+    __slots__ = ("_socket", "call", "ctx", "fdinfo", "num", "proc", "ret", "row", "thread", "ts", "type")
+    _socket: Socket | None
+    source = "syscall"
+    by_uring = False
+    reached = False
+    host_path = None
+    watched_path = None
+
+    def __init__(self, row: Call, call: CapturedCall, thread: Thread, num: int, ctx: Context) -> None:
+        self.type = row.name
+        self.row = row
+        self.call = call
+        self.thread = thread
+        self.ts = call.ts
+        self.ret = result(call)
+        self.num = num
+        self.proc = thread.process
+        self.ctx = ctx
+        number = self.fd_number
+        self.fdinfo: Descriptor | None = None if number is None else thread.descriptors.get(number)
+
+    def __repr__(self) -> str:
+        return f"<{self.type} of {self.tid} ({self.proc.comm}), returned {self.ret}>"
+
+    @property
+    def key(self) -> str:
+        """Name the event: a thread does one thing at a time."""
+        return f"{self.ts:x}.{self.tid:x}.{self.call.type.code:x}"
+
+    @property
+    def actor(self) -> tuple[int, int]:
+        """Name the process that did it."""
+        return self.proc.pid, self.proc.start
+
+    @property
+    def start_ts(self) -> int | None:
+        """Return the time of the first event."""
+        return self.ctx.first
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self.proc.pid
+
+    @property
+    def tid(self) -> int:
+        """Return the thread id."""
+        return self.thread.tid
+
+    @property
+    def vpid(self) -> int:
+        """Return the process id in the process's own pid namespace."""
+        return self.proc.vpid
+
+    @property
+    def vtid(self) -> int:
+        """Return the thread id in that namespace."""
+        return self.thread.vtid
+
+    @property
+    def start(self) -> int:
+        """Return when the process was made; 0 for one that was there when the capture began."""
+        return self.proc.start
+
+    @property
+    def uid(self) -> int:
+        """Return the effective user."""
+        return self.thread.uid
+
+    @property
+    def gid(self) -> int:
+        """Return the effective group."""
+        return self.thread.gid
+
+    @property
+    def loginuid(self) -> int:
+        """Return the user that logged in."""
+        return self.thread.loginuid
+
+    @property
+    def caps(self) -> int:
+        """Return the effective capabilities."""
+        return self.thread.caps
+
+    @property
+    def cpu(self) -> int:
+        """Return the number of the processor."""
+        return self.call.cpu
+
+    @property
+    def container(self) -> Container:
+        """Return the container of the thread."""
+        return self.ctx.containers.get(self.thread.cgroup)
+
+    @property
+    def cgroups(self) -> tuple[str, ...]:
+        """Return the cgroups of the thread."""
+        return self.ctx.containers.cgroups(self.thread.cgroup)
+
+    @property
+    def cwd(self) -> str | None:
+        """Return the working directory."""
+        return self.proc.cwd
+
+    def value(self, param: Param) -> Any:
+        """Return the value of one of Falco's parameters."""
+        call = self.call
+        data = call.raw(param.name)
+        if data is None:
+            return None
+        kind = call.type.params[call.type.places[param.name]][1]
+        if kind in SIGNED:
+            return call.number(param.name)
+        if kind in _TEXTS:
+            return self._text(param.name)
+        if kind == "sockaddr":
+            return as_sockaddr(data)
+        if kind == "socktuple":
+            return None if self.socket is None else self.socket.tuple
+        if kind == "dyn":
+            return int.from_bytes(data[1:9], "little")
+        return data if kind == "buf" else None
+
+    def _text(self, name: str | None) -> str | None:
+        found = None if name is None else self.call.text(name)
+        return None if found is None else text(found)
+
+    def _name(self, source: str) -> str | None:
+        """Return the name of the parameter that a probe has from *source*."""
+        return _names(self.row.name, self.row.params).get(source)
+
+    # What the event's file descriptor is.
+
+    @property
+    def fd_number(self) -> int | None:
+        """Return the descriptor that the call made (-1: none), used, or took as directory; None: it is about none."""
+        row = self.row
+        if row.creates_fd:
+            pair = self.call.number("fd1")
+            return max(self.ret, -1) if pair is None else pair
+        used = row.used_fd if row.used_fd is not None else row.dir_fd
+        name = None if used is None else self._name(str(used))
+        return None if name is None else self.call.number(name)
+
+    @property
+    def fd_type(self) -> str | None:
+        """Return Falco's ``fd.type``."""
+        return None if self.fdinfo is None else self.fdinfo.kind
+
+    @property
+    def fdpath(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return None if self.fdinfo is None or self.fdinfo.ends is not None else self.fdinfo.name or None
+
+    @property
+    def file_name(self) -> str | None:
+        """Return the path of the descriptor's file."""
+        return self.fdpath
+
+    @property
+    def socket(self) -> Socket | None:
+        """Return the socket of the descriptor, its two ends in their roles."""
+        try:
+            return self._socket
+        except AttributeError:
+            descriptor = self.fdinfo
+            self._socket = None if descriptor is None else descriptor.socket(incoming=self.row.io == "read")
+            return self._socket
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether the event changed where the socket leads to."""
+        return self.type in _ROLES and self.ret >= 0
+
+    @property
+    def buffer(self) -> bytes | None:
+        """Return the first bytes of what was read or written."""
+        return self.call.raw("data")
+
+    def stream(self, number: int) -> tuple[str, str] | None:
+        """Return type and name of a descriptor of the process."""
+        found = self.thread.descriptors.get(number)
+        return None if found is None else (found.kind, found.name)
+
+    @property
+    def open_types(self) -> tuple[str, ...]:
+        """Return the types of all descriptors of the process, each once."""
+        return tuple(sorted({descriptor.kind for descriptor in self.thread.descriptors.values()}))
+
+    # Paths that the caller passed.
+
+    @property
+    def path(self) -> str | None:
+        """Return the first path argument as passed."""
+        return self._text(self._name("path"))
+
+    @property
+    def path2(self) -> str | None:
+        """Return the second path argument as passed."""
+        return self._text(self._name("path2"))
+
+    @property
+    def abspath(self) -> str | None:
+        """Return the first path argument, made absolute."""
+        return self._absolute("path", self.row.dir_arg)
+
+    @property
+    def abspath2(self) -> str | None:
+        """Return the second path argument, made absolute."""
+        return self._absolute("path2", self.row.dir2_arg)
+
+    def _absolute(self, source: str, directory: int) -> str | None:
+        name = self._name(source)
+        passed = None if name is None else self.call.text(name)
+        return path_of(self.thread, self.call, passed, self._name(str(directory)) or "")
+
+    @property
+    def dirfd_path(self) -> str | None:
+        """Return the path behind the descriptor of a directory beside the first path."""
+        return directory_of(self.thread, self.call, self._name(str(self.row.dir_arg)) or "")
+
+    @property
+    def dirfd2_path(self) -> str | None:
+        """Return the path behind the descriptor of a directory beside the second path."""
+        return directory_of(self.thread, self.call, self._name(str(self.row.dir2_arg)) or "")
+
+    @property
+    def string(self) -> str | None:
+        """Return the further string argument."""
+        return self._text(self._name("str"))
+
+    @property
+    def access(self) -> int | None:
+        """Return how an open asked for its file."""
+        if self.type not in OPENS_WITH_FLAGS:
+            return None
+        return _ACCESS.get((self.call.number("flags") or 0) & 3)
+
+    @property
+    def requested(self) -> str | None:
+        """Return the path that was passed to open the event's file, made absolute by its text."""
+        return self.abspath if self.row.opens else None

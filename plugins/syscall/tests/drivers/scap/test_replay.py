@@ -1,0 +1,189 @@
+"""Events of captures as fields and rules see them, and what they change in the tables of processes and descriptors."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from workload import captures
+
+from falcohost import Plan
+from falcohost.testing import skip_or_fail
+from falcohost.testing.values import arguments, wrong_value
+from falcohost_syscall.fields.rows import FIELDS
+
+CORPUS = Path(os.environ.get("FALCOHOST_CORPUS", Path(__file__).parents[5] / "shared" / "corpus"))
+CAPTURES = CORPUS / "captures"
+NAMES = ("cat_write", "connect_localhost", "curl_google", "empty", "single_ipv6_conn", "syscall")
+
+INIT = captures.thread(1, 1, 0, b"systemd", exe=b"/sbin/init", exepath=b"/usr/lib/systemd/systemd", cwd=b"/")
+CGROUPS = b"cpuset=/docker/" + b"ab" * 32 + b"\0"
+SHELL = captures.thread(
+    *(10, 10, 1, b"bash"), exe=b"-bash", exepath=b"/usr/bin/bash", args=b"-i\0", cwd=b"/home/anna/", cgroups=CGROUPS
+)
+LISTS = (
+    captures.block(captures.PROCESSES, INIT + SHELL),
+    captures.block(captures.USERS, captures.user(1000, b"anna")),
+    captures.descriptors(10, captures.descriptor(0, 16, struct.pack("<I", 3) + captures.text(b"/dev/pts/1"))),
+)
+
+
+@pytest.fixture
+def capture():
+    """Return a function that returns the path of a capture of the corpus."""
+
+    def capture(name: str) -> Path:
+        path = CAPTURES / f"{name}.scap"
+        if not path.exists():
+            skip_or_fail("corpus", f"the corpus lacks {path}")
+        return path
+
+    return capture
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fields_stand_every_event(replayed, capture, name):
+    """Every field has a value of its type, or none, for every event of every capture that there is."""
+    assert [] == [
+        problem
+        for batch in replayed(path=capture(name)).batches()
+        for event in batch.events
+        for field in FIELDS
+        for arg in arguments(field)
+        if (problem := wrong_value(field, event, arg))
+    ]
+
+
+def test_old_capture(replayed, shown, capture):
+    """Of calls whose beginning is an event of its own, parameters are taken from there."""
+    driver = replayed(
+        path=capture("cat_write"), plan=Plan("syscall", event_types=frozenset({"execve", "open", "read"}))
+    )
+    names = ("proc.cmdline", "proc.pname", "user.name", "fd.name", "evt.arg[flags]", "evt.arg[fd]")
+
+    assert [
+        ("execve", "cat /dev/null", "bash", "root", None, "<NA>", None),
+        ("open", "cat /dev/null", "bash", "root", "/etc/ld.so.cache", "O_RDONLY|O_CLOEXEC", "<f>/etc/ld.so.cache"),
+    ] == shown(driver, *names)[:2]
+
+
+def test_times_and_ancestors(replayed, capture):
+    """An event has the time at which it was captured, and its process the ancestors that the capture lists."""
+    events = [event for batch in replayed(path=capture("cat_write")).batches() for event in batch.events]
+
+    assert 1_500_000_000_000_000_000 > events[0].ts > 1_400_000_000_000_000_000
+    assert ["bash", "emacs", "bash", "sshd", "sshd", "sshd", "systemd"] == [
+        process.comm for process in events[0].proc.ancestors()
+    ]
+
+
+def test_sockets(replayed, shown, capture):
+    """Both ends of a socket, and which is the client's, come from what connected and what was accepted."""
+    wanted = frozenset({"accept", "connect", "read"})
+    driver = replayed(path=capture("single_ipv6_conn"), plan=Plan("syscall", event_types=wanted))
+    ends = "2001:db8::4:54405->2001:db8::3:1234"
+    found = [row for row in shown(driver, "fd.name", "fd.is_server", "fd.l4proto", "fd.sport") if row[1] == ends]
+
+    assert [
+        ("accept", ends, True, "tcp", 1234),
+        ("connect", ends, False, "tcp", 1234),
+        ("read", ends, True, "tcp", 1234),
+        ("read", ends, True, "tcp", 1234),
+    ] == found
+
+
+def test_a_call_without_a_type_is_named_by_its_number(replayed, shown, capture):
+    """Falco writes many calls with their numbers alone."""
+    driver = replayed(path=capture("syscall"), plan=Plan("syscall", event_types=frozenset({"madvise"})))
+
+    assert [("madvise",), ("madvise",)] == shown(driver)
+
+
+def test_listed_process(replayed, shown):
+    """A process that was there when the capture began has what the list says of it."""
+    event = captures.event("close", 10, res=0, fd=0)
+    names = ("proc.exe", "proc.exepath", "proc.args", "proc.pname", "proc.cwd", "proc.tty", "user.name", "fd.name")
+
+    assert [("close", "-bash", "/usr/bin/bash", "-i", "systemd", "/home/anna/", 34816, "anna", "/dev/pts/1")] == shown(
+        replayed(*LISTS, event), *names
+    )
+    assert [("close", "ab" * 6, "docker", 1000)] == shown(
+        replayed(*LISTS, event), "container.id", "container.type", "user.loginuid"
+    )
+
+
+def test_fork_exec_and_exit(replayed, shown):
+    """A new process has its maker's descriptors, runs what it executes, and is gone behind its end."""
+    clone = {"exe": b"-bash", "args": b"-i\0", "cwd": b"/home/anna", "comm": b"bash", "flags": 0, "cgroups": CGROUPS}
+    blocks = (
+        captures.event("clone", 10, res=11, tid=10, pid=10, ptid=1, uid=1000, gid=1000, **clone),
+        captures.event("clone", 11, res=0, tid=11, pid=11, ptid=10, uid=1000, gid=1000, vtid=11, vpid=11, **clone),
+        captures.event("close", 11, res=0, fd=0),
+        captures.event(
+            *("execve", 11), res=0, exe=b"id", args=b"-u\0", tid=11, pid=11, ptid=10, comm=b"id", uid=0, flags=1,
+            trusted_exepath=b"/usr/bin/id", cap_effective=0x3FFFFFFFFF, cwd=b"/home/anna",
+        ),
+        captures.event("fstat", 11, res=0, fd=0),
+        captures.event("procexit", 11, status=0, ret=0, sig=0, core=0, reaper_tid=10),
+        captures.event("chdir", 11, res=0, path=b"/"),
+    )  # fmt: skip
+    names = ("proc.name", "proc.pname", "proc.exepath", "user.uid", "fd.name", "proc.is_exe_writable")
+
+    assert [
+        ("clone", "bash", "systemd", "/usr/bin/bash", 1000, None, False),
+        ("clone", "bash", "bash", "/usr/bin/bash", 1000, None, False),
+        ("close", "bash", "bash", "/usr/bin/bash", 1000, "/dev/pts/1", False),
+        ("execve", "id", "bash", "/usr/bin/id", 0, None, True),
+        ("fstat", "id", "bash", "/usr/bin/id", 0, "", True),
+        ("procexit", "id", "bash", "/usr/bin/id", 0, None, True),
+        ("chdir", "", None, "", 0, None, False),
+    ] == shown(replayed(*LISTS, *blocks), *names)
+
+
+def test_threads_share_descriptors(replayed, shown):
+    """What one thread opens the others of its process have."""
+    blocks = (
+        captures.event("clone", 10, res=12, flags=0x2001, comm=b"bash"),
+        captures.event("open", 12, fd=5, name=b"a", flags=1),
+        captures.event("fchdir", 10, res=0, fd=5),
+    )
+
+    assert [("clone", None), ("open", "/home/anna/a"), ("fchdir", "/home/anna/a")] == shown(
+        replayed(*LISTS, *blocks), "fd.name"
+    )
+
+
+def test_paths(replayed, shown):
+    """Paths are made whole by the working directory or the descriptor of a directory, as they are then."""
+    at = (1 << 64) - 100 - (1 << 64)
+    blocks = (
+        captures.event("chdir", 10, res=0, path=b"/srv"),
+        captures.event("openat", 10, fd=5, dirfd=at, name=b"www", flags=0x401),
+        captures.event("unlinkat", 10, res=0, dirfd=5, name=b"index", flags=0),
+        captures.event("dup2", 10, res=9, oldfd=5, newfd=9),
+        captures.event("close", 10, res=0, fd=9),
+        captures.event("fstat", 10, res=-9, fd=9),
+        captures.event("renameat2", 10, res=0, olddirfd=5, oldpath=b"a", newdirfd=at, newpath=b"../b", flags=0),
+    )
+    names = ("fd.name", "fd.type", "evt.is_open_read", "fs.path.name", "fs.path.source", "fs.path.target")
+
+    assert [
+        ("chdir", None, None, False, None, None, None),
+        ("openat", "/srv/www", "directory", True, "/srv/www", None, None),
+        ("unlinkat", "/srv/www", "directory", False, "/srv/www/index", None, None),
+        ("dup2", "/srv/www", "directory", False, None, None, None),
+        ("close", "/srv/www", "directory", False, None, None, None),
+        ("fstat", "", None, False, None, None, None),
+        ("renameat2", None, None, False, None, "/srv/www/a", "/b"),
+    ] == shown(replayed(*LISTS, *blocks), *names)
+
+
+def test_only_what_rules_want_is_passed_on(replayed, shown):
+    """Events of types that no rule wants are read for the tables alone, and later ones may be wanted by a new plan."""
+    blocks = (captures.event("chdir", 10, res=0, path=b"/srv"), captures.event("unlink", 10, res=0, path=b"x"))
+    driver = replayed(*LISTS, *blocks, plan=Plan("syscall", event_types=frozenset({"unlink"})))
+
+    assert [("unlink", "/srv/x")] == shown(driver, "fs.path.name")
+    assert (2, 1) == (driver.stats().received, driver.stats().passed)
