@@ -1,9 +1,11 @@
 """The agent's socket: whom it answers, whom it leaves, and what it leaves behind."""
 
 import contextlib
+import os
 import socket
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -192,6 +194,27 @@ def test_an_agent_that_ends_takes_its_socket_with_it(tmp_path):
         connection.ask()
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_clients_that_left_leave_nothing_behind(served, tmp_path):
+    """A client that has left takes its descriptor with it."""
+
+    def descriptors():
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
+    for _ in range(5):
+        ask(tmp_path)
+
+    assert until(lambda: descriptors() == before)
+
+
+def test_the_mode_of_other_files_is_left_alone(served):
+    """Only the socket is made for its user alone."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+
+    assert 0o177 != mask
 
 
 def test_a_path_longer_than_a_sockets_name(tmp_path):

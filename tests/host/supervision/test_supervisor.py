@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -21,6 +22,8 @@ from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervisor import Supervisor
 from falcohost.specs import DropPolicy
 from falcohost.subscribers.group import Subscribers
+from falcohost.subscribers.runner import Runner
+from falcohost.subscribers.taker import ToOutput
 from falcohost.testing.outputs import alert
 
 
@@ -28,7 +31,7 @@ from falcohost.testing.outputs import alert
 def supervised(stage, intake, store):
     """Return a function that sets up workers and their supervisor."""
 
-    def supervised(*names, actions=("ignore",)):
+    def supervised(*names, actions=("ignore",), outputs=()):
         played = stage(*names, begun=False)
         loop, workers = played.loop, played.workers
         reloading = Reloading(lambda: "no rules", lambda *_: None, loop, intake)
@@ -40,7 +43,7 @@ def supervised(stage, intake, store):
             loop=loop,
             workers=workers,
             intake=intake,
-            subscribers=Subscribers([], [], store, timeout=1.0),
+            subscribers=Subscribers([Runner("sink", ToOutput(one), store) for one in outputs], [], store, timeout=1.0),
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             reloading=reloading,
@@ -99,6 +102,51 @@ def test_a_signal_ends_the_run(supervised, store, caplog):
     assert [[signal.SIGTERM]] * 2 == [stage.last(name).signals for name in ("one", "two")]
     assert 1 == store.last
     assert ["SIGINT received, exiting..."] == caplog.messages
+
+
+class Sink:
+    """An output that takes note of what happens to it."""
+
+    def __init__(self):
+        self.rules = []
+        self.reopened = threading.Event()
+
+    def deliver(self, alerts):
+        """Accept them."""
+        self.rules += [one.rule for one in alerts]
+
+    def reopen(self):
+        """Take note of it."""
+        self.reopened.set()
+
+    def close(self):
+        """Do nothing."""
+
+
+def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
+    """SIGUSR1 reopens outputs, SIGHUP tries new rules; alerts are delivered meanwhile and until the end."""
+    caplog.set_level("INFO")
+    sink = Sink()
+    stage, supervisor = supervised("one", outputs=[sink])
+    script(
+        stage,
+        lambda: stage.last().say(wire.Ready(), wire.Alerts([alert("a")])),
+        lambda: os.kill(os.getpid(), signal.SIGUSR1),
+        lambda: sink.reopened.wait(60),
+        lambda: os.kill(os.getpid(), signal.SIGHUP),
+        lambda: None,
+        lambda: stage.last().say(wire.Alerts([alert("b")]), wire.Ended()),
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert sink.reopened.is_set()
+    assert ["rule a", "rule b"] == sink.rules
+    assert [
+        "SIGUSR1 received, reopening outputs...",
+        "SIGHUP received, checking configuration and rules...",
+        "Event source 'one' has ended: 0 events, 0 of them left out",
+    ] == caplog.messages
 
 
 def test_a_second_signal_kills(supervised, caplog):
