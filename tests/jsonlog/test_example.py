@@ -13,7 +13,7 @@ def test_example(root, tmp_path):
     """The example is a plugin as it stands: it reads records, and its fields say what they look at."""
     page = (root / "docs" / "plugins.md").read_text()
     names = {}
-    exec(re.search("```python\n(from falcohost import Field.*?)```", page, re.DOTALL)[1], names)
+    exec(re.search("```python\n(from falcohost import Field, FieldType, SourceSpec.*?)```", page, re.DOTALL)[1], names)
     (tmp_path / "orders.json").write_text('{"orders":[{"customer":{"name":"ann"},"items":[1,2]}]}')
 
     plugin = ask("shop", SimpleNamespace(**names), "shop", "1")
