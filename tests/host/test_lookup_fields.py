@@ -1,0 +1,64 @@
+"""Fields of lookups are bound to the sources that they add to, or refused with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.engine.lookup_fields import LookupField
+from falcohost.errors import PluginError
+from falcohost.fields import ArgKind, Field, FieldType
+from falcohost.host.lookup_fields import with_lookups
+from falcohost.lookups import LookupSpec
+from falcohost.pipeline.lookups import LoadedLookup
+
+
+def field(name, **more):
+    """Return a field."""
+    return Field(name=name, type=FieldType.CHARBUF, description=name, **({"get": lambda event, arg: None} | more))
+
+
+OWN = (*GENERIC_FIELDS, field("it.host"), field("it.label", arg=ArgKind.KEY), field("it.odd", variant=lambda arg: None))
+
+
+def lookup(name="assets", key="it.host", **more):
+    """Return a lookup that is loaded."""
+    spec = LookupSpec(name=name, key={"acts": (key,)}, make=lambda settings: None, **more)
+    return LoadedLookup(spec, {})
+
+
+def test_fields_are_added_and_filled():
+    """Added fields come last, filled ones stay where they are; other sources stay as they are."""
+    one = lookup(fields=[field("asset.owner")], fills={"it.label": lambda row, arg: None})
+    found = with_lookups("acts", OWN, [one])
+
+    assert [*(own.name for own in OWN), "asset.owner"] == [made.name for made in found]
+    assert ["it.label", "asset.owner"] == [made.name for made in found if isinstance(made, LookupField)]
+    assert OWN == with_lookups("other", OWN, [one])
+
+
+@pytest.mark.parametrize(
+    ("lookups", "error"),
+    [
+        (
+            [lookup(key="it.hst")],
+            "lookup 'assets': its key for 'acts': filter_check called with nonexistent field it.hst",
+        ),
+        ([lookup(key="it.host[x]")], "lookup 'assets': its key for 'acts': "),
+        ([lookup(fields=[field("it.host")])], "field 'it.host': the source has it itself: name it in 'fills'"),
+        ([lookup(fills={"it.user": None})], "field 'it.user': the source has no such field that could be filled"),
+        ([lookup(fills={"evt.time": None})], "field 'evt.time': the source has no such field that could be filled"),
+        ([lookup(fills={"it.odd": None})], "field 'it.odd': has 'variant', which a row has no use for"),
+        ([lookup(fields=[field("a.b", path="c", get=None)])], "field 'a.b': has 'path', which a row has no use for"),
+        (
+            [lookup(fields=[field("a.b")]), lookup("other", fields=[field("a.b")])],
+            "the lookups 'assets' and 'other' both have the field 'a.b' of 'acts'",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(lookups, error):
+    """A key or a field that cannot be is said."""
+    with pytest.raises(PluginError) as raised:
+        with_lookups("acts", OWN, lookups)
+
+    assert error in str(raised.value)
