@@ -7,22 +7,22 @@ outlive a worker need :class:`falcohost.testing.agent.Agent`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from falcohost.alert import Alert
 from falcohost.engine.alerts import AlertMaker
-from falcohost.engine.matcher import Matcher
-from falcohost.engine.plan import make_plan
-from falcohost.engine.ruleset import Rule
-from falcohost.events import Batch, Event, Source
+from falcohost.events import Source
 from falcohost.host.plugins import Plugins, ask
+from falcohost.pipeline import pipeline
+from falcohost.pipeline.rules import Rules
+from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.arrival import Arrival
 from falcohost.store.history import History, Wanted
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store, open_store
-from falcohost.testing.firing import enabled_rules, views
+from falcohost.testing.firing import enabled_rules
 from falcohost.testing.waiting import PATIENCE, wait_until
 
 
@@ -50,8 +50,7 @@ class Pipeline:
         plugins = Plugins((tested, *(ask(other.__name__, other, "tested", "0") for other in beside)))
         (self._spec,) = tested.sources
         self._settings = tested.settings
-        self._rules = enabled_rules(plugins, self._spec.name, rules)
-        self._matcher = Matcher(self._rules, first=first)
+        self._rules = Rules.compiled(self._spec.name, enabled_rules(plugins, self._spec.name, rules), first=first)
         self._maker = AlertMaker("tested")
         self._state = state
         self.begin()
@@ -64,8 +63,11 @@ class Pipeline:
         self._lock = threading.Lock()
         self._dead = self._closed = False
         self._error: Exception | None = None
+        told_one_by_one = PipelineConfig(FoldConfig(enabled=False))
+        self._pipeline = pipeline.Pipeline(self._rules, self._maker.make, _Sink(self._keep), told_one_by_one)
         try:
-            self._source.open(make_plan(self._spec.name, self._rules), self._store.cursor(self._spec.name))
+            self._source.open(self._rules.plan, self._store.cursor(self._spec.name))
+            self._pipeline.open_lookups(self._rules)
         except Exception:
             self._source.close()
             self._store.close()
@@ -125,28 +127,49 @@ class Pipeline:
     def _run(self) -> None:
         try:
             for batch in self._source.batches():
-                if not self._take(batch):
-                    return
+                self._pipeline.take(batch)
                 if self.over.is_set():
-                    return
-            self._append(Arrival(self._spec.name, [], ended=True))
+                    break
+            self._pipeline.finish()
+            if not self.over.is_set():
+                self._append(Arrival(self._spec.name, [], ended=True))
+        except _Killed:
+            pass
         except Exception as error:
             self._error = error
 
-    def _take(self, batch: Batch) -> bool:
-        """Store what *batch* raises and acknowledge what is stored; return whether it lives on."""
-        alerts = [self._maker.make(rule, view) for event in batch.events for rule, view in self._matches(batch, event)]
-        cursors = self._append(Arrival(self._spec.name, alerts, batch.cursor, batch.cursor is not None))
+    def _keep(self, alerts: list[Alert], cursor: str | None, rewinds: bool) -> None:
+        """Store *alerts*, and acknowledge what is stored."""
+        cursors = self._append(Arrival(self._spec.name, alerts, cursor, rewinds))
         if cursors is None:
-            return False
-        for cursor in cursors.values():
-            self._source.ack(cursor)
-        return True
-
-    def _matches(self, batch: Batch, event: Event) -> list[tuple[Rule, Event]]:
-        return self._matcher.match_views(views(batch, event))
+            raise _Killed
+        for stored in cursors.values():
+            self._source.ack(stored)
 
     def _append(self, arrival: Arrival) -> Mapping[str, str] | None:
         """Return the cursors that are stored now; None if it was killed before."""
         with self._lock:
             return None if self._dead else self._store.append([arrival]).cursors
+
+
+class _Killed(Exception):
+    """Nothing more is stored."""
+
+
+class _Sink:
+    """Gives what comes between two flushes to *keep*."""
+
+    def __init__(self, keep: Callable[[list[Alert], str | None, bool], None]) -> None:
+        self.rewinds = False
+        self._keep = keep
+        self._alerts: list[Alert] = []
+
+    def add(self, alert: Alert) -> None:
+        """Take an alert."""
+        self._alerts.append(alert)
+
+    def flush(self, cursor: str | None) -> None:
+        """Hand over."""
+        if self._alerts or cursor is not None:
+            alerts, self._alerts = self._alerts, []
+            self._keep(alerts, cursor, self.rewinds)
