@@ -1,7 +1,7 @@
 """Conditions as a source is given them (:attr:`falcohost.Plan.condition`), and what weakens them to what it can decide.
 
 The tree is that of :mod:`falcohost.engine.ir`. A push-down walks it and answers with a *necessary* condition: what the
-source cannot decide is taken for true, below ``not`` as well.
+source cannot decide is taken for true, below ``not`` as well. Provisional.
 """
 
 from falcohost.engine.code.predicates import predicate

@@ -241,8 +241,9 @@ def test_schema_has_every_key():
     """The JSON schema is made from the same table."""
     properties = config_schema(key_tree())["properties"]
 
-    assert properties["file_output"]["properties"]["filename"] == {"type": "string"}
-    assert properties["rules"]["items"]["properties"]["enable"]["properties"]["tag"] == {"type": "string"}
+    assert properties["file_output"]["properties"]["filename"] == {"type": "string", "description": "which one"}
+    assert properties["rule_matching"]["enum"] == ["first", "all"]
+    assert properties["rules"]["items"]["properties"]["enable"]["properties"]["tag"]["type"] == "string"
 
 
 def test_defaults_are_those_of_the_reference():

@@ -159,7 +159,8 @@ def _schema(known: KeyTree | ConfigKey | bool) -> dict[str, Any]:
         return {}
     if isinstance(known, ConfigKey):
         choices = {"enum": list(known.choices)} if known.choices else {}
-        return _SCHEMA.get(known.type, {}) | choices
+        text = {"description": known.help} if known.help else {}
+        return _SCHEMA.get(known.type, {}) | choices | text
     if _LIST in known:
         return {"type": "array", "items": _schema(known[_LIST])}
     properties = {key: _schema(value) for key, value in known.items()}
