@@ -196,6 +196,17 @@ def test_size_is_bounded(path, clock):
     assert 0 < len(names(store, most=10_000)) < 2000
 
 
+def test_size_is_looked_at_now_and_then(store, clock):
+    """Age and size are looked at once a minute, not with every alert."""
+    statements = []
+    store._disk.change(lambda connection: connection.set_trace_callback(statements.append))
+    for name, seconds in (("a", 0), ("b", 30), ("c", 29), ("d", 1), ("e", 1)):
+        clock.advance(seconds)
+        store.append([arrival(name)])
+
+    assert 2 == statements.count("PRAGMA page_count")
+
+
 def fill(store, pages):
     """Let the file have so many pages; the least is what there is (sqlite.org/pragma.html)."""
     store._disk.change(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}"))
