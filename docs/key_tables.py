@@ -11,7 +11,8 @@ from pathlib import Path
 
 from falcohost import ConfigKey
 from falcohost.host.config.for_plugins import ForPlugins
-from falcohost.host.config.key_table import IDLE, SECTIONS
+from falcohost.host.config.idle_keys import IDLE
+from falcohost.host.config.key_table import SECTIONS
 from falcohost.host.plugins import load_all
 
 PAGE = Path(__file__).resolve().parent / "configuration.md"

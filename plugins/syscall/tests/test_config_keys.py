@@ -1,13 +1,21 @@
 """The keys of the configuration that are about system calls."""
 
+import contextlib
+import functools
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from falcohost import ConfigError
 from falcohost.host.config import parse
 from falcohost.host.config.document import read_text
+from falcohost.host.config.for_plugins import read_values
 from falcohost.host.config.keys import keys_without_effect
+from falcohost.host.config.overrides import apply_option
 from falcohost.host.plugins import load_plugins
 from falcohost.host.sources import opened
+from falcohost_syscall.config_keys import KEYS
 
 
 def plugins(text):
@@ -60,3 +68,19 @@ def test_keys_without_effect():
     found = keys_without_effect(read_text(text, "test").root, plugins("").known_keys())
 
     assert ["engine.modern_ebpf.disable_iterators"] == found
+
+
+VALUES = st.text("{}[]:,-0123456789.exautonly! \n", max_size=8) | st.sampled_from(["{}", "[]", "[1, {}]", "1e999"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(KEYS), VALUES)
+def test_any_value_is_taken_or_refused(key, text):
+    """A key with any value at all has one of its type, or is a ConfigError."""
+    document = read_text("", "test")
+    with contextlib.suppress(ConfigError):
+        apply_option(document, f"{key.key}={text}")
+        values = read_values(document.root, KEYS, {})
+        value = functools.reduce(lambda block, step: block[step], key.key.split("."), values)
+
+        assert value is None or isinstance(value, float | int if key.type is float else key.type)

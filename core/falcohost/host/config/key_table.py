@@ -5,23 +5,17 @@ docs/configuration.md and ``--config-schema`` are made of these rows. ``[]`` in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
+from falcohost.host.config.idle_keys import IDLE
 from falcohost.log import LEVELS
-from falcohost.specs import ConfigKey, KeyType
+from falcohost.specs import ConfigKey
 
 _MATCH = "which rules get an addition to their output"
 _STATE = (
     "`$FALCOHOST_STATE_DIR`, else systemd's `$STATE_DIRECTORY`, else `/var/lib/falcohost` for root and "
     "`~/.local/state/falcohost` for others"
 )
-
-
-def _idle(section: str, **keys: KeyType) -> Iterator[ConfigKey]:
-    """Yield keys of Falco's *section* that do nothing here."""
-    for name, kind in keys.items():
-        yield ConfigKey(key=f"{section}.{name}" if section else name, type=kind, effect=False)
 
 
 FILES: Final = (
@@ -183,67 +177,6 @@ MESSAGES: Final = (
         default="info",
         choices=LEVELS,
         help="the least severe message that is written",
-    ),
-)
-
-#: What this version does not have: outputs, which are warned of where they are enabled, and keys, which are named.
-IDLE: Final = (
-    ConfigKey(key="syslog_output.enabled", type=bool),
-    *(
-        ConfigKey(key=f"http_output.{name}", type=kind)
-        for name, kind in {
-            "enabled": bool,
-            "url": str,
-            "user_agent": str,
-            "insecure": bool,
-            "ca_cert": str,
-            "ca_bundle": str,
-            "ca_path": str,
-            "mtls": bool,
-            "client_cert": str,
-            "client_key": str,
-            "echo": bool,
-            "compress_uploads": bool,
-            "keep_alive": bool,
-            "max_consecutive_timeouts": int,
-        }.items()
-    ),
-    *(
-        ConfigKey(key=f"program_output.{name}", type=kind)
-        for name, kind in {"enabled": bool, "keep_alive": bool, "program": str}.items()
-    ),
-    *_idle("outputs_queue", capacity=int),
-    *_idle("capture", enabled=bool, path_prefix=str, mode=str, default_duration=int, max_file_size_mb=int),
-    *_idle("", plugins_hostinfo=bool, static_fields=object),
-    *_idle(
-        "webserver",
-        enabled=bool,
-        threadiness=int,
-        listen_port=int,
-        listen_address=str,
-        k8s_healthz_endpoint=str,
-        prometheus_metrics_enabled=bool,
-        ssl_enabled=bool,
-        ssl_certificate=str,
-    ),
-    *_idle("libs_logger", enabled=bool, severity=str),
-    *_idle(
-        "metrics",
-        enabled=bool,
-        interval=str,
-        output_rule=bool,
-        output_file=str,
-        rules_counters_enabled=bool,
-        resource_utilization_enabled=bool,
-        state_counters_enabled=bool,
-        kernel_event_counters_enabled=bool,
-        kernel_event_counters_per_cpu_enabled=bool,
-        kernel_iter_event_counters_enabled=bool,
-        libbpf_stats_enabled=bool,
-        plugins_metrics_enabled=bool,
-        jemalloc_stats_enabled=bool,
-        convert_memory_to_mb=bool,
-        include_empty_values=bool,
     ),
 )
 
