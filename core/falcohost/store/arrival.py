@@ -84,7 +84,8 @@ class Waiting:
             execute(_POSITION, positions[0])  # one statement is a transaction, and this is what outputs do most
             return
         # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
-        execute(f"PRAGMA synchronous = {'FULL' if self.cursors else 'NORMAL'}")
+        if self.cursors:
+            execute("PRAGMA synchronous = FULL")
         execute("BEGIN IMMEDIATE")
         execute_many(_ALERT, [row.columns(now) for row in self.rows])
         execute_many(_CURSOR, list(self.cursors.items()))
@@ -94,6 +95,8 @@ class Waiting:
             execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", gone)
         execute_many(_POSITION, positions)
         execute("COMMIT")
+        if self.cursors:
+            execute("PRAGMA synchronous = NORMAL")
 
     def clear(self) -> None:
         """Forget it, since it is written."""
