@@ -63,7 +63,9 @@ def default(key: ConfigKey) -> str:
         return key.shown_default
     if isinstance(key.default, (list, tuple)):
         return f"`[{', '.join(key.default)}]`"
-    return f"`{str(key.default).lower() if isinstance(key.default, bool) else key.default}`"
+    if isinstance(key.default, bool):
+        return f"`{str(key.default).lower()}`"
+    return f"`{key.default:g}`" if isinstance(key.default, float) else f"`{key.default}`"
 
 
 def without_effect(keys: Iterable[ConfigKey]) -> str:

@@ -9,8 +9,11 @@ from typing import Final
 
 from falcohost.host.config.idle_keys import IDLE
 from falcohost.log import LEVELS
+from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey
+from falcohost.store.limits import Limits
 
+_PIPELINE = PipelineConfig()
 _MATCH = "which rules get an addition to their output"
 _STATE = (
     "`$FALCOHOST_STATE_DIR`, else systemd's `$STATE_DIRECTORY`, else `/var/lib/falcohost` for root and "
@@ -62,8 +65,12 @@ FILES: Final = (
         "`~/.cache/falcohost` for others; not used where other users could write there",
     ),
     ConfigKey(key="falcohost.state_dir", type=str, shown_default=_STATE, help="where alerts and cursors are kept"),
-    ConfigKey(key="falcohost.alerts.max_age_days", type=int, default=30, help="how old alerts may get, in days"),
-    ConfigKey(key="falcohost.alerts.max_size_mb", type=int, default=512, help="how many MiB of alerts are kept"),
+    ConfigKey(
+        key="falcohost.alerts.max_age_days", type=int, default=Limits.days, help="how old alerts may get, in days"
+    ),
+    ConfigKey(
+        key="falcohost.alerts.max_size_mb", type=int, default=Limits.megabytes, help="how many MiB of alerts are kept"
+    ),
 )
 
 PLUGINS: Final = (
@@ -120,7 +127,7 @@ ALERTS: Final = (
     ConfigKey(
         key="falcohost.fold.enabled",
         type=bool,
-        default=True,
+        default=_PIPELINE.fold.enabled,
         help="in a flood of matches that are alike, only the first become alerts; the others are counted, and told as "
         "one alert with `falcohost.count`, `falcohost.first`, `falcohost.last` and `falcohost.same` in "
         "`output_fields`. Not for sources that can be read again, such as logs "
@@ -129,20 +136,20 @@ ALERTS: Final = (
     ConfigKey(
         key="falcohost.fold.after",
         type=int,
-        default=100,
+        default=_PIPELINE.fold.after,
         help="how many of one rule, process and output are told by themselves within a window; ten times as many of "
         "one rule and process, a hundred times as many of one rule",
     ),
     ConfigKey(
         key="falcohost.fold.window",
         type=float,
-        default=10,
+        default=_PIPELINE.fold.window,
         help="seconds after which the count is told and begins anew, at most 3600",
     ),
     ConfigKey(
         key="falcohost.lookups.wait",
         type=float,
-        default=1,
+        default=_PIPELINE.wait,
         help="seconds that a match waits at most for the row of a lookup, less than 3; what is not there by then is "
         "absent, and `falcohost.missing` in `output_fields` names it "
         "([decision 0023](decisions/0023-lookups-and-candidates.md))",

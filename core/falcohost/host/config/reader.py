@@ -1,14 +1,22 @@
-"""Typed values out of a configuration tree; a value of the wrong kind is an error that says where it stands."""
+"""Typed values out of a configuration tree; a value of the wrong kind is an error that says where it stands.
+
+Defaults are those of :mod:`falcohost.host.config.key_table`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from falcohost.errors import ConfigError
+from falcohost.host.config.key_table import KEYS
 from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where, as_bool, as_float, as_int, plain_data
 
 T = TypeVar("T")
+
+_ROWS = {row.key: row for row in KEYS}
+_PLACE = re.compile(r"\[\d+\]")
 
 
 class Reader:
@@ -40,25 +48,25 @@ class Reader:
         """Return an error about the value of *key*."""
         return ConfigError(f"{self.where(key)}: {self._dotted(key)} {problem}")
 
-    def text(self, key: str, default: str = "") -> str:
-        """Return a text; an empty one, or null, is *default*."""
+    def text(self, key: str) -> str:
+        """Return a text; where it is empty, or null, the default, if there is one."""
         scalar = self._scalar(key)
-        return default if scalar is None else scalar.text
+        return self._default(key) or "" if scalar is None else scalar.text
 
-    def boolean(self, key: str, default: bool) -> bool:
+    def boolean(self, key: str) -> bool:
         """Return a bool, written as YAML 1.1 allows."""
-        return self.typed(key, default, as_bool, "true or false")
+        return bool(self.typed(key, self._default(key), as_bool, "true or false"))
 
-    def integer(self, key: str, default: int, *, at_least: int = 0) -> int:
+    def integer(self, key: str, *, at_least: int = 0) -> int:
         """Return an integer."""
-        value = self.typed(key, default, as_int, "a whole number")
+        value: int = self.typed(key, self._default(key), as_int, "a whole number")
         if value < at_least:
             raise self.error(key, f"has to be {at_least} or more, not {value}")
         return value
 
-    def number(self, key: str, default: float) -> float:
+    def number(self, key: str) -> float:
         """Return a number."""
-        return self.typed(key, default, as_float, "a number")
+        return float(self.typed(key, self._default(key), as_float, "a number"))
 
     def typed(self, key: str, default: T, read: Callable[[str], T | None], kind: str, *, secret: bool = False) -> T:
         """Return what *read* makes of a scalar; *default* if there is none.
@@ -73,10 +81,10 @@ class Reader:
             raise self.error(key, f"has to be {kind}" + ("" if secret else f", not '{scalar.text}'"))
         return value
 
-    def choice(self, key: str, default: str, choices: Iterable[str], problem: str) -> str:
-        """Return one of *choices*; *problem* is the error's text, in which ``{}`` is what was found."""
-        value = self.text(key, default)
-        if value not in choices:
+    def choice(self, key: str, problem: str) -> str:
+        """Return one of the key's choices; *problem* is the error's text, in which ``{}`` is what was found."""
+        value = self.text(key)
+        if value not in _ROWS[self._dotted(key)].choices:
             raise ConfigError(f"{self.where(key)}: {problem.format(value)}")
         return value
 
@@ -119,6 +127,11 @@ class Reader:
         """Return the whole mapping as plain Python data."""
         data: dict[str, Any] = plain_data(self._mapping)
         return data
+
+    def _default(self, key: str) -> Any:
+        """Return the default that the table says; None where it has none, or a plugin has the key."""
+        row = _ROWS.get(_PLACE.sub("[]", self._dotted(key)))
+        return None if row is None else row.default
 
     def _dotted(self, key: str) -> str:
         return f"{self._path}.{key}" if self._path else key

@@ -55,30 +55,28 @@ def read_rules(reader: Reader) -> RulesConfig:
     if reader.has("rules_files") and reader.has("rules_file"):
         raise ConfigError(f"{reader.where('rules_file')}: both 'rules_files' and 'rules_file' keys set")
     key = "rules_file" if reader.has("rules_file") else "rules_files"
-    matching = reader.choice(
-        "rule_matching", "first", ("first", "all"), 'Unknown rule matching strategy "{}"--must be one of first, all'
-    )
+    matching = reader.choice("rule_matching", 'Unknown rule matching strategy "{}"--must be one of first, all')
     return RulesConfig(
         files=tuple(file for file in reader.texts(key) if Path(file).exists()) if reader.has(key) else None,
         selections=tuple(_selection(section) for section in reader.sections("rules")),
         minimum=read_priority(reader),
         match_all=matching == "all",
         append=tuple(_append(section) for section in reader.sections("append_output")),
-        cache=reader.section("falcohost").boolean("cache", True),
-        watched=reader.boolean("watch_config_files", True),
+        cache=reader.section("falcohost").boolean("cache"),
+        watched=reader.boolean("watch_config_files"),
     )
 
 
 def read_alerts(reader: Reader) -> AlertsConfig:
     """Return the look of alerts."""
     return AlertsConfig(
-        json=reader.boolean("json_output", False),
-        with_output=reader.boolean("json_include_output_property", True),
-        with_message=reader.boolean("json_include_message_property", False),
-        with_fields=reader.boolean("json_include_output_fields_property", True),
-        with_tags=reader.boolean("json_include_tags_property", True),
-        iso_8601=reader.boolean("time_format_iso_8601", False),
-        base64=reader.boolean("buffer_format_base64", False),
+        json=reader.boolean("json_output"),
+        with_output=reader.boolean("json_include_output_property"),
+        with_message=reader.boolean("json_include_message_property"),
+        with_fields=reader.boolean("json_include_output_fields_property"),
+        with_tags=reader.boolean("json_include_tags_property"),
+        iso_8601=reader.boolean("time_format_iso_8601"),
+        base64=reader.boolean("buffer_format_base64"),
     )
 
 
@@ -114,7 +112,7 @@ def _append(section: Reader) -> AppendOutput:
         tags=match.texts("tags"),
         extra_output=section.text("extra_output"),
         extra_fields=tuple(_extra_field(section, item) for item in section.items("extra_fields")),
-        suggested=section.boolean("suggested_output", False),
+        suggested=section.boolean("suggested_output"),
     )
 
 

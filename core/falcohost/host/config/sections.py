@@ -71,9 +71,9 @@ class StateConfig:
 
 def read_log(reader: Reader) -> LogConfig:
     """Return the logging's part of the configuration."""
-    level = reader.choice("log_level", "info", LEVELS, "Unknown log level {}; it is one of " + ", ".join(LEVELS))
-    iso = reader.boolean("time_format_iso_8601", False)
-    return LogConfig(reader.boolean("log_stderr", True), reader.boolean("log_syslog", True), level, iso)
+    level = reader.choice("log_level", "Unknown log level {}; it is one of " + ", ".join(LEVELS))
+    iso = reader.boolean("time_format_iso_8601")
+    return LogConfig(reader.boolean("log_stderr"), reader.boolean("log_syslog"), level, iso)
 
 
 def read_outputs(reader: Reader) -> OutputsConfig:
@@ -85,7 +85,7 @@ def read_outputs(reader: Reader) -> OutputsConfig:
     blocks: dict[str, Mapping[str, Any]] = {}
     for key in keys:
         section = reader.section(key)
-        if section.boolean("enabled", False):
+        if section.boolean("enabled"):
             blocks[key.removesuffix("_output")] = section.all_data()
     if not keys:
         blocks["stdout"] = {"enabled": True}
@@ -93,11 +93,11 @@ def read_outputs(reader: Reader) -> OutputsConfig:
         section = reader.section("file_output")
         if not section.text("filename"):
             raise section.error("filename", "has to be set where the file output is enabled")
-        blocks["file"] = {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive", False)}
+        blocks["file"] = {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive")}
     return OutputsConfig(
         blocks,
-        reader.boolean("buffered_outputs", False),
-        reader.integer("output_timeout", 2000) / 1000,
+        reader.boolean("buffered_outputs"),
+        reader.integer("output_timeout") / 1000,
     )
 
 
@@ -106,8 +106,8 @@ def read_state(reader: Reader) -> StateConfig:
     ours = reader.section("falcohost")
     alerts = ours.section("alerts")
     limits = Limits(
-        days=alerts.integer("max_age_days", Limits.days, at_least=1),
-        megabytes=alerts.integer("max_size_mb", Limits.megabytes, at_least=1),
+        days=alerts.integer("max_age_days", at_least=1),
+        megabytes=alerts.integer("max_size_mb", at_least=1),
     )
     return StateConfig(ours.text("state_dir"), limits)
 
@@ -117,8 +117,8 @@ def read_pipeline(reader: Reader) -> PipelineConfig:
 
     :raises ConfigError: a time is none that passes, or is too long.
     """
-    section, usual = reader.section("falcohost").section("lookups"), PipelineConfig()
-    wait = section.number("wait", usual.wait)
+    section = reader.section("falcohost").section("lookups")
+    wait = section.number("wait")
     if not 0 < wait < STOP:
         raise section.error(
             "wait", f"has to be more than 0 and less than {STOP} seconds, which a stop may take, not {wait}"
@@ -127,12 +127,12 @@ def read_pipeline(reader: Reader) -> PipelineConfig:
 
 
 def _fold(reader: Reader) -> FoldConfig:
-    section, usual = reader.section("falcohost").section("fold"), FoldConfig()
-    window = section.number("window", usual.window)
+    section = reader.section("falcohost").section("fold")
+    window = section.number("window")
     if not 0 < window <= LONGEST_WINDOW:
         raise section.error("window", f"has to be more than 0 and at most {LONGEST_WINDOW} seconds, not {window}")
-    after = section.integer("after", usual.after, at_least=1)
-    return FoldConfig(section.boolean("enabled", usual.enabled), after, window)
+    after = section.integer("after", at_least=1)
+    return FoldConfig(section.boolean("enabled"), after, window)
 
 
 def read_plugins(reader: Reader) -> PluginsConfig:
@@ -183,7 +183,7 @@ def read_priority(reader: Reader) -> Priority:
 
     :raises ConfigError: there is no such priority.
     """
-    name = reader.text("priority", "debug")
+    name = reader.text("priority")
     found = priority(name)
     if found is None:
         names = ", ".join(member.name.lower() for member in Priority)
