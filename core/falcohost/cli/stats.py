@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -41,7 +41,7 @@ def command(flags: Flags, cost: float | None, watch: bool, full: bool, as_json: 
     configured = state_dir or load_config(flags.config, flags.options).state.directory
     connection = Connection(state_directory(configured))
     try:
-        for numbers in _numbers(connection, cost, watch=watch):
+        for numbers in looks(connection, cost, watch=watch):
             if as_json:
                 click.echo(json_line(numbers.as_json()) if watch else pretty_json(numbers.as_json()))
                 continue
@@ -52,14 +52,21 @@ def command(flags: Flags, cost: float | None, watch: bool, full: bool, as_json: 
         connection.close()
 
 
-def _numbers(connection: Connection, cost: float | None, *, watch: bool) -> Iterator[Snapshot]:
+def looks(
+    connection: Connection, cost: float | None, *, watch: bool, sleep: Callable[[float], object] = time.sleep
+) -> Iterator[Snapshot]:
+    """Yield what the agent says: once, or with *watch* again and again what has come since the look before.
+
+    :param cost: how many seconds to measure what events cost, before each look.
+    :raises StateError: the agent has ended, or a source does not begin to measure.
+    """
     if cost is None and not watch:
         yield connection.ask()
         return
     measure = cost is not None
     before = _begin_to_measure(connection) if measure else connection.ask()
     while True:
-        time.sleep(cost or _LOOK)
+        sleep(cost or _LOOK)
         now = connection.ask(measure=measure)
         yield now.since(before)
         if not watch:

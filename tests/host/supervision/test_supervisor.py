@@ -31,7 +31,7 @@ from falcohost.testing.outputs import alert
 def supervised(stage, intake, store):
     """Return a function that sets up workers and their supervisor."""
 
-    def supervised(*names, actions=("ignore",), outputs=()):
+    def supervised(*names, actions=("ignore",), outputs=(), watched=()):
         played = stage(*names, begun=False)
         loop, workers = played.loop, played.workers
         reloading = Reloading(lambda: "no rules", lambda *_: None, loop, intake)
@@ -47,7 +47,7 @@ def supervised(stage, intake, store):
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             reloading=reloading,
-            files=Files(Watch([]), Renewals(workers.children), reloading),
+            files=Files(Watch(watched), Renewals(workers.children), reloading, played.clock),
             control=Control(loop, None, lambda: None, workers.measure),
             summary=Summary(["rule a"]),
             progress=Progress(shown=False),
@@ -147,6 +147,28 @@ def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
         "SIGHUP received, checking configuration and rules...",
         "Event source 'one' has ended: 0 events, 0 of them left out",
     ] == caplog.messages
+
+
+def test_files_are_looked_at_when_everything_is_ready(supervised, tmp_path, caplog):
+    """A changed file begins a reload, but not before every source is open."""
+    caplog.set_level("INFO")
+    rules = tmp_path / "rules.yaml"
+    stage, supervisor = supervised("one", watched=[str(rules)])
+
+    def second():
+        stage.clock.advance(1)
+
+    def ready():
+        assert [] == caplog.messages
+        stage.last().say(wire.Ready())
+
+    script(
+        stage, lambda: rules.write_text("new"), second, second, ready,
+        second, second, second, lambda: stage.last().say(wire.Ended()), lambda: stage.last().end(""),
+    )  # fmt: skip
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert ["Files have changed, checking configuration and rules..."] == caplog.messages[:1]
 
 
 def test_a_second_signal_kills(supervised, caplog):

@@ -1,0 +1,64 @@
+"""Looks at an agent: what is counted from one to the next, and when costs are measured."""
+
+import pytest
+
+from falcohost.cli import stats
+from falcohost.cli.stats import looks
+from falcohost.errors import StateError
+from falcohost.host.numbers import Numbers
+from falcohost.host.snapshot import Snapshot, SourceSnapshot, SourceState, StoreNumbers
+
+
+class Counting:
+    """A connection to an agent that has counted one event more at each look, a second after the look before.
+
+    :ivar measured: whether it was asked to measure, at each look.
+    :ivar begins: the look from which on it measures.
+    """
+
+    def __init__(self, begins=1):
+        self.measured = []
+        self.begins = begins
+
+    def ask(self, *, measure=False):
+        """Return the numbers."""
+        self.measured.append(measure)
+        count = len(self.measured)
+        state = SourceState("one", "open", "", 0, float(count), float(count), measure and count >= self.begins)
+        return Snapshot("0", 1, float(count), [SourceSnapshot(state, Numbers(count))], [], StoreNumbers(True, 0, 0, 0))
+
+
+def found(looked):
+    """Return the seconds in which was counted, and the count."""
+    return looked.span, looked.sources[0].numbers.received
+
+
+def test_one_look():
+    """Without anything else the numbers are those since the start."""
+    assert [(None, 1)] == [found(one) for one in looks(Counting(), None, watch=False)]
+
+
+def test_watch():
+    """Each look has what has come since the one before, two seconds earlier."""
+    slept = []
+    watched = looks(Counting(), None, watch=True, sleep=slept.append)
+
+    assert [(1.0, 1)] * 3 == [found(next(watched)) for _ in range(3)]
+    assert [2.0] * 3 == slept
+
+
+def test_cost():
+    """What events cost is measured for as long as is asked, from when every source measures."""
+    slept, connection = [], Counting(begins=3)
+    (one,) = looks(connection, 8.0, watch=False, sleep=slept.append)
+
+    assert (1.0, 1) == found(one)
+    assert [True] * 4 == connection.measured
+    assert 8.0 == slept[-1]
+
+
+def test_a_source_that_does_not_begin_to_measure(monkeypatch):
+    """It is named when patience is at an end."""
+    monkeypatch.setattr(stats, "_PATIENCE", 0.0)
+    with pytest.raises(StateError, match="the source one is too busy to begin to measure; try again"):
+        list(looks(Counting(begins=99), 1.0, watch=False, sleep=lambda _: None))
