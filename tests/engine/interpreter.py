@@ -15,7 +15,7 @@ import re
 import socket
 from typing import Any
 
-from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Or, Transform, fields
+from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Or, Transform
 from falcohost.fields import Compare
 from falcohost.lookups import PENDING
 
@@ -24,35 +24,41 @@ TEXT_OPERATORS = ("contains", "icontains", "startswith", "endswith", "glob", "ig
 
 def evaluate(expr: Expr, event: Any) -> bool | None:
     """Return whether *expr* holds for *event*; None where that hangs on a value that is not known yet."""
-    if isinstance(expr, And):
-        answers = [evaluate(item, event) for item in expr.items]
-        return False if False in answers else None if None in answers else True
-    if isinstance(expr, Or):
-        answers = [evaluate(item, event) for item in expr.items]
-        return True if True in answers else None if None in answers else False
+    if isinstance(expr, (And, Or)):
+        decisive = isinstance(expr, Or)
+        unknown = False
+        for item in expr.items:
+            answer = evaluate(item, event)
+            if answer is decisive:
+                return decisive
+            unknown = unknown or answer is None
+        return None if unknown else not decisive
     if isinstance(expr, Not):
         answer = evaluate(expr.item, event)
         return None if answer is None else not answer
-    if any(value_of(ref, event) is PENDING for ref in fields(expr)):
-        return None
     left = value_of(expr.left, event)
-    if left is None:
-        return False
     if isinstance(expr, Exists):
-        return True
-    return check(expr, left, event)
-
-
-def check(expr: Check, left: Any, event: Any) -> bool:
-    """Return what a check says of a value that is there."""
+        return None if left is PENDING else left is not None
     if isinstance(expr.right, (FieldRef, Transform, Const, ListOf)):
         right = value_of(expr.right, event)
-        if right is None:
-            return False
-        if is_list(expr.left):
-            found = [value in right for value in left]
-            return all(found) if expr.op == "in" else any(found)
-        return compare("=" if expr.op in ("in", "intersects") else expr.op, left, right)
+        if left is PENDING or right is PENDING:
+            return None
+        return left is not None and right is not None and pair(expr, left, right)
+    if left is PENDING:
+        return None
+    return left is not None and check(expr, left)
+
+
+def pair(expr: Check, left: Any, right: Any) -> bool:
+    """Return what a check says of two values that are there."""
+    if is_list(expr.left):
+        found = [value in right for value in left]
+        return all(found) if expr.op == "in" else any(found)
+    return compare("=" if expr.op in ("in", "intersects") else expr.op, left, right)
+
+
+def check(expr: Check, left: Any) -> bool:
+    """Return what a check against constants says of a value that is there."""
     if is_list(expr.left):
         found = [member(value, expr.right) for value in left]
         return bool(expr.right) and (all(found) if expr.op == "in" else any(found))
@@ -134,7 +140,7 @@ def path_prefix(value: str, path: str) -> bool:
 
 
 def value_of(operand: Any, event: Any) -> Any:
-    """Return the value of an operand; None if it is absent."""
+    """Return the value of an operand; None if it is absent, PENDING if it is not known yet."""
     if isinstance(operand, FieldRef):
         value = operand.field.get(event, operand.arg)
         several = operand.field.is_list or (operand.arg is None and operand.field.compare is not Compare.SCALAR)
@@ -143,12 +149,12 @@ def value_of(operand: Any, event: Any) -> Any:
         return str(operand.value)
     if isinstance(operand, ListOf):
         values = [value_of(item, event) for item in operand.items]
-        if None in values:
-            return None
+        if (odd := missing(values)) is not None:
+            return odd[0]
         return tuple(str(part) for value in values for part in (value if isinstance(value, tuple) else (value,)))
     args = [value_of(arg, event) for arg in operand.args]
-    if None in args:
-        return None
+    if (odd := missing(args)) is not None:
+        return odd[0]
     if operand.name == "concat":
         return "".join(args)
     if operand.name == "join":
@@ -161,6 +167,13 @@ def value_of(operand: Any, event: Any) -> Any:
         values = [transformed(operand.name, value) for value in args[0]]
         return None if None in values else tuple(values)
     return transformed(operand.name, args[0])
+
+
+def missing(values: list[Any]) -> tuple[Any] | None:
+    """Return what an operand is of which these are parts, if one of them is not known or absent: a tuple of it."""
+    if any(value is PENDING for value in values):
+        return (PENDING,)
+    return (None,) if None in values else None
 
 
 def transformed(name: str, value: Any) -> Any:
