@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
+from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.sockets import Socket, Sockets
 from falcohost_syscall.processes.containers import Container, Containers
@@ -87,6 +88,10 @@ class EventFacts(Protocol):
     @property
     def actor(self) -> tuple[int, int]:
         """Name the process: its number, and when it was made."""
+
+    @property
+    def subject(self) -> ProcessSubject | None:
+        """Return the process for alerts; None if it is none of this machine."""
 
     @property
     def start_ts(self) -> int | None:

@@ -172,7 +172,7 @@ def test_each_once(attach, numbers):
             time.sleep(reloads.random() * 0.05)
             found += read(driver, numbers.pid)
             if reloads.random() < 0.5:
-                driver.attachment.still_sees()
+                driver.still_sees()
         print(f"{RELOADS} reloads in {time.monotonic() - begun:.1f} s, seen {driver.attachment.where}")
         links, reads = map(int, numbers.communicate(input="")[0].split())
         for _ in range(5):

@@ -29,7 +29,7 @@ def source(bpf, monkeypatch):
 
 def detach(source, which):
     """Take one of the two programs away, as the kernel leaves it out."""
-    source.driver.probe.attachment._twice._entries.pop(which).close()
+    source.driver.probe.attachment._entries.pop(which).close()
 
 
 def test_each_once(source):

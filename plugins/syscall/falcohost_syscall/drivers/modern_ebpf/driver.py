@@ -126,7 +126,7 @@ class ModernEbpf:
         if now - self._looked < IDLE:
             return
         self._looked = now
-        if not self.probe.attachment.still_sees():
+        if not self.probe.still_sees():
             self._say_why_not()
             self.update(self._plan)
 

@@ -16,13 +16,16 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
+from falcohost import SourceError
 from falcohost_syscall.drivers.modern_ebpf import hooks
+from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError, find
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
-from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, may_be_left_out
+from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
+from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, TwiceAtTracepoint, may_be_left_out
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS, check
 from falcohost_syscall.kernel.function_programs import FunctionKernel
@@ -55,6 +58,14 @@ _SOCKETCALL: Final = 102
 _NO_CALL: Final = record.CALL_SPEC.pack(*record.CallSpec(0, 0))
 
 
+def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
+    """Return the functions by which calls can be seen, or why they cannot."""
+    try:
+        return find(FunctionKernel(library)), ""
+    except NotPossibleError as error:
+        return None, str(error)
+
+
 def _running() -> int:
     return sum(path.name.isdigit() for path in Path("/proc").iterdir())
 
@@ -67,7 +78,6 @@ class Probe:
     """The probe in the kernel; use as a context manager or call :meth:`close`.
 
     :ivar sees_requests: requests of io_uring are events as well.
-    :ivar attachment: where calls are seen.
     :ivar hooks: the hooks of the kernel at which it says to what the paths of a call lead (``Call.hooks``).
     """
 
@@ -88,8 +98,8 @@ class Probe:
         self._asked: set[int] = set()
         self._rows = {settings.execve, settings.procexit} - {0}
         self.sees_requests = False
-        self.attachment = Attachment(library, self._object)
-        functions = self._find_functions() if by_function else None
+        self._attachment: Attachment | None = None
+        functions, why_not = _find_functions(library) if by_function else (None, "")
         self.hooks = frozenset() if options.requested else hooks.find(self.kernel)
         self._hooked: frozenset[str] = frozenset()
         self._renames = False
@@ -99,19 +109,12 @@ class Probe:
         self._pending: list[bytes] = []
         self._rings: list[Ring] = []
         try:
-            self._load(settings, options, functions)
+            self._load(settings, options, functions, why_not)
         except BaseException:
             self.close()
             raise
 
-    def _find_functions(self) -> CallFunctions | None:
-        try:
-            return find(FunctionKernel(self._library))
-        except NotPossibleError as error:
-            self.attachment.why_not = str(error)
-            return None
-
-    def _load(self, settings: LoadSettings, options: Options, functions: CallFunctions | None) -> None:
+    def _load(self, settings: LoadSettings, options: Options, functions: CallFunctions | None, why_not: str) -> None:
         twice = settings.twice or (functions is None and may_be_left_out(self.kernel))
         settings = settings._replace(functions=functions is not None, twice=twice)
         self._prepare(settings, options)
@@ -123,14 +126,35 @@ class Probe:
             self.hooks = frozenset()  # if it is they that the kernel did not take, the rest does without
             self._object.close()
             self._object = Object(self._library, _image())
-            self.attachment = Attachment(self._library, self._object, self.attachment.why_not)
             self._prepare(settings, options)
             self._object.load()
-        if functions is not None:
-            self.attachment.use_functions(functions)
-        elif settings.twice:
-            self.attachment.use_two()
+        self._attachment = self._chosen(functions, twice, why_not)
         self._attach(settings)
+
+    def _chosen(self, functions: CallFunctions | None, twice: bool, why_not: str) -> Attachment:
+        """Return the way in which calls are seen: by *functions*, if the kernel allows it."""
+        if functions is not None:
+            try:
+                return AtFunctions(self._library, self._object, functions)
+            except NotPossibleError as error:
+                return AtTracepoint(self._library, self._object, str(error))
+        chosen = TwiceAtTracepoint if twice else AtTracepoint
+        return chosen(self._library, self._object, why_not)
+
+    @property
+    def attachment(self) -> Attachment:
+        """Return where calls are seen."""
+        if self._attachment is None:
+            raise SourceError("The probe is not loaded.")
+        return self._attachment
+
+    def still_sees(self) -> bool:
+        """Tell whether calls are seen where :meth:`set_calls` said; else it has to be called anew, for all calls."""
+        successor = self.attachment.successor()
+        if successor is None:
+            return True
+        self._attachment = successor
+        return False
 
     def _prepare(self, settings: LoadSettings, options: Options) -> None:
         self._object.resize("scratches", 2 * self._cpus)
@@ -389,7 +413,8 @@ class Probe:
         self._rings = []
         if hasattr(self, "_poll"):
             self._poll.close()
-        self.attachment.close()
+        if self._attachment is not None:
+            self._attachment.close()
         self._object.close()
 
 

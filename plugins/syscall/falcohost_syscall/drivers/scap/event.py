@@ -35,6 +35,8 @@ class CapturedEvent:
     __slots__ = ("_socket", "call", "ctx", "fdinfo", "num", "proc", "ret", "row", "thread", "ts", "type")
     _socket: Socket | None
     source = "syscall"
+    #: Its process is one of another time or machine: no action can find it here.
+    subject = None
     by_uring = False
     reached = False
     host_path = None

@@ -9,8 +9,10 @@ memory of its own, which programs at other tracepoints do not write to meanwhile
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
+from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.kernel.assembler import R0, R1, R2, THIS_CPU_POINTER, Assembler
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
@@ -70,39 +72,42 @@ def _look(count: int, seen: int) -> bytes:
     return asm.assemble()
 
 
-class Twice:
-    """The two programs.
+class TwiceAtTracepoint(Attachment):
+    """The two programs."""
 
-    :ivar stages: what follows each.
-    """
-
-    def __init__(self, library: Library, probe: Object) -> None:
+    def __init__(self, library: Library, probe: Object, why_not: str = "") -> None:
         """Copy the two, and the stages for each, from the loaded *probe*.
 
         :raises LibbpfError: the kernel refused it.
         """
+        super().__init__(why_not)
         self._library, self._kernel = library, Kernel(library)
         self._entries: list[Entry] = []
-        self.stages: list[Stages] = []
+        self._stages: list[Stages] = []
         try:
             for name in (_FIRST, AGAIN):
-                self.stages.append(Stages(self._kernel, probe, name, PROGRAM_RAW_TRACEPOINT, memory=_MEMORY))
+                self._stages.append(Stages(self._kernel, probe, name, PROGRAM_RAW_TRACEPOINT, memory=_MEMORY))
         except BaseException:
             self.close()
             raise
 
-    def attach(self) -> None:
-        """Have calls seen, until :meth:`close`.
+    @property
+    def stages(self) -> Sequence[Stages]:
+        """Return what follows each of the two."""
+        return self._stages
+
+    def start(self) -> None:
+        """Attach both.
 
         :raises LibbpfError: the kernel refused it.
         """
-        for stages in self.stages:
+        for stages in self._stages:
             program = self._kernel.load(stages.entry, PROGRAM_RAW_TRACEPOINT)
             self._entries.append(self._kernel.entry(program, "Cannot attach to the return of calls", _TRACEPOINT))
 
     def measure(self, on: bool) -> None:
         """Take the time of calls that are left out, or no longer."""
-        for stages in self.stages:
+        for stages in self._stages:
             stages.measure(on)
 
     def missed(self) -> int:
@@ -113,6 +118,6 @@ class Twice:
         """Detach and unload."""
         for entry in self._entries:
             entry.close()
-        for stages in self.stages:
+        for stages in self._stages:
             stages.close()
-        self._entries, self.stages = [], []
+        self._entries, self._stages = [], []

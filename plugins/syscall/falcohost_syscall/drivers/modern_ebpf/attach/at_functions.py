@@ -1,0 +1,142 @@
+"""Calls seen by the kernel's functions for them, and by the tracepoint as long as some calls need it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
+from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NOT_TRACED, CallFunctions, are_traced
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.attach.functions import Functions
+from falcohost_syscall.drivers.modern_ebpf.attach.handover import Handover
+from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import TRACEPOINT, AtTracepoint
+from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.program_info import misses
+from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT_LATELY, CallSpec
+
+#: Seconds until threads that wait are looked for again: at first, and at most, since threads may wait for ever.
+_PAUSE: Final = 0.4
+_LONGEST_PAUSE: Final = 8.0
+
+
+class AtFunctions(Attachment):
+    """Programs on the functions of the calls that are wanted, and the one at the tracepoint for what these do not show.
+
+    Where a call comes to be seen elsewhere than before, what is under way is told by the tracepoint unless a
+    function's program has seen it.
+    """
+
+    def __init__(self, library: Library, probe: Object, found: CallFunctions) -> None:
+        """Prepare the loaded *probe* for the functions that were *found*.
+
+        :raises NotPossibleError: the kernel does not allow it.
+        """
+        super().__init__()
+        self._library, self._probe = library, probe
+        self._functions = Functions(library, probe, found)
+        self._handover = Handover(probe)
+        self._by_tracepoint = False
+        self._needs_tracepoint = self._is_rest = False
+        self._seen: AbstractSet[int] = frozenset()
+        self._pause, self._next_look = _PAUSE, 0.0
+
+    @property
+    def where(self) -> str:
+        """Return ``function``, or ``both`` while the tracepoint is needed."""
+        return "both" if self._by_tracepoint else "function"
+
+    @property
+    def told(self) -> str:
+        """Return where calls are seen, and why, in words."""
+        told = "calls are seen at the kernel's functions"
+        if self.waiting:
+            waiting = "a thread waits" if len(self.waiting) == 1 else f"{len(self.waiting)} threads wait"
+            return f"{told}, and at the tracepoint of all calls as long as {waiting} in one that began before"
+        if self._by_tracepoint:
+            return f"{told}, and those that these do not show at the tracepoint of all calls"
+        return told
+
+    @property
+    def waiting(self) -> frozenset[int]:
+        """Return the threads in calls that began before their functions were attached."""
+        return self._handover.waiting
+
+    @property
+    def stages(self) -> Sequence[Stages]:
+        """Return what follows each kind of function."""
+        return self._functions.stages
+
+    def start(self) -> None:
+        """Attach nothing: no call is wanted yet."""
+
+    def prepare(self, numbers: AbstractSet[int]) -> None:
+        """Have the copies of stages that these calls take."""
+        self._functions.prepare(numbers)
+
+    def measure(self, on: bool) -> None:
+        """Take the time of calls that are left out, or no longer."""
+        self._functions.measure(on)
+
+    def enter(self, calls: Mapping[int, CallSpec], traced: AbstractSet[int]) -> Mapping[int, CallSpec]:
+        """Have each of these *calls* seen somewhere as well, and return them with where that is."""
+        seen = self._functions.seen(calls.keys() - traced)
+        new = seen - self._seen
+        if new or self._seen & calls.keys() - seen:
+            self._hand_over()
+        lately = {number for number in new if number < COMPAT_BASE or not self._seen}
+        self._seen = self._functions.enter(seen)
+        self._is_rest = bool(calls.keys() - self._seen)
+        self._needs_tracepoint |= self._is_rest
+        self._trace()
+        return {number: spec._replace(want=spec.want | self._where(number, lately)) for number, spec in calls.items()}
+
+    def _where(self, number: int, lately: AbstractSet[int]) -> int:
+        if number not in self._seen:
+            return 0
+        return WANT_BY_FUNCTION | WANT_LATELY if number in lately else WANT_BY_FUNCTION
+
+    def leave(self) -> None:
+        """Have no other calls seen than :meth:`enter` was given last."""
+        self._functions.leave(self._seen)
+        self._needs_tracepoint = self._is_rest
+        self._pause = _PAUSE
+        self._look_for_waiting()
+
+    def successor(self) -> Attachment | None:
+        """Return the tracepoint alone, once the kernel's functions are no longer traced."""
+        if are_traced():
+            if self._handover.goes_on and time.monotonic() >= self._next_look:
+                self._look_for_waiting()
+            return None
+        self._hand_over()
+        self.close()
+        return AtTracepoint(self._library, self._probe, NOT_TRACED, self._handover)
+
+    def missed(self) -> int:
+        """Return how many calls programs were left out for, at functions and at the tracepoint."""
+        return self._functions.missed() + misses(self._library, self._probe.program_fd(TRACEPOINT))
+
+    def close(self) -> None:
+        """Detach from functions, and unload the copies."""
+        self._functions.close()
+
+    def _look_for_waiting(self) -> None:
+        self._handover.look()
+        self._next_look = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._trace()
+
+    def _hand_over(self) -> None:
+        """Let the tracepoint tell what functions do not show, now and until :meth:`leave` at least."""
+        self._needs_tracepoint = True
+        self._trace()
+        self._handover.begin()
+
+    def _trace(self) -> None:
+        on = self._needs_tracepoint or self._handover.goes_on
+        if on != self._by_tracepoint:
+            (self._probe.attach if on else self._probe.detach)(TRACEPOINT)
+            self._by_tracepoint = on
