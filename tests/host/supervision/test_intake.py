@@ -30,3 +30,17 @@ def test_alerts_about_falcohost_itself(intake, store):
 
     assert ("Rule", "internal", {"count": 3}) == (found.rule, found.source, dict(found.fields))
     assert 1_700_000_000_000_000_000 == found.time
+
+
+def test_alerts_that_the_store_gave_up(intake, store):
+    """What the store gave up is told once, in an alert that is stored with what comes next."""
+    told = []
+    for lost in (3, 5, 5):
+        store.lost = lost
+        intake.take(Arrival("one", [alert("a")]))
+        intake.commit()
+        stored = intake.commit()
+        told.append([(one.rule, one.message, dict(one.fields)) for one in stored.alerts] if stored else [])
+
+    rule, text = "Falcohost internal: alerts given up", "alerts were given up before every output had them"
+    assert [[(rule, f"3 {text}", {"count": 3})], [(rule, f"2 {text}", {"count": 2})], []] == told
