@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falcohost import ConfigError
+from falcohost import ConfigError, DriverSpec, hookimpl
 from falcohost.host.config import parse
 from falcohost.host.config.document import read_text
 from falcohost.host.config.for_plugins import read_values
 from falcohost.host.config.keys import keys_without_effect
 from falcohost.host.config.overrides import apply_option
-from falcohost.host.plugins import load_plugins
+from falcohost.host.plugins import Candidate, gather, load_plugins
+from falcohost.host.settings import source_settings
 from falcohost.host.sources import opened
+from falcohost_syscall import plugin
 from falcohost_syscall.config_keys import KEYS
+from falcohost_syscall.drivers import drivers
 
 
 def plugins(text):
@@ -56,6 +59,27 @@ def test_without_a_driver_nothing_is_watched(caplog):
     assert [
         "Enabled event source 'syscall' will be opened with no driver, no event will be produced"
     ] == caplog.messages
+
+
+class Mine:
+    """A plugin with a driver of system calls."""
+
+    @hookimpl
+    def falcohost_drivers(self):
+        """Offer it."""
+        return [DriverSpec(name="mine", description="D.", chosen_by="engine.kind", make=None)]
+
+
+def test_a_driver_of_another_plugin():
+    """A kind that is not ours is taken if a plugin has a driver of that name, which the source then finds."""
+    told = parse(read_text("engine: {kind: mine}", "test")).for_plugins
+    ours = Candidate("syscall", plugin)
+
+    found = gather([ours, Candidate("other", Mine())], told)
+
+    assert "mine" == drivers.configured(source_settings(found)["syscall"]).name
+    with pytest.raises(ConfigError, match="kind 'mine' is not a valid kind"):
+        gather([ours], told)
 
 
 def test_keys_without_effect():
