@@ -156,23 +156,23 @@ def _stream(number: int, part: str) -> Get:
     return get
 
 
-def _plain() -> Iterator[SyscallField]:
-    yield row("fd.num", T.INT64, "Number of the descriptor.", _number, facts.descriptor)
-    yield row(
+_PLAIN: tuple[SyscallField, ...] = (
+    row("fd.num", T.INT64, "Number of the descriptor.", _number, facts.descriptor),
+    row(
         "fd.type",
         T.CHARBUF,
         "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
         lambda e, _: e.fd_type,
         facts.of_kind(lambda kind: kind, lambda _: None),
-    )
-    yield row(
+    ),
+    row(
         "fd.typechar",
         T.CHARBUF,
         "The type as one character: f file, d directory, 4 and 6 sockets, u unix, p pipe and others.",
         lambda e, _: descriptors.type_char(e) if e.row.has_fd else None,
         facts.of_kind(lambda kind: descriptors.CHARS.get(kind, "o"), descriptors.char_without_file),
-    )
-    yield SyscallField(
+    ),
+    SyscallField(
         name="fd.name",
         type=T.CHARBUF,
         description="Path of the file, or both ends of a socket. "
@@ -180,35 +180,35 @@ def _plain() -> Iterator[SyscallField]:
         get=lambda e, _: fd_name(e),
         fact=facts.of_file("name", rooted=True),
         names_file=True,
-    )
-    yield row("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name, facts.raw_name)
-    yield row("fd.directory", T.CHARBUF, "Directory of the file.", _directory, facts.of_file("directory", rooted=True))
-    yield row(
-        "fd.filename", T.CHARBUF, "Last part of the file's path.", _filename, facts.of_file("filename", rooted=False)
-    )
-    yield row(
-        "fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))
-    )
-    yield row("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory))
-    yield row("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto, facts.l4proto)
-    yield row("fd.sockfamily", T.CHARBUF, "ip or unix.", _family, facts.socket_family)
-    yield row("fd.is_server", T.BOOL, "This end of the socket is the server's, or listens.", _is_server)
-    yield row("fd.connected", T.BOOL, "The socket is connected.", _connected, facts.connected)
-    yield row(
+    ),
+    row("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name, facts.raw_name),
+    row("fd.directory", T.CHARBUF, "Directory of the file.", _directory, facts.of_file("directory", rooted=True)),
+    row("fd.filename", T.CHARBUF, "Last part of the file's path.", _filename, facts.of_file("filename", rooted=False)),
+    row("fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))),
+    row("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory)),
+    row("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto, facts.l4proto),
+    row("fd.sockfamily", T.CHARBUF, "ip or unix.", _family, facts.socket_family),
+    row("fd.is_server", T.BOOL, "This end of the socket is the server's, or listens.", _is_server),
+    row("fd.connected", T.BOOL, "The socket is connected.", _connected, facts.connected),
+    row(
         "fd.name_changed",
         T.BOOL,
         "The event changed where the socket leads to.",
         lambda e, _: e.moved,
         facts.name_changed,
         Need.DESTINATIONS,
-    )
-    yield row("fd.uid", T.CHARBUF, "Thread id and descriptor, one behind the other.", _uid)
-    yield row("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev))
-    yield row("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major))
-    yield row("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor))
-    yield row("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino))
-    yield row("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay.", _layer(1))
-    yield row("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay.", _layer(2))
+    ),
+    row("fd.uid", T.CHARBUF, "Thread id and descriptor, one behind the other.", _uid),
+    row("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev)),
+    row("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major)),
+    row("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor)),
+    row("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino)),
+    row("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay.", _layer(1)),
+    row("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay.", _layer(2)),
+)
+
+
+def _streams() -> Iterator[SyscallField]:
     for number, stream in enumerate(("stdin", "stdout", "stderr")):
         for part in ("type", "name"):
             yield SyscallField(
@@ -220,7 +220,8 @@ def _plain() -> Iterator[SyscallField]:
 
 
 FIELDS: tuple[SyscallField, ...] = (
-    *_plain(),
+    *_PLAIN,
+    *_streams(),
     SyscallField(
         name="fd.types",
         type=T.CHARBUF,

@@ -18,70 +18,68 @@ _GROUPS = "groups and sessions of processes are kept outside the kernel's progra
 _EXE, _EXEPATH, _ARGS, _CMDLINE = map(processes.text, ("exe", "exepath", "args", "cmdline"))
 
 
-def _plain() -> Iterator[SyscallField]:
-    yield row(
+_TEXTS: tuple[SyscallField, ...] = (
+    row(
         "proc.exe",
         T.CHARBUF,
         "Zeroth argument, as passed by whoever started it.",
         of_process.own(of_process.exe),
         processes.of(_EXE, 0),
-    )
-    yield row(
-        "proc.pexe", T.CHARBUF, "proc.exe of the parent.", of_process.of_parent(of_process.exe), processes.of(_EXE, 1)
-    )
-    yield SyscallField(
+    ),
+    row("proc.pexe", T.CHARBUF, "proc.exe of the parent.", of_process.of_parent(of_process.exe), processes.of(_EXE, 1)),
+    SyscallField(
         name="proc.exepath",
         type=T.CHARBUF,
         description="Path of the executable, from the kernel.",
         get=of_process.own(of_process.exepath),
         fact=processes.of(_EXEPATH, 0),
         names_file=True,
-    )
-    yield row(
+    ),
+    row(
         "proc.pexepath",
         T.CHARBUF,
         "proc.exepath of the parent.",
         of_process.of_parent(of_process.exepath),
         processes.of(_EXEPATH, 1),
-    )
-    yield row(
+    ),
+    row(
         "proc.name",
         T.CHARBUF,
         "Name of the program (at most 15 characters): of the main thread when it began.",
         of_process.own(of_process.comm),
         processes.of(processes.name, 0),
-    )
-    yield row(
+    ),
+    row(
         "proc.pname",
         T.CHARBUF,
         "proc.name of the parent.",
         of_process.of_parent(of_process.comm),
         processes.of(processes.name, 1),
-    )
-    yield row(
+    ),
+    row(
         "proc.cmdline", T.CHARBUF, "Name and arguments.", of_process.own(of_process.cmdline), processes.of(_CMDLINE, 0)
-    )
-    yield row(
+    ),
+    row(
         "proc.pcmdline",
         T.CHARBUF,
         "proc.cmdline of the parent.",
         of_process.of_parent(of_process.cmdline),
         processes.of(_CMDLINE, 1),
-    )
-    yield row("proc.exeline", T.CHARBUF, "proc.exe and arguments.", of_process.own(of_process.exeline))
-    yield row(
+    ),
+    row("proc.exeline", T.CHARBUF, "proc.exe and arguments.", of_process.own(of_process.exeline)),
+    row(
         "proc.cmdnargs",
         T.UINT64,
         "Number of arguments behind the zeroth.",
         of_process.own(lambda p: max(len(p.image.argv) - 1, 0)),
-    )
-    yield row(
+    ),
+    row(
         "proc.cmdlenargs",
         T.UINT64,
         "Characters in the arguments behind the zeroth, without blanks between.",
         of_process.own(lambda p: sum(map(len, p.image.argv[1:]))),
-    )
-    yield row(
+    ),
+    row(
         "proc.cwd",
         T.CHARBUF,
         "Working directory, with a slash at its end.",
@@ -89,33 +87,34 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.DIRECTORIES,
         untold="working directories are kept outside the kernel's programs",
-    )
-    yield row(
+    ),
+)
+
+_NUMBERS: tuple[SyscallField, ...] = (
+    row(
         "proc.tty",
         T.UINT32,
         "Device number of the controlling terminal; 0: none.",
         of_process.own(lambda p: p.session[TTY]),
         processes.terminal,
         Need.SESSIONS,
-    )
-    yield row("proc.pid", T.INT64, "Process id.", lambda e, _: e.pid, header.number("pid"))
-    yield row(
-        "proc.ppid", T.INT64, "Process id of the parent.", of_process.of_parent(lambda p: p.pid), processes.parent_id
-    )
-    yield row(
+    ),
+    row("proc.pid", T.INT64, "Process id.", lambda e, _: e.pid, header.number("pid")),
+    row("proc.ppid", T.INT64, "Process id of the parent.", of_process.of_parent(lambda p: p.pid), processes.parent_id),
+    row(
         "proc.vpid",
         T.INT64,
         "Process id in its own pid namespace.",
         lambda e, _: e.vpid,
         header.number_inside("vpid"),
-    )
-    yield row(
+    ),
+    row(
         "proc.pvpid",
         T.INT64,
         "Process id of the parent, in the parent's pid namespace.",
         of_process.of_parent(lambda p: p.vpid),
-    )
-    yield row(
+    ),
+    row(
         "proc.sid",
         T.INT64,
         "Session id, in the process's pid namespace.",
@@ -123,8 +122,8 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.SESSIONS,
         untold=_GROUPS,
-    )
-    yield row(
+    ),
+    row(
         "proc.pgid",
         T.INT64,
         "Process group id, on the host.",
@@ -132,8 +131,8 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.SESSIONS,
         untold=_GROUPS,
-    )
-    yield row(
+    ),
+    row(
         "proc.vpgid",
         T.INT64,
         "Process group id, in the process's pid namespace.",
@@ -141,8 +140,8 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.SESSIONS,
         untold=_GROUPS,
-    )
-    yield row(
+    ),
+    row(
         "proc.is_sid_leader",
         T.BOOL,
         "It leads its session.",
@@ -150,8 +149,8 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.SESSIONS,
         untold=_GROUPS,
-    )
-    yield row(
+    ),
+    row(
         "proc.is_pgid_leader",
         T.BOOL,
         "It leads its process group.",
@@ -159,8 +158,8 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.SESSIONS,
         untold=_GROUPS,
-    )
-    yield row(
+    ),
+    row(
         "proc.is_vpgid_leader",
         T.BOOL,
         "It leads its process group.",
@@ -168,76 +167,83 @@ def _plain() -> Iterator[SyscallField]:
         None,
         Need.SESSIONS,
         untold=_GROUPS,
-    )
-    yield row(
+    ),
+    row(
         "proc.loginshellid",
         T.INT64,
         "Process id of its oldest ancestor (or itself) whose name ends in sh.",
         of_process.login_shell,
-    )
-    yield row("proc.duration", T.RELTIME, "Time since it was made.", of_process.age, processes.duration)
-    yield row("proc.ppid.duration", T.RELTIME, "Time since its parent was made.", of_process.age_of_parent)
-    yield row("proc.pid.ts", T.ABSTIME, "When it was made.", lambda e, _: e.start + e.ctx.boot)
-    yield row("proc.ppid.ts", T.ABSTIME, "When its parent was made.", of_process.start_of_parent)
-    yield row(
+    ),
+)
+
+_TIMES: tuple[SyscallField, ...] = (
+    row("proc.duration", T.RELTIME, "Time since it was made.", of_process.age, processes.duration),
+    row("proc.ppid.duration", T.RELTIME, "Time since its parent was made.", of_process.age_of_parent),
+    row("proc.pid.ts", T.ABSTIME, "When it was made.", lambda e, _: e.start + e.ctx.boot),
+    row("proc.ppid.ts", T.ABSTIME, "When its parent was made.", of_process.start_of_parent),
+)
+
+_EXECUTABLE: tuple[SyscallField, ...] = (
+    row(
         "proc.is_exe_writable",
         T.BOOL,
         "It may write to its own executable.",
         of_process.own(lambda p: p.image.writable),
         processes.executable(EXE_WRITABLE),
-    )
-    yield row(
+    ),
+    row(
         "proc.is_exe_upper_layer",
         T.BOOL,
         "Its executable is in the upper layer of an overlay: it was not in the image.",
         of_process.own(lambda p: p.image.upper_layer),
         processes.executable(EXE_UPPER_LAYER),
-    )
-    yield row(
+    ),
+    row(
         "proc.is_exe_lower_layer",
         T.BOOL,
         "Its executable is in a lower layer of an overlay.",
         of_process.own(lambda p: p.image.lower_layer),
         processes.executable(EXE_LOWER_LAYER),
-    )
-    yield row(
+    ),
+    row(
         "proc.is_exe_from_memfd",
         T.BOOL,
         "Its executable is a memfd: it is in no file system.",
         of_process.own(lambda p: p.image.from_memfd),
         processes.executable(EXE_FROM_MEMFD),
-    )
-    yield row("proc.exe_ino", T.INT64, "Inode of the executable.", of_process.own(lambda p: p.image.ino or None))
-    yield row(
+    ),
+    row("proc.exe_ino", T.INT64, "Inode of the executable.", of_process.own(lambda p: p.image.ino or None)),
+    row(
         "proc.exe_ino.ctime",
         T.ABSTIME,
         "When the executable's inode was last changed.",
         of_process.own(lambda p: p.image.ctime or None),
-    )
-    yield row(
+    ),
+    row(
         "proc.exe_ino.mtime",
         T.ABSTIME,
         "When the executable was last written.",
         of_process.own(lambda p: p.image.mtime or None),
-    )
-    yield row(
+    ),
+    row(
         "proc.exe_ino.ctime_duration_proc_start",
         T.ABSTIME,
         "From the executable's ctime to the exec.",
         of_process.ctime_to_start,
-    )
-    yield row(
+    ),
+    row(
         "proc.exe_ino.ctime_duration_pidns_start",
         T.ABSTIME,
         "From the executable's ctime to the pid namespace's start.",
         of_process.ctime_to_pidns,
-    )
-    yield row(
+    ),
+    row(
         "proc.pidns_init_start_ts",
         T.UINT64,
         "When its pid namespace began (nanoseconds since the epoch).",
         of_process.pidns_start,
-    )
+    ),
+)
 
 
 def _leaders() -> Iterator[SyscallField]:
@@ -284,7 +290,10 @@ def _ancestral() -> Iterator[SyscallField]:
 
 
 FIELDS: tuple[SyscallField, ...] = (
-    *_plain(),
+    *_TEXTS,
+    *_NUMBERS,
+    *_TIMES,
+    *_EXECUTABLE,
     *_leaders(),
     *_ancestral(),
     SyscallField(

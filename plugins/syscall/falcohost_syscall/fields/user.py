@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import capability_names
 from falcohost_syscall.events.event import UNSET, SyscallEvent
@@ -48,91 +46,92 @@ def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:
     return None
 
 
-def _rows() -> Iterator[SyscallField]:
-    name, home, shell = (accounts.user(accounts.UID, column) for column in (NAME, HOME, SHELL))
-    login = accounts.user(accounts.LOGINUID, NAME)
-    yield row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.uid, header.number("uid"))
-    yield row(
+_name, _home, _shell = (accounts.user(accounts.UID, column) for column in (NAME, HOME, SHELL))
+_login = accounts.user(accounts.LOGINUID, NAME)
+
+FIELDS: tuple[SyscallField, ...] = (
+    row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.uid, header.number("uid")),
+    row(
         "user.name",
         T.CHARBUF,
         "Name of the user, <NA> where it has none.",
         lambda e, _: e.ctx.users.name(e.uid),
-        name,
+        _name,
         Need.ACCOUNTS,
-    )
-    yield row(
+    ),
+    row(
         "user.homedir",
         T.CHARBUF,
         "Home directory of the user.",
         lambda e, _: e.ctx.users.home(e.uid),
-        home,
+        _home,
         Need.ACCOUNTS,
-    )
-    yield row(
+    ),
+    row(
         "user.shell",
         T.CHARBUF,
         "Login shell of the user.",
         lambda e, _: e.ctx.users.shell(e.uid),
-        shell,
+        _shell,
         Need.ACCOUNTS,
-    )
-    yield row("user.loginuid", T.INT64, "User id that logged in; -1 where nobody did.", _login_uid, processes.login_uid)
-    yield row(
+    ),
+    row("user.loginuid", T.INT64, "User id that logged in; -1 where nobody did.", _login_uid, processes.login_uid),
+    row(
         "user.loginname",
         T.CHARBUF,
         "Name of the user that logged in, <NA> where nobody did.",
         _login_name,
-        login,
+        _login,
         Need.ACCOUNTS,
-    )
-    yield row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.gid, header.number("gid"))
-    yield row(
+    ),
+    row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.gid, header.number("gid")),
+    row(
         "group.name",
         T.CHARBUF,
         "Name of the group, <NA> where it has none.",
         _group_name,
         accounts.group,
         Need.ACCOUNTS,
-    )
-    yield row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.gid, header.number("gid"))
-    yield row("user.group", T.CHARBUF, "The same as group.name.", _group_name, accounts.group, Need.ACCOUNTS)
-    yield row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.tid, header.number("tid"))
-    yield row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.tid, header.number("tid"))
-    yield row(
+    ),
+    row("user.gid", T.UINT32, "The same as group.gid.", lambda e, _: e.gid, header.number("gid")),
+    row("user.group", T.CHARBUF, "The same as group.name.", _group_name, accounts.group, Need.ACCOUNTS),
+    row("thread.tid", T.INT64, "Thread id.", lambda e, _: e.tid, header.number("tid")),
+    row("proc.tid", T.INT64, "The same as thread.tid.", lambda e, _: e.tid, header.number("tid")),
+    row(
         "thread.vtid",
         T.INT64,
         "Thread id in its own pid namespace.",
         lambda e, _: e.vtid,
         header.number_inside("vtid"),
-    )
-    yield row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.tid == e.pid)
-    yield row(
+    ),
+    row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.tid == e.pid),
+    row(
         "thread.cap_effective",
         T.CHARBUF,
         "Capabilities in effect.",
         lambda e, _: capability_names(e.caps),
         processes.effective,
-    )
-    yield row(
+    ),
+    row(
         "thread.cap_permitted",
         T.CHARBUF,
         "Capabilities that it may use, as of its exec.",
         _stored_caps(0),
         processes.permitted,
-    )
-    yield row(
+    ),
+    row(
         "thread.cap_inheritable",
         T.CHARBUF,
         "Capabilities that an exec would keep, as of its exec.",
         _stored_caps(1),
-    )
-    yield row(
+    ),
+    row(
         "thread.cgroups",
         T.CHARBUF,
         "Its cgroups, as subsystem=path; those at the root are left out.",
         _cgroups,
-    )
-    yield SyscallField(
+    ),
+    SyscallField(
         name="thread.cgroup",
         type=T.CHARBUF,
         description="Path of its cgroup in one subsystem (thread.cgroup.memory); absent at the root.",
@@ -141,7 +140,5 @@ def _rows() -> Iterator[SyscallField]:
         arg_required=True,
         dotted=True,
         check_bracket=lambda subsystem: f"filter syntax error: thread.cgroup[{subsystem}]",
-    )
-
-
-FIELDS: tuple[SyscallField, ...] = tuple(_rows())
+    ),
+)
