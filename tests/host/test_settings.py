@@ -127,6 +127,7 @@ def test_wrong_values(text, error):
             "orchard",
             "'one' and 'two' both offer the configuration key 'orchard.trees', beside which 'orchard' cannot be",
         ),
+        ("fruit_output.x", "'two' offers the configuration key 'fruit_output.x'; blocks of outputs are theirs"),
         ("priority", "the plugin 'two' offers the configuration key 'priority', which is falcohost's own"),
         ("falcohost", "'two' offers the configuration key 'falcohost.cache', beside which 'falcohost' cannot be, whi"),
     ],

@@ -8,6 +8,7 @@ GOOD = """
     import json
     from dataclasses import dataclass
     from pathlib import Path
+    import click
     from falcohost import *
     from falcohost.subscriber import *
     from falcohost.testing import *
@@ -53,6 +54,7 @@ GOOD = """
         def close(self): pass
 
     NUMBER = dict(name="x.number", type=FieldType.UINT64, description="The number.", get=lambda event, arg: event.num)
+    KEY = dict(key="x.y", type=int, default=1, help="a number", check=lambda y: None if y else "x.y is 0")
 
     class Plugin:
         stream = Stream
@@ -62,6 +64,14 @@ GOOD = """
         subscriber = Pairs
         description = "Counts."
         rule = "x.number > 1"
+        key = KEY
+        command = {"name": "x", "help": "Count."}
+        @hookimpl
+        def falcohost_config_keys(self):
+            return [ConfigKey(**self.key)]
+        @hookimpl
+        def falcohost_commands(self):
+            return [CommandSpec(**self.command, make=lambda settings: click.Command("x"))]
         @hookimpl
         def falcohost_sources(self):
             types = frozenset({"tick"})
@@ -130,6 +140,11 @@ BROKEN_IN_SOURCES = [
     ("description = 'Counts'", "test_description_is_a_sentence"),
 ]
 BROKEN_PLUGINS = [
+    ("key = KEY | {'help': ''}", "test_keys_say_what_they_do"),
+    ("key = KEY | {'default': 'x'}", "test_keys_say_what_they_do"),
+    ("key = KEY | {'default': 0}", "test_keys_say_what_they_do"),
+    ("command = {'name': 'y', 'help': 'Count.'}", "test_commands_can_be_made"),
+    ("command = {'name': 'x', 'help': 'Count'}", "test_commands_can_be_made"),
     ("field = NUMBER | {'description': 'The number'}", "test_fields_say_what_they_are"),
     ("field = NUMBER | {'path': 'a.b'}", "test_fields_say_what_they_are"),
     ("falcohost_sauces = hookimpl(lambda self: [])", "test_is_accepted"),

@@ -58,6 +58,22 @@ class PluginContract:
             assert field.get is not None or not field.reads, f"{field.name}: reads is for get, path is enough alone"
             assert all(path_keys(path) for path in field.reads)
 
+    def test_keys_say_what_they_do(self) -> None:
+        """A key of the configuration has a text for the reference, and a default that it would take itself."""
+        for key in self._asked().config_keys:
+            assert key.help or not key.effect, f"{key.key}: help"
+            if key.default is not None:
+                kind = {float: (float, int), list: (list, tuple)}.get(key.type, key.type)
+                assert isinstance(key.default, kind), f"{key.key}: {key.default!r} is no {key.type.__name__}"
+                assert key.check is None or key.check(key.default) is None, f"{key.key}: its default"
+
+    def test_commands_can_be_made(self) -> None:
+        """A command has a line for the help, and is called what the plugin says."""
+        plugin = self._asked()
+        for spec in plugin.commands:
+            assert is_sentence(spec.help), f"{spec.name}: {spec.help}"
+            assert spec.make(plugin.settings).name == spec.name
+
     def test_rules_load_without_a_warning(self) -> None:
         """The rules that the plugin ships are accepted, and nothing is said about them."""
         plugins = self._plugins()

@@ -47,6 +47,9 @@ def _check_keys(answers: Sequence[Answer]) -> None:
     owners: dict[str, str] = {}
     for answer in answers:
         for key in answer.items:
+            if key.key.partition(".")[0].endswith("_output"):
+                offer = f"the plugin '{answer.plugin}' offers the configuration key '{key.key}'"
+                raise PluginError(f"{offer}; blocks of outputs are theirs")
             try:
                 add_key(tree, key)
             except KeyClash as clash:
