@@ -14,6 +14,7 @@ from falcohost.host.connection import NAME, Connection
 from falcohost.host.control import MOST_CLIENTS, Control
 from falcohost.host.snapshot import Snapshot, StoreNumbers
 from falcohost.host.supervision.loop import Loop
+from falcohost.testing.waiting import wait_until
 
 SNAPSHOT = Snapshot("0", 4711, 1.5, [], [], StoreNumbers(True, 3, 0, 0))
 
@@ -84,15 +85,6 @@ def ask(directory):
         return connection.ask()
 
 
-def until(condition):
-    """Wait until the loop's thread has come to something."""
-    for _ in range(6000):
-        if condition():
-            return True
-        threading.Event().wait(0.01)
-    return False
-
-
 def test_numbers_arrive_as_they_were_sent(served, tmp_path):
     """Who asks has the agent's numbers, as often as it likes."""
     with contextlib.closing(Connection(tmp_path)) as connection:
@@ -109,7 +101,7 @@ def test_measuring_ends_with_the_last_who_wants_it(served, tmp_path):
         other.ask(measure=True)
         assert [True] == served.measured
 
-    assert until(lambda: served.measured == [True, False])
+    wait_until(lambda: served.measured == [True, False])
 
 
 def test_who_says_nothing_wants_nothing(served, tmp_path, connect):
@@ -172,7 +164,7 @@ def test_too_many_clients(served, connect):
 
     assert [True] * MOST_CLIENTS + [False] == [is_answered(link) for link in links]
     links[0].close()
-    assert until(lambda: is_answered(connect()))  # the agent may see the one that comes before the one that went
+    wait_until(lambda: is_answered(connect()))  # the agent may see the one that comes before the one that went
 
 
 def test_a_killed_agent_leaves_nothing_in_the_way(tmp_path):
@@ -206,7 +198,7 @@ def test_clients_that_left_leave_nothing_behind(served, tmp_path):
     for _ in range(5):
         ask(tmp_path)
 
-    assert until(lambda: descriptors() == before)
+    wait_until(lambda: descriptors() == before)
 
 
 def test_the_mode_of_other_files_is_left_alone(served):

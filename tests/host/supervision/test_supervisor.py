@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from falcohost.errors import OutputClosed
 from falcohost.host import wire
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
@@ -25,6 +26,7 @@ from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import ToOutput
 from falcohost.testing.outputs import alert
+from falcohost.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -147,6 +149,27 @@ def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
         "SIGHUP received, checking configuration and rules...",
         "Event source 'one' has ended: 0 events, 0 of them left out",
     ] == caplog.messages
+
+
+def test_the_run_fails_when_no_output_is_left(supervised):
+    """When nobody reads alerts any more there is nothing left to run for, and workers are told to end."""
+
+    class Closed(Sink):
+        def deliver(self, alerts):
+            raise OutputClosed("nobody reads")
+
+    stage, supervisor = supervised("one", outputs=[Closed()])
+    (runner,) = supervisor.subscribers.runners
+
+    def begin():
+        stage.last().ends_by = signal.SIGTERM
+        stage.last().say(wire.Ready(), wire.Alerts([alert("a")]))
+
+    script(stage, begin, lambda: None, lambda: wait_until(lambda: runner.gone))
+
+    assert supervisor.run() is Outcome.FAILED
+    assert "no output is left: nobody reads sink any more" == supervisor.loop.error
+    assert [signal.SIGTERM] == stage.last().signals
 
 
 def test_files_are_looked_at_when_everything_is_ready(supervised, tmp_path, caplog):
