@@ -24,8 +24,12 @@ def policy(*actions):
 
 @pytest.fixture
 def iam(aws):
-    """Return a client of IAM."""
-    return aws.client("iam")
+    """Return a client of IAM that may do everything."""
+    iam = aws.client("iam")
+    iam.create_user(UserName="admin")
+    iam.put_user_policy(UserName="admin", PolicyName="p", PolicyDocument=policy("*"))
+    made = iam.create_access_key(UserName="admin")["AccessKey"]
+    return aws.client("iam", made["AccessKeyId"], made["SecretAccessKey"])
 
 
 @pytest.fixture
@@ -64,7 +68,6 @@ def test_listing_is_denied(aws, bucket, iam, user, reader, caplog):
     assert [] == source.read_until(lambda: caplog.text)
     assert "access is denied; the user or role needs the permission s3:ListBucket" in caplog.text
     assert "s3:ListBucket" in found(settings)[f"s3://{BUCKET}/AWSLogs/ can be listed"]
-    aws.enforce(1)
     allow(iam, "s3:ListBucket", "s3:GetObject")
     assert ["a"] == ids(source.read())
     assert {None} == set(found(settings).values())
@@ -88,7 +91,6 @@ def test_reading_is_denied(aws, bucket, iam, user, reader, caplog, monkeypatch):
     assert "access is denied; the user or role needs the permission s3:GetObject" in caplog.text
     assert "s3:GetObject" in found(settings)["its objects can be read"]
     again = reader(**settings, follow=True, s3PollInterval=1, cursor=source.cursor)
-    aws.enforce(1)
     allow(iam, "s3:ListBucket", "s3:GetObject")
     assert ["a", "b", "c"] == ids(source.read(3))
     assert ["a", "b", "c"] == ids(again.read(3))
@@ -109,13 +111,11 @@ def test_queue(aws, bucket, iam, user, reader, caplog):
     assert [] == source.read_until(lambda: caplog.text)
     assert f"the user or role needs the permission {needed[0]}" in caplog.text
     assert needed[0] in found(settings)["sqs://permissions is there"]
-    aws.enforce(1)
     allow(iam, "s3:GetObject", needed[0])
     assert [] == source.read_until(lambda: needed[1] in caplog.text)
     assert f"the user or role needs the permission {needed[1]}" in caplog.text
     assert needed[2] in found(settings)["messages of sqs://permissions can be kept"]
     assert needed[3] in found(settings)["messages of sqs://permissions can be deleted"]
-    aws.enforce(1)
     # AWS itself asks for no other permission for several messages than for one.
     allow(iam, "s3:GetObject", *needed, *(f"{one}Batch" for one in needed[2:]))
     assert ["a"] == ids(source.read(1))
