@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from falcohost.testing.waiting import PATIENCE
+
 #: What one alert is as JSON.
 Json = dict[str, Any]
 
@@ -93,7 +95,7 @@ class Agent:
         """Return its first worker's process id; None if there is none at this moment."""
         return next(iter(self.workers()), None)
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
+    def wait_until_ready(self, seconds: float = PATIENCE) -> None:
         """Return when all sources are open; if that takes too long it is ended, since nobody has it yet."""
         try:
             self._wait(lambda: READY in self.log, seconds, "it is not ready")
@@ -101,11 +103,11 @@ class Agent:
             self.kill()
             raise
 
-    def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = 60) -> None:
+    def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = PATIENCE) -> None:
         """Return when what it has said on stderr is as *wanted*."""
         self._wait(lambda: wanted(self.log), seconds, "it has not said so")
 
-    def wait_for(self, wanted: Callable[[Json], bool], seconds: float = 30) -> Json:
+    def wait_for(self, wanted: Callable[[Json], bool], seconds: float = PATIENCE) -> Json:
         """Return the first alert that is *wanted*, also if it came before."""
         found: list[Json] = []
 
@@ -116,7 +118,7 @@ class Agent:
         self._wait(look, seconds, "no such alert")
         return found[0]
 
-    def stop(self, seconds: float = 60) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds * SLOWNESS)

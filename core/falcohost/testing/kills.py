@@ -15,7 +15,7 @@ from typing import Protocol
 from falcohost.errors import StateError
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
-from falcohost.testing.waiting import PATIENCE, wait_until
+from falcohost.testing.waiting import wait_until
 
 #: How often an agent is killed: with ``--soak``, and without, which are four rounds of :func:`kill_often`.
 KILLS = 300, 12
@@ -75,7 +75,7 @@ class Killed:
     def begin(self) -> None:
         """Start it and wait until its source is open."""
         self.agent = Agent(self._folder, self._rules, settings=self._settings)
-        self.agent.wait_until_ready(PATIENCE)
+        self.agent.wait_until_ready()
 
     def stored(self) -> Counter[str]:
         """Return how often each alert's message is in the store."""

@@ -11,6 +11,7 @@ import trail
 from trail import ACCOUNT, BUCKET, ids, key, packed, record
 
 from falcohost.testing.agent import PROGRAM, Agent
+from falcohost.testing.waiting import PATIENCE
 from falcohost_cloudtrail import plugin
 from falcohost_cloudtrail.objects import Bucket
 
@@ -282,7 +283,7 @@ def test_quick_look(aws, bucket, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     where = f"s3://{BUCKET}/AWSLogs/{ACCOUNT}/"
     command = [PROGRAM, "run", "-r", tmp_path / "rules.yaml", "--source", "cloudtrail", where]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path, check=False)
 
     assert 0 == done.returncode, done.stderr
     assert ["a", "b"] == [line.split()[-1] for line in done.stdout.splitlines()[:2]]
@@ -299,5 +300,5 @@ def test_agent(aws, bucket, tmp_path):
     settings = {"plugins": [block], "load_plugins": ["cloudtrail"], "engine": {"kind": "nodriver"}}
     agent = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings)
 
-    assert 0 == agent.process.wait(30), agent.log
+    assert 0 == agent.process.wait(PATIENCE), agent.log
     assert ["a", "b"] == [alert["output"].split()[-1] for alert in agent.alerts]

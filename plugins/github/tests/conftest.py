@@ -192,7 +192,7 @@ class Webhooks:
         """End it in any case."""
         self._held.close()
 
-    def post(self, payload, event="push", guid=None, *, form=False, signature=None, timeout=20, **headers):
+    def post(self, payload, event="push", guid=None, *, form=False, signature=None, timeout=PATIENCE, **headers):
         """Send *payload* as GitHub does; return the status."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         body = urlencode({"payload": body}).encode() if form else body

@@ -18,9 +18,6 @@ from falcohost.testing.agent import Agent
 from falcohost.testing.ports import Port
 from falcohost.testing.waiting import PATIENCE, wait_until
 
-# The tests share an agent, of which each uses other sources.
-pytestmark = pytest.mark.xdist_group("json hostile")
-
 MIB = 1 << 20
 
 #: What the process of a source may have taken at most: some 50 MiB of these are Python and falcohost.
@@ -134,7 +131,7 @@ class Attacked:
 
 @pytest.fixture(scope="module")
 def attacked():
-    """Return an agent that runs, in a folder that a program without rights can read."""
+    """Return an agent, of which each test uses other sources, in a folder that a program without rights can read."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         attacked = Attacked(Path(folder))

@@ -66,9 +66,9 @@ class Webhook:
         self._rules = folder / "rules.yaml"
         self._rules.write_text(RULES)
 
-    def post(self, body, timeout=20, **headers):
+    def post(self, body, **headers):
         """Send *body* as an API server does; return the status."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._held.number, timeout=timeout)
+        connection = http.client.HTTPConnection("127.0.0.1", self._held.number, timeout=PATIENCE)
         shown = {"Content-Type": "application/json"} | {key.replace("_", "-"): value for key, value in headers.items()}
         try:
             connection.request("POST", "/k8s-audit?timeout=30s", body, shown)
@@ -227,7 +227,6 @@ def test_wrong_settings(settings, error, text):
     assert text in str(raised.value)
 
 
-@pytest.mark.xdist_group("k8saudit shared")
 def test_unprivileged(shared_hook):
     """What talks to senders has no privileges."""
     served = shared_hook
@@ -322,7 +321,6 @@ def curl(folder, *arguments):
 STORED = (0, '{"message":"stored"}\n')
 
 
-@pytest.mark.xdist_group("k8saudit shared")
 def test_curl(shared_hook, tmp_path):
     """The README's line to try it with works."""
     served = shared_hook

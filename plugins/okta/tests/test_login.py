@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from falcohost import ConfigError, SourceError
 from falcohost.testing.server import Reply
+from falcohost.testing.waiting import PATIENCE
 from falcohost_okta import plugin
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -211,7 +212,7 @@ def test_nothing_is_imported_late(organization, app):
     organization.add()
     settings = {"organization": "example", "url": organization.server.url} | app
     arguments = [f"{name}={value}" for name, value in settings.items()]
-    done = subprocess.run([sys.executable, "-c", LATE, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", LATE, *arguments], capture_output=True, text=True, timeout=PATIENCE)
 
     assert ("[]\n", "") == (done.stdout, done.stderr)
 

@@ -125,7 +125,7 @@ def test_over_the_api(rules_file, organization, tmp_path):
     }
     agent = Agent(tmp_path, [rules_file], settings=settings)
     try:
-        agent.wait_for(lambda alert: alert["rule"] == DENIED, seconds=30)
+        agent.wait_for(lambda alert: alert["rule"] == DENIED)
         agent.wait_for(lambda alert: alert["rule"] == FAILED)
         assert 0 == agent.stop()
     finally:
