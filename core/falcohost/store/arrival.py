@@ -44,7 +44,7 @@ class Row(NamedTuple):
     def columns(self, now: int) -> tuple[object, ...]:
         """Return what the table holds of it, stored *now*."""
         alert = self.alert
-        time = min(max(alert.time, -_LARGEST), _LARGEST)
+        time = alert.time if -_LARGEST <= alert.time <= _LARGEST else _LARGEST
         return self.seq, alert.id, self.rewinds, time, alert.rule, alert.source, now, encode(alert)
 
 
@@ -104,7 +104,7 @@ class Waiting:
             part.clear()
 
 
-#: The largest number that a column takes; a source may hand on any time.
+#: The largest number that a column takes. A source may hand on any time; one beyond counts as the last.
 _LARGEST = (1 << 63) - 1
 
 # What could not be looked up, because the file could not be read, may be there already.

@@ -139,17 +139,20 @@ class Store:
                 os.close(self._claimed)
 
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
-        taken = []
+        taken: list[Alert] = []
+        rows, latest = self._waiting.rows, self._latest
         for arrival in arrivals:
+            rewinds = arrival.rewinds
             for alert in arrival.alerts:
-                if not (arrival.rewinds and self._known(alert.id)):
-                    self.last += 1
-                    row = Row(self.last, arrival.rewinds, alert)
-                    self._waiting.rows.append(row)
-                    self._latest.append(row)
-                    taken.append(alert)
-                    if arrival.rewinds:
-                        self._seen.add(alert.id)
+                if rewinds:
+                    if self._known(alert.id):
+                        continue
+                    self._seen.add(alert.id)
+                self.last += 1
+                row = Row(self.last, rewinds, alert)
+                rows.append(row)
+                latest.append(row)
+                taken.append(alert)
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
