@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -13,7 +15,7 @@ from falcohost.store.history import History, Wanted
 CONFIG = """
 load_plugins: [dummy, repeated, intended]
 plugins:
-  - {{name: dummy, init_config: {{count: {count}}}}}
+  - {{name: dummy, init_config: {{count: {count}, interval: {interval}}}}}
   - {{name: repeated, init_config: {{count: 3, seconds: 60}}}}
   - {{name: intended, init_config: {{filename: {folder}/intended, rules: ["Repeated: Large even number"]}}}}
 engine: {{kind: nodriver}}
@@ -38,17 +40,35 @@ def environment(root, tmp_path):
 
 
 @pytest.fixture
-def run(environment, tmp_path):
+def begin(tmp_path):
+    """Return a function that writes a configuration, and returns the command of an agent over so many numbers."""
+
+    def begin(count, interval):
+        (tmp_path / "falco.yaml").write_text(CONFIG.format(count=count, interval=interval, folder=tmp_path))
+        return [sys.executable, "-m", "falcohost", "-c", "falco.yaml"]
+
+    return begin
+
+
+@pytest.fixture
+def run(environment, tmp_path, begin):
     """Return a function that runs the agent over so many numbers, and returns the alerts that it prints."""
 
-    def run(count):
-        (tmp_path / "falco.yaml").write_text(CONFIG.format(count=count, folder=tmp_path))
-        command = [sys.executable, "-m", "falcohost", "-c", "falco.yaml"]
+    def run(count, interval=0):
+        command = begin(count, interval)
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
         assert 0 == done.returncode, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
     return run
+
+
+def stored(folder, source):
+    """Return the alerts of *source* in the store."""
+    history = History(folder / "state")
+    found = list(history.alerts(Wanted(source=source)))
+    history.close()
+    return found
 
 
 def of_rule(alerts, rule):
@@ -79,7 +99,24 @@ def test_the_state_is_that_of_all_runs(run, tmp_path):
     first, second = run(11), run(14)
 
     assert [0, 2] == [len(of_rule(alerts, "Repeated: Large even number")) for alerts in (first, second)]
-    history = History(tmp_path / "state")
-    raised = list(history.alerts(Wanted(source="repeated")))
-    history.close()
+    raised = stored(tmp_path, "repeated")
     assert [(ResourceSubject("dummy.parity", "even"),)] * 2 == [alert.subjects for alert in raised]
+
+
+def test_kills_lose_and_double_nothing(run, begin, environment, tmp_path, soak):
+    """Killed again and again while it counts, the agent has each alert once in the end, also those of subscribers."""
+    dice, count = random.Random(3), soak(20_000, 4_000)  # so many that no run comes to the end before the last
+    for _ in range(soak(40, 2)):
+        with subprocess.Popen(begin(count, 0.05), stdout=subprocess.DEVNULL, cwd=tmp_path, env=environment) as agent:
+            time.sleep(dice.uniform(0.3, 1.3))
+            agent.kill()
+    run(count)
+
+    of_rule, repeated, intended = (stored(tmp_path, source) for source in ("dummy", "repeated", "intended"))
+    assert [f"Counted a large even number | number={n} parity=even" for n in range(8, count + 1, 2)] == [
+        alert.message for alert in of_rule
+    ]
+    assert [alert.id for alert in of_rule[2::3]] == [alert.fields["repeated.last"] for alert in repeated]
+    assert [alert.id for alert in repeated] == [alert.fields["intended.alert"] for alert in intended]
+    written = [json.loads(line)["alert"] for line in (tmp_path / "intended").read_text().splitlines()]
+    assert [alert.id for alert in repeated] == list(dict.fromkeys(written))
