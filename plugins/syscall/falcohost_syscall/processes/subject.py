@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from falcohost import ProcessSubject
@@ -14,29 +13,35 @@ from falcohost_syscall.processes import procfs
 _MOUNTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 
 
-def live_subject(pid: int, start: int, cgroups: Sequence[str]) -> ProcessSubject:
-    """Return a process of this machine as a subject; *cgroups* are those of the event, as ``subsystem=path``.
+@functools.lru_cache(maxsize=1024)
+def live_subject(pid: int, start: int, key: int, cgroups: tuple[str, ...]) -> ProcessSubject:
+    """Return a process of this machine as a subject.
 
-    Its pid namespace is that of now, which cannot be another while it lives.
+    Its pid namespace is read now, and cannot be another while it lives.
+
+    :param cgroups: those of the event, as ``subsystem=path``; *key* is the same for no others.
     """
-    pidns = _inode(Path(f"/proc/{pid}/ns/pid"))
-    return ProcessSubject(pid, start, pidns if procfs.same(pid, start) else None, _cgroup(cgroups))
+    pidns = _inode(f"/proc/{pid}/ns/pid")
+    if pidns is not None and not procfs.same(pid, start):
+        pidns = None
+    return ProcessSubject(pid, start, pidns, _cgroup(key, cgroups))
 
 
-def _cgroup(cgroups: Sequence[str]) -> int | None:
+@functools.lru_cache(maxsize=1024)
+def _cgroup(key: int, cgroups: tuple[str, ...]) -> int | None:
     """Return the id of the cgroup in the hierarchy of v2; paths at the root are not among *cgroups*."""
     mount = _mount()
     path = next((line.removeprefix("=") for line in cgroups if line.startswith("=")), "/")
-    return None if mount is None else _inode(mount / path.lstrip("/"))
+    return None if mount is None else _inode(f"{mount}/{path.lstrip('/')}")
 
 
 @functools.cache
-def _mount() -> Path | None:
-    return next((mount for mount in map(Path, _MOUNTS) if (mount / "cgroup.controllers").exists()), None)
+def _mount() -> str | None:
+    return next((mount for mount in _MOUNTS if Path(mount, "cgroup.controllers").exists()), None)
 
 
-def _inode(path: Path) -> int | None:
+def _inode(path: str) -> int | None:
     try:
-        return os.stat(path).st_ino  # noqa: PTH116 (as told of, not resolved by us)
+        return os.stat(path).st_ino  # noqa: PTH116 (a Path costs more than the call)
     except OSError:
         return None

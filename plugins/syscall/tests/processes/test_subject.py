@@ -22,7 +22,7 @@ def own():
 
 def test_a_process_that_runs(own):
     """It has the inode of its pid namespace, and pid and start as they were told."""
-    found = live_subject(*own, ())
+    found = live_subject(*own, 1, ())
 
     assert (*own, Path("/proc/self/ns/pid").stat().st_ino) == (found.pid, found.start, found.pidns)
 
@@ -32,7 +32,7 @@ def test_a_process_that_has_ended(own, pid):
     """Of one that is gone its namespace is not known, nor of one whose number another process has by now."""
     with subprocess.Popen(["/bin/true"]) as ended:
         pass
-    found = live_subject(ended.pid if pid == "ended" else own[0], own[1] + 5_000_000_000, ())
+    found = live_subject(ended.pid if pid == "ended" else own[0], own[1] + 5_000_000_000, 1, ())
 
     assert found.pidns is None
 
@@ -42,12 +42,12 @@ def test_the_cgroup_is_its_folder(container_cgroup, own):
     mounts = map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"))
     mount = next((mount for mount in mounts if (mount / "cgroup.controllers").exists()), None)
     inside = mount is not None and container_cgroup.is_relative_to(mount)
-    cgroups = ["cpu=/elsewhere", f"=/{container_cgroup.relative_to(mount)}"] if inside else ["cpu=/elsewhere"]
+    cgroups = ("cpu=/elsewhere", *([f"=/{container_cgroup.relative_to(mount)}"] if inside else []))
     expected = container_cgroup if inside else mount
 
-    assert (expected.stat().st_ino if expected else None) == live_subject(*own, cgroups).cgroup
+    assert (expected.stat().st_ino if expected else None) == live_subject(*own, 2, cgroups).cgroup
 
 
 def test_a_cgroup_that_is_gone(own):
     """A folder that is no longer there has no id."""
-    assert None is live_subject(*own, ["=/no-such-cgroup"]).cgroup
+    assert None is live_subject(*own, 3, ("=/no-such-cgroup",)).cgroup

@@ -66,7 +66,7 @@ class RecordEvent(Record):
     @property
     def subject(self) -> ProcessSubject:
         """Return the process, as alerts have it."""
-        return live_subject(self.pid, self.start, self.cgroups)
+        return live_subject(self.pid, self.start, self.h[CGROUP], self.cgroups)
 
     @property
     def cwd(self) -> str | None:
