@@ -196,7 +196,7 @@ def main() -> None:
     plan, everything = make_plan(LOG.source, rules), Plan(LOG.source)
     matcher = Matcher(rules)
     make = AlertMaker("bench").make
-    projection = make_projection(LOG, plan.condition)
+    projection = make_projection(LOG, plan.condition, plan.also_read)
     with tempfile.TemporaryDirectory() as folder:
         packets = [gzip.compress(document, 6) for document in documents]
         for number, packed in enumerate(packets):

@@ -30,6 +30,16 @@ RULES = """
   source: logins
 """
 
+#: What it reads of a record, it reads by way of the lookup.
+ONLY_ASSETS = """
+- rule: Login to the bank's machines
+  desc: Somebody logs in to a machine of the bank.
+  condition: asset.value[team] = bank
+  output: "%json.value[/user] on %json.value[/host] of %asset.value[team]"
+  priority: NOTICE
+  source: logins
+"""
+
 TABLE = "host,team,site\nweb1,web,north\ndb1,bank,south\ndb2,,south\n"
 
 
@@ -43,9 +53,9 @@ def run(root, tmp_path):
     paths = os.pathsep.join([str(tmp_path / "site"), str(root / "examples" / "falcohost-assets")])
     state = str(tmp_path / "state")
 
-    def run(*hosts, config=CONFIG):
+    def run(*hosts, config=CONFIG, rules=RULES):
         (tmp_path / "falco.yaml").write_text(config)
-        (tmp_path / "rules.yaml").write_text(RULES)
+        (tmp_path / "rules.yaml").write_text(rules)
         lines = ({"type": "login", "user": "ann", "host": host, "at": "2026-03-01T12:00:00Z"} for host in hosts)
         (tmp_path / "logins.jsonl").write_text("\n".join(map(json.dumps, lines)))
         return subprocess.run(
@@ -67,6 +77,15 @@ def test_a_table_decides(run, tmp_path):
         {"json.value[/user]": "ann", "json.value[/host]": host, "asset.value[team]": team}
         for host, team in (("db1", "bank"), ("db2", None), ("mail1", None))
     ] == [{name: value for name, value in alert["output_fields"].items() if "[" in name} for alert in alerts]
+
+
+def test_a_table_is_asked_by_what_the_rules_do_not_name(run, tmp_path):
+    """The machine's name is decoded for the lookup, though no condition reads it."""
+    (tmp_path / "assets.csv").write_text(TABLE)
+    done = run("web1", "db1", rules=ONLY_ASSETS)
+    alerts = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    assert ["ann on db1 of bank"] == [alert["output"].split("Notice ")[1] for alert in alerts]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from falcohost.stats import SourceStats
 from falcohost.subject import Subject
 
 if TYPE_CHECKING:
-    from falcohost.engine.ir import Expr
+    from falcohost.engine.ir import Expr, FieldRef
 
 
 class Event(Protocol):
@@ -133,6 +133,7 @@ class Plan:
     :ivar fields: names of the fields in conditions and outputs, without arguments.
     :ivar arguments: name and argument of those that have one: ``("evt.arg", "flags")``.
     :ivar condition: a necessary condition for any rule to match; None means that everything is wanted.
+    :ivar also_read: what conditions read beside the fields in *condition*: keys of lookups, and fields that they fill.
     :ivar by_type: by event type, what the rules ask for that can match it; None where rules match any type.
     """
 
@@ -142,6 +143,7 @@ class Plan:
     arguments: frozenset[tuple[str, str]] = frozenset()
     condition: Expr | None = None
     by_type: Mapping[str, frozenset[Asked]] | None = None
+    also_read: frozenset[FieldRef] = frozenset()
 
     def asked_of(self, event_type: str) -> frozenset[Asked]:
         """Return the fields, each with its argument, that are asked of events of this type."""

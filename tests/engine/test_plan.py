@@ -1,9 +1,16 @@
 """What the rules want of a source."""
 
+from dataclasses import replace
+
+from lookup_world import CATALOG
 from world import rule
 
+from falcohost.engine import ir
 from falcohost.engine.ir import Or
 from falcohost.engine.plan import make_plan
+from falcohost.engine.template import Template
+from falcohost.engine.typecheck import check
+from falcohost.lang.parser import parse
 
 
 def test_a_plan_joins_what_the_rules_want():
@@ -47,3 +54,14 @@ def test_without_rules_nothing_is_wanted():
     plan = make_plan("test", [])
 
     assert (frozenset(), frozenset(), Or(())) == (plan.event_types, plan.fields, plan.condition)
+
+
+def test_what_a_lookup_is_asked_by_is_wanted():
+    """Of a lookup's field the source is asked for the key and for its own field of that name, never for the field."""
+    expr = check(parse("evt.type = open and row.owner = a and s.text exists and s.other = b"), CATALOG).expr
+    made = replace(rule("1", expr), output=Template.parse("%l.texts", CATALOG))
+    plan = make_plan("test", [made])
+
+    assert {"row.key", "s.text"} == {ref.field.name for ref in plan.also_read}
+    assert {"evt.type", "row.key", "s.text", "s.other", "l.texts"} == plan.fields
+    assert {"evt.type", "s.other"} == {ref.field.name for ref in ir.fields(plan.condition)}

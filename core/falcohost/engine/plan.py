@@ -8,7 +8,7 @@ from falcohost.engine import ir
 from falcohost.engine.ir import Expr, FieldRef, Or
 from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.ruleset import Rule
-from falcohost.engine.unknown import without_lookups
+from falcohost.engine.unknown import reads_lookup, without_lookups
 from falcohost.events import Asked, Plan
 
 
@@ -22,15 +22,25 @@ def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
         arguments=frozenset((ref.field.name, str(ref.arg)) for ref in refs if ref.arg is not None),
         condition=_any_of([without_lookups(rule.condition) for rule in rules]),
         by_type=_by_type(rules),
+        also_read=frozenset(
+            read
+            for rule in rules
+            if reads_lookup(rule.condition)
+            for ref in ir.fields(rule.condition)
+            for read in _behind(ref)
+        ),
     )
 
 
 def _refs(rule: Rule) -> Iterator[FieldRef]:
-    """Yield the fields that *rule* reads of an event: for a lookup's field those of the key, and the source's own."""
+    """Yield the fields that *rule* reads of an event."""
     for ref in (*ir.fields(rule.condition), *rule.output.fields):
-        if not isinstance(ref.field, LookupField):
-            yield ref
-            continue
+        yield from _behind(ref) if isinstance(ref.field, LookupField) else (ref,)
+
+
+def _behind(ref: FieldRef) -> Iterator[FieldRef]:
+    """Yield what is read of an event for a field of a lookup: the key, and the source's own field of this name."""
+    if isinstance(ref.field, LookupField):
         yield from ref.field.key
         if ref.field.base is not None:
             yield FieldRef(ref.field.base, ref.arg, ref.text)

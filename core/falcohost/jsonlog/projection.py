@@ -67,9 +67,9 @@ class Projection:
         return [record]
 
 
-def make_projection(log: JsonLog, condition: Expr | None) -> Projection:
-    """Return the decoder for what *condition* reads; one for whole records where that is not known."""
-    paths = None if condition is None else _all_reads(condition)
+def make_projection(log: JsonLog, condition: Expr | None, also: Iterable[FieldRef] = ()) -> Projection:
+    """Return the decoder for what *condition* reads, and *also*; one for whole records where that is not known."""
+    paths = None if condition is None else _all_reads((*ir.fields(condition), *also))
     if paths is None or log.time_paths is None:
         return Projection(None, log.wrappers)
     tree = paths_tree([*log.skip_reads, *log.time_paths])
@@ -78,9 +78,9 @@ def make_projection(log: JsonLog, condition: Expr | None) -> Projection:
     return Projection(tree, log.wrappers)
 
 
-def _all_reads(condition: Expr) -> list[tuple[str, ...]] | None:
+def _all_reads(refs: Iterable[FieldRef]) -> list[tuple[str, ...]] | None:
     found: list[tuple[str, ...]] = []
-    for ref in ir.fields(condition):
+    for ref in refs:
         paths = reads(ref)
         if paths is None:
             return None

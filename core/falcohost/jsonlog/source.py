@@ -67,7 +67,7 @@ class JsonSource:
 
     def update(self, plan: Plan) -> None:
         """Decode what *plan* needs from the next text on."""
-        self._projection = make_projection(self._log, plan.condition)
+        self._projection = make_projection(self._log, plan.condition, plan.also_read)
         if self._planned is not None:
             self._planned(plan)
 

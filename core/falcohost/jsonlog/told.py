@@ -15,7 +15,7 @@ _EACH = "each record"
 
 def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield what is decoded of each record so that the condition of *plan* can be asked."""
-    refs = () if plan.condition is None else dict.fromkeys(ir.fields(plan.condition))
+    refs = () if plan.condition is None else dict.fromkeys((*ir.fields(plan.condition), *plan.also_read))
     whole = [ref.text for ref in refs if reads(ref) is None]
     if whole or plan.condition is None:
         yield _EACH, f"is decoded whole{', for ' if whole else ''}{', '.join(whole)}"
