@@ -13,6 +13,9 @@ from falcohost_cloudtrail.config import capabilities
 from falcohost_cloudtrail.fields import FIELDS
 from falcohost_cloudtrail.source import LOG, make
 
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
 _RULES = Path(__file__).parent / "rules"
 
 

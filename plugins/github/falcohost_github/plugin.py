@@ -12,6 +12,9 @@ from falcohost_github.check import check
 from falcohost_github.fields import FIELDS
 from falcohost_github.source import LOG, make, secrets
 
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
 _RULES = Path(__file__).parent / "rules"
 
 

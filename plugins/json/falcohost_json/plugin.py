@@ -10,6 +10,9 @@ from falcohost.jsonlog import JSON_FIELDS
 from falcohost_json.config import NAME, read_sources
 from falcohost_json.source import source_spec
 
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
 
 @hookimpl
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:

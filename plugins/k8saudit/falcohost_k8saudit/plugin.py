@@ -15,6 +15,9 @@ from falcohost_k8saudit.fields import FIELDS
 from falcohost_k8saudit.log_group import EKS, capabilities
 from falcohost_k8saudit.source import LOG, make_source
 
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
 _RULES = Path(__file__).parent / "rules"
 
 

@@ -13,6 +13,9 @@ from falcohost_okta.fields import FIELDS
 from falcohost_okta.source import LOG, make
 from falcohost_okta.wanted import pushed_down
 
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
 _RULES = Path(__file__).parent / "rules"
 
 

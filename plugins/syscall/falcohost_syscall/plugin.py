@@ -23,6 +23,9 @@ from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.fields.rows import FIELDS
 
+#: The version of the plugin API that this is written for.
+falcohost_api = 1
+
 SOURCE = "syscall"
 _RULES = Path(__file__).parent / "rules"
 
