@@ -10,8 +10,10 @@ An output is a subscriber that answers nothing; it has a protocol of its own (:c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from falcohost.alert import Alert, Priority
 from falcohost.subject import Subject
@@ -28,8 +30,7 @@ MOST_STATE = 1 << 20
 LONGEST_CHAIN = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewAlert:
+class NewAlert(Struct, frozen=True, kw_only=True):
     """An alert that a subscriber raises. Its id, source (the subscriber's name), hostname and text line are the host's.
 
     :ivar message: one line that says what was found, with the values that matter.
@@ -47,8 +48,7 @@ class NewAlert:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a subscriber answers: alerts of its own, and its new state (None: it stays as it is)."""
 
     alerts: Sequence[NewAlert] = ()

@@ -1,9 +1,8 @@
 """A plugin's subscriber: what it is given, what its answers become, and how it begins anew after an error."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from falcohost import PluginError, Priority, UserSubject
 from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE, Answer, NewAlert, SubscriberSpec

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 INTERNAL = "internal"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JsonOptions:
+class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Which keys an alert has in JSON: the ``json_include_*_property`` keys of the configuration, and its id."""
 
     output: bool = True

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from falcohost.alert import Alert
 from falcohost.store.body import encode
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """What a source or a subscriber has sent: alerts, and the cursor that is true once they are stored.
 
     :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
@@ -26,8 +26,7 @@ class Arrival:
     ended: bool = False
 
 
-@dataclass(slots=True)
-class Stored:
+class Stored(Struct):
     """What became of arrivals: the alerts that are new, and the last cursor of each source that is now written."""
 
     alerts: list[Alert] = field(default_factory=list)
@@ -55,8 +54,7 @@ class Position(NamedTuple):
     state: bytes | None = None
 
 
-@dataclass(slots=True)
-class Waiting:
+class Waiting(Struct):
     """What is not written yet.
 
     :ivar positions: by subscriber; without a state, the state that is written stays.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from falcohost.alert import Alert
 from falcohost.hookspecs import Output
 from falcohost.store.arrival import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What came of alerts: others, whole and in order, and a new state (None: it stays as it is)."""
 
     alerts: Sequence[Alert] = ()
