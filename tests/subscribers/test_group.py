@@ -148,3 +148,28 @@ def test_all_are_reopened(group):
         both.reopen()
 
         assert all(output.reopened.wait(60) for output in outputs)
+
+
+def test_a_consumer_that_fails_does_not_keep_the_agent(maker, store, caplog):
+    """At the end a consumer that cannot take its alerts is given up after the time-out; outputs get theirs."""
+
+    class Failing(Echo):
+        mended = threading.Event()
+
+        def take(self, alerts):
+            """Fail."""
+            if not self.mended.is_set():
+                raise ValueError("a bug")
+
+    spec, output = SubscriberSpec(name="failing", description="Fails.", make=Failing), Collecting()
+    output.gate.set()
+    failing = Runner("failing", Consumer(spec, {"name": "x"}, None, maker), store, kind="subscriber")
+    with Subscribers([Runner("out", ToOutput(output), store)], [failing], store, timeout=0.05) as both:
+        put(store, "1")
+        both.runners[0].close(60)
+
+    assert ["rule 1", "closed"] == output.got
+    assert "the subscriber 'failing' is still blocked; 1 alerts for it are discarded" in caplog.messages
+    Failing.mended.set()
+    failing.close(60)
+    assert "subscriber 'failing': ValueError: a bug; trying again" in caplog.messages
