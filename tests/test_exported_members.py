@@ -179,6 +179,7 @@ PUBLIC = {
     ],
     "falcohost.testing": [
         "HttpServer",
+        "LookupContract",
         "OutputContract",
         "PluginContract",
         "Reply",

@@ -68,6 +68,7 @@ class LookupSpec:
     """A lookup that a plugin offers.
 
     :ivar name: names it in messages and numbers.
+    :ivar description: says in a sentence what it knows.
     :ivar key: by event source, the fields of that source whose values are the key, as a rule writes them:
         ``{"syscall": ("container.id",)}``. Where one of them is absent there is no row.
     :ivar make: called with the plugin's own configuration in the process of a source with a rule that reads one of the
@@ -78,6 +79,7 @@ class LookupSpec:
     """
 
     name: str
+    description: str
     key: Mapping[str, Sequence[str]]
     make: Callable[[Mapping[str, Any]], Lookup]
     fields: Sequence[Field] = ()

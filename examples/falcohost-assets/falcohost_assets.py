@@ -96,7 +96,10 @@ FIELD = Field(
 @hookimpl
 def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
     """Offer the table for the event source ``source``, by the field ``field`` of its events (default: their host)."""
+    if not settings:
+        return []
     if not settings.get("source"):
         raise ConfigError("the plugin 'assets' needs 'source', the name of an event source, in its init_config")
     key = {settings["source"]: (settings.get("field", "json.value[/host]"),)}
-    return [LookupSpec(name="assets", key=key, make=Assets.from_config, fields=[FIELD])]
+    about = "Knows what a table of assets says of machines."
+    return [LookupSpec(name="assets", description=about, key=key, make=Assets.from_config, fields=[FIELD])]

@@ -202,4 +202,5 @@ class Names:
 def falcohost_lookups():
     """Offer the names of numbers."""
     name = Field(name="number.name", type=FieldType.CHARBUF, description="Its name.", get=lambda row, arg: row)
-    return [LookupSpec(name="names", key={"numbers": ("number.value",)}, make=Names, fields=[name])]
+    about = "Knows the names of numbers."
+    return [LookupSpec(name="names", description=about, key={"numbers": ("number.value",)}, make=Names, fields=[name])]

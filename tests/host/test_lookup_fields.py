@@ -23,7 +23,7 @@ OWN = (*GENERIC_FIELDS, field("it.host"), field("it.label", arg=ArgKind.KEY), fi
 
 def lookup(name="assets", key="it.host", **more):
     """Return a lookup that is loaded."""
-    spec = LookupSpec(name=name, key={"acts": (key,)}, make=lambda settings: None, **more)
+    spec = LookupSpec(name=name, description="Knows.", key={"acts": (key,)}, make=lambda settings: None, **more)
     return LoadedLookup(spec, {})
 
 

@@ -130,6 +130,7 @@ class Run:
         self.lookup = LoadedLookup(
             LookupSpec(
                 name="machines",
+                description="Knows the owners of machines.",
                 key={"acts": ("it.host",)},
                 make=self.machines.make,
                 fields=(row("machine.owner"),),

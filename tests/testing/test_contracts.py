@@ -9,7 +9,9 @@ GOOD = """
     from dataclasses import dataclass
     from pathlib import Path
     import click
+    import pytest
     from falcohost import *
+    from falcohost.lookups import *
     from falcohost.subscriber import *
     from falcohost.testing import *
 
@@ -54,6 +56,17 @@ GOOD = """
         def close(self): pass
 
     NUMBER = dict(name="x.number", type=FieldType.UINT64, description="The number.", get=lambda event, arg: event.num)
+    class Names:
+        def __init__(self, settings): self.asked = set()
+        def find(self, key):
+            if key not in self.asked:
+                self.asked.add(key)
+                return PENDING
+            return {"name": "one"} if key == (1,) else None
+        def poll(self): return True
+        def close(self): pass
+
+    NAME = dict(name="x.name", type=FieldType.CHARBUF, description="Its name.", get=lambda row, arg: row["name"])
     KEY = dict(key="x.y", type=int, default=1, help="a number", check=lambda y: None if y else "x.y is 0")
 
     class Plugin:
@@ -62,6 +75,7 @@ GOOD = """
         field = NUMBER
         output = Memory
         subscriber = Pairs
+        lookup, name, about, by = Names, NAME, "Knows names.", {"x": ("x.number",)}
         description = "Counts."
         rule = "x.number > 1"
         key = KEY
@@ -91,6 +105,10 @@ GOOD = """
         @hookimpl
         def falcohost_subscribers(self):
             return [SubscriberSpec(name="y", description="Pairs.", make=self.subscriber)]
+        @hookimpl
+        def falcohost_lookups(self):
+            fields = [Field(**self.name)]
+            return [LookupSpec(name="z", description=self.about, key=self.by, make=self.lookup, fields=fields)]
 """
 
 TESTS = {
@@ -115,6 +133,15 @@ TESTS = {
     class TestSubscriber_{case}(SubscriberContract):
         plugin = Broken{case}()
         subscriber = "y"
+""",
+    "lookup": """
+    class TestLookup_{case}(LookupContract):
+        plugin = Broken{case}()
+        lookup = "z"
+        @pytest.fixture
+        def known(self): return (1,)
+        @pytest.fixture
+        def unknown(self): return (2,)
 """,
 }
 
@@ -167,6 +194,18 @@ BROKEN_SUBSCRIBERS = [
     ("def take(self, alerts): return None", "test_says_something"),
     ("def take(self, alerts): return Answer(list(self.met(alerts[0])), self.state())", "test_alerts_may_come_together"),
     ("def take(self, alerts): return Answer(['an alert'], b'x')", "test_answers_are_bounded"),
+]
+BROKEN_LOOKUPS = [
+    ("def find(self, key): return None", "test_a_row_is_found"),
+    ("def find(self, key): return object()", "test_a_row_is_found"),
+    ("def find(self, key): return {'name': 'one'}", "test_no_row_is_found"),
+    ("def find(self, key): __import__('time').sleep(0.005)", "test_it_answers_at_once"),
+    ("def poll(self): __import__('time').sleep(0.005)", "test_it_answers_at_once"),
+]
+BROKEN_IN_LOOKUPS = [
+    ("name = NAME | {'get': lambda row, arg: row['nome']}", "test_fields_read_the_row"),
+    ("about = 'Knows names'", "test_description_is_a_sentence"),
+    ("by = {'x': ()}", "test_it_has_a_key_and_fields"),
 ]
 
 
@@ -223,6 +262,16 @@ def test_subscriber_contract_catches(pytester):
     expected = {(case, test) for case, (_, test) in enumerate(BROKEN_SUBSCRIBERS)}
 
     assert expected - failures(pytester, plugins, "subscriber") == set()
+
+
+def test_lookup_contract_catches(pytester):
+    """A lookup that waits, does not answer, or whose fields cannot read its rows fails the test of that clause."""
+    text = "    class Bad{{case}}(Names):\n        {}\n    class Broken{{case}}(Plugin): lookup = Bad{{case}}\n"
+    plugins = [text.format(escape(line)) for line, _ in BROKEN_LOOKUPS]
+    plugins += [f"    class Broken{{case}}(Plugin):\n        {escape(line)}\n" for line, _ in BROKEN_IN_LOOKUPS]
+    expected = {(case, test) for case, (_, test) in enumerate((*BROKEN_LOOKUPS, *BROKEN_IN_LOOKUPS))}
+
+    assert expected - failures(pytester, plugins, "lookup") == set()
 
 
 def escape(line):

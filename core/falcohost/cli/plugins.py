@@ -52,7 +52,7 @@ def _json(plugin: Plugin) -> dict[str, Any]:
         "sources": [{"name": spec.name, "description": spec.description} for spec in plugin.sources],
         "outputs": [{"name": spec.name, "description": spec.description} for spec in plugin.outputs],
         "subscribers": [{"name": spec.name, "description": spec.description} for spec in plugin.subscribers],
-        "lookups": [{"name": one.name} for one in plugin.lookups],
+        "lookups": [{"name": one.name, "description": one.spec.description} for one in plugin.lookups],
         "drivers": [{"name": spec.name, "description": spec.description} for spec in plugin.drivers],
         "commands": [{"name": spec.name, "description": spec.help} for spec in plugin.commands],
         "config_keys": [{"key": key.key, "description": key.help} for key in plugin.config_keys],

@@ -8,10 +8,11 @@ import pytest
 
 # So that a failed assert in a contract shows its values, as one in a test module does. Has to come before the imports.
 pytest.register_assert_rewrite(
-    *(f"falcohost.testing.{name}" for name in ("outputs", "plugins", "sources", "subscribers"))
+    *(f"falcohost.testing.{name}" for name in ("lookups", "outputs", "plugins", "sources", "subscribers"))
 )
 
 from falcohost.testing.firing import rules_fired  # noqa: E402
+from falcohost.testing.lookups import LookupContract  # noqa: E402
 from falcohost.testing.outputs import OutputContract, alert  # noqa: E402
 from falcohost.testing.plugins import PluginContract  # noqa: E402
 from falcohost.testing.projection import projection_problems  # noqa: E402
@@ -22,6 +23,7 @@ from falcohost.testing.subscribers import SubscriberContract  # noqa: E402
 
 __all__ = [
     "HttpServer",
+    "LookupContract",
     "OutputContract",
     "PluginContract",
     "Reply",

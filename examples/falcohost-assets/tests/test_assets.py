@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import falcohost_assets
-from falcohost.testing import PluginContract
+from falcohost.testing import LookupContract, PluginContract
 from falcohost_assets import LOOK, Assets
 
 
@@ -16,6 +16,28 @@ class TestPlugin(PluginContract):
 
     plugin = falcohost_assets
     settings: Mapping[str, Any] = {"source": "orders", "file": "assets.csv"}
+
+
+class TestAssets(LookupContract):
+    """Its lookup keeps the contract."""
+
+    plugin = falcohost_assets
+    lookup = "assets"
+
+    @pytest.fixture
+    def config(self, table: Any) -> Mapping[str, Any]:
+        """Look machines up in a table."""
+        return {"source": "orders", "file": str(table("host,team\nweb1,web\n"))}
+
+    @pytest.fixture
+    def known(self) -> Any:
+        """Return a machine in the table."""
+        return ("web1",)
+
+    @pytest.fixture
+    def unknown(self) -> Any:
+        """Return one that is not in it."""
+        return ("mail1",)
 
 
 @pytest.fixture

@@ -71,7 +71,11 @@ class Containers:
             "container.image.repository": lambda row, arg: row.repository,
         }
         spec = LookupSpec(
-            name="containers", key={"syscall": ("container.id",)}, make=lambda settings: self.runtime, fills=fills
+            name="containers",
+            description="Knows containers.",
+            key={"syscall": ("container.id",)},
+            make=lambda settings: self.runtime,
+            fills=fills,
         )
         return [spec]
 
