@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.aws import Aws
+from falcohost.testing.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent
 
@@ -141,7 +142,7 @@ class Installation:
             text=True,
             cwd=self.folder,
             env=clean_environment(),
-            timeout=60,
+            timeout=PATIENCE,
         )
 
 

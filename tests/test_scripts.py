@@ -5,13 +5,15 @@ import subprocess
 
 import pytest
 
+from falcohost.testing.waiting import PATIENCE
+
 SCRIPTS = ("bench", "check", "docs", "evasion", "run", "setup", "test")
 
 
 def script(root, name, *args):
     """Run script/NAME from a folder that is not the repository."""
     command = [str(root / "script" / name), *args]
-    return subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=PATIENCE, check=False)
 
 
 def test_scripts_are_these(root):
