@@ -188,12 +188,24 @@ def test_an_agent_that_ends_takes_its_socket_with_it(tmp_path):
     assert [] == list(tmp_path.iterdir())
 
 
+def descriptors():
+    """Return how many descriptors this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_nothing_is_left_open(tmp_path):
+    """The agent's end closes its socket, and those of clients that are still there."""
+    served, before = Served(tmp_path), descriptors()
+    with served:
+        connection = Connection(tmp_path)
+        connection.ask()
+    connection.close()
+
+    assert before == descriptors()
+
+
 def test_clients_that_left_leave_nothing_behind(served, tmp_path):
     """A client that has left takes its descriptor with it."""
-
-    def descriptors():
-        return len(list(Path("/proc/self/fd").iterdir()))
-
     before = descriptors()
     for _ in range(5):
         ask(tmp_path)
