@@ -8,24 +8,25 @@ from falcohost.engine import ir
 from falcohost.engine.ir import Expr, FieldRef, Or
 from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.ruleset import Rule
-from falcohost.engine.unknown import reads_lookup, without_lookups
+from falcohost.engine.unknown import without_lookups
 from falcohost.events import Asked, Plan
 
 
 def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
     """Return the plan that the enabled *rules* of *source* make; without rules nothing is wanted."""
     refs = {ref for rule in rules for ref in _refs(rule)}
+    conditions = [without_lookups(rule.condition) for rule in rules]
     return Plan(
         source=source,
         event_types=_event_types(rules),
         fields=frozenset(ref.field.name for ref in refs),
         arguments=frozenset((ref.field.name, str(ref.arg)) for ref in refs if ref.arg is not None),
-        condition=_any_of([without_lookups(rule.condition) for rule in rules]),
+        condition=_any_of(conditions),
         by_type=_by_type(rules),
         also_read=frozenset(
             read
-            for rule in rules
-            if reads_lookup(rule.condition)
+            for rule, condition in zip(rules, conditions, strict=True)
+            if condition is not rule.condition
             for ref in ir.fields(rule.condition)
             for read in _behind(ref)
         ),
@@ -35,7 +36,10 @@ def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
 def _refs(rule: Rule) -> Iterator[FieldRef]:
     """Yield the fields that *rule* reads of an event."""
     for ref in (*ir.fields(rule.condition), *rule.output.fields):
-        yield from _behind(ref) if isinstance(ref.field, LookupField) else (ref,)
+        if isinstance(ref.field, LookupField):
+            yield from _behind(ref)
+        else:
+            yield ref
 
 
 def _behind(ref: FieldRef) -> Iterator[FieldRef]:

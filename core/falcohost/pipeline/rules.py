@@ -11,6 +11,7 @@ from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
+from falcohost.engine.unknown import reads_lookup
 from falcohost.events import Event, Plan
 from falcohost.pipeline.frozen import Freezer
 from falcohost.pipeline.lookups import LoadedLookup
@@ -66,6 +67,7 @@ class Rules:
 
 def _lookups(rule: Rule) -> Iterator[LoadedLookup]:
     """Yield the lookups of which *rule* reads a field."""
-    for ref in (*ir.fields(rule.condition), *rule.output.fields):
+    asked = ir.fields(rule.condition) if reads_lookup(rule.condition) else ()
+    for ref in (*asked, *rule.output.fields):
         if isinstance(ref.field, LookupField) and isinstance(ref.field.finder, LoadedLookup):
             yield ref.field.finder
