@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -20,8 +20,12 @@ ROOT = Path(__file__).resolve().parent
 
 Length = TypeVar("Length")
 
-#: Fixtures that cost much or load the probe: the files whose tests use one are all tested in one worker.
-TOGETHER = {"bpf": "kernel", "machine": "kernel", "installed": "installed", "wheel": "installed"}
+#: What the paths of test files begin with that one worker runs: probes see each other's programs, wheels take long.
+TOGETHER = {
+    "plugins/syscall/tests/": "kernel",
+    "tests/test_example": "installed",
+    "tests/test_packaging": "installed",
+}
 
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
 settings.register_profile("short", deadline=None, print_blob=True, max_examples=200)
@@ -38,18 +42,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("soak" if config.getoption("soak") else "short")
     if config.getoption("soak") and config.getoption("timeout", None) is None:
         config.option.timeout = 4 * 3600
-    config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, one after the other")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Have the tests of a file run in one worker, since they share fixtures, and so those of files in TOGETHER."""
-    groups = {item.path: f"{item.path.parents[1].name}.{item.path.stem}" for item in items}
-    for item in items:
-        for fixture in TOGETHER.keys() & getattr(item, "fixturenames", ()):
-            groups[item.path] = TOGETHER[fixture]
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for path, group in TOGETHER.items() if nodeid.startswith(path)), nodeid.split("::")[0])
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
