@@ -99,6 +99,11 @@ class Pipeline:
             raise self._error
 
     @property
+    def passed(self) -> int:
+        """Return how many events the source has passed since it was opened."""
+        return self._source.stats().passed
+
+    @property
     def dropped(self) -> dict[str, int]:
         """Return what the source has left out, by cause."""
         return dict(self._source.stats().dropped)

@@ -154,6 +154,19 @@ def test_whole_agent(hooked, hub):
     assert ["1  -", "2 star -", "3  -"] == sorted(served.wait_until_stored(3))
 
 
+def test_goes_on(webhooks, hub):
+    """What was read before the agent was killed is not even read again."""
+    hub.logged(1)
+    served = webhooks(hub=hub, auditLog="octo-org")
+    served.wait_until_stored(1)
+    served.kill()
+    hub.logged(2)
+    served.begin()
+
+    assert ["1  -", "2  -"] == served.wait_until_stored(2)
+    assert 1 == served.pipeline.passed
+
+
 def test_rate_limits_are_apart(webhooks, hub, caplog):
     """While the audit log's rate limit is reached, webhooks are served."""
     hub.faults.append(Reply(403, headers={"Retry-After": "3600"}))
