@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF
+from functools import cache
 from typing import Any, Final
 
 from falcohost import SourceError
@@ -27,7 +28,6 @@ _NOEXIST: Final = 1
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
-    "libbpf_set_print": (c_void_p, (_PRINT,)),
     "bpf_object__open_mem": (c_void_p, (c_char_p, c_size_t, c_void_p)),
     "bpf_object__load": (c_int, (c_void_p,)),
     "bpf_object__close": (None, (c_void_p,)),
@@ -70,6 +70,34 @@ class LibbpfError(SourceError):
         self.reason = said[-1] if said else os.strerror(errno)
 
 
+class _Said:
+    """The last lines of libbpf's log. A process has one: libbpf calls the same function for all, and to the end."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._line: ctypes.Array[ctypes.c_char] | None = None
+        self._format = ctypes.CDLL(None).vsnprintf
+        self._format.argtypes = (c_char_p, c_size_t, c_char_p, c_void_p)
+        self._print = _PRINT(self._keep_line)
+        set_print = ctypes.CDLL(LIBRARY).libbpf_set_print
+        set_print.restype, set_print.argtypes = c_void_p, (_PRINT,)
+        set_print(self._print)
+
+    def _keep_line(self, level: int, form: bytes, arguments: int) -> int:
+        if level >= 2:  # LIBBPF_DEBUG
+            return 0
+        if self._line is None:
+            self._line = ctypes.create_string_buffer(LOG_SIZE)
+        self._format(self._line, LOG_SIZE, form, arguments)
+        self.lines.extend(self._line.value.decode("utf-8", "replace").splitlines())
+        return 0
+
+
+@cache
+def _said() -> _Said:
+    return _Said()
+
+
 class Library:
     """The loaded libbpf, its log kept for the error that may come."""
 
@@ -82,26 +110,12 @@ class Library:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self.lib, name)
             function.restype, function.argtypes = result, arguments
-        self._line: ctypes.Array[ctypes.c_char] | None = None
-        self._log: deque[str] = deque(maxlen=LOG_LINES)
-        self._format = ctypes.CDLL(None).vsnprintf
-        self._format.argtypes = (c_char_p, c_size_t, c_char_p, c_void_p)
-        self._print = _PRINT(self._keep_line)
-        self.lib.libbpf_set_print(self._print)
-
-    def _keep_line(self, level: int, form: bytes, arguments: int) -> int:
-        if level >= 2:  # LIBBPF_DEBUG
-            return 0
-        if self._line is None:
-            self._line = ctypes.create_string_buffer(LOG_SIZE)
-        self._format(self._line, LOG_SIZE, form, arguments)
-        self._log.extend(self._line.value.decode("utf-8", "replace").splitlines())
-        return 0
+        self._said = _said()
 
     def log(self) -> str:
         """Return and forget what libbpf has said last."""
-        text = "\n".join(self._log)
-        self._log.clear()
+        text = "\n".join(self._said.lines)
+        self._said.lines.clear()
         return text
 
     def check(self, result: int | None, what: str) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from falcohost_syscall.kernel.assembler import R0, R1, R2, Assembler
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, Kernel
 
 
@@ -23,6 +25,16 @@ def test_reason_of_a_refusal(bpf):
         Kernel(Library()).program(asm.assemble(), PROGRAM_RAW_TRACEPOINT)
     assert "invalid" in caught.value.reason
     assert "\n" not in caught.value.reason
+
+
+def test_log_of_several_libraries(bpf):
+    """What libbpf says is kept by one library when another, that was opened later, is gone."""
+    first = Library()
+    Library()
+    gc.collect()
+
+    with pytest.raises(LibbpfError, match="libbpf: "):
+        Object(first, b"not an object")
 
 
 def test_reason_without_a_log():
