@@ -38,8 +38,8 @@ def watch_names(sources, request) -> Callable[..., NameWatcher]:
 def watch(sources) -> Callable[..., SyscallSource]:
     """Return a function that has the source watch for one rule."""
 
-    def watch(text: str, *fields: str, anew: bool = False, **settings: object) -> SyscallSource:
-        return sources.open(plan(text, *fields), {"engine": {}, "falcohost": settings}, anew=anew)
+    def watch(text: str, *fields: str, ends: bool = True, anew: bool = False, **settings: object) -> SyscallSource:
+        return sources.open(plan(text, *fields, ends=ends), {"engine": {}, "falcohost": settings}, anew=anew)
 
     return watch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 
 import random_events
 
@@ -13,7 +13,8 @@ from falcohost.engine.evttypes import event_types
 from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.lang.parser import parse
-from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.calls.rows import BY_NAME, EXIT
+from falcohost_syscall.events.event import SyscallEvent
 
 #: Opens two files, one of them often.
 OPENS = """
@@ -22,8 +23,10 @@ os.close(os.open("/etc/passwd", os.O_RDWR))
 """
 
 
-def plan(text: str, *fields: str) -> Plan:
-    """Return the plan of one rule with this condition, whose output has these *fields*."""
+def plan(text: str, *fields: str, ends: bool = True) -> Plan:
+    """Return the plan of a rule with this condition, whose output has these *fields*; *ends*: as ``seen`` needs it."""
+    if ends:
+        text = f"evt.type = {EXIT} or ({text})"
     expr = check(parse(text), random_events.CATALOG).expr
     read = {ref.field.name for ref in ir.fields(expr)}
     return Plan("syscall", event_types(expr, frozenset(BY_NAME)), frozenset({*read, *fields}), condition=expr)
@@ -36,12 +39,19 @@ def run(script: str) -> int:
     return process.pid
 
 
-def seen(source, pid: int, seconds: float = 0.3) -> list[str]:
-    """Return the types and paths of the events of a process."""
-    found = []
-    end = time.monotonic() + seconds
+def events(source, pid: int) -> Iterator[SyscallEvent]:
+    """Yield all events until a process, which has ended, is told to have ended."""
+    ended = False
     for batch in source.batches():
-        found += [f"{e.type} {e.fdpath or e.path}" for e in batch.events if e.proc.pid == pid]
-        if time.monotonic() > end:
-            return found
-    return found
+        for event in batch.events:
+            ended = ended or (event.type == EXIT and event.proc.pid == pid)
+            yield event
+        if ended:
+            return
+    raise AssertionError("the source has ended")
+
+
+def seen(source, pid: int) -> list[str]:
+    """Return the types and paths of the events of a process that has ended, without its end."""
+    mine = (event for event in events(source, pid) if event.proc.pid == pid and event.type != EXIT)
+    return [f"{event.type} {event.fdpath or event.path}" for event in mine]
