@@ -1,5 +1,5 @@
-/* What the filters that are generated from the rules read beside the record's header. The Python twin is
- * pushdown/layout.py; a test compares both. A filter takes what is not known for whatever lets the event pass. */
+/* What the filters that are generated from the rules read beside the record's header; `make` writes records/record.py from
+ * it. A filter takes what is not known for whatever lets the event pass. */
 #ifndef FALCOHOST_FACTS_H
 #define FALCOHOST_FACTS_H
 
@@ -56,7 +56,7 @@ enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 enum made { MADE_UNKNOWN, MADE_YES, MADE_NO };
 enum connected { CONNECTED_UNKNOWN, CONNECTED_YES, CONNECTED_NO };
-enum { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the path led to, and not what was passed */
+enum led_to { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the path led to, and not what was passed */
 #define UNCONFINED 0x10000 /* in exe_flags: execed.unconfined */
 #define UNKNOWN_BITS (-1ULL)
 
@@ -69,11 +69,6 @@ struct file_names {
 	struct view real, host, watched;
 	struct view requested; /* with ASKS_REQUESTED */
 };
-
-/* Where they are in struct scratch, and where the record is; and where filters may put what they forget. */
-#define SCRATCH_FACTS 96
-#define SCRATCH_RECORD 416
-#define SCRATCH_FREE 40
 
 struct facts {
 	struct view views[VIEWS];

@@ -1,4 +1,4 @@
-/* What the probe writes into the ring: one header, then sections. The Python twin is records.py; a test compares both.
+/* What the probe writes into the ring: one header, then sections. `make` writes records/record.py from it.
  *
  * A record is `struct header`, followed by `nsections` sections. A section is `struct section` and its data, padded with
  * nothing: the next one begins right behind. All numbers are in the machine's byte order.
@@ -19,7 +19,7 @@ enum kind {
 	                    its parent (ppid 0: not told), args[1] = 1 if its struct process is there (task iterator) */
 };
 
-enum {
+enum flag {
 	FLAG_COMPAT = 1,     /* 32-bit call */
 	FLAG_NEWTHREAD = 2,  /* KIND_FORK: the child is a thread of the same process */
 	FLAG_CUT = 4,        /* something did not fit and was cut */
@@ -155,7 +155,7 @@ struct execed {
 	__u32 in_host_pidns;
 };
 
-enum {
+enum exe_flag {
 	EXE_WRITABLE = 1,
 	EXE_UPPER_LAYER = 2,
 	EXE_LOWER_LAYER = 4,
@@ -293,7 +293,7 @@ struct settings {
 };
 
 /* What it may decide anew at any time: bits of the variable `options`. */
-enum {
+enum option {
 	OPTION_THREADS = 1,  /* KIND_FORK and KIND_EXIT of threads too, not only of processes */
 	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
 	OPTION_EXEC_ENV = 4, /* SEC_ENV in KIND_EXEC */

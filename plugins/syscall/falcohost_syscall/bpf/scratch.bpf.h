@@ -60,10 +60,6 @@ struct scratch {
 	__u64 task; /* of a call: whose it is */
 };
 
-_Static_assert(__builtin_offsetof(struct scratch, facts) == SCRATCH_FACTS, "facts.h and layout.py have it there");
-_Static_assert(__builtin_offsetof(struct scratch, walk) == SCRATCH_FREE, "between stages no walk is under way");
-_Static_assert(__builtin_offsetof(struct scratch, record) == SCRATCH_RECORD, "facts.h and layout.py have it there");
-
 /* Two for each CPU: the record of the event, and that of a cgroup which must be sent before it. An array and not a
  * per-CPU array, whose values end at 32 KiB. User space sets max_entries before loading. */
 struct {

@@ -38,12 +38,13 @@ from falcohost_syscall.filters.condition import (
 )
 from falcohost_syscall.parameters import values
 from falcohost_syscall.parameters.paths import EXEC_BITS, OPENS_WITH_FLAGS
+from falcohost_syscall.records import record
 
 _FLAGS: Final = layout.fact("flags", 4, Point.CALL)
-_MADE: Final = layout.fact("made", 1, Point.OBJECT, unknown=layout.MADE_UNKNOWN)
+_MADE: Final = layout.fact("made", 1, Point.OBJECT, unknown=record.MADE_UNKNOWN)
 _CLONE_FLAGS: Final = {
     "clone": layout.argument(0),
-    "clone3": layout.fact("structure", 8, Point.MEMORY, unknown=layout.UNKNOWN_BITS),
+    "clone3": layout.fact("structure", 8, Point.MEMORY, unknown=record.UNKNOWN_BITS),
 }
 #: What has to be in the flags of open(2) for it to make a file.
 _MAKES: Final = any_of((Literal(Bits(_FLAGS, flags.O_CREAT)), Literal(Bits(_FLAGS, flags.O_TMPFILE))))
@@ -68,7 +69,7 @@ def made(row: Call, _: Arg) -> Fact:
     if row.name not in OPENS_WITH_FLAGS:
         return constant(False)
     nameless = all_of((Literal(Bits(_FLAGS, flags.O_TMPFILE)), within(RET, (0, RET.highest))))
-    told = truth(any_of((nameless, within(_MADE, (layout.MADE_YES, layout.MADE_YES)))))
+    told = truth(any_of((nameless, within(_MADE, (record.MADE_YES, record.MADE_YES)))))
     return Either(_MAKES, told, constant(False)) if row.name in ("open", "openat") else told
 
 

@@ -23,7 +23,11 @@ from falcohost_syscall.facts.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.facts.layout import (
+from falcohost_syscall.facts.numbers import Ends, Numeric
+from falcohost_syscall.facts.textual import Textual
+from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
+from falcohost_syscall.records import record
+from falcohost_syscall.records.record import (
     FD_DIRECTORY,
     FD_FILE,
     FD_IPV4,
@@ -37,11 +41,6 @@ from falcohost_syscall.facts.layout import (
     L4_RAW,
     L4_TCP,
     L4_UDP,
-)
-from falcohost_syscall.facts.numbers import Ends, Numeric
-from falcohost_syscall.facts.textual import Textual
-from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
-from falcohost_syscall.records.record import (
     WANT_FD,
     WANT_MESSAGES,
     WANT_MSGHDR,
@@ -75,7 +74,7 @@ _PROTOCOLS: Final = {L4_TCP: "tcp", L4_UDP: "udp", L4_ICMP: "icmp", L4_RAW: "raw
 
 # The ends of a socket: told only where it is sure which is the client's.
 _IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
-IS_IP: Final = within(_IP, (layout.IP_YES, layout.IP_YES))
+IS_IP: Final = within(_IP, (record.IP_YES, record.IP_YES))
 LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
 RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
 _CONNECTED: Final = layout.fact("connected", 1, Point.OBJECT, unknown=0)
@@ -83,7 +82,7 @@ _ADDRESSED: Final = layout.fact("addressed", 1, Point.MEMORY, unknown=0)
 #: Calls that send to an address, if one was passed; send(2) is sendto(2) without.
 SENDS: Final = {
     "sendto": within(_ADDRESS_ARGUMENT, (1, _ADDRESS_ARGUMENT.highest)),
-    "sendmsg": within(_ADDRESSED, (layout.ADDRESSED_YES, layout.ADDRESSED_YES)),
+    "sendmsg": within(_ADDRESSED, (record.ADDRESSED_YES, record.ADDRESSED_YES)),
 }
 CONNECTS, ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
 _SERVERS: Final = frozenset({"bind", "listen"})
@@ -195,7 +194,7 @@ def connected(row: Call, _: Arg) -> Fact | None:
         return constant(False)
     if row.name in CONNECTS:
         return Either(within(RET, (0, 0)), Untold(), constant(False))
-    return truth(within(_CONNECTED, (layout.CONNECTED_YES, layout.CONNECTED_YES)))
+    return truth(within(_CONNECTED, (record.CONNECTED_YES, record.CONNECTED_YES)))
 
 
 def name_changed(row: Call, _: Arg) -> Fact | None:

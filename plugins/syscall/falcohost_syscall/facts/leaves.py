@@ -10,8 +10,9 @@ from typing import Final
 
 from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import All, Any, Condition, Literal, Point, Text
-from falcohost_syscall.records.record import ALL_LEAVES
 
+#: Every last part.
+ALL_LEAVES: Final = (1 << 64) - 1
 _NAME: Final = layout.view("name", Point.OBJECT).offset
 _FILENAME: Final = layout.view("filename", Point.OBJECT).offset
 

@@ -46,8 +46,8 @@ def _made_whole(name: str, led_to: int) -> Fact:
     return Either(any_of((known, all_of(as_passed))), Textual(view, rooted=True), Untold())
 
 
-_FIRST: Final = _made_whole("seen", layout.LED_TO)
-_SECOND: Final = _made_whole("seen2", layout.LED_TO2)
+_FIRST: Final = _made_whole("seen", record.LED_TO)
+_SECOND: Final = _made_whole("seen2", record.LED_TO2)
 
 
 def first(row: Call) -> Fact:

@@ -45,15 +45,15 @@ _CAPABILITIES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.C
 OfGeneration: TypeAlias = Callable[[int], Fact]
 
 _LINEAGE: Final = layout.fact("lineage", 1, Point.ANCESTORS, unknown=0)
-_LONGER: Final = within(_LINEAGE, (layout.LINEAGE_LONGER, layout.LINEAGE_LONGER))
-_FLAGS: Final = layout.fact("exe_flags", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
+_LONGER: Final = within(_LINEAGE, (record.LINEAGE_LONGER, record.LINEAGE_LONGER))
+_FLAGS: Final = layout.fact("exe_flags", 4, Point.PROCESS, unknown=record.UNKNOWN_NUMBER)
 _PPID: Final = layout.header("ppid", 4, point=Point.MEMORY)
 
 _DURATION: Final = replace(
     layout.header("ts", 8, signed=True, point=Point.MEMORY), minus=layout.RECORD + layout.HEADER["start"]
 )
-_CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=layout.UNKNOWN_BITS)
-_TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=layout.UNKNOWN_NUMBER)
+_CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=record.UNKNOWN_BITS)
+_TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=record.UNKNOWN_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ permitted: Final = always(MaybeAbsent(Flags(_CAPS, _CAPABILITIES, " ")))
 
 #: Whether the init of its container may use every capability: said by the kernel, or not known.
 UNCONFINED: Final = Either(
-    Literal(Bits(_FLAGS, layout.UNCONFINED)), constant(True), OneOf((constant(False), constant(None)))
+    Literal(Bits(_FLAGS, record.UNCONFINED)), constant(True), OneOf((constant(False), constant(None)))
 )
 
 
@@ -155,7 +155,7 @@ def about(condition: Condition) -> int:
     return names | texts << record.ABOUT_TEXTS_AT
 
 
-_ASKED: Final = {layout.file_name("requested"): layout.ASKS_REQUESTED, layout.environment(): layout.ASKS_ENVIRONMENT}
+_ASKED: Final = {layout.file_name("requested"): record.ASKS_REQUESTED, layout.environment(): record.ASKS_ENVIRONMENT}
 
 
 def asks(condition: Condition) -> int:

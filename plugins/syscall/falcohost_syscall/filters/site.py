@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from falcohost_syscall.filters.condition import Point
+from falcohost_syscall.records import record
 
 #: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
 #: empty or begins with a hexadecimal digit. BEGIN: it has as many bytes as are told of its begin, or more.
-VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT, VIEW_ENDS, VIEW_LONGEST = 0xFFFF, 0xFFFE, 0xFFFD, 0xFFFC, 4096
-VIEW_BEGIN, BEGIN_TOLD = 0xFFFB, 256
+VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT = record.VIEW_UNKNOWN, record.VIEW_NO_SLASH, record.VIEW_ABSENT
+VIEW_ENDS, VIEW_LONGEST = record.VIEW_ENDS, record.VIEW_LONGEST
+VIEW_BEGIN, BEGIN_TOLD = record.VIEW_BEGIN, record.BEGIN_TOLD
 
 
 @dataclass(frozen=True, slots=True)

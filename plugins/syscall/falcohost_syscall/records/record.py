@@ -1,6 +1,6 @@
-"""The Python twin of ``bpf/record.h``: what the probe writes, and what it is told, as bytes.
+"""What the probe writes, and what it is told: numbers and layouts. Written by `make` in bpf/; do not edit.
 
-A test holds every number and every layout here against the C side. What the bytes mean for rules is not decided here.
+What each is for stands in bpf/record.h and bpf/facts.h. What the bytes mean for rules is not decided here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-# header.kind
+# enum kind
 KIND_CALL: Final = 1
 KIND_FORK: Final = 2
 KIND_EXEC: Final = 3
@@ -16,7 +16,7 @@ KIND_EXIT: Final = 4
 KIND_CGROUP: Final = 5
 KIND_TASK: Final = 6
 
-# header.flags
+# enum flag
 FLAG_COMPAT: Final = 1
 FLAG_NEWTHREAD: Final = 2
 FLAG_CUT: Final = 4
@@ -26,7 +26,7 @@ FLAG_URING: Final = 32
 FLAG_UNFINISHED: Final = 64
 FLAG_SOCKET_FILE: Final = 128
 
-# section.tag
+# enum tag
 SEC_PATH: Final = 1
 SEC_PATH2: Final = 2
 SEC_DIR: Final = 3
@@ -62,23 +62,13 @@ SEC_REALPATH2: Final = 32
 SEC_REALHOST: Final = 33
 SEC_REALHOST2: Final = 34
 
-# struct watched_file
-MAX_WATCHED: Final = 4096
-WATCHED_NAMES: Final = 4
-WATCHED_TEXT: Final = 1024
-
-# struct process
-EXE_KEPT: Final = 256
-ARGS_KEPT: Final = 512
-NOT_KEPT: Final = 0xFFFF
-
-# execed.exe_flags
+# enum exe_flag
 EXE_WRITABLE: Final = 1
 EXE_UPPER_LAYER: Final = 2
 EXE_LOWER_LAYER: Final = 4
 EXE_FROM_MEMFD: Final = 8
 
-# call_spec.want
+# enum want
 WANT_FD: Final = 1
 WANT_PATH: Final = 2
 WANT_PATH2: Final = 4
@@ -105,19 +95,12 @@ WANT_LATELY: Final = 268435456
 WANT_BY_FUNCTION: Final = 536870912
 WANT_FILE: Final = 1073741824
 
-COMPAT_BASE: Final = 512
-MAX_NR: Final = 1024
-IGNORED_HINTS: Final = 4096
-WAITING_HINTS: Final = 4096
-MAX_CALLS: Final = 512
-COUNT_FORKS: Final = 512
-COUNT_EXECS: Final = 513
-COUNT_EXITS: Final = 514
-NO_ARG: Final = 0xFF
-RET_ARG: Final = 0xFE
-STRUCT_SIZE: Final = 32
+# enum left
+LEFT_NOTHING: Final = 0
+LEFT_ROOT: Final = 1
+LEFT_MOUNT: Final = 2
 
-# options
+# enum option
 OPTION_THREADS: Final = 1
 OPTION_EXEC_CWD: Final = 2
 OPTION_EXEC_ENV: Final = 4
@@ -128,21 +111,146 @@ OPTION_SESSIONS: Final = 64
 OPTION_EXECVE: Final = 128
 OPTION_EXIT: Final = 256
 OPTION_WATCHED: Final = 512
-ABOUT_EXEC_AT: Final = 16
-ABOUT_EXIT_AT: Final = 24
 
-# call_spec.about
+# enum count_row
+COUNT_FORKS: Final = 512
+COUNT_EXECS: Final = 513
+COUNT_EXITS: Final = 514
+COUNT_ROWS: Final = 515
+
+# enum ignored
+IGNORED_ALONE: Final = 1
+IGNORED_WITH_FORKS: Final = 2
+
+# enum lost
+LOST_RING_FULL: Final = 0
+LOST_PROC_RING_FULL: Final = 1
+LOST_FLOOD: Final = 2
+LOST_SCRATCH: Final = 3
+LOST_UNREADABLE: Final = 4
+LOST_CUT: Final = 5
+LOST_REAL_NAME: Final = 6
+LOST_MAX: Final = 7
+
+# enum stage
+STAGE_OBJECTS: Final = 0
+STAGE_MEMORY: Final = 1
+STAGE_PROCESS: Final = 2
+STAGE_ANCESTORS: Final = 3
+STAGE_TELL: Final = 4
+STAGE_SUBMIT: Final = 5
+STAGE_MESSAGES: Final = 6
+STAGE_LEFT_OUT: Final = 7
+STAGE_NAMES: Final = 8
+STAGE_ARGUMENTS: Final = 9
+STAGES: Final = 10
+
+# enum view_index
+VIEW_NAME: Final = 0
+VIEW_DIRECTORY: Final = 1
+VIEW_FILENAME: Final = 2
+VIEW_PATH: Final = 3
+VIEW_PATH2: Final = 4
+VIEW_STR: Final = 5
+VIEW_SEEN: Final = 6
+VIEW_SEEN2: Final = 7
+VIEWS: Final = 8
+
+# enum process_text
+TEXT_EXEPATH: Final = 0
+TEXT_EXE: Final = 1
+TEXT_ARGS: Final = 2
+TEXT_CMDLINE: Final = 3
+PROCESS_TEXTS: Final = 4
+
+# enum lineage
+LINEAGE_UNKNOWN: Final = 0
+LINEAGE_WHOLE: Final = 1
+LINEAGE_LONGER: Final = 2
+
+# enum fd_kind
+FD_UNKNOWN: Final = 0
+FD_NONE: Final = 1
+FD_FILE: Final = 2
+FD_DIRECTORY: Final = 3
+FD_PIPE: Final = 4
+FD_IPV4: Final = 5
+FD_IPV6: Final = 6
+FD_UNIX: Final = 7
+FD_NETLINK: Final = 8
+
+# enum l4proto
+L4_UNKNOWN: Final = 0
+L4_TCP: Final = 1
+L4_UDP: Final = 2
+L4_ICMP: Final = 3
+L4_RAW: Final = 4
+L4_NONE: Final = 5
+
+# enum ip
+IP_UNKNOWN: Final = 0
+IP_YES: Final = 1
+IP_NO: Final = 2
+
+# enum addressed
+ADDRESSED_UNKNOWN: Final = 0
+ADDRESSED_YES: Final = 1
+ADDRESSED_NO: Final = 2
+
+# enum made
+MADE_UNKNOWN: Final = 0
+MADE_YES: Final = 1
+MADE_NO: Final = 2
+
+# enum connected
+CONNECTED_UNKNOWN: Final = 0
+CONNECTED_YES: Final = 1
+CONNECTED_NO: Final = 2
+
+# enum led_to
+LED_TO: Final = 1
+LED_TO2: Final = 2
+
+# #define, in record.h and facts.h and scratch.bpf.h
+EXE_KEPT: Final = 256
+ARGS_KEPT: Final = 512
+NOT_KEPT: Final = 0xFFFF
+MAX_WATCHED: Final = 4096
+WATCHED_NAMES: Final = 4
+WATCHED_TEXT: Final = 1024
+COMPAT_BASE: Final = 512
+MAX_NR: Final = 1024
+IGNORED_HINTS: Final = 4096
+WAITING_HINTS: Final = 4096
+NO_ARG: Final = 0xFF
+RET_ARG: Final = 0xFE
+NAMED_AT: Final = 4
+STRUCT_SIZE: Final = 32
 ABOUT_NAMES: Final = 15
 ABOUT_TEXTS_AT: Final = 4
 ABOUT_ALL: Final = 255
-
-STAGE_LEFT_OUT: Final = 7
-"""Where the program stands in ``stages`` and ``exec_stages`` that is there only while costs are measured."""
-STAGE_NAMES: Final = 8
-"""And the one that has filters asked again under the next name of a file."""
-
-LOST_CAUSES: Final = ("ring_full", "proc_ring_full", "flood", "scratch", "unreadable", "cut", "real_name")
-"""What ``enum lost`` counts, in its order; the last three sent their event, but incomplete."""
+ABOUT_EXEC_AT: Final = 16
+ABOUT_EXIT_AT: Final = 24
+MAX_CALLS: Final = 512
+VIEW_LONGEST: Final = 4096
+VIEW_UNKNOWN: Final = 0xFFFF
+VIEW_NO_SLASH: Final = 0xFFFE
+VIEW_ABSENT: Final = 0xFFFD
+VIEW_BEGIN: Final = 0xFFFB
+BEGIN_TOLD: Final = 256
+VIEW_ENDS: Final = 0xFFFC
+GENERATIONS: Final = 8
+UNKNOWN_NUMBER: Final = 0xFFFFFFFF
+UNCONFINED: Final = 0x10000
+UNKNOWN_BITS: Final = (1 << 64) - 1
+ASKS_REQUESTED: Final = 1
+ASKS_ENVIRONMENT: Final = 2
+RECORD_SIZE: Final = 32768
+CHUNK: Final = 4096
+NAME_SIZE: Final = 256
+ADDRESS_UNREAD: Final = 0xFFFFFFFF
+WAKE_SHARE: Final = 16
+WAKE_BAND: Final = 8192
 
 
 class Header(NamedTuple):
@@ -173,6 +281,13 @@ class Header(NamedTuple):
     flags: int
     nsections: int
     comm: bytes
+
+
+class Section(NamedTuple):
+    """``struct section``: what stands before the data of each section."""
+
+    tag: int
+    len: int
 
 
 class FdInfo(NamedTuple):
@@ -299,31 +414,20 @@ class InodeId(NamedTuple):
     generation: int
 
 
+class WatchedName(NamedTuple):
+    """``struct watched_name``: where one of the paths of a watched file is."""
+
+    at: int
+    len: int
+    leaf: int
+
+
 class WatchedFile(NamedTuple):
-    """``struct watched_file``: the paths of a watched file; *names* are structs ``watched_name`` (WATCHED_NAME)."""
+    """``struct watched_file``: the paths of a watched file; *names* are structs ``watched_name``."""
 
     names: bytes
     size: int
     text: bytes
-
-
-IGNORED_ALONE: Final = 1
-IGNORED_WITH_FORKS: Final = 2
-
-
-class CallCount(NamedTuple):
-    """``struct call_count``: what became of the events of one type, and what they cost."""
-
-    seen: int = 0
-    passed: int = 0
-    lost: int = 0
-    timed: int = 0
-    ns: int = 0
-
-
-#: Where what a path led to is found when the call returns; nowhere: at the kernel's hooks.
-LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT = range(3)
-ALL_LEAVES: Final = (1 << 64) - 1
 
 
 class CallSpec(NamedTuple):
@@ -342,62 +446,183 @@ class CallSpec(NamedTuple):
     flags_arg: int = NO_ARG
     about: int = 0
     pid_arg: int = NO_ARG
-    left: int = LEFT_NOTHING
+    left: int = 0
     asks: int = 0
-    leaves: int = ALL_LEAVES
+    leaves: int = (1 << 64) - 1
 
 
-HEADER: Final = struct.Struct("=QQQQq6Q8I3H2B16s")
-SECTION: Final = struct.Struct("=HH")
+class LoadedSettings(NamedTuple):
+    """``struct settings``: what is fixed for as long as the probe is loaded."""
+
+    ring_bytes: int
+    execve: int
+    procexit: int
+    functions: int
+    twice: int
+
+
+class CallCount(NamedTuple):
+    """``struct call_count``: what became of the events of one type, and what they cost."""
+
+    seen: int = 0
+    passed: int = 0
+    lost: int = 0
+    timed: int = 0
+    ns: int = 0
+
+
+HEADER: Final = struct.Struct("=4Qq6Q8I3H2B16s")
+SECTION: Final = struct.Struct("=2H")
 FDINFO: Final = struct.Struct("=iIQ6I")
 SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
-QUEUE: Final = struct.Struct("=II")
-CAPS: Final = struct.Struct("=QQ")
+QUEUE: Final = struct.Struct("=2I")
+CAPS: Final = struct.Struct("=2Q")
 EXECED: Final = struct.Struct("=7Q10I")
 KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x96s16s256s512s")
 LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
-INODE_ID: Final = struct.Struct("=QII")
+INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=II13B3xQ")
+CALL_SPEC: Final = struct.Struct("=2I13B3xQ")
 SETTINGS: Final = struct.Struct("=Q4I")
 CALL_COUNT: Final = struct.Struct("=5Q")
-TIMESTAMP: Final = struct.Struct("=Q")
 
-LAYOUTS: Final[dict[str, tuple[struct.Struct, tuple[str, ...]]]] = {
-    "header": (HEADER, Header._fields),
-    "section": (SECTION, ("tag", "len")),
-    "fdinfo": (FDINFO, FdInfo._fields),
-    "sockinfo": (SOCKINFO, SockInfo._fields),
-    "forked": (FORKED, Forked._fields),
-    "queue": (QUEUE, Queue._fields),
-    "caps": (CAPS, Caps._fields),
-    "execed": (EXECED, Execed._fields),
-    "process": (KEPT, Kept._fields),
-    "large_image": (LARGE_IMAGE, LargeImage._fields),
-    "inode_id": (INODE_ID, InodeId._fields),
-    "watched_name": (WATCHED_NAME, ("at", "len", "leaf")),
-    "watched_file": (WATCHED_FILE, WatchedFile._fields),
-    "call_spec": (CALL_SPEC, CallSpec._fields),
-    "settings": (SETTINGS, ("ring_bytes", "execve", "procexit", "functions", "twice")),
-    "call_count": (CALL_COUNT, CallCount._fields),
+ENUMS: Final = {
+    "lost": (
+        "ring_full",
+        "proc_ring_full",
+        "flood",
+        "scratch",
+        "unreadable",
+        "cut",
+        "real_name",
+    ),
+    "view_index": (
+        "name",
+        "directory",
+        "filename",
+        "path",
+        "path2",
+        "str",
+        "seen",
+        "seen2",
+    ),
+    "process_text": (
+        "exepath",
+        "exe",
+        "args",
+        "cmdline",
+    ),
 }
-"""C name → format and members in order; a test compares them with the compiler's."""
+"""Names in the order of their numbers, without the last, which counts them."""
 
+PLACES: Final = {
+    "header": {
+        "ts": 0,
+        "start": 8,
+        "cgroup": 16,
+        "caps": 24,
+        "ret": 32,
+        "args": 40,
+        "pid": 88,
+        "tid": 92,
+        "ppid": 96,
+        "vpid": 100,
+        "vtid": 104,
+        "uid": 108,
+        "gid": 112,
+        "loginuid": 116,
+        "kind": 120,
+        "call": 122,
+        "cpu": 124,
+        "flags": 126,
+        "nsections": 127,
+        "comm": 128,
+    },
+    "facts": {
+        "views": 0,
+        "local": 32,
+        "remote": 48,
+        "lport": 64,
+        "rport": 66,
+        "kind": 68,
+        "l4proto": 69,
+        "ip": 70,
+        "lineage": 71,
+        "tty": 72,
+        "exe_flags": 76,
+        "process": 80,
+        "pids": 240,
+        "flags": 272,
+        "addressed": 276,
+        "connected": 277,
+        "led_to": 278,
+        "made": 279,
+        "names": 280,
+        "environment": 296,
+        "sections": 300,
+        "caps_permitted": 304,
+        "structure": 312,
+    },
+    "file_names": {
+        "real": 0,
+        "host": 4,
+        "watched": 8,
+        "requested": 12,
+    },
+    "names": {
+        "mnt": 0,
+        "reached": 8,
+        "dentry": 24,
+        "inode": 32,
+        "name": 40,
+        "gathered": 41,
+        "host_leaf": 42,
+        "host": 44,
+        "watched": 48,
+        "at": 72,
+        "size": 76,
+        "dots": 80,
+        "pad": 84,
+    },
+    "scratch": {
+        "spec": 0,
+        "pos": 32,
+        "walk": 40,
+        "facts": 96,
+        "header": 416,
+        "record": 416,
+        "path": 37280,
+        "began": 41632,
+        "file": 41640,
+        "address": 41648,
+        "pad": 41652,
+        "names": 41656,
+        "task": 41744,
+    },
+}
+"""Members of structs, in bytes from the start of each."""
 
-def header(record: bytes) -> Header:
-    """Return the header of *record*."""
-    return Header._make(HEADER.unpack_from(record))
-
-
-def sections(record: bytes) -> list[tuple[int, bytes]]:
-    """Return the sections of *record* as (tag, data), in their order."""
-    found = []
-    position, end = HEADER.size, len(record)
-    while position + 4 <= end:
-        tag, size = SECTION.unpack_from(record, position)
-        position += 4
-        found.append((tag, record[position : position + size]))
-        position += size
-    return found
+SIZES: Final = {
+    "call_count": 40,
+    "call_spec": 32,
+    "caps": 16,
+    "execed": 96,
+    "facts": 320,
+    "fdinfo": 40,
+    "file_names": 16,
+    "forked": 32,
+    "header": 144,
+    "inode_id": 16,
+    "large_image": 12296,
+    "names": 88,
+    "process": 992,
+    "queue": 8,
+    "scratch": 41752,
+    "section": 4,
+    "settings": 24,
+    "sockinfo": 72,
+    "watched_file": 1056,
+    "watched_name": 6,
+}

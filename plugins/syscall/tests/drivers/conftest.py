@@ -16,6 +16,7 @@ from falcohost.testing import skip_or_fail
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
 EXECVE = 500
@@ -32,8 +33,8 @@ class Record(NamedTuple):
 
 def taken_apart(record: bytes) -> Record:
     """Return a record taken apart."""
-    sections = R.sections(record)
-    return Record(R.header(record), dict(sections), tuple(data for tag, data in sections if tag == R.SEC_CGROUP))
+    sections = parts.sections(record)
+    return Record(parts.header(record), dict(sections), tuple(data for tag, data in sections if tag == R.SEC_CGROUP))
 
 
 class Watched:

@@ -16,6 +16,7 @@ import pytest
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 from falcohost_syscall.source import SyscallSource
 
@@ -199,9 +200,9 @@ def read(driver, pid):
     found = []
     while batch := driver.read():
         for record in batch:
-            header = R.header(record)
+            header = parts.header(record)
             if header.kind == R.KIND_CALL and header.pid == pid:
-                found += map(numbered, R.sections(record))
+                found += map(numbered, parts.sections(record))
     return [one for one in found if one]
 
 

@@ -11,6 +11,7 @@ from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.wanted import calls
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
 TYPES = frozenset({"chroot", "mount", "move_mount", "open_tree", "fsopen", "fsconfig", "setxattr", "fsetxattr"})
@@ -149,7 +150,7 @@ def test_falcos_reading(machine):
         driver.set_calls(calls(TYPES))
         process = subprocess.Popen([sys.executable, "-ISc", "import os; os.chroot('/')"])
         process.wait(timeout=20)
-        found = [record for record in driver.read() if R.header(record).pid == process.pid]
-        told = [dict(R.sections(record)) for record in found if R.header(record).call == BY_NAME["chroot"].call]
+        found = [record for record in driver.read() if parts.header(record).pid == process.pid]
+        told = [dict(parts.sections(record)) for record in found if parts.header(record).call == BY_NAME["chroot"].call]
 
     assert [{R.SEC_PATH: b"/"}] == told

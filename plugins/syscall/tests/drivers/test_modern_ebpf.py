@@ -20,6 +20,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
 # A call that nobody else on the machine makes.
@@ -131,10 +132,10 @@ def test_more_calls_than_a_batch(watched, openat):
     while batch := watched.driver.read():
         batches.append(batch)
     watched.driver.set_calls({})
-    times = [R.header(record).ts for batch in batches for record in batch]
+    times = [parts.header(record).ts for batch in batches for record in batch]
 
     assert len(batches) > 1
-    assert 9000 == sum(R.header(record).kind == R.KIND_CALL for batch in batches for record in batch)
+    assert 9000 == sum(parts.header(record).kind == R.KIND_CALL for batch in batches for record in batch)
     assert sorted(times) == times
 
 
@@ -160,7 +161,7 @@ def test_flood(machine, openat, flood):
         records = []
         while batch := driver.read():
             records += batch
-        calls = [header for header in map(R.header, records) if header.kind == R.KIND_CALL]
+        calls = [header for header in map(parts.header, records) if header.kind == R.KIND_CALL]
         lost = driver.lost()
 
         assert child.pid == calls[-1].pid
@@ -182,10 +183,10 @@ def test_wrap(machine, openat):
                 found += driver.read()
             while batch := driver.read():
                 found += batch
-        seen = [record for record in found if R.header(record).kind == R.KIND_CALL and R.header(record).call == 1]
+        seen = [record for record in found if (h := parts.header(record)).kind == R.KIND_CALL and h.call == 1]
 
         assert 6000 == len(seen) + driver.lost()["flood"]
-        assert {((R.SEC_CWD, b"/usr/lib"),)} == {tuple(R.sections(record)) for record in seen}
+        assert {((R.SEC_CWD, b"/usr/lib"),)} == {tuple(parts.sections(record)) for record in seen}
 
 
 def test_wake(watched, openat):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
 
@@ -245,21 +246,21 @@ def test_running_processes(watched):
     """Processes that ran before are told like an exec, kernel threads included, threads not."""
     with subprocess.Popen([sys.executable, "-Sc", "input()"], stdin=subprocess.PIPE, cwd="/usr") as process:
         time.sleep(0.2)
-        tasks = {R.header(record).pid: record for record in watched.driver.tasks()}
+        tasks = {parts.header(record).pid: record for record in watched.driver.tasks()}
         process.communicate(b"\n")
-    sections = dict(R.sections(tasks[process.pid]))
+    sections = dict(parts.sections(tasks[process.pid]))
     numbers = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
 
     assert os.path.realpath(sys.executable).encode() == sections[R.SEC_EXE]
     assert b"/usr" == sections[R.SEC_CWD]
-    assert os.getpid() == R.header(tasks[process.pid]).ppid
+    assert os.getpid() == parts.header(tasks[process.pid]).ppid
     # Some sandboxes keep their init from BPF.
     assert numbers - tasks.keys() - {1} <= {number for number in numbers if number > process.pid}
 
 
 def test_start_time(watched):
     """The start of a process is the one in /proc/PID/stat."""
-    tasks = {R.header(record).pid: R.header(record) for record in watched.driver.tasks()}
+    tasks = {parts.header(record).pid: parts.header(record) for record in watched.driver.tasks()}
     truth = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
 
     assert truth == tasks[os.getpid()].start * os.sysconf("SC_CLK_TCK") // 10**9

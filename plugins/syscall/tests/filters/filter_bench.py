@@ -24,16 +24,17 @@ from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import MAP_HASH, MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
 from falcohost_syscall.parameters.values import FMODE_CREATED
 from falcohost_syscall.processes.table import Process
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 from falcohost_syscall.records.text import absolute
 
-_KINDS = {stat.S_IFDIR: layout.FD_DIRECTORY, stat.S_IFIFO: layout.FD_PIPE}
+_KINDS = {stat.S_IFDIR: R.FD_DIRECTORY, stat.S_IFIFO: R.FD_PIPE}
 _PIDFS = 0x50494446
 _ESTABLISHED = 1
 _ADDRESSED = R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER
 _MAPPED = bytes(10) + b"\xff\xff"
 _NO_PROCESSES = struct.pack("=HH", 0, VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
-_L4 = {1: layout.L4_TCP, 2: layout.L4_UDP, 3: layout.L4_RAW}
+_L4 = {1: R.L4_TCP, 2: R.L4_UDP, 3: R.L4_RAW}
 
 
 class Facts:
@@ -44,10 +45,10 @@ class Facts:
         self.views = dict.fromkeys(layout.VIEWS, (0, VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
-        self.made = layout.MADE_UNKNOWN
-        self.structure = layout.UNKNOWN_BITS
+        self.made = R.MADE_UNKNOWN
+        self.structure = R.UNKNOWN_BITS
         self.names = dict.fromkeys(layout.FILE_NAMES, (0, VIEW_UNKNOWN))
-        header = R.header(record)
+        header = parts.header(record)
         self._ret = header.ret
         self._record = record
         self._row: Call = CALLS[header.call - 1]
@@ -64,27 +65,27 @@ class Facts:
         views = b"".join(struct.pack("=HH", *view) for view in self.views.values())
         numbers = [self.lport, self.rport, self.kind, self.l4proto, self.ip]
         about = self._about
-        unknown = (0, layout.UNKNOWN_NUMBER, layout.UNKNOWN_NUMBER)
+        unknown = (0, R.UNKNOWN_NUMBER, R.UNKNOWN_NUMBER)
         numbers += unknown if about is None else (about.lineage, about.tty, about.exe_flags)
         processes = _NO_PROCESSES if about is None else about.pack()
         ends = struct.pack("=16s16sHHBBBBII", self.local, self.remote, *numbers)
         names = b"".join(struct.pack("=HH", *view) for view in self.names.values())
         last = struct.pack("=IBBBB", self.flags, self.addressed, self.connected, self.led_to, self.made)
-        caps = layout.UNKNOWN_BITS if about is None else about.caps
+        caps = R.UNKNOWN_BITS if about is None else about.caps
         env = len(about.environment) if about is not None and about.environment else VIEW_UNKNOWN
         return (
             views + ends + processes + last + names + struct.pack("=HH4xQQ", ENVIRONMENT_AT, env, caps, self.structure)
         )
 
     def _see_object(self) -> None:
-        self.ip, self.l4proto, self.connected = layout.IP_NO, layout.L4_NONE, layout.CONNECTED_NO
+        self.ip, self.l4proto, self.connected = R.IP_NO, R.L4_NONE, R.CONNECTED_NO
         if R.SEC_FD not in self._sections:
-            self.kind, self.made = layout.FD_NONE, layout.MADE_NO
+            self.kind, self.made = R.FD_NONE, R.MADE_NO
             self.names["real"] = (0, VIEW_ABSENT)
             self.views["filename"] = (0, VIEW_ABSENT)
             return
         info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
-        self.made = layout.MADE_YES if info.fmode & FMODE_CREATED else layout.MADE_NO
+        self.made = R.MADE_YES if info.fmode & FMODE_CREATED else R.MADE_NO
         kind = stat.S_IFMT(info.mode)
         if kind == stat.S_IFSOCK:
             self._see_socket()
@@ -92,7 +93,7 @@ class Facts:
         at, path = self._sections.get(R.SEC_FDPATH, (0, None))
         named = path is not None and path.startswith(b"/")
         regular = kind == stat.S_IFREG
-        self.kind = 0 if kind == 0 or (regular and (not named or info.magic == _PIDFS)) else layout.FD_FILE
+        self.kind = 0 if kind == 0 or (regular and (not named or info.magic == _PIDFS)) else R.FD_FILE
         self.kind = _KINDS.get(kind, self.kind)
         if named:
             self.see_name(at, path)
@@ -102,18 +103,18 @@ class Facts:
         elif kind == stat.S_IFIFO and path is None and not self._row.opens:
             self.views["name"] = (0, VIEW_NO_SLASH)
             self.names["real"] = (0, VIEW_ABSENT)
-        if self.kind == layout.FD_PIPE:
+        if self.kind == R.FD_PIPE:
             self.views["directory"] = self.views["filename"] = (0, VIEW_ABSENT)
 
     def see_name(self, at: int, path: bytes) -> None:
         """Let the file have this name, which lies there."""
         leaf = len(path.rpartition(b"/")[2])
         self.views["name"] = (at, len(path))
-        if self.kind == layout.FD_DIRECTORY:
+        if self.kind == R.FD_DIRECTORY:
             self.views |= {"directory": (at, len(path)), "filename": (0, VIEW_ABSENT)}
-        elif self.kind in (layout.FD_FILE, layout.FD_NONE):
+        elif self.kind in (R.FD_FILE, R.FD_NONE):
             self.views["directory"] = (at, max(len(path) - leaf - 1, 1))
-        if self.kind == layout.FD_FILE:
+        if self.kind == R.FD_FILE:
             self.views["filename"] = (at + len(path) - leaf, leaf)
 
     def see_paths(self, found: Mapping[int, tuple[int, bytes]], *tags: int) -> None:
@@ -121,7 +122,7 @@ class Facts:
         for seen, passed, tag in zip(("seen", "seen2"), ("path", "path2"), (*tags, 0, 0), strict=False):
             at, data = found.get(tag, (0, b""))
             self.views[seen] = (at, len(data)) if tag in found else self.views[passed]
-        self.led_to = sum(bit for tag, bit in zip(tags, (layout.LED_TO, layout.LED_TO2), strict=False) if tag in found)
+        self.led_to = sum(bit for tag, bit in zip(tags, (R.LED_TO, R.LED_TO2), strict=False) if tag in found)
 
     def see_watched(self, at: int, name: bytes) -> None:
         """Let the file have this name, by which it is watched."""
@@ -135,22 +136,22 @@ class Facts:
         info = R.SOCKINFO.unpack(self._sections[R.SEC_SOCK][1])
         family, kind, protocol, state = info[:4]
         if kind == SOCK_STREAM:
-            self.connected = layout.CONNECTED_YES if state == _ESTABLISHED else layout.CONNECTED_NO
+            self.connected = R.CONNECTED_YES if state == _ESTABLISHED else R.CONNECTED_NO
         elif info[-1]:
             self.connected = 0
         elif info[5] or any(info[7]):
-            self.connected = layout.CONNECTED_YES
+            self.connected = R.CONNECTED_YES
         self.views["directory"] = self.views["filename"] = (0, VIEW_ABSENT)
         if family != AF_UNIX:
             self.views["name"] = (0, VIEW_NO_SLASH)
         elif info[-1]:
             self.views["name"] = (0, VIEW_ENDS)
         if family not in (AF_INET, AF_INET6):
-            self.kind = {AF_UNIX: layout.FD_UNIX, AF_NETLINK: layout.FD_NETLINK}.get(family, 0)
+            self.kind = {AF_UNIX: R.FD_UNIX, AF_NETLINK: R.FD_NETLINK}.get(family, 0)
             return
-        self.ip = layout.IP_YES
-        self.kind = layout.FD_IPV4 if family == AF_INET else 0
-        self.l4proto = layout.L4_ICMP if protocol in (1, 58) else _L4.get(kind, layout.L4_NONE)
+        self.ip = R.IP_YES
+        self.kind = R.FD_IPV4 if family == AF_INET else 0
+        self.l4proto = R.L4_ICMP if protocol in (1, 58) else _L4.get(kind, R.L4_NONE)
         self.lport, self.rport = info[4:6]
         self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in info[6:8])
         if family == AF_INET6 and not self._row.want & (_ADDRESSED):
@@ -158,7 +159,7 @@ class Facts:
 
     def _kind_of_ipv6(self) -> int:
         known = self.remote if any(self.remote) else self.local
-        return layout.FD_IPV4 if known.startswith(_MAPPED) else layout.FD_IPV6
+        return R.FD_IPV4 if known.startswith(_MAPPED) else R.FD_IPV6
 
     def _see_memory(self) -> None:
         for name, tag in (("path", R.SEC_PATH), ("path2", R.SEC_PATH2), ("str", R.SEC_STR)):
@@ -169,11 +170,11 @@ class Facts:
         self._see_file_names()
         if R.SEC_STRUCT in self._sections:
             self.structure = int.from_bytes(self._sections[R.SEC_STRUCT][1][:8], "little")
-        if self.kind == layout.FD_NONE and (passed := requested(self._record)) is not None:
+        if self.kind == R.FD_NONE and (passed := requested(self._record)) is not None:
             self.see_name(len(self._record), passed)
         if self._row.want & _ADDRESSED:
-            self.addressed = layout.ADDRESSED_YES if R.SEC_SOCKADDR in self._sections else layout.ADDRESSED_NO
-        if self.ip == layout.IP_YES and self._row.want & _ADDRESSED:
+            self.addressed = R.ADDRESSED_YES if R.SEC_SOCKADDR in self._sections else R.ADDRESSED_NO
+        if self.ip == R.IP_YES and self._row.want & _ADDRESSED:
             if not self._is_connected():
                 self._see_address(self._sections.get(R.SEC_SOCKADDR, (0, b""))[1])
             if self.kind == 0 and (R.SEC_SOCKADDR not in self._sections or self._ret >= 0):
@@ -190,15 +191,15 @@ class Facts:
     def _is_connected(self) -> bool:
         if self._row.name == "connect":
             return self.rport != 0 and self._ret in (0, -EINPROGRESS)
-        return self.rport != 0 and self.l4proto == layout.L4_TCP and self._ret >= 0
+        return self.rport != 0 and self.l4proto == R.L4_TCP and self._ret >= 0
 
     def _see_address(self, address: bytes) -> None:
         if len(address) < 8:
             return
         family = int.from_bytes(address[:2], "little")
-        if self.kind == layout.FD_IPV4 and family == AF_INET:
+        if self.kind == R.FD_IPV4 and family == AF_INET:
             self.remote = _MAPPED + address[4:8]
-        elif self.kind != layout.FD_IPV4 and family == AF_INET6 and len(address) >= 24:
+        elif self.kind != R.FD_IPV4 and family == AF_INET6 and len(address) >= 24:
             self.remote = address[8:24]
         else:
             return
@@ -210,8 +211,8 @@ See: TypeAlias = Callable[[Facts], None]
 
 def requested(record: bytes) -> bytes | None:
     """Return the path that was passed to open a file, made whole as text; None where the probe does not tell it."""
-    row = CALLS[R.header(record).call - 1]
-    found = dict(R.sections(record))
+    row = CALLS[parts.header(record).call - 1]
+    found = dict(parts.sections(record))
     path, start = found.get(R.SEC_PATH), found.get(R.SEC_DIR, b"")
     if not row.opens or path is None or not (path.startswith(b"/") or start):
         return None
@@ -244,7 +245,7 @@ def _names(record: bytes) -> Iterator[See | None]:
 
 def _placed(record: bytes) -> list[tuple[int, int, bytes]]:
     found, at = [], R.HEADER.size
-    for tag, data in R.sections(record):
+    for tag, data in parts.sections(record):
         found.append((tag, at + R.SECTION.size, data))
         at += R.SECTION.size + len(data)
     return found
@@ -257,7 +258,7 @@ class FilterBench:
         self.kernel = kernel or Kernel(Library())
         self._cpus = os.sched_getaffinity(0)
         self._key = struct.pack("=I", 2 * min(self._cpus))
-        memory = self.kernel.array(layout.SCRATCH_SIZE, 2 * (os.cpu_count() or 1))
+        memory = self.kernel.array(R.SIZES["scratch"], 2 * (os.cpu_count() or 1))
         stages = self.kernel.array(4, len(Point), MAP_PROG_ARRAY)
         self._containers = self.kernel.map(MAP_HASH, 8, 1, 64)
         self.maps = SiteMaps(memory, stages, self._containers)
@@ -318,5 +319,5 @@ class FilterBench:
         if about is not None:
             scratch = scratch.ljust(layout.RECORD + ENVIRONMENT_AT, b"\xaa") + about.environment
             scratch = scratch.ljust(layout.RECORD + ABOUT_AT, b"\xaa") + about.texts
-        self.kernel.set(self.maps.memory, self._key, scratch.ljust(layout.SCRATCH_SIZE, b"\xaa"))
+        self.kernel.set(self.maps.memory, self._key, scratch.ljust(R.SIZES["scratch"], b"\xaa"))
         return self.kernel.run(program, bytes(16)) == 1

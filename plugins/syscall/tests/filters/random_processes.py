@@ -83,11 +83,11 @@ class About:
 
     def __init__(self, process: Process, generations: int = layout.GENERATIONS) -> None:
         self.views = [(0, VIEW_UNKNOWN)] * layout.PROCESS_VIEWS
-        self.pids = [layout.UNKNOWN_NUMBER] * layout.GENERATIONS
+        self.pids = [R.UNKNOWN_NUMBER] * layout.GENERATIONS
         self.texts = bytearray(layout.GENERATIONS * (16 + _TEXTS_SIZE))
-        self.lineage = layout.LINEAGE_WHOLE
+        self.lineage = R.LINEAGE_WHOLE
         self.tty, self.exe_flags = process.session[4], process.image.exe_flags
-        self.exe_flags |= layout.UNCONFINED if process.image.privileged else 0
+        self.exe_flags |= R.UNCONFINED if process.image.privileged else 0
         self.caps = (process.image.caps or (0,))[0]
         self.environment = (process.image.env_raw or b"")[:4096]
         above: Process | None = process
@@ -97,7 +97,7 @@ class About:
         if generations < layout.GENERATIONS:
             self.lineage = 0
         elif above is not None:
-            self.lineage = layout.LINEAGE_LONGER
+            self.lineage = R.LINEAGE_LONGER
 
     def pack(self) -> bytes:
         """Return views and numbers as bytes."""

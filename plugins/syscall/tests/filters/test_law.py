@@ -30,6 +30,7 @@ from falcohost_syscall.filters.condition import TRUE, Condition, Point
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import decide
 from falcohost_syscall.pushdown.necessary import necessary
+from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
 PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
@@ -51,17 +52,17 @@ def context(filter_bench, tmp_path_factory):
 
 def as_event(record: bytes, context: Context) -> NamedEvent:
     """Return what user space makes of a record."""
-    h = R.header(record)
+    h = parts.header(record)
     return NamedEvent(CALLS[h.call - 1], tuple(h), record, 1, context.table.processes[h.pid], context)
 
 
 def has_wanted_leaf(condition: Condition, record: bytes) -> bool:
     """Return what the probe finds before filters are asked, of a file that has one name."""
-    found = dict(R.sections(record))
+    found = dict(parts.sections(record))
     path = found.get(R.SEC_FDPATH, b"")
     if not path.startswith(b"/") or found.keys() & {R.SEC_HOSTPATH, R.SEC_WATCHED}:
         return True
-    if CALLS[R.header(record).call - 1].opens and found.get(R.SEC_PATH) != path:
+    if CALLS[parts.header(record).call - 1].opens and found.get(R.SEC_PATH) != path:
         return True
     return bool(leaf_bits(condition) >> leaf_bit(path.rpartition(b"/")[2] or b"/") & 1)
 
@@ -135,7 +136,7 @@ def test_never_too_little(filter_bench, context, monkeypatch, looked_up):
             wanted = any(map(matches, (event, *event.alternatives)))
             passed = has_wanted_leaf(condition, record) and filter_bench.passes(programs, record, event.proc)
             pairs += 1
-            assert passed or not wanted, f"{expr}\n{condition}\n{event}\n{R.sections(record)}"
+            assert passed or not wanted, f"{expr}\n{condition}\n{event}\n{parts.sections(record)}"
             unwanted += not wanted
             left_out += not passed
         filter_bench.unload(programs)

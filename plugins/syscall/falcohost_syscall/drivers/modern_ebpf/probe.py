@@ -52,6 +52,8 @@ LEAST_PROCESSES: Final = 8192
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
+#: What every record begins with.
+_TIMESTAMP: Final = struct.Struct("=Q")
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
 _SOCKETCALL: Final = 102
 """The 32-bit call behind which the probe finds others (x86)."""
@@ -339,7 +341,7 @@ class Probe:
             self._pending = []
         else:
             last = batch[-1][:8]
-            bound = record.TIMESTAMP.unpack(last)[0]
+            bound = _TIMESTAMP.unpack(last)[0]
             self._pending = [record for record in pending if _time(record) > bound]
             pending = [record for record in pending if _time(record) <= bound]
         if pending:
@@ -381,9 +383,9 @@ class Probe:
         return {name: bytes_ / self._settings.ring_size for name, bytes_ in zip(names, most, strict=True)}
 
     def lost(self) -> dict[str, int]:
-        """Return how often something was lost since loading, by cause (``record.LOST_CAUSES``)."""
+        """Return how often something was lost since loading, by cause (enum lost of bpf/record.h)."""
         fd = self._object.map_fd("lost")
-        lost = {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(record.LOST_CAUSES)}
+        lost = {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(record.ENUMS["lost"])}
         others = (*_PROGRAMS, *(_URING if self.sees_requests else ()))
         missed = sum(misses(self._library, self._object.program_fd(name)) for name in others)
         return lost | {"preempted": self.attachment.missed() + missed}
@@ -419,5 +421,5 @@ class Probe:
 
 
 def _time(data: bytes) -> int:
-    stamp: int = record.TIMESTAMP.unpack_from(data)[0]
+    stamp: int = _TIMESTAMP.unpack_from(data)[0]
     return stamp
