@@ -98,6 +98,7 @@ worlds = pytest.mark.parametrize(("catalog", "event"), WORLDS.values(), ids=WORL
 
 @worlds
 @given(random=randoms)
+@settings(max_examples=settings().max_examples // 2)
 def test_the_matcher_agrees_with_the_interpreter(random, catalog, event):
     """The matcher finds exactly the rules whose conditions hold, in order; with *first* the first of them.
 
@@ -109,7 +110,7 @@ def test_the_matcher_agrees_with_the_interpreter(random, catalog, event):
 
 @worlds
 @given(random=randoms)
-@settings(max_examples=settings().max_examples // 16)
+@settings(max_examples=settings().max_examples // 32)
 def test_the_index_agrees_with_the_interpreter(random, catalog, event):
     """So it does for many rules, some of which have parts in common, through an index with branches."""
     parts = [condition(random, 1) for _ in range(12)]
