@@ -127,12 +127,13 @@ def test_the_next_worker_goes_on_from_what_is_stored(stage):
 
 
 def test_numbers_of_all_lives(stage):
-    """A source's numbers are the sum over its workers."""
+    """A source's numbers are the sum over its workers, also while there is none."""
     stage = stage()
     stage.last().say(wire.Ready(), wire.Report(Numbers(5, 4, {"full": 1}), 1.0))
     stage.turn()
     stage.let_pass(2.5)
     fails(stage)
+    assert Numbers(5, 4, {"full": 1}) == stage.child().totals
     stage.let_pass(1.0)
     stage.last().say(wire.Report(Numbers(1, 1, {"full": 2}), 2.0))
     stage.let_pass(3.0)

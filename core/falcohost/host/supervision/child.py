@@ -135,4 +135,4 @@ class Child:
 
     def _take(self, report: wire.Report) -> None:
         self.report = report
-        self.totals = plus(self._before, report.numbers) if self.lives > 1 else report.numbers
+        self.totals = plus(self._before, report.numbers)
