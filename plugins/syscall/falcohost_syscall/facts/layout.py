@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from falcohost_syscall.filters.condition import Number, Point, View
-from falcohost_syscall.filters.site import VIEW_LONGEST, Memory
+from falcohost_syscall.filters.site import Lengths, Memory
 from falcohost_syscall.records import record
 
 #: Members of struct header, and of struct facts.
@@ -25,7 +25,19 @@ FREE: Final = record.PLACES["scratch"]["walk"]
 FACTS: Final = record.PLACES["scratch"]["facts"]
 RECORD: Final = record.PLACES["scratch"]["record"]
 #: What all filters are given.
-MEMORY: Final = Memory(RECORD, record.RECORD_SIZE, FREE)
+MEMORY: Final = Memory(
+    RECORD,
+    record.RECORD_SIZE,
+    FREE,
+    Lengths(
+        longest=record.VIEW_LONGEST,
+        absent=record.VIEW_ABSENT,
+        no_slash=record.VIEW_NO_SLASH,
+        ends=record.VIEW_ENDS,
+        begin=record.VIEW_BEGIN,
+        told=record.BEGIN_TOLD,
+    ),
+)
 #: 0 where the event's file has no other name.
 NAMES: Final = record.PLACES["scratch"]["names"]
 #: 0 where it is not known what the event's paths led to.
@@ -73,7 +85,7 @@ def file_name(name: str) -> View:
 
 def environment() -> View:
     """Return the environment with which the program was started, with a zero behind each variable."""
-    return View(FACTS + MEMBERS["environment"], Point.PROCESS, Point.PROCESS, searched=VIEW_LONGEST)
+    return View(FACTS + MEMBERS["environment"], Point.PROCESS, Point.PROCESS, searched=record.VIEW_LONGEST)
 
 
 def process_name(generation: int) -> View:

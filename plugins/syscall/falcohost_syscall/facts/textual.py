@@ -21,7 +21,7 @@ from falcohost_syscall.filters.condition import (
     any_of,
     negate,
 )
-from falcohost_syscall.filters.site import VIEW_LONGEST
+from falcohost_syscall.records.record import VIEW_LONGEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,7 @@ from typing import Final, Protocol
 
 from falcohost_syscall.filters import searching
 from falcohost_syscall.filters.condition import Text
-from falcohost_syscall.filters.site import (
-    BEGIN_TOLD,
-    VIEW_ABSENT,
-    VIEW_BEGIN,
-    VIEW_ENDS,
-    VIEW_LONGEST,
-    VIEW_NO_SLASH,
-    Memory,
-)
+from falcohost_syscall.filters.site import Memory
 from falcohost_syscall.kernel.assembler import (
     FP,
     MAP_LOOKUP_ELEM,
@@ -96,20 +88,20 @@ class TextTest:
 
     def write(self) -> None:
         """Write the test."""
-        asm, to, test = self._asm, self._to, self._test
+        asm, to, test, lengths = self._asm, self._to, self._test, self._memory.lengths
         told = asm.label()
         asm.load(R1, R6, test.view.offset + 2, 2)
-        asm.jump_if(R1, "<=", VIEW_LONGEST, told)
-        asm.jump_if(R1, "=", VIEW_ABSENT, to.false)
+        asm.jump_if(R1, "<=", lengths.longest, told)
+        asm.jump_if(R1, "=", lengths.absent, to.false)
         if test.view.cut:
             self._take_begin(told)
         if test.op == "exists":
-            asm.jump_if(R1, "=", VIEW_NO_SLASH, to.true)
-            asm.jump_if(R1, "=", VIEW_ENDS, to.true)
+            asm.jump_if(R1, "=", lengths.no_slash, to.true)
+            asm.jump_if(R1, "=", lengths.ends, to.true)
         elif all(b"/" in constant for constant in test.constants):
-            asm.jump_if(R1, "=", VIEW_NO_SLASH, to.false)
+            asm.jump_if(R1, "=", lengths.no_slash, to.false)
         if test.op in ("=", "startswith") and all(constant.startswith(b"/") for constant in test.constants):
-            asm.jump_if(R1, "=", VIEW_ENDS, to.false)
+            asm.jump_if(R1, "=", lengths.ends, to.false)
         asm.jump(to.unknown)
         asm.place(told)
         if test.op == "exists":
@@ -131,16 +123,16 @@ class TextTest:
 
     def _take_begin(self, told: Label) -> None:
         """Go on where the begin of a text is told, if that is enough."""
-        asm, to, test = self._asm, self._to, self._test
+        asm, to, test, lengths = self._asm, self._to, self._test, self._memory.lengths
         if test.op == "exists":
-            asm.jump_if(R1, "=", VIEW_BEGIN, to.true)
-        elif all(len(constant) < BEGIN_TOLD for constant in test.constants):
+            asm.jump_if(R1, "=", lengths.begin, to.true)
+        elif all(len(constant) < lengths.told for constant in test.constants):
             if test.op == "=":
-                asm.jump_if(R1, "=", VIEW_BEGIN, to.false)
+                asm.jump_if(R1, "=", lengths.begin, to.false)
             elif test.op == "startswith":
                 other = asm.label()
-                asm.jump_if(R1, "!=", VIEW_BEGIN, other)
-                asm.constant(R1, BEGIN_TOLD)
+                asm.jump_if(R1, "!=", lengths.begin, other)
+                asm.constant(R1, lengths.told)
                 asm.jump(told)
                 asm.place(other)
 

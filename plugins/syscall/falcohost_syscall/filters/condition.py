@@ -88,7 +88,7 @@ class View:
     :ivar late: where it is told at last if it was not at *point*.
     :ivar absolute: known only if it begins with a slash.
     :ivar searched: what is longer is not looked through; it counts as true.
-    :ivar cut: of a long one the begin may be told (``VIEW_BEGIN``).
+    :ivar cut: of a long one the begin may be told (:attr:`Lengths.begin`).
     """
 
     offset: int

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from falcohost_syscall.filters.condition import Point
-from falcohost_syscall.records import record
 
-#: Instead of the length of a text. NO_SLASH: it is there, and has no slash; more is not told. ENDS: it is there, and is
-#: empty or begins with a hexadecimal digit. BEGIN: it has as many bytes as are told of its begin, or more.
-VIEW_UNKNOWN, VIEW_NO_SLASH, VIEW_ABSENT = record.VIEW_UNKNOWN, record.VIEW_NO_SLASH, record.VIEW_ABSENT
-VIEW_ENDS, VIEW_LONGEST = record.VIEW_ENDS, record.VIEW_LONGEST
-VIEW_BEGIN, BEGIN_TOLD = record.VIEW_BEGIN, record.BEGIN_TOLD
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """What may stand instead of the length of a text; any other number that is none says that nothing is known.
+
+    :ivar longest: texts are no longer than this.
+    :ivar absent: there is no text.
+    :ivar no_slash: it is there, and has no slash; more is not told.
+    :ivar ends: it is there, and is empty or begins with a hexadecimal digit.
+    :ivar begin: it has *told* bytes or more, of which the first *told* are there.
+    """
+
+    longest: int
+    absent: int
+    no_slash: int
+    ends: int
+    begin: int
+    told: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,7 @@ class Memory:
     texts: int
     size: int
     free: int
+    lengths: Lengths
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS
 from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import Condition, Point
 from falcohost_syscall.filters.load import NOT_TRIED, compiled
-from falcohost_syscall.filters.site import VIEW_ABSENT, VIEW_ENDS, VIEW_NO_SLASH, VIEW_UNKNOWN, SiteMaps
+from falcohost_syscall.filters.site import SiteMaps
 from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import MAP_HASH, MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
@@ -33,7 +33,7 @@ _PIDFS = 0x50494446
 _ESTABLISHED = 1
 _ADDRESSED = R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER
 _MAPPED = bytes(10) + b"\xff\xff"
-_NO_PROCESSES = struct.pack("=HH", 0, VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
+_NO_PROCESSES = struct.pack("=HH", 0, R.VIEW_UNKNOWN) * layout.PROCESS_VIEWS + b"\xff" * 4 * layout.GENERATIONS
 _L4 = {1: R.L4_TCP, 2: R.L4_UDP, 3: R.L4_RAW}
 
 
@@ -42,12 +42,12 @@ class Facts:
 
     def __init__(self, record: bytes, point: Point, about: About | None = None) -> None:
         self._about = about
-        self.views = dict.fromkeys(layout.VIEWS, (0, VIEW_UNKNOWN))
+        self.views = dict.fromkeys(layout.VIEWS, (0, R.VIEW_UNKNOWN))
         self.local = self.remote = bytes(16)
         self.lport = self.rport = self.kind = self.l4proto = self.ip = self.addressed = self.connected = self.led_to = 0
         self.made = R.MADE_UNKNOWN
         self.structure = R.UNKNOWN_BITS
-        self.names = dict.fromkeys(layout.FILE_NAMES, (0, VIEW_UNKNOWN))
+        self.names = dict.fromkeys(layout.FILE_NAMES, (0, R.VIEW_UNKNOWN))
         header = parts.header(record)
         self._ret = header.ret
         self._record = record
@@ -72,7 +72,7 @@ class Facts:
         names = b"".join(struct.pack("=HH", *view) for view in self.names.values())
         last = struct.pack("=IBBBB", self.flags, self.addressed, self.connected, self.led_to, self.made)
         caps = R.UNKNOWN_BITS if about is None else about.caps
-        env = len(about.environment) if about is not None and about.environment else VIEW_UNKNOWN
+        env = len(about.environment) if about is not None and about.environment else R.VIEW_UNKNOWN
         return (
             views + ends + processes + last + names + struct.pack("=HH4xQQ", ENVIRONMENT_AT, env, caps, self.structure)
         )
@@ -81,8 +81,8 @@ class Facts:
         self.ip, self.l4proto, self.connected = R.IP_NO, R.L4_NONE, R.CONNECTED_NO
         if R.SEC_FD not in self._sections:
             self.kind, self.made = R.FD_NONE, R.MADE_NO
-            self.names["real"] = (0, VIEW_ABSENT)
-            self.views["filename"] = (0, VIEW_ABSENT)
+            self.names["real"] = (0, R.VIEW_ABSENT)
+            self.views["filename"] = (0, R.VIEW_ABSENT)
             return
         info = R.FdInfo._make(R.FDINFO.unpack(self._sections[R.SEC_FD][1]))
         self.made = R.MADE_YES if info.fmode & FMODE_CREATED else R.MADE_NO
@@ -101,17 +101,17 @@ class Facts:
             if self._row.opens and self._sections.get(R.SEC_PATH, (0, b""))[1] == path:
                 self.views["path"] = (at, len(path))
         elif kind == stat.S_IFIFO and path is None and not self._row.opens:
-            self.views["name"] = (0, VIEW_NO_SLASH)
-            self.names["real"] = (0, VIEW_ABSENT)
+            self.views["name"] = (0, R.VIEW_NO_SLASH)
+            self.names["real"] = (0, R.VIEW_ABSENT)
         if self.kind == R.FD_PIPE:
-            self.views["directory"] = self.views["filename"] = (0, VIEW_ABSENT)
+            self.views["directory"] = self.views["filename"] = (0, R.VIEW_ABSENT)
 
     def see_name(self, at: int, path: bytes) -> None:
         """Let the file have this name, which lies there."""
         leaf = len(path.rpartition(b"/")[2])
         self.views["name"] = (at, len(path))
         if self.kind == R.FD_DIRECTORY:
-            self.views |= {"directory": (at, len(path)), "filename": (0, VIEW_ABSENT)}
+            self.views |= {"directory": (at, len(path)), "filename": (0, R.VIEW_ABSENT)}
         elif self.kind in (R.FD_FILE, R.FD_NONE):
             self.views["directory"] = (at, max(len(path) - leaf - 1, 1))
         if self.kind == R.FD_FILE:
@@ -141,11 +141,11 @@ class Facts:
             self.connected = 0
         elif info[5] or any(info[7]):
             self.connected = R.CONNECTED_YES
-        self.views["directory"] = self.views["filename"] = (0, VIEW_ABSENT)
+        self.views["directory"] = self.views["filename"] = (0, R.VIEW_ABSENT)
         if family != AF_UNIX:
-            self.views["name"] = (0, VIEW_NO_SLASH)
+            self.views["name"] = (0, R.VIEW_NO_SLASH)
         elif info[-1]:
-            self.views["name"] = (0, VIEW_ENDS)
+            self.views["name"] = (0, R.VIEW_ENDS)
         if family not in (AF_INET, AF_INET6):
             self.kind = {AF_UNIX: R.FD_UNIX, AF_NETLINK: R.FD_NETLINK}.get(family, 0)
             return
@@ -182,9 +182,9 @@ class Facts:
 
     def _see_file_names(self) -> None:
         at, host = self._sections.get(R.SEC_HOSTPATH, (0, b""))
-        self.names["host"] = (at, len(host)) if host else (0, VIEW_ABSENT)
+        self.names["host"] = (at, len(host)) if host else (0, R.VIEW_ABSENT)
         at, watched = self._sections.get(R.SEC_WATCHED, (0, b""))
-        self.names["watched"] = (at, watched.index(b"\0")) if watched else (0, VIEW_ABSENT)
+        self.names["watched"] = (at, watched.index(b"\0")) if watched else (0, R.VIEW_ABSENT)
         if (passed := requested(self._record)) is not None:
             self.names["requested"] = (len(self._record), len(passed))
 

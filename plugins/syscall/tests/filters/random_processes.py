@@ -9,7 +9,6 @@ from workload.handmade import Task
 
 from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.facts import layout
-from falcohost_syscall.filters.site import BEGIN_TOLD, VIEW_ABSENT, VIEW_BEGIN, VIEW_UNKNOWN
 from falcohost_syscall.processes.table import Image, Process, ProcessTable
 from falcohost_syscall.records import record as R
 
@@ -82,7 +81,7 @@ class About:
     """
 
     def __init__(self, process: Process, generations: int = layout.GENERATIONS) -> None:
-        self.views = [(0, VIEW_UNKNOWN)] * layout.PROCESS_VIEWS
+        self.views = [(0, R.VIEW_UNKNOWN)] * layout.PROCESS_VIEWS
         self.pids = [R.UNKNOWN_NUMBER] * layout.GENERATIONS
         self.texts = bytearray(layout.GENERATIONS * (16 + _TEXTS_SIZE))
         self.lineage = R.LINEAGE_WHOLE
@@ -107,8 +106,8 @@ class About:
         first = layout.GENERATIONS + 4 * generation
         if process is None:
             self.pids[generation] = 0
-            self.views[generation] = (0, VIEW_ABSENT)
-            self.views[first : first + 4] = [(0, VIEW_ABSENT)] * 4
+            self.views[generation] = (0, R.VIEW_ABSENT)
+            self.views[first : first + 4] = [(0, R.VIEW_ABSENT)] * 4
             return
         self.pids[generation] = process.pid
         facts, _ = kept(process)
@@ -133,13 +132,13 @@ class About:
     def _see_begin(self, first: int, at: int, args_at: int, facts: R.Kept) -> None:
         """See the zeroth argument, and how the others begin."""
         zeroth, _, others = facts.args.partition(b"\0")
-        begin = others[:BEGIN_TOLD].replace(b"\0", b" ")
+        begin = others[: R.BEGIN_TOLD].replace(b"\0", b" ")
         self._put(first + 1, at + R.EXE_KEPT, zeroth)
-        if len(zeroth) < R.ARGS_KEPT - BEGIN_TOLD:
+        if len(zeroth) < R.ARGS_KEPT - R.BEGIN_TOLD:
             self._put(first + 2, args_at, begin)
             self._put(first + 3, args_at - 1 - facts.comm_len, facts.comm + b" " + begin)
             for view in (first + 2, first + 3):
-                self.views[view] = (self.views[view][0], VIEW_BEGIN)
+                self.views[view] = (self.views[view][0], R.VIEW_BEGIN)
 
     def _put(self, view: int, at: int, text: bytes) -> None:
         self.views[view] = (at, len(text))

@@ -64,7 +64,7 @@ def test_time_of_processes(watch, wanted, others):
         f"evt.type in (execve, procexit) and evt.type = {wanted} and proc.name = true", ends=False, anew=True
     )
     with measured(source) as most:
-        for program in ["/bin/true", "/bin/false"] * 10:
+        for program in ["/bin/true", "/bin/false"] * 20:
             subprocess.run([program], check=False)
     found = source.stats()
     count = found.types[wanted]
