@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from names_workload import MS_BIND, mount
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import wait_until
 
 HERE = Path(__file__).parent
 OPEN = "import os, sys\nos.close(os.open(sys.argv[1], 0))"
@@ -31,13 +31,26 @@ os.close(os.open("/volume/" + name, 0))"""
 
 
 @pytest.fixture
-def watch(watch_names) -> Callable[..., Callable[..., list[tuple[str, str]]]]:
+def last(tmp_path) -> Path:
+    """Return a file that has a second link, behind all others in the alphabet."""
+    (tmp_path / "~").write_text("")
+    (tmp_path / "~link").hardlink_to(tmp_path / "~")
+    return tmp_path / "~"
+
+
+@pytest.fixture
+def watch(watch_names, last) -> Callable[..., Callable[..., list[tuple[str, str]]]]:
     """Return a function that begins to watch opens; what it returns runs a script, and returns names that match."""
 
     def watch(condition: str, **settings: object) -> Callable[..., list[tuple[str, str]]]:
-        # A source that reads already looks for the files of new rules in its own time.
-        watcher = watch_names("openat", condition, anew=True, **settings)
-        return lambda path, script=OPEN: watcher.names(script, path, "fd.name", "fd.name.real")
+        watcher = watch_names("openat", f"({condition}) or fd.name = {last}", **settings)
+
+        def opened(path: Path, script: str = OPEN) -> list[tuple[str, str]]:
+            return watcher.names(script, path, "fd.name", "fd.name.real")
+
+        if not settings:  # it reads already, and looks for files of new rules in its own time; this one comes last
+            wait_until(lambda: opened(last.with_name("~link")) == [(str(last), f"{last.parent}/~link")])
+        return opened
 
     return watch
 
@@ -130,22 +143,20 @@ def test_replaced_file(watch, file, link):
     file.with_name("new link").hardlink_to(file.with_name("new"))
     file.with_name("old link").hardlink_to(file)
     file.with_name("new").rename(file)
-    time.sleep(0.6)
 
-    assert [(str(file), str(file.with_name("new link")))] == opened(file.with_name("new link"))
+    wait_until(lambda: [(str(file), str(file.with_name("new link")))] == opened(file.with_name("new link")))
     assert [] == opened(link)
 
 
 def test_file_that_comes_later(watch, tmp_path):
-    """A file that is not there at the start, nor is its folder, is watched a second after it is."""
+    """A file that is not there at the start, nor is its folder, is watched soon after it is."""
     file, link = tmp_path / "folder" / "file", tmp_path / "link"
     opened = watch(f"fd.name = {file}")
     file.parent.mkdir()
     file.write_text("")
     link.hardlink_to(file)
-    time.sleep(1.3)
 
-    assert [(str(file), str(link))] == opened(link)
+    wait_until(lambda: [(str(file), str(link))] == opened(link))
 
 
 def test_many_links(watch, file):
@@ -206,15 +217,17 @@ def test_device(watch, tmp_path, device, other):
     """A device is the same by whatever node it is opened, and no other is."""
     if not Path(device).exists():
         skip_or_fail("loop", f"there is no {device}")
-    with mounted("none", tmp_path, "tmpfs", "mode=700,dev"):
+    folder = tmp_path / "nodes"
+    folder.mkdir()
+    with mounted("none", folder, "tmpfs", "mode=700,dev"):
         for name, path in (("node", device), ("other", other)):
             status = Path(path).stat()
-            os.mknod(tmp_path / name, status.st_mode, status.st_rdev)
+            os.mknod(folder / name, status.st_mode, status.st_rdev)
         opened = watch(f"fd.name = {device}")
-        names = opened(tmp_path / "node")
-        others = opened(tmp_path / "other")
+        names = opened(folder / "node")
+        others = opened(folder / "other")
 
-    assert [(device, str(tmp_path / "node"))] == names
+    assert [(device, str(folder / "node"))] == names
     assert [] == others
 
 

@@ -26,7 +26,6 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import PID, RET
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.source import SyscallSource
 
-COUNT = int(os.environ.get("FALCOHOST_PAIRS", "2000"))
 #: Calls of one run of the workload: under one condition, and where only truth is asked for.
 EACH, MANY = 100, 500
 TYPES = sorted(name for name, *_ in CALLS)
@@ -75,7 +74,13 @@ class Watcher:
         self.source.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def count(soak) -> int:
+    """Return how many calls each test makes."""
+    return soak(100_000, 1000)
+
+
+@pytest.fixture(scope="module")
 def watchers(bpf) -> Iterator[tuple[Watcher, Watcher]]:
     """Return two of them."""
     with contextlib.closing(Watcher()) as one, contextlib.closing(Watcher()) as other:
@@ -125,12 +130,12 @@ def some_condition(random: Random, top: str) -> str:
     return f"{ALL} and ({some})"
 
 
-def test_the_same_events_match(watchers, tmp_path):
+def test_the_same_events_match(watchers, tmp_path, count):
     """What matches under one of its names passes the filters, whether or not the kernel tells what paths lead to."""
     random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
     unfiltered, filtered = watchers
     matched = seen = passed = 0
-    for number in range(-(-COUNT // EACH)):
+    for number in range(count // EACH):
         text = some_condition(random, str(tmp_path / str(number)))
         matches = compile_condition(expression(text))
         filtered.tell(text)
@@ -150,14 +155,14 @@ def test_the_same_events_match(watchers, tmp_path):
     assert passed < seen
 
 
-def test_what_paths_lead_to(watchers, tmp_path):
+def test_what_paths_lead_to(watchers, tmp_path, count):
     """Where the kernel has hooks, each call that succeeds tells what its paths led to, however they were spelled."""
     random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
     told = failed = 0
     watcher = watchers[0]
     if not watcher.source.driver.probe.hooks:
         skip_or_fail("hooks", "the kernel lets no programs stand at its functions, so it tells no real names of paths")
-    for number in range(-(-COUNT // MANY)):
+    for number in range(count // MANY):
         pid, truths = run(random, tmp_path / str(number), MANY)
         events = watcher.events(pid)[-len(truths) :]  # without those that the workload begins with
 
@@ -169,4 +174,4 @@ def test_what_paths_lead_to(watchers, tmp_path):
                 told += 1
             failed += result < 0 and not event.reached
     print(f"{told} calls told, {failed} failed before the hook")
-    assert told > COUNT / 10
+    assert told > count / 10
