@@ -1,14 +1,20 @@
-"""A flood of matching calls on all processors: it is counted, and the alerts of other rules still come in time."""
+"""A flood of matching calls on all processors: it is counted, and the alerts of other rules come while it goes on."""
 
-import itertools
+from __future__ import annotations
+
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from falcohost.testing.agent import Agent
+from falcohost.testing.waiting import PATIENCE
 
 RULES = """
 - rule: Flood
@@ -30,38 +36,38 @@ RULES = """
   priority: NOTICE
 """
 
-#: For how long the flood lasts; 60 in the long run.
-SECONDS = int(os.environ.get("FALCOHOST_FLOOD_SECONDS", "10"))
-
-#: Seconds that the alert of another rule may take.
-LIMIT = 1
-
-#: What else runs on the machine may keep the agent from running for a second: so often a flood is tried.
-ATTEMPTS = 3
-
 #: Alerts of one rule in a window of ten seconds that are not folded, of one process and of all together.
 MOST_OF_ONE, MOST_OF_ALL = 1000, 10_000
 
-#: Seconds between two events of other rules: 5, and 20 in the long run.
-PAUSE = min(3.0, SECONDS / 5)
+#: How a flood is made, and how many of its alerts are not folded in a window.
+FLOODS = {
+    "one file": ([], MOST_OF_ONE * os.cpu_count()),
+    "different files": (["different"], MOST_OF_ONE * os.cpu_count()),
+    "many processes": (["forks"], MOST_OF_ALL),
+}
 
 
-@pytest.fixture(scope="module")
-def flood(compiled):
-    """Return the program that floods."""
-    return compiled("flood.c")
+@dataclass(frozen=True)
+class Flood:
+    """A flood that has ended: how many opens, in how many seconds; how many other events, and alerts about them."""
+
+    opens: int
+    seconds: float
+    others: int
+    told: int
 
 
-@pytest.fixture
-def agent(start_agent, tmp_path):
-    """Return an agent with the rules."""
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(RULES.format(folder=tmp_path))
-    shutil.copy("/bin/true", tmp_path / "program")
-    (tmp_path / "flooded").touch()
-    agent = start_agent(rules)
-    yield agent
-    agent.kill()
+@dataclass(frozen=True)
+class Floods:
+    """The floods by name, one after the other, under an agent that has ended; its memory grew by so many MiB."""
+
+    agent: Agent
+    flood: dict[str, Flood]
+    grown: float
+
+    def alerts(self) -> list[dict]:
+        """Return the output fields of the alerts about floods."""
+        return [alert["output_fields"] for alert in self.agent.alerts if alert["rule"] == "Flood"]
 
 
 def memory(pids):
@@ -70,37 +76,70 @@ def memory(pids):
     return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
 
 
-def cpu(pids):
-    """Return the CPU time that all of them have used, in seconds."""
-    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(words[11]) + int(words[12]) for words in stats) / os.sysconf("SC_CLK_TCK")
+class Others:
+    """Events that have nothing to do with the flood, and the alerts about them."""
+
+    def __init__(self, agent, folder, name):
+        self.made, self.told = [], set()
+        self._folder, self._name = folder, name.replace(" ", "-")
+        self._alerts = agent.follow(2 * PATIENCE)
+
+    def make(self):
+        """Open another file and start another program; return what the outputs of their alerts end with."""
+        name = f"{self._name}-{len(self.made)}"
+        with pytest.raises(FileNotFoundError):
+            os.open(f"{self._folder}/other-{name}", os.O_RDONLY)
+        subprocess.run([self._folder / "program", name], check=True)
+        self.made += [f"other file | file={self._folder}/other-{name}", f"arguments={name}"]
+        return self.made[-2:]
+
+    def read_until(self, wanted):
+        """Read alerts until there is one of those that are *wanted*, or there is none to be expected."""
+        for alert in self._alerts:
+            if alert["rule"] != "Flood":
+                self.told.update(text for text in self.made if alert["output"].endswith(text))
+            if self.told & set(wanted):
+                return
+        raise AssertionError(f"no alert about any of {wanted}")
 
 
-def seconds_until_alerts(agent, folder, number):
-    """Open another file and start another program; return after how many seconds each alerts, infinity for not."""
-    wanted = {"Other file": f"file={folder}/other-{number}", "Other program": f"arguments={number}"}
-    late = dict.fromkeys(wanted, float("inf"))
-    begun, alerts = time.monotonic(), agent.follow(PAUSE)
-    with pytest.raises(FileNotFoundError):
-        os.open(f"{folder}/other-{number}", os.O_RDONLY)
-    subprocess.run([folder / "program", str(number)], check=True)
-    for alert in alerts:
-        rule = alert["rule"]
-        if rule in wanted and alert["output"].endswith(wanted[rule]):
-            late[rule] = time.monotonic() - begun
-        if max(late.values()) < float("inf"):
-            break
-    return late
+def flooded(program, agent, folder, name, pauses, measure):
+    """Flood until events that come after each of the *pauses* have alerted; *measure* is called each time."""
+    others, begun = Others(agent, folder, name), time.monotonic()
+    command = [program, folder / f"flooded {name} ", *FLOODS[name][0]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as running:
+        try:
+            for pause in pauses:
+                time.sleep(pause)
+                others.make()
+                measure()
+            others.read_until(others.made)
+        finally:
+            os.killpg(running.pid, signal.SIGTERM)
+        opens = sum(map(int, running.communicate()[0].split()))
+    made = len(others.made)
+    others.read_until(others.make())  # comes after all alerts about those before
+    told = len(others.told & set(others.made[:made]))
+    print(f"{name}: {opens} opens; {told} of {made} other alerts")
+    return Flood(opens, time.monotonic() - begun, made, told)
 
 
-def watch(agent, folder, numbers, pids):
-    """Return after how many seconds each other event of a flood alerts, and the agent's most memory meanwhile."""
-    late, most, end = [], 0.0, time.monotonic() + SECONDS
-    while (now := time.monotonic()) < end - 1:
-        late += seconds_until_alerts(agent, folder, next(numbers)).values()
-        most = max(most, memory(pids))
-        time.sleep(max(0.0, now + PAUSE - time.monotonic()))
-    return late, most
+@pytest.fixture(scope="module")
+def floods(start_agent, compiled, children, soak, tmp_path_factory):
+    """Run all floods under an agent."""
+    folder = tmp_path_factory.mktemp("flood")
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES.format(folder=folder))
+    shutil.copy("/bin/true", folder / "program")
+    for name in FLOODS:
+        (folder / f"flooded {name} ").touch()
+    agent, program = start_agent(rules), compiled("flood.c")
+    pids = [agent.process.pid, *children(agent.process.pid)]
+    used = [memory(pids)]
+    pauses = soak([3.0] * 20, [0.4] * 4)
+    found = {name: flooded(program, agent, folder, name, pauses, lambda: used.append(memory(pids))) for name in FLOODS}
+    assert agent.stop() == 0
+    return Floods(agent, found, max(used) - used[0])
 
 
 def lost(log):
@@ -110,35 +149,35 @@ def lost(log):
     )
 
 
-@pytest.mark.parametrize(
-    ("how", "most_told"),
-    [([], MOST_OF_ONE * os.cpu_count()), (["different"], MOST_OF_ONE * os.cpu_count()), (["forks"], MOST_OF_ALL)],
-    ids=["one file", "different files", "many processes"],
-)
-def test_other_rules_alert_in_time(agent, flood, children, tmp_path, how, most_told):
-    """Each other open and each program that starts during a flood of opens alerts in time.
+def test_other_rules_alert(floods):
+    """Opens and programs that start during a flood alert, the first of them while it goes on.
 
-    Each open of the flood is counted, in few alerts or as lost, and the agent does not grow.
+    Where others use the machine, now and then one is lost, and counted.
     """
-    pids = [agent.process.pid, *children(agent.process.pid)]
-    before, used, begun, opens, numbers = memory(pids), cpu(pids), time.monotonic(), 0, itertools.count()
-    for _ in range(ATTEMPTS):
-        running = subprocess.Popen([flood, str(SECONDS), tmp_path / "flooded", *how], stdout=subprocess.PIPE)
-        late, most = watch(agent, tmp_path, numbers, pids)
-        opens += sum(map(int, running.communicate()[0].split()))
-        if max(late) < LIMIT:
-            break
-    seconds, used = time.monotonic() - begun, cpu(pids) - used
-    assert agent.stop() == 0
+    others = sum(flood.others for flood in floods.flood.values())
 
-    told = [alert for alert in agent.alerts if alert["rule"] == "Flood"]
-    count = sum(alert["output_fields"].get("falcohost.count", 1) for alert in told)
-    flooding, everything = lost(agent.log)
-    print(f"{opens} opens, {len(told)} alerts about {count}, {flooding} lost of {everything}")
-    print(f"{before:.0f} to {most:.0f} MiB, {used / seconds:.2f} of a core")
-    print("seconds until other alerts:", *(f"{each:.2f}" for each in late))
+    assert sum(flood.told for flood in floods.flood.values()) > 0.75 * others
 
-    assert [] == [each for each in late if each >= LIMIT]
-    assert count + flooding <= opens <= count + everything  # others on this machine may lose something too
-    assert len(told) <= most_told * 1.02 * (seconds // 10 + 2)  # and the alerts that count
-    assert most < before + 32
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_few_alerts(floods, name):
+    """The opens of the flood are told in few alerts."""
+    windows = floods.flood[name].seconds // 10 + 2
+    told = [fields for fields in floods.alerts() if f"/flooded {name}" in str(fields["fd.name"])]
+
+    assert 0 < len(told) <= FLOODS[name][1] * 1.02 * windows  # and the alerts that count
+
+
+def test_each_is_counted(floods):
+    """Each open of the floods is counted, in alerts or as lost; others on this machine may lose something too."""
+    count = sum(each.get("falcohost.count", 1) for each in floods.alerts())
+    flooding, everything = lost(floods.agent.log)
+    opens = sum(flood.opens for flood in floods.flood.values())
+    print(f"{opens} opens, {count} counted in alerts, {flooding} lost of {everything}")
+
+    assert count + flooding <= opens <= count + everything
+
+
+def test_memory(floods):
+    """The agent does not grow."""
+    assert floods.grown < 32
