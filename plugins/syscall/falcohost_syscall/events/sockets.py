@@ -6,14 +6,13 @@ told by the ports.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
 from secrets import token_bytes
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 from sys import byteorder
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from falcohost_syscall.records.text import text
 
@@ -33,8 +32,7 @@ LIMIT = 8192
 EPHEMERAL = 32768
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An address and port, or (AF_UNIX) a path; *port* and *path* tell which."""
 
     ip: bytes = b""
@@ -136,7 +134,6 @@ class Socket:
         protocol: int,
         local: Endpoint,
         remote: Endpoint,
-        *,
         state: int = 0,
         connected: bool = False,
         ino: int = 0,

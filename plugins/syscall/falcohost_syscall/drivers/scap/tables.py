@@ -45,6 +45,7 @@ _SERVERS: Final = (5, 6)
 #: Of a mounted file: in which layer of an overlay it is.
 _UPPER, _LOWER = 0x8000, 0x10000
 UNKNOWN: Final = "<NA>"
+_NOWHERE: Final = Endpoint()
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ class Ends:
 
     type: int = 0
     protocol: int = 0
-    local: Endpoint = Endpoint()  # noqa: RUF009  it is frozen
-    remote: Endpoint = Endpoint()  # noqa: RUF009
+    local: Endpoint = _NOWHERE
+    remote: Endpoint = _NOWHERE
     role: str | None = None
     objects: tuple[int, int] = (0, 0)
 

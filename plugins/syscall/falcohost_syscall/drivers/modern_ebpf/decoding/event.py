@@ -5,10 +5,8 @@ from __future__ import annotations
 from errno import EINPROGRESS
 from socket import AF_UNIX
 from sys import byteorder
-from typing import Any
 
 from falcohost import ProcessSubject
-from falcohost_syscall.calls.rows import Param
 from falcohost_syscall.drivers.modern_ebpf.decoding import fd_types, values
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, CGROUP
 from falcohost_syscall.drivers.modern_ebpf.decoding.record import Record
@@ -78,9 +76,7 @@ class RecordEvent(Record):
             process.cwd = procfs.link(process.pid, "cwd")
         return process.cwd
 
-    def value(self, param: Param) -> Any:
-        """Return the value of one of Falco's parameters."""
-        return values.value(self, param)
+    value = values.value
 
     # What the event's file descriptor is.
 
