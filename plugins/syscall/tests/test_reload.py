@@ -52,7 +52,7 @@ class Marks:
             time.sleep(0.001)
 
 
-def test_every_mark_is_seen_once(tmp_path, bpf):
+def test_every_mark_is_seen_once(tmp_path, bpf, soak):
     """Rules are exchanged again and again while files are made: each alerts exactly once."""
     rules = tmp_path / "rules.yaml"
     text = RULES.format(folder=tmp_path)
@@ -61,7 +61,7 @@ def test_every_mark_is_seen_once(tmp_path, bpf):
     try:
         agent.wait_until_ready()
         with Marks(tmp_path) as marks:
-            for number in range(int(os.environ.get("FALCOHOST_RELOADS", "6"))):
+            for number in range(soak(200, 6)):
                 rules.write_text(text + (MORE.format(number=number) if number % 2 == 0 else ""))
                 before = agent.log.count("gone over")
                 agent.process.send_signal(signal.SIGHUP)

@@ -90,8 +90,6 @@ SPECS = {
     83: R.CallSpec(3, 0),  # mkdir
     R.COMPAT_BASE + 83: R.CallSpec(2, R.WANT_PATH, path_arg=0),
 }
-#: As many reloads.
-RELOADS = int(os.environ.get("FALCOHOST_RELOADS", "40"))
 
 
 @pytest.fixture(params=["tracepoint", "function"])
@@ -159,14 +157,14 @@ def test_threads_wait(attach, waiters):
         source.close()
 
 
-def test_each_once(attach, numbers):
+def test_each_once(attach, numbers, soak):
     """While calls come to be seen elsewhere, again and again, each is told once."""
-    reloads = random.Random(0)
+    reloads, count = random.Random(0), soak(400, 40)
     with Probe(by_function=attach == "function") as driver:
         driver.set_calls({number: SPECS[number] for number in (READV, SYMLINK)})
         found = read(driver, numbers.pid)
         begun = time.monotonic()
-        for _ in range(RELOADS):
+        for _ in range(count):
             wanted = {READV, SYMLINK, *reloads.sample(sorted(SPECS), 2)}
             traced = set(reloads.sample([READV, SYMLINK, 83], reloads.randrange(3)))
             driver.set_calls({number: SPECS[number] for number in wanted}, traced=traced)
@@ -174,7 +172,7 @@ def test_each_once(attach, numbers):
             found += read(driver, numbers.pid)
             if reloads.random() < 0.5:
                 driver.still_sees()
-        print(f"{RELOADS} reloads in {time.monotonic() - begun:.1f} s, seen {driver.attachment.where}")
+        print(f"{count} reloads in {time.monotonic() - begun:.1f} s, seen {driver.attachment.where}")
         links, reads = map(int, numbers.communicate(input="")[0].split())
         for _ in range(5):
             time.sleep(0.1)
@@ -185,7 +183,7 @@ def test_each_once(attach, numbers):
     print(f"{links} links, {reads} reads, {lost}")
     assert {one: count for one, count in counted.items() if count != 1} == {}
     assert missing(counted, "link", links) == missing(counted, "read", reads) == []
-    assert links > RELOADS and reads > RELOADS / 2
+    assert links > count and reads > count / 2
     assert not any(lost.values())
 
 
