@@ -6,15 +6,13 @@ calls are wanted, and does not know what a record means.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import select
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from falcohost import SourceError
 from falcohost_syscall.drivers.modern_ebpf import hooks
@@ -28,11 +26,11 @@ from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
 from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, TwiceAtTracepoint, may_be_left_out
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS, check
+from falcohost_syscall.drivers.modern_ebpf.rings import Rings
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import Kernel
-from falcohost_syscall.kernel.ring import Ring
 from falcohost_syscall.records import record
 
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
@@ -52,9 +50,7 @@ LEAST_PROCESSES: Final = 8192
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
-#: What every record begins with.
-_TIMESTAMP: Final = struct.Struct("=Q")
-_WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
+_Part = TypeVar("_Part")
 _SOCKETCALL: Final = 102
 """The 32-bit call behind which the probe finds others (x86)."""
 _NO_CALL: Final = record.CALL_SPEC.pack(*record.CallSpec(0, 0))
@@ -106,10 +102,7 @@ class Probe:
         self._hooked: frozenset[str] = frozenset()
         self._renames = False
         self._filters: frozenset[tuple[str, int]] = frozenset()
-        self._fullest = [0, 0]
-        self._settings = settings
-        self._pending: list[bytes] = []
-        self._rings: list[Ring] = []
+        self._rings: Rings | None = None
         try:
             self._load(settings, options, functions, why_not)
         except BaseException:
@@ -146,9 +139,13 @@ class Probe:
     @property
     def attachment(self) -> Attachment:
         """Return where calls are seen."""
-        if self._attachment is None:
+        return self._loaded(self._attachment)
+
+    @staticmethod
+    def _loaded(part: _Part | None) -> _Part:
+        if part is None:
             raise SourceError("The probe is not loaded.")
-        return self._attachment
+        return part
 
     def still_sees(self) -> bool:
         """Tell whether calls are seen where :meth:`set_calls` said; else it has to be called anew, for all calls."""
@@ -180,11 +177,7 @@ class Probe:
         hooks.prepare(self._object, self.hooks, self._cpus)
 
     def _attach(self, settings: LoadSettings) -> None:
-        self._rings = [Ring(self._object.map_fd(name), settings.ring_size) for name in ("call_ring", "proc_ring")]
-        self._much = settings.ring_size // _WAKE_SHARE
-        self._poll = select.epoll()
-        for ring in self._rings:
-            self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # woken, not merely filled
+        self._rings = Rings(self._object.map_fd("call_ring"), self._object.map_fd("proc_ring"), settings.ring_size)
         self.ignore(os.getpid())
         if self.sees_requests:
             look = self._object.program_fd(_URING_LOOK)
@@ -318,47 +311,16 @@ class Probe:
             self._object.update(self._object.map_fd("watched_files"), file, names)
 
     def wait(self, timeout: float) -> None:
-        """Sleep until a sixteenth of a ring waits, or *timeout* seconds; only then is there much to read."""
-        if any(ring.unread() >= self._much for ring in self._rings):
-            return
-        with contextlib.suppress(InterruptedError):
-            self._poll.poll(timeout)
+        """Sleep until there is much to read, or *timeout* seconds."""
+        self._loaded(self._rings).wait(timeout)
 
     def read(self) -> list[bytes]:
-        """Return the next records of both rings in the order of time; empty if there are none.
+        """Return the next records in the order of time; empty if there are none."""
+        return self._loaded(self._rings).read()
 
-        The position of the calls is noted before the processes are read, so that a call is never handed out before the
-        fork or exec that it follows; what is newer than the last call that fitted in this batch waits for the next.
-        """
-        calls, processes = self._rings
-        self._fullest = [max(most, ring.unread()) for most, ring in zip(self._fullest, self._rings, strict=True)]
-        until = calls.produced()
-        newer = self._drain_processes(processes.produced())
-        batch = calls.drain(until)
-        whole = len(batch) == 0 or calls.read_up_to(until)
-        pending = self._pending + newer
-        if whole:
-            self._pending = []
-        else:
-            last = batch[-1][:8]
-            bound = _TIMESTAMP.unpack(last)[0]
-            self._pending = [record for record in pending if _time(record) > bound]
-            pending = [record for record in pending if _time(record) <= bound]
-        if pending:
-            batch += pending
-            batch.sort(key=_time)
-        return batch
-
-    def _drain_processes(self, goal: int) -> list[bytes]:
-        """Return the process records up to *goal*, waiting (not for long) for those that are still being written."""
-        processes = self._rings[1]
-        newer = processes.drain(limit=1 << 30)
-        for _ in range(1000):
-            if processes.read_up_to(goal):
-                break
-            os.sched_yield()
-            newer += processes.drain(limit=1 << 30)
-        return newer
+    def fill(self) -> dict[str, float]:
+        """Return how full each ring was at most when it was read, since the last call, from 0 to 1."""
+        return self._loaded(self._rings).fill()
 
     def tasks(self) -> Iterator[bytes]:
         """Yield a KIND_TASK record for each process that runs now."""
@@ -375,12 +337,6 @@ class Probe:
                     yield rest[position + 4 : end]
                     position = end
                 rest = rest[position:]
-
-    def fill(self) -> dict[str, float]:
-        """Return how full each ring was at most when it was read, since the last call, from 0 to 1."""
-        names, most = ("calls", "processes"), self._fullest
-        self._fullest = [0, 0]
-        return {name: bytes_ / self._settings.ring_size for name, bytes_ in zip(names, most, strict=True)}
 
     def lost(self) -> dict[str, int]:
         """Return how often something was lost since loading, by cause (enum lost of bpf/record.h)."""
@@ -410,16 +366,9 @@ class Probe:
 
     def close(self) -> None:
         """Detach and unload the probe."""
-        for ring in self._rings:
-            ring.close()
-        self._rings = []
-        if hasattr(self, "_poll"):
-            self._poll.close()
+        if self._rings is not None:
+            self._rings.close()
+            self._rings = None
         if self._attachment is not None:
             self._attachment.close()
         self._object.close()
-
-
-def _time(data: bytes) -> int:
-    stamp: int = _TIMESTAMP.unpack_from(data)[0]
-    return stamp
