@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any as Anything
 
@@ -90,16 +90,20 @@ class Shown:
         if isinstance(check, Exists):
             return exactly(TRUE)
         holds = predicate(check)
-        said = {number: bool(holds(text)) for number, text in sorted(self.texts.items())}
+        true: list[int] = []
+        false: list[int] = []
+        for number, text in self.texts.items():
+            (true if holds(text) else false).append(number)
         if self.other is None:
-            refused = ((number, number) for number, true in said.items() if not true)
-            return Bounds(within(self.number, *complement(self.number, refused)), self._one_of(said, True))
-        if holds(self.other):
-            return exactly(negate(self._one_of(said, False)))
-        return exactly(self._one_of(said, True))
+            return Bounds(within(self.number, *complement(self.number, _each(false))), self._one_of(true))
+        return exactly(negate(self._one_of(false)) if holds(self.other) else self._one_of(true))
 
-    def _one_of(self, said: Mapping[int, bool], wanted: bool) -> Condition:
-        return within(self.number, *((number, number) for number, true in said.items() if true is wanted))
+    def _one_of(self, numbers: Iterable[int]) -> Condition:
+        return within(self.number, *_each(sorted(numbers)))
+
+
+def _each(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    return ((number, number) for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)
