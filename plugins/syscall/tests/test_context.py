@@ -6,7 +6,6 @@ import functools
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,9 @@ GET: dict[str, Any] = {field.name: field.get for field in FIELDS}
 MARK = f"/tmp/falcohost-context-{os.getpid()}"
 WANTED = f"wanted{os.getpid()}"
 OPEN = f"evt.type = openat and fd.name = {MARK}"
+#: Says that nothing of what came before is still to be read.
+END = f"{MARK}-end"
+LAST = f"evt.type = openat and fd.name = {END}"
 
 #: Forks, execs and ends so fast that nobody can look it up in /proc: the event is read later.
 QUICK = f"""
@@ -64,23 +66,26 @@ def plan(text: str, *fields: str) -> Plan:
 
 
 class Watched:
-    """The source for one rule, and what the rule matches."""
+    """The source for one rule, and what the rule matches; see ``Sources`` for *anew*."""
 
-    def __init__(self, sources: Any, text: str, *names: str) -> None:
-        wanted = plan(text, *names)
-        assert wanted.condition is not None
-        self._matches = compile_condition(wanted.condition)
-        self.source: SyscallSource = sources.open(wanted, anew=True)
+    def __init__(self, sources: Any, text: str, *names: str, anew: bool = False) -> None:
+        rule = plan(text).condition
+        assert rule is not None
+        self._matches = compile_condition(rule)
+        self.source: SyscallSource = sources.open(plan(f"({text}) or ({LAST})", *names), anew=anew)
 
-    def read(self, fact: Callable[[SyscallEvent], Any], seconds: float = 0.3) -> list[Any]:
-        """Return what *fact* says of each event that matches, at its moment."""
-        found = []
-        end = time.monotonic() + seconds
+    def read(self, fact: Callable[[SyscallEvent], Any]) -> list[Any]:
+        """Return what *fact* says of each event so far that matches, at its moment."""
+        subprocess.run(["sh", "-c", ': < "$0"', END], check=True)
+        found, ended = [], False
         for batch in self.source.batches():
-            found += [fact(event) for event in batch.events if self._matches(event)]
-            if time.monotonic() > end:
+            for event in batch.events:
+                ended = ended or event.fdpath == END
+                if self._matches(event):
+                    found.append(fact(event))
+            if ended:
                 return found
-        return found
+        raise AssertionError("the source has ended")
 
 
 @pytest.fixture
@@ -100,10 +105,12 @@ def quick(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def mark() -> Iterator[None]:
-    """Make the marked file."""
-    Path(MARK).touch()
+    """Make the marked file, and the last one."""
+    for name in (MARK, END):
+        Path(name).touch()
     yield
-    Path(MARK).unlink()
+    for name in (MARK, END):
+        Path(name).unlink()
 
 
 def fields(*names: str) -> Callable[[SyscallEvent], tuple[Any, ...]]:
@@ -113,7 +120,7 @@ def fields(*names: str) -> Callable[[SyscallEvent], tuple[Any, ...]]:
 
 def test_nothing_of_what_no_rule_wants(watch, quick):
     """Processes that come and go cost user space not one record (there is the end of some that ran before)."""
-    watched = watch("evt.type = openat and fd.name = /nowhere")
+    watched = watch("evt.type = openat and fd.name = /nowhere", anew=True)
     subprocess.run([quick, "1000", "x"], check=True)
     watched.read(lambda event: None)
 
@@ -154,7 +161,8 @@ def test_environment(watch, quick):
 
 def test_execs_are_filtered(watch, quick):
     """Of many execs those pass that the rule wants; the others are counted as left out."""
-    watched = watch(f"evt.type = execve and proc.name = quick and proc.args contains {WANTED} and proc.pname = quick")
+    condition = f"evt.type = execve and proc.name = quick and proc.args contains {WANTED} and proc.pname = quick"
+    watched = watch(condition, anew=True)
     subprocess.run([quick, "20", "other"], check=True)
     subprocess.run([quick, "5", WANTED], check=True)
     subprocess.run(["true"], check=True)
@@ -182,7 +190,7 @@ def test_ends_of_those_that_were_told(watch, quick):
     before = len(watched.source.driver.context.table)
     subprocess.run([quick, "300", "x"], check=True)
 
-    assert 300 == len(watched.read(fields("proc.name"), 0.5))
+    assert 300 == len(watched.read(fields("proc.name")))
     assert len(watched.source.driver.context.table) < before + 20
 
 
@@ -195,14 +203,15 @@ def test_new_parent(watch):
     """A process whose parent has ended has its new parent, without a word about the old one's end."""
     watched = watch(OPEN, "proc.ppid")
     lines = f"""
-        parent = os.getpid()
+        parent, (asked, asks) = os.getpid(), os.pipe()
         if os.fork() == 0:
             os.close(os.open('{MARK}', 0))
+            os.write(asks, b'x')
             while os.getppid() == parent: time.sleep(0.01)
             os.close(os.open('{MARK}', 0))
             print(parent, os.getppid())
         else:
-            time.sleep(0.2)
+            os.read(asked, 1)
         """
     text = "\n".join(line[8:] for line in lines.splitlines())
     old, new = map(int, subprocess.run(script(text), check=True, capture_output=True, text=True).stdout.split())
@@ -213,7 +222,7 @@ def test_new_parent(watch):
 def test_session_and_directory(watch):
     """What setsid, setpgid and chdir change is seen at the next event, though none of them is collected."""
     names = ("proc.sid", "proc.pgid", "proc.cwd")
-    watched = watch(OPEN, *names)
+    watched = watch(OPEN, *names, anew=True)
     opened = f"os.close(os.open('{MARK}', 0))\n"
     text = f"{opened}os.chdir('/usr/bin')\n{opened}os.setsid()\n{opened}os.chdir('/')\n{opened}print(os.getpid())"
     pid = int(subprocess.run(script(text), check=True, capture_output=True, text=True, cwd="/usr").stdout)

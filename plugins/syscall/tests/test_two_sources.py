@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -43,7 +44,7 @@ def open_files(pid: int) -> set[str]:
 
 
 def test_killed_syscall_worker(numbers, start_agent, children, tmp_path):
-    """The syscall worker is killed: alerts are back within three seconds, and no number of the other is missing."""
+    """The syscall worker is killed: alerts are back once another has started; no number of the other is missing."""
     rules = tmp_path / "two.yaml"
     rules.write_text(RULES)
     block = {"name": "numbers", "init_config": {"numbers": {"interval": 0.02}, "others": {}}}
@@ -51,12 +52,12 @@ def test_killed_syscall_worker(numbers, start_agent, children, tmp_path):
     agent.wait_for(lambda alert: alert["rule"] == "Every number")
     (worker,) = [pid for pid in children(agent.process.pid) if "anon_inode:bpf-map" in open_files(pid)]
     os.kill(worker, signal.SIGKILL)
-    killed = time.monotonic()
+    killed, limit = time.monotonic(), max(10, 5 * float(re.search(r"Ready after ([\d.]+) s", agent.log)[1]))
     mark = tmp_path / "mark"
     shutil.copy("/bin/cat", mark)
 
     while not any(alert["rule"] == "Shadow read" for alert in agent.alerts):
-        assert time.monotonic() < killed + 3, agent.log
+        assert time.monotonic() < killed + limit, agent.log
         subprocess.run([mark, "/etc/shadow"], stdout=subprocess.DEVNULL, check=True)
         time.sleep(0.05)
     assert agent.stop() == 0

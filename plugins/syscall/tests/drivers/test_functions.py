@@ -15,6 +15,7 @@ import pytest
 
 from falcohost.errors import ConfigError
 from falcohost.events import Plan
+from falcohost_syscall.calls.rows import EXIT
 from falcohost_syscall.drivers.modern_ebpf.attach import call_functions
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NotPossibleError, find
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import copy
@@ -73,7 +74,7 @@ def watch(bpf):
     def watch(*types):
         source = SyscallSource({"falcohost": {"attach": "function"}})
         opened.append(source)
-        source.open(Plan("syscall", frozenset(types)), None)
+        source.open(Plan("syscall", frozenset({*types, EXIT})), None)
         return source
 
     yield watch
@@ -82,17 +83,19 @@ def watch(bpf):
 
 
 def seen(source, *command):
-    """Run a program; return how often it caused events of each type, in all its processes."""
+    """Run a program to its end; return how often it caused events of each type, in all its processes."""
     process = subprocess.Popen([str(word) for word in command])
-    found, end = Counter(), time.monotonic() + 0.5
     assert process.wait() == 0
+    found, ended = Counter(), False
     for batch in source.batches():
         for event in batch.events:
-            if process.pid in (event.proc.pid, event.proc.ppid):
+            if event.type == EXIT:
+                ended = ended or event.proc.pid == process.pid
+            elif process.pid in (event.proc.pid, event.proc.ppid):
                 found[event.type] += 1
-        if time.monotonic() > end:
+        if ended:
             return found
-    return found
+    raise AssertionError("the source has ended")
 
 
 def python(script):
@@ -145,7 +148,7 @@ def test_calls_without_a_function(watch, functions):
 
     assert {"symlink": 1, "getppid": 1} == seen(source, *python(f"{SYMLINK}\nos.getppid()"))
     assert source.driver.probe.attachment.where == "both"
-    source.update(Plan("syscall", frozenset({"symlink"})))
+    source.update(Plan("syscall", frozenset({"symlink", EXIT})))
     assert source.driver.probe.attachment.where == "function"
     assert {"symlink": 1} == seen(source, *python(SYMLINK))
 
@@ -213,6 +216,7 @@ def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
 def test_namespace(bpf):
     """Whoever does not see all processes cannot see calls by functions."""
     script = """
+from falcohost_syscall.calls.rows import EXIT
 from falcohost_syscall.drivers.modern_ebpf.attach import call_functions
 from falcohost_syscall.kernel import function_programs
 from falcohost_syscall.kernel import libbpf

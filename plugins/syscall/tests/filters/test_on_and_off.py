@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 
 import pytest
@@ -60,7 +59,7 @@ def test_same_alerts(agents, provocations):
     provocations.run({"last": "@cat /etc/shadow"})
     for agent in agents:
         agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
-    time.sleep(0.5)
+        assert agent.stop() == 0
     filtered, unfiltered = (told(agent, provocations, lines) for agent in agents)
 
     assert unfiltered == filtered
