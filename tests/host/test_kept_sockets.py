@@ -12,12 +12,12 @@ from falcohost.listening import inherit, listening_sockets
 
 
 @pytest.fixture
-def link():
-    """Return both ends of a way to the supervisor."""
+def link(monkeypatch):
+    """Return both ends of a way to the supervisor, in a process that listens on nothing yet."""
+    monkeypatch.setattr(listening, "_listening", {})
     here, there = socket.socketpair()
     with here, there:
         yield here, there
-    listening._listening.clear()
 
 
 def open_descriptors():
