@@ -14,7 +14,7 @@ from falcohost.testing import skip_or_fail
 from falcohost.testing.values import arguments, wrong_value
 from falcohost_syscall.fields.rows import FIELDS
 
-CORPUS = Path(os.environ.get("FALCOHOST_CORPUS", Path(__file__).parents[5] / "shared" / "corpus"))
+CORPUS = Path(os.environ.get("FALCOHOST_CORPUS", Path(__file__).parents[6] / "shared" / "corpus"))
 CAPTURES = CORPUS / "captures"
 NAMES = ("cat_write", "connect_localhost", "curl_google", "empty", "single_ipv6_conn", "syscall")
 
