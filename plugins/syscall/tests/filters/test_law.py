@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from random import Random
 from typing import Any
 
 import pytest
 import random_events
 import random_processes
+from random_cases import for_random_cases
 from workload import handmade
 from workload.handmade import call
 
@@ -33,7 +34,6 @@ from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
-PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "6000"))
 EVENTS = 40
 PROCESS_EVENTS = {EXEC, EXIT}
 
@@ -114,15 +114,16 @@ def catalog_with(rows: Rows) -> Catalog:
 
 
 @pytest.mark.parametrize("looked_up", [False, True], ids=["no lookup", "a lookup"])
-def test_never_too_little(filter_bench, context, monkeypatch, looked_up):
+def test_never_too_little(filter_bench, context, monkeypatch, soak, looked_up):
     """No event that a rule matches, or may match, is left out by the filter made from that rule; most others are."""
-    random = Random(os.environ.get("FALCOHOST_SEED", "law"))
-    rows = Rows(random)
+    rows = Rows(Random())
     catalog = catalog_with(rows) if looked_up else random_events.CATALOG
-    tasks = random_processes.population(random, context.table)
-    unwanted = left_out = pairs = 0
+    tasks = random_processes.population(Random("law"), context.table)
     loops = filter_bench.kernel.has_may_goto
-    while pairs < PAIRS:
+    pairs: Counter[str] = Counter()
+
+    def rule(random: Random) -> None:
+        rows.random = random
         expr = random_events.condition(random, catalog=catalog)
         matches = compile_condition(possible(expr))
         name = random.choice(random_events.EVENT_TYPES)
@@ -135,14 +136,14 @@ def test_never_too_little(filter_bench, context, monkeypatch, looked_up):
             rows.change()
             wanted = any(map(matches, (event, *event.alternatives)))
             passed = has_wanted_leaf(condition, record) and filter_bench.passes(programs, record, event.proc)
-            pairs += 1
             assert passed or not wanted, f"{expr}\n{condition}\n{event}\n{parts.sections(record)}"
-            unwanted += not wanted
-            left_out += not passed
+            pairs["unwanted"] += not wanted
+            pairs["left out"] += not passed
         filter_bench.unload(programs)
 
-    print(f"{pairs} pairs, {unwanted} unwanted, of which {left_out} left out")
-    assert left_out > unwanted / (3 if looked_up else 2)
+    for_random_cases(soak(5000, 200), rule)
+    print(pairs)
+    assert pairs["left out"] > pairs["unwanted"] / (3 if looked_up else 2)
 
 
 @pytest.mark.parametrize(("name", "points"), [(None, []), ("another", [Point.PROCESS])])

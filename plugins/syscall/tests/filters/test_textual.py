@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections import Counter
 from random import Random
 
+from random_cases import for_random_cases
 from random_events import CATALOG
 
 from falcohost.engine.code.predicates import predicate
@@ -19,7 +20,6 @@ from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import All, Condition, Literal, Point, Text
 from falcohost_syscall.records.text import text
 
-PAIRS = int(os.environ.get("FALCOHOST_PAIRS", "20000"))
 NAME = Textual(layout.view("name", Point.OBJECT), rooted=True)
 PASSED = Textual(layout.view("path", Point.MEMORY))
 PIECES = [b"/", b"/", b"a", b"f", b"x", b"xff", b"e2", b"0", b"4", b"b", b"Z", b"\\", b"\\xff", "é€".encode()]
@@ -65,19 +65,21 @@ def holds(condition: Condition, data: bytes) -> bool:
     return (op == "exists" or any(TESTS[op](data, constant) for constant in constants)) != condition.negated
 
 
-def test_bytes_and_texts():
+def test_bytes_and_texts(soak):
     """What must hold of the bytes does where the check is true, and what suffices does not where it is false."""
-    random = Random(os.environ.get("FALCOHOST_SEED", "texts"))
-    true = 0
-    for _ in range(PAIRS):
+    pairs: Counter[bool] = Counter()
+
+    def pair(random: Random) -> None:
         field = random.choice((NAME, PASSED))
         data = some_bytes(random, field)
         one = some_check(random, data if random.random() < 0.8 else some_bytes(random, field))
         if one is None:
-            continue
+            return
         bounds, matches = field.bounds(one), bool(predicate(one)(text(data)))
-        true += matches
+        pairs[matches] += 1
 
         assert holds(bounds.over, data) or not matches, (one, data)
         assert matches or not holds(bounds.under, data), (one, data)
-    assert true > PAIRS / 4
+
+    for_random_cases(soak(100_000, 3000), pair)
+    assert pairs[True] > pairs[False] / 3
