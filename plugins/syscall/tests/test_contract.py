@@ -29,6 +29,14 @@ class TestSource(SourceContract):
                 skip_or_fail("bpf", requirement.problem)
         return {}
 
+    @pytest.fixture
+    def opened(self, sources, config, request):
+        """Return a source that the tests share; where all counts that it has seen since it was opened, another one."""
+        anew = request.function.__name__ in ("test_numbers_begin_at_one_and_rise", "test_numbers_add_up")
+        source = sources.open(self._plan(), self._asked().settings, anew=anew)
+        self.provoke()
+        return source
+
     def provoke(self):
         """Start programs, which open files and end."""
         for _ in range(20):

@@ -242,19 +242,27 @@ def test_refused_at_once(bpf):
         pytest.skip("this kernel takes programs on functions")
 
 
-@pytest.mark.parametrize("name", ["function_returns", "gather_memory", "submit_messages"])
-def test_copy(bpf, name):
-    """A program can be loaded once more from what the probe is loaded from, with another map of programs."""
+@pytest.fixture(scope="module")
+def loaded(bpf):
+    """Return the library, and the probe's object as it is loaded."""
     library = Library()
-    probe, kernel = Object(library, (BPF / OBJECTS[platform.machine()]).read_bytes()), Kernel(library)
+    probe = Object(library, (BPF / OBJECTS[platform.machine()]).read_bytes())
     probe.load()
+    yield library, probe
+    probe.close()
+
+
+@pytest.mark.parametrize("name", ["function_returns", "gather_memory", "submit_messages"])
+def test_copy(loaded, name):
+    """A program can be loaded once more from what the probe is loaded from, with another map of programs."""
+    library, probe = loaded
+    kernel = Kernel(library)
     stages = kernel.array(4, probe.entries("stages"), MAP_PROG_ARRAY)
     copied = copy(kernel, probe, name, {"stages": stages}, PROGRAM_RAW_TRACEPOINT)
     kernel.set(stages, bytes(4), copied.to_bytes(4, sys.byteorder))
     original, again = (program_info(library, fd) for fd in (probe.program_fd(name), copied))
     for fd in (stages, copied):
         os.close(fd)
-    probe.close()
 
     assert (original.name, original.nr_func_info) == (again.name, again.nr_func_info)
     assert original.id != again.id
