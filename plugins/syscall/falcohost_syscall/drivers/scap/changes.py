@@ -129,7 +129,9 @@ class Changes:
         descriptor = thread.descriptors.get(call.number("fd") or 0)
         address = as_sockaddr(call.raw("addr") or b"")
         end = None if address is None else parse_sockaddr(address)
-        if descriptor is not None and descriptor.ends is not None and end is not None:
+        if descriptor is None or descriptor.ends is None or end is None:
+            return
+        if descriptor.kind == _KINDS.get(end[0]):
             descriptor.ends.local, descriptor.ends.role = end[1], LISTENING
 
     def _take_ends(self, thread: Thread, call: CapturedCall, fd: int | None, role: str, *, outwards: bool) -> None:
@@ -138,7 +140,7 @@ class Changes:
         if found is None or fd is None:
             return
         descriptor = thread.descriptors.get(fd)
-        if descriptor is None or descriptor.ends is None:
+        if descriptor is None or descriptor.ends is None or descriptor.kind != _KINDS[found.family]:
             type_ = 1 if call.name in ("connect", "accept", "accept4") else 0
             descriptor = thread.descriptors[fd] = Descriptor(_KINDS[found.family], ends=Ends(type_))
         ends = descriptor.ends or Ends()
