@@ -52,9 +52,18 @@ def stays(path: str, tops: list[str]) -> bool:
     return any(path.startswith(f"{top}/") for top in tops)
 
 
+def is_nowhere() -> bool:
+    """Tell whether the working directory has been removed; "." still leads to it then, and its path does not."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def go(random: Random, tops: list[str]) -> None:
     """Change the working directory, now and then and where it is gone."""
-    if random.random() < 0.1 or not Path().exists():
+    if random.random() < 0.1 or is_nowhere():
         os.chdir(random.choice([top or "/" for top in tops if Path(top or "/").is_dir()]))
         path = spelled(random, random.choice(tops))
         if stays(followed(path), tops) and Path(path).is_dir():
