@@ -1,4 +1,4 @@
-"""What a plugin offers beside sources and outputs: keys of the configuration, drivers, commands."""
+"""Specs of what a plugin offers beside sources and outputs: keys of the configuration, drivers, commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the agent is given: by the configuration, the rules files and the command line."""
+"""The input of a run of the agent: configuration, rules files and command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the supervisor has a worker do."""
+"""The task of a worker, as the supervisor gives it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the configuration says of the pipeline's stages."""
+"""Settings of the pipeline's stages, from the configuration."""
 
 from __future__ import annotations
 

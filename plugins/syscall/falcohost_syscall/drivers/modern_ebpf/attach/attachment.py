@@ -1,4 +1,4 @@
-"""What an attachment is: one way in which the probe's programs see calls."""
+"""The base of attachments: each is one way in which the probe's programs see calls."""
 
 from __future__ import annotations
 
