@@ -71,7 +71,7 @@ def described(one: type) -> dict[str, str]:
 def default(attribute: dataclasses.Field[object]) -> str:
     """Return the default of an attribute."""
     if attribute.default is dataclasses.MISSING:
-        return "has to be given" if attribute.default_factory is dataclasses.MISSING else "empty"
+        return "required" if attribute.default_factory is dataclasses.MISSING else "empty"
     if callable(attribute.default):
         return "nothing"
     return "empty" if attribute.default == "" else f"`{attribute.default}`"

@@ -48,7 +48,7 @@ def test_no_number(value):
 @pytest.mark.parametrize("value", [1, True, ["red"], {}])
 def test_no_text(value):
     """What is no text is an error that names plugin and key."""
-    with pytest.raises(ConfigError, match=r"^plugin 'lamp': colour has to be a text, not "):
+    with pytest.raises(ConfigError, match=r"^plugin 'lamp': colour has to be a string, not "):
         settings(colour=value).text("colour")
 
 

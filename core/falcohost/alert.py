@@ -1,4 +1,4 @@
-"""An alert: what a rule that matched says about an event. Made by the engine, carried to the outputs."""
+"""Alerts: the result of a rule that matched an event. The engine makes them, subscribers and outputs receive them."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _LABELS = tuple(priority.name.capitalize() for priority in Priority)
 
 
 class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What else is known of the rule, beside its name, priority, source and tags.
+    """Facts about the rule beyond its name, priority, source and tags.
 
-    :ivar description: the rule's ``desc``; a long one is cut.
-    :ivar file: the rules file that defines it, as it was named.
+    :ivar description: the rule's ``desc``, cut at :data:`MOST_TEXT` characters.
+    :ivar file: path of the rules file that defines it, as it was configured.
     :ivar exceptions: the names of its exceptions; at most :data:`MOST_EXCEPTIONS`.
     """
 
@@ -64,12 +64,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :ivar message: the rule's output with its fields filled in, without time and priority.
     :ivar output: the whole text line: ``time: Priority message``.
     :ivar fields: the output fields with their JSON values (an absent one is None).
-    :ivar id: the same when the same event meets the same rule again.
-    :ivar count: for how many matches it stands, of which it shows the first.
-    :ivar subjects: whom or what it is about, as far as the source knows; at most :data:`MOST_SUBJECTS`.
-    :ivar metadata: what else is known of the rule.
-    :ivar depth: how many subscribers it has come through: 0 for a rule's alert, 1 for one that a subscriber raised
-        about such alerts.
+    :ivar id: stable: the same event and the same rule always give the same id.
+    :ivar count: number of matches that this alert stands for; it shows the first of them.
+    :ivar subjects: who or what the alert is about, as far as the source knows; at most :data:`MOST_SUBJECTS`.
+    :ivar metadata: further facts about the rule.
+    :ivar depth: number of subscribers in the chain that led to it: 0 for a rule's alert, 1 for an alert that a
+        subscriber raised about such alerts.
     """
 
     id: str
@@ -89,7 +89,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AlertFormat(Protocol):
-    """Writes alerts as the configuration says."""
+    """Formats alerts as configured."""
 
     @property
     def json(self) -> bool:

@@ -1,6 +1,6 @@
-"""The clock: time, and waiting for it, as an object, so that a test can let hours pass in no time.
+"""Clocks: reading the time and sleeping, behind an object, so that a test can skip hours.
 
-What waits takes a :class:`Clock`, which is :data:`SYSTEM` unless it is told another. Tests use
+Code that waits takes a :class:`Clock`; the default is :data:`SYSTEM`. Tests pass
 :class:`falcohost.testing.clock.ManualClock`.
 """
 
@@ -15,23 +15,25 @@ __all__ = ["SYSTEM", "Clock", "SystemClock"]
 
 
 class Clock(Protocol):
-    """Tells the time, and waits."""
+    """Reads the time and sleeps."""
 
     def monotonic(self) -> float:
-        """Return seconds that only rise."""
+        """Return the seconds of a clock that never goes backwards."""
 
     def time_ns(self) -> int:
         """Return nanoseconds since the epoch, UTC."""
 
     def sleep(self, seconds: float) -> None:
-        """Return after so many *seconds*."""
+        """Sleep for this many seconds."""
 
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
     ) -> bool:
-        """Wait on *condition*, which is held, until *predicate* holds; return whether it does.
+        """Wait on *condition* until *predicate* is true; return the predicate's last value.
 
-        :param timeout: seconds by this clock after which it is given up.
+        The caller holds the condition's lock.
+
+        :param timeout: give up after this many seconds of this clock; None: never.
         """
 
 
@@ -39,7 +41,7 @@ class SystemClock:
     """The clock of this machine."""
 
     def monotonic(self) -> float:
-        """Return seconds that only rise."""
+        """Return the seconds of a clock that never goes backwards."""
         return time.monotonic()
 
     def time_ns(self) -> int:
@@ -47,13 +49,13 @@ class SystemClock:
         return time.time_ns()
 
     def sleep(self, seconds: float) -> None:
-        """Return after so many *seconds*."""
+        """Sleep for this many seconds."""
         time.sleep(seconds)
 
     def wait_for(
         self, condition: threading.Condition, predicate: Callable[[], bool], timeout: float | None = None
     ) -> bool:
-        """Wait on *condition*, which is held, until *predicate* holds; return whether it does."""
+        """Wait on *condition*, whose lock the caller holds, until *predicate* is true or *timeout* has passed."""
         return condition.wait_for(predicate, timeout)
 
 

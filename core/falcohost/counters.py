@@ -1,11 +1,11 @@
-"""Counters: each is one field of a struct, and its declaration says everything about it.
+"""Counters: each is one field of a struct, and its annotation declares everything about it.
 
-It says what is counted, how the number goes on when a worker is replaced, its name in JSON and its text. From it are
-made sums over workers (:func:`plus`), differences of two looks (:func:`since`), JSON (:func:`as_json`), the text of
-``falcohost stats`` and the tables of ``docs/stats.md``, so that a new counter is a new field and nothing else::
+The declaration holds what is counted, what happens to the number when a worker is replaced, its name in JSON and its
+text. Sums over workers (:func:`plus`), the change between two readings (:func:`since`), JSON (:func:`as_json`), the
+text of ``falcohost stats`` and the tables of ``docs/stats.md`` all come from it, so a new counter is one new field::
 
     class SourceStats(msgspec.Struct, frozen=True):
-        received: Annotated[int, number("what came from where events are born")] = 0
+        received: Annotated[int, number("records read from where the events come from")] = 0
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Over(enum.Enum):
-    """What a number is when one worker follows another."""
+    """How the numbers of a worker and of its successor are combined."""
 
     SUM = "the sum of all workers"
-    LAST = "what the last worker says"
+    LAST = "the last worker's number"
 
 
 class Shape(enum.IntEnum):
-    """What a value looks like, in the order in which JSON has them."""
+    """Shapes of a counter's value, in the order in which JSON lists them."""
 
     NUMBER = 1
     BY_NAME = 2  #: a number for each name
@@ -37,7 +37,7 @@ class Shape(enum.IntEnum):
 
 
 class Unit(enum.Enum):
-    """What a number counts; the value formats it."""
+    """Units of numbers; the value is the format that prints one."""
 
     COUNT = "{:,}"
     NANOSECONDS = "{:,} ns"
@@ -48,10 +48,10 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
     """A counter's declaration.
 
     :ivar help: what it counts.
-    :ivar text: how the text of ``falcohost stats`` has it; None: not at all. A number with a ``{}`` in its text is a
-        line of its own, left out while it is 0; any other text is a name or a heading.
-    :ivar json: its name in JSON; None: it is not there.
-    :ivar before: the name of the counter of the same shape that is shown behind it; empty: the next in order.
+    :ivar text: its name or heading in the text of ``falcohost stats``; None: not shown. A text with ``{}`` in it is a
+        line of its own, left out while the number is 0.
+    :ivar json: its name in JSON; None: left out.
+    :ivar before: name of the counter of the same shape that it is shown before; empty: the order of declaration.
     :ivar name: the field's name.
     :ivar of: the struct of a row.
     """
@@ -77,36 +77,36 @@ def number(
     colour: str | None = None,
     before: str = "",
 ) -> Counter:
-    """Declare a number; its name is its text, unless there is another."""
+    """Declare a number. Its name is also its text unless *text* says otherwise."""
     return Counter(help=help, shape=Shape.NUMBER, over=over, unit=unit, text=text, colour=colour, before=before)
 
 
 def progress(help: str) -> Counter:
-    """Declare a share from 0 to 1, or None, that is shown elsewhere."""
+    """Declare a share from 0 to 1, or None, that is neither in the text nor in the JSON."""
     return Counter(help=help, shape=Shape.NUMBER, over=Over.LAST, unit=Unit.SHARE, text=None, json=None)
 
 
 def by_name(
     help: str, *, over: Over = Over.SUM, unit: Unit = Unit.COUNT, text: str, json: str = "", colour: str | None = None
 ) -> Counter:
-    """Declare a number for each name. *text* stands before those of the last worker, behind the sum of all."""
+    """Declare one number per name. *text* follows their sum, or, if they are the last worker's, precedes them."""
     return Counter(help=help, shape=Shape.BY_NAME, over=over, unit=unit, text=text, json=json, colour=colour)
 
 
 def sentences(help: str) -> Counter:
-    """Declare what is said in sentences, each shown on a line of its own."""
+    """Declare sentences, each shown on a line of its own."""
     return Counter(help=help, shape=Shape.SENTENCES, over=Over.LAST)
 
 
 def rows(help: str, *, text: str | None) -> Counter:
-    """Declare numbers by name, shown as a table; *text*: the heading of the names, None: shown with other rows."""
+    """Declare a table: a struct of numbers per name. *text* heads the names; None: shown with another table's rows."""
     return Counter(help=help, shape=Shape.ROWS, text=text)
 
 
 def counters(of: type[msgspec.Struct]) -> tuple[Counter, ...]:
     """Return the counters that a struct declares, in the order in which they are shown.
 
-    :raises TypeError: one of its fields is no counter.
+    :raises TypeError: a field has no counter in its annotation.
     """
     return _counters(of)
 
@@ -121,7 +121,7 @@ def _counters(of: Any) -> tuple[Counter, ...]:
 
 
 def _declared(of: type[msgspec.Struct]) -> list[Counter]:
-    """Return the counters in the order of the fields, with all that follows from the field itself."""
+    """Return the counters in the order of the fields; names, texts and row types are filled in from the fields."""
     found = []
     for name, hint in get_type_hints(of, include_extras=True).items():
         value, counter = (*get_args(hint), None, None)[:2]
@@ -136,29 +136,29 @@ def _declared(of: type[msgspec.Struct]) -> list[Counter]:
 
 
 def plus(before: T, now: T) -> T:
-    """Return the numbers of one worker, *now*, with those of the workers before it."""
+    """Return the numbers of a worker, *now*, combined with those of its predecessors, *before*."""
     return _joined(before, now, _sum)
 
 
 def since(before: T, now: T) -> T:
-    """Return what has come to *before*."""
+    """Return the change from *before* to *now*."""
     return _joined(before, now, _difference)
 
 
 def as_json(numbers: msgspec.Struct) -> dict[str, object]:
-    """Return the numbers as JSON has them."""
+    """Return the numbers as they appear in JSON."""
     return {one.json: _builtin(getattr(numbers, one.name)) for one in counters(type(numbers)) if one.json is not None}
 
 
 def from_attributes(counted: object, of: type[T]) -> T:
-    """Return the numbers that *counted* has as attributes, by the names of the fields."""
+    """Make a struct of type *of* from the attributes of *counted* with the names of its fields."""
     return of(*(getattr(counted, name) for name in of.__struct_fields__))
 
 
 def from_json(data: Mapping[str, Any], of: type[T]) -> T:
-    """Return the numbers that :func:`as_json` has made *data* from.
+    """Return the struct that :func:`as_json` made *data* from.
 
-    :raises msgspec.ValidationError: *data* is something else.
+    :raises msgspec.ValidationError: *data* was not made from such a struct.
     """
     named = {one.json: one.name for one in counters(of)}
     if missing := [json for json in named if json is not None and json not in data]:
@@ -167,7 +167,7 @@ def from_json(data: Mapping[str, Any], of: type[T]) -> T:
 
 
 def _joined(before: T, now: T, join: Callable[[Any, Any], Any]) -> T:
-    """Return *now* with what *join* makes of both, where workers are summed up."""
+    """Apply *join* to the fields that are summed over workers; take the others from *now*."""
     of: Any = type(now)
     values = [
         join(getattr(before, name), getattr(now, name)) if summed else getattr(now, name)
@@ -178,12 +178,12 @@ def _joined(before: T, now: T, join: Callable[[Any, Any], Any]) -> T:
 
 @functools.cache
 def _layout(of: Any) -> tuple[tuple[str, bool], ...]:
-    """Return the name of each field in order, and whether workers are summed up in it."""
+    """Return the name of each field in order, and whether it is summed over workers."""
     return tuple((one.name, one.over is Over.SUM) for one in _declared(of))
 
 
 def _sum(before: Any, now: Any) -> Any:
-    """Return the sum, by name of what has names."""
+    """Return the sum; mappings and structs are added entry by entry."""
     if isinstance(now, int):
         return before + now
     if isinstance(now, Mapping):

@@ -1,17 +1,17 @@
-"""Every error that falcohost raises for people to read.
+"""Errors that falcohost raises for people to read.
 
 FalcohostError
 ├── ConfigError      a configuration file, an option or a key is wrong
-├── RulesError       rules files were refused; carries the load results
+├── RulesError       rules files were refused
 ├── PluginError      a plugin is missing, broken or clashes with another
 ├── SourceError      an event source cannot be opened or has failed
-│   └── AddressTaken somebody else listens on its address
+│   └── AddressTaken its address is in use
 ├── OutputError      an output cannot be opened or did not accept alerts
-│   └── OutputClosed nobody reads any more, and nobody will
+│   └── OutputClosed its reader is gone for good
 └── StateError       the state directory cannot be used
 
-The text of each is a whole sentence that says what is wrong, where, and what would mend it; the command line prints
-it behind ``Error: `` and exits 1. Anything else that reaches the user as a traceback is a bug.
+The text of each is a whole sentence that says what is wrong, where, and how to fix it. The command line prints it
+after ``Error: `` and exits with status 1. A traceback that reaches the user is a bug.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import ClassVar
 
 
 class FalcohostError(Exception):
-    """Base of all errors that are meant to be read by the user.
+    """Base of all errors that the user reads.
 
-    :cvar exit_status: with which the command line ends; a subclass may have another.
+    :cvar exit_status: exit status of the command line; a subclass may set another.
     """
 
     exit_status: ClassVar[int] = 1
@@ -45,9 +45,9 @@ class SourceError(FalcohostError):
 
 
 class AddressTaken(SourceError):
-    """Somebody else listens on the address of an event source.
+    """The address that an event source listens on is in use.
 
-    :ivar port: of that address.
+    :ivar port: the port of that address.
     """
 
     def __init__(self, text: str, port: int) -> None:
@@ -56,11 +56,11 @@ class AddressTaken(SourceError):
 
 
 class OutputError(FalcohostError):
-    """An output cannot be opened, or did not accept what it was given."""
+    """An output cannot be opened, or did not accept the alerts."""
 
 
 class OutputClosed(OutputError):
-    """Nobody reads an output any more, and nobody will: the host does not try again."""
+    """The reader of an output is gone for good (a closed pipe): the host does not try again."""
 
 
 class StateError(FalcohostError):

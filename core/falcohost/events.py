@@ -1,8 +1,8 @@
-"""What passes between a source and the engine: events, batches, the plan that goes down, the numbers that come back.
+"""The interface between a source and the engine: events, batches, and the plan that tells a source what rules want.
 
-A source turns whatever it reads into objects that have the four attributes of :class:`Event`. An event may have the
-attributes of the protocols that follow it as well; everything else about it is reached through the fields that the
-source's plugin declares.
+A source turns what it reads into objects with the four attributes of :class:`Event`. An event may also have the
+attributes of the other protocols here; everything else about it is read through the fields that the source's plugin
+declares.
 """
 
 from __future__ import annotations
@@ -23,54 +23,55 @@ class Event(Protocol):
 
     @property
     def type(self) -> str:
-        """Value of ``evt.type``; what the matcher's index is keyed by."""
+        """Value of ``evt.type``; the matcher's index is keyed by it."""
 
     @property
     def ts(self) -> int:
-        """When it happened: nanoseconds since the epoch, UTC."""
+        """Time of the event: nanoseconds since the epoch, UTC."""
 
     @property
     def num(self) -> int:
-        """Value of ``evt.num``: 1 for the first event that the source delivered, then rising."""
+        """Value of ``evt.num``: 1 for the source's first event, then rising."""
 
     @property
     def key(self) -> str:
-        """Names this event among its source's events; the same when it is read again."""
+        """Identifies this event among its source's events; the same when it is read again."""
 
 
 class Viewed(Event, Protocol):
-    """An event of a batch with :attr:`Batch.views`: it may have more than one view.
+    """An event that may have more than one view, in a batch with :attr:`Batch.views`.
 
-    A view says something else in some field (another name of the file). A rule matches an event if it matches one of
-    its views.
+    Views differ in the value of some field (another name of the same file). A rule matches an event if it matches one
+    of its views.
     """
 
     @property
     def alternatives(self) -> Sequence[Event]:
-        """Return the views beside the event itself, of the same type, key, number and time."""
+        """Return the views other than the event itself; type, key, number and time are the event's."""
 
 
 class HasActor(Event, Protocol):
-    """An event that knows who did it. Alerts of one actor keep their order, and are folded together."""
+    """An event that knows who caused it. Alerts of one actor keep their order and are folded together."""
 
     @property
     def actor(self) -> Hashable:
-        """Return what is the same for the events of one actor and no other."""
+        """Return a value that is the same for all events of one actor, and different for every other actor."""
 
 
 class Partial(Event, Protocol):
-    """An event of which no more is decoded than conditions need."""
+    """An event that is decoded only as far as conditions need."""
 
     def whole(self) -> None:
-        """Decode the rest; called before anything is read for an alert."""
+        """Decode the rest. Called before anything is read for an alert."""
 
 
 class Described(Event, Protocol):
-    """An event that can say more of itself, in the generic fields (``evt.source``). It may leave out any of these.
+    """An event with values for the generic fields (``evt.source``). It may leave out any of these attributes.
 
     :ivar source: name of the event source.
-    :ivar start_ts: the time of the first event that the source delivered; None before it.
-    :ivar pluginname: name of the plugin; *plugininfo*: the event in one line, in the plugin's words.
+    :ivar start_ts: time of the first event that the source delivered; None before it.
+    :ivar pluginname: name of the plugin.
+    :ivar plugininfo: one line about the event, in the plugin's words.
     :ivar async_name: name of an asynchronous event; None for all others.
     """
 
@@ -90,29 +91,30 @@ class HasSubject(Event, Protocol):
 
 
 def actor_of(event: Event) -> Hashable:
-    """Return who did *event*; None where that is not known (:class:`HasActor`)."""
+    """Return the actor of *event* (:class:`HasActor`); None if it has none."""
     return getattr(event, "actor", None)
 
 
 def complete(event: Event) -> None:
-    """Have *event* decoded as a whole, if it is not (:class:`Partial`)."""
+    """Decode the rest of *event* if it is only decoded in part (:class:`Partial`)."""
     whole = getattr(event, "whole", None)
     if whole is not None:
         whole()
 
 
 def subject_of(event: Event) -> Subject | None:
-    """Return the subject of *event*, if it is one that knows it (:class:`HasSubject`)."""
+    """Return the subject of *event* (:class:`HasSubject`); None if it has none."""
     return getattr(event, "subject", None)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events in order, and the cursor that is true once all of them are handled.
+    """Events in order, and the cursor that is stored once all of them are handled.
 
-    *events* may be lazy. It is iterated once, and each event is matched before the next is asked for, so a source may
+    *events* may be lazy. It is iterated once, and each event is matched before the next is requested, so a source may
     keep state (a process table) that is exact for the event just yielded.
 
+    :ivar cursor: where to resume after these events; None for a source that cannot resume.
     :ivar views: every event is a :class:`Viewed`.
     """
 
@@ -121,20 +123,20 @@ class Batch:
     views: bool = False
 
 
-#: The name of a field, and its argument if it has one.
+#: A field's name, and its argument or None.
 Asked: TypeAlias = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the rules want from one source: the push-down. A source may pass too much, never too little.
+    """What the rules need from one source (the push-down). A source may pass too much, never too little.
 
-    :ivar event_types: the values of ``evt.type`` that some enabled rule can match; None means any.
-    :ivar fields: names of the fields in conditions and outputs, without arguments.
-    :ivar arguments: name and argument of those that have one: ``("evt.arg", "flags")``.
-    :ivar condition: a necessary condition for any rule to match; None means that everything is wanted.
-    :ivar also_read: what conditions read beside the fields in *condition*: keys of lookups, and fields that they fill.
-    :ivar by_type: by event type, what the rules ask for that can match it; None where rules match any type.
+    :ivar event_types: values of ``evt.type`` that some enabled rule can match; None: any.
+    :ivar fields: names of the fields that conditions and outputs read, without arguments.
+    :ivar arguments: name and argument of the fields that have one: ``("evt.arg", "flags")``.
+    :ivar condition: a condition that every event must meet for any rule to match; None: all events are wanted.
+    :ivar also_read: fields that conditions read beyond those in *condition*: keys of lookups, and fields they fill.
+    :ivar by_type: for each event type, the fields that the rules for it read; None if some rule matches any type.
     """
 
     source: str
@@ -146,7 +148,7 @@ class Plan:
     also_read: frozenset[FieldRef] = frozenset()
 
     def asked_of(self, event_type: str) -> frozenset[Asked]:
-        """Return the fields, each with its argument, that are asked of events of this type."""
+        """Return the fields, each with its argument, that rules read from events of this type."""
         if self.by_type is not None:
             return self.by_type.get(event_type, frozenset())
         return self.arguments.union((name, None) for name in self.fields)
@@ -154,33 +156,35 @@ class Plan:
 
 @runtime_checkable
 class Source(Protocol):
-    """A stream of events. Made unopened by the factory in its :class:`~falcohost.hookspecs.SourceSpec`."""
+    """A stream of events. :attr:`falcohost.SourceSpec.make` returns it unopened."""
 
     def open(self, plan: Plan, cursor: str | None) -> None:
-        """Start. Takes every privilege it needs to start; the worker drops the rest right after.
+        """Start reading, after *cursor* if there is one.
 
-        :raises SourceError: with a sentence that says what is missing and what to do.
+        Do here what needs privileges; the worker drops them right after.
+
+        :raises SourceError: a sentence that says what is missing and what to do.
         """
 
     def batches(self) -> Iterator[Batch]:
-        """Yield batches until the source has ended. Yields an empty batch at least once a second when idle."""
+        """Yield batches until the source ends. While idle, yield an empty batch at least once a second."""
 
     def update(self, plan: Plan) -> None:
-        """Go over to *plan* without losing an event."""
+        """Switch to *plan* without losing an event. Called after a reload."""
 
     def ack(self, cursor: str) -> None:
-        """All alerts up to *cursor* are stored."""
+        """Take note that all alerts up to *cursor* are stored."""
 
     def stats(self) -> SourceStats:
         """Return the numbers so far."""
 
     def close(self) -> None:
-        """Release everything. Called once, also after a failure."""
+        """Release everything. Called once, even after a failure."""
 
 
 @runtime_checkable
 class MeasuredSource(Protocol):
-    """A source that can measure what its events cost before they reach it (``TypeCount.ns``)."""
+    """A source that can measure what events cost before they reach it (``TypeCount.ns``)."""
 
     def measure(self, on: bool) -> None:
-        """Measure from now on, or no longer: it costs something itself, so it is on only while somebody looks."""
+        """Start or stop measuring. Measuring has a cost, so it is on only while someone asks for the numbers."""

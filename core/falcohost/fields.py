@@ -1,7 +1,7 @@
 """Fields: the names that conditions and outputs may use, one row each.
 
 The listing (``falcohost fields``), the tables in the READMEs, the compiler's type check and the extraction all read
-the same :class:`Field`. There is no second place.
+the same :class:`Field`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeAlias
 
-#: What a field's getter is given as argument: None, a number or a text, as :class:`Field.arg` says.
+#: The argument that a field's getter receives: None, a number or a text, depending on :class:`Field.arg`.
 Arg: TypeAlias = int | str | None
 
 
 class Family(enum.Enum):
-    """Types that share their operators (filter-grammar reference, "Operators by type")."""
+    """Groups of types that share their operators (filter-grammar reference, "Operators by type")."""
 
     NUMBER = "numeric"
     BOOL = "bool"
@@ -28,7 +28,7 @@ class Family(enum.Enum):
 
 
 class FieldType(enum.Enum):
-    """Falco's type names. :attr:`python` is what a getter returns for a value of that type."""
+    """Falco's type names. :attr:`python` is the type that a getter returns for each."""
 
     CHARBUF = "CHARBUF"
     FSPATH = "FSPATH"
@@ -52,7 +52,7 @@ class FieldType(enum.Enum):
 
     @property
     def family(self) -> Family:
-        """Return the family whose operators this type takes."""
+        """Return the family of this type, which decides its operators."""
         return _FAMILIES.get(self, Family.NUMBER)
 
     @property
@@ -83,11 +83,11 @@ _PYTHON: dict[Family, tuple[type, ...]] = {
 
 
 class ArgKind(enum.Enum):
-    """What may stand in brackets behind a field's name, or after its last dot for ``evt.arg.NAME``."""
+    """Kinds of arguments, in brackets after a field's name, or after its last dot as in ``evt.arg.NAME``."""
 
     NONE = "none"
-    INDEX = "index"  # getter is given an int
-    KEY = "key"  # getter is given a str
+    INDEX = "index"  # the getter receives an int
+    KEY = "key"  # the getter receives a str
     ANY = "any"  # index or key: an int where the text is a decimal number, else a str
 
 
@@ -95,37 +95,37 @@ class Compare(enum.Enum):
     """How a check reads the value that the getter returns."""
 
     SCALAR = "scalar"  # the value itself (or, for a list field, the whole list)
-    ANY_OF = "any of"  # a tuple: the check is true if it is true for any member, for != too (proc.aname)
-    ENDPOINTS = "endpoints"  # a tuple: as ANY_OF, but != is true only if all members differ (fd.ip)
+    ANY_OF = "any of"  # a tuple: the check is true if it is true for any member, also for != (proc.aname)
+    ENDPOINTS = "endpoints"  # a tuple: like ANY_OF, but != is true only if all members differ (fd.ip)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field. *get* or *path* says how its value is found; an absent value is None.
+    """One field. *get* or *path* finds its value; an absent value is None.
 
-    :ivar name: as rules write it (``proc.name``).
+    :ivar name: the name in rules (``proc.name``).
     :ivar type: Falco's name of its type.
-    :ivar description: one line that ends with a full stop, for the listing.
-    :ivar get: called with the event and the parsed argument.
-    :ivar path: JSON path of the value in the source's record (``actor.displayName``), for sources that carry JSON.
-    :ivar reads: JSON paths of all that *get* looks at in the record, so that no more of it has to be decoded. A field
-        of a record that has neither *path* nor *reads* is given the whole record.
-    :ivar arg: what argument it takes.
-    :ivar arg_required: it has no value without one.
-    :ivar dotted: the argument may stand behind a last dot as well (``evt.arg.flags``).
-    :ivar check_arg: returns a sentence if the argument cannot be, else None (``unknown event argument x``).
-    :ivar check_bracket: likewise for an argument in brackets, of a field that takes some arguments behind a dot alone.
-    :ivar variant: returns the field that this one is with an argument, where the type depends on it (``evt.rawarg``).
-    :ivar check_value: returns a sentence if a constant that it is compared with cannot be (``unknown event type x``).
+    :ivar description: one line for the listing, ending with a full stop.
+    :ivar get: called with the event and the parsed argument; returns the value.
+    :ivar path: JSON path of the value in the source's record (``actor.displayName``), for sources of JSON records.
+    :ivar reads: JSON paths that *get* reads, so that only these are decoded. A field of a JSON source with neither
+        *path* nor *reads* needs the whole record.
+    :ivar arg: the kind of argument that it takes.
+    :ivar arg_required: it cannot be used without an argument.
+    :ivar dotted: the argument may also follow a last dot (``evt.arg.flags``).
+    :ivar check_arg: returns a sentence if the argument is not valid (``unknown event argument x``), else None.
+    :ivar check_bracket: the same, only for an argument in brackets.
+    :ivar variant: returns the field to use with a given argument, where the type depends on it (``evt.rawarg``).
+    :ivar check_value: returns a sentence if a constant is not valid for it (``unknown event type x``), else None.
     :ivar compare: how checks without an argument read the value; with an argument it is always a scalar.
-    :ivar json: where the JSON value differs from the text (evt.time): its getter.
-    :ivar shown: where outputs show something else than what checks compare (proc.apid without an index): its getter.
+    :ivar json: getter of the JSON value, where it differs from the text (evt.time).
+    :ivar shown: getter of what outputs show, where it differs from what checks compare (proc.apid without an index).
     :ivar is_list: the value is a tuple of values of *type*.
-    :ivar filter_only: for conditions only.
-    :ivar print_only: for outputs only.
-    :ivar no_rhs: not on the right side of a check (``val(…)``).
-    :ivar no_transform: no transformer takes it.
-    :ivar suggested: outputs have it where ``append_output`` says ``suggested_output``.
+    :ivar filter_only: only for conditions.
+    :ivar print_only: only for outputs.
+    :ivar no_rhs: not allowed on the right side of a check (``val(…)``).
+    :ivar no_transform: not allowed in a transformer.
+    :ivar suggested: ``append_output`` with ``suggested_output`` adds it to outputs.
     :ivar deprecated: rules that use it get a warning.
     """
 

@@ -1,8 +1,8 @@
-"""What a plugin may offer, in the order in which falcohost asks.
+"""The hooks that a plugin can implement, in the order in which falcohost calls them.
 
-A plugin is a module (or any object) that is named by an entry point in the group ``falcohost.plugins`` and implements
-some of these hooks with ``falcohost.hookimpl``. Every hook is called at start-up; none runs per event. A plugin
-*returns* what it has; importing it does nothing.
+A plugin is a module (or any object) that an entry point in the group ``falcohost.plugins`` names, and that implements
+some of these hooks with ``falcohost.hookimpl``. falcohost calls them at start-up, never per event. A plugin *returns*
+what it offers; importing it has no effect.
 """
 
 from __future__ import annotations
@@ -38,24 +38,26 @@ class EventParam:
 class SourceSpec:
     """An event source that a plugin offers.
 
-    :ivar name: what rules say in ``source:`` (``syscall``).
+    :ivar name: the name that rules give in ``source:`` (``syscall``).
     :ivar description: one line that ends with a full stop.
-    :ivar make: called in the worker process with the plugin's settings, and with ``agent_pid`` beside them, the process
-        that writes the alerts; returns the source, unopened.
-    :ivar event_types: the values that ``evt.type`` can have, or None where the source does not say.
-    :ivar on_request: those among them that a rule gets only if it names them, since they come too often.
-    :ivar event_params: what ``--list-events`` calls: returns the parameters of each event type.
+    :ivar make: called in the worker process with the plugin's settings plus ``agent_pid``, the id of the process that
+        writes the alerts; returns the source, unopened.
+    :ivar event_types: the values that ``evt.type`` can have; None: not known.
+    :ivar on_request: event types so frequent that only rules that name them get them.
+    :ivar event_params: called by ``--list-events``; returns the parameters of each event type.
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
-    :ivar check: what ``falcohost doctor`` calls: yields (what, None if well else what is wrong and what mends it). It
-        raises :class:`AddressTaken` where somebody listens already, who may be the agent that runs.
-    :ivar drops: returns, for a source that cannot rewind, what is done about events that it has lost.
-    :ivar off: returns a sentence if the settings keep the source from being opened, else None.
-    :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` makes sense.
-    :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened, a change of
-        which has it opened again; raises :class:`SourceError` if they cannot be used. Called by who may read them.
-    :ivar pushed: what ``falcohost rules explain`` calls with the plan that one rule makes: yields (of which events,
-        what of the rule the source decides, or reads, before they are the engine's).
+    :ivar check: called by ``falcohost doctor``; yields pairs of what was checked, and None or a sentence that says what
+        is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
+        perhaps by a running agent.
+    :ivar drops: for a source that cannot rewind: returns what to do about lost events.
+    :ivar off: returns a sentence if the settings switch the source off, else None.
+    :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` works with it.
+    :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened; when one of
+        them changes, the source is opened again. Raises :class:`SourceError` if one cannot be used. Called in a process
+        that may read them.
+    :ivar pushed: called by ``falcohost rules explain`` with the plan of a single rule; yields pairs of which events,
+        and which part of the rule the source decides or reads for them.
     """
 
     name: str
@@ -74,16 +76,16 @@ class SourceSpec:
 
 
 class Output(Protocol):
-    """Takes alerts somewhere. Retry, back-off and order are the host's, not the output's."""
+    """Delivers alerts. Retries, back-off and order are the host's task, not the output's."""
 
     def deliver(self, alerts: list[Alert]) -> None:
-        """Return when all *alerts* are accepted.
+        """Deliver *alerts*; return once all of them are accepted.
 
-        :raises OutputError: they were not; the host tries again.
+        :raises OutputError: they were not accepted; the host tries again.
         """
 
     def reopen(self) -> None:
-        """Close and open again what is open (SIGUSR1, log rotation)."""
+        """Close and reopen files and connections (SIGUSR1, log rotation)."""
 
     def close(self) -> None:
         """Flush and release everything."""
@@ -93,9 +95,9 @@ class Output(Protocol):
 class OutputSpec:
     """An output that a plugin offers.
 
-    :ivar name: its block in the configuration is ``<name>_output`` with ``enabled: true``.
+    :ivar name: its block in the configuration is ``<name>_output``; ``enabled: true`` switches it on.
     :ivar description: one line that ends with a full stop.
-    :ivar make: called with that block, and with what writes an alert as the configuration says; returns the output.
+    :ivar make: called with that block and with the configured format of alerts; returns the output.
     """
 
     name: str
@@ -105,7 +107,7 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandsFor:
-    """A Falco plugin that this plugin replaces, so that ``required_plugin_versions`` is met.
+    """A Falco plugin that this plugin replaces, so that it meets rules' ``required_plugin_versions``.
 
     :ivar name: that plugin's name.
     :ivar version: the version whose rules run on this one.
@@ -117,28 +119,28 @@ class StandsFor:
 
 @hookspec
 def falcohost_config_keys() -> Iterable[ConfigKey]:  # type: ignore[empty-body]
-    """Return the keys of the configuration that this plugin brings.
+    """Return the configuration keys that this plugin adds.
 
-    Called once, first. Values are checked, and those that are not there filled in, before any other hook is called;
-    they are in the plugin's settings. Settings that belong to one source, such as what is to be opened, are better kept
-    in the plugin's block of ``plugins:``, which needs no keys.
+    Called once, before any other hook. falcohost checks the values, fills in defaults and adds them to the plugin's
+    settings. Keep settings of a single source, such as what to open, in the plugin's block of ``plugins:`` instead;
+    they need no keys.
 
-    :raises PluginError: two plugins offer one key, or one is falcohost's own.
+    :raises PluginError: two plugins add the same key, or it is one of falcohost's own.
     """
 
 
 @hookspec
 def falcohost_stands_for() -> Iterable[StandsFor]:  # type: ignore[empty-body]
-    """Return the Falco plugins that this one stands in for."""
+    """Return the Falco plugins that this one replaces."""
 
 
 @hookspec
 def falcohost_drivers() -> Iterable[DriverSpec]:  # type: ignore[empty-body]
     """Return drivers for a source of this or another plugin. Provisional.
 
-    Called once. The plugin of the source has them in its settings.
+    Called once. The source's plugin receives them in its settings.
 
-    :raises PluginError: two plugins offer one.
+    :raises PluginError: two plugins offer a driver of the same name.
     """
 
 
@@ -146,10 +148,10 @@ def falcohost_drivers() -> Iterable[DriverSpec]:  # type: ignore[empty-body]
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:  # type: ignore[empty-body]
     """Return the event sources of this plugin.
 
-    Called once. falcohost joins every plugin's answers. *settings* is the plugin's own configuration, for one whose
+    Called once; the answers of all plugins are joined. *settings* is the plugin's own configuration, for plugins whose
     sources are named there; leave it out of your hook if the sources are always the same.
 
-    :raises PluginError: two plugins offer one source.
+    :raises PluginError: two plugins offer a source of the same name.
     """
 
 
@@ -157,16 +159,16 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:  # t
 def falcohost_fields(source: str, settings: Mapping[str, Any]) -> Iterable[Field] | None:
     """Return the fields that this plugin adds to the event source *source*.
 
-    Called once per loaded source, before any rule is compiled. Every plugin's answer counts; falcohost joins them.
-    *settings* is the plugin's own configuration; leave it out of your hook if it does not matter.
+    Called once per loaded source, before any rule is compiled; the answers of all plugins are joined. *settings* is the
+    plugin's own configuration; leave it out of your hook if you do not need it.
 
-    :raises PluginError: two plugins declare the same name.
+    :raises PluginError: two plugins add a field of the same name.
     """
 
 
 @hookspec
 def falcohost_rules() -> Iterable[Path]:  # type: ignore[empty-body]
-    """Return rules files that this plugin ships; loaded before the user's when no ``rules_files`` are configured."""
+    """Return the rules files that this plugin ships; they are loaded when no ``rules_files`` are configured."""
 
 
 @hookspec
@@ -175,37 +177,37 @@ def falcohost_outputs() -> Iterable[OutputSpec]:  # type: ignore[empty-body]
 
     Called once, after the rules are loaded.
 
-    :raises PluginError: two plugins offer one output.
+    :raises PluginError: two plugins offer an output of the same name.
     """
 
 
 @hookspec
 def falcohost_subscribers(settings: Mapping[str, Any]) -> Iterable[SubscriberSpec]:  # type: ignore[empty-body]
-    """Return what else takes alerts, to correlate them or to act on them. Provisional.
+    """Return subscribers: objects that receive alerts to correlate them or to act on them. Provisional.
 
-    Called once. *settings* is the plugin's own configuration; leave it out of your hook if it does not matter.
+    Called once. *settings* is the plugin's own configuration; leave it out of your hook if you do not need it.
 
-    :raises PluginError: two plugins offer one subscriber.
+    :raises PluginError: two plugins offer a subscriber of the same name.
     """
 
 
 @hookspec
 def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:  # type: ignore[empty-body]
-    """Return the lookups of this plugin, which add facts to the events of sources (provisional).
+    """Return the lookups of this plugin, which add facts to the events of sources. Provisional.
 
     Called once, before any rule is compiled. *settings* is the plugin's own configuration; leave it out of your hook if
-    it does not matter.
+    you do not need it.
 
-    :raises PluginError: a key or field does not fit its source, or two lookups have one field.
+    :raises PluginError: a key or field does not fit its source, or two lookups add the same field.
     """
 
 
 @hookspec
 def falcohost_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
-    """Return commands below ``falcohost``. Provisional.
+    """Return subcommands of ``falcohost``. Provisional.
 
-    Called when the help or the shell lists commands, or one is typed that is not falcohost's own; then of the plugins
-    that the configuration names.
+    Called for the plugins that the configuration names, and only when the help or shell completion lists commands or
+    when the user types a command that is not falcohost's own.
 
-    :raises PluginError: two plugins offer one, or it is falcohost's own.
+    :raises PluginError: two plugins offer a command of the same name, or it is one of falcohost's own.
     """

@@ -1,7 +1,7 @@
-"""Conditions as a source is given them (:attr:`falcohost.Plan.condition`), and what weakens them to what it can decide.
+"""Conditions as sources receive them (:attr:`falcohost.Plan.condition`), and helpers that weaken them.
 
-The tree is that of :mod:`falcohost.engine.ir`. A push-down walks it and answers with a *necessary* condition: what the
-source cannot decide is taken for true, below ``not`` as well. Provisional.
+The tree is defined in :mod:`falcohost.engine.ir`. A push-down walks it and returns a *necessary* condition: whatever
+the source cannot decide counts as true, also below ``not``. Provisional.
 """
 
 from falcohost.engine.code.predicates import predicate

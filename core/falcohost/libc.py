@@ -1,4 +1,4 @@
-"""Functions of libc that Python does not have: prctl(2), and what a process is to do when its parent ends."""
+"""libc functions that Python lacks: prctl(2), and ending a process when its parent ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Have this process killed, or told by another signal, when *parent* ends; it ends if that was before this call."""
+    """Have the kernel send this process the signal *number* when *parent* ends; exit now if it already has."""
     prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)
@@ -25,9 +25,9 @@ def prctl(option: int, argument: int) -> None:
 
 
 def call(name: str, *arguments: object) -> None:
-    """Call the function *name*, which returns 0, or -1 with errno.
+    """Call the libc function *name*, which returns 0 on success, or -1 and sets errno.
 
-    :raises OSError: it has failed.
+    :raises OSError: it failed.
     """
     function = getattr(ctypes.CDLL(None, use_errno=True), name)
     if function(*arguments) != 0:

@@ -1,7 +1,7 @@
-"""Sockets that a source listens on, and that outlive its worker, so that senders wait for the next and are not refused.
+"""Listening sockets that outlive a worker, so that senders wait for the next worker instead of being refused.
 
-A source has its sockets from :func:`listening_sockets`. Its worker hands copies of them to the supervisor, and the next
-worker of the source inherits them (:mod:`falcohost.host.kept_sockets`).
+A source gets its sockets from :func:`listening_sockets`. Its worker passes copies of them to the supervisor, and the
+source's next worker inherits them (:mod:`falcohost.host.kept_sockets`).
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-#: By their name, of this process: those that an earlier worker has bound, and those that the source listens on.
+#: This process's sockets by name: those inherited from an earlier worker, and those that the source listens on.
 _inherited: dict[str, list[socket.socket]] = {}
 _listening: dict[str, list[socket.socket]] = {}
 
 
 def listening_sockets(name: str, bind: Callable[[], list[socket.socket]]) -> list[socket.socket]:
-    """Return the sockets that are called *name*: those of the worker before this one, or what *bind* returns."""
+    """Return the sockets called *name*: those of the previous worker, or else what *bind* returns."""
     _listening[name] = _inherited.pop(name) if name in _inherited else bind()
     return _listening[name]
 
 
 def inherit(kept: Mapping[str, Sequence[int]]) -> None:
-    """Take over the descriptors of an earlier worker, by the names of what they listen on."""
+    """Take over the descriptors of an earlier worker, given by name."""
     for name, descriptors in kept.items():
         _inherited[name] = [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
 
 def taken() -> Mapping[str, Sequence[socket.socket]]:
-    """Return the sockets that the source listens on, by name, and close what was inherited for nothing."""
+    """Return the sockets that the source listens on, by name; close inherited ones that it did not ask for."""
     for unused in _inherited.values():
         for one in unused:
             one.close()

@@ -1,6 +1,6 @@
-"""falcohost's own messages: to stderr in Falco's form and to syslog, by way of Python's :mod:`logging`.
+"""falcohost's log: to stderr in Falco's format and to syslog, through Python's :mod:`logging`.
 
-Whatever a plugin logs goes the same way. Alerts are no messages; they go to outputs.
+Plugins' log messages go the same way. Alerts are not log messages; they go to outputs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEVELS = {
     "debug": logging.DEBUG,
 }
 
-#: The names of the levels, the most severe first.
+#: Names of the levels, most severe first.
 LEVELS = tuple(_LEVELS)
 
 log = logging.getLogger("falcohost")
@@ -35,7 +35,7 @@ log = logging.getLogger("falcohost")
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:
-    """Where falcohost's own messages go. *level* is one of :data:`LEVELS`."""
+    """Where log messages go. *level* is one of :data:`LEVELS`."""
 
     stderr: bool
     syslog: bool
@@ -53,7 +53,7 @@ class _Clock(logging.Formatter):
 
 
 class _Syslog(logging.Handler):
-    """syslog(3), which does without a daemon in silence, as Falco does."""
+    """Writes to syslog(3); without a daemon messages are dropped silently, as in Falco."""
 
     def emit(self, record: logging.LogRecord) -> None:
         import syslog
@@ -62,7 +62,7 @@ class _Syslog(logging.Handler):
 
 
 def configure(config: LogConfig) -> None:
-    """Send messages where *config* says."""
+    """Set up logging as configured."""
     handlers: list[logging.Handler] = []
     if config.stderr:
         stderr = logging.StreamHandler(sys.stderr)
@@ -74,7 +74,7 @@ def configure(config: LogConfig) -> None:
 
 
 def forward(send: Callable[[int, str], None]) -> None:
-    """Hand each message with its level to *send*: the way out of a worker process."""
+    """Pass each message with its level to *send*; this is how a worker process logs."""
     _install([_Forward(send)], logging.getLogger().level)
 
 
@@ -91,7 +91,7 @@ def _install(handlers: list[logging.Handler], level: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = handlers
     root.setLevel(level)
-    # A message that cannot be written (stderr is gone) is no reason for a traceback.
+    # No traceback when a message cannot be written because stderr is gone.
     logging.raiseExceptions = False
 
 

@@ -1,11 +1,11 @@
-"""Lookups: facts that a plugin adds to the events of a source, by a key that is in the event (provisional).
+"""Lookups: facts that a plugin adds to the events of a source, found by a key in the event (provisional).
 
-A :class:`Lookup` is asked for a row when a condition or an output reads one of its fields, and answers at once: with
-the row, with None where there is none, or with :data:`PENDING` where it does not know yet. A rule that hangs on a
-pending row waits for it, for a bounded time, with copies of all that it reads; its event waits nowhere.
+A :class:`Lookup` is asked for a row when a condition or an output reads one of its fields. It answers at once: the row,
+None if there is none, or :data:`PENDING` if it does not know yet. A match that depends on a pending row waits for it
+for a bounded time, with copies of all values that it reads; the event itself does not wait.
 
-What a lookup asks of the outside goes through a port (:mod:`falcohost.port`); :class:`AskedLookup` is a lookup made of
-one, with the rows that it has learnt.
+A lookup reaches the outside through a port (:mod:`falcohost.port`). :class:`AskedLookup` is a lookup over a port that
+keeps the rows it has received.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class NotYet(enum.Enum):
     PENDING = "pending"
 
 
-#: What a lookup answers where it does not know yet.
+#: A lookup's answer while it does not know the row yet.
 PENDING: Final = NotYet.PENDING
 
-#: Seconds after which a question is asked again whose answer has not come.
+#: Seconds after which an unanswered question is asked again.
 ASK_AGAIN = 10.0
 
-#: The values of a row's key, in order; all of them are there.
+#: The values of a row's key, in order; none is absent.
 Key: TypeAlias = tuple[Hashable, ...]
 
 
@@ -48,13 +48,13 @@ class Lookup(Protocol):
     """Finds rows. It lives in the process of the source and must never wait."""
 
     def find(self, key: Key) -> Any:
-        """Return the row that belongs to *key*, None if there is none, or PENDING.
+        """Return the row for *key*, None if there is none, or PENDING.
 
-        Called for each event of which a field of the lookup is read, so it has to be quick. A row must not change.
+        Called for each event from which a field of the lookup is read, so it must be fast. A row must not change.
         """
 
     def poll(self) -> bool:
-        """Take in what has come from the outside; return whether a pending row may be known now.
+        """Receive answers from the outside; return whether a pending row may be known now.
 
         Called between batches, at least once a second.
         """
@@ -67,15 +67,15 @@ class Lookup(Protocol):
 class LookupSpec:
     """A lookup that a plugin offers.
 
-    :ivar name: names it in messages and numbers.
-    :ivar description: says in a sentence what it knows.
-    :ivar key: by event source, the fields of that source whose values are the key, as a rule writes them:
-        ``{"syscall": ("container.id",)}``. Where one of them is absent there is no row.
-    :ivar make: called with the plugin's own configuration in the process of a source with a rule that reads one of the
-        fields, before the source gives up its privileges; returns the lookup.
-    :ivar fields: the fields that it adds. Each getter is called with the row in place of the event.
-    :ivar fills: fields that the sources have themselves, by name, with what returns their value in a row. Where the
-        source knows the value the lookup is not asked.
+    :ivar name: its name in messages and numbers.
+    :ivar description: one sentence about what it knows.
+    :ivar key: for each event source, the fields whose values are the key, as written in rules:
+        ``{"syscall": ("container.id",)}``. If one of them is absent, there is no row.
+    :ivar make: called with the plugin's own configuration; returns the lookup. It runs in the process of a source with
+        a rule that reads one of the fields, before the source gives up its privileges.
+    :ivar fields: the fields that it adds. Each getter receives the row instead of the event.
+    :ivar fills: getters for fields that the source itself has, by name; each receives the row. The lookup is asked only
+        where the source does not know the value.
     """
 
     name: str
@@ -87,12 +87,12 @@ class LookupSpec:
 
 
 class AskedLookup(Generic[_Q, _A]):
-    """A lookup whose rows come through a *port*; it asks for each key once and keeps the rows.
+    """A lookup that asks a *port* for rows and keeps them.
 
     :param question: returns the question for a key.
     :param learn: returns the key that an answer is about, and its row (None: there is none).
-    :param most: so many rows are kept; beyond them, the one that was not asked for the longest time is forgotten.
-    :param seconds: a row is asked for anew when it is so old.
+    :param most: maximum number of rows kept; the least recently used row is dropped first.
+    :param seconds: age at which a row is asked for again.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class AskedLookup(Generic[_Q, _A]):
         self._asked: dict[Key, float] = {}
 
     def find(self, key: Key) -> Any:
-        """Return the row that is known, also one that is being asked for anew; else ask, and return PENDING."""
+        """Return the known row, even while it is being refreshed; if there is none, ask and return PENDING."""
         known = self._rows.get(key)
         if known is None:
             self._ask(key)
@@ -126,7 +126,7 @@ class AskedLookup(Generic[_Q, _A]):
         return known[1]
 
     def poll(self) -> bool:
-        """Keep the rows that have come; return whether there is one."""
+        """Keep the rows that have arrived; return whether any has."""
         if not self._asked:
             return False
         answers = list(self._port.answers())

@@ -1,8 +1,8 @@
-"""Ports: the way from a lookup to what it asks outside of its process: typed questions go out, answers come back.
+"""Ports: how a lookup asks something outside its process. Typed questions go out, answers come back.
 
-A port never makes its user wait. Which side of a process boundary the answers come from is not the user's matter:
-:class:`LocalPort` asks a function in this process, :class:`SocketPort` whoever serves the other end of a socket
-(:func:`serve`). Questions and answers are ``msgspec.Struct`` types; both kinds of port behave alike.
+A port never blocks its user. :class:`LocalPort` asks a function in this process, :class:`SocketPort` asks the process
+that serves the other end of a socket (:func:`serve`); the user need not know which. Questions and answers are
+``msgspec.Struct`` types.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _Answers = TypeVar("_Answers", covariant=True)
 _Q = TypeVar("_Q")
 _A = TypeVar("_A")
 
-#: No question or answer is larger; what is ends the connection.
+#: Largest question or answer; a larger one ends the connection.
 _MOST_BYTES = 1 << 20
 
-#: So many questions may be on their way.
+#: Maximum number of unanswered questions.
 MOST_ASKED = 1024
 
 _LENGTH = struct.Struct("<I")
 
 
 class PortClosed(Exception):
-    """The other side of a port is gone, or has sent what is no answer."""
+    """The other side of a port is gone, or has sent something that is not an answer."""
 
 
 class Port(Protocol[_Asks, _Answers]):
-    """Takes questions and brings answers, in the order in which they come."""
+    """Takes questions and returns answers, in the order in which they arrive."""
 
     def ask(self, question: _Asks) -> bool:
-        """Send *question*; return False if too many are on their way, so that it has to be asked again later.
+        """Send *question*; return False if too many are unanswered, in which case ask again later.
 
         :raises PortClosed: the other side is gone.
         """
 
     def answers(self) -> Iterable[_Answers]:
-        """Return the answers that have come since the last call, without waiting.
+        """Return the answers that have arrived since the last call, without waiting.
 
-        :raises PortClosed: the other side is gone, or has sent what is no answer.
+        :raises PortClosed: the other side is gone, or has sent something that is not an answer.
         """
 
     def close(self) -> None:
@@ -56,7 +56,7 @@ class Port(Protocol[_Asks, _Answers]):
 
 
 class LocalPort(Generic[_Q, _A]):
-    """A port to a function of this process, which must not wait for anything: it is called by :meth:`answers`."""
+    """A port to a function in this process. :meth:`answers` calls the function, so it must not block."""
 
     def __init__(self, answer: Callable[[_Q], _A]) -> None:
         self._answer = answer
@@ -64,7 +64,7 @@ class LocalPort(Generic[_Q, _A]):
         self._is_closed = False
 
     def ask(self, question: _Q) -> bool:
-        """Keep *question* until the answers are called for."""
+        """Keep *question* until :meth:`answers` is called."""
         self._check()
         if len(self._asked) >= MOST_ASKED:
             return False
@@ -72,14 +72,14 @@ class LocalPort(Generic[_Q, _A]):
         return True
 
     def answers(self) -> list[_A]:
-        """Return the answers to what was asked since the last call."""
+        """Return the answers to the questions asked since the last call."""
         self._check()
         asked = list(self._asked)
         self._asked.clear()
         return [self._answer(question) for question in asked]
 
     def close(self) -> None:
-        """Forget what was asked."""
+        """Refuse further calls."""
         self._is_closed = True
 
     def _check(self) -> None:
@@ -88,7 +88,7 @@ class LocalPort(Generic[_Q, _A]):
 
 
 class SocketPort(Generic[_Q, _A]):
-    """A port to another process: one end of a connected stream socket, which is the port's from now on.
+    """A port to another process, over one end of a connected stream socket, which the port then owns.
 
     :param kind: the type of the answers.
     """
@@ -102,7 +102,7 @@ class SocketPort(Generic[_Q, _A]):
         self._decoder = msgspec.msgpack.Decoder(kind)
 
     def ask(self, question: _Q) -> bool:
-        """Send *question*, or what of it fits into the socket; the rest goes with the next call of any method."""
+        """Send *question*, or as much of it as the socket takes; the next call of any method sends the rest."""
         if self._under_way >= MOST_ASKED:
             return False
         self._under_way += 1
@@ -111,7 +111,7 @@ class SocketPort(Generic[_Q, _A]):
         return True
 
     def answers(self) -> list[_A]:
-        """Return the answers that have come since the last call."""
+        """Return the answers that have arrived since the last call."""
         self._send()
         found: list[_A] = []
         try:
@@ -122,7 +122,7 @@ class SocketPort(Generic[_Q, _A]):
         except BlockingIOError:
             pass
         except (OSError, ValueError) as error:
-            raise PortClosed(f"the port brings no answers: {error}") from error
+            raise PortClosed(f"cannot read answers from the port: {error}") from error
         self._under_way -= len(found)
         return found
 
@@ -137,13 +137,13 @@ class SocketPort(Generic[_Q, _A]):
         except BlockingIOError:
             pass
         except OSError as error:
-            raise PortClosed(f"the port takes no questions: {error}") from error
+            raise PortClosed(f"cannot send questions to the port: {error}") from error
 
 
 def serve(link: socket.socket, kind: type[_Q], answer: Callable[[_Q], Any]) -> None:
-    """Answer what comes over *link*, one question after the other, until the other side is gone.
+    """Answer questions that arrive over *link*, one after the other, until the other side is gone.
 
-    :param kind: the type of the questions. What is none ends the service.
+    :param kind: the type of the questions. Anything else ends the service.
     """
     decoder, incoming = msgspec.msgpack.Decoder(kind), _Frames()
     with link, contextlib.suppress(OSError, ValueError):
@@ -153,7 +153,7 @@ def serve(link: socket.socket, kind: type[_Q], answer: Callable[[_Q], Any]) -> N
 
 
 class _Frames:
-    """Puts messages together from what arrives in pieces."""
+    """Reassembles messages that arrive in pieces."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

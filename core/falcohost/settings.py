@@ -1,7 +1,7 @@
-"""What a plugin's block in the configuration says: its ``init_config``, with ``open_params`` beside it.
+"""Typed access to a plugin's block in the configuration: its ``init_config`` and its ``open_params``.
 
-The values come from YAML or from JSON in a text, so that a number may be a text. A key that the plugin does not know is
-warned of and does no harm; a value that cannot be is an error.
+The values come from YAML, or from JSON in a string, so a number may arrive as a string. A key that the plugin does not
+know gets a warning; a value of the wrong type is an error.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from falcohost.errors import ConfigError
 from falcohost.log import log
 
-#: The key of what is to be opened, beside those of ``init_config``.
+#: The key that says what to open; the other keys are those of ``init_config``.
 OPEN_PARAMS = "open_params"
 
 __all__ = ["OPEN_PARAMS", "Settings"]
 
 
 class Settings:
-    """Reads the settings of the plugin *plugin*, which knows the keys *known* beside ``open_params``."""
+    """Reads the settings of the plugin *plugin*, whose keys are *known* and ``open_params``."""
 
     def __init__(self, plugin: str, settings: Mapping[str, Any], known: Collection[str]) -> None:
         self._plugin = plugin
@@ -32,9 +32,9 @@ class Settings:
                 log.warning("plugin '%s': unknown key %s in its configuration%s", plugin, key, hint)
 
     def open_params(self) -> str | list[str]:
-        """Return what is to be opened, which may be several; an empty text where nothing is said.
+        """Return what to open: a string or a list of strings; an empty string if it is not set.
 
-        :raises ConfigError: the value is neither a text nor a list of them.
+        :raises ConfigError: the value is neither a string nor a list of strings.
         """
         value = self._settings.get(OPEN_PARAMS)
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -42,21 +42,21 @@ class Settings:
         return self.text(OPEN_PARAMS)
 
     def text(self, key: str, default: str = "") -> str:
-        """Return a text.
+        """Return a string.
 
-        :raises ConfigError: the value is none.
+        :raises ConfigError: the value is not a string.
         """
         value = self._settings.get(key)
         if value is None:
             return default
         if isinstance(value, str):
             return value
-        raise self._error(key, "a text")
+        raise self._error(key, "a string")
 
     def whole_number(self, key: str, default: int, *, at_least: int = 0) -> int:
         """Return a whole number that is not less than *at_least*.
 
-        :raises ConfigError: the value is none.
+        :raises ConfigError: the value is not such a number.
         """
         value = self._settings.get(key)
         if value is None:
@@ -70,9 +70,9 @@ class Settings:
         return number
 
     def truth(self, key: str, *, default: bool = False) -> bool:
-        """Return a truth value.
+        """Return true or false.
 
-        :raises ConfigError: the value is none.
+        :raises ConfigError: the value is neither.
         """
         value = self._settings.get(key)
         if value is None:
@@ -82,9 +82,9 @@ class Settings:
         raise self._error(key, "true or false")
 
     def block(self, key: str) -> Mapping[str, Any]:
-        """Return settings of their own; none where nothing is said.
+        """Return a nested block of settings; empty if it is not set.
 
-        :raises ConfigError: the value is something else.
+        :raises ConfigError: the value is not a block.
         """
         value = self._settings.get(key)
         if value is None:

@@ -1,4 +1,4 @@
-"""Specs of what a plugin offers beside sources and outputs: keys of the configuration, drivers, commands."""
+"""Descriptions of what a plugin offers besides sources and outputs: configuration keys, drivers, commands."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import click
 
-#: What the value of a key can be; ``list`` is a list of texts, ``object`` whatever YAML can say.
+#: Types of a key's value; ``list`` is a list of strings, ``object`` is anything that YAML can hold.
 KeyType: TypeAlias = "type[bool] | type[int] | type[float] | type[str] | type[list[str]] | type[object]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigKey:
-    """A key of the configuration. The value is in the plugin's settings, at the same path: ``settings["shop"]["url"]``.
+    """A configuration key. The plugin finds the value in its settings at the same path: ``settings["shop"]["url"]``.
 
-    :ivar key: its path from the top, with dots (``shop.url``). A plugin's keys begin with its own name.
-    :ivar type: ``bool``, ``int``, ``float``, ``str``, ``list`` (of texts) or ``object`` (anything). A value of another
-        type is refused with its place.
-    :ivar default: the value where the key is not there.
+    :ivar key: its path from the top, with dots (``shop.url``). A plugin's keys begin with the plugin's name.
+    :ivar type: ``bool``, ``int``, ``float``, ``str``, ``list`` (of strings) or ``object`` (anything). A value of
+        another type is refused, with file and line.
+    :ivar default: the value if the key is not set.
     :ivar help: what it does, in Markdown, for the reference.
-    :ivar shown_default: what the reference says where the default is not one value.
-    :ivar choices: the values that a text can have.
-    :ivar check: returns a sentence if a value cannot be, else None.
-    :ivar secret: the value is never shown, neither by messages nor by ``--support``.
-    :ivar effect: False for a key that is accepted because Falco has it, and does nothing; it is named at start-up.
+    :ivar shown_default: text for the reference where the default is not a single value.
+    :ivar choices: the allowed values of a string.
+    :ivar check: returns a sentence if a value is not valid, else None.
+    :ivar secret: never show the value, neither in messages nor in ``--support``.
+    :ivar effect: False for a Falco key that falcohost accepts but ignores; a message at start-up names it.
     """
 
     key: str
@@ -42,19 +42,20 @@ class ConfigKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropPolicy:
-    """What is done about events that a source has lost: a share above the threshold takes a token, which buys actions.
+    """What to do when a source loses events.
 
-    Every loss is counted and logged in any case.
+    When the share of a second's events that were lost exceeds *threshold*, the actions run if the token bucket has a
+    token. Every loss is counted and logged in any case.
 
-    :ivar what: names it in messages, and in the rule of the alert (``syscall event drop``).
-    :ivar events: what was lost (``system calls``).
-    :ivar threshold: a share of a second's events, from 0 to 1.
-    :ivar actions: of ``log``, ``alert``, ``exit`` and ``ignore``.
-    :ivar key: where the configuration has them, for messages.
-    :ivar rate: tokens a second.
-    :ivar burst: how many tokens there can be.
-    :ivar simulate: acts as if an event were lost each second.
-    :ivar fields: returns further output fields of the alert, given what was lost by cause.
+    :ivar what: name of the loss in messages and in the alert's rule (``syscall event drop``).
+    :ivar events: plural of what is lost (``system calls``).
+    :ivar threshold: share of a second's events, from 0 to 1.
+    :ivar actions: any of ``log``, ``alert``, ``exit`` and ``ignore``.
+    :ivar key: configuration key of the actions, for messages.
+    :ivar rate: tokens per second.
+    :ivar burst: size of the token bucket.
+    :ivar simulate: act as if an event were lost every second.
+    :ivar fields: called with the numbers lost by cause; returns additional output fields for the alert.
     """
 
     what: str
@@ -72,13 +73,13 @@ class DropPolicy:
 class DriverSpec:
     """A driver of a source that can have several. Provisional.
 
-    :ivar name: the value of the key *chosen_by* that chooses it (``modern_ebpf``).
+    :ivar name: the value of the key *chosen_by* that selects it (``modern_ebpf``).
     :ivar description: one line that ends with a full stop.
-    :ivar chosen_by: that key of the configuration (``engine.kind``), which is the source's plugin's.
-    :ivar make: makes the driver; with which arguments, the source's plugin says. That plugin finds all drivers that its
-        keys can choose in its settings, as ``settings["drivers"]``: a mapping from names to these.
-    :ivar check: as that of the source's spec: what the driver needs, for ``falcohost doctor``.
-    :ivar capabilities: as those of the source's spec: what the driver keeps once it is open.
+    :ivar chosen_by: the configuration key that selects the driver (``engine.kind``), a key of the source's plugin.
+    :ivar make: makes the driver; the source's plugin defines the arguments. That plugin finds the drivers that its keys
+        can select in ``settings["drivers"]``, a mapping from name to spec.
+    :ivar check: what the driver needs, for ``falcohost doctor``; works like :attr:`falcohost.SourceSpec.check`.
+    :ivar capabilities: what the driver keeps once it is open; works like :attr:`falcohost.SourceSpec.capabilities`.
     """
 
     name: str
@@ -91,12 +92,12 @@ class DriverSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec:
-    """A command below ``falcohost``. Provisional.
+    """A subcommand of ``falcohost``. Provisional.
 
-    :ivar name: what is typed: ``falcohost <name>``.
+    :ivar name: its name on the command line: ``falcohost <name>``.
     :ivar help: its line in the list of commands.
-    :ivar make: called with the plugin's settings once the command is typed; returns the click command. What the command
-        needs is imported there, so that others do not wait for it.
+    :ivar make: called with the plugin's settings when the command is used; returns the click command. Import what the
+        command needs in there, so that other commands start faster.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""The numbers that a source tells of itself. A field is a counter: adding one here is all that it takes.
+"""The counters that a source reports. Each field is a counter; adding a field here adds the counter everywhere.
 
-What the host counts beside them is in :mod:`falcohost.host.numbers`.
+The host's own counters are in :mod:`falcohost.host.numbers`.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from falcohost.counters import Over, Unit, by_name, number, progress, rows, sent
 
 
 class TypeCount(msgspec.Struct, frozen=True):
-    """What became of the events of one type."""
+    """Numbers for the events of one type."""
 
     seen: Annotated[
-        int, number("events of this type where they are born: for `syscall`, returns of the call while a rule wants it")
+        int, number("events of this type at their origin: for `syscall`, returns of the call while a rule wants it")
     ] = 0
     filtered: Annotated[
         int,
-        number("left out there, because no rule could want them ([decision 0008](decisions/0008-kernel-filters.md))"),
+        number(
+            "events filtered out there: no rule could match them ([decision 0008](decisions/0008-kernel-filters.md))"
+        ),
     ] = 0
-    passed: Annotated[int, number("handed on to the rules")] = 0
-    lost: Annotated[int, number("should have been handed on, and there was no room", colour="red")] = 0
-    timed: Annotated[int, number("events whose cost was measured where they are born", text=None)] = 0
-    ns: Annotated[int, number("what all of those took there", unit=Unit.NANOSECONDS, text=None)] = 0
+    passed: Annotated[int, number("events passed on to the rules")] = 0
+    lost: Annotated[int, number("events lost because a buffer was full", colour="red")] = 0
+    timed: Annotated[int, number("events whose cost at their origin was measured", text=None)] = 0
+    ns: Annotated[int, number("total time that those events took there", unit=Unit.NANOSECONDS, text=None)] = 0
 
 
 class SourceStats(msgspec.Struct, frozen=True):
     """Numbers since the source was opened. Causes and names are in the source's own words."""
 
-    received: Annotated[int, number("what came from where events are born")] = 0
-    passed: Annotated[int, number("what became an event")] = 0
+    received: Annotated[int, number("records that the source received")] = 0
+    passed: Annotated[int, number("events passed on to the rules")] = 0
     dropped: Annotated[
-        Mapping[str, int], by_name("what was lost, by cause", text="lost", json="lost", colour="red")
+        Mapping[str, int], by_name("events and records lost, by cause", text="lost", json="lost", colour="red")
     ] = {}
-    filtered: Annotated[
-        int, number("what was left out before, by the plan's condition, because no rule could want it")
-    ] = 0
+    filtered: Annotated[int, number("events that the source filtered out because no rule could match them")] = 0
     weakened: Annotated[
         int,
         number(
-            "kinds of events whose filter is weaker than the plan allows",
+            "event types whose filter had to be weakened",
             over=Over.LAST,
             text="{} filters are weaker than they could be: see the log",
             colour="yellow",
@@ -51,22 +51,23 @@ class SourceStats(msgspec.Struct, frozen=True):
     ] = 0
     done: Annotated[
         float | None,
-        progress("how much of a source that ends has been read, from 0 to 1; None where that is not known"),
+        progress("share of the input that has been read, from 0 to 1; None if it has no end or its size is not known"),
     ] = None
     types: Annotated[
         Mapping[str, TypeCount],
-        rows("what became of the events of each type, for sources that can tell", text="event type"),
+        rows("numbers for each event type, from sources that count them", text="event type"),
     ] = {}
     unwanted: Annotated[
-        Mapping[str, TypeCount], rows("what was met, while it was measured, that no rule wants", text=None)
+        Mapping[str, TypeCount],
+        rows("event types that no rule wants, counted only while measuring is on", text=None),
     ] = {}
     fill: Annotated[
         Mapping[str, float],
         by_name(
-            "how full each buffer before the source was at most in the last second",
+            "highest fill level of each of the source's buffers in the last second",
             over=Over.LAST,
             unit=Unit.SHARE,
             text="buffers filled at most",
         ),
     ] = {}
-    notes: Annotated[tuple[str, ...], sentences("how the source collects events, in sentences")] = ()
+    notes: Annotated[tuple[str, ...], sentences("sentences about how the source collects events")] = ()

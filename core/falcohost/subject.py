@@ -1,7 +1,7 @@
-"""Subjects: who or what an alert is about, in a form that an action or a correlation can use.
+"""Subjects: who or what an alert is about, in a form that actions and correlations can use.
 
-An event may have an attribute ``subject`` (:class:`falcohost.events.HasSubject`); it is asked for only when an alert
-is made of the event.
+An event may have an attribute ``subject`` (:class:`falcohost.events.HasSubject`); it is read only when an alert is made
+from the event.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import msgspec
 class ProcessSubject(msgspec.Struct, frozen=True, tag="process"):
     """A process of this machine.
 
-    :ivar pid: its number in the host's pid namespace. With *start* it names one process, since numbers are used again.
-    :ivar start: when it began: nanoseconds since boot, as field 22 of ``/proc/PID/stat`` counts them in clock ticks.
-    :ivar pidns: the inode of its pid namespace (``/proc/PID/ns/pid``); None where it was gone before it could be read.
-    :ivar cgroup: the id of its cgroup, which is the inode of the cgroup's folder; None where that could not be found.
+    :ivar pid: its pid in the host's pid namespace. Pids are reused; together with *start* it identifies one process.
+    :ivar start: its start time in nanoseconds since boot (field 22 of ``/proc/PID/stat``, there in clock ticks).
+    :ivar pidns: inode of its pid namespace (``/proc/PID/ns/pid``); None if the process was gone before it was read.
+    :ivar cgroup: id of its cgroup, the inode of the cgroup's directory; None if it could not be found.
     """
 
     pid: int
@@ -29,8 +29,8 @@ class ProcessSubject(msgspec.Struct, frozen=True, tag="process"):
 class UserSubject(msgspec.Struct, frozen=True, tag="user"):
     """A user of a service.
 
-    :ivar kind: what *name* is a name of: ``okta.user``, ``aws.arn``, ``k8s.user``.
-    :ivar name: names the user for good where the service has such a name: an id rather than what people read.
+    :ivar kind: the kind of name: ``okta.user``, ``aws.arn``, ``k8s.user``.
+    :ivar name: a permanent id where the service has one, rather than a display name.
     """
 
     kind: str
@@ -38,10 +38,10 @@ class UserSubject(msgspec.Struct, frozen=True, tag="user"):
 
 
 class ResourceSubject(msgspec.Struct, frozen=True, tag="resource"):
-    """A thing in a service.
+    """A resource of a service.
 
-    :ivar kind: what *name* is a name of: ``github.repository``, ``k8s.pods``.
-    :ivar name: names the thing among all of its kind.
+    :ivar kind: the kind of resource: ``github.repository``, ``k8s.pods``.
+    :ivar name: identifies the resource among all of its kind.
     """
 
     kind: str

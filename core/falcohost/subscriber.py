@@ -1,10 +1,10 @@
-"""Subscribers: what a plugin has alerts handed to, in order, and what it may answer.
+"""Subscribers: plugin objects that receive alerts in order and may answer with alerts of their own.
 
-A subscriber correlates alerts and raises alerts of its own, or acts on them. It is given all alerts from its mark on;
-retry, back-off, order and the mark are the host's. Its answer is stored together with the mark, in one transaction:
-whenever the agent dies, what it was given last is either answered as a whole, or given to it again.
+A subscriber correlates alerts, or acts on them. It receives all alerts after its mark; retries, back-off, order and the
+mark are the host's task. The host stores its answer and the new mark in one transaction: if the agent dies, the last
+alerts are either answered completely, or delivered again.
 
-An output is a subscriber that answers nothing; it has a protocol of its own (:class:`falcohost.Output`).
+An output is a subscriber that answers nothing; it has its own protocol (:class:`falcohost.Output`).
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ from falcohost.subject import Subject
 
 __all__ = ["Answer", "NewAlert", "Subscriber", "SubscriberSpec"]
 
-#: Most alerts that a subscriber is given at a time; most alerts, and bytes of state, that it may answer.
+#: Most alerts in one delivery; most alerts, and most bytes of state, in one answer.
 MOST_TAKEN = 1000
 MOST_ANSWERED = 1000
 MOST_STATE = 1 << 20
 
-#: An alert that has come through so many subscribers is given to outputs only, so that two that raise alerts about each
-#: other's alerts come to an end.
+#: An alert of this depth goes to outputs only, so that two subscribers that answer each other's alerts come to an end.
 LONGEST_CHAIN = 4
 
 
 class NewAlert(Struct, frozen=True, kw_only=True):
-    """An alert that a subscriber raises. Its id, source (the subscriber's name), hostname and text line are the host's.
+    """An alert that a subscriber raises. The host adds id, source (the subscriber's name), hostname and output line.
 
     :ivar message: one line that says what was found, with the values that matter.
-    :ivar time: nanoseconds since the epoch; None: the time of the last alert that it was given.
-    :ivar description: what it means that this was found; as a rule's ``desc``.
+    :ivar time: nanoseconds since the epoch; None: the time of the last alert that the subscriber received.
+    :ivar description: what this finding means, like a rule's ``desc``.
     """
 
     rule: str
@@ -49,20 +48,20 @@ class NewAlert(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a subscriber answers: alerts of its own, and its new state (None: it stays as it is)."""
+    """A subscriber's answer: new alerts, and its new state (None: unchanged)."""
 
     alerts: Sequence[NewAlert] = ()
     state: bytes | None = None
 
 
 class Subscriber(Protocol):
-    """Takes alerts, in order. It is called by one thread, and never given its own alerts."""
+    """Receives alerts in order. Called from a single thread; never receives its own alerts."""
 
     def take(self, alerts: Sequence[Alert]) -> Answer | None:
-        """Return what follows from *alerts*, one or more; None: nothing.
+        """Process one or more *alerts*; return the answer, or None for no answer.
 
-        Whatever it raises, the host logs it, closes the subscriber, has a new one made with the state that was stored
-        last, and gives it the same alerts again.
+        If it raises, the host logs the error, closes the subscriber, makes a new one from the last stored state, and
+        delivers the same alerts again.
         """
 
     def close(self) -> None:
@@ -73,10 +72,11 @@ class Subscriber(Protocol):
 class SubscriberSpec:
     """A subscriber that a plugin offers.
 
-    :ivar name: names its mark and state in the store, and is the source of its alerts. No event source and no output
-        may have the same.
+    :ivar name: the key of its mark and state in the store, and the source of its alerts. It must differ from the names
+        of event sources and outputs.
     :ivar description: one line that ends with a full stop.
-    :ivar make: called with the plugin's own configuration and the state that was stored last (None: there is none yet).
+    :ivar make: called with the plugin's own configuration and the last stored state (None: there is none yet); returns
+        the subscriber.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Text and bytes of events: fields return str, the rule language compares bytes, and not all bytes are UTF-8.
+"""Conversion between text and bytes: fields return str, the rule language compares bytes, and not all bytes are UTF-8.
 
-Bytes that are not UTF-8 stand in a text as lone surrogates (``surrogateescape``); outputs show U+FFFD for them.
+Bytes that are not UTF-8 are lone surrogates in a str (``surrogateescape``); outputs show them as U+FFFD.
 """
 
 from falcohost.engine.buffers import buffer_text

@@ -139,7 +139,7 @@ def test_what_cannot_be_read(read, where):
         ({"s3Interval": "99999999w"}, "s3Interval has to be a time"),
         ({"s3DownloadConcurrency": 0}, "s3DownloadConcurrency has to be a whole number from 1"),
         ({"aws": "eu-central-1"}, "aws has to be a block of settings"),
-        ({"aws": {"region": 5}}, "region has to be a text"),
+        ({"aws": {"region": 5}}, "region has to be a string"),
         ({"open_params": "sqs://q", "sqsDelete": "yes"}, "sqsDelete has to be true or false"),
     ],
 )
@@ -153,7 +153,7 @@ def test_settings_of_aws_that_cannot_be(read, settings, text):
 
 def test_settings_that_cannot_be(read):
     """A value of the wrong kind is refused with its key."""
-    with pytest.raises(ConfigError, match="plugin 'cloudtrail': open_params has to be a text"):
+    with pytest.raises(ConfigError, match="plugin 'cloudtrail': open_params has to be a string"):
         read(open_params=[7])
 
 

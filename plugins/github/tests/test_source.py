@@ -101,7 +101,7 @@ def test_what_cannot_be_read(read, where):
 
 def test_settings_that_cannot_be(read):
     """A value of the wrong kind is refused with its key."""
-    with pytest.raises(ConfigError, match="plugin 'github': open_params has to be a text"):
+    with pytest.raises(ConfigError, match="plugin 'github': open_params has to be a string"):
         read(open_params=7)
 
 

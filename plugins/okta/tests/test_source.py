@@ -94,7 +94,7 @@ def test_falco_settings_are_accepted(read, tmp_path, caplog):
         ({"cache_usermaxsize": 0}, "cache_usermaxsize has to be a whole number from 1, not 0"),
         ({"cache_expiration": "long"}, "cache_expiration has to be a whole number from 1, not 'long'"),
         ({"cache_expiration": True}, "cache_expiration has to be a whole number from 1, not True"),
-        ({"organization": 7}, "organization has to be a text, not 7"),
+        ({"organization": 7}, "organization has to be a string, not 7"),
     ],
 )
 def test_settings_that_cannot_be(read, settings, problem):
