@@ -1,1 +1,1 @@
-"""The event source ``syscall``: system calls of this host, seen by an eBPF program."""
+"""The event source ``syscall``: system calls of this host, observed with eBPF or read from a capture."""

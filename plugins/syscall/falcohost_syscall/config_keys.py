@@ -1,4 +1,4 @@
-"""The keys of the configuration that are about system calls: Falco's, and our own below ``falcohost``."""
+"""Declares the configuration keys of the syscall source: Falco's, and falcohost's own below ``falcohost``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from falcohost import ConfigKey
 
-#: Falco's kinds of engine; drivers of these names may be offered, and ``nodriver`` is none.
+#: Falco's engine kinds. Drivers may offer these names; ``nodriver`` stands for no driver at all.
 MODERN_EBPF: Final = "modern_ebpf"
 NO_DRIVER: Final = "nodriver"
 _KINDS = ("kmod", MODERN_EBPF, "replay", NO_DRIVER)
@@ -19,7 +19,7 @@ def _kind(name: str) -> str | None:
         return f"engine.kind '{name}' is not a valid kind; it is one of {', '.join(_KINDS)}"
     if name in (MODERN_EBPF, NO_DRIVER):
         return None
-    return f"engine.kind is '{name}', which this version of falcohost does not have; use {MODERN_EBPF}"
+    return f"engine.kind is '{name}', which this version of falcohost does not support; use {MODERN_EBPF}"
 
 
 def _preset(size: int) -> str | None:
@@ -50,41 +50,40 @@ _ENGINE = (
         type=str,
         default=MODERN_EBPF,
         check=_kind,
-        help="`modern_ebpf` watches system calls, `replay` reads those of a capture, `nodriver` does neither",
+        help="`modern_ebpf` observes system calls, `replay` reads them from a capture, `nodriver` does neither",
     ),
     ConfigKey(
         key="engine.modern_ebpf.buf_size_preset",
         type=int,
         default=4,
         check=_preset,
-        help="size of each of the two ring buffers, 1 to 10: 1 MiB, doubled with each step",
+        help="size of each of the two ring buffers, 1 to 10: 1 means 1 MiB, and each step doubles it",
     ),
     ConfigKey(
         key="engine.modern_ebpf.drop_failed_exit",
         type=bool,
         default=False,
-        help="leaves out every call that failed, also one that is only in progress (`EINPROGRESS`); failing starts of "
-        "programs among them",
+        help="leaves out every call that failed, including calls in progress (`EINPROGRESS`) and failed program starts",
     ),
     ConfigKey(
         key="engine.modern_ebpf.cpus_for_each_buffer",
         type=int,
         effect=False,
-        help="Falco's; not used: all CPUs share two rings",
+        help="Falco's; no effect: all CPUs share two ring buffers",
     ),
     ConfigKey(
         key="engine.modern_ebpf.disable_iterators",
         type=bool,
         effect=False,
-        help="Falco's; not used: running processes are always asked of the kernel",
+        help="Falco's; no effect: the running processes are always read from the kernel",
     ),
     ConfigKey(
         key="engine.replay.capture_file",
         type=str,
-        help="capture (`.scap`, plain or gzip) whose events are read with `engine.kind: replay`, until it ends",
+        help="capture (`.scap`, plain or gzip) that `engine.kind: replay` reads to its end",
     ),
     *(
-        ConfigKey(key=f"engine.{name}", type=kind, help="for a kind that this version does not have")
+        ConfigKey(key=f"engine.{name}", type=kind, help="for a kind that this version does not support")
         for name, kind in (
             ("kmod.buf_size_preset", int),
             ("kmod.drop_failed_exit", bool),
@@ -97,17 +96,17 @@ _BASE_SYSCALLS = (
         key="base_syscalls.custom_set",
         type=list,
         default=(),
-        help="`!name` is not collected, whatever rules ask; a name without the mark adds nothing, since what the "
-        "process table needs is collected in any case",
+        help="`!name` is never collected, whatever the rules ask for; a name without `!` adds nothing, since the "
+        "calls that the process table needs are always collected",
     ),
     ConfigKey(
         key="base_syscalls.all",
         type=bool,
         default=False,
-        help="rules that name no event type get those too that come too often (`falcohost -i` lists them); a rule that "
-        "names one gets it anyway",
+        help="gives rules that name no event type the most frequent ones too (`falcohost -i` lists them); a rule that "
+        "names such a type gets it anyway",
     ),
-    ConfigKey(key="base_syscalls.repair", type=bool, effect=False, help="Falco's; not used: it is always on"),
+    ConfigKey(key="base_syscalls.repair", type=bool, effect=False, help="Falco's; no effect: it is always on"),
 )
 
 _OURS = (
@@ -115,39 +114,39 @@ _OURS = (
         key="falcohost.process_context",
         type=bool,
         default=True,
-        help="the kernel keeps what each process is, and tells of those that have to do with events; false: every "
+        help="the kernel caches process context and sends it with the first event that needs it; false: every "
         "fork, exec and exit is sent",
     ),
     ConfigKey(
         key="falcohost.pushdown",
         type=bool,
         default=True,
-        help="the kernel leaves out events that no rule can want; false: all events of the wanted types are sent",
+        help="the kernel filters out events that no rule can match; false: it sends all events of the types in use",
     ),
     ConfigKey(
         key="falcohost.attach",
         type=str,
         default="auto",
         choices=("auto", "function", "tracepoint"),
-        help="where system calls are seen: each wanted one at its own function where the kernel allows that, so that "
-        "the others cost nothing, and else at the tracepoint that every call passes (`auto`; `falcohost stats` says "
-        "which, and why); `function`: the same, and the log warns where it is not allowed; `tracepoint`: never at "
-        "functions ([decision 0019](decisions/0019-attach.md))",
+        help="where system calls are observed. `auto`: each call in use at its own kernel function where the kernel "
+        "allows that, so that other calls cost nothing, else at the tracepoint that every call passes "
+        "(`falcohost stats` says which, and why); `function`: the same, and the log warns where it is not allowed; "
+        "`tracepoint`: never at functions ([decision 0019](decisions/0019-attach.md))",
     ),
     ConfigKey(
         key="falcohost.names",
         type=str,
         default="all",
         choices=("all", "requested"),
-        help="`all`: a rule fires if it matches under any one of the names that a file has "
-        "([docs/rules.md](rules.md#a-files-names)); `requested`: a file has the name that was passed, as in Falco",
+        help="`all`: a rule fires if it matches under any of a file's names "
+        "([docs/rules.md](rules.md#a-files-names)); `requested`: only the name that was passed counts, as in Falco",
     ),
     ConfigKey(
         key="falcohost.watch_inodes",
         type=list,
         default=("rules",),
-        help="files that are known by their inode, so that rules that name them fire by whatever hard link they are "
-        "opened: absolute paths, and `rules` for every path that an enabled rule names whole "
+        help="files that are recognized by their inode, so that rules that name them also fire when they are opened "
+        "through another hard link: absolute paths, and `rules` for every path that an enabled rule names in full "
         "([docs/rules.md](rules.md#hard-links)); `[]`: none",
     ),
 )
@@ -158,31 +157,31 @@ _DROPS = (
         type=float,
         default=0.1,
         check=_threshold,
-        help="which share of lost events is acted on",
+        help="share of lost events above which the actions are taken",
     ),
     ConfigKey(
         key="syscall_event_drops.actions",
         type=list,
         default=(),
         check=_actions,
-        help="`log`, `alert`, `exit` or `ignore`",
+        help="what to do about lost events: `log`, `alert`, `exit` or `ignore`",
     ),
     ConfigKey(
         key="syscall_event_drops.rate",
         type=float,
         default=0.03333,
-        help="how often: tokens a second, each of which buys the actions once",
+        help="how often the actions may be taken: tokens per second, one of which is spent each time",
     ),
-    ConfigKey(key="syscall_event_drops.max_burst", type=float, default=1, help="how many tokens there can be"),
+    ConfigKey(key="syscall_event_drops.max_burst", type=float, default=1, help="largest number of tokens"),
     ConfigKey(
         key="syscall_event_drops.simulate_drops",
         type=bool,
         default=False,
-        help="acts as if events were lost, to try the actions",
+        help="acts as if events were lost, to test the actions",
     ),
 )
 
-#: What Falco has and we have no use for.
+#: Falco's keys that have no counterpart here; they are accepted without effect.
 _IDLE = (
     ConfigKey(key="syscall_event_timeouts.max_consecutives", type=int, effect=False),
     *(

@@ -1,4 +1,4 @@
-"""What is done about lost system calls: ``syscall_event_drops``, and the fields of Falco's alert."""
+"""Reacts to lost system calls: the settings ``syscall_event_drops`` and the output fields of Falco's alert."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from falcohost import DropPolicy
 
-#: Output fields of Falco's alert beside n_evts and n_drops; a cause that has such a name counts there.
+#: Output fields of Falco's alert besides n_evts and n_drops. A cause with one of these names is counted there.
 FIELDS = (
     "n_drops_buffer_total",
     "n_drops_buffer_clone_fork_exit",
@@ -23,7 +23,7 @@ FIELDS = (
     "n_drops_bug",
 )
 
-#: What our causes count under in Falco's fields, beside a field of their own.
+#: Falco's field in which each of our causes is counted, in addition to a field of its own.
 _IN_FALCOS_WORDS = {
     "ring_full": "n_drops_buffer_total",
     "proc_ring_full": "n_drops_buffer_total",
@@ -33,7 +33,7 @@ _IN_FALCOS_WORDS = {
 
 
 def policy(settings: Mapping[str, Any]) -> DropPolicy:
-    """Return what the plugin's settings say."""
+    """Return the policy that the plugin's settings ask for."""
     keys = settings["syscall_event_drops"]
     return DropPolicy(
         what="syscall event drop",
@@ -49,7 +49,7 @@ def policy(settings: Mapping[str, Any]) -> DropPolicy:
 
 
 def fields(dropped: Mapping[str, int]) -> dict[str, str]:
-    """Return a field per cause: Falco's, and one of its own for each cause that Falco does not have."""
+    """Return the number of lost events for each of Falco's fields, and for each cause that Falco does not have."""
     counts = dict.fromkeys(FIELDS, 0)
     for cause, count in dropped.items():
         own = f"n_drops_{cause.replace(' ', '_')}"

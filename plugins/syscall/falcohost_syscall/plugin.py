@@ -1,4 +1,4 @@
-"""The plugin ``syscall``: what it offers to falcohost, and nothing else."""
+"""The plugin ``syscall``: the hooks through which it offers its source, fields, drivers, rules and settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.fields.rows import FIELDS
 
-#: The version of the plugin API that this is written for.
+#: Version of the plugin API that this plugin uses.
 falcohost_api = 1
 
 SOURCE = "syscall"
@@ -67,19 +67,19 @@ def _off(settings: Mapping[str, Any]) -> str | None:
 
 @hookimpl
 def falcohost_config_keys() -> Iterable[ConfigKey]:
-    """Offer the keys that are about system calls."""
+    """Return the configuration keys of the source."""
     return KEYS
 
 
 @hookimpl
 def falcohost_drivers() -> Iterable[DriverSpec]:
-    """Offer the drivers."""
+    """Return the drivers."""
     return drivers.DRIVERS
 
 
 @hookimpl
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
-    """Offer the source."""
+    """Return the source."""
     return (
         SourceSpec(
             name=SOURCE,
@@ -100,17 +100,17 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
 
 @hookimpl
 def falcohost_fields(source: str) -> Iterable[Field] | None:
-    """Offer the fields of the source."""
+    """Return the fields of the source."""
     return FIELDS if source == SOURCE else None
 
 
 @hookimpl
 def falcohost_rules() -> Iterable[Path]:
-    """Offer the rules files that are shipped."""
+    """Return the rules files that come with the plugin."""
     return sorted(_RULES.glob("*.yaml"))
 
 
 @hookimpl
 def falcohost_stands_for() -> Iterable[StandsFor]:
-    """Stand in for Falco's container plugin, whose fields are among ours."""
+    """Declare that this plugin replaces Falco's container plugin, whose fields are among its own."""
     return (StandsFor(name="container", version="0.7.1"),)

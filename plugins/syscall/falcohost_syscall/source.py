@@ -1,4 +1,7 @@
-"""The event source ``syscall``: what the configured driver yields. It cannot be read again, so it has no cursor."""
+"""The event source ``syscall``: passes on what the configured driver yields.
+
+It has no cursor, since system calls cannot be read again.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
 
 
 class SyscallSource:
-    """System calls, as a driver sees them.
+    """The system calls that a driver yields.
 
-    :ivar driver: the one that ``engine.kind`` names.
+    :ivar driver: the driver that ``engine.kind`` names.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -22,27 +25,27 @@ class SyscallSource:
     def open(self, plan: Plan, cursor: str | None) -> None:
         """Start the driver.
 
-        :raises SourceError: it cannot be.
+        :raises SourceError: the driver cannot start.
         """
         self.driver.open(plan)
 
     def batches(self) -> Iterator[Batch]:
-        """Yield what the driver yields."""
+        """Yield the driver's batches."""
         return self.driver.batches()
 
     def update(self, plan: Plan) -> None:
-        """Collect what *plan* wants from now on."""
+        """Collect what *plan* asks for from now on."""
         self.driver.update(plan)
 
     def ack(self, cursor: str) -> None:
-        """Do nothing: there is no cursor."""
+        """Do nothing: the source has no cursor."""
 
     def stats(self) -> SourceStats:
-        """Return the numbers since :meth:`open`."""
+        """Return the counters since :meth:`open`."""
         return self.driver.stats()
 
     def measure(self, on: bool) -> None:
-        """Measure what events cost in the kernel, or no longer, where the driver can."""
+        """Switch measuring of the kernel's time per event on or off, if the driver supports it."""
         if isinstance(self.driver, MeasuredDriver):
             self.driver.measure(on)
 

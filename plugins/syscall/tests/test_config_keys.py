@@ -30,7 +30,7 @@ def plugins(text):
     ("text", "error"),
     [
         ("engine: {kind: gvisor}", "1:16: engine.kind 'gvisor' is not a valid kind"),
-        ("engine: {kind: kmod}", "1:16: engine.kind is 'kmod', which this version of falcohost does not have"),
+        ("engine: {kind: kmod}", "1:16: engine.kind is 'kmod', which this version of falcohost does not support"),
         ("engine: {modern_ebpf: {buf_size_preset: 11}}", "1:41: engine.modern_ebpf.buf_size_preset: expected a number"),
         (
             "syscall_event_drops: {threshold: 2}",

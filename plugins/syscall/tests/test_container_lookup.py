@@ -50,7 +50,7 @@ class Runtime:
         return SimpleNamespace(name="shop", repository="docker.io/shop") if self.answers else PENDING
 
     def poll(self) -> bool:
-        """Tell whether rows may have come."""
+        """Return whether rows may have come."""
         return self.answers
 
     def close(self) -> None:

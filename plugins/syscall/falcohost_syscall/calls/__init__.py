@@ -1,1 +1,1 @@
-"""System calls and other event types: one row each, with their numbers, parameters and flags."""
+"""Describes system calls and other event types: a row for each, with its numbers, parameters and flags."""

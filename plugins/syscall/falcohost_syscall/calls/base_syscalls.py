@@ -1,7 +1,7 @@
-"""Falco's ``base_syscalls``: what the configuration adds to the calls that rules want, and what it takes from them.
+"""Falco's ``base_syscalls``: settings that add calls to those that rules ask for, or remove some.
 
-Falco needs base calls to keep its tables of processes and descriptors true. Here the kernel is asked, and what the
-process table needs is collected in any case; so a name in ``custom_set`` adds nothing, and ``repair`` is always on.
+Falco needs base calls to keep its tables of processes and descriptors correct. falcohost asks the kernel instead, and
+always collects what the process table needs. So a name in ``custom_set`` adds nothing, and ``repair`` is always on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _log = logging.getLogger("falcohost.syscall")
 
 @dataclass(frozen=True, slots=True)
 class BaseSyscalls:
-    """The block, read.
+    """The settings in ``base_syscalls``.
 
-    :ivar all: rules that name no event type get every one, also those that come too often by default.
+    :ivar all: rules that name no event type get all types, including the most frequent ones.
     :ivar never: event types that no rule gets (``!name`` in ``custom_set``).
     """
 
@@ -30,7 +30,7 @@ class BaseSyscalls:
     never: frozenset[str] = frozenset()
 
     def choose(self, plan: Plan) -> Plan:
-        """Return what is left of *plan*, or what becomes of it."""
+        """Return *plan* with the event types that these settings allow."""
         if not self.all and not self.never:
             return plan
         every = plan.event_types is None and self.all
@@ -39,14 +39,14 @@ class BaseSyscalls:
 
 
 def parse(block: Any) -> BaseSyscalls:
-    """Return what is in the block.
+    """Return the settings in *block*.
 
-    :raises ConfigError: a value cannot be.
+    :raises ConfigError: a value has the wrong type.
     """
     if block is None:
         return BaseSyscalls()
     if not isinstance(block, Mapping):
-        raise ConfigError("base_syscalls: expected keys such as custom_set.")
+        raise ConfigError("base_syscalls: expected a mapping with keys such as custom_set.")
     names, every = block.get("custom_set") or [], block.get("all", False)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError("base_syscalls.custom_set: expected a list of names of system calls.")

@@ -1,4 +1,4 @@
-"""The parameters of each event type as ``--list-events`` shows them, with Falco's names of their types."""
+"""Lists the parameters of each event type for ``--list-events``, with Falco's names of their types."""
 
 from __future__ import annotations
 

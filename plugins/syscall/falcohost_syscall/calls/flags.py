@@ -1,7 +1,7 @@
-"""Names of flags and enumerations, and the numbers that Falco gives them where they differ from the kernel's.
+"""Names of flags and enumerations, with the numbers that Falco gives them where those differ from the kernel's.
 
-Falco has its own number for many flags (``O_RDONLY`` is 1) and shows that number as the raw value, so a rule may hold a
-number against it. The order of the names is the order in which Falco prints them.
+Falco has its own number for many flags (``O_RDONLY`` is 1) and shows it as the raw value, so rules may compare with it.
+The names are in the order in which Falco prints them.
 """
 
 from __future__ import annotations
@@ -150,13 +150,13 @@ io_uring_register: IORING_REGISTER_BUFFERS=0 IORING_UNREGISTER_BUFFERS=0x1 IORIN
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Names of bits or of values. *kernel* maps the kernel's numbers to Falco's; empty: they are the same."""
+    """Names of bits or of values. *kernel* pairs the kernel's numbers with Falco's; empty: they are equal."""
 
     names: tuple[tuple[str, int], ...]
     kernel: tuple[tuple[int, int], ...]
 
     def convert(self, value: int) -> int:
-        """Return Falco's number for the kernel's bits *value*."""
+        """Return Falco's bits for the kernel's bits *value*."""
         if not self.kernel:
             return value & 0xFFFFFFFF
         result = 0
@@ -166,7 +166,7 @@ class Flags:
         return result
 
     def convert_enum(self, value: int) -> int:
-        """Return Falco's number for the kernel's *value*; 0 where Falco has none."""
+        """Return Falco's number for the kernel's *value*, or 0 if Falco has none."""
         if not self.kernel:
             return value & 0xFFFFFFFF
         return next((falco for number, falco in self.kernel if number == value & 0xFFFFFFFF), 0)
@@ -183,7 +183,7 @@ class Flags:
         return "|".join(found)
 
     def enum(self, value: int) -> str:
-        """Return every name of Falco's *value*, joined by ``|``."""
+        """Return all names of Falco's *value*, joined by ``|``."""
         return "|".join(name for name, number in self.names if number == value)
 
 
@@ -210,7 +210,7 @@ def _flags(words: list[str]) -> Flags:
 
 TABLES: dict[str, Flags] = _parse(_TABLES)
 
-# fcntl.h: four flags of open(2) have other numbers on arm64.
+# fcntl.h: several flags of open(2) have other numbers on arm64.
 _ARM = platform.machine() == "aarch64"
 _O_DIRECTORY, _O_DIRECT, _O_LARGEFILE = (0o40000, 0o200000, 0o400000) if _ARM else (0o200000, 0o40000, 0o100000)
 O_TMPFILE = 0o20000000 | _O_DIRECTORY
@@ -235,7 +235,7 @@ O_CREAT = 0o100
 
 @lru_cache(1024)
 def open_flags(flags: int) -> int:
-    """Return Falco's number for the flags of open(2)."""
+    """Return Falco's number for the kernel's flags of open(2)."""
     result = (flags & 3) + 1 if flags & 3 != 3 else 0
     for bits, falco in _OPEN:
         if flags & bits == bits:
@@ -245,12 +245,12 @@ def open_flags(flags: int) -> int:
 
 @lru_cache(1024)
 def open_flag_names(flags: int) -> str:
-    """Return the names behind Falco's number for the flags of open(2)."""
+    """Return the names of Falco's *flags* of open(2), joined by ``|``."""
     return TABLES["open"].bits(flags)
 
 
 def wants_mode(flags: int) -> bool:
-    """Tell whether open(2) with these *flags* reads its mode argument."""
+    """Return whether open(2) with these *flags* uses its mode argument."""
     return bool(flags & O_CREAT) or flags & O_TMPFILE == O_TMPFILE
 
 
@@ -259,16 +259,16 @@ SIGNALS = {number.value: number.name for number in signal.Signals} | {6: "SIGABR
 
 
 def signal_names(mask: int) -> list[str]:
-    """Return the names of the signals in a set, bit 0 being signal 1."""
+    """Return the names of the signals in the set *mask*; bit 0 is signal 1."""
     return [SIGNALS[bit + 1] for bit in range(32) if mask >> bit & 1 and bit + 1 in SIGNALS]
 
 
 def errno_name(value: int) -> str:
-    """Return ``ENOENT`` for -2 (or 2); "" where there is no such number."""
+    """Return the name of an error number, such as ``ENOENT`` for -2 or 2, or "" if there is none."""
     return _ERRNO.get(abs(value), "")
 
 
-# What the kernel uses inside and lets out only by mistake is named too, and where two names have one number, Falco's.
+# Includes kernel-internal numbers that only leak by mistake. Where two names share a number, Falco's is used.
 _ERRNO = dict(errno.errorcode) | {11: "EAGAIN", 35: "EDEADLK", 95: "EOPNOTSUPP"}
 _ERRNO |= {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND", 516: "ERESTART_RESTARTBLOCK"}
 
@@ -284,5 +284,5 @@ ALL_CAPABILITIES = (1 << len(CAPABILITIES)) - 1
 
 
 def capability_names(bits: int) -> str:
-    """Return the names of the capabilities in *bits*, joined by blanks."""
+    """Return the names of the capabilities in *bits*, separated by blanks."""
     return " ".join(name for bit, name in enumerate(CAPABILITIES) if bits >> bit & 1)

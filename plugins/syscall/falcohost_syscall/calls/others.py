@@ -1,9 +1,9 @@
-"""System calls and events of which Falco knows no more than the name, so that ``evt.type`` can be held against them.
+"""System calls and events that Falco knows only by name; rules compare ``evt.type`` with them.
 
-:data:`GENERIC` can be collected: name, then the number on x86_64, arm64 and i386, and behind bars what the probe reads
-all the same, and parameters that Falco does not have, in the words of :mod:`falcohost_syscall.calls.table`.
-:data:`NAMES_ONLY` are names that are valid in a rule, and that no event of ours will ever have: calls of other
-machines, of old kernels, and Falco's own events.
+:data:`GENERIC` lists calls that can be collected. A line has the name and the numbers on x86_64, arm64 and i386. Behind
+bars follow what the probe reads although Falco does not, and parameters that Falco does not have, in the notation of
+:mod:`falcohost_syscall.calls.table`. :data:`NAMES_ONLY` lists names that are valid in a rule but never occur in an
+event: calls of other machines and of old kernels, and Falco's own events.
 """
 
 GENERIC = """
@@ -283,5 +283,5 @@ task_file_socket_inet6 task_file_socket_netlink task_file_socket_unix timerfd tr
 useradded userdeleted
 """
 
-#: Names that a rule may write and that no event ever has.
+#: Names that a rule may use and that no event ever has.
 NAMES_ONLY = frozenset(_NAMES_ONLY.split())

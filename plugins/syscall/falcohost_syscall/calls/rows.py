@@ -1,8 +1,8 @@
-"""Every kind of event that the probe can send: one row for each name that ``evt.type`` can have.
+"""The rows of all event types that the probe can send: one for each value of ``evt.type``.
 
-Read from here are: what the probe is told to collect for a call, which numbers the call has on each machine, which
-parameters Falco knows the event by and where each value comes from, and what ``fd.*`` is about. Nothing about a call is
-written down anywhere else. The names and the order of the parameters are Falco's (``driver/event_table.c``).
+A row says what the probe collects for a call, the call's numbers on each machine, Falco's parameters and where each
+value comes from, and which descriptor ``fd.*`` describes. Nothing about a call is written anywhere else. The names and
+the order of the parameters are Falco's (``driver/event_table.c``).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _FORK = (
 )
 _GENERIC = "ID:syscall=call nativeID:u32=native"
 
-# Where these return, the caller is elsewhere than it was when it named a path.
+# After these calls the caller's root, directory or program may differ from when it named the path.
 _MOVES = ("chroot", "chdir", "execve", "execveat")
 _LEFT = {"root": LEFT_ROOT, "mount": LEFT_MOUNT}
 _POSITIONS = ("fd", "path", "dir", "path2", "dir2", "addr", "data", "str")
@@ -84,7 +84,7 @@ _SECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One of Falco's parameters of an event; *kind* says how it is rendered, *table* the names of its flags."""
+    """One of Falco's parameters of an event; *kind* selects how it is rendered, *table* the names of its flags."""
 
     name: str
     kind: str
@@ -94,18 +94,19 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One row. *call* is its number in records; the ``…_arg`` are ``struct call_spec`` of bpf/record.h.
+    """The row of one event type. The ``…_arg`` members are those of ``struct call_spec`` in bpf/record.h.
 
+    :ivar call: its number in records.
     :ivar numbers: system call numbers by machine (``x86_64``, ``aarch64``, ``i386``).
-    :ivar creates_fd: the event's fd is what the call returns.
-    :ivar used_fd: or it is in this argument.
-    :ivar dir_fd: or the fd is that of a directory, in this argument.
+    :ivar creates_fd: the event's descriptor is the call's return value.
+    :ivar used_fd: else the argument that is the descriptor.
+    :ivar dir_fd: else the argument that is the descriptor of a directory.
     :ivar io: ``read``, ``write`` or None.
-    :ivar generic: Falco has no parameters for it (its "generic" events).
+    :ivar generic: Falco has no parameters for it (a "generic" event).
     :ivar named: it may be about a file, which may have several names.
-    :ivar opens: its file is opened by the path that is passed.
-    :ivar hooks: where the kernel says on the way to what its paths lead.
-    :ivar left: or by what it can be told when the call returns (``LEFT_…``).
+    :ivar opens: it opens its file by the path that was passed.
+    :ivar hooks: kernel hooks that the call passes with the files that its paths lead to.
+    :ivar left: what it leaves behind, from which its path's file is known on return (``LEFT_…``).
     """
 
     name: str
@@ -135,17 +136,17 @@ class Call:
 
     @property
     def open_flags(self) -> int | None:
-        """Return the argument that has the flags of open(2)."""
+        """The argument that holds the flags of open(2)."""
         return next((int(param.source) for param in self.params if param.kind == "open"), None)
 
     @property
     def leads(self) -> bool:
-        """Tell whether a record may say to what the paths led."""
+        """Whether a record may say which files the paths led to."""
         return bool(self.hooks or self.left)
 
     @property
     def has_fd(self) -> bool:
-        """Tell whether ``fd.*`` has values in this event."""
+        """Whether ``fd.*`` has values in this event."""
         return self.creates_fd or self.used_fd is not None or self.dir_fd is not None
 
 
@@ -231,20 +232,19 @@ def _rows() -> tuple[Call, ...]:
     return tuple(rows)
 
 
-#: All rows, the one with number n at index n - 1.
+#: All rows; the one with number n is at index n - 1.
 CALLS: tuple[Call, ...] = _rows()
 BY_NAME: dict[str, Call] = {row.name: row for row in CALLS}
-#: Rows that no rules file asks for by name are not collected if they are one of these: they come too often.
+#: Frequent calls: not collected unless a rules file asks for them by name.
 _FREQUENT = """
     sendfile splice copy_file_range mmap mmap2 munmap mprotect close fcntl lseek ioctl stat lstat fstat newfstatat
     access getdents getdents64 io_uring_enter setsockopt getsockopt close_range
     getuid geteuid getgid getegid mlock mlock2 munlock mlockall munlockall semget
 """
 NOT_BY_DEFAULT = frozenset(_FREQUENT.split()) | frozenset(row.name for row in CALLS if row.io or row.generic)
-#: Every value that ``evt.type`` may be compared with; those without a row never come.
+#: All values that ``evt.type`` may be compared with; a name without a row never occurs in an event.
 EVENT_NAMES = NAMES_ONLY | frozenset(BY_NAME)
-#: The probe's own records.
-#: What an exec that succeeded is, whichever call asked for it, as in Falco.
+#: The name of every successful exec, whichever call asked for it, as in Falco.
 EXEC = "execve"
 FORKS = frozenset({"clone", "clone3", "fork", "vfork"})
 EXIT = "procexit"

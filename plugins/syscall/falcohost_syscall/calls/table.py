@@ -1,14 +1,13 @@
-"""The table of calls as text, which :mod:`falcohost_syscall.calls.rows` reads. Parameters and order are Falco's."""
+"""The table of calls, as text that :mod:`falcohost_syscall.calls.rows` parses. The parameters' order is Falco's."""
 
 from __future__ import annotations
 
-# A row is two lines or more. The first:
+# A row has two lines or more. The first:
 #   name | numbers on x86_64, arm64, i386 (several: "2,5"; none: "-") | category | fd | what the probe reads
-# where fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT),
-# and the probe's words are a section and the argument it comes from, and the hooks (security_… of the kernel) that the
-# call passes with its paths, or what it leaves behind, from which it is known to what the first of them led. Then,
-# indented, the parameters in Falco's order: name:kind=where the value comes from (a
-# number: that argument).
+# fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT). The
+# probe reads sections, each from an argument (section=ARGUMENT). hook= names the hooks (the kernel's security_…) that
+# the call passes with its paths, left= what it leaves behind, from which the file of its first path is known. Then,
+# indented, come the parameters in Falco's order: name:kind=where the value comes from (a number: that argument).
 TABLE = """
 # files: opening
 open | 2 - 5 | file | creates | path=0 fd=ret

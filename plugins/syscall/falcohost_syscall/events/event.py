@@ -143,7 +143,7 @@ class EventFacts(Protocol):
 
     @property
     def by_uring(self) -> bool:
-        """Tell whether it was asked for through io_uring."""
+        """Return whether it was asked for through io_uring."""
 
     @property
     def container(self) -> Container:
@@ -190,7 +190,7 @@ class DescriptorFacts(Protocol):
 
     @property
     def moved(self) -> bool:
-        """Tell whether the event changed where the socket leads to."""
+        """Return whether the event changed where the socket leads to."""
 
     @property
     def buffer(self) -> bytes | None:
@@ -233,7 +233,7 @@ class PathFacts(Protocol):
 
     @property
     def reached(self) -> bool:
-        """Tell whether absolute paths are what the passed ones led to, and not those made absolute by their text."""
+        """Return whether absolute paths are what the passed ones led to, and not those made absolute by their text."""
 
     @property
     def string(self) -> str | None:

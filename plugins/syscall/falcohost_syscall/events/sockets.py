@@ -41,7 +41,7 @@ class Endpoint(NamedTuple):
 
     @property
     def set(self) -> bool:
-        """Tell whether it says anything."""
+        """Return whether it says anything."""
         return self.port != 0 or any(self.ip)
 
     @property
@@ -151,7 +151,7 @@ class Socket:
 
     @property
     def is_ip(self) -> bool:
-        """Tell whether it is a socket of IPv4 or IPv6."""
+        """Return whether it is a socket of IPv4 or IPv6."""
         return self.family in _IP
 
     @property
@@ -262,7 +262,7 @@ class Sockets:
         self._put(self._roles, ino, role)
 
     def moved(self, ino: int, end: Endpoint) -> bool:
-        """Tell whether the socket sends to another end than last time, and remember it."""
+        """Return whether the socket sends to another end than last time, and remember it."""
         last, now = self._last.get(ino), (end.ip, end.port)
         self._put(self._last, ino, now)
         return last != now

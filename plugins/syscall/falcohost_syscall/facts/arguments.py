@@ -151,7 +151,7 @@ _MODES: Final = {mode: f"0{mode:o}" if mode else "0" for mode in range(0o10000)}
 
 
 def _alone(table: flags.Flags, bits: int) -> bool:
-    """Tell whether no other name of the table shares a bit with these."""
+    """Return whether no other name of the table shares a bit with these."""
     return bits != 0 and sum(bool(other & bits) for _, other in table.names) == 1
 
 

@@ -22,7 +22,7 @@ class Bounds:
 
     @property
     def undecided(self) -> bool:
-        """Tell whether the kernel can say nothing at all."""
+        """Return whether the kernel can say nothing at all."""
         return self.over == TRUE and self.under == FALSE
 
 

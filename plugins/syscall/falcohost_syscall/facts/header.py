@@ -28,7 +28,7 @@ def number_inside(member: str) -> Describe:
 
 
 def has_result(row: Call) -> bool:
-    """Tell whether events of a type return something, as Falco sees it."""
+    """Return whether events of a type return something, as Falco sees it."""
     return row.name != EXIT and not row.generic
 
 

@@ -132,7 +132,7 @@ def _is_plain_path(path: bytes) -> bool:
 
 
 def comparable(constant: bytes) -> bool:
-    """Tell whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
+    """Return whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
     told = bytes_text(constant)
     return len(constant) <= VIEW_LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
 

@@ -20,7 +20,7 @@ def _open_flags(event: SyscallEvent) -> int:
 
 
 def _opened_to(event: SyscallEvent, mode: int) -> bool:
-    """Tell whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
+    """Return whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
     return event.access in (mode, os.O_RDWR)
 
 

@@ -1,1 +1,1 @@
-"""The compiler from conditions to filter programs: it is given a site, and knows no fields, records or probes."""
+"""Compiles conditions to filter programs. It is given a site, and knows nothing of fields, records or the probe."""

@@ -1,6 +1,6 @@
-"""Tests of texts as instructions: comparing, looking up, searching.
+"""Writes tests of texts as instructions: compares, looks up, searches.
 
-Up to a few constants are compared one by one; more are looked up at once, in maps that the filter brings with it.
+A few constants are compared one by one. More are looked up at once, in maps that the filter brings along.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from falcohost_syscall.kernel.assembler import (
     Label,
 )
 
-#: Up to this many constants are compared one by one, more are looked up, if they fit the stack.
+#: A text is compared one by one with at most this many constants. More are looked up, if they fit on the stack.
 INLINE: Final = 8
 LOOKED_UP: Final = 248
-#: Up to this many constants are searched for one after the other, more at once.
+#: At most this many constants are searched for one by one; more are searched for at once.
 SEARCHED_FOR: Final = 1
-#: Where the kernel has no may_goto the verifier follows each round of a loop over a text: longer ones count as true.
+#: Without may_goto the verifier follows every round of a loop over a text, so longer texts count as true.
 LOOKED_AT_UNROLLED: Final = 255
 _BUCKETS: Final = (16, 32, 64, 128, LOOKED_UP)
-#: Where keys are put together, from the top of the stack; a trie's length stands before.
+#: Where keys are built, relative to the top of the stack; the length of a trie's key stands before it.
 KEY: Final = -264
 
 
 class Maps(Protocol):
-    """The maps that are there (:class:`SiteMaps`), and those that a filter brings with it, by descriptor.
+    """The site's maps (:class:`SiteMaps`) and the maps that a filter brings along, by descriptor.
 
-    :ivar loops: the verifier does not follow each round of a loop.
+    :ivar loops: the kernel has may_goto, so the verifier need not follow every round of a loop.
     """
 
     memory: int
@@ -53,18 +53,18 @@ class Maps(Protocol):
     loops: bool
 
     def texts(self, constants: Iterable[bytes], size: int) -> int:
-        """Return a hash map of *constants*, filled with zeros up to *size* bytes."""
+        """Return a hash map of *constants*, each padded with zeros to *size* bytes."""
 
     def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
         """Return a trie of prefixes (bytes, length in bits), of keys of at most *size* bytes."""
 
     def table(self, value: bytes) -> int:
-        """Return an array that has one value."""
+        """Return an array whose only entry is *value*."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where to go on when a test holds, when it does not, and when that cannot be told."""
+    """Where to jump if a test holds, if it does not, and if the kernel cannot tell."""
 
     true: Label
     false: Label
@@ -72,7 +72,7 @@ class Targets:
 
 
 def look_up(asm: Assembler, map_fd: int, key: int) -> None:
-    """Look up the key at FP + *key*; R0 is what was found or 0."""
+    """Look up the key at FP + *key*; R0 becomes the address of the value, or 0."""
     asm.map(R1, map_fd)
     asm.arithmetic_register("=", R2, FP)
     asm.arithmetic("+", R2, key)
@@ -80,7 +80,7 @@ def look_up(asm: Assembler, map_fd: int, key: int) -> None:
 
 
 class TextTest:
-    """Writes one test. From :meth:`write` on R1 has the text's length, R2 its address less ``Memory.texts``."""
+    """Writes one test. Once :meth:`write` has begun, R1 is the text's length, R2 its address less ``Memory.texts``."""
 
     def __init__(self, asm: Assembler, memory: Memory, maps: Maps, to: Targets, test: Text) -> None:
         self._asm, self._memory, self._maps, self._to = asm, memory, maps, to
@@ -122,7 +122,7 @@ class TextTest:
         emit[test.op](constants)
 
     def _take_begin(self, told: Label) -> None:
-        """Go on where the begin of a text is told, if that is enough."""
+        """Use the known beginning of a long text where it decides the test."""
         asm, to, test, lengths = self._asm, self._to, self._test, self._memory.lengths
         if test.op == "exists":
             asm.jump_if(R1, "=", lengths.begin, to.true)
@@ -137,7 +137,7 @@ class TextTest:
                 asm.place(other)
 
     def _find(self) -> None:
-        """Let R2 be where the text is, less ``Memory.texts``."""
+        """Set R2 to the text's address minus ``Memory.texts``."""
         asm = self._asm
         asm.load(R2, R6, self._test.view.offset, 2)
         asm.arithmetic("&", R2, self._memory.size - 1)
@@ -157,7 +157,7 @@ class TextTest:
         asm.jump(to.false)
 
     def _compare(self, base: int, offset: int, constant: bytes, equal: Label) -> None:
-        """Go to *equal* if the bytes at *base* + *offset* are *constant*'s. Its end differs sooner than its begin."""
+        """Jump to *equal* if *constant* is at *base* + *offset*. Compares from the end: it differs more often."""
         asm, other = self._asm, self._asm.label()
         for at, size in reversed(_chunks(len(constant))):
             asm.load(R3, base, offset + at, size)
@@ -175,7 +175,7 @@ class TextTest:
         asm.jump_if(R0, "!=", 0, to.true)
 
     def _copy(self, size: int, key: int) -> None:
-        """Copy the text, which is no longer than *size*, to the stack, zeros behind it."""
+        """Copy the text, which has at most *size* bytes, to the stack, and pad it with zeros."""
         asm = self._asm
         for at in range(key, key + size, 8):
             asm.store_constant(FP, at, 0, 8)
@@ -219,7 +219,7 @@ class TextTest:
         for constant in one_by_one:
             shorter = asm.label()
             asm.jump_if(R1, "<", len(constant), shorter)
-            asm.arithmetic_register("=", R4, R2)  # here, where the verifier knows that it ends behind the constant
+            asm.arithmetic_register("=", R4, R2)  # only here does the verifier know that the text is long enough
             asm.arithmetic_register("+", R4, R1)
             self._compare(R4, self._memory.texts - len(constant), constant, to.true)
             asm.place(shorter)
@@ -262,9 +262,9 @@ class TextTest:
         self._walk(constants, fold=True)
 
     def _leave_out_texts_without(self, byte: int | None) -> None:
-        """Go to *false* where the text has not this byte. Eight are asked at once, some behind its end with them.
+        """Jump to *false* if the text lacks *byte*. Tests eight bytes at a time, some of them beyond the text's end.
 
-        Where the verifier follows each round of a loop, this one more would be too many.
+        Without may_goto this loop is left out: the verifier would follow every round of it too.
         """
         if byte is None or not self._maps.loops:
             return
@@ -277,7 +277,7 @@ class TextTest:
         asm.constant(R0, 0x80 * each)
         asm.place(again)
         asm.load(R3, self._next_place(), self._memory.texts, 8)
-        asm.arithmetic_register("^", R3, R8)  # the byte is zero now, and nothing else
+        asm.arithmetic_register("^", R3, R8)  # only the wanted byte is zero now
         asm.arithmetic_register("=", R2, R3)
         asm.arithmetic_register("-", R2, R9)
         asm.arithmetic("^", R3, -1)
@@ -293,7 +293,7 @@ class TextTest:
         self._find()
 
     def _walk(self, constants: list[bytes], *, fold: bool) -> None:
-        """Go through the text and the constants' table: R8 is the state's place, R9 the table."""
+        """Walk through the text with the automaton of the constants: R8 is the state's row, R9 the table."""
         asm, to = self._asm, self._to
         again, rows = asm.label(), searching.CLASSES
         table = searching.table(constants, fold=fold)
@@ -317,7 +317,7 @@ class TextTest:
         self._again(again)
 
     def _start_loop(self) -> None:
-        """Let R4 be where the text is, of which R1 bytes are still to be looked at."""
+        """Set R4 to the place of the text, of which R1 bytes are left to look at."""
         asm = self._asm
         asm.jump_if(R1, ">", self._test.view.searched if self._maps.loops else LOOKED_AT_UNROLLED, self._to.unknown)
         asm.arithmetic_register("=", R4, R2)
@@ -325,20 +325,20 @@ class TextTest:
             asm.arithmetic_register("-", R4, R6)
 
     def _again(self, again: Label) -> None:
-        """Look at the next byte, if there is one."""
+        """Go on with the next byte, if there is one."""
         asm = self._asm
         asm.arithmetic("+", R4, 1)
         asm.arithmetic("-", R1, 1)
-        asm.jump_if(R1, "s>", 0, again)  # verifiers up to 6.7 do not see that counting down to 0 by != ends
+        asm.jump_if(R1, "s>", 0, again)  # with != 0 verifiers up to Linux 6.7 do not see that the loop ends
         asm.jump(self._to.false)
 
     def _next_place(self) -> int:
-        """Return the register that has the address of the place R4, less ``Memory.texts``."""
+        """Return the register that holds the address of the place R4, minus ``Memory.texts``."""
         if not self._maps.loops:
             return R4
         asm = self._asm
         asm.may_goto(self._to.unknown)
-        asm.store(R6, self._memory.free, R4, 4)  # in memory, so that the verifier does not tell one round from the next
+        asm.store(R6, self._memory.free, R4, 4)  # through memory, so that rounds look the same to the verifier
         asm.load(R2, R6, self._memory.free, 4)
         asm.arithmetic("&", R2, self._memory.size - 1)
         asm.arithmetic_register("+", R2, R6)
@@ -346,7 +346,7 @@ class TextTest:
 
 
 def _apart(constants: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Return which constants are compared one by one, and which are looked up."""
+    """Split *constants* into those that are compared one by one and those that are looked up."""
     short = [constant for constant in constants if len(constant) <= LOOKED_UP]
     if len(short) <= INLINE:
         return constants, []
@@ -358,7 +358,7 @@ def _bucket(length: int) -> int:
 
 
 def _chunks(length: int) -> list[tuple[int, int]]:
-    """Return places and sizes of the loads that together cover *length* bytes; the last may overlap."""
+    """Return offsets and sizes of the loads that together cover *length* bytes; the last one may overlap."""
     if length >= 4:
         places = list(range(0, length - 3, 4))
         return [(at, 4) for at in places] + ([(length - 4, 4)] if length % 4 else [])

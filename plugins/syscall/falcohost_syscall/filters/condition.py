@@ -1,8 +1,8 @@
-"""Conditions over what the kernel knows of an event: a small tree without ``not`` but at its leaves.
+"""Conditions over what the kernel knows of an event: a small tree with negation only at its leaves.
 
-A leaf that the kernel cannot decide for an event (a path that was too long, memory that was paged out) counts as true,
-negated or not. As everything above the leaves is monotone, a whole condition is then never false where it should be
-true: that is the one law of the push-down.
+A leaf counts as true, negated or not, where the kernel cannot decide it for an event (a path that was too long, memory
+that was paged out). Everything above the leaves is monotone, so a condition is never false where it should be true:
+this is the one law of the push-down.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import TypeAlias
 
 
 class Point(IntEnum):
-    """Where in the probe a filter runs; the costs of what it may ask rise from one to the next."""
+    """Where in the probe a filter runs; from one point to the next, facts become more expensive."""
 
     CALL = 0  # number, arguments, result, who called
     OBJECT = 1  # the file or socket behind the descriptor
     MEMORY = 2  # strings and addresses that the caller passed
     PROCESS = 3  # name and texts of the process
-    ANCESTORS = 4  # and of those above it
+    ANCESTORS = 4  # names and texts of its ancestors
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number in the memory of the event: where, how wide, when it is there.
+    """A number in the event's memory: where it is, how wide, and from which point on.
 
-    :ivar late: where it is told at last if it was not at *point*.
+    :ivar late: the last point at which it may become known, if not at *point*.
     :ivar mask: only these bits count; 0: all.
-    :ivar minus: where the number is that is taken from it; 0: none is.
-    :ivar unknown: the value that says that the kernel does not know.
-    :ivar keyed: it is in a map (:attr:`SiteMaps.keyed`); in the memory is its key.
+    :ivar minus: offset of a number that is subtracted from it; 0: none.
+    :ivar unknown: the value that stands for "not known".
+    :ivar keyed: the memory holds a key, and the number is in the map :attr:`SiteMaps.keyed`.
     """
 
     offset: int
@@ -46,25 +46,25 @@ class Number:
 
     @property
     def lowest(self) -> int:
-        """Return the least value that it can have."""
+        """The smallest value that it can have."""
         return -(1 << 8 * self.size - 1) if self.signed else 0
 
     @property
     def highest(self) -> int:
-        """Return the greatest value that it can have."""
+        """The largest value that it can have."""
         return (1 << 8 * self.size - self.signed) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A number lies in one of the ranges (both ends belong to them)."""
+    """A number lies in one of the ranges, whose ends are included."""
 
     number: Number
     ranges: tuple[tuple[int, int], ...]
 
     @property
     def point(self) -> Point:
-        """Return where it can be decided first."""
+        """The first point at which it can be decided."""
         return self.number.point
 
 
@@ -77,18 +77,18 @@ class Bits:
 
     @property
     def point(self) -> Point:
-        """Return where it can be decided first."""
+        """The first point at which it can be decided."""
         return self.number.point
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A text in the memory of the event: where its view is, two bytes for its place and two for its length.
+    """A text in the event's memory, by the place of its view: two bytes of offset, two bytes of length.
 
-    :ivar late: where it is told at last if it was not at *point*.
-    :ivar absolute: known only if it begins with a slash.
-    :ivar searched: what is longer is not looked through; it counts as true.
-    :ivar cut: of a long one the begin may be told (:attr:`Lengths.begin`).
+    :ivar late: the last point at which it may become known, if not at *point*.
+    :ivar absolute: it is known only if it begins with a slash.
+    :ivar searched: longer texts are not searched; the search counts as true.
+    :ivar cut: of a long text only the beginning may be known (:attr:`Lengths.begin`).
     """
 
     offset: int
@@ -101,9 +101,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text equals, begins with, ends with or contains one of *constants*, or (``exists``) is there at all.
+    """A text equals, begins with, ends with or contains one of *constants*, or (``exists``) is present.
 
-    ``icontains`` looks past the case of ASCII's letters.
+    ``icontains`` ignores the case of ASCII letters.
     """
 
     view: View
@@ -112,13 +112,13 @@ class Text:
 
     @property
     def point(self) -> Point:
-        """Return where it can be decided first."""
+        """The first point at which it can be decided."""
         return self.view.point
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address (16 bytes at *offset*, IPv4 as mapped into IPv6) lies in one of the networks (address, bits)."""
+    """An address (16 bytes at *offset*, IPv4 mapped into IPv6) lies in one of the networks (address, prefix length)."""
 
     offset: int
     networks: frozenset[tuple[bytes, int]]
@@ -130,7 +130,7 @@ Test: TypeAlias = Within | Bits | Text | Address
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A test, or its negation."""
+    """A test or its negation."""
 
     test: Test
     negated: bool = False
@@ -138,14 +138,14 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """All of *items*; without items: true."""
+    """Conjunction of *items*; true if there are none."""
 
     items: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """Any of *items*; without items: false."""
+    """Disjunction of *items*; false if there are none."""
 
     items: tuple[Condition, ...]
 
@@ -170,7 +170,7 @@ def negate(condition: Condition) -> Condition:
 
 
 def literals(condition: Condition) -> Iterator[Literal]:
-    """Yield the leaves, left to right."""
+    """Yield the leaves from left to right."""
     if isinstance(condition, Literal):
         yield condition
     else:
@@ -179,7 +179,7 @@ def literals(condition: Condition) -> Iterator[Literal]:
 
 
 def may_hold(condition: Condition, number: Number, value: int) -> bool:
-    """Tell whether *condition* may hold of an event of which *number* is *value*."""
+    """Return whether *condition* may hold for an event in which *number* is *value*."""
     if not isinstance(condition, Literal):
         return (all if isinstance(condition, All) else any)(may_hold(item, number, value) for item in condition.items)
     test = condition.test
@@ -189,19 +189,19 @@ def may_hold(condition: Condition, number: Number, value: int) -> bool:
 
 
 def up_to(condition: Condition, point: Point) -> Condition:
-    """Return what is left of *condition* where what is known only behind *point* counts as true."""
+    """Return *condition* with everything that becomes known only after *point* replaced by true."""
     if isinstance(condition, Literal):
         return condition if condition.test.point <= point else TRUE
     return type(condition)(tuple(up_to(item, point) for item in condition.items))
 
 
 def all_of(items: Iterable[Condition]) -> Condition:
-    """Return the conjunction, flat and without what says nothing."""
+    """Return the conjunction, flattened and without redundant items."""
     return _join(All, items, neutral=TRUE, decisive=FALSE)
 
 
 def any_of(items: Iterable[Condition]) -> Condition:
-    """Return the disjunction, flat and without what says nothing."""
+    """Return the disjunction, flattened and without redundant items."""
     return _join(Any, items, neutral=FALSE, decisive=TRUE)
 
 

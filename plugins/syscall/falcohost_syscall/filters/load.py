@@ -1,4 +1,4 @@
-"""Loads the filters of one condition: for each point a program, as strong as the kernel takes it."""
+"""Loads the filters of one condition: a program for each point, as strong as the kernel accepts it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ NOT_TRIED: Final = "it would search texts too often, or for too much, or know to
 
 
 class Loaded(NamedTuple):
-    """The programs of one condition by their points, and why one of them asks less than it could."""
+    """The programs of one condition by their points, and the reason if one of them was weakened."""
 
     programs: dict[Point, int]
     weaker: str | None
 
 
 def compiled(condition: Condition, kernel: Kernel, maps: SiteMaps, site: Site) -> Loaded:
-    """Load a program for each of the site's points at which more of *condition* can be told than before.
+    """Load a program for each of the site's points at which more of *condition* is known than before.
 
-    What the kernel refuses at one point becomes weaker at that point alone.
+    Where the kernel refuses a program, only the filter at that point is weakened.
     """
     found: dict[Point, int] = {}
     told: Condition = TRUE
@@ -52,9 +52,9 @@ def compiled(condition: Condition, kernel: Kernel, maps: SiteMaps, site: Site) -
 def _strongest(
     part: Condition, point: Point, asked: Condition, kernel: Kernel, maps: SiteMaps, site: Site
 ) -> tuple[Condition, int | None, str | None]:
-    """Return the strongest form that the kernel takes, its program, and why it is no stronger one.
+    """Return the strongest form that the kernel accepts, its program, and why it is weaker than *part*, if it is.
 
-    There is no program for one that is true, or that was *asked* before and is not told better here.
+    There is no program for a form that is true, or that was *asked* before and becomes no better known here.
     """
     reason = None
     for form in forms(part, loops=kernel.has_may_goto):
@@ -76,7 +76,7 @@ def _told_late(condition: Condition, point: Point) -> bool:
 
 
 def _latest(test: Test) -> Point:
-    """Return where a test is told at last."""
+    """Return the last point at which a test may become known."""
     if isinstance(test, Text):
         return test.view.late
     return test.point if isinstance(test, Address) else test.number.late or test.point
@@ -91,9 +91,9 @@ def _program(condition: Condition, point: Point, kernel: Kernel, given: SiteMaps
 
 
 class _Maps:
-    """The site's maps, and new ones for one program, which keeps them when they are closed here.
+    """The site's maps, and new maps for one program, which keeps them alive after :meth:`close`.
 
-    A program may have 64 maps, so what is asked for again is the same one.
+    A program may use at most 64 maps, so equal maps are made once.
     """
 
     def __init__(self, kernel: Kernel, given: SiteMaps) -> None:

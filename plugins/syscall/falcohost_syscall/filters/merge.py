@@ -1,8 +1,8 @@
-"""Makes a condition smaller without changing what it says: what many rules ask alike is asked once.
+"""Simplifies a condition without changing its meaning: what many rules ask alike is asked once.
 
-Two things carry most of it. Of an ``or``, tests of the same text become one test with all their constants, which is one
-look-up however many rules there are. And alternatives that differ in their texts alone (read, a file, one of these
-names) are joined, so that the first step can work.
+Two steps do most of the work. In an ``or``, tests of the same text become one test with all their constants: one
+look-up, however many rules there are. And alternatives that differ only in their texts (read, a file, one of these
+names) are joined, so that the first step applies to them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SEARCH: Final = 6  # a loop over the text
 
 
 def merged(condition: Condition) -> Condition:
-    """Return what says the same as *condition* with fewer tests, the cheap ones of each ``and`` first."""
+    """Return an equivalent of *condition* with fewer tests; each ``and`` begins with its cheap ones."""
     if isinstance(condition, Literal):
         return condition
     if isinstance(condition, All):
@@ -60,13 +60,13 @@ def _test_cost(test: Test) -> int:
 
 
 def _absorb(items: tuple[Condition, ...]) -> list[Condition]:
-    """Leave out ``a and b`` where ``a`` alone will do."""
+    """Drop ``a and b`` where ``a`` is an alternative too."""
     alone = set(items)
     return [item for item in items if not (isinstance(item, All) and alone.intersection(item.items))]
 
 
 def _factored(items: list[Condition]) -> list[Condition]:
-    """Join alternatives that have all in common but the constants of one text."""
+    """Join alternatives that are equal except for the constants of one text."""
     alike: dict[tuple[View, str, frozenset[Condition]], list[tuple[int, Text]]] = {}
     for place, item in enumerate(items):
         parts = item.items if isinstance(item, All) else ()
@@ -87,7 +87,7 @@ def _factored(items: list[Condition]) -> list[Condition]:
 
 
 def _group(items: Iterable[Condition]) -> list[Condition]:
-    """Join alternatives that differ in their texts alone."""
+    """Join alternatives that differ only in their texts."""
     groups: dict[frozenset[Condition], tuple[list[Condition], list[Condition]]] = {}
     for item in items:
         parts = item.items if isinstance(item, All) else (item,)
@@ -107,7 +107,7 @@ def _only_text(condition: Condition) -> bool:
 
 
 def _unite(items: Iterable[Condition], *, negated: bool) -> list[Condition]:
-    """Make one test of those that ask the same of the same: in an ``or`` plain ones, in an ``and`` negated ones."""
+    """Join tests of the same text or number: in an ``or`` the plain ones, in an ``and`` the negated ones."""
     texts: dict[tuple[object, ...], list[Text]] = {}
     numbers: dict[object, list[Within]] = {}
     rest: list[Condition] = []
@@ -129,7 +129,7 @@ def _unite(items: Iterable[Condition], *, negated: bool) -> list[Condition]:
 
 
 def _intersect(items: Iterable[Condition]) -> list[Condition]:
-    """Make one test of those that ask in which ranges a number is."""
+    """Join tests for ranges of the same number into one."""
     ranges: dict[Number, tuple[tuple[int, int], ...]] = {}
     rest: list[Condition] = []
     for item in items:
@@ -149,7 +149,7 @@ def _intersect(items: Iterable[Condition]) -> list[Condition]:
 
 
 def complement(number: Number, ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Return the numbers that are in none of *ranges*."""
+    """Return the numbers that are in none of *ranges*, as ranges."""
     found, at = [], number.lowest
     for low, high in union(ranges):
         if at < low:
@@ -159,7 +159,7 @@ def complement(number: Number, ranges: Iterable[tuple[int, int]]) -> tuple[tuple
 
 
 def union(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Return the same numbers as *ranges*, in order, in as few ranges as can be."""
+    """Return *ranges* sorted and joined where they overlap or touch."""
     found: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if found and low <= found[-1][1] + 1:

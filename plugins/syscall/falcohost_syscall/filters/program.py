@@ -1,8 +1,8 @@
-"""From a condition to the BPF program that tests it.
+"""Compiles a condition to the BPF program that tests it.
 
-The program runs where it is tail-called, with the memory of the event filled as far as its :class:`Point` says. It goes
-on to the next stage when the condition may hold. When it cannot, it goes on to the stage that has filters asked again
-under the next name, if a text was asked that has one; else to the stage for what is left out, or returns.
+The program is tail-called with the event's memory filled as far as its :class:`Point` says. Where the condition may
+hold, it goes on to the next stage. Where it cannot hold, it goes on to the stage that asks the filters again under the
+next name, if it tested a text that has one; else to the stage for events that are left out, or it returns.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from falcohost_syscall.kernel.assembler import (
     TooLongError,
 )
 
-#: So many instructions are before the first jump at most.
+#: At most this many instructions come before the first jump.
 _AHEAD: Final = 16
 
 
 def compile_filter(condition: Condition, stage: int, maps: Maps, site: Site) -> bytes:
     """Return the program that goes on to *stage* where *condition* may hold.
 
-    :raises TooLongError: it cannot be written as one program.
+    :raises TooLongError: the program would be too long for its jumps.
     """
     return _Compiler(maps, site).program(condition, stage)
 
@@ -76,7 +76,7 @@ class _Compiler:
         return asm.assemble()
 
     def _go_on(self, stage: int) -> None:
-        """Go on to *stage*, if the probe has it."""
+        """Tail-call *stage*; if the probe does not have it, go on behind the call."""
         asm = self._asm
         asm.arithmetic_register("=", R1, R7)
         asm.map(R2, self._maps.stages)
@@ -84,7 +84,7 @@ class _Compiler:
         asm.call(TAIL_CALL)
 
     def _condition(self, condition: Condition, yes: Label, no: Label) -> None:
-        """Go to *yes* or to *no*; never past the end."""
+        """Jump to *yes* or to *no*, never past the end."""
         if isinstance(condition, Literal):
             true, false = (no, yes) if condition.negated else (yes, no)
             self._test(condition.test, Targets(true, false, unknown=yes))
@@ -111,7 +111,7 @@ class _Compiler:
     # Numbers.
 
     def _number(self, number: Number, to: Targets) -> None:
-        """Load a number into R1, or go to *unknown*."""
+        """Load a number into R1, or jump to *unknown*."""
         asm = self._asm
         if number.keyed:
             asm.map(R1, self._maps.keyed)

@@ -1,7 +1,7 @@
-"""Searching a text for many constants at once: the automaton of Aho and Corasick as one table, which a filter walks.
+"""Searches a text for many constants at once: the automaton of Aho and Corasick as a table that a filter walks.
 
-First comes the class of each of the 256 bytes, then a row for each state: by class, the place of the next state's row,
-or :data:`HIT` where a constant is found.
+The table begins with the classes of the 256 bytes. A row for each state follows: by class, the offset of the next
+state's row, or :data:`HIT` where a constant ends.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections import deque
 from collections.abc import Collection
 from typing import Final
 
-#: Stands in the table where a constant ends.
+#: The entry that stands for "a constant ends here".
 HIT: Final = 0x7FFFFFFF
-#: Bytes before the first row, and of each entry of a row.
+#: Size of the classes, and of each entry of a row, in bytes.
 CLASSES: Final = 256
 ENTRY: Final = 4
 _FOUND: Final = -1
-#: What paths and command lines are made of, what is there most often first; nearly every text has the first ones.
+#: The bytes that paths and command lines mostly consist of, the most frequent first.
 _COMMON: Final = b"/eoratinslcdubpmhfgyv.-k"
 _IN_NEARLY_EVERY: Final = 10
 
 
 def rare_byte(constants: Collection[bytes], *, fold: bool) -> int | None:
-    """Return a byte without which no text has any of *constants*; None if texts without it are rare.
+    """Return a byte that every text with one of *constants* has and many texts lack, or None if there is none.
 
-    With *fold* it is no letter, of which a text may have the other case.
+    With *fold* it is not a letter, since a text may have the letter in the other case.
     """
     shared = set[int].intersection(*map(set, constants))
     if fold:
@@ -36,12 +36,12 @@ def rare_byte(constants: Collection[bytes], *, fold: bool) -> int | None:
 
 
 def size(constants: Collection[bytes]) -> int:
-    """Return how many bytes the table of *constants* has at most."""
+    """Return the largest size that the table of *constants* can have, in bytes."""
     return CLASSES + ENTRY * (1 + sum(map(len, constants))) * (1 + len(set(b"".join(constants))))
 
 
 def table(constants: Collection[bytes], *, fold: bool) -> bytes:
-    """Return the table of *constants*, none of them empty; with *fold* both cases of ASCII's letters are equal."""
+    """Return the table of *constants*, none of them empty; with *fold* the case of ASCII letters is ignored."""
     if fold:
         constants = {constant.lower() for constant in constants}
     letters = sorted(set(b"".join(constants)))
@@ -57,7 +57,7 @@ def table(constants: Collection[bytes], *, fold: bool) -> bytes:
 
 
 def _automaton(words: Collection[bytes], width: int) -> list[list[int]]:
-    """Return for each state the next one by class; where a word breaks off, the one that the rest has come to."""
+    """Return each state's next states by class; where a word breaks off, the state of its longest usable suffix."""
     following: list[dict[int, int]] = [{}]
     ends = set()
     for word in words:

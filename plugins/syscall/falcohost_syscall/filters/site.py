@@ -1,4 +1,4 @@
-"""What the compiler is given of the place where a filter runs: its memory, its maps, and where it goes on to."""
+"""Describes to the compiler where a filter runs: the event's memory, the maps, and the stages that follow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from falcohost_syscall.filters.condition import Point
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """What may stand instead of the length of a text; any other number that is none says that nothing is known.
+    """Special values of a text's length. A length that is neither one of them nor valid means "nothing known".
 
-    :ivar longest: texts are no longer than this.
+    :ivar longest: the largest valid length.
     :ivar absent: there is no text.
-    :ivar no_slash: it is there, and has no slash; more is not told.
-    :ivar ends: it is there, and is empty or begins with a hexadecimal digit.
-    :ivar begin: it has *told* bytes or more, of which the first *told* are there.
+    :ivar no_slash: the text exists and has no slash; nothing else is known.
+    :ivar ends: the text exists, and is empty or begins with a hexadecimal digit.
+    :ivar begin: the text has at least *told* bytes, of which the first *told* are known.
     """
 
     longest: int
@@ -29,11 +29,11 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of the event that is asked about.
+    """The layout of the event's memory.
 
-    :ivar texts: from here on are the bytes of texts; a view says where in them its text begins, and how long it is.
-    :ivar size: so many bytes they are, a power of two.
-    :ivar free: where a filter may write four bytes.
+    :ivar texts: offset of the bytes of texts; a view gives offset and length of its text in them.
+    :ivar size: their size in bytes, a power of two.
+    :ivar free: offset of four bytes that a filter may write.
     """
 
     texts: int
@@ -46,13 +46,13 @@ class Memory:
 class Site:
     """Where filters run.
 
-    :ivar points: at which points they are asked, in order.
-    :ivar left_out: the stage that is gone on to when the event is left out, if there is one then.
-    :ivar again: the stage that has filters asked again under the next name.
-    :ivar further: texts (the places of their views) that may have further names, and where the memory says whether they
-        have: eight bytes, not zero.
+    :ivar points: the points at which filters are asked, in order.
+    :ivar left_out: the stage for events that are left out, if the probe has one.
+    :ivar again: the stage that asks the filters again under the next name.
+    :ivar further: pairs of texts (the offsets of their views) that may have further names, and the offset of eight
+        bytes that are not zero if they have.
     :ivar kind: the type of the programs.
-    :ivar tracepoint: where they are attached, for those that have to say so.
+    :ivar tracepoint: the tracepoint that they are loaded for, if their type needs one.
     """
 
     memory: Memory
@@ -65,11 +65,11 @@ class Site:
 
 
 class SiteMaps(NamedTuple):
-    """The maps that are there already, by descriptor.
+    """The probe's maps that filters use, by descriptor.
 
-    :ivar memory: an array with the memory of events, at twice the number of the processor.
-    :ivar stages: the programs that are gone on to.
-    :ivar keyed: numbers (one byte) by keys of eight bytes.
+    :ivar memory: an array of the memory of events, indexed by twice the processor's number.
+    :ivar stages: the programs of the stages.
+    :ivar keyed: one-byte numbers by keys of eight bytes.
     """
 
     memory: int

@@ -1,4 +1,4 @@
-"""Weaker forms of a condition, for when the kernel refuses the full one's program, or would read it for too long."""
+"""Weakens a condition whose full program the kernel refuses, or would take too long to verify."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from falcohost_syscall.filters.comparing import INLINE, LOOKED_UP
 from falcohost_syscall.filters.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
 from falcohost_syscall.filters.merge import merged
 
-#: Texts are searched so often at most.
+#: Largest number of searches in one program.
 SEARCHES: Final = 64
-#: The same where the verifier follows each search byte by byte, which takes milliseconds.
+#: The same where the verifier follows every round of a search, which takes milliseconds.
 SEARCHES_UNROLLED: Final = 16
-#: What is searched for at once may take so many bytes at most.
+#: Largest size of a search's table, in bytes.
 LARGEST_TABLE: Final = 1 << 24
-#: What is too long to be looked up may have so many bytes together at most.
+#: Largest total size of the constants that are too long to be looked up, in bytes.
 LONG_TEXTS: Final = 1 << 14
-#: Ends of texts may have so many lengths at most: there is a look-up for each.
+#: Largest number of different lengths among ends of texts: each takes a look-up.
 LENGTHS: Final = 16
-#: So many ranges of numbers are compared one by one at most.
+#: Largest number of ranges in one test; they are compared one by one.
 RANGES: Final = 512
 
 
 def forms(condition: Condition, *, loops: bool = True) -> Iterator[Condition]:
-    """Yield *condition* as far as it is worth the kernel's time, then ever weaker forms; the last is true.
+    """Yield *condition* within the limits above, then weaker and weaker forms; the last is true.
 
-    *loops*: the verifier does not follow each round of a loop.
+    :param loops: the kernel has may_goto, so the verifier need not follow every round of a loop.
     """
     before = None
     for form in _forms(condition, SEARCHES if loops else SEARCHES_UNROLLED):
@@ -49,7 +49,7 @@ def _forms(condition: Condition, most: int) -> Iterator[Condition]:
 
 
 def _searches(condition: Condition, most: int) -> set[Literal]:
-    """Return those searches that are made *most* times together at most, plain ones before negated ones."""
+    """Return the searches to keep: at most *most* in all, plain ones before negated ones."""
     made = Counter(literal for literal in literals(condition) if _is_search(literal.test))
     kept, times = set(), 0
     for literal in sorted(made, key=lambda literal: literal.negated):

@@ -1,1 +1,1 @@
-"""The bpf(2) interface: loading objects and generated programs, reading rings."""
+"""The interface to bpf(2): loads objects and generated programs, makes maps, reads the ring buffer."""

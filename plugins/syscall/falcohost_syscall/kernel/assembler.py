@@ -1,4 +1,4 @@
-"""A small assembler for BPF: instructions by name, labels, maps by the descriptor that they will have.
+"""A small assembler for BPF: named instructions, labels, and maps referred to by their descriptors.
 
 The instruction set is Documentation/bpf/standardization/instruction-set.rst. Only what the filters need is here.
 """
@@ -36,21 +36,22 @@ _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE, _PSEUDO_BTF_ID = 1, 2, 3
 
 
-#: So many instructions a jump leads ahead at most.
+#: Largest distance of a jump, in instructions: its offset has 16 bits.
 FARTHEST: Final = (1 << 15) - 1
 
 
 class TooLongError(Exception):
-    """A jump reaches further than an instruction can say."""
+    """A jump's target is further away than its 16-bit offset can express."""
 
     def __str__(self) -> str:
-        return "it is too long for its jumps"
+        return "a jump in it would exceed the 16-bit offset"
 
 
 class Assembler:
-    """Instructions in the order in which they are added; what nothing leads to, which the verifier refuses, is dropped.
+    """Collects instructions in the order in which they are added and leaves out unreachable ones.
 
-    A label is made, and then jumped to and placed in any order, but a loop's label is placed where it can be reached.
+    The verifier refuses programs with unreachable instructions. A label may be placed before or after the jumps to it;
+    the label of a loop has to be placed where the code is reachable.
     """
 
     def __init__(self) -> None:
@@ -69,12 +70,12 @@ class Assembler:
         return Label(len(self._places) - 1)
 
     def place(self, label: Label) -> None:
-        """Let *label* be here."""
+        """Bind *label* to the next instruction."""
         self._places[label] = len(self._code)
         self._reached = self._reached or label in self._wanted
 
     def load(self, to: int, base: int, offset: int, size: int) -> None:
-        """``to = *(base + offset)``, *size* bytes, filled with zeros."""
+        """Load *size* bytes, zero-extended: ``to = *(base + offset)``."""
         self._emit(_LDX | _SIZES[size], to, base, offset)
 
     def store(self, base: int, offset: int, register: int, size: int) -> None:
@@ -86,7 +87,7 @@ class Assembler:
         self._emit(_ST | _SIZES[size], base, 0, offset, value)
 
     def constant(self, to: int, value: int) -> None:
-        """``to = value``, any 64 bits."""
+        """Set ``to = value``; *value* may have 64 bits."""
         if _is_short(value):
             self.arithmetic("=", to, value)
             return
@@ -95,36 +96,36 @@ class Assembler:
         self._emit(0, 0, 0, 0, _signed(value >> 32))
 
     def map(self, to: int, fd: int) -> None:
-        """``to =`` the map with this descriptor."""
+        """Load the address of the map with descriptor *fd*."""
         self._emit(_LDDW, to, _PSEUDO_MAP_FD, 0, fd)
         self._emit(0, 0, 0, 0)
 
     def map_value(self, to: int, fd: int) -> None:
-        """``to =`` the address of the only value of the array with this descriptor."""
+        """Load the address of the only value of the array with descriptor *fd*."""
         self._emit(_LDDW, to, _PSEUDO_MAP_VALUE, 0, fd)
         self._emit(0, 0, 0, 0)
 
     def variable(self, to: int, number: int) -> None:
-        """``to =`` the kernel's variable of this number among its types."""
+        """Load the address of a kernel variable, by the number that it has in the kernel's BTF."""
         self._emit(_LDDW, to, _PSEUDO_BTF_ID, 0, number)
         self._emit(0, 0, 0, 0)
 
     def arithmetic(self, op: str, to: int, value: int) -> None:
-        """``to op= value``."""
+        """Compute ``to op= value``."""
         self._emit(_ALU64 | _ARITHMETIC[op], to, 0, 0, value)
 
     def arithmetic_register(self, op: str, to: int, register: int) -> None:
-        """``to op= register``."""
+        """Compute ``to op= register``."""
         self._emit(_ALU64 | _REGISTER | _ARITHMETIC[op], to, register)
 
     def jump(self, label: Label) -> None:
-        """Go on at *label*."""
+        """Jump to *label*."""
         self._to(label)
         self._emit(_JA)
         self._reached = False
 
     def jump_if(self, register: int, op: str, value: int, label: Label, *, short: bool = False) -> None:
-        """Go on at *label* if ``register op value``; *short*: their lower 32 bits. R5 is lost where *value* is long."""
+        """Jump to *label* if ``register op value``; *short* compares 32 bits. A *value* beyond 32 bits clobbers R5."""
         if short:
             self._to(label)
             self._emit(_JMP32 | _JUMPS[op], register, 0, 0, _signed(value & 0xFFFFFFFF))
@@ -137,23 +138,23 @@ class Assembler:
             self._emit(_JMP | _REGISTER | _JUMPS[op], register, R5)
 
     def may_goto(self, label: Label) -> None:
-        """Go on at *label* if a loop has run too long; the verifier follows it until a round brings nothing new."""
+        """Jump to *label* once a loop's budget is used up; lets the verifier stop at a round that adds no new state."""
         self._to(label)
         self._emit(_JCOND)
 
     def call(self, helper: int) -> None:
-        """Call a helper: arguments in R1 to R5, which are lost; result in R0."""
+        """Call a helper: arguments in R1 to R5, which it clobbers; result in R0."""
         self._emit(_CALL, 0, 0, 0, helper)
 
     def leave(self, value: int | None = 0) -> None:
-        """Return *value*; None: what R0 holds."""
+        """Return *value*, or what R0 holds if *value* is None."""
         if value is not None:
             self.arithmetic("=", R0, value)
         self._emit(_EXIT)
         self._reached = False
 
     def assemble(self) -> bytes:
-        """Return the instructions.
+        """Return the program's instructions.
 
         :raises TooLongError: the program is too long for a jump in it.
         """

@@ -1,4 +1,4 @@
-"""Programs that run when a function of the kernel returns (fexit)."""
+"""Loads and attaches programs that run when a function of the kernel returns (fexit)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 class FunctionType(NamedTuple):
-    """A function in the kernel's types, and its prototype, by their numbers there."""
+    """The BTF numbers of a kernel function and of its prototype."""
 
     function: int
     prototype: int
 
 
 class FunctionKernel(Kernel):
-    """A kernel that is given programs for the returns of functions; filters are for those that are like *function*."""
+    """Loads programs for the returns of kernel functions; filters are loaded for the return of *function*."""
 
     def __init__(self, library: Library, function: int = 0) -> None:
         super().__init__(library)
@@ -47,7 +47,7 @@ class FunctionKernel(Kernel):
         return self.load(code, PROGRAM_TRACING, self._filtered)
 
     def types(self, names: Iterable[str]) -> dict[str, FunctionType]:
-        """Return what these functions are, of those of which the kernel tells it."""
+        """Return the types of the functions among *names* that the kernel's BTF describes."""
         btf = self._library.check(self._lib.btf__load_vmlinux_btf(), "The kernel's types cannot be read")
         try:
             found = {name: self._lib.btf__find_by_name_kind(btf, name.encode(), _KIND_FUNCTION) for name in names}
@@ -60,7 +60,7 @@ class FunctionKernel(Kernel):
             self._lib.btf__free(btf)
 
     def attach(self, name: str, function: int, code: bytes) -> Entry:
-        """Run a program whenever the function of that *name* and number returns.
+        """Attach a program to the return of the kernel function *name*, whose BTF number is *function*.
 
         :raises LibbpfError: the kernel refused it.
         """

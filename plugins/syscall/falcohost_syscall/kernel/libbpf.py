@@ -1,7 +1,7 @@
-"""libbpf through ctypes: the few functions that load a CO-RE object, attach it and reach its maps.
+"""Calls libbpf through ctypes: the few functions that load a CO-RE object, attach its programs and reach its maps.
 
-Nothing here knows what the object does. Every failure is a :class:`LibbpfError` with libbpf's own words behind it,
-since a refusal of the verifier is found nowhere else.
+Nothing here knows what the object does. Every failure is a :class:`LibbpfError` that ends with libbpf's own log, which
+is the only place where the verifier says why it refused a program.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from falcohost import SourceError
 LIBRARY: Final = "libbpf.so.1"
 LOG_LINES: Final = 40
 LOG_SIZE: Final = 1 << 24
-"""The verifier's whole log comes as one message of at most this length, and its end is what matters."""
+"""Size of the buffer for one message. The verifier's log arrives as one message, and its end is what matters."""
 
 INSTRUCTION: Final = 8
-"""Bytes of one instruction."""
+"""Size of one instruction in bytes."""
 _NOEXIST: Final = 1
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
@@ -58,9 +58,9 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 class LibbpfError(SourceError):
-    """libbpf refused; ``errno`` is the kernel's reason, the text ends with libbpf's last lines.
+    """libbpf reported a failure; ``errno`` is the kernel's reason, and the text ends with libbpf's last log lines.
 
-    :ivar reason: one line: what the verifier said at last, else what ``errno`` means.
+    :ivar reason: the verifier's last line, or the text of ``errno`` where it said nothing.
     """
 
     def __init__(self, what: str, errno: int, log: str = "") -> None:
@@ -71,7 +71,7 @@ class LibbpfError(SourceError):
 
 
 class _Said:
-    """The last lines of libbpf's log. A process has one: libbpf calls the same function for all, and to the end."""
+    """Keeps the last lines of libbpf's log. There is one per process, since libbpf has one print function for all."""
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
@@ -99,12 +99,12 @@ def _said() -> _Said:
 
 
 class Library:
-    """The loaded libbpf, its log kept for the error that may come."""
+    """The loaded libbpf. It keeps the log, so that an error can quote it."""
 
     def __init__(self) -> None:
         """Load the library.
 
-        :raises OSError: it is not installed.
+        :raises OSError: libbpf is not installed.
         """
         self.lib = ctypes.CDLL(LIBRARY, use_errno=True)
         for name, (result, arguments) in _SIGNATURES.items():
@@ -113,15 +113,15 @@ class Library:
         self._said = _said()
 
     def log(self) -> str:
-        """Return and forget what libbpf has said last."""
+        """Return libbpf's last log lines and forget them."""
         text = "\n".join(self._said.lines)
         self._said.lines.clear()
         return text
 
     def check(self, result: int | None, what: str) -> int:
-        """Return *result*, a descriptor, a count or a pointer.
+        """Return *result*, which is a descriptor, a count or a pointer.
 
-        :raises LibbpfError: it is negative or NULL; *what* says what was tried.
+        :raises LibbpfError: *result* is negative or NULL; the message begins with *what*.
         """
         if result is None or result < 0:
             raise LibbpfError(what, -result if result else ctypes.get_errno(), self.log())
@@ -129,7 +129,7 @@ class Library:
 
 
 class Object:
-    """One opened object file: its maps and programs by name."""
+    """One opened BPF object file; finds its maps and programs by name."""
 
     def __init__(self, library: Library, image: bytes) -> None:
         self.library = library
@@ -158,12 +158,12 @@ class Object:
         return self.library.check(self._lib.bpf_map__fd(self.map(name)), f"The map {name} is not loaded")
 
     def take_in(self, name: str) -> None:
-        """Load a program that is not loaded unless somebody says so; before :meth:`load`."""
-        self.library.check(self._lib.bpf_program__set_autoload(self.program(name), True), f"Cannot take in {name}")
+        """Enable a program whose section is not loaded by default; call it before :meth:`load`."""
+        self.library.check(self._lib.bpf_program__set_autoload(self.program(name), True), f"Cannot enable {name}")
 
     def leave_out(self, name: str) -> None:
-        """Do not load a program; before :meth:`load`."""
-        self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot leave out {name}")
+        """Disable a program, so that it is not loaded; call it before :meth:`load`."""
+        self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot disable {name}")
 
     def program_fd(self, name: str) -> int:
         """Return the descriptor of a program of the loaded object."""
@@ -177,30 +177,30 @@ class Object:
                 yield self._lib.bpf_program__name(program).decode()
 
     def instructions(self, name: str) -> bytes:
-        """Return what a program of the loaded object consists of, as it was given to the kernel."""
+        """Return the instructions of a program of the loaded object, as the kernel got them."""
         program = self.program(name)
         size = INSTRUCTION * self._lib.bpf_program__insn_cnt(program)
         return ctypes.string_at(self._lib.bpf_program__insns(program), size)
 
     @property
     def btf_fd(self) -> int:
-        """Return the descriptor of the types that the loaded object's functions have."""
-        return self.library.check(self._lib.bpf_object__btf_fd(self._object), "The probe does not describe its types")
+        """Return the descriptor of the loaded object's BTF."""
+        return self.library.check(self._lib.bpf_object__btf_fd(self._object), "The probe has no BTF")
 
     def entries(self, name: str) -> int:
-        """Return how many entries a map has room for."""
+        """Return the capacity of a map, in entries."""
         return int(self._lib.bpf_map__max_entries(self.map(name)))
 
     def value_size(self, name: str) -> int:
-        """Return of how many bytes each entry of a map is."""
+        """Return the size of a map's values, in bytes."""
         return int(self._lib.bpf_map__value_size(self.map(name)))
 
     def resize(self, name: str, entries: int) -> None:
-        """Set how many entries a map has; before :meth:`load`."""
+        """Set the capacity of a map; call it before :meth:`load`."""
         self.library.check(self._lib.bpf_map__set_max_entries(self.map(name), entries), f"Cannot size the map {name}")
 
     def set_data(self, name: str, value: bytes) -> None:
-        """Set the value of a data section; before :meth:`load`."""
+        """Set the contents of a data section; call it before :meth:`load`."""
         size = c_size_t()
         pointer = self._lib.bpf_map__initial_value(self.map(name), byref(size))
         if not pointer or size.value != len(value):
@@ -208,11 +208,11 @@ class Object:
         ctypes.memmove(pointer, value, len(value))
 
     def load(self) -> None:
-        """Give maps and programs to the kernel."""
+        """Load the maps and programs into the kernel."""
         self.library.check(self._lib.bpf_object__load(self._object), "The kernel refused the probe")
 
     def attach(self, name: str) -> None:
-        """Attach a program where its section says, until :meth:`detach` or :meth:`close`."""
+        """Attach a program as its section says, until :meth:`detach` or :meth:`close`."""
         link = self._lib.bpf_program__attach(self.program(name))
         self._links[name] = self.library.check(link, f"Cannot attach {name}")
 
@@ -221,7 +221,7 @@ class Object:
         self._lib.bpf_link__destroy(self._links.pop(name))
 
     def iterate(self, name: str) -> int:
-        """Return the descriptor of a file that an iterator program fills while it is read; the caller closes it."""
+        """Return the descriptor of a file that an iterator program writes while it is read; the caller closes it."""
         link = self.library.check(self._lib.bpf_program__attach_iter(self.program(name), None), f"Cannot attach {name}")
         try:
             return self.library.check(self._lib.bpf_iter_create(self._lib.bpf_link__fd(link)), f"Cannot read {name}")
@@ -233,21 +233,21 @@ class Object:
         self.library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map of the probe")
 
     def add(self, map_fd: int, key: bytes, value: bytes) -> bool:
-        """Set one entry of a map unless there is one; tell whether that was so."""
+        """Set one entry of a map unless the key exists; return whether it was set."""
         return int(self._lib.bpf_map_update_elem(map_fd, key, value, _NOEXIST)) == 0
 
     def delete(self, map_fd: int, key: bytes) -> None:
-        """Remove one entry of a map, if it is there."""
+        """Remove one entry of a map, if it exists."""
         self._lib.bpf_map_delete_elem(map_fd, key)
 
     def lookup(self, map_fd: int, key: bytes, size: int) -> bytes:
-        """Return one entry of a map; of a per-CPU map the values of all CPUs, *size* bytes together."""
+        """Return one entry of a map, *size* bytes; for a per-CPU map these are the values of all CPUs."""
         buffer = ctypes.create_string_buffer(size)
         self.library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map of the probe")
         return buffer.raw
 
     def find(self, map_fd: int, key: bytes, size: int) -> bytes | None:
-        """Return one entry of a map, None where there is none."""
+        """Return one entry of a map, or None if the key does not exist."""
         buffer = ctypes.create_string_buffer(size)
         return None if self._lib.bpf_map_lookup_elem(map_fd, key, buffer) else buffer.raw
 

@@ -1,4 +1,4 @@
-"""What the kernel says of a program that is loaded."""
+"""Asks the kernel about loaded programs: their functions' types, and how often they were skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost_syscall.kernel.programs import FUNCTION_INFO
 
 
 class ProgramInfo(Structure):
-    """``struct bpf_prog_info`` of include/uapi/linux/bpf.h, as far as it is needed."""
+    """The members of ``struct bpf_prog_info`` (include/uapi/linux/bpf.h) up to those that are used here."""
 
     _fields_ = (
         ("type", c_uint32),
@@ -52,26 +52,28 @@ class ProgramInfo(Structure):
 
 
 def program_info(library: Library, program: int, asked: ProgramInfo | None = None) -> ProgramInfo:
-    """Return what the kernel says of the program with this descriptor, also into the arrays that *asked* names.
+    """Return the kernel's information about the program with descriptor *program*.
 
-    :raises LibbpfError: it says nothing.
+    :param asked: names arrays that the kernel fills as well.
+
+    :raises LibbpfError: the kernel refused.
     """
     get = library.lib.bpf_obj_get_info_by_fd
     get.restype, get.argtypes = c_int, (c_int, c_void_p, c_void_p)
     info = asked or ProgramInfo()
-    library.check(get(program, byref(info), byref(c_uint32(sizeof(info)))), "Cannot ask what a program is")
+    library.check(get(program, byref(info), byref(c_uint32(sizeof(info)))), "Cannot get the information of a program")
     return info
 
 
 def misses(library: Library, program: int) -> int:
-    """Return how often the kernel left out a program, since another thread had been stopped in the midst of it."""
+    """Return how often the kernel skipped a program because it was already running on the same processor."""
     return int(program_info(library, program).recursion_misses)
 
 
 def function_types(library: Library, program: int) -> list[int]:
-    """Return the types of the functions that the program consists of, in their order.
+    """Return the BTF types of the functions of a program, in their order.
 
-    :raises LibbpfError: the kernel does not say.
+    :raises LibbpfError: the kernel refused.
     """
     count = program_info(library, program).nr_func_info
     functions = ctypes.create_string_buffer(count * FUNCTION_INFO.size)

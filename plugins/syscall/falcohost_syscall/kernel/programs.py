@@ -1,4 +1,4 @@
-"""Maps and programs that are made while the probe runs, through libbpf's thin wrappers of bpf(2)."""
+"""Makes maps and loads programs while the probe runs, through libbpf's thin wrappers of bpf(2)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
 ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
 _BTF_FUNCTION, _BTF_VARIABLE = 12, 14  # BTF_KIND_FUNC, BTF_KIND_VAR
 _NO_PREALLOC = 1
-_LOG: Final = 1 << 25  # up to 6.3 the kernel keeps the begin of what its verifier says, and the reason is its end
+_LOG: Final = 1 << 25  # up to Linux 6.3 the verifier keeps the start of too long a log; the reason is at its end
 _LICENSE: Final = b"GPL"
-#: Returns 0, past another instruction or not, by may_goto. Without one to pass verifiers up to 6.12 refuse it.
+#: Returns 0, with a may_goto over one instruction: verifiers up to Linux 6.12 refuse a may_goto that skips nothing.
 _MAY_GOTO: Final = b"".join(
     struct.pack("=BBhi", *i, 0) for i in ((0xB7, 0, 0), (0xE5, 0, 1), (0xB7, 0, 0), (0x95, 0, 0))
 )
 _NAME_LONGEST: Final = 15
 FUNCTION_INFO: Final = struct.Struct("=II")
-"""``struct bpf_func_info``: the first instruction of a function, its type."""
+"""``struct bpf_func_info``: a function's first instruction and its type."""
 
-#: Signatures of the functions that are used here.
+#: Signatures of the libbpf functions that are used here.
 SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map_create": (c_int, (c_int, c_char_p, c_uint32, c_uint32, c_uint32, c_void_p)),
     "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_void_p, c_size_t, c_void_p)),
@@ -43,7 +43,7 @@ SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 class _MapOptions(Structure):
-    """``struct bpf_map_create_opts`` of bpf/bpf.h, as far as it is needed."""
+    """``struct bpf_map_create_opts`` of bpf/bpf.h, up to the members that are used here."""
 
     _fields_ = (
         ("size", c_size_t),
@@ -57,7 +57,7 @@ class _MapOptions(Structure):
 
 
 class _ProgramOptions(Structure):
-    """``struct bpf_prog_load_opts`` of bpf/bpf.h, as far as it is needed."""
+    """``struct bpf_prog_load_opts`` of bpf/bpf.h, up to the members that are used here."""
 
     _fields_ = (
         ("size", c_size_t),
@@ -106,7 +106,7 @@ class _TestOptions(Structure):
 
 
 class Attach(NamedTuple):
-    """What a program of tracing is for: ``enum bpf_attach_type``, and a type of the kernel's."""
+    """Where a tracing program will be attached: ``enum bpf_attach_type`` and a BTF number."""
 
     kind: int = 0
     type_id: int = 0
@@ -116,7 +116,7 @@ ANYWHERE: Final = Attach()
 
 
 class Described(NamedTuple):
-    """What a program is called, and of which types its functions are: ``struct bpf_func_info`` of each."""
+    """The name of a program and the types of its functions: one ``struct bpf_func_info`` each, in the BTF *btf_fd*."""
 
     name: bytes
     btf_fd: int
@@ -124,19 +124,19 @@ class Described(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A program that is attached, by descriptors, until :meth:`close`."""
+    """The descriptors of an attached program and of its link; it stays attached until :meth:`close`."""
 
     program: int
     link: int
 
     def close(self) -> None:
-        """Take it away."""
+        """Detach and unload the program."""
         os.close(self.link)
         os.close(self.program)
 
 
 class Kernel:
-    """Makes maps and programs. What it returns are descriptors; whoever asked closes them."""
+    """Makes maps and loads programs; returns descriptors, which the caller closes."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -148,7 +148,7 @@ class Kernel:
 
     @cached_property
     def has_may_goto(self) -> bool:
-        """Whether the kernel has loops that end by themselves if nothing else ends them (Linux 6.9)."""
+        """Whether the kernel has may_goto, which ends a loop that would run for too long (Linux 6.9)."""
         try:
             os.close(self.program(_MAY_GOTO, PROGRAM_RAW_TRACEPOINT))
         except LibbpfError:
@@ -160,12 +160,12 @@ class Kernel:
         return self.map(kind, 4, value_size, entries)
 
     def hash(self, keys: Iterable[bytes], size: int) -> int:
-        """Return a new hash map that has *keys*, filled with zeros up to *size* bytes."""
+        """Return a new hash map with *keys*, each padded with zeros to *size* bytes."""
         found = {key.ljust(size, b"\0") for key in keys}
         return self._filled(self.map(MAP_HASH, size, 1, max(len(found), 1)), found)
 
     def table(self, value: bytes) -> int:
-        """Return a new array that has one value."""
+        """Return a new array whose only entry is *value*."""
         fd = self.array(len(value), 1)
         try:
             self.set(fd, bytes(4), value)
@@ -175,12 +175,12 @@ class Kernel:
         return fd
 
     def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
-        """Return a new trie of *prefixes*, each with its length in bits, for keys of *size* bytes."""
+        """Return a new trie of *prefixes*, each with its length in bits, for keys of at most *size* bytes."""
         found = {struct.pack("=I", bits) + data.ljust(size, b"\0") for data, bits in prefixes}
         return self._filled(self.map(MAP_LPM_TRIE, 4 + size, 1, max(len(found), 1), _NO_PREALLOC), found)
 
     def program(self, code: bytes, kind: int = PROGRAM_TRACING, tracepoint: str = "sys_exit") -> int:
-        """Load a program; one of tracing is for a kernel *tracepoint*.
+        """Load a program; a tracing program is loaded for the *tracepoint*.
 
         :raises LibbpfError: the kernel refused it.
         """
@@ -189,7 +189,7 @@ class Kernel:
         return self.load(code, kind)
 
     def load(self, code: bytes, kind: int, attach: Attach = ANYWHERE, described: Described | None = None) -> int:
-        """Load a program, which is called what *described* says.
+        """Load a program, with the name and types of *described*, or the name ``filter``.
 
         :raises LibbpfError: the kernel refused it.
         """
@@ -214,9 +214,9 @@ class Kernel:
         raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
 
     def entry(self, program: int, failed: str, tracepoint: str | None = None) -> Entry:
-        """Attach a program that is loaded: to this raw *tracepoint*, or to the function that it was loaded for.
+        """Attach a loaded program: to the raw *tracepoint*, or to the function that it was loaded for.
 
-        :raises LibbpfError: the kernel refused it, with *failed*; the program is unloaded.
+        :raises LibbpfError: the kernel refused it; the message begins with *failed*, and the program is unloaded.
         """
         name = None if tracepoint is None else tracepoint.encode()
         try:
@@ -226,9 +226,9 @@ class Kernel:
             raise
 
     def run(self, program: int, context: bytes) -> int:
-        """Run a program of raw tracepoints once with *context*; return what it returns.
+        """Run a raw-tracepoint program once with *context* and return its result.
 
-        :raises LibbpfError: it cannot be run so.
+        :raises LibbpfError: the kernel cannot run it this way.
         """
         buffer = ctypes.create_string_buffer(context, len(context))
         options = _TestOptions(size=ctypes.sizeof(_TestOptions))
@@ -241,13 +241,13 @@ class Kernel:
         self._library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map")
 
     def get(self, map_fd: int, key: bytes, size: int) -> bytes:
-        """Return one entry of a map, of so many bytes."""
+        """Return one entry of a map, *size* bytes."""
         buffer = ctypes.create_string_buffer(size)
         self._library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map")
         return buffer.raw
 
     def map(self, kind: int, key_size: int, value_size: int, entries: int, flags: int = 0) -> int:
-        """Return a new map of the *kind*."""
+        """Return a new map of type *kind*."""
         options = _MapOptions(size=ctypes.sizeof(_MapOptions), map_flags=flags)
         fd = self._lib.bpf_map_create(kind, b"filter", key_size, value_size, entries, byref(options))
         return self._library.check(fd, "Cannot make a map")
@@ -262,7 +262,7 @@ class Kernel:
         return fd
 
     def enterable(self, functions: Iterable[str]) -> frozenset[str]:
-        """Return at which of the kernel's functions programs can stand: none, if it lets none be put there."""
+        """Return the functions among *functions* that programs can be attached to; empty if the kernel allows none."""
         types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
         found = {name: self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_FUNCTION) for name in functions}
         self._lib.btf__free(types)
@@ -270,7 +270,7 @@ class Kernel:
         return frozenset(known) if any(map(self._can_enter, [*known.values()][:1])) else frozenset()
 
     def _can_enter(self, function: int) -> bool:
-        """Tell whether a program that does nothing can stand at a function."""
+        """Return whether a program that does nothing can be attached to the entry of a function."""
         nothing = Assembler()
         nothing.leave()
         try:
@@ -284,21 +284,21 @@ class Kernel:
         return bool(link >= 0)
 
     def variable(self, name: str) -> int | None:
-        """Return the number of the type of one of the kernel's variables for each processor; None: it tells of none."""
+        """Return the BTF number of one of the kernel's per-CPU variables, or None if its BTF has none of that name."""
         types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
         found = int(self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_VARIABLE))
         self._lib.btf__free(types)
         return found if found > 0 else None
 
     def has_tracepoint(self, name: str) -> bool:
-        """Tell whether the kernel has a tracepoint."""
+        """Return whether the kernel has the tracepoint."""
         try:
             return self._tracepoint(name) > 0
         except LibbpfError:
             return False
 
     def _tracepoint(self, name: str) -> int:
-        """Return the number of a tracepoint's type. To find it all types of the kernel are read: once is enough."""
+        """Return the BTF number of a tracepoint, cached: each search reads all of the kernel's BTF."""
         if name not in self._tracepoints:
             found = self._lib.libbpf_find_vmlinux_btf_id(name.encode(), ATTACH_RAW_TRACEPOINT)
             self._tracepoints[name] = self._library.check(found, f"The kernel has no tracepoint {name}")

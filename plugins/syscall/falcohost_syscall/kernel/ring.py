@@ -1,8 +1,8 @@
 """The kernel's BPF ring buffer, mapped and read in batches.
 
-Layout and protocol: Documentation/bpf/ringbuf.rst and kernel/bpf/ringbuf.c. One page holds the consumer's position and
-may be written; behind it lie one page with the producer's position and the data, mapped twice in a row, so that a
-record that wraps around is contiguous. A record has a header of eight bytes, of which the first four are its length
+Layout and protocol: Documentation/bpf/ringbuf.rst and kernel/bpf/ringbuf.c. The first page holds the consumer's
+position and is writable. Behind it are a page with the producer's position and the data, which is mapped twice in a row
+so that a record that wraps around is contiguous. A record has a header of eight bytes; the first four are its length
 and the bits *busy* (still being written) and *discard*.
 """
 
@@ -22,14 +22,14 @@ BATCH: Final = 2048
 
 
 class Ring:
-    """One ring of *size* bytes, by the descriptor of its map."""
+    """A ring buffer of *size* bytes, given the descriptor of its map."""
 
     def __init__(self, map_fd: int, size: int) -> None:
         page = os.sysconf("SC_PAGESIZE")
         self.fd = map_fd
         self._mask = size - 1
         self._page = mmap.mmap(map_fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
-        # Set at once, as struct does not: it writes zeros first, and the kernel sees them.
+        # A memoryview stores 64 bits at once. struct.pack_into writes zeros first, which the kernel could see.
         self._consumer = memoryview(self._page).cast("Q")
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._data = page
@@ -40,13 +40,13 @@ class Ring:
         return position
 
     def unread(self) -> int:
-        """Return how many bytes wait."""
+        """Return the number of bytes that are reserved and not read yet."""
         return self.produced() - self._consumer[0]
 
     def drain(self, until: int | None = None, limit: int = BATCH) -> list[bytes]:
-        """Return the records that are complete, at most *limit*, up to the position *until* (default: now).
+        """Return the complete records, at most *limit*, up to the position *until* (default: the producer's).
 
-        Their room is given back to the kernel, and stops at the first record that is still being written.
+        Stops at the first record that is still being written. The space of what was read is given back to the kernel.
         """
         producer, data, mask = self._producer, self._data, self._mask
         unpack = _LENGTH.unpack_from
@@ -74,7 +74,7 @@ class Ring:
         return self._consumer[0] >= position
 
     def close(self) -> None:
-        """Unmap the ring; the descriptor stays its owner's."""
+        """Unmap the ring; the descriptor stays open."""
         self._consumer.release()
         self._page.close()
         self._producer.close()

@@ -1,1 +1,1 @@
-"""Falco's parameters of an event: types, values, texts."""
+"""Falco's parameters of an event: their types, values and texts."""

@@ -1,6 +1,6 @@
-"""How Falco's parameters of an event look in text (``evt.arg.*``, ``evt.args``).
+"""Renders Falco's parameters of an event as text (``evt.arg.*``, ``evt.args``).
 
-Each has a raw text and may have a resolved one: ``flags=4097(O_RDONLY|O_CLOEXEC)``.
+Each has a raw text and may have a resolved text: ``flags=4097(O_RDONLY|O_CLOEXEC)``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from falcohost_syscall.events.sockets import render_sockaddr
 from falcohost_syscall.records.text import absolute
 
 _UNSET = 0xFFFFFFFF
-#: What a user or group is called that is none.
+#: The name of an unset user or group.
 NOBODY = "<NONE>"
 
 Rendered = tuple[str, str]
@@ -26,7 +26,7 @@ _EMPTY = {"bytes": "NULL", "tuple": "NULL"}
 
 
 def render(event: SyscallEvent, param: Param) -> tuple[str, str]:
-    """Return the raw and the resolved text of a parameter; "" where it has no resolved one."""
+    """Return the raw and the resolved text of a parameter; the latter is "" if it has none."""
     found = event.value(param)
     if found is None:
         return _EMPTY.get(param.kind, "<NA>"), ""
@@ -34,13 +34,13 @@ def render(event: SyscallEvent, param: Param) -> tuple[str, str]:
 
 
 def shown(event: SyscallEvent, param: Param) -> str:
-    """Return what ``evt.arg`` shows: the resolved text if there is one, else the raw one."""
+    """Return the text of ``evt.arg``: the resolved text if there is one, else the raw text."""
     raw, resolved = render(event, param)
     return resolved or raw
 
 
 def render_all(event: SyscallEvent) -> str:
-    """Return ``evt.args``: every parameter as ``name=raw(resolved)``."""
+    """Return the text of ``evt.args``: every parameter as ``name=raw(resolved)``."""
     if event.row.generic:
         return ""
     words = []

@@ -1,7 +1,7 @@
-"""Every parameter that an event of Falco has: its name, and of what type its raw value is (``evt.rawarg``).
+"""All parameters of Falco's events by name, with the type of their raw value (``evt.rawarg``).
 
-Rules may name all of them, also those that the probe does not send, which are absent. The type is that of the first
-event in Falco's table (``driver/event_table.c``) that has a parameter of the name.
+Rules may use all of them; one that the probe does not send is absent. The type is that of the first event in Falco's
+table (``driver/event_table.c``) that has a parameter of this name.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _OPAQUE = {
 #: Raw values that are text.
 TEXTS = frozenset(_TEXTS.split())
 
-#: Raw values that Falco does not compare with a constant, each with the name of its type.
+#: Raw values that Falco does not compare with constants, with the names of their types.
 OPAQUE = {name: kind for kind, names in _OPAQUE.items() for name in names.split()}
 
-#: All names.
+#: The names of all parameters.
 PARAMETERS = TEXTS | OPAQUE.keys() | frozenset(_NUMBERS.split())

@@ -1,6 +1,6 @@
-"""Falco's parameters of an event: which there are, and of what kind their values are.
+"""Finds Falco's parameters of an event and converts their values to Falco's numbers.
 
-Where a driver has the values from is its own; how they look in text: :mod:`falcohost_syscall.parameters.texts`.
+Each driver has its own way to get the values; :mod:`falcohost_syscall.parameters.texts` renders them.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 from falcohost_syscall.calls import flags as names
 from falcohost_syscall.calls.rows import Call, Param
 
-#: In the mode of a file that was opened (``FMODE_CREATED``): the call made it.
+#: Bit of an opened file's mode (``FMODE_CREATED``): the call created the file.
 FMODE_CREATED = 0x100000
-#: Which argument has the mode of a file that an open makes.
+#: The argument that holds the mode of a file that an open creates.
 MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
-#: The options of prctl(2) that are about the name of the thread: to set and to get it.
+#: The options of prctl(2) that set and get the name of a thread.
 NAMES_A_THREAD = (15, 16)
 
-#: Of kinds of parameters that are numbers: how many bits of the argument count; of the others, that they have a sign.
+#: How many bits of an argument count, by kind: unsigned kinds, then signed ones.
 WIDTH = {"u32": 32, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
 SIGNED = {"fd": 32, "i32": 32, "pid": 32, "errno": 64, "i64": 64, "sig": 32}
 
 
 def number(param: Param, raw: int) -> int:
-    """Return the value of a parameter whose argument of the system call is *raw*, in Falco's numbers."""
+    """Return the value, in Falco's numbers, of a parameter whose system call argument is *raw*."""
     kind = param.kind
     if kind in SIGNED:
         return _signed(raw, SIGNED[kind])
@@ -39,7 +39,7 @@ def _signed(value: int, bits: int) -> int:
 
 
 def find(row: Call, name: str | int) -> Param | None:
-    """Return a parameter of an event type by name or place."""
+    """Return a parameter of an event type by name or index, or None."""
     if isinstance(name, int):
         return row.params[name] if 0 <= name < len(row.params) else None
     index = row.param_index.get(name)

@@ -1,1 +1,1 @@
-"""Processes, users and containers, as the events of a process refer to them."""
+"""The processes, users and containers that events refer to."""

@@ -1,7 +1,7 @@
-"""Which container a process is in, told by the names that container runtimes give to cgroups.
+"""Recognizes the container of a process by the names that container runtimes give to cgroups.
 
-Only the names of known runtimes count: a cgroup whose name merely contains a hexadecimal number is none. The order of
-the runtimes and their names are those of Falco's container plugin. Not here: what a runtime would say of the container.
+Only the names of known runtimes count; a cgroup whose name merely contains a hexadecimal number is no container. The
+runtimes, their order and their names are those of Falco's container plugin. The runtimes themselves are not asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LIMIT = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container, or the host. *type* is the runtime's name."""
+    """A container, or the host; *type* is the runtime's name."""
 
     id: str
     full_id: str
@@ -27,14 +27,14 @@ class Container:
 
     @property
     def is_host(self) -> bool:
-        """Tell whether this is no container."""
+        """Whether this is the host."""
         return self.type == "host"
 
 
 HOST = Container("host", "host", "host")
 
 _HEX = "([0-9a-f]{64})"
-# The name of the runtime, then prefix and suffix around 64 hexadecimal digits.
+# The runtime, then the possible prefixes and suffixes around 64 hexadecimal digits.
 _HASHES = (
     ("podman", ("/libpod-",), (".scope", ".scope/container", "")),
     ("podman", ("/libpod-payload-",), (".scope", ".scope/container", "")),
@@ -49,9 +49,9 @@ _PATTERNS = tuple(
     for prefix in prefixes
     for suffix in suffixes
 )
-# ctr puts a task right below its namespace; the name is what the user gave it, so that many a cgroup looks like that.
+# ctr puts a task right below its namespace, under a name that the user chose; many other cgroups look the same.
 _CTR = re.compile(r"^/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]{0,63})$")
-# Where containerd keeps the tasks that run, by namespace and id.
+# Where containerd keeps its running tasks, by namespace and id.
 _TASKS = tuple(
     Path("/run", run, "io.containerd.runtime.v2.task") for run in ("containerd", "k3s/containerd", "host-containerd")
 )
@@ -66,14 +66,14 @@ _BPM = re.compile(r"/bpm-([^/]+)\.scope$|/bpm/([^/]+)")
 
 
 def containerd_has(namespace: str, name: str) -> bool:
-    """Tell whether containerd runs a task of this *name* in *namespace*."""
+    """Return whether containerd runs a task *name* in *namespace*."""
     return any(is_directory(tasks / namespace / name) for tasks in _TASKS)
 
 
 def from_path(path: str, is_task: Callable[[str, str], bool] = containerd_has) -> Container | None:
-    """Return the container that a cgroup with this *path* belongs to, or None.
+    """Return the container to which the cgroup *path* belongs, or None.
 
-    What ctr started has nothing in its path that tells it from any other cgroup two levels deep: *is_task* is asked.
+    The path of a task that ctr started looks like any other path of two levels, so *is_task* decides about those.
     """
     for runtime, pattern in _PATTERNS:
         if match := pattern.search(path):
@@ -105,15 +105,15 @@ def _bpm(path: str) -> Container | None:
 
 
 class Containers:
-    """Containers by the key of a task's cgroups, and the paths behind each key."""
+    """Remembers the cgroups and the container behind each key of a task's cgroups."""
 
     def __init__(self, is_task: Callable[[str, str], bool] = containerd_has) -> None:
-        """Tell containers of ctr from other cgroups by *is_task* (see :func:`from_path`)."""
+        """Distinguish containers of ctr from other cgroups with *is_task* (see :func:`from_path`)."""
         self._is_task = is_task
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
 
     def learn(self, key: int, cgroups: Iterable[str]) -> Container:
-        """Take in the cgroups (``subsystem=path``) behind *key*; return the container that they are of."""
+        """Remember the *cgroups* (``subsystem=path``) behind *key*; return the container that they belong to."""
         lines = tuple(cgroups)
         container = HOST
         for line in lines:
@@ -126,7 +126,7 @@ class Containers:
         return container
 
     def get(self, key: int) -> Container:
-        """Return the container behind *key*; the host where nothing was learnt of it."""
+        """Return the container behind *key*, or the host if the key is unknown."""
         known = self._known.get(key)
         return known[0] if known else HOST
 

@@ -1,4 +1,4 @@
-"""The processes of this machine: what is not told of one is looked up in ``/proc``."""
+"""Keeps the processes of this machine; what the probe has not told about one is read from ``/proc``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost_syscall.processes.table import LIMIT, NO_SESSION, Image, Process,
 class LiveProcesses(ProcessTable):
     """The processes that run on this machine.
 
-    :ivar unknown: how often an event came from a process that no fork or start had told of.
+    :ivar unknown: number of events whose process was in no earlier record.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -19,7 +19,7 @@ class LiveProcesses(ProcessTable):
         self.unknown = 0
 
     def find(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
-        """Return the process of an event with this header, made from ``/proc`` or the header if it is not known."""
+        """Return the process of an event; an unknown one is made from ``/proc`` and the facts of the event's header."""
         process = self.processes.get(pid)
         if process is not None and self._is(process, start):
             return process
@@ -27,7 +27,7 @@ class LiveProcesses(ProcessTable):
         return self.add(self._discover(pid, start, ppid, vpid, comm, cgroup))
 
     def by_number(self, pid: int) -> Process | None:
-        """Return a process that is known by its number alone; one that nobody has told of is looked up in ``/proc``."""
+        """Return the process with this pid; an unknown one is looked up in ``/proc``."""
         process = self.processes.get(pid)
         if process is None and pid > 0 and (status := procfs.status(pid)) is not None:
             process = Process(pid, status.ppid, pid, status.start, status.comm, 0, Image(b"", None, b""))
@@ -36,7 +36,7 @@ class LiveProcesses(ProcessTable):
 
     @staticmethod
     def _is(process: Process, start: int) -> bool:
-        """Tell whether the process began then; of one found in /proc, which rounds, the exact time is taken over."""
+        """Return whether *process* started at *start*. Replaces a rounded time by the exact one."""
         if process.start == start:
             return True
         if process.start % procfs.TICK or process.start // procfs.TICK != start // procfs.TICK:
@@ -45,19 +45,19 @@ class LiveProcesses(ProcessTable):
         return True
 
     def tell(self, pid: int, start: int, vpid: int) -> Process:
-        """Return the entry of a process of which more is about to be told."""
+        """Return the entry of a process that the following records describe."""
         process = self.processes.get(pid)
         if process is not None and self._is(process, start):
             return process
         return self.add(Process(pid, 0, vpid, start, "", 0, Image(b"", None, b"")), link=False)
 
     def tell_parent(self, process: Process, ppid: int, start: int) -> None:
-        """Note whose child *process* is; a parent that is not known yet will be told of next."""
+        """Set the parent of *process*; the next record describes a parent that is not known yet."""
         process.ppid = ppid
         process.parent = self.tell(ppid, start, ppid)
 
     def look_up(self, process: Process) -> None:
-        """Take what ``/proc`` says of a process of which the kernel keeps nothing."""
+        """Fill in from ``/proc`` a process that the kernel has no context of."""
         found = procfs.image(process.pid, process.start)
         if found is not None:
             process.image = Image(*found)
@@ -65,13 +65,13 @@ class LiveProcesses(ProcessTable):
         process.session = procfs.session(process.pid, process.start) or process.session
 
     def task(self, process: Process) -> None:
-        """Note a process that ran at the start; :meth:`link` finds its parent."""
+        """Add a process that ran at start-up; :meth:`link` sets its parent later."""
         known = self.processes.get(process.pid)
         if known is None or known.start != process.start:
             self.add(process, link=False)
 
     def link(self) -> None:
-        """Give every process that has none its parent; one that is not known is looked for in /proc."""
+        """Set the parents of all processes that have none; unknown parents are looked up in ``/proc``."""
         for pid in {process.ppid for process in self.processes.values()} - self.processes.keys():
             self._discover_parents(pid)
         for process in list(self.processes.values()):
@@ -79,7 +79,7 @@ class LiveProcesses(ProcessTable):
                 process.parent = self.processes.get(process.ppid)
 
     def sweep(self) -> None:
-        """Forget what is no longer there: after records were lost, an exit may have been among them."""
+        """Remove processes that no longer exist; needed after records of exits may have been lost."""
         for pid in [pid for pid in self.processes if not Path(f"/proc/{pid}").exists()]:
             self.exit(self.processes[pid], 1)
 
@@ -92,7 +92,7 @@ class LiveProcesses(ProcessTable):
         return process
 
     def _discover_parents(self, pid: int) -> None:
-        """Add a process, its parent, and so on, as far as they are not known and ``/proc`` has them."""
+        """Add a process and its ancestors from ``/proc``, up to the first that is known or that ``/proc`` lacks."""
         below: Process | None = None
         while pid and pid not in self.processes and (status := procfs.status(pid)) is not None:
             image = Image(*(procfs.image(pid, status.start) or (b"", b"", b"")))
@@ -106,6 +106,6 @@ class LiveProcesses(ProcessTable):
             below.parent = self.processes.get(pid)
 
     def make_room(self) -> None:
-        """Forget who has ended unseen, then drop the oldest entries, until there is room for one more."""
+        """Remove processes that ended unnoticed, then the oldest entries, until there is room for one more."""
         self.sweep()
         super().make_room()

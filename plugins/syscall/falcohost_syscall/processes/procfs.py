@@ -1,4 +1,7 @@
-"""What ``/proc`` says of one process, for those that ran before the probe did. A pid alone is never trusted."""
+"""Reads facts of a process from ``/proc``, for processes that started before the probe.
+
+A pid may have been reused, so the start time is always compared too.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from pathlib import Path
 
 from falcohost_syscall.records.text import text
 
-#: Start times in ``/proc`` have this unit, in nanoseconds.
+#: Unit of the start times in ``/proc``, in nanoseconds.
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-#: As much of command line and environment as the probe takes.
+#: Number of bytes of the command line and the environment that are read, as in the probe.
 SNAP = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Facts of ``/proc/PID/stat``. *start* is nanoseconds since boot, as exact as a clock tick."""
+    """Facts from ``/proc/PID/stat``; *start* is in nanoseconds since boot, rounded down to a clock tick."""
 
     comm: str
     ppid: int
@@ -25,7 +28,7 @@ class Status:
 
 
 def read(pid: int, name: str) -> bytes | None:
-    """Return the first bytes of ``/proc/PID/NAME``, or None if it cannot be read."""
+    """Return the first :data:`SNAP` bytes of ``/proc/PID/NAME``, or None if it cannot be read."""
     try:
         fd = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -39,7 +42,7 @@ def read(pid: int, name: str) -> bytes | None:
 
 
 def link(pid: int, name: str) -> str | None:
-    """Return where ``/proc/PID/NAME`` points to, or None."""
+    """Return the target of the link ``/proc/PID/NAME``, or None."""
     target = _link(pid, name)
     return None if target is None else text(target)
 
@@ -52,7 +55,7 @@ def _link(pid: int, name: str) -> bytes | None:
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether *path* is a directory; one that may not be looked at is none."""
+    """Return whether *path* is a directory; False if it cannot be examined."""
     try:
         return path.is_dir()
     except OSError:
@@ -67,7 +70,7 @@ def status(pid: int) -> Status | None:
     head, _, tail = stat.rpartition(b")")
     words = tail.split()
     pgid, sid, tty = int(words[2]), int(words[3]), int(words[4])
-    # The tty number here is the kernel's new_encode_dev, as the probe's.
+    # This tty number is encoded by the kernel's new_encode_dev, like the probe's.
     return Status(
         comm=head.partition(b"(")[2].decode(errors="backslashreplace"),
         ppid=int(words[1]),
@@ -77,13 +80,13 @@ def status(pid: int) -> Status | None:
 
 
 def same(pid: int, start: int) -> bool:
-    """Tell whether *pid* is still the process that began at *start*."""
+    """Return whether *pid* is still the process that started at *start*."""
     found = status(pid)
     return found is not None and found.start // TICK == start // TICK
 
 
 def read_if_same(pid: int, start: int, name: str) -> bytes:
-    """Return the first bytes of ``/proc/PID/NAME`` if the process began at *start*, else b""."""
+    """Return the first bytes of ``/proc/PID/NAME`` if the process started at *start*, else b""."""
     data = read(pid, name)
     return data if data is not None and same(pid, start) else b""
 
@@ -97,12 +100,12 @@ def image(pid: int, start: int) -> tuple[bytes, bytes | None, bytes] | None:
 
 
 def comm(pid: int, start: int) -> str | None:
-    """Return the name of a process's main thread."""
+    """Return the name of the main thread, or None if *pid* is another process now."""
     found = status(pid)
     return found.comm if found is not None and found.start // TICK == start // TICK else None
 
 
 def session(pid: int, start: int) -> tuple[int, int, int, int, int] | None:
-    """Return session, group and terminal of a process."""
+    """Return the ids of session and group and the terminal, or None if *pid* is another process now."""
     found = status(pid)
     return found.session if found is not None and found.start // TICK == start // TICK else None

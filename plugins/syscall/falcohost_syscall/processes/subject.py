@@ -1,4 +1,4 @@
-"""A process as the subject of an alert: what an action needs to find it, or its cgroup, again."""
+"""Makes the subject of an alert from a process, so that an action can find the process or its cgroup again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from falcohost import ProcessSubject
 from falcohost_syscall.processes import procfs
 
-#: Where cgroup v2 is mounted: beside v1, or alone.
+#: Mount points of cgroup v2: beside v1, or alone.
 _MOUNTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 
 
@@ -17,9 +17,9 @@ _MOUNTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 def live_subject(pid: int, start: int, key: int, cgroups: tuple[str, ...]) -> ProcessSubject:
     """Return a process of this machine as a subject.
 
-    Its pid namespace is read now, and cannot be another while it lives.
+    Its pid namespace is read now; it cannot change while the process lives.
 
-    :param cgroups: those of the event, as ``subsystem=path``; *key* is the same for no others.
+    :param cgroups: the cgroups of the event, as ``subsystem=path``; *key* identifies them.
     """
     pidns = _inode(f"/proc/{pid}/ns/pid")
     if pidns is not None and not procfs.same(pid, start):
@@ -29,7 +29,7 @@ def live_subject(pid: int, start: int, key: int, cgroups: tuple[str, ...]) -> Pr
 
 @functools.lru_cache(maxsize=1024)
 def _cgroup(key: int, cgroups: tuple[str, ...]) -> int | None:
-    """Return the id of the cgroup in the hierarchy of v2; paths at the root are not among *cgroups*."""
+    """Return the id of the cgroup in the v2 hierarchy; *cgroups* leaves out paths that are the root."""
     mount = _mount()
     path = next((line.removeprefix("=") for line in cgroups if line.startswith("=")), "/")
     return None if mount is None else _inode(f"{mount}/{path.lstrip('/')}")

@@ -1,9 +1,9 @@
-"""Processes as they are at the moment of an event: who they are, what they run, who their ancestors are.
+"""Keeps the processes at the time of an event: their programs, ids and ancestors.
 
-Fed in one of two ways, in order: from what the probe tells of those processes that have to do with events (and of their
-ends), or from every fork, exec and exit. A child holds its parent, so a dead process stays only as long as a live one
-descends from it; nothing has to be cleared up. Threads have no entry here: what differs between threads (name, ids,
-credentials) comes with each event. Not here: what a process may open or connect to.
+There are two ways to feed the table, both in order: with context of the processes that events need (and their exits),
+or with every fork, exec and exit. A child refers to its parent, so a dead process stays only as long as it has a live
+descendant, and nothing has to be cleaned up. Threads have no entries: what differs between threads (name, ids,
+credentials) comes with each event. What a process may open or connect to is not kept here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from falcohost_syscall.processes import procfs
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
 
-#: Entries above this number are looked over for dead ones, and the oldest dropped if that is not enough.
+#: Largest number of entries. Beyond it dead processes are removed, and then the oldest entries.
 LIMIT = 200_000
 
 
 class Image:
-    """What an exec made of a process; children share it until they exec themselves."""
+    """The program that an exec loaded; children share it until they exec themselves."""
 
     __slots__ = (
         "_args",
@@ -56,7 +56,7 @@ class Image:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """Return the arguments with the zeroth."""
+        """The arguments, including the zeroth."""
         if self._args is None:
             raw = self.args_raw.removesuffix(b"\0")
             self._args = tuple(text(arg) for arg in raw.split(b"\0")) if self.args_raw else ()
@@ -64,7 +64,7 @@ class Image:
 
     @property
     def env(self) -> tuple[str, ...]:
-        """Return the environment as ``NAME=value`` texts."""
+        """The environment as ``NAME=value`` texts."""
         if self._env is None:
             raw = (self.env_raw or b"").removesuffix(b"\0")
             self._env = tuple(text(item) for item in raw.split(b"\0")) if raw else ()
@@ -72,39 +72,39 @@ class Image:
 
     @property
     def exepath(self) -> str:
-        """Return the path of the executable; that of an unlinked one without the kernel's `` (deleted)``."""
+        """The path of the executable, without the `` (deleted)`` that the kernel adds after it was unlinked."""
         if self._exepath is None:
             self._exepath = text(self.exepath_raw.removesuffix(b" (deleted)"))
         return self._exepath
 
     @property
     def writable(self) -> bool:
-        """Tell whether the process might write to its executable."""
+        """Whether the process might write to its executable."""
         return bool(self.exe_flags & EXE_WRITABLE)
 
     @property
     def upper_layer(self) -> bool:
-        """Tell whether the executable is in the upper layer of an overlay file system."""
+        """Whether the executable is in the upper layer of an overlay file system."""
         return bool(self.exe_flags & EXE_UPPER_LAYER)
 
     @property
     def lower_layer(self) -> bool:
-        """Tell whether the executable is in a lower layer of an overlay file system."""
+        """Whether the executable is in a lower layer of an overlay file system."""
         return bool(self.exe_flags & EXE_LOWER_LAYER)
 
     @property
     def from_memfd(self) -> bool:
-        """Tell whether the executable is a memfd."""
+        """Whether the executable is a memfd."""
         return bool(self.exe_flags & EXE_FROM_MEMFD)
 
 
-#: Session and group of processes: sid, pgid (both in the host's pid namespace), vsid, vpgid (in their own), tty.
+#: Ids of session and group: sid, pgid (both in the host's pid namespace), vsid, vpgid (in the process's own), tty.
 Session = tuple[int, int, int, int, int]
 NO_SESSION: Session = (0, 0, 0, 0, 0)
 
 
 class ProcessView(Protocol):
-    """What the fields ask of a process, wherever its facts are kept."""
+    """The attributes of a process that fields read, wherever its facts are kept."""
 
     pid: int
     ppid: int
@@ -115,18 +115,18 @@ class ProcessView(Protocol):
 
     @property
     def image(self) -> Image:
-        """What it runs."""
+        """The program that it runs."""
 
     @property
     def session(self) -> Session:
-        """Its session and group."""
+        """The ids of its session and group."""
 
     @property
     def cgroup(self) -> int:
-        """Key of its cgroups."""
+        """The key of its cgroups."""
 
     def up(self) -> ProcessView | None:
-        """Return its parent as of now."""
+        """Return its current parent."""
 
     def environment(self) -> tuple[str, ...]:
         """Return the environment that it was started with."""
@@ -165,14 +165,14 @@ class Process:
         self.alive = True
 
     def executing(self, path: str) -> Process:
-        """Return what the process is if the path of its executable is this one."""
+        """Return a copy of the process whose executable has this path."""
         process = copy(self)
         process.image = copy(self.image)
         process.image._exepath = path
         return process
 
     def up(self) -> Process | None:
-        """Return the parent, or who took over its children if it has ended."""
+        """Return the parent or, if it has ended, the process that took over its children."""
         parent = self.parent
         if parent is None or parent.alive:
             return parent
@@ -184,7 +184,7 @@ class Process:
         return parent if parent is not self else None
 
     def ancestors(self) -> Iterator[Process]:
-        """Yield the parent, its parent, and so on."""
+        """Yield the parent, the grandparent, and so on."""
         process: Process | None = self
         for _ in range(100):
             process = process.up() if process is not None else None
@@ -200,9 +200,9 @@ class Process:
 
 
 class ProcessTable:
-    """The processes that run, by pid.
+    """The running processes, by pid.
 
-    :ivar dropped: how many entries were dropped at the limit.
+    :ivar dropped: number of entries that were dropped at the limit.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -214,17 +214,17 @@ class ProcessTable:
         return len(self.processes)
 
     def by_number(self, pid: int) -> Process | None:
-        """Return a process that is known by its number alone."""
+        """Return the process with this pid, or None."""
         return self.processes.get(pid)
 
     def fork(
         self, maker: Process, child: tuple[int, int, int, int], start: int, ppid: int, comm: str, cgroup: int
     ) -> Process:
-        """Note a new process that *maker* made; *child* is (pid, tid, vpid, vtid)."""
+        """Add a new process that *maker* created; *child* is (pid, tid, vpid, vtid)."""
         processes = self.processes
         known = processes.get(child[0])
         if known is not None and known.start == start:
-            return known  # the task iterator met it before this record was read
+            return known  # the task iterator already reported it
         process = Process(child[0], ppid, child[2], start, comm, cgroup, maker.image)
         process.session = maker.session
         process.cwd = maker.cwd
@@ -235,7 +235,7 @@ class ProcessTable:
         return process
 
     def execute(self, process: Process, comm: str, image: Image, session: Session, cwd: str | None) -> None:
-        """Note that *process* runs another program now."""
+        """Record that *process* now runs another program."""
         process.comm = comm
         process.image = image
         process.session = session
@@ -243,16 +243,16 @@ class ProcessTable:
             process.cwd = cwd
 
     def exit(self, process: Process, reaper_pid: int) -> None:
-        """Note that *process* has ended and *reaper_pid* took over its children."""
+        """Record that *process* has ended and that *reaper_pid* took over its children."""
         if self.processes.get(process.pid) is process:
             del self.processes[process.pid]
-        # Resolved while it is known, so that a row of short-lived processes does not hold each other.
+        # Resolved while the parent is known, so that a chain of short-lived processes does not keep its members alive.
         process.parent = process.up()
         process.reaper = self.processes.get(reaper_pid)
         process.alive = False
 
     def add(self, process: Process, *, link: bool = True) -> Process:
-        """Note a process; with *link* its parent is who has the number now."""
+        """Add a process; with *link* its parent is the process that has the pid *ppid* now."""
         if len(self.processes) >= self.limit:
             self.make_room()
         if link and process.ppid:

@@ -1,11 +1,11 @@
-"""Names of users and groups, from this machine's own files, as they were when those were last looked at."""
+"""Looks up names of users and groups in this machine's files, which are read again when they change."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-#: Files are looked at again after this many seconds.
+#: Seconds between two looks at the files.
 INTERVAL = 1.0
 UNKNOWN = "<NA>"
 
@@ -14,7 +14,7 @@ NAME, HOME, SHELL = 0, 5, 6
 
 
 class Accounts:
-    """The lines of a file such as ``/etc/passwd``, by the number in its third column."""
+    """The lines of a file such as ``/etc/passwd``, by the number in the third column."""
 
     def __init__(self, path: Path, default: dict[int, list[str]]) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class Accounts:
         self.refresh()
 
     def column(self, number: int, place: int) -> str:
-        """Return a column of the account with this *number*, ``<NA>`` where there is none."""
+        """Return a column of the account *number*, or ``<NA>`` if there is none."""
         row = self._rows.get(number)
         return row[place] if row and len(row) > place else UNKNOWN
 
@@ -33,7 +33,7 @@ class Accounts:
         return {number: self.column(number, place) for number in self._rows}
 
     def refresh(self) -> bool:
-        """Read the file if it has changed; tell whether anything in it did."""
+        """Read the file if it has changed; return whether its accounts have changed."""
         before = self._rows
         try:
             stat = self._path.stat()
@@ -56,7 +56,7 @@ class Accounts:
 
 
 class Users:
-    """Users and groups of this machine. A process in a container is looked up here too, as its number is the host's."""
+    """Users and groups of this machine; processes in containers too are looked up here, by their uid on the host."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self.users = Accounts(root / "etc/passwd", {0: ["root", "x", "0", "0", "", "/root", ""]})
@@ -64,23 +64,23 @@ class Users:
         self._due = time.monotonic() + INTERVAL
 
     def name(self, uid: int) -> str:
-        """Return the name of a user, ``<NA>`` where it has none."""
+        """Return the name of a user, or ``<NA>``."""
         return self.users.column(uid, NAME)
 
     def home(self, uid: int) -> str:
-        """Return a user's home directory, ``<NA>`` where it has none."""
+        """Return a user's home directory, or ``<NA>``."""
         return self.users.column(uid, HOME)
 
     def shell(self, uid: int) -> str:
-        """Return a user's login shell, ``<NA>`` where it has none."""
+        """Return a user's login shell, or ``<NA>``."""
         return self.users.column(uid, SHELL)
 
     def group(self, gid: int) -> str:
-        """Return the name of a group, ``<NA>`` where it has none."""
+        """Return the name of a group, or ``<NA>``."""
         return self.groups.column(gid, NAME)
 
     def refresh(self) -> bool:
-        """Look at the files again, once in :data:`INTERVAL` at most; tell whether anything has changed."""
+        """Read changed files again, at most once per :data:`INTERVAL`; return whether an account changed."""
         now = time.monotonic()
         if now < self._due:
             return False

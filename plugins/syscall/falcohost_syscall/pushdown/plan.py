@@ -66,6 +66,6 @@ def _noted(row: Call, plan: Plan, needed: frozenset[Need]) -> Condition:
 
 
 def _of_sockets(name: str) -> bool:
-    """Tell whether events of this type may be about a socket that was connected or accepted before."""
+    """Return whether events of this type may be about a socket that was connected or accepted before."""
     row = BY_NAME[name]
     return name not in _NOT_OF_ROLES and bool(row.want & WANT_FD) and not row.want & WANT_PATH

@@ -1,4 +1,4 @@
-"""The parts of a record, all of them; what is on the way of every event takes only what it needs."""
+"""Splits a record into all its parts, for tests and tools; the decoder reads only the parts that it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def header(record: bytes) -> Header:
 
 
 def sections(record: bytes) -> list[tuple[int, bytes]]:
-    """Return the sections of *record* as (tag, data), in their order."""
+    """Return the sections of *record* as pairs (tag, data), in order."""
     found = []
     position, end = HEADER.size, len(record)
     while position + 4 <= end:

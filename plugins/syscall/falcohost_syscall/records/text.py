@@ -1,4 +1,4 @@
-"""Bytes from the kernel as text: UTF-8, and what is not as backslash, x and its number, so that names stay distinct."""
+"""Turns bytes from the kernel into text. Escapes what is not UTF-8, so that distinct names stay distinct."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def text(data: bytes) -> str:
 
 
 def absolute(directory: str | None, path: str) -> str:
-    """Return *path*, taken relative to *directory*, without ``.``, ``..`` and doubled slashes.
+    """Return *path* relative to *directory*, without ``.``, ``..`` and doubled slashes.
 
-    Only the text is read, as Falco does: no symbolic link is followed. ``<UNKNOWN>`` stands for a missing directory.
+    Works on the text alone, as Falco does: symbolic links are not followed. ``<UNKNOWN>`` replaces a missing directory.
     """
     if not path.startswith("/"):
         if directory is None:

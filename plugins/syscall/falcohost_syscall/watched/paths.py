@@ -41,5 +41,5 @@ def _compares_names(check: Check) -> bool:
 
 
 def is_watchable(path: str) -> bool:
-    """Tell whether a file can be watched by this path: an absolute one, and not longer than the probe keeps it."""
+    """Return whether a file can be watched by this path: an absolute one, and not longer than the probe keeps it."""
     return path.startswith("/") and len(path.encode(errors="replace")) <= LONGEST_WATCHED and "\0" not in path

@@ -48,12 +48,12 @@ CALLS: tuple[tuple[str, Callable[..., None], int, Callable[[str], str]], ...] = 
 
 
 def stays(path: str, tops: list[str]) -> bool:
-    """Tell whether a path is in the folder: nothing else may be changed."""
+    """Return whether a path is in the folder: nothing else may be changed."""
     return any(path.startswith(f"{top}/") for top in tops)
 
 
 def is_nowhere() -> bool:
-    """Tell whether the working directory has been removed; "." still leads to it then, and its path does not."""
+    """Return whether the working directory has been removed; "." still leads to it then, and its path does not."""
     try:
         Path.cwd()
     except FileNotFoundError:

@@ -278,7 +278,7 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
 
 
 def may_make(row: Call, args: Sequence[int]) -> bool:
-    """Tell whether the kernel may have made the file of an event; the flags of openat2 may have been changed since."""
+    """Return whether the kernel may have created the event's file; openat2 may have changed its flags since."""
     return row.name == "openat2" or (row.open_flags is not None and bool(args[row.open_flags] & O_CREAT))
 
 

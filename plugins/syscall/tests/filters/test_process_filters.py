@@ -60,7 +60,7 @@ def marked(source):
 
 
 def is_told(event, name):
-    """Tell whether the kernel keeps what a field says: whoever started the tests may have a longer command line."""
+    """Return whether the kernel keeps what a field says: whoever started the tests may have a longer command line."""
     generation = int(name[:-1].partition("[")[2]) if "[" in name else int(name.startswith("proc.p"))
     image = ancestor(event.proc, generation).image
     return len(image.args_raw) <= ARGS_KEPT and len(image.exepath_raw) <= EXE_KEPT

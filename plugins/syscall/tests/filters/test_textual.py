@@ -56,7 +56,7 @@ def some_check(random: Random, data: bytes) -> Check | None:
 
 
 def holds(condition: Condition, data: bytes) -> bool:
-    """Tell whether the kernel would say that *condition* is true."""
+    """Return whether the kernel would say that *condition* is true."""
     if not isinstance(condition, Literal):
         join = all if isinstance(condition, All) else any
         return join(holds(item, data) for item in condition.items)

@@ -148,7 +148,7 @@ class Probe:
         return part
 
     def still_sees(self) -> bool:
-        """Tell whether calls are seen where :meth:`set_calls` said; else it has to be called anew, for all calls."""
+        """Return whether calls are seen where :meth:`set_calls` said; else it has to be called anew, for all calls."""
         successor = self.attachment.successor()
         if successor is None:
             return True

@@ -205,7 +205,7 @@ class CapturedEvent:
 
     @property
     def moved(self) -> bool:
-        """Tell whether the event changed where the socket leads to."""
+        """Return whether the event changed where the socket leads to."""
         return self.type in _ROLES and self.ret >= 0
 
     @property

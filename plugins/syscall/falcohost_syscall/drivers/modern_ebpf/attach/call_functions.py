@@ -88,7 +88,7 @@ def _check_machine() -> None:
 
 
 def are_traced() -> bool:
-    """Tell whether programs on functions run: root may switch that off at any time."""
+    """Return whether programs on functions run: root may switch that off at any time."""
     return FTRACE.exists() and FTRACE.read_text().strip() == "1"
 
 

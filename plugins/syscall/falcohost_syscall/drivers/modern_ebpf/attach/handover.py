@@ -33,7 +33,7 @@ class Handover:
 
     @property
     def goes_on(self) -> bool:
-        """Tell whether the tracepoint is needed."""
+        """Return whether the tracepoint is needed."""
         return self._state != 0
 
     def begin(self) -> None:

@@ -34,7 +34,7 @@ _FIRST_KERNEL: Final = (7, 2)
 
 
 def may_be_left_out(kernel: Kernel) -> bool:
-    """Tell whether threads may lose their processor while they are in a program at the tracepoint.
+    """Return whether threads may lose their processor while they are in a program at the tracepoint.
 
     A program that stands there for a moment looks. Where it has nothing to look at, the kernel's version decides.
     """

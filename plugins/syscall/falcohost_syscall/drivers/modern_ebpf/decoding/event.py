@@ -173,7 +173,7 @@ class RecordEvent(Record):
 
     @property
     def _connected(self) -> bool:
-        """Tell whether a socket was connected, which knows its other end; the caller's memory may say another."""
+        """Return whether a socket was connected, which knows its other end; the caller's memory may say another."""
         return self.type in _CONNECTS and self.ret in (0, -EINPROGRESS)
 
     def _role(self, socket: Socket) -> str | None:
@@ -205,7 +205,7 @@ class RecordEvent(Record):
 
     @property
     def moved(self) -> bool:
-        """Tell whether the event changed where the socket leads to."""
+        """Return whether the event changed where the socket leads to."""
         if self.type in _CONNECTS or self.type in _ACCEPTS:
             return self._connected or self.type in _ACCEPTS
         try:
@@ -239,7 +239,7 @@ class RecordEvent(Record):
 
     @property
     def reached(self) -> bool:
-        """Tell whether the record says what these two led to."""
+        """Return whether the record says what these two led to."""
         return self.row.leads and SEC_REALPATH in self.sections
 
     @property

@@ -187,7 +187,7 @@ class NamedEvent(RecordEvent):
         return (self.text_of(SEC_REALPATH2) if self.row.leads else None) or super().abspath2
 
     def _led_otherwise(self) -> bool:
-        """Tell whether a path led to something else than its text says."""
+        """Return whether a path led to something else than its text says."""
         return self.reached and (
             _is_other(self.path, super().abspath, self.abspath)
             or _is_other(self.path2, super().abspath2, self.abspath2)

@@ -140,7 +140,7 @@ class Record:
 
     @property
     def by_uring(self) -> bool:
-        """Tell whether it was asked for through io_uring."""
+        """Return whether it was asked for through io_uring."""
         return bool(self.h[FLAGS] & FLAG_URING)
 
     @property
