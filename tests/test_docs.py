@@ -134,6 +134,21 @@ def test_links_lead_somewhere(root):
     assert dead == []
 
 
+def test_decision_records_are_listed(root):
+    """docs/decisions/README.md names each record once, in order, with the record that supersedes it."""
+    folder = root / "docs" / "decisions"
+    listed = re.findall(
+        r"^\| \[\d{4}\]\(([^)]+)\) \| .* \| ?(.*) \|$", (folder / "README.md").read_text(), re.MULTILINE
+    )
+    records = {path.name: path.read_text() for path in sorted(folder.glob("0*.md"))}
+
+    assert [name for name, _ in listed] == list(records), "add a row to docs/decisions/README.md"
+    said = {name: re.search(r"^Superseded .*?by \[(\d{4})\]", text, re.MULTILINE) for name, text in records.items()}
+    assert {name: found[1] for name, found in said.items() if found} == {
+        name: re.search(r"\d{4}", status)[0] for name, status in listed if status.strip()
+    }
+
+
 def test_output_of_commands_is_up_to_date(root):
     """docs/rules.md shows what its commands print, but for the times they measured; script/docs writes it."""
     module = generator(root, "shown_output")

@@ -131,7 +131,7 @@ _OURS = (
         help="where system calls are observed. `auto`: each call in use at its own kernel function where the kernel "
         "allows that, so that other calls cost nothing, else at the tracepoint that every call passes "
         "(`falcohost stats` says which, and why); `function`: the same, and the log warns where it is not allowed; "
-        "`tracepoint`: never at functions ([decision 0019](decisions/0019-attach.md))",
+        "`tracepoint`: never at functions ([decision 0031](decisions/0031-calls-at-their-functions.md))",
     ),
     ConfigKey(
         key="falcohost.names",

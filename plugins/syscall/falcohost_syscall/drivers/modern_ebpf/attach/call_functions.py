@@ -1,7 +1,7 @@
 """Whether calls can be seen by the kernel's functions for them, and which functions these are.
 
 Each thing that has to be so is asked of the running kernel; what cannot be found out counts as not so. Why each
-matters is in docs/decisions/0019-attach.md.
+matters is in docs/decisions/0031-calls-at-their-functions.md.
 """
 
 from __future__ import annotations
