@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.boot_clock import is_rounded, ticks
 from falcohost_syscall.processes.table import LIMIT, NO_SESSION, Image, Process, ProcessTable
 
 
@@ -39,7 +40,7 @@ class LiveProcesses(ProcessTable):
         """Return whether *process* started at *start*. Replaces a rounded time by the exact one."""
         if process.start == start:
             return True
-        if process.start % procfs.TICK or process.start // procfs.TICK != start // procfs.TICK:
+        if not is_rounded(process.start) or ticks(process.start) != ticks(start):
             return False
         process.start = start
         return True

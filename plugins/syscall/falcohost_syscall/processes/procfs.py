@@ -9,10 +9,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from falcohost_syscall.processes.boot_clock import since_boot, ticks
 from falcohost_syscall.records.text import text
 
-#: Unit of the start times in ``/proc``, in nanoseconds.
-TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 #: Number of bytes of the command line and the environment that are read, as in the probe.
 SNAP = 4096
 
@@ -74,7 +73,7 @@ def status(pid: int) -> Status | None:
     return Status(
         comm=head.partition(b"(")[2].decode(errors="backslashreplace"),
         ppid=int(words[1]),
-        start=int(words[19]) * TICK,
+        start=since_boot(int(words[19])),
         session=(sid, pgid, sid, pgid, tty),
     )
 
@@ -82,7 +81,7 @@ def status(pid: int) -> Status | None:
 def same(pid: int, start: int) -> bool:
     """Return whether *pid* is still the process that started at *start*."""
     found = status(pid)
-    return found is not None and found.start // TICK == start // TICK
+    return found is not None and ticks(found.start) == ticks(start)
 
 
 def read_if_same(pid: int, start: int, name: str) -> bytes:
@@ -102,10 +101,10 @@ def image(pid: int, start: int) -> tuple[bytes, bytes | None, bytes] | None:
 def comm(pid: int, start: int) -> str | None:
     """Return the name of the main thread, or None if *pid* is another process now."""
     found = status(pid)
-    return found.comm if found is not None and found.start // TICK == start // TICK else None
+    return found.comm if found is not None and ticks(found.start) == ticks(start) else None
 
 
 def session(pid: int, start: int) -> tuple[int, int, int, int, int] | None:
     """Return the ids of session and group and the terminal, or None if *pid* is another process now."""
     found = status(pid)
-    return found.session if found is not None and found.start // TICK == start // TICK else None
+    return found.session if found is not None and ticks(found.start) == ticks(start) else None

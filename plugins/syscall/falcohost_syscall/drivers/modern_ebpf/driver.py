@@ -20,6 +20,7 @@ from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
 from falcohost_syscall.fields.field import Need
+from falcohost_syscall.processes.boot_clock import boot_time
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.users import Users
@@ -39,11 +40,6 @@ INCOMPLETE: Final = frozenset({"unreadable", "cut", "real_name"})
 LISTED: Final = 3
 
 _log = logging.getLogger("falcohost")
-
-
-def boot_time() -> int:
-    """Return when the machine was booted, in nanoseconds since the epoch."""
-    return time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class ModernEbpf:
@@ -165,6 +161,7 @@ class ModernEbpf:
         if self._probe is not None:
             self.collection.watched.start()
         while self._probe is not None:
+            self.context.boot = boot_time(self.context.boot)
             records = self._probe.read()
             self._look_at_accounts()
             now = time.monotonic()

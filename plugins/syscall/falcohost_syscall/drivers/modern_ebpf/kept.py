@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.boot_clock import is_rounded
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import ARGS_KEPT, EXE_KEPT, EXECED, Execed, Kept, LargeImage
 
@@ -15,7 +15,7 @@ def kept(process: Process) -> tuple[Kept, LargeImage | None]:
     exe, args = image.exepath_raw, image.args_raw
     large = len(exe) > EXE_KEPT or len(args) > ARGS_KEPT
     comm = process.comm.encode(errors="replace")[:15]
-    exact = process.start % procfs.TICK != 0
+    exact = not is_rounded(process.start)
     found = Kept(
         start=process.start if exact else 0,
         exec_ts=image.exec_ts,
