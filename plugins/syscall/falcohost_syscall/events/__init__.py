@@ -1,1 +1,1 @@
-"""One system call as an event: its process, descriptors, sockets and file names."""
+"""System calls as events: their processes, descriptors, sockets and file names, independent of the driver."""

@@ -1,4 +1,4 @@
-"""What kind of thing a file descriptor is, in words: Falco's ``fd.type`` and ``fd.typechar``."""
+"""Shows the type of a file descriptor as Falco's ``fd.typechar``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHARS = {
     "pidfd": "P",
 }
 
-#: Falco's ``fd.typechar`` of calls that made no descriptor, ``o`` for all others; sockets of any family are `4`.
+#: Falco's ``fd.typechar`` of calls that returned no descriptor; ``o`` for all others, ``4`` for sockets of any family.
 _CHARS_WITHOUT_FILE = {
     **dict.fromkeys(("open", "openat", "openat2", "creat"), "f"),
     **dict.fromkeys(("socket", "accept", "accept4"), "4"),
@@ -39,11 +39,11 @@ _CHARS_WITHOUT_FILE = {
 
 
 def char_without_file(row: Call) -> str:
-    """Return the character that an event of *row* shows where :func:`fd_type` is None."""
+    """Return the character of an event of *row* whose ``fd_type`` is None."""
     return _CHARS_WITHOUT_FILE.get(row.name, "o")
 
 
 def type_char(event: SyscallEvent) -> str:
-    """Return the character for the type of the event's descriptor, ``o`` where it is not known."""
+    """Return the character for the type of the event's descriptor; ``o`` if the type is not known."""
     kind = event.fd_type
     return char_without_file(event.row) if kind is None else CHARS.get(kind, "o")

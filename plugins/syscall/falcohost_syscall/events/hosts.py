@@ -1,7 +1,7 @@
-"""Host names in rules (``fd.sip.name = example.com``): each is looked up beforehand, and addresses are compared.
+"""Resolves host names in rules (``fd.sip.name = example.com``) in advance, so that addresses can be compared.
 
-A rule is loaded, its names are noted; once the source runs, a thread of its own resolves them again and again, so that
-no event ever waits for a name server.
+Names are collected while rules are loaded. Once the source runs, a thread resolves them repeatedly, so that no event
+ever waits for a name server.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ipaddress import ip_address
 
 from falcohost_syscall.events.sockets import Address
 
-#: Seconds between two rounds, and how long a source waits for the first at its start.
+#: Seconds between two rounds, and the longest time that a starting source waits for the first round.
 INTERVAL, PATIENCE = 60.0, 2.0
 
 
 class HostNames:
-    """The names that rules compare with, and the addresses behind them as of the last round."""
+    """The names that rules compare with, and their addresses as of the last round."""
 
     def __init__(self) -> None:
         self._wanted: set[str] = set()
@@ -28,17 +28,17 @@ class HostNames:
         self._wake = threading.Event()
 
     def want(self, name: str) -> None:
-        """Note that a rule compares with *name*."""
+        """Add a name that a rule compares with."""
         if name not in self._wanted:
             self._wanted.add(name)
             self._wake.set()
 
     def names(self, address: Address) -> tuple[str, ...] | None:
-        """Return the noted names that lead to *address*, or None if there are none."""
+        """Return the names that resolve to *address*, or None if there are none."""
         return self._names.get(address)
 
     def start(self) -> None:
-        """Begin to resolve in the background, and wait a moment for the first round. Once in a process is enough."""
+        """Start to resolve in the background, once per process; wait a moment for the first round."""
         if not self._wanted or self._runs_in == os.getpid():
             return
         self._runs_in = os.getpid()
@@ -58,7 +58,7 @@ class HostNames:
 
 
 def resolve(name: str) -> set[Address]:
-    """Return the addresses of a host name; none if it has none."""
+    """Return the addresses of a host name; the set is empty if it has none."""
     try:
         return {ip_address(row[4][0]) for row in socket.getaddrinfo(name, None)}
     except (OSError, ValueError, UnicodeError):

@@ -1,7 +1,7 @@
-"""Sockets as rules see them: family, both ends, who is the client, and the names that Falco gives them.
+"""Sockets as rules see them: family, ends, roles, and the names that Falco gives them.
 
-Which end is the client is known from connect(2) and accept(2); for sockets whose connect or accept was not seen it is
-told by the ports.
+connect(2) and accept(2) show which end is the client. For sockets whose connect or accept was not seen it is inferred
+from the ports.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _IP = (AF_INET, AF_INET6)
 _KINDS: dict[int, str] = {AF_INET6: "ipv6", AF_UNIX: "unix", AF_NETLINK: "netlink"}
 _TCP_LISTEN = 10
 _MAPPED = bytes(10) + b"\xff\xff"
-#: Sockets whose role or last destination is remembered.
+#: Number of sockets whose role or last destination is remembered.
 LIMIT = 8192
-# The kernel's default for ip_local_port_range begins here; so do ports that IANA leaves to clients (49152) lie above.
+# The kernel's default ip_local_port_range begins here; the ports that IANA leaves to clients (49152) are above it too.
 EPHEMERAL = 32768
 
 
 class Endpoint(NamedTuple):
-    """An address and port, or (AF_UNIX) a path; *port* and *path* tell which."""
+    """An address and a port, or the path of an AF_UNIX socket; *path* is None for an address."""
 
     ip: bytes = b""
     port: int = 0
@@ -41,12 +41,12 @@ class Endpoint(NamedTuple):
 
     @property
     def set(self) -> bool:
-        """Return whether it says anything."""
+        """Whether the address or the port is set."""
         return self.port != 0 or any(self.ip)
 
     @property
     def address(self) -> Address:
-        """Return the address; one of IPv4 that is mapped into IPv6 as what it is."""
+        """The address; an IPv4 address that is mapped into IPv6 is returned as IPv4."""
         return address_of(self.ip)
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Endpoint(NamedTuple):
 
 @lru_cache(4096)
 def address_of(ip: bytes) -> Address:
-    """Return the address in *ip* (4 or 16 bytes)."""
+    """Return the address in *ip* (4 or 16 bytes); an IPv4 address that is mapped into IPv6 is returned as IPv4."""
     if len(ip) == 4:
         return IPv4Address(ip)
     if ip.startswith(_MAPPED):
@@ -64,7 +64,7 @@ def address_of(ip: bytes) -> Address:
 
 
 def parse_sockaddr(data: bytes) -> tuple[int, Endpoint] | None:
-    """Return family and end of a ``struct sockaddr``, or None if it is cut short; other families have an empty end."""
+    """Return family and end of a ``struct sockaddr``; None if it is cut short, an empty end for other families."""
     if len(data) < 2:
         return None
     family = int.from_bytes(data[:2], byteorder)
@@ -90,12 +90,12 @@ _SECRET = token_bytes(32)
 
 @lru_cache(4096)
 def stand_in(address: int) -> str:
-    """Return what stands for the kernel's object at *address*: where that lies an alert does not tell."""
+    """Return a pseudonym for the kernel object at *address*, so that alerts do not reveal kernel addresses."""
     return blake2b(address.to_bytes(8, "little"), digest_size=8, key=_SECRET).hexdigest() if address else "0"
 
 
 def render_sockaddr(data: bytes) -> str | None:
-    """Return what Falco shows for an address parameter."""
+    """Return the text that Falco shows for an address parameter."""
     parsed = parse_sockaddr(data)
     if parsed is None:
         return None
@@ -108,8 +108,8 @@ def render_sockaddr(data: bytes) -> str | None:
 class Socket:
     """The socket of one event.
 
-    :ivar family, type, state: numbers of Linux (``AF_…``, ``SOCK_…``, ``TCP_…``).
-    :ivar own_path, peer_path: of AF_UNIX.
+    :ivar family, type, state: Linux's numbers (``AF_…``, ``SOCK_…``, ``TCP_…``).
+    :ivar own_path, peer_path: the paths of the ends of an AF_UNIX socket.
     """
 
     __slots__ = (
@@ -151,12 +151,12 @@ class Socket:
 
     @property
     def is_ip(self) -> bool:
-        """Return whether it is a socket of IPv4 or IPv6."""
+        """Whether it is an IPv4 or IPv6 socket."""
         return self.family in _IP
 
     @property
     def kind(self) -> str:
-        """Return Falco's ``fd.type`` for it."""
+        """Falco's ``fd.type``."""
         if self.family == AF_INET or (self.family == AF_INET6 and self._mapped):
             return "ipv4"
         return _KINDS.get(self.family, "<NA>")
@@ -168,22 +168,22 @@ class Socket:
 
     @property
     def source(self) -> Endpoint:
-        """Return the client's end."""
+        """The client's end."""
         return self.local if self._role == CLIENT else self.remote
 
     @property
     def destination(self) -> Endpoint:
-        """Return the server's end."""
+        """The server's end."""
         return self.remote if self._role == CLIENT else self.local
 
     @property
     def role(self) -> str | None:
-        """Return what this end is: client, server, or listening (it has no other end); None: neither is known."""
+        """The role of this end: client, server, or listening (there is no other end); None: no end is known."""
         return self._role
 
     @property
     def name(self) -> str:
-        """Return Falco's ``fd.name``."""
+        """Falco's ``fd.name``."""
         if self.is_ip:
             if self._role is None:
                 return ""
@@ -196,32 +196,32 @@ class Socket:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """Return what stands for this end of an AF_UNIX socket and for the other, ``0`` where there is none."""
+        """Pseudonyms of this end of an AF_UNIX socket and of the other; ``0`` if there is no such end."""
         return stand_in(self._ends[0]), stand_in(self._ends[1])
 
     def _unix_name(self) -> str:
         own, peer = self.ends
         path = self.peer_path or self.own_path
-        if not self._ends[1] or not path:  # nobody there, or a pair without names
+        if not self._ends[1] or not path:  # no other end, or a pair without names
             return path
         return f"{peer}->{own} {self.own_path}" if self._role == SERVER else f"{own}->{peer} {path}"
 
     @property
     def tuple(self) -> str | None:
-        """Return what Falco shows for a tuple parameter."""
+        """The text that Falco shows for a tuple parameter."""
         return self.name or None
 
     def towards(self, end: Endpoint) -> None:
-        """Take the address that the caller passed as the other end, where the socket itself has none."""
+        """Use the address that the caller passed as the other end, if the socket has none."""
         if self.family == AF_UNIX:
             self.peer_path = end.path or self.peer_path
         elif end.ip and len(end.ip) == len(self.local.ip):
             self.remote = end
 
     def reached_by(self, path: str) -> None:
-        """Take the path of the file that an AF_UNIX socket is reached by for the address that was bound or passed.
+        """Replace the bound or passed address of an AF_UNIX socket by the path of its file.
 
-        It is the other end's, if that has an address, else this one's.
+        It is the other end's address if that end has one, else this end's.
         """
         if self.connected:
             self.peer_path = path
@@ -229,7 +229,7 @@ class Socket:
             self.own_path = path
 
     def settle(self, role: str | None, incoming: bool = False) -> None:
-        """Say what this end is; None: tell by state, ports, and whether the event is about something that came in."""
+        """Set the role of this end; None: infer it from state, ports and whether the event received something."""
         self._role = role or self._guess(incoming)
 
     def _guess(self, incoming: bool) -> str | None:
@@ -246,7 +246,7 @@ class Socket:
 
 
 class Sockets:
-    """What was seen of sockets before: which end connected, and where each last sent to. Bounded, oldest first out."""
+    """Remembers roles and last destinations of sockets, of the latest :data:`LIMIT` ones."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
@@ -254,15 +254,15 @@ class Sockets:
         self._last: dict[int, tuple[bytes, int]] = {}
 
     def role(self, ino: int) -> str | None:
-        """Return what the socket's end is, if its connect or accept was seen."""
+        """Return the role of the socket's end, if its connect or accept was seen."""
         return self._roles.get(ino)
 
     def note(self, ino: int, role: str) -> None:
-        """Remember what the socket's end is."""
+        """Remember the role of the socket's end."""
         self._put(self._roles, ino, role)
 
     def moved(self, ino: int, end: Endpoint) -> bool:
-        """Return whether the socket sends to another end than last time, and remember it."""
+        """Return whether the socket sends to another end than last time; remember the new end."""
         last, now = self._last.get(ino), (end.ip, end.port)
         self._put(self._last, ino, now)
         return last != now

@@ -1,1 +1,1 @@
-"""What the kernel knows of each field, as conditions over the probe's memory."""
+"""Translates checks of fields to conditions over the probe's memory, for the fields that the kernel knows."""

@@ -1,6 +1,6 @@
-"""What the kernel knows of the names of users and groups: their numbers, as this machine's files have them.
+"""Facts about names of users and groups: the kernel knows their numbers, and this machine's files give the names.
 
-When the files change, whoever loaded the filters makes them anew (:mod:`falcohost_syscall.source`).
+When the files change, the filters are compiled anew (:mod:`falcohost_syscall.drivers.modern_ebpf.driver`).
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ LOGINUID: Final = layout.header("loginuid", 4)
 
 @dataclass(frozen=True, slots=True)
 class OfAccount:
-    """A text that follows from a number and from the accounts of this machine."""
+    """A text that depends on a number and on the accounts of this machine."""
 
     number: Number
     texts: Callable[[Users], Mapping[int, str]]
 
     def named(self, users: Users) -> Shown:
-        """Return the field by the names of *users*."""
+        """Return the field's fact, given the accounts in *users*."""
         return Shown(self.number, self.texts(users), UNKNOWN)
 
 
 def user(number: Number, column: int) -> Callable[[Call, Arg], OfAccount]:
-    """Describe a column of the user that has the number; of none there is none."""
+    """Describe a column of the account of the user whose id is *number*."""
     return lambda _, __: OfAccount(number, lambda users: _set(users.users.columns(column)))
 
 
 def group(_: Call, __: Arg) -> OfAccount:
-    """Describe the name of the group."""
+    """Describe the name of the event's group."""
     return OfAccount(layout.header("gid", 4), lambda users: _set(users.groups.columns(NAME)))
 
 
@@ -49,7 +49,7 @@ def _set(texts: Mapping[int, str]) -> Mapping[int, str]:
 
 
 def passed(param: Param) -> OfAccount | None:
-    """Describe the name of the user or group that was passed; their number where they have none."""
+    """Describe the name of the user or group whose id was passed, or the id itself if it has no name."""
     if not param.source.isdigit():
         return None
 
@@ -60,7 +60,7 @@ def passed(param: Param) -> OfAccount | None:
     return OfAccount(layout.argument(int(param.source), 4), texts)
 
 
-#: By the kind of a parameter: the accounts of which it has a number.
+#: The accounts that a parameter refers to, by the parameter's kind.
 PASSED: Final[Mapping[str, Callable[[Users], Accounts]]] = {
     "uid": lambda users: users.users,
     "gid": lambda users: users.groups,

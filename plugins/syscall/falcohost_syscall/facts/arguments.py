@@ -1,4 +1,4 @@
-"""What the kernel knows of the arguments of a call: Falco's parameters, and how a file was opened."""
+"""Facts about a call's arguments: Falco's parameters, and how a file was opened."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _CLONE_FLAGS: Final = {
     "clone": layout.argument(0),
     "clone3": layout.fact("structure", 8, Point.MEMORY, unknown=record.UNKNOWN_BITS),
 }
-#: What has to be in the flags of open(2) for it to make a file.
+#: Flags with which open(2) may create a file.
 _MAKES: Final = any_of((Literal(Bits(_FLAGS, flags.O_CREAT)), Literal(Bits(_FLAGS, flags.O_TMPFILE))))
 
 
 def opened_to(mode: int) -> Describe:
-    """Describe whether a file was opened with an access mode, or with both."""
+    """Describe whether a file was opened with the access mode *mode* or with read and write access."""
 
     def describe(row: Call, _: Arg) -> Fact:
         if row.open_flags is None:
@@ -62,9 +62,10 @@ def opened_to(mode: int) -> Describe:
 
 
 def made(row: Call, _: Arg) -> Fact:
-    """Describe whether an open made the file, which it cannot without a flag that says so.
+    """Describe whether an open created the file.
 
-    Only registers tell that; the flags of openat2 lie in memory, which may have been changed since.
+    It can only with a flag that allows it. Registers tell that for open and openat; the flags of openat2 are in memory,
+    which may have changed since.
     """
     if row.name not in OPENS_WITH_FLAGS:
         return constant(False)
@@ -74,7 +75,7 @@ def made(row: Call, _: Arg) -> Fact:
 
 
 def made_executable(row: Call, _: Arg) -> Fact:
-    """Describe whether an open would make a file that may be executed."""
+    """Describe whether an open would create a file that is executable."""
     if row.name == "creat":
         return truth(_any_bit(layout.argument(1), EXEC_BITS))
     if row.name not in values.MODE_ARG:
@@ -123,7 +124,7 @@ def _passed(name: str, row: Call) -> View:
 
 
 def raw(row: Call, arg: Arg) -> Fact | None:
-    """Describe the number behind a parameter, where it is an argument as it was passed."""
+    """Describe the raw value of a parameter, if it is an argument as passed."""
     param = values.find(row, arg if arg is not None else "")
     if param is None:
         return constant(None)
@@ -139,14 +140,14 @@ def raw(row: Call, arg: Arg) -> Fact | None:
 
 
 def _octal(row: Call, param: Param) -> Fact:
-    """Describe the mode of a file, which is zero where an open makes none."""
+    """Describe the mode of a file; it is zero if an open cannot create one."""
     if param.source.isdigit():
         return Shown(layout.argument(int(param.source), 4), _MODES)
     mode = Shown(layout.argument(values.MODE_ARG[row.name], 4), _MODES)
     return Either(_MAKES, mode, constant("0"))
 
 
-#: Permissions, set-uid and set-gid bits, sticky bit; a number that is larger than those is no mode.
+#: Permissions with the set-uid, set-gid and sticky bits; larger numbers are no modes.
 _MODES: Final = {mode: f"0{mode:o}" if mode else "0" for mode in range(0o10000)}
 
 
@@ -163,7 +164,7 @@ def _bit_names(param: Param) -> tuple[tuple[str, int | None], ...]:
 
 
 def _open_names() -> Iterable[tuple[str, int | None]]:
-    """Yield the names of open(2)'s flags, each with the one bit of the call's that stands for it, if it is one."""
+    """Yield the names of open(2)'s flags, each with the bit of the call's flags that stands for it, or None."""
     table = flags.TABLES["open"]
     for name, falco in table.names:
         bits = [1 << bit for bit in range(32) if flags.open_flags(1 << bit) & ~1 & falco]
@@ -174,7 +175,7 @@ _OPEN_NAMES: Final = tuple(_open_names())
 
 
 def _enumeration(param: Param) -> Fact:
-    """Describe a number that is shown by its name: every number that has one, and the others as they are."""
+    """Describe a number that is shown by name; numbers without a name are shown as they are."""
     table = flags.TABLES[param.table or ""]
     place = layout.argument(int(param.source), 4)
     pairs = dict(table.kernel) if table.kernel else {number: number for _, number in table.names}

@@ -1,7 +1,7 @@
-"""What a check of a rule says in terms of the kernel: between which two conditions it lies.
+"""The two conditions between which a check of a rule lies, in terms of what the kernel knows.
 
-One is true at least where the check is, the other at most where it is; where the kernel can tell exactly, both are the
-same. A negation takes the second of its part, so that what cannot be told is true in the end, negated or not.
+One is necessary for the check to hold, the other sufficient; they are equal where the kernel can decide exactly. A
+negation swaps them, so that what the kernel cannot decide counts as true in the end, negated or not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Bounds:
 
     @property
     def undecided(self) -> bool:
-        """Return whether the kernel can say nothing at all."""
+        """Whether the kernel can say nothing at all."""
         return self.over == TRUE and self.under == FALSE
 
 
@@ -30,15 +30,15 @@ UNDECIDED = Bounds(TRUE, FALSE)
 
 
 def exactly(condition: Condition) -> Bounds:
-    """Return the bounds of what the kernel can tell."""
+    """Return the bounds of a check that the kernel decides exactly."""
     return Bounds(condition, condition)
 
 
 def both(first: Condition, second: Bounds) -> Bounds:
-    """Return the bounds of an exact condition and another."""
+    """Return the bounds of "*first* and the check with bounds *second*"."""
     return Bounds(all_of((first, second.over)), all_of((first, second.under)))
 
 
 def constants(check: Check) -> tuple[Any, ...]:
-    """Return what the field is compared with."""
+    """Return the values that the field is compared with."""
     return check.right if isinstance(check.right, tuple) else (check.right,)

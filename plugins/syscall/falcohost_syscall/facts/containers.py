@@ -1,7 +1,6 @@
-"""What the kernel knows of containers: whether the event is of one, and whether that is confined.
+"""Facts about containers: whether the event is from one, and whether that is privileged.
 
-What a container runtime would say of a container the kernel does not know; outside of containers it is the same for
-every event.
+The kernel does not know what a runtime says of a container. Outside of containers that is the same for every event.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from falcohost_syscall.facts.kinds import Cases, Describe, Either, Fact, Otherwi
 from falcohost_syscall.filters.condition import Number, Point, negate, within
 from falcohost_syscall.processes.containers import HOST, Container
 
-# What user space has said of the container behind the task's cgroups.
+# User space stores what it knows of the container behind a task's cgroups.
 _CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Point.MEMORY, unknown=0, keyed=True)
 _HOST: Final = within(_CONTAINER, (layout.ON_HOST, layout.ON_HOST))
 
@@ -23,17 +22,17 @@ def _by_place(host: Any, inside: Any) -> Fact:
 
 
 def only_outside(value: Any) -> Describe:
-    """Describe what has a value outside of containers, and none inside."""
+    """Describe a field that is *value* outside of containers and absent inside."""
     return always(_by_place(value, None))
 
 
-#: What names the container, or the host.
+#: Fields that identify the container, or are ``host``.
 identity: Final = always(_by_place("host", Otherwise(frozenset({"host"}))))
 privileged: Final = always(Either(_HOST, constant(False), processes.UNCONFINED))
 
 
 def told_of(container: Container) -> int:
-    """Return what filters are told of the cgroups of *container*; 0 for one that is called what the host is."""
+    """Return what filters learn about the cgroups of *container*; 0 (nothing) if it has the host's name."""
     if container.is_host:
         return layout.ON_HOST
     return 0 if HOST.id in (container.id, container.full_id) else layout.IN_CONTAINER

@@ -1,4 +1,4 @@
-"""What the kernel knows of the descriptor that an event is about: its number, its file, its socket and both ends."""
+"""Facts about the descriptor of an event: its number, its file, its socket and both ends of that."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _ADDRESS_ARGUMENT: Final = layout.argument(4)
 _EINPROGRESS: Final = 115
 
 _KIND: Final = layout.fact("kind", 1, Point.OBJECT, unknown=0)
-#: Where the caller may pass an address, by which it is told what a socket of IPv6 is.
+#: Where the caller may pass an address, which decides what an IPv6 socket is.
 _KIND_LATE: Final = replace(_KIND, late=Point.MEMORY)
 _KINDS: Final = {
     FD_FILE: "file",
@@ -65,21 +65,21 @@ _KINDS: Final = {
     FD_UNIX: "unix",
     FD_NETLINK: "netlink",
 }
-#: What is opened has a path, or was not opened; sockets have names of other kinds.
+#: An open has a path whether it succeeded or not; sockets have names of other kinds.
 IS_NAMED: Final = within(_KIND, (FD_NONE, FD_DIRECTORY))
 IS_FILE: Final = within(_KIND, (FD_FILE, FD_DIRECTORY))
 _L4PROTO: Final = layout.fact("l4proto", 1, Point.OBJECT, unknown=0)
 IS_TCP: Final = within(_L4PROTO, (L4_TCP, L4_TCP))
 _PROTOCOLS: Final = {L4_TCP: "tcp", L4_UDP: "udp", L4_ICMP: "icmp", L4_RAW: "raw", L4_NONE: NOT_TOLD}
 
-# The ends of a socket: told only where it is sure which is the client's.
+# The ends of a socket: known only where it is certain which end is the client's.
 _IP: Final = layout.fact("ip", 1, Point.MEMORY, unknown=0)
 IS_IP: Final = within(_IP, (record.IP_YES, record.IP_YES))
 LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
 RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
 _CONNECTED: Final = layout.fact("connected", 1, Point.OBJECT, unknown=0)
 _ADDRESSED: Final = layout.fact("addressed", 1, Point.MEMORY, unknown=0)
-#: Calls that send to an address, if one was passed; send(2) is sendto(2) without.
+#: Calls that send to an address if one was passed; send(2) is sendto(2) without an address.
 SENDS: Final = {
     "sendto": within(_ADDRESS_ARGUMENT, (1, _ADDRESS_ARGUMENT.highest)),
     "sendmsg": within(_ADDRESSED, (record.ADDRESSED_YES, record.ADDRESSED_YES)),
@@ -97,7 +97,7 @@ def descriptor(row: Call, _: Arg) -> Fact | None:
 
 
 def of_kind(shown: Callable[[str], str | None], without: Callable[[Call], str | None]) -> Describe:
-    """Describe a field that follows from the kind of file; *without*: its value where there is none."""
+    """Describe a field that follows from the kind of file; *without* gives its value if there is no file."""
 
     def describe(row: Call, _: Arg) -> Fact | None:
         if not row.has_fd:
@@ -112,7 +112,7 @@ def of_kind(shown: Callable[[str], str | None], without: Callable[[Call], str | 
 
 
 def _by_kind(row: Call, shown: Callable[[str], str | None], without: str | None) -> list[tuple[Condition, object]]:
-    """Return what is shown for each kind, and where there is no file."""
+    """Return the condition and the shown value of each kind, and of events without a file."""
     kinds = {FD_NONE: without, **{number: shown(kind) for number, kind in _KINDS.items()}}
     return [(within(_kind(row), (number, number)), value) for number, value in kinds.items()]
 
@@ -126,7 +126,7 @@ def _family(kind: str) -> str | None:
 
 
 def socket_family(row: Call, _: Arg) -> Fact:
-    """Describe ``ip`` and ``unix``."""
+    """Describe the field that is ``ip`` or ``unix``."""
     if not row.want & WANT_FD:
         return constant(None)
     return Cases(tuple(_by_kind(row, _family, None)))
@@ -142,7 +142,7 @@ def l4proto(row: Call, _: Arg) -> Fact:
 
 
 def of_file(name: str, *, rooted: bool) -> Describe:
-    """Describe the name of the descriptor's file, or a part of it; of a file that was not opened it comes late."""
+    """Describe the name of the descriptor's file, or a part of it. For a file that was not opened it is known later."""
 
     def describe(row: Call, _: Arg) -> Fact | None:
         if not row.has_fd:
@@ -155,24 +155,24 @@ def of_file(name: str, *, rooted: bool) -> Describe:
 
 
 def _of_directory(row: Call) -> Fact:
-    """Describe the name of a directory that was passed; the working directory has none here."""
+    """Describe the name of the directory that was passed; it is empty for the working directory."""
     place = layout.argument(row.dir_fd or 0, 4, signed=True)
     working = within(place, (AT_FDCWD, AT_FDCWD))
     return Cases(((working, ""), (negate(working), Otherwise())))
 
 
 def name_view(name: str, row: Call) -> View:
-    """Return where the kernel has the name of the descriptor's file, or a part of it."""
+    """Return the view of the name of the descriptor's file, or of a part of it."""
     return layout.view(name, Point.OBJECT, late=Point.MEMORY if row.opens else None)
 
 
 def passed_view(row: Call) -> View:
-    """Return where the kernel has the path as it was passed: with the file if that is opened by its real name."""
+    """Return the view of the path as passed. An opened file is known by its real name, so its path comes with it."""
     return layout.view("path", Point.OBJECT if row.opens else Point.MEMORY, late=Point.MEMORY)
 
 
 def other_name(which: str) -> Describe:
-    """Describe one of the names of the descriptor's file, whatever that is by which it is seen."""
+    """Describe one of the names of the descriptor's file, independent of the name under which rules are asked."""
 
     def describe(row: Call, _: Arg) -> Fact | None:
         if row.name == EXEC:
@@ -185,7 +185,7 @@ def other_name(which: str) -> Describe:
 
 
 def connected(row: Call, _: Arg) -> Fact | None:
-    """Describe whether the socket is connected, as connect says itself; what is no socket is not."""
+    """Describe whether the socket is connected, or, of a connect, whether it succeeded; other files are not."""
     if not row.has_fd:
         return constant(None)
     if row.want & (WANT_PAIR | WANT_MESSAGES):
@@ -198,7 +198,7 @@ def connected(row: Call, _: Arg) -> Fact | None:
 
 
 def name_changed(row: Call, _: Arg) -> Fact | None:
-    """Describe whether the event changed where the socket leads to."""
+    """Describe whether the event changed the addresses of the socket."""
     if row.name in ACCEPTS:
         return constant(True)
     if row.name in CONNECTS:
@@ -210,14 +210,14 @@ def name_changed(row: Call, _: Arg) -> Fact | None:
 
 
 def raw_name(row: Call, _: Arg) -> Fact:
-    """Describe the path as the caller passed it."""
+    """Describe the path as passed by the caller."""
     if not row.has_fd or not row.want & WANT_PATH:
         return constant(None)
     return Textual(passed_view(row))
 
 
 def _sides(row: Call, letter: str) -> str | None:
-    """Return the ends (``l`` own, ``r`` other) that a field's letter means; "": none; None: that is not sure."""
+    """Return the ends (``l`` own, ``r`` other) that a field's letter stands for; "": none; None: not certain."""
     if row.name in CONNECTS:
         return {"c": "l", "s": "r", "l": "l", "r": "r", "": "lr"}[letter]
     if row.name in ACCEPTS:
@@ -228,9 +228,9 @@ def _sides(row: Call, letter: str) -> str | None:
 
 
 def _of_ends(letter: str, fact: Callable[[str], Fact]) -> Describe:
-    """Describe a field of the ends that a letter means, which *fact* does for ends that are known.
+    """Describe a field of the ends that *letter* stands for; *fact* describes it for ends that are known.
 
-    Of most calls it is not, for a socket of which connect and accept were not seen.
+    For most calls they are not, if connect and accept of the socket were not seen.
     """
     either = letter if letter in ("l", "r") else "lr"
 
@@ -246,12 +246,12 @@ def _of_ends(letter: str, fact: Callable[[str], Fact]) -> Describe:
 
 
 def address(letter: str) -> Describe:
-    """Describe an end's address; no letter: of either end."""
+    """Describe an end's address; no letter: the address of either end."""
     offsets = {"l": layout.FACTS + layout.MEMBERS["local"], "r": layout.FACTS + layout.MEMBERS["remote"]}
     return _of_ends(letter, lambda sides: Ends(tuple(offsets[side] for side in sides), IS_IP))
 
 
 def port(letter: str) -> Describe:
-    """Describe an end's port; no letter: of either end."""
+    """Describe an end's port; no letter: the port of either end."""
     numbers = {"l": LPORT, "r": RPORT}
     return _of_ends(letter, lambda sides: Numeric(numbers[sides[0]], IS_IP, tuple(numbers[side] for side in sides[1:])))

@@ -1,6 +1,6 @@
-"""What the kernel knows of the environment with which a program was started: its variables, a zero behind each.
+"""Facts about the environment with which a program was started: its variables, each terminated by a zero.
 
-In the field there is a blank instead, so only what has none is looked for.
+The field has a blank instead of the zero, so only constants without blanks are looked for.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _VARIABLES: Final = layout.environment()
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """All variables."""
+    """The whole environment."""
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         if isinstance(check, Exists):
             return exactly(TRUE)
         told = isinstance(check.right, str) and " " not in check.right and check.modifier is None
@@ -38,12 +38,12 @@ _WITHIN: Final = frozenset({"contains", "icontains", "startswith"})
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable: the kernel tells whether its name may be there. Its value is empty where it is not."""
+    """One variable: the kernel knows whether its name may occur. An absent variable has an empty value."""
 
     name: bytes
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         if isinstance(check, Exists):
             return exactly(TRUE)
         there = Literal(Text(_VARIABLES, "contains", frozenset({self.name + b"="})))
@@ -53,7 +53,7 @@ class Variable:
 
 
 def own(_: Call, arg: Arg) -> Fact | None:
-    """Describe the environment of the process, or a variable."""
+    """Describe the environment of the process, or one variable of it."""
     if arg is None:
         return Whole()
     name = text_bytes(str(arg))

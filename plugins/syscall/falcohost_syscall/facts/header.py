@@ -1,4 +1,4 @@
-"""What the kernel knows of every event: what the call returned, and the numbers of who made it."""
+"""Facts in the header of every event: the call's result, and the ids of its caller."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ _LAST_ERRNO: Final = 4095
 
 
 def number(member: str) -> Describe:
-    """Describe a number of the record's header."""
+    """Describe a number in the record's header."""
     return always(Numeric(layout.header(member, 4)))
 
 
 def number_inside(member: str) -> Describe:
-    """Describe a number in the process's own pid namespace, which the header has once a first filter has passed."""
+    """Describe a number in the process's own pid namespace; the header has it once the first filter has passed."""
     return always(Numeric(layout.header(member, 4, point=Point.MEMORY)))
 
 
 def has_result(row: Call) -> bool:
-    """Return whether events of a type return something, as Falco sees it."""
+    """Return whether events of this type have a result, as Falco sees it."""
     return row.name != EXIT and not row.generic
 
 
 def raw_result(row: Call, _: Arg) -> Fact:
-    """Describe what the call returned."""
+    """Describe the call's result."""
     return Numeric(RET) if has_result(row) else constant(None)
 
 
 def failed(row: Call, _: Arg) -> Fact:
-    """Describe whether the call returned an error."""
+    """Describe whether the call failed."""
     return truth(_ERRORS) if has_result(row) else constant(None)
 
 
 def result(row: Call, _: Arg) -> Fact:
-    """Describe the name of the error, or that there was none."""
+    """Describe the name of the error, or ``SUCCESS``."""
     if not has_result(row):
         return constant(None)
     named = [number for number in range(-_LAST_ERRNO, 0) if flags.errno_name(number)]
@@ -54,5 +54,5 @@ def result(row: Call, _: Arg) -> Fact:
 
 
 def length(row: Call, _: Arg) -> Fact:
-    """Describe how many bytes were read or written."""
+    """Describe the number of bytes that were read or written."""
     return Numeric(layout.header("ret", 8), negate(_ERRORS)) if row.io else constant(None)

@@ -1,4 +1,4 @@
-"""As what the kernel may know a field: one of few values, one kind in some events and another in others, nothing."""
+"""General kinds of facts: one of few values, different kinds in different events, or nothing known."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from falcohost_syscall.filters.condition import (
 
 @dataclass(frozen=True, slots=True)
 class Decimal:
-    """Stands for a value of which only this is known: it is a number as text."""
+    """Stands for a value that is only known to be a number, as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Otherwise:
-    """Stands for a value of which only this is known: it is there, and none of *values*."""
+    """Stands for a value that is only known to exist and to be none of *values*."""
 
     values: frozenset[Anything] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """A field with few values: each with the condition under which the field has it. None: absent.
+    """A field with few values, each with the condition under which it has it. None: absent.
 
     The conditions must not overlap, and one of them must always hold.
     """
@@ -44,7 +44,7 @@ class Cases:
     cases: tuple[tuple[Condition, Anything], ...]
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         holds = _absent_is_false(check)
         found = [(condition, holds(value)) for condition, value in self.cases]
         return Bounds(
@@ -72,17 +72,17 @@ def _absent_is_false(check: Check | Exists) -> Callable[[Anything], bool | None]
 
 
 def _refused(check: Check) -> bool | None:
-    """Return what *check* says of a value that has nothing to do with its constants; None: that cannot be said."""
+    """Return the result of *check* for a value that is unrelated to its constants, or None if it is not certain."""
     return {"=": False, "in": False, "!=": True}.get(check.op) if check.modifier is None else None
 
 
 def constant(value: Anything) -> Cases:
-    """Return a field that has the same value in every event."""
+    """Return a fact: the field has the same value in every event."""
     return Cases(((TRUE, value),))
 
 
 def truth(holds: Condition) -> Cases:
-    """Return a field that is true where *holds* is, and else false."""
+    """Return a fact: the field is true where *holds* is, else false."""
     return Cases(((holds, True), (negate(holds), False)))
 
 
@@ -91,31 +91,31 @@ class Untold:
     """A field of which nothing is known."""
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return that it cannot be said."""
+        """Return that nothing can be said."""
         return UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
 class MaybeAbsent:
-    """A field that is as *fact* says, or absent where *fact* says that nothing is in it."""
+    """A field that is as *fact* says, or absent where *fact* finds nothing in it."""
 
     fact: Fact
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         return UNDECIDED if isinstance(check, Exists) else self.fact.bounds(check)
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A field that is *then* where *when* is true, else *otherwise*."""
+    """A field that is *then* where *when* holds, else *otherwise*."""
 
     when: Condition
     then: Fact
     otherwise: Fact
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         then, otherwise = self.then.bounds(check), self.otherwise.bounds(check)
         apart = negate(self.when)
         return Bounds(
@@ -126,24 +126,24 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A field that is one of *facts*, or absent; which, is not known."""
+    """A field that is one of *facts*, or absent; it is not known which."""
 
     facts: tuple[Fact, ...]
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         return Bounds(any_of(fact.bounds(check).over for fact in self.facts), FALSE)
 
 
 class Fact(Protocol):
-    """As what the kernel knows a field."""
+    """The way in which the kernel knows a field."""
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
 
 
 def check_bounds(check: Check | Exists, fact: Fact | None) -> Bounds:
-    """Return what *check* says of a field that the kernel knows as *fact*."""
+    """Return the bounds of *check* on a field that the kernel knows as *fact*."""
     if fact is None:
         return UNDECIDED
     if isinstance(check, Check) and isinstance(check.right, (FieldRef, Transform, Const, ListOf)):
@@ -151,12 +151,12 @@ def check_bounds(check: Check | Exists, fact: Fact | None) -> Bounds:
     return fact.bounds(check)
 
 
-#: What the kernel knows of a field in events of a row; None: nothing.
+#: Returns the fact that a field is in the events of a row, or None if nothing is known of it.
 Describe: TypeAlias = Callable[[Call, Arg], Fact | OfAccount | None]
 
 
 def always(fact: Fact) -> Describe:
-    """Describe a field of which the same is known in all events."""
+    """Describe a field that is the same fact in all events."""
     return lambda _, __: fact
 
 

@@ -1,7 +1,7 @@
-"""The last parts of the names that rules ask for: the probe looks at that of a file before filters are asked.
+"""The last components of the names that rules ask for; the probe tests a file's before it runs the filters.
 
-They are a set of 64 bits (``call_spec.leaves``), in which several may share one. The probe asks it of files that have
-one name; if they were opened before, before it walks along that.
+They form a set of 64 bits (``call_spec.leaves``); several components may share a bit. The probe tests files that have
+only one name, and of those that were opened earlier it does so before it reads the rest of the path.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import All, Any, Condition, Literal, Point, Text
 
-#: Every last part.
+#: The set of all last components.
 ALL_LEAVES: Final = (1 << 64) - 1
 _NAME: Final = layout.view("name", Point.OBJECT).offset
 _FILENAME: Final = layout.view("filename", Point.OBJECT).offset
 
 
 def leaf_bits(condition: Condition) -> int:
-    """Return the bits of those last parts without which *condition* does not hold."""
+    """Return the bits of the last components of which *condition* needs one to hold."""
     if isinstance(condition, All):
         found = ALL_LEAVES
         for item in condition.items:
@@ -47,6 +47,6 @@ def _leaves(literal: Literal) -> list[bytes] | None:
 
 
 def leaf_bit(leaf: bytes) -> int:
-    """Return which bit stands for a last part: that which the probe takes."""
+    """Return the bit of a last component; the probe computes the same."""
     first = int.from_bytes(leaf[:8], "little") + len(leaf)
     return (first * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 58

@@ -1,4 +1,4 @@
-"""As what the kernel may know a field: a number, the text by which it is shown, the names of its bits, an address."""
+"""Facts that are numbers: compared as numbers, shown as text, read as names of bits, or addresses."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from falcohost_syscall.filters.merge import complement
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A field that is a number of the kernel's, absent where *present* is false.
+    """A field that is a number which the kernel knows, absent where *present* is false.
 
-    :ivar others: numbers that are compared as well.
-    :ivar least: what is less counts as this.
+    :ivar others: further numbers; a check holds if it does for any of them.
+    :ivar least: smaller values count as this one.
     """
 
     number: Number
@@ -38,7 +38,7 @@ class Numeric:
     least: int | None = None
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         if isinstance(check, Exists):
             return exactly(self.present)
         each = [self._one(number, check) for number in (self.number, *self.others)]
@@ -75,10 +75,10 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A text by which a number is shown.
+    """A text that shows a number.
 
     :ivar texts: the text of each number.
-    :ivar other: that of every other number; None: not known.
+    :ivar other: the text of all other numbers; None: not known.
     """
 
     number: Number
@@ -86,7 +86,7 @@ class Shown:
     other: str | None = None
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field: it is asked of every text."""
+        """Return the bounds of *check* on this field, found by checking every text."""
         if isinstance(check, Exists):
             return exactly(TRUE)
         holds = predicate(check)
@@ -108,10 +108,10 @@ def _each(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """A text of the names of the bits that are set.
+    """A text that consists of the names of the bits that are set.
 
-    :ivar names: each name with its bits in the kernel's number, or None where they cannot be told.
-    :ivar separator: what stands between names.
+    :ivar names: each name with its bits in the kernel's number, or None if they cannot be told apart.
+    :ivar separator: the text between names.
     """
 
     number: Number
@@ -119,7 +119,7 @@ class Flags:
     separator: str = "|"
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field: what is contained in a name that no other flag hides."""
+        """Return the bounds of *check* on this field; it can be decided if it searches for a part of a single name."""
         if isinstance(check, Exists):
             return exactly(TRUE)
         wanted = check.right
@@ -136,13 +136,13 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """A field that is the address of one or of either end of a socket, absent where *present* is false."""
+    """A field that is the address of one end or of either end of a socket, absent where *present* is false."""
 
     offsets: tuple[int, ...]
     present: Condition
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         if isinstance(check, Exists):
             return exactly(self.present)
         if check.op not in ("=", "!=", "in") or check.modifier is not None:
@@ -163,7 +163,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def _network(value: Anything) -> tuple[bytes, int] | None:
-    """Return an address or network as IPv6, IPv4 mapped into it; None: an IPv6 one that holds mapped addresses."""
+    """Return an address or network as IPv6, IPv4 mapped into it, or None if an IPv6 network includes mapped ones."""
     packed: bytes = getattr(value, "network_address", value).packed
     length: int = getattr(value, "prefixlen", 8 * len(packed))
     if len(packed) == 4:

@@ -1,4 +1,4 @@
-"""What the kernel knows of ``fs.path.*`` and ``evt.abspath``: names of files that are opened, and paths of calls."""
+"""Facts about ``fs.path.*`` and ``evt.abspath``: the names of opened files, and the paths that calls were given."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from falcohost_syscall.filters.condition import (
 from falcohost_syscall.parameters.paths import AT_CALLS, OPENS, TWO_PATHS
 from falcohost_syscall.records import record
 
-#: What the kernel knows of a path of a call that worked.
+#: Describes a path of a call that succeeded.
 OfPath: TypeAlias = Callable[[Call], Fact]
 
 _OTHER_NAME: Final = replace(layout.header("flags", 1, point=Point.MEMORY), mask=record.FLAG_OTHER_NAME)
 
 
 def _made_whole(name: str, led_to: int) -> Fact:
-    """Describe a path made whole: what it led to, where that is known, else as passed if there is nothing to change."""
+    """Describe a full path: the file that it led to if that is known, else the path as passed if it needs no change."""
     view = layout.view(name, Point.MEMORY)
     known = Literal(Bits(layout.fact("led_to", 1, Point.MEMORY), led_to))
     as_passed = (
@@ -51,32 +51,32 @@ _SECOND: Final = _made_whole("seen2", record.LED_TO2)
 
 
 def first(row: Call) -> Fact:
-    """Describe the first path, made whole."""
+    """Describe the first path in full."""
     return Either(_worked(row), _FIRST, constant(None))
 
 
 def second(row: Call) -> Fact:
-    """Describe the second path, made whole."""
+    """Describe the second path in full."""
     return Either(_worked(row), _SECOND, constant(None))
 
 
 def passed(row: Call) -> Fact:
-    """Describe the first path as it was passed."""
+    """Describe the first path as passed."""
     return _as_passed(row, descriptors.passed_view(row))
 
 
 def passed2(row: Call) -> Fact:
-    """Describe the second path as it was passed."""
+    """Describe the second path as passed."""
     return _as_passed(row, layout.view("path2", Point.MEMORY))
 
 
 def string(row: Call) -> Fact:
-    """Describe the further text that was passed."""
+    """Describe the additional text argument."""
     return _as_passed(row, layout.view("str", Point.MEMORY))
 
 
 def opened(row: Call) -> Fact:
-    """Describe the name of the file that was opened, or of that which was not."""
+    """Describe the name of the file that was opened, or should have been."""
     return Either(descriptors.IS_NAMED, _name_of_file(row), Untold())
 
 

@@ -1,4 +1,4 @@
-"""What the kernel knows of the process of an event, of its parent and its ancestors, and which filters ask for it."""
+"""Facts about the event's process and its ancestors, and what the probe has to gather for filters that use them."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from falcohost_syscall.filters.condition import (
 )
 from falcohost_syscall.records import record
 
-#: Each capability's name, and its bit.
+#: Each capability's name and bit.
 _CAPABILITIES: Final = tuple((name, 1 << bit) for bit, name in enumerate(flags.CAPABILITIES))
-#: Describes a process by its generation: the process itself (0), its parent (1), and so on.
+#: Describes something of the process itself (0), its parent (1), and so on.
 OfGeneration: TypeAlias = Callable[[int], Fact]
 
 _LINEAGE: Final = layout.fact("lineage", 1, Point.ANCESTORS, unknown=0)
@@ -58,12 +58,12 @@ _TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=record.UNKNOWN_NUMBER
 
 @dataclass(frozen=True, slots=True)
 class AnyAncestor:
-    """A field that all ancestors have, of which the *nearest* are known; a check holds if it does for any."""
+    """A field of all ancestors, of which the *nearest* are known; a check holds if it does for any of them."""
 
     nearest: tuple[Fact, ...]
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         known = [fact.bounds(check) for fact in self.nearest]
         over = any_of((*(bounds.over for bounds in known), _LONGER))
         return Bounds(over, any_of(bounds.under for bounds in known))
@@ -75,23 +75,23 @@ def name(generation: int) -> Fact:
 
 
 def number(generation: int) -> Fact:
-    """Describe the number of a process."""
+    """Describe the pid of a process."""
     found = layout.process_id(generation)
     return Numeric(found, within(found, (1, found.highest - 1)))
 
 
 def text(name: str) -> OfGeneration:
-    """Return what describes a text of a process."""
+    """Return a function that describes a text of a process."""
     return lambda generation: Textual(layout.process_text(name, generation))
 
 
 def of(fact: OfGeneration, generation: int) -> Describe:
-    """Describe what the process itself (0) or its parent (1) has, without an argument."""
+    """Describe something of the process itself (0) or its parent (1); the field takes no argument."""
     return lambda _, arg: fact(generation) if arg is None else None
 
 
 def of_ancestor(fact: OfGeneration) -> Describe:
-    """Describe what an ancestor has, by its number (0: the process itself), or without a number any."""
+    """Describe something of the ancestor whose number is given (0: the process itself), or of any ancestor."""
 
     def describe(_: Call, arg: Arg) -> Fact | None:
         if arg is None:
@@ -102,7 +102,7 @@ def of_ancestor(fact: OfGeneration) -> Describe:
 
 
 def one_of_arguments(_: Call, arg: Arg) -> Fact | None:
-    """Describe the arguments of one ancestor; those of all together are one text, which is not told."""
+    """Describe the arguments of one ancestor; those of all ancestors together are not known as one text."""
     return text("args")(arg) if isinstance(arg, int) and arg < layout.GENERATIONS else None
 
 
@@ -117,23 +117,23 @@ parent_id: Final = always(Numeric(_PPID, within(_PPID, (1, _PPID.highest))))
 login_uid: Final = always(
     Either(within(LOGINUID, (LOGINUID.highest, LOGINUID.highest)), constant(-1), Numeric(LOGINUID))
 )
-#: Time since the process was made.
+#: Time since the process was created.
 duration: Final = always(Numeric(_DURATION, least=0))
 #: Device number of the terminal.
 terminal: Final = always(Numeric(_TTY))
 #: Capabilities in effect.
 effective: Final = always(Flags(layout.header("caps", 8), _CAPABILITIES, " "))
-#: Capabilities that it got by its exec; of a process that was looked up in /proc there are none.
+#: Capabilities from its last exec; a process that was looked up in /proc has none.
 permitted: Final = always(MaybeAbsent(Flags(_CAPS, _CAPABILITIES, " ")))
 
 
-#: Whether the init of its container may use every capability: said by the kernel, or not known.
+#: Whether the init of its container may have every capability: the kernel says yes, or it is not known.
 UNCONFINED: Final = Either(
     Literal(Bits(_FLAGS, record.UNCONFINED)), constant(True), OneOf((constant(False), constant(None)))
 )
 
 
-#: What is gathered with names, and with texts: of how many generations it has to be.
+#: For how many generations names have to be gathered, and for how many texts, by what a filter reads.
 _WITH_NAMES: Final[dict[object, int]] = {
     **{layout.process_name(n): n + 1 for n in range(layout.GENERATIONS)},
     **{layout.process_id(n): n + 1 for n in range(layout.GENERATIONS)},
@@ -148,7 +148,7 @@ _WITH_TEXTS: Final[dict[object, int]] = {
 
 
 def about(condition: Condition) -> int:
-    """Return what the probe has to gather of processes for *condition*: ``call_spec.about``."""
+    """Return what the probe has to gather about processes for *condition*: ``call_spec.about``."""
     asked = [_subject(literal.test) for literal in literals(condition)]
     names = max((_WITH_NAMES.get(subject, 0) for subject in asked), default=0)
     texts = max((_WITH_TEXTS.get(subject, 0) for subject in asked), default=0)
@@ -159,7 +159,7 @@ _ASKED: Final = {layout.file_name("requested"): record.ASKS_REQUESTED, layout.en
 
 
 def asks(condition: Condition) -> int:
-    """Return what the probe tells for *condition* that it tells only then: ``call_spec.asks``."""
+    """Return what the probe has to provide for *condition* that it does not always provide: ``call_spec.asks``."""
     tests = (literal.test for literal in literals(condition))
     found = {test.view for test in tests if isinstance(test, Text)}
     return sum(bit for view, bit in _ASKED.items() if view in found)

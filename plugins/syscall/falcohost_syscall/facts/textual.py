@@ -1,4 +1,4 @@
-"""A field that the kernel knows as a text: which checks of it come down to comparisons of bytes."""
+"""Facts that are texts: reduces checks of them to comparisons of bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from falcohost_syscall.records.record import VIEW_LONGEST
 class Textual:
     """A field that is a text in the record, absent where *present* is false.
 
-    :ivar rooted: where it has a slash, it begins with one, and has no doubled ones.
+    :ivar rooted: a text that has a slash begins with one, and has no doubled slashes.
     """
 
     view: View
@@ -36,7 +36,7 @@ class Textual:
     rooted: bool = False
 
     def bounds(self, check: Check | Exists) -> Bounds:
-        """Return what *check* says of the field."""
+        """Return the bounds of *check* on this field."""
         if isinstance(check, Exists):
             return both(self.present, exactly(self._test("exists")))
         if check.modifier is not None:
@@ -47,7 +47,7 @@ class Textual:
         return both(self.present, self._bounds(check.op, texts))
 
     def _modified(self, check: Check) -> Bounds:
-        """Take a check that each of several constants is held against."""
+        """Return the bounds of a check that is applied to each of several constants."""
         join = {"anyof": any_of, "allof": all_of}.get(check.modifier or "")
         right = constants(check)
         if join is None or not right:
@@ -82,12 +82,12 @@ class Textual:
         return Literal(Text(self.view, op, frozenset(constants)))
 
     def _anywhere(self, op: str, constants: Iterable[bytes]) -> Bounds:
-        """Take constants that do not stand at the start, where a text may have a number for a byte."""
+        """Test for constants that are not at the start; the text may have an escape for a byte there."""
         told = [constant.lower() if op == "icontains" else constant for constant in constants]
         return Bounds(self._test(op, *chain.from_iterable(map(_as_bytes, told))), self._test(op, *told))
 
     def _glob(self, pattern: bytes) -> Bounds:
-        """Take the plain pieces of a pattern: the first at the start, the last at the end, the others anywhere."""
+        """Test for the plain pieces of a pattern: the first at the start, the last at the end, the others anywhere."""
         parts = parse_glob(pattern)
         if not parts or not all(comparable(part) for part in parts if isinstance(part, bytes)):
             return Bounds(FALSE, FALSE) if parts is None else UNDECIDED
@@ -103,12 +103,12 @@ class Textual:
         return Bounds(all_of(bounds.over for bounds in found), FALSE)
 
     def _folded_glob(self, pattern: bytes) -> Bounds:
-        """Take the plain pieces of a pattern, anywhere."""
+        """Test for the plain pieces of a pattern, anywhere and in any case."""
         pieces = [part for part in parse_glob(pattern) or () if isinstance(part, bytes) and comparable(part)]
         return Bounds(all_of(self._anywhere("icontains", [piece]).over for piece in pieces), FALSE)
 
     def _regex(self, pattern: bytes) -> Bounds:
-        """Take what must stand at the start, and the longest text that must stand anywhere."""
+        """Test for the text that must be at the start, and for the longest text that must be anywhere."""
         needed = regex_literals(bytes_text(pattern))
         inside = "" if needed.inside in needed.start else needed.inside
         tests = {"startswith": needed.start.encode(), "contains": inside.encode()}
@@ -116,7 +116,7 @@ class Textual:
         return Bounds(all_of(bounds.over for bounds in found), FALSE)
 
     def _path_prefix(self, paths: list[bytes]) -> Bounds:
-        """Take paths without patterns; what has no slash is not told, or has a colon. Empty parts do not count."""
+        """Test for paths without patterns, ignoring empty parts. A text without a slash is unknown or has a colon."""
         wanted = [b"".join(b"/" + part for part in path.split(b"/") if part) for path in paths]
         if not all(map(_is_plain_path, wanted)):
             return UNDECIDED
@@ -132,17 +132,17 @@ def _is_plain_path(path: bytes) -> bool:
 
 
 def comparable(constant: bytes) -> bool:
-    """Return whether bytes and texts compare alike: in a text a backslash may stand for what is not UTF-8."""
+    """Return whether bytes and texts compare alike. In a text a backslash may stand for a byte that is not UTF-8."""
     told = bytes_text(constant)
     return len(constant) <= VIEW_LONGEST and not set(constant) & set(b"\\\0") and valid(told) == told
 
 
-#: How a byte that is not UTF-8 stands in a text, behind the backslash.
+#: The escape of a byte that is not UTF-8, without the backslash.
 _NUMBERS: Final = {bytes((byte,)): b"x%02x" % byte for byte in range(0x80, 0x100)}
 
 
 def _as_bytes(constant: bytes) -> Iterator[bytes]:
-    """Yield the bytes of which the text may have *constant*: its own, or others where it begins in a byte's number."""
+    """Yield the byte strings whose text may contain *constant*: itself, and others if it begins within an escape."""
     yield constant
     if constant[0] not in b"0123456789abcdefx":
         return

@@ -1,1 +1,1 @@
-"""The fields of the syscall source, one row each."""
+"""The fields of the syscall source: a row for each."""

@@ -1,4 +1,4 @@
-"""Fields of the container (``container.*``) and of Kubernetes (``k8s.*``), as far as the kernel tells them."""
+"""Fields of the container (``container.*``) and of Kubernetes (``k8s.*``), as far as the kernel knows them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ T = FieldType
 
 
 def _only_outside(value: Any) -> Get:
-    """Return how a field is read that has a value outside of containers, and none inside: no runtime has been asked."""
+    """Return the getter of a field that is *value* outside of containers and absent inside, as no runtime is asked."""
     return lambda event, _: value if event.container.is_host else None
 
 
 def _privileged(event: SyscallEvent, _: Arg) -> bool | None:
-    """Return false on the host, and of a container what the kernel told of its init."""
+    """Return false on the host; in a container, what the kernel found of the container's init."""
     return False if event.container.is_host else event.proc.image.privileged
 
 
@@ -35,7 +35,7 @@ def _duration(event: SyscallEvent, arg: Arg) -> int | None:
 
 
 def _nothing(_: SyscallEvent, __: Arg) -> None:
-    """Return nothing, wherever the event is."""
+    """Return None: the field is always absent."""
 
 
 _NEVER: Final = always(constant(None))
@@ -48,9 +48,9 @@ _SUGGESTED = frozenset({"container.name", "container.image.repository", "contain
 
 def _known() -> Iterator[SyscallField]:
     for name, description, get in (
-        ("id", "First 12 characters of the container's id; host outside.", lambda e, _: e.container.id),
-        ("full_id", "The container's id; host outside.", lambda e, _: e.container.full_id),
-        ("type", "The container's runtime, by its cgroup; host outside.", lambda e, _: e.container.type),
+        ("id", "First 12 characters of the container's id; host outside of containers.", lambda e, _: e.container.id),
+        ("full_id", "The container's id; host outside of containers.", lambda e, _: e.container.full_id),
+        ("type", "The container's runtime, by its cgroup; host outside of containers.", lambda e, _: e.container.type),
     ):
         yield SyscallField(
             name=f"container.{name}",
@@ -63,11 +63,11 @@ def _known() -> Iterator[SyscallField]:
     yield row(
         "container.privileged",
         T.BOOL,
-        "Told by the kernel: the container's init may use every capability and has no seccomp filter.",
+        "The container's init may have every capability and has no seccomp filter, according to the kernel.",
         _privileged,
         containers.privileged,
     )
-    yield row("container.start_ts", T.ABSTIME, "When the first process of its pid namespace began.", _start)
+    yield row("container.start_ts", T.ABSTIME, "Start of the first process in its pid namespace.", _start)
     yield row("container.duration", T.RELTIME, "Time since container.start_ts.", _duration)
 
 
@@ -96,7 +96,7 @@ def _unknown() -> Iterator[SyscallField]:
         yield SyscallField(
             name=f"container.{name}",
             type=T.BOOL,
-            description=f"It shares a namespace with the host; {_LATER}.",
+            description=f"The container shares this namespace with the host; {_LATER}.",
             get=_only_outside(False),
             fact=containers.only_outside(False),
         )
@@ -114,7 +114,7 @@ def _unknown() -> Iterator[SyscallField]:
         yield SyscallField(
             name=f"container.mount{part}",
             type=T.CHARBUF,
-            description=f"One mount of the container, by place or by a pattern of its path; {_LATER}.",
+            description=f"One mount of the container, by index or by a pattern of its path; {_LATER}.",
             get=_nothing,
             fact=_NEVER,
             arg=ArgKind.ANY,
@@ -124,7 +124,7 @@ def _unknown() -> Iterator[SyscallField]:
 
 def _kubernetes() -> Iterator[SyscallField]:
     plain = "pod.name pod.id pod.uid pod.sandbox_id pod.full_sandbox_id pod.labels pod.ip pod.cni.json ns.name"
-    # The description of the system that falcohost was made from names these too.
+    # The description that falcohost was written from has these too.
     more = " deployment.name daemonset.name node.name"
     for name in (plain + more).split():
         yield SyscallField(
@@ -148,7 +148,7 @@ def _kubernetes() -> Iterator[SyscallField]:
 
 
 def _deprecated() -> Iterator[SyscallField]:
-    gone = "Always absent: Falco gave it up, and the name stays so that old rules load."
+    gone = "Always absent: Falco removed the field, and its name is kept so that old rules load."
     names = ["container.healthcheck", "container.liveness_probe", "container.readiness_probe"]
     names += [f"k8s.{kind}.{part}" for kind in ("rc", "svc", "rs") for part in ("name", "id", "labels")]
     names += ["k8s.deployment.id", "k8s.deployment.labels", "k8s.ns.id", "k8s.ns.labels"]

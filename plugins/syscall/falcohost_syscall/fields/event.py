@@ -1,4 +1,4 @@
-"""Fields of the event itself: its type, parameters, result and kind (``evt.*``, ``syscall.type``)."""
+"""Fields of the event itself: its type, parameters and result (``evt.*``, ``syscall.type``)."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _is_type(event: SyscallEvent, arg: Arg) -> int:
 _RAWARG = SyscallField(
     name="evt.rawarg",
     type=FieldType.INT64,
-    description="What is behind a parameter, by its name: a number, or text where it is text itself.",
+    description="Value of a parameter, by its name: a number, or text if the parameter is a text.",
     get=_raw_argument,
     fact=arguments.raw,
     needs=frozenset({Need.PARAMETERS}),
@@ -150,7 +150,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.type",
         type=FieldType.CHARBUF,
-        description="What happened: the name of the system call, or procexit.",
+        description="Event type: the name of the system call, or procexit.",
         get=lambda e, _: e.type,
         fact=by_type(lambda row: row.name),
         check_value=_check_type,
@@ -158,7 +158,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="syscall.type",
         type=FieldType.CHARBUF,
-        description="The name of the system call; absent for what is none (procexit).",
+        description="Name of the system call; absent for events that are none (procexit).",
         get=lambda e, _: None if e.type == EXIT else e.type,
         fact=by_type(lambda row: None if row.name == EXIT else row.name),
         check_value=_check_type,
@@ -178,7 +178,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.dir",
         type=FieldType.CHARBUF,
-        description="Always <, as only returns are reported; procexit has >. Kept for old rules.",
+        description="Always <, since only returns are reported; procexit has >. Kept for old rules.",
         get=lambda e, _: ">" if e.type == EXIT else "<",
         fact=by_type(lambda row: ">" if row.name == EXIT else "<"),
         deprecated=True,
@@ -186,19 +186,19 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.category",
         type=FieldType.CHARBUF,
-        description="Group that the call belongs to (file, net, process …); reads and writes by what they go to.",
+        description="Category of the call (file, net, process …); reads and writes have that of their descriptor.",
         get=_category,
     ),
     SyscallField(
         name="evt.cpu",
         type=FieldType.INT16,
-        description="Number of the processor on which it happened.",
+        description="Number of the processor that the event occurred on.",
         get=lambda e, _: e.cpu,
     ),
     SyscallField(
         name="evt.args",
         type=FieldType.CHARBUF,
-        description="All parameters as name=value, those with a readable form as name=value(readable).",
+        description="All parameters as name=value; those with a readable form as name=value(readable).",
         get=lambda e, _: texts.render_all(e),
         needs=frozenset({Need.PARAMETERS}),
     ),
@@ -212,7 +212,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.arg",
         type=FieldType.CHARBUF,
-        description="One parameter, by name (evt.arg.flags) or place (evt.arg[0]), in its readable form.",
+        description="One parameter in its readable form, by name (evt.arg.flags) or index (evt.arg[0]).",
         get=_argument,
         fact=arguments.parameter,
         needs=frozenset({Need.PARAMETERS, Need.ACCOUNTS}),
@@ -226,9 +226,9 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.buffer",
         type=FieldType.BYTEBUF,
-        description="First bytes (at most 80) of what was read or written.",
+        description="First bytes (at most 80) of the data that was read or written.",
         get=lambda e, _: e.buffer,
-        untold="bytes that were read or written are looked at once an event is passed on",
+        untold="data that was read or written is examined only after an event has been passed on",
     ),
     SyscallField(
         name="evt.buflen",
@@ -247,7 +247,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.rawres",
         type=FieldType.INT64,
-        description="What the call returned; a negative number is an error.",
+        description="Return value of the call; a negative number is an error.",
         get=_raw_result,
         fact=header.raw_result,
     ),
@@ -295,7 +295,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.is_io_uring",
         type=FieldType.BOOL,
-        description="The call was asked for through io_uring, and not made.",
+        description="The operation was requested through io_uring, not by a system call of its own.",
         get=lambda e, _: e.by_uring,
     ),
     SyscallField(
@@ -319,7 +319,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.deltatime",
         type=FieldType.RELTIME,
-        description="Time since the event before this one for which it was asked; 0 at first.",
+        description="Time since the previous event for which this field was read; 0 for the first.",
         get=_delta,
         needs=frozenset({Need.EVERY_EVENT}),
     ),
@@ -347,11 +347,11 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.around",
         type=FieldType.UINT64,
-        description="Milliseconds between the event and the time (nanoseconds since the epoch) given as argument.",
+        description="Milliseconds between the event and the given time, in nanoseconds since the epoch.",
         get=_distance,
         arg=ArgKind.KEY,
         arg_required=True,
-        check_arg=lambda arg: None if arg.isdecimal() else f"{arg} is no time in nanoseconds",
+        check_arg=lambda arg: None if arg.isdecimal() else f"{arg} is not a time in nanoseconds since the epoch",
         filter_only=True,
     ),
     *(
@@ -381,14 +381,14 @@ def _without_value() -> Iterator[SyscallField]:
         yield SyscallField(
             name=name,
             type=FieldType.RELTIME,
-            description="Always 0, as only returns are reported. Kept for old rules.",
+            description="Always 0, since only returns are reported. Kept for old rules.",
             get=lambda _, __: 0,
             deprecated=True,
         )
     yield SyscallField(
         name="evt.latency.human",
         type=FieldType.CHARBUF,
-        description="Always 0ns, as only returns are reported. Kept for old rules.",
+        description="Always 0ns, since only returns are reported. Kept for old rules.",
         get=lambda _, __: "0ns",
         deprecated=True,
     )

@@ -1,4 +1,4 @@
-"""Fields of the file descriptor that an event makes or uses (``fd.*``): what it is and what its name is."""
+"""Fields of the file descriptor that an event creates or uses (``fd.*``)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STREAM = 1
 
 
 def fd_name(event: SyscallEvent) -> str | None:
-    """Return ``fd.name``: a file's path, or the tuple of a socket; "" where there is no name."""
+    """Return ``fd.name``: the path of a file or the tuple of a socket; "" if there is no name."""
     row = event.row
     if not row.has_fd:
         return None
@@ -161,7 +161,7 @@ _PLAIN: tuple[SyscallField, ...] = (
     row(
         "fd.type",
         T.CHARBUF,
-        "What it is: file, directory, ipv4, unix, pipe, memfd and others.",
+        "Type of the descriptor: file, directory, ipv4, unix, pipe, memfd and others.",
         lambda e, _: e.fd_type,
         facts.of_kind(lambda kind: kind, lambda _: None),
     ),
@@ -176,35 +176,35 @@ _PLAIN: tuple[SyscallField, ...] = (
         name="fd.name",
         type=T.CHARBUF,
         description="Path of the file, or both ends of a socket. "
-        "A file may have several: see fd.name.real and those below it.",
+        "A file may have several paths: see fd.name.real and the fields below it.",
         get=lambda e, _: fd_name(e),
         fact=facts.of_file("name", rooted=True),
         names_file=True,
     ),
-    row("fd.nameraw", T.CHARBUF, "Path as the caller passed it.", _raw_name, facts.raw_name),
+    row("fd.nameraw", T.CHARBUF, "Path as passed by the caller.", _raw_name, facts.raw_name),
     row("fd.directory", T.CHARBUF, "Directory of the file.", _directory, facts.of_file("directory", rooted=True)),
     row("fd.filename", T.CHARBUF, "Last part of the file's path.", _filename, facts.of_file("filename", rooted=False)),
     row("fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))),
     row("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory)),
     row("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto, facts.l4proto),
     row("fd.sockfamily", T.CHARBUF, "ip or unix.", _family, facts.socket_family),
-    row("fd.is_server", T.BOOL, "This end of the socket is the server's, or listens.", _is_server),
+    row("fd.is_server", T.BOOL, "This end of the socket is the server, or it listens.", _is_server),
     row("fd.connected", T.BOOL, "The socket is connected.", _connected, facts.connected),
     row(
         "fd.name_changed",
         T.BOOL,
-        "The event changed where the socket leads to.",
+        "The event changed the socket's destination.",
         lambda e, _: e.moved,
         facts.name_changed,
         Need.DESTINATIONS,
     ),
-    row("fd.uid", T.CHARBUF, "Thread id and descriptor, one behind the other.", _uid),
+    row("fd.uid", T.CHARBUF, "Thread id and descriptor number, joined.", _uid),
     row("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev)),
     row("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major)),
     row("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor)),
     row("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino)),
-    row("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay.", _layer(1)),
-    row("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay.", _layer(2)),
+    row("fd.is_upper_layer", T.BOOL, "The file is in the upper layer of an overlay file system.", _layer(1)),
+    row("fd.is_lower_layer", T.BOOL, "The file is in a lower layer of an overlay file system.", _layer(2)),
 )
 
 
@@ -214,7 +214,7 @@ def _streams() -> Iterator[SyscallField]:
             yield SyscallField(
                 name=f"proc.{stream}.{part}",
                 type=T.CHARBUF,
-                description=f"The {part} of its descriptor {number}, read from /proc when asked.",
+                description=f"The {part} of the process's descriptor {number}, read from /proc when the field is read.",
                 get=_stream(number, part),
             )
 
@@ -225,7 +225,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="fd.types",
         type=T.CHARBUF,
-        description="Types of all open descriptors of the process, read from /proc when asked; [n]: fd.type.",
+        description="Types of all open descriptors of the process, read from /proc; [n]: the same as fd.type.",
         get=_types,
         arg=ArgKind.INDEX,
         is_list=True,

@@ -1,4 +1,4 @@
-"""A field of the syscall source: how it is read, what the kernel knows of it, what has to be collected for it."""
+"""The row of a syscall field: its getter, the fact as which the kernel knows it, and what has to be collected."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from falcohost import Arg, Field, FieldType
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts.kinds import Describe
 
-#: How a field is read.
+#: Returns a field's value, given the event and the field's argument.
 Get: TypeAlias = Callable[[SyscallEvent, Arg], Any]
 
 
 class Need(enum.Enum):
-    """What fields read that is collected only where rules ask for it."""
+    """Data that fields read and that is collected only if rules ask for it."""
 
     DIRECTORIES = "working directories of processes"
     ENVIRONMENTS = "environments of programs"
     SESSIONS = "sessions, process groups and terminals of processes"
-    PARAMETERS = "what a parameter is read from: the one that is the argument, or all"
-    DESTINATIONS = "where sockets sent to before"
-    ACCOUNTS = "names of users and groups, by which filters ask"
-    EVERY_EVENT = "all events of the types that rules ask for"
+    PARAMETERS = "the data of parameters: of the one that is the field's argument, or of all"
+    DESTINATIONS = "the previous destinations of sockets"
+    ACCOUNTS = "names of users and groups, for filters"
+    EVERY_EVENT = "every event of the types that rules ask for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyscallField(Field):
     """A field of the syscall source.
 
-    :ivar fact: what the kernel knows of it in events of a type, which is exactly what the getter returns for the same
-        record; None: the kernel knows nothing of it, and what rules ask of it counts as true in filters.
-    :ivar untold: why the kernel knows nothing, for people (``falcohost rules explain``), if there is a reason to tell.
-    :ivar needs: what is collected for it.
-    :ivar names_file: it is the name of a file that is opened or executed, so that a file that rules name by it can be
+    :ivar fact: returns what the kernel knows of it in events of a type; this has to agree with the getter. None: the
+        kernel knows nothing of it, and checks of it count as true in filters.
+    :ivar untold: why the kernel knows nothing, for ``falcohost rules explain``; None if there is nothing to explain.
+    :ivar needs: the data that has to be collected for it.
+    :ivar names_file: it is the name of a file that is opened or executed, so files that rules name with it can be
         watched by inode.
     """
 
@@ -54,7 +54,7 @@ def row(
     *needs: Need,
     untold: str | None = None,
 ) -> SyscallField:
-    """Return a field without an argument."""
+    """Return a field that takes no argument."""
     return SyscallField(
         name=name, type=type, description=description, get=get, fact=fact, untold=untold, needs=frozenset(needs)
     )

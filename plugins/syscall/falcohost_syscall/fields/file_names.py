@@ -1,4 +1,4 @@
-"""Fields of the names that a file has (``fd.name.*``), whatever that is under which the event is seen."""
+"""Fields of all names that a file has (``fd.name.*``), independent of the name under which the event is matched."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ FIELDS: tuple[SyscallField, ...] = (
     row(
         "fd.name.real",
         FieldType.CHARBUF,
-        "Path of the file as the kernel found it, from the root directory of the process.",
+        "Path of the file as the kernel resolved it, from the root directory of the process.",
         lambda event, _: event.fdpath,
         other_name("real"),
     ),
     row(
         "fd.name.requested",
         FieldType.CHARBUF,
-        "Path that was passed to open the file, made absolute by its text, as in Falco.",
+        "Path that was passed to open the file, made absolute without following links, as in Falco.",
         lambda event, _: event.requested,
         other_name("requested"),
     ),
     row(
         "fd.name.host",
         FieldType.CHARBUF,
-        "Path by which the machine's init reaches the file, where the process reaches it by another.",
+        "Path by which the machine's init reaches the file, if it differs from the process's.",
         lambda event, _: event.host_path,
         other_name("host"),
     ),
     SyscallField(
         name="fd.name.watched",
         type=FieldType.CHARBUF,
-        description="Path by which the file is watched (falcohost.watch_inodes), by whatever hard link it was opened.",
+        description="Path by which the file is watched (falcohost.watch_inodes), whatever hard link opened it.",
         get=lambda event, _: event.watched_path,
         fact=other_name("watched"),
         names_file=True,

@@ -1,4 +1,4 @@
-"""How the fields of the process and its ancestors are read."""
+"""Getters for fields of the process and its ancestors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.field import Get
 from falcohost_syscall.processes.table import Process
 
-#: How something of a process is read.
+#: Reads something of a process.
 Of: TypeAlias = Callable[[Process], Any]
 
 _MAX_ENV_DEPTH = 20
 
 
 def comm(process: Process) -> str:
-    """Return the name of a process's main thread."""
+    """Return the name of the process's main thread."""
     return process.comm
 
 
@@ -33,28 +33,28 @@ def exepath(process: Process) -> str:
 
 
 def args(process: Process) -> str:
-    """Return the arguments behind the zeroth."""
+    """Return the arguments after the zeroth."""
     return " ".join(process.image.argv[1:])
 
 
 def cmdline(process: Process) -> str:
-    """Return name and arguments."""
+    """Return the name and the arguments."""
     argv = process.image.argv
     return f"{process.comm} {' '.join(argv[1:])}" if len(argv) > 1 else process.comm
 
 
 def exeline(process: Process) -> str:
-    """Return the zeroth argument and the others."""
+    """Return the zeroth argument and the arguments after it."""
     return f"{exe(process)} {args(process)}"
 
 
 def own(of: Of) -> Get:
-    """Return how something of the process itself is read."""
+    """Return the getter for something of the process itself."""
     return lambda event, _: of(event.proc)
 
 
 def of_parent(of: Of) -> Get:
-    """Return how something of the parent is read."""
+    """Return the getter for something of the parent."""
 
     def get(event: SyscallEvent, _: Arg) -> Any:
         parent = event.proc.up()
@@ -73,7 +73,7 @@ def ancestor(process: Process, depth: int) -> Process | None:
 
 
 def of_ancestors(of: Of) -> Get:
-    """Return how something of one ancestor is read, or of all."""
+    """Return the getter for something of one ancestor, or of all ancestors."""
 
     def get(event: SyscallEvent, arg: Arg) -> Any:
         if isinstance(arg, int):
@@ -85,7 +85,7 @@ def of_ancestors(of: Of) -> Get:
 
 
 def argument(event: SyscallEvent, arg: Arg) -> str:
-    """Return the arguments behind the zeroth, or one of them."""
+    """Return the arguments after the zeroth, or one of them."""
     if isinstance(arg, int):
         argv = event.proc.image.argv
         return argv[arg + 1] if arg + 1 < len(argv) else ""
@@ -93,7 +93,7 @@ def argument(event: SyscallEvent, arg: Arg) -> str:
 
 
 def ancestors_arguments(event: SyscallEvent, arg: Arg) -> str | None:
-    """Return the arguments of one ancestor, or of all, one behind the other."""
+    """Return the arguments of one ancestor, or those of all ancestors joined."""
     if isinstance(arg, int):
         found = ancestor(event.proc, arg) if arg < 1000 else None
         return None if found is None else args(found)
@@ -109,13 +109,13 @@ def _variable(environment: tuple[str, ...], name: str) -> str:
 
 
 def environment(event: SyscallEvent, arg: Arg) -> str:
-    """Return the environment, or a variable."""
+    """Return the environment, or one variable."""
     found = event.proc.environment()
     return " ".join(found) if arg is None else _variable(found, str(arg))
 
 
 def ancestors_environment(event: SyscallEvent, arg: Arg) -> Any:
-    """Return the environment of the process or an ancestor, or a variable as the nearest ancestor has it."""
+    """Return the environment of the process or an ancestor, or a variable of the nearest ancestor that has it."""
     if arg is None:
         return (" ".join(event.proc.environment()),)
     if isinstance(arg, int):
@@ -128,7 +128,7 @@ def ancestors_environment(event: SyscallEvent, arg: Arg) -> Any:
 
 
 def directory(event: SyscallEvent, _: Arg) -> str | None:
-    """Return the working directory, with a slash at its end."""
+    """Return the working directory, with a slash at the end."""
     cwd = event.cwd
     return None if cwd is None else cwd if cwd.endswith("/") else cwd + "/"
 
@@ -138,18 +138,18 @@ def _since(ns: int, then: int) -> int | None:
 
 
 def age(event: SyscallEvent, _: Arg) -> int | None:
-    """Return the time since the process was made."""
+    """Return the time since the process was created."""
     return _since(event.ts, event.start + event.ctx.boot)
 
 
 def age_of_parent(event: SyscallEvent, _: Arg) -> int | None:
-    """Return the time since the parent was made."""
+    """Return the time since the parent was created."""
     parent = event.proc.up()
     return None if parent is None or not parent.start else _since(event.ts, parent.start + event.ctx.boot)
 
 
 def start_of_parent(event: SyscallEvent, _: Arg) -> int | None:
-    """Return when the parent was made."""
+    """Return the time at which the parent was created."""
     parent = event.proc.up()
     return None if parent is None else parent.start + event.ctx.boot if parent.start else 0
 
@@ -162,20 +162,20 @@ def ctime_to_start(event: SyscallEvent, _: Arg) -> int | None:
 
 
 def ctime_to_pidns(event: SyscallEvent, _: Arg) -> int | None:
-    """Return the time from the executable's ctime to the pid namespace's start."""
+    """Return the time from the executable's ctime to the start of the pid namespace."""
     image = event.proc.image
     began = image.pidns_start + event.ctx.boot
     return began - image.ctime if image.ctime and image.pidns_start and began > image.ctime else None
 
 
 def pidns_start(event: SyscallEvent, _: Arg) -> int | None:
-    """Return when the pid namespace began."""
+    """Return the start of the pid namespace."""
     start = event.proc.image.pidns_start
     return start + event.ctx.boot if start else None
 
 
 def login_shell(event: SyscallEvent, _: Arg) -> int | None:
-    """Return the number of the oldest ancestor, or the process, whose name ends in sh."""
+    """Return the pid of the oldest ancestor, or of the process itself, whose name ends in sh."""
     found: int | None = event.proc.pid if event.proc.comm.endswith("sh") else None
     for process in event.proc.ancestors():
         if process.comm.endswith("sh"):
@@ -184,7 +184,7 @@ def login_shell(event: SyscallEvent, _: Arg) -> int | None:
 
 
 def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
-    """Return who leads a session or group: by its id on the host, else the oldest in a row of ancestors in it."""
+    """Return the leader of a session or group: by its id on the host, else the oldest consecutive ancestor in it."""
     process = event.proc
     leader = event.ctx.table.by_number(process.session[host_place])
     if leader is not None:
@@ -197,7 +197,7 @@ def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
 
 
 def of_leader(place: int, host_place: int, of: Of) -> Get:
-    """Return how something is read of who leads a session or group."""
+    """Return the getter for something of the leader of a session or group."""
 
     def get(event: SyscallEvent, _: Arg) -> Any:
         leader = _leader(event, place, host_place)

@@ -1,4 +1,4 @@
-"""Fields of how a file was opened, and of the path that an ``…at`` call names (``evt.is_open_*``, ``evt.abspath``)."""
+"""Fields of how a file was opened, and of the path of an ``…at`` call (``evt.is_open_*``, ``evt.abspath``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _open_flags(event: SyscallEvent) -> int:
 
 
 def _opened_to(event: SyscallEvent, mode: int) -> bool:
-    """Return whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with both."""
+    """Return whether a file was opened with the access *mode* (O_RDONLY, O_WRONLY) or with O_RDWR."""
     return event.access in (mode, os.O_RDWR)
 
 
@@ -49,39 +49,39 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.is_open_read",
         type=FieldType.BOOL,
-        description="A file was opened to be read (open, openat, openat2, open_by_handle_at).",
+        description="A file was opened for reading (open, openat, openat2, open_by_handle_at).",
         get=lambda e, _: _opened_to(e, os.O_RDONLY),
         fact=arguments.opened_to(os.O_RDONLY),
     ),
     SyscallField(
         name="evt.is_open_write",
         type=FieldType.BOOL,
-        description="A file was opened to be written (open, openat, openat2, open_by_handle_at).",
+        description="A file was opened for writing (open, openat, openat2, open_by_handle_at).",
         get=lambda e, _: _opened_to(e, os.O_WRONLY),
         fact=arguments.opened_to(os.O_WRONLY),
     ),
     SyscallField(
         name="evt.is_open_create",
         type=FieldType.BOOL,
-        description="The open made the file. Never true for creat, as in Falco.",
+        description="The open created the file. Never true for creat, as in Falco.",
         get=_is_open_create,
         fact=arguments.made,
     ),
     SyscallField(
         name="evt.is_open_exec",
         type=FieldType.BOOL,
-        description="The open (or creat) would make a file that may be executed.",
+        description="The open (or creat) would create an executable file.",
         get=_is_open_exec,
         fact=arguments.made_executable,
     ),
     SyscallField(
         name="evt.abspath",
         type=FieldType.CHARBUF,
-        description="Path argument of an …at call with its directory; [src] or [dst] for those with two.",
+        description="Path argument of an …at call, made absolute; [src] or [dst] for calls with two paths.",
         get=_abspath,
         fact=paths.of_at_call,
         arg=ArgKind.KEY,
         dotted=True,
-        check_arg=lambda arg: None if arg in ("src", "dst") else f"unknown path {arg}: src or dst",
+        check_arg=lambda arg: None if arg in ("src", "dst") else f"unknown path {arg}; use src or dst",
     ),
 )

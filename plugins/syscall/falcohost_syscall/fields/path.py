@@ -1,4 +1,4 @@
-"""Fields of the paths that a call works on, made absolute by their text (``fs.path.*``)."""
+"""Fields of the paths that a call works on (``fs.path.*``)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from falcohost_syscall.parameters.paths import OPENS
 
 
 class Path(NamedTuple):
-    """A path of a call: how it is read, and what the kernel knows of it where the call worked."""
+    """A path of a call: its getter, and what the kernel knows of it if the call succeeded."""
 
     read: Callable[[SyscallEvent], str | None]
     fact: paths.OfPath
 
 
-#: By event type: a path made whole and as it was passed.
+#: By event type: the full path, and the path as passed.
 Table: TypeAlias = dict[str, tuple[Path, Path]]
 
 _FIRST: Final = Path(lambda event: event.abspath, paths.first)
@@ -91,13 +91,13 @@ def _pair(name: str, what: str, table: Table) -> tuple[SyscallField, SyscallFiel
 
 FIELDS: tuple[SyscallField, ...] = (
     *_pair("name", "Path that the call works on", _NAMES),
-    *_pair("source", "What is renamed, linked (the new name, as in Falco) or mounted", _SOURCES),
-    *_pair("target", "Where it is renamed, linked (the old name, as in Falco) or mounted to", _TARGETS),
+    *_pair("source", "Path that is renamed, linked (the new name, as in Falco) or mounted", _SOURCES),
+    *_pair("target", "Path that it is renamed, linked (the old name, as in Falco) or mounted to", _TARGETS),
     *(
         SyscallField(
             name=f"fdlist.{name}",
             type=FieldType.CHARBUF,
-            description="Descriptors of a poll; absent, as falcohost does not collect poll and ppoll arguments.",
+            description="Descriptors of a poll; absent, since the arguments of poll and ppoll are not collected.",
             get=lambda _, __: None,
         )
         for name in ("nums", "names", "cips", "sips", "cports", "sports")

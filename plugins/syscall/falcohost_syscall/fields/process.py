@@ -14,7 +14,7 @@ T = FieldType
 
 SID, PGID, VSID, VPGID, TTY = range(5)
 
-_GROUPS = "groups and sessions of processes are kept outside the kernel's programs"
+_GROUPS = "process groups and sessions are kept outside of the kernel's programs"
 _EXE, _EXEPATH, _ARGS, _CMDLINE = map(processes.text, ("exe", "exepath", "args", "cmdline"))
 
 
@@ -22,7 +22,7 @@ _TEXTS: tuple[SyscallField, ...] = (
     row(
         "proc.exe",
         T.CHARBUF,
-        "Zeroth argument, as passed by whoever started it.",
+        "Zeroth argument, as passed by the process that started it.",
         of_process.own(of_process.exe),
         processes.of(_EXE, 0),
     ),
@@ -45,7 +45,7 @@ _TEXTS: tuple[SyscallField, ...] = (
     row(
         "proc.name",
         T.CHARBUF,
-        "Name of the program (at most 15 characters): of the main thread when it began.",
+        "Name of the program (at most 15 characters), taken from the main thread when it started.",
         of_process.own(of_process.comm),
         processes.of(processes.name, 0),
     ),
@@ -70,23 +70,23 @@ _TEXTS: tuple[SyscallField, ...] = (
     row(
         "proc.cmdnargs",
         T.UINT64,
-        "Number of arguments behind the zeroth.",
+        "Number of arguments after the zeroth.",
         of_process.own(lambda p: max(len(p.image.argv) - 1, 0)),
     ),
     row(
         "proc.cmdlenargs",
         T.UINT64,
-        "Characters in the arguments behind the zeroth, without blanks between.",
+        "Characters in the arguments after the zeroth, without the blanks between them.",
         of_process.own(lambda p: sum(map(len, p.image.argv[1:]))),
     ),
     row(
         "proc.cwd",
         T.CHARBUF,
-        "Working directory, with a slash at its end.",
+        "Working directory, with a slash at the end.",
         of_process.directory,
         None,
         Need.DIRECTORIES,
-        untold="working directories are kept outside the kernel's programs",
+        untold="working directories are kept outside of the kernel's programs",
     ),
 )
 
@@ -94,7 +94,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
     row(
         "proc.tty",
         T.UINT32,
-        "Device number of the controlling terminal; 0: none.",
+        "Device number of the controlling terminal; 0 if there is none.",
         of_process.own(lambda p: p.session[TTY]),
         processes.terminal,
         Need.SESSIONS,
@@ -104,7 +104,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
     row(
         "proc.vpid",
         T.INT64,
-        "Process id in its own pid namespace.",
+        "Process id in the process's own pid namespace.",
         lambda e, _: e.vpid,
         header.number_inside("vpid"),
     ),
@@ -144,7 +144,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
     row(
         "proc.is_sid_leader",
         T.BOOL,
-        "It leads its session.",
+        "The process leads its session.",
         of_process.own(lambda p: p.session[VSID] == p.vpid),
         None,
         Need.SESSIONS,
@@ -153,7 +153,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
     row(
         "proc.is_pgid_leader",
         T.BOOL,
-        "It leads its process group.",
+        "The process leads its process group.",
         of_process.own(lambda p: p.session[PGID] == p.pid),
         None,
         Need.SESSIONS,
@@ -162,7 +162,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
     row(
         "proc.is_vpgid_leader",
         T.BOOL,
-        "It leads its process group.",
+        "The process leads its process group, by the ids in its pid namespace.",
         of_process.own(lambda p: p.session[VPGID] == p.vpid),
         None,
         Need.SESSIONS,
@@ -171,44 +171,44 @@ _NUMBERS: tuple[SyscallField, ...] = (
     row(
         "proc.loginshellid",
         T.INT64,
-        "Process id of its oldest ancestor (or itself) whose name ends in sh.",
+        "Process id of the oldest ancestor (or the process itself) whose name ends in sh.",
         of_process.login_shell,
     ),
 )
 
 _TIMES: tuple[SyscallField, ...] = (
-    row("proc.duration", T.RELTIME, "Time since it was made.", of_process.age, processes.duration),
-    row("proc.ppid.duration", T.RELTIME, "Time since its parent was made.", of_process.age_of_parent),
-    row("proc.pid.ts", T.ABSTIME, "When it was made.", lambda e, _: e.start + e.ctx.boot),
-    row("proc.ppid.ts", T.ABSTIME, "When its parent was made.", of_process.start_of_parent),
+    row("proc.duration", T.RELTIME, "Time since the process was created.", of_process.age, processes.duration),
+    row("proc.ppid.duration", T.RELTIME, "Time since the parent was created.", of_process.age_of_parent),
+    row("proc.pid.ts", T.ABSTIME, "Time at which the process was created.", lambda e, _: e.start + e.ctx.boot),
+    row("proc.ppid.ts", T.ABSTIME, "Time at which the parent was created.", of_process.start_of_parent),
 )
 
 _EXECUTABLE: tuple[SyscallField, ...] = (
     row(
         "proc.is_exe_writable",
         T.BOOL,
-        "It may write to its own executable.",
+        "The process may write to its own executable.",
         of_process.own(lambda p: p.image.writable),
         processes.executable(EXE_WRITABLE),
     ),
     row(
         "proc.is_exe_upper_layer",
         T.BOOL,
-        "Its executable is in the upper layer of an overlay: it was not in the image.",
+        "The executable is in the upper layer of an overlay file system: it was not in the image.",
         of_process.own(lambda p: p.image.upper_layer),
         processes.executable(EXE_UPPER_LAYER),
     ),
     row(
         "proc.is_exe_lower_layer",
         T.BOOL,
-        "Its executable is in a lower layer of an overlay.",
+        "The executable is in a lower layer of an overlay file system.",
         of_process.own(lambda p: p.image.lower_layer),
         processes.executable(EXE_LOWER_LAYER),
     ),
     row(
         "proc.is_exe_from_memfd",
         T.BOOL,
-        "Its executable is a memfd: it is in no file system.",
+        "The executable is a memfd: it is in no file system.",
         of_process.own(lambda p: p.image.from_memfd),
         processes.executable(EXE_FROM_MEMFD),
     ),
@@ -216,31 +216,31 @@ _EXECUTABLE: tuple[SyscallField, ...] = (
     row(
         "proc.exe_ino.ctime",
         T.ABSTIME,
-        "When the executable's inode was last changed.",
+        "Last change of the executable's inode.",
         of_process.own(lambda p: p.image.ctime or None),
     ),
     row(
         "proc.exe_ino.mtime",
         T.ABSTIME,
-        "When the executable was last written.",
+        "Last write to the executable.",
         of_process.own(lambda p: p.image.mtime or None),
     ),
     row(
         "proc.exe_ino.ctime_duration_proc_start",
         T.ABSTIME,
-        "From the executable's ctime to the exec.",
+        "Time from the executable's ctime to the exec.",
         of_process.ctime_to_start,
     ),
     row(
         "proc.exe_ino.ctime_duration_pidns_start",
         T.ABSTIME,
-        "From the executable's ctime to the pid namespace's start.",
+        "Time from the executable's ctime to the start of the pid namespace.",
         of_process.ctime_to_pidns,
     ),
     row(
         "proc.pidns_init_start_ts",
         T.UINT64,
-        "When its pid namespace began (nanoseconds since the epoch).",
+        "Start of the pid namespace (nanoseconds since the epoch).",
         of_process.pidns_start,
     ),
 )
@@ -258,7 +258,7 @@ def _leaders() -> Iterator[SyscallField]:
             yield SyscallField(
                 name=name,
                 type=T.CHARBUF,
-                description=f"proc.{part} of the process that leads its {what}.",
+                description=f"proc.{part} of the leader of its {what}.",
                 get=of_process.of_leader(place, host_place, of),
                 untold=_GROUPS if name == "proc.sname" else None,
                 needs=frozenset({Need.SESSIONS}),
@@ -277,10 +277,10 @@ def _ancestral() -> Iterator[SyscallField]:
         yield SyscallField(
             name=name,
             type=kind,
-            description=f"{what} of an ancestor: [0] the process itself, [1] its parent; without a number, any.",
+            description=f"{what} of an ancestor: [0] is the process itself, [1] its parent; no index: any ancestor.",
             get=of_process.of_ancestors(of),
             fact=processes.of_ancestor(fact),
-            # Falco's way: of numbers an output shows the process's own.
+            # As in Falco: for numbers, an output shows the process's own.
             shown=(lambda event, _: event.proc.pid) if kind is T.INT64 else None,
             arg=ArgKind.INDEX,
             compare=Compare.ANY_OF,
@@ -299,7 +299,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="proc.args",
         type=T.CHARBUF,
-        description="Arguments behind the zeroth; [n] one of them, from 0.",
+        description="Arguments after the zeroth; [n]: one of them, counted from 0.",
         get=of_process.argument,
         fact=processes.of(_ARGS, 0),
         arg=ArgKind.INDEX,
@@ -307,7 +307,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="proc.aargs",
         type=T.CHARBUF,
-        description="proc.args of an ancestor ([1] is the parent), or of all, one behind the other.",
+        description="proc.args of an ancestor ([1] is the parent), or of all ancestors, joined.",
         get=of_process.ancestors_arguments,
         fact=processes.one_of_arguments,
         arg=ArgKind.INDEX,
@@ -315,7 +315,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="proc.env",
         type=T.CHARBUF,
-        description="Environment at the start (first 4096 bytes); [NAME] one variable.",
+        description="Environment with which the program was started (first 4096 bytes); [NAME]: one variable.",
         get=of_process.environment,
         fact=environment.own,
         needs=frozenset({Need.ENVIRONMENTS}),
@@ -324,7 +324,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="proc.aenv",
         type=T.CHARBUF,
-        description="Environment of an ancestor ([1] is the parent), or [NAME] as the nearest ancestor has it.",
+        description="Environment of an ancestor ([1] is the parent); [NAME]: one variable, of the nearest ancestor.",
         get=of_process.ancestors_environment,
         needs=frozenset({Need.ENVIRONMENTS}),
         arg=ArgKind.ANY,

@@ -1,4 +1,4 @@
-"""All fields of the source ``syscall``, in the order of the listing."""
+"""All fields of the syscall source, in the order in which they are listed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from falcohost_syscall.fields.field import SyscallField
 
 
 def _not_collected() -> Iterator[SyscallField]:
-    """Yield the fields that Falco has and that falcohost knows by name alone."""
+    """Yield Falco's fields of which falcohost only knows the names."""
     for names, kind in (
         ("proc.fdopencount proc.vmsize proc.vmrss proc.vmswap proc.nthreads proc.nchilds", FieldType.UINT64),
         ("thread.pfmajor thread.pfminor thread.vmsize thread.vmrss", FieldType.UINT64),
@@ -31,7 +31,7 @@ def _not_collected() -> Iterator[SyscallField]:
             yield SyscallField(
                 name=name,
                 type=kind,
-                description="Absent: the probe does not count resources of processes.",
+                description="Always absent: the probe does not measure the resources of processes.",
                 get=lambda _, __: None,
             )
 

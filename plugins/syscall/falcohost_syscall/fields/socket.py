@@ -68,7 +68,7 @@ def _port(end: End) -> Get:
 
 @lru_cache(4096)
 def service(port: int, protocol: str) -> str:
-    """Return the service's name for a port (https), or the number where it has none."""
+    """Return the name of the service on a port (https), or the number if it has none."""
     try:
         return sockets.getservbyport(port, protocol)
     except (OSError, OverflowError):
@@ -130,7 +130,7 @@ def _endpoints() -> Iterator[SyscallField]:
         yield SyscallField(
             name=f"fd.{letter}net",
             type=T.IPNET,
-            description=f"Address of the {what}, to be held against networks.",
+            description=f"Address of the {what}, to compare with networks.",
             get=_address(end),
             fact=address,
             filter_only=True,
@@ -140,9 +140,9 @@ def _endpoints() -> Iterator[SyscallField]:
         yield SyscallField(
             name=f"fd.{letter}ip.name",
             type=T.CHARBUF,
-            description=f"Host name of the {what}: one that a rule compares with and that leads to its address.",
+            description=f"Host name of the {what}: a name that a rule compares with and that resolves to its address.",
             get=_host_names(end),
-            untold="names of hosts are asked of DNS",
+            untold="host names are looked up in DNS",
             check_value=_note_name,
             compare=Compare.ANY_OF,
             no_rhs=True,
@@ -153,7 +153,7 @@ def _endpoints() -> Iterator[SyscallField]:
         ("fd.ip", T.IPADDR, "Address of either end.", addresses, either),
         ("fd.port", T.PORT, "Port of either end.", _both(lambda end: end.port), facts.port("")),
         ("fd.proto", T.CHARBUF, "Service of either end's port.", _services, None),
-        ("fd.net", T.IPNET, "Address of either end, to be held against networks.", addresses, either),
+        ("fd.net", T.IPNET, "Address of either end, to compare with networks.", addresses, either),
     ):
         yield SyscallField(
             name=name,

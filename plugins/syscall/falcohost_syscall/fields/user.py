@@ -1,4 +1,4 @@
-"""Fields of the user, the group and the thread behind an event (``user.*``, ``group.*``, ``thread.*``)."""
+"""Fields of the user, the group and the thread of an event (``user.*``, ``group.*``, ``thread.*``)."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ _name, _home, _shell = (accounts.user(accounts.UID, column) for column in (NAME,
 _login = accounts.user(accounts.LOGINUID, NAME)
 
 FIELDS: tuple[SyscallField, ...] = (
-    row("user.uid", T.UINT32, "User id (the effective one).", lambda e, _: e.uid, header.number("uid")),
+    row("user.uid", T.UINT32, "Effective user id.", lambda e, _: e.uid, header.number("uid")),
     row(
         "user.name",
         T.CHARBUF,
-        "Name of the user, <NA> where it has none.",
+        "Name of the user; <NA> if it has none.",
         lambda e, _: e.ctx.users.name(e.uid),
         _name,
         Need.ACCOUNTS,
@@ -75,20 +75,20 @@ FIELDS: tuple[SyscallField, ...] = (
         _shell,
         Need.ACCOUNTS,
     ),
-    row("user.loginuid", T.INT64, "User id that logged in; -1 where nobody did.", _login_uid, processes.login_uid),
+    row("user.loginuid", T.INT64, "Id of the user that logged in; -1 if nobody did.", _login_uid, processes.login_uid),
     row(
         "user.loginname",
         T.CHARBUF,
-        "Name of the user that logged in, <NA> where nobody did.",
+        "Name of the user that logged in; <NA> if nobody did.",
         _login_name,
         _login,
         Need.ACCOUNTS,
     ),
-    row("group.gid", T.UINT32, "Group id (the effective one).", lambda e, _: e.gid, header.number("gid")),
+    row("group.gid", T.UINT32, "Effective group id.", lambda e, _: e.gid, header.number("gid")),
     row(
         "group.name",
         T.CHARBUF,
-        "Name of the group, <NA> where it has none.",
+        "Name of the group; <NA> if it has none.",
         _group_name,
         accounts.group,
         Need.ACCOUNTS,
@@ -100,41 +100,41 @@ FIELDS: tuple[SyscallField, ...] = (
     row(
         "thread.vtid",
         T.INT64,
-        "Thread id in its own pid namespace.",
+        "Thread id in the thread's own pid namespace.",
         lambda e, _: e.vtid,
         header.number_inside("vtid"),
     ),
-    row("thread.ismain", T.BOOL, "The thread is the process's first.", lambda e, _: e.tid == e.pid),
+    row("thread.ismain", T.BOOL, "The thread is the main thread of its process.", lambda e, _: e.tid == e.pid),
     row(
         "thread.cap_effective",
         T.CHARBUF,
-        "Capabilities in effect.",
+        "Effective capabilities.",
         lambda e, _: capability_names(e.caps),
         processes.effective,
     ),
     row(
         "thread.cap_permitted",
         T.CHARBUF,
-        "Capabilities that it may use, as of its exec.",
+        "Permitted capabilities, as of the last exec.",
         _stored_caps(0),
         processes.permitted,
     ),
     row(
         "thread.cap_inheritable",
         T.CHARBUF,
-        "Capabilities that an exec would keep, as of its exec.",
+        "Inheritable capabilities, as of the last exec.",
         _stored_caps(1),
     ),
     row(
         "thread.cgroups",
         T.CHARBUF,
-        "Its cgroups, as subsystem=path; those at the root are left out.",
+        "Cgroups of the thread, as subsystem=path; those at the root are left out.",
         _cgroups,
     ),
     SyscallField(
         name="thread.cgroup",
         type=T.CHARBUF,
-        description="Path of its cgroup in one subsystem (thread.cgroup.memory); absent at the root.",
+        description="Path of the thread's cgroup in one subsystem (thread.cgroup.memory); absent at the root.",
         get=_cgroup,
         arg=ArgKind.KEY,
         arg_required=True,

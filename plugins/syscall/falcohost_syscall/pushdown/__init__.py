@@ -1,1 +1,1 @@
-"""From the rules' plan to what is asked of the kernel: which events it may leave out, and what it has to collect."""
+"""Translates the rules' plan to requests to the kernel: which events to filter out, and what to collect."""

@@ -1,6 +1,6 @@
-"""What the kernel knows of a check of a rule in events of one type: the row of the field says it.
+"""Finds the bounds of a check for events of one type, from the fact in the field's row.
 
-A field of another plugin, such as a lookup's, has no such row: what is asked of it counts as true.
+Fields of other plugins, such as those of a lookup, have no fact; checks of them count as true.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from falcohost_syscall.facts.kinds import check_bounds
 from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.processes.users import Users
 
-#: Tells between which conditions a check lies.
+#: Returns the two conditions between which a check lies.
 Decide: TypeAlias = Callable[[Check | Exists], Bounds]
 
 
 def decide(row: Call, users: Users) -> Decide:
-    """Return what tells for events of *row* what the kernel knows of a check, by the names of *users*."""
+    """Return a function that gives the bounds of a check for events of *row*; names come from the accounts *users*."""
 
     def bounds(check: Check | Exists) -> Bounds:
         ref = check.left

@@ -1,4 +1,4 @@
-"""From a condition of rules to what the kernel can say of it: the necessary condition for events of one type."""
+"""Reduces a condition of rules to the part that the kernel can decide: the necessary condition for one event type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost_syscall.filters.merge import merged
 
 
 def necessary(expr: Expr, decide: Callable[[Check | Exists], Bounds]) -> Condition:
-    """Return a condition that holds wherever *expr* does; *decide* says what the kernel knows of a check."""
+    """Return a condition that holds wherever *expr* does; *decide* returns the bounds of a check."""
     return merged(_bounds(expr, decide).over)
 
 

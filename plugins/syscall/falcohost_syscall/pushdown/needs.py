@@ -1,4 +1,4 @@
-"""What the fields that rules read need collected, and which calls keep that true."""
+"""Finds out what has to be collected for the fields that rules read, and which calls keep it up to date."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.fields.rows import BY_FIELD_NAME
 from falcohost_syscall.parameters import values
 
-#: Calls without which a table that is told of all processes would not say what is needed.
+#: The calls that change what a process table holds, where the table is fed with all processes.
 _KEEPS_TRUE: Final = {
     Need.SESSIONS: frozenset({"setsid", "setpgid"}),
     Need.DIRECTORIES: frozenset({"chdir", "fchdir"}),
 }
-#: By what a parameter of an exec or a fork is read from: what it needs.
+#: What a parameter of an exec or a fork needs, by where its value comes from.
 _PARAMETERS: Final = {"cwd": Need.DIRECTORIES, "env": Need.ENVIRONMENTS}
 
 
@@ -29,12 +29,12 @@ def needs(plan: Plan) -> frozenset[Need]:
 
 
 def table_calls(needed: frozenset[Need]) -> frozenset[str]:
-    """Return the event types without which a table that is told of all processes would not say what is *needed*."""
+    """Return the event types that a process table fed with all processes has to see to provide what is *needed*."""
     return frozenset[str]().union(*(_KEEPS_TRUE.get(need, ()) for need in needed))
 
 
 def _of_parameters(row: Call, asked: Iterable[tuple[str, str | None]]) -> Iterator[Need]:
-    """Yield what is needed by those parameters that are asked of events of *row*."""
+    """Yield the needs of those parameters that rules ask for in events of *row*."""
     for name, arg in asked:
         field = BY_FIELD_NAME.get(name)
         if field is None or Need.PARAMETERS not in field.needs or (arg is None and field.arg_required):

@@ -1,4 +1,4 @@
-"""From the plan of a source to a condition for each event type of which the kernel may leave some out."""
+"""Turns a source's plan into filter conditions: one for each event type of which the kernel may leave out events."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _NOT_OF_ROLES: Final = fd.CONNECTS | fd.ACCEPTS | {"socket", "bind", "listen"}
 
 
 def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict[str, Condition]:
-    """Return what is necessary for an event to be wanted, by event type; types that are not here all pass.
+    """Return the necessary condition of each event type; all events of a type that is missing here pass.
 
-    *users*: by whose names rules are told. *all_processes*: what user space knows of processes, it has from all events
-    that change it.
+    :param users: the accounts that give users and groups their names.
+    :param all_processes: the process table in user space is fed with all events that change it.
     """
     needed = needs(plan)
     if plan.condition is None or Need.EVERY_EVENT in needed:
@@ -38,7 +38,7 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
     for name in sorted(event_types(plan) - kept):
         row = BY_NAME[name]
         if row.want & WANT_MESSAGES:
-            continue  # one call, several events
+            continue  # one call makes several events
         condition = necessary(specialise(plan.condition, name), decide(row, users))
         condition = merged(any_of((condition, _noted(row, plan, needed))))
         if condition != TRUE:
@@ -47,9 +47,9 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
 
 
 def _noted(row: Call, plan: Plan, needed: frozenset[Need]) -> Condition:
-    """Return which events have to be seen because later events of the socket are told by them.
+    """Return the events that user space has to see because they decide later events of the same socket.
 
-    Connects and accepts for which a later event would guess the same are not among them (see
+    Connects and accepts are left out where a later event would lead to the same guess (see
     :mod:`falcohost_syscall.events.sockets`).
     """
     if row.name in fd.SENDS and Need.DESTINATIONS in needed:

@@ -1,4 +1,4 @@
-"""What the kernel decides of a rule, in the rule language, for people: ``falcohost rules explain``."""
+"""Explains in the rule language which part of a rule the kernel decides, for ``falcohost rules explain``."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from falcohost_syscall.records.record import WANT_MESSAGES
 
 
 def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield event types, and what the kernel asks of their events; then what it leaves to the engine, and why.
+    """Yield event types with the condition that the kernel applies to them, then what is left to the engine and why.
 
-    Event types that are told together are told so because the same is asked of them.
+    Event types with the same condition are joined.
     """
     users = Users()
     found, left = conditions(plan, users), dict[str, str | None]()
@@ -54,11 +54,11 @@ def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _why(check: Check | Exists, row: Call) -> str | None:
-    """Return why a check of events of *row* is undecided, if there is something to tell."""
+    """Return the reason why a check of events of *row* is undecided, or None if there is nothing to explain."""
     if not isinstance(check.left, FieldRef):
-        return "it is made of a field"
+        return "it is a value computed from a field"
     if row.want & WANT_MESSAGES:
-        return "one call is several events"
+        return "one call makes several events"
     field = check.left.field
     if not isinstance(field, SyscallField):
         return None
@@ -68,7 +68,7 @@ def _why(check: Check | Exists, row: Call) -> str | None:
 
 
 def necessary_part(expr: Expr, decide: Decide) -> Expr:
-    """Return what is left of *expr* once all is true that the kernel knows nothing of."""
+    """Return *expr* with everything replaced by true that the kernel knows nothing of."""
     return _part(expr, decide, positive=True)
 
 

@@ -1,1 +1,1 @@
-"""Files that rules name, watched by inode, so that a hard link does not hide them."""
+"""Watches the files that rules name by their inodes, so that a hard link does not hide them."""

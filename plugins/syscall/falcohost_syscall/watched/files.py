@@ -1,6 +1,6 @@
-"""Keeps the probe told of what files are behind the watched paths: a file is often replaced by another of its name.
+"""Keeps the probe informed of the inodes behind the watched paths, since files are often replaced under the same name.
 
-A thread does so, as nobody knows how long a file system may take to say what a path leads to.
+A thread does this: a file system may take any time to resolve a path.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from falcohost_syscall.kernel.libbpf import LibbpfError
 from falcohost_syscall.records.record import MAX_WATCHED, WATCHED_FILE, WATCHED_NAME, WATCHED_NAMES
 from falcohost_syscall.watched.folder_changes import FolderChanges
 
-#: Seconds after which the paths are looked at though none of their folders has changed, and before which they are not.
+#: The paths are examined at least every INTERVAL seconds, and at most every REST seconds.
 INTERVAL, REST = 1.0, 0.02
 
 _Stamp: TypeAlias = tuple[int, int, int]
 
 
 class InodeWatcher(Protocol):
-    """What is told of watched files (:class:`falcohost_syscall.drivers.modern_ebpf.probe.Probe`)."""
+    """Learns about watched files (implemented by :class:`falcohost_syscall.drivers.modern_ebpf.probe.Probe`)."""
 
     def identify(self, fd: int) -> bytes:
-        """Return what the file of a descriptor is known by."""
+        """Return the identity of a descriptor's file."""
 
     def watch(self, file: bytes, names: bytes | None) -> None:
-        """Let the file that is known by this have these names, or none."""
+        """Set the names of the file with this identity; None: it is no longer watched."""
 
 
 class WatchedFiles:
-    """The watched paths, and what the probe was told of them."""
+    """The watched paths, and what the probe knows of them."""
 
     def __init__(self, probe: InodeWatcher) -> None:
         self._probe = probe
@@ -47,7 +47,7 @@ class WatchedFiles:
         self._ended = False
 
     def watch(self, paths: Iterable[str]) -> None:
-        """Watch these paths and no others."""
+        """Watch these paths instead of the previous ones."""
         self._paths = tuple(map(Path, sorted(paths)[:MAX_WATCHED]))
         if self._changes is None:
             self._look()
@@ -55,14 +55,14 @@ class WatchedFiles:
             self._changes.wake()
 
     def start(self) -> None:
-        """Look again and again from now on, with the privileges that the calling thread has now."""
+        """Examine the paths repeatedly from now on, in a thread with the caller's present privileges."""
         if self._changes is None:
             self._changes = FolderChanges()
             self._thread = threading.Thread(target=self._run, args=(self._changes,), name="watched files", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Look no more; a look that does not come to its end is not waited for."""
+        """Stop the thread; a file system that does not answer is not waited for."""
         self._ended = True
         if self._changes is not None and self._thread is not None:
             self._changes.wake()
@@ -84,7 +84,7 @@ class WatchedFiles:
         for path, (_, file) in self._known.items():
             names.setdefault(file, []).append(path)
         wanted = {file: packed(paths) for file, paths in names.items()}
-        with contextlib.suppress(LibbpfError):  # what was not told is told at the next look
+        with contextlib.suppress(LibbpfError):  # it is tried again at the next look
             for file in self._told.keys() - wanted.keys():
                 self._probe.watch(file, None)
                 del self._told[file]
@@ -94,7 +94,7 @@ class WatchedFiles:
                     self._told[file] = value
 
     def _identity(self, path: Path) -> tuple[_Stamp, bytes] | None:
-        """Return what the file at *path* is known by; folders have no second name, and are not looked for."""
+        """Return the identity of the file at *path*, or None; directories cannot have hard links and are left out."""
         try:
             status = path.stat()
             if stat.S_ISDIR(status.st_mode):
@@ -114,7 +114,7 @@ class WatchedFiles:
 
 
 def packed(paths: Sequence[Path]) -> bytes:
-    """Return ``struct watched_file`` of a file with these paths; it has room for the first few."""
+    """Return the ``struct watched_file`` of a file with these paths, of which it holds the first few."""
     names, text = b"", b""
     for path in paths[:WATCHED_NAMES]:
         name = bytes(path)

@@ -1,4 +1,4 @@
-"""Waits until an entry of some folders is made, replaced or removed, by inotify(7)."""
+"""Waits until an entry of some directories is created, replaced or removed, with inotify(7)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUFFER: Final = 65536
 
 
 class FolderChanges:
-    """A queue of changes in folders. Where the kernel gives none (their number is limited), waiting ends by time."""
+    """A queue of changes in directories. If the kernel allows no more queues, waiting ends by its timeout only."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None)
@@ -29,22 +29,22 @@ class FolderChanges:
                 self._poll.register(fd, select.POLLIN)
 
     def watch(self, folders: Iterable[Path]) -> None:
-        """Wait for changes in these folders too, as far as they are there."""
+        """Add these directories to the queue, as far as they exist."""
         for folder in folders:
             self._libc.inotify_add_watch(self._queue, bytes(folder), _ENTRIES)
 
     def wait(self, seconds: float) -> None:
-        """Return after a change, after :meth:`wake`, or when the time is over."""
+        """Return after a change, after :meth:`wake`, or after *seconds*."""
         for fd, _ in self._poll.poll(1000 * seconds):
             with contextlib.suppress(BlockingIOError):
                 os.read(fd, _BUFFER)
 
     def wake(self) -> None:
-        """Have the waiting thread return; may be called from another."""
+        """Make :meth:`wait` return; may be called from another thread."""
         os.eventfd_write(self._woken, 1)
 
     def close(self) -> None:
-        """Give the queue up."""
+        """Close the queue."""
         for fd in (self._woken, self._queue):
             if fd >= 0:
                 os.close(fd)

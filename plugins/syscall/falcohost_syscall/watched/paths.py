@@ -1,4 +1,4 @@
-"""Which files are watched by inode: those that rules name whole, and those that the configuration names."""
+"""Chooses the files to watch by inode: those that rules name in full, and those that the configuration names."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from falcohost import Plan
 from falcohost.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 from falcohost_syscall.fields.field import SyscallField
 
-#: In ``falcohost.watch_inodes``: the paths that rules name whole.
+#: In ``falcohost.watch_inodes``: all paths that rules name in full.
 RULES: Final = "rules"
 #: The longest path of a watched file, in bytes.
 LONGEST_WATCHED: Final = 255
 
 
 def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
-    """Return the paths that ``falcohost.watch_inodes`` means."""
+    """Return the paths that ``falcohost.watch_inodes`` stands for."""
     found = set(setting)
     if RULES in found:
         found |= set() if plan.condition is None else set(_named(plan.condition, positive=True))
@@ -24,7 +24,7 @@ def watched_paths(setting: Iterable[str], plan: Plan) -> frozenset[str]:
 
 
 def _named(expr: Expr, *, positive: bool) -> Iterator[str]:
-    """Yield the paths with which a file's name is compared whole, where a rule fires because it is the same."""
+    """Yield the paths that a file's name is compared with in full, where equality can make a rule fire."""
     if isinstance(expr, Not):
         yield from _named(expr.item, positive=not positive)
     elif isinstance(expr, (And, Or)):
@@ -41,5 +41,5 @@ def _compares_names(check: Check) -> bool:
 
 
 def is_watchable(path: str) -> bool:
-    """Return whether a file can be watched by this path: an absolute one, and not longer than the probe keeps it."""
+    """Return whether a file can be watched by this path: it has to be absolute, and short enough for the probe."""
     return path.startswith("/") and len(path.encode(errors="replace")) <= LONGEST_WATCHED and "\0" not in path

@@ -83,7 +83,7 @@ def test_told(text, expected):
             r"evt.type = execve and proc.args contains '\\x'",
             "proc.args (a backslash may stand for a byte that is not UTF-8)",
         ),
-        ("evt.type = sendmmsg and fd.name startswith /run", "fd.name (one call is several events)"),
+        ("evt.type = sendmmsg and fd.name startswith /run", "fd.name (one call makes several events)"),
         ("evt.type = open and fd.ino = 4", "fd.ino"),
     ],
 )
