@@ -22,7 +22,7 @@ from falcohost_syscall.pushdown.decide import decide
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.pushdown.told import necessary_part, pushed
 
-WORKING = "working directories are kept outside the kernel's programs"
+WORKING = "working directories are kept outside of the kernel's programs"
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 
 
@@ -78,7 +78,7 @@ def test_told(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("evt.type = connect and fd.sip.name = a.example", "fd.sip.name (names of hosts are asked of DNS)"),
+        ("evt.type = connect and fd.sip.name = a.example", "fd.sip.name (host names are looked up in DNS)"),
         (
             r"evt.type = execve and proc.args contains '\\x'",
             "proc.args (a backslash may stand for a byte that is not UTF-8)",
