@@ -68,7 +68,7 @@ def test_follows(agent, setup, environment, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("--since", "yesterday"), "Error: --since yesterday: neither a time such as 2026-11-25T14:00 nor an age"),
+        (("--since", "yesterday"), "Error: --since yesterday: give a time such as 2026-11-25T14:00, or an age"),
         (("--state-dir", "/nowhere"), "Error: there are no alerts yet: /nowhere/state.db does not exist"),
         (("-n", "0"), "Error: Invalid value for '-n' / '--last': 0 is not in the range x>=1."),
     ],

@@ -28,8 +28,8 @@ import pytest
         (["--enable-source", "syscall", "--disable-source", "syscall"], "You can not mix --enable-source and"),
         (["-o", "stdout_output.enabled=false"], "No output configured, please make sure at least one output is"),
         (["-o", "engine.kind=kmod"], "-o engine.kind: engine.kind is 'kmod', which this version of falcohost does not"),
-        (["fields", "nope", "x"], "there is no event source 'nope'; there are: aws_cloudtrail, github, "),
-        (["fields", "no_such_field"], "no field has 'no_such_field' in its name"),
+        (["fields", "nope", "x"], "there is no event source 'nope'; the sources are: aws_cloudtrail, github, "),
+        (["fields", "no_such_field"], "no field name contains 'no_such_field'"),
         (["completion", "tcsh"], "Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),
         (["-l", "nope"], "nope"),
     ],
@@ -78,7 +78,7 @@ def test_keys_without_effect_are_named_once(falcohost, setup):
         *setup("webserver: {enabled: true}\nmetrics: {enabled: false}\ncapture: {enabled: true}\n"), "--dry-run"
     )
 
-    lines = [line for line in done.stderr.splitlines() if "without effect" in line]
+    lines = [line for line in done.stderr.splitlines() if "but ignored by" in line]
     assert [line.partition("falcohost: ")[2] for line in lines] == ["capture, webserver"]
 
 
@@ -119,7 +119,7 @@ def test_a_bug_is_admitted(falcohost, monkeypatch):
 
     short = falcohost("--version")
 
-    assert short.stderr == "Error: this is a bug in falcohost: KeyError: 'oops'. -v shows where.\n"
+    assert short.stderr == "Error: this is a bug in falcohost: KeyError: 'oops'. Add -v to see where.\n"
     assert short.returncode == 1
     with pytest.raises(KeyError, match="oops"):
         falcohost("-v", "--version")

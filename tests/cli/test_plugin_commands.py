@@ -28,7 +28,7 @@ def test_a_command_of_falcohosts_own_name(falcohost, setup):
 
     done = falcohost(*config, "add", NUMBERS_COMMAND="stats")
 
-    assert done.stderr == "Error: the plugin 'numbers' offers the command 'stats', which is falcohost's own\n"
+    assert done.stderr == "Error: the plugin 'numbers' offers the command 'stats', a name of falcohost's own\n"
 
 
 def test_a_plugin_that_is_broken(falcohost, setup):

@@ -89,7 +89,7 @@ Condition expanded
   │ │ proc.name = cat
   │ │ nobody: evt.num = 0""",
         """\
-Where the names are from
+Where the names are defined
   rules.yaml
        4  macro      opens
        2  list       etc_files
@@ -99,7 +99,7 @@ Where the names are from
     assert collected.splitlines()[:3] == [
         "Collected because of it",
         "  event types    open, openat",
-        "  fields asked   evt.num, evt.type, fd.name, proc.name",
+        "  fields read    evt.num, evt.type, fd.name, proc.name",
     ]
     assert "  open, openat: the kernel passes on those with fd.name in (/etc/shadow, " in pushed
     assert pushed.splitlines()[-1] == "    /etc/passwd) and not proc.name = cat"
@@ -109,15 +109,15 @@ def test_an_event_that_fires(explain):
     """Each part says whether it is true, each check which value it saw; the last lines say why the rule fires."""
     assert explain(event=FIRES).split("\n\n")[1:] == [
         """\
-Condition (asked of event.json)
-  true       all of
-  true       │ opens: evt.type in (open, openat)  [evt.type: open]
-  true       │ fd.name in (
-             │     etc_files: /etc/shadow, "/etc/my file",
-             │     /etc/passwd)  [fd.name: "/etc/my file"]
-  true       │ not any of
-  false      │ │ proc.name = cat  [proc.name: vi]
-  false      │ │ nobody: evt.num = 0  [whatever evt.num is]""",
+Condition (evaluated for event.json)
+  true     all of
+  true     │ opens: evt.type in (open, openat)  [evt.type: open]
+  true     │ fd.name in (
+           │     etc_files: /etc/shadow, "/etc/my file",
+           │     /etc/passwd)  [fd.name: "/etc/my file"]
+  true     │ not any of
+  false    │ │ proc.name = cat  [proc.name: vi]
+  false    │ │ nobody: evt.num = 0  [whatever evt.num is]""",
         """\
 It fires, because
   evt.type in (open, openat) is true [evt.type: open]
@@ -133,14 +133,14 @@ def test_an_event_that_does_not_fire(explain):
     text = explain(event=FIRES | {"proc.name": "cat", "fd.name": None})
     tree, verdict = text.split("\n\n")[1:]
 
-    assert "false      │     /etc/passwd)" not in tree
+    assert "false    │     /etc/passwd)" not in tree
     assert "[fd.name: absent]" in tree
-    assert "  not asked  │ not any of 2 checks" in tree.splitlines()
+    assert "  skipped  │ not any of 2 checks" in tree.splitlines()
     assert verdict.splitlines() == [
         "It does not fire, because",
         '  fd.name in (etc_files: /etc/shadow, "/etc/my file", /etc/passwd) is false [fd.name: absent]',
     ]
-    assert "  not asked  │ │ proc.name = cat  [proc.name: cat]" in explain(
+    assert "  skipped  │ │ proc.name = cat  [proc.name: cat]" in explain(
         "--full", event=FIRES | {"proc.name": "cat", "fd.name": None}
     )
 
@@ -150,7 +150,7 @@ def test_an_event_that_does_not_say_enough(explain):
     verdict = explain(event={"evt.type": "open", "fd.name": "/etc/passwd"}).split("\n\n")[-1]
 
     assert verdict.splitlines() == [
-        "Cannot tell: the event does not say what these checks hang on",
+        "Unknown: the event has no values for these checks, and they decide",
         "  proc.name = cat is unknown [proc.name: unknown]",
     ]
 
@@ -167,7 +167,7 @@ def test_a_rule_before_it(explain, falcohost):
     event = FIRES | {"fd.name": "/etc/passwd"}
     last = explain(event=event).splitlines()[-1]
 
-    assert "But it is not reported: the rule 'Any passwd' comes before it" in last
+    assert "But it is not reported: the rule 'Any passwd' matches too and comes first" in last
     assert json.loads(explain("--json", event=event))[0]["event"]["reported_instead"] == "Any passwd"
     every = falcohost(
         "-o", "rule_matching=all", "rules", "explain", "rules.yaml", "--rule", "F*", "--event", "event.json"
@@ -232,12 +232,12 @@ def test_a_disabled_rule(explain):
         (
             "Off",
             "{",
-            "event.json: an event is an alert in JSON, or an object of fields and their values; this is no JSON",
+            "event.json: this is not JSON: ",
         ),
-        ("Off", "[" * 100_000, "event.json: an event is an alert in JSON"),
-        ("Off", "[]", "event.json: an event is an alert in JSON, or an object of fields and their values; this is nei"),
-        ("Off", '{"kind": "Event"}', "event.json: an event is an alert in JSON"),
-        ("Off", '{"source": "numbers", "output_fields": {}}', "event.json: the event is of the source 'numbers', and"),
+        ("Off", "[" * 100_000, "event.json: this is not JSON: "),
+        ("Off", "[]", "event.json: this is not an event; give an alert in JSON"),
+        ("Off", '{"kind": "Event"}', "event.json: this is not an event; give"),
+        ("Off", '{"source": "numbers", "output_fields": {}}', "event.json: the event is of source 'numbers', but"),
     ],
 )
 def test_errors(explain, rule, event, message):
@@ -261,7 +261,7 @@ def test_a_rule_that_is_left_out(falcohost, tmp_path):
     done = falcohost("rules", "explain", "rules.yaml", "--rule", "Every*")
 
     assert 1 == done.returncode
-    assert "the rule 'Every number' is left out: " in done.stderr
+    assert "the rule 'Every number' was skipped: " in done.stderr
     assert "did you mean 'numbers'?" in done.stderr
 
 
@@ -276,7 +276,7 @@ def test_records(falcohost, tmp_path):
     two = falcohost("rules", "explain", "rules.yaml", "--rule", "r", "--event", "two.json")
 
     assert one.stdout.endswith("It does not fire, because\n  ka.user.name exists is false [ka.user.name: absent]\n")
-    assert two.stderr.startswith("Error: two.json: it holds 2 events, and one is wanted.")
+    assert two.stderr.startswith("Error: two.json: found 2 events instead of one.")
 
 
 def test_control_characters(falcohost, tmp_path):

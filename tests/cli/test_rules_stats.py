@@ -59,20 +59,20 @@ def test_rules(stats):
     """Rules are counted per source and event type; what has no witness, is shadowed or unused is named."""
     assert stats() == (
         """\
-3 rules of the source syscall
+3 rules of source syscall
      2  open
      1  close, openat
 
-Without a witness (asked for every event of these types)
+Without a witness (evaluated for every event of these types)
   Blind: close
 
-Shadowed (provable: a rule before it matches whenever it does)
+Shadowed (proven: an earlier rule matches whenever they do)
   'Narrow' by 'Wide'
 
-1 rule of the source numbers
+1 rule of source numbers
      1  any event type
 
-Macros and lists that nothing uses
+Unused macros and lists
   rules.yaml
        2  list   unused
 """
@@ -113,8 +113,8 @@ def test_events_as_text(stats):
     text = stats("--source", "syscall", events=SYSCALL)
     head, *rows = text[text.index("3 events of") :].split("\n\n")[0].splitlines()
 
-    assert "3 events of the source syscall, 3 match a rule" == head
-    assert ["rule", "asked", "matches", "first", "median", "ns", "total", "µs"] == rows[1].split()
+    assert "3 events of source syscall, 3 match a rule" == head
+    assert ["rule", "evaluated", "matches", "first", "median", "ns", "total", "µs"] == rows[1].split()
     assert ["Wide", "2", "2", "2"] == rows[2].split()[:4]
 
 
@@ -125,7 +125,7 @@ def test_alerts(stats):
     found = json.loads(stats("--json", events=alerts))["events"]
 
     assert {"syscall": 3, "numbers": 1} == {source: one["events"] for source, one in found["sources"].items()}
-    assert {"of the source 'none', of which there are no rules": 1} == found["left_out"]
+    assert {"there are no rules of source 'none'": 1} == found["left_out"]
 
 
 def test_records(falcohost, tmp_path):
@@ -146,11 +146,15 @@ def test_records(falcohost, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "events", "message"),
     [
-        ((), SYSCALL, "events.jsonl:1: its source is needed: --source syscall or numbers"),
-        (("--source", "sycall"), SYSCALL, "no enabled rule is of the source 'sycall'; there are: syscall, numbers"),
-        ((), [], "events.jsonl: there is no event in it"),
-        (("--source", "syscall"), [*SYSCALL, "{"], "events.jsonl:7: an event is an alert in JSON, or an object of f"),
-        (("--source", "syscall"), ["{", *SYSCALL], "events.jsonl:1: an event is an alert in JSON, or an object of f"),
+        ((), SYSCALL, "events.jsonl:1: name the event's source: --source syscall or numbers"),
+        (
+            ("--source", "sycall"),
+            SYSCALL,
+            "no enabled rule is of source 'sycall'; there are rules of: syscall, numbers",
+        ),
+        ((), [], "events.jsonl: the file holds no event"),
+        (("--source", "syscall"), [*SYSCALL, "{"], "events.jsonl:7: this is not JSON: "),
+        (("--source", "syscall"), ["{", *SYSCALL], "events.jsonl:1: this is not JSON: "),
         (("--source", "syscall"), [{"fd.num": "a"}], 'events.jsonl:1: fd.num (INT64) cannot be "a": a is not a valid'),
     ],
 )

@@ -60,5 +60,5 @@ def test_cost():
 def test_a_source_that_does_not_begin_to_measure(monkeypatch):
     """It is named when patience is at an end."""
     monkeypatch.setattr(stats, "_PATIENCE", 0.0)
-    with pytest.raises(StateError, match="the source one is too busy to begin to measure; try again"):
+    with pytest.raises(StateError, match="the source one is too busy to start measuring; try again"):
         list(looks(Counting(begins=99), 1.0, watch=False, sleep=lambda _: None))

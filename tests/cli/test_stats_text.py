@@ -64,7 +64,7 @@ class Look:
     """The agent, *seconds* after it was started, when the monotonic clock said *at*.
 
     :ivar outputs: name, alerts that wait, that will not be delivered, seconds that it has been busy.
-    :ivar stored: it outlives the process, its last alert, those that wait for the disk, those given up.
+    :ivar stored: it outlives the process, its last alert, those that waiting for the disk, those given up.
     """
 
     seconds: float
@@ -235,7 +235,7 @@ def test_a_subscriber_is_called_one():
     look = Look(1.0, 1.0, [], [("stdout", 0, 0, 0.0), ("repeated", 7, 0, 0.0, "subscriber")], (True, 9, 0, 0))
     text = click.unstyle("\n".join(stats_text(decode(encode(snapshot(look))), full=False)))
 
-    assert ["output stdout: 0 alerts wait", "subscriber repeated: 7 alerts wait"] == text.splitlines()[2:4]
+    assert ["output stdout: 0 alerts waiting", "subscriber repeated: 7 alerts waiting"] == text.splitlines()[2:4]
 
 
 def test_json(shown):

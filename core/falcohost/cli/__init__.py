@@ -1,4 +1,4 @@
-"""The command line. ``falcohost`` alone takes Falco's flags; beside it there are commands, one file each."""
+"""The command line: ``falcohost`` with Falco's flags, and its subcommands, one file each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``falcohost alerts``: what was detected, from the state of the agent that runs here or has run."""
+"""``falcohost alerts``: prints stored alerts, whether or not the agent is running."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from falcohost.outputs.lines import encode_text
 from falcohost.store.directory import state_directory
 from falcohost.store.history import History, Wanted
 
-#: Seconds between two looks for new alerts with ``--follow``.
+#: Seconds between two checks for new alerts with ``--follow``.
 _LOOK = 0.2
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -27,12 +27,12 @@ _COLOURS = {Priority.WARNING: "yellow", Priority.NOTICE: "cyan"}
 
 
 @click.command(name="alerts")
-@click.option("--since", metavar="WHEN", help="Not before a time (2026-11-25T14:00) or an age (30m, 2h, 7d).")
-@click.option("--rule", default="*", metavar="NAME", help="Of rules with this name; it may have wildcards.")
-@click.option("--source", default="", metavar="NAME", help="Of this event source.")
-@click.option("-n", "--last", type=click.IntRange(min=1), metavar="COUNT", help="Only so many, the last ones.")
-@click.option("-f", "--follow", is_flag=True, help="Go on with those that come, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert a line, each with its id.")
+@click.option("--since", metavar="WHEN", help="Only alerts since a time (2026-11-25T14:00) or of the last 30m, 2h, 7d.")
+@click.option("--rule", default="*", metavar="NAME", help="Only alerts of rules with this name; wildcards allowed.")
+@click.option("--source", default="", metavar="NAME", help="Only alerts of this event source.")
+@click.option("-n", "--last", type=click.IntRange(min=1), metavar="COUNT", help="Only the last COUNT alerts.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new alerts until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line, with its id.")
 @click.option("--state-dir", metavar="PATH", help="The agent's state directory; default: the configured one.")
 @click.pass_obj
 def command(
@@ -45,7 +45,7 @@ def command(
     as_json: bool,
     state_dir: str | None,
 ) -> None:
-    """Print the alerts that are in the agent's state, oldest first.
+    """Print stored alerts, oldest first.
 
     Example: falcohost alerts --since 2h --rule 'Read sensitive*' --json
     """
@@ -73,11 +73,11 @@ def _line(alert: Alert, *, as_json: bool) -> str:
 
 
 def _nanoseconds(when: str) -> int:
-    """Return the time that *when* names, or that was so long ago."""
+    """Return the time that *when* gives, as a time or as an age, in nanoseconds since the epoch."""
     if age := re.fullmatch(r"(\d+)([smhdw])", when):
         return time.time_ns() - int(age[1]) * _UNITS[age[2]] * 1_000_000_000
     try:
         return int(datetime.fromisoformat(when).timestamp() * 1e9)
     except ValueError as error:
-        problem = f"--since {when}: neither a time such as 2026-11-25T14:00 nor an age such as 30m, 2h or 7d"
+        problem = f"--since {when}: give a time such as 2026-11-25T14:00, or an age such as 30m, 2h or 7d"
         raise ConfigError(problem) from error

@@ -1,7 +1,7 @@
-"""``falcohost``: Falco's flags, and the way to the commands.
+"""``falcohost``: parses Falco's flags and dispatches to the subcommands.
 
-A command's module is imported when the command is called, so that each costs no more than it needs; plugins are asked
-for theirs (:mod:`falcohost.cli.plugin_commands`) when falcohost has none of that name.
+A subcommand's module is imported only when the subcommand is used, so that every command starts fast. A name that is
+not falcohost's own is looked up among the plugins' commands (:mod:`falcohost.cli.plugin_commands`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from falcohost.errors import FalcohostError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-#: Each command's module below :mod:`falcohost.cli`, and its line in the help.
+#: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 COMMANDS = {
-    "run": "Watch this host, or a source, and print alerts.",
-    "rules": "Explain rules, and say what they cost.",
-    "alerts": "Print what was detected.",
-    "stats": "Print the numbers of the running agent, and what events cost.",
+    "run": "Monitor this host, or read files, and print alerts.",
+    "rules": "Explain rules and show their cost.",
+    "alerts": "Print stored alerts.",
+    "stats": "Print statistics of the running agent.",
     "fields": "List the fields that rules can use.",
-    "plugins": "List the plugins that are installed.",
-    "doctor": "Say what this machine lacks for the sources to run.",
-    "completion": "Print the shell's completion script.",
+    "plugins": "List the installed plugins.",
+    "doctor": "Check whether this machine can run the sources.",
+    "completion": "Print a shell completion script.",
 }
 
 
@@ -45,7 +45,7 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # The lines are known without importing every command.
+        # click's own would import every command for its line of help.
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
         if theirs := plugin_commands.listed(ctx, COMMANDS):
@@ -55,7 +55,7 @@ class _Commands(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        # click's own would import every command for its line of help.
+        # As above: do not import every command.
         lines = COMMANDS | plugin_commands.listed(ctx, COMMANDS)
         commands = [CompletionItem(name, help=line) for name, line in lines.items() if name.startswith(incomplete)]
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
@@ -66,46 +66,46 @@ class _Commands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-# Eager, so that the help knows of the plugins that the configuration names.
+# Eager, so that the help can list the commands of configured plugins.
 @click.option("-c", "config", metavar="PATH", is_eager=True, help="Configuration file.")
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VAL", is_eager=True, help="Set a key of the configuration."
+    "-o", "--option", "options", multiple=True, metavar="KEY=VAL", is_eager=True, help="Set a configuration key."
 )
-@click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder; default: those configured.")
-@click.option("-V", "--validate", multiple=True, metavar="FILE", help="Validate rules files and exit.")
+@click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of those configured.")
+@click.option("-V", "--validate", multiple=True, metavar="FILE", help="Validate a rules file and exit.")
 @click.option("-L", "describe_all", is_flag=True, help="Describe all rules and exit.")
 @click.option("-l", "describe", metavar="RULE", help="Describe one rule and exit.")
 @click.option("--list", "listed", is_flag=False, flag_value="", metavar="[SOURCE]", help="List fields and exit.")
 @click.option("--list-events", is_flag=True, help="List the event types of each source and exit.")
 @click.option("--list-plugins", is_flag=True, help="List the loaded plugins and exit.")
-@click.option("--plugin-info", metavar="NAME", help="Say what a plugin offers and exit.")
-@click.option("-N", "names_only", is_flag=True, help="With --list: names only.")
-@click.option("--format", "form", metavar="text|markdown|json", help="With --list and --list-events.")
-@click.option("--markdown", is_flag=True, help="The same as --format markdown (deprecated).")
+@click.option("--plugin-info", metavar="NAME", help="Describe a plugin and exit.")
+@click.option("-N", "names_only", is_flag=True, help="With --list: print names only.")
+@click.option("--format", "form", metavar="text|markdown|json", help="Format for --list and --list-events.")
+@click.option("--markdown", is_flag=True, help="Same as --format markdown (deprecated).")
 @click.option(
-    "-D", "disable_rules", multiple=True, metavar="TEXT", help="Turn off rules by a part of the name (deprecated)."
+    "-D", "disable_rules", multiple=True, metavar="TEXT", help="Disable rules with TEXT in their name (deprecated)."
 )
-@click.option("-T", "disable_tags", multiple=True, metavar="TAG", help="Turn off rules with this tag (deprecated).")
-@click.option("-t", "enable_tags", multiple=True, metavar="TAG", help="Turn on only rules with this tag (deprecated).")
-@click.option("--enable-source", multiple=True, metavar="SOURCE", help="Watch only these sources.")
-@click.option("--disable-source", multiple=True, metavar="SOURCE", help="Do not watch these sources.")
-@click.option("-M", "seconds", type=float, default=0, metavar="SECONDS", help="Stop after so many seconds.")
-@click.option("-U", "--unbuffered", is_flag=True, help="Write each alert at once.")
-@click.option("-p", "--print", "suffix", metavar="FORMAT", help="Append to the output of every rule (deprecated).")
-@click.option("-P", "--pidfile", metavar="FILE", help="Write the process id to a file.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more, also where a bug shows.")
-@click.option("-i", "ignored", is_flag=True, help="Print the events that are ignored by default and exit.")
-@click.option("--dry-run", is_flag=True, help="Do everything but process events.")
+@click.option("-T", "disable_tags", multiple=True, metavar="TAG", help="Disable rules with this tag (deprecated).")
+@click.option("-t", "enable_tags", multiple=True, metavar="TAG", help="Enable only rules with this tag (deprecated).")
+@click.option("--enable-source", multiple=True, metavar="SOURCE", help="Open only this source; may be repeated.")
+@click.option("--disable-source", multiple=True, metavar="SOURCE", help="Do not open this source; may be repeated.")
+@click.option("-M", "seconds", type=float, default=0, metavar="SECONDS", help="Stop after this many seconds.")
+@click.option("-U", "--unbuffered", is_flag=True, help="Write each alert immediately.")
+@click.option("-p", "--print", "suffix", metavar="FORMAT", help="Append FORMAT to every rule's output (deprecated).")
+@click.option("-P", "--pidfile", metavar="FILE", help="Write the process id to FILE.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more detail, and tracebacks of bugs.")
+@click.option("-i", "ignored", is_flag=True, help="List the event types that are ignored by default and exit.")
+@click.option("--dry-run", is_flag=True, help="Load everything, but process no events.")
 @click.option("--version", is_flag=True, help="Print versions and exit.")
-@click.option("--support", is_flag=True, help="Print what a bug report needs, without secrets, and exit.")
+@click.option("--support", is_flag=True, help="Print information for a bug report, without secrets, and exit.")
 @click.option("--page-size", is_flag=True, help="Print the system's page size and exit.")
 @click.option("--rule-schema", is_flag=True, help="Print the JSON schema of rules files and exit.")
 @click.option("--config-schema", is_flag=True, help="Print the JSON schema of the configuration and exit.")
 @click.pass_context
 def cli(ctx: click.Context, /, **given: Any) -> None:
-    """Watch for security events with rules in Falco's language.
+    """Detect suspicious activity in event streams, with rules in Falco's language.
 
-    Without a command it takes Falco's options, and runs.
+    Without a command, falcohost starts the agent and accepts Falco's options.
     """
     if "NO_COLOR" in os.environ:
         ctx.color = False
@@ -117,7 +117,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and end the process: 0 if all went well, 1 behind ``Error: `` and a sentence if not."""
+    """Run the command line and exit: status 0 on success; otherwise print ``Error: `` and a sentence, status 1."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     _occupy_standard_descriptors()
     try:
@@ -129,18 +129,18 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         status = 130
     except BrokenPipeError:
-        # Whoever read our output has read enough; what Python still holds for stdout goes nowhere.
+        # The reader of our output is gone; discard what Python still buffers for stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except Exception as error:
         if {"-v", "--verbose"} & set(given):
             raise
-        status = _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. -v shows where.")
+        status = _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. Add -v to see where.")
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _occupy_standard_descriptors() -> None:
-    """Open /dev/null where stdin, stdout or stderr is closed, so that no file of ours gets its number."""
+    """Open /dev/null for each of stdin, stdout and stderr that is closed, so that no other file gets its number."""
     for number in range(3):
         try:
             os.fstat(number)

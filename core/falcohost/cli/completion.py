@@ -1,4 +1,4 @@
-"""``falcohost completion``: the script that makes a shell complete commands and options."""
+"""``falcohost completion``: prints the script that lets a shell complete commands and options."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from click.shell_completion import get_completion_class
 def command(shell: str) -> None:
     """Print the completion script for SHELL.
 
-    bash: eval "$(falcohost completion bash)". zsh: the same with zsh. fish: falcohost completion fish | source.
-    """
+    \b
+    bash: eval "$(falcohost completion bash)"
+    zsh:  eval "$(falcohost completion zsh)"
+    fish: falcohost completion fish | source
+    """  # noqa: D301  # \b keeps click from joining the lines
     from falcohost.cli.app import cli
 
     completer = get_completion_class(shell)

@@ -1,4 +1,4 @@
-"""``-L`` and ``-l``: what was loaded, as an object for JSON or as a table."""
+"""``-L`` and ``-l``: describes loaded rules, as an object for JSON or as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost.rules.loader import LoadOutcome
 
 
 def describe(outcome: LoadOutcome, plugins: Plugins, rule: str | None) -> dict[str, object]:
-    """Return the description of all that was loaded, or of *rule* alone.
+    """Return the description of everything that was loaded, or of *rule* alone.
 
     :raises RulesError: *rule* is not loaded.
     """
@@ -19,7 +19,7 @@ def describe(outcome: LoadOutcome, plugins: Plugins, rule: str | None) -> dict[s
 
 
 def _uses(plugins: Plugins) -> list[PluginUse]:
-    """Return what tells that a rule uses a plugin; what Falco has built in is none to it, what it has as one is."""
+    """Return the names by which a rule uses each plugin. What Falco builds in (syscall) is not a plugin to Falco."""
     fields = {source: {field.name for field in found} for source, found in all_fields(plugins).items()}
     uses = []
     for plugin in plugins.loaded:

@@ -1,4 +1,4 @@
-"""``falcohost doctor``: asks every source what it needs, before anything is started, and says what is missing."""
+"""``falcohost doctor``: runs every source's checks without starting it, and prints what is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ from falcohost.store.directory import state_directory
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, for which source or plugin, and what is wrong with it (None: nothing)."""
+    """The result of one check.
+
+    :ivar source: name of the source or plugin.
+    :ivar what: what was checked, as a statement that is true if all is well.
+    :ivar problem: what is wrong and how to fix it; None: nothing.
+    """
 
     source: str
     what: str
@@ -32,7 +37,10 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Say what this machine lacks for the sources to run, and what to do. Exits 1 if something is missing."""
+    """Check whether this machine can run the sources, and say how to fix what is missing.
+
+    Exits with status 1 if something is missing.
+    """
     flags: Flags = ctx.obj
     config = flags.configuration()
     plugins = load_all(config.for_plugins)
@@ -48,7 +56,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 
 def _running(state: str) -> int | None:
-    """Return the process id of the agent whose state is there; None where none runs."""
+    """Return the process id of the agent that uses the state directory *state*; None if none is running."""
     try:
         connection = Connection(state_directory(state))
     except StateError:
@@ -72,9 +80,9 @@ def _check(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) -> 
             yield Finding(spec.name, what, problem)
     except AddressTaken as error:
         if agent is not None and listens(agent, error.port):
-            yield Finding(spec.name, "its address can be had: the agent that runs listens there", None)
+            yield Finding(spec.name, "its address is available: the running agent listens on it", None)
         else:
-            yield Finding(spec.name, "its address can be had", str(error))
+            yield Finding(spec.name, "its address is available", str(error))
     except Exception as error:
         yield Finding(spec.name, "its check runs", f"{type(error).__name__}: {error}")
 

@@ -1,4 +1,4 @@
-"""``--list-events`` in Falco's layout: the event types of each source with their parameters."""
+"""``--list-events``: lists the event types of each source and their parameters, in Falco's layout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Events = Mapping[str, Sequence[EventParam]]
 
 
 def list_events(sources: Iterable[SourceSpec], form: str) -> str:
-    """Return the event types of each source that says which it has. All are sent when what happened is over."""
+    """Return the event types of each source that declares them. All are exit events (``<``)."""
     known = {f"{spec.name.capitalize()} events": _events(spec) for spec in sources if spec.event_types is not None}
     if form == "json":
         return pretty_json({title: [_as_json(*event) for event in events.items()] for title, events in known.items()})

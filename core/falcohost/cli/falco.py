@@ -1,4 +1,4 @@
-"""``falcohost`` without a command: what Falco's flags ask for, in Falco's order."""
+"""``falcohost`` without a command: handles Falco's flags, in Falco's order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from falcohost.host.config import Config
 def follow(flags: Flags) -> int:
     """Do what *flags* ask for; return the exit status.
 
-    :raises FalcohostError: it cannot be done.
+    :raises FalcohostError: something is wrong with the flags, the configuration, plugins, rules or the run.
     """
     printed = _without_configuration(flags)
     if printed is not None:
@@ -66,7 +66,7 @@ def _with_configuration(flags: Flags, config: Config) -> str | None:
 
 
 def _ignored(config: Config) -> str:
-    """Return the event types that rules do not get unless they name them."""
+    """Return the list of event types that only rules that name them get."""
     from falcohost.host.loading import configured_plugins
 
     sources = [source for source in configured_plugins(config).sources().values() if source.on_request]

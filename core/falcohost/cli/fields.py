@@ -1,4 +1,4 @@
-"""``falcohost fields``: the fields that rules can use, of one source or all, those whose names match or all."""
+"""``falcohost fields``: lists the fields that rules can use, for one source or all, filtered by a pattern."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _ARGUMENT = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKi
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool) -> None:
-    """List the fields of SOURCE (all sources if it is left out) whose names have PATTERN in them.
+    """List the fields of SOURCE (default: of all sources) whose names contain PATTERN.
 
-    PATTERN may have wildcards: 'proc.*name'. A SOURCE that is none is taken for a pattern.
+    PATTERN may have wildcards: 'proc.*name'. A single argument that is not a source is the pattern.
     """
     fields = all_fields(load_all(flags.configuration().for_plugins))
     if source is not None and source not in fields and pattern is None:
         source, pattern = None, source
     if source is not None and source not in fields:
-        raise ConfigError(f"there is no event source '{source}'; there are: {', '.join(sorted(fields))}")
+        raise ConfigError(f"there is no event source '{source}'; the sources are: {', '.join(sorted(fields))}")
     found = [
         (name, field)
         for name, of_source in fields.items()
@@ -43,7 +43,7 @@ def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool
         click.echo(json.dumps([{"source": name, **field_json(field)} for name, field in found], indent=2))
         return
     if not found:
-        raise ConfigError(f"no field has '{pattern}' in its name")
+        raise ConfigError(f"no field name contains '{pattern}'")
     _print(found, with_source=source is None and len(fields) > 1)
 
 

@@ -1,4 +1,4 @@
-"""Falco's flags as they were given, and what they make of the configuration."""
+"""The values of Falco's flags, and the configuration that follows from them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Flags:
         return replace(config, rules=replace(config.rules, selections=selections))
 
     def _selections(self) -> tuple[Selection, ...]:
-        """Return what the flags that Falco had until 0.39 select."""
+        """Return the rule selections of ``-D``, ``-T`` and ``-t``, which Falco had until 0.39."""
         if (self.disable_rules or self.disable_tags) and self.enable_tags:
             raise ConfigError(_CONTRADICTION)
         none = (Selection(enable=False, rule="*"),) if self.enable_tags else ()
@@ -75,7 +75,7 @@ class Flags:
         )
 
     def deprecations(self) -> list[str]:
-        """Return what is to be logged of the flags that were given."""
+        """Return a warning for each deprecated flag that was given."""
         old = {
             "-D": (self.disable_rules, "rules[].disable.rule=<wildcard-pattern>"),
             "-T": (self.disable_tags, "rules[].disable.tag=<tag>"),

@@ -1,4 +1,4 @@
-"""``--list`` in Falco's layout: as text, Markdown or JSON."""
+"""``--list``: lists fields in Falco's layout, as text, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINE_WIDTH = 120
 
 @dataclass(frozen=True, slots=True)
 class FieldClass:
-    """Fields whose names begin alike, and the sources that have them."""
+    """Fields with the same first part of their names, and the sources that have them."""
 
     name: str
     sources: tuple[str, ...]
@@ -43,7 +43,7 @@ def chosen_format(name: str | None, markdown: bool) -> str:
 
 
 def field_classes(fields: Mapping[str, Sequence[Field]]) -> list[FieldClass]:
-    """Return the fields of each source by the first word of their names; sources that share a class share the entry."""
+    """Group the fields by the first part of their names; sources with the same group of fields share one entry."""
     found: dict[tuple[str, tuple[Field, ...]], list[str]] = {}
     for source, of_source in fields.items():
         by_name: dict[str, list[Field]] = {}
@@ -111,7 +111,7 @@ def _class_json(one: FieldClass) -> dict[str, Any]:
 
 
 def field_json(field: Field) -> dict[str, Any]:
-    """Return one field as Falco's JSON listing has it."""
+    """Return one field as an entry of Falco's JSON listing."""
     kinds = {ArgKind.INDEX: ["index"], ArgKind.KEY: ["key"], ArgKind.ANY: ["index", "key"]}
     argument = {"required": field.arg_required, "type": kinds[field.arg]} if field.arg in kinds else None
     return {

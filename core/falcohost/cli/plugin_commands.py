@@ -1,7 +1,8 @@
-"""Commands that plugins bring: those of the plugins that the configuration names.
+"""Commands of the plugins that the configuration names.
 
-They are asked for only where commands are listed, or one is typed that is not falcohost's own; and only plugins of
-other distributions are, since falcohost's own commands are all in its table. So nothing else waits for an import.
+Plugins are imported for this only when commands are listed or when the user types a command that is not falcohost's
+own, and only plugins of other distributions: falcohost's own commands are all in its table. Other commands do not wait
+for these imports.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def listed(ctx: click.Context, own: Collection[str]) -> dict[str, str]:
-    """Return the line of each command of a plugin; none where the configuration or a plugin is wrong.
+    """Return the help line of each plugin command; empty if the configuration or a plugin has an error.
 
     :param own: the names of falcohost's own commands.
     """
@@ -33,9 +34,9 @@ def listed(ctx: click.Context, own: Collection[str]) -> dict[str, str]:
 
 
 def find(ctx: click.Context, name: str, own: Collection[str]) -> click.Command | None:
-    """Return the command *name*; None if no plugin has it.
+    """Return the plugin command *name*; None if no plugin has it.
 
-    :raises FalcohostError: the configuration or a plugin is wrong.
+    :raises FalcohostError: the configuration or a plugin has an error.
     """
     plugins = _plugins(ctx)
     if plugins is None:
@@ -43,7 +44,7 @@ def find(ctx: click.Context, name: str, own: Collection[str]) -> click.Command |
     commands = plugins.commands()
     for taken in commands.keys() & own:
         plugin, _ = commands[taken]
-        raise PluginError(f"the plugin '{plugin.name}' offers the command '{taken}', which is falcohost's own")
+        raise PluginError(f"the plugin '{plugin.name}' offers the command '{taken}', a name of falcohost's own")
     if name not in commands:
         if plugins.left_out:
             raise PluginError("\n".join(plugins.left_out.values()))
@@ -53,12 +54,12 @@ def find(ctx: click.Context, name: str, own: Collection[str]) -> click.Command |
 
 
 def _plugins(ctx: click.Context) -> Plugins | None:
-    # Where there are no plugins of others, which is soon known, not even the configuration has to be read.
+    # Without third-party plugins, which is cheap to find out, the configuration need not be read.
     if all(entry.dist is not None and entry.dist.name == OURS for entry in entry_points(group=GROUP)):
         return None
     from falcohost.host.config import load_config
     from falcohost.host.plugins import load_others
 
-    # Where the shell completes, the flags have been parsed, but no command of ours has run.
+    # During shell completion the flags are parsed, but no command of ours has run.
     config = load_config(ctx.params.get("config"), ctx.params.get("options") or ())
     return load_others(config.plugins.names, config.for_plugins) if config.plugins.names else None

@@ -1,4 +1,4 @@
-"""``--list-plugins`` and ``--plugin-info``: what each plugin is, in Falco's layout."""
+"""``--list-plugins`` and ``--plugin-info``: describes plugins in Falco's layout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def list_plugins(plugins: Plugins) -> str:
 
 
 def find_plugin(plugins: Plugins, name: str) -> Plugin:
-    """Return the plugin called *name*, or that stands in for the Falco plugin of that name.
+    """Return the plugin called *name*, or the one that replaces the Falco plugin of that name.
 
     :raises PluginError: there is none.
     """

@@ -1,4 +1,4 @@
-"""``falcohost plugins``: what is installed, and what is wrong with what cannot be used."""
+"""``falcohost plugins``: lists the installed plugins, and why a plugin cannot be used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from falcohost.host.plugins import Plugin, load_all
 @click.command(name="plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List the plugins that are installed, with what each has to offer."""
+    """List the installed plugins and what each offers."""
     plugins = load_all()
     if as_json:
         import json

@@ -1,4 +1,4 @@
-"""``falcohost rules``: what rules mean and what they cost, said by the engine that runs them."""
+"""``falcohost rules``: explains rules and shows their cost, with the engine that the agent runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import importlib
 
 import click
 
-#: Each command's module below :mod:`falcohost.cli`, and its line in the help.
+#: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 _COMMANDS = {
-    "explain": ("rules_explain", "Say what a rule asks, and why it fires for an event or not."),
-    "stats": ("rules_stats", "Say what the rules ask of events, and what nobody uses or sees."),
+    "explain": ("rules_explain", "Explain a rule, and why it fires for an event or not."),
+    "stats": ("rules_stats", "Count rules by event type; find slow, shadowed and unused ones."),
 }
 
 
@@ -24,7 +24,7 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # The lines are known without importing every command.
+        # click's own would import every command for its line of help.
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
@@ -32,6 +32,6 @@ class _Commands(click.Group):
 @click.group(name="rules", cls=_Commands, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Look into rules files: what a rule means, why it fires, what rules cost."""
+    """Inspect rules files: what a rule means, why it fires, what rules cost."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -1,6 +1,6 @@
-"""Events that a user has in a file: alerts, objects of fields and values, or records of a log that a source reads.
+"""Reads events that a user gives in a file: alerts, objects of fields and values, or log records.
 
-What a record is, its source decides: it is read by the same source that the agent runs, from a file.
+Log records are read by the same source that the agent runs.
 """
 
 from __future__ import annotations
@@ -21,34 +21,36 @@ from falcohost.engine.paths import getter
 from falcohost.errors import ConfigError
 from falcohost.events import Event, Plan, Source
 
-_FORMS = "an event is an alert in JSON, or an object of fields and their values"
+_FORMS = "give an alert in JSON, or a JSON object of fields and their values"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One event that a user gave, and where it stands.
+    """One event that a user gave.
 
-    :ivar data: the JSON object that it is; else None, and *problem* says why.
+    :ivar where: the file, and the line in a file of several events.
+    :ivar data: the event as a JSON object; None if it is not one.
+    :ivar problem: why *data* is None.
     """
 
     where: str
     content: bytes
     data: Mapping[str, Any] | None = None
-    problem: str = "this is neither"
+    problem: str = "this is not an event"
 
     @property
     def is_alert(self) -> bool:
-        """Tell whether it is an alert with the values of fields."""
+        """Return whether it is an alert with the values of fields."""
         return self.data is not None and isinstance(self.data.get(OUTPUT_FIELDS), dict)
 
     @property
     def source(self) -> str | None:
-        """Return the event source that it names, if it is an alert that names one."""
+        """Return the event source, if this is an alert that names one."""
         return self._named("source")
 
     @property
     def rule(self) -> str | None:
-        """Return the rule that raised it, if it is an alert that says so."""
+        """Return the rule, if this is an alert that names one."""
         return self._named("rule")
 
     def _named(self, key: str) -> str | None:
@@ -57,34 +59,34 @@ class Given:
 
 
 def read_one(file: IO[bytes]) -> Given:
-    """Return what *file* holds."""
+    """Read *file* as one event."""
     return _given(name_of(file), file.read())
 
 
 def read_lines(file: IO[bytes], name: str) -> Iterator[Given]:
-    """Yield the lines of *file*, which is called *name*, each as one event; empty lines do not count."""
+    """Yield each line of *file* as one event, skipping empty lines; *name* is the file's name in messages."""
     for number, line in enumerate(file, 1):
         if line.strip():
             yield _given(f"{name}:{number}", line)
 
 
 def name_of(file: IO[bytes]) -> str:
-    """Return what *file* is called in messages."""
+    """Return the name of *file* for messages."""
     name = getattr(file, "name", None)
     return name if isinstance(name, str) and name != "<stdin>" else "standard input"
 
 
 class Readers:
-    """Read what a user gave as events of one source or another."""
+    """Interprets what a user gave as events of a source."""
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._readers: dict[str, EventReader] = {}
 
     def values(self, given: Given, source: str) -> Values:
-        """Return the values that *given* has as an event of *source*.
+        """Return the field values of *given* as an event of *source*.
 
-        :raises ConfigError: it is none, or more than one.
+        :raises ConfigError: it is not exactly one event of that source.
         """
         if self.says_fields(given, source):
             return self.known(given, source).value
@@ -92,16 +94,16 @@ class Readers:
         return lambda ref: getter(ref.field)(event, ref.arg)
 
     def says_fields(self, given: Given, source: str) -> bool:
-        """Tell whether *given* is an alert or an object of fields; otherwise it is a record of the log of *source*."""
+        """Return whether *given* is an alert or an object of fields, and not a record of the log of *source*."""
         return given.data is not None and (given.is_alert or self._reader(source).is_flat(given.data))
 
     def known(self, given: Given, source: str) -> KnownValues:
-        """Return the values of fields that *given* says.
+        """Return the field values in *given*.
 
-        :raises ConfigError: a field does not exist, or cannot have such a value.
+        :raises ConfigError: a field does not exist, or its value is not valid.
         """
         if given.data is None:
-            raise ConfigError(f"{given.where}: {_FORMS}; {given.problem}")
+            raise ConfigError(f"{given.where}: {given.problem}; {_FORMS}")
         try:
             return self._reader(source).read(given.data)
         except EventValueError as error:
@@ -109,7 +111,7 @@ class Readers:
 
     @contextmanager
     def records(self, path: Path, source: str, given: Given) -> Iterator[Source]:
-        """Open *path*, which begins with *given*, as the log of *source*.
+        """Open *path*, whose first event is *given*, as a log of *source*.
 
         :raises ConfigError: the source has no log that can be read from a file.
         """
@@ -117,7 +119,7 @@ class Readers:
 
         made = self._loaded.sources[source].make({"open_params": str(path)})
         if not isinstance(made, JsonSource):
-            raise ConfigError(f"{given.where}: {_FORMS}; {given.problem}")
+            raise ConfigError(f"{given.where}: {given.problem}; {_FORMS}")
         made.open(Plan(source), None)
         try:
             yield made
@@ -132,8 +134,11 @@ class Readers:
                 found = [event for batch in opened.batches() for event in batch.events]
                 causes = ", ".join(opened.stats().dropped)
         if len(found) != 1:
-            told = f"it holds {len(found)} events, and one is wanted" if found else "it holds no event"
-            raise ConfigError(f"{given.where}: {told}{f': {causes}' if causes else ''}. Besides, {_FORMS}")
+            told = f"found {len(found)} events instead of one" if found else "found no event"
+            more = f": {causes}" if causes else ""
+            raise ConfigError(
+                f"{given.where}: {told}{more}. Give one record of the log; or {_FORMS.removeprefix('give ')}"
+            )
         return found[0]
 
     def _reader(self, source: str) -> EventReader:
@@ -145,7 +150,7 @@ class Readers:
 
 @contextmanager
 def as_path(file: IO[bytes]) -> Iterator[Path]:
-    """Give *file* a path: its own, or that of a copy where it is none that can be read again."""
+    """Yield a path to the content of *file*: its own, or that of a copy if it cannot be read twice (a pipe)."""
     name = getattr(file, "name", None)
     if isinstance(name, str) and Path(name).is_file():
         yield Path(name)
@@ -161,5 +166,5 @@ def _given(where: str, content: bytes) -> Given:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
-        return Given(where, content, problem=f"this is no JSON: {error}")
+        return Given(where, content, problem=f"this is not JSON: {error}")
     return Given(where, content, data) if isinstance(data, dict) else Given(where, content)

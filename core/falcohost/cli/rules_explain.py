@@ -1,4 +1,4 @@
-"""``falcohost rules explain``: what a rule asks, and why it fires for an event or not."""
+"""``falcohost rules explain``: shows what a rule checks, and why it fires for an event or not."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ Examples:
     "pattern",
     metavar="RULE",
     shell_complete=complete_rule,
-    help="Its name; * stands for any text. Default: that of an alert.",
+    help="Name of the rule; * matches any text. Default: the rule of the alert in --event.",
 )
-@click.option("--event", type=click.File("rb"), metavar="E.json", help="Ask it of this event; - is standard input.")
-@click.option("--full", is_flag=True, help="Leave nothing out: long lists, parts that were not asked.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: an array, an object for each rule.")
+@click.option("--event", type=click.File("rb"), metavar="FILE", help="Evaluate this event; - is standard input.")
+@click.option("--full", is_flag=True, help="Print long lists and skipped parts in full.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each rule.")
 @click.pass_obj
 def command(
     flags: Flags, files: tuple[str, ...], pattern: str | None, event: IO[bytes] | None, full: bool, as_json: bool
 ) -> None:
-    """Explain a rule: its condition with macros and lists put in, and what events must have for it to be asked.
+    """Explain a rule: its condition with macros and lists expanded, and which events it is checked against.
 
-    With an event, say which part of the condition is true or false, and why the rule fires or not. An event is an
-    alert in JSON, an object of fields and their values, or a record of the log that the rule's source reads. What it
-    does not say is unknown, and so may be the answer.
+    With an event, show which parts of the condition are true or false, and why the rule fires or not. The event is an
+    alert in JSON, a JSON object of fields and their values, or a record of the log that the rule's source reads. Fields
+    without a value are unknown, so the answer may be unknown too.
     """
     given = None if event is None else read_one(event)
     pattern = pattern or (given.rule if given is not None else None)
@@ -70,13 +70,13 @@ def command(
 def _asked(
     rules: list[Explanation], given: Given, loaded: Loaded, *, first: bool
 ) -> list[tuple[Explanation, Asked | None]]:
-    """Ask those of *rules* that are of the event's source; *first*: of several that match, the first is reported.
+    """Evaluate the rules of the event's source; *first*: the agent reports only the first rule that matches.
 
-    :raises ConfigError: it is no event of theirs.
+    :raises ConfigError: the event belongs to another source, or is not valid.
     """
     concerned = [rule for rule in rules if given.source in (None, rule.rule.source)]
     if not concerned:
-        raise ConfigError(f"{given.where}: the event is of the source {given.source!r}, and no such rule is asked for")
+        raise ConfigError(f"{given.where}: the event is of source {given.source!r}, but none of the rules named is")
     readers = Readers(loaded)
     values = {source: readers.values(given, source) for source in {rule.rule.source for rule in concerned}}
     return [

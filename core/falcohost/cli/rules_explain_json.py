@@ -1,4 +1,4 @@
-"""What ``falcohost rules explain --json`` prints: the same as the text, and nothing left out."""
+"""Writes the output of ``falcohost rules explain --json``: the same as the text, with nothing left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from falcohost.rules.outline import Origin, Outline
 
 
 def explanation_json(found: Explanation, asked: Asked | None) -> dict[str, Any]:
-    """Return the object about one rule; with ``event`` if it was asked of one."""
+    """Return the JSON object for one rule; it has ``event`` if the rule was evaluated for an event."""
     rule, what = found.rule, found.collected
     data: dict[str, Any] = {
         "rule": rule.name,

@@ -1,4 +1,4 @@
-"""What ``falcohost rules explain`` prints for people."""
+"""Writes the text output of ``falcohost rules explain``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from falcohost.cli.rules_lines import FAINT, NAME, PLAIN, STRONG, Span, clean, l
 from falcohost.cli.rules_tree import answer_span, check_spans, tree, value_spans
 from falcohost.rules.outline import Origin
 
-#: Names of a kind that are shown unless all are wanted.
+#: Most names in a list without ``--full``.
 _MANY = 24
 
-#: Characters of a witness that are shown.
+#: Most characters of a witness without ``--full``.
 _LONG = 300
 
 
 def explanation_text(found: Explanation, *, full: bool) -> Iterator[str]:
-    """Yield the lines about a rule: its condition as written and expanded, its witness, what is collected for it."""
+    """Yield the lines for a rule: its condition as written and expanded, its witness, and what is collected for it."""
     yield from _head(found)
     for part in found.written:
         yield ""
@@ -32,7 +32,7 @@ def explanation_text(found: Explanation, *, full: bool) -> Iterator[str]:
     yield from tree(found.condition, None, full)
     yield from _origins(found.origins)
     yield ""
-    yield from _title("Witness", "what must hold for it to match; by it the engine finds the rule")
+    yield from _title("Witness", "a check that must be true for the rule to match; the engine finds the rule by it")
     yield from _witness(found, full)
     yield ""
     yield from _title("Collected because of it")
@@ -40,10 +40,10 @@ def explanation_text(found: Explanation, *, full: bool) -> Iterator[str]:
 
 
 def asked_text(found: Explanation, asked: Asked, event: str, *, full: bool) -> Iterator[str]:
-    """Yield the lines about a rule that was asked of *event*; the last ones say what decided."""
+    """Yield the lines for a rule that was evaluated for *event*; the last lines say what decided."""
     yield from _head(found)
     yield ""
-    yield from _title("Condition", f"asked of {event}")
+    yield from _title("Condition", f"evaluated for {event}")
     yield from tree(found.condition, asked.traced, full)
     yield ""
     yield from _verdict(found, asked)
@@ -55,7 +55,7 @@ def _head(found: Explanation) -> Iterator[str]:
     about = f"{rule.priority.label}, source {rule.source}, {found.where.file}:{found.where.line}"
     yield from lines([(about, PLAIN)], "  ", "  ")
     if not rule.enabled:
-        yield from lines([("disabled: it is not asked of any event", {"fg": "yellow"})], "  ", "  ")
+        yield from lines([("disabled: it is never evaluated", {"fg": "yellow"})], "  ", "  ")
     if rule.tags:
         yield from lines([(f"tags {', '.join(rule.tags)}", FAINT)], "  ", "  ")
     if rule.description:
@@ -67,12 +67,12 @@ def _title(text: str, more: str = "") -> Iterator[str]:
 
 
 def _origins(found: Iterable[Origin]) -> Iterator[str]:
-    """Yield where the macros, lists and exceptions of a tree are defined."""
+    """Yield the places where the macros, lists and exceptions in a condition are defined."""
     rows = list(found)
     if not rows:
         return
     yield ""
-    yield from _title("Where the names are from")
+    yield from _title("Where the names are defined")
     files = dict.fromkeys(row.file for row in rows)
     for file in files:
         yield f"  {clean(file)}"
@@ -83,20 +83,22 @@ def _origins(found: Iterable[Origin]) -> Iterator[str]:
 
 def _witness(found: Explanation, full: bool) -> Iterator[str]:
     if not found.filed:
-        yield "  no event can match it"
+        yield "  none: no event can match the rule"
     for filed in found.filed:
         types = "any event" if filed.types is None else ", ".join(_some(filed.types, full))
         if filed.own is None:
-            told: Span = ("none, it is asked of every such event", {"fg": "yellow"})
+            told: Span = ("none, the rule is evaluated for every such event", {"fg": "yellow"})
         else:
             told = (_cut(str(filed.own), full), PLAIN)
         yield from lines([(f"{types}: ", NAME), told], "  ", "    ")
         if filed.among is None and filed.own is not None:
             yield from lines(
-                [("not looked up: among these rules it costs less to ask each time", FAINT)], "    ", "    "
+                [("not in the index: with these rules it is cheaper to evaluate the rule each time", FAINT)],
+                "    ",
+                "    ",
             )
         elif filed.among != filed.own:
-            yield from lines([(f"among these rules filed under {_cut(str(filed.among), full)}", FAINT)], "    ", "    ")
+            yield from lines([(f"with these rules indexed by {_cut(str(filed.among), full)}", FAINT)], "    ", "    ")
 
 
 def _cut(text: str, full: bool) -> str:
@@ -108,8 +110,8 @@ def _collected(found: Explanation, full: bool) -> Iterator[str]:
     types = ["all"] if what.types is None else _some(what.types, full) or ["none: it can never match"]
     rows = [
         ("event types", types),
-        ("for it alone", _some(what.alone, full)),
-        ("fields asked", _some(what.asked, full)),
+        ("only for it", _some(what.alone, full)),
+        ("fields read", _some(what.asked, full)),
         ("in the output", _some(what.told, full)),
     ]
     for title, names in rows:
@@ -117,7 +119,7 @@ def _collected(found: Explanation, full: bool) -> Iterator[str]:
             yield from lines([(", ".join(names), PLAIN)], f"  {title:<13}  ", " " * 17)
     if what.pushed:
         yield ""
-        yield from _title("Pushed down to the source", "before an event is the engine's; of this rule alone")
+        yield from _title("Pushed down to the source", "decided or read before the engine; for this rule alone")
     for events, told in what.pushed:
         yield from lines([(f"{_cut(events, full)}: ", NAME), (_cut(told, full), PLAIN)], "  ", "    ")
 
@@ -132,7 +134,7 @@ def _verdict(found: Explanation, asked: Asked) -> Iterator[str]:
     answer = asked.traced.answer
     style = {**answer_span(answer)[1], "bold": True}
     if answer is None:
-        told = "Cannot tell: the event does not say what these checks hang on"
+        told = "Unknown: the event has no values for these checks, and they decide"
     elif answer:
         told = "It fires, because" if found.rule.enabled else "It would fire if it were enabled, because"
     else:
@@ -143,5 +145,5 @@ def _verdict(found: Explanation, asked: Asked) -> Iterator[str]:
         spans: list[Span] = [*check_spans(part, full=False), (" is ", PLAIN), word, (" ", PLAIN), *value_spans(traced)]
         yield from lines(spans, "  ", "      ")
     if asked.before is not None:
-        told = f"But it is not reported: the rule '{asked.before.name}' comes before it and matches too"
+        told = f"But it is not reported: the rule '{asked.before.name}' matches too and comes first"
         yield from lines([(told, {"fg": "yellow"}), (" (rule_matching: first)", FAINT)])

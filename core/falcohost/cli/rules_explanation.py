@@ -1,4 +1,4 @@
-"""All that there is to say of one rule: its condition, what it is filed under, what is collected because of it."""
+"""Gathers the facts about one rule: its condition, its place in the index, and what is collected because of it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from falcohost.rules.rule_compiler import CompiledRule
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a source is asked for because of one rule.
+    """What a source collects because of one rule.
 
-    :ivar types: the event types; None: all that there are.
-    :ivar alone: those of them that no other enabled rule wants.
-    :ivar asked: the fields that the condition reads; *told*: those that only the output reads.
-    :ivar pushed: of which events, and what of the rule the source decides or reads before they are the engine's.
+    :ivar types: the event types; None: all.
+    :ivar alone: event types that no other enabled rule needs.
+    :ivar asked: the fields that the condition reads.
+    :ivar told: the fields that only the output reads.
+    :ivar pushed: pairs of which events, and which part of the rule the source decides or reads for them.
     """
 
     types: tuple[str, ...] | None
@@ -40,10 +41,11 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """How the matcher finds a rule for events of *types*; None: of all types.
+    """How the matcher finds a rule for some event types.
 
-    :ivar own: the witness of the rule alone; None if it has none.
-    :ivar among: what it is filed under among the others; None if it is asked of every such event.
+    :ivar types: the event types; None: all.
+    :ivar own: the rule's witness, regardless of other rules; None if it has none.
+    :ivar among: the witness by which the index of all rules finds it; None if it is evaluated for every such event.
     """
 
     types: tuple[str, ...] | None
@@ -55,7 +57,7 @@ class Filed:
 class Explanation:
     """One rule, explained.
 
-    :ivar filed: by event types.
+    :ivar filed: one entry per group of event types.
     """
 
     rule: Rule
@@ -70,10 +72,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of the rule for an event.
+    """The result of evaluating the rule for an event.
 
-    :ivar checks: the fewest checks that make the answer what it is; where it is unknown, those on which it hangs.
-    :ivar before: the rule that is reported in its place: it matches too, and comes first.
+    :ivar checks: the fewest checks that decide the answer; for an unknown answer, the checks that leave it open.
+    :ivar before: the rule that is reported instead, because it matches too and comes first.
     """
 
     traced: Traced
@@ -82,7 +84,7 @@ class Asked:
 
 
 class Explainer:
-    """Explains rules of what was loaded."""
+    """Explains loaded rules."""
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
@@ -107,7 +109,7 @@ class Explainer:
         )
 
     def _filed(self, rule: Rule) -> Iterator[Filed]:
-        """Yield how *rule* is found among the enabled rules of its source, event types that are alike together."""
+        """Yield how the index of the source's enabled rules finds *rule*; equal event types are grouped."""
         if rule.source not in self._matchers:
             self._matchers[rule.source] = Matcher(self._loaded.outcome.ruleset.enabled(rule.source))
         matcher = self._matchers[rule.source]
@@ -140,11 +142,11 @@ def _pushed(spec: SourceSpec, rule: Rule) -> Iterable[tuple[str, str]]:
     try:
         return list(spec.pushed(make_plan(rule.source, [rule]))) if spec.pushed is not None else ()
     except Exception as error:  # a plugin's code
-        return [("what else", f"the source cannot tell: {type(error).__name__}: {error}")]
+        return [("unknown", f"the plugin failed to say: {type(error).__name__}: {error}")]
 
 
 def ask(found: Explanation, values: Values, earlier: Iterable[Rule]) -> Asked:
-    """Ask a rule of an event with *values*; of the rules *earlier* the first that matches is reported, if one does."""
+    """Evaluate a rule for an event with *values*; the first of the *earlier* rules that also matches is reported."""
     condition = found.condition
     traced = trace(condition.expr, values)
     before = next((rule for rule in earlier if trace(rule.condition, values).answer), None) if traced.answer else None
@@ -156,7 +158,7 @@ def ask(found: Explanation, values: Values, earlier: Iterable[Rule]) -> Asked:
 
 
 def earlier_rules(rule: Rule, loaded: Loaded) -> list[Rule]:
-    """Return the enabled rules of its source that come before *rule* and may match the same events."""
+    """Return the enabled rules of the same source that precede *rule* and may match the same events."""
     rules = loaded.outcome.ruleset.enabled(rule.source)
     before = itertools.takewhile(lambda other: other.name != rule.name, rules)
     return [other for other in before if _meet(other.event_types, rule.event_types)]

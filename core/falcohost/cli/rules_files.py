@@ -1,4 +1,4 @@
-"""What the commands of ``falcohost rules`` begin with: rules files, loaded over all plugins that are installed."""
+"""Loads rules files with all installed plugins, for the commands of ``falcohost rules``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from falcohost.rules.rule_compiler import CompiledRule
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Rules without errors, and the sources that they are about."""
+    """Rules that were loaded without errors, and the sources that they are for."""
 
     outcome: LoadOutcome
     catalogs: Mapping[str, Catalog]
@@ -31,9 +31,9 @@ class Loaded:
 
 
 def load(flags: Flags, files: Sequence[str]) -> Loaded:
-    """Load *files*; of a folder, the rules files in it.
+    """Load *files*; a folder stands for the rules files in it.
 
-    :raises FalcohostError: there are none, or one is refused.
+    :raises FalcohostError: there are none, or one has an error.
     """
     from falcohost.host.catalogs import catalogs
     from falcohost.host.config.rules import rules_files
@@ -42,7 +42,7 @@ def load(flags: Flags, files: Sequence[str]) -> Loaded:
 
     names = rules_files(tuple(files))
     if not names:
-        raise RulesError(f"there is no rules file in {', '.join(files)}: files end in .yaml or .yml")
+        raise RulesError(f"there is no rules file in {', '.join(files)}: names of rules files end in .yaml or .yml")
     config = flags.configuration()
     plugins = load_all(config.for_plugins)
     outcome = load_files(names, plugins, config.rules)
@@ -51,9 +51,9 @@ def load(flags: Flags, files: Sequence[str]) -> Loaded:
 
 
 def find_rules(outcome: LoadOutcome, pattern: str) -> list[CompiledRule]:
-    """Return the rules whose names *pattern* matches, in order; ``*`` stands for any text.
+    """Return the rules whose names match *pattern*, in order; ``*`` matches any text.
 
-    :raises RulesError: there is none, or all that there are were left out.
+    :raises RulesError: there is none, or loading skipped all of them.
     """
     matches = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL).fullmatch
     found = [rule for rule in outcome.compiled.rules if matches(rule.definition.name)]
@@ -76,9 +76,9 @@ def _near(pattern: str, names: Mapping[str, object]) -> str:
 
 
 def _why_left_out(outcome: LoadOutcome, name: str) -> str:
-    """Return the warning with which the rule was left out: its source or a field of it is unknown."""
+    """Return the warning that says why loading skipped the rule: its source or one of its fields is unknown."""
     told = next((problem for problem in _warnings(outcome) if problem.context.named("rule") == name), None)
-    return f"the rule '{name}' is left out: {problem_for_people(told) if told else 'it cannot be compiled'}"
+    return f"the rule '{name}' was skipped: {problem_for_people(told) if told else 'it cannot be compiled'}"
 
 
 def _warnings(outcome: LoadOutcome) -> list[Problem]:
@@ -86,7 +86,7 @@ def _warnings(outcome: LoadOutcome) -> list[Problem]:
 
 
 def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a rule out of the files that stand on the command line before it."""
+    """Complete the name of a rule from the files that precede it on the command line."""
     from falcohost.host.config.rules import rules_files
     from falcohost.rules.collector import Collector
     from falcohost.rules.loader import read_file
@@ -94,7 +94,7 @@ def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -
     from falcohost.rules.results import FileResult
 
     collector = Collector(lambda source: None, (), {})
-    # While the option is without its value click has not yet given the files their name.
+    # While the option has no value yet, click has not assigned the files to their parameter.
     for name in rules_files(tuple(ctx.params.get("files") or ctx.args)):
         try:
             file = read_file(name)
@@ -106,9 +106,9 @@ def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 
 def _escaped(name: str) -> str:
-    """Return *name* as it must stand on bash's command line outside of quotes; other shells see to that themselves.
+    """Return *name* escaped for bash outside of quotes; other shells escape completions themselves.
 
-    The script that click makes for bash reads the answer with ``read``, which takes one backslash away.
+    The script that click makes for bash reads the answer with ``read``, which removes one backslash.
     """
     in_quotes = re.search(r"""(^|\s)['"][^'"]*$""", os.environ.get("COMP_WORDS", ""))
     if os.environ.get("_FALCOHOST_COMPLETE") != "bash_complete" or in_quotes:

@@ -1,4 +1,4 @@
-"""Styled words in lines that fit the terminal."""
+"""Wraps styled words into lines that fit the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from falcohost.engine.texts import printable
 
-#: A text, and how it looks (:func:`click.style`'s arguments).
+#: A text and its style (arguments of :func:`click.style`).
 Span: TypeAlias = tuple[str, Mapping[str, Any]]
 
 PLAIN: Mapping[str, Any] = {}
@@ -21,22 +21,22 @@ NAME: Mapping[str, Any] = {"fg": "cyan"}
 
 _NARROWEST, _WIDEST = 40, 140
 
-#: Texts in quotes that are longer than this may be broken.
+#: Quoted texts longer than this may be wrapped.
 _QUOTED = 60
 
 
 def width() -> int:
-    """Return how many columns there are to fill: the terminal's, 100 where there is none, 140 at most."""
+    """Return the number of columns to use: the terminal's, between 40 and 140; 100 without a terminal."""
     return max(min(shutil.get_terminal_size((100, 24)).columns, _WIDEST), _NARROWEST)
 
 
 def clean(text: str) -> str:
-    """Return *text*, which may come from anywhere, without what a terminal would take for a command."""
+    """Return *text* with control characters escaped, since it may come from an attacker."""
     return printable(text.expandtabs(4))
 
 
 def lines(spans: Iterable[Span], first: str = "", later: str = "", *, columns: int | None = None) -> Iterator[str]:
-    """Yield *spans* in lines, broken at blanks, with *first* before the first line and *later* before the others."""
+    """Yield *spans* as lines, wrapped at blanks; *first* precedes the first line, *later* the others."""
     columns = width() if columns is None else columns
     line, used, begin = [first], len(click.unstyle(first)), True
     for word in _words(spans):
@@ -54,7 +54,7 @@ def lines(spans: Iterable[Span], first: str = "", later: str = "", *, columns: i
 
 
 def _words(spans: Iterable[Span]) -> Iterator[list[Span]]:
-    """Yield what must stay together: parts of spans between blanks, and short texts in quotes."""
+    """Yield the unbreakable words: parts of spans between blanks, and short quoted texts."""
     word: list[Span] = []
     for unsafe, style in spans:
         text = clean(unsafe)

@@ -1,4 +1,4 @@
-"""``falcohost rules stats``: what rules ask of events, what they cost on a stream of them, what nobody uses or sees."""
+"""``falcohost rules stats``: counts rules by event type, measures their cost on events, and finds unused ones."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Examples:
 
 @click.command(name="stats", epilog=_EXAMPLE)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
-@click.option("--events", type=click.File("rb"), metavar="STREAM.jsonl", help="Put these events to the rules.")
-@click.option("--source", metavar="NAME", help="The event source of the events, where they do not say.")
-@click.option("--full", is_flag=True, help="Leave nothing out.")
+@click.option("--events", type=click.File("rb"), metavar="FILE.jsonl", help="Evaluate the rules for these events.")
+@click.option("--source", metavar="NAME", help="Event source of events that do not name one.")
+@click.option("--full", is_flag=True, help="Print all rows and names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(
     flags: Flags, files: tuple[str, ...], events: IO[bytes] | None, source: str | None, full: bool, as_json: bool
 ) -> None:
-    """Count rules per source and event type, and name those without a witness, and what is shadowed or unused.
+    """Count rules by source and event type; list rules without a witness, shadowed rules, unused macros and lists.
 
-    Events are given one a line: alerts in JSON, objects of fields and their values, or records of a log that the
-    rules' source reads. With them, say which rules were asked how often, matched how often, and how long that took.
+    With events, also show how often each rule was evaluated and matched, and how long that took. Events come one per
+    line: alerts in JSON, JSON objects of fields and their values, or records of the log that the rules' source reads.
     """
     loaded = load(flags, files)
     found = statistics(loaded.outcome)

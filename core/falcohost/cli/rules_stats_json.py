@@ -1,4 +1,4 @@
-"""What ``falcohost rules stats --json`` prints: the same as the text, and nothing left out."""
+"""Writes the output of ``falcohost rules stats --json``: the same as the text, with nothing left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost.rules.statistics_events import StreamCosts
 
 
 def statistics_json(found: Statistics, outcome: StreamOutcome | None) -> dict[str, Any]:
-    """Return the object about all rules; with ``events`` if there was a stream."""
+    """Return the JSON object for all rules; it has ``events`` if events were given."""
     data: dict[str, Any] = {
         "sources": {one.source: _source(one) for one in found.sources},
         "unused": [{"kind": one.kind, "name": one.name, "file": one.file, "line": one.line} for one in found.unused],

@@ -1,4 +1,4 @@
-"""What ``falcohost rules stats`` prints for people."""
+"""Writes the text output of ``falcohost rules stats``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from falcohost.rules.outline import Origin
 from falcohost.rules.statistics import SourceStatistics, Statistics
 from falcohost.rules.statistics_events import RuleCost, StreamCosts
 
-#: Rows of a table, and names in a row, that are shown unless all are wanted.
+#: Most rows of a table, and most names in a row, without ``--full``.
 _ROWS, _NAMES = 20, 16
 
-_COLUMNS = ("asked", "matches", "first", "median ns", "total µs")
+_COLUMNS = ("evaluated", "matches", "first", "median ns", "total µs")
 
 
 def statistics_text(found: Statistics, outcome: StreamOutcome | None, *, full: bool) -> Iterator[str]:
-    """Yield the lines about all rules, and about the stream of events if there was one."""
+    """Yield the lines for all rules, and for the events if any were given."""
     if not found.sources:
         yield "There are no rules."
     for number, one in enumerate(found.sources):
@@ -32,26 +32,26 @@ def statistics_text(found: Statistics, outcome: StreamOutcome | None, *, full: b
 
 
 def _source(one: SourceStatistics, full: bool) -> Iterator[str]:
-    disabled = f", {one.disabled} disabled beside" if one.disabled else ""
-    yield click.style(f"{_count(len(one.enabled), 'rule')} of the source {clean(one.source)}", bold=True) + disabled
+    disabled = f", and {one.disabled} disabled" if one.disabled else ""
+    yield click.style(f"{_count(len(one.enabled), 'rule')} of source {clean(one.source)}", bold=True) + disabled
     yield from _types(one, full)
     if one.without_witness:
-        yield from _title("Without a witness", "asked for every event of these types")
+        yield from _title("Without a witness", "evaluated for every event of these types")
         for found in one.without_witness:
             types = "any type" if found.types is None else ", ".join(_some(found.types, full))
             yield from lines([(found.rule.name, PLAIN), (f": {types}", FAINT)], "  ", "      ")
     if one.shadowed:
-        yield from _title("Shadowed", "provable: a rule before it matches whenever it does")
+        yield from _title("Shadowed", "proven: an earlier rule matches whenever they do")
         for shadow in one.shadowed:
             yield from lines([(f"'{shadow.rule.name}'", PLAIN), (f" by '{shadow.by.name}'", FAINT)], "  ", "      ")
     if one.never:
-        yield from _title("Never true", "no event can match them")
+        yield from _title("Never match", "no event can match them")
         for rule in one.never:
             yield f"  {clean(rule.name)}"
 
 
 def _types(one: SourceStatistics, full: bool) -> Iterator[str]:
-    """Yield how many rules want which event types; types that as many rules want stand together."""
+    """Yield the number of rules per event type; types with the same number share a line."""
     if one.of_any_type:
         yield f"  {one.of_any_type:>4}  any event type"
     by_count: dict[int, list[str]] = {}
@@ -64,7 +64,7 @@ def _types(one: SourceStatistics, full: bool) -> Iterator[str]:
 def _unused(found: Sequence[Origin]) -> Iterator[str]:
     if not found:
         return
-    yield from _title("Macros and lists that nothing uses")
+    yield from _title("Unused macros and lists")
     for file in dict.fromkeys(row.file for row in found):
         yield f"  {clean(file)}"
         for row in found:
@@ -75,20 +75,20 @@ def _unused(found: Sequence[Origin]) -> Iterator[str]:
 def _stream(outcome: StreamOutcome, full: bool) -> Iterator[str]:
     for source, costs in outcome.costs.items():
         if costs.events:
-            yield from _title(f"{_count(costs.events, 'event')} of the source {source}, {costs.matching} match a rule")
+            yield from _title(f"{_count(costs.events, 'event')} of source {source}, {costs.matching} match a rule")
             mean = costs.candidates / costs.events
-            yield f"  {mean:.2f} rules asked for an event, {costs.most} at most"
+            yield f"  {mean:.2f} rules evaluated per event, {costs.most} at most"
             yield from _table(costs, full)
     for cause, count in outcome.left_out.items():
         yield ""
-        yield from lines([(f"{_count(count, 'event')} left out: {cause}", {"fg": "yellow"})])
+        yield from lines([(f"{_count(count, 'event')} skipped: {cause}", {"fg": "yellow"})])
     if outcome.partial:
         yield ""
-        yield from lines([("Fields that the events do not say counted as absent.", FAINT)])
+        yield from lines([("Fields without a value in the events counted as absent.", FAINT)])
 
 
 def _table(costs: StreamCosts, full: bool) -> Iterator[str]:
-    """Yield a row for each rule that was asked, the most frequent candidates first."""
+    """Yield a row for each rule that was evaluated, most often evaluated first."""
     asked = sorted((cost for cost in costs.costs.values() if cost.asked), key=lambda cost: (-cost.asked, -cost.total))
     if not asked:
         return

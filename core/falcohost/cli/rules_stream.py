@@ -1,4 +1,4 @@
-"""A stream of events that a user has, put to the rules of their sources."""
+"""Evaluates the rules of each source for a stream of events that the user gives."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from falcohost.rules.statistics_events import StreamCosts
 
 @dataclass(frozen=True, slots=True)
 class StreamOutcome:
-    """What came of a stream.
+    """The result for a stream of events.
 
     :ivar costs: by source.
-    :ivar partial: its events say the values of some fields; those of all others counted as absent.
-    :ivar left_out: how many events were not put to rules, by cause.
+    :ivar partial: the events had values for some fields only; all other fields counted as absent.
+    :ivar left_out: number of events that were skipped, by cause.
     """
 
     costs: Mapping[str, StreamCosts]
@@ -30,16 +30,16 @@ class StreamOutcome:
 
 
 def put(file: IO[bytes], source: str | None, loaded: Loaded) -> StreamOutcome:
-    """Put the events in *file* to the rules; *source* is theirs, where they do not say.
+    """Evaluate the rules for the events in *file*; *source* is the source of events that do not name one.
 
-    :raises ConfigError: a line is no event, or it cannot be told of which source it is.
+    :raises ConfigError: a line is not an event, or its source is not known.
     """
     name, stream = name_of(file), _Stream(source, loaded)
     with as_path(file) as path:
         with path.open("rb") as content:
             first = next(read_lines(content, name), None)
         if first is None:
-            raise ConfigError(f"{name}: there is no event in it")
+            raise ConfigError(f"{name}: the file holds no event")
         return stream.of_fields(path, name) if stream.says_fields(first) else stream.of_records(path, first)
 
 
@@ -50,7 +50,8 @@ class _Stream:
         self._source = source
         self._readers = Readers(loaded)
         if source is not None and source not in self._sources:
-            raise ConfigError(f"no enabled rule is of the source '{source}'; there are: {', '.join(self._sources)}")
+            have = ", ".join(self._sources)
+            raise ConfigError(f"no enabled rule is of source '{source}'; there are rules of: {have}")
 
     def says_fields(self, first: Given) -> bool:
         return first.is_alert or self._readers.says_fields(first, self._source_of(first))
@@ -61,7 +62,7 @@ class _Stream:
             for given in read_lines(content, name):
                 source = self._source_of(given)
                 if source not in outcome.costs:
-                    outcome.left_out[f"of the source '{source}', of which there are no rules"] += 1
+                    outcome.left_out[f"there are no rules of source '{source}'"] += 1
                     continue
                 values = self._readers.known(given, source).values
                 outcome.costs[source].take(Reading(values, type=str(values.get(("evt.type", None), ""))))
@@ -83,5 +84,5 @@ class _Stream:
     def _source_of(self, given: Given) -> str:
         source = given.source or self._source
         if source is None and len(self._sources) != 1:
-            raise ConfigError(f"{given.where}: its source is needed: --source {' or '.join(self._sources)}")
+            raise ConfigError(f"{given.where}: name the event's source: --source {' or '.join(self._sources)}")
         return self._sources[0] if source is None else source

@@ -1,4 +1,4 @@
-"""A condition as a tree of lines; with an event, each line with its answer and the values that it comes from."""
+"""Prints a condition as a tree of lines; with an event, each line has its answer and the values behind it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _ANSWERS: Mapping[bool | None, tuple[str, Mapping[str, Any]]] = {
     False: ("false", {"fg": "red"}),
     None: ("unknown", {"fg": "yellow"}),
 }
-_NOT_ASKED = "not asked"
+_NOT_ASKED = "skipped"
 _COLUMN = len(_NOT_ASKED) + 2
 
-#: What stands before the first line and before the later ones.
+#: The margins of the first line and of the lines that follow it.
 _Margins: TypeAlias = tuple[str, str]
 
-#: Characters of one list, and of one value, that are shown.
+#: Most characters of one list, and of one value, without ``--full``.
 _LIST_LIMIT, _VALUE_LIMIT = 120, 300
 
 
 def tree(part: Outline, traced: Traced | None, full: bool) -> Iterator[str]:
-    """Yield the lines of *part*; *traced* is what came of it, if it was asked of an event; *full*: nothing left out."""
+    """Yield the lines of *part*; *traced* is its result for an event, if there is one; *full*: leave nothing out."""
     yield from _part(part, traced, full, 0)
 
 
 def check_spans(part: Outline, full: bool) -> list[Span]:
-    """Return the check *part* as the rule language has it, with the names of the lists that its constants are from."""
+    """Return the check *part* in the rule language, with the names of the lists that its constants come from."""
     node = part.node
     assert isinstance(node, CheckNode)
     spans: list[Span] = [(_left(part), PLAIN)]
@@ -52,7 +52,7 @@ def check_spans(part: Outline, full: bool) -> list[Span]:
 
 
 def value_spans(traced: Traced) -> list[Span]:
-    """Return the values that a check saw."""
+    """Return the values that a check read."""
     style = _ANSWERS[traced.answer][1] if traced.asked else FAINT
     values = [pair for pair in traced.values if traced.answer is None or pair[1] is not UNKNOWN]
     told = ", ".join(f"{shown_operand(operand)}: {value_text(operand, value)}" for operand, value in values)
@@ -61,7 +61,7 @@ def value_spans(traced: Traced) -> list[Span]:
 
 
 def value_text(operand: Operand, value: object) -> str:
-    """Return *value* of *operand* as a rule would have it; an absent one is ``absent``."""
+    """Return *value* of *operand* as a rule would write it; an absent value is ``absent``."""
     if value is UNKNOWN:
         return "unknown"
     if value is None or value == ():
@@ -72,12 +72,12 @@ def value_text(operand: Operand, value: object) -> str:
 
 
 def answer_span(answer: bool | None) -> Span:
-    """Return the word for *answer*, and its colour."""
+    """Return the word for *answer* and its colour."""
     return _ANSWERS[answer]
 
 
 def _part(part: Outline, traced: Traced | None, full: bool, depth: int) -> Iterator[str]:
-    """Yield the lines of *part*; ``not`` stands on the line of what it negates, whose answer is that of the whole."""
+    """Yield the lines of *part*; ``not`` shares the line of what it negates, with the answer of the negation."""
     answered, before = traced, _names(part)
     while isinstance(part.node, NotNode):
         (part,) = part.items
@@ -110,7 +110,7 @@ def _line(
 
 
 def _check_lines(part: Outline, before: list[Span], values: list[Span], full: bool, margins: _Margins) -> Iterator[str]:
-    """Yield a check, with its values behind it where there is room for them, else below."""
+    """Yield a check, with its values on the same line if they fit, else below."""
     first, later = margins
     if len(part.constants) > 1 and any(group.origin for group in part.constants):
         found = list(_long_check(part, before, full, margins))
@@ -124,7 +124,7 @@ def _check_lines(part: Outline, before: list[Span], values: list[Span], full: bo
 
 
 def _long_check(part: Outline, before: list[Span], full: bool, margins: _Margins) -> Iterator[str]:
-    """Yield a check with constants of several lists, each list on lines of its own."""
+    """Yield a check with constants from several lists, each list on its own lines."""
     first, later = margins
     yield from lines([*before, (f"{_left(part)} (", PLAIN)], first, later)
     for number, group in enumerate(part.constants, 1):
@@ -133,7 +133,7 @@ def _long_check(part: Outline, before: list[Span], full: bool, margins: _Margins
 
 
 def _margins(answered: Traced | None, depth: int) -> _Margins:
-    """Return what stands before the first and before the later lines of a part."""
+    """Return the margins of a part's first line and of its other lines."""
     guide = click.style("│ " * depth, dim=True) if depth else ""
     if answered is None:
         return f"  {guide}", f"  {guide}    "
@@ -158,7 +158,7 @@ def _constants(group: Constants, full: bool) -> list[Span]:
 
 
 def _shown(items: tuple[str, ...], full: bool) -> Iterator[str]:
-    """Yield *items*, or as many as are a few lines and how many more there are."""
+    """Yield *items*; without *full*, only the first few lines of them and the number of the rest."""
     used = 0
     for number, item in enumerate(items):
         used += len(item) + 2

@@ -1,4 +1,4 @@
-"""``falcohost run``: watch, and print alerts. What Falco needs a configuration for are options here."""
+"""``falcohost run``: runs the agent in the foreground and prints alerts. Options replace a configuration file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from falcohost.errors import ConfigError
 
 
 class _FileOrAddress(click.Path):
-    """A file that is there, or ``scheme://`` and what the source makes of it."""
+    """An existing file, or an address ``scheme://…`` that the source understands."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return *value*."""
@@ -30,13 +30,13 @@ def _is_address(file: str) -> bool:
 
 
 @click.command(name="run")
-@click.option("-r", "--rules", multiple=True, metavar="PATH", help="Rules file or folder; default: those configured.")
-@click.option("-s", "--source", "sources", multiple=True, metavar="NAME", help="Watch this event source only.")
-@click.option("--json", "as_json", is_flag=True, help="Print alerts as JSON, one a line.")
-@click.option("-t", "--seconds", type=float, default=0, metavar="SECONDS", help="Stop after so many seconds.")
+@click.option("-r", "--rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of those configured.")
+@click.option("-s", "--source", "sources", multiple=True, metavar="NAME", help="Open only this event source.")
+@click.option("--json", "as_json", is_flag=True, help="Print alerts as JSON, one per line.")
+@click.option("-t", "--seconds", type=float, default=0, metavar="SECONDS", help="Stop after this many seconds.")
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a key of the configuration.")
-@click.option("--dry-run", is_flag=True, help="Check everything, and do not run.")
+@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a configuration key.")
+@click.option("--dry-run", is_flag=True, help="Load everything, but process no events.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=_FileOrAddress(exists=True))
 @click.pass_obj
 def command(
@@ -50,10 +50,10 @@ def command(
     dry_run: bool,
     files: tuple[str, ...],
 ) -> None:
-    """Watch this host and print what the rules find, until Ctrl-C; or look through FILEs of the one source named.
+    """Monitor this host and print alerts until Ctrl-C; or search FILEs with the rules of one source.
 
-    Without options it is 'falcohost' with alerts on the terminal as they come. With FILEs the source may also be named
-    by its plugin, and what is found is printed only: it is not kept. A FILE may be an address, s3://BUCKET/PREFIX.
+    Without FILEs this runs the agent, with alerts on the terminal. With FILEs, --source names the source or its plugin,
+    and alerts are printed but not stored. A FILE may also be an address such as s3://BUCKET/PREFIX.
     """
     wanted = replace(
         flags,
@@ -74,21 +74,21 @@ def command(
 
 
 def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:
-    """Return *flags* with a configuration in which the one source that they name reads *files*."""
+    """Return *flags* changed so that the one source that they name reads *files*."""
     if len(flags.enable_source) != 1:
-        raise ConfigError("with files --source has to name the one source that they are read as")
+        raise ConfigError("--source has to name the one source that reads these files")
     plugin, source = _plugin_and_source(flags.enable_source[0], files)
     where = [file if _is_address(file) else str(Path(file).absolute()) for file in files]
     block = json.dumps({"name": plugin, "open_params": where})
-    # A dollar sign in a path is no variable.
+    # A dollar sign in a path does not begin a variable.
     options = (f"plugins[]={block.replace('${', '$${')}", f"load_plugins[]={plugin}", f"falcohost.state_dir={state}")
     return replace(flags, options=(*flags.options, *options), enable_source=(source,))
 
 
 def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
-    """Return the plugin that *name* is, or whose source it is, and the source that it has when it opens *files*.
+    """Return the plugin called *name*, or the plugin of the source called *name*, and its source for *files*.
 
-    :raises ConfigError: there is none, or it reads no files.
+    :raises ConfigError: there is no such plugin or source, or it does not read files.
     """
     from falcohost.host.config.for_plugins import ForPlugins
     from falcohost.host.plugins import installed, load_all, load_plugins
@@ -97,7 +97,7 @@ def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
         plugin.name for plugin in load_all().loaded if name in (spec.name for spec in plugin.sources)
     ]  # fmt: skip
     if not owners:
-        raise ConfigError(f"there is no source and no plugin called '{name}'; falcohost plugins lists them")
+        raise ConfigError(f"there is no source and no plugin called '{name}'; 'falcohost plugins' lists them")
     plugins = load_plugins(owners, ForPlugins({owners[0]: {"open_params": list(files)}}))
     if owners[0] in plugins.left_out:
         raise ConfigError(plugins.left_out[owners[0]])

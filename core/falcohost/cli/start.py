@@ -1,4 +1,4 @@
-"""From flags to a running agent: the configuration read and told of, plugins and rules loaded, then run."""
+"""Starts the agent from flags: reads and logs the configuration, loads plugins and rules, and runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def configure(flags: Flags) -> Config:
-    """Read the configuration, begin to log as it says, and log what it is.
+    """Read the configuration, set up the log, and log the version.
 
     :raises ConfigError: it cannot be read.
     """
@@ -34,7 +34,7 @@ def configure(flags: Flags) -> Config:
 
 
 def log_configuration(config: Config, plugins: Plugins) -> None:
-    """Log the files, the keys that are unknown, and those that are without effect."""
+    """Log the configuration files, unknown keys, and keys that have no effect."""
     known, root = plugins.known_keys(), config.document.root
     wrong = [*config.document.warnings, *unknown_keys(root, known)]
     if config.document.files:
@@ -45,13 +45,13 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
     for text in wrong:
         log.warning("%s", text)
     if idle := keys_without_effect(root, known):
-        log.log(NOTICE, "Configured, but without effect in this version of falcohost: %s", ", ".join(idle))
+        log.log(NOTICE, "Configured, but ignored by this version of falcohost: %s", ", ".join(idle))
 
 
 def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
     """Load the rules, then describe them or run, as *flags* say; return the exit status.
 
-    :param progress: show on stderr how far the sources have come.
+    :param progress: show the sources' progress on stderr.
 
     :raises FalcohostError: something is wrong with plugins, rules or the run.
     """
@@ -90,7 +90,7 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
 
 
 def _load(flags: Flags, plugins: Plugins) -> Configured:
-    """Return what the files say now.
+    """Load the configuration and rules anew, for a reload.
 
     :raises FalcohostError: something in them is wrong.
     """
@@ -105,7 +105,7 @@ def _load(flags: Flags, plugins: Plugins) -> Configured:
 def _configured(flags: Flags, config: Config, loaded: Loaded) -> Configured:
     from falcohost.host.given import Configured
 
-    # What was named may be a folder, to which files are added.
+    # A name may be a folder, and files may be added to it.
     named = flags.rules or config.rules.files or ()
     files = [*config.document.files, *named, *(result.name for result in loaded.results)]
     return Configured(config, loaded.ruleset, tuple(dict.fromkeys(files)))

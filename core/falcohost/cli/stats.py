@@ -1,4 +1,4 @@
-"""``falcohost stats``: what the agent that runs here has seen, left out, matched and lost, and what it cost."""
+"""``falcohost stats``: prints the running agent's counters, and measures what events cost."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from falcohost.host.connection import Connection
 from falcohost.host.snapshot import Snapshot
 from falcohost.store.directory import state_directory
 
-#: Seconds between two looks with ``--watch``.
+#: Seconds between two readings with ``--watch``.
 _LOOK = 2.0
 
-#: Seconds within which every source has to have begun to measure.
+#: Seconds within which every source must have started to measure.
 _PATIENCE = 5.0
 
 
 @click.command(name="stats")
-@click.option("--cost", type=click.FloatRange(min=1), metavar="SECONDS", help="Measure so long what events cost.")
-@click.option("-w", "--watch", is_flag=True, help="Print again and again what has come since, until Ctrl-C.")
-@click.option("--full", is_flag=True, help="Leave out no event type.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch one object a line.")
+@click.option("--cost", type=click.FloatRange(min=1), metavar="SECONDS", help="Measure for SECONDS what events cost.")
+@click.option("-w", "--watch", is_flag=True, help="Keep printing the changes until Ctrl-C.")
+@click.option("--full", is_flag=True, help="Print all event types.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch one object per line.")
 @click.option("--state-dir", metavar="PATH", help="The agent's state directory; default: the configured one.")
 @click.pass_obj
 def command(flags: Flags, cost: float | None, watch: bool, full: bool, as_json: bool, state_dir: str | None) -> None:
-    """Print the numbers of the agent that runs here: by source and event type, its outputs, its store.
+    """Print statistics of the running agent: by source and event type, its outputs, its store.
 
-    They count from the agent's start; with --cost or --watch they are those of the time in between, and the event types
-    that cost most stand first. Measuring itself slows system calls that rules want down a little, and ends with this
-    command.
+    The numbers count from the start of the agent; with --cost or --watch, from the previous reading. With --cost the
+    event types that cost most come first. Measuring slows down the system calls that rules want a little; it stops when
+    this command ends.
     """
     configured = state_dir or load_config(flags.config, flags.options).state.directory
     connection = Connection(state_directory(configured))
@@ -55,10 +55,10 @@ def command(flags: Flags, cost: float | None, watch: bool, full: bool, as_json: 
 def looks(
     connection: Connection, cost: float | None, *, watch: bool, sleep: Callable[[float], object] = time.sleep
 ) -> Iterator[Snapshot]:
-    """Yield what the agent says: once, or with *watch* again and again what has come since the look before.
+    """Yield the agent's numbers once, or with *watch* repeatedly, each time the change since the previous reading.
 
-    :param cost: how many seconds to measure what events cost, before each look.
-    :raises StateError: the agent has ended, or a source does not begin to measure.
+    :param cost: seconds to measure what events cost, before each reading.
+    :raises StateError: the agent has ended, or a source does not start to measure.
     """
     if cost is None and not watch:
         yield connection.ask()
@@ -75,9 +75,9 @@ def looks(
 
 
 def _begin_to_measure(connection: Connection) -> Snapshot:
-    """Return the first numbers behind which costs are measured.
+    """Have every source start to measure; return the numbers from that moment.
 
-    :raises StateError: a source does not begin.
+    :raises StateError: a source does not start.
     """
     end = time.monotonic() + _PATIENCE
     while True:
@@ -87,5 +87,5 @@ def _begin_to_measure(connection: Connection) -> Snapshot:
         if not late:
             return found
         if time.monotonic() > end:
-            raise StateError(f"the source {late[0]} is too busy to begin to measure; try again")
+            raise StateError(f"the source {late[0]} is too busy to start measuring; try again")
         time.sleep(0.1)

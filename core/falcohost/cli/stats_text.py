@@ -1,4 +1,4 @@
-"""What ``falcohost stats`` prints for people."""
+"""Writes the text output of ``falcohost stats``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from falcohost.host.snapshot import OutputNumbers, Snapshot, SourceSnapshot, Sto
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-#: Rows that are shown unless all are wanted.
+#: Most rows of a table without ``--full``.
 _ROWS = 20
 
-#: Seconds after which an output that has not come back is told of.
+#: Seconds after which a delivery that is still running is mentioned.
 _BUSY = 2.0
 
 
 def stats_text(found: Snapshot, *, full: bool) -> Iterator[str]:
-    """Yield the lines about *found*, which counts from the agent's start, or from an earlier look on."""
+    """Yield the lines for *found*, which counts from the agent's start or from the previous reading."""
     counted = f"up {_duration(found.seconds)}" if found.span is None else f"in {found.span:.1f} s"
     yield click.style(f"falcohost {found.version}, process {found.pid}", bold=True) + f", {counted}"
     for source in found.sources:
@@ -51,14 +51,14 @@ def _source(source: SourceSnapshot, span: float | None, full: bool) -> Iterator[
 
 
 def _told(numbers: msgspec.Struct, shape: Shape) -> Iterator[tuple[Counter, str, Any]]:
-    """Yield the counters of that shape which have a text, each with its text and its value."""
+    """Yield the counters of *shape* that have a text, with text and value."""
     for counter in counters(type(numbers)):
         if counter.shape is shape and counter.text is not None:
             yield counter, counter.text, getattr(numbers, counter.name)
 
 
 def _counts(numbers: Numbers) -> Iterator[str]:
-    """Yield what was counted and needs no look, and what was lost."""
+    """Yield the plain counts, then the losses."""
     for counter, text, value in _told(numbers, Shape.NUMBER):
         if "{" not in text:
             yield f"{counter.unit.value.format(value)} {text}"
@@ -76,7 +76,7 @@ def _by_cause(counter: Counter, text: str, counts: Mapping[str, int]) -> str:
 
 
 def _parts(numbers: Numbers) -> Iterator[str]:
-    """Yield a line for each state of several things, by their names."""
+    """Yield a line for each counter whose values have names."""
     for counter, text, value in _told(numbers, Shape.BY_NAME):
         if counter.over is Over.LAST and value:
             form = counter.unit.value.format
@@ -96,7 +96,7 @@ def _warnings(numbers: Numbers) -> Iterator[str]:
 
 
 def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
-    """Yield a row for each event type, those that cost most, or came most often, first."""
+    """Yield a row for each event type: the most costly first, then the most frequent."""
     rows = sorted(numbers.types.items(), key=lambda row: (-row[1].cost, -row[1].seen, -row[1].matched, row[0]))
     rows = [row for row in rows if any((row[1].seen, row[1].matched, row[1].lost))]
     unwanted = [(f"({name})", kind) for name, kind in numbers.unwanted.items() if kind.timed and span is not None]
@@ -111,7 +111,7 @@ def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
 
 
 def _tables(numbers: Numbers, full: bool) -> Iterator[str]:
-    """Yield a table for each kind of rows beside event types, those that did most often first."""
+    """Yield the tables other than that of event types, each with the largest first."""
     for counter, text, value in _told(numbers, Shape.ROWS):
         if counter.name != "types" and counter.of is not None:
             columns = counters(counter.of)
@@ -127,7 +127,7 @@ def _more(rows: int, full: bool) -> Iterator[str]:
 
 
 def _table(first: str, of: type[T], rows: Mapping[str, T], more: Mapping[str, Callable[[T], str]]) -> Iterator[str]:
-    """Yield the lines of a table with a column for each counter, then *more*; numbers that ask for a look are coloured.
+    """Yield the lines of a table with a column for each counter, then *more*; numbers that need attention are coloured.
 
     :param first: the heading of the names.
     """
@@ -157,9 +157,9 @@ def _coloured(text: str, colour: str | None) -> str:
 
 
 def _output(output: OutputNumbers) -> str:
-    line = f"{output.kind} {click.style(clean(output.name), bold=True)}: {output.waiting:,} alerts wait"
+    line = f"{output.kind} {click.style(clean(output.name), bold=True)}: {output.waiting:,} alerts waiting"
     if output.busy > _BUSY:
-        line += click.style(f", one delivery has taken {_duration(output.busy)} so far", fg="yellow")
+        line += click.style(f", the current delivery has taken {_duration(output.busy)} so far", fg="yellow")
     if output.dropped:
         line += click.style(f", {output.dropped:,} will not be delivered", fg="red")
     return line
@@ -170,9 +170,9 @@ def _store(store: StoreNumbers) -> str:
     if not store.kept:
         line += click.style(", in memory only", fg="yellow")
     if store.unwritten:
-        line += click.style(f", {store.unwritten:,} wait for the disk", fg="red")
+        line += click.style(f", {store.unwritten:,} waiting for the disk", fg="red")
     if store.lost:
-        line += click.style(f", {store.lost:,} given up before every output had them", fg="red")
+        line += click.style(f", {store.lost:,} deleted before every output had them", fg="red")
     return line
 
 
@@ -181,7 +181,7 @@ def _times(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Return *seconds* as people say it: the largest unit and the next."""
+    """Return *seconds* in the largest fitting unit and the next smaller one."""
     whole = int(seconds)
     days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
     if days:

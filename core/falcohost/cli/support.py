@@ -1,4 +1,4 @@
-"""``--support``: what a bug report needs, as JSON. Secrets stay out of it."""
+"""``--support``: prints the information for a bug report as JSON, without secrets."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HIDDEN = "(hidden)"
 
 
 def support(config: Config, files: Iterable[RulesFile], secret: Collection[str]) -> str:
-    """Return the JSON: versions, the machine, the command line, the configuration and the rules.
+    """Return versions, the machine, the command line, the configuration and the rules as JSON.
 
-    :param secret: keys of plugins whose values are never shown.
+    :param secret: configuration keys of plugins whose values are never shown.
     """
     machine = os.uname()
     return json_line(
@@ -43,7 +43,7 @@ def support(config: Config, files: Iterable[RulesFile], secret: Collection[str])
 
 
 def without_secrets(tree: Tree, secret: Collection[str], path: str = "") -> object:
-    """Return *tree* as data; environment variables by their names, and nothing of *secret* keys or such as sound so."""
+    """Return *tree* as data, with environment variables unexpanded, and secrets hidden: *secret* and suspect keys."""
     if path in secret:
         return HIDDEN
     if isinstance(tree, Mapping):
@@ -55,7 +55,7 @@ def without_secrets(tree: Tree, secret: Collection[str], path: str = "") -> obje
 
 
 def hidden_options(arguments: Iterable[str], secret: Collection[str]) -> list[str]:
-    """Return *arguments* with the values of ``key=value`` hidden where the key is *secret*, or sounds so."""
+    """Return *arguments* with the values of ``key=value`` hidden if the key is in *secret* or looks like a secret."""
     shown = []
     for argument in arguments:
         option, equals, _ = argument.removeprefix("--option=").partition("=")

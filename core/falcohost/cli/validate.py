@@ -1,4 +1,4 @@
-"""``-V``: loads rules files and says of each whether it is valid, in Falco's text or JSON."""
+"""``-V``: validates rules files and prints a verdict for each, in Falco's text or JSON."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from falcohost.rules.results import FileResult
 
 
 def validate(flags: Flags, config: Config) -> int:
-    """Validate ``-V``'s files over all plugins that are installed; print the verdicts; return 0.
+    """Validate the files of ``-V`` with all installed plugins; print the verdicts; return 0.
 
-    :raises RulesError: a file was refused, or cannot be read, or requires a plugin that is not there.
+    :raises RulesError: a file is not valid, cannot be read, or requires a plugin that is not installed.
     """
     log.info("Validating rules file(s):")
     for file in flags.validate:
@@ -48,7 +48,7 @@ def validate(flags: Flags, config: Config) -> int:
 
 
 def _told(result: FileResult) -> str:
-    """Return the verdict, with the errors if there are any; warnings go to the log."""
+    """Return the verdict and any errors; warnings go to the log."""
     if result.ok and result.warnings:
         log.warning("%s", report.verbose_text(result))
         return report.verdict(result)
@@ -62,7 +62,7 @@ def _described(flags: Flags, outcome: LoadOutcome, plugins: Plugins) -> dict[str
 
 
 def _refuse(outcome: LoadOutcome, summary: str) -> None:
-    """End with the same text on stderr, as Falco does; with the form for people where one is looking."""
+    """Raise if a file is not valid: with the text of stdout, as Falco does, or a readable form on a terminal."""
     if outcome.ok:
         return
     if sys.stderr.isatty():
