@@ -134,6 +134,16 @@ def test_links_lead_somewhere(root):
     assert dead == []
 
 
+def test_folders_of_core_are_documented(root):
+    """CONTRIBUTING.md has a row for each folder of core, and names no folder that is not there."""
+    text = (root / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `core/falcohost/([\w/]+)` \|", text, re.MULTILINE)
+    core = root / "core" / "falcohost"
+
+    assert {folder.parent.name for folder in core.glob("*/__init__.py")} <= set(rows)
+    assert [row for row in rows if not (core / row / "__init__.py").exists()] == []
+
+
 def test_decision_records_are_listed(root):
     """docs/decisions/README.md names each record once, in order, with the record that supersedes it."""
     folder = root / "docs" / "decisions"
