@@ -69,7 +69,7 @@ def _factored(items: list[Condition]) -> list[Condition]:
     """Join alternatives that are equal except for the constants of one text."""
     alike: dict[tuple[View, str, frozenset[Condition]], list[tuple[int, Text]]] = {}
     for place, item in enumerate(items):
-        parts = item.items if isinstance(item, All) else ()
+        parts = _parts(item)
         for part in parts:
             if isinstance(part, Literal) and isinstance(part.test, Text) and part.test.constants and not part.negated:
                 key = part.test.view, part.test.op, frozenset(parts) - {part}
@@ -81,9 +81,14 @@ def _factored(items: list[Condition]) -> list[Condition]:
             constants = frozenset().union(*(text.constants for text in found.values()))
             first = min(found)
             joined = Literal(replace(found[first], constants=constants))
+            in_order = [part for part in _parts(left[first]) if part in rest]
             left = {place: item for place, item in left.items() if place not in found}
-            left[first] = all_of(sorted((*rest, joined), key=_cost))
+            left[first] = all_of(sorted((*in_order, joined), key=_cost))
     return [left[place] for place in sorted(left)]
+
+
+def _parts(item: Condition) -> tuple[Condition, ...]:
+    return item.items if isinstance(item, All) else ()
 
 
 def _group(items: Iterable[Condition]) -> list[Condition]:

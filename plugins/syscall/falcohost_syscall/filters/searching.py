@@ -60,7 +60,7 @@ def _automaton(words: Collection[bytes], width: int) -> list[list[int]]:
     """Return each state's next states by class; where a word breaks off, the state of its longest usable suffix."""
     following: list[dict[int, int]] = [{}]
     ends = set()
-    for word in words:
+    for word in sorted(words):  # so that the table is the same in every process
         state = 0
         for letter in word:
             state = following[state].setdefault(letter, len(following))
