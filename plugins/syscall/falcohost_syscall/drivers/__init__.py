@@ -1,1 +1,1 @@
-"""Drivers: where system call events come from."""
+"""The drivers, which yield the events of the syscall source."""

@@ -1,7 +1,8 @@
-"""What a driver is: it yields the events of the source ``syscall``, each with what the fields read of it.
+"""Declares what a driver is: it yields the events of the syscall source, with the facts that fields read.
 
-How it sees system calls is its own. Events are :class:`~falcohost_syscall.events.event.SyscallEvent`; filters in the
-kernel are optional, for a driver may pass on too much.
+How a driver observes system calls is its own business. Its events are
+:class:`~falcohost_syscall.events.event.SyscallEvent`. Filters in the kernel are optional, since a driver may pass on
+too much.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from falcohost import Batch, Plan, SourceStats
 
 
 class Driver(Protocol):
-    """Yields events. Made unopened by the factory in its :class:`~falcohost_syscall.drivers.drivers.DriverSpec`."""
+    """Yields events. The factory in a :class:`falcohost.DriverSpec` makes it, and :meth:`open` starts it."""
 
     def open(self, plan: Plan) -> None:
-        """Start to collect what *plan* wants. Takes every privilege it needs to start.
+        """Start to collect the events that *plan* asks for, with the privileges of the caller.
 
-        :raises SourceError: with a sentence that says what is missing and what to do.
+        :raises SourceError: the driver cannot start; the message says what is missing and what to do.
         """
 
     def update(self, plan: Plan) -> None:
-        """Go over to *plan* without losing an event that both plans want."""
+        """Switch to *plan* without losing an event that both plans ask for."""
 
     def batches(self) -> Iterator[Batch]:
-        """Yield events in the order of time until there will be no more; an empty batch twice a second when idle."""
+        """Yield events in order of time until there are no more; an empty batch twice a second when idle."""
 
     def stats(self) -> SourceStats:
-        """Return the numbers since :meth:`open`; they stay when the driver is closed."""
+        """Return the counters since :meth:`open`; they remain available after :meth:`close`."""
 
     def close(self) -> None:
         """Release everything. Called once, also after a failure."""
@@ -36,7 +37,7 @@ class Driver(Protocol):
 
 @runtime_checkable
 class MeasuredDriver(Driver, Protocol):
-    """A driver that can measure what events cost in the kernel (``TypeCount.ns``)."""
+    """A driver that can measure the cost of events in the kernel (``TypeCount.ns``)."""
 
     def measure(self, on: bool) -> None:
-        """Measure from now on, or no longer."""
+        """Switch measuring on or off."""

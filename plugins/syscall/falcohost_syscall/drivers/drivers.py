@@ -1,4 +1,4 @@
-"""The drivers that come with this plugin, and the choice of one by ``engine.kind``."""
+"""Lists the drivers that come with this plugin, and chooses one by ``engine.kind``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
-# BPF maps are read and changed, /proc of every process is read; the rest is needed only until the source is open.
+# To read and change BPF maps and to read /proc of all processes; more is needed only until the source is open.
 _EBPF_CAPABILITIES: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})
 
 
@@ -35,7 +35,7 @@ def _make_replay(settings: Mapping[str, Any]) -> Driver:
 DRIVERS: Final = (
     DriverSpec(
         name=DEFAULT,
-        description="System calls of this machine, seen by eBPF programs when they return.",
+        description="System calls of this machine, observed with eBPF programs when they return.",
         chosen_by=KEY,
         make=_make_modern_ebpf,
         check=_check_modern_ebpf,
@@ -51,30 +51,30 @@ DRIVERS: Final = (
 
 
 def engine(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return Falco's ``engine`` block, which *settings* are or have.
+    """Return Falco's ``engine`` block, which *settings* has or is.
 
-    :raises ConfigError: it is none.
+    :raises ConfigError: the block is not a mapping.
     """
     found = settings.get("engine", settings)
     if not isinstance(found, Mapping):
-        raise ConfigError("engine: expected keys such as kind and modern_ebpf.")
+        raise ConfigError("engine: expected a mapping with keys such as kind and modern_ebpf.")
     return found
 
 
 def configured(settings: Mapping[str, Any]) -> DriverSpec:
-    """Return the driver that ``engine.kind`` names, of those in *settings*, or else of this plugin's.
+    """Return the driver that ``engine.kind`` names, among those in *settings* or, without those, this plugin's.
 
-    :raises ConfigError: there is none.
+    :raises ConfigError: no driver has this name.
     """
     found = _named(settings)
     if found is None:
         names = " or ".join(_offered(settings))
-        raise ConfigError(f"{KEY}: falcohost has no engine {_kind(settings)!r}; set it to {names}.")
+        raise ConfigError(f"{KEY}: there is no driver {_kind(settings)!r}; use {names}.")
     return found
 
 
 def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return what the configured driver keeps once it is open; None for one that runs as an unprivileged user."""
+    """Return the capabilities that the configured driver keeps once it is open; None if it needs no privileges."""
     found = _named(settings)
     return None if found is None else found.capabilities
 

@@ -107,7 +107,7 @@ def test_falls_back(watch, caplog):
     """Where calls cannot be seen by functions the tracepoint sees them, and it is said why."""
     with caplog.at_level(logging.WARNING):
         source = watch("symlink")
-    said = [text for text in caplog.messages if text.startswith("Calls are seen by the tracepoint, not by")]
+    said = [text for text in caplog.messages if text.startswith("System calls are observed at the tracepoint, not at")]
 
     assert len(said) == (source.driver.probe.attachment.where == "tracepoint")
     assert {"symlink": 3} == seen(source, *python(SYMLINK * 3))

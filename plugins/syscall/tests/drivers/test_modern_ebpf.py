@@ -233,7 +233,7 @@ def test_no_btf(monkeypatch, tmp_path):
     """Without BTF one sentence says so."""
     monkeypatch.setattr(requirements, "BTF", tmp_path / "none")
 
-    with pytest.raises(SourceError, match="does not describe its types"):
+    with pytest.raises(SourceError, match="has no BTF"):
         requirements.check()
 
 

@@ -1,1 +1,1 @@
-"""The modern eBPF driver: the compiled probe, what it is told, and what it tells."""
+"""The modern eBPF driver: loads, attaches and configures the compiled probe, and decodes its records."""

@@ -1,4 +1,4 @@
-"""What the probe collects: the plan of the rules, as calls, filters and options."""
+"""Applies the rules' plan to the probe, as calls, filters and options."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _log = logging.getLogger("falcohost")
 class Collection:
     """What a loaded probe collects.
 
-    :ivar options: what it tells beside calls.
-    :ivar weaker: of how many groups of event types the filter asks less than their rules do.
+    :ivar options: what it sends besides calls.
+    :ivar weaker: number of groups of event types whose filter was weakened.
     :ivar watched: the files that are watched by inode.
     """
 
@@ -37,7 +37,7 @@ class Collection:
         self._probe = probe
 
     def update(self, plan: Plan, users: Users) -> frozenset[str]:
-        """Collect what *plan* wants, and return the event types; calls that were wanted before are not interrupted."""
+        """Collect what *plan* asks for; return its event types. Calls that were collected before stay collected."""
         config, probe = self._config, self._probe
         every, only_successful = not config.process_context, config.only_successful
         needed = conditions(plan, users, all_processes=every) if config.pushdown else {}
@@ -59,11 +59,11 @@ class Collection:
         return event_types(plan)
 
     def measure(self, on: bool) -> None:
-        """Measure what each event costs in the kernel, or no longer."""
+        """Switch measuring of the cost of events in the kernel on or off."""
         self._set_options(self.options._replace(measure=on))
 
     def _watch(self, plan: Plan) -> bool:
-        """Watch the files that the setting means; tell whether there are any."""
+        """Watch the files that the setting selects; return whether there are any."""
         paths = watched_paths(self._config.watched, plan) if self._config.all_names else frozenset()
         self.watched.watch(paths)
         return bool(paths)
@@ -74,7 +74,7 @@ class Collection:
             self.options = options
 
     def _set_filters(self, needed: Mapping[str, Condition]) -> None:
-        """Let the kernel leave out what is not *needed*; what was needed before as well is never left out."""
+        """Filter events by the conditions *needed*; what also was needed before is never filtered out meanwhile."""
         weaker: dict[str, None] = {}
         for place in self._probe.places:
             filters = load(needed, place, processes=self._config.process_context and place is self._probe)

@@ -1,4 +1,4 @@
-"""Settings of the driver, parsed once (``engine``, ``falcohost`` and ``base_syscalls`` in falco.yaml)."""
+"""Parses the settings of the driver (``engine``, ``falcohost`` and ``base_syscalls`` in falco.yaml)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from falcohost_syscall.calls.base_syscalls import BaseSyscalls
 from falcohost_syscall.drivers.drivers import engine
 from falcohost_syscall.watched.paths import LONGEST_WATCHED, RULES, is_watchable
 
-#: Falco's sizes of a ring by ``buf_size_preset``.
+#: Falco's ring sizes by ``buf_size_preset``, in bytes.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
 DEFAULT_PRESET = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the source is set to.
+    """The settings of the driver.
 
-    :ivar ring_size: bytes, for each of the two rings.
-    :ivar pushdown: events that no rule can want are left out by the kernel.
-    :ivar process_context: the kernel tells of those processes that have to do with events, not of every fork.
-    :ivar attach: calls are seen by the kernel's functions where it allows that (``auto``, ``function``), or in any case
-        by the tracepoint.
-    :ivar only_successful: calls that failed are not collected.
-    :ivar all_names: a file has all its names, not only the one that was requested.
+    :ivar ring_size: size of each of the two rings, in bytes.
+    :ivar pushdown: the kernel filters out events that no rule can match.
+    :ivar process_context: the kernel sends the processes that events need, instead of every fork.
+    :ivar attach: ``auto`` and ``function`` observe calls at kernel functions where the kernel allows it, ``tracepoint``
+        always at the tracepoint.
+    :ivar only_successful: failed calls are not collected.
+    :ivar all_names: a file has all its names, not only the requested one.
     :ivar watched: paths of files that are watched by inode; RULES stands for those in rules.
-    :ivar base: which calls are collected beyond what rules want, or in spite of it not.
-    :ivar agent_pid: the supervisor, whose system calls are not events: an alert that is written would raise the next.
+    :ivar base: calls to collect besides those that rules ask for, and calls not to collect.
+    :ivar agent_pid: the supervisor, whose calls are ignored: otherwise a written alert would raise the next one.
     """
 
     ring_size: int = SIZES[DEFAULT_PRESET]
@@ -45,9 +45,9 @@ class Config:
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
-    """Return the settings in *settings*, which is Falco's ``engine`` block, or has it as ``engine``.
+    """Return the driver's settings; *settings* is Falco's ``engine`` block, or has it as ``engine``.
 
-    :raises ConfigError: a value cannot be.
+    :raises ConfigError: a value is not valid.
     """
     own = engine(settings).get("modern_ebpf") or {}
     preset = own.get("buf_size_preset", DEFAULT_PRESET) if isinstance(own, Mapping) else None

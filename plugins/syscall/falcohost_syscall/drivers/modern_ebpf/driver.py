@@ -1,4 +1,4 @@
-"""The driver ``modern_ebpf``: system calls of this machine, seen by the probe in the kernel."""
+"""The driver ``modern_ebpf``: observes the system calls of this machine with the probe in the kernel."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.needs import needs
 from falcohost_syscall.watched.files import WatchedFiles
 
-#: The rings are looked at this often, in seconds; a full one wakes sooner.
+#: Seconds between two reads of the rings; a ring that fills up is read sooner.
 PERIOD: Final = 0.05
-#: An idle driver says so this often.
+#: Seconds after which an idle driver yields an empty batch.
 IDLE: Final = 0.5
-#: After a loss the table is compared with /proc, at most this often.
+#: Least number of seconds between two comparisons of the table with /proc after a loss.
 SWEEP: Final = 10.0
 
-#: Causes of the probe's counters under which an event was still sent, only incomplete.
+#: Causes of the probe's counters with which the event was sent, but incomplete.
 INCOMPLETE: Final = frozenset({"unreadable", "cut", "real_name"})
-#: The processes that run are listed so often at start, until the kernel keeps something of all: some start meanwhile.
+#: At start the running processes are listed up to this many times, until the kernel has context of all of them.
 LISTED: Final = 3
 
 _log = logging.getLogger("falcohost")
@@ -45,7 +45,7 @@ _log = logging.getLogger("falcohost")
 class ModernEbpf:
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`).
 
-    :ivar context: the tables behind the events; *processes*: the one of processes.
+    :ivar context: the tables that events share; *processes*: the process table.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -65,9 +65,9 @@ class ModernEbpf:
         self._looked = 0.0
 
     def open(self, plan: Plan) -> None:
-        """Load the probe, then learn of what runs already; what happens meanwhile waits in the rings.
+        """Load the probe, then read the running processes; events that occur meanwhile wait in the rings.
 
-        :raises SourceError: the machine has not what it takes, or does not let us.
+        :raises SourceError: the machine lacks something that the probe needs, or refuses it.
         """
         found = self._config
         self.context.boot = boot_time()
@@ -83,18 +83,18 @@ class ModernEbpf:
         self.update(plan)
 
     def _list_processes(self, probe: Probe) -> None:
-        """Note what runs already, and have the kernel keep it too."""
+        """Add the running processes, and have the kernel cache their context."""
         every = not self._config.process_context
         for _ in range(LISTED):
             some_unknown = self._decoder.list_tasks(probe.tasks(), all_processes=every)
             if every or not some_unknown:
                 return
             refused = [p for p in self.processes.processes.values() if not probe.keep(p.pid, *kept(p))]
-            if refused:  # they have ended, or the kernel knows of a later exec
+            if refused:  # they have ended, or the kernel has newer context
                 self.processes.sweep()
 
     def _ignore_siblings(self, probe: Probe) -> None:
-        """Leave out the agent's other workers: what its supervisor has forked, and what still has its command line."""
+        """Ignore the agent's other workers: what its supervisor has forked and what still has its command line."""
         processes = self.processes.processes
         supervisor = processes.get(self._config.agent_pid or 0)
         for process in processes.values():
@@ -102,7 +102,7 @@ class ModernEbpf:
                 probe.ignore(process.pid, forks=True)
 
     def update(self, plan: Plan) -> None:
-        """Collect what *plan* wants from now on; calls that both plans want are not interrupted."""
+        """Collect what *plan* asks for from now on; calls that both plans ask for are not interrupted."""
         HOSTS.start()
         self._plan = plan
         plan = self._config.base.choose(plan)
@@ -111,14 +111,14 @@ class ModernEbpf:
         self._decoder.types = self.collection.update(plan, self.users)
         if self.collection.options.exec_cwd and not followed:
             for process in self.processes.processes.values():
-                process.cwd = None  # perhaps an old one: nobody has followed it
+                process.cwd = None  # may be outdated: it was not followed
 
     def _say_why_not(self, level: int = logging.WARNING) -> None:
         if reason := self.probe.attachment.why_not:
-            _log.log(level, "Calls are seen by the tracepoint, not by their functions: %s.", reason)
+            _log.log(level, "System calls are observed at the tracepoint, not at their functions: %s.", reason)
 
     def _look_at_attachment(self, now: float) -> None:
-        """Have calls seen by the tracepoint where functions no longer show them."""
+        """Go over to the tracepoint if functions no longer show calls."""
         if now - self._looked < IDLE:
             return
         self._looked = now
@@ -127,7 +127,7 @@ class ModernEbpf:
             self.update(self._plan)
 
     def _look_at_accounts(self) -> None:
-        """Ask for the users and groups that there are now, where rules ask for names."""
+        """Compile the filters anew if rules use names of users or groups and the accounts have changed."""
         if self.users.refresh() and Need.ACCOUNTS in needs(self._plan):
             self.update(self._plan)
 
@@ -137,7 +137,7 @@ class ModernEbpf:
 
     @property
     def probe(self) -> Probe:
-        """Return the loaded probe.
+        """The loaded probe.
 
         :raises SourceError: the driver is not open.
         """
@@ -147,7 +147,7 @@ class ModernEbpf:
 
     @property
     def collection(self) -> Collection:
-        """Return what the probe collects.
+        """What the probe collects.
 
         :raises SourceError: the driver is not open.
         """
@@ -156,7 +156,7 @@ class ModernEbpf:
         return self._collection
 
     def batches(self) -> Iterator[Batch]:
-        """Yield what came since the last batch, at least twice a second; ends when the driver is closed."""
+        """Yield new events, or an empty batch at least twice a second, until the driver is closed."""
         last = time.monotonic()
         if self._probe is not None:
             self.collection.watched.start()
@@ -178,7 +178,7 @@ class ModernEbpf:
                 self._probe.wait(PERIOD)
 
     def stats(self) -> SourceStats:
-        """Return the numbers since :meth:`open`; an event that was sent incomplete is not dropped."""
+        """Return the counters since :meth:`open`; an event that was sent incomplete does not count as dropped."""
         probe = self._probe
         dropped = {cause: count for cause, count in self._counters().items() if cause not in INCOMPLETE}
         dropped["process_table_full"] = self.processes.dropped
@@ -197,7 +197,7 @@ class ModernEbpf:
         )
 
     def measure(self, on: bool) -> None:
-        """Measure what each event costs in the kernel, or no longer."""
+        """Switch measuring of the cost of events in the kernel on or off."""
         self.collection.measure(on)
 
     def close(self) -> None:
@@ -215,7 +215,7 @@ class ModernEbpf:
         return self._lost
 
     def _after_loss(self, now: float) -> None:
-        """Look for processes whose exit was lost."""
+        """Remove processes whose exit was lost."""
         before = self._lost.get("proc_ring_full", 0)
         if self._counters().get("proc_ring_full", 0) > before and now - self._swept > SWEEP:
             self._swept = now

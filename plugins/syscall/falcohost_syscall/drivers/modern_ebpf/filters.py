@@ -1,4 +1,4 @@
-"""The filters of event types, loaded for the probe or for a copy of its stages."""
+"""Loads the filters of event types for the probe, or for a copy of its stages."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NA
 
 
 class Stages(Protocol):
-    """Where filters are to be set: the probe, or what is copied of it."""
+    """The probe or a copy of its stages, for which filters are loaded."""
 
     @property
     def kernel(self) -> Kernel:
-        """Return what loads filters for it."""
+        """Loads filters for it."""
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of a map."""
 
 
 class _Kept(NamedTuple):
-    """The probe's maps in which filters are kept, and the stages that they go on to; and where that is."""
+    """The maps of the probe that hold filters and the stages behind them, and the site of the filters."""
 
     filters: str
     stages: str
@@ -40,7 +40,7 @@ def _site(points: Iterable[Point], names: frozenset[int], kind: int, tracepoint:
     return Site(layout.MEMORY, tuple(points), STAGE_LEFT_OUT, STAGE_NAMES, further, kind, tracepoint)
 
 
-#: Where the filters of calls run.
+#: The site of the filters of calls.
 OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
 _CALLS: Final = _Kept("filters", "stages", OF_CALLS)
 _PROCESSES: Final = {
@@ -59,25 +59,25 @@ _PROCESSES: Final = {
 
 @dataclass(slots=True)
 class Filters:
-    """Loaded programs by the probe's map and their place in it, until :meth:`close`. Places may share a program.
+    """Loaded filters by the probe's map and the index in it, until :meth:`close`. Several indexes may share a program.
 
-    :ivar weaker: sentences about the event types that have less than the full filter.
+    :ivar weaker: a sentence for each group of event types whose filter was weakened.
     """
 
     programs: dict[tuple[str, int], int] = field(default_factory=dict)
     weaker: list[str] = field(default_factory=list)
 
     def close(self) -> None:
-        """Give the programs up; those that the probe uses stay."""
+        """Close the programs; those that the probe uses remain loaded."""
         for fd in set(self.programs.values()):
             os.close(fd)
         self.programs.clear()
 
 
 def load(conditions: Mapping[str, Condition], stages: Stages, *, processes: bool = True) -> Filters:
-    """Load the filters for the conditions of event types; what the kernel refuses becomes weaker, at last nothing.
+    """Load the filters of event types; those that the kernel refuses are weakened, in the end to none.
 
-    Without *processes* execs that succeed and ends of processes have none.
+    Without *processes* successful execs and exits of processes have no filters.
     """
     filters = Filters()
     types: dict[Condition, list[str]] = {}
@@ -101,4 +101,4 @@ def _add(filters: Filters, loaded: Loaded, names: list[str], kept: str) -> None:
         filters.programs |= {(kept, point * MAX_CALLS + row): fd for point, fd in programs.items()}
     if weaker is not None:
         what = ", ".join(names)
-        filters.weaker.append(f"The filter of {what} asks less than its rules do, so more events pass: {weaker}")
+        filters.weaker.append(f"The filter of {what} was weakened, so more events pass: {weaker}")

@@ -1,6 +1,6 @@
-"""The kernel's hooks for security modules, at which programs of the probe find to what the paths of a call lead.
+"""Finds the kernel's hooks for security modules at which the probe learns which files the paths of a call lead to.
 
-Not every kernel lets programs stand at its functions; see docs/decisions/0021-hooks.md.
+Not every kernel allows programs at its functions; see docs/decisions/0021-hooks.md.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ HOOKS: Final = frozenset(
         *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_pivotroot", "sb_umount"),
     }
 )
-"""The programs, which are called as the kernel's functions without ``security_``."""
+"""The programs, named as the kernel's functions without ``security_``."""
 REQUESTS: Final = frozenset({"io_linkat", "io_mkdirat", "io_renameat", "io_symlinkat", "io_unlinkat"})
-"""Those that say which request of io_uring a thread is at, called as the kernel's functions."""
+"""The programs that tell which io_uring request a thread performs, named as the kernel's functions."""
 
 
 def find(kernel: Kernel) -> frozenset[str]:
-    """Return the hooks at which programs can stand, and the functions for requests."""
+    """Return the hooks and the functions for requests that programs can be attached to."""
     functions = {f"security_{hook}": hook for hook in HOOKS} | {name: name for name in REQUESTS}
     return frozenset(functions[name] for name in kernel.enterable(functions))
 
 
 def prepare(probe: Object, hooks: frozenset[str], cpus: int) -> None:
-    """Have the programs of these *hooks* loaded with the *probe*, and no others."""
+    """Enable the programs of these *hooks* in *probe*, which is not loaded yet."""
     for hook in hooks:
         probe.take_in(hook)
     if hooks:

@@ -1,4 +1,4 @@
-"""What the kernel is to keep of processes that ran before the probe: their table entries, as ``struct process``."""
+"""Builds the kernel's context of processes that started before the probe, from their table entries."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from falcohost_syscall.processes.boot_clock import is_rounded
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import ARGS_KEPT, EXE_KEPT, EXECED, Execed, Kept, LargeImage
 
-_IMAGE = 2  # the number of the first image: even, and not that of none
+_IMAGE = 2  # the number of the first image: even, and not 0, which stands for none
 
 
 def kept(process: Process) -> tuple[Kept, LargeImage | None]:
-    """Return what the kernel is to keep of *process*, and that it was told; and its texts, if they are long."""
+    """Return the ``struct process`` of *process*, marked as already sent, and its texts if they are long."""
     image, parent = process.image, process.parent
     exe, args = image.exepath_raw, image.args_raw
     large = len(exe) > EXE_KEPT or len(args) > ARGS_KEPT

@@ -1,4 +1,4 @@
-"""What the probe is told beside the calls that are wanted: once when it is loaded, or anew at any time."""
+"""The settings of the probe besides the calls to collect: fixed at load time, or changeable at any time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _BITS: Final = struct.Struct("=I")
 
 
 class LoadSettings(NamedTuple):
-    """What is fixed for as long as the probe is loaded."""
+    """Settings that are fixed while the probe is loaded."""
 
     execve: int = 0
-    """Row of execve in the table of calls; the same for the others below."""
+    """Row of execve in the table of calls."""
     procexit: int = 0
     ring_size: int = 8 << 20
-    """Bytes of each of the two rings, a power of two."""
+    """Size of each of the two rings in bytes, a power of two."""
     functions: bool = False
-    """Calls may be seen by the kernel's functions."""
+    """Calls may be observed at the kernel's functions."""
     twice: bool = False
-    """At the tracepoint stand two programs (:mod:`.twice`)."""
+    """Two programs are attached to the tracepoint (:mod:`.twice`)."""
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
@@ -30,30 +30,30 @@ class LoadSettings(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What may change while the probe is loaded: what it says beyond what it always says."""
+    """Settings that may change while the probe is loaded: what it sends in addition to what it always sends."""
 
     threads: bool = False
-    """Of threads too: their start and their end."""
+    """The start and the exit of threads too."""
     exec_cwd: bool = False
-    """The working directory, when a program is started."""
+    """The working directory when a program is started."""
     exec_env: bool = False
-    """Its environment."""
+    """The environment when a program is started."""
     measure: bool = False
-    """What each call costs, in its count."""
+    """The time that each call costs, in its counters."""
     requested: bool = False
-    """A file has one name, the one that was requested."""
+    """A file has only one name, the requested one."""
     all_processes: bool = False
-    """Every fork, exec and exit, instead of the processes that have to do with events."""
+    """Every fork, exec and exit, instead of the processes that events need."""
     sessions: bool = False
-    """A process again when its session or group is another, and the leaders of both."""
+    """A process again when its session or group has changed, and the leaders of both."""
     execve: bool = False
     """Execs that pass the filters."""
     procexit: bool = False
-    """Ends of processes that pass the filters."""
+    """Exits of processes that pass the filters."""
     watched: bool = False
-    """The names of watched files (:meth:`.Probe.watch`), by whatever link they are opened."""
+    """The names of watched files (:meth:`.Probe.watch`), whatever link opened them."""
     about_execs: int = 0
-    """What the filters of execs ask of processes (:func:`.pushdown.processes.about`)."""
+    """What the filters of execs need to know of processes (:func:`.facts.processes.about`)."""
     about_exits: int = 0
 
     def pack(self) -> bytes:

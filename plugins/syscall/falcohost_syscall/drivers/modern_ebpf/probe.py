@@ -1,7 +1,7 @@
-"""The compiled probe: loaded, attached, told what is wanted, and read.
+"""Loads the compiled probe, attaches it, configures it, and reads its records.
 
-It hands out records as bytes (see :mod:`falcohost_syscall.records.record`), in the order of time. It is told what
-calls are wanted, and does not know what a record means.
+Records are bytes (see :mod:`falcohost_syscall.records.record`), in order of time. The probe is told which calls to
+collect; nothing here knows what a record means.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record
 
 _URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
-"""Programs for requests of io_uring, and the tracepoints that they need (the first is there since Linux 6.4)."""
+"""Programs for io_uring requests, and the tracepoints that they need (the first exists since Linux 6.4)."""
 _URING_LOOK: Final = "uring_look"
-"""The program by which those look for files that were opened silently."""
+"""The program with which those look for files that were opened silently."""
 _SETTLE: Final = "settle_wanted"
-"""The program that takes over which calls are wanted."""
-#: The program for names that are written to files of /proc, and the call that does the same.
+"""The program that makes a new set of calls take effect."""
+#: The program for names that are written to files in /proc, and the call that has the same effect.
 _RENAMED: Final = "task_renamed"
 _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
-#: Memory is set aside for what is kept (about a KiB each) of four times as many processes as run, but of no fewer.
+#: Context (about a KiB each) is reserved for four times as many processes as are running, and at least for this many.
 LEAST_PROCESSES: Final = 8192
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
 _Part = TypeVar("_Part")
 _SOCKETCALL: Final = 102
-"""The 32-bit call behind which the probe finds others (x86)."""
+"""The 32-bit call behind which the probe finds other calls (x86)."""
 _NO_CALL: Final = record.CALL_SPEC.pack(*record.CallSpec(0, 0))
 
 
 def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
-    """Return the functions by which calls can be seen, or why they cannot."""
+    """Return the functions at which calls can be observed, or why they cannot."""
     try:
         return find(FunctionKernel(library)), ""
     except NotPossibleError as error:
@@ -73,16 +73,16 @@ def _image() -> bytes:
 
 
 class Probe:
-    """The probe in the kernel; use as a context manager or call :meth:`close`.
+    """The probe in the kernel; use it as a context manager or call :meth:`close`.
 
-    :ivar sees_requests: requests of io_uring are events as well.
-    :ivar hooks: the hooks of the kernel at which it says to what the paths of a call lead (``Call.hooks``).
+    :ivar sees_requests: io_uring requests are events too.
+    :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
     """
 
     def __init__(
         self, settings: LoadSettings | None = None, options: Options | None = None, *, by_function: bool = False
     ) -> None:
-        """Load and attach; no call is collected before :meth:`set_calls`, what *options* say is at once.
+        """Load and attach; calls are collected after :meth:`set_calls`, what *options* select at once.
 
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
@@ -118,7 +118,7 @@ class Probe:
         except LibbpfError:
             if not self.hooks:
                 raise
-            self.hooks = frozenset()  # if it is they that the kernel did not take, the rest does without
+            self.hooks = frozenset()  # perhaps these are what the kernel refused; the rest works without them
             self._object.close()
             self._object = Object(self._library, _image())
             self._prepare(settings, options)
@@ -127,7 +127,7 @@ class Probe:
         self._attach(settings)
 
     def _chosen(self, functions: CallFunctions | None, twice: bool, why_not: str) -> Attachment:
-        """Return the way in which calls are seen: by *functions*, if the kernel allows it."""
+        """Return the way to observe calls: at *functions*, if the kernel allows it."""
         if functions is not None:
             try:
                 return AtFunctions(self._library, self._object, functions)
@@ -138,7 +138,7 @@ class Probe:
 
     @property
     def attachment(self) -> Attachment:
-        """Return where calls are seen."""
+        """The way in which calls are observed."""
         return self._loaded(self._attachment)
 
     @staticmethod
@@ -148,7 +148,7 @@ class Probe:
         return part
 
     def still_sees(self) -> bool:
-        """Return whether calls are seen where :meth:`set_calls` said; else it has to be called anew, for all calls."""
+        """Return whether calls are still observed as after :meth:`set_calls`; if not, call it again with all calls."""
         successor = self.attachment.successor()
         if successor is None:
             return True
@@ -188,7 +188,7 @@ class Probe:
 
     @property
     def places(self) -> Sequence[Probe | Stages]:
-        """Return where filters are to be set: the probe, and what is copied of it."""
+        """Where filters have to be set: the probe, and the copies of its stages."""
         return [self, *self.attachment.stages]
 
     def __enter__(self) -> Probe:
@@ -198,7 +198,7 @@ class Probe:
         self.close()
 
     def set_options(self, options: Options) -> None:
-        """Say this from now on."""
+        """Use these options from now on."""
         place = _U32.pack(record.STAGE_LEFT_OUT)
         for stages, program in _LEFT_OUT.items():
             if options.measure:
@@ -209,7 +209,7 @@ class Probe:
         self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
 
     def prepare(self, calls: Mapping[int, record.CallSpec]) -> None:
-        """Have the places at which filters for these calls are to be set, before :meth:`set_calls`."""
+        """Prepare :attr:`places` for these calls; call this before :meth:`set_calls`."""
         self.attachment.prepare(calls.keys())
 
     def set_calls(
@@ -220,10 +220,11 @@ class Probe:
         passing: frozenset[str] = frozenset(),
         traced: AbstractSet[int] = frozenset(),
     ) -> None:
-        """Collect these calls, by number (32-bit ones plus ``COMPAT_BASE``), and no others, from now on.
+        """Collect these calls from now on, by number (32-bit calls plus ``COMPAT_BASE``), and no others.
 
-        *requests* are those of io_uring, by operation; *passing*: the hooks that calls with ``WANT_REACHED`` pass. Of
-        *traced* calls functions do not see all that is wanted.
+        :param requests: io_uring requests, by operation.
+        :param passing: the hooks that calls with ``WANT_REACHED`` pass.
+        :param traced: calls of which functions do not show all returns.
         """
         for hook in passing - self._hooked:
             self._object.attach(hook)
@@ -247,7 +248,7 @@ class Probe:
         self._tell_renames(_PRCTL.get(platform.machine()) in calls)
 
     def _tell_renames(self, wanted: bool) -> None:
-        """Have names told that are written to files of /proc, or no longer."""
+        """Start or stop to report names that are written to files in /proc."""
         if wanted and not self._renames:
             self._object.attach(_RENAMED)
         elif self._renames and not wanted:
@@ -255,7 +256,7 @@ class Probe:
         self._renames = wanted
 
     def _ask(self, places: set[int]) -> None:
-        """Have the probe look at calls with these numbers, whichever table they are of."""
+        """Let the probe look at calls with these numbers, from whichever table."""
         value = bytes(place in places for place in range(record.COMPAT_BASE))
         self._object.update(self._object.map_fd(".data.wanted"), _U32.pack(0), value)
         self.kernel.run(self._object.program_fd(_SETTLE), bytes(8))
@@ -266,7 +267,7 @@ class Probe:
         return self._object.map_fd(name)
 
     def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
-        """Let these programs (map of filters and place in it → descriptor) decide what is left out, and no others."""
+        """Use these filters (map and index in it → descriptor) instead of the previous ones."""
         for (name, place), program in programs.items():
             self._object.update(self._object.map_fd(name), _U32.pack(place), _U32.pack(program))
         for name, place in self._filters - programs.keys():
@@ -274,20 +275,20 @@ class Probe:
         self._filters = frozenset(programs)
 
     def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> bool:
-        """Have the kernel keep this of a process, unless it knows more already; tell whether it does so."""
+        """Have the kernel cache this context of a process; return False if it has some already."""
         key = _U32.pack(pid)
         if large is not None:
             self._object.add(self._object.map_fd("large_images"), key, record.LARGE_IMAGE.pack(*large))
         return self._object.add(self._object.map_fd("processes"), key, record.KEPT.pack(*kept))
 
     def set_container(self, key: int, place: int) -> None:
-        """Tell filters of what kind the cgroups behind *key* are."""
+        """Tell filters what the cgroups behind *key* are (``facts.containers.told_of``)."""
         self._object.update(self._object.map_fd("containers"), _U64.pack(key), bytes([place]))
 
     def ignore(self, pid: int, *, forks: bool = False) -> None:
-        """Collect no calls of this process (its fork, exec and exit stay).
+        """Collect no calls of this process; its fork, exec and exit are still reported.
 
-        With *forks* none of those that it makes either, until they execute something.
+        With *forks* the processes that it creates are ignored too, until they execute a program.
         """
         value = record.IGNORED_WITH_FORKS if forks else record.IGNORED_ALONE
         self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), bytes([value]))
@@ -299,31 +300,31 @@ class Probe:
         self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
 
     def identify(self, fd: int) -> bytes:
-        """Return what the probe knows the file of a descriptor by (``record.INODE_ID``)."""
+        """Return the identity of a descriptor's file (``record.INODE_ID``)."""
         self.kernel.run(self._object.program_fd("identify_file"), _U64.pack(fd))
         return self._object.lookup(self._object.map_fd("identified"), _U32.pack(0), record.INODE_ID.size)
 
     def watch(self, file: bytes, names: bytes | None) -> None:
-        """Let the file that is known by this have further names (``record.WATCHED_FILE``), or none."""
+        """Set further names (``record.WATCHED_FILE``) of the file with this identity, or remove them."""
         if names is None:
             self._object.delete(self._object.map_fd("watched_files"), file)
         else:
             self._object.update(self._object.map_fd("watched_files"), file, names)
 
     def wait(self, timeout: float) -> None:
-        """Sleep until there is much to read, or *timeout* seconds."""
+        """Sleep until there is much to read, but at most *timeout* seconds."""
         self._loaded(self._rings).wait(timeout)
 
     def read(self) -> list[bytes]:
-        """Return the next records in the order of time; empty if there are none."""
+        """Return the next records in order of time; empty if there are none."""
         return self._loaded(self._rings).read()
 
     def fill(self) -> dict[str, float]:
-        """Return how full each ring was at most when it was read, since the last call, from 0 to 1."""
+        """Return the highest fill level of each ring since the last call, from 0 to 1."""
         return self._loaded(self._rings).fill()
 
     def tasks(self) -> Iterator[bytes]:
-        """Yield a KIND_TASK record for each process that runs now."""
+        """Yield a KIND_TASK record for each running process."""
         fd = self._object.iterate("dump_task")
         rest = b""
         with os.fdopen(fd, "rb", buffering=0) as stream:
@@ -347,9 +348,9 @@ class Probe:
         return lost | {"preempted": self.attachment.missed() + missed}
 
     def counts(self) -> dict[int, record.CallCount]:
-        """Return how often each event type of the table was seen while wanted, and what became of it.
+        """Return the counters of each event type, by row.
 
-        What nobody wanted is in 0 (calls) and in ``record.COUNT_…``.
+        What no rule asks for is counted in row 0 (calls) and in the rows ``record.COUNT_…``.
         """
         members = len(record.CallCount._fields)
         fd = self._object.map_fd("call_counts")

@@ -1,6 +1,6 @@
-"""What the modern eBPF driver needs of the machine, each with the sentence that says how to get it.
+"""Checks what the modern eBPF driver needs of the machine; each problem comes with the way to solve it.
 
-Nothing is loaded here, so that ``falcohost doctor`` can ask on any machine.
+Nothing is loaded here, so that ``falcohost doctor`` can run the checks on any machine.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ BTF: Final = Path("/sys/kernel/btf/vmlinux")
 LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 STATUS: Final = Path("/proc/self/status")
 OBJECTS: Final = {"x86_64": "probe.x86_64.bpf.o", "aarch64": "probe.arm64.bpf.o"}
-"""The compiled probe for each processor, in ``bpf/``."""
+"""The compiled probe for each machine, in ``bpf/``."""
 OLDEST_KERNEL: Final = (5, 17)
-"""The first with bpf_loop (kernel commit e6f2dd0f8067), by which paths are walked."""
+"""The first kernel with bpf_loop (commit e6f2dd0f8067), which the probe needs to walk along paths."""
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 
 
 class Requirement(NamedTuple):
-    """One thing that is needed, and the sentence to print if it is missing."""
+    """One requirement, and the sentence to print if it is not met."""
 
     what: str
     problem: str | None
 
 
 def requirements() -> list[Requirement]:
-    """Return everything that is needed, in the order in which to mend it."""
+    """Return all requirements, in the order in which to solve them."""
     return [
         Requirement("processor", _machine()),
         Requirement("kernel", _kernel()),
@@ -44,9 +44,9 @@ def requirements() -> list[Requirement]:
 
 
 def check() -> None:
-    """Return if nothing is missing.
+    """Return if all requirements are met.
 
-    :raises SourceError: the first thing that is.
+    :raises SourceError: the first one that is not.
     """
     for requirement in requirements():
         if requirement.problem:
@@ -72,8 +72,8 @@ def _btf() -> str | None:
     if BTF.exists():
         return None
     return (
-        f"The kernel does not describe its types (no {BTF}), which the syscall source needs; "
-        "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's own are."
+        f"The kernel has no BTF ({BTF} is missing), which the syscall source needs; "
+        "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's are."
     )
 
 
@@ -94,7 +94,7 @@ def _lockdown() -> str | None:
     if not LOCKDOWN.exists() or "[confidentiality]" not in LOCKDOWN.read_text():
         return None
     return (
-        "The kernel is locked down for confidentiality, so that no program may read its memory, not even the probe; "
+        "The kernel is locked down for confidentiality, so no program may read its memory, including the probe; "
         "boot with lockdown=integrity, or without lockdown."
     )
 

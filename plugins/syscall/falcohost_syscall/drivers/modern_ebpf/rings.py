@@ -1,4 +1,4 @@
-"""The two rings of the probe, of calls and of processes, read in the order of time."""
+"""Reads the probe's two rings, of calls and of processes, in order of time."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from typing import Final
 from falcohost_syscall.kernel.ring import Ring
 
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
-#: What every record begins with.
+#: The first member of every record.
 _TIMESTAMP: Final = struct.Struct("=Q")
 
 
 class Rings:
-    """What the probe has written and nobody has read yet."""
+    """The records that the probe has written and that were not read yet."""
 
     def __init__(self, calls: int, processes: int, size: int) -> None:
-        """Read the rings that have these descriptors, of *size* bytes each."""
+        """Read the rings with these descriptors, of *size* bytes each."""
         self._rings = [Ring(fd, size) for fd in (calls, processes)]
         self._size = size
         self._fullest = [0, 0]
         self._pending: list[bytes] = []
         self._poll = select.epoll()
         for ring in self._rings:
-            self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # woken, not merely filled
+            self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # only the probe's wake-ups count
 
     def wait(self, timeout: float) -> None:
-        """Sleep until a sixteenth of a ring waits, or *timeout* seconds; only then is there much to read."""
+        """Sleep until a sixteenth of a ring is filled, but at most *timeout* seconds."""
         if any(ring.unread() >= self._size // _WAKE_SHARE for ring in self._rings):
             return
         with contextlib.suppress(InterruptedError):
             self._poll.poll(timeout)
 
     def read(self) -> list[bytes]:
-        """Return the next records of both rings in the order of time; empty if there are none.
+        """Return the next records of both rings in order of time; empty if there are none.
 
-        The position of the calls is noted before the processes are read, so that a call is never handed out before the
-        fork or exec that it follows; what is newer than the last call that fitted in this batch waits for the next.
+        The position of the calls is noted before the processes are read, so a call is never returned before the fork or
+        exec that it follows. Process records newer than the last call in this batch wait for the next batch.
         """
         calls, processes = self._rings
         self._fullest = [max(most, ring.unread()) for most, ring in zip(self._fullest, self._rings, strict=True)]
@@ -61,7 +61,7 @@ class Rings:
         return batch
 
     def _drain_processes(self, goal: int) -> list[bytes]:
-        """Return the process records up to *goal*, waiting (not for long) for those that are still being written."""
+        """Return the process records up to *goal*; wait briefly for those that are still being written."""
         processes = self._rings[1]
         newer = processes.drain(limit=1 << 30)
         for _ in range(1000):
@@ -72,7 +72,7 @@ class Rings:
         return newer
 
     def fill(self) -> dict[str, float]:
-        """Return how full each ring was at most when it was read, since the last call, from 0 to 1."""
+        """Return the highest fill level of each ring since the last call, from 0 to 1."""
         names, most = ("calls", "processes"), self._fullest
         self._fullest = [0, 0]
         return {name: bytes_ / self._size for name, bytes_ in zip(names, most, strict=True)}

@@ -1,4 +1,4 @@
-"""From the rules' plan to the calls that the probe collects."""
+"""Selects the calls that the probe collects for the rules' plan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from falcohost_syscall.records.record import (
     CallSpec,
 )
 
-#: Operations of io_uring (include/uapi/linux/io_uring.h) and the call that does the same.
+#: Operations of io_uring (include/uapi/linux/io_uring.h) and the call with the same effect.
 _REQUESTS = {
     1: "readv",
     2: "writev",
@@ -60,7 +60,7 @@ _REQUESTS = {
     60: "readv",
     61: "writev",
 }
-#: Functions of the kernel that do what is asked for, of those on which there are hooks (drivers/hooks.py).
+#: The kernel functions, with hooks, that perform requests (drivers/modern_ebpf/hooks.py).
 _PERFORMED = {
     "renameat2": "io_renameat",
     "unlinkat": "io_unlinkat",
@@ -71,13 +71,13 @@ _PERFORMED = {
 
 
 def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
-    """Return the event types to collect; *needed*: the conditions of event types, of which some never hold."""
+    """Return the event types to collect: those of *plan* whose conditions in *needed* can hold."""
     types = event_types(plan) | (table_calls(needs(plan)) if all_processes else frozenset())
     return types - {name for name, condition in needed.items() if condition == FALSE}
 
 
 def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> Options:
-    """Return what the probe has to say of processes; *needed*: the conditions of event types."""
+    """Return the options for processes; *needed* has the conditions of event types."""
     types, reads = collected(plan, needed), needs(plan)
     return Options(
         exec_cwd=Need.DIRECTORIES in reads,
@@ -99,10 +99,11 @@ def calls(
     only_successful: bool = False,
     hooks: frozenset[str] = frozenset(),
 ) -> dict[int, CallSpec]:
-    """Return what the probe is told for these event types, by number of the call on this machine.
+    """Return the probe's settings for these event types, by number of the call on this machine.
 
-    *needed*: the conditions of their filters. With *only_successful* it leaves out calls that failed. *hooks*: where it
-    can find what paths lead to.
+    :param needed: the conditions of their filters.
+    :param only_successful: leave out calls that failed.
+    :param hooks: the hooks at which the probe can find what paths lead to.
     """
     machine = machine or platform.machine()
     specs: dict[int, CallSpec] = {}
@@ -127,13 +128,13 @@ def calls(
 def returning_twice(
     types: frozenset[str], machine: str | None = None, *, needed: Mapping[str, Condition]
 ) -> frozenset[int]:
-    """Return the numbers (as :func:`calls` does) of calls that return in a new process too, which rules may want."""
+    """Return the numbers (as in :func:`calls`) of calls whose return in a new process rules may ask for."""
     forks = {name for name in FORKS & types if may_hold(needed.get(name, TRUE), RET, 0)}
     return frozenset(calls(frozenset(forks), machine))
 
 
 def hooks(types: frozenset[str]) -> frozenset[str]:
-    """Return where the kernel says to what the paths of these event types lead, and in which requests."""
+    """Return the hooks that the paths of these event types pass, and the functions that perform requests."""
     passed = {hook for name in types for hook in BY_NAME[name].hooks}
     return frozenset(passed | {_PERFORMED[name] for name in types & _PERFORMED.keys()})
 
@@ -145,7 +146,7 @@ def requests(
     only_successful: bool = False,
     hooks: frozenset[str] = frozenset(),
 ) -> dict[int, CallSpec]:
-    """Return what the probe is told of requests of io_uring for these event types, by operation; see :func:`calls`."""
+    """Return the probe's settings for io_uring requests of these event types, by operation; see :func:`calls`."""
     specs = {operation: _spec(BY_NAME[name], needed) for operation, name in _REQUESTS.items() if name in types}
     for operation, spec in specs.items():
         name = _REQUESTS[operation]
@@ -178,7 +179,7 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
 
 
 def _pid_arg(row: Call) -> int:
-    """Return where the number of the process is that an event is about, beside its own."""
+    """Return the argument with the pid of the other process that an event is about."""
     sources = [param.source for param in row.params if param.kind == "pid"]
     if "child" in sources:
         return RET_ARG

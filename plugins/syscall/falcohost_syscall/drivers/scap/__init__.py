@@ -1,1 +1,1 @@
-"""The driver ``replay``: events from a capture in the format of Falco and sysdig (``.scap``)."""
+"""The driver ``replay``: reads events from a capture in the format of Falco and sysdig (``.scap``)."""

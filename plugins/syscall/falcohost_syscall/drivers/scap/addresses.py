@@ -1,4 +1,4 @@
-"""Addresses in parameters of captures: ``sockaddr`` and ``socktuple``."""
+"""Reads addresses in parameters of captures: ``sockaddr`` and ``socktuple``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIZES: Final[dict[int, int]] = {AF_INET: 4, AF_INET6: 16}
 
 
 class Tuple(NamedTuple):
-    """Both ends of a socket; *objects* stand for the ends of one of AF_UNIX."""
+    """Both ends of a socket; *objects* are the kernel objects at the ends of an AF_UNIX socket."""
 
     family: int
     source: Endpoint
@@ -23,7 +23,7 @@ class Tuple(NamedTuple):
 
 
 def read_tuple(data: bytes) -> Tuple | None:
-    """Return the ends in a ``socktuple``; None where it is too short, or of another family."""
+    """Return the ends in a ``socktuple``; None if it is too short or of another family."""
     if not data:
         return None
     family, rest = data[0], data[1:]
@@ -42,7 +42,7 @@ def _end(data: bytes) -> Endpoint:
 
 
 def as_sockaddr(data: bytes) -> bytes | None:
-    """Return the ``struct sockaddr`` that a parameter stands for; None where it is too short."""
+    """Return a parameter as a ``struct sockaddr``; None if it is too short."""
     if not data:
         return None
     family, rest = data[0], data[1:]

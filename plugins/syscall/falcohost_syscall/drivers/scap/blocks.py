@@ -1,7 +1,7 @@
-"""The blocks of a capture: a file of ``.scap``, plain or compressed by gzip, read block by block.
+"""Reads the blocks of a capture file (``.scap``, plain or gzip).
 
-A block is its type, its size, its body, padding, and its size again. Nothing in the file is trusted: a size that cannot
-be, or a file that ends inside a block, is an error that says where.
+A block is its type, its size, its body, padding, and its size again. Nothing in the file is trusted: an impossible
+size, or a file that ends within a block, is an error that says where.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from falcohost import SourceError
 
-#: Larger ones than Falco makes; what says it is larger is no block.
+#: Larger than any block that Falco writes, in bytes.
 LARGEST: Final = 64 << 20
 
 SECTION: Final = 0x0A0D0D0A
@@ -31,11 +31,11 @@ _FRAME: Final = 12
 
 
 class CaptureError(SourceError):
-    """A capture cannot be read, or not further; the text says which, where and why."""
+    """A capture cannot be read, or only in part; the text says which, where and why."""
 
 
 class Block(NamedTuple):
-    """One block; *place* is where it begins, in bytes of the uncompressed file."""
+    """One block; *place* is its offset in bytes in the uncompressed file."""
 
     type: int
     body: bytes
@@ -45,13 +45,13 @@ class Block(NamedTuple):
 class Capture:
     """An open capture.
 
-    :ivar name: the path that it was opened by.
+    :ivar name: the path with which it was opened.
     """
 
     def __init__(self, path: str) -> None:
-        """Open it.
+        """Open the capture.
 
-        :raises CaptureError: there is no such file, or it is no capture.
+        :raises CaptureError: the file does not exist, or is not a capture.
         """
         self.name = path
         self._place = 0
@@ -69,16 +69,16 @@ class Capture:
             raise
 
     def problem(self, place: int, text: str) -> CaptureError:
-        """Return an error that says what is wrong at a place of the file."""
+        """Return an error about this place of the file."""
         return CaptureError(f"{self.name}: byte {place}: {text}.")
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the blocks behind the first.
+        """Yield the blocks after the first.
 
-        :raises CaptureError: the file ends in the midst of one, or what is there is none.
+        :raises CaptureError: the file ends within a block, or has something else in place of a block.
         """
         while (block := self._next()) is not None:
-            if block.type == SECTION:  # a capture behind a capture
+            if block.type == SECTION:  # another capture is appended
                 self._read_section(block)
             else:
                 yield block
@@ -91,12 +91,12 @@ class Capture:
 
     def _read_section(self, block: Block | None) -> None:
         if block is None or block.type != SECTION or len(block.body) < _SECTION.size:
-            raise self.problem(0, "this is no capture of Falco or sysdig")
+            raise self.problem(0, "this is not a capture of Falco or sysdig")
         magic, major, _ = _SECTION.unpack_from(block.body)
         if magic != _MAGIC:
-            raise self.problem(block.place, "this is no capture of Falco or sysdig, or of another byte order")
+            raise self.problem(block.place, "this is not a capture of Falco or sysdig, or has another byte order")
         if major > _MAJOR:
-            raise self.problem(block.place, f"version {major} of captures is not known")
+            raise self.problem(block.place, f"version {major} of the capture format is not supported")
 
     def _next(self) -> Block | None:
         place = self._place

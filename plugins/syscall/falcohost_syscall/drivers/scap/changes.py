@@ -1,4 +1,4 @@
-"""What events of a capture change in the tables: processes that begin, run something else, end; descriptors made."""
+"""Applies the events of a capture to its tables: processes start, execute and end, descriptors are created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falcohost_syscall.processes.table import Image
 from falcohost_syscall.records.text import absolute, text
 
 _KINDS: Final = families()
-#: Falco's flags of an open, of clone(2), and of an executable.
+#: Falco's flags of open, clone(2) and executables.
 _O_DIRECTORY: Final = 0x400
 _CLONE_FILES, _CLONE_THREAD = 1, 0x2000
 _EXE_WRITABLE, _EXE_UPPER, _EXE_MEMFD, _EXE_LOWER = 1, 2, 4, 8
@@ -42,14 +42,14 @@ Change = Callable[["Changes", Thread, CapturedCall, int], None]
 
 
 class Changes:
-    """Keeps *tables* true. What an event removes is there until the next event comes."""
+    """Keeps *tables* up to date. What an event removes stays until the next event."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._later: Callable[[], None] | None = None
 
     def apply(self, call: CapturedCall) -> Thread:
-        """Put the change that *call* made into the tables; return its thread as it is then."""
+        """Apply the change that *call* made to the tables; return its thread after that."""
         if self._later is not None:
             self._later()
             self._later = None
@@ -135,7 +135,7 @@ class Changes:
             descriptor.ends.local, descriptor.ends.role = end[1], LISTENING
 
     def _take_ends(self, thread: Thread, call: CapturedCall, fd: int | None, role: str, *, outwards: bool) -> None:
-        """Note both ends of a socket; its role is the first that is known."""
+        """Set both ends of a socket; its role is the first one that becomes known."""
         found = read_tuple(call.raw("tuple") or b"")
         if found is None or fd is None:
             return
@@ -155,7 +155,7 @@ class Changes:
     # Processes.
 
     def _fork(self, thread: Thread, call: CapturedCall, child: int) -> None:
-        """Note a new thread or process, of which both the maker and itself tell."""
+        """Add a new thread or process, which both the caller and the new one report."""
         bits = call.number("flags") or 0
         if child == 0:
             maker, tid = self._tables.threads.get(call.number("ptid") or 0), call.tid
@@ -279,18 +279,18 @@ _CHANGES: Final[dict[str, Change]] = {
     "setsid": Changes._set_session,
     "capset": Changes._set_capabilities,
 }
-#: Parameters that say what a call returned.
+#: Parameters that are the return value of a call.
 _RESULTS: Final = ("res", "fd")
 
 
 def result(call: CapturedCall) -> int:
-    """Return what the call returned: its first parameter, where that says it; else 0."""
+    """Return the return value of the call: its first parameter if that is one of _RESULTS, else 0."""
     first = call.type.params[0][0]
     return (call.number(first) or 0) if first in _RESULTS else 0
 
 
 def directory_of(thread: Thread, call: CapturedCall, name: str) -> str | None:
-    """Return the path behind a parameter that is the descriptor of a directory; None for the working directory."""
+    """Return the path of a directory descriptor in a parameter; None for the working directory."""
     fd = call.number(name)
     if fd is None or fd == AT_FDCWD:
         return None
@@ -299,7 +299,7 @@ def directory_of(thread: Thread, call: CapturedCall, name: str) -> str | None:
 
 
 def path_of(thread: Thread, call: CapturedCall, passed: bytes | None, directory: str = "dirfd") -> str | None:
-    """Return a path that was passed, made absolute by its text; the descriptor *directory* is where it begins."""
+    """Return a path as passed, made absolute from the descriptor *directory* without following links."""
     if passed is None:
         return None
     fd = call.number(directory)
@@ -313,7 +313,7 @@ def _number(call: CapturedCall, name: str, default: int) -> int:
 
 
 def end_of(data: bytes | None) -> Endpoint | None:
-    """Return the end that an address parameter says."""
+    """Return the end in an address parameter."""
     address = as_sockaddr(data or b"")
     found = None if address is None else parse_sockaddr(address)
     return None if found is None else found[1]

@@ -1,4 +1,4 @@
-"""The driver ``replay``: the events of a capture, with the processes and descriptors that the capture tells of."""
+"""The driver ``replay``: yields the events of a capture, with the processes and descriptors that it describes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from falcohost_syscall.drivers.scap.tables import Tables
 from falcohost_syscall.events.event import SyscallEvent
 
 KEY: Final = "engine.replay.capture_file"
-#: Events of a batch, before those are left out that no rule wants.
+#: Number of blocks that are read for a batch.
 _BATCH: Final = 1000
 
 _log = logging.getLogger("falcohost")
@@ -29,7 +29,7 @@ _log = logging.getLogger("falcohost")
 def capture_file(settings: Mapping[str, Any]) -> str:
     """Return the path of the capture.
 
-    :raises ConfigError: there is none.
+    :raises ConfigError: the settings name none.
     """
     block = engine(settings).get("replay") or {}
     found = block.get("capture_file") if isinstance(block, Mapping) else None
@@ -41,9 +41,9 @@ def capture_file(settings: Mapping[str, Any]) -> str:
 class Replay:
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`).
 
-    What is damaged ends it, with a warning that says where; what is before counts.
+    Damage in the capture ends it with a warning that says where; the events before it count.
 
-    :ivar tables: what the capture has told of the machine so far.
+    :ivar tables: the state of the captured machine so far.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -58,9 +58,9 @@ class Replay:
         self._ended = False
 
     def open(self, plan: Plan) -> None:
-        """Open the capture; all of it but its first block is read by :meth:`batches`, without privileges.
+        """Open the capture; :meth:`batches` reads all but its first block, without privileges.
 
-        :raises CaptureError: it cannot be opened, or is none.
+        :raises CaptureError: it cannot be opened, or is not a capture.
         """
         self.update(plan)
         self._capture = Capture(self._path)
@@ -79,7 +79,7 @@ class Replay:
                 tables.users.add(user)
 
     def update(self, plan: Plan) -> None:
-        """Pass on what *plan* wants from now on."""
+        """Pass on what *plan* asks for from now on."""
         self._types = frozenset(BY_NAME) if plan.event_types is None else event_types(plan)
 
     def batches(self) -> Iterator[Batch]:
@@ -88,14 +88,14 @@ class Replay:
             yield Batch(self._events(self._capture))
 
     def _events(self, capture: Capture) -> Iterator[SyscallEvent]:
-        """Yield the events of the next blocks; the tables are as of each when it is yielded."""
+        """Yield the events of the next blocks; each is yielded while the tables are as of this event."""
         for _ in range(_BATCH):
             try:
                 event = self._next(capture)
             except CaptureError as error:
                 self._damaged += 1
                 self._ended = True
-                _log.warning("%s The capture is not read further.", error)
+                _log.warning("%s The rest of the capture is not read.", error)
                 return
             if event is not None:
                 self._passed += 1
@@ -104,7 +104,7 @@ class Replay:
                 return
 
     def _next(self, capture: Capture) -> SyscallEvent | None:
-        """Read one block; return the event in it, if there is one that is wanted.
+        """Read one block; return its event, if it has one that is asked for.
 
         :raises CaptureError: the block is damaged.
         """
@@ -135,7 +135,7 @@ class Replay:
         return event
 
     def stats(self) -> SourceStats:
-        """Return the numbers since :meth:`open`; *damaged* is 1 if the capture is."""
+        """Return the counters since :meth:`open`; *damaged* is 1 if the capture is damaged."""
         return SourceStats(received=self._received, passed=self._passed, dropped={"damaged": self._damaged})
 
     def close(self) -> None:

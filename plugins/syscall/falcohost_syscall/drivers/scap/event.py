@@ -1,4 +1,4 @@
-"""An event of a capture, as the fields read it (:class:`~falcohost_syscall.events.event.SyscallEvent`)."""
+"""Makes an event of a capture readable for fields (:class:`~falcohost_syscall.events.event.SyscallEvent`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.records.text import text
 
-#: Falco's numbers for how a file is opened.
+#: Falco's numbers of access modes.
 _ACCESS: Final = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}
 _TEXTS: Final = ("path", "str")
 _ROLES: Final = {"connect": CLIENT, "accept": SERVER, "accept4": SERVER}
@@ -25,17 +25,17 @@ _ROLES: Final = {"connect": CLIENT, "accept": SERVER, "accept4": SERVER}
 
 @cache
 def _names(row_name: str, row: tuple[Param, ...]) -> dict[str, str]:
-    """Return the names of parameters by where a probe has them from, the first of each."""
+    """Return the names of parameters by the source that their rows give; the first one if several have the same."""
     return {param.source: param.name for param in reversed(row)}
 
 
 class CapturedEvent:
-    """One event."""
+    """One event of a capture."""
 
     __slots__ = ("_socket", "call", "ctx", "fdinfo", "num", "proc", "ret", "row", "thread", "ts", "type")
     _socket: Socket | None
     source = "syscall"
-    #: Its process is one of another time or machine: no action can find it here.
+    #: The process is of another time or machine, so no action could find it here.
     subject = None
     by_uring = False
     reached = False
@@ -60,82 +60,82 @@ class CapturedEvent:
 
     @property
     def key(self) -> str:
-        """Name the event: a thread does one thing at a time."""
+        """Identifies the event: a thread does one thing at a time."""
         return f"{self.ts:x}.{self.tid:x}.{self.call.type.code:x}"
 
     @property
     def actor(self) -> tuple[int, int]:
-        """Name the process that did it."""
+        """Identifies the process."""
         return self.proc.pid, self.proc.start
 
     @property
     def start_ts(self) -> int | None:
-        """Return the time of the first event."""
+        """The time of the first event."""
         return self.ctx.first
 
     @property
     def pid(self) -> int:
-        """Return the process id."""
+        """The process id."""
         return self.proc.pid
 
     @property
     def tid(self) -> int:
-        """Return the thread id."""
+        """The thread id."""
         return self.thread.tid
 
     @property
     def vpid(self) -> int:
-        """Return the process id in the process's own pid namespace."""
+        """The process id in the process's own pid namespace."""
         return self.proc.vpid
 
     @property
     def vtid(self) -> int:
-        """Return the thread id in that namespace."""
+        """The thread id in that namespace."""
         return self.thread.vtid
 
     @property
     def start(self) -> int:
-        """Return when the process was made; 0 for one that was there when the capture began."""
+        """The time at which the process was created; 0 if it existed when the capture began."""
         return self.proc.start
 
     @property
     def uid(self) -> int:
-        """Return the effective user."""
+        """The effective user."""
         return self.thread.uid
 
     @property
     def gid(self) -> int:
-        """Return the effective group."""
+        """The effective group."""
         return self.thread.gid
 
     @property
     def loginuid(self) -> int:
-        """Return the user that logged in."""
+        """The user that logged in."""
         return self.thread.loginuid
 
     @property
     def caps(self) -> int:
-        """Return the effective capabilities."""
+        """The effective capabilities."""
         return self.thread.caps
 
     @property
     def cpu(self) -> int:
-        """Return the number of the processor."""
+        """The number of the processor."""
         return self.call.cpu
 
     @property
     def container(self) -> Container:
-        """Return the container of the thread."""
+        """The container of the thread."""
         return self.ctx.containers.get(self.thread.cgroup)
 
     @property
     def cgroups(self) -> tuple[str, ...]:
-        """Return the cgroups of the thread."""
+        """The cgroups of the thread."""
         return self.ctx.containers.cgroups(self.thread.cgroup)
 
     @property
     def cwd(self) -> str | None:
-        """Return the working directory."""
+        """The working directory."""
         return self.proc.cwd
 
     def value(self, param: Param) -> Any:
@@ -162,14 +162,14 @@ class CapturedEvent:
         return None if found is None else text(found)
 
     def _name(self, source: str) -> str | None:
-        """Return the name of the parameter that a probe has from *source*."""
+        """Return the name of the parameter whose row gives this *source*."""
         return _names(self.row.name, self.row.params).get(source)
 
-    # What the event's file descriptor is.
+    # The event's file descriptor.
 
     @property
     def fd_number(self) -> int | None:
-        """Return the descriptor that the call made (-1: none), used, or took as directory; None: it is about none."""
+        """The descriptor that the call returned (-1: none), used, or took as a directory; None if there is none."""
         row = self.row
         if row.creates_fd:
             pair = self.call.number("fd1")
@@ -180,22 +180,22 @@ class CapturedEvent:
 
     @property
     def fd_type(self) -> str | None:
-        """Return Falco's ``fd.type``."""
+        """Falco's ``fd.type``."""
         return None if self.fdinfo is None else self.fdinfo.kind
 
     @property
     def fdpath(self) -> str | None:
-        """Return the path of the descriptor's file."""
+        """The path of the descriptor's file."""
         return None if self.fdinfo is None or self.fdinfo.ends is not None else self.fdinfo.name or None
 
     @property
     def file_name(self) -> str | None:
-        """Return the path of the descriptor's file."""
+        """The path of the descriptor's file."""
         return self.fdpath
 
     @property
     def socket(self) -> Socket | None:
-        """Return the socket of the descriptor, its two ends in their roles."""
+        """The socket of the descriptor, with the roles of its ends."""
         try:
             return self._socket
         except AttributeError:
@@ -205,12 +205,12 @@ class CapturedEvent:
 
     @property
     def moved(self) -> bool:
-        """Return whether the event changed where the socket leads to."""
+        """Whether the event changed the socket's destination."""
         return self.type in _ROLES and self.ret >= 0
 
     @property
     def buffer(self) -> bytes | None:
-        """Return the first bytes of what was read or written."""
+        """The first bytes of the data that was read or written."""
         return self.call.raw("data")
 
     def stream(self, number: int) -> tuple[str, str] | None:
@@ -220,29 +220,29 @@ class CapturedEvent:
 
     @property
     def open_types(self) -> tuple[str, ...]:
-        """Return the types of all descriptors of the process, each once."""
+        """The types of all descriptors of the process, each once."""
         return tuple(sorted({descriptor.kind for descriptor in self.thread.descriptors.values()}))
 
     # Paths that the caller passed.
 
     @property
     def path(self) -> str | None:
-        """Return the first path argument as passed."""
+        """The first path argument as passed."""
         return self._text(self._name("path"))
 
     @property
     def path2(self) -> str | None:
-        """Return the second path argument as passed."""
+        """The second path argument as passed."""
         return self._text(self._name("path2"))
 
     @property
     def abspath(self) -> str | None:
-        """Return the first path argument, made absolute."""
+        """The first path argument, made absolute."""
         return self._absolute("path", self.row.dir_arg)
 
     @property
     def abspath2(self) -> str | None:
-        """Return the second path argument, made absolute."""
+        """The second path argument, made absolute."""
         return self._absolute("path2", self.row.dir2_arg)
 
     def _absolute(self, source: str, directory: int) -> str | None:
@@ -252,27 +252,27 @@ class CapturedEvent:
 
     @property
     def dirfd_path(self) -> str | None:
-        """Return the path behind the descriptor of a directory beside the first path."""
+        """The path of the directory descriptor that was passed with the first path."""
         return directory_of(self.thread, self.call, self._name(str(self.row.dir_arg)) or "")
 
     @property
     def dirfd2_path(self) -> str | None:
-        """Return the path behind the descriptor of a directory beside the second path."""
+        """The path of the directory descriptor that was passed with the second path."""
         return directory_of(self.thread, self.call, self._name(str(self.row.dir2_arg)) or "")
 
     @property
     def string(self) -> str | None:
-        """Return the further string argument."""
+        """The additional text argument."""
         return self._text(self._name("str"))
 
     @property
     def access(self) -> int | None:
-        """Return how an open asked for its file."""
+        """The access mode of an open."""
         if self.type not in OPENS_WITH_FLAGS:
             return None
         return _ACCESS.get((self.call.number("flags") or 0) & 3)
 
     @property
     def requested(self) -> str | None:
-        """Return the path that was passed to open the event's file, made absolute by its text."""
+        """The path that was passed to open the event's file, made absolute without following links."""
         return self.abspath if self.row.opens else None

@@ -1,7 +1,7 @@
-"""The types of events in captures, by their number: names and parameters as Falco's ``driver/event_table.c`` has them.
+"""The event types of captures by number: names and parameters as in Falco's ``driver/event_table.c``.
 
-Only those are here that are events for rules. One is written when a call returns; older captures have the start of a
-call as an event of its own, with parameters that the other lacks (:data:`ENTERS`).
+Only types that are events for rules are listed. One is written when a call returns. Older captures also have an event
+for the start of a call, with parameters that the other one lacks (:data:`ENTERS`).
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ _EXITS: Final = """
 453 keyctl res:i64 operation:u32 arg2:dyn arg3:dyn arg4:dyn arg5:dyn
 """
 
-#: How calls began in captures from before their parameters were written once the calls return.
+#: The starts of calls, in captures from the time before their parameters were written at the return.
 _ENTERS: Final = """
 0 ID:u16 nativeID:u16
 4 fd:i64
@@ -231,15 +231,15 @@ _ENTERS: Final = """
 298 op:u64
 """
 
-#: A call that Falco has no type for: ``nativeID`` is its number on the machine.
+#: A call that has no type in Falco; ``nativeID`` is its number on the machine.
 GENERIC: Final = 1
-#: Types whose lengths of parameters have four bytes each.
+#: Types in which the length of each parameter has four bytes.
 LARGE: Final = frozenset({322, 402, 324})
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """A type of event: its number, its name, its parameters as (name, kind), and their places by name."""
+    """An event type: its number, name, parameters as (name, kind), and the parameters' indexes by name."""
 
     code: int
     name: str
@@ -270,7 +270,7 @@ def _enters() -> dict[int, EventType]:
     return found
 
 
-#: Events for rules, by number.
+#: Types of events for rules, by number.
 EXITS: Final = _exits()
-#: What begins calls of the next number, by number.
+#: Types of starts of calls, by number; the return of the call has the next number.
 ENTERS: Final = _enters()

@@ -1,4 +1,4 @@
-"""Events as a capture has them: header, and the bytes of each parameter. An old one is completed from its beginning."""
+"""Reads events of a capture: header and bytes of each parameter; an old one is completed from the start of its call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost_syscall.calls.rows import CALLS
 from falcohost_syscall.drivers.scap.event_types import ENTERS, EXITS, GENERIC, LARGE, EventType
 from falcohost_syscall.drivers.scap.reader import TooShortError
 
-#: Blocks with an event: the size of the number of its processor with flags, and that of its header.
+#: Types of blocks with an event: size of the processor's number and flags, and size of the header.
 _OLD, _WITH_NUMBER = 22, 26
 EVENTS: Final = {
     **dict.fromkeys((0x204, 0x8010ABCD), (2, _OLD)),
@@ -18,31 +18,31 @@ EVENTS: Final = {
     **dict.fromkeys((0x216, 0x221), (2, _WITH_NUMBER)),
     **dict.fromkeys((0x217, 0x222), (6, _WITH_NUMBER)),
 }
-#: In the flags of a block: the event is there for the tables only.
+#: Flag of a block: the event only serves the tables.
 _STATE_ONLY: Final = 1
 _HEADER: Final = Struct("<QqIH")
 _NUMBER: Final = Struct("<I")
 _LENGTH: Final = Struct("<H")
-#: Threads of which a call has begun; the oldest is forgotten beyond.
+#: Largest number of threads whose start of a call is remembered.
 _LIMIT: Final = 65536
 
-#: Names of calls by their number. A capture does not say of which processor it is; only of x86_64 there are old ones.
+#: Names of calls by number. A capture does not name its machine; old captures exist for x86_64 only.
 _BY_NUMBER: Final = {number: row.name for row in CALLS for number in row.numbers.get("x86_64", ())}
-#: What a parameter is read as, if it is a number: whether it has a sign.
+#: The kinds of parameters that are numbers, and whether they are signed.
 SIGNED: Final = {
     **dict.fromkeys(("i16", "i32", "i64"), True),
     **dict.fromkeys(("u8", "u16", "u32", "u64"), False),
 }
 _LONGEST_NUMBER: Final = 8
-#: How old captures write that there is no text.
+#: Stands for a missing text in old captures.
 _NO_TEXT: Final = b"<NA>"
 
 
 class CapturedCall:
-    """One event: when, by which thread, and its parameters.
+    """One event: its time, thread and parameters.
 
-    :ivar type: its type; *name*: what rules call it.
-    :ivar cpu: the number of the processor, *state_only*: it is no event for rules.
+    :ivar type: its event type; *name*: the name that rules use.
+    :ivar cpu: the number of the processor; *state_only*: it is not an event for rules.
     """
 
     __slots__ = ("cpu", "name", "state_only", "tid", "ts", "type", "values")
@@ -59,14 +59,14 @@ class CapturedCall:
             self.name = _BY_NUMBER.get(self.number("nativeID") or 0, type.name)
 
     def raw(self, name: str) -> bytes | None:
-        """Return the bytes of a parameter; None if the event has none of that name, or an empty one."""
+        """Return the bytes of a parameter; None if the event does not have it, or it is empty."""
         place = self.type.places.get(name)
         if place is None or place >= len(self.values):
             return None
         return self.values[place] or None
 
     def number(self, name: str) -> int | None:
-        """Return a parameter that is a number."""
+        """Return a parameter as a number, or None."""
         data = self.raw(name)
         if data is None or len(data) > _LONGEST_NUMBER:
             return None
@@ -74,20 +74,20 @@ class CapturedCall:
         return int.from_bytes(data, "little", signed=signed)
 
     def text(self, name: str) -> bytes | None:
-        """Return a parameter that is a text."""
+        """Return a parameter as a text, or None."""
         data = self.raw(name)
         found = None if data is None else data.split(b"\0", 1)[0]
         return None if found == _NO_TEXT else found
 
 
 class Calls:
-    """Puts calls together from the blocks with events, in order."""
+    """Assembles calls from the blocks with events, in order."""
 
     def __init__(self) -> None:
         self._begun: dict[int, tuple[int, EventType, list[bytes]]] = {}
 
     def call(self, kind: int, body: bytes) -> CapturedCall | None:
-        """Return the call that a block with an event ends; None if it ends none, or none that is an event for rules.
+        """Return the call that a block with an event ends, or None if it ends none that is an event for rules.
 
         :raises TooShortError: the block is shorter than it says.
         """
@@ -117,7 +117,7 @@ class Calls:
         self._begun[tid] = (code, found, values)
 
     def _complete(self, tid: int, code: int, found: EventType, values: list[bytes]) -> None:
-        """Take parameters that the end of a call lacks from its beginning."""
+        """Add the parameters that the end of a call lacks from its start."""
         begun, enter, passed = self._begun.pop(tid, (0, found, []))
         if begun + 1 != code:
             return
@@ -127,7 +127,7 @@ class Calls:
 
 
 def _values(data: bytes, found: EventType, count: int | None) -> list[bytes]:
-    """Return the bytes of each parameter; of how many an old event does not say, so that it is tried out."""
+    """Return the bytes of each parameter; old events do not say how many there are, so this is found by trying."""
     if count is not None:
         return _split(data, count)
     for number in range(len(found.params), -1, -1):

@@ -1,4 +1,4 @@
-"""The lists at the beginning of a capture: the machine, its users, and its processes with their descriptors."""
+"""Reads the lists at the start of a capture: the machine, its users, and its processes with their descriptors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from falcohost_syscall.drivers.scap.reader import Reader
 
 MACHINE: Final = (0x201, 0x8002ABCD)
-#: Lists of processes by their type, and the version of their entries.
+#: Types of blocks with lists of processes, and the version of their entries.
 PROCESSES: Final = {
     0x202: 1,
     0x8000ABCD: 1,
@@ -30,11 +30,11 @@ _MEMORY: Final = Struct("<3I2Q")
 _VIRTUAL: Final = Struct("<2q")
 _MACHINE: Final = Struct("<IQQ128sQ")
 _DESCRIPTOR: Final = Struct("<qQB")
-#: An entry that is shorter has one text only, or padding.
+#: A shorter entry holds at most one text, or padding.
 _SHORTEST: Final = 4
-#: Of what follows the root directory: begin of the pid namespace, terminal, login, executable.
+#: What follows the root directory: start of the pid namespace, terminal, login, executable.
 _TRAILER: Final = (_U64, _U32, _U32, _U8, _U64, _U64, _U64, _U8, _U64, _U64, _U64, _U8, _U8, _I64)
-#: Older captures lack the first two; they have so many bytes at most.
+#: Older captures lack the first two members; then the rest has at most this many bytes.
 _OLD_TRAILER: Final = 29
 UNSET: Final = 0xFFFFFFFF
 _DEFAULTS: Final = (0, 0, UNSET, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1)
@@ -42,7 +42,7 @@ _DEFAULTS: Final = (0, 0, UNSET, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1)
 
 @dataclass(slots=True)
 class ListedThread:
-    """A thread, as a list has it; texts as they are in the file."""
+    """A thread in a list; texts are as in the file."""
 
     tid: int
     pid: int
@@ -66,7 +66,7 @@ class ListedThread:
 
 @dataclass(slots=True)
 class ListedDescriptor:
-    """A descriptor: its number, inode, type, and what its type has: ends and protocol, or flags, name and device."""
+    """A descriptor: number, inode, type, and what its type has: ends and protocol, or flags, name and device."""
 
     number: int
     ino: int
@@ -81,7 +81,7 @@ class ListedDescriptor:
 
 @dataclass(slots=True)
 class ListedUser:
-    """A user, or (*is_group*) a group."""
+    """A user or, with *is_group*, a group."""
 
     number: int
     name: bytes
@@ -91,7 +91,7 @@ class ListedUser:
 
 
 def boot_time(body: bytes) -> int:
-    """Return when the machine was booted (ns, epoch); 0 where an old capture does not say."""
+    """Return when the machine was booted (ns since the epoch); 0 if an old capture does not say."""
     found: int = Reader(body).numbers(_MACHINE)[4]
     return found
 
@@ -142,14 +142,14 @@ def _read_trailer(thread: ListedThread, reader: Reader, end: int) -> None:
     thread.more = tuple(found)
 
 
-#: Types of descriptors, and of what follows.
+#: Types of descriptors, and the sizes of what follows.
 _ENDS: Final = {3: (4, 2), 5: (4, 1), 4: (16, 2), 6: (16, 1)}
 UNIX, FILE_WITH_FLAGS = 8, 16
 _PORT: Final = Struct("<H")
 
 
 def descriptors(body: bytes, version: int) -> tuple[int, list[ListedDescriptor]]:
-    """Return the thread that a list of descriptors is of, and its descriptors."""
+    """Return the id of the thread of a list of descriptors, and the descriptors."""
     reader = Reader(body)
     (tid,) = reader.numbers(_I64)
     found = []
@@ -198,7 +198,7 @@ def users(body: bytes, version: int) -> Iterator[ListedUser]:
         if is_group:
             yield ListedUser(number, reader.string(), is_group=True)
         else:
-            reader.numbers(_U32)  # its group
+            reader.numbers(_U32)  # the group
             yield ListedUser(number, reader.string(), reader.string(), reader.string())
         if end is not None:
             reader.skip_to(end)

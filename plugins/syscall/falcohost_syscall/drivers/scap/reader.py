@@ -1,4 +1,4 @@
-"""Reads numbers and texts from the body of a block, one behind the other, and never beyond its end."""
+"""Reads numbers and texts from the body of a block one after another, never beyond its end."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _TEXT: Final = Struct("<H")
 
 
 class TooShortError(Exception):
-    """What was to be read reaches beyond the end."""
+    """The body ends before what was to be read."""
 
 
 class Reader:
     """Reads bytes in order.
 
-    :ivar place: how many were read.
+    :ivar place: number of bytes that were read.
     """
 
     def __init__(self, data: bytes, place: int = 0) -> None:
@@ -24,13 +24,13 @@ class Reader:
 
     @property
     def left(self) -> int:
-        """Return how many bytes are left."""
+        """The number of bytes that are left."""
         return len(self._data) - self.place
 
     def numbers(self, layout: Struct) -> tuple[Any, ...]:
         """Return the next numbers.
 
-        :raises TooShortError: there are not so many bytes; the same for the others.
+        :raises TooShortError: there are too few bytes left. The other methods raise it too.
         """
         return layout.unpack(self.take(layout.size))
 
@@ -42,9 +42,9 @@ class Reader:
         return self._data[self.place - size : self.place]
 
     def string(self) -> bytes:
-        """Return the next text: its length, and its bytes."""
+        """Return the next text, which has its length in front."""
         return self.take(self.numbers(_TEXT)[0])
 
     def skip_to(self, place: int) -> None:
-        """Go on at *place*, which is not before."""
+        """Continue at *place*, which must not lie before the current one."""
         self.take(place - self.place)

@@ -1,4 +1,4 @@
-"""Threads, processes and descriptors as of one moment of a capture."""
+"""Keeps threads, processes and descriptors as of one moment of a capture."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _KINDS: Final = {
     21: "pidfd",
 }
 FAMILIES: Final = {"ipv4": AF_INET, "ipv6": AF_INET6, "unix": AF_UNIX, "netlink": AF_NETLINK}
-#: Type and protocol of a socket by the number that lists have for its protocol.
+#: Type and protocol of a socket, by the number of the protocol in lists.
 _L4: Final = {2: (1, 6), 3: (2, 17), 4: (3, 1), 5: (3, 0)}
 _SERVERS: Final = (5, 6)
-#: Of a mounted file: in which layer of an overlay it is.
+#: Flags of an opened file: its layer in an overlay file system.
 _UPPER, _LOWER = 0x8000, 0x10000
 UNKNOWN: Final = "<NA>"
 _NOWHERE: Final = Endpoint()
@@ -50,7 +50,7 @@ _NOWHERE: Final = Endpoint()
 
 @dataclass(slots=True)
 class Ends:
-    """A socket: its type and protocol, both ends, and which of them is the client's (:mod:`.events.sockets`)."""
+    """A socket: type, protocol, both ends, and the role of this end (:mod:`.events.sockets`)."""
 
     type: int = 0
     protocol: int = 0
@@ -62,7 +62,7 @@ class Ends:
 
 @dataclass(slots=True)
 class Descriptor:
-    """What a descriptor leads to, also as ``FileFacts`` of an event; *kind* is Falco's ``fd.type``."""
+    """The file of a descriptor, which is also the ``FileFacts`` of an event; *kind* is Falco's ``fd.type``."""
 
     kind: str
     name: str = ""
@@ -72,7 +72,7 @@ class Descriptor:
     ends: Ends | None = None
 
     def socket(self, *, incoming: bool) -> Socket | None:
-        """Return the socket, its ends in their roles; None if it is none."""
+        """Return the socket with the roles of its ends; None if it is not a socket."""
         ends, family = self.ends, FAMILIES.get(self.kind)
         if ends is None or family is None:
             return None
@@ -86,7 +86,7 @@ class Descriptor:
 
 @dataclass(slots=True)
 class Thread:
-    """A thread: its process, what it may differ in from others of the process, and the descriptors that they share."""
+    """A thread: its process, what may differ between threads, and the descriptors that they share."""
 
     tid: int
     process: Process
@@ -99,19 +99,19 @@ class Thread:
     descriptors: dict[int, Descriptor] = field(default_factory=dict)
 
     def copied(self, tid: int, process: Process, vtid: int, descriptors: dict[int, Descriptor]) -> Thread:
-        """Return a thread that this one has made."""
+        """Return a thread that this one has created."""
         return replace(self, tid=tid, process=process, vtid=vtid, descriptors=descriptors)
 
 
 class CapturedUsers:
-    """The users and groups of the machine on which a capture was made."""
+    """The users and groups of the machine on which a capture was taken."""
 
     def __init__(self) -> None:
         self._users: dict[int, ListedUser] = {}
         self._groups: dict[int, ListedUser] = {}
 
     def add(self, user: ListedUser) -> None:
-        """Note a user or a group."""
+        """Add a user or a group."""
         (self._groups if user.is_group else self._users)[user.number] = user
 
     def name(self, uid: int) -> str:
@@ -136,9 +136,9 @@ class CapturedUsers:
 
 
 class Tables:
-    """What is known of the machine.
+    """The state of the captured machine.
 
-    :ivar context: what events share; *processes* and *users* are its tables.
+    :ivar context: the tables that events share, with *processes* and *users*.
     """
 
     def __init__(self) -> None:
@@ -149,21 +149,21 @@ class Tables:
         self._cgroups: dict[bytes, int] = {}
 
     def thread(self, tid: int) -> Thread:
-        """Return a thread; one that the capture has not told of is of a process of which nothing is known."""
+        """Return a thread; an unknown one is added with an empty process."""
         found = self.threads.get(tid)
         return (
             self.add(Thread(tid, Process(tid, 0, tid, 0, "", 0, Image(b"", b"", b"")), tid)) if found is None else found
         )
 
     def add(self, thread: Thread) -> Thread:
-        """Note a thread; beyond the limit the oldest are forgotten."""
+        """Add a thread; beyond the limit the oldest ones are dropped."""
         self.threads[thread.tid] = thread
         if len(self.threads) > LIMIT:
             del self.threads[next(iter(self.threads))]
         return thread
 
     def cgroup(self, lines: bytes) -> int:
-        """Return the key of cgroups, which are a list of ``subsystem=path``, each ended by a zero."""
+        """Return the key of *lines*, cgroups as ``subsystem=path`` that are each terminated by a zero."""
         key = self._cgroups.get(lines)
         if key is None:
             key = self._cgroups[lines] = len(self._cgroups) + 1
@@ -172,7 +172,7 @@ class Tables:
         return key
 
     def list_thread(self, listed: ListedThread) -> None:
-        """Note a thread that was there when the capture began."""
+        """Add a thread that existed when the capture began."""
         process = self.processes.processes.get(listed.pid)
         if process is None or listed.tid == listed.pid:
             process = self._listed_process(listed)
@@ -195,7 +195,7 @@ class Tables:
         return self.processes.add(process, link=False)
 
     def link(self) -> None:
-        """Give each process its parent, and threads the descriptors of their process, once all are listed."""
+        """Set the parents of processes, and share descriptors among threads, once all are listed."""
         processes = self.processes.processes
         for process in processes.values():
             process.parent = processes.get(process.ppid)
@@ -205,19 +205,19 @@ class Tables:
                 thread.descriptors = main.descriptors
 
     def list_descriptors(self, tid: int, listed: list[ListedDescriptor]) -> None:
-        """Note the descriptors of a thread that was there when the capture began."""
+        """Add the descriptors of a thread that existed when the capture began."""
         if (thread := self.threads.get(tid)) is not None:
             thread.descriptors |= {descriptor.number: _descriptor(descriptor) for descriptor in listed}
 
 
 def exe_flags(writable: int, upper: int, memfd: int, lower: int) -> int:
-    """Return :attr:`Image.exe_flags` of an executable of which this is so."""
+    """Return :attr:`Image.exe_flags` of an executable with these properties."""
     bits = ((writable, EXE_WRITABLE), (upper, EXE_UPPER_LAYER), (lower, EXE_LOWER_LAYER), (memfd, EXE_FROM_MEMFD))
     return sum(bit for is_so, bit in bits if is_so)
 
 
 def layer_of(flags: int) -> int:
-    """Return the layer of an overlay that Falco's flags of an open name (:attr:`FileFacts.layer`)."""
+    """Return the overlay layer in Falco's flags of an open (:attr:`FileFacts.layer`)."""
     return 1 if flags & _UPPER else 2 if flags & _LOWER else 0
 
 
@@ -235,5 +235,5 @@ def _descriptor(listed: ListedDescriptor) -> Descriptor:
 
 
 def families() -> Mapping[int, str]:
-    """Return Falco's ``fd.type`` of a socket by its family."""
+    """Return Falco's ``fd.type`` of sockets by family."""
     return {family: kind for kind, family in FAMILIES.items()}

@@ -20,11 +20,14 @@ OPEN = captures.event("open", 7, fd=3, name=b"/etc/passwd", flags=1)
     ("content", "problem"),
     [
         (None, "No such file or directory"),
-        (b"", "byte 0: this is no capture"),
+        (b"", "byte 0: this is not a capture"),
         (b"root:x:0:0:root:/root:/bin/bash\n", "byte 0: a block cannot have"),
-        (captures.block(0x0A0D0D0A, b""), "byte 0: this is no capture"),
-        (captures.section(magic=0x4D3C2B1A), "byte 0: this is no capture of Falco or sysdig, or of another byte order"),
-        (captures.section(major=2), "byte 0: version 2 of captures is not known"),
+        (captures.block(0x0A0D0D0A, b""), "byte 0: this is not a capture"),
+        (
+            captures.section(magic=0x4D3C2B1A),
+            "byte 0: this is not a capture of Falco or sysdig, or has another byte order",
+        ),
+        (captures.section(major=2), "byte 0: version 2 of the capture format is not supported"),
         (captures.section()[:20], "byte 0: the file ends inside a block"),
         (b"\x1f\x8bnonsense", "byte 0: the file cannot be read"),
     ],

@@ -1,1 +1,1 @@
-"""The ways in which the probe sees calls: at the tracepoint of all calls, or at the kernel's functions for them."""
+"""Attaches the probe to system calls: at the tracepoint of all calls, or at the kernel functions of single calls."""

@@ -1,4 +1,4 @@
-"""Calls seen by the kernel's functions for them, and by the tracepoint as long as some calls need it."""
+"""Observes calls at their kernel functions, and at the tracepoint as long as some calls need it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT_LATELY, CallSpec
 
-#: Seconds until threads that wait are looked for again: at first, and at most, since threads may wait for ever.
+#: Seconds until waiting threads are looked for again: at first, and at most, since a thread may wait for ever.
 _PAUSE: Final = 0.4
 _LONGEST_PAUSE: Final = 8.0
 
 
 class AtFunctions(Attachment):
-    """Programs on the functions of the calls that are wanted, and the one at the tracepoint for what these do not show.
+    """Programs at the functions of the calls in use, and one at the tracepoint for calls that these do not see.
 
-    Where a call comes to be seen elsewhere than before, what is under way is told by the tracepoint unless a
-    function's program has seen it.
+    While the place at which a call is seen changes, the tracepoint reports calls in progress, unless a program at a
+    function has already seen them.
     """
 
     def __init__(self, library: Library, probe: Object, found: CallFunctions) -> None:
-        """Prepare the loaded *probe* for the functions that were *found*.
+        """Prepare the loaded *probe* for the functions in *found*.
 
         :raises NotPossibleError: the kernel does not allow it.
         """
@@ -45,43 +45,44 @@ class AtFunctions(Attachment):
 
     @property
     def where(self) -> str:
-        """Return ``function``, or ``both`` while the tracepoint is needed."""
+        """``function``, or ``both`` while the tracepoint is needed."""
         return "both" if self._by_tracepoint else "function"
 
     @property
     def told(self) -> str:
-        """Return where calls are seen, and why, in words."""
+        """Where calls are seen, and why, in words."""
         told = "calls are seen at the kernel's functions"
         if self.waiting:
-            waiting = "a thread waits" if len(self.waiting) == 1 else f"{len(self.waiting)} threads wait"
-            return f"{told}, and at the tracepoint of all calls as long as {waiting} in one that began before"
+            number = len(self.waiting)
+            waiting = "a thread waits in a call" if number == 1 else f"{number} threads wait in calls"
+            return f"{told}, and at the tracepoint of all calls while {waiting} that began before"
         if self._by_tracepoint:
-            return f"{told}, and those that these do not show at the tracepoint of all calls"
+            return f"{told}, and at the tracepoint of all calls where no function shows them"
         return told
 
     @property
     def waiting(self) -> frozenset[int]:
-        """Return the threads in calls that began before their functions were attached."""
+        """The threads in calls that began before their functions were attached."""
         return self._handover.waiting
 
     @property
     def stages(self) -> Sequence[Stages]:
-        """Return what follows each kind of function."""
+        """The copied stages for each kind of function."""
         return self._functions.stages
 
     def start(self) -> None:
-        """Attach nothing: no call is wanted yet."""
+        """Attach nothing: no call is in use yet."""
 
     def prepare(self, numbers: AbstractSet[int]) -> None:
-        """Have the copies of stages that these calls take."""
+        """Prepare the copies of stages for these calls."""
         self._functions.prepare(numbers)
 
     def measure(self, on: bool) -> None:
-        """Take the time of calls that are left out, or no longer."""
+        """Switch measuring of filtered calls on or off."""
         self._functions.measure(on)
 
     def enter(self, calls: Mapping[int, CallSpec], traced: AbstractSet[int]) -> Mapping[int, CallSpec]:
-        """Have each of these *calls* seen somewhere as well, and return them with where that is."""
+        """Start to observe *calls*; return them with the place at which each is seen."""
         seen = self._functions.seen(calls.keys() - traced)
         new = seen - self._seen
         if new or self._seen & calls.keys() - seen:
@@ -99,14 +100,14 @@ class AtFunctions(Attachment):
         return WANT_BY_FUNCTION | WANT_LATELY if number in lately else WANT_BY_FUNCTION
 
     def leave(self) -> None:
-        """Have no other calls seen than :meth:`enter` was given last."""
+        """Stop to observe all calls that :meth:`enter` was not given last."""
         self._functions.leave(self._seen)
         self._needs_tracepoint = self._is_rest
         self._pause = _PAUSE
         self._look_for_waiting()
 
     def successor(self) -> Attachment | None:
-        """Return the tracepoint alone, once the kernel's functions are no longer traced."""
+        """Return an attachment to the tracepoint alone, once the kernel no longer traces functions."""
         if are_traced():
             if self._handover.goes_on and time.monotonic() >= self._next_look:
                 self._look_for_waiting()
@@ -116,7 +117,7 @@ class AtFunctions(Attachment):
         return AtTracepoint(self._library, self._probe, NOT_TRACED, self._handover)
 
     def missed(self) -> int:
-        """Return how many calls programs were left out for, at functions and at the tracepoint."""
+        """Return how many calls the programs were skipped for, at functions and at the tracepoint."""
         return self._functions.missed() + misses(self._library, self._probe.program_fd(TRACEPOINT))
 
     def close(self) -> None:
@@ -130,7 +131,7 @@ class AtFunctions(Attachment):
         self._trace()
 
     def _hand_over(self) -> None:
-        """Let the tracepoint tell what functions do not show, now and until :meth:`leave` at least."""
+        """Let the tracepoint report what functions do not show, until :meth:`leave` at least."""
         self._needs_tracepoint = True
         self._trace()
         self._handover.begin()

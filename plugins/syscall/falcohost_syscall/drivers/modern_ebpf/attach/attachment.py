@@ -1,4 +1,4 @@
-"""The base of attachments: each is one way in which the probe's programs see calls."""
+"""The base class of attachments: each is one way for the probe's programs to see system calls."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from falcohost_syscall.records.record import CallSpec
 class Attachment:
     """The probe's programs for calls, attached from :meth:`start` on.
 
-    What is here is so of a place that all calls pass, whichever are wanted.
+    The methods here suit a place that all calls pass, whichever are in use.
 
-    :ivar why_not: why calls are not seen by functions, although that was wanted.
+    :ivar why_not: why calls are not seen at functions, although that was asked for.
     """
 
     def __init__(self, why_not: str = "") -> None:
@@ -22,52 +22,52 @@ class Attachment:
 
     @property
     def where(self) -> str:
-        """Return where calls are seen: ``tracepoint``, ``function``, or ``both``, each call at one of them."""
+        """Where calls are seen: ``tracepoint``, ``function``, or ``both``, with each call at one of them."""
         return "tracepoint"
 
     @property
     def told(self) -> str:
-        """Return where calls are seen, and why, in words."""
+        """Where calls are seen, and why, in words."""
         reason = f", not at the kernel's functions: {self.why_not}" if self.why_not else ""
         return f"calls are seen at the tracepoint of all calls{reason}"
 
     @property
     def waiting(self) -> frozenset[int]:
-        """Return the threads in calls that began before their functions were attached, so that the tracepoint stays."""
+        """The threads in calls that began before their functions were attached; they need the tracepoint."""
         return frozenset()
 
     @property
     def stages(self) -> Sequence[Stages]:
-        """Return the copies of stages that calls go through beside the probe's own."""
+        """The copies of the probe's stages that calls pass through in addition to the probe's own."""
         return ()
 
     def start(self) -> None:
-        """Attach what is needed whatever calls are wanted."""
+        """Attach what is needed for any call."""
         raise NotImplementedError
 
     def prepare(self, numbers: AbstractSet[int]) -> None:
-        """Have the copies of stages that these calls take."""
+        """Prepare the copies of stages for these calls."""
 
     def measure(self, on: bool) -> None:
-        """Take the time of calls that are left out, or no longer."""
+        """Switch measuring of filtered calls on or off."""
 
     def enter(self, calls: Mapping[int, CallSpec], traced: AbstractSet[int]) -> Mapping[int, CallSpec]:
-        """Have each of these *calls* seen somewhere as well, and return them with where that is.
+        """Start to observe *calls*; return them with the place at which each is seen.
 
-        Of *traced* calls functions do not see all that is wanted.
+        Functions do not show all returns of *traced* calls.
         """
         return calls
 
     def leave(self) -> None:
-        """Have no other calls seen than :meth:`enter` was given last."""
+        """Stop to observe all calls that :meth:`enter` was not given last."""
 
     def successor(self) -> Attachment | None:
-        """Return what sees calls instead from now on, if this no longer does; it has to be given all calls anew."""
+        """Return the attachment to use from now on if this one no longer sees calls; all calls have to be set again."""
         return None
 
     def missed(self) -> int:
-        """Return how many calls were perhaps not seen where they should have been."""
+        """Return how many calls may not have been seen."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Detach what is attached to functions, and unload copies."""
+        """Detach from functions, and unload copies."""

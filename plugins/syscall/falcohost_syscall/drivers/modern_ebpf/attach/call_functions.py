@@ -1,7 +1,7 @@
-"""Whether calls can be seen by the kernel's functions for them, and which functions these are.
+"""Finds out whether calls can be observed at their kernel functions, and at which.
 
-Each thing that has to be so is asked of the running kernel; what cannot be found out counts as not so. Why each
-matters is in docs/decisions/0031-calls-at-their-functions.md.
+Each precondition is checked on the running kernel; what cannot be found out counts as not met. The reasons are in
+docs/decisions/0031-calls-at-their-functions.md.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ _FIRST_NAMESPACE: Final = 0xEFFFFFFC
 NOT_TRACED: Final = f"the kernel's functions are not traced ({FTRACE} is not 1)"
 _PREFIX: Final = "__x64_sys_"
 _MODEL: Final = f"{_PREFIX}openat"
-#: They choose a function by the number of the call: that of 64-bit programs (since Linux 6.9), and the others.
+#: They choose a call's function by its number: for 64-bit programs (since Linux 6.9), and for others.
 _CHOOSES: Final = "x64_sys_call"
 _CHOOSING: Final = ("ia32_sys_call", "x32_sys_call")
-#: It returns -1 of calls that are not made, since a seccomp filter denies them or a tracer does not want them.
+#: Returns -1 for calls that are skipped because a seccomp filter denies them or a tracer refuses them.
 _SKIPPING: Final = "syscall_trace_enter"
-#: What stands in the table for calls that the kernel lacks, under the names of some of them too.
+#: Stands in the table for calls that the kernel lacks; some of them have names of their own for it.
 _LACKING: Final = f"{_PREFIX}ni_syscall"
 _SYMBOLS: Final = frozenset({_LACKING, _CHOOSES, *_CHOOSING, "sys_call_table", "preempt_dynamic_mode"})
 #: enum of kernel/sched/core.c: none, voluntary.
 _NOT_PREEMPTED: Final = (0, 1)
-#: So many calls every kernel has.
+#: Every kernel has at least this many calls.
 _FEWEST: Final = 300
 _U64: Final = struct.Struct("=Q")
 
 
 class NotPossibleError(Exception):
-    """The kernel does not let calls be seen by its functions; the text says why."""
+    """Calls cannot be observed at this kernel's functions; the text says why."""
 
 
 class CallFunctions(NamedTuple):
-    """The kernel's functions for calls, and those that choose the one of a 32-bit or x32 call or leave a call out."""
+    """The functions of calls by number, those that choose one for 32-bit or x32 calls, and the one that skips calls."""
 
     by_number: Mapping[int, str]
     choosing: tuple[str, ...] = ()
@@ -56,9 +56,9 @@ class CallFunctions(NamedTuple):
 
 
 def find(kernel: FunctionKernel) -> CallFunctions:
-    """Return the functions by which calls can be seen.
+    """Return the functions at which calls can be observed.
 
-    :raises NotPossibleError: they cannot.
+    :raises NotPossibleError: calls cannot be observed at functions.
     """
     _check_machine()
     _check_attach(kernel)
@@ -72,23 +72,23 @@ def find(kernel: FunctionKernel) -> CallFunctions:
     choosing = tuple(name for name in _CHOOSING if name in addresses)
     needed = {*choosing, _SKIPPING}
     if missing := needed - kernel.types(needed).keys():
-        raise NotPossibleError(f"the kernel does not tell the type of {' and '.join(sorted(missing))}")
+        raise NotPossibleError(f"the kernel's BTF does not describe {' and '.join(sorted(missing))}")
     return CallFunctions(by_number, choosing=choosing)
 
 
 def _check_machine() -> None:
     if platform.machine() != "x86_64":
-        raise NotPossibleError(f"on {platform.machine()} it is not known how")
+        raise NotPossibleError(f"on {platform.machine()} this is not supported")
     if PID_NAMESPACE.stat().st_ino != _FIRST_NAMESPACE:
-        raise NotPossibleError("in a pid namespace of its own the agent cannot tell which threads wait in calls")
+        raise NotPossibleError("in a pid namespace of its own the agent cannot find the threads that wait in calls")
     if "gcc" not in VERSION.read_text():
-        raise NotPossibleError("the kernel was not built by gcc, and other compilers may have merged its functions")
+        raise NotPossibleError("the kernel was not built by gcc, and other compilers may merge its functions")
     if not are_traced():
         raise NotPossibleError(NOT_TRACED)
 
 
 def are_traced() -> bool:
-    """Return whether programs on functions run: root may switch that off at any time."""
+    """Return whether programs at functions run; root can switch that off at any time."""
     return FTRACE.exists() and FTRACE.read_text().strip() == "1"
 
 
@@ -98,13 +98,13 @@ def _check_attach(kernel: FunctionKernel) -> None:
     try:
         kernel.attach(_MODEL, kernel.types([_MODEL])[_MODEL].function, asm.assemble()).close()
     except KeyError as error:
-        raise NotPossibleError(f"the kernel does not tell the type of {_MODEL}") from error
+        raise NotPossibleError(f"the kernel's BTF does not describe {_MODEL}") from error
     except LibbpfError as error:
-        raise NotPossibleError(f"the kernel takes no program on a function ({os.strerror(error.errno)})") from error
+        raise NotPossibleError(f"the kernel attaches no program to a function ({os.strerror(error.errno)})") from error
 
 
 def _symbols() -> tuple[dict[str, int], dict[int, str]]:
-    """Return the addresses of what is needed by name, and the names of functions of calls by address."""
+    """Return the addresses of the symbols that are needed, and the names of the functions of calls by address."""
     addresses: dict[str, int] = {}
     functions: dict[int, str] = {}
     with KALLSYMS.open() as lines:
@@ -124,13 +124,13 @@ def _check_preemption(reader: _Reader, mode: int | None) -> None:
             return
     elif not words & {"PREEMPT", "PREEMPT_RT"}:
         return
-    raise NotPossibleError("the kernel may take the processor from a thread at any time (preempt=full or lazy)")
+    raise NotPossibleError("the kernel may preempt a thread at any time (preempt=full or lazy)")
 
 
 def _table(reader: _Reader, addresses: Mapping[str, int], functions: Mapping[int, str]) -> dict[int, str]:
     table = addresses.get("sys_call_table")
     if not table or _CHOOSES not in addresses:
-        raise NotPossibleError("the kernel's table of calls is not to be found, or it is older than Linux 6.9")
+        raise NotPossibleError("the kernel's table of calls was not found, or the kernel is older than Linux 6.9")
     places = {number: reader.word(table + 8 * number) for number in range(record.COMPAT_BASE)}
     there = functions.keys() - {addresses.get(_LACKING)}
     found = {number: functions[address] for number, address in places.items() if address in there}
@@ -140,14 +140,14 @@ def _table(reader: _Reader, addresses: Mapping[str, int], functions: Mapping[int
 
 
 class _Reader:
-    """Reads the kernel's memory through two programs that are run with an address; each returns half of a word."""
+    """Reads kernel memory through two programs that are run with an address; each returns half of a word."""
 
     def __init__(self, kernel: FunctionKernel) -> None:
         self._kernel = kernel
         self._halves = [_half(kernel, skipped) for skipped in (0, 4)]
 
     def word(self, address: int) -> int:
-        """Return the 64 bits at *address*; 0 where there is nothing to read."""
+        """Return the 64 bits at *address*; 0 if they cannot be read."""
         low, high = (self._kernel.run(program, _U64.pack(address)) & 0xFFFFFFFF for program in self._halves)
         return low | high << 32
 

@@ -1,8 +1,8 @@
-"""The stages of calls once more, as programs that run when functions of one prototype return, or with other memory.
+"""Loads the stages of calls once more: as programs for functions of one prototype, or with memory of their own.
 
-The kernel lets programs go on to others of their own kind only, and those on functions are of another kind than those
-on tracepoints. The instructions are the same, as libbpf has prepared them for this kernel; what differs is the maps of
-programs by which they go on, and perhaps those in which records are put together.
+A program can tail-call only programs of its own kind, and programs at functions are of another kind than those at
+tracepoints. The copies have the instructions that libbpf has prepared for this kernel. They differ in the program
+arrays through which they tail-call, and possibly in the memory in which they build records.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from falcohost_syscall.kernel.programs import (
 from falcohost_syscall.records import record
 
 _INSTRUCTION: Final = struct.Struct("=BBhi")
-#: Operations, and in the upper half of the byte of registers what the number is (include/uapi/linux/bpf.h).
+#: Operation codes; the upper half of the byte of registers says what the number is (include/uapi/linux/bpf.h).
 _CALL, _LOAD = 0x85, 0x18
 _MAP, _OWN_FUNCTION, _OWN_CALLBACK = 1, 1, 4
 _U32: Final = struct.Struct("=I")
@@ -36,9 +36,9 @@ _LEFT_OUT: Final = "left_out"
 
 
 class Stages:
-    """Copies of the stages behind a copy of the program *entry*.
+    """Copies of the stages that follow a copy of the program *entry*.
 
-    :ivar kernel: loads filters that go on to them.
+    :ivar kernel: loads filters for them.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Stages:
         attach: Attach = ANYWHERE,
         memory: Sequence[str] = (),
     ) -> None:
-        """Copy what the loaded *probe* has, as programs of this *kind*, with arrays of their own for those of *memory*.
+        """Copy the loaded *probe*'s programs as programs of this *kind*; the maps named in *memory* are made anew.
 
         :raises LibbpfError: the kernel refused a copy.
         """
@@ -73,12 +73,12 @@ class Stages:
             raise
 
     def map_fd(self, name: str) -> int:
-        """Return the descriptor of a map: the copies' own, or else the probe's."""
+        """Return the descriptor of a map: the copies' own if they have one, else the probe's."""
         return self._maps[name] if name in self._maps else self._probe.map_fd(name)
 
     @property
     def entry(self) -> bytes:
-        """Return a program that goes on to the copies."""
+        """A program that tail-calls the copies."""
         asm = Assembler()
         asm.map(R2, self._first)
         asm.constant(R3, 0)
@@ -87,7 +87,7 @@ class Stages:
         return asm.assemble()
 
     def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
-        """Let these programs (map of filters and place in it → descriptor) decide what is left out, and no others."""
+        """Use these filters (map and index in it → descriptor) instead of the previous ones."""
         for (name, place), program in programs.items():
             self.kernel.set(self._maps[name], _U32.pack(place), _U32.pack(program))
         for name, place in self._filters - programs.keys():
@@ -95,7 +95,7 @@ class Stages:
         self._filters = frozenset(programs)
 
     def measure(self, on: bool) -> None:
-        """Take the time of calls that are left out, or no longer."""
+        """Switch measuring of filtered calls on or off."""
         if on:
             self._put("stages", record.STAGE_LEFT_OUT, _LEFT_OUT)
         else:
@@ -108,7 +108,7 @@ class Stages:
         self._maps.clear()
 
     def _stages(self) -> Iterator[tuple[int, str]]:
-        """Yield each stage's place and the name of its program, as the probe has them."""
+        """Yield the index and the program's name of each of the probe's stages."""
         probe = self._probe
         names = {program_info(probe.library, probe.program_fd(name)).id: name for name in probe.loaded()}
         for place in range(probe.entries("stages")):
@@ -132,7 +132,7 @@ def copy(
     kind: int = PROGRAM_TRACING,
     attach: Attach = ANYWHERE,
 ) -> int:
-    """Load one of the programs that *probe* has once more, with other *maps* (name → descriptor); return it.
+    """Load a program of *probe* once more, with other *maps* (name → descriptor); return its descriptor.
 
     :raises LibbpfError: the kernel refused it.
     """
@@ -145,7 +145,7 @@ def copy(
 
 
 def _functions(code: bytes) -> list[int]:
-    """Return where the functions begin that a program consists of, in instructions."""
+    """Return where the functions of a program begin, in instructions."""
     found = {0}
     for place, (operation, registers, _, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
         if (operation, registers >> 4) in ((_CALL, _OWN_FUNCTION), (_LOAD, _OWN_CALLBACK)):
@@ -154,7 +154,7 @@ def _functions(code: bytes) -> list[int]:
 
 
 def _with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
-    """Return the program with other maps (descriptor → descriptor)."""
+    """Return the program with its maps exchanged (descriptor → descriptor)."""
     changed = bytearray(code)
     for place, (operation, registers, offset, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
         if operation == _LOAD and registers >> 4 == _MAP and number in maps:

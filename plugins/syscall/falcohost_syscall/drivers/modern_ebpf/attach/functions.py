@@ -1,8 +1,7 @@
-"""Calls seen by the kernel's functions themselves (fexit), so that a call that nobody wants costs nothing at all.
+"""Observes calls at their kernel functions (fexit), so that calls that no rule needs cost nothing.
 
-On each function that is wanted stands a program of five instructions, which goes on to copies of the probe's stages.
-Calls of 32-bit programs are seen where the kernel chooses among its functions for them: such programs pay for every
-call, the others for none.
+A program of five instructions is attached to each function and tail-calls copies of the probe's stages. Calls of 32-bit
+programs are observed where the kernel chooses the function: these programs pay for every call, others for none.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import PROGRAM_TRACING, Attach, Entry
 
-#: Programs of the probe that are copied to stand first: for calls' own functions, those that choose among them, and the
-#: one that leaves calls out.
+#: The probe's programs that are copied as entries: for functions of calls, for those that choose among them, and for
+#: the one that skips calls.
 ENTRIES: Final = ("function_returns", "choice_returns", "skipped_returns")
 _OWN, _CHOOSING, _SKIPPING = ENTRIES
 
 
 class Functions:
-    """Entries on the functions behind calls.
+    """Entries at the functions of calls.
 
-    :ivar stages: what follows them, for functions of each type.
+    :ivar stages: the copied stages that follow the entries, for each type of function.
     """
 
     def __init__(self, library: Library, probe: Object, found: CallFunctions) -> None:
-        """Copy the stages of the loaded *probe*, and see the calls of 32-bit programs and skipped ones from now on.
+        """Copy the stages of the loaded *probe*, and start to observe 32-bit programs' calls and skipped calls.
 
         :raises NotPossibleError: the kernel does not allow it.
         """
@@ -65,14 +64,13 @@ class Functions:
         return self.stages[-1]
 
     def _attach(self, stages: Stages, name: str, function: int) -> Entry:
-        """Have the calls that return from a function go through these stages."""
+        """Attach *stages* to the return of a function."""
         return self._kernel.attach(name, function, stages.entry)
 
     def prepare(self, numbers: AbstractSet[int]) -> None:
-        """Copy the stages for each prototype that the functions behind the calls with these *numbers* have.
+        """Copy the stages for each prototype among the functions of the calls with these *numbers*.
 
-        Those differ in how their only argument is called. Of most functions without arguments the kernel does not tell
-        the type.
+        Prototypes differ in the name of their only argument. Most functions without arguments have no type in the BTF.
         """
         new = numbers & self._names.keys() - self._types.keys() - self._without
         types = self._kernel.types({self._names[number] for number in new}) if new else {}
@@ -84,7 +82,7 @@ class Functions:
                 self._without.add(number)
 
     def _copy(self, kind: FunctionType) -> bool:
-        """Copy the stages for functions like this one; tell whether the kernel has taken them."""
+        """Copy the stages for functions of this type; return whether the kernel accepted them."""
         if kind.prototype not in self._own:
             try:
                 self._own[kind.prototype] = self._add(_OWN, kind.function)
@@ -93,12 +91,12 @@ class Functions:
         return self._own[kind.prototype] is not None
 
     def seen(self, numbers: AbstractSet[int]) -> set[int]:
-        """Return which of the calls with these *numbers* can be seen. One that the kernel lacks is seen well enough."""
+        """Return the calls among *numbers* that can be observed. A call that the kernel lacks counts as one."""
         self.prepare(numbers)
         return set(numbers - self._without)
 
     def enter(self, numbers: AbstractSet[int]) -> set[int]:
-        """See the calls with these *numbers* as well, which can be seen; return those that are."""
+        """Start to observe the calls with these *numbers*; return those that are observed."""
         for number in numbers & self._types.keys() - self._entered.keys():
             kind = self._types[number]
             stages = self._own[kind.prototype]
@@ -110,20 +108,20 @@ class Functions:
         return set(numbers - self._without)
 
     def measure(self, on: bool) -> None:
-        """Take the time of calls that are left out, or no longer."""
+        """Switch measuring of filtered calls on or off."""
         self._measures = on
         for stages in self.stages:
             stages.measure(on)
 
     def leave(self, numbers: AbstractSet[int]) -> None:
-        """See all calls but these no longer."""
+        """Stop to observe all calls but these."""
         for number in self._entered.keys() - numbers:
             entry = self._entered.pop(number)
             self._missed_before += misses(self._library, entry.program)
             entry.close()
 
     def missed(self) -> int:
-        """Return how many calls were not seen because the processor was taken from a program in the midst of it."""
+        """Return how many calls were missed because a program was preempted."""
         entries = (*self._common, *self._entered.values())
         return self._missed_before + sum(misses(self._library, entry.program) for entry in entries)
 

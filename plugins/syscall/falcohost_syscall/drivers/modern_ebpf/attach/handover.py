@@ -1,4 +1,4 @@
-"""Which of two places tells of a call while functions are being attached, and for as long as threads wait in calls."""
+"""Decides whether functions or the tracepoint report a call while functions are being attached and threads wait."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Final
 from falcohost_syscall.kernel.libbpf import Object
 from falcohost_syscall.records import record
 
-#: The iterator that says which threads wait.
+#: The iterator that lists waiting threads.
 ITERATOR: Final = "waiting_thread"
 _FIRST: Final = bytes(4)
 _U32: Final = struct.Struct("=I")
 #: As in bpf/handover.bpf.h.
 _CLAIMS, _ALL, _SOME, _BITS = 1, 2, 3, 2
-#: Seconds in which a thread that a function's program has seen comes to the tracepoint.
+#: Seconds that a thread needs at most from a function's program to the tracepoint.
 _MOMENT: Final = 0.002
 
 
 class Handover:
-    """The tracepoint beside functions: it tells what no function's program has seen (``bpf/handover.bpf.h``).
+    """Keeps the tracepoint beside functions for calls that no program at a function has seen (``bpf/handover.bpf.h``).
 
-    :ivar waiting: the threads that are in calls of which only the tracepoint sees the end.
+    :ivar waiting: the threads in calls whose end only the tracepoint sees.
     """
 
     def __init__(self, probe: Object) -> None:
@@ -33,18 +33,18 @@ class Handover:
 
     @property
     def goes_on(self) -> bool:
-        """Return whether the tracepoint is needed."""
+        """Whether the tracepoint is needed."""
         return self._state != 0
 
     def begin(self) -> None:
-        """Let the tracepoint, which is attached, tell of all wanted calls that functions do not show."""
+        """Let the tracepoint, which is attached, report all calls in use that functions do not show."""
         self._number += 1
         self._set(_CLAIMS)
         time.sleep(_MOMENT)
         self._set(_ALL)
 
     def look(self) -> None:
-        """Find who waits in calls that are marked (``WANT_LATELY``), or still waits; if nobody does, it has ended."""
+        """Find threads that wait in marked calls (``WANT_LATELY``) or still wait; without any the handover ends."""
         if not self._state:
             return
         if self._state == _ALL:
@@ -58,7 +58,7 @@ class Handover:
             self._set(_SOME)
 
     def end(self) -> None:
-        """Let the tracepoint tell what is left to it, and nothing else."""
+        """Let the tracepoint report only its own calls again."""
         self.waiting = frozenset()
         self._set(0)
 

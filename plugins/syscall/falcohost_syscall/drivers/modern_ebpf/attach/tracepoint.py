@@ -1,4 +1,4 @@
-"""All calls seen by one program at the tracepoint that they pass when they return."""
+"""Observes all calls with one program at the tracepoint that they pass when they return."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from falcohost_syscall.drivers.modern_ebpf.attach.handover import Handover
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.program_info import misses
 
-#: The program, which is called as its tracepoint.
+#: The program; it has the name of its tracepoint.
 TRACEPOINT: Final = "sys_exit"
 
 
 class AtTracepoint(Attachment):
-    """The probe's program at the tracepoint; with a *handover* it is attached, and takes over from functions."""
+    """The probe's program at the tracepoint. With a *handover* it is already attached and takes over from functions."""
 
     def __init__(self, library: Library, probe: Object, why_not: str = "", handover: Handover | None = None) -> None:
         super().__init__(why_not)
@@ -26,11 +26,11 @@ class AtTracepoint(Attachment):
         self._probe.attach(TRACEPOINT)
 
     def leave(self) -> None:
-        """Let the program tell of all calls, also of those that functions were to show."""
+        """Let the program report all calls, including those that functions were to show."""
         if self._handover is not None:
             self._handover.end()
             self._handover = None
 
     def missed(self) -> int:
-        """Return how often the program was left out because its processor was in the midst of another."""
+        """Return how often the kernel skipped the program because another was running on the same processor."""
         return misses(self._library, self._probe.program_fd(TRACEPOINT))

@@ -1,9 +1,9 @@
-"""Two programs at the tracepoint, of which the second sees what the first was left out for.
+"""Attaches two programs to the tracepoint, of which the second sees what the kernel skipped the first for.
 
-While a program runs on a processor the kernel leaves it out for whoever else comes to it there. That is of no concern
-as long as nobody else can; since Linux 7.2 a thread may lose its processor in the midst of a program on the return of
-calls. The calls of all others that run there until it has it again would be seen by nobody. Each of the two has
-memory of its own, which programs at other tracepoints do not write to meanwhile either.
+While a program runs on a processor, the kernel skips it for other threads that reach it there. This does not matter
+unless a thread can be preempted in the program; since Linux 7.2 it can be, on the return of calls. Until it continues,
+nobody would see the calls of the threads that run there meanwhile. Each of the two programs has memory of its own,
+which programs at other tracepoints do not write to either.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ AGAIN: Final = "sys_exit_again"
 """The second program."""
 _FIRST: Final = "sys_exit"
 _TRACEPOINT: Final = "sys_exit"
-#: Where records are put together.
+#: The maps in which records are built.
 _MEMORY: Final = ("scratches", "context_scratches")
-#: Of each processor: in the last bits, how often preemption was switched off on it (since Linux 6.15).
+#: Per processor; its last bits count how often preemption was disabled (since Linux 6.15).
 _COUNT: Final = "__preempt_count"
 _TIMES: Final = 0xFF
 _UNKNOWN: Final = b"\xff\xff\xff\xff"
-#: The first kernel with programs that are interrupted there, for where that cannot be looked at.
+#: The first kernel whose programs can be preempted there; decides if that cannot be observed.
 _FIRST_KERNEL: Final = (7, 2)
 
 
 def may_be_left_out(kernel: Kernel) -> bool:
-    """Return whether threads may lose their processor while they are in a program at the tracepoint.
+    """Return whether threads may be preempted in a program at the tracepoint.
 
-    A program that stands there for a moment looks. Where it has nothing to look at, the kernel's version decides.
+    A program that is attached for a moment observes it. If it cannot, the kernel's version decides.
     """
     if not {"PREEMPT", "PREEMPT_DYNAMIC", "PREEMPT_RT"} & set(os.uname().version.split()):
         return False
@@ -73,10 +73,10 @@ def _look(count: int, seen: int) -> bytes:
 
 
 class TwiceAtTracepoint(Attachment):
-    """The two programs."""
+    """The two programs at the tracepoint."""
 
     def __init__(self, library: Library, probe: Object, why_not: str = "") -> None:
-        """Copy the two, and the stages for each, from the loaded *probe*.
+        """Copy the two programs and their stages from the loaded *probe*.
 
         :raises LibbpfError: the kernel refused it.
         """
@@ -93,11 +93,11 @@ class TwiceAtTracepoint(Attachment):
 
     @property
     def stages(self) -> Sequence[Stages]:
-        """Return what follows each of the two."""
+        """The copied stages behind each of the two programs."""
         return self._stages
 
     def start(self) -> None:
-        """Attach both.
+        """Attach both programs.
 
         :raises LibbpfError: the kernel refused it.
         """
@@ -106,16 +106,16 @@ class TwiceAtTracepoint(Attachment):
             self._entries.append(self._kernel.entry(program, "Cannot attach to the return of calls", _TRACEPOINT))
 
     def measure(self, on: bool) -> None:
-        """Take the time of calls that are left out, or no longer."""
+        """Switch measuring of filtered calls on or off."""
         for stages in self._stages:
             stages.measure(on)
 
     def missed(self) -> int:
-        """Return how many returns at most both were left out for."""
+        """Return how many returns may have been missed by both programs."""
         return min((misses(self._library, entry.program) for entry in self._entries), default=0)
 
     def close(self) -> None:
-        """Detach and unload."""
+        """Detach and unload the programs."""
         for entry in self._entries:
             entry.close()
         for stages in self._stages:

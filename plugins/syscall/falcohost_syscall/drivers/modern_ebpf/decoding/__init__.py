@@ -1,1 +1,1 @@
-"""From the probe's records to events and to the process table."""
+"""Decodes the probe's records to events, and updates the process table from them."""

@@ -1,4 +1,4 @@
-"""The probe's records in, events out; the process table is kept true in between."""
+"""Turns the probe's records into events, and keeps the process table up to date meanwhile."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _SENDS: Final = frozenset({"sendto", "sendmsg", "sendmmsg"})
 
 
 class Decoder:
-    """Makes events of records.
+    """Turns records into events.
 
-    :ivar context: the tables behind the events; *processes*: the one of processes.
-    :ivar types: the event types that are passed on, *passed*: how many events were.
-    :ivar track_destinations: events tell whether they change where their socket leads to.
+    :ivar context: the tables that events share; *processes*: the process table.
+    :ivar types: the event types that are passed on; *passed*: the number of events passed on.
+    :ivar track_destinations: events say whether they change their socket's destination.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Decoder:
         all_names: bool = True,
         on_container: Callable[[int, Container], None] = lambda key, container: None,
     ) -> None:
-        """Make events of *types*; *on_container* is told of each cgroup key and its container before their events.
+        """Make events of *types*; *on_container* gets each cgroup key and its container before their first event.
 
-        With *all_names* a file has all its names, else the one that was requested.
+        With *all_names* a file has all its names, else only the requested one.
         """
         self.context = context
         self.types = types
@@ -67,9 +67,9 @@ class Decoder:
         self._told = ProcessRecords(processes)
 
     def list_tasks(self, records: Iterable[bytes], *, all_processes: bool) -> bool:
-        """Note processes that run already, from the records that list them; tell whether some were not known yet.
+        """Add running processes from the records that list them; return whether some were not known yet.
 
-        Of those that the kernel keeps nothing is noted, unless *all_processes* are to be.
+        Only those that the kernel has no context of are added, or all with *all_processes*.
         """
         listed = [(HEADER.unpack_from(data), data) for data in records]
         unknown = [(h, data) for h, data in listed if not h[ARG0 + 1] or all_processes]
@@ -83,7 +83,7 @@ class Decoder:
         self._on_container(key, self.context.containers.learn(key, cgroup_sections(data)))
 
     def events(self, records: Iterable[bytes]) -> Iterator[SyscallEvent]:
-        """Yield the events in *records*; the table is as of each event when it is yielded."""
+        """Yield the events in *records*; each is yielded while the table is as of this event."""
         unpack, context, types, told = HEADER.unpack_from, self.context, self.types, self._told
         processes, make = self._processes.processes, self._make
         for data in records:

@@ -1,4 +1,4 @@
-"""What the fields read of a record: the descriptor, socket and paths of one system call."""
+"""Reads the descriptor, socket and paths of a system call from the probe's record."""
 
 from __future__ import annotations
 
@@ -47,28 +47,28 @@ _SERVERS = frozenset({"bind", "listen"})
 
 
 class RecordEvent(Record):
-    """One event: what the fields read of a record (:class:`~falcohost_syscall.events.event.SyscallEvent`)."""
+    """One event, read from a record (:class:`~falcohost_syscall.events.event.SyscallEvent`)."""
 
     __slots__ = ()
 
     @property
     def container(self) -> Container:
-        """Return the container of the thread that did it; the host if it is in none."""
+        """The container of the thread, or the host."""
         return self.ctx.containers.get(self.h[CGROUP])
 
     @property
     def cgroups(self) -> tuple[str, ...]:
-        """Return the cgroups of the thread, as ``subsystem=path``."""
+        """The cgroups of the thread, as ``subsystem=path``."""
         return self.ctx.containers.cgroups(self.h[CGROUP])
 
     @property
     def subject(self) -> ProcessSubject:
-        """Return the process, as alerts have it."""
+        """The process as the subject of an alert."""
         return live_subject(self.pid, self.start, self.h[CGROUP], self.cgroups)
 
     @property
     def cwd(self) -> str | None:
-        """Return the working directory; None where it is not known."""
+        """The working directory; None if it is not known."""
         if (told := self.text_of(SEC_CWD)) is not None:
             return told
         process = self.proc
@@ -78,36 +78,36 @@ class RecordEvent(Record):
 
     value = values.value
 
-    # What the event's file descriptor is.
+    # The event's file descriptor.
 
     @property
     def fd_type(self) -> str | None:
-        """Return the type of the event's descriptor; None if it is about none, or the call failed to make one."""
+        """The type of the event's descriptor; None if there is none, or the call failed to create one."""
         try:
             return self._fd_type
-        except AttributeError:  # not asked for before
+        except AttributeError:  # not read before
             self._fd_type = fd_types.fd_type(self)
             return self._fd_type
 
     def stream(self, number: int) -> tuple[str, str] | None:
-        """Return type and path of descriptor *number* of the process, from ``/proc``."""
+        """Return type and path of the process's descriptor *number*, from ``/proc``."""
         process = self.proc
         target = fd_types.open_fd(process.pid, number) if procfs.same(process.pid, process.start) else None
         return None if target is None else (fd_types.link_type(process.pid, number, target), target)
 
     @property
     def open_types(self) -> tuple[str, ...]:
-        """Return the types of the process's descriptors, each once, from ``/proc``."""
+        """The types of the process's descriptors, each once, from ``/proc``."""
         return fd_types.open_types(self.proc.pid)
 
     @property
     def buffer(self) -> bytes | None:
-        """Return the first bytes of what was read or written."""
+        """The first bytes of the data that was read or written."""
         return self.section(SEC_DATA)
 
     @property
     def fd_number(self) -> int | None:
-        """Return the descriptor that the call made (-1: none), used, or took as directory; None: it is about none."""
+        """The descriptor that the call returned (-1: none), used, or took as a directory; None if there is none."""
         row = self.row
         if row.creates_fd:
             pair = self.section(SEC_PAIR)
@@ -117,19 +117,19 @@ class RecordEvent(Record):
 
     @property
     def dirfd_path(self) -> str | None:
-        """Return the path behind the descriptor of a directory that was passed beside the first path."""
+        """The path of the directory descriptor that was passed with the first path."""
         row = self.row
         return None if row.dir_arg >= NO_ARG or self.signed_arg(row.dir_arg) == AT_FDCWD else self.text_of(SEC_DIR)
 
     @property
     def dirfd2_path(self) -> str | None:
-        """Return the path behind the descriptor of a directory that was passed beside the second path."""
+        """The path of the directory descriptor that was passed with the second path."""
         row = self.row
         return None if row.dir2_arg >= NO_ARG or self.signed_arg(row.dir2_arg) == AT_FDCWD else self.text_of(SEC_DIR2)
 
     @property
     def fdinfo(self) -> FdInfo | None:
-        """Return what the kernel says of the descriptor's file; None if there is none, as after a failed open."""
+        """The kernel's facts of the descriptor's file; None if there is none, as after a failed open."""
         try:
             return self._fdinfo
         except AttributeError:
@@ -139,17 +139,17 @@ class RecordEvent(Record):
 
     @property
     def fdpath(self) -> str | None:
-        """Return the path of the descriptor's file, found by the kernel."""
+        """The path of the descriptor's file, as the kernel resolved it."""
         return self.text_of(SEC_FDPATH)
 
     @property
     def file_name(self) -> str | None:
-        """Return the path of the descriptor's file; of its names the one under which the event is seen."""
+        """The path of the descriptor's file: of its names the one under which the event is matched."""
         return self.fdpath
 
     @property
     def socket(self) -> Socket | None:
-        """Return the socket of the descriptor, its two ends in their roles."""
+        """The socket of the descriptor, with the roles of its ends."""
         try:
             return self._socket
         except AttributeError:
@@ -173,7 +173,7 @@ class RecordEvent(Record):
 
     @property
     def _connected(self) -> bool:
-        """Return whether a socket was connected, which knows its other end; the caller's memory may say another."""
+        """Whether connect(2) connected the socket, which then knows its other end; the caller's memory may differ."""
         return self.type in _CONNECTS and self.ret in (0, -EINPROGRESS)
 
     def _role(self, socket: Socket) -> str | None:
@@ -187,25 +187,25 @@ class RecordEvent(Record):
 
     @property
     def passed_address(self) -> Endpoint | None:
-        """Return the address that the caller passed (connect, bind, sendto) or got (recvfrom, recvmsg)."""
+        """The address that the caller passed (connect, bind, sendto) or received (recvfrom, recvmsg)."""
         data = self.section(SEC_SOCKADDR)
         parsed = sockets.parse_sockaddr(data) if data else None
         return parsed[1] if parsed else None
 
     def note_socket(self) -> None:
-        """Let later events know who connected and who accepted."""
+        """Remember for later events which end connected and which accepted."""
         if self.type in _CONNECTS | _ACCEPTS and (socket := self.socket) is not None and socket.is_ip:
             self.ctx.sockets.note(socket.ino, sockets.CLIENT if self.type in _CONNECTS else sockets.SERVER)
 
     def note_destination(self) -> None:
-        """Find out if the socket sends to another end than before."""
+        """Find out whether the socket sends to another end than before."""
         end, socket = self.passed_address, self.socket
         moved = end is not None and socket is not None and self.ret >= 0
         self._moved = moved and end is not None and socket is not None and self.ctx.sockets.moved(socket.ino, end)
 
     @property
     def moved(self) -> bool:
-        """Return whether the event changed where the socket leads to."""
+        """Whether the event changed the socket's destination."""
         if self.type in _CONNECTS or self.type in _ACCEPTS:
             return self._connected or self.type in _ACCEPTS
         try:
@@ -217,60 +217,60 @@ class RecordEvent(Record):
 
     @property
     def path(self) -> str | None:
-        """Return the first path argument as passed."""
+        """The first path argument as passed."""
         return self.text_of(SEC_PATH)
 
     @property
     def path2(self) -> str | None:
-        """Return the second path argument as passed."""
+        """The second path argument as passed."""
         return self.text_of(SEC_PATH2)
 
     @property
     def abspath(self) -> str | None:
-        """Return the first path argument, made absolute by its text."""
+        """The first path argument, made absolute without following links."""
         path = self.path
         return None if path is None else absolute(self.text_of(SEC_DIR), path)
 
     @property
     def abspath2(self) -> str | None:
-        """Return the second path argument, made absolute by its text."""
+        """The second path argument, made absolute without following links."""
         path = self.path2
         return None if path is None else absolute(self.text_of(SEC_DIR2), path)
 
     @property
     def reached(self) -> bool:
-        """Return whether the record says what these two led to."""
+        """Whether the record says which files the two paths led to."""
         return self.row.leads and SEC_REALPATH in self.sections
 
     @property
     def string(self) -> str | None:
-        """Return the further string argument."""
+        """The additional text argument."""
         return self.text_of(SEC_STR)
 
     @property
     def access(self) -> int | None:
-        """Return how an open asked for its file."""
+        """The access mode of an open."""
         place = OPENS_WITH_FLAGS.get(self.type)
         return None if place is None else self.h[ARG0 + place] & 3
 
     @property
     def requested(self) -> str | None:
-        """Return the path that was passed to open the event's file, made absolute by its text."""
+        """The path that was passed to open the event's file, made absolute without following links."""
         return self.abspath if self.row.opens else None
 
     @property
     def host_path(self) -> str | None:
-        """Return the path by which the machine's init reaches the file, where the process has another."""
+        """The path by which the machine's init reaches the file, if it differs from the process's."""
         return self.text_of(SEC_HOSTPATH)
 
     @property
     def watched_path(self) -> str | None:
-        """Return the first of the paths by which the file is watched."""
+        """The first of the paths by which the file is watched."""
         names = self.watched_names
         return names[0] if names else None
 
     @property
     def watched_names(self) -> list[str]:
-        """Return the paths by which the file is watched."""
+        """The paths by which the file is watched."""
         told = self.section(SEC_WATCHED)
         return [] if told is None else [text(name) for name in told.split(b"\0")[:-1]]

@@ -1,4 +1,4 @@
-"""What kind of thing a file descriptor is, told by what the kernel says of its file, or by ``/proc/PID/fd``."""
+"""Finds the type of a file descriptor from the kernel's facts of its file, or from ``/proc/PID/fd``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PAIRS = {"socketpair": "unix", "pipe": "pipe", "pipe2": "pipe"}
 
 
 def fd_type(event: RecordEvent) -> str | None:
-    """Return the type of the event's descriptor; None if the event is about none, or the call failed to make one."""
+    """Return the type of the event's descriptor; None if there is none, or the call failed to create one."""
     row = event.row
     if not row.has_fd:
         return None
@@ -76,7 +76,7 @@ def _regular(path: str, magic: int, anonymous: bool) -> str:
 
 
 def link_type(pid: int, number: int, target: str) -> str:
-    """Return the type of descriptor *number* by where ``/proc/PID/fd/N`` points to."""
+    """Return the type of descriptor *number*, given *target*, the target of the link ``/proc/PID/fd/N``."""
     if target.startswith("pipe:"):
         return "pipe"
     if target.startswith("/memfd:"):
@@ -91,7 +91,7 @@ def link_type(pid: int, number: int, target: str) -> str:
     return NOT_TOLD
 
 
-# /proc/PID/net: file, type of its sockets, column of the inode.
+# /proc/PID/net: the file, the type of its sockets, the column of the inode.
 _SOCKET_TABLES = (
     ("unix", "unix", 6),
     ("tcp", "ipv4", 9),
@@ -114,7 +114,7 @@ def _socket_type(pid: int, inode: str) -> str:
 
 
 def open_fd(pid: int, number: int) -> str | None:
-    """Return where a descriptor of a running process points to, or None."""
+    """Return the target of a running process's descriptor, or None."""
     return procfs.link(pid, f"fd/{number}")
 
 

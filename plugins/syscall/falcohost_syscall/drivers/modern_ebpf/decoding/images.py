@@ -1,4 +1,4 @@
-"""The images of processes, as records tell them."""
+"""Builds the images of processes from records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from falcohost_syscall.records.record import EXECED
 
 
 def executed_image(data: bytes, args: bytes, env: bytes | None, exepath: bytes, filename: bytes, ts: int) -> Image:
-    """Return the image of an exec record; *data* is its ``struct execed``."""
+    """Return the image in an exec record; *data* is its ``struct execed``."""
     image = Image(args, env, exepath, ts)
     image.filename = filename
     if not data:
@@ -21,6 +21,6 @@ def executed_image(data: bytes, args: bytes, env: bytes | None, exepath: bytes, 
 
 
 def executed_session(data: bytes) -> Session:
-    """Return session, groups and terminal of an exec record's ``struct execed``."""
+    """Return the ids of session and groups and the terminal in an exec record's ``struct execed``."""
     facts = EXECED.unpack_from(data)
     return facts[7], facts[8], facts[9], facts[10], facts[11]

@@ -1,11 +1,10 @@
-"""The names that a file has in an event: as which of them an event is seen.
+"""The names of an event's file, under each of which the event is matched.
 
-A :class:`NamedEvent` says the real name, the path that the kernel found from the root directory of the process: of a
-descriptor's file, or of what the paths of a call led to. Where the file has others as well, its ``alternatives`` are
-the same event saying those: the requested one (the path that was passed, made whole as text, as in Falco), the host's
-(how the machine's init reaches the file), and those by which the file is watched, if it is opened by another hard link.
-What says them, and why a rule is asked of each alone, is in docs/decisions/0018-names.md, 0021-hooks.md and
-0022-hard-links.md.
+A :class:`NamedEvent` has the real name: the path that the kernel resolved from the root directory of the process, of a
+descriptor's file or of the file that a path led to. If the file has other names, ``alternatives`` are the same event
+under those: the requested one (the path as passed, made absolute without following links, as in Falco), the host's (the
+path by which the machine's init reaches the file), and those by which the file is watched, if another hard link was
+used. The reasons are in docs/decisions/0018-names.md, 0021-hooks.md and 0022-hard-links.md.
 """
 
 from __future__ import annotations
@@ -42,28 +41,28 @@ class _View(RecordEvent):
 
     @classmethod
     def of(cls, event: RecordEvent) -> Self:
-        """Return *event*, which has been taken apart, under this name."""
+        """Return *event*, whose sections are already split, under this name."""
         view = cls(event.row, event.h, event.data, event.num, event.proc, event.ctx)
         view._sections = event.sections
         return view
 
 
 class RequestedView(_View):
-    """The file has the name that was passed, a socket's that to which it was bound.
+    """The file has the name that was passed, a socket the name that it was bound to.
 
-    Files that were opened before have their real one.
+    Files that were opened earlier have their real name.
     """
 
     __slots__ = ()
 
     @property
     def file_name(self) -> str | None:
-        """Return the path of the descriptor's file."""
+        """The path of the descriptor's file."""
         return self.requested or self.fdpath
 
     @property
     def reached(self) -> bool:
-        """Tell that paths are seen as they were passed."""
+        """False: paths are those that were passed."""
         return False
 
 
@@ -74,7 +73,7 @@ class HostView(_View):
 
     @property
     def file_name(self) -> str | None:
-        """Return the path of the descriptor's file."""
+        """The path of the descriptor's file."""
         return self.text_of(SEC_HOSTPATH) or self.fdpath
 
     def _read_socket(self) -> Socket | None:
@@ -82,18 +81,18 @@ class HostView(_View):
 
     @property
     def dirfd_path(self) -> str | None:
-        """Return the path behind the descriptor of a directory that was passed beside the first path."""
+        """The path of the directory descriptor that was passed with the first path."""
         return super().dirfd_path and (self.text_of(SEC_HOSTDIR) or super().dirfd_path)
 
     @property
     def abspath(self) -> str | None:
-        """Return what the first path led to, or that path, made absolute."""
+        """The file that the first path led to, or that path made absolute."""
         led_to = self.text_of(SEC_REALHOST) or self.text_of(SEC_REALPATH)
         return led_to or self._below(SEC_HOSTDIR, self.path) or super().abspath
 
     @property
     def abspath2(self) -> str | None:
-        """Return what the second path led to, or that path, made absolute."""
+        """The file that the second path led to, or that path made absolute."""
         led_to = self.text_of(SEC_REALHOST2) or self.text_of(SEC_REALPATH2)
         return led_to or self._below(SEC_HOSTDIR2, self.path2) or super().abspath2
 
@@ -103,7 +102,7 @@ class HostView(_View):
             return None
         if not path.startswith("/"):
             return absolute(start, path)
-        below = absolute(None, path)  # from the root directory, and never out of it
+        below = absolute(None, path)  # relative to the root directory, and never above it
         return start.rstrip("/") + below if below != "/" else start
 
 
@@ -122,17 +121,17 @@ class WatchedView(_View):
 
     @property
     def file_name(self) -> str | None:
-        """Return the path of the descriptor's file."""
+        """The path of the descriptor's file."""
         return self._name
 
     @property
     def watched_path(self) -> str | None:
-        """Return the path by which the file is watched."""
+        """The path by which the file is watched."""
         return self._name
 
 
 class ExecutedView(_View):
-    """The file that was executed has another path."""
+    """The executed file has another path."""
 
     __slots__ = ()
 
@@ -151,7 +150,7 @@ class NamedEvent(RecordEvent):
 
     @property
     def alternatives(self) -> tuple[RecordEvent, ...]:
-        """Return the event under the other names that its file has."""
+        """The event under the other names of its file."""
         row = self.row
         flags = self.h[FLAGS]
         if self.h[KIND] == KIND_EXEC:
@@ -178,16 +177,16 @@ class NamedEvent(RecordEvent):
 
     @property
     def abspath(self) -> str | None:
-        """Return what the first path led to, or that path, made absolute."""
+        """The file that the first path led to, or that path made absolute."""
         return (self.text_of(SEC_REALPATH) if self.row.leads else None) or super().abspath
 
     @property
     def abspath2(self) -> str | None:
-        """Return what the second path led to, or that path, made absolute."""
+        """The file that the second path led to, or that path made absolute."""
         return (self.text_of(SEC_REALPATH2) if self.row.leads else None) or super().abspath2
 
     def _led_otherwise(self) -> bool:
-        """Return whether a path led to something else than its text says."""
+        """Return whether a path led to another file than its text says."""
         return self.reached and (
             _is_other(self.path, super().abspath, self.abspath)
             or _is_other(self.path2, super().abspath2, self.abspath2)

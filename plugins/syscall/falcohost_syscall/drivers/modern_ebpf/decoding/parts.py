@@ -1,4 +1,4 @@
-"""The parts of a record: the places of the unpacked header, and the sections behind it."""
+"""Splits a record: indexes of the unpacked header, and the sections that follow it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from falcohost_syscall.records.record import HEADER, SEC_CGROUP, SECTION
 from falcohost_syscall.records.text import text
 
-#: An unpacked header; its members are at the places below.
+#: An unpacked header; the indexes of its members are below.
 Header: TypeAlias = tuple[Any, ...]
 TS, START, CGROUP, CAPS, RET, ARG0 = range(6)
 PID, TID, PPID, VPID, VTID, UID, GID, LOGINUID, KIND, CALL, CPU, FLAGS, NSECTIONS, COMM = range(11, 25)
@@ -16,7 +16,7 @@ _FIRST_SECTION = HEADER.size
 
 
 def sections(data: bytes) -> dict[int, bytes]:
-    """Return the sections of a record by tag (of several with one tag, the last)."""
+    """Return the sections of a record by tag; the last one if several have the same tag."""
     found: dict[int, bytes] = {}
     position, end = _FIRST_SECTION, len(data)
     unpack = SECTION.unpack_from
@@ -42,5 +42,5 @@ def cgroup_sections(data: bytes) -> list[str]:
 
 
 def command(comm: bytes) -> str:
-    """Return the text of a header's ``comm``."""
+    """Return a header's ``comm`` as text."""
     return text(comm.split(b"\0", 1)[0])

@@ -1,4 +1,4 @@
-"""What the probe's records say of processes, put into the process table."""
+"""Updates the process table from the probe's records."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ from falcohost_syscall.records.record import (
 )
 from falcohost_syscall.records.text import text
 
-#: Calls that change what the table says, where it is told of all processes.
+#: Calls that change the table if it is fed with all processes.
 KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
 
 
 class ProcessRecords:
-    """Puts records into a table; of a header *h* and the whole record *data*."""
+    """Applies records to a table; *h* is a record's header, *data* the whole record."""
 
     def __init__(self, table: LiveProcesses) -> None:
         self._table = table
 
     def find(self, h: Header) -> Process:
-        """Return the process of a record, whose entry is missing or another's."""
+        """Return the process of a record whose entry is missing or outdated."""
         if h[KIND] != KIND_EXEC:
             return self._table.find(h[PID], h[START], h[PPID], h[VPID], command(h[COMM]), h[CGROUP])
         process = self._table.tell(h[PID], h[START], h[VPID])
@@ -59,14 +59,14 @@ class ProcessRecords:
         return process
 
     def reparent(self, process: Process, ppid: int) -> None:
-        """Note another parent, if it is known."""
+        """Set another parent, if it is known."""
         parent = self._table.processes.get(ppid)
         if parent is not None:
             process.parent = parent
             process.ppid = ppid
 
     def tell(self, h: Header, data: bytes) -> None:
-        """Note a process as it is, before the event that needs it."""
+        """Apply the context of a process, which comes before the event that needs it."""
         table, found = self._table, sections(data)
         process = table.tell(h[PID], h[START], h[VPID])
         if h[PPID]:
@@ -88,14 +88,14 @@ class ProcessRecords:
         process.image = executed_image(kept.execed, args, found.get(SEC_ENV), exe, b"", kept.exec_ts)
 
     def fork(self, h: Header, data: bytes, maker: Process) -> None:
-        """Note a new process."""
+        """Add a new process."""
         if h[FLAGS] & FLAG_NEWTHREAD:
             return
         child = FORKED.unpack_from(sections(data)[SEC_FORK])
         self._table.fork(maker, child[:4], child[4], child[5], command(h[COMM]), h[CGROUP])
 
     def execute(self, h: Header, data: bytes, process: Process) -> None:
-        """Note that another program runs in the process."""
+        """Record that the process now runs another program."""
         found = sections(data)
         cwd = found.get(SEC_CWD)
         self._table.execute(
@@ -108,7 +108,7 @@ class ProcessRecords:
         process.cgroup = h[CGROUP]
 
     def keep(self, name: str, h: Header, data: bytes, process: Process) -> None:
-        """Take over what a call (one of KEEPS_TABLE) changed of its process."""
+        """Apply the change that a call (one of KEEPS_TABLE) made to its process."""
         if h[RET] < 0:
             return
         if name == "setsid":
@@ -125,7 +125,7 @@ class ProcessRecords:
             process.cwd = text(cwd)
 
     def task(self, h: Header, data: bytes) -> None:
-        """Note a process that the task iterator met; :meth:`LiveProcesses.link` finds its parent."""
+        """Add a process that the task iterator reported; :meth:`LiveProcesses.link` sets its parent."""
         found = sections(data)
         image = _image(found, 0)
         if not image.args_raw:

@@ -1,7 +1,7 @@
-"""The bytes of a record of the probe, as the base of an event: numbers of its header, and its sections.
+"""The base of an event that is made from a record: numbers of the header, and sections.
 
-Made once for each record that passes the probe, so making one costs next to nothing: the header is unpacked, all else
-waits in the bytes, and is decoded no further than asked.
+One is made for each record, so this has to be cheap: only the header is unpacked, and everything else is decoded when
+it is read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from falcohost_syscall.records.text import text
 
 
 class Record:
-    """One record; what is here serves :class:`~falcohost_syscall.events.event.EventFacts`."""
+    """One record; provides :class:`~falcohost_syscall.events.event.EventFacts`."""
 
     __slots__ = (
         *("_fd_type", "_fdinfo", "_moved", "_sections", "_socket"),
@@ -62,101 +62,101 @@ class Record:
 
     @property
     def key(self) -> str:
-        """Names the event: a thread does one thing at a time."""
+        """Identifies the event: a thread does one thing at a time."""
         return f"{self.h[TS]:x}.{self.h[TID]:x}.{self.h[CALL]:x}"
 
     @property
     def actor(self) -> tuple[int, int]:
-        """Names the process that did it."""
+        """Identifies the process."""
         h = self.h
         return h[PID], h[START]
 
     @property
     def start_ts(self) -> int | None:
-        """Return the time of the first event that the source delivered."""
+        """The time of the source's first event."""
         return self.ctx.first
 
     # The thread and its process.
 
     @property
     def pid(self) -> int:
-        """Return the process id."""
+        """The process id."""
         number: int = self.h[PID]
         return number
 
     @property
     def tid(self) -> int:
-        """Return the thread id."""
+        """The thread id."""
         number: int = self.h[TID]
         return number
 
     @property
     def vpid(self) -> int:
-        """Return the process id in the process's own pid namespace."""
+        """The process id in the process's own pid namespace."""
         number: int = self.h[VPID]
         return number
 
     @property
     def vtid(self) -> int:
-        """Return the thread id in that namespace."""
+        """The thread id in that namespace."""
         number: int = self.h[VTID]
         return number
 
     @property
     def start(self) -> int:
-        """Return when the process was made, in nanoseconds since boot."""
+        """The time at which the process was created, in nanoseconds since boot."""
         ns: int = self.h[START]
         return ns
 
     @property
     def uid(self) -> int:
-        """Return the effective user."""
+        """The effective user."""
         number: int = self.h[UID]
         return number
 
     @property
     def gid(self) -> int:
-        """Return the effective group."""
+        """The effective group."""
         number: int = self.h[GID]
         return number
 
     @property
     def loginuid(self) -> int:
-        """Return the user that logged in, or ``UNSET``."""
+        """The user that logged in, or ``UNSET``."""
         number: int = self.h[LOGINUID]
         return number
 
     @property
     def caps(self) -> int:
-        """Return the effective capabilities."""
+        """The effective capabilities."""
         bits: int = self.h[CAPS]
         return bits
 
     @property
     def cpu(self) -> int:
-        """Return the number of the processor."""
+        """The number of the processor."""
         number: int = self.h[CPU]
         return number
 
     @property
     def by_uring(self) -> bool:
-        """Return whether it was asked for through io_uring."""
+        """Whether it was requested through io_uring."""
         return bool(self.h[FLAGS] & FLAG_URING)
 
     @property
     def sections(self) -> dict[int, bytes]:
-        """Return the record's sections by tag."""
+        """The record's sections by tag."""
         found = self._sections
         if found is None:
             found = self._sections = sections(self.data)
         return found
 
     def section(self, tag: int) -> bytes | None:
-        """Return one section's data, or None if the record has none of it."""
+        """Return the data of a section, or None if the record does not have it."""
         return self.sections.get(tag)
 
     def text_of(self, tag: int) -> str | None:
-        """Return one section as text."""
+        """Return the text of a section, or None if the record does not have it."""
         data = self.sections.get(tag)
         return None if data is None else text(data)
 
@@ -166,6 +166,6 @@ class Record:
         return value
 
     def signed_arg(self, index: int) -> int:
-        """Return an argument of the call that is an int in C."""
+        """Return an argument of the call that is a C int."""
         value: int = self.h[ARG0 + index] & 0xFFFFFFFF
         return value - 0x100000000 if value & 0x80000000 else value

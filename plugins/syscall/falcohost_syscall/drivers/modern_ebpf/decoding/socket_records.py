@@ -1,4 +1,4 @@
-"""The socket of a record: as it was when the call returned."""
+"""Builds a record's socket, as it was when the call returned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ADDRESS_SIZES = {AF_INET: 4, AF_INET6: 16}
 
 
 def socket_of(data: bytes, own: bytes | None, peer: bytes | None) -> Socket:
-    """Return the socket of a ``struct sockinfo``; *own* and *peer*: the addresses of one of AF_UNIX."""
+    """Return the socket in a ``struct sockinfo``; *own* and *peer* are the addresses of an AF_UNIX socket."""
     family, kind, protocol, state, lport, rport, laddr, raddr, ino, own_end, peer_end = SOCKINFO.unpack_from(data)
     size = _ADDRESS_SIZES.get(family, 0)
     return Socket(

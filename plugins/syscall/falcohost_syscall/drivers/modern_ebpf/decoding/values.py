@@ -1,4 +1,4 @@
-"""Where the values of Falco's parameters are in a record of the probe."""
+"""Reads the values of Falco's parameters from a record."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _unix_end(index: int) -> Read:
 
 
 def _arguments(event: RecordEvent) -> bytes:
-    """Return argv: of the call that failed, or what the process runs now."""
+    """Return argv: that of the failed call, or that of the program that runs now."""
     passed = event.section(SEC_ARGS)
     return event.proc.image.args_raw if passed is None else passed
 
@@ -146,7 +146,7 @@ def _clone_flags(event: RecordEvent) -> int | None:
 
 
 def _signal_mask(event: RecordEvent) -> int:
-    """Return the first 32 signals that io_uring_enter(2) lets wait; none where they are not passed directly."""
+    """Return the first 32 signals that io_uring_enter(2) lets through; 0 if the mask is not passed directly."""
     data = event.section(SEC_STRUCT)
     return 0 if data is None or event.arg(3) & _IORING_ENTER_EXT_ARG else int.from_bytes(data[:4], byteorder)
 
@@ -236,7 +236,7 @@ def _opened(event: RecordEvent, value: int) -> int:
 
 
 def value(event: RecordEvent, param: Param) -> Value:
-    """Return a parameter's value: int, text or bytes; None where the record has none."""
+    """Return a parameter's value: int, text or bytes; None if the record has none."""
     source = param.source
     found = event.h[5 + int(source)] if source.isdigit() else _READ[source](event)
     if not isinstance(found, int):
