@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from falcohost.clock import SYSTEM, Clock
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60.0
@@ -116,8 +117,9 @@ def belongs(root: Path, test: Path, file: Path) -> bool:
 class Deadline:
     """Ends a run of pytest when its time is over, between two tests."""
 
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+    def __init__(self, seconds: float, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._until = clock.monotonic() + seconds
         self._left = 0
         self._files: dict[str, None] = {}
 
@@ -132,7 +134,7 @@ class Deadline:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Leave out what begins too late."""
-        if time.monotonic() < self._until:
+        if self._clock.monotonic() < self._until:
             return None
         self._files[item.location[0]] = None
         return True

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.testing.waiting import PATIENCE
+
 FILES = {
     "core/falcohost/engine/globs.py": "",
     "core/falcohost/engine/matcher.py": "from falcohost.engine.globs import glob\n",
@@ -66,16 +68,32 @@ def test_nearest_first(touched, project, changed, tests):
     assert tests == [str(path.relative_to(project)) for path in found]
 
 
+TESTS = """
+import __main__
+
+def test_first(): __main__.clock.sleep(61)
+def test_second(): pass
+"""
+
+RUN = """
+import sys
+import pytest
+from falcohost.testing.clock import ManualClock
+
+sys.path.insert(0, sys.argv[1])
+import touched
+
+clock = ManualClock()
+pytest.main(["-q", "-p", "no:cacheprovider", sys.argv[2]], plugins=[touched.Deadline(60, clock)])
+"""
+
+
 def test_what_there_was_no_time_for_is_said(root, tmp_path):
     """When the time is over no further test begins, and the rest is named."""
-    (tmp_path / "test_slow.py").write_text("import time\ndef test_first(): time.sleep(0.3)\ndef test_second(): pass\n")
-    code = (
-        f"import sys; sys.path.insert(0, {str(root / 'script')!r})\n"
-        f"import pytest, touched\n"
-        f"pytest.main(['-q', '-p', 'no:cacheprovider', {str(tmp_path)!r}], plugins=[touched.Deadline(0.2)])"
-    )
+    (tmp_path / "test_slow.py").write_text(TESTS)
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    command = [sys.executable, "-c", RUN, str(root / "script"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE)
 
-    assert "no time for 1 tests, in: test_slow.py" in done.stdout
+    assert "no time for 1 tests, in: test_slow.py" in done.stdout, done.stderr
     assert "1 passed" in done.stdout

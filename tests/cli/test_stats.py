@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -105,7 +106,7 @@ def test_text(running, module_home):
     assert lines[3].endswith(" passed, 0 filtered, 3 lost (thrown away 3)")
     assert lines[4] == "  numbers come one by one"
     assert [line.split()[0] for line in lines[5:7]] == ["event", "number"]
-    assert lines[-2:] == ["output stdout: 0 alerts waiting", lines[-1]]
+    assert re.match(r"output stdout: \d+ alerts waiting", lines[-2])
     assert lines[-1].startswith("store: ")
 
 
