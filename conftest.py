@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,16 @@ from falcohost.testing.waiting import PATIENCE
 ROOT = Path(__file__).resolve().parent
 
 Length = TypeVar("Length")
+
+
+class HasClose(Protocol):
+    """What can be closed."""
+
+    def close(self) -> object:
+        """Give back what it holds."""
+
+
+Closed = TypeVar("Closed", bound=HasClose)
 
 #: What the paths of test files begin with that one worker runs: probes see each other's programs, wheels take long.
 TOGETHER = {
@@ -67,6 +78,13 @@ def state_directory(tmp_path_factory) -> None:
     """Keep the agents that tests start away from the machine's own state and cache."""
     os.environ["FALCOHOST_STATE_DIR"] = str(tmp_path_factory.mktemp("state"))
     os.environ["FALCOHOST_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def close_later() -> Iterator[Callable[[Closed], Closed]]:
+    """Return a function that returns what it is given; in the end all of that is closed, the last one first."""
+    with contextlib.ExitStack() as stack:
+        yield lambda one: stack.enter_context(contextlib.closing(one))
 
 
 @pytest.fixture(scope="session")

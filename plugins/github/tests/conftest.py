@@ -285,27 +285,15 @@ class Hooked(Webhooks):
         super().close()
 
 
-def _made(kind, folder):
-    made = []
-
-    def make(*given, **more):
-        made.append(kind(folder, *given, **more))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
 @pytest.fixture
-def hooked(tmp_path):
+def hooked(tmp_path, close_later):
     """Return a function that starts an agent that webhooks are sent to."""
-    yield from _made(Hooked, tmp_path)
+    return lambda *given, **more: close_later(Hooked(tmp_path, *given, **more))
 
 
 @pytest.fixture
-def webhooks(tmp_path, monkeypatch):
+def webhooks(tmp_path, monkeypatch, close_later):
     """Return a function that has webhooks taken in this process, where nothing waits for long."""
     monkeypatch.setattr("falcohost.web.inbox.IDLE", 0.02)
     monkeypatch.setattr("falcohost_github.pushes.USUAL", BackOff(0.02, 0.1))
-    yield from _made(InProcess, tmp_path)
+    return lambda *given, **more: close_later(InProcess(tmp_path, *given, **more))

@@ -125,22 +125,10 @@ class Hook(Webhook):
         super().close()
 
 
-def _made(kind, folder):
-    made = []
-
-    def make(*scheme, **init_config):
-        made.append(kind(folder, *scheme, **init_config))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
 @pytest.fixture
-def hook(tmp_path):
+def hook(tmp_path, close_later):
     """Return a function that starts an agent with a webhook."""
-    yield from _made(Hook, tmp_path)
+    return lambda *scheme, **init_config: close_later(Hook(tmp_path, *scheme, **init_config))
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +140,10 @@ def shared_hook(tmp_path_factory):
 
 
 @pytest.fixture
-def webhook(tmp_path, monkeypatch):
+def webhook(tmp_path, monkeypatch, close_later):
     """Return a function that has a webhook in this process."""
     monkeypatch.setattr("falcohost.web.inbox.IDLE", 0.02)
-    yield from _made(InProcess, tmp_path)
+    return lambda *scheme, **init_config: close_later(InProcess(tmp_path, *scheme, **init_config))
 
 
 def test_forms(webhook):

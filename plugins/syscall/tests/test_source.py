@@ -33,18 +33,15 @@ def watch(sources):
 
 
 @pytest.fixture
-def watch_anew(bpf):
+def watch_anew(bpf, close_later):
     """Return a function that opens a source of the test's own for some event types."""
-    opened = []
 
     def watch(*types):
-        opened.append(SyscallSource({}))
-        opened[-1].open(Plan(source="syscall", event_types=frozenset(types)), None)
-        return opened[-1]
+        source = close_later(SyscallSource({}))
+        source.open(Plan(source="syscall", event_types=frozenset(types)), None)
+        return source
 
-    yield watch
-    for source in opened:
-        source.close()
+    return watch
 
 
 def read(source, wanted, seconds=PATIENCE):

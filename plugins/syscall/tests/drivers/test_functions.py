@@ -67,19 +67,15 @@ int main(void)
 
 
 @pytest.fixture
-def watch(bpf):
+def watch(bpf, close_later):
     """Return a function that opens a source for some event types, by functions."""
-    opened = []
 
     def watch(*types):
-        source = SyscallSource({"falcohost": {"attach": "function"}})
-        opened.append(source)
+        source = close_later(SyscallSource({"falcohost": {"attach": "function"}}))
         source.open(Plan("syscall", frozenset({*types, EXIT})), None)
         return source
 
-    yield watch
-    for source in opened:
-        source.close()
+    return watch
 
 
 def seen(source, *command):
