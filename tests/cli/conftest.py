@@ -140,9 +140,9 @@ class Home:
         self._started.append(Agent([sys.executable, "-m", "falcohost", *arguments], folder, self.environment, stdout))
         return self._started[-1]
 
-    def run(self, *arguments, **variables):
+    def run(self, *arguments, stdin=b"", **variables):
         """Run a command of ``falcohost`` in this process; return status, stdout and stderr."""
-        return run_cli(*arguments, folder=self.folder, environment=self.environment | variables)
+        return run_cli(*arguments, folder=self.folder, environment=self.environment | variables, stdin=stdin)
 
     def close(self):
         """Kill the agents that still run."""

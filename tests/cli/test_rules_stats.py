@@ -143,6 +143,14 @@ def test_records(falcohost, tmp_path):
     assert not found["unknown_fields_counted_as_absent"]
 
 
+def test_events_from_a_pipe(stats, falcohost):
+    """Events that come on standard input, which is read once, are put to the rules as those of a file are."""
+    text = "\n".join(map(json.dumps, SYSCALL)).encode()
+    done = falcohost("rules", "stats", "rules.yaml", "--events", "-", "--source", "syscall", "--json", stdin=text)
+
+    assert 3 == json.loads(done.stdout)["events"]["sources"]["syscall"]["events"], done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "events", "message"),
     [

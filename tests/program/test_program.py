@@ -95,6 +95,16 @@ def test_a_line_comes_at_once(run):
     assert run("""echo '{"n":1}'; sleep 1000""").wait(1) == [1]
 
 
+def test_closed_stderr(run):
+    """A program that has closed stderr is waited for as any other: looks do not come back at once, again and again."""
+    ran = run("""exec 2>&-; echo '{"n":1}'; exec sleep 1000""")
+    ran.wait(1)
+    begun = time.monotonic()
+
+    assert [[]] * 3 == [ran.next_numbers() for _ in range(3)]
+    assert time.monotonic() - begun > 0.4  # which two of them take, and no busy machine makes less
+
+
 def test_what_it_should_not_print(run):
     """A line that is no JSON, or too long, is counted, and the next is served."""
     text = """echo '{"n":1}'; echo what; printf '"'; head -c 300000 /dev/zero | tr '\\0' x; echo '"'; echo '{"n":2}'"""

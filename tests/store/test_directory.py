@@ -1,5 +1,7 @@
 """The state directory: where it is, who may write to it, and that one agent uses it at a time."""
 
+import os
+
 import pytest
 
 from falcohost.errors import StateError
@@ -52,3 +54,14 @@ def test_where_the_state_is(monkeypatch):
     assert str(state_directory()) == "/home/somebody/.local/state/falcohost"
     monkeypatch.setenv("XDG_STATE_HOME", "/x")
     assert str(state_directory()) == "/x/falcohost"
+
+
+def test_a_directory_in_use_is_let_go(tmp_path):
+    """Whoever is refused keeps nothing of the directory open."""
+    held = claim(tmp_path)
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    with pytest.raises(StateError, match="is in use by another falcohost"):
+        claim(tmp_path)
+    assert before == set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    os.close(held)

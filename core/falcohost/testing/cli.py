@@ -28,22 +28,25 @@ class Done:
     stderr: str
 
 
-def run_cli(*arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Done:
+def run_cli(
+    *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None, stdin: bytes = b""
+) -> Done:
     """Run ``falcohost`` with *arguments* to its end, in *folder* and with this *environment* (default: as they are)."""
     out, err = _stream(), _stream()
     with _surroundings(folder, os.environ if environment is None else environment):
-        before, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), out, err
+        before = sys.stdin, sys.stdout, sys.stderr
+        sys.stdin, sys.stdout, sys.stderr = _stream(stdin), out, err
         try:
             run(arguments)
         except SystemExit as ending:
             status = ending.code
         finally:
-            sys.stdout, sys.stderr = before
+            sys.stdin, sys.stdout, sys.stderr = before
     return Done(status if isinstance(status, int) else int(status is not None), _text(out), _text(err))
 
 
-def _stream() -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+def _stream(content: bytes = b"") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", write_through=True)
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -11,7 +11,6 @@ from falcohost_syscall.kernel.programs import PROGRAM_TRACING, Attach, Entry, Ke
 
 #: enum bpf_attach_type of include/uapi/linux/bpf.h.
 ATTACH_EXIT: Final = 25
-_KIND_FUNCTION: Final = 12  # BTF_KIND_FUNC
 
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "btf__load_vmlinux_btf": (c_void_p, ()),
@@ -50,11 +49,9 @@ class FunctionKernel(Kernel):
         """Return the types of the functions among *names* that the kernel's BTF describes."""
         btf = self._library.check(self._lib.btf__load_vmlinux_btf(), "The kernel's types cannot be read")
         try:
-            found = {name: self._lib.btf__find_by_name_kind(btf, name.encode(), _KIND_FUNCTION) for name in names}
-            there = {name: number for name, number in found.items() if number > 0}
             return {
                 name: FunctionType(number, self._lib.btf__type_by_id(btf, number).contents[2])  # struct btf_type.type
-                for name, number in there.items()
+                for name, number in self._numbers(btf, names).items()
             }
         finally:
             self._lib.btf__free(btf)

@@ -264,10 +264,14 @@ class Kernel:
     def enterable(self, functions: Iterable[str]) -> frozenset[str]:
         """Return the functions among *functions* that programs can be attached to; empty if the kernel allows none."""
         types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
-        found = {name: self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_FUNCTION) for name in functions}
+        known = self._numbers(types, functions)
         self._lib.btf__free(types)
-        known = {name: number for name, number in found.items() if number > 0}
         return frozenset(known) if any(map(self._can_enter, [*known.values()][:1])) else frozenset()
+
+    def _numbers(self, types: int, functions: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of the functions among *functions* that the kernel's *types* describe."""
+        found = {name: self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_FUNCTION) for name in functions}
+        return {name: number for name, number in found.items() if number > 0}
 
     def _can_enter(self, function: int) -> bool:
         """Return whether a program that does nothing can be attached to the entry of a function."""

@@ -209,6 +209,20 @@ def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
         find(FunctionKernel(Library()))
 
 
+def test_kernel_memory(bpf):
+    """The kernel's memory is read in words, each as two halves; where there is nothing to read it reads as 0."""
+    lines = Path("/proc/kallsyms").read_text().splitlines()
+    address = next(int(line.split()[0], 16) for line in lines if line.split()[2] == "vfs_open")
+    reader = call_functions._Reader(FunctionKernel(Library()))
+    first, second = reader.word(address), reader.word(address + 4)
+    nothing = reader.word(0)
+    reader.close()
+
+    assert 0 != first
+    assert first >> 32 == second & 0xFFFFFFFF
+    assert 0 == nothing
+
+
 def test_namespace(bpf):
     """Whoever does not see all processes cannot see calls by functions."""
     script = """

@@ -69,6 +69,20 @@ def test_names_of_a_unix_socket():
     ]
 
 
+@pytest.mark.parametrize(("call", "server"), [("connect", 50_000), ("accept4", 1234)])
+def test_who_connected_is_remembered(call, server):
+    """Which end is the server is known of a socket whose connect or accept was seen, whatever its ports look like."""
+    decoder = handmade.decoder()
+    sections = {R.SEC_SOCK: handmade.tcp(("127.0.0.1", 1234), ("127.0.0.2", 50_000))}
+    fd = {R.SEC_SOCK: sections[R.SEC_SOCK]}
+    *_, found = decoder.events([
+        handmade.call(call, BASH, 3 if call == "accept4" else 0, (3,), sections),
+        handmade.call("write", BASH, 1, (3, 0, 1), fd),
+    ])  # fmt: skip
+
+    assert server == get(found, "fd.sport")
+
+
 @pytest.mark.parametrize(
     ("call", "local", "remote", "server"),
     [

@@ -7,6 +7,7 @@ import gc
 import pytest
 
 from falcohost_syscall.kernel.assembler import R0, R1, R2, Assembler
+from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, Kernel
 
@@ -40,3 +41,11 @@ def test_log_of_several_libraries(bpf):
 def test_reason_without_a_log():
     """Where nothing was said the reason is what the number of the error means."""
     assert LibbpfError("Cannot", 1).reason == "Operation not permitted"
+
+
+def test_types_of_functions(bpf):
+    """A function has its type; what the kernel has no function of that name for has none, nor has void."""
+    found = FunctionKernel(Library()).types(["vfs_open", "void", "no_such_function"])
+
+    assert ["vfs_open"] == list(found)
+    assert found["vfs_open"].function != found["vfs_open"].prototype
