@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 RULES = """
 - rule: Named
@@ -11,14 +10,26 @@ RULES = """
   output: number %number.value is called %number.name
   priority: NOTICE
   source: numbers
+- rule: Mark
+  desc: Fires on numbers that come behind those, and asks for no name.
+  condition: number.value in (10, 150)
+  output: mark %number.value
+  priority: NOTICE
+  source: numbers
 """
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 CONFIG = "json_output: true\nfalcohost: {lookups: {wait: %s}}"
 
 
 def told(alerts):
-    """Return what alerts say, and what they say that they lack."""
-    return [(alert["output"].split("number ")[1], alert["output_fields"].get("falcohost.missing")) for alert in alerts]
+    """Return what alerts with a name say, and what they say that they lack."""
+    named = [alert for alert in alerts if alert["rule"] != "Mark"]
+    return [(alert["output"].split("number ")[1], alert["output_fields"].get("falcohost.missing")) for alert in named]
+
+
+def wait_for_mark(running, until, number):
+    """Return the alerts once the mark with that number is among them, before which all smaller numbers were read."""
+    return until(lambda: any(alert["output"].endswith(f"mark {number}") for alert in running.alerts) and running.alerts)
 
 
 def test_alerts_wait_for_the_answer(agent, setup):
@@ -32,22 +43,20 @@ def test_alerts_wait_for_the_answer(agent, setup):
 def test_what_does_not_come_in_time_is_missing(agent, setup):
     """At the limit the field is absent, and the alert says so."""
     running = agent(*setup(CONFIG % 0.2, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)
-    alerts = running.wait_for_alerts(3)
+    alerts = running.wait_for_alerts(4)
 
     missing = ["number.name"]
     assert [(f"{number} is called <NA>", missing) for number in (1, 2, 3)] == told(alerts)
 
 
-def test_a_stop_waits_for_what_waits(agent, setup):
+def test_a_stop_waits_for_what_waits(agent, setup, until):
     """What waits when the agent is told to stop is told, at the latest when the time is over."""
     running = agent(*setup(CONFIG % 2.9, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)
-    running.wait_for("Ready")
-    time.sleep(0.5)
-    assert [] == running.alerts
+    wait_for_mark(running, until, 10)
 
     assert 0 == running.end()
-    assert ["number.name"] == running.alerts[0]["output_fields"]["falcohost.missing"]
-    assert 3 == len(running.alerts)
+    missing = ["number.name"]
+    assert [(f"{number} is called <NA>", missing) for number in (1, 2, 3)] == told(running.alerts)
 
 
 def test_the_end_of_a_source_waits_for_what_waits(agent, setup):
@@ -59,27 +68,25 @@ def test_the_end_of_a_source_waits_for_what_waits(agent, setup):
     assert [("1 is called n1", None), ("3 is called n3", None)] == told(running.alerts)
 
 
-def test_a_kill_loses_nothing_that_waits(agent, setup):
+def test_a_kill_loses_nothing_that_waits(agent, setup, until):
     """Of a source that rewinds, what waited in a worker that was killed is read again, and told once."""
-    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 1, "interval": 0.05, "cursor": True}), *ONLY_NUMBERS)
-    running.wait_for("Ready")
-    time.sleep(0.5)
+    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 1, "interval": 0.02, "cursor": True}), *ONLY_NUMBERS)
+    wait_for_mark(running, until, 10)
     (worker,) = running.workers()
     os.kill(worker, signal.SIGKILL)
-    running.wait_for_alerts(2)
-    time.sleep(1)
+    alerts = wait_for_mark(running, until, 150)  # when all that was read again has long been decided
 
-    assert ["1 is called n1", "3 is called n3"] == sorted(text for text, _ in told(running.alerts))
+    assert ["1 is called n1", "3 is called n3"] == sorted(text for text, _ in told(alerts))
 
 
-def test_new_rules_wait_for_what_waits(agent, setup, tmp_path):
+def test_new_rules_wait_for_what_waits(agent, setup, until):
     """The rules that made a candidate decide it, though others are taken over meanwhile."""
-    running = agent(*setup(CONFIG % 2.5, RULES, {"names_after": 1.5, "interval": 0.05}), *ONLY_NUMBERS)
-    running.wait_for("Ready")
-    time.sleep(0.3)
-    setup(CONFIG % 2.5, RULES.replace("Named", "Other").replace("< 4", "< 0"), {"names_after": 1.5, "interval": 0.05})
+    settings = {"names_after": 1.5, "interval": 0.02}
+    running = agent(*setup(CONFIG % 2.5, RULES, settings), *ONLY_NUMBERS)
+    wait_for_mark(running, until, 10)
+    setup(CONFIG % 2.5, RULES.replace("Named", "Other").replace("< 4", "< 0"), settings)
     running.process.send_signal(signal.SIGHUP)
-    alerts = running.wait_for_alerts(2)
-    running.wait_for("gone over", 20)
+    alerts = running.wait_for_alerts(3)
+    running.wait_for("gone over")
 
-    assert ["Named", "Named"] == [alert["rule"] for alert in alerts]
+    assert ["Mark", "Named", "Named"] == sorted(alert["rule"] for alert in alerts[:3])
