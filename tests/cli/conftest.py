@@ -2,17 +2,15 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from falcohost.testing.cli import run_cli
-from falcohost.testing.waiting import PATIENCE
+from falcohost.testing.cli import run_cli, run_cli_on_terminal
+from falcohost.testing.waiting import PATIENCE, wait_until
 
 HERE = Path(__file__).parent
 
@@ -42,13 +40,16 @@ RULES = """
 """
 
 
-def wait_until(condition, seconds=PATIENCE, what="it does not come to that"):
-    """Wait until *condition* returns something true; return that."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, what() if callable(what) else what
-        time.sleep(0.01)
-    return found
+def until_so(condition, failure=str):
+    """Wait until *condition* returns something true; return that. *failure* says what there is instead."""
+    found = []
+
+    def look():
+        found[:] = [condition()]
+        return found[0]
+
+    wait_until(look, failure)
+    return found[0]
 
 
 class Agent:
@@ -77,13 +78,13 @@ class Agent:
         lines = self.stdout.split("Events detected:")[0].splitlines()
         return [json.loads(line) if line.startswith("{") else line for line in lines]
 
-    def wait_for(self, text, seconds=PATIENCE):
+    def wait_for(self, text):
         """Wait until *text* is logged."""
-        wait_until(lambda: text in self.stderr, seconds, lambda: f"{text!r} is not in: {self.stderr}")
+        wait_until(lambda: text in self.stderr, lambda: f"{text!r} is not in: {self.stderr}")
 
-    def wait_for_alerts(self, count, seconds=PATIENCE):
-        """Wait until so many alerts are printed."""
-        return wait_until(lambda: len(self.alerts) >= count and self.alerts, seconds, lambda: self.stderr + self.stdout)
+    def wait_for_alerts(self, count):
+        """Wait until so many alerts are printed; return them."""
+        return until_so(lambda: len(self.alerts) >= count and self.alerts, lambda: self.stderr + self.stdout)
 
     def workers(self):
         """Return the process ids of the workers."""
@@ -212,17 +213,14 @@ def program(tmp_path, environment):
 
 
 @pytest.fixture
-def on_a_terminal(tmp_path, environment):
-    """Return a function that runs ``falcohost`` on a terminal and returns the bytes that it was sent."""
+def on_a_terminal(home, shared_site, monkeypatch):
+    """Return a function that runs a command on a terminal, in this process, and returns what that has shown."""
+    monkeypatch.syspath_prepend(shared_site)
 
     def on_a_terminal(*arguments, **variables):
-        ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "falcohost", *arguments]
-        subprocess.run(command, stdout=theirs, env=environment | variables, cwd=tmp_path, check=True)
-        os.close(theirs)
-        shown = os.read(ours, 100_000)
-        os.close(ours)
-        return shown
+        done = run_cli_on_terminal(*arguments, folder=home.folder, environment=home.environment | variables)
+        assert 0 == done.returncode, done.stderr
+        return done.stdout
 
     return on_a_terminal
 
@@ -236,4 +234,4 @@ def agent(home):
 @pytest.fixture(scope="session")
 def until():
     """Return a function that waits until a condition holds."""
-    return wait_until
+    return until_so

@@ -102,7 +102,7 @@ def test_completion_completes(falcohost):
 @pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colour_only_on_a_terminal_that_wants_it(on_a_terminal, falcohost, variables, coloured):
     """On a terminal there is colour, unless NO_COLOR is set; elsewhere there is none."""
-    assert (b"\x1b[" in on_a_terminal("plugins", **variables)) is coloured
+    assert ("\x1b[" in on_a_terminal("plugins", **variables)) is coloured
     assert "\x1b[" not in falcohost("plugins").stdout
 
 

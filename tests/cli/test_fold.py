@@ -43,7 +43,7 @@ def test_new_rules_begin_anew(agent, setup):
     running = agent(*setup(CONFIG % "", RULES, {"interval": 0.01}), *ONLY_NUMBERS)
     running.wait_for_alerts(5)
     running.process.send_signal(signal.SIGHUP)
-    running.wait_for("gone over", 20)
+    running.wait_for("gone over")
     told = counts(running.wait_for_alerts(11))
 
     assert [1] * 5 == told[:5]

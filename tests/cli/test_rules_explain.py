@@ -1,10 +1,6 @@
 """``falcohost rules explain``: a rule's condition, and why it fires for an event or not."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 
 import pytest
 
@@ -293,31 +289,14 @@ def test_control_characters(falcohost, tmp_path):
     assert "\x1b" not in falcohost("rules", "stats", "rules.yaml").stdout
 
 
-def test_colour(tmp_path, environment, explain):
+def test_colour(tmp_path, on_a_terminal, explain):
     """There is colour on a terminal, and none with NO_COLOR or where there is no terminal."""
     (tmp_path / "event.json").write_text(json.dumps(FIRES))
-    command = [sys.executable, "-m", "falcohost", "rules", "explain", "rules.yaml"]
-    command += ["--rule", "Files below etc", "--event", "event.json"]
+    command = ["rules", "explain", "rules.yaml", "--rule", "Files below etc", "--event", "event.json"]
 
-    assert "\x1b[32mtrue" in on_terminal(command, tmp_path, environment)
-    assert "\x1b[" not in on_terminal(command, tmp_path, environment | {"NO_COLOR": "1"})
+    assert "\x1b[32mtrue" in on_a_terminal(*command)
+    assert "\x1b[" not in on_a_terminal(*command, NO_COLOR="1")
     assert "\x1b[" not in explain(event=FIRES)
-
-
-def on_terminal(command, folder, environment):
-    """Run *command* with a terminal as stdout; return what it writes."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdout=theirs, stdin=subprocess.DEVNULL, cwd=folder, env=environment)
-    os.close(theirs)
-    text = b""
-    try:
-        while block := os.read(ours, 65536):
-            text += block
-    except OSError:
-        pass  # the other end is closed
-    os.close(ours)
-    assert process.wait(30) == 0
-    return text.decode()
 
 
 def test_help(falcohost):

@@ -159,4 +159,4 @@ def test_colour_only_where_it_is_wanted(running, module_home, on_a_terminal, var
     """On a terminal there is colour, unless NO_COLOR is set."""
     state = module_home.environment["FALCOHOST_STATE_DIR"]
 
-    assert (b"\x1b[" in on_a_terminal("stats", "--state-dir", state, **variables)) is coloured
+    assert ("\x1b[" in on_a_terminal("stats", "--state-dir", state, **variables)) is coloured

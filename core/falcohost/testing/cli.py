@@ -10,11 +10,14 @@ import contextlib
 import io
 import logging
 import os
+import pty
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from falcohost.cli.app import run
 
@@ -33,16 +36,53 @@ def run_cli(
 ) -> Done:
     """Run ``falcohost`` with *arguments* to its end, in *folder* and with this *environment* (default: as they are)."""
     out, err = _stream(), _stream()
+    status = _run(arguments, folder, environment, _stream(stdin), out, err)
+    return Done(status, _text(out), _text(err))
+
+
+def run_cli_on_terminal(
+    *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Done:
+    """Run ``falcohost`` as :func:`run_cli` does, with a terminal as its standard output."""
+    ours, theirs = pty.openpty()
+    shown = io.BytesIO()
+    reader = threading.Thread(target=_read, args=(ours, shown))
+    reader.start()
+    err = _stream()
+    try:
+        with os.fdopen(theirs, "w", encoding="utf-8") as out:
+            status = _run(arguments, folder, environment, _stream(), out, err)
+    finally:
+        reader.join()
+        os.close(ours)
+    return Done(status, shown.getvalue().decode(), _text(err))
+
+
+def _run(
+    arguments: tuple[str, ...],
+    folder: Path | None,
+    environment: Mapping[str, str] | None,
+    stdin: TextIO,
+    out: TextIO,
+    err: TextIO,
+) -> int:
     with _surroundings(folder, os.environ if environment is None else environment):
         before = sys.stdin, sys.stdout, sys.stderr
-        sys.stdin, sys.stdout, sys.stderr = _stream(stdin), out, err
+        sys.stdin, sys.stdout, sys.stderr = stdin, out, err
         try:
             run(arguments)
         except SystemExit as ending:
             status = ending.code
         finally:
             sys.stdin, sys.stdout, sys.stderr = before
-    return Done(status if isinstance(status, int) else int(status is not None), _text(out), _text(err))
+    return status if isinstance(status, int) else int(status is not None)
+
+
+def _read(terminal: int, into: io.BytesIO) -> None:
+    """Read from *terminal* until its other end is closed."""
+    with contextlib.suppress(OSError):
+        while block := os.read(terminal, 1 << 16):
+            into.write(block)
 
 
 def _stream(content: bytes = b"") -> io.TextIOWrapper:
