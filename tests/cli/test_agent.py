@@ -12,12 +12,17 @@ import pytest
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 
 
-def test_a_finite_source(agent, setup):
-    """Alerts come out in order, the agent ends by itself with 0 and prints the summary as Falco does."""
-    running = agent(*setup(numbers={"count": 3}), *ONLY_NUMBERS)
-
+@pytest.fixture(scope="module")
+def finite(module_home):
+    """Return an agent whose source has ended behind three numbers, and has said that it lost seven events."""
+    running = module_home.agent(*module_home.setup(numbers={"count": 3, "lose": 7}), *ONLY_NUMBERS)
     assert running.wait() == 0
-    lines = running.stdout.splitlines()
+    return running
+
+
+def test_a_finite_source(finite):
+    """Alerts come out in order, the agent ends by itself with 0 and prints the summary as Falco does."""
+    lines = finite.stdout.splitlines()
     assert [re.sub(r"^\d\d:\d\d:\d\d\.\d{9}", "TIME", line) for line in lines[:3]] == [
         f"TIME: Notice Counted (value={number})" for number in (1, 2, 3)
     ]
@@ -30,11 +35,17 @@ def test_a_finite_source(agent, setup):
     ]
 
 
-def test_json(agent, setup):
-    """With json_output each alert is one object with Falco's keys."""
-    running = agent(*setup("json_output: true", numbers={"count": 1}), *ONLY_NUMBERS)
-
+@pytest.fixture
+def without_rules(agent, setup):
+    """Return an agent with JSON that has ended, and had rules about one of its two sources only."""
+    running = agent(*setup("json_output: true\nrules: [{disable: {rule: Every other}}]", numbers={"count": 1}))
     assert running.wait() == 0
+    return running
+
+
+def test_json(without_rules):
+    """With json_output each alert is one object with Falco's keys."""
+    running = without_rules
     (alert,) = running.alerts
     assert list(alert) == ["hostname", "output", "output_fields", "priority", "rule", "source", "tags", "time"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", alert.pop("time"))
@@ -80,11 +91,10 @@ def test_clean_stop(agent, setup, how):
     assert "Traceback" not in running.stderr
 
 
-def test_a_source_without_rules_is_not_opened(agent, setup):
-    """A source that no enabled rule is about costs nothing; the log says so. --enable-source opens it all the same."""
-    running = agent(*setup("rules: [{disable: {rule: Every other}}]", numbers={"count": 1}))
+def test_a_source_without_rules_is_not_opened(without_rules):
+    """A source that no enabled rule is about costs nothing; the log says so."""
+    running = without_rules
 
-    assert running.wait() == 0
     assert "Event source 'others' is not opened: no rule of it is enabled" in running.stderr
     assert "numbers open, 1 rules" in running.stderr
 
@@ -133,11 +143,12 @@ def test_goes_on_at_the_cursor(agent, setup, tmp_path, until):
     assert len(values) <= 102  # what was on its way when the worker was killed may come again
 
 
-def test_the_worker_ends_with_the_agent(agent, setup, until):
-    """When the agent itself is killed, its workers do not stay behind."""
-    running = agent(*setup())
+def test_the_worker_ends_with_the_agent(agent, setup, until, tmp_path):
+    """When the agent itself is killed, whose process id -P has written, its workers do not stay behind."""
+    running = agent(*setup(), "-P", str(tmp_path / "pid"))
     running.wait_for("Ready after")
     workers = running.workers()
+    assert (tmp_path / "pid").read_text() == str(running.process.pid)
 
     running.end(signal.SIGKILL)
 
@@ -146,7 +157,10 @@ def test_the_worker_ends_with_the_agent(agent, setup, until):
 
 
 def test_a_worker_that_does_not_end_is_killed(agent, setup):
-    """A source that does not come back is killed, at a second signal at once; the agent ends all the same."""
+    """A source that does not come back is killed, at a second signal at once; the agent ends all the same.
+
+    What it has said before is out by then, though no event has followed.
+    """
     running = agent(*setup(numbers={"deaf": True}), *ONLY_NUMBERS)
     running.wait_for_alerts(1)
     running.process.send_signal(signal.SIGTERM)
@@ -218,12 +232,9 @@ def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
     assert "Traceback" not in running.stderr
 
 
-def test_losses_are_told(agent, setup):
+def test_losses_are_told(finite):
     """What a source says it lost is in the log, with the cause."""
-    running = agent(*setup(numbers={"count": 1, "lose": 7}), *ONLY_NUMBERS)
-
-    assert running.wait() == 0
-    assert "source 'numbers' has lost 7 events (thrown away: 7); 7 so far" in running.stderr
+    assert "source 'numbers' has lost 7 events (thrown away: 7); 7 so far" in finite.stderr
 
 
 def test_workers_have_no_privileges(agent, setup):
@@ -341,18 +352,3 @@ def test_hangup_with_broken_rules_changes_nothing(agent, setup, tmp_path, until)
     seen = len(running.alerts)
     running.wait_for_alerts(seen + 5)
     assert running.end() == 0
-
-
-def test_pidfile(agent, setup, tmp_path):
-    """-P writes the agent's process id."""
-    running = agent(*setup(), "-P", str(tmp_path / "pid"))
-    running.wait_for("Ready after")
-
-    assert (tmp_path / "pid").read_text() == str(running.process.pid)
-
-
-def test_an_alert_waits_for_nothing(agent, setup):
-    """An alert is out though no event follows its own, and the source does not even come back."""
-    running = agent(*setup(numbers={"deaf": True}), *ONLY_NUMBERS)
-
-    assert running.wait_for_alerts(1)

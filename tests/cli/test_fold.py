@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 
 #: A rule whose alerts all say the same.
@@ -23,13 +25,29 @@ def counts(alerts):
     return [alert["output_fields"].get("falcohost.count", 1) for alert in alerts]
 
 
-def test_the_end_of_a_source_tells_the_count(agent, setup):
-    """After five alerts the rest is one, and the summary says how often the rule matched."""
-    running = agent(*setup(CONFIG % "", RULES, FLOOD), *ONLY_NUMBERS)
-
+@pytest.fixture(scope="module")
+def flooded(module_home):
+    """Return an agent that has ended behind a flood of two sources, of which one has a cursor."""
+    both = RULES + RULES.replace("Any number", "Any other").replace("source: numbers", "source: others")
+    running = module_home.agent(*module_home.setup(CONFIG % "", both, FLOOD, FLOOD | {"cursor": True}))
     assert 0 == running.wait()
-    assert [1] * 5 + [295] == counts(running.alerts)
-    assert "   Any number: 300\n" in running.stdout
+    return running
+
+
+def of_source(running, source):
+    """Return the alerts of one source."""
+    return [alert for alert in running.alerts if alert["source"] == source]
+
+
+def test_the_end_of_a_source_tells_the_count(flooded):
+    """After five alerts the rest is one, and the summary says how often the rule matched."""
+    assert [1] * 5 + [295] == counts(of_source(flooded, "numbers"))
+    assert "   Any number: 300\n" in flooded.stdout
+
+
+def test_sources_that_rewind_are_not_folded(flooded):
+    """A source with a cursor has each alert told."""
+    assert [1] * 300 == counts(of_source(flooded, "others"))
 
 
 def test_a_source_that_fails_tells_the_count(agent, setup):
@@ -49,14 +67,6 @@ def test_new_rules_begin_anew(agent, setup):
     assert [1] * 5 == told[:5]
     assert told[5] > 1
     assert [1] * 5 == told[6:11]
-
-
-def test_sources_that_rewind_are_not_folded(agent, setup):
-    """A source with a cursor has each alert told."""
-    running = agent(*setup(CONFIG % "", RULES, FLOOD | {"cursor": True}), *ONLY_NUMBERS)
-
-    assert 0 == running.wait()
-    assert [1] * 300 == counts(running.alerts)
 
 
 def test_it_can_be_switched_off(agent, setup):

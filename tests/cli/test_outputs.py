@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 
 #: A rule of whose alerts few fill the store.
@@ -22,17 +24,33 @@ LONG = f"""
 """
 
 
-def test_file(agent, setup):
-    """The file output has the same lines as stdout."""
-    running = agent(
-        *setup(
-            "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}", numbers={"count": 5}
-        ),
-        *ONLY_NUMBERS,
-    )
+#: Outputs of which this version has two.
+FOUR = """
+stdout_output: {enabled: true}
+file_output: {enabled: true, filename: events.txt}
+http_output: {enabled: true}
+syslog_output: {enabled: true}
+"""
 
+
+@pytest.fixture(scope="module")
+def ended(module_home):
+    """Return an agent with these outputs whose source has ended behind five numbers."""
+    running = module_home.agent(*module_home.setup(FOUR, numbers={"count": 5}), *ONLY_NUMBERS)
     assert running.wait() == 0
-    assert (running.folder / "events.txt").read_text().splitlines() == running.alerts
+    return running
+
+
+def test_file(ended):
+    """The file output has the same lines as stdout."""
+    assert 5 == len(ended.alerts)
+    assert (ended.folder / "events.txt").read_text().splitlines() == ended.alerts
+
+
+def test_outputs_that_are_missing_are_warned_of(ended):
+    """Outputs that this version does not have are named in a warning if they are on."""
+    for name in ("http", "syslog"):
+        assert f"This version of falcohost has no {name} output: {name}_output is without effect" in ended.stderr
 
 
 def test_reopen(agent, setup, until):
@@ -166,13 +184,3 @@ def test_unbuffered(environment, setup, tmp_path):
         process.terminate()
 
     assert [b"Counted" in line for line in lines] == [True, True]
-
-
-def test_outputs_that_are_missing_are_warned_of(agent, setup):
-    """Outputs that this version does not have are named in a warning if they are on."""
-    config = "stdout_output: {enabled: true}\nhttp_output: {enabled: true}\nsyslog_output: {enabled: true}\n"
-    running = agent(*setup(config, numbers={"count": 1}), *ONLY_NUMBERS)
-
-    assert running.wait() == 0
-    for name in ("http", "syslog"):
-        assert f"This version of falcohost has no {name} output: {name}_output is without effect" in running.stderr
