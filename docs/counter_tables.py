@@ -1,6 +1,6 @@
-"""Writes the tables of counters into docs/stats.md, between their marks: the declarations that the agent counts by.
+"""Writes the tables of counters in docs/stats.md, between their marks, from the declarations of the counters.
 
-Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+script/docs runs it, and tests/test_docs.py compares, so the page is never out of date.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from falcohost.host.numbers import Numbers
 
 PAGE = Path(__file__).resolve().parent / "stats.md"
 _TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
-_OVER = {Over.SUM: "goes on", Over.LAST: "starts anew"}
+_OVER = {Over.SUM: "continues", Over.LAST: "starts over"}
 _UNIT = {Unit.COUNT: "", Unit.SHARE: ", from 0 to 1", Unit.NANOSECONDS: ", in nanoseconds"}
 
 
 def renewed(text: str) -> str:
-    """Return the page *text* with its tables as they are now."""
+    """Return the page *text* with current tables."""
     for name, table in (("columns", columns()), ("keys", keys())):
         lines = "\n".join(table)
         new = f"<!-- {name}: written by script/docs -->\n\n{lines}\n\n<!-- end of {name} -->"
@@ -28,7 +28,7 @@ def renewed(text: str) -> str:
 
 
 def columns() -> Iterator[str]:
-    """Yield the lines of the table of columns in the text of ``falcohost stats``."""
+    """Yield the lines of the table of columns that ``falcohost stats`` prints."""
     tables = [(one.text, one.of) for one in counters(Numbers) if one.of is not None and one.text is not None]
     rows = [(str(head), str(one.text), one.help) for head, of in tables for one in counters(of) if one.text is not None]
     yield from _table(("table", "column", "what it counts"), rows)
@@ -36,7 +36,7 @@ def columns() -> Iterator[str]:
 
 def keys() -> Iterator[str]:
     """Yield the lines of the table of a source's numbers in JSON."""
-    heads = ("key", "what it says", "when a worker is restarted")
+    heads = ("key", "value", "after a restart")
     yield from _table(heads, _keys(Numbers, ""))
 
 
