@@ -1,6 +1,6 @@
-"""Writes the tables of docs/plugins.md, between their marks: hooks, what they return, types of fields, public modules.
+"""Writes the tables in docs/plugins.md, between their marks: hooks, specs, types of fields, public modules.
 
-Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+script/docs runs it, and tests/test_docs.py compares, so the page is never out of date.
 """
 
 from __future__ import annotations
@@ -18,18 +18,25 @@ from falcohost.api import MODULES
 PAGE = Path(__file__).resolve().parent / "plugins.md"
 MARKS = re.compile(r"(<!-- ([\w ]+): written by script/docs -->\n).*?(?=<!-- end of \2 -->)", re.DOTALL)
 
-#: What a number or text means, where its type does not say it.
+#: What a value of each type is.
 MEANINGS = {
+    FieldType.CHARBUF: "text",
     FieldType.FSPATH: "a path",
     FieldType.FSRELPATH: "a path, relative or absolute",
-    FieldType.RELTIME: "nanoseconds",
+    FieldType.BYTEBUF: "bytes",
+    FieldType.BOOL: "true or false",
+    **{kind: "a whole number" for kind in FieldType if "INT" in kind.value},
+    FieldType.DOUBLE: "a number",
+    FieldType.RELTIME: "a duration in nanoseconds",
     FieldType.ABSTIME: "nanoseconds since the epoch",
+    FieldType.PORT: "a port number",
+    FieldType.IPADDR: "an address",
     FieldType.IPNET: "an address, compared with networks",
 }
 
 
 def renewed(text: str) -> str:
-    """Return the page *text* with its tables as they are now."""
+    """Return the page *text* with current tables."""
     return MARKS.sub(lambda match: f"{match[1]}\n{chr(10).join(_named(match[2]))}\n\n", text)
 
 
@@ -37,14 +44,14 @@ def _named(name: str) -> Iterator[str]:
     if name == "hooks":
         return _table(("hook", "returns", "status", "what"), hooks())
     if name == "types of fields":
-        return _table(("type", "Python", "what it is"), types())
+        return _table(("type", "Python type", "value"), types())
     if name == "public modules":
         return _table(("module", "status", "what"), modules())
     return _table(("attribute", "default", "what"), attributes(name.removeprefix("attributes of ")))
 
 
 def hooks() -> Iterator[tuple[str, ...]]:
-    """Yield each hook, in the order in which they are called."""
+    """Yield a row for each hook, in the order in which they are called."""
     for name, hook in vars(hookspecs).items():
         if name.startswith("falcohost_"):
             first, _, _ = inspect.cleandoc(hook.__doc__).partition("\n\n")
@@ -55,7 +62,7 @@ def hooks() -> Iterator[tuple[str, ...]]:
 
 
 def attributes(name: str) -> Iterator[tuple[str, ...]]:
-    """Yield the attributes of the class *name* of :mod:`falcohost`."""
+    """Yield a row for each attribute of the public class *name*."""
     one = next(vars(module)[name] for module in _modules() if name in vars(module))
     told = described(one)
     for attribute in dataclasses.fields(one):
@@ -63,7 +70,7 @@ def attributes(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def described(one: type) -> dict[str, str]:
-    """Return what the docstring of a class says of its attributes."""
+    """Return the descriptions of attributes in the docstring of a class."""
     found = re.findall(r"^:ivar (\w+): (.*?)(?=^:|\Z)", inspect.cleandoc(one.__doc__ or ""), re.DOTALL | re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in found}
 
@@ -78,13 +85,13 @@ def default(attribute: dataclasses.Field[object]) -> str:
 
 
 def types() -> Iterator[tuple[str, ...]]:
-    """Yield the types of fields."""
+    """Yield a row for each type of fields."""
     for one in FieldType:
-        yield f"`{one.value}`", " or ".join(f"`{kind.__name__}`" for kind in one.python), MEANINGS.get(one, "")
+        yield f"`{one.value}`", " or ".join(f"`{kind.__name__}`" for kind in one.python), MEANINGS[one]
 
 
 def modules() -> Iterator[tuple[str, ...]]:
-    """Yield the public modules."""
+    """Yield a row for each public module."""
     for name, status in MODULES.items():
         first = (importlib.import_module(name).__doc__ or "").partition("\n")[0]
         yield f"`{name}`", status, code(first)
@@ -95,7 +102,7 @@ def _modules() -> Iterator[object]:
 
 
 def code(text: str) -> str:
-    """Return *text* of a docstring as Markdown for a cell."""
+    """Return *text* of a docstring as Markdown for a table cell."""
     text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
     return text.replace("|", "\\|").replace("<", "&lt;") if "`" not in text else text.replace("|", "\\|")
 
