@@ -95,7 +95,7 @@ def test_a_source_without_rules_is_not_opened(without_rules):
     """A source that no enabled rule is about costs nothing; the log says so."""
     running = without_rules
 
-    assert "Event source 'others' is not opened: no rule of it is enabled" in running.stderr
+    assert "Event source 'others' is not opened: none of its rules is enabled" in running.stderr
     assert "numbers open, 1 rules" in running.stderr
 
 
@@ -167,7 +167,7 @@ def test_a_worker_that_does_not_end_is_killed(agent, setup):
     running.wait_for("SIGINT received, exiting...")
 
     assert running.end() == 0
-    assert "event source 'numbers' does not end by itself; its worker is killed" in running.stderr
+    assert "event source 'numbers' does not end; killing its worker" in running.stderr
     assert "Events detected: 1" in running.stdout
 
 
@@ -224,7 +224,7 @@ def test_a_rule_that_raises_costs_the_event_only(agent, setup):
 def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
     """The supervisor survives a worker that does not speak its language; the other source does not notice."""
     running = agent(*setup("json_output: true", numbers={"babble": True}))
-    running.wait_for("its worker sent what is no message")
+    running.wait_for("its worker sent an invalid message")
     seen = len(running.alerts)
     running.wait_for_alerts(seen + 5)
 
@@ -234,7 +234,7 @@ def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
 
 def test_losses_are_told(finite):
     """What a source says it lost is in the log, with the cause."""
-    assert "source 'numbers' has lost 7 events (thrown away: 7); 7 so far" in finite.stderr
+    assert "source 'numbers' has lost 7 events (thrown away: 7); 7 in total" in finite.stderr
 
 
 def test_workers_have_no_privileges(agent, setup):
@@ -276,7 +276,7 @@ def test_hangup_takes_new_rules(agent, setup, tmp_path, until, soak):
     values = [alert["output_fields"]["number.value"] for alert in running.alerts]
     assert values == list(range(1, len(values) + 1))
     assert running.stderr.count("Ready after") == 1
-    assert "Event source 'numbers' has gone over to the new rules" in running.stderr
+    assert "Event source 'numbers' now uses the new rules" in running.stderr
 
 
 def test_changed_rules_are_taken_by_themselves(agent, setup, tmp_path, until):

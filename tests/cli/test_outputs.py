@@ -50,7 +50,7 @@ def test_file(ended):
 def test_outputs_that_are_missing_are_warned_of(ended):
     """Outputs that this version does not have are named in a warning if they are on."""
     for name in ("http", "syslog"):
-        assert f"This version of falcohost has no {name} output: {name}_output is without effect" in ended.stderr
+        assert f"This version of falcohost has no {name} output: {name}_output is ignored" in ended.stderr
 
 
 def test_reopen(agent, setup, until):

@@ -145,7 +145,7 @@ def test_where_no_agent_runs(home, until):
     done = home.run("stats")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: no falcohost runs with its state in ")
+    assert done.stderr.startswith("Error: no falcohost is running with the state directory ")
     assert "--state-dir" in done.stderr
 
 

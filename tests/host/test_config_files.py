@@ -100,7 +100,7 @@ def test_unknown_strategy(error_of, write):
     """A strategy that does not exist is told with its place."""
     main = write("config_files:\n  - {path: /x, strategy: replace}")
 
-    assert error_of(main) == f"{main}:2:5: the strategy 'replace' is none of append, override, add-only"
+    assert error_of(main) == f"{main}:2:5: unknown strategy 'replace'; it has to be one of append, override, add-only"
 
 
 # options
@@ -141,8 +141,8 @@ def test_quotes_are_part_of_the_value(error_of, write):
         ("=1", 'Config error at key "": expected a name at position 0'),
         (r"a\x=1", "Config error at key \"a\\x\": invalid escape sequence '\\x'"),
         ("rules_files[7]=x", 'Config error at key "rules_files[7]": index 7 is beyond the end of a list of 0'),
-        ("json_output.x=1", "Config error at key \"json_output.x\": 'x' cannot be looked up in what is no mapping"),
-        ("json_output[0]=1", 'Config error at key "json_output[0]": [0] cannot be looked up in what is no list'),
+        ("json_output.x=1", "Config error at key \"json_output.x\": cannot set 'x' in a value that is not a mapping"),
+        ("json_output[0]=1", 'Config error at key "json_output[0]": [0] cannot be used on a value that is not a list'),
         ("json_output=maybe", "-o json_output: json_output has to be true or false, not 'maybe'"),
         ("output_timeout=soon", "-o output_timeout: output_timeout has to be a whole number, not 'soon'"),
     ],

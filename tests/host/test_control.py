@@ -171,7 +171,7 @@ def test_a_killed_agent_leaves_nothing_in_the_way(tmp_path):
     """A socket that nobody listens at any more is replaced."""
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(tmp_path / NAME))
-    with pytest.raises(StateError, match=r"no falcohost runs with its state in .*--state-dir"):
+    with pytest.raises(StateError, match=r"no falcohost is running with the state directory .*--state-dir"):
         Connection(tmp_path)
     with Served(tmp_path):
         assert SNAPSHOT == ask(tmp_path)
@@ -238,9 +238,10 @@ def test_without_a_state_directory(tmp_path):
 def test_where_there_can_be_no_socket(tmp_path, caplog):
     """An agent whose socket cannot be made runs without, and says so."""
     with Served(tmp_path / "none"):
-        assert f"nobody can ask for this agent's numbers: {tmp_path}/none/{NAME}: No such file or directory" in (
-            caplog.messages
-        )
+        path = tmp_path / "none" / NAME
+        assert [
+            f"'falcohost stats' cannot reach this agent: cannot create {path}: No such file or directory"
+        ] == caplog.messages
 
 
 def test_numbers_of_another_version(tmp_path):
@@ -252,5 +253,5 @@ def test_numbers_of_another_version(tmp_path):
             link, _ = other.accept()
             with link:
                 link.sendall(b'{"version":"9","sources":[{"name":"one"}]}\n')
-                with pytest.raises(StateError, match="is of another version than this one; restart it"):
+                with pytest.raises(StateError, match="has a different version from this command; restart it"):
                     connection.ask()

@@ -134,6 +134,6 @@ def test_every_loss_is_logged(caplog):
     one.tell(totals(10**6, ring_full=2, unreadable=3))
 
     assert [
-        "source 'syscall' has lost 1 events (ring_full: 1); 1 so far",
-        "source 'syscall' has lost 4 events (ring_full: 1, unreadable: 3); 5 so far",
+        "source 'syscall' has lost 1 events (ring_full: 1); 1 in total",
+        "source 'syscall' has lost 4 events (ring_full: 1, unreadable: 3); 5 in total",
     ] == caplog.messages

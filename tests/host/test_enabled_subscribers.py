@@ -103,7 +103,7 @@ def test_a_subscriber_is_given_its_settings_and_state(configured):
 def test_a_subscriber_is_called_as_nothing_else():
     """The name of an output, of a source, or of falcohost's own alerts is refused."""
     for name in ("stdout", "kept", "internal"):
-        with pytest.raises(PluginError, match=f"the subscriber '{name}', which is the name of a source or an output"):
+        with pytest.raises(PluginError, match=f"the subscriber '{name}', the name of a source or an output"):
             check_names(plugins(Offered(name)))
     check_names(plugins(Offered("mine")))
 
@@ -121,5 +121,5 @@ def test_at_least_one_output(configured):
     with pytest.raises(ConfigError, match="No output configured"):
         enabled_outputs(configured("stdout_output.enabled=false").outputs, {})
     ours = OutputSpec(name="file", description="Writes.", make=Kept)
-    with pytest.raises(ConfigError, match="a plugin offers the output 'file', which is falcohost's own"):
+    with pytest.raises(ConfigError, match="a plugin offers the output 'file', a name of falcohost's own"):
         enabled_outputs(configured().outputs, {"file": ours})

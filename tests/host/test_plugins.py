@@ -70,7 +70,7 @@ def test_everything_that_a_plugin_offers(install):
 
 def test_a_plugin_that_is_not_installed():
     """A name that is not installed is an error that says what is."""
-    with pytest.raises(PluginError, match=r"no plugin called 'bananas' is installed; installed are: .*syscall"):
+    with pytest.raises(PluginError, match=r"no plugin called 'bananas' is installed; installed plugins: .*syscall"):
         load_plugins(["bananas"])
 
 
@@ -108,7 +108,7 @@ def test_a_misspelt_plugin(install):
         ),
         (
             "falcohost_api = 2\n" + GOOD.format(name="pear"),
-            "it is written for version 2 of the plugin API, and this falcohost has version 1: pip install",
+            "it is written for version 2 of the plugin API, but this falcohost has version 1: pip install",
         ),
         (
             "falcohost_api = 0\n" + GOOD.format(name="pear"),
@@ -118,7 +118,7 @@ def test_a_misspelt_plugin(install):
             GOOD.format(name="pear").replace(
                 "@hookimpl\ndef falcohost_sources", "@hookimpl(wrapper=True)\ndef falcohost_sources"
             ),
-            "falcohost_sources is a wrapper, and what other plugins return is not a plugin's to change",
+            "falcohost_sources is a hook wrapper, and a plugin may not change what other plugins return",
         ),
     ],
 )
@@ -138,7 +138,7 @@ def test_two_distributions_with_one_name(install):
     """Two distributions that claim one plugin's name are refused, both named; a listing leaves that plugin out."""
     install("pear", GOOD.format(name="pear"), "dist-one")
     install("pear", GOOD.format(name="pear"), "dist-two")
-    text = "the plugin 'pear' is claimed by two distributions, dist-one and dist-two"
+    text = "the plugin 'pear' is provided by two distributions, dist-one and dist-two"
 
     with pytest.raises(PluginError, match=text):
         load_plugins(["pear"])

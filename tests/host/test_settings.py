@@ -102,7 +102,7 @@ def test_own_keys():
         ("kind: aple", "test:1:17: orchard.kind has to be one of apple, pear, not 'aple'; did you mean apple?"),
         ("driver: ladder", "test:1:19: orchard.driver has to be one of none, not 'ladder'"),
         ("rows: 1", "test:1:17: orchard.rows has to be a mapping (key: value)"),
-        ("rows: {names: {a: 1}}", "test:1:25: orchard.rows.names has to be a list of texts"),
+        ("rows: {names: {a: 1}}", "test:1:25: orchard.rows.names has to be a list of strings"),
         ("kind: [apple]", "test:1:17: orchard.kind has to be a single value"),
         ("pin: abcd", "test:1:16: orchard.pin has to be a whole number"),
     ],
@@ -121,15 +121,15 @@ def test_wrong_values(text, error):
         ("orchard.trees", "the plugins 'one' and 'two' both offer the configuration key 'orchard.trees'"),
         (
             "orchard.trees.age",
-            "'one' and 'two' both offer the configuration key 'orchard.trees', beside which 'orchard.t",
+            "'one' and 'two' both offer the configuration key 'orchard.trees', which excludes 'orchard.t",
         ),
         (
             "orchard",
-            "'one' and 'two' both offer the configuration key 'orchard.trees', beside which 'orchard' cannot be",
+            "'one' and 'two' both offer the configuration key 'orchard.trees', which excludes 'orchard'",
         ),
-        ("fruit_output.x", "'two' offers the configuration key 'fruit_output.x'; blocks of outputs are theirs"),
-        ("priority", "the plugin 'two' offers the configuration key 'priority', which is falcohost's own"),
-        ("falcohost", "'two' offers the configuration key 'falcohost.cache', beside which 'falcohost' cannot be, whi"),
+        ("fruit_output.x", "'two' offers the configuration key 'fruit_output.x', but such blocks belong to outputs"),
+        ("priority", "the plugin 'two' offers the configuration key 'priority', a key of falcohost's own"),
+        ("falcohost", "'two' offers the configuration key 'falcohost.cache', which excludes 'falcohost', a key of"),
     ],
 )
 def test_keys_that_clash(key, error):

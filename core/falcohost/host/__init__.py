@@ -1,1 +1,1 @@
-"""What runs falcohost: configuration, plugins, the supervisor and its workers. Knows no source and no rule by name."""
+"""Runs falcohost: configuration, plugins, the supervisor and its workers. Knows no source and no rule by name."""

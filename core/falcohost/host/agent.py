@@ -1,4 +1,4 @@
-"""The agent: rules, sources and outputs put together, run by the supervisor, and told of at the end."""
+"""The agent: assembles rules, sources and outputs, runs them under the supervisor, and prints the summary."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from falcohost.store.store import open_store
 
 
 class PidfileError(ConfigError):
-    """The pidfile cannot be written, for which Falco has a status of its own."""
+    """The pidfile cannot be written; Falco has its own exit status for this."""
 
     exit_status = 255
 
 
 def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: Callable[[], Configured]) -> None:
-    """Run until the sources have ended or a signal comes; then print the summary.
+    """Run until all sources have ended or a signal arrives; then print the summary.
 
-    :param load: reads configuration and rules anew.
-    :raises FalcohostError: it cannot be started, or failed.
+    :param load: reads configuration and rules again, for a reload.
+    :raises FalcohostError: it cannot start, or failed.
     """
     config = given.config
     outputs = enabled_outputs(config.outputs, plugins.outputs())
@@ -75,7 +75,7 @@ def _write_pidfile(path: str) -> None:
 
 
 def _settle() -> None:
-    """Give back the memory that loading took, and leave what stays alone, so that workers share its pages."""
+    """Return freed memory to the system, and exempt the rest from garbage collection, so that workers share it."""
     gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc only
@@ -83,7 +83,7 @@ def _settle() -> None:
 
 
 def _report(supervisor: Supervisor, *, verbose: bool, patience: float) -> None:
-    """Print what Falco prints at the end; stdout may be gone or blocked."""
+    """Print the statistics that Falco prints at the end. stdout may be closed or blocked."""
     with contextlib.suppress(BrokenPipeError):
         for child in supervisor.workers.children:
             _report_source(child, supervisor.losses.drops.get(child.name), verbose=verbose)
@@ -92,7 +92,7 @@ def _report(supervisor: Supervisor, *, verbose: bool, patience: float) -> None:
         if select.select([], [STDOUT], [], patience)[1]:
             write_all(STDOUT, supervisor.summary.text().encode("utf-8", "replace"))
         else:
-            log.error("stdout is blocked, so there is no summary on it")
+            log.error("stdout is blocked: the summary is not printed")
 
 
 def _report_source(child: Child, drops: DropMonitor | None, *, verbose: bool) -> None:

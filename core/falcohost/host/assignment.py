@@ -1,4 +1,4 @@
-"""Which sources the agent opens and what their workers do; and the same again when the rules are new."""
+"""Decides which sources the agent opens and what their workers do, at start-up and after a reload."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Assignment:
-    """The work of one run.
+    """The sources and worker tasks of one run.
 
-    :ivar sources: the names of the sources that are opened.
+    :ivar sources: names of the sources to open.
     :ivar tasks: the task of each source's worker.
     """
 
@@ -36,7 +36,7 @@ class Assignment:
         return sum(len(self._given.ruleset.enabled(name)) for name in sources)
 
     def renewed(self, new: Configured) -> NewRules | None:
-        """Return the rules to go over to; None where more than rules is new, so that only a restart will do."""
+        """Return the new rules; None if more than rules has changed, so that a restart is needed."""
         from falcohost.host.reload import NewRules, encode_rules, only_rules_differ  # most runs never need it
 
         needed = opened(self._needed(new.ruleset), self._plugins)
@@ -61,7 +61,7 @@ class Assignment:
             needed = selected
         for name in selected:
             if name not in needed:
-                log.info("Event source '%s' is not opened: no rule of it is enabled", name)
+                log.info("Event source '%s' is not opened: none of its rules is enabled", name)
         return opened(needed, self._plugins)
 
     def _selected(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The fields of every event source: those that all events have, those of the plugins, and those of lookups."""
+"""The fields of every event source: generic fields, fields of plugins, and fields of lookups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def all_fields(plugins: Plugins) -> dict[str, tuple[Field, ...]]:
 
 
 def catalogs(plugins: Plugins) -> dict[str, Catalog]:
-    """Return what rules of each event source are checked against.
+    """Return the catalog of fields of each event source.
 
     :raises PluginError: two plugins clash.
     """
@@ -30,6 +30,6 @@ def catalogs(plugins: Plugins) -> dict[str, Catalog]:
 
 
 def event_types(plugins: Plugins) -> dict[str, frozenset[str]]:
-    """Return all values that ``evt.type`` can have, for the sources that say."""
+    """Return all values that ``evt.type`` can have, for the sources that declare them."""
     known = {name: spec.event_types for name, spec in plugins.sources().items()}
     return {name: types for name, types in known.items() if types is not None}

@@ -1,7 +1,7 @@
-"""The socket in the state directory by which other commands ask a running agent for its numbers: their end.
+"""The client's end of the control socket, over which other commands ask a running agent for its numbers.
 
-Only who may enter the directory can connect: it is the agent's user's, and so is the socket. A request is a line of
-JSON, and so is each answer. The agent's end is :mod:`falcohost.host.control`.
+The socket is in the state directory, and both belong to the agent's user, so nobody else can connect. Requests and
+answers are lines of JSON. The agent's end is :mod:`falcohost.host.control`.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from falcohost.host.snapshot import Snapshot, decode
 
 NAME = "agent.sock"
 
-#: Seconds that an answer is waited for.
+#: Seconds to wait for an answer.
 PATIENCE = 5.0
 _SILENT = f"falcohost does not answer within {PATIENCE:.0f} s"
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Asks for a :class:`Snapshot`. *measure*: until the connection ends, measure what events cost."""
+    """A request for a :class:`Snapshot`. *measure*: also measure what events cost, until the connection ends."""
 
     measure: bool = False
 
 
 class Connection:
-    """A connection to the agent whose state is in *directory*."""
+    """A connection to the agent that uses the state directory *directory*."""
 
     def __init__(self, directory: Path) -> None:
         """Connect.
 
-        :raises StateError: no agent runs there, or it is not ours to ask.
+        :raises StateError: no agent runs there, or it belongs to another user.
         """
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._link.settimeout(PATIENCE)
@@ -45,10 +45,12 @@ class Connection:
             with reachable(directory) as path:
                 self._link.connect(path)
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            problem = f"no falcohost runs with its state in {directory}; start one, or name another with --state-dir"
+            running = f"no falcohost is running with the state directory {directory}"
+            problem = f"{running}; start one, or name its directory with --state-dir"
             raise StateError(problem) from error
         except PermissionError as error:
-            raise StateError(f"the falcohost in {directory} is another user's; run this with sudo") from error
+            problem = f"the falcohost that uses {directory} belongs to another user; run this command with sudo"
+            raise StateError(problem) from error
         except (BlockingIOError, TimeoutError) as error:
             raise StateError(_SILENT) from error
         except OSError as error:
@@ -58,7 +60,7 @@ class Connection:
     def ask(self, *, measure: bool = False) -> Snapshot:
         """Return the agent's numbers.
 
-        :raises StateError: it has ended, or does not answer.
+        :raises StateError: the agent has ended, or does not answer.
         """
         try:
             self._link.sendall(msgspec.json.encode(Request(measure)) + b"\n")
@@ -72,7 +74,7 @@ class Connection:
         try:
             return decode(line)
         except msgspec.DecodeError as error:
-            raise StateError("the running falcohost is of another version than this one; restart it") from error
+            raise StateError("the running falcohost has a different version from this command; restart it") from error
 
     @property
     def supervisor(self) -> int:
@@ -81,14 +83,14 @@ class Connection:
         return int(pid)
 
     def close(self) -> None:
-        """Leave; the agent measures no more for us."""
+        """Close the connection; the agent stops measuring for us."""
         self._answers.close()
         self._link.close()
 
 
 @contextlib.contextmanager
 def reachable(directory: Path) -> Iterator[str]:
-    """Give the socket's path by way of a descriptor: the address of a socket holds no more than 107 bytes (unix(7))."""
+    """Yield a short path to the socket, through a descriptor: a socket address holds at most 107 bytes (unix(7))."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{descriptor}/{NAME}"

@@ -1,6 +1,6 @@
-"""The agent's end of the socket by which other commands ask it for its numbers (:mod:`falcohost.host.connection`).
+"""The agent's end of the control socket (:mod:`falcohost.host.connection`), over which commands ask for its numbers.
 
-Nothing here waits for a client; one that does not read its answers is left.
+Nothing here waits for a client; a client that does not read its answers is disconnected.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from falcohost.host.snapshot import Snapshot, encode
 from falcohost.host.supervision.loop import Loop
 from falcohost.log import log
 
-#: More clients than anybody needs are not served, nor longer requests than there are.
+#: Most clients at a time, and most bytes of a request.
 MOST_CLIENTS = 16
 LONGEST_REQUEST = 1024
 
@@ -31,11 +31,11 @@ class _Client:
 
 
 class Control:
-    """The agent's end: answers whoever connects, out of the supervisor's loop.
+    """Answers clients from the supervisor's loop.
 
-    :param directory: the state directory; None where there is none, and nobody to be found.
-    :param answer: returns what there is to tell now.
-    :param measure: called when the first client wants costs measured, and when the last one has left.
+    :param directory: the state directory; None if there is none, so that no client can connect.
+    :param answer: returns the current numbers.
+    :param measure: called with True when the first client wants costs measured, with False when the last one has left.
     """
 
     def __init__(
@@ -59,7 +59,8 @@ class Control:
         try:
             self._listener = _listener(self._directory)
         except OSError as error:
-            log.warning("nobody can ask for this agent's numbers: %s/%s: %s", self._directory, NAME, error.strerror)
+            path = f"{self._directory}/{NAME}"
+            log.warning("'falcohost stats' cannot reach this agent: cannot create %s: %s", path, error.strerror)
             return
         self._loop.watch(self._listener, self._accept)
 
@@ -77,7 +78,7 @@ class Control:
         try:
             link, _ = self._listener.accept()
         except OSError:
-            return  # it has left already, or there are no descriptors
+            return  # the client is gone, or no descriptor is free
         if len(self._clients) >= MOST_CLIENTS:
             link.close()
             return
@@ -94,7 +95,7 @@ class Control:
             client.received += data
             if b"\n" in client.received:
                 line, client.received = client.received, b""
-                self._reply(client, _decode_request(line))  # more than one line is no JSON: they wait for answers
+                self._reply(client, _decode_request(line))  # clients send one line and wait; more is not valid JSON
         except (OSError, ValueError):
             data = b""
         if not data or len(client.received) > LONGEST_REQUEST:
@@ -105,7 +106,7 @@ class Control:
         self._look_who_measures()
         reply = encode(self._answer())
         if client.link.send(reply) < len(reply):
-            raise ValueError("it does not read its answers")
+            raise ValueError("the client does not read its answers")
 
     def _leave(self, client: _Client) -> None:
         self._loop.forget(client.link)
@@ -121,9 +122,9 @@ class Control:
 
 
 def _listener(directory: Path) -> socket.socket:
-    """Return a new listening socket in *directory*, in place of what an agent before may have left.
+    """Return a new listening socket in *directory*, replacing one that an earlier agent left behind.
 
-    :raises OSError: it cannot be made.
+    :raises OSError: it cannot be created.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     before = os.umask(0o177)

@@ -1,4 +1,4 @@
-"""Lost events: every loss is counted and logged; what else is done, the policy of their source says."""
+"""Handles lost events: counts and logs every loss, and applies the source's :class:`~falcohost.DropPolicy`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUIET = 10.0
 
 
 class LossLog:
-    """Says in the log that a source has lost events, and of what cause; at once, then at most every ten seconds."""
+    """Logs losses of a source and their causes: the first at once, then at most every ten seconds."""
 
     def __init__(self, source: str, clock: Clock = SYSTEM) -> None:
         self._source = source
@@ -30,7 +30,7 @@ class LossLog:
         self._quiet_until = 0.0
 
     def observe(self, totals: Numbers) -> None:
-        """Look at new numbers."""
+        """Process a new report."""
         now = self._clock.monotonic()
         if now >= self._quiet_until and self.tell(totals):
             self._quiet_until = now + QUIET
@@ -41,14 +41,14 @@ class LossLog:
             return False
         self._told = totals.dropped
         causes = ", ".join(f"{cause}: {count}" for cause, count in sorted(lost.items()))
-        log.warning("source '%s' has lost %d events (%s); %d so far", self._source, lost.total(), causes, totals.lost)
+        log.warning("source '%s' has lost %d events (%s); %d in total", self._source, lost.total(), causes, totals.lost)
         return True
 
 
 class DropMonitor:
     """Applies the policy of one source.
 
-    :ivar policy: what is done.
+    :ivar policy: the policy.
     :ivar occurrences: how many seconds had drops above the threshold.
     :ivar taken: how often actions were taken.
     :ivar exiting: the action ``exit`` was taken.
@@ -64,7 +64,7 @@ class DropMonitor:
         self._last = NOTHING
 
     def observe(self, totals: Numbers) -> None:
-        """Look at the numbers of the last second."""
+        """Process the report of the last second."""
         dropped = Counter(totals.dropped) - Counter(self._last.dropped)
         count = dropped.total()
         events = totals.received - self._last.received + count
@@ -98,7 +98,7 @@ class DropMonitor:
 
 
 class _TokenBucket:
-    """*rate* tokens a second, *burst* at most, full at first."""
+    """A token bucket: gains *rate* tokens a second, holds at most *burst*, and starts full."""
 
     def __init__(self, rate: float, burst: float, clock: Clock) -> None:
         self._rate = rate

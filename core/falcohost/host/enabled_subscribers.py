@@ -1,4 +1,4 @@
-"""Which outputs and other subscribers there are, and a runner for each."""
+"""Chooses the enabled outputs and other subscribers, and makes a runner for each."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from falcohost.subscribers.taker import ToOutput
 
 
 def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
-    """Return the outputs that the configuration switches on, of ours and of those that plugins have *offered*.
+    """Return the enabled outputs, both falcohost's own and those that plugins have *offered*.
 
-    :raises ConfigError: none is on, or a plugin's has the name of one of ours.
+    :raises ConfigError: none is enabled, or a plugin offers one with the name of falcohost's own.
     """
     if both := BUILT_IN.keys() & offered.keys():
-        raise ConfigError(f"a plugin offers the output '{min(both)}', which is falcohost's own")
+        raise ConfigError(f"a plugin offers the output '{min(both)}', a name of falcohost's own")
     known = BUILT_IN | dict(offered)
     for name in config.blocks:
         if name in MISSING_OUTPUTS and name not in known:
-            log.warning("This version of falcohost has no %s output: %s_output is without effect", name, name)
+            log.warning("This version of falcohost has no %s output: %s_output is ignored", name, name)
     enabled = {name: known[name] for name in config.blocks if name in known}
     if not enabled:
         raise ConfigError("No output configured, please make sure at least one output is configured and enabled.")
@@ -43,13 +43,13 @@ def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) ->
 
 
 def check_names(plugins: Plugins) -> None:
-    """Check that no subscriber is called as something else that has a place in the store.
+    """Check that no subscriber has the name of a source or an output, since the store keeps marks by name.
 
-    :raises PluginError: one is.
+    :raises PluginError: a subscriber has.
     """
     taken = {INTERNAL, *BUILT_IN, *plugins.outputs(), *plugins.sources()}
     if both := taken & plugins.subscribers().keys():
-        raise PluginError(f"a plugin offers the subscriber '{min(both)}', which is the name of a source or an output")
+        raise PluginError(f"a plugin offers the subscriber '{min(both)}', the name of a source or an output")
 
 
 def open_subscribers(
@@ -61,7 +61,7 @@ def open_subscribers(
     *,
     unbuffered: bool,
 ) -> Subscribers:
-    """Return the runners from *store* to *outputs* and to the other subscribers, not yet started.
+    """Return a runner for each of *outputs* and of the plugins' subscribers, not yet started.
 
     :raises OutputError: an output cannot be opened.
     :raises PluginError: a subscriber cannot be made.

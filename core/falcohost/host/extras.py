@@ -1,4 +1,4 @@
-"""What would bring a plugin or an event source that is not there: falcohost's extras, and what each is known by."""
+"""falcohost's extras (``pip install falcohost[NAME]``), and hints on how to get a missing plugin or source."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Extra:
     """A plugin of this distribution.
 
-    :ivar also: the other names that rules files ask for it by: event sources, and plugins of Falco.
-    :ivar default: it is loaded without being configured, as what Falco has built in.
+    :ivar also: other names by which rules files ask for it: event sources, and Falco's plugins.
+    :ivar default: loaded without being configured, because Falco has it built in.
     """
 
     also: tuple[str, ...] = ()
@@ -27,17 +27,17 @@ EXTRAS: Mapping[str, Extra] = {
     "syscall": Extra(also=("container",), default=True),
 }
 
-#: The plugins that are there without being configured.
+#: Plugins that are loaded without being configured.
 DEFAULT = tuple(name for name, extra in EXTRAS.items() if extra.default)
 
 
 def owner(name: str) -> str:
-    """Return the extra that is also known by *name*; *name* itself where none is."""
+    """Return the extra that has *name* among its other names; *name* itself if none has."""
     return next((extra for extra, row in EXTRAS.items() if name in row.also), name)
 
 
 def hints_for(loaded: Collection[str], left_out: Mapping[str, str], installed: Collection[str]) -> dict[str, str]:
-    """Return, by each name that a rules file may ask for, what brings the plugin; none for those that are *loaded*.
+    """Return how to get each plugin that is not *loaded*, keyed by every name that a rules file may ask for it by.
 
     :param left_out: why a plugin that is installed could not be loaded.
     """

@@ -10,7 +10,7 @@ from falcohost.host.config import Config
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
-    """What the command line says of a run."""
+    """The command line's options for a run."""
 
     enable_sources: tuple[str, ...] = ()
     disable_sources: tuple[str, ...] = ()
@@ -24,9 +24,9 @@ class AgentOptions:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What the configuration and the rules files say.
+    """The contents of the configuration and of the rules files.
 
-    :ivar files: the files themselves, and the folders that were named, whose change is watched for.
+    :ivar files: the files that were read, and the folders that were named; all are watched for changes.
     """
 
     config: Config
@@ -40,5 +40,5 @@ class Configured:
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """Return the files whose change calls for a reload."""
+        """Return the files that trigger a reload when they change."""
         return self.files if self.config.rules.watched else ()

@@ -1,7 +1,7 @@
-"""The way of listening sockets (:mod:`falcohost.listening`) from a worker to the supervisor, which keeps them.
+"""Passes listening sockets (:mod:`falcohost.listening`) from a worker to the supervisor, which keeps them.
 
-The supervisor is sent a copy of each, by which the port stays ours, and the next worker of the source inherits them.
-Connections that a worker had accepted end with it.
+The supervisor's copies keep the port open between two workers; the source's next worker inherits them. Accepted
+connections end with their worker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from falcohost.host import wire
 from falcohost.listening import taken
 
-#: The most sockets that one worker may have kept.
+#: Most sockets that are kept for one worker.
 MOST = 16
 
 _INT = struct.Struct("i")
@@ -23,7 +23,7 @@ _SIZE = 1 << 18
 
 
 def hand_up(link: socket.socket) -> None:
-    """Send the supervisor what the source listens on, and close what it no longer does.
+    """Send the supervisor the source's listening sockets, and close inherited ones that the source does not use.
 
     :raises OSError: the supervisor is gone.
     """
@@ -36,22 +36,22 @@ def hand_up(link: socket.socket) -> None:
 
 
 class Kept:
-    """The supervisor's copies, of one worker after the other.
+    """The supervisor's copies of a source's listening sockets.
 
-    :ivar descriptors: by the name of what they listen on.
+    :ivar descriptors: by socket name (:func:`falcohost.listening.listening_sockets`).
     """
 
     def __init__(self) -> None:
         self.descriptors: dict[str, list[int]] = {}
         self._arrived: list[int] = []
-        self._buffer = memoryview(bytearray(_SIZE))  # kept, since new memory costs more than what is read into it
+        self._buffer = memoryview(bytearray(_SIZE))  # reused, since allocating it costs more than reading into it
 
     def receive(self, link: socket.socket) -> memoryview:
         """Return what has arrived on *link*, without waiting, and keep the descriptors that came with it.
 
-        The answer is true until the next call.
+        The result is valid until the next call.
 
-        :raises OSError: nothing has arrived, or nobody is there.
+        :raises OSError: nothing has arrived, or the worker is gone.
         """
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         size, ancillary, _, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST * _INT.size), flags)
@@ -63,7 +63,7 @@ class Kept:
         return self._buffer[:size]
 
     def take(self, counts: Mapping[str, int]) -> None:
-        """Keep what has arrived, so many for each name, instead of what was kept before."""
+        """Keep the descriptors that have arrived, *counts* for each name, and close the former ones."""
         arrived, self._arrived = self._arrived, []
         self.close()
         for name, count in counts.items():
@@ -71,7 +71,7 @@ class Kept:
         _close(arrived)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close all descriptors."""
         _close(self._arrived)
         self._arrived = []
         for descriptors in self.descriptors.values():

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, by /proc (proc(5)): for ``falcohost doctor`` beside an agent that runs."""
+"""Finds out from /proc (proc(5)) whether the running agent listens on a port, for ``falcohost doctor``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TCP_LISTEN = "0A"
 
 
 def listens(supervisor: int, port: int) -> bool:
-    """Return whether the process *supervisor*, or a child of it, listens on the TCP *port*, as far as we may see."""
+    """Return whether *supervisor* or a child of it listens on the TCP *port*, as far as /proc is readable."""
     wanted = {f"socket:[{inode}]" for inode in _listening(port)}
     return any(target in wanted for process in _family(supervisor) for target in _descriptors(process))
 
@@ -36,9 +36,9 @@ def _family(supervisor: int) -> list[int]:
 
 
 def _descriptors(process: int) -> Iterator[str]:
-    """Yield what the descriptors of *process* stand for, as far as we may see them."""
+    """Yield the link targets of the descriptors of *process*, as far as they are readable."""
     folder = Path(f"/proc/{process}/fd")
     with contextlib.suppress(OSError):
         for descriptor in folder.iterdir():
             with contextlib.suppress(OSError):
-                yield os.readlink(descriptor)  # noqa: PTH115  # it is no path
+                yield os.readlink(descriptor)  # noqa: PTH115  # not a path

@@ -1,4 +1,4 @@
-"""From the configuration to rules: which plugins, which files, what is logged of them."""
+"""Loads plugins and rules as configured, and logs what was loaded and what was wrong."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _IGNORED_SUFFIXES = ("c", "container", "k", "kubernetes")
 
 
 def configured_plugins(config: Config) -> Plugins:
-    """Load the plugins that the configuration names, and those whose output it switches on; log what is left out.
+    """Load the plugins that the configuration names, and those whose output it enables; log those that fail.
 
-    :raises PluginError: a name that ``load_plugins`` has is not installed, or claimed twice.
+    :raises PluginError: a plugin in ``load_plugins`` is not installed, or two distributions provide it.
     """
     outputs = [name for name in config.outputs.blocks if name in installed()]
     plugins = load_plugins([*config.plugins.names, *outputs], config.for_plugins)
@@ -50,10 +50,10 @@ def configured_plugins(config: Config) -> Plugins:
 def load_configured_rules(
     config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None
 ) -> LoadOutcome:
-    """Load the rules files *given*, or else those of the configuration, or else those that are shipped.
+    """Load the rules files *given*, else those of the configuration, else those that plugins ship.
 
     :raises RulesError: a file cannot be read.
-    :raises ConfigError: there is no file at all.
+    :raises ConfigError: there is no rules file.
     """
     outcome = load_files(_files(config.rules, plugins, given), plugins, config.rules, suffix)
     _log_files(outcome.results)
@@ -61,10 +61,10 @@ def load_configured_rules(
 
 
 def load_to_run(config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None) -> Loaded:
-    """Load as :func:`load_configured_rules` does, but only what is needed to run, and from the cache if it is there.
+    """Load like :func:`load_configured_rules`, but only what is needed to run, and from the cache if possible.
 
     :raises RulesError: a file cannot be read.
-    :raises ConfigError: there is no file at all.
+    :raises ConfigError: there is no rules file.
     """
     directory = cache_directory() if config.rules.cache else None
     if directory is None:
@@ -72,7 +72,7 @@ def load_to_run(config: Config, plugins: Plugins, given: Sequence[str] = (), suf
     files = [read_file(file) for file in _files(config.rules, plugins, given)]
     versions = (falcohost_version(), *(f"{plugin.name} {plugin.version}" for plugin in plugins.loaded))
     cache = RulesCache(directory, versions)
-    with _collector_held_back():
+    with _gc_paused():
         loaded = cache.load(files, catalogs(plugins), _options(plugins, config.rules, suffix))
     _log_files(loaded.results)
     return loaded
@@ -86,13 +86,13 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
     from falcohost.rules.loader import load_rules
 
     texts = [read_file(file) for file in files]
-    with _collector_held_back():
+    with _gc_paused():
         return load_rules(texts, catalogs(plugins), _options(plugins, rules, suffix))
 
 
 @contextlib.contextmanager
-def _collector_held_back() -> Iterator[None]:
-    """Keep Python from looking for circles: loading makes much that stays, and hardly any of them."""
+def _gc_paused() -> Iterator[None]:
+    """Pause the cyclic garbage collector: loading allocates much that stays and hardly any cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -120,7 +120,7 @@ def _log_files(results: Iterable[FileResult]) -> None:
 
 
 def log_warnings(results: Sequence[FileResult]) -> None:
-    """Log what loading warned of, each once; macros and lists that nothing uses in one line."""
+    """Log each warning of loading once, and all unused macros and lists in one line."""
     seen = set()
     for problem in _warnings(results):
         text = problem_for_people(problem)
@@ -133,7 +133,7 @@ def log_warnings(results: Sequence[FileResult]) -> None:
 
 
 def _warnings(results: Iterable[FileResult]) -> Iterator[Problem]:
-    """Yield all warnings but those of unused names, which a later file may use."""
+    """Yield all warnings except those about unused names, which a later file may use."""
     for result in results:
         yield from (problem for problem in result.warnings if problem.code not in _UNUSED)
 
@@ -146,7 +146,7 @@ def _files(rules: RulesConfig, plugins: Plugins, given: Sequence[str]) -> list[s
     if given:
         files = rules_files(tuple(given))
         if not files:
-            raise RulesError(f"there is no rules file in {', '.join(given)}: files end in .yaml or .yml")
+            raise RulesError(f"there is no rules file in {', '.join(given)}: names of rules files end in .yaml or .yml")
         return files
     files = _shipped(plugins) if rules.files is None else rules_files(rules.files)
     if not files:

@@ -1,4 +1,4 @@
-"""The fields of lookups, bound to the sources that they add to."""
+"""Binds the fields of lookups to the sources that they extend."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.pipeline.lookups import LoadedLookup
 
-#: What a field of events may have and one of rows may not.
+#: Attributes that a field of events may have and a field of rows may not.
 OF_EVENTS = ("path", "reads", "json", "shown", "variant")
 
 
 def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLookup]) -> tuple[Field, ...]:
     """Return the fields of *source*: its *own* and those of *lookups*.
 
-    :raises PluginError: a lookup's key or field does not fit the source, or two claim one field.
+    :raises PluginError: a lookup's key or field does not fit the source, or two lookups add the same field.
     """
     lookups = [lookup for lookup in lookups if source in lookup.spec.key]
     if not lookups:
@@ -32,7 +32,7 @@ def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLook
         for made in _fields_of(lookup, known, key):
             if made.name in owners:
                 both = f"'{owners[made.name]}' and '{lookup.name}'"
-                raise PluginError(f"the lookups {both} both have the field '{made.name}' of '{source}'")
+                raise PluginError(f"the lookups {both} both add the field '{made.name}' of '{source}'")
             owners[made.name], fields[made.name] = lookup.name, made
     return tuple(fields.values())
 
@@ -40,18 +40,18 @@ def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLook
 def _fields_of(lookup: LoadedLookup, own: Mapping[str, Field], key: Sequence[FieldRef]) -> Iterator[LookupField]:
     for row in lookup.spec.fields:
         if row.name in own:
-            raise _refused(lookup, row.name, "the source has it itself: name it in 'fills'")
+            raise _refused(lookup, row.name, "the source already has it: list it in 'fills' instead")
         yield added(_fit(lookup, row, OF_EVENTS), lookup, key)
     for name, read in lookup.spec.fills.items():
         if name not in own or name.startswith("evt."):
-            raise _refused(lookup, name, "the source has no such field that could be filled")
+            raise _refused(lookup, name, "the source has no such field to fill")
         yield filling(_fit(lookup, own[name], ("json", "shown", "variant")), lookup, key, read)
 
 
 def _fit(lookup: LoadedLookup, row: Field, never: Sequence[str]) -> Field:
     for attribute in never:
         if getattr(row, attribute):
-            raise _refused(lookup, row.name, f"has '{attribute}', which a row has no use for")
+            raise _refused(lookup, row.name, f"has '{attribute}', which does not apply to rows")
     return row
 
 

@@ -1,7 +1,7 @@
-"""The numbers of one source, in the one form in which they pass: worker → supervisor → ``falcohost stats``.
+"""The numbers of one source, in the form in which they travel: worker → supervisor → ``falcohost stats``.
 
-They are what the source tells (:class:`~falcohost.stats.SourceStats`) and what its worker counts. A field is a counter
-(:mod:`falcohost.counters`).
+They combine what the source reports (:class:`~falcohost.stats.SourceStats`) and what its worker counts. Each field is a
+counter (:mod:`falcohost.counters`).
 """
 
 from __future__ import annotations
@@ -17,77 +17,77 @@ from falcohost.stats import SourceStats, TypeCount
 
 
 class TypeNumbers(TypeCount, frozen=True):
-    """The events of one type: what the source tells, and what rules made of them."""
+    """The numbers of one event type: the source's, and the matches of rules."""
 
     matched: Annotated[
         int, number("matches of rules, before floods are folded and alerts are limited", before="lost", colour="yellow")
     ] = 0
     unmatched: Annotated[
-        int, number("passed, and matched by no rule: what the kernel could not decide", before="lost")
+        int, number("events passed on that no rule matched: what the kernel could not decide", before="lost")
     ] = 0
 
     @property
     def cost(self) -> float:
-        """Return what all of them took where events are born, in nanoseconds, as far as it was measured."""
+        """Return the estimated time that all of them took at their origin, in nanoseconds; 0 if it was not measured."""
         return self.ns * max(self.seen / self.timed, 1) if self.timed else 0.0
 
 
 class RuleNumbers(msgspec.Struct, frozen=True):
-    """What a rule did."""
+    """The numbers of a rule."""
 
     matched: Annotated[int, number("matches of the rule", colour="yellow")] = 0
     folded: Annotated[
         int,
         number(
-            "of a rule's matches those that have no alert, but are counted in that of another"
+            "matches that got no alert of their own, but are counted in another alert of the rule"
             " ([decision 0013](decisions/0013-floods-are-folded.md))"
         ),
     ] = 0
 
 
 class LookupNumbers(msgspec.Struct, frozen=True):
-    """What a lookup answered, once for each time that a field of it was read."""
+    """The answers of a lookup, one for each time that one of its fields was read."""
 
-    found: Annotated[int, number("rows that were there")] = 0
+    found: Annotated[int, number("rows that were known")] = 0
     absent: Annotated[int, number("keys that have no row")] = 0
-    pending: Annotated[int, number("rows that were not there yet: the match waits for them")] = 0
+    pending: Annotated[int, number("rows that were not known yet; the match waits for them")] = 0
     late: Annotated[
-        int, number("values that were taken for absent because their row did not come in time", colour="red")
+        int, number("values that counted as absent because their row did not arrive in time", colour="red")
     ] = 0
     failed: Annotated[
-        int, number("how often the lookup raised an error, which counts as no row: see the log", colour="red")
+        int, number("errors that the lookup raised, each counted as no row: see the log", colour="red")
     ] = 0
 
 
 class Numbers(SourceStats, frozen=True):
     """All numbers of a source."""
 
-    types: Annotated[Mapping[str, TypeNumbers], rows("what became of the events of each type", text="event type")] = {}
+    types: Annotated[Mapping[str, TypeNumbers], rows("numbers for each event type", text="event type")] = {}
     unwanted: Annotated[
-        Mapping[str, TypeNumbers], rows("what was met, while it was measured, that no rule wants", text=None)
+        Mapping[str, TypeNumbers], rows("event types that no rule wants, counted only while measuring is on", text=None)
     ] = {}
     failed: Annotated[
         int,
         number(
-            "events on which a rule could not be evaluated",
-            text="a rule could not be evaluated on {:,} events: see the log",
+            "events for which a rule could not be evaluated",
+            text="a rule could not be evaluated for {:,} events: see the log",
             colour="red",
         ),
     ] = 0
     crowded: Annotated[
         int,
         number(
-            "events whose match was decided without the rows of lookups because too many waited for them",
-            text="{:,} matches were decided without the rows of lookups because too many waited for them",
+            "events whose match was decided without the rows of lookups because too many matches were waiting",
+            text="{:,} matches were decided without the rows of lookups because too many matches were waiting",
             colour="red",
         ),
     ] = 0
-    rules: Annotated[Mapping[str, RuleNumbers], rows("what each rule did that has matched", text="rule")] = {}
-    lookups: Annotated[Mapping[str, LookupNumbers], rows("what each lookup was asked for", text="lookup")] = {}
+    rules: Annotated[Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", text="rule")] = {}
+    lookups: Annotated[Mapping[str, LookupNumbers], rows("numbers for each lookup that was used", text="lookup")] = {}
 
     @property
     def lost(self) -> int:
-        """Return how many events were lost, for whatever cause."""
+        """Return the number of lost events, all causes together."""
         return sum(self.dropped.values())
 
 
@@ -103,11 +103,13 @@ def counted(
     folded: Mapping[str, int],
     **own: Any,
 ) -> Numbers:
-    """Return what a source tells together with what its worker has counted.
+    """Return the source's numbers together with what its worker has counted.
 
-    :param matched: matches by event type; *hit*: events that matched a rule, by type.
-    :param rules: matches by rule; *folded*: those of them that are counted in the alert of another.
-    :param own: whatever else the worker counts, by the names of the fields.
+    :param matched: matches by event type.
+    :param hit: events that matched at least one rule, by event type.
+    :param rules: matches by rule.
+    :param folded: matches by rule that are only counted in another alert.
+    :param own: the worker's other counters, by field name.
     """
     told = stats.types
     types = {
@@ -119,7 +121,7 @@ def counted(
     values = {name: getattr(stats, name) for name in _PLAIN}
     for name in _LAST:
         values[name] = dict(getattr(stats, name))
-    for name in _SUMMED:  # that nothing was lost by some cause is not said
+    for name in _SUMMED:  # causes without a loss are left out
         values[name] = {cause: count for cause, count in getattr(stats, name).items() if count}
     return Numbers(types=types, unwanted=unwanted, rules=done, **own, **values)
 

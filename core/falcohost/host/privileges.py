@@ -1,6 +1,6 @@
-"""What a worker may still do once its source is open: capabilities, user and the way back, by prctl(2) and capset(2).
+"""Drops a worker's privileges once its source is open: user, capabilities, no_new_privs (prctl(2), capset(2)).
 
-The order matters: the bounding set and the user are changed while CAP_SETPCAP and CAP_SETUID are still there.
+The order matters: the bounding set and the user can only be changed while the worker has CAP_SETPCAP and CAP_SETUID.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CAPABILITIES = tuple(
     ).split()
 )
 
-#: The user that a source without capabilities runs as, and its number where the machine does not know it.
+#: The user that workers run as, and its id if the machine has no such user.
 NOBODY = "nobody"
 NOBODY_ID = 65534
 
@@ -52,21 +52,20 @@ class _Data(ctypes.Structure):
 
 
 def close_the_way_back() -> None:
-    """Make sure that no program that this process starts has more privileges than it (``no_new_privs``).
+    """Set ``no_new_privs``: no program that this process starts can have more privileges than the process.
 
-    Called before the source is opened, since it holds for threads only if they are started after it.
+    Called before the source is opened, because it applies only to threads that are started later.
     """
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def drop_privileges(keep: frozenset[str] | None) -> None:
-    """Keep only the capabilities *keep* that this process has, and become an unprivileged user.
+    """Become an unprivileged user and keep only the capabilities *keep*, as far as this process has them.
 
-    Threads that are there already lose all of theirs, with root's user.
+    Threads that are already running lose all of their capabilities. If the process does not run as root, the user stays
+    and the capabilities are dropped all the same.
 
-    Without root there is no user to leave; the capabilities that are there are dropped all the same.
-
-    :raises SourceError: a capability is unknown, or the kernel refuses.
+    :raises SourceError: a capability is unknown, or the kernel refuses the change.
     """
     _load_codecs()
     permitted = permitted_capabilities()
@@ -83,7 +82,7 @@ def drop_privileges(keep: frozenset[str] | None) -> None:
 
 
 def _load_codecs() -> None:
-    """Import what Python imports when it is first used, while its folder can still be read: it may be root's own."""
+    """Import what Python would import on first use, while its folder is readable: it may belong to root."""
     with contextlib.suppress(ImportError):
         importlib.import_module("_strptime")
     for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):

@@ -1,6 +1,6 @@
-"""How far the sources have come, on the terminal of somebody who waits for them to end.
+"""Shows the progress of sources that end, such as files, on the terminal.
 
-The line is written with the cursor put back to its beginning, so that an alert or a message overwrites it.
+The cursor returns to the start of the line, so that the next alert or message overwrites it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from falcohost.host.supervision.child import Child
 
-#: Seconds between two lines.
+#: Seconds between two updates.
 PAUSE = 0.2
 
 #: Erases from the cursor to the end of the line (ECMA-48, EL).
@@ -19,20 +19,20 @@ _ERASE = "\x1b[K"
 
 
 class Progress:
-    """Shows on stderr how far the sources have come, if it is to be *shown*."""
+    """Writes the progress line to stderr if *shown* is true."""
 
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown
         self._due = 0.0
 
     def show(self, children: Sequence[Child]) -> None:
-        """Write the line anew, if that is not too soon."""
+        """Update the line, unless the last update was less than :data:`PAUSE` seconds ago."""
         if self._shown and (now := time.monotonic()) >= self._due:
             self._due = now + PAUSE
             self._write(f"{progress_text(children)}{_ERASE}\r")
 
     def erase(self) -> None:
-        """Leave nothing of it behind."""
+        """Erase the line."""
         if self._shown:
             self._write(_ERASE)
 
@@ -42,7 +42,7 @@ class Progress:
 
 
 def progress_text(children: Sequence[Child]) -> str:
-    """Return the line: how much is read, where all sources know it, and the events so far."""
+    """Return the line: the share that has been read, if all sources know it, and the number of events so far."""
     events = f"{sum(child.totals.passed for child in children):,} events"
     shares = [1.0 if child.ended else child.totals.done for child in children]
     known = [share for share in shares if share is not None]

@@ -1,6 +1,6 @@
-"""New rules for an agent that runs: compiled in the supervisor, handed to the workers, taken over between two batches.
+"""New rules for a running agent: the supervisor compiles them, workers switch to them between two batches.
 
-Only rules change in this way. Whatever else is new in the configuration needs a restart.
+Only rules can be changed in this way. Any other change of the configuration needs a restart.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from falcohost.pipeline.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class NewRules:
-    """What the supervisor goes over to.
+    """The rules that the supervisor and the workers switch to.
 
     :ivar tasks: each source's task, with its new rules.
-    :ivar encoded: the same rules as the workers are told of them.
-    :ivar first: only the first rule that an event matches counts.
+    :ivar encoded: the same rules by source, encoded for the workers.
+    :ivar first: report only the first rule that an event matches.
     :ivar names: the names of all rules, in order.
     """
 
@@ -39,7 +39,7 @@ class NewRules:
 
 
 def only_rules_differ(old: Config, new: Config) -> bool:
-    """Return whether *new* says the same as *old* about everything but rules."""
+    """Return whether *new* and *old* are equal except for rules."""
     return replace(new, document=old.document, rules=old.rules) == old
 
 
@@ -49,9 +49,9 @@ def encode_rules(ruleset: Ruleset, source: str) -> bytes:
 
 
 def decode_rules(data: bytes, source: str, plugins: Plugins, *, first: bool) -> Rules:
-    """Return what :func:`encode_rules` has written.
+    """Return the rules that :func:`encode_rules` encoded.
 
-    :raises ValueError: *data* is no ruleset over the fields of *plugins*.
+    :raises ValueError: *data* is not a ruleset for the fields of *plugins*.
     """
     ruleset = decode_ruleset(_decoder.decode(data), catalogs(plugins))
     return Rules.compiled(source, ruleset.enabled(source), first=first)

@@ -1,4 +1,4 @@
-"""The agent restarts in place, by the command that started it, and knows since when it runs."""
+"""Restarts the agent in place with its original command, and keeps track of when it was started."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-#: The environment variable in which an agent finds when it was started, on the boot-time clock, where the process is
-#: older: it was restarted in place, or script/run set up something first.
+#: Environment variable with the agent's start time (boot-time clock), set if the process itself is older: after a
+#: restart in place, or if script/run prepared something first.
 STARTED = "FALCOHOST_STARTED"
 
 
 def age() -> float:
-    """Return for how many seconds this agent has existed."""
+    """Return the seconds since this agent was started."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     if STARTED in os.environ:
         return now - float(os.environ[STARTED])
@@ -29,6 +29,6 @@ def command() -> list[str]:
 
 
 def restart() -> NoReturn:
-    """Become the command that started this process, anew."""
+    """Replace this process by a new run of the command that started it."""
     os.environ[STARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
     os.execv(sys.executable, command())

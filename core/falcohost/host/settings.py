@@ -1,4 +1,4 @@
-"""What each source is told: its plugin's settings, and who it works for."""
+"""The settings that each source receives: those of its plugin, and the agent's process id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from falcohost.host.plugins import Plugins
 def source_settings(plugins: Plugins) -> dict[str, Mapping[str, Any]]:
     """Return the settings by event source.
 
-    Beside those of the plugin there is ``agent_pid``: this process, which writes the alerts.
+    They are the plugin's settings plus ``agent_pid``, the id of this process, which writes the alerts.
     """
     return {
         spec.name: {**plugin.settings, "agent_pid": os.getpid()} for plugin in plugins.loaded for spec in plugin.sources

@@ -1,6 +1,6 @@
-"""What a running agent says of itself in numbers: its sources, its outputs, its store.
+"""A running agent's numbers at one moment: its sources, its outputs, its store.
 
-It is made when somebody asks (:mod:`falcohost.host.control`), and read by ``falcohost stats``.
+Made on request (:mod:`falcohost.host.control`) and read by ``falcohost stats``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from falcohost.subscribers.runner import Runner
 
 
 class SourceState(msgspec.Struct, frozen=True):
-    """One source, over all lives of its worker.
+    """The state of one source, over all of its workers.
 
-    :ivar state: ``open``, ``starting``, ``down`` (it is started again in a moment) or ``ended``.
+    :ivar state: ``open``, ``starting``, ``down`` (waiting to be started again) or ``ended``.
     :ivar error: why it is down.
-    :ivar seconds: for how long there has been a worker.
+    :ivar seconds: how long it has had a worker, in total.
     :ivar at: when the numbers were taken, in seconds of the monotonic clock.
-    :ivar measuring: what events cost is measured now, if the source can.
+    :ivar measuring: the cost of events is being measured, if the source can.
     """
 
     name: str
@@ -41,23 +41,26 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class SourceSnapshot(msgspec.Struct, frozen=True):
-    """One source and its numbers, which stand beside each other in JSON."""
+    """The state and the numbers of one source; in JSON they form one object."""
 
     state: SourceState
     numbers: Numbers
 
     def since(self, before: SourceSnapshot) -> SourceSnapshot:
-        """Return it with the counts as what has come to *before*."""
+        """Return the snapshot with the counts since *before*."""
         return SourceSnapshot(self.state, counters.since(before.numbers, self.numbers))
 
     def as_json(self) -> dict[str, object]:
-        """Return it as JSON has it."""
+        """Return it as it appears in JSON."""
         return {**msgspec.structs.asdict(self.state), **counters.as_json(self.numbers)}
 
 
 class OutputNumbers(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One output or other subscriber: *waiting* alerts, those that nobody will take any more, and its busy seconds.
+    """The numbers of one output or other subscriber.
 
+    :ivar waiting: alerts that it has not taken yet.
+    :ivar dropped: alerts that it will never get.
+    :ivar busy: seconds that the current delivery has taken.
     :ivar kind: ``output`` or ``subscriber``.
     """
 
@@ -69,7 +72,13 @@ class OutputNumbers(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StoreNumbers(msgspec.Struct, frozen=True):
-    """The store: the number of its last alert, those that wait in memory for the disk, those that were given up."""
+    """The numbers of the store.
+
+    :ivar kept: alerts are stored on disk.
+    :ivar last: number of the last alert.
+    :ivar unwritten: alerts in memory that wait for the disk.
+    :ivar lost: alerts that were deleted before every subscriber had them.
+    """
 
     kept: bool
     last: int
@@ -78,7 +87,10 @@ class StoreNumbers(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The whole agent, *seconds* after it was started; what is counted was counted in *span* seconds, None: in all."""
+    """The numbers of the whole agent, *seconds* after its start.
+
+    :ivar span: the sources' counts cover this many seconds; None: since the start.
+    """
 
     version: str
     pid: int
@@ -89,7 +101,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     span: float | None = None
 
     def since(self, before: Snapshot) -> Snapshot:
-        """Return it with the sources' counts as what has come to *before*."""
+        """Return the snapshot with the sources' counts since *before*."""
         known = {source.state.name: source for source in before.sources}
         pairs = [(known.get(source.state.name), source) for source in self.sources]
         sources = [now if then is None else now.since(then) for then, now in pairs]
@@ -97,7 +109,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, sources=sources, span=max(spans, default=self.seconds - before.seconds))
 
     def as_json(self) -> object:
-        """Return it as JSON has it."""
+        """Return it as it appears in JSON."""
         sources = [source.as_json() for source in self.sources]
         return msgspec.to_builtins({**msgspec.structs.asdict(self), "sources": sources})
 
@@ -108,22 +120,22 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def decode(line: bytes) -> Snapshot:
-    """Return what :func:`encode` has written.
+    """Return the snapshot that :func:`encode` wrote.
 
-    :raises msgspec.DecodeError: it is of another version.
+    :raises msgspec.DecodeError: an agent of another version wrote it.
     """
     return msgspec.convert(_with_sources(msgspec.json.decode(line)), Snapshot)
 
 
 def _with_sources(data: Any) -> Mapping[str, Any]:
-    """Return *data* with state and numbers of each source apart."""
+    """Return *data* with the state and the numbers of each source separated."""
     found = msgspec.convert(data, dict[str, Any])
     sources = msgspec.convert(found.get("sources"), list[dict[str, Any]])
     return found | {"sources": [{"state": one, "numbers": counters.from_json(one, Numbers)} for one in sources]}
 
 
 def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store) -> Snapshot:
-    """Return the numbers as they are now; a worker's are up to a second old."""
+    """Return the current numbers; those of workers are up to a second old."""
     return Snapshot(
         falcohost_version(),
         os.getpid(),
@@ -135,7 +147,7 @@ def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store)
 
 
 def source_snapshot(child: Child) -> SourceSnapshot:
-    """Return what is known of the source whose worker is *child*."""
+    """Return the state and numbers of the source whose worker is *child*."""
     state = SourceState(
         child.name,
         _state(child),

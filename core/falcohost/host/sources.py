@@ -1,4 +1,4 @@
-"""Which event sources are opened, and what each worker has to do."""
+"""Selects the event sources to open, and makes a task for each worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from falcohost.pipeline.rules import Rules
 
 
 def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequence[str]) -> list[str]:
-    """Return which of the sources are to be opened.
+    """Return the sources to open.
 
     :raises ConfigError: the flags contradict each other, name an unknown source, or leave none.
     """
@@ -36,7 +36,7 @@ def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequenc
 
 
 def opened(selected: Sequence[str], plugins: Plugins) -> list[str]:
-    """Return *selected* without the sources that their plugin's settings keep from being opened, which is logged."""
+    """Return *selected* without the sources that their plugin's settings switch off; log the reasons."""
     specs, settings = plugins.sources(), source_settings(plugins)
     reasons = {name: off(settings[name]) for name in selected if (off := specs[name].off) is not None}
     for reason in filter(None, reasons.values()):
@@ -47,7 +47,7 @@ def opened(selected: Sequence[str], plugins: Plugins) -> list[str]:
 def make_tasks(
     sources: Sequence[str], config: Config, plugins: Plugins, ruleset: Ruleset, maker: AlertMaker
 ) -> list[Task]:
-    """Return the task of each source's worker: its settings, its plan, and its rules, compiled."""
+    """Return the task of each source's worker: its settings and its compiled rules."""
     specs, settings = plugins.sources(), source_settings(plugins)
     return [_task(name, specs[name], settings[name], config, plugins, ruleset, maker) for name in sources]
 

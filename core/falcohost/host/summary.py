@@ -1,4 +1,4 @@
-"""What was detected, counted, and printed at the end exactly as Falco prints it."""
+"""Counts the alerts of a run for the summary, which is printed at the end exactly as Falco prints it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Summary:
         self._by_priority: Counter[Priority] = Counter()
 
     def take_rules(self, rules: Sequence[str]) -> None:
-        """Go over to other rules; those that were there before keep their lines, behind."""
+        """Switch to new rules; former rules keep their lines, after those of the new ones."""
         self._rules = list(dict.fromkeys([*rules, *self._rules]))
 
     def add(self, alerts: Iterable[Alert]) -> None:
-        """Count alerts of rules."""
+        """Count *alerts*."""
         for alert in alerts:
             self._by_rule[alert.rule] += alert.count
             self._by_priority[alert.priority] += alert.count
 
     def text(self) -> str:
-        """Return the lines."""
+        """Return the summary."""
         severities = [f"   {p.short}: {self._by_priority[p]}" for p in Priority if self._by_priority[p]]
         rules = [f"   {name}: {self._by_rule[name]}" for name in self._rules if self._by_rule[name]]
         lines = [

@@ -1,7 +1,7 @@
-"""The supervisor: runs a worker per source, stores its alerts, goes over to new rules, and stops cleanly.
+"""The supervisor: runs a worker per source, stores the alerts, switches to new rules, and stops cleanly.
 
-It parses no events. Everything happens in one loop; each task is an object of :mod:`falcohost.host.supervision`.
-:meth:`Supervisor.run` is the order in which they come.
+It parses no events. Everything happens in one loop, :meth:`Supervisor.run`; each task is an object of
+:mod:`falcohost.host.supervision`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from falcohost.subscribers.group import Subscribers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supervisor:
-    """Runs its parts until the sources have ended, or it is told to stop."""
+    """Runs its parts until the sources have ended or it is told to stop."""
 
     loop: Loop
     workers: Workers
@@ -45,7 +45,7 @@ class Supervisor:
     progress: Progress
 
     def run(self) -> Outcome:
-        """Run to the end; return how it came."""
+        """Run to the end; return how the run ended."""
         with self.reloading, self.losses, self.subscribers, Signals(self.loop, self._signal), self.control:
             self.workers.start(self._hear)
             while (outcome := self.loop.outcome) is None:
@@ -68,14 +68,14 @@ class Supervisor:
         self.progress.show(self.workers.children)
 
     def _commit(self) -> None:
-        """Store what has arrived, and tell those who wait for it."""
+        """Store what has arrived; then acknowledge cursors and notify subscribers."""
         if (stored := self.intake.commit()) is not None:
             self.summary.add(alert for alert in stored.alerts if alert.source != INTERNAL)
             self.workers.acknowledge(stored.cursors)
             self.subscribers.notify()
 
     def _hear(self, child: Child, message: wire.Up) -> None:
-        """Hand what a worker says to whom it concerns."""
+        """Pass a worker's message to the part that handles it."""
         if isinstance(message, wire.Alerts):
             self.intake.take(Arrival(child.name, message.alerts, message.cursor, message.rewinds))
         elif isinstance(message, wire.Ended) and not message.asked:

@@ -1,4 +1,4 @@
-"""The task of a worker, as the supervisor gives it."""
+"""The task that the supervisor gives to a worker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from falcohost.pipeline.settings import PipelineConfig
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker does.
+    """What a worker needs to run one source.
 
-    :ivar settings: the plugin's own configuration.
+    :ivar settings: the source's settings.
     :ivar make: returns the alert of a rule that matched.
-    :ivar decode: returns the rules that a message of the supervisor holds.
-    :ivar config: what the configuration says of the pipeline.
+    :ivar decode: returns the rules in a message from the supervisor.
+    :ivar config: the pipeline's configuration.
     """
 
     spec: SourceSpec

@@ -1,4 +1,4 @@
-"""The way from a worker to the supervisor: the sink of its pipeline, and all else that the two say to each other."""
+"""A worker's connection to the supervisor: the sink of its pipeline, and all other messages between the two."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import time
 from falcohost.alert import Alert
 from falcohost.host import kept_sockets, wire
 
-#: An alert leaves with its batch, or when others have waited for it so many seconds, or are so many.
+#: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
 GATHER = 0.05
 MOST_GATHERED = 256
 
 
 class Uplink:
-    """The way to the supervisor. Alerts are gathered into few messages without being late.
+    """Sends messages to the supervisor; gathers alerts into few messages without delaying them.
 
-    :ivar rewinds: the batch at work has a cursor.
+    :ivar rewinds: the current batch has a cursor.
     """
 
     def __init__(self, link: socket.socket) -> None:
         self.rewinds = False
         self._link = link
-        self._lock = threading.Lock()  # a source's threads send what they log
+        self._lock = threading.Lock()  # the source's threads log through this too
         self._alerts: list[Alert] = []
         self._first = 0.0
         self._cursor: str | None = None
@@ -32,7 +32,7 @@ class Uplink:
     def send(self, message: wire.Up) -> None:
         """Send *message*.
 
-        :raises SystemExit: nobody is there any more, so there is nothing left to do.
+        :raises SystemExit: the supervisor is gone, so there is nothing left to do.
         """
         try:
             with self._lock:
@@ -41,9 +41,9 @@ class Uplink:
             raise SystemExit(1) from error
 
     def send_sockets(self) -> None:
-        """Send what the source listens on.
+        """Send the source's listening sockets.
 
-        :raises SystemExit: nobody is there any more.
+        :raises SystemExit: the supervisor is gone.
         """
         try:
             with self._lock:
@@ -52,7 +52,7 @@ class Uplink:
             raise SystemExit(1) from error
 
     def add(self, alert: Alert) -> None:
-        """Take an alert on its way."""
+        """Add an alert to those that are sent next."""
         now = time.monotonic()
         if not self._alerts:
             self._first = now
@@ -61,7 +61,7 @@ class Uplink:
             self.flush(None)
 
     def flush(self, cursor: str | None) -> None:
-        """Send what was gathered, and the cursor that is true with it, if that is another than the last."""
+        """Send the gathered alerts with *cursor*, unless it is the one that was sent last."""
         new = None if cursor == self._cursor else cursor
         if self._alerts or new is not None:
             self.send(wire.Alerts(self._alerts, new, self.rewinds))
@@ -73,7 +73,7 @@ class Uplink:
         self.send(wire.LogLine(level, text))
 
     def received(self) -> list[wire.Down]:
-        """Return what the supervisor has said since the last call, without waiting."""
+        """Return the messages that have arrived since the last call, without waiting."""
         try:
             data = self._link.recv(65536, socket.MSG_DONTWAIT)
         except BlockingIOError:

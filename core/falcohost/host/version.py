@@ -1,4 +1,4 @@
-"""Which falcohost this is, and which Falco's rules and configuration it understands."""
+"""The versions: of falcohost, of the engine, and of the Falco release that falcohost is compatible with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from falcohost.rules.versions import ENGINE_VERSION
 
-#: The release of Falco whose language, configuration and output falcohost has.
+#: The Falco release whose rule language, configuration and output falcohost implements.
 FALCO_VERSION = "0.44.1"
 
 
@@ -34,7 +34,7 @@ def as_text() -> str:
 
 
 def as_json() -> dict[str, object]:
-    """Return the object that Falco has for it; what only Falco has (libs, driver, plugin API) is empty."""
+    """Return Falco's JSON object; entries that only Falco has (libs, driver, plugin API) are empty."""
     return {
         "default_driver_version": "",
         "driver_api_version": "",

@@ -1,7 +1,7 @@
-"""What a worker and the supervisor say to each other: MessagePack, each message behind its length, on a socket pair.
+"""The messages between a worker and the supervisor: length-prefixed MessagePack on a socket pair.
 
-Up come ready, listening sockets, alerts, numbers, log lines and the end; down go acknowledgements, new rules and
-whether to measure. Telling a worker to stop is a signal's work.
+A worker sends readiness, listening sockets, alerts, numbers, log lines and its end. The supervisor sends
+acknowledgements, new rules and whether to measure; it stops a worker with a signal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from falcohost.host.numbers import Numbers
 
 T = TypeVar("T")
 
-#: No message is larger; an alert's texts are bounded where they are made.
+#: Largest message. Texts of alerts are bounded where they are made.
 MAX_MESSAGE = 64 * 1024 * 1024
 
 _LENGTH = struct.Struct("<I")
@@ -28,15 +28,15 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Listening(msgspec.Struct, tag=True, frozen=True):
-    """The listening sockets that come with this message: *counts* of them by the name of what they listen on."""
+    """The listening sockets that are attached to this message, *counts* for each socket name."""
 
     counts: dict[str, int]
 
 
 class Alerts(msgspec.Struct, tag=True, frozen=True):
-    """Alerts, in order, and the cursor that is true once they are stored (None: no new one).
+    """Alerts in order, and the cursor to store with them (None: no new one).
 
-    *rewinds*: their source has cursors, so that the same events may come again.
+    *rewinds*: the source has cursors, so the same events may be read again.
     """
 
     alerts: list[Alert]
@@ -47,7 +47,7 @@ class Alerts(msgspec.Struct, tag=True, frozen=True):
 class Report(msgspec.Struct, tag=True, frozen=True):
     """The numbers since this worker opened its source, and when they were taken, on the monotonic clock.
 
-    *measuring*: costs are measured, or never will be.
+    *measuring*: costs are being measured, or the source cannot measure them.
     """
 
     numbers: Numbers
@@ -69,22 +69,22 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):
-    """The source failed with this error; the last message. *trace* is there where it is a bug."""
+    """The source failed with this error; the last message. *trace* is the traceback of an unexpected error."""
 
     error: str
     trace: str = ""
 
 
 class Ack(msgspec.Struct, tag=True, frozen=True):
-    """All alerts up to *cursor* are where they have to be."""
+    """All alerts up to *cursor* are stored."""
 
     cursor: str
 
 
 class NewRules(msgspec.Struct, tag=True, frozen=True):
-    """The rules from now on, as :mod:`falcohost.host.reload` writes them; *number* tells one such message from another.
+    """New rules, encoded by :mod:`falcohost.host.reload`; *number* identifies the reload.
 
-    *first*: only the first that an event matches counts.
+    *first*: report only the first rule that an event matches.
     """
 
     number: int
@@ -93,13 +93,13 @@ class NewRules(msgspec.Struct, tag=True, frozen=True):
 
 
 class Measure(msgspec.Struct, tag=True, frozen=True):
-    """Measure what events cost, or no longer."""
+    """Start or stop measuring what events cost."""
 
     on: bool
 
 
 class RulesTaken(msgspec.Struct, tag=True, frozen=True):
-    """The worker has gone over to the rules of that *number*, or, with an *error*, stayed with those it had."""
+    """The worker has switched to the rules with this *number*, or, if there is an *error*, kept its former rules."""
 
     number: int
     error: str = ""
@@ -112,7 +112,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def packed(message: Up | Down) -> bytes:
-    """Return *message* as it is sent."""
+    """Return *message* encoded for the socket."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 
@@ -126,9 +126,9 @@ def send(link: socket.socket, message: Up) -> None:
 
 
 class Received(Generic[T]):
-    """Puts messages together from what arrives in pieces.
+    """Reassembles messages that arrive in pieces.
 
-    :param kinds: the messages that may come: :data:`Up` or :data:`Down`.
+    :param kinds: the expected messages: :data:`Up` or :data:`Down`.
     """
 
     def __init__(self, kinds: Any) -> None:
@@ -138,7 +138,7 @@ class Received(Generic[T]):
     def feed(self, data: bytes | memoryview) -> list[T]:
         """Return the messages that *data* completes.
 
-        :raises ValueError: what came is no message.
+        :raises ValueError: the data is not a message.
         """
         rest = self._buffer
         rest += data
@@ -148,7 +148,7 @@ class Received(Generic[T]):
         return messages
 
     def _whole(self, view: memoryview) -> tuple[list[T], int]:
-        """Return the messages that are in *view* as a whole, and where the last of them ends."""
+        """Return the complete messages in *view*, and the offset after the last of them."""
         messages: list[T] = []
         at = 0
         while len(view) - at >= _LENGTH.size:

@@ -1,4 +1,4 @@
-"""The supervisor's parts, wired: each is given what it needs, here and nowhere else."""
+"""Creates the supervisor and wires its parts; the only place where that happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of a worker: hands batches to the pipeline, and between two of them does what the supervisor says."""
+"""The loop of a worker: passes batches to the pipeline, and handles the supervisor's messages between batches."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.pipeline.pipeline import Pipeline
 
-#: Seconds for which a worker that is told to stop still reads what has happened until then, at most. One whose source
-#: rewinds reads the rest after the next start.
+#: Most seconds that a stopping worker keeps reading events from before the stop. A source that rewinds reads the rest
+#: after the next start.
 LINGER, LINGER_REWINDING = 3.0, 1.0
 
-#: Seconds behind that for which a match may still wait for a lookup.
+#: Seconds after that for which a match may still wait for a lookup.
 WAITING = 1.0
 
 
 class Work:
-    """Hands what *source* delivers to *pipeline*.
+    """Passes the batches of *source* to *pipeline*.
 
-    :param stopped: tells whether the worker was told to stop.
+    :param stopped: returns whether the worker was told to stop.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class Work:
         self._pipeline = pipeline
         self._uplink = uplink
         self._stopped = stopped
-        self._stopping: tuple[float, int] | None = None  # since when, by both clocks
+        self._stopping: tuple[float, int] | None = None  # time of the stop, by both clocks
         self._measuring = False
         self._due = 0.0
 
     def run(self) -> None:
-        """Work until the source has ended, or what happened before the worker was told to stop has been read."""
+        """Work until the source ends or, after a stop, until the events from before the stop have been read."""
         collector = _Collector()
         for batch in self._source.batches():
             self._pipeline.take(batch)
@@ -66,7 +66,7 @@ class Work:
             self._go_over(message)
 
     def _go_over(self, message: wire.NewRules) -> None:
-        """Have the source collect for the new rules, and match by them from now on if it does."""
+        """Switch the source, then the matching, to new rules; on an error, report it and keep the old rules."""
         try:
             rules = self._task.decode(message)
             self._pipeline.open_lookups(rules)
@@ -83,7 +83,7 @@ class Work:
         self._due = 0.0
 
     def _is_over(self, batch: Batch) -> bool:
-        """Tell whether the worker was told to stop and everything that happened before has been read."""
+        """Return whether the worker was told to stop and all earlier events have been read."""
         if self._stopping is None:
             if self._stopped():
                 self._stopping = time.monotonic(), time.time_ns()
@@ -110,9 +110,9 @@ class Work:
 
 
 class _Collector:
-    """Garbage collection by the clock: events make no cycles, so doing it by count would only cost.
+    """Collects garbage by the clock: events make no cycles, so collecting by allocation count would waste time.
 
-    What is there now is left alone for good, which also keeps its pages shared with the supervisor.
+    Objects that exist already are exempt for good, which keeps their pages shared with the supervisor.
     """
 
     FULL = 60
@@ -123,6 +123,6 @@ class _Collector:
         self._calls = 0
 
     def collect(self) -> None:
-        """Collect the young; once a minute everything."""
+        """Collect the young generations; once a minute, everything."""
         self._calls += 1
         gc.collect(1 if self._calls % self.FULL else 2)

@@ -1,7 +1,7 @@
 """A worker: one process that runs the pipeline of one source and sends its alerts to the supervisor.
 
-It is forked when the rules are compiled, so that it shares their pages with the supervisor. It never returns into the
-code that forked it; it ends by ``os._exit``.
+It is forked after the rules are compiled, so that it shares their memory pages with the supervisor. It never returns
+into the code that forked it; it ends with ``os._exit``.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from falcohost.host.work import Work
 from falcohost.libc import die_with_parent
 from falcohost.pipeline.pipeline import Pipeline
 
-#: What a worker and its supervisor have handlers for.
+#: Signals that the supervisor and its workers handle.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 def run_worker(
     task: Task, link: socket.socket, parent: int, cursor: str | None, kept: Mapping[str, Sequence[int]]
 ) -> NoReturn:
-    """Run *task* in this process, which is the fork, until the source ends or SIGTERM comes.
+    """Run *task* in this forked process until the source ends or SIGTERM arrives.
 
-    :param kept: what an earlier worker listened on.
+    :param kept: the listening sockets of an earlier worker.
     """
     status = 1
     try:
@@ -49,7 +49,7 @@ def run_worker(
 
 @dataclass(slots=True)
 class _Stop:
-    """Becomes true with SIGTERM."""
+    """Records that SIGTERM has arrived."""
 
     asked: bool = False
 
@@ -58,7 +58,7 @@ class _Stop:
 
 
 def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int]]) -> _Stop:
-    """Make this fork a process of its own: signals, descriptors, the log."""
+    """Separate this fork from its parent: signals and descriptors."""
     die_with_parent(parent)
     signal.set_wakeup_fd(-1)
     stop = _Stop()
@@ -72,9 +72,9 @@ def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int
 
 
 def _let_go_of_descriptors(keep: Set[int]) -> None:
-    """Put /dev/null behind every inherited descriptor but those to *keep* and stderr; stdout becomes stderr.
+    """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr; stdout becomes stderr.
 
-    The numbers stay taken, so that an inherited object that closes its own never closes one of the source's.
+    The numbers stay in use, so that an inherited object that closes its descriptor never closes one of the source's.
     """
     null = os.open(os.devnull, os.O_RDWR)
     inherited = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
@@ -95,7 +95,7 @@ def _work(task: Task, uplink: Uplink, stop: _Stop, parent: int, cursor: str | No
         pipeline.open_lookups(task.rules)
         uplink.send_sockets()
         privileges.drop_privileges(task.spec.capabilities)
-        die_with_parent(parent)  # a change of user has disarmed it
+        die_with_parent(parent)  # changing the user has cleared it
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, lambda: stop.asked).run()
         source.close()

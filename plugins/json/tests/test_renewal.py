@@ -100,7 +100,7 @@ def test_new_secrets(listening):
     assert listening.post("first", listening.context) == 401
 
     put(listening.certificate, b"broken")
-    listening.agent.wait_for_log(lambda text: "stays with its former certificate and secret" in text)
+    listening.agent.wait_for_log(lambda text: "keeps its former certificate and secret" in text)
     assert listening.post("second", listening.context) == 200
     context = make_certificate(listening.certificate)
     listening.until(200, "second", context)
@@ -135,10 +135,10 @@ def test_nobody_waits_for_a_source_that_cannot_be_opened(listening):
 
 def test_the_doctor(listening):
     """That the agent which runs has the port is no fault; that another program has it is one."""
-    assert listening.doctor() == [("its address can be had: the agent that runs listens there", None)]
+    assert listening.doctor() == [("its address is available: the running agent listens on it", None)]
 
     listening.agent.kill()
     with socket.create_server(("localhost", listening.port)):
         ((what, problem),) = listening.doctor()
-    assert (what, "another program has the port" in problem) == ("its address can be had", True)
+    assert (what, "another program has the port" in problem) == ("its address is available", True)
     assert listening.doctor() == [("what open_params names can be read", None)]

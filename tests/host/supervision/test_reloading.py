@@ -47,8 +47,8 @@ def test_new_rules_are_numbered_and_taken(reloading, caplog):
     assert [
         "SIGHUP received, checking configuration and rules...",
         "SIGHUP received, checking configuration and rules...",
-        "Event source 'second' has gone over to the new rules",
-        "event source 'third' stays with its former rules: no memory",
+        "Event source 'second' now uses the new rules",
+        "event source 'third' keeps its former rules: no memory",
     ] == caplog.messages
 
 

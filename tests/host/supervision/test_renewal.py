@@ -48,7 +48,7 @@ def test_a_new_secret_renews_the_worker(renewed, secret, caplog):
     assert [0, 1, 1, 1] == found
     assert [signal.SIGTERM] == stage.last().signals
     assert stage.child().renewing
-    assert ["event source 'one': its certificate or secret is new, and it is opened again"] == caplog.messages
+    assert ["event source 'one': its certificate or secret has changed; reopening it"] == caplog.messages
 
 
 def test_a_secret_that_cannot_be_used_changes_nothing(renewed, secret, caplog):
@@ -58,9 +58,7 @@ def test_a_secret_that_cannot_be_used_changes_nothing(renewed, secret, caplog):
     for _ in range(3):
         renewals.look()
     assert [] == stage.last().signals
-    assert ["event source 'one' stays with its former certificate and secret: the secret is too short"] == (
-        caplog.messages
-    )
+    assert ["event source 'one' keeps its former certificate and secret: the secret is too short"] == (caplog.messages)
     secret.write_text("good again")
     for _ in range(3):
         renewals.look()

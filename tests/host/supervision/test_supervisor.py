@@ -147,7 +147,7 @@ def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
     assert [
         "SIGUSR1 received, reopening outputs...",
         "SIGHUP received, checking configuration and rules...",
-        "Event source 'one' has ended: 0 events, 0 of them left out",
+        "Event source 'one' has ended: 0 events received, 0 lost",
     ] == caplog.messages
 
 
@@ -208,7 +208,7 @@ def test_a_second_signal_kills(supervised, caplog):
 
     assert supervisor.run() is Outcome.STOPPED
     assert [signal.SIGTERM, signal.SIGKILL] == stage.last().signals
-    assert "event source 'one' does not end by itself; its worker is killed" in caplog.messages
+    assert "event source 'one' does not end; killing its worker" in caplog.messages
 
 
 def test_lost_system_calls_can_end_the_run(supervised, caplog):
@@ -223,9 +223,9 @@ def test_lost_system_calls_can_end_the_run(supervised, caplog):
     script(stage, begin, lambda: stage.last("syscall").say(wire.Report(Numbers(10, 10, {"full": 9}))))
 
     assert supervisor.run() is Outcome.FAILED
-    assert "calls were dropped, and drops has 'exit'" == stage.loop.error
-    assert "source 'other' has lost 1 events (full: 1); 1 so far" in caplog.messages
-    assert "source 'syscall' has lost 9 events (full: 9); 9 so far" in caplog.messages
+    assert "calls were dropped, and drops contains 'exit'" == stage.loop.error
+    assert "source 'other' has lost 1 events (full: 1); 1 in total" in caplog.messages
+    assert "source 'syscall' has lost 9 events (full: 9); 9 in total" in caplog.messages
 
 
 def test_a_source_that_is_open_again_is_told_of(supervised, caplog):
@@ -247,6 +247,6 @@ def test_a_source_that_is_open_again_is_told_of(supervised, caplog):
     assert supervisor.run() is Outcome.STOPPED
     assert 2 == len(stage.played["one"])
     assert "one: hello" == caplog.messages[0]
-    assert ["Event source 'one' is open again", "Event source 'one' has ended: 0 events, 0 of them left out"] == (
+    assert ["Event source 'one' is open again", "Event source 'one' has ended: 0 events received, 0 lost"] == (
         caplog.messages[-2:]
     )

@@ -107,7 +107,7 @@ def test_no_process_can_be_started(stage, caplog):
     stage.refused = True
     fails(stage)
     stage.let_pass(0.2)
-    assert "no process can be started: Resource temporarily unavailable; starting it again in 0.4 s" in caplog.text
+    assert "cannot start a process: Resource temporarily unavailable; starting it again in 0.4 s" in caplog.text
     stage.refused = False
     stage.let_pass(0.4)
 
@@ -192,7 +192,7 @@ def test_rubbish(stage, caplog):
     fails(stage, "one")
 
     assert [("one", wire.Ready())] == stage.heard
-    assert "worker failed: its worker sent what is no message" in caplog.text
+    assert "worker failed: its worker sent an invalid message" in caplog.text
 
 
 def test_acknowledgements(stage):

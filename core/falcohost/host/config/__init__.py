@@ -1,4 +1,4 @@
-"""The configuration: Falco's ``falco.yaml`` and ours, parsed once into small frozen objects, one per consumer."""
+"""The configuration: Falco's ``falco.yaml`` or falcohost's own, parsed into one small frozen object per consumer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from falcohost.host.config.sections import (
 from falcohost.log import LogConfig
 from falcohost.pipeline.settings import PipelineConfig
 
-#: Where a configuration is looked for when none is named; the first that exists is read.
+#: Configuration files that are tried if none is named; the first that exists is read.
 DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")
 
-#: The configuration of a machine that has none.
+#: The configuration if there is no file.
 BUILT_IN = """
 stdout_output: {enabled: true}
 append_output: [{suggested_output: true}]
@@ -41,10 +41,10 @@ log_syslog: false
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole configuration; pass on the part that is needed, not this.
+    """The whole configuration. Pass on only the part that is needed, not this object.
 
-    :ivar document: the files as they are, for messages and ``--support``.
-    :ivar others: what is not falcohost's own, as plain data: what the keys of plugins are set to.
+    :ivar document: the unparsed files, for messages and ``--support``.
+    :ivar others: values of keys that are not falcohost's own but plugins', as plain data.
     """
 
     document: Document
@@ -59,14 +59,14 @@ class Config:
 
     @property
     def for_plugins(self) -> ForPlugins:
-        """Return what plugins are told of it."""
+        """Return the part of the configuration for plugins."""
         return ForPlugins(self.plugins.settings, self.document.root)
 
 
 def find_config(path: str | None) -> str | None:
-    """Return the file to read: *path*, or the first of :data:`DEFAULT_FILES`, or None where there is none.
+    """Return the file to read: *path*, or the first of :data:`DEFAULT_FILES` that exists, or None.
 
-    :raises ConfigError: *path* is not there.
+    :raises ConfigError: *path* does not exist.
     """
     if path is not None:
         if not Path(path).exists():
@@ -76,7 +76,7 @@ def find_config(path: str | None) -> str | None:
 
 
 def load_config(path: str | None = None, options: Sequence[str] = ()) -> Config:
-    """Read *path* (or the default, or the built-in configuration) and set the *options* ``key=value`` over it.
+    """Read *path* (or the default file, or the built-in configuration) and apply the *options* ``key=value`` to it.
 
     :raises ConfigError: a file, an option or a value in them is wrong.
     """
@@ -91,9 +91,9 @@ def load_config(path: str | None = None, options: Sequence[str] = ()) -> Config:
 
 
 def parse(document: Document) -> Config:
-    """Return the parts of *document*.
+    """Return the parsed *document*.
 
-    :raises ConfigError: a value is of the wrong kind.
+    :raises ConfigError: a value has the wrong type.
     """
     reader = Reader(document.root)
     return Config(

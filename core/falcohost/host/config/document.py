@@ -1,6 +1,6 @@
-"""Configuration files: read, with environment variables put in, and joined as ``config_files`` says.
+"""Reads configuration files, expands environment variables, and merges files as ``config_files`` says.
 
-Nothing here knows what a key means; :mod:`falcohost.host.config.keys` does.
+This module does not know the meaning of keys; :mod:`falcohost.host.config.keys` does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Document:
 
     :ivar files: the files that were read, in order.
     :ivar folders: the folders that ``config_files`` names.
-    :ivar warnings: what a reader should know, each with its place.
+    :ivar warnings: warnings for the user, each with file and line.
     """
 
     root: Mapping
@@ -48,7 +48,7 @@ def read_document(path: str) -> Document:
 
 
 def read_text(text: str, name: str) -> Document:
-    """Read a configuration out of *text*, which messages call *name*."""
+    """Read a configuration from *text*; messages call it *name*."""
     warnings: list[str] = []
     return Document(_root(text, name, warnings), [], [], warnings)
 
@@ -70,7 +70,7 @@ def read_file(path: str, warnings: list[str]) -> Mapping:
 
 
 def include_files(document: Document) -> None:
-    """Join the files that ``config_files`` names into *document*; entries that do not exist are passed over.
+    """Merge the files that ``config_files`` names into *document*; entries that do not exist are skipped.
 
     :raises ConfigError: an entry is malformed, or an included file has ``config_files`` itself.
     """
@@ -100,11 +100,13 @@ def _entries(tree: Tree | None) -> Iterator[tuple[str, str]]:
             continue
         path = item.entries.get("path") if isinstance(item, Mapping) else None
         if not isinstance(item, Mapping) or not isinstance(path, Scalar):
-            raise ConfigError(f"{item.where}: an entry of {INCLUDE} is a path, or a mapping with a path and a strategy")
+            raise ConfigError(
+                f"{item.where}: an entry of {INCLUDE} has to be a path, or a mapping with 'path' and 'strategy'"
+            )
         strategy = item.entries.get("strategy")
         name = strategy.text if isinstance(strategy, Scalar) else "append"
         if name not in STRATEGIES:
-            raise ConfigError(f"{item.where}: the strategy {name!r} is none of {', '.join(STRATEGIES)}")
+            raise ConfigError(f"{item.where}: unknown strategy {name!r}; it has to be one of {', '.join(STRATEGIES)}")
         yield path.text, name
 
 
@@ -133,21 +135,21 @@ def _root(text: str, name: str, warnings: list[str]) -> Mapping:
         mark = error.problem_mark
         where = Where(name, mark.line + 1, mark.column + 1) if mark else Where(name)
         context = f" {error.context}" if error.context else ""
-        raise ConfigError(f"{where}: the YAML cannot be read: {error.problem}{context}") from error
+        raise ConfigError(f"{where}: invalid YAML: {error.problem}{context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{name}: the YAML cannot be read: {error}") from error
+        raise ConfigError(f"{name}: invalid YAML: {error}") from error
     if node is None:
         return Mapping({}, Where(name))
     tree = _TreeBuilder(name, warnings).build(node)
     if isinstance(tree, Scalar) and tree.absent:
         return Mapping({}, tree.where)
     if not isinstance(tree, Mapping):
-        raise ConfigError(f"{tree.where}: a configuration is a YAML mapping (key: value)")
+        raise ConfigError(f"{tree.where}: a configuration file has to be a YAML mapping (key: value)")
     return tree
 
 
 class _TreeBuilder:
-    """Turns YAML nodes into the tree. An alias is a copy, so that joining files never changes two places at once."""
+    """Turns YAML nodes into the tree. Aliases are copied, so that merging files never changes two places at once."""
 
     MAX_DEPTH = 64
     MAX_NODES = 100_000
@@ -163,7 +165,8 @@ class _TreeBuilder:
         self._nodes += 1
         if depth > self.MAX_DEPTH or self._nodes > self.MAX_NODES:
             raise ConfigError(
-                f"{where}: more than {self.MAX_DEPTH} levels or {self.MAX_NODES:,} values; is an alias at work?"
+                f"{where}: more than {self.MAX_DEPTH} levels or "
+                f"{self.MAX_NODES:,} values; check the file for aliases (*name)"
             )
         if isinstance(node, yaml.ScalarNode):
             return Scalar(expand_variables(node.value), where, node.style in (None, ""), node.value)
@@ -176,9 +179,9 @@ class _TreeBuilder:
         for key, value in node.value:
             place = self._where(key)
             if not isinstance(key, yaml.ScalarNode):
-                raise ConfigError(f"{place}: a key has to be a text")
+                raise ConfigError(f"{place}: a key has to be a string")
             if key.value in mapping.entries:
-                self._warnings.append(f"{place}: the key '{key.value}' was there before; the first one counts")
+                self._warnings.append(f"{place}: duplicate key '{key.value}'; the first one is used")
                 continue
             mapping.entries[key.value] = self.build(value, depth + 1)
             mapping.places[key.value] = place

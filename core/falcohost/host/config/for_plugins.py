@@ -1,4 +1,4 @@
-"""What plugins are told of the configuration: their blocks of ``plugins:``, and the values of their keys."""
+"""The part of the configuration for plugins: their blocks in ``plugins:``, and the values of their keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCALARS: dict[object, tuple[Any, str]] = {
 class ForPlugins:
     """The plugins' part of a configuration.
 
-    :ivar blocks: by plugin, its ``init_config`` with ``open_params`` beside it.
+    :ivar blocks: for each plugin, its ``init_config`` plus ``open_params``.
     :ivar root: the whole tree, in which keys are looked up.
     """
 
@@ -36,10 +36,10 @@ class ForPlugins:
     ) -> dict[str, Any]:
         """Return the settings of the plugin *name*.
 
-        :param former: the Falco plugins that it stands for, whose blocks it has under their names.
-        :param keys: the keys that it brings; a value stands at its key's path.
-        :param chosen: by key, the names of drivers that it may have for its value.
-        :raises ConfigError: a value cannot be.
+        :param former: the Falco plugins that it replaces; their blocks are in the settings under their names.
+        :param keys: the keys that it adds; each value is in the settings at its key's path.
+        :param chosen: for each key that selects a driver, the drivers' names.
+        :raises ConfigError: a value is not valid.
         """
         settings = read_values(self.root, keys, chosen)
         settings |= {one: self.blocks[one] for one in former if one != name and one in self.blocks}
@@ -47,9 +47,9 @@ class ForPlugins:
 
 
 def read_values(root: Mapping, keys: Iterable[ConfigKey], chosen: MappingABC[str, Collection[str]]) -> dict[str, Any]:
-    """Return the values of *keys*, or their defaults, as dicts in dicts.
+    """Return the values of *keys*, or their defaults, as nested dicts.
 
-    :raises ConfigError: a value is of another type, or refused by its key.
+    :raises ConfigError: a value has the wrong type, or its key's check refuses it.
     """
     values: dict[str, Any] = {}
     for key in keys:

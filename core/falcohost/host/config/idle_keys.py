@@ -1,4 +1,4 @@
-"""Keys of Falco's that are accepted, so that one file serves both, and have no effect in this version."""
+"""Falco's keys that are accepted but ignored in this version, so that one file works for both programs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from falcohost.specs import ConfigKey, KeyType
 
 
 def _idle(section: str, **keys: KeyType) -> Iterator[ConfigKey]:
-    """Yield keys of Falco's *section* that do nothing here."""
+    """Yield ignored keys of Falco's section *section*."""
     for name, kind in keys.items():
         yield ConfigKey(key=f"{section}.{name}" if section else name, type=kind, effect=False)
 
 
-#: What this version does not have: outputs, which are warned of where they are enabled, and keys, which are named.
+#: Keys of features that this version does not have. Enabled outputs get a warning; one message
+#: lists the other keys.
 IDLE: Final = (
     ConfigKey(key="syslog_output.enabled", type=bool),
     *(

@@ -1,6 +1,6 @@
-"""Every key of the configuration that is falcohost's own or Falco's, but for those that plugins bring.
+"""All configuration keys of falcohost and Falco, except those that plugins add.
 
-docs/configuration.md and ``--config-schema`` are made of these rows. ``[]`` in a key is a list of mappings.
+docs/configuration.md and ``--config-schema`` are generated from these rows. ``[]`` in a key means a list of mappings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from falcohost.specs import ConfigKey
 from falcohost.store.limits import Limits
 
 _PIPELINE = PipelineConfig()
-_MATCH = "which rules get an addition to their output"
+_MATCH = "selects the rules whose output is extended"
 _STATE = (
     "`$FALCOHOST_STATE_DIR`, else systemd's `$STATE_DIRECTORY`, else `/var/lib/falcohost` for root and "
     "`~/.local/state/falcohost` for others"
@@ -26,132 +26,132 @@ FILES: Final = (
         key="config_files",
         type=object,
         shown_default="none",
-        help="further files and folders, each a path or `{path, strategy}` with `append`, `override` or `add-only`",
+        help="more configuration files and folders, each a path or `{path, strategy}`; the strategy is `append`, "
+        "`override` or `add-only`",
     ),
     ConfigKey(
         key="rules_files",
         type=list,
-        shown_default="the rules that the loaded plugins ship",
-        help="rules files and folders, in order; `-r` replaces them",
+        shown_default="the rules of the loaded plugins",
+        help="rules files and folders, in order; `-r` overrides them",
     ),
     ConfigKey(
         key="watch_config_files",
         type=bool,
         default=True,
-        help="looks every second whether the configuration or a rules file has changed, and goes over to what it says "
-        "then",
+        help="reloads when the configuration or a rules file changes; files are checked every second",
     ),
     ConfigKey(key="rules_file", type=list, help="old name of `rules_files`"),
     ConfigKey(
-        key="rules[].enable.rule", type=str, help="enables rules by name, with wildcards; in order with `disable`"
+        key="rules[].enable.rule",
+        type=str,
+        help="enables rules by name, with wildcards; `enable` and `disable` apply in order",
     ),
     ConfigKey(key="rules[].enable.tag", type=str, help="enables rules by tag"),
     ConfigKey(key="rules[].disable.rule", type=str, help="disables rules by name, with wildcards"),
     ConfigKey(key="rules[].disable.tag", type=str, help="disables rules by tag"),
-    ConfigKey(key="priority", type=str, default="debug", help="less severe rules are not enabled"),
+    ConfigKey(key="priority", type=str, default="debug", help="minimum priority: less severe rules are disabled"),
     ConfigKey(
         key="rule_matching",
         type=str,
         default="first",
         choices=("first", "all"),
-        help="`first`: an event fires the first rule that matches it; `all`: every one",
+        help="`first`: only the first rule that matches an event fires; `all`: every rule that matches fires",
     ),
     ConfigKey(
         key="falcohost.cache",
         type=bool,
         default=True,
-        help="keeps what the rules were compiled to, so that the next start with the same rules does not compile them: "
+        help="caches compiled rules, so that the next start with the same rules is faster: "
         "in `$FALCOHOST_CACHE_DIR`, else systemd's `$CACHE_DIRECTORY`, else `/var/cache/falcohost` for root and "
-        "`~/.cache/falcohost` for others; not used where other users could write there",
+        "`~/.cache/falcohost` for others; not used if other users can write to that directory",
     ),
-    ConfigKey(key="falcohost.state_dir", type=str, shown_default=_STATE, help="where alerts and cursors are kept"),
+    ConfigKey(key="falcohost.state_dir", type=str, shown_default=_STATE, help="directory for alerts and cursors"),
+    ConfigKey(key="falcohost.alerts.max_age_days", type=int, default=Limits.days, help="days that alerts are kept"),
     ConfigKey(
-        key="falcohost.alerts.max_age_days", type=int, default=Limits.days, help="how old alerts may get, in days"
-    ),
-    ConfigKey(
-        key="falcohost.alerts.max_size_mb", type=int, default=Limits.megabytes, help="how many MiB of alerts are kept"
+        key="falcohost.alerts.max_size_mb", type=int, default=Limits.megabytes, help="MiB of alerts that are kept"
     ),
 )
 
 PLUGINS: Final = (
     ConfigKey(key="load_plugins", type=list, shown_default="all in `plugins`", help="names of the plugins to load"),
-    ConfigKey(key="plugins[].name", type=str, help="names the plugin: the name of its entry point"),
+    ConfigKey(key="plugins[].name", type=str, help="name of the plugin (its entry point)"),
     ConfigKey(key="plugins[].init_config", type=object, help="the plugin's own settings"),
     ConfigKey(
         key="plugins[].open_params",
         type=object,
-        help="handed to the plugin beside them: a text, or a list of texts",
+        help="what the plugin opens: a string, or a list of strings",
     ),
     ConfigKey(
         key="plugins[].library_path",
         type=str,
-        help="Falco's; not used, since plugins are Python packages here",
+        help="ignored; falcohost's plugins are Python packages",
     ),
 )
 
 ALERTS: Final = (
-    ConfigKey(key="json_output", type=bool, default=False, help="one JSON object a line instead of text"),
-    ConfigKey(key="json_include_output_property", type=bool, default=True, help="has `output` in it"),
+    ConfigKey(key="json_output", type=bool, default=False, help="writes alerts as JSON, one object per line"),
+    ConfigKey(key="json_include_output_property", type=bool, default=True, help="JSON contains `output`"),
     ConfigKey(
         key="json_include_message_property",
         type=bool,
         default=False,
-        help="has `message` in it: the output without time and priority",
+        help="JSON contains `message`: the output without time and priority",
     ),
-    ConfigKey(key="json_include_output_fields_property", type=bool, default=True, help="has `output_fields` in it"),
-    ConfigKey(key="json_include_tags_property", type=bool, default=True, help="has `tags` in it"),
+    ConfigKey(key="json_include_output_fields_property", type=bool, default=True, help="JSON contains `output_fields`"),
+    ConfigKey(key="json_include_tags_property", type=bool, default=True, help="JSON contains `tags`"),
     ConfigKey(
         key="time_format_iso_8601",
         type=bool,
         default=False,
-        help="times as ISO 8601 in UTC instead of the local time of day",
+        help="writes times in ISO 8601, UTC, instead of local time of day",
     ),
     ConfigKey(
         key="buffer_format_base64",
         type=bool,
         default=False,
-        help="shows buffers (`evt.buffer`, parameters such as `data`, `args` and `env`) in base64, else with dots for "
-        "what is not printable",
+        help="writes buffers (`evt.buffer`, parameters such as `data`, `args` and `env`) in base64; otherwise "
+        "unprintable bytes are dots",
     ),
     ConfigKey(key="append_output[].match.source", type=str, help=f"{_MATCH}: by source"),
     ConfigKey(key="append_output[].match.tags", type=list, help=f"{_MATCH}: by tags"),
     ConfigKey(key="append_output[].match.rule", type=str, help=f"{_MATCH}: by name"),
-    ConfigKey(key="append_output[].extra_output", type=str, help="text that is put behind the output"),
-    ConfigKey(key="append_output[].extra_fields", type=object, help="fields that are put into `output_fields`"),
+    ConfigKey(key="append_output[].extra_output", type=str, help="text appended to the output"),
+    ConfigKey(key="append_output[].extra_fields", type=object, help="fields added to `output_fields`"),
     ConfigKey(
         key="append_output[].suggested_output",
         type=bool,
         default=False,
-        help="puts the fields that the source suggests behind the output",
+        help="appends the fields that the source suggests to the output",
     ),
     ConfigKey(
         key="falcohost.fold.enabled",
         type=bool,
         default=_PIPELINE.fold.enabled,
-        help="in a flood of matches that are alike, only the first become alerts; the others are counted, and told as "
-        "one alert with `falcohost.count`, `falcohost.first`, `falcohost.last` and `falcohost.same` in "
-        "`output_fields`. Not for sources that can be read again, such as logs "
+        help="in a flood of similar matches, only the first become alerts; the rest are counted and reported in one "
+        "alert with `falcohost.count`, `falcohost.first`, `falcohost.last` and `falcohost.same` in "
+        "`output_fields`. Does not apply to sources that can be read again, such as logs "
         "([decision 0013](decisions/0013-floods-are-folded.md))",
     ),
     ConfigKey(
         key="falcohost.fold.after",
         type=int,
         default=_PIPELINE.fold.after,
-        help="how many of one rule, process and output are told by themselves within a window; ten times as many of "
-        "one rule and process, a hundred times as many of one rule",
+        help="alerts per window with the same rule, process and output before folding begins; ten times as many with "
+        "the same rule and process, a hundred times as many with the same rule",
     ),
     ConfigKey(
         key="falcohost.fold.window",
         type=float,
         default=_PIPELINE.fold.window,
-        help="seconds after which the count is told and begins anew, at most 3600",
+        help="seconds after which the count is reported and starts again, at most 3600",
     ),
     ConfigKey(
         key="falcohost.lookups.wait",
         type=float,
         default=_PIPELINE.wait,
-        help="seconds that a match waits at most for the row of a lookup, less than 3; what is not there by then is "
-        "absent, and `falcohost.missing` in `output_fields` names it "
+        help="seconds that a match waits for the row of a lookup, less than 3; a row that has not arrived by then "
+        "counts as absent, and `falcohost.missing` in `output_fields` names it "
         "([decision 0023](decisions/0023-lookups-and-candidates.md))",
     ),
 )
@@ -160,30 +160,40 @@ OUTPUTS: Final = (
     ConfigKey(
         key="stdout_output.enabled",
         type=bool,
-        shown_default="true where no output is configured",
-        help="standard output",
+        shown_default="true if no output is configured",
+        help="writes alerts to standard output",
     ),
-    ConfigKey(key="file_output.enabled", type=bool, default=False, help="a file"),
-    ConfigKey(key="file_output.filename", type=str, help="which one"),
-    ConfigKey(key="file_output.keep_alive", type=bool, default=False, help="keeps it open; SIGUSR1 opens it anew"),
-    ConfigKey(key="buffered_outputs", type=bool, default=False, help="gathers lines; `-U` writes each at once"),
+    ConfigKey(key="file_output.enabled", type=bool, default=False, help="writes alerts to a file"),
+    ConfigKey(key="file_output.filename", type=str, help="path of the file"),
+    ConfigKey(
+        key="file_output.keep_alive",
+        type=bool,
+        default=False,
+        help="keeps the file open between alerts; SIGUSR1 reopens it",
+    ),
+    ConfigKey(
+        key="buffered_outputs",
+        type=bool,
+        default=False,
+        help="gathers lines before writing; `-U` writes each line immediately",
+    ),
     ConfigKey(
         key="output_timeout",
         type=int,
         default=2000,
-        help="milliseconds after which an output that does not come back is reported",
+        help="milliseconds after which a blocked output is reported",
     ),
 )
 
 MESSAGES: Final = (
-    ConfigKey(key="log_stderr", type=bool, default=True, help="writes falcohost's own messages to standard error"),
-    ConfigKey(key="log_syslog", type=bool, default=True, help="and to syslog"),
+    ConfigKey(key="log_stderr", type=bool, default=True, help="writes log messages to standard error"),
+    ConfigKey(key="log_syslog", type=bool, default=True, help="writes log messages to syslog"),
     ConfigKey(
         key="log_level",
         type=str,
         default="info",
         choices=LEVELS,
-        help="the least severe message that is written",
+        help="minimum level of log messages",
     ),
 )
 

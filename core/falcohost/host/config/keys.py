@@ -1,7 +1,7 @@
-"""Keys that are known, as a tree: what of a configuration is none of them, or does nothing, and the JSON schema.
+"""The known configuration keys as a tree, from which come warnings about keys and the JSON schema.
 
-A key that is not known gets a warning with the name that was probably meant. One that is known without effect is named
-once, so that nobody believes that it works.
+An unknown key gets a warning that suggests the key that was probably meant. Keys that are accepted but ignored are
+listed in one message, so that nobody relies on them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from falcohost.host.config.key_table import KEYS
 from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, as_bool, plain_data
 from falcohost.specs import ConfigKey
 
-#: A list of mappings is written as a mapping whose one key is ``[]``. True stands for anything below a key.
+#: A list of mappings is a dict with the single key ``[]``. True stands for anything below a key.
 KeyTree: TypeAlias = "dict[str, ConfigKey | KeyTree | bool]"
 
-#: Outputs of Falco that this version does not have; an enabled one is warned of.
+#: Falco's outputs that this version does not have; an enabled one gets a warning.
 MISSING_OUTPUTS = ("syslog", "http", "program")
 
 _LIST = "[]"
@@ -31,9 +31,9 @@ _SCHEMA: dict[object, dict[str, Any]] = {
 
 
 class KeyClash(Exception):
-    """A key is there already, or has one above or below it.
+    """A key exists already, or a key above or below it does.
 
-    :ivar other: the name of that one.
+    :ivar other: name of the existing key.
     """
 
     def __init__(self, other: str) -> None:
@@ -44,7 +44,7 @@ class KeyClash(Exception):
 def key_tree(keys: Iterable[ConfigKey] = KEYS) -> KeyTree:
     """Return *keys* as a tree.
 
-    :raises KeyClash: two of them cannot both be.
+    :raises KeyClash: two of them clash.
     """
     tree: KeyTree = {}
     for key in keys:
@@ -55,7 +55,7 @@ def key_tree(keys: Iterable[ConfigKey] = KEYS) -> KeyTree:
 def add_key(tree: KeyTree, key: ConfigKey) -> None:
     """Add *key* to *tree*.
 
-    :raises KeyClash: it cannot be beside one that is there.
+    :raises KeyClash: it clashes with a key in the tree.
     """
     *above, last = key.key.replace(_LIST, f".{_LIST}").split(".")
     for step in above:
@@ -78,7 +78,7 @@ def leaves(tree: KeyTree) -> Iterator[ConfigKey]:
 
 
 def unknown_keys(root: Mapping, known: KeyTree) -> list[str]:
-    """Return a sentence for each key in *root* that is none of *known*."""
+    """Return a sentence for each key in *root* that is not in *known*."""
     return list(_unknown(root, known, ""))
 
 
@@ -99,7 +99,7 @@ def _unknown(tree: Tree, known: KeyTree | ConfigKey | bool, path: str) -> Iterat
 
 
 def without_known(root: Mapping, known: KeyTree) -> dict[str, Any]:
-    """Return what is in *root* beside *known* keys, as plain data."""
+    """Return the values in *root* whose keys are not in *known*, as plain data."""
     rest: dict[str, Any] = {}
     for key, value in root.entries.items():
         below = known.get(key)
@@ -112,12 +112,12 @@ def without_known(root: Mapping, known: KeyTree) -> dict[str, Any]:
 
 
 def keys_without_effect(root: Mapping, known: KeyTree) -> list[str]:
-    """Return the keys that are set and do nothing in this version; what is switched off is not among them."""
+    """Return the keys that are set but ignored in this version, except those that are switched off."""
     return [key for key in _idle(known, "") if not _off(_find(root, key))]
 
 
 def _idle(known: KeyTree, path: str) -> Iterator[str]:
-    """Yield the keys without effect: a section with nothing else by its own name."""
+    """Yield the ignored keys; a section with only ignored keys is yielded as a whole."""
     for name, value in known.items():
         if isinstance(value, ConfigKey) and not value.effect:
             yield path + name
@@ -136,7 +136,7 @@ def _find(root: Mapping, dotted: str) -> Tree | None:
 
 
 def _off(tree: Tree | None) -> bool:
-    """Return whether a value says no: false, 0, nothing, or a section with ``enabled: false`` or only such."""
+    """Return whether a value is off: false, 0, empty, or a section that has ``enabled: false`` or only such values."""
     if tree is None:
         return True
     if isinstance(tree, Scalar):
@@ -150,7 +150,7 @@ def _off(tree: Tree | None) -> bool:
 def config_schema(known: KeyTree) -> dict[str, Any]:
     """Return *known* as a JSON schema."""
     schema = {"$schema": "http://json-schema.org/draft-06/schema#", "title": "FalcohostConfig", **_schema(known)}
-    # A plugin's output has its own block, which cannot be known here.
+    # Keys in the block of a plugin's output are not known here.
     return schema | {"patternProperties": {"^.+_output$": {"type": "object"}}}
 
 

@@ -1,7 +1,7 @@
-r"""``-o KEY=VAL``: sets a value in a configuration tree by the path of its key.
+r"""``-o KEY=VAL``: sets a value in the configuration tree by the path of its key.
 
-``a.b.c=v``, ``a[0].b=v``, ``a[]=v`` (appends); ``. [ ] \`` within a key are written with ``\`` before them; a value
-in braces is read as YAML, any other is the text as it stands.
+Paths are ``a.b.c=v``, ``a[0].b=v`` and ``a[]=v`` (appends). ``. [ ] \`` within a key are escaped with ``\``. A value in
+braces is read as YAML, any other is a string.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def split_option(option: str) -> tuple[str, str]:
-    """Return key and value of ``key=value``.
+    """Split ``key=value``.
 
     :raises ConfigError: there is no ``=``.
     """
@@ -33,14 +33,14 @@ def split_option(option: str) -> tuple[str, str]:
 
 
 def names_include(option: str) -> bool:
-    """Return whether *option* adds configuration files, which has to happen before they are read."""
+    """Return whether *option* adds configuration files, so that it must be applied before they are read."""
     return option.startswith(INCLUDE)
 
 
 def apply_option(document: Document, option: str) -> None:
-    """Set what *option* says in *document*.
+    """Apply *option* to *document*.
 
-    :raises ConfigError: its form is wrong, or its path leads through something that is no mapping or list.
+    :raises ConfigError: its form is wrong, or its path leads through something that is not a mapping or list.
     """
     key, text = split_option(option)
     where = Where(f"-o {key}")
@@ -97,17 +97,17 @@ def _container(following: _Step, where: Where) -> Tree:
 
 
 def _put(holder: Tree, step: _Step, new: Tree, key: str, *, replace: bool) -> Tree:
-    """Return what is below *holder* at *step*; *new* if there was nothing, or if it is to be replaced."""
+    """Return the value of *holder* at *step*, after setting it to *new* if it is empty or *replace* is true."""
     if isinstance(step, str):
         if not isinstance(holder, Mapping):
-            raise _error(key, f"'{step}' cannot be looked up in what is no mapping")
+            raise _error(key, f"cannot set '{step}' in a value that is not a mapping")
         there = holder.entries.get(step)
         if there is None or replace or (isinstance(there, Scalar) and there.absent):
             holder.entries[step] = new
             holder.places[step] = new.where
         return holder.entries[step]
     if not isinstance(holder, Sequence):
-        raise _error(key, f"[{'' if step is None else step}] cannot be looked up in what is no list")
+        raise _error(key, f"[{'' if step is None else step}] cannot be used on a value that is not a list")
     at = len(holder.items) if step is None else step
     if at > len(holder.items):
         raise _error(key, f"index {at} is beyond the end of a list of {len(holder.items)}")

@@ -1,6 +1,6 @@
-"""Typed values out of a configuration tree; a value of the wrong kind is an error that says where it stands.
+"""Reads typed values from a configuration tree; a value of the wrong type is an error with file and line.
 
-Defaults are those of :mod:`falcohost.host.config.key_table`.
+Defaults come from :mod:`falcohost.host.config.key_table`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PLACE = re.compile(r"\[\d+\]")
 
 
 class Reader:
-    """Reads below one mapping. *path* is the dotted key of that mapping, for messages."""
+    """Reads the values of one mapping. *path* is the dotted key of that mapping, for messages."""
 
     def __init__(self, mapping: Mapping, path: str = "") -> None:
         self._mapping = mapping
@@ -28,19 +28,19 @@ class Reader:
 
     @property
     def here(self) -> Where:
-        """Return where the mapping itself stands."""
+        """Return the place of the mapping."""
         return self._mapping.where
 
     def has(self, key: str) -> bool:
-        """Return whether *key* is there, be it empty."""
+        """Return whether *key* is present, even if it is empty."""
         return key in self._mapping.entries
 
     def names(self) -> Iterable[str]:
-        """Return the keys that are there."""
+        """Return the keys of the mapping."""
         return self._mapping.entries.keys()
 
     def where(self, key: str) -> Where:
-        """Return where *key* stands."""
+        """Return the place of *key*."""
         value = self._mapping.entries.get(key)
         return value.where if value is not None else self._mapping.where
 
@@ -49,12 +49,12 @@ class Reader:
         return ConfigError(f"{self.where(key)}: {self._dotted(key)} {problem}")
 
     def text(self, key: str) -> str:
-        """Return a text; where it is empty, or null, the default, if there is one."""
+        """Return a string; if it is empty or null, the default."""
         scalar = self._scalar(key)
         return self._default(key) or "" if scalar is None else scalar.text
 
     def boolean(self, key: str) -> bool:
-        """Return a bool, written as YAML 1.1 allows."""
+        """Return a bool in any spelling of YAML 1.1."""
         return bool(self.typed(key, self._default(key), as_bool, "true or false"))
 
     def integer(self, key: str, *, at_least: int = 0) -> int:
@@ -69,9 +69,10 @@ class Reader:
         return float(self.typed(key, self._default(key), as_float, "a number"))
 
     def typed(self, key: str, default: T, read: Callable[[str], T | None], kind: str, *, secret: bool = False) -> T:
-        """Return what *read* makes of a scalar; *default* if there is none.
+        """Return a scalar converted by *read*; *default* if there is none.
 
-        :param kind: what the value has to be, for the error, which does not show one that is *secret*.
+        :param kind: the required type, for the error message.
+        :param secret: the error message does not show the value.
         """
         scalar = self._scalar(key)
         if scalar is None:
@@ -82,14 +83,14 @@ class Reader:
         return value
 
     def choice(self, key: str, problem: str) -> str:
-        """Return one of the key's choices; *problem* is the error's text, in which ``{}`` is what was found."""
+        """Return one of the key's choices; *problem* is the error message, in which ``{}`` stands for the value."""
         value = self.text(key)
         if value not in _ROWS[self._dotted(key)].choices:
             raise ConfigError(f"{self.where(key)}: {problem.format(value)}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts; a single text is a list of one."""
+        """Return a list of strings; a single string counts as a list of one."""
         value = self._mapping.entries.get(key)
         if value is None or (isinstance(value, Scalar) and value.absent):
             return ()
@@ -114,12 +115,12 @@ class Reader:
         return tuple(self._item_section(key, index, item) for index, item in enumerate(items))
 
     def items(self, key: str) -> list[Any]:
-        """Return a list of anything as plain Python data; a single value is a list of one."""
+        """Return a list of anything as plain Python data; a single value counts as a list of one."""
         data = self.data(key)
         return data if isinstance(data, list) else [] if data is None else [data]
 
     def data(self, key: str) -> Any:
-        """Return whatever *key* holds as plain Python data, None if nothing."""
+        """Return the value of *key* as plain Python data; None if there is none."""
         value = self._mapping.entries.get(key)
         return None if value is None else plain_data(value)
 
@@ -129,7 +130,7 @@ class Reader:
         return data
 
     def _default(self, key: str) -> Any:
-        """Return the default that the table says; None where it has none, or a plugin has the key."""
+        """Return the default in the key table; None if there is none, or the key is a plugin's."""
         row = _ROWS.get(_PLACE.sub("[]", self._dotted(key)))
         return None if row is None else row.default
 
@@ -146,7 +147,7 @@ class Reader:
 
     def _item_text(self, key: str, item: Tree) -> str:
         if not isinstance(item, Scalar):
-            raise ConfigError(f"{item.where}: {self._dotted(key)} has to be a list of texts")
+            raise ConfigError(f"{item.where}: {self._dotted(key)} has to be a list of strings")
         return item.text
 
     def _item_section(self, key: str, index: int, item: Tree) -> Reader:

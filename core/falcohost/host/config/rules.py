@@ -1,4 +1,4 @@
-"""What the configuration says of rules and alerts: which files, which rules, what outputs hold and how they look."""
+"""The configuration of rules and alerts: rules files, enabled rules, and the content and format of alerts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SUFFIXES = (".yaml", ".yml")
 class RulesConfig:
     """Which rules are loaded and how they are matched.
 
-    :ivar files: files and folders in order; None where the configuration does not say, so that plugins' own are taken.
+    :ivar files: files and folders in order; None if not configured: load the plugins' own rules.
     :ivar match_all: every rule that matches fires, not only the first.
-    :ivar watched: a change of the files is taken over at once.
-    :ivar cache: what rules were compiled to may be kept and read again.
+    :ivar watched: reload when a file changes.
+    :ivar cache: use the cache of compiled rules.
     """
 
     files: tuple[str, ...] | None
@@ -36,7 +36,7 @@ class RulesConfig:
 
 @dataclass(frozen=True, slots=True)
 class AlertsConfig:
-    """How alerts look: as text or JSON, and which properties JSON has."""
+    """The format of alerts: text or JSON, and the properties in JSON."""
 
     json: bool
     with_output: bool
@@ -48,9 +48,9 @@ class AlertsConfig:
 
 
 def read_rules(reader: Reader) -> RulesConfig:
-    """Return the rules' part of the configuration.
+    """Return the configuration of rules.
 
-    :raises ConfigError: ``rules_files`` stands beside ``rules_file``, or something is malformed.
+    :raises ConfigError: both ``rules_files`` and ``rules_file`` are set, or a value is malformed.
     """
     if reader.has("rules_files") and reader.has("rules_file"):
         raise ConfigError(f"{reader.where('rules_file')}: both 'rules_files' and 'rules_file' keys set")
@@ -68,7 +68,7 @@ def read_rules(reader: Reader) -> RulesConfig:
 
 
 def read_alerts(reader: Reader) -> AlertsConfig:
-    """Return the look of alerts."""
+    """Return the configuration of the format of alerts."""
     return AlertsConfig(
         json=reader.boolean("json_output"),
         with_output=reader.boolean("json_include_output_property"),
@@ -81,7 +81,7 @@ def read_alerts(reader: Reader) -> AlertsConfig:
 
 
 def rules_files(paths: tuple[str, ...]) -> list[str]:
-    """Return the files in *paths*: of a folder its ``.yaml`` and ``.yml`` files, sorted; other names are left out."""
+    """Return the ``.yaml`` and ``.yml`` files in *paths*; folders are replaced by their files, sorted."""
     files: list[str] = []
     for path in paths:
         if Path(path).is_dir():
@@ -96,7 +96,9 @@ def rules_files(paths: tuple[str, ...]) -> list[str]:
 def _selection(section: Reader) -> Selection:
     verbs = [verb for verb in ("enable", "disable") if section.has(verb)]
     if len(verbs) != 1:
-        raise ConfigError(f"{section.here}: an entry of rules is either enable or disable, with a rule or a tag below")
+        raise ConfigError(
+            f"{section.here}: an entry of rules has to be either 'enable' or 'disable', with a rule or a tag below"
+        )
     what = section.section(verbs[0])
     selection = Selection(verbs[0] == "enable", what.text("rule"), what.text("tag"))
     if not (selection.rule or selection.tag):

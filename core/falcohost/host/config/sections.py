@@ -1,4 +1,4 @@
-"""What each part of falcohost wants of the configuration: one small frozen object per consumer, read once."""
+"""The configuration of each part of falcohost: one small frozen object per consumer, read once."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from falcohost.log import LEVELS, LogConfig
 from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.limits import Limits
 
-#: Seconds for which an alert that stands for several may be held back.
+#: Longest window of the fold, in seconds.
 LONGEST_WINDOW = 3600
 
-#: Seconds that a stop may take, in which what waits for a lookup has to be decided.
+#: Seconds that a stop may take; matches that wait for a lookup have to be decided before.
 STOP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class OutputsConfig:
-    """Which outputs there are.
+    """The configuration of outputs.
 
     :ivar blocks: the block of each enabled output by its name (``stdout``, ``file``, a plugin's).
-    :ivar buffered: lines may be gathered for up to a second.
-    :ivar timeout: seconds after which an output that does not come back is reported.
+    :ivar buffered: gather lines for up to a second.
+    :ivar timeout: seconds after which a blocked output is reported.
     """
 
     blocks: Mapping[str, Mapping[str, Any]]
@@ -37,7 +37,7 @@ class OutputsConfig:
 
 @dataclass(frozen=True, slots=True)
 class PluginBlock:
-    """One entry of ``plugins:``. *settings* is its ``init_config``, with ``open_params`` beside it."""
+    """One entry of ``plugins:``. *settings* is its ``init_config`` plus ``open_params``."""
 
     name: str
     library_path: str
@@ -46,10 +46,10 @@ class PluginBlock:
 
 @dataclass(frozen=True, slots=True)
 class PluginsConfig:
-    """Which plugins to load beside those that are always there.
+    """The plugins to load, in addition to the default ones.
 
-    :ivar names: the plugins that are to be loaded, in order.
-    :ivar blocks: the settings of plugins by name, also of those that are not to be loaded.
+    :ivar names: the plugins to load, in order.
+    :ivar blocks: the settings of plugins by name, including those that are not loaded.
     """
 
     names: tuple[str, ...] = ()
@@ -57,27 +57,27 @@ class PluginsConfig:
 
     @property
     def settings(self) -> dict[str, Mapping[str, Any]]:
-        """Return the settings in the blocks, by the names of plugins."""
+        """Return the settings of each block by the name of its plugin."""
         return {name: block.settings for name, block in self.blocks.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class StateConfig:
-    """Where alerts and cursors are kept (*directory*; empty: the default place), and how much of them."""
+    """The state directory (empty: the default one), and the limits of the store."""
 
     directory: str
     limits: Limits
 
 
 def read_log(reader: Reader) -> LogConfig:
-    """Return the logging's part of the configuration."""
-    level = reader.choice("log_level", "Unknown log level {}; it is one of " + ", ".join(LEVELS))
+    """Return the configuration of the log."""
+    level = reader.choice("log_level", "Unknown log level {}; it has to be one of " + ", ".join(LEVELS))
     iso = reader.boolean("time_format_iso_8601")
     return LogConfig(reader.boolean("log_stderr"), reader.boolean("log_syslog"), level, iso)
 
 
 def read_outputs(reader: Reader) -> OutputsConfig:
-    """Return the enabled outputs. Where no output has a block at all, it is stdout.
+    """Return the enabled outputs. If no output has a block at all, stdout is enabled.
 
     :raises ConfigError: the file output has no filename.
     """
@@ -92,7 +92,7 @@ def read_outputs(reader: Reader) -> OutputsConfig:
     if "file" in blocks:
         section = reader.section("file_output")
         if not section.text("filename"):
-            raise section.error("filename", "has to be set where the file output is enabled")
+            raise section.error("filename", "has to be set if the file output is enabled")
         blocks["file"] = {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive")}
     return OutputsConfig(
         blocks,
@@ -102,7 +102,7 @@ def read_outputs(reader: Reader) -> OutputsConfig:
 
 
 def read_state(reader: Reader) -> StateConfig:
-    """Return where the state is, and how much is kept there: ``falcohost.state_dir``, ``falcohost.alerts``."""
+    """Return the configuration of the state: ``falcohost.state_dir`` and ``falcohost.alerts``."""
     ours = reader.section("falcohost")
     alerts = ours.section("alerts")
     limits = Limits(
@@ -115,13 +115,13 @@ def read_state(reader: Reader) -> StateConfig:
 def read_pipeline(reader: Reader) -> PipelineConfig:
     """Return ``falcohost.fold`` and ``falcohost.lookups``.
 
-    :raises ConfigError: a time is none that passes, or is too long.
+    :raises ConfigError: a time is not positive, or too long.
     """
     section = reader.section("falcohost").section("lookups")
     wait = section.number("wait")
     if not 0 < wait < STOP:
         raise section.error(
-            "wait", f"has to be more than 0 and less than {STOP} seconds, which a stop may take, not {wait}"
+            "wait", f"has to be more than 0 and less than {STOP} seconds (the time that a stop may take), not {wait}"
         )
     return PipelineConfig(_fold(reader), wait)
 
@@ -136,9 +136,9 @@ def _fold(reader: Reader) -> FoldConfig:
 
 
 def read_plugins(reader: Reader) -> PluginsConfig:
-    """Return the plugins to load: those of ``load_plugins``, or all in ``plugins`` where that key is not there.
+    """Return the plugins to load: those in ``load_plugins``, or, without that key, all in ``plugins``.
 
-    :raises ConfigError: a block without a name.
+    :raises ConfigError: a block has no name.
     """
     blocks: dict[str, PluginBlock] = {}
     for section in reader.sections("plugins"):
@@ -151,7 +151,7 @@ def read_plugins(reader: Reader) -> PluginsConfig:
 def _plugin_block(section: Reader) -> PluginBlock:
     name = section.text("name")
     if not name:
-        raise section.error("name", "is missing: a plugin's block names its plugin")
+        raise section.error("name", "is missing: every entry of plugins has to name its plugin")
     settings = _init_config(section)
     params = section.texts("open_params")
     if any(params):
@@ -160,26 +160,26 @@ def _plugin_block(section: Reader) -> PluginBlock:
 
 
 def _init_config(section: Reader) -> dict[str, Any]:
-    """Return ``init_config`` as a mapping; a text is JSON, or else stands under its own name."""
+    """Return ``init_config`` as a mapping. A string in braces is parsed as JSON, another is kept under its own key."""
     config = section.data("init_config")
     if isinstance(config, str) and config.lstrip().startswith("{"):
         try:
             config = json.loads(config)
         except ValueError as error:
-            raise section.error("init_config", f"is no valid JSON: {error}") from error
+            raise section.error("init_config", f"is not valid JSON: {error}") from error
     if config is None or config == "":
         return {}
     return dict(config) if isinstance(config, dict) else {"init_config": config}
 
 
 def priority(name: str) -> Priority | None:
-    """Return the priority that *name* says in any case, or None; ``info`` is ``informational``."""
+    """Return the priority called *name* in any case, or None; ``info`` is ``informational``."""
     name = "informational" if name.lower() == "info" else name.lower()
     return Priority[name.upper()] if name.upper() in Priority.__members__ else None
 
 
 def read_priority(reader: Reader) -> Priority:
-    """Return the least severe priority whose rules are enabled.
+    """Return the minimum priority of enabled rules.
 
     :raises ConfigError: there is no such priority.
     """

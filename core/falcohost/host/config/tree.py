@@ -1,7 +1,7 @@
-"""A configuration file as a tree: what each value is, and the place that it came from.
+"""A configuration file as a tree of values and their places.
 
-Scalars stay text until a consumer asks for a bool or a number, as in Falco, so that ``-o key=value`` and a value out of
-an environment variable are read like any other.
+Scalars stay strings until a consumer asks for a bool or a number, as in Falco, so that ``-o key=value`` and values from
+environment variables are read like any other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place that an error message can name. *line* and *column* count from 1; 0 where there are none (``-o``)."""
+    """A place for error messages. *line* and *column* count from 1; 0 if there are none (``-o``)."""
 
     file: str
     line: int = 0
@@ -25,7 +25,7 @@ class Where:
 
 @dataclass(slots=True)
 class Scalar:
-    """A text. *plain* where it stood without quotes; *raw* is the text before environment variables were put in."""
+    """A string. *plain*: it was not quoted; *raw*: the string before environment variables were expanded."""
 
     text: str
     where: Where
@@ -34,7 +34,7 @@ class Scalar:
 
     @property
     def absent(self) -> bool:
-        """Return whether nothing is there: ``key:`` or ``key: null`` or an environment variable that is not set."""
+        """Return whether the value is empty: ``key:`` or ``key: null`` or an environment variable that is not set."""
         return self.text == "" or (self.plain and self.text in ("~", "null", "Null", "NULL"))
 
 
@@ -48,7 +48,7 @@ class Sequence:
 
 @dataclass(slots=True)
 class Mapping:
-    """A mapping. *places* has where each key stands, for messages about the key."""
+    """A mapping. *places* holds the place of each key, for messages about the key."""
 
     entries: dict[str, Tree]
     where: Where
@@ -64,24 +64,24 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 def as_bool(text: str) -> bool | None:
-    """Return the bool that *text* is to yaml-cpp, or None: ``true yes on y`` in small, capital or large letters."""
+    """Return *text* as a bool, as yaml-cpp reads it (``true``, ``Yes``, ``ON``, ``y`` …), or None."""
     if text not in (text.lower(), text.upper(), text.capitalize()):
         return None
     return True if text.lower() in _TRUE else False if text.lower() in _FALSE else None
 
 
 def as_int(text: str) -> int | None:
-    """Return the integer that *text* is, or None; ``0x10`` is one, ``1.0`` is not."""
+    """Return *text* as an integer, or None; ``0x10`` is one, ``1.0`` is not."""
     return int(text, 0 if "x" in text else 10) if _INT.fullmatch(text) else None
 
 
 def as_float(text: str) -> float | None:
-    """Return the number that *text* is, or None; ``.1`` is one."""
+    """Return *text* as a number, or None; ``.1`` is one."""
     return float(text) if _FLOAT.fullmatch(text) else None
 
 
 def plain_data(tree: Tree) -> Any:
-    """Return *tree* as dicts, lists and values, for keys that a plugin defines; unquoted numbers, bools are typed."""
+    """Return *tree* as dicts, lists and values; unquoted numbers and bools are converted."""
     if isinstance(tree, Mapping):
         return {key: plain_data(value) for key, value in tree.entries.items()}
     if isinstance(tree, Sequence):

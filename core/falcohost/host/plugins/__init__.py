@@ -1,7 +1,7 @@
-"""Finds, imports and asks plugins: entry points in the group ``falcohost.plugins``, hooks by pluggy.
+"""Finds and imports plugins (entry points in the group ``falcohost.plugins``) and calls their hooks through pluggy.
 
-Only what is asked for is imported. A plugin that raises is named and left out; the others go on. What two plugins
-both claim is refused with both names.
+Only the plugins that are needed are imported. A plugin that raises is named and left out; the others keep working. If
+two plugins claim the same name, that is an error that names both.
 """
 
 from falcohost.host.plugins.found import installed

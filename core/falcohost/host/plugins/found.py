@@ -1,4 +1,4 @@
-"""Plugins that are installed: their entry points, imported when asked for, and sentences about what is missing."""
+"""Installed plugins: finds and imports their entry points, and explains how to get a missing plugin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falcohost.host.version import falcohost_version
 
 
 def installed() -> dict[str, list[EntryPoint]]:
-    """Return the entry points by plugin name; more than one where distributions clash."""
+    """Return the entry points by plugin name; there are several if distributions clash."""
     found: dict[str, list[EntryPoint]] = defaultdict(list)
     for entry in entry_points(group=GROUP):
         found[entry.name].append(entry)
@@ -25,17 +25,17 @@ def installed() -> dict[str, list[EntryPoint]]:
 def the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
     """Return the entry point of the plugin *name*.
 
-    :raises PluginError: two distributions claim it.
+    :raises PluginError: two distributions provide it.
     """
     entries = known[name]
     if len(entries) > 1:
         both = " and ".join(sorted(_distribution(entry)[0] for entry in entries))
-        raise PluginError(f"the plugin '{name}' is claimed by two distributions, {both}: uninstall one of them")
+        raise PluginError(f"the plugin '{name}' is provided by two distributions, {both}: uninstall one of them")
     return entries[0]
 
 
 def is_ours(entry: EntryPoint) -> bool:
-    """Return whether falcohost itself brings the plugin."""
+    """Return whether the plugin is part of falcohost's distribution."""
     return _distribution(entry)[0] == OURS
 
 
@@ -61,13 +61,13 @@ def imported(entry: EntryPoint) -> Candidate:
 
 
 def mend(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about the plugin *name* that is not there: what would bring it."""
+    """Return the end of a sentence about the missing plugin *name*: how to get it."""
     if name in _extras():
         return f": pip install 'falcohost[{name}]'"
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; installed are: {', '.join(known) or 'none'}. Install the distribution that brings it."
+    return f"; installed plugins: {', '.join(known) or 'none'}. Install the distribution that provides it."
 
 
 def _missing_package(entry: EntryPoint, distribution: str, error: ModuleNotFoundError) -> str:

@@ -1,4 +1,4 @@
-"""Loads plugins: those that the configuration names, or all that are installed, asked by one registry."""
+"""Loads plugins (those that the configuration names, or all installed ones) and calls their hooks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from falcohost.pipeline.lookups import LoadedLookup
 
 NOTHING = ForPlugins()
 
-#: Hooks that are called once, by the attribute of :class:`Plugin` that has the answer: those that tell what settings
-#: are, and those that may depend on them, behind sources and fields.
+#: Hooks that are called once, by the attribute of :class:`Plugin` that holds the answers: first those that define the
+#: settings; then, after sources and fields, those that may depend on settings.
 _FIRST = {
     "config_keys": "falcohost_config_keys",
     "stands_for": "falcohost_stands_for",
@@ -36,11 +36,11 @@ _THEN = {
 
 
 def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
-    """Import and ask those that are always there and *names*, which may be names of Falco plugins that are stood for.
+    """Load the default plugins and *names*; a name may be that of a Falco plugin that one of ours replaces.
 
-    :param told: what the configuration says to them.
-    :raises PluginError: a name is not installed, or claimed by two distributions.
-    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    :param told: the plugins' part of the configuration.
+    :raises PluginError: a plugin is not installed, or two distributions provide it.
+    :raises ConfigError: the value of a plugin's key is not valid.
     """
     known = installed()
     names = list(names)
@@ -54,10 +54,10 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
 
 
 def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
-    """Import and ask those of *names* that other distributions than falcohost bring.
+    """Load those of *names* that come from distributions other than falcohost.
 
-    :raises PluginError: a name is claimed by two distributions.
-    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    :raises PluginError: two distributions provide the same plugin.
+    :raises ConfigError: the value of a plugin's key is not valid.
     """
     known = installed()
     entries = [the_one(name, known) for name in dict.fromkeys(names) if name in known]
@@ -65,10 +65,10 @@ def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
 
 
 def load_all(told: ForPlugins = NOTHING) -> Plugins:
-    """Import and ask every plugin that is installed; one that clashes is left out.
+    """Load all installed plugins; one that two distributions provide is left out.
 
-    :param told: what the configuration says to them.
-    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    :param told: the plugins' part of the configuration.
+    :raises ConfigError: the value of a plugin's key is not valid.
     """
     left_out: dict[str, str] = {}
     entries = []
@@ -82,7 +82,7 @@ def load_all(told: ForPlugins = NOTHING) -> Plugins:
 
 
 def install_hints(plugins: Plugins) -> dict[str, str]:
-    """Return, for each plugin and source that is not among *plugins*, what would bring it."""
+    """Return, for each plugin and source that is not among *plugins*, how to get it."""
     return hints_for([plugin.name for plugin in plugins.loaded], plugins.left_out, installed())
 
 
@@ -100,7 +100,7 @@ def _load_each(entries: Iterable[EntryPoint], told: ForPlugins, left_out: Mappin
 def ask(
     name: str, module: Any, distribution: str, version: str, settings: Mapping[str, Any] = MappingProxyType({})
 ) -> Plugin:
-    """Return what the plugin *module* (any object with hooks) offers by itself when it is configured by *settings*.
+    """Return what the plugin *module* (any object with hooks) offers, given *settings* and no other plugin.
 
     :raises PluginError: its hooks are malformed, or one raises.
     """
@@ -113,10 +113,10 @@ def ask(
 def gather(
     candidates: Iterable[Candidate], told: ForPlugins = NOTHING, left_out: Mapping[str, str] = MappingProxyType({})
 ) -> Plugins:
-    """Register *candidates*, call all hooks, and return what they offer; a plugin that raises is left out.
+    """Register *candidates*, call all hooks, and return what the plugins offer; a plugin that raises is left out.
 
-    :raises PluginError: two plugins clash in what has to be known before they are told their settings.
-    :raises ConfigError: a key that a plugin brings has a value that cannot be.
+    :raises PluginError: two plugins add the same configuration key or driver.
+    :raises ConfigError: the value of a plugin's key is not valid.
     """
     candidates = list(candidates)
     registry = Registry()
@@ -150,7 +150,7 @@ def _plugin(one: Candidate, settings: Mapping[str, Any], answers: Answers, field
 
 
 def _ask(registry: Registry, hook: str) -> list[Answer]:
-    """Return the answers to *hook*; plugins that raise are left out from now on."""
+    """Call *hook* and return the answers; plugins that raise are left out from then on."""
     answers, raised = registry.ask(hook)
     for name, error in raised.items():
         registry.leave_out(name, error)
@@ -158,7 +158,7 @@ def _ask(registry: Registry, hook: str) -> list[Answer]:
 
 
 def _ask_fields(registry: Registry, source: str, owned_by: str) -> list[Answer]:
-    """Return the fields of *source*; a plugin that raises about its own is left out, another one adds none."""
+    """Return the fields of *source*; a plugin that raises for its own source is left out, for another it adds none."""
     answers, raised = registry.ask("falcohost_fields", source=source)
     for name, error in raised.items():
         if name == owned_by:

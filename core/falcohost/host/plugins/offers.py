@@ -1,4 +1,4 @@
-"""What the loaded plugins offer, each by itself and all together."""
+"""The loaded plugins and what they offer, one by one and combined."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """A plugin that was imported and asked, with all that it offers.
+    """A loaded plugin, with everything that it offers.
 
     :ivar settings: its configuration.
-    :ivar fields: by event source, of its own sources and of others'.
+    :ivar fields: its fields by event source, for its own sources and for others'.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class Plugins:
-    """The plugins that are loaded, in order, and those that were left out, each with the reason.
+    """The loaded plugins in order, and those that were left out, with reasons.
 
-    :ivar order: by attribute of :class:`Plugin`, the names of plugins in the order in which their hooks were called,
-        where it may be another one (``tryfirst``, ``trylast``).
+    :ivar order: for each attribute of :class:`Plugin`, the plugins' names in the order in which the hook was called,
+        which ``tryfirst`` and ``trylast`` may change.
     """
 
     loaded: tuple[Plugin, ...]
@@ -57,40 +57,40 @@ class Plugins:
     def sources(self) -> dict[str, SourceSpec]:
         """Return the sources by name.
 
-        :raises PluginError: two plugins offer one.
+        :raises PluginError: two plugins offer one of the same name.
         """
         return self._by_name("sources", "the source")
 
     def outputs(self) -> dict[str, OutputSpec]:
         """Return the outputs by name.
 
-        :raises PluginError: two plugins offer one.
+        :raises PluginError: two plugins offer one of the same name.
         """
         return self._by_name("outputs", "the output")
 
     def subscribers(self) -> dict[str, SubscriberSpec]:
-        """Return the subscribers that are no outputs by name.
+        """Return the subscribers other than outputs, by name.
 
-        :raises PluginError: two plugins offer one.
+        :raises PluginError: two plugins offer one of the same name.
         """
         return self._by_name("subscribers", "the subscriber")
 
     def lookups(self) -> dict[str, LoadedLookup]:
         """Return the lookups by name.
 
-        :raises PluginError: two plugins offer one.
+        :raises PluginError: two plugins offer one of the same name.
         """
         return self._by_name("lookups", "the lookup")
 
     def commands(self) -> dict[str, tuple[Plugin, CommandSpec]]:
         """Return the commands by name, each with its plugin.
 
-        :raises PluginError: two plugins offer one.
+        :raises PluginError: two plugins offer one of the same name.
         """
         return _joined("the command", ((p, spec.name, (p, spec)) for p, spec in self._offers("commands")))
 
     def known_keys(self) -> KeyTree:
-        """Return all keys of the configuration: falcohost's, those of the plugins, and the blocks of their outputs."""
+        """Return all configuration keys: falcohost's, the plugins', and the blocks of plugins' outputs."""
         tree = key_tree()
         for plugin in self.loaded:
             for key in plugin.config_keys:
@@ -100,9 +100,9 @@ class Plugins:
         return tree
 
     def fields(self, source: str) -> tuple[Field, ...]:
-        """Return the fields of the event source *source*, of all plugins; without those of lookups.
+        """Return the fields that all plugins add to the event source *source*, without those of lookups.
 
-        :raises PluginError: two plugins declare one name.
+        :raises PluginError: two plugins add a field of the same name.
         """
         offers = ((p, one.name, one) for p in self.loaded for one in p.fields.get(source, ()))
         return tuple(_joined("the field", offers, repeat=True).values())
@@ -112,7 +112,7 @@ class Plugins:
         return [str(path) for _, path in self._offers("rules")]
 
     def stands_for(self) -> dict[str, str]:
-        """Return the names and versions that ``required_plugin_versions`` may ask for: our own, and those stood for."""
+        """Return names and versions for ``required_plugin_versions``: the plugins' own, and those that they replace."""
         own = {plugin.name: plugin.version for plugin in self.loaded}
         return own | {stand.name: stand.version for plugin in self.loaded for stand in plugin.stands_for}
 
@@ -121,7 +121,7 @@ class Plugins:
         return next(p for p in self.loaded for spec in p.sources if spec.name == source)
 
     def _offers(self, attribute: str) -> Iterator[tuple[Plugin, Any]]:
-        """Yield what there is of *attribute* of all plugins, in order, each with its plugin."""
+        """Yield the members of *attribute* of all plugins, in order, each with its plugin."""
         loaded = {plugin.name: plugin for plugin in self.loaded}
         for name in self.order.get(attribute, loaded):
             if name in loaded:
@@ -132,7 +132,7 @@ class Plugins:
 
 
 def _joined(what: str, offers: Iterable[tuple[Plugin, str, T]], *, repeat: bool = False) -> dict[str, T]:
-    """Return the offers by name; *repeat*: one plugin may offer a name twice, of which the first counts."""
+    """Return the offers by name; *repeat*: a plugin may offer a name twice, and the first is used."""
     found: dict[str, T] = {}
     owners: dict[str, Plugin] = {}
     for plugin, name, offer in offers:

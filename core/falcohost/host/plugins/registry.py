@@ -1,8 +1,8 @@
-"""One pluggy manager with all plugins: it calls hooks in pluggy's order, and a plugin that raises does not end a call.
+"""Calls hooks through one pluggy manager with all plugins, in pluggy's order; an exception does not stop the others.
 
-Each implementation is given its own plugin's settings and answers with its plugin's name, so that what two plugins
-claim can be refused with both names. A plugin *returns* what it has; wrappers, which change what others have returned,
-are refused (decision 0025).
+Each implementation receives its own plugin's settings, and its answer carries the plugin's name, so that errors about
+clashes can name both plugins. Hook wrappers, which could change the answers of other plugins, are refused (decision
+0025).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SETTINGS = "settings"
 class Candidate:
     """A plugin to register: any object with hooks, usually a module.
 
-    :ivar settings: what it is told beside what the configuration says.
+    :ivar settings: settings in addition to those from the configuration.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Candidate:
 
 
 class Answer(NamedTuple):
-    """What one plugin has answered to one hook."""
+    """The answer of one plugin to one hook."""
 
     plugin: str
     items: tuple[Any, ...]
 
 
 class Registry:
-    """The plugins that are registered.
+    """The registered plugins.
 
-    :ivar left_out: why a plugin is not, or no longer.
-    :ivar settings: what the hooks of each plugin are given as its configuration.
+    :ivar left_out: the reason for each plugin that is not registered, or no longer.
+    :ivar settings: the settings that the hooks of each plugin receive.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Registry:
         self._raised: dict[str, Exception] = {}
 
     def register(self, candidates: Iterable[Candidate]) -> None:
-        """Register *candidates*. Where none says ``tryfirst`` or ``trylast`` their hooks are called in this order."""
+        """Register *candidates*. Hooks are called in this order, unless ``tryfirst`` or ``trylast`` changes it."""
         for candidate in reversed(list(candidates)):  # pluggy calls first what was registered last
             try:
                 self._register(candidate)
@@ -76,14 +76,14 @@ class Registry:
         self._manager.check_pending()
 
     def _stand_in(self, candidate: Candidate) -> _StandIn:
-        """Return an object with the hooks of *candidate* that answer with its name, and raise nothing."""
+        """Return an object with the hooks of *candidate*, whose answers carry its name and which never raise."""
         stand_in = _StandIn(candidate.module)
         for name in dir(candidate.module):
             options = self._manager.parse_hookimpl_opts(candidate.module, name)
             if options is None:
                 continue
             if options["wrapper"] or options["hookwrapper"]:
-                raise PluginError(f"{name} is a wrapper, and what other plugins return is not a plugin's to change")
+                raise PluginError(f"{name} is a hook wrapper, and a plugin may not change what other plugins return")
             hook = options["specname"] or name
             setattr(stand_in, name, self._guarded(hook, getattr(candidate.module, name), candidate))
         return stand_in
@@ -112,14 +112,14 @@ class Registry:
             self._manager.unregister(name=name)
 
     def ask(self, hook: str, **arguments: Any) -> tuple[list[Answer], dict[str, Exception]]:
-        """Call *hook*; return the answers, and what was raised instead by the plugins that are not among them."""
+        """Call *hook*; return the answers, and the exceptions of plugins that raised one instead."""
         self._raised = {}
         caller = getattr(self._manager.hook, hook)
         return caller(**dict.fromkeys(caller.spec.argnames, None) | arguments), self._raised
 
 
 class _StandIn:
-    """What is registered for a plugin."""
+    """The object that is registered in place of a plugin."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
@@ -138,7 +138,7 @@ def _items(hook: str, answer: Iterable[Any] | None) -> tuple[Any, ...]:
 
 @functools.cache
 def _item_type(hook: str) -> type:
-    """Return what *hook* returns several of, as its specification says."""
+    """Return the type of the items that *hook* returns, from its specification."""
     answer = get_type_hints(getattr(hookspecs, hook))["return"]
     several = next((part for part in get_args(answer) if get_args(part)), answer)
     item: type = get_args(several)[0]
@@ -151,4 +151,4 @@ def _other_version(candidate: Candidate, wanted: object) -> str:
         if isinstance(wanted, int) and wanted > API
         else f"install a version of {candidate.distribution} that is written for version {API}"
     )
-    return f"it is written for version {wanted} of the plugin API, and this falcohost has version {API}: {mend}"
+    return f"it is written for version {wanted} of the plugin API, but this falcohost has version {API}: {mend}"

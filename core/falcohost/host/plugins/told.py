@@ -1,4 +1,4 @@
-"""What each plugin is told: its settings, out of its keys, its block, and the drivers that its keys may choose."""
+"""Makes each plugin's settings from its keys, its block, and the drivers that its keys can select."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from falcohost.host.config.keys import KeyClash, add_key, key_tree
 from falcohost.host.plugins.registry import Answer, Candidate
 from falcohost.specs import DriverSpec
 
-#: Answers to hooks, by the attribute of :class:`~falcohost.host.plugins.Plugin` that they are for, or by source.
+#: Answers to hooks, by attribute of :class:`~falcohost.host.plugins.Plugin` or by source.
 Answers: TypeAlias = Mapping[str, Sequence[Answer]]
 
-#: Where a plugin whose keys choose drivers finds them in its settings.
+#: The entry in a plugin's settings with the drivers that its keys can select.
 DRIVERS = "drivers"
 
 
 def of_plugin(name: str, answers: Sequence[Answer]) -> tuple[Any, ...]:
-    """Return what the plugin *name* has answered; it may have implemented a hook more than once (``specname``)."""
+    """Return all answers of the plugin *name*; it may implement a hook more than once (``specname``)."""
     return tuple(item for answer in answers if answer.plugin == name for item in answer.items)
 
 
 def told_settings(candidates: Iterable[Candidate], answers: Answers, told: ForPlugins) -> dict[str, dict[str, Any]]:
     """Return the settings of all plugins by name.
 
-    :raises PluginError: two plugins bring one key, or one driver.
-    :raises ConfigError: a value cannot be.
+    :raises PluginError: two plugins add the same key or driver.
+    :raises ConfigError: a value is not valid.
     """
     _check_keys(answers["config_keys"])
     drivers = _drivers(answers["drivers"])
@@ -49,7 +49,7 @@ def _check_keys(answers: Sequence[Answer]) -> None:
         for key in answer.items:
             if key.key.partition(".")[0].endswith("_output"):
                 offer = f"the plugin '{answer.plugin}' offers the configuration key '{key.key}'"
-                raise PluginError(f"{offer}; blocks of outputs are theirs")
+                raise PluginError(f"{offer}, but such blocks belong to outputs")
             try:
                 add_key(tree, key)
             except KeyClash as clash:
@@ -58,14 +58,14 @@ def _check_keys(answers: Sequence[Answer]) -> None:
 
 
 def _both(plugin: str, key: str, other: str, owner: str | None) -> str:
-    beside = "" if key == other else f", beside which '{key}' cannot be"
+    beside = "" if key == other else f", which excludes '{key}'"
     if owner is None:
-        return f"the plugin '{plugin}' offers the configuration key '{other}'{beside}, which is falcohost's own"
+        return f"the plugin '{plugin}' offers the configuration key '{other}'{beside}, a key of falcohost's own"
     return f"the plugins '{owner}' and '{plugin}' both offer the configuration key '{other}'{beside}"
 
 
 def _drivers(answers: Sequence[Answer]) -> dict[str, dict[str, DriverSpec]]:
-    """Return the drivers by the key that chooses them, and by name."""
+    """Return the drivers by the key that selects them, and by name."""
     drivers: dict[str, dict[str, DriverSpec]] = {}
     owners: dict[tuple[str, str], str] = {}
     for answer in answers:

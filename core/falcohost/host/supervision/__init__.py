@@ -1,4 +1,4 @@
-"""The tasks of the supervisor, each an object that is given what it needs; :mod:`falcohost.host.supervisor` runs them.
+"""The tasks of the supervisor, one object each; :mod:`falcohost.host.supervisor` runs them.
 
-Every one of them lives in one loop, in one thread, and takes its time from the loop's clock.
+All of them run in one loop, in one thread, and read the time from the loop's clock.
 """

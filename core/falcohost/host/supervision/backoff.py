@@ -1,4 +1,4 @@
-"""How long a worker that fails again and again is waited for."""
+"""The delay before a failed worker is restarted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ HEALTHY = 60.0
 
 
 class BackOff:
-    """The seconds before each restart: they double with each restart in a row."""
+    """Computes the delay before each restart: it doubles with each restart in a row."""
 
     def __init__(self) -> None:
         self._delay = FIRST_DELAY
 
     def lived(self, seconds: float) -> None:
-        """Take note that a worker has lived so long."""
+        """Record that a worker has ended after so many *seconds*."""
         if seconds >= HEALTHY:
             self._delay = FIRST_DELAY
 

@@ -1,4 +1,4 @@
-"""A source's worker as the supervisor sees it, over all its lives: its process, its messages, its numbers."""
+"""The supervisor's view of a source's worker over all restarts: its process, its messages, its numbers."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ _NO_REPORT = wire.Report(NOTHING)
 class Child:
     """The worker of *task*.
 
-    :param start_process: starts a process for it.
+    :param start_process: starts a worker process.
     :ivar process: the process; None while there is none.
-    :ivar link: the messages of this process, or of the one before.
+    :ivar link: the connection to this process, or to the previous one.
     :ivar ready: its source is open.
     :ivar was_ready: its source was open at some time.
-    :ivar ended: the source has come to its end.
-    :ivar renewing: the worker was told to end so that another opens the source anew.
-    :ivar sockets: what the worker listens on, kept for the next.
+    :ivar ended: the source has ended.
+    :ivar renewing: the worker was told to end so that a new one reopens the source.
+    :ivar sockets: the worker's listening sockets, kept for the next one.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
-    :ivar report: what this life's process has said last; *totals*: the numbers of all lives.
-    :ivar lives: how many processes there have been.
+    :ivar report: the last report of the current process.
+    :ivar totals: the numbers of all processes together.
+    :ivar lives: number of processes so far.
     """
 
     def __init__(self, task: Task, start_process: Fork = fork, clock: Clock = SYSTEM) -> None:
@@ -54,16 +55,16 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Return whether there is a process."""
+        """Return whether the worker has a process."""
         return self.process is not None
 
     @property
     def seconds(self) -> float:
-        """Return for how long there has been a process, all lives together."""
+        """Return the seconds that all processes have run, in total."""
         return self._lived + (self._clock.monotonic() - self._born if self.alive else 0.0)
 
     def start(self, cursor: str | None) -> Process:
-        """Start a process, whose source goes on from *cursor*.
+        """Start a process whose source resumes after *cursor*.
 
         :raises OSError: none can be started.
         """
@@ -76,14 +77,14 @@ class Child:
         return process
 
     def read(self) -> list[wire.Up] | None:
-        """Return the messages that are complete with what has arrived; None where nothing has.
+        """Return the messages that are now complete; None if no data has arrived.
 
-        Takes note of what concerns the child itself.
+        Updates this object from messages about the worker itself.
         """
         try:
             messages = self.link.read()
-        except ValueError as error:  # only a worker that is no longer ours says such things
-            self.error = f"its worker sent what is no message ({error}) and is killed"
+        except ValueError as error:  # a compromised worker
+            self.error = f"its worker sent an invalid message ({error}) and was killed"
             self.signal(signal.SIGKILL)
             return []
         for message in messages or ():
@@ -91,7 +92,7 @@ class Child:
         return messages
 
     def drain(self) -> Iterator[wire.Up]:
-        """Yield what a worker that has ended left behind."""
+        """Yield the remaining messages of a worker that has ended."""
         while (messages := self.read()) is not None:
             yield from messages
 
@@ -101,14 +102,14 @@ class Child:
             self.process.signal(number)
 
     def renew(self) -> None:
-        """Have the worker end, for another one that opens the source anew."""
+        """Tell the worker to end, so that a new one reopens the source."""
         self.renewing = self.alive
         self.signal(signal.SIGTERM)
 
     def bury(self, process: Process) -> str:
-        """Take leave of the process, which has ended; return the cause in words.
+        """Clean up after the process has ended; return the cause in words.
 
-        Where nobody would serve them soon, senders are refused from now on.
+        Closes the listening sockets if no new worker will serve them soon, so that senders are refused.
         """
         if not self.ready or (self.ended and not self.renewing):
             self.sockets.close()

@@ -1,4 +1,4 @@
-"""Files that change while the agent runs: configuration and rules, and certificates and secrets of sources."""
+"""Checks files that may change while the agent runs: configuration, rules, and sources' certificates and secrets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 LOOK = 1.0
 
 
 class Files:
-    """Looks at the files of *watch*, whose change calls for a reload, and has *renewals* look at theirs."""
+    """Starts a reload when a file of *watch* changes, and has *renewals* check its files."""
 
     def __init__(self, watch: Watch, renewals: Renewals, reloading: Reloading, clock: Clock = SYSTEM) -> None:
         self._watch = watch
@@ -22,7 +22,7 @@ class Files:
         self._due = 0.0
 
     def look(self) -> None:
-        """Look at all of them, unless that was less than :data:`LOOK` seconds ago."""
+        """Check all files, unless the last check was less than :data:`LOOK` seconds ago."""
         now = self._clock.monotonic()
         if now >= self._due:
             self._due = now + LOOK

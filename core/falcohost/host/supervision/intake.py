@@ -1,4 +1,4 @@
-"""What has arrived and is not stored yet: the supervisor stores all that came in one turn in one transaction."""
+"""Collects arriving alerts and cursors; the supervisor stores everything from one turn in one transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GIVEN_UP = "Falcohost internal: alerts given up"
 
 
 class Intake:
-    """Takes alerts and cursors of sources, and the alerts that falcohost raises about itself."""
+    """Collects alerts and cursors of sources, and falcohost's alerts about itself."""
 
     def __init__(self, store: Store, maker: AlertMaker, clock: Clock = SYSTEM) -> None:
         self._store = store
@@ -24,7 +24,7 @@ class Intake:
         self._given_up = 0
 
     def take(self, arrival: Arrival) -> None:
-        """Take what a source has sent."""
+        """Add what a source has sent."""
         self._arrived.append(arrival)
 
     def raise_alert(self, rule: str, priority: Priority, text: str, fields: Mapping[str, object]) -> None:
@@ -33,7 +33,7 @@ class Intake:
         self._arrived.append(Arrival(INTERNAL, [alert]))
 
     def commit(self) -> Stored | None:
-        """Store what has arrived since the last time; return what became of it, None if there was nothing to do."""
+        """Store what has arrived since the last call; return the result, or None if there was nothing to store."""
         if not self._arrived and not self._store.behind:
             return None
         stored = self._store.append(self._arrived)
@@ -42,7 +42,7 @@ class Intake:
         return stored
 
     def _tell_given_up(self) -> None:
-        """Raise an alert about alerts that the store had no room for until every output had them."""
+        """Raise an alert about alerts that the store had to delete before every output had them."""
         count, self._given_up = self._store.lost - self._given_up, self._store.lost
         if count:
             text = f"{count} alerts were given up before every output had them"

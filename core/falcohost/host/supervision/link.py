@@ -1,4 +1,4 @@
-"""The supervisor's end of the socket to one worker: messages in both directions, without waiting for either."""
+"""The supervisor's end of the socket to one worker: non-blocking messages in both directions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from falcohost.host.kept_sockets import Kept
 
 
 class Link:
-    """The messages of one worker's life. Descriptors that come with them go to *kept*.
+    """The connection to one worker process. Attached descriptors go to *kept*.
 
-    :ivar closed: the worker has closed its end; nothing comes any more.
+    :ivar closed: the worker has closed its end; no more messages will arrive.
     """
 
     def __init__(self, link: socket.socket, kept: Kept) -> None:
@@ -27,9 +27,9 @@ class Link:
         return self._link.fileno()
 
     def read(self) -> list[wire.Up] | None:
-        """Return the messages that are complete with what has arrived; None where nothing has.
+        """Return the messages that are now complete; None if no data has arrived.
 
-        :raises ValueError: what came is no message; nothing more is read from this worker.
+        :raises ValueError: the data is not a message; all further data from this worker is ignored.
         """
         try:
             data = self._kept.receive(self._link)
@@ -49,20 +49,20 @@ class Link:
             raise
 
     def send(self, message: wire.Down) -> None:
-        """Tell the worker something; what does not fit waits for :meth:`send_rest`."""
+        """Send *message*, or as much of it as the socket takes; :meth:`send_rest` sends the rest."""
         self._outgoing += wire.packed(message)
         self.send_rest()
 
     def send_rest(self) -> None:
-        """Send what waits, as far as that is possible now."""
+        """Send pending data, as far as possible without waiting."""
         try:
             del self._outgoing[: self._link.send(self._outgoing, socket.MSG_DONTWAIT)]
         except BlockingIOError:
             pass
         except OSError:
-            self._outgoing.clear()  # the worker is gone, and its successor begins with what is true then
+            self._outgoing.clear()  # the worker is gone; its successor starts from the current state
 
     @property
     def waits_to_send(self) -> bool:
-        """Return whether something waits until the worker reads."""
+        """Return whether data is pending until the worker reads."""
         return bool(self._outgoing)

@@ -1,4 +1,4 @@
-"""The supervisor's event loop: calls back when a descriptor is ready or a time has come, one call at a time."""
+"""The supervisor's event loop: runs callbacks when descriptors are ready or timers are due, one at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from falcohost.clock import SYSTEM, Clock
 
-#: Seconds that a turn takes at most.
+#: Longest wait of one turn, in seconds.
 TURN = 1.0
 
 
@@ -31,17 +31,17 @@ class HasFileno(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timer:
-    """A call that is due when the clock says *when*."""
+    """A callback that is due at the clock time *when*."""
 
     when: float
     call: Callable[[], object]
 
 
 class Loop:
-    """Calls back, until it is told to end.
+    """Runs callbacks for descriptors and timers.
 
-    :ivar clock: by which times are meant.
-    :ivar outcome: how the run has ended; None while it goes on.
+    :ivar clock: the clock of all times.
+    :ivar outcome: how the run has ended; None while it continues.
     :ivar error: why the run failed.
     """
 
@@ -53,33 +53,33 @@ class Loop:
         self._timers: list[Timer] = []
 
     def watch(self, ready: int | HasFileno, call: Callable[[], object]) -> None:
-        """Call whenever *ready* can be read."""
+        """Run *call* whenever *ready* is readable."""
         self._selector.register(ready, selectors.EVENT_READ, call)
 
     def watch_writing(self, ready: int | HasFileno, on: bool) -> None:
-        """Have what is called for *ready* called when it can be written too, or no longer."""
+        """Start or stop running the callback of *ready* also when it is writable."""
         key = self._selector.get_key(ready)
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if on else 0)
         if key.events != events:
             self._selector.modify(ready, events, key.data)
 
     def forget(self, ready: int | HasFileno) -> None:
-        """Call no more for *ready*; comes before its descriptor is closed."""
+        """Stop watching *ready*. Call this before its descriptor is closed."""
         self._selector.unregister(ready)
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
-        """Call once, in so many seconds."""
+        """Run *call* once, after so many *seconds*."""
         timer = Timer(self.clock.monotonic() + seconds, call)
         self._timers.append(timer)
         return timer
 
     def cancel(self, timer: Timer) -> None:
-        """Have what has not been called yet not be called."""
+        """Cancel *timer* if it has not run yet."""
         if timer in self._timers:
             self._timers.remove(timer)
 
     def turn(self, longest: float = TURN) -> None:
-        """Wait until something is ready or due, for *longest* seconds at most, and call for all that is."""
+        """Wait until something is ready or due, at most *longest* seconds, and run all callbacks that are."""
         if self._timers:
             nearest = min(timer.when for timer in self._timers) - self.clock.monotonic()
             longest = max(0.0, min(longest, nearest))
@@ -89,7 +89,7 @@ class Loop:
             self._call_due(self.clock.monotonic())
 
     def end(self, outcome: Outcome, error: str = "") -> None:
-        """End the run; who says so first says how."""
+        """End the run; only the first call counts."""
         if self.outcome is None:
             self.outcome, self.error = outcome, error
 

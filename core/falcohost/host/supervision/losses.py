@@ -1,4 +1,4 @@
-"""What sources have lost: told in the log, and handled as the policies of the sources say."""
+"""Logs the losses of sources, and applies each source's drop policy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from falcohost.host.supervision.loop import Loop, Outcome
 
 
 class Losses:
-    """Looks at the numbers of *children* when they report; tells the rest at the end of its ``with``.
+    """Handles losses in the reports of *children*; logs what is left at the end of its ``with`` block.
 
-    :ivar drops: what was made of it, for each source that has a policy.
+    :ivar drops: the monitor of each source that has a policy.
     """
 
     def __init__(self, children: Sequence[Child], drops: Mapping[str, DropMonitor], loop: Loop) -> None:
@@ -29,10 +29,10 @@ class Losses:
             self._logs[child.name].tell(child.totals)
 
     def observe(self, child: Child) -> None:
-        """Look at new numbers."""
+        """Process a new report of *child*."""
         self._logs[child.name].observe(child.totals)
         if (monitor := self.drops.get(child.name)) is not None:
             monitor.observe(child.totals)
             if monitor.exiting:
-                text = f"{monitor.policy.events} were dropped, and {monitor.policy.key} has 'exit'"
+                text = f"{monitor.policy.events} were dropped, and {monitor.policy.key} contains 'exit'"
                 self._loop.end(Outcome.FAILED, text)

@@ -1,4 +1,4 @@
-"""A worker's process: forked, signalled, reaped."""
+"""A worker's process: forks, signals and reaps it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from falcohost.host.worker import HANDLED, run_worker
 
 
 class Process(Protocol):
-    """A process that does a worker's task.
+    """A worker process.
 
     :ivar link: the socket to it.
-    :ivar ended: a descriptor that becomes readable when it has ended.
+    :ivar ended: a descriptor that becomes readable when the process has ended.
     """
 
     pid: int
@@ -26,17 +26,17 @@ class Process(Protocol):
     ended: int
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is still there."""
+        """Send the process a signal, if it still exists."""
 
     def reap(self) -> str:
-        """Take leave of it, which has ended; return the cause in words. The link and *ended* are closed."""
+        """Reap the ended process, close the link and *ended*; return the cause of its end in words."""
 
 
 class Fork(Protocol):
     """Starts a process."""
 
     def __call__(self, task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> Process:
-        """Start one whose source goes on from *cursor*; *kept*: what an earlier worker listened on.
+        """Start a process whose source resumes after *cursor*; *kept*: listening sockets of an earlier worker.
 
         :raises OSError: no process can be started.
         """
@@ -52,12 +52,12 @@ class ForkedProcess:
         self._oom_kills = oom_kills
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is still there."""
+        """Send the process a signal, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.ended, number)
 
     def reap(self) -> str:
-        """Take leave of it, which has ended; return the cause in words. The link and *ended* are closed."""
+        """Reap the ended process, close the link and *ended*; return the cause of its end in words."""
         _, status = os.waitpid(self.pid, 0)
         os.close(self.ended)
         self.link.close()
@@ -74,7 +74,7 @@ def fork(task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> F
     oom_kills = _oom_kills()
     parent = os.getpid()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    # A signal must not reach the child while it still has the supervisor's handlers; it lets them through itself.
+    # Block signals while the child still has the supervisor's handlers; the child unblocks them itself.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
         pid = os.fork()
@@ -87,7 +87,7 @@ def fork(task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> F
 
 
 def _oom_kills() -> int:
-    """Return how many processes this kernel has killed for want of memory (proc(5), /proc/vmstat)."""
+    """Return how many processes the kernel has killed because memory ran out (/proc/vmstat)."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""When everything is ready, and how long it runs from then on."""
+"""Determines when all sources are ready, and limits how long the agent runs from then on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from falcohost.host.supervision.loop import Loop, Outcome
 class Readiness:
     """Waits until every source of *children* is open or has failed to open.
 
-    :param seconds: how long to run from then on; 0 for ever.
+    :param seconds: how long to run from then on; 0: without limit.
     :param on_ready: called once, with the names of the sources that are open, or were until they ended.
-    :ivar reached: it has come to that.
+    :ivar reached: all sources are open or have failed to open.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Readiness:
         self._on_ready = on_ready
 
     def check(self) -> None:
-        """Look whether it is so."""
+        """Check whether that is so; the first time it is, start the time limit and call *on_ready*."""
         if self.reached or self._loop.outcome is not None:
             return
         if any(child.alive and not child.ready for child in self._children):

@@ -1,4 +1,4 @@
-"""New rules: tried in a process of their own, then taken by everybody; or a restart, where more than rules is new."""
+"""Reloads rules: tries them in a separate process, then passes them on; restarts if more than rules has changed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FAILURE = "Falco internal: hot restart failure"
 
 
 class Reloading:
-    """Goes over to new rules, one trial at a time; a trial that runs at the end of its ``with`` is given up.
+    """Reloads rules, one trial at a time; a trial that is still running at the end of its ``with`` block is cancelled.
 
-    :param load: loads new rules; returns None where only a restart can bring them about.
-    :param take: takes new rules, and a number that tells them from those before.
+    :param load: loads new rules; returns None if a restart is needed.
+    :param take: called with the number of the reload and the new rules.
     """
 
     def __init__(
@@ -48,18 +48,18 @@ class Reloading:
             self._trial.cancel()
 
     def begin(self, cause: str) -> None:
-        """Try the rules as they are now, unless a trial runs."""
+        """Start a trial of the current files, unless one is running."""
         if self._trial is None:
             log.info("%s, checking configuration and rules...", cause)
             self._trial = Trial(self._load)
             self._loop.watch(self._trial.finished, self._finish)
 
     def taken(self, source: str, answer: wire.RulesTaken) -> None:
-        """Take note that a worker has gone over, or stayed with the rules that it had."""
+        """Log that a worker has switched to new rules, or kept its former ones."""
         if answer.error:
-            log.error("event source '%s' stays with its former rules: %s", source, answer.error)
+            log.error("event source '%s' keeps its former rules: %s", source, answer.error)
         elif answer.number == self._number:
-            log.info("Event source '%s' has gone over to the new rules", source)
+            log.info("Event source '%s' now uses the new rules", source)
 
     def _finish(self) -> None:
         assert self._trial is not None

@@ -1,7 +1,7 @@
-"""Certificates and secrets that are new: a source that has read them is opened again, by a new worker.
+"""Reopens a source in a new worker when its certificate or secret changes.
 
-Only the supervisor may read them, and the worker has given up that right. The new worker takes the place of the old one
-within moments; whoever sends something just then waits for it, or is told to come again.
+Only the supervisor can still read the files; the worker has dropped that privilege. The new worker replaces the old one
+within moments; a request that arrives meanwhile waits, or is told to try again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from falcohost.log import log
 
 
 class Renewals:
-    """Looks at the files that the sources of *children* name in ``SourceSpec.secrets``."""
+    """Checks the files that the sources of *children* name in ``SourceSpec.secrets``."""
 
     def __init__(self, children: Iterable[Child]) -> None:
         self._children = [child for child in children if child.task.spec.secrets is not None]
@@ -24,23 +24,23 @@ class Renewals:
             self._files(child)
 
     def look(self) -> None:
-        """End the workers whose files are new and can be used, for the supervisor to start others."""
+        """Tell workers whose files have changed to end, if the files are valid; the supervisor starts new workers."""
         for child in self._children:
             if child.name not in self._watches:
                 self._files(child)
             elif self._watches[child.name].changed() and self._files(child):
-                log.info("event source '%s': its certificate or secret is new, and it is opened again", child.name)
+                log.info("event source '%s': its certificate or secret has changed; reopening it", child.name)
                 child.renew()
 
     def _files(self, child: Child) -> bool:
-        """Look at the files from now on; return whether they can be used, if not after it is told."""
+        """Watch the source's files; return whether they are valid, and log it if files that were valid are not."""
         secrets, settings = child.task.spec.secrets, child.task.settings
         assert secrets is not None
         try:
             files = [str(path) for path in secrets(settings)]
         except FalcohostError as error:
             if child.name in self._watches:
-                log.error("event source '%s' stays with its former certificate and secret: %s", child.name, error)
+                log.error("event source '%s' keeps its former certificate and secret: %s", child.name, error)
             return False
         self._watches.setdefault(child.name, Watch(files))
         return True

@@ -1,4 +1,4 @@
-"""Signals of the supervisor, handled in its loop and not in between."""
+"""Handles the supervisor's signals in its loop, so that they never interrupt other code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost.host.worker import HANDLED
 
 
 class Signals:
-    """Turns signals into calls of *handle* out of the loop; puts back what was there before."""
+    """Calls *handle* from the loop for each signal; restores the former handlers at the end of its ``with`` block."""
 
     def __init__(self, loop: Loop, handle: Callable[[int], None]) -> None:
         self._loop = loop

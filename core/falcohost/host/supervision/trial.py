@@ -1,7 +1,7 @@
-"""A reload is tried in a process of its own, so that what is wrong, or slow, or large, does not touch the agent.
+"""Tries a reload in a separate process, so that errors, slowness or high memory use do not affect the agent.
 
-It is a fork, which reads configuration and rules as the agent would. Where more than rules is new it becomes the
-agent's command with ``--dry-run``, since a restart will start from nothing too.
+The process is a fork that loads configuration and rules as the agent would. If more than rules has changed, it executes
+the agent's command with ``--dry-run``, since a restart would also start from scratch.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from falcohost.host.worker import HANDLED
 
 
 class Trial:
-    """Tries *reload*, which returns None where only a restart can bring about what is new.
+    """Runs *reload* in a fork; *reload* returns None if a restart is needed.
 
-    :ivar finished: becomes readable when it has ended.
+    :ivar finished: a descriptor that becomes readable when the trial has ended.
     """
 
     def __init__(self, reload: Callable[[], object | None]) -> None:
@@ -36,12 +36,12 @@ class Trial:
         self.finished = os.pidfd_open(self._pid)
 
     def cancel(self) -> None:
-        """End it before it has come to a result."""
+        """Kill the trial."""
         os.kill(self._pid, signal.SIGKILL)
         self.error()
 
     def error(self) -> str | None:
-        """Return what was wrong, or None if nothing was."""
+        """Return the error of the trial, which has ended, or None."""
         os.close(self.finished)
         _, status = os.waitpid(self._pid, 0)
         with self._stderr as stderr:
@@ -66,7 +66,7 @@ def _try(reload: Callable[[], object | None], stderr: int) -> NoReturn:
 
 
 def _take_over(stderr: int) -> None:
-    """Make this fork a process of its own, which says nothing but what is wrong."""
+    """Separate this fork from its parent: default signal handlers, no log, only *stderr* stays open."""
     signal.set_wakeup_fd(-1)
     for number in HANDLED:
         signal.signal(number, signal.SIG_DFL)

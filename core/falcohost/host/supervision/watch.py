@@ -1,7 +1,7 @@
-"""Watching the configuration and the rules files: a change counts when it has been there for a while.
+"""Watches files for changes; a change counts once it has stayed the same for two checks.
 
-Files are looked at, not subscribed to: that sees an editor's rename, a mounted ConfigMap's switched link and a network
-file system alike, for a few stat(2) a second.
+Files are polled with stat(2) rather than inotify(7), because polling also works for renames by editors, for the
+switched link of a mounted ConfigMap, and on network file systems.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from pathlib import Path
 
 
 class Watch:
-    """Looks at *paths*, files or folders."""
+    """Watches *paths*, files or folders."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.go_over(paths)
 
     def go_over(self, paths: Iterable[str]) -> None:
-        """Look at these *paths* from now on; as they are is how they shall be."""
+        """Watch these *paths* from now on, starting from their present state."""
         self._paths = [Path(path) for path in paths]
         self._handled = self._seen = self._look()
 
     def changed(self) -> bool:
-        """Return whether something is other than when it was last told of, and the same as at the last call."""
+        """Return whether something differs from the last reported state, and is the same as at the previous call."""
         now = self._look()
         settled, self._seen = now == self._seen, now
         if not settled or now == self._handled:

@@ -1,4 +1,4 @@
-"""All workers: started, listened to, started again with back-off when they fail, ended."""
+"""Starts and stops all workers, reads their messages, and restarts them with back-off when they fail."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from falcohost.log import log
 if TYPE_CHECKING:
     from falcohost.host.reload import NewRules
 
-#: Seconds that a worker has to end by itself when it is told to.
+#: Seconds that a worker has to end after it was told to.
 GRACE = 5.0
 
-#: Is told what a worker says.
+#: Handles a worker's message.
 Hear: TypeAlias = Callable[[Child, wire.Up], None]
 
 
 class Workers:
-    """The workers of all sources. When none of them has anything left to do, the run ends.
+    """The workers of all sources. When none of them has work left, the run ends.
 
-    :param cursor: returns how far a source has been read and stored.
+    :param cursor: returns a source's last stored cursor.
     """
 
     def __init__(self, children: Iterable[Child], loop: Loop, cursor: Callable[[str], str | None]) -> None:
@@ -38,35 +38,35 @@ class Workers:
 
     @property
     def any_alive(self) -> bool:
-        """Return whether some worker is there."""
+        """Return whether any worker is running."""
         return any(child.alive for child in self.children)
 
     def start(self, hear: Hear) -> None:
-        """Start all of them; from now on *hear* is told what they say."""
+        """Start all workers; *hear* is called with each of their messages."""
         self._hear = hear
         for child in self.children:
             self._start(child)
 
     def acknowledge(self, cursors: Mapping[str, str]) -> None:
-        """Tell sources up to where all their alerts are stored."""
+        """Acknowledge the cursors up to which all alerts of the sources are stored."""
         for child in self.children:
             if child.name in cursors:
                 self._send(child, wire.Ack(cursors[child.name]))
 
     def measure(self, on: bool) -> None:
-        """Have all of them measure what events cost, those too that are started later; or no longer."""
+        """Start or stop measuring the cost of events in all workers, including those that start later."""
         self._measuring = on
         for child in self.children:
             self._send(child, wire.Measure(on))
 
     def go_over(self, number: int, new: NewRules) -> None:
-        """Have all of them go over to *new* rules; *number* comes back with their answer."""
+        """Send *new* rules to all workers; their answers carry *number*."""
         for child in self.children:
             child.task = new.tasks[child.name]
             self._send(child, wire.NewRules(number, new.encoded[child.name], new.first))
 
     def stop(self) -> None:
-        """Tell all of them to end; those that have not after :data:`GRACE` seconds are killed."""
+        """Tell all workers to end; kill those that are still running after :data:`GRACE` seconds."""
         for child in self.children:
             if (restart := self._restarts.pop(child.name, None)) is not None:
                 self._loop.cancel(restart)
@@ -75,17 +75,17 @@ class Workers:
         self._loop.after(GRACE, self.kill)
 
     def kill(self) -> None:
-        """End those that are still there."""
+        """Kill the workers that are still running."""
         for child in self.children:
             if child.alive:
-                log.error("event source '%s' does not end by itself; its worker is killed", child.name)
+                log.error("event source '%s' does not end; killing its worker", child.name)
                 child.signal(signal.SIGKILL)
 
     def _start(self, child: Child) -> None:
         try:
             process = child.start(self._cursor(child.name))
         except OSError as error:
-            self._restart(child, f"no process can be started: {error.strerror}")
+            self._restart(child, f"cannot start a process: {error.strerror}")
             return
         self._loop.watch(child.link, lambda: self._serve(child))
         self._loop.watch(process.ended, lambda: self._died(child, process))
@@ -98,12 +98,12 @@ class Workers:
             self._loop.watch_writing(child.link, child.link.waits_to_send)
 
     def _serve(self, child: Child) -> None:
-        if child.alive:  # its death may have been told in the same turn
+        if child.alive:  # it may have ended in the same turn
             if child.link.waits_to_send:
                 child.link.send_rest()
                 self._loop.watch_writing(child.link, child.link.waits_to_send)
             self._tell(child, child.read() or ())
-            if child.link.closed:  # it would be ready until the worker has ended
+            if child.link.closed:  # a closed socket stays readable
                 self._loop.forget(child.link)
 
     def _tell(self, child: Child, messages: Iterable[wire.Up]) -> None:
@@ -126,7 +126,7 @@ class Workers:
         elif child.ended:
             child.error = ""
             seen, lost = child.totals.received, child.totals.lost
-            log.info("Event source '%s' has ended: %d events, %d of them left out", child.name, seen, lost)
+            log.info("Event source '%s' has ended: %d events received, %d lost", child.name, seen, lost)
             self._end_unless_something_is_left()
         else:
             child.error = cause
@@ -141,7 +141,7 @@ class Workers:
         log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause.rstrip("."), again)
 
     def _end_unless_something_is_left(self) -> bool:
-        """End the run if no source runs, or ran and has not ended; one that was never open is nothing to wait for."""
+        """End the run if every source has ended or was never open; return whether it was ended."""
         if any(child.alive or (child.was_ready and not child.ended) for child in self.children):
             return False
         errors = [child.error for child in self.children if not child.ended]
