@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
 from falcohost import Arg
@@ -142,13 +143,15 @@ def raw(row: Call, arg: Arg) -> Fact | None:
 def _octal(row: Call, param: Param) -> Fact:
     """Describe the mode of a file; it is zero if an open cannot create one."""
     if param.source.isdigit():
-        return Shown(layout.argument(int(param.source), 4), _MODES)
-    mode = Shown(layout.argument(values.MODE_ARG[row.name], 4), _MODES)
+        return Shown(layout.argument(int(param.source), 4), _modes())
+    mode = Shown(layout.argument(values.MODE_ARG[row.name], 4), _modes())
     return Either(_MAKES, mode, constant("0"))
 
 
-#: Permissions with the set-uid, set-gid and sticky bits; larger numbers are no modes.
-_MODES: Final = {mode: f"0{mode:o}" if mode else "0" for mode in range(0o10000)}
+@cache
+def _modes() -> Mapping[int, str]:
+    """Return the text of each mode: permissions with the set-uid, set-gid and sticky bits; larger numbers are none."""
+    return {mode: f"0{mode:o}" if mode else "0" for mode in range(0o10000)}
 
 
 def _alone(table: flags.Flags, bits: int) -> bool:
