@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import os
 import select
 import sys
@@ -19,6 +17,7 @@ from falcohost.host.assignment import Assignment
 from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_subscribers import check_names, enabled_outputs, open_subscribers
 from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.memory import settle
 from falcohost.host.plugins import Plugins
 from falcohost.host.restart import restart
 from falcohost.host.supervision.child import Child
@@ -56,7 +55,7 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     supervisor = wired(given, options, load, maker, assignment, store, subscribers)
-    _settle()
+    settle()
     outcome = supervisor.run()
     supervisor.progress.erase()
     store.close()
@@ -72,14 +71,6 @@ def _write_pidfile(path: str) -> None:
         Path(path).write_text(str(os.getpid()))
     except OSError as error:
         raise PidfileError(f"Could not write pid to pidfile {path}: {error.strerror}") from error
-
-
-def _settle() -> None:
-    """Return freed memory to the system, and exempt the rest from garbage collection, so that workers share it."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc only
-    gc.freeze()
 
 
 def _report(supervisor: Supervisor, *, verbose: bool, patience: float) -> None:

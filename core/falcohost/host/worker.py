@@ -20,6 +20,7 @@ from falcohost import listening, log
 from falcohost.errors import FalcohostError
 from falcohost.events import Source
 from falcohost.host import privileges, wire
+from falcohost.host.memory import settle
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work
@@ -96,6 +97,7 @@ def _work(task: Task, uplink: Uplink, stop: _Stop, parent: int, cursor: str | No
         uplink.send_sockets()
         privileges.drop_privileges(task.spec.capabilities)
         die_with_parent(parent)  # changing the user has cleared it
+        settle()
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, lambda: stop.asked).run()
         source.close()
