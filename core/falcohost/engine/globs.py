@@ -10,8 +10,6 @@ import string
 from collections.abc import Callable
 from typing import TypeAlias
 
-import re2
-
 from falcohost.engine.texts import ascii_lower, bytes_text, text_bytes
 
 Predicate: TypeAlias = Callable[[str], bool]
@@ -73,6 +71,8 @@ def _by_pieces(pieces: list[str]) -> Predicate:
 
 
 def _by_re2(parts: list[Part], fold: bool) -> Predicate:
+    import re2  # only where a rule has such a pattern
+
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.dot_nl = True

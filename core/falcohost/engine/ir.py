@@ -13,6 +13,9 @@ from typing import TypeAlias
 
 from falcohost.fields import Arg, Field
 
+#: A condition with its macros may nest this deep; the passes over it recurse.
+MAX_DEPTH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class FieldRef:

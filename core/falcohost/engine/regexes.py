@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import re2
-
 from falcohost.engine.texts import valid
 from falcohost.engine.values import ValueTextError
 
@@ -45,6 +43,8 @@ def check_regex(pattern: str) -> bool:
 
 
 def _compile(pattern: str, *, perl_classes: bool) -> Any:
+    import re2  # only where a rule has such an operator
+
     options = re2.Options()
     options.posix_syntax = True
     options.longest_match = True

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Operand, Or, Transform, Value
+from falcohost.engine.ir import MAX_DEPTH, And, Check, Exists, Expr, FieldRef, Not, Operand, Or, Transform, Value
 from falcohost.engine.operandcheck import check_left, check_operand, check_pair
 from falcohost.engine.operands import ValueType, value_type
 from falcohost.engine.operators import compares_text, refusal
@@ -31,9 +31,6 @@ from falcohost.lang.tree import (
     TransformNode,
     ValueNode,
 )
-
-#: A condition with its macros may nest this deep; the passes over it recurse.
-MAX_DEPTH = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,21 @@ from falcohost.engine.codec.rows import (
     SourceRow,
     TemplateRow,
 )
-from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Operand, Or, Transform, Value
+from falcohost.engine.ir import (
+    MAX_DEPTH,
+    And,
+    Check,
+    Const,
+    Exists,
+    Expr,
+    FieldRef,
+    ListOf,
+    Not,
+    Operand,
+    Or,
+    Transform,
+    Value,
+)
 from falcohost.engine.operandcheck import check_pair, transformed
 from falcohost.engine.operands import ValueType, value_type
 from falcohost.engine.operators import refusal
@@ -37,7 +51,6 @@ from falcohost.engine.regexes import check_regex
 from falcohost.engine.ruleset import Rule, Ruleset
 from falcohost.engine.template import Template
 from falcohost.engine.tokens import MAX_WIDTH, Token
-from falcohost.engine.typecheck import MAX_DEPTH
 from falcohost.engine.values import ValueTextError
 
 #: Checks that a condition may have; with rows that share others a few could stand for more than any memory holds.

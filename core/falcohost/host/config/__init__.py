@@ -9,7 +9,7 @@ from typing import Any
 
 from falcohost.errors import ConfigError
 from falcohost.host.config import overrides
-from falcohost.host.config.document import Document, include_files, read_document, read_text
+from falcohost.host.config.document import Document, empty_document, include_files, read_document
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.config.keys import key_tree, without_known
 from falcohost.host.config.reader import Reader
@@ -30,13 +30,13 @@ from falcohost.pipeline.settings import PipelineConfig
 #: Configuration files that are tried if none is named; the first that exists is read.
 DEFAULT_FILES = ("/etc/falcohost/falcohost.yaml", "/etc/falco/falco.yaml")
 
-#: The configuration if there is no file.
-BUILT_IN = """
-stdout_output: {enabled: true}
-append_output: [{suggested_output: true}]
-log_stderr: true
-log_syslog: false
-"""
+#: The configuration if there is no file, as options.
+BUILT_IN = (
+    "stdout_output.enabled=true",
+    "append_output[].suggested_output=true",
+    "log_stderr=true",
+    "log_syslog=false",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,20 @@ def load_config(path: str | None = None, options: Sequence[str] = ()) -> Config:
     :raises ConfigError: a file, an option or a value in them is wrong.
     """
     file = find_config(path)
-    document = read_document(file) if file is not None else read_text(BUILT_IN, "built-in configuration")
+    document = read_document(file) if file is not None else _built_in()
     for option in filter(overrides.names_include, options):
         overrides.apply_option(document, option)
     include_files(document)
     for option in options:
         overrides.apply_option(document, option)
     return parse(document)
+
+
+def _built_in() -> Document:
+    document = empty_document("built-in configuration")
+    for option in BUILT_IN:
+        overrides.apply_option(document, option)
+    return document
 
 
 def parse(document: Document) -> Config:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 
 from falcohost.api import API, GROUP, OURS
@@ -14,8 +16,14 @@ from falcohost.host.plugins.registry import Candidate
 from falcohost.host.version import falcohost_version
 
 
-def installed() -> dict[str, list[EntryPoint]]:
+def installed() -> Mapping[str, list[EntryPoint]]:
     """Return the entry points by plugin name; there are several if distributions clash."""
+    return _installed(tuple(sys.path))
+
+
+@cache
+def _installed(path: Sequence[str]) -> Mapping[str, list[EntryPoint]]:
+    """Look through all distributions in the folders of *path*, which takes a while: once is enough for a process."""
     found: dict[str, list[EntryPoint]] = defaultdict(list)
     for entry in entry_points(group=GROUP):
         found[entry.name].append(entry)

@@ -1,0 +1,60 @@
+"""Which modules the agent has imported before it forks its workers: each costs time at start, and memory for good."""
+
+import subprocess
+import sys
+
+import pytest
+
+#: Libraries, and rooms of ours, that starting does not take, each with who imports it when it is needed.
+NOT_AT_START = {
+    "boto3": "a source of AWS, in its worker",
+    "falcohost.cli.describe": "its command",
+    "falcohost.engine.explain": "the commands that explain",
+    "falcohost.engine.typecheck": "rules that are not in the cache",
+    "falcohost.host.config.yaml_tree": "a configuration file",
+    "falcohost.host.reload": "a reload",
+    "falcohost.jsonlog": "a source of logs",
+    "falcohost.rules.documents": "rules that are not in the cache",
+    "falcohost.rules.loader": "rules that are not in the cache",
+    "falcohost.testing": "tests",
+    "falcohost.web": "a source with a listener",
+    "falcohost_syscall.drivers.modern_ebpf": "the worker",
+    "falcohost_syscall.drivers.scap": "the worker",
+    "falcohost_syscall.kernel": "the worker",
+    "falcohost_syscall.pushdown": "the worker",
+    "falcohost_syscall.watched": "the worker",
+    "re2": "a rule with such an operator",
+    "yaml": "a configuration file, and rules that are not in the cache",
+}
+
+#: The command, that says at its end what it has imported.
+PROGRAM = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules))
+from falcohost.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """Return what the agent imports until its sources are opened, with rules that are in the cache."""
+    folder = tmp_path_factory.mktemp("imports")
+    rules = folder / "rules.yaml"
+    rules.write_text("- {rule: r, desc: d, condition: evt.type=execve, output: o, priority: INFO}\n")
+    command = [sys.executable, "-c", PROGRAM, "-r", str(rules), "--dry-run"]
+    environment = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(folder / "cache")}
+    for _ in range(2):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_what_is_measured(imported):
+    """The list is that of a run that has come to opening its sources."""
+    assert {"falcohost.host.supervisor", "falcohost_syscall.plugin"} <= imported
+
+
+@pytest.mark.parametrize("module", NOT_AT_START)
+def test_a_start_does_without(imported, module):
+    """Nobody imports this before it is needed."""
+    assert [name for name in sorted(imported) if name == module or name.startswith(f"{module}.")] == []
