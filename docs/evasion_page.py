@@ -1,7 +1,7 @@
-"""Writes docs/evasion.md from the tables of techniques that the tests hold falcohost to.
+"""Writes docs/evasion.md from the tables of techniques.
 
-Run by script/evasion, after it has run the techniques and found the tables true.
-plugins/syscall/tests/test_evasion.py compares, so that the page cannot lag behind.
+script/evasion runs it after all techniques gave the results in the tables.
+plugins/syscall/tests/test_evasion.py compares, so the page is never out of date.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ sys.path.insert(0, str(ROOT / "plugins" / "syscall" / "tester"))
 from evasion.technique import MATURITY, Group, Technique  # noqa: E402
 from evasion.techniques import GROUPS  # noqa: E402
 
-INTRODUCTION = """# Evasion: what is seen, and what is not
+INTRODUCTION = """# Evasion: what is detected, and what is not
 
-Each technique below is a small program in `plugins/syscall/tester/evasion`. It does something that rules look for, in a
-way that they may not see. All are run against falcohost with two sets of rules: Falco's public ones (stable, incubating
-and sandbox, unchanged) and those that falcohost ships. The tables say which rules fire, all of them; where ours see the
-way to the deed, but not the deed, it says "only the way". `script/evasion` runs the techniques and writes this page;
-`plugins/syscall/tests/test_evasion.py` fails when what is seen is no longer what stands here.
+Each technique on this page is a small program in `plugins/syscall/tester/evasion`. It does something that rules look
+for, in a way that may hide it. Every technique runs against falcohost with two sets of rules: Falco's public rules
+(stable, incubating and sandbox, unchanged), and the rules that falcohost ships. The tables name all rules that fire.
+"Only the way" means that our rules detect a step towards the action, but not the action itself.
 
-Where it says "an unusual program", the rule looks at programs that lie outside of `/usr`, `/bin`, `/sbin`, `/lib`,
-`/opt`, `/snap` and `/nix/store`, as these do. An interpreter that is installed there and does the same is not seen.
+`script/evasion` runs the techniques and writes this page. `plugins/syscall/tests/test_evasion.py` fails if a result
+changes.
+
+"An unusual program" means that the rule only looks at programs outside of `/usr`, `/bin`, `/sbin`, `/lib`, `/opt`,
+`/snap` and `/nix/store`, where these programs are. The rule does not detect an installed interpreter that does the
+same.
 """
 
 
-HOOKED = """The tables are of a kernel that does not say to what the paths of a call lead that leaves no descriptor
-behind (`rename`, `mount`, …). Where it does ([0021](decisions/0021-hooks.md)), these are seen too, measured with Linux
-6.12 of Debian 13:
+HOOKED = """The results are from a kernel without hooks for calls that name a file and leave no descriptor (`rename`,
+`mount`, …). On a kernel with these hooks ([0021](decisions/0021-hooks.md)), the following are detected too, measured
+with Linux 6.12 of Debian 13:
 """
 
 
@@ -45,7 +48,7 @@ def page() -> str:
 def summary() -> str:
     """Return the table of counts."""
     rows = [
-        "| | techniques | seen by public rules | by stable ones | seen by ours | only the way | not seen |",
+        "| | techniques | detected by public rules | by stable ones | by ours | only the way | not detected |",
         "|---|---|---|---|---|---|---|",
     ]
     for group in GROUPS:
@@ -55,13 +58,13 @@ def summary() -> str:
 
 
 def hooked() -> str:
-    """Return the list of what is seen where the kernel has hooks."""
+    """Return the list of techniques that are detected on kernels with hooks."""
     techniques = [item for group in GROUPS for item in group.techniques.items() if item[1].hooked]
     return "".join(f"- `{name}`: {', '.join(technique.hooked)}\n" for name, technique in techniques)
 
 
 def counts(techniques: Iterable[Technique]) -> str:
-    """Return the cells of a row: how many there are, and how many are seen by whom."""
+    """Return the cells of a row: how many techniques there are, and how many of them each set of rules detects."""
     seen = [technique.seen for technique in techniques]
     numbers = (
         len(seen),
@@ -76,7 +79,7 @@ def counts(techniques: Iterable[Technique]) -> str:
 
 def section(group: Group) -> str:
     """Return a group's heading and table."""
-    rows = ["| technique | what it does | public rules | our rules | by what, or why not |", "|---|---|---|---|---|"]
+    rows = ["| technique | what it does | public rules | our rules | how, or why not |", "|---|---|---|---|---|"]
     for name, (does, seen, *_) in group.techniques.items():
         public = ", ".join(with_maturity(seen.public)) or "no"
         own = ", ".join(seen.own) + (" (only the way)" if seen.way else "") or "no"

@@ -1,6 +1,6 @@
-"""Writes the table of fields into each plugin's README, between its marks: the same rows that rules are checked with.
+"""Writes the table of fields in each plugin's README, between its marks, from the rows that rules are checked with.
 
-Run by script/docs. tests/test_docs.py compares, so that a README cannot lag behind.
+script/docs runs it, and tests/test_docs.py compares, so a README is never out of date.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from falcohost_syscall.fields.field import SyscallField
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- fields of {source}: written by script/docs -->"
 END = "<!-- end of fields -->"
-#: The configuration of plugins that offer nothing without one.
+#: Settings of plugins that offer no source without any.
 SETTINGS = {"json": {"sources": [{"name": "json", "open_params": "FILE"}]}}
-#: Stands behind the fields of which the kernel knows something.
+#: Marks fields that kernel filters can check.
 IN_KERNEL = "▪"
 ARGUMENTS = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
 
 
 def readmes() -> Iterator[tuple[Path, str]]:
-    """Yield each plugin's README with the text that it ought to have."""
+    """Yield the path of each plugin's README, and its text with a current table."""
     for folder in sorted(path for path in (ROOT / "plugins").iterdir() if path.is_dir()):
         module = importlib.import_module(f"falcohost_{folder.name}.plugin")
         plugin = ask(folder.name, module, "falcohost", "0", SETTINGS.get(folder.name, {}))
@@ -38,7 +38,7 @@ def readmes() -> Iterator[tuple[Path, str]]:
 
 
 def with_table(text: str, source: str, fields: Iterable[Field]) -> str:
-    """Return *text* with the table between the marks of *source*; unchanged where it has none."""
+    """Return *text* with the table between the marks of *source*, unchanged if there are none."""
     begin = BEGIN.format(source=source)
     pattern = re.compile(f"({re.escape(begin)}\n).*?(?={re.escape(END)})", re.DOTALL)
     return pattern.sub(lambda match: f"{match[1]}\n{table(fields)}\n", text)
@@ -53,18 +53,18 @@ def table(fields: Iterable[Field]) -> str:
 
 
 def mark(field: Field) -> str:
-    """Return what says that filters in the kernel can decide what rules ask of the field."""
+    """Return the mark of a field that kernel filters can check, else nothing."""
     return f" {IN_KERNEL}" if isinstance(field, SyscallField) and field.fact is not None else ""
 
 
 def argument(field: Field) -> str:
-    """Return the argument as a rule would write it."""
+    """Return the argument as a rule writes it."""
     text = ".NAME" if field.dotted else ARGUMENTS[field.arg]
     return text if field.arg_required or not text else f"({text})"
 
 
 def kind(field: Field) -> str:
-    """Return the type, with what restricts the use."""
+    """Return the type, with restrictions of use."""
     notes = [
         "list" if field.is_list else "",
         "conditions only" if field.filter_only else "",
@@ -75,7 +75,7 @@ def kind(field: Field) -> str:
 
 
 def cell(text: str) -> str:
-    """Return *text* for a table's cell."""
+    """Return *text* as Markdown for a table cell."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 

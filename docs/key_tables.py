@@ -1,6 +1,6 @@
-"""Writes the tables of keys into docs/configuration.md, between their marks: the rows that values are checked with.
+"""Writes the tables of keys in docs/configuration.md, between their marks, from the rows that check values.
 
-Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+script/docs runs it, and tests/test_docs.py compares, so the page is never out of date.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ END = "<!-- end of keys -->"
 
 
 def renewed(text: str) -> str:
-    """Return *text* with its tables as they ought to be."""
+    """Return the page *text* with current tables."""
     plugins = {plugin.name: plugin for plugin in load_all(ForPlugins()).loaded if plugin.distribution == "falcohost"}
     sections: Mapping[str, Iterable[ConfigKey]] = {
         **SECTIONS,
@@ -35,7 +35,10 @@ def renewed(text: str) -> str:
 
 
 def put(text: str, title: str, content: str) -> str:
-    """Return *text* with *content* between the marks of *title*, which have to be there."""
+    """Return *text* with *content* between the marks of *title*.
+
+    :raises ValueError: the marks are missing.
+    """
     begin = BEGIN.format(title=title)
     pattern = re.compile(f"({re.escape(begin)}\n).*?(?={re.escape(END)})", re.DOTALL)
     text, count = pattern.subn(lambda match: f"{match[1]}\n{content}\n", text)
@@ -45,20 +48,20 @@ def put(text: str, title: str, content: str) -> str:
 
 
 def table(keys: Iterable[ConfigKey]) -> str:
-    """Return the table, in the order of the rows."""
+    """Return a table of *keys*, in their order."""
     rows = ["| key | type | default | what it does |", "|---|---|---|---|"]
     rows += [f"| `{key.key}` | {kind(key)} | {default(key)} | {key.help} |" for key in keys]
     return "\n".join(rows) + "\n"
 
 
 def kind(key: ConfigKey) -> str:
-    """Return what a value is."""
+    """Return the type of a value, in words."""
     words = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list of texts"}
     return words.get(key.type, "anything") + (", secret" if key.secret else "")
 
 
 def default(key: ConfigKey) -> str:
-    """Return the value that holds where the key is not there."""
+    """Return the default, as the table shows it."""
     if key.shown_default or key.default is None:
         return key.shown_default
     if isinstance(key.default, (list, tuple)):
@@ -69,7 +72,7 @@ def default(key: ConfigKey) -> str:
 
 
 def without_effect(keys: Iterable[ConfigKey]) -> str:
-    """Return the names of sections and keys."""
+    """Return the names of *keys*; of those in a section, the section's."""
     names = dict.fromkeys(key.key.partition(".")[0] for key in keys)
     return ", ".join(f"`{name}`" for name in names) + "\n"
 

@@ -1,7 +1,7 @@
-"""Runs the commands that docs/rules.md shows, and writes what they print below each.
+"""Runs the commands in docs/rules.md, and writes their output below each.
 
-A file is what stands in a code block behind its name; a command is a line of a ``console`` block behind a ``$``.
-Run by script/docs. tests/test_docs.py compares, so that the page cannot lag behind.
+A code block after a file's name is that file. A line after a ``$`` in a ``console`` block is a command.
+script/docs runs this, and tests/test_docs.py compares, so the page is never out of date.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def renewed(text: str) -> str:
-    """Return the page *text* with what its commands print now."""
+    """Return the page *text* with the current output of its commands."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in _FILE.findall(text):
             (Path(folder) / name).write_text(content)
@@ -29,7 +29,7 @@ def renewed(text: str) -> str:
 
 
 def without_times(text: str) -> str:
-    """Return *text* with the columns of times blanked, which are never twice the same, nor are their lines' order."""
+    """Return *text* without measured times, and with the lines that had them sorted, since both differ in each run."""
     return _TIMED.sub(
         lambda lines: "\n".join(sorted(re.sub(r" +\d+ +\d+$", "", lines[0], flags=re.MULTILINE).split("\n"))), text
     )
