@@ -1,12 +1,12 @@
-/* What filters are told of the process of an event and of its ancestors: copied behind the record, from what the kernel
- * keeps of them. */
+/* Gives filters the facts of the event's process and its ancestors: copies them from the cached context to behind the
+ * record. */
 #ifndef FALCOHOST_ABOUT_BPF_H
 #define FALCOHOST_ABOUT_BPF_H
 
 #include "context.bpf.h"
 #include "view.bpf.h"
 
-/* Where the texts are in the record's memory, below RECORD_SIZE; a record that reaches so far leaves all unknown. */
+/* Offset of the texts in the record's memory, below RECORD_SIZE; a record that reaches it leaves all texts unknown. */
 #define ABOUT_AT 22016
 #define NAME_AT(i) (ABOUT_AT + 16 * (i))
 #define TEXTS_AT(i) (ABOUT_AT + 16 * GENERATIONS + (EXE_KEPT + 2 * ARGS_KEPT + 32) * (i))
@@ -36,7 +36,7 @@ static __always_inline bool is_whole(struct process *p, __u32 seq)
 	return !(seq & 1) && __sync_fetch_and_add(&p->seq, 0) == seq;
 }
 
-/* Setsid(2) takes the terminal away. */
+/* setsid(2) takes the terminal away. */
 static __always_inline void see_flags(struct facts *facts, struct process *p, struct task_struct *leader)
 {
 	__u32 sid = pid_nr(PID_OF(leader, PIDTYPE_SID), 0);
@@ -46,7 +46,7 @@ static __always_inline void see_flags(struct facts *facts, struct process *p, st
 	facts->caps_permitted = p->execed.caps_permitted;
 }
 
-/* Blanks instead of the zeros that are between arguments, eight bytes at a time. */
+/* Replaces the zeros between arguments by blanks, eight bytes at a time. */
 static __always_inline void set_blanks(__u64 *words, __u32 len)
 {
 	const __u64 low = 0x7f7f7f7f7f7f7f7fULL;
@@ -64,7 +64,7 @@ static __always_inline void see_process_text(struct facts *facts, __u32 i, enum 
 	see_process(facts, VIEW_PROCESS_TEXTS + PROCESS_TEXTS * i + text, at, len);
 }
 
-/* Arguments that are too many to be kept: how those behind the zeroth begin. */
+/* Gives the beginning of arguments that are too long to be cached, without the zeroth. */
 static __always_inline void see_begin_of_args(struct scratch *s, struct process *p, __u32 i)
 {
 	__u32 first = p->arg0_len, at = ARGS_AT(i);
@@ -101,7 +101,7 @@ static __always_inline void see_kept_args(struct scratch *s, struct process *p, 
 	see_process_text(&s->facts, i, TEXT_CMDLINE, at - 1 - comm_len, comm_len + 1 + len);
 }
 
-/* The zeroth argument; the others at ARGS_AT, a blank and the name before them. The kernel ends each with a zero. */
+/* Gives the zeroth argument, and at ARGS_AT a blank and the others. The kernel terminates each with a zero. */
 static __always_inline void see_args(struct scratch *s, struct process *p, __u32 i)
 {
 	__u32 first = p->arg0_len, comm_len = p->comm_len, shift = sizeof(p->comm);
@@ -150,7 +150,7 @@ struct lineage_walk {
 	__u32 texts; /* of so many generations */
 };
 
-/* The process itself, its parent, and so on, one by one. */
+/* One step of the walk: the process itself, its parent, and so on. */
 static int lineage_step(__u32 step, struct lineage_walk *lineage)
 {
 	struct task_struct *leader = TYPED(struct task_struct, lineage->leader);
@@ -186,7 +186,7 @@ static int lineage_step(__u32 step, struct lineage_walk *lineage)
 	return 0;
 }
 
-/* Sees one generation after the other, before the one called end. */
+/* Gives the facts of one generation after the other, up to the one before end. */
 static __always_inline void see_generations(struct scratch *s, struct task_struct *leader, __u32 about, __u32 first, __u32 end)
 {
 	struct lineage_walk lineage = {.leader = leader, .s = s, .first = first, .texts = about >> ABOUT_TEXTS_AT};
@@ -194,17 +194,17 @@ static __always_inline void see_generations(struct scratch *s, struct task_struc
 	bpf_loop(end - first, lineage_step, &lineage, 0);
 }
 
-/* Whether the record leaves room for the texts; a name of the file may lie behind it. */
+/* Whether the record leaves room for the texts; a name of the file may follow it. */
 static __always_inline bool has_room_about(struct scratch *s)
 {
 	return s->pos <= ABOUT_AT - CHUNK - sizeof(struct section);
 }
 
-/* Below what is told of processes, room for the requested name (file_names.bpf.h), and then for the environment. */
+/* Below the texts of processes: room for the requested name (file_names.bpf.h), and below that for the environment. */
 #define REQUESTED_AT (ABOUT_AT - CHUNK)
 #define ENVIRONMENT_AT (REQUESTED_AT - CHUNK)
 
-/* Tells with what environment the process was started, for filters that ask for it. Kept if rules asked for it then. */
+/* Gives filters that ask for it the environment with which the process was started, if it was cached then. */
 static __always_inline void see_environment(struct scratch *s)
 {
 	struct task_struct *leader = leader_of(current_task());
@@ -226,7 +226,7 @@ static __always_inline void see_environment(struct scratch *s)
 		s->facts.environment = (struct view){ENVIRONMENT_AT, len};
 }
 
-/* Fills what filters are told of the current process. */
+/* Gives filters the facts of the current process. */
 static __always_inline void see_own_process(struct scratch *s, __u32 about)
 {
 	know_no_process(&s->facts);
@@ -234,7 +234,7 @@ static __always_inline void see_own_process(struct scratch *s, __u32 about)
 		see_generations(s, leader_of(current_task()), about, 0, 1);
 }
 
-/* Fills what they are told of those above it. */
+/* Gives filters the facts of its ancestors. */
 static __always_inline void see_ancestors(struct scratch *s, __u32 about)
 {
 	__u32 names = about & ABOUT_NAMES, texts = about >> ABOUT_TEXTS_AT, end = names > texts ? names : texts;

@@ -1,4 +1,4 @@
-/* What differs between processors: where the number and the arguments of a call are, and whether it is a 32-bit call. */
+/* Differences between processors: where the number and the arguments of a call are, and whether it is a 32-bit call. */
 #ifndef FALCOHOST_ARCH_BPF_H
 #define FALCOHOST_ARCH_BPF_H
 
@@ -18,7 +18,7 @@ static const __u16 x32_calls[X32_OWN_CALLS] = {
 	297, 299, 307, 310, 311, 54, 55, 206, 209, 322, 327, 328,
 };
 
-/* The calls by which what is in a file is reached: read, mmap, pread64, readv, sendfile, splice, preadv, copy_file_range;
+/* The calls that reach the contents of a file: read, mmap, pread64, readv, sendfile, splice, preadv, copy_file_range;
  * and io_uring_enter. */
 #define REACHING_CALLS 9
 static const __u16 reaching_calls[REACHING_CALLS] = {0, 9, 17, 19, 40, 275, 295, 326, 426};
@@ -125,7 +125,7 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 #error "the probe is built for x86 and arm64"
 #endif
 
-/* These calls by their numbers in the table, as 32-bit ones of x86 and Arm too. */
+/* These calls by their numbers in the table, including the 32-bit ones of x86 and Arm. */
 static __always_inline bool is_exec(__u32 nr)
 {
 	return nr == EXECVE || nr == EXECVEAT || nr == COMPAT_BASE + 11 || nr == COMPAT_BASE + 358 || nr == COMPAT_BASE + 387;

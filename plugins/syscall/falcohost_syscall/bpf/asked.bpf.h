@@ -1,5 +1,5 @@
-/* Which calls are looked at: those that rules want, as user space says; and while files that were opened silently are looked
- * for (silent.bpf.h), those by which they are reached. */
+/* Decides which calls to look at: those that rules ask for, as set by user space; and, while files that were opened silently
+ * are looked for (silent.bpf.h), those that reach files. */
 #ifndef FALCOHOST_ASKED_BPF_H
 #define FALCOHOST_ASKED_BPF_H
 
@@ -8,12 +8,12 @@
 
 #define SETTLING_ROUNDS 4
 
-/* By the number in the register, as that of a 64-bit or of a 32-bit call. Asked before anything that takes a helper: most
- * calls of the machine end here. It follows from the two below, of which user space writes the first. */
+/* By the number in the register, for 64-bit and 32-bit calls alike. Read before any helper is called: most calls of the
+ * machine end here. It is derived from the two variables below; user space writes the first. */
 SEC(".data.asked") volatile __u8 asked[COMPAT_BASE];
 SEC(".data.wanted") volatile __u8 wanted[COMPAT_BASE];
 
-/* How many requests of io_uring open files and do not say so. */
+/* Number of pending io_uring requests that open files silently. */
 static volatile __u32 silent_opens;
 
 static __always_inline bool is_reaching(__u64 nr)
@@ -24,8 +24,8 @@ static __always_inline bool is_reaching(__u64 nr)
 	return false;
 }
 
-/* For whoever has changed what it follows from. Of several who do so at once, the last one to write has seen all changes,
- * or sees in the next round that it has not. */
+/* Run after a change of the variables that it is derived from. If several do so at once, the last writer has seen all
+ * changes, or sees in the next round that it has not. */
 GLOBAL int settle(__u64 nr)
 {
 	bool reaching = is_reaching(nr);
@@ -49,7 +49,7 @@ static long settle_one(__u32 nr, void *unused)
 	return settle(nr);
 }
 
-/* Run by user space when it has said what is wanted. */
+/* Run by user space after it has changed the calls that it asks for. */
 SEC("raw_tp")
 int settle_wanted(unsigned long long *ctx)
 {

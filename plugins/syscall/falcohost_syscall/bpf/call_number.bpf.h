@@ -1,4 +1,4 @@
-/* Which call returns: by its number in the table of user space, also for 32-bit calls and those of x32. */
+/* Finds out which call returns: its number in user space's table, also for 32-bit and x32 calls. */
 #ifndef FALCOHOST_CALL_NUMBER_BPF_H
 #define FALCOHOST_CALL_NUMBER_BPF_H
 
@@ -42,7 +42,7 @@ static __always_inline void unfold_args(struct pt_regs *regs, __u64 *args)
 #define SOCKETCALL -1
 #endif
 
-/* Where the table has a call; from MAX_NR on it has none. A number of x32 is unknown where the kernel is without x32. */
+/* The call's index in the table, or at least MAX_NR if it has none. x32 numbers are unknown to kernels without x32. */
 static __always_inline __u32 table_nr(struct pt_regs *regs, bool compat, long ret)
 {
 	__u32 nr = call_nr(regs);

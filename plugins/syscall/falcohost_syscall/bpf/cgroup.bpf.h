@@ -1,4 +1,4 @@
-/* The cgroups of a task: a key for all of them, and their paths the first time that a key is met. */
+/* The cgroups of a task: a key for all of them, and their paths when a key is met for the first time. */
 #ifndef FALCOHOST_CGROUP_BPF_H
 #define FALCOHOST_CGROUP_BPF_H
 
@@ -25,7 +25,7 @@ static __always_inline __u32 subsys_count(void)
 	return bpf_core_enum_value(enum cgroup_subsys_id, CGROUP_SUBSYS_COUNT);
 }
 
-/* The array's length differs between kernels, which libbpf's relocation of a load from it does not bear (up to 1.5). */
+/* The array's length differs between kernels, which libbpf (up to 1.5) cannot relocate in a load from it. */
 static __always_inline struct cgroup_subsys_state *subsys(struct css_set *set, int i)
 {
 	return *(struct cgroup_subsys_state **)((void *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8);
@@ -88,7 +88,7 @@ GLOBAL int put_cgroup(struct scratch *s, __u64 cgroup, __u64 subsys)
 	return 0;
 }
 
-/* Hierarchies of cgroup v1 one by one; what belongs to v2 is in the default hierarchy, once. */
+/* Goes through the cgroup v1 hierarchies; whatever belongs to v2 is in the default hierarchy, once. */
 GLOBAL int put_cgroups(struct scratch *s, __u64 set)
 {
 	struct cgroup *unified = READ(struct css_set, (void *)set, dfl_cgrp);
@@ -106,7 +106,7 @@ GLOBAL int put_cgroups(struct scratch *s, __u64 set)
 	return 0;
 }
 
-/* Sends the paths behind the task's key, if nobody was told yet. Sorts before the record that carries the key. */
+/* Sends the paths behind the task's key, unless they were sent already. Sorts before the record that carries the key. */
 static __always_inline void announce_cgroups(struct task_struct *task, struct header *event)
 {
 	__u64 key = event->cgroup;

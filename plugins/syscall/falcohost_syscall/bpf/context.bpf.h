@@ -1,10 +1,10 @@
-/* What is known of each process, kept from exec to exec. How user space is told of it: tell.bpf.h. */
+/* Caches the context of each process, from exec to exec. tell.bpf.h sends it to user space. */
 #ifndef FALCOHOST_CONTEXT_BPF_H
 #define FALCOHOST_CONTEXT_BPF_H
 
 #include "execed.bpf.h"
 
-/* By pid. User space sets max_entries before loading: the memory is had from the start, as that costs least at fork. */
+/* By pid. User space sets max_entries before loading. Preallocated, since that makes forks cheapest. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -23,7 +23,7 @@ struct {
 static const struct process no_process;
 static const struct large_image no_large_image;
 
-/* One for each CPU, in which what is told is put together. User space sets max_entries before loading. */
+/* One for each CPU: the memory in which context records are built. User space sets max_entries before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -31,7 +31,7 @@ struct {
 	__type(value, struct scratch);
 } context_scratches SEC(".maps");
 
-/* Counts changes of processes that were told of: while it stands still, what was told of is as it was told. */
+/* Counts changes of processes whose context was sent: while it does not change, what was sent is still true. */
 SEC(".data.generation") volatile __u64 generation;
 
 static __always_inline struct task_struct *leader_of(struct task_struct *task)
@@ -101,7 +101,7 @@ static __always_inline void keep_comm(struct process *p, struct task_struct *tas
 	p->comm_len = len > 0 ? len - 1 : 0;
 }
 
-/* A new process is what its maker is, under the name of the thread that made it. */
+/* A new process starts with its creator's context, under the name of the thread that created it. */
 static __always_inline void keep_fork(struct task_struct *maker, struct task_struct *child)
 {
 	struct process *p = process_of(maker), *c;
@@ -126,7 +126,7 @@ static __always_inline void keep_fork(struct task_struct *maker, struct task_str
 		bpf_map_update_elem(&large_images, &pid, large, BPF_ANY);
 }
 
-/* Where a section lies in the record that is being put together. */
+/* Where a section is in the record that is being built. */
 struct place {
 	__u32 at, len;
 };
@@ -162,7 +162,7 @@ static __always_inline bool keep_large(struct scratch *s, struct task_struct *ta
 	return true;
 }
 
-/* Of longer texts the begin; they are kept elsewhere, or not at all. */
+/* Caches the beginning of a text; the rest of longer texts is cached elsewhere, or not at all. */
 static __always_inline void keep_text(char *to, __u32 room, struct scratch *s, struct place text)
 {
 	__u32 len = text.len;
@@ -173,7 +173,7 @@ static __always_inline void keep_text(char *to, __u32 room, struct scratch *s, s
 	bpf_probe_read_kernel(to, len, bytes_at(s, text));
 }
 
-/* What an exec has made of the process, as it stands in the record. */
+/* Caches the context that an exec has made, from the record. */
 static __always_inline void keep_exec(struct scratch *s, struct task_struct *task, struct place execed, struct place exe,
 				      struct place args, struct place env)
 {

@@ -1,4 +1,4 @@
-/* What an exec leaves behind: the executable, the session and terminal, the capabilities. Also of processes that ran
+/* The facts that an exec leaves behind: executable, session, terminal and capabilities. Also for processes that started
  * before the probe. */
 #ifndef FALCOHOST_EXECED_BPF_H
 #define FALCOHOST_EXECED_BPF_H
@@ -32,7 +32,7 @@ static __always_inline void read_times(struct execed *e, struct inode *inode)
 	}
 }
 
-/* Whether the process itself may write to its executable (mode bits, capability; not access control lists). */
+/* Whether the process itself may write to its executable (by mode bits and capabilities, not by access control lists). */
 static __always_inline bool may_write(const struct cred *cred, struct inode *inode)
 {
 	__u16 mode = READ(struct inode, inode, i_mode);
@@ -96,7 +96,7 @@ static __always_inline __u64 bounds(struct task_struct *task)
 	return CAPS(cred, cap_bset);
 }
 
-/* Whether a task may have every capability that the machine's init may have, and is under no seccomp filter. */
+/* Whether a task may have every capability that the machine's init may have, and has no seccomp filter. */
 static __always_inline bool is_unconfined(__u64 pid, struct task_struct *task)
 {
 	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, 0), child_reaper);

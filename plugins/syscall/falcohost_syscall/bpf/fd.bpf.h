@@ -23,7 +23,7 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, __s32 f
 	return pointer_at((void *)table->fd + (__u64)fd * sizeof(void *));
 }
 
-/* Where the data of an overlayfs file is: struct ovl_inode keeps the upper directory entry right behind its inode. */
+/* Where an overlayfs file has its data: struct ovl_inode has the upper directory entry right behind its inode. */
 static __always_inline __u32 overlay_layer(struct inode *inode, __u32 magic)
 {
 	if (magic != OVERLAYFS_MAGIC)
@@ -31,8 +31,8 @@ static __always_inline __u32 overlay_layer(struct inode *inode, __u32 magic)
 	return pointer_at((void *)inode + bpf_core_type_size(struct inode)) ? LAYER_UPPER : LAYER_LOWER;
 }
 
-/* Notes a file that may be another's as well, if that matters: one with other links, in another overlay than the process's
- * root, or a device that is being opened. */
+/* Remembers a file that may have another name, if that matters: one with several links, in another overlay than the
+ * process's root, or a device that is being opened. */
 static __always_inline void note_links(struct scratch *s, struct inode *inode, __u32 nlink, __u32 layer, __u16 mode)
 {
 	struct task_struct *task = current_task();
@@ -45,7 +45,7 @@ static __always_inline void note_links(struct scratch *s, struct inode *inode, _
 		s->names.inode = (__u64)inode;
 }
 
-/* As stat(2) gives device numbers. */
+/* Encodes device numbers like stat(2). */
 static __always_inline __u32 encode_dev(__u32 dev)
 {
 	__u32 major = dev >> 20, minor = dev & 0xfffff;

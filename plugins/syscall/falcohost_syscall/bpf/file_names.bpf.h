@@ -1,15 +1,15 @@
-/* What filters are told of the names of the event's file beside that under which they are asked: whatever that is, a rule
- * may ask for another (fd.name.host). The real one is told with the file. */
+/* Gives filters the names of the event's file besides the one under which they are asked, since a rule may ask for any
+ * of them (fd.name.host). The real name comes with the file. */
 #ifndef FALCOHOST_FILE_NAMES_BPF_H
 #define FALCOHOST_FILE_NAMES_BPF_H
 
 #include "names.bpf.h"
 #include "about.bpf.h"
 
-/* A record that is longer leaves the requested name unknown: there may be a section more, or a name behind it. */
+/* A longer record leaves the requested name unknown: another section may follow, or a name behind it. */
 #define BEFORE_REQUESTED (ENVIRONMENT_AT - CHUNK)
 
-/* Tells the requested name, which lies where no other does; for rules that ask for it, since it costs a walk. */
+/* Gives the requested name at a place of its own, if rules ask for it, since it costs a walk. */
 GLOBAL int see_requested_name(struct scratch *s)
 {
 	struct view *requested;

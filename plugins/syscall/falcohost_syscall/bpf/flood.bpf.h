@@ -1,13 +1,13 @@
-/* Fairness in the ring of calls: where much of it waits to be read, each process and each control group has a budget of
- * bytes, so that who floods the ring pushes out its own events and not those of others. Without the group's budget a
- * flood by many processes would not be one. */
+/* Fairness in the ring of calls: while much of it is unread, each process and each cgroup has a budget of bytes, so that
+ * a flood pushes out its own events and not those of others. The cgroup's budget is needed for floods by many
+ * processes. */
 #ifndef FALCOHOST_FLOOD_BPF_H
 #define FALCOHOST_FLOOD_BPF_H
 
 #include "scratch.bpf.h"
 
-/* Shares of the ring. Up to the first there is room for everybody. A budget is a share in one second, and may be spent
- * at once. */
+/* Shares of the ring. While less than the first is unread, everybody has room. A budget is a share per second, which may
+ * be spent at once. */
 #define FREE_SHARE 8
 #define PROCESS_SHARE 8
 #define CGROUP_SHARE 4
@@ -19,7 +19,7 @@ struct spender {
 	__u32 call;
 };
 
-/* Bytes that are missing in a budget, as of ts. Processors that meet here may forget some. */
+/* Bytes spent of a budget, as of ts. Concurrent updates by several processors may lose some. */
 struct spent {
 	__u64 ts, bytes;
 };
@@ -48,7 +48,7 @@ static __always_inline struct spent *spent_by(void *map, const void *key)
 	return bpf_map_lookup_elem(map, key);
 }
 
-/* What is missing now of a budget of so many bytes a second. */
+/* What is still spent of a budget, which is refilled at so many bytes per second. */
 static __always_inline __u64 still_spent(struct spent *spent, __u64 ts, __u64 budget)
 {
 	__u64 ago = ts > spent->ts ? ts - spent->ts : 0;
@@ -57,8 +57,8 @@ static __always_inline __u64 still_spent(struct spent *spent, __u64 ts, __u64 bu
 	return back < spent->bytes ? spent->bytes - back : 0;
 }
 
-/* Whether the event has room in the ring; its size is taken from the budgets. In a group without budget a process that
- * seldom asks has room as long as half of the ring is left for other groups. */
+/* Whether the event gets room in the ring; its size is taken from the budgets. In a cgroup without budget, a process with
+ * few events gets room as long as half of the ring is left for other cgroups. */
 static __always_inline bool has_room(struct header *h, void *ring, __u32 size)
 {
 	struct spender key = {.start = h->start, .pid = h->pid, .call = h->call};

@@ -1,7 +1,7 @@
-/* Where the kernel lets programs stand behind its functions: drivers/functions.py makes copies of these, and of the stages,
- * for such places. What they are given are a function's arguments, and then what it returned. So far only on x86. */
+/* Entries for programs at kernel functions: attach/functions.py loads copies of these and of the stages there. Their context
+ * is the function's arguments, followed by its return value. So far only for x86. */
 
-/* A 64-bit call's own function. x32's own calls, some of which share it, come by way of x32_sys_call. */
+/* The function of a 64-bit call. x32's own calls, some of which share it, are seen at x32_sys_call. */
 SEC("raw_tp/sys_exit")
 int function_returns(unsigned long long *ctx)
 {
@@ -27,8 +27,8 @@ int choice_returns(unsigned long long *ctx)
 	return call_returns(ctx, regs, ctx[2], true, began);
 }
 
-/* syscall_trace_enter, which the calls of threads with a seccomp filter or a tracer pass first: those that are not to be made
- * return at once. */
+/* syscall_trace_enter, which the calls of threads with a seccomp filter or a tracer pass first; a call that is to be skipped
+ * returns at once. */
 SEC("raw_tp/sys_exit")
 int skipped_returns(unsigned long long *ctx)
 {
@@ -44,8 +44,8 @@ int skipped_returns(unsigned long long *ctx)
 #define PF_USER_WORKER 0x00004000
 #define PF_KTHREAD 0x00200000
 
-/* What a thread's registers say that it has called and is in, if that is a call that functions show; else NULL. A thread
- * that runs its own program has perhaps left that call already. */
+/* Which call a thread is in, according to its registers, if functions show it; else NULL. A thread that runs its own program
+ * may have left that call already. */
 static __always_inline struct call_spec *is_in(struct task_struct *listed)
 {
 	struct task_struct *task = TYPED(struct task_struct, listed);
@@ -63,8 +63,8 @@ static __always_inline struct call_spec *is_in(struct task_struct *listed)
 	return spec && spec->call && spec->want & WANT_BY_FUNCTION ? spec : NULL;
 }
 
-/* The numbers of the threads that may be in calls of which only the tracepoint will see the end; 0 for one that cannot be
- * marked. They are looked for while a hand-over concerns all threads. */
+/* Lists the threads that may be in calls whose end only the tracepoint will see; 0 stands for one that cannot be marked.
+ * Read while a handover concerns all threads. */
 SEC("iter/task")
 int waiting_thread(struct bpf_iter__task *ctx)
 {

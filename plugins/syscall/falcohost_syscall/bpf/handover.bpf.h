@@ -1,6 +1,6 @@
-/* While functions are attached, the tracepoint is attached beside them, so that a call is not missed in which a thread waits
- * already: its function's program is not run for it. Each call is told by one of both. A function's program claims for the
- * thread what it has seen, and when the call returns the tracepoint tells only what is not claimed. */
+/* While functions are being attached, the tracepoint stays attached too, so that no call is missed in which a thread already
+ * waits: its function's program does not run for it. Each call is reported by one of the two. A function's program claims
+ * what it has seen for the thread; when the call returns, the tracepoint reports only what is not claimed. */
 #ifndef FALCOHOST_HANDOVER_BPF_H
 #define FALCOHOST_HANDOVER_BPF_H
 
@@ -18,7 +18,7 @@ struct {
 	__type(value, struct thread);
 } threads SEC(".maps");
 
-/* What goes on, in the last bits, and the number of the hand-over; 0: none goes on. */
+/* The state, in the last bits, and the number of the handover; 0: there is none. */
 enum {
 	HANDOVER_CLAIMS = 1, /* it begins: calls are claimed from now on, and a moment ago they were not */
 	HANDOVER_ALL = 2,    /* any thread may be in a call that only the tracepoint tells */
@@ -27,7 +27,7 @@ enum {
 };
 SEC(".data.handover") volatile __u32 handover;
 
-/* By the last bits of their number: which threads wait. */
+/* Which threads wait, by the last bits of their ids. */
 SEC(".data.may_wait") volatile __u8 may_wait[WAITING_HINTS];
 
 static __always_inline bool goes_on(__u32 what)
@@ -48,8 +48,8 @@ static __always_inline void claim(void)
 		thread->claimed = handover >> HANDOVER_BITS;
 }
 
-/* Whether the tracepoint tells what the thread now returns from. Claims that an earlier hand-over has left behind do not
- * count, except in the moment in which the next begins. */
+/* Whether the tracepoint reports the call from which the thread now returns. Claims left by an earlier handover do not
+ * count, except in the moment in which the next one begins. */
 static __always_inline bool is_left(bool by_function)
 {
 	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
@@ -66,7 +66,7 @@ static __always_inline bool is_left(bool by_function)
 	return !begins || !by_function || waits;
 }
 
-/* Whether a wanted call is told where it is seen now. */
+/* Whether a call in use is reported at the place where it is seen now. */
 static __always_inline bool is_told_here(struct call_spec *spec, struct task_struct *task, bool by_function)
 {
 	bool shown = spec->want & WANT_BY_FUNCTION;

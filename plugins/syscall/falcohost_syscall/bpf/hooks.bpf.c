@@ -1,9 +1,9 @@
-/* Programs at the kernel's hooks for security modules, which say what directory entries a call works on that leaves no
- * descriptor behind. Loaded where the kernel lets programs stand at its functions, attached where a rule wants the call. */
+/* Programs at the kernel's hooks for security modules, for calls that leave no descriptor: they see the directory entries.
+ * Loaded if the kernel allows programs at its functions, attached if a rule asks for the call. */
 #include "reached.bpf.h"
 
-/* One for each CPU, beside those of calls: a program at a function may lose its processor in the midst (preempt=full).
- * began is not 0 then, and whoever comes meanwhile goes without. User space sets max_entries before loading. */
+/* One for each CPU, apart from those of calls: a program at a function may be preempted (preempt=full). Then began is not 0,
+ * and another program that runs meanwhile does without. User space sets max_entries before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -13,7 +13,7 @@ struct {
 
 #define PF_IO_WORKER 0x00000010 /* does what was asked for through io_uring, and never returns from a call */
 
-/* By thread: the request of io_uring that it is at. Left behind by one that did not come as far as a hook. */
+/* By thread: the io_uring request that it performs. One that did not reach a hook may leave its entry behind. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -21,7 +21,7 @@ struct {
 	__type(value, __u64);
 } performed SEC(".maps");
 
-/* The request that the thread is at, if its completion is waited for. */
+/* The request that the thread performs, if its completion is waited for. */
 static __always_inline __u64 request_here(__u32 tid)
 {
 	__u64 *found = bpf_map_lookup_elem(&performed, &tid), req;
@@ -33,7 +33,7 @@ static __always_inline __u64 request_here(__u32 tid)
 	return bpf_map_lookup_elem(&requests, &req) ? req : 0;
 }
 
-/* What is wanted of the call that the thread is in, or of the request; NULL if nobody wants to know of what it reaches. */
+/* The settings of the thread's call or request; NULL if nobody asks which files it reaches. */
 static __always_inline struct call_spec *wanted_here(struct task_struct *task, __u64 request)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -59,7 +59,7 @@ static __always_inline void put_real(struct scratch *s, struct task_struct *task
 	put_reached(s, name);
 }
 
-/* Keeps the record as far as it is, until the call returns, or the request is completed. */
+/* Keeps the record as built so far, until the call returns or the request is completed. */
 static __always_inline void keep_reached(struct scratch *s, struct task_struct *task, __u64 request)
 {
 	__u64 key = request ? request : task->pid;
@@ -70,7 +70,7 @@ static __always_inline void keep_reached(struct scratch *s, struct task_struct *
 	bpf_map_update_elem(&reached, &key, s->record, BPF_ANY);
 }
 
-/* Finds the names of one directory entry, or of two; dentry2 is 0 where there is one. */
+/* Finds the names of one or two directory entries; dentry2 is 0 if there is one. */
 GLOBAL int reach(__u64 mnt, __u64 dentry, __u64 mnt2, __u64 dentry2)
 {
 	struct task_struct *task = current_task();
@@ -95,7 +95,7 @@ GLOBAL int reach(__u64 mnt, __u64 dentry, __u64 mnt2, __u64 dentry2)
 	return 0;
 }
 
-/* An argument of the function as a number: as a pointer, the verifier would not hand it on. */
+/* An argument of the function as a number: the verifier would not pass on a pointer. */
 static __always_inline __u64 given(void *ctx, __u32 n)
 {
 	__u64 value = 0;
@@ -114,7 +114,7 @@ static __always_inline int reach_path(__u64 path)
 	return reach(NUMBER(struct path, path, mnt), NUMBER(struct path, path, dentry), 0, 0);
 }
 
-/* A thread begins a request. */
+/* A thread begins to perform a request. */
 static __always_inline int perform(void *ctx)
 {
 	__u32 tid = current_task()->pid;

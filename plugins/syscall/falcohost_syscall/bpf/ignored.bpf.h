@@ -13,7 +13,7 @@ struct {
 	__type(value, __u8);
 } ignored_pids SEC(".maps");
 
-/* By the last bits of their number: 0 where none is ignored, nor ever was. To look that up takes no helper. */
+/* By the last bits of the pid: 0 if no such process is or was ignored. Looking this up needs no helper. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, IGNORED_HINTS);
@@ -21,7 +21,7 @@ struct {
 	__type(value, __u8);
 } ignored_hints SEC(".maps");
 
-/* How a process is ignored; NULL: not at all. */
+/* How a process is ignored; NULL: it is not. */
 static __always_inline __u8 *ignored(__u32 tgid)
 {
 	__u32 place = tgid & (IGNORED_HINTS - 1);
@@ -41,7 +41,7 @@ static __always_inline void inherit_ignored(__u32 parent, __u32 child)
 	bpf_map_update_elem(&ignored_hints, &place, &value, BPF_ANY);
 }
 
-/* Another program runs in the process now, or none. */
+/* The process now runs another program, or has ended. */
 static __always_inline void forget_ignored(__u32 pid)
 {
 	__u8 *how = ignored(pid);

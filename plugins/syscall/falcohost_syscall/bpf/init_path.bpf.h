@@ -1,4 +1,4 @@
-/* The path by which the machine's init reaches a file that a process reaches by another. */
+/* Finds the path by which the machine's init reaches a file, if it differs from the process's. */
 #ifndef FALCOHOST_INIT_PATH_BPF_H
 #define FALCOHOST_INIT_PATH_BPF_H
 
@@ -9,7 +9,7 @@
 #define MAX_MOUNTS 4096 /* of one file system that are looked at */
 #define MAX_LEVELS 16   /* mounts on mounts that are compared */
 
-/* By file system: its mount by which the machine's init reaches it. Looked at again before it is used. */
+/* By file system: its mount that the machine's init reaches. Verified before use. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -17,7 +17,7 @@ struct {
 	__type(value, __u64);
 } home_mounts SEC(".maps");
 
-/* Walk over the mounts of one file system. */
+/* A walk over the mounts of one file system. */
 struct home_context {
 	__u64 mount, end, ns, sb_root, found, found_id;
 	bool whole; /* what was found shows the whole file system */
@@ -80,7 +80,7 @@ static __always_inline void first_mount(struct super_block *sb, struct home_cont
 	context->mount = number_at(list) - bpf_core_field_offset(listed->mnt_instance);
 }
 
-/* Of a file system's mounts in a mount namespace the oldest that shows all of it, or else the oldest; 0: none. */
+/* Returns a file system's oldest mount in a mount namespace that shows all of it, else its oldest mount; 0: none. */
 GLOBAL __u64 home_mount(__u64 key, __u64 ns)
 {
 	struct super_block *sb = (void *)key;
@@ -102,8 +102,8 @@ GLOBAL __u64 home_mount(__u64 key, __u64 ns)
 	return (__u64)vfsmount_of((void *)context.found);
 }
 
-/* Whether what a process sees on one mount, init sees on the other by the same path: the same mounts up to the same root,
- * or copies of them, as a new mount namespace has. */
+/* Whether init sees on the other mount, under the same path, what a process sees on one: both have the same mounts up to the
+ * same root, or copies of them, as in a new mount namespace. */
 static __always_inline bool same_path(struct vfsmount *mnt, struct fs_struct *fs, struct vfsmount *home, struct fs_struct *init)
 {
 	struct vfsmount *root = READ(struct fs_struct, fs, root.mnt), *top = READ(struct fs_struct, init, root.mnt);
@@ -138,7 +138,7 @@ static __always_inline struct pid_namespace *machine_pids(struct task_struct *ta
 
 static const char proc_name[8] = "proc";
 
-/* Each mount of proc is a file system of its own, with the same names in it if it shows the same pid namespace. */
+/* Each mount of proc is a file system of its own, with the same names if it shows the same pid namespace. */
 static __always_inline bool walk_second_proc(struct scratch *s, struct task_struct *task, __u64 mnt, __u64 dentry)
 {
 	struct super_block *sb = READ(struct vfsmount, (void *)mnt, mnt_sb);
@@ -152,19 +152,19 @@ static __always_inline bool walk_second_proc(struct scratch *s, struct task_stru
 	return s->walk.arrived && prepend(s, proc_name, 4, true);
 }
 
-/* The root directory of the machine's init, as it was when it was last looked up: a short cut, no more. */
+/* The root directory of the machine's init at the last look: only a short cut. */
 static volatile struct {
 	__u64 mnt, dentry;
 } init_root;
 
-/* Whether a file on this mount surely has one name for a task and for init: it is on the root of both. */
+/* Whether a file on this mount certainly has the same name for a task and for init: it is on the root of both. */
 static __always_inline bool is_on_root_of_init(struct task_struct *task, __u64 mnt)
 {
 	return mnt == init_root.mnt && mnt == (__u64)task->fs->root.mnt && (__u64)task->fs->root.dentry == init_root.dentry;
 }
 
-/* Where init does not reach a file: fills s->path with the path by which it is reached from the root of the process's own
- * mount namespace, on the oldest mount of its file system there; false if there is none, or surely the same. */
+/* For a file that init does not reach: fills s->path with its path from the root of the process's mount namespace, through
+ * the oldest mount of its file system there; false if there is none, or it is certainly the same. */
 static __always_inline bool walk_own_mounts(struct scratch *s, struct task_struct *task, __u64 mnt, __u64 dentry)
 {
 	struct vfsmount *root = task->fs->root.mnt;
@@ -183,8 +183,8 @@ static __always_inline bool walk_own_mounts(struct scratch *s, struct task_struc
 	return !s->walk.cut && !is_detached(&s->walk);
 }
 
-/* Fills s->path with the path by which init reaches a directory entry, or, where it does not, whoever has not changed its
- * root directory; false if there is none, or surely the same. */
+/* Fills s->path with the path by which init reaches a directory entry, or else a process with the original root directory;
+ * false if there is none, or it is certainly the same. */
 GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 {
 	struct task_struct *init, *task = current_task();

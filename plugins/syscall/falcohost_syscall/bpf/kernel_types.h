@@ -1,8 +1,8 @@
 /* The kernel's own types, as far as the probe reads them.
  *
- * Only names and nesting matter: every access is relocated by libbpf to where the running kernel keeps that member
- * (CO-RE). A type with three underscores and a suffix is the same type as an older or newer kernel has it.
- */
+  * Only names and nesting matter: libbpf relocates every access to where the running kernel has the member (CO-RE). A type
+  * with three underscores and a suffix is the same type in older or newer kernels.
+  */
 #ifndef FALCOHOST_KERNEL_TYPES_H
 #define FALCOHOST_KERNEL_TYPES_H
 
@@ -184,7 +184,7 @@ struct sockaddr_un { unsigned short sun_family; char sun_path[108]; };
 struct unix_address { int len; struct sockaddr_un name[]; };
 struct unix_sock { struct sock sk; struct unix_address *addr; struct path path; struct sock *peer; };
 
-/* io_uring: what a request asks for lies where the request begins */
+/* io_uring: the operands of a request are at its beginning */
 struct io_cqe { __u64 user_data; __s32 res; int fd; };
 struct io_rsrc_node { unsigned long file_ptr; };
 struct io_rsrc_data { struct io_rsrc_node **nodes; };

@@ -1,5 +1,5 @@
-/* What the path of a call led to, told from what it has left behind: the process's root directory, or the mount that was
- * made. For calls that leave no descriptor; of those that pass a hook (hooks.bpf.c) where there are none. */
+/* Finds the file that the path of a call led to from what the call left behind: the process's root directory, or a new mount.
+ * For calls that leave no descriptor and pass no hook, or whose hook (hooks.bpf.c) is not available. */
 #ifndef FALCOHOST_LEFT_BPF_H
 #define FALCOHOST_LEFT_BPF_H
 
@@ -8,7 +8,7 @@
 #define MAX_DEPTH 64 /* of a balanced tree */
 #define MS_MAKES_NONE (0x20 | 0x2000 | 0x20000 | 0x40000 | 0x80000 | 0x100000) /* remounts, moves, changes of propagation */
 
-/* The latest mount of a mount namespace, whose tree, or list before Linux 6.8, has them in the order in which they came. */
+/* The latest mount of a mount namespace; its tree (a list before Linux 6.8) has them in the order of their creation. */
 static __always_inline __u64 latest_mount(struct mnt_namespace *ns)
 {
 	struct mnt_namespace___listed *old = (void *)ns;
@@ -27,7 +27,7 @@ static __always_inline __u64 latest_mount(struct mnt_namespace *ns)
 	return 0;
 }
 
-/* A new root directory is told from the root of its mount namespace, since the process's root is it now. */
+/* Reports a new root directory from the root of its mount namespace, since it is the process's root itself. */
 static __always_inline void put_new_root(struct scratch *s, struct path *root)
 {
 	begin_walk(&s->walk);
@@ -52,7 +52,7 @@ static __always_inline void put_new_mount(struct scratch *s, struct task_struct 
 	see(&s->facts, VIEW_NAME, 0, VIEW_UNKNOWN);
 }
 
-/* Begins the record with what was left, if the call succeeded. */
+/* Begins the record with what was left behind, if the call succeeded. */
 GLOBAL int take_left(struct scratch *s)
 {
 	struct task_struct *task = current_task();

@@ -1,10 +1,10 @@
-/* What calls that make descriptors tell beside them: both of a pair, the queue of a socket that listens. */
+/* Facts of calls that create descriptors: both descriptors of a pair, the queue of a listening socket. */
 #ifndef FALCOHOST_MADE_BPF_H
 #define FALCOHOST_MADE_BPF_H
 
 #include "user_memory.bpf.h"
 
-/* The two descriptors that lie at the address, and what the first is. */
+/* The two descriptors at the address, and the type of the first. */
 static __always_inline void put_pair(struct scratch *s, struct task_struct *task, __u64 address)
 {
 	struct file *file;
@@ -17,7 +17,7 @@ static __always_inline void put_pair(struct scratch *s, struct task_struct *task
 		put_socket(s, file);
 }
 
-/* What waits at the socket from which accept(2) took a connection. */
+/* The queue of the socket from which accept(2) took a connection. */
 static __always_inline void put_queue(struct scratch *s, struct task_struct *task, __s32 fd)
 {
 	struct file *file = file_of_fd(task, fd);

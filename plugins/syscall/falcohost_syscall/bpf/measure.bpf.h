@@ -1,5 +1,5 @@
-/* What the probe takes for an event, measured while somebody asks: from its entry to where the record is in the ring, or
- * left out. Filters end where no code of ours follows, so while it is measured they go on to the stage left_out. */
+/* Measures on request how long the probe takes for an event: from its entry until the record is in the ring or filtered out.
+ * No code of ours follows a filter, so while measuring is on, filters go on to the stage left_out. */
 #ifndef FALCOHOST_MEASURE_BPF_H
 #define FALCOHOST_MEASURE_BPF_H
 
@@ -32,7 +32,7 @@ static __always_inline void count_result(__u32 call, bool passed)
 		count->lost++;
 }
 
-/* The time, or 0 where nothing is measured. */
+/* The time, or 0 if measuring is off. */
 static __always_inline __u64 begin(void)
 {
 	return options & OPTION_MEASURE ? bpf_ktime_get_ns() : 0;

@@ -1,7 +1,7 @@
-/* Calls with several messages, each of which is an event. */
+/* Calls with several messages, each of which becomes an event. */
 #define MAX_MESSAGES 1024 /* the kernel's own limit of sendmmsg(2); recvmmsg(2) has none */
 
-/* What the records of all messages of one call have in common ends at pos. */
+/* What the records of all messages of a call have in common; it ends at pos. */
 struct messages_context {
 	struct scratch *s;
 	__u64 vector, ts;
@@ -28,7 +28,7 @@ static int message_step(__u32 i, struct messages_context *context)
 	return 0;
 }
 
-/* sendmmsg(2), recvmmsg(2): one record for each message that went through; if none did, one for the first. */
+/* sendmmsg(2), recvmmsg(2): a record for each message that was transferred; if none was, one for the first. */
 SEC("raw_tp/sys_exit")
 int submit_messages(unsigned long long *ctx)
 {

@@ -1,6 +1,6 @@
-/* The names that a file has beside the real one: the one that was requested, the host's, and those by which it is
- * watched. When filters have left an event out under one name, they are asked again under the next
- * (docs/decisions/0018-names.md, 0022-hard-links.md). */
+/* The names of a file besides the real one: the requested one, the host's, and those by which it is watched. When filters
+ * have left an event out under one name, they are asked again under the next (docs/decisions/0018-names.md,
+ * 0022-hard-links.md). */
 #ifndef FALCOHOST_NAMES_BPF_H
 #define FALCOHOST_NAMES_BPF_H
 
@@ -25,7 +25,7 @@ static __always_inline void put_host_path(struct scratch *s)
 	s->names.host_leaf = s->walk.leaf;
 }
 
-/* The directory from which a path argument starts. */
+/* The directory at which a path argument starts. */
 static __always_inline void put_host_dir(struct scratch *s, struct task_struct *task, __u16 tag, enum view_index path, __u8 dir_arg)
 {
 	struct view view = s->facts.views[path];
@@ -49,7 +49,7 @@ static __always_inline void put_host_dir(struct scratch *s, struct task_struct *
 	s->header.flags |= FLAG_OTHER_NAME;
 }
 
-/* The file that a socket of AF_UNIX is reached by: the other end's, if that has an address, else its own. */
+/* The file of an AF_UNIX socket: the other end's if that has an address, else its own. */
 static __always_inline void find_socket_file(struct scratch *s, struct sockinfo *info)
 {
 	struct unix_sock *own = (void *)info->sk, *peer = (void *)info->peer;
@@ -70,7 +70,7 @@ static __always_inline void put_socket_file(struct scratch *s, struct task_struc
 
 enum { GATHERED_PATHS = 1, GATHERED_HOST = 2 };
 
-/* Puts the path that was passed to open a file, and is told as the file's, into the record as what was passed. */
+/* Puts the path that was passed to open a file, and that was recorded as the file's, into the record as the path passed. */
 static __always_inline void put_passed_again(struct scratch *s, struct task_struct *task)
 {
 	struct view passed = s->facts.views[VIEW_PATH];
@@ -97,8 +97,8 @@ static __always_inline void gather_paths(struct scratch *s, struct task_struct *
 		put_path_argument(s, task, SEC_PATH2, s->spec.path2_arg, s->spec.dir2_arg);
 }
 
-/* Puts what the host's names are made of into the record, once: of calls that leave no file behind that is the directory
- * from which a path argument starts, so those come first. */
+/* Puts what the host's names are made of into the record, once. For calls that leave no file behind it is the directory at
+ * which a path argument starts, so those come first. */
 static __always_inline void gather_host(struct scratch *s, struct task_struct *task)
 {
 	if (s->names.gathered & GATHERED_HOST || options & OPTION_REQUESTED || s->header.ret < 0)
@@ -126,7 +126,7 @@ static __always_inline bool is_opening(struct scratch *s)
 
 #define MAX_COMPONENTS 16
 
-/* Whether the last components of the real name, as many as make up len bytes, lie below where a relative path starts. */
+/* Whether the last len bytes of the real name, in whole components, are below the directory where a relative path starts. */
 static __always_inline bool starts_above(struct scratch *s, struct task_struct *task, __u32 len)
 {
 	__s32 fd = s->spec.dir_arg < 6 ? (__s32)s->header.args[s->spec.dir_arg] : AT_FDCWD;
@@ -149,7 +149,7 @@ static __always_inline bool starts_above(struct scratch *s, struct task_struct *
 	return false;
 }
 
-/* One step up beside a text that ends at record[walk.pos]: 1 at the root, or where the text does not have this name. */
+/* One step up along a text that ends at record[walk.pos]: 1 at the root, or if the text does not have this name. */
 static int match_step(__u32 i, struct walk_context *context)
 {
 	struct scratch *s = context->s;
@@ -179,8 +179,8 @@ static int match_step(__u32 i, struct walk_context *context)
 	return 0;
 }
 
-/* Puts the path that was passed into the record as that of the opened file, if it is the real one as it stands; the file is
- * on the mount of the root directory. Nearly all are, and then need no other name. So filters know early what was passed. */
+/* Records the path that was passed as that of the opened file, if it is the real one and needs no change; the file is on the
+ * mount of the root directory. Nearly all files need no other name then, and filters know early what was passed. */
 GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 {
 	struct walk_context context = {.s = s};
@@ -211,8 +211,8 @@ GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 	return true;
 }
 
-/* Whether the requested name is the real one, as it is nearly always: the path that was passed is it byte for byte, or
- * the end of it and starts in the folder that comes before. */
+/* Whether the requested name is the real one, as nearly always: the path that was passed equals it, or is its end and
+ * starts in the folder before that. */
 GLOBAL int requested_is_real(struct scratch *s)
 {
 	struct view real, passed;

@@ -1,10 +1,10 @@
-/* What a descriptor leads to: the file or socket behind it, and by which name a file is told first. */
+/* The file or socket behind a descriptor, and the name under which filters are asked first. */
 #ifndef FALCOHOST_OBJECT_BPF_H
 #define FALCOHOST_OBJECT_BPF_H
 
 #include "names.bpf.h"
 
-/* Which bit stands for the last part of a file's path: leaves.py. */
+/* The bit of the last component of a file's path, as in facts/leaves.py. */
 static __always_inline __u32 leaf_bit(struct dentry *dentry)
 {
 	__u64 first = number_at(READ(struct dentry, dentry, d_name.name));
@@ -15,7 +15,7 @@ static __always_inline __u32 leaf_bit(struct dentry *dentry)
 	return (first + len) * 0x9e3779b97f4a7c15ULL >> 58;
 }
 
-/* False if no rule can want a file of that name. */
+/* Returns false if no rule can match a file of this name. */
 static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 {
 	__u8 which = s->spec.fd_arg;

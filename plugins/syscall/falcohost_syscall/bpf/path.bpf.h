@@ -1,4 +1,4 @@
-/* The path of a directory entry, from the process's root, as the kernel's own objects have it at this moment. */
+/* The path of a directory entry from the process's root, built from the kernel's own objects at this moment. */
 #ifndef FALCOHOST_PATH_BPF_H
 #define FALCOHOST_PATH_BPF_H
 
@@ -18,8 +18,8 @@ static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt)
 	w->mnt_root = (__u64)READ(struct vfsmount, mnt, mnt_root);
 }
 
-/* Copies up to SHORT_NAME bytes of a name from the kernel by a few loads, which takes a fraction of the helper's time. It
- * has at least 8 readable bytes. */
+/* Copies up to SHORT_NAME bytes of a name from the kernel with a few loads, which is much faster than the helper. At least 8
+ * bytes are readable. */
 #define SHORT_NAME 32
 
 static __always_inline void copy_short(__u8 *to, const void *name, __u32 len)
@@ -78,7 +78,7 @@ static __always_inline bool prepend(struct scratch *s, const void *name, __u32 l
 	return bpf_probe_read_kernel(&s->path[pos], len, name) == 0;
 }
 
-/* One step up; 1 at the root of the process, of its mount namespace or of a file system that is mounted nowhere. */
+/* One step up; 1 at the root of the process, of its mount namespace, or of a file system that is not mounted. */
 static int walk_step(__u32 i, struct walk_context *context)
 {
 	struct scratch *s = context->s;
@@ -114,8 +114,8 @@ static int walk_step(__u32 i, struct walk_context *context)
 static const char namespace_format[] = "%s:[%lu]";
 static const char pidfd_format[] = "anon_inode:[pidfd]";
 
-/* The names of files of namespaces, `net:[4026531840]`, and of processes are made when somebody reads them, and are not
- * the directory entry's. */
+/* The names of files of namespaces, `net:[4026531840]`, and of processes are made when they are read, and differ from the
+ * directory entry's. */
 static __always_inline bool prepend_made_name(struct scratch *s, struct dentry *dentry)
 {
 	struct super_block *sb = READ(struct dentry, dentry, d_sb);
@@ -137,7 +137,7 @@ static __always_inline bool prepend_made_name(struct scratch *s, struct dentry *
 	return len > 1 && len <= NAME_SIZE && prepend(s, room, len - 1, false);
 }
 
-/* Whether the walk ended in a mount that has been taken out of the tree. */
+/* Whether the walk ended in a mount that was removed from the tree. */
 static __always_inline bool is_detached(struct walk *w)
 {
 	struct mount *mount = (void *)w->mnt - bpf_core_field_offset(struct mount, mnt);
@@ -177,7 +177,7 @@ GLOBAL int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dentry, __u64 m
 	return 0;
 }
 
-/* The same up to a process's root; a slash if there are none. */
+/* The same up to a process's root; a slash if there are no names. */
 static __always_inline int walk_up(struct scratch *s, __u64 fs, __u64 mnt, __u64 dentry)
 {
 	walk_to(s, NUMBER(struct fs_struct, fs, root.mnt), NUMBER(struct fs_struct, fs, root.dentry), mnt, dentry);
@@ -186,7 +186,7 @@ static __always_inline int walk_up(struct scratch *s, __u64 fs, __u64 mnt, __u64
 	return 0;
 }
 
-/* Fills s->path from s->walk.pos on. What stands for the path of a nameless file has no leading slash. */
+/* Fills s->path from s->walk.pos on. A nameless file's text has no leading slash. */
 GLOBAL int walk_path(struct scratch *s, __u64 fs, __u64 mnt_at, __u64 dentry_at)
 {
 	struct vfsmount *mnt = (void *)mnt_at;
@@ -204,7 +204,7 @@ GLOBAL int walk_path(struct scratch *s, __u64 fs, __u64 mnt_at, __u64 dentry_at)
 
 #define COPIED_AT_ONCE 64
 
-/* Copies what is short faster than the helper; up to seven bytes more, where the next section will be. */
+/* Copies short texts faster than the helper, with up to seven extra bytes where the next section will be. */
 static __always_inline void copy_walked(char *to, const __u8 *from, __u32 len)
 {
 	barrier_var(len); /* or the verifier is not shown the bound */
@@ -248,7 +248,7 @@ static __always_inline void put_path(struct scratch *s, __u16 tag, struct task_s
 	put_walked(s, tag);
 }
 
-/* A directory from which a path starts; from one that has been taken out of the tree it is not known where that leads. */
+/* The directory at which a path starts; for one that was removed from the tree it is not known where it leads. */
 static __always_inline void put_dir(struct scratch *s, __u16 tag, struct task_struct *task, struct path *path)
 {
 	__u64 mnt = NUMBER(struct path, path, mnt), dentry = NUMBER(struct path, path, dentry);

@@ -1,10 +1,10 @@
-/* The life of processes: fork, exec, exit. What an exec makes of a process is kept (context.bpf.h); records of it are for
- * rules that want them, and go into a ring of their own. */
+/* The life of processes: fork, exec, exit. The context that an exec makes is cached (context.bpf.h); records of it are sent
+ * if rules ask for them, through a ring of their own. */
 #include "about.bpf.h"
 #include "tell.bpf.h"
 #include "measure.bpf.h"
 
-/* Numbered as the stages of calls. */
+/* Numbered like the stages of calls. */
 enum exec_stage {
 	EXEC_ANCESTORS = STAGE_ANCESTORS, EXEC_SUBMIT = STAGE_TELL, EXEC_LEFT_OUT = STAGE_LEFT_OUT,
 	EXEC_NAMES = STAGE_NAMES, EXEC_STAGES,
@@ -16,7 +16,7 @@ int submit_exec(unsigned long long *ctx);
 int next_exe_name(unsigned long long *ctx);
 int submit_exit(unsigned long long *ctx);
 
-/* As filters and stages of calls; these filters are by stage and row of calls.py too. */
+/* Like the filters and stages of calls; these filters too are indexed by stage and by row of calls/rows.py. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
@@ -97,7 +97,7 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	return 0;
 }
 
-/* What is kept of an exec, at the begin of its record. */
+/* Puts the facts to cache of an exec at the beginning of its record. */
 static __always_inline void put_exec(struct scratch *s, struct task_struct *task)
 {
 	struct place execed = {s->pos + sizeof(struct section), sizeof(struct execed)}, exe, args, env;
@@ -123,7 +123,7 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 	s->facts.environment.len = env.len | (env.len - 1) >> 16; /* VIEW_UNKNOWN if there is none, without a branch */
 }
 
-/* Notes whether the executable may have names beside the real one. */
+/* Remembers whether the executable may have names besides the real one. */
 static __always_inline void note_exe_names(struct scratch *s, struct task_struct *task)
 {
 	struct file *exe = task->mm->exe_file;
@@ -142,7 +142,7 @@ static __always_inline void note_exe_names(struct scratch *s, struct task_struct
 	s->names.dentry = NUMBER(struct file, exe, f_path.dentry);
 }
 
-/* Puts them into the record, once: the host's, and those by which the executable is watched. */
+/* Puts these names into the record, once: the host's, and those by which the executable is watched. */
 GLOBAL int gather_exe_names(struct scratch *s)
 {
 	if (!s || !s->names.mnt || s->names.gathered)
@@ -156,7 +156,7 @@ GLOBAL int gather_exe_names(struct scratch *s)
 	return 0;
 }
 
-/* Goes on to a stage by way of the filter before it, if there is one. */
+/* Goes on to a stage through the filter before it, if there is one. */
 static __always_inline void exec_goes_on(void *ctx, struct scratch *s, enum exec_stage stage)
 {
 	bpf_tail_call(ctx, &exec_filters, stage * MAX_CALLS + s->header.call);
@@ -276,8 +276,8 @@ int exec_left_out(unsigned long long *ctx)
 
 #define MAX_ANCESTORS 64
 
-/* The process that the kernel will make the parent of the children that are left: the nearest ancestor that asked for
- * them (PR_SET_CHILD_SUBREAPER) in the same pid namespace, else the namespace's init. */
+/* The process that will become the parent of the remaining children: the nearest ancestor that asked for them
+ * (PR_SET_CHILD_SUBREAPER) in the same pid namespace, else the namespace's init. */
 static __always_inline __u32 reaper_of(struct task_struct *task)
 {
 	struct pid_namespace *ns = pid_ns(PID(task), task->thread_pid->level);
@@ -296,7 +296,7 @@ static __always_inline __u32 reaper_of(struct task_struct *task)
 	return READ(struct task_struct, init, tgid);
 }
 
-/* The end of a process of which user space was told, and of others where rules want it. */
+/* The exit of a process that user space knows of, and of others if rules ask for exits. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit)
 {
@@ -340,7 +340,7 @@ int BPF_PROG(process_exit)
 	return 0;
 }
 
-/* Attached behind process_exit, which ends where its filter does; what both take is measured here. */
+/* Attached behind process_exit, which ends where its filter does; measures the time of both. */
 SEC("tp_btf/sched_process_exit")
 int process_gone(unsigned long long *ctx)
 {

@@ -1,22 +1,22 @@
-/* What the paths of a call really led to that leaves no descriptor behind. Programs at the kernel's hooks for security
- * modules (hooks.bpf.c) find it while the call is under way; here it is kept until the call returns, and seen by filters
- * under one name after the other (docs/decisions/0021-hooks.md). */
+/* The files that the paths of a call led to, for calls that leave no descriptor. Programs at the kernel's hooks for security
+ * modules (hooks.bpf.c) find them during the call. Here they are kept until the call returns, and given to filters under one
+ * name after the other (docs/decisions/0021-hooks.md). */
 #ifndef FALCOHOST_REACHED_BPF_H
 #define FALCOHOST_REACHED_BPF_H
 
 #include "names.bpf.h"
 
-/* Two paths of the greatest length fit; what the host calls them only if it leaves room. */
+/* Room for two paths of the greatest length; the host's names are kept only if there is room left. */
 #define REACHED_SIZE (2 * CHUNK + 256)
 
-/* A record as far as it was put together: its start and call say of whose, ret how long the sections are, args where
- * the names are in it. */
+/* A record as built so far: start and call in its header identify its owner, ret is the length of the sections, args are
+ * the places of the names in it. */
 struct reached {
 	struct header header;
 	__u8 sections[REACHED_SIZE];
 };
 
-/* By thread, or by the address of a request of io_uring. User space sets max_entries before loading. */
+/* By thread, or by the address of an io_uring request. User space sets max_entries before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -35,7 +35,7 @@ static __always_inline void put_reached(struct scratch *s, enum reached_name nam
 	s->names.reached[name].len = s->pos - before - sizeof(struct section);
 }
 
-/* The name by which the machine's init reaches it, if it is another, as long as there is room. */
+/* Adds the name by which the machine's init reaches the file, if it differs and there is room. */
 static __always_inline void put_host(struct scratch *s, enum reached_name name, __u64 mnt, __u64 dentry)
 {
 	__u32 before = s->pos, sections = s->header.nsections;
@@ -53,7 +53,7 @@ static __always_inline void put_host(struct scratch *s, enum reached_name name, 
 	s->names.reached[name].len = 0;
 }
 
-/* Begins the record with what was found, if the call, or the request, came as far as the hook. */
+/* Begins the record with what was found, if the call or the request reached the hook. */
 GLOBAL int take_reached(struct scratch *s, __u64 request)
 {
 	struct task_struct *task = current_task();
@@ -83,7 +83,7 @@ GLOBAL int take_reached(struct scratch *s, __u64 request)
 	return 0;
 }
 
-/* Of which paths it is known what they led to. */
+/* Which paths have a known file. */
 static __always_inline __u8 led_to(struct scratch *s)
 {
 	struct view *found = s->names.reached;
@@ -91,7 +91,7 @@ static __always_inline __u8 led_to(struct scratch *s)
 	return (found[REACHED_REAL].len ? LED_TO : 0) | (found[REACHED_REAL2].len ? LED_TO2 : 0);
 }
 
-/* Lets filters see the paths under the first name: the real one, where it is known. */
+/* Gives filters the paths under the first name: the real one, if it is known. */
 static __always_inline void see_paths(struct scratch *s)
 {
 	struct view *views = s->facts.views, *found = s->names.reached;
@@ -101,7 +101,7 @@ static __always_inline void see_paths(struct scratch *s)
 	s->facts.led_to = led_to(s);
 }
 
-/* Where the directory is told from which a relative path starts, which is the next section; of no length: not there. */
+/* The directory at which a relative path starts, which is in the next section; length 0: there is none. */
 static __always_inline struct view start_of(struct scratch *s, struct view path)
 {
 	struct view start = {};
@@ -117,7 +117,7 @@ static __always_inline struct view start_of(struct scratch *s, struct view path)
 	return start;
 }
 
-/* Whether a path argument is the real name, byte for byte, or the end of it behind where it starts. */
+/* Whether a path argument equals the real name, or its end behind the directory where it starts. */
 GLOBAL int is_path_real(struct scratch *s, __u32 argument, __u32 which)
 {
 	struct view path, real, start;

@@ -1,4 +1,4 @@
-/* Reading the kernel's objects. Where the kernel has bpf_rdonly_cast (6.2) a member is one load, else one helper call. */
+/* Reads the kernel's objects. With bpf_rdonly_cast (Linux 6.2) reading a member is a load, without it a helper call. */
 #ifndef FALCOHOST_READ_BPF_H
 #define FALCOHOST_READ_BPF_H
 
@@ -9,8 +9,8 @@
 
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-/* The pointer as one of which the verifier knows the type. It follows such a pointer faster than a trusted one, for
- * each step of which it searches the names of all the kernel's types: that was half the time of loading. */
+/* The pointer with a type that the verifier knows. It verifies such a pointer faster than a trusted one: for each step of
+ * that it searches the names of all kernel types, which took half of the loading time. */
 #define TYPED(type, pointer)								\
 	((type *)(bpf_ksym_exists(bpf_rdonly_cast) ?					\
 		  bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)) : (void *)(pointer)))
@@ -26,8 +26,8 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 	value_;										\
 })
 
-/* The verifier follows a global function once, and one that is static once for each call of it. A global function takes
- * addresses in the kernel as numbers. */
+/* The verifier verifies a global function once, but a static one for each call of it. Global functions take addresses in
+ * the kernel as numbers. */
 #define GLOBAL __attribute__((noinline))
 
 static __always_inline __u64 number_at(const void *address)
@@ -35,10 +35,10 @@ static __always_inline __u64 number_at(const void *address)
 	return READ(struct timespec64, address, tv_sec); /* a number that a type of the kernel has at its begin */
 }
 
-/* pointer->member, a pointer into the kernel itself, as a number. */
+/* pointer->member, which is itself a pointer into the kernel, as a number. */
 #define NUMBER(type, pointer, member) number_at((const void *)(pointer) + bpf_core_field_offset(type, member))
 
-/* The pointer that lies at an address in the kernel. */
+/* The pointer at an address in the kernel. */
 static __always_inline void *pointer_at(const void *address)
 {
 	return READ(struct list_head, address, next);

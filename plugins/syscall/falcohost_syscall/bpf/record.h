@@ -1,14 +1,14 @@
-/* What the probe writes into the ring: one header, then sections. `make` writes records/record.py from it.
+/* The records that the probe writes into the ring: a header, then sections. `make` writes records/record.py from this.
  *
- * A record is `struct header`, followed by `nsections` sections. A section is `struct section` and its data, padded with
- * nothing: the next one begins right behind. All numbers are in the machine's byte order.
- */
+  * A record is `struct header`, followed by `nsections` sections. A section is `struct section` and its data, without
+  * padding: the next one begins right behind it. All numbers are in the machine's byte order.
+  */
 #ifndef FALCOHOST_RECORD_H
 #define FALCOHOST_RECORD_H
 
 #include <linux/types.h>
 
-/* header.kind: what happened. Syscall exits carry KIND_CALL and the row of calls.py in `call`. */
+/* header.kind: what happened. Exits of system calls carry KIND_CALL, and in `call` the row of calls/rows.py. */
 enum kind {
 	KIND_CALL = 1,   /* a system call returned; args[] and ret are its own */
 	KIND_FORK = 2,   /* a process or thread was made; written in the parent, ids of the child in struct forked */
@@ -162,7 +162,7 @@ enum exe_flag {
 	EXE_FROM_MEMFD = 8,
 };
 
-/* What the kernel keeps of each process, by pid. User space writes it for those that ran before the probe. */
+/* The cached context of each process, by pid. User space writes it for processes that started before the probe. */
 #define EXE_KEPT 256  /* longer paths and arguments are in struct large_image as well */
 #define ARGS_KEPT 512
 
@@ -201,14 +201,14 @@ struct large_image {
 	char env[4096];
 };
 
-/* What a file is known by, whatever its names. */
+/* The identity of a file, whatever its names. */
 struct inode_id {
 	__u64 ino;
 	__u32 dev;        /* sb->s_dev */
 	__u32 generation; /* other once the number is another file's */
 };
 
-/* A file that is watched, with the paths by which rules know it: in text, each ended by NUL. */
+/* A watched file, with the paths by which rules know it: in text, each terminated by NUL. */
 #define MAX_WATCHED 4096
 #define WATCHED_NAMES 4
 #define WATCHED_TEXT 1024
@@ -223,8 +223,8 @@ struct watched_file {
 	char text[WATCHED_TEXT];
 };
 
-/* One row of the call table: how the probe reads the arguments of one system call. Filled by user space from calls.py,
- * indexed by the number of the call (32-bit calls: + COMPAT_BASE). call == 0: nobody wants it. */
+/* One row of the call table: how the probe reads the arguments of one system call. User space fills it from calls/rows.py,
+ * indexed by the number of the call (32-bit calls: + COMPAT_BASE). call == 0: nobody asks for it. */
 #define COMPAT_BASE 512
 #define MAX_NR 1024
 #define IGNORED_HINTS 4096
@@ -260,7 +260,7 @@ enum want {
 };
 #define RET_ARG 0xfe
 #define NAMED_AT 4
-/* With WANT_REACHED: where what the first path led to is found when the call returns; LEFT_NOTHING: at the kernel's hooks. */
+/* With WANT_REACHED: how the file of the first path is found when the call returns; LEFT_NOTHING: at the kernel's hooks. */
 enum left { LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT };
 #define STRUCT_SIZE 32
 
@@ -277,13 +277,13 @@ struct call_spec {
 	__u64 leaves;   /* for filters only: the last parts of the names that a descriptor's file may have: leaves.py */
 };
 
-/* What filters ask of processes: of how many generations, the process itself being the first, the name and number (one
- * more than GENERATIONS: whether there are more), and from a further bit on of how many executable and arguments. */
+/* What filters ask about processes: of how many generations, beginning with the process itself, the name and pid (one more
+ * than GENERATIONS: whether there are more); from a further bit on, of how many executable and arguments. */
 #define ABOUT_NAMES 15
 #define ABOUT_TEXTS_AT 4
 #define ABOUT_ALL 255
 
-/* What user space decides before the probe is loaded. */
+/* Settings that user space makes before the probe is loaded. */
 struct settings {
 	__u64 ring_bytes;      /* size of each ring */
 	__u32 execve;          /* its row in calls.py: header.call of KIND_EXEC */
@@ -292,7 +292,7 @@ struct settings {
 	__u32 twice;           /* 1: the tracepoint has sys_exit and, behind it, sys_exit_again */
 };
 
-/* What it may decide anew at any time: bits of the variable `options`. */
+/* Settings that it may change at any time: bits of the variable `options`. */
 enum option {
 	OPTION_THREADS = 1,  /* KIND_FORK and KIND_EXIT of threads too, not only of processes */
 	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
@@ -309,7 +309,7 @@ enum option {
 #define ABOUT_EXEC_AT 16
 #define ABOUT_EXIT_AT 24
 
-/* Per row of calls.py, per CPU; and, only while costs are measured, of what no rule wants: row 0 calls, the others behind. */
+/* Per row of calls/rows.py and per CPU. While costs are measured also for what no rule asks for: row 0 calls, the others below. */
 #define MAX_CALLS 512
 enum count_row { COUNT_FORKS = MAX_CALLS, COUNT_EXECS, COUNT_EXITS, COUNT_ROWS };
 struct call_count {
@@ -320,7 +320,7 @@ struct call_count {
 	__u64 ns;
 };
 
-/* Of whom no calls are events. */
+/* Processes whose calls are not events. */
 enum ignored {
 	IGNORED_ALONE = 1, /* the process */
 	IGNORED_WITH_FORKS = 2, /* and those that it makes, and they make, as long as they run the same program */

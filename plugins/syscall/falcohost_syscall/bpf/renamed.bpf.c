@@ -1,5 +1,5 @@
-/* A process that gives itself, or a thread of its own, another name by writing to a file of /proc: told as the prctl(2) that
- * does the same. Attached where a rule wants prctl. */
+/* A process that renames itself or one of its threads by writing to a file in /proc: reported as the prctl(2) with the same
+ * effect. Attached if a rule asks for prctl. */
 
 #define PR_SET_NAME 15
 

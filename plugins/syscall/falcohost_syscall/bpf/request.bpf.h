@@ -1,4 +1,4 @@
-/* What is asked for through io_uring, read when it is submitted, as the arguments of the call that does the same. */
+/* Reads an io_uring request when it is submitted, as the arguments of the call with the same effect. */
 #ifndef FALCOHOST_REQUEST_BPF_H
 #define FALCOHOST_REQUEST_BPF_H
 
@@ -9,7 +9,7 @@
 #define READV_FIXED 60 /* since Linux 6.15 */
 #define WRITEV_FIXED 61
 
-/* A request as the arguments of its call. Texts: the path, and then the second path or the further string; or an
+/* A request as the arguments of its call. Texts are the path, then the second path or the additional text; or an
  * address. */
 struct request {
 	__u64 args[6];
@@ -22,7 +22,7 @@ struct request {
 	char texts[2][CHUNK];
 };
 
-/* Which name a request asks for. */
+/* The name that a request asks for. */
 #define NAME(type, command, member)							\
 	(bpf_core_field_exists(((struct type *)NULL)->member) ?				\
 		 READ(struct type, command, member) :					\
@@ -160,7 +160,7 @@ static __always_inline void read_others(struct request *r, void *command)
 	}
 }
 
-/* The kernel's own copy of an address, which it has since Linux 6.10 when the request is submitted. */
+/* Reads the kernel's own copy of an address, which exists from the submission on since Linux 6.10. */
 static __always_inline void read_address(struct request *r, struct io_kiocb *req)
 {
 	struct io_async_msghdr *msg = READ(struct io_kiocb, req, async_data);

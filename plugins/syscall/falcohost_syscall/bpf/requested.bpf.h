@@ -1,4 +1,4 @@
-/* The name of a file that was requested: the path that was passed, made whole as text. */
+/* The requested name of a file: the path that was passed, made absolute without following links. */
 #ifndef FALCOHOST_REQUESTED_BPF_H
 #define FALCOHOST_REQUESTED_BPF_H
 
@@ -7,7 +7,7 @@
 
 #define TEXT_LOOKED_AT 1024 /* longer paths are not made whole; what is not told passes */
 
-/* Two texts in struct scratch, by their offsets from the record's begin; s->path follows on the record. */
+/* Two texts in struct scratch, by their offsets from the start of the record; s->path comes after the record. */
 struct compared {
 	struct scratch *s;
 	__u32 one, other, len;
@@ -47,7 +47,7 @@ static int compare_step(__u32 i, struct compared *compared)
 	return compare(compared, COMPARED_AT_ONCE + i * sizeof(__u64));
 }
 
-/* Whether two texts of the same length are the same. */
+/* Whether two texts of the same length are equal. */
 GLOBAL int is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
 {
 	struct compared compared = {.s = s, .one = one, .other = other, .len = len};
@@ -61,7 +61,7 @@ GLOBAL int is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
 	return !compared.different;
 }
 
-/* Whether s->path holds the text that is told as VIEW_NAME. */
+/* Whether s->path holds the text of VIEW_NAME. */
 static __always_inline bool walked_is_told(struct scratch *s)
 {
 	struct view told = s->facts.views[VIEW_NAME];
@@ -69,8 +69,8 @@ static __always_inline bool walked_is_told(struct scratch *s)
 	return told.len == CHUNK - s->walk.pos && is_same(s, PATH_AT + s->walk.pos, told.at, told.len);
 }
 
-/* A path as text is read from its end to its begin. Where that stands lies in the map, for the reason that struct walk
- * does. */
+/* A path in a text is read backwards. The position of its beginning is in the map, for the same reason as struct
+ * walk. */
 struct text_context {
 	struct scratch *s;
 };
@@ -109,7 +109,7 @@ static int text_step(__u32 i, struct text_context *context)
 	return 0;
 }
 
-/* Fills s->path with the first path argument, made whole as text (text.py: absolute); false if that is not told. */
+/* Fills s->path with the first path argument, made absolute (records/text.py: absolute); false if that is not known. */
 GLOBAL int write_requested(struct scratch *s)
 {
 	struct task_struct *task = current_task();
@@ -146,7 +146,7 @@ GLOBAL int write_requested(struct scratch *s)
 #define WHOLE_LOOKED_AT 256
 #define WHOLE_LEAF 64
 
-/* The highest bit of each byte that is this one. */
+/* The highest bit of each byte that equals this one. */
 static __always_inline __u64 bytes_that_are(__u64 word, __u8 byte)
 {
 	const __u64 each = 0x0101010101010101ULL, low = 0x7f * each;
@@ -155,8 +155,8 @@ static __always_inline __u64 bytes_that_are(__u64 word, __u8 byte)
 	return ~(((other & low) + low) | other | low);
 }
 
-/* The length of the last part of a path that is whole as it stands, as most are: it begins with a slash, and behind none
- * there is another, a dot or the end. 0: of the others, and of long ones. Eight bytes are looked at at once. */
+/* The length of the last component of a path that needs no change, as most do not: it begins with a slash, and no slash is
+ * followed by another, a dot or the end. 0 for other paths and long ones. Eight bytes are examined at a time. */
 GLOBAL int leaf_of_whole(struct scratch *s, __u32 at, __u32 len)
 {
 	__u64 behind = 0;
@@ -188,7 +188,7 @@ static __always_inline void see_no_name(struct facts *facts)
 	see(facts, VIEW_FILENAME, 0, VIEW_UNKNOWN);
 }
 
-/* Tells the requested name. It lies behind the end of the record, where nothing is put any more that filters read. */
+/* Gives filters the requested name. It is behind the end of the record, where nothing is put any more that they read. */
 GLOBAL int see_requested(struct scratch *s)
 {
 	struct view path, told;

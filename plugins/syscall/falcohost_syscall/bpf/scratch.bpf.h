@@ -1,4 +1,4 @@
-/* The memory in which a record is put together, and the rings into which it goes when it is complete. */
+/* The memory in which a record is built, and the rings that it is sent to when it is complete. */
 #ifndef FALCOHOST_SCRATCH_BPF_H
 #define FALCOHOST_SCRATCH_BPF_H
 
@@ -13,7 +13,7 @@
 #define WAKE_SHARE 16 /* of a ring: with so much unread the reader is woken */
 #define WAKE_BAND 8192
 
-/* Where the walk from a directory entry up to the root stands (path.bpf.h). Kept in a map and not on the stack: there
+/* The position of the walk from a directory entry up to the root (path.bpf.h). It is in a map and not on the stack: there
  * the verifier would follow every value that it can have. */
 struct walk {
 	__u64 dentry, mnt, mnt_root, root_dentry, root_mnt;
@@ -24,7 +24,7 @@ struct walk {
 	__u16 arrived; /* at the root */
 };
 
-/* Names of paths that leave no file behind (reached.bpf.h). */
+/* The names of paths of calls that leave no file behind (reached.bpf.h). */
 enum reached_name { REACHED_REAL, REACHED_REAL2, REACHED_HOST, REACHED_HOST2, REACHED_NAMES };
 
 /* What is known of the names of the event's file (names.bpf.h). */
@@ -60,8 +60,8 @@ struct scratch {
 	__u64 task; /* of a call: whose it is */
 };
 
-/* Two for each CPU: the record of the event, and that of a cgroup which must be sent before it. An array and not a
- * per-CPU array, whose values end at 32 KiB. User space sets max_entries before loading. */
+/* Two for each CPU: the record of the event, and that of a cgroup that has to be sent before it. An array, since the values
+ * of a per-CPU array are limited to 32 KiB. User space sets max_entries before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
@@ -74,7 +74,7 @@ struct {
 	__uint(max_entries, 8 << 20);
 } call_ring SEC(".maps");
 
-/* Apart from the calls, so that a flood of them never costs a fork, exec or exit. */
+/* Apart from the ring of calls, so that a flood of calls never costs a fork, exec or exit. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
@@ -105,7 +105,7 @@ static __always_inline struct scratch *get_scratch(__u32 which)
 	return bpf_map_lookup_elem(&scratches, &key);
 }
 
-/* Whose call it is. To ask the kernel again takes a helper. */
+/* The task whose call it is. Asking the kernel again would need a helper. */
 static __always_inline struct task_struct *task_of(struct scratch *s)
 {
 	return bpf_ksym_exists(bpf_rdonly_cast) ? TYPED(struct task_struct, (void *)s->task) : current_task();
@@ -139,7 +139,7 @@ static __always_inline void *section_room(struct scratch *s)
 	return s->record + pos + sizeof(struct section);
 }
 
-/* The section whose data, len bytes, now lies at section_room(). */
+/* Ends the section whose data, len bytes, is now at section_room(). */
 static __always_inline void end_section(struct scratch *s, __u16 tag, __u32 len)
 {
 	__u32 pos = s->pos & (RECORD_SIZE - 1);
@@ -151,8 +151,8 @@ static __always_inline void end_section(struct scratch *s, __u16 tag, __u32 len)
 	s->header.nsections++;
 }
 
-/* Wakes the reader when the ring passes the mark, and not for every record until it has come: a wake-up costs more
- * than the record. If the mark is passed unseen, the reader comes by itself a moment later. */
+/* Wakes the reader when the ring passes the mark, instead of for every record: a wake-up costs more than the record. If
+ * passing the mark goes unnoticed, the reader comes by itself a moment later. */
 static __always_inline __u64 wake_flags(void *ring)
 {
 	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);

@@ -1,7 +1,7 @@
-/* Files that were opened through io_uring by requests that tell nothing if they succeed (IOSQE_CQE_SKIP_SUCCESS). The event
- * comes when the request is submitted, under the name that was asked for. Then the file is looked for whenever the process is
- * at a ring again, or has returned from a call that rules ask for, or by which it can have reached what is in the file; if
- * more is to be told of it, there is a second event. */
+/* Files that are opened through io_uring by requests without completion on success (IOSQE_CQE_SKIP_SUCCESS). The event is
+ * sent at submission, under the requested name. Then the file is looked for whenever the process enters a ring again, or
+ * returns from a call that rules ask for or that can reach the file's contents. If more is found out about it, a second
+ * event is sent. */
 #ifndef FALCOHOST_SILENT_BPF_H
 #define FALCOHOST_SILENT_BPF_H
 
@@ -27,8 +27,8 @@ struct {
 	__type(value, struct silent_open);
 } silent SEC(".maps");
 
-/* What is where the file of a request will be: in its place of the ring's own table, in the place there, or the descriptor,
- * that was given away last. */
+/* The file at the place where that of a request will be: a slot of the ring's table, or the slot or descriptor that was
+ * assigned last. */
 static __always_inline __u64 file_at_place(struct silent_open *open, long *ret)
 {
 	struct io_ring_ctx *ring = (void *)open->ring;
@@ -53,7 +53,7 @@ static __always_inline void drop_silent(struct silent_key *key)
 		settle_reaching();
 }
 
-/* Keeps a request to open a file, which begins what is given, where there is a place; without one it is not looked for. */
+/* Remembers a request to open a file, which begins at the argument, if there is room; else the file is not looked for. */
 static __noinline int keep_silent(struct silent_open *open, __u64 req)
 {
 	struct silent_key key = {.tgid = current_task()->tgid};
@@ -76,7 +76,7 @@ static __noinline int keep_silent(struct silent_open *open, __u64 req)
 	return 0;
 }
 
-/* Forgets the request that failed, and has said so, or (req 0) all of a process. */
+/* Forgets a request that reported its failure, or (req 0) all requests of a process. */
 static __noinline int forget_silent(__u32 tgid, __u64 req)
 {
 	struct silent_key key = {.tgid = tgid};
@@ -97,7 +97,7 @@ static __always_inline void look_for_silent(void *ctx)
 		bpf_tail_call(ctx, &looking, 0);
 }
 
-/* Whether it is the file of the request, and not one that has been there before, or that was opened otherwise. */
+/* Whether this is the file of the request, and not one that was there before or was opened otherwise. */
 static __always_inline bool is_opened(struct silent_open *open, struct file *file)
 {
 	__u64 flags = open->request.args[open->request.opcode == IORING_OP_OPENAT2 ? 3 : 2];
@@ -105,7 +105,7 @@ static __always_inline bool is_opened(struct silent_open *open, struct file *fil
 	return file && (__u64)file != open->before && ((READ(struct file, file, f_flags) ^ flags) & O_ALIKE) == 0;
 }
 
-/* Whether the name that was asked for is the only one of the file, so that nothing is left to be told. */
+/* Whether the requested name is the only one of the file, so that there is nothing left to report. */
 static __always_inline bool is_all_told(struct scratch *s, struct file *file)
 {
 	struct task_struct *task = current_task();

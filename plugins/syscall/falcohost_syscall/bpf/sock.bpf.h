@@ -1,4 +1,4 @@
-/* A socket: family, state, and the names of both its ends. */
+/* A socket: family, state, and the addresses of both its ends. */
 #ifndef FALCOHOST_SOCK_BPF_H
 #define FALCOHOST_SOCK_BPF_H
 

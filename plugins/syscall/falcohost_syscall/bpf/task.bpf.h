@@ -1,24 +1,24 @@
-/* What a record's header says of the task: who it is, whose it is, where it belongs. */
+/* The facts of a task in a record's header: its ids, its process, its cgroups. */
 #ifndef FALCOHOST_TASK_BPF_H
 #define FALCOHOST_TASK_BPF_H
 
 #include "cgroup.bpf.h"
 
-/* A member of any task, and not only of one whose type the verifier knows. */
+/* A member of any task, not only of one whose type the verifier knows. */
 #define TASK(task, member) READ(struct task_struct, task, member)
 
-/* The pid of a thread, or that of its process, group or session, as a number: what is added to one that the verifier knows
- * the type of has to be constant. */
+/* The pid of a thread, or that of its process, group or session, as a number: to a pointer whose type the verifier knows only
+ * constants may be added. */
 #define PID(task) NUMBER(struct task_struct, task, thread_pid)
 #define PID_OF(task, type) NUMBER(struct signal_struct, TASK(task, signal), pids[type])
 
-/* How deep in pid namespaces it is. */
+/* Its depth in pid namespaces. */
 static __always_inline __u32 pid_level(__u64 pid)
 {
 	return pid ? READ(struct pid, (void *)pid, level) : 0;
 }
 
-/* What a pid is in the pid namespace at the given level: 0 is the host's, pid->level the task's own. */
+/* A pid's number in the pid namespace at the given level: 0 is the host's, pid->level the task's own. */
 static __always_inline struct upid *upid_at(__u64 pid, __u32 level)
 {
 	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
@@ -34,7 +34,7 @@ static __always_inline struct pid_namespace *pid_ns(__u64 pid, __u32 level)
 	return READ(struct upid, upid_at(pid, level), ns);
 }
 
-/* Up to 6.2 capabilities are two numbers of 32 bits; in memory that is the same. */
+/* Up to Linux 6.2 capabilities are two numbers of 32 bits, with the same layout in memory. */
 #define CAPS(cred, set) ({							\
 	__u64 caps_ = 0;							\
 	if (bpf_core_field_exists((cred)->set.val))				\
@@ -44,7 +44,7 @@ static __always_inline struct pid_namespace *pid_ns(__u64 pid, __u32 level)
 	caps_;									\
 })
 
-/* What filters ask first: a few loads. */
+/* The facts that filters read first: a few loads. */
 static __always_inline void fill_caller(struct header *h, struct task_struct *task)
 {
 	const struct cred *cred = task->cred;

@@ -1,5 +1,5 @@
-/* The processes that ran before the probe, one record each, read from the iterator's file: a number of 32 bits, the
- * length, and the record. Arguments and environment cannot be read from here. */
+/* Lists the processes that started before the probe, read from the iterator's file: for each a 32-bit length and a record.
+ * Arguments and environment cannot be read here. */
 #include "context.bpf.h"
 
 struct {

@@ -1,4 +1,4 @@
-/* User space is told of a process before an event that needs it, and only then. */
+/* Sends the cached context of a process before the first event that needs it, and only then. */
 #ifndef FALCOHOST_TELL_BPF_H
 #define FALCOHOST_TELL_BPF_H
 
@@ -6,13 +6,13 @@
 
 #define MAX_GENERATIONS 64 /* ancestors that are told of */
 
-/* What would be told of a process now. */
+/* The context that would be sent of a process now. */
 struct now {
 	__u64 own_start, start, cwd[2];
 	__u32 seq, ppid, sid, pgid;
 };
 
-/* Nearly without branches, as the verifier follows each way through them. What is not asked for is 0. */
+/* Nearly without branches, since the verifier follows each path through them. What is not asked for is 0. */
 static __always_inline void see_now(struct now *now, struct process *p, struct task_struct *leader, __u32 own)
 {
 	struct task_struct *task = leader;
@@ -58,7 +58,7 @@ static __always_inline void mark_told(struct process *p, struct now *now, __u64 
 	p->told_of = now->own_start;
 }
 
-/* Appends len bytes of what is kept. */
+/* Appends len bytes of the context. */
 static __always_inline void put_kept(struct scratch *s, __u16 tag, const void *kept, __u32 len)
 {
 	void *room = section_room(s);
@@ -84,7 +84,7 @@ static __always_inline void put_large(struct scratch *s, struct process *p, __u3
 	put_kept(s, SEC_ENV, large->env, large->env_len);
 }
 
-/* What is kept; session and group as they are now, where they are told. */
+/* The cached context, with the present session and group if they are sent. */
 static __always_inline void put_process(struct scratch *s, struct process *p, struct task_struct *leader)
 {
 	struct process *copy = section_room(s);
@@ -101,7 +101,7 @@ static __always_inline void put_process(struct scratch *s, struct process *p, st
 	put_large(s, p, s->header.pid);
 }
 
-/* Tells of one process as it is now; the time of the record is before that of the event. */
+/* Sends the present context of one process; the record's time is before that of the event. */
 static __always_inline bool tell_now(struct process *p, struct task_struct *leader, struct now *now, __u64 ts)
 {
 	struct task_struct *task = leader;
@@ -130,7 +130,7 @@ static __always_inline bool tell_now(struct process *p, struct task_struct *lead
 	return true;
 }
 
-/* Where the walk up from a process stands. */
+/* The position of the walk up from a process. */
 struct telling {
 	struct task_struct *leader;
 	struct header *event;
@@ -140,10 +140,10 @@ struct telling {
 	__u32 fragile; /* something is about to change, or could not be told */
 };
 
-/* Whether it is the event's process; that of an exec is told of by the record itself. */
+/* Whether it is the event's process; an exec's record describes its process itself. */
 enum own { ANOTHER, OWN, OWN_EXEC };
 
-/* Tells of one process if that is needed; true if nothing is needed of those above it. */
+/* Sends the context of one process if that is needed; true if none is needed of its ancestors. */
 static __always_inline bool tell_one(struct telling *t, struct process *p, struct task_struct *leader, __u32 own)
 {
 	struct now now;
@@ -177,7 +177,7 @@ static int tell_step(__u32 i, struct telling *t)
 	return (p && tell_one(t, p, leader, own)) || TASK(parent, tgid) == 0;
 }
 
-/* Tells of a process and its ancestors, as far as what was told of them is no longer so, and lets the event be later. */
+/* Sends the contexts of a process and its ancestors that have changed since, and makes the event's time later than theirs. */
 static __always_inline void tell_from(struct task_struct *leader, struct header *event, __u32 own)
 {
 	struct telling t = {.leader = leader, .event = event, .own = own, .since = generation};
@@ -193,7 +193,7 @@ static __always_inline void tell_from(struct task_struct *leader, struct header 
 	p->checked = t.since;
 }
 
-/* The leader of a session or process group need be no ancestor. */
+/* The leader of a session or process group need not be an ancestor. */
 static __always_inline struct task_struct *leader_by(struct task_struct *task, enum pid_type type)
 {
 	struct pid *pid = READ(struct signal_struct, TASK(task, signal), pids[type]);
@@ -220,7 +220,7 @@ static int tell_target(__u32 i, struct needing *needing)
 	return !(options & OPTION_SESSIONS);
 }
 
-/* Tells of a process that an event names by its number: what is kept, and not whose child it is. */
+/* Sends the context of a process that an event refers to by pid, without its parent. */
 static __always_inline void tell_number(struct header *event, __s32 number)
 {
 	__u32 pid = number, cpu = bpf_get_smp_processor_id();
@@ -247,8 +247,8 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 		p->named = named;
 }
 
-/* To be called before a record of the current process is sent; of an exec also told_exec when it was. number: whom the
- * event is about, if anybody. */
+/* Has to be called before a record of the current process is sent; after an exec also told_exec, once it was sent. number: the
+ * process that the event refers to, if any. */
 GLOBAL int tell(struct header *event, __u32 own, __s32 number)
 {
 	struct needing needing = {.event = event, .own = own};

@@ -1,5 +1,5 @@
-/* What is asked for through io_uring, as the call that does the same. A request is read when it is submitted (its
- * texts are then the kernel's own copies) and becomes an event when it is completed. */
+/* Reports io_uring requests as the calls with the same effect. A request is read when it is submitted (its texts are then
+ * the kernel's own copies) and becomes an event when it is completed. */
 #include "request.bpf.h"
 
 #define REQUESTS 256 /* that have been submitted and not completed: further ones become events at once */
@@ -7,7 +7,7 @@
 #define SHOTS 4 /* operations that may be completed again and again */
 #define REQ_F_CQE_SKIP (1 << IOSQE_CQE_SKIP_SUCCESS_BIT)
 
-/* By opcode: the call whose event it is. */
+/* By opcode: the call whose event it becomes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_OPCODES);
@@ -22,8 +22,8 @@ struct {
 	__type(value, struct request);
 } requests SEC(".maps");
 
-/* Of those that may be completed again and again: which request. What completes them so, the kernel tells by their
- * user's own number alone. */
+/* Among the requests that may be completed repeatedly: which one. The kernel identifies such completions only by the number
+ * that the user gave. */
 struct shot {
 	__u64 ring, user_data, opcode;
 };
@@ -35,7 +35,7 @@ struct {
 	__type(value, __u64);
 } shots SEC(".maps");
 
-/* Appends a text of the request, and where a relative path starts. */
+/* Appends a text of the request, and the directory at which a relative path starts. */
 static __noinline int put_text(struct scratch *s, struct request *r, __u32 which, __u16 tag)
 {
 	struct task_struct *task = current_task();
@@ -83,7 +83,7 @@ static __noinline int put_kept_address(struct scratch *s, struct request *r)
 
 #define FILE_POINTER ~7UL /* the other bits say how the file is read */
 
-/* What is in a place of the ring's own table. */
+/* The file in a slot of the ring's own table. */
 static __always_inline __u64 file_in_slot(struct io_ring_ctx *ring, __u32 slot)
 {
 	struct io_ring_ctx___before_6_13 *old = (void *)ring;
@@ -98,7 +98,7 @@ static __always_inline __u64 file_in_slot(struct io_ring_ctx *ring, __u32 slot)
 	return READ(struct io_rsrc_node, pointer_at(nodes + slot), file_ptr) & FILE_POINTER;
 }
 
-/* The file that the event is about, where the number of a descriptor does not tell it. */
+/* The file of the event, if a descriptor's number does not give it. */
 static __always_inline void find_file(struct scratch *s, struct request *r, struct io_kiocb *req, long ret)
 {
 	struct io_ring_ctx *ring = READ(struct io_kiocb, req, ctx);
@@ -124,7 +124,7 @@ static __always_inline void find_file(struct scratch *s, struct request *r, stru
 		s->spec.want |= WANT_FILE;
 }
 
-/* Makes the record of a request as far as that of a call is made when it returns, but for its file; NULL: nobody wants it. */
+/* Builds the record of a request like that of a call when it returns, but without its file; NULL: nobody asks for it. */
 static __always_inline struct scratch *start_request(struct request *r, __u64 req, long ret, __u32 flags)
 {
 	struct task_struct *task = current_task();
@@ -152,7 +152,7 @@ static __always_inline struct scratch *start_request(struct request *r, __u64 re
 	return s;
 }
 
-/* The same with its file; returns whose filter is to be asked next, or 0. */
+/* The same with its file; returns the call whose filter is to be asked next, or 0. */
 static __always_inline int start_with_file(struct request *r, struct io_kiocb *req, long ret, __u32 flags)
 {
 	struct scratch *s = start_request(r, (__u64)req, ret, flags);
@@ -168,7 +168,7 @@ static __always_inline struct shot shot_of(struct io_kiocb *req, __u32 opcode)
 	return (struct shot){(__u64)READ(struct io_kiocb, req, ctx), READ(struct io_kiocb, req, cqe.user_data), opcode};
 }
 
-/* Keeps a request until it is completed; false if there is no room. */
+/* Remembers a request until it is completed; false if there is no room. */
 static __always_inline bool keep_request(struct request *r, struct io_kiocb *req)
 {
 	struct shot shot = shot_of(req, r->opcode);
@@ -220,7 +220,7 @@ int uring_submit(unsigned long long *ctx)
 
 static const __u8 shot_opcodes[SHOTS] = {IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_READ_MULTISHOT};
 
-/* Whether a request can have been completed so: two may have the same number. */
+/* Whether a request can have been completed like this: two may have the same number. */
 static __always_inline bool fits(__u64 key, __u64 opcode, long res)
 {
 	struct request *r = bpf_map_lookup_elem(&requests, &key);
@@ -232,7 +232,7 @@ static __always_inline bool fits(__u64 key, __u64 opcode, long res)
 	return (READ(struct inode, READ(struct file, file, f_inode), i_mode) & S_IFMT) == S_IFSOCK;
 }
 
-/* The request that is completed not for the last time; 0 if it is none of those that are kept. */
+/* The request that is completed but not finished; 0 if it is none that is remembered. */
 static __always_inline __u64 completed_shot(unsigned long long *ctx, long *res)
 {
 	struct shot shot = {.ring = ctx[0]};
@@ -254,7 +254,7 @@ static __always_inline __u64 completed_shot(unsigned long long *ctx, long *res)
 	return 0;
 }
 
-/* Whether what its paths lead to may have been kept. */
+/* Whether the files that its paths lead to may have been kept. */
 static __always_inline bool is_on_names(__u32 opcode)
 {
 	return opcode >= IORING_OP_RENAMEAT && opcode <= IORING_OP_LINKAT;
@@ -287,7 +287,7 @@ static long forget_shot(void *map, struct shot *shot, __u64 *key, void *unused)
 	return 0;
 }
 
-/* Of requests that are given up when their thread ends the kernel tells nothing more. */
+/* The kernel does not report requests that are given up when their thread ends. */
 static __always_inline void forget_requests(struct task_struct *task)
 {
 	__u32 tid = task->pid;
@@ -298,7 +298,7 @@ static __always_inline void forget_requests(struct task_struct *task)
 	bpf_for_each_map_elem(&shots, forget_shot, NULL, 0);
 }
 
-/* An open of which nothing was kept when it was submitted: there was no room, or no probe yet. Its path is gone. */
+/* An open that was not remembered at submission: there was no room, or the probe was not loaded. Its path is lost. */
 static __always_inline struct request *unfollowed(struct io_kiocb *req, long res)
 {
 	__u32 opcode = READ(struct io_kiocb, req, opcode);

@@ -1,4 +1,4 @@
-/* Arguments of a call that lie in the memory of the process. */
+/* Reads the arguments of a call that are in the memory of the process. */
 #ifndef FALCOHOST_USER_MEMORY_BPF_H
 #define FALCOHOST_USER_MEMORY_BPF_H
 
@@ -15,8 +15,8 @@ static __always_inline __u64 arg(struct scratch *s, __u8 n)
 	return n < 6 ? s->header.args[n] : 0;
 }
 
-/* Reads a string, at most size bytes; returns its length with the NUL, or a negative number. For an empty string the
- * kernel's own function returns 0, and writes nothing, before 6.13. */
+/* Reads a string, at most size bytes; returns its length with the NUL, or a negative number. Before Linux 6.13 the kernel's
+ * function returns 0 for an empty string and writes nothing. */
 static __always_inline long read_string(char *to, __u32 size, __u64 address)
 {
 	long len = bpf_probe_read_user_str(to, size, (void *)address);
@@ -27,7 +27,7 @@ static __always_inline long read_string(char *to, __u32 size, __u64 address)
 	return 1;
 }
 
-/* Appends the string at address; false if it is no absolute path. */
+/* Appends the string at address; false if it is not an absolute path. */
 static __always_inline bool put_user_string(struct scratch *s, __u16 tag, __u64 address)
 {
 	char *room = section_room(s);
@@ -61,7 +61,7 @@ static __always_inline void put_user_bytes(struct scratch *s, __u16 tag, __u64 a
 		end_section(s, tag, len);
 }
 
-/* The directory from which a path starts if it is relative, or which was passed beside it. */
+/* The directory at which a relative path starts, or that was passed with the path. */
 static __always_inline void put_start(struct scratch *s, struct task_struct *task, __u16 tag, __u8 dir_arg, bool absolute)
 {
 	__s32 fd = dir_arg < 6 ? (__s32)s->header.args[dir_arg] : AT_FDCWD;
@@ -85,8 +85,8 @@ static __always_inline void put_path_argument(struct scratch *s, struct task_str
 	put_start(s, task, tag, dir_arg, absolute);
 }
 
-/* A socket that was connected knows its other end, and the caller's memory may say another by now. One of TCP sends to
- * no other, whatever address is passed. */
+/* A connected socket knows its other end, while the caller's memory may have changed. A TCP socket sends to no other end,
+ * whatever address is passed. */
 static __always_inline bool is_connected(struct scratch *s)
 {
 	if (!s->facts.rport)
@@ -96,7 +96,7 @@ static __always_inline bool is_connected(struct scratch *s)
 	return s->facts.l4proto == L4_TCP && s->header.ret >= 0;
 }
 
-/* The address that the caller passed or got, if there is one. Where the call failed, it may be of no end (bind). */
+/* The address that the caller passed or received, if any. After a failed call it may belong to no end (bind). */
 GLOBAL int put_address(struct scratch *s, __u64 address, __u32 size)
 {
 	struct facts *facts;
@@ -121,7 +121,7 @@ GLOBAL int put_address(struct scratch *s, __u64 address, __u32 size)
 	return 0;
 }
 
-/* Whom recvfrom(2) got something from. */
+/* The sender, as recvfrom(2) returned it. */
 static __always_inline void put_sender(struct scratch *s, __u64 address, __u64 len_address)
 {
 	__u32 len = 0;
@@ -169,7 +169,7 @@ static int iov_step(__u32 i, struct iov_context *context)
 	return 0;
 }
 
-/* The first bytes of what lies in count buffers, and the size of all. */
+/* The first bytes in count buffers, and the size of all of them. */
 static __always_inline void put_iov(struct scratch *s, __u64 iov, __u64 count)
 {
 	struct iov_context context = {.s = s, .iov = iov, .compat = s->header.flags & FLAG_COMPAT};
@@ -183,7 +183,7 @@ static __always_inline void put_iov(struct scratch *s, __u64 iov, __u64 count)
 		end_section(s, SEC_DATA, context.used);
 }
 
-/* A struct msghdr: whom it is for or from, and what it holds. */
+/* A struct msghdr: its receiver or sender, and its data. */
 static __always_inline void put_message(struct scratch *s, __u64 address)
 {
 	__u64 name, namelen, iov, count, control, controllen;
@@ -243,7 +243,7 @@ static int argv_step(__u32 i, struct argv_context *context)
 	return 0;
 }
 
-/* The argument vector of an exec that failed: nothing of it has reached a new address space. */
+/* The argument vector of an exec that failed; nothing of it has reached a new address space. */
 static __always_inline void put_argv(struct scratch *s, __u64 argv)
 {
 	struct argv_context context = {.s = s, .argv = argv, .compat = s->header.flags & FLAG_COMPAT};

@@ -1,4 +1,4 @@
-/* What filters are told of an event: texts by where they lie in the record, the rest by number. */
+/* The facts that filters read of an event: texts by their places in the record, the rest as numbers. */
 #ifndef FALCOHOST_VIEW_BPF_H
 #define FALCOHOST_VIEW_BPF_H
 
@@ -29,7 +29,7 @@ static __always_inline void see(struct facts *facts, enum view_index index, __u1
 	facts->views[index].len = len;
 }
 
-/* A string that the caller passed, which is the record's next section. */
+/* A string that the caller passed, which becomes the record's next section. */
 static __always_inline void see_text(struct scratch *s, __u16 tag, __u32 len)
 {
 	enum view_index index = tag == SEC_PATH ? VIEW_PATH : tag == SEC_PATH2 ? VIEW_PATH2 : VIEW_STR;
@@ -62,7 +62,7 @@ static __always_inline __u8 kind_of_file(struct file *file, __u32 type, bool nam
 	return FD_FILE;
 }
 
-/* The name of the event's file, and its parts; leaf: the length of the last one. */
+/* The name of the event's file, and its parts; leaf: the length of the last component. */
 static __always_inline void see_name(struct facts *facts, __u32 at, __u32 len, __u32 leaf)
 {
 	see(facts, VIEW_NAME, at, len);
@@ -129,7 +129,7 @@ static __always_inline __u8 l4proto(struct sockinfo *info)
 	return info->type == 1 ? L4_TCP : info->type == 2 ? L4_UDP : info->type == 3 ? L4_RAW : L4_NONE;
 }
 
-/* What a socket of IPv6 is taken for, once its ends are told: that is one of IPv4 if they are mapped addresses. */
+/* The type of an IPv6 socket once its ends are known: with mapped addresses it counts as IPv4. */
 static __always_inline __u8 kind_of_ipv6(struct facts *facts)
 {
 	const __u32 *remote = (void *)facts->remote, *local = (void *)facts->local;
@@ -141,7 +141,7 @@ static __always_inline __u8 kind_of_ipv6(struct facts *facts)
 #define SOCK_STREAM 1
 #define TCP_ESTABLISHED 1
 
-/* Of datagrams it is one that has another end; of those of AF_UNIX, one whose other end has a name. */
+/* A datagram socket is connected if it has another end; an AF_UNIX one, if its other end has a name. */
 static __always_inline __u8 connected(struct sockinfo *info)
 {
 	const __u64 *other = (void *)info->raddr;
@@ -153,7 +153,7 @@ static __always_inline __u8 connected(struct sockinfo *info)
 	return info->rport || other[0] || other[1] ? CONNECTED_YES : CONNECTED_NO;
 }
 
-/* addressed: the caller may have passed another end, on which it depends what a socket of IPv6 is. */
+/* addressed: the caller may have passed another end, which decides the type of an IPv6 socket. */
 static __always_inline void see_socket(struct facts *facts, struct sockinfo *info, bool addressed)
 {
 	bool old = info->family == AF_INET;
@@ -181,7 +181,7 @@ static __always_inline void see_socket(struct facts *facts, struct sockinfo *inf
 		facts->kind = kind_of_ipv6(facts);
 }
 
-/* The address that the caller passed or got is the other end, if it is of the socket's family. */
+/* The address that the caller passed or received is the other end, if it is of the socket's family. */
 static __always_inline void see_address(struct facts *facts, __u16 *address, __u32 len)
 {
 	__u8 *bytes = (__u8 *)address;

@@ -1,5 +1,5 @@
-/* Files that are watched whatever link they are opened by: known by their inode, which user space looks up again and
- * again (watched_files.py). */
+/* Files that are watched whatever link opens them: identified by their inodes, which user space looks up repeatedly
+ * (watched/files.py). */
 #ifndef FALCOHOST_WATCHED_BPF_H
 #define FALCOHOST_WATCHED_BPF_H
 
@@ -21,7 +21,7 @@ struct {
 	__type(value, struct inode_id);
 } identified SEC(".maps");
 
-/* A device is the same by every node. */
+/* A device is the same through every node. */
 #define NODES_OF_BLOCK_DEVICES 0xffffffff
 #define NODES_OF_DEVICES 0xfffffffe
 
@@ -40,8 +40,8 @@ static __always_inline void read_inode_id(struct inode_id *id, struct inode *ino
 	id->generation = READ(struct inode, inode, i_generation);
 }
 
-/* Says what a file is known by. User space runs it itself, with one of its descriptors: stat(2) tells other numbers than
- * the kernel's own objects have on overlayfs and btrfs. */
+/* Identifies a file. User space runs this with one of its own descriptors: on overlayfs and btrfs stat(2) returns other
+ * numbers than the kernel's objects have. */
 SEC("raw_tp")
 int identify_file(unsigned long long *ctx)
 {
@@ -54,8 +54,8 @@ int identify_file(unsigned long long *ctx)
 	return 0;
 }
 
-/* The file of a layer that an overlay shows, or NULL: what struct ovl_inode keeps behind its inode is the entry in the upper
- * layer, and then the stack of those in the lower ones, or before Linux 6.5 the first of them. */
+/* The file of a layer that an overlay shows, or NULL: behind its inode, struct ovl_inode has the entry in the upper layer, and
+ * then the stack of those in the lower ones (before Linux 6.5 only the first of them). */
 static __always_inline struct inode *inode_below(struct inode *inode)
 {
 	void *kept = (void *)inode + bpf_core_type_size(struct inode), *lower;
@@ -72,7 +72,7 @@ static __always_inline struct inode *inode_below(struct inode *inode)
 	return dentry ? READ(struct dentry, dentry, d_inode) : NULL;
 }
 
-/* Puts the names of a file that is watched into the record. */
+/* Puts the names of a watched file into the record. */
 GLOBAL int put_watched(struct scratch *s)
 {
 	struct inode_id id = {};
