@@ -39,22 +39,22 @@ class Class(NamedTuple):
 
 #: By the name of the struct. The defaults of call_spec: nothing is read from any argument.
 CLASSES = {
-    "header": Class("Header", "every record begins with it"),
-    "section": Class("Section", "what stands before the data of each section"),
+    "header": Class("Header", "the start of every record"),
+    "section": Class("Section", "the start of each section, before its data"),
     "fdinfo": Class("FdInfo", "the data of SEC_FD"),
     "sockinfo": Class("SockInfo", "the data of SEC_SOCK"),
     "forked": Class("Forked", "the data of SEC_FORK"),
     "queue": Class("Queue", "the data of SEC_QUEUE"),
     "caps": Class("Caps", "the data of SEC_CAPS"),
     "execed": Class("Execed", "the data of SEC_EXEC"),
-    "process": Class("Kept", "what the kernel keeps of a process, and what of it was told", "zero"),
+    "process": Class("Kept", "the cached context of a process, and what of it was sent", "zero"),
     "large_image": Class("LargeImage", "texts of a process that are too long for :class:`Kept`"),
-    "inode_id": Class("InodeId", "what a file is known by, whatever its names"),
-    "watched_name": Class("WatchedName", "where one of the paths of a watched file is"),
+    "inode_id": Class("InodeId", "the identity of a file, whatever its names"),
+    "watched_name": Class("WatchedName", "the place of one of the paths of a watched file"),
     "watched_file": Class("WatchedFile", "the paths of a watched file; *names* are structs ``watched_name``"),
     "call_spec": Class("CallSpec", "how the probe reads the arguments of one system call", "nothing"),
-    "settings": Class("LoadedSettings", "what is fixed for as long as the probe is loaded"),
-    "call_count": Class("CallCount", "what became of the events of one type, and what they cost", "zero"),
+    "settings": Class("LoadedSettings", "settings that are fixed while the probe is loaded"),
+    "call_count": Class("CallCount", "counters of the events of one type, and what they cost", "zero"),
 }
 #: Names of the formats of structs, where they are not those of the struct.
 FORMATS = {"process": "KEPT"}
@@ -183,9 +183,9 @@ def main(clang: str, flags: list[str]) -> None:
     print("}")
 
 
-HEAD = '''"""What the probe writes, and what it is told: numbers and layouts. Written by `make` in bpf/; do not edit.
+HEAD = '''"""Numbers and layouts that the probe and user space share. Written by `make` in bpf/; do not edit.
 
-What each is for stands in bpf/record.h and bpf/facts.h. What the bytes mean for rules is not decided here.
+bpf/record.h and bpf/facts.h say what each is for. What the bytes mean for rules is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@
 /* header.kind: what happened. Exits of system calls carry KIND_CALL, and in `call` the row of calls/rows.py. */
 enum kind {
 	KIND_CALL = 1,   /* a system call returned; args[] and ret are its own */
-	KIND_FORK = 2,   /* a process or thread was made; written in the parent, ids of the child in struct forked */
+	KIND_FORK = 2,   /* a process or thread was created; written by the parent, ids of the child in struct forked */
 	KIND_EXEC = 3,   /* an exec succeeded */
 	KIND_EXIT = 4,   /* a thread ended; args[0] = exit code, args[1] = 1 if its process ended, args[2] = new parent's pid */
 	KIND_CGROUP = 5, /* the paths behind a cgroup key that was not seen before (sections SEC_CGROUP) */
-	KIND_TASK = 6,   /* a process as it is, before an event that needs it, or which the task iterator met: args[0] = start of
-	                    its parent (ppid 0: not told), args[1] = 1 if its struct process is there (task iterator) */
+	KIND_TASK = 6,   /* the context of a process, before an event that needs it or from the task iterator: args[0] = start of
+	                    its parent (ppid 0: not sent), args[1] = 1 if the kernel has its struct process (task iterator) */
 };
 
 enum flag {
@@ -25,9 +25,9 @@ enum flag {
 	FLAG_CUT = 4,        /* something did not fit and was cut */
 	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
 	FLAG_OTHER_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR, SEC_REALHOST, the second of these, or SEC_WATCHED */
-	FLAG_URING = 32,     /* asked for through io_uring */
-	FLAG_UNFINISHED = 64, /* of such a request no end will be seen: it is taken to have succeeded */
-	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file that a socket of AF_UNIX is reached by */
+	FLAG_URING = 32,     /* requested through io_uring */
+	FLAG_UNFINISHED = 64, /* the end of such a request will not be seen: it counts as successful */
+	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file of an AF_UNIX socket */
 };
 
 struct header {
@@ -46,7 +46,7 @@ struct header {
 	__u32 gid;
 	__u32 loginuid;  /* 0xffffffff: unset */
 	__u16 kind;
-	__u16 call;      /* row number in calls.py (KIND_CALL and KIND_EXEC: that of execve, as in Falco) */
+	__u16 call;      /* row number in calls/rows.py (KIND_CALL and KIND_EXEC: that of execve, as in Falco) */
 	__u16 cpu;
 	__u8 flags;
 	__u8 nsections;
@@ -70,7 +70,7 @@ enum tag {
 	SEC_SOCK = 7,     /* struct sockinfo of that file descriptor, if it is a socket */
 	SEC_UNIX = 8,     /* own path of an AF_UNIX socket, abstract ones with their leading NUL */
 	SEC_UNIXPEER = 9, /* the peer's */
-	SEC_SOCKADDR = 10,/* address that the caller passed (connect, bind, sendto, sendmsg) or got (recvfrom, recvmsg), raw
+	SEC_SOCKADDR = 10,/* address that the caller passed (connect, bind, sendto, sendmsg) or received (recvfrom, recvmsg), raw
 	                     struct sockaddr, <= 128 bytes */
 	SEC_DATA = 11,    /* first bytes of the buffer (or of the buffers together) that was read or written */
 	SEC_CWD = 12,     /* working directory of the process */
@@ -79,22 +79,22 @@ enum tag {
 	SEC_EXE = 15,     /* path of the executable (mm->exe_file) */
 	SEC_FILENAME = 16,/* bprm->filename, as passed */
 	SEC_ARGS = 17,    /* argv, NUL-separated, <= 4096 bytes (as Falco) */
-	SEC_ENV = 18,     /* environment, NUL-separated, its first 4096 bytes (FLAG_CUT does not speak of it) */
+	SEC_ENV = 18,     /* environment, NUL-separated, its first 4096 bytes (FLAG_CUT does not apply to it) */
 	SEC_CGROUP = 19,  /* "subsys=path" ("" for cgroup v2), one for each hierarchy whose path is not "/"; in KIND_CGROUP and KIND_TASK */
-	SEC_STR = 20,     /* a further string argument (mount type, module parameters …) */
+	SEC_STR = 20,     /* an additional string argument (mount type, module parameters …) */
 	SEC_PAIR = 21,    /* two __s32: pipe(2), socketpair(2) */
 	SEC_STRUCT = 22,  /* first STRUCT_SIZE bytes of a structure that was passed, as they are when the call returns */
 	SEC_CAPS = 23,    /* struct caps of the thread when the call returns; the effective ones are in the header */
-	SEC_CONTROL = 24, /* control data that recvmsg(2) was handed */
-	SEC_HOSTPATH = 25,/* path of the file of SEC_FDPATH as the machine's init reaches it, if it is another */
-	SEC_HOSTDIR = 26, /* the same of the directory from which the first path starts (the process's root, if it is absolute), */
+	SEC_CONTROL = 24, /* control data that recvmsg(2) received */
+	SEC_HOSTPATH = 25,/* path by which the machine's init reaches the file of SEC_FDPATH, if it differs */
+	SEC_HOSTDIR = 26, /* the same for the directory at which the first path starts (the process's root, if it is absolute), */
 	SEC_HOSTDIR2 = 27,/* and the second */
 	SEC_QUEUE = 28,   /* struct queue of the socket from which accept(2) took a connection */
 	SEC_PROCESS = 29, /* struct process; SEC_EXE, SEC_ARGS and SEC_ENV too if they are in its struct large_image */
 	SEC_WATCHED = 30, /* the text of the file's struct watched_file */
-	SEC_REALPATH = 31, /* what the first path led to, and the second, where calls leave no file behind: paths from the */
+	SEC_REALPATH = 31, /* the file that the first path led to, and the second, if the call leaves none behind: paths from the */
 	SEC_REALPATH2 = 32,/* process's root as SEC_FDPATH, found while the call was under way (reached.bpf.h) */
-	SEC_REALHOST = 33, /* and as the machine's init reaches it, if that is another path */
+	SEC_REALHOST = 33, /* and by which path the machine's init reaches it, if that differs */
 	SEC_REALHOST2 = 34,
 };
 
@@ -121,7 +121,7 @@ struct sockinfo {
 	__u8 laddr[16];  /* IPv4: first four bytes */
 	__u8 raddr[16];
 	__u64 ino;       /* of the socket */
-	__u64 sk;        /* AF_UNIX: address of the kernel's object, which stands for this end, and the peer's or 0 */
+	__u64 sk;        /* AF_UNIX: address of the kernel's object for this end, and for the peer's, or 0 */
 	__u64 peer;
 };
 
@@ -168,21 +168,21 @@ enum exe_flag {
 
 struct process {
 	__u64 start;       /* of the process; 0: not known exactly, as /proc rounds it */
-	__u64 exec_ts;     /* when its image was made; 0: before the probe */
-	__u64 told_of;     /* the start of the process that was told of; the memory may have been another's before */
-	__u64 named;       /* start and seq of what was told by its number alone */
-	__u64 told_ts;     /* time of the record that told of it */
-	__u64 told_start;  /* its parent's start, as told */
-	__u64 told_cwd[2]; /* mount and directory entry of its working directory, as told */
-	__u64 checked;     /* the generation in which its ancestors were told as they were */
-	__u64 checked_ts;  /* the time of the latest record among those that told of them */
+	__u64 exec_ts;     /* time of its last exec; 0: before the probe */
+	__u64 told_of;     /* start of the process whose context was sent; the memory may have been another's before */
+	__u64 named;       /* start and seq of the context that was sent by pid */
+	__u64 told_ts;     /* time of the record with its context */
+	__u64 told_start;  /* its parent's start, as sent */
+	__u64 told_cwd[2]; /* mount and directory entry of its working directory, as sent */
+	__u64 checked;     /* the generation in which its ancestors' contexts were up to date */
+	__u64 checked_ts;  /* time of the latest record with a context of theirs */
 	__u32 seq;         /* number of its image, odd while that is being written */
-	__u32 told_seq;    /* the one that was told */
+	__u32 told_seq;    /* the one that was sent */
 	__u32 told_ppid, told_sid, told_pgid;
 	__u16 exe_len, args_len; /* NOT_KEPT: unknown */
 	__u16 arg0_len;    /* of the first argument, without NUL */
 	__u8 comm_len;
-	__u8 known;        /* user space has an entry for it, so it must hear of its end */
+	__u8 known;        /* user space has an entry for it, so its exit has to be sent */
 	__u8 has_image;    /* what follows is known */
 	__u8 large;        /* there is a struct large_image */
 	__u8 pad[2];
@@ -205,7 +205,7 @@ struct large_image {
 struct inode_id {
 	__u64 ino;
 	__u32 dev;        /* sb->s_dev */
-	__u32 generation; /* other once the number is another file's */
+	__u32 generation; /* changes when the number is reused for another file */
 };
 
 /* A watched file, with the paths by which rules know it: in text, each terminated by NUL. */
@@ -218,7 +218,7 @@ struct watched_name {
 };
 struct watched_file {
 	struct watched_name names[WATCHED_NAMES];
-	__u32 size; /* used of text */
+	__u32 size; /* used bytes of text */
 	__u32 pad;
 	char text[WATCHED_TEXT];
 };
@@ -245,7 +245,7 @@ enum want {
 	WANT_FAILED_ONLY = 1024, /* execve, execveat: success is written by the exec tracepoint, args/filename from user memory */
 	WANT_SUCCESS_ONLY = 2048,
 	WANT_STRUCT = 4096,  /* SEC_STRUCT from args[str_arg] */
-	WANT_IOV = 8192,     /* args[data_arg] are args[data_arg + 1] buffers: SEC_DATA; args[5] becomes their size together */
+	WANT_IOV = 8192,     /* args[data_arg] are args[data_arg + 1] buffers: SEC_DATA; args[5] becomes their total size */
 	WANT_MESSAGES = 16384, /* args[addr_arg] are ret structs mmsghdr: a record for each, as WANT_MSGHDR; ret is its length */
 	WANT_CAPS = 32768,
 	WANT_CONTROL = 65536, /* SEC_CONTROL of each struct msghdr */
@@ -254,7 +254,7 @@ enum want {
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
 	WANT_REACHED = 1048576, /* SEC_REALPATH and the others, where the kernel let us find them */
 	WANT_NAMED = 134217728, /* set by the probe itself: the thread gets the name that lies in args from NAMED_AT on */
-	WANT_LATELY = 268435456, /* so since a moment only: threads may be in calls that its program is not run for */
+	WANT_LATELY = 268435456, /* only since a moment ago: threads may be in calls that its program does not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
 	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
 };
@@ -270,11 +270,11 @@ struct call_spec {
 	__u8 fd_arg, path_arg, dir_arg, path2_arg, dir2_arg, addr_arg, data_arg, str_arg;
 	__u8 flags_arg; /* for filters only: the flags of open(2) */
 	__u8 about;     /* for filters only: what they ask of processes: see ABOUT_NAMES */
-	__u8 pid_arg;   /* the process that the call is about, of which user space is told too */
+	__u8 pid_arg;   /* the process that the call is about; its context is sent too */
 	__u8 left;      /* enum left */
 	__u8 asks;      /* for filters only: ASKS_* of facts.h */
 	__u8 pad[3];
-	__u64 leaves;   /* for filters only: the last parts of the names that a descriptor's file may have: leaves.py */
+	__u64 leaves;   /* for filters only: the last components that a descriptor's file may have: facts/leaves.py */
 };
 
 /* What filters ask about processes: of how many generations, beginning with the process itself, the name and pid (one more
@@ -286,7 +286,7 @@ struct call_spec {
 /* Settings that user space makes before the probe is loaded. */
 struct settings {
 	__u64 ring_bytes;      /* size of each ring */
-	__u32 execve;          /* its row in calls.py: header.call of KIND_EXEC */
+	__u32 execve;          /* its row in calls/rows.py: header.call of KIND_EXEC */
 	__u32 procexit;        /* and of KIND_EXIT */
 	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
 	__u32 twice;           /* 1: the tracepoint has sys_exit and, behind it, sys_exit_again */
@@ -298,11 +298,11 @@ enum option {
 	OPTION_EXEC_CWD = 2, /* SEC_CWD in KIND_EXEC */
 	OPTION_EXEC_ENV = 4, /* SEC_ENV in KIND_EXEC */
 	OPTION_MEASURE = 8,  /* the time that each call costs: struct call_count */
-	OPTION_REQUESTED = 16, /* a file has one name, the one that was requested */
+	OPTION_REQUESTED = 16, /* a file has only one name, the requested one */
 	OPTION_ALL_PROCESSES = 32, /* KIND_FORK, KIND_EXEC and KIND_EXIT of all, and KIND_TASK of none */
-	OPTION_SESSIONS = 64, /* KIND_TASK again when session or group are others, and of their leaders */
+	OPTION_SESSIONS = 64, /* KIND_TASK again when session or group have changed, and of their leaders */
 	OPTION_EXECVE = 128, OPTION_EXIT = 256, /* KIND_EXEC and KIND_EXIT that pass the filters */
-	OPTION_WATCHED = 512, /* watched files have their names by whatever link they are opened */
+	OPTION_WATCHED = 512, /* watched files have their names whatever link opened them */
 };
 
 /* From these bits on: the same, for the filters of execs and of exits. */
@@ -315,26 +315,26 @@ enum count_row { COUNT_FORKS = MAX_CALLS, COUNT_EXECS, COUNT_EXITS, COUNT_ROWS }
 struct call_count {
 	__u64 seen;    /* returns of the call while somebody wanted it */
 	__u64 passed;  /* records that went into the ring */
-	__u64 lost;    /* records for which it had no room; what is left of seen was left out by a filter */
+	__u64 lost;    /* records for which it had no room; the rest of seen was filtered out */
 	__u64 timed;   /* calls that were measured, and what the probe took for them, in ns */
 	__u64 ns;
 };
 
 /* Processes whose calls are not events. */
 enum ignored {
-	IGNORED_ALONE = 1, /* the process */
-	IGNORED_WITH_FORKS = 2, /* and those that it makes, and they make, as long as they run the same program */
+	IGNORED_ALONE = 1, /* only the process */
+	IGNORED_WITH_FORKS = 2, /* and its descendants, as long as they run the same program */
 };
 
 /* Why something was lost; index of the per-CPU counters. */
 enum lost {
 	LOST_RING_FULL,        /* ring of calls */
 	LOST_PROC_RING_FULL,   /* ring of fork, exec, exit */
-	LOST_FLOOD,            /* calls of who had spent its share of their ring */
+	LOST_FLOOD,            /* calls of a process that had spent its budget */
 	LOST_SCRATCH,          /* no scratch memory */
 	LOST_UNREADABLE,       /* user memory was paged out: event sent without it */
 	LOST_CUT,              /* did not fit: event sent cut */
-	LOST_REAL_NAME,        /* not found of a path, or not kept: event sent without it */
+	LOST_REAL_NAME,        /* of a path, not found or not kept: event sent without it */
 	LOST_MAX,
 };
 

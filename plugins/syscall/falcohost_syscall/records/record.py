@@ -1,6 +1,6 @@
-"""What the probe writes, and what it is told: numbers and layouts. Written by `make` in bpf/; do not edit.
+"""Numbers and layouts that the probe and user space share. Written by `make` in bpf/; do not edit.
 
-What each is for stands in bpf/record.h and bpf/facts.h. What the bytes mean for rules is not decided here.
+bpf/record.h and bpf/facts.h say what each is for. What the bytes mean for rules is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ WAKE_BAND: Final = 8192
 
 
 class Header(NamedTuple):
-    """``struct header``: every record begins with it."""
+    """``struct header``: the start of every record."""
 
     ts: int
     start: int
@@ -284,7 +284,7 @@ class Header(NamedTuple):
 
 
 class Section(NamedTuple):
-    """``struct section``: what stands before the data of each section."""
+    """``struct section``: the start of each section, before its data."""
 
     tag: int
     len: int
@@ -368,7 +368,7 @@ class Execed(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """``struct process``: what the kernel keeps of a process, and what of it was told."""
+    """``struct process``: the cached context of a process, and what of it was sent."""
 
     start: int = 0
     exec_ts: int = 0
@@ -407,7 +407,7 @@ class LargeImage(NamedTuple):
 
 
 class InodeId(NamedTuple):
-    """``struct inode_id``: what a file is known by, whatever its names."""
+    """``struct inode_id``: the identity of a file, whatever its names."""
 
     ino: int
     dev: int
@@ -415,7 +415,7 @@ class InodeId(NamedTuple):
 
 
 class WatchedName(NamedTuple):
-    """``struct watched_name``: where one of the paths of a watched file is."""
+    """``struct watched_name``: the place of one of the paths of a watched file."""
 
     at: int
     len: int
@@ -452,7 +452,7 @@ class CallSpec(NamedTuple):
 
 
 class LoadedSettings(NamedTuple):
-    """``struct settings``: what is fixed for as long as the probe is loaded."""
+    """``struct settings``: settings that are fixed while the probe is loaded."""
 
     ring_bytes: int
     execve: int
@@ -462,7 +462,7 @@ class LoadedSettings(NamedTuple):
 
 
 class CallCount(NamedTuple):
-    """``struct call_count``: what became of the events of one type, and what they cost."""
+    """``struct call_count``: counters of the events of one type, and what they cost."""
 
     seen: int = 0
     passed: int = 0
