@@ -12,11 +12,15 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from falcohost import FieldType, hookspecs
 from falcohost.api import MODULES
 
 PAGE = Path(__file__).resolve().parent / "plugins.md"
 MARKS = re.compile(r"(<!-- ([\w ]+): written by script/docs -->\n).*?(?=<!-- end of \2 -->)", re.DOTALL)
+
+_NO_DEFAULT = (dataclasses.MISSING, msgspec.NODEFAULT)
 
 #: What a value of each type is.
 MEANINGS = {
@@ -65,7 +69,8 @@ def attributes(name: str) -> Iterator[tuple[str, ...]]:
     """Yield a row for each attribute of the public class *name*."""
     one = next(vars(module)[name] for module in _modules() if name in vars(module))
     told = described(one)
-    for attribute in dataclasses.fields(one):
+    fields = dataclasses.fields(one) if dataclasses.is_dataclass(one) else msgspec.structs.fields(one)
+    for attribute in fields:
         yield f"`{attribute.name}`", default(attribute), code(told.get(attribute.name, ""))
 
 
@@ -75,13 +80,15 @@ def described(one: type) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in found}
 
 
-def default(attribute: dataclasses.Field[object]) -> str:
+def default(attribute: dataclasses.Field[object] | msgspec.structs.FieldInfo) -> str:
     """Return the default of an attribute."""
-    if attribute.default is dataclasses.MISSING:
-        return "required" if attribute.default_factory is dataclasses.MISSING else "empty"
+    if attribute.default in _NO_DEFAULT:
+        return "required" if attribute.default_factory in _NO_DEFAULT else "empty"
+    if isinstance(attribute.default, msgspec.Struct):
+        return "empty"
     if callable(attribute.default):
         return "nothing"
-    return "empty" if attribute.default == "" else f"`{attribute.default}`"
+    return "empty" if attribute.default in ("", (), frozenset()) else f"`{attribute.default}`"
 
 
 def types() -> Iterator[tuple[str, ...]]:

@@ -60,13 +60,18 @@ MOST_TEXT = 1024
 class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One alert.
 
+    :ivar id: stable: the same event and the same rule always give the same id.
+    :ivar rule: name of the rule.
+    :ivar priority: priority of the rule.
+    :ivar source: name of the event source, or of the subscriber that raised it.
     :ivar time: nanoseconds since the epoch, UTC.
     :ivar message: the rule's output with its fields filled in, without time and priority.
     :ivar output: the whole text line: ``time: Priority message``.
     :ivar fields: the output fields with their JSON values (an absent one is None).
-    :ivar id: stable: the same event and the same rule always give the same id.
+    :ivar tags: tags of the rule.
+    :ivar hostname: name of the host.
     :ivar count: number of matches that this alert stands for; it shows the first of them.
-    :ivar subjects: who or what the alert is about, as far as the source knows; at most :data:`MOST_SUBJECTS`.
+    :ivar subjects: who or what the alert is about, as far as the source knows; at most 16.
     :ivar metadata: further facts about the rule.
     :ivar depth: number of subscribers in the chain that led to it: 0 for a rule's alert, 1 for an alert that a
         subscriber raised about such alerts.

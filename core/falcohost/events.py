@@ -114,6 +114,7 @@ class Batch:
     *events* may be lazy. It is iterated once, and each event is matched before the next is requested, so a source may
     keep state (a process table) that is exact for the event just yielded.
 
+    :ivar events: the events, in order.
     :ivar cursor: where to resume after these events; None for a source that cannot resume.
     :ivar views: every event is a :class:`Viewed`.
     """
@@ -131,6 +132,7 @@ Asked: TypeAlias = tuple[str, str | None]
 class Plan:
     """What the rules need from one source (the push-down). A source may pass too much, never too little.
 
+    :ivar source: name of the event source.
     :ivar event_types: values of ``evt.type`` that some enabled rule can match; None: any.
     :ivar fields: names of the fields that conditions and outputs read, without arguments.
     :ivar arguments: name and argument of the fields that have one: ``("evt.arg", "flags")``.

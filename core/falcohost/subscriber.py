@@ -32,7 +32,12 @@ LONGEST_CHAIN = 4
 class NewAlert(Struct, frozen=True, kw_only=True):
     """An alert that a subscriber raises. The host adds id, source (the subscriber's name), hostname and output line.
 
+    :ivar rule: name of the finding, like that of a rule.
+    :ivar priority: its priority.
     :ivar message: one line that says what was found, with the values that matter.
+    :ivar fields: output fields with their JSON values.
+    :ivar tags: its tags.
+    :ivar subjects: who or what it is about.
     :ivar time: nanoseconds since the epoch; None: the time of the last alert that the subscriber received.
     :ivar description: what this finding means, like a rule's ``desc``.
     """
