@@ -2,27 +2,30 @@
 
 import pytest
 
-from falcohost.cli import stats
 from falcohost.cli.stats import looks
 from falcohost.errors import StateError
 from falcohost.host.numbers import Numbers
 from falcohost.host.snapshot import Snapshot, SourceSnapshot, SourceState, StoreNumbers
+from falcohost.testing.clock import ManualClock
 
 
 class Counting:
     """A connection to an agent that has counted one event more at each look, a second after the look before.
 
     :ivar measured: whether it was asked to measure, at each look.
+    :ivar times: when it was asked.
     :ivar begins: the look from which on it measures.
     """
 
     def __init__(self, begins=1):
-        self.measured = []
+        self.clock = ManualClock()
+        self.measured, self.times = [], []
         self.begins = begins
 
     def ask(self, *, measure=False):
         """Return the numbers."""
         self.measured.append(measure)
+        self.times.append(self.clock.monotonic())
         count = len(self.measured)
         state = SourceState("one", "open", "", 0, float(count), float(count), measure and count >= self.begins)
         return Snapshot("0", 1, float(count), [SourceSnapshot(state, Numbers(count))], [], StoreNumbers(True, 0, 0, 0))
@@ -40,25 +43,26 @@ def test_one_look():
 
 def test_watch():
     """Each look has what has come since the one before, two seconds earlier."""
-    slept = []
-    watched = looks(Counting(), None, watch=True, sleep=slept.append)
+    connection = Counting()
+    watched = looks(connection, None, watch=True, clock=connection.clock)
 
     assert [(1.0, 1)] * 3 == [found(next(watched)) for _ in range(3)]
-    assert [2.0] * 3 == slept
+    assert [0.0, 2.0, 4.0, 6.0] == connection.times
 
 
 def test_cost():
     """What events cost is measured for as long as is asked, from when every source measures."""
-    slept, connection = [], Counting(begins=3)
-    (one,) = looks(connection, 8.0, watch=False, sleep=slept.append)
+    connection = Counting(begins=3)
+    (one,) = looks(connection, 8.0, watch=False, clock=connection.clock)
 
     assert (1.0, 1) == found(one)
     assert [True] * 4 == connection.measured
-    assert 8.0 == slept[-1]
+    assert 8.0 == pytest.approx(connection.times[-1] - connection.times[-2])
 
 
-def test_a_source_that_does_not_begin_to_measure(monkeypatch):
+def test_a_source_that_does_not_begin_to_measure():
     """It is named when patience is at an end."""
-    monkeypatch.setattr(stats, "_PATIENCE", 0.0)
+    connection = Counting(begins=99)
     with pytest.raises(StateError, match="the source one is too busy to start measuring; try again"):
-        list(looks(Counting(begins=99), 1.0, watch=False, sleep=lambda _: None))
+        list(looks(connection, 1.0, watch=False, clock=connection.clock))
+    assert 5 < connection.times[-1] < 5.3

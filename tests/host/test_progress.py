@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from falcohost.host.numbers import Numbers
-from falcohost.host.progress import Progress, progress_text
+from falcohost.host.progress import PAUSE, Progress, progress_text
+from falcohost.testing.clock import ManualClock
 
 
 def child(passed, done, ended=False):
@@ -30,10 +31,13 @@ def test_text(children, text):
 
 def test_what_comes_next_overwrites_it(capsys):
     """The cursor is put back to the beginning; it is written a few times a second at most, and not unless wanted."""
-    progress = Progress(shown=True)
+    clock = ManualClock()
+    progress = Progress(shown=True, clock=clock)
     progress.show([child(7, None)])
     progress.show([child(8, None)])
+    clock.advance(PAUSE)
+    progress.show([child(9, None)])
     progress.erase()
     Progress(shown=False).show([child(9, None)])
 
-    assert capsys.readouterr().err == "7 events\x1b[K\r\x1b[K"
+    assert capsys.readouterr().err == "7 events\x1b[K\r9 events\x1b[K\r\x1b[K"

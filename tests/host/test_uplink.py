@@ -6,17 +6,17 @@ import pytest
 
 from falcohost.host import wire
 from falcohost.host.uplink import GATHER, MOST_GATHERED, Uplink
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 
 
 class Link:
     """An uplink, and how many alerts are in each message that has arrived at its other end."""
 
-    def __init__(self, monkeypatch):
-        self.now = 100.0
-        monkeypatch.setattr("time.monotonic", lambda: self.now)
+    def __init__(self):
+        self.clock = ManualClock()
         here, self._there = socket.socketpair()
-        self.uplink = Uplink(here)
+        self.uplink = Uplink(here, self.clock)
         self._received = wire.Received(wire.Up)
 
     @property
@@ -30,9 +30,9 @@ class Link:
 
 
 @pytest.fixture
-def link(monkeypatch):
-    """Return a link whose clock is its *now*."""
-    return Link(monkeypatch)
+def link():
+    """Return a link."""
+    return Link()
 
 
 def test_a_batch_is_one_message(link):
@@ -48,7 +48,7 @@ def test_a_batch_is_one_message(link):
 def test_none_waits_long_for_the_end_of_its_batch(link):
     """In a batch that takes its time alerts leave when the first of them has waited, and when they are many."""
     link.uplink.add(alert("a"))
-    link.now += 1.1 * GATHER
+    link.clock.advance(1.1 * GATHER)
     link.uplink.add(alert("b"))
     link.uplink.add(alert("c"))
     assert [2] == link.arrived

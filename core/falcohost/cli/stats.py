@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line, pretty_json
 from falcohost.cli.stats_text import stats_text
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.host.config import load_config
 from falcohost.host.connection import Connection
@@ -52,9 +52,7 @@ def command(flags: Flags, cost: float | None, watch: bool, full: bool, as_json: 
         connection.close()
 
 
-def looks(
-    connection: Connection, cost: float | None, *, watch: bool, sleep: Callable[[float], object] = time.sleep
-) -> Iterator[Snapshot]:
+def looks(connection: Connection, cost: float | None, *, watch: bool, clock: Clock = SYSTEM) -> Iterator[Snapshot]:
     """Yield the agent's numbers once, or with *watch* repeatedly, each time the change since the previous reading.
 
     :param cost: seconds to measure what events cost, before each reading.
@@ -64,9 +62,9 @@ def looks(
         yield connection.ask()
         return
     measure = cost is not None
-    before = _begin_to_measure(connection) if measure else connection.ask()
+    before = _begin_to_measure(connection, clock) if measure else connection.ask()
     while True:
-        sleep(cost or _LOOK)
+        clock.sleep(cost or _LOOK)
         now = connection.ask(measure=measure)
         yield now.since(before)
         if not watch:
@@ -74,18 +72,18 @@ def looks(
         before = now
 
 
-def _begin_to_measure(connection: Connection) -> Snapshot:
+def _begin_to_measure(connection: Connection, clock: Clock) -> Snapshot:
     """Have every source start to measure; return the numbers from that moment.
 
     :raises StateError: a source does not start.
     """
-    end = time.monotonic() + _PATIENCE
+    end = clock.monotonic() + _PATIENCE
     while True:
         found = connection.ask(measure=True)
         states = [source.state for source in found.sources]
         late = [one.name for one in states if one.state == "open" and not one.measuring]
         if not late:
             return found
-        if time.monotonic() > end:
+        if clock.monotonic() > end:
             raise StateError(f"the source {late[0]} is too busy to start measuring; try again")
-        time.sleep(0.1)
+        clock.sleep(0.1)

@@ -6,9 +6,9 @@ The cursor returns to the start of the line, so that the next alert or message o
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.host.supervision.child import Child
 
 #: Seconds between two updates.
@@ -21,13 +21,14 @@ _ERASE = "\x1b[K"
 class Progress:
     """Writes the progress line to stderr if *shown* is true."""
 
-    def __init__(self, *, shown: bool) -> None:
+    def __init__(self, *, shown: bool, clock: Clock = SYSTEM) -> None:
         self._shown = shown
+        self._clock = clock
         self._due = 0.0
 
     def show(self, children: Sequence[Child]) -> None:
         """Update the line, unless the last update was less than :data:`PAUSE` seconds ago."""
-        if self._shown and (now := time.monotonic()) >= self._due:
+        if self._shown and (now := self._clock.monotonic()) >= self._due:
             self._due = now + PAUSE
             self._write(f"{progress_text(children)}{_ERASE}\r")
 

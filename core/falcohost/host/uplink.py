@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 
 from falcohost.alert import Alert
+from falcohost.clock import SYSTEM, Clock
 from falcohost.host import kept_sockets, wire
 
 #: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
@@ -20,8 +20,9 @@ class Uplink:
     :ivar rewinds: the current batch has a cursor.
     """
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, clock: Clock = SYSTEM) -> None:
         self.rewinds = False
+        self._clock = clock
         self._link = link
         self._lock = threading.Lock()  # the source's threads log through this too
         self._alerts: list[Alert] = []
@@ -53,7 +54,7 @@ class Uplink:
 
     def add(self, alert: Alert) -> None:
         """Add an alert to those that are sent next."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not self._alerts:
             self._first = now
         self._alerts.append(alert)

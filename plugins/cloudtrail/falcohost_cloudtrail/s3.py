@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, is_about_the_object
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Pace, Refusals, Texts
 from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail import layout
@@ -52,14 +53,16 @@ class S3Settings:
 class S3Input:
     """The objects that *settings* say, of the plugin *plugin*."""
 
-    def __init__(self, plugin: str, aws: AwsSettings, settings: S3Settings, limits: Limits) -> None:
+    def __init__(
+        self, plugin: str, aws: AwsSettings, settings: S3Settings, limits: Limits, clock: Clock = SYSTEM
+    ) -> None:
         self._plugin = plugin
         self._aws = aws
         self._settings = settings
         self._limits = limits
-        self._failures = Failures(f"{plugin}: s3://{settings.bucket}", BackOff(longest=60))
+        self._failures = Failures(f"{plugin}: s3://{settings.bucket}", BackOff(longest=60), clock)
         self._pace = Pace(lambda: self._cursor)
-        self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()))
+        self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()), clock)
         self._done: float | None = None
 
     @property

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from falcohost import Source
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_time
 from falcohost_cloudtrail import config, identity, summary
 from falcohost_cloudtrail.layout import SUFFIXES
@@ -56,16 +57,16 @@ LOG = JsonLog(
 )
 
 
-def make(settings: Mapping[str, Any]) -> Source:
-    """Return the source that reads what *settings* name.
+def make(settings: Mapping[str, Any], clock: Clock = SYSTEM) -> Source:
+    """Return the source that reads what *settings* name; pauses are by *clock*.
 
     :raises ConfigError: a setting cannot be.
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
     if own.s3 is not None:
-        return JsonSource(LOG, S3Input(LOG.plugin, own.session, own.s3, Limits()))
+        return JsonSource(LOG, S3Input(LOG.plugin, own.session, own.s3, Limits(), clock))
     if own.sqs is not None:
-        return JsonSource(LOG, SqsInput(LOG.plugin, own.session, own.sqs, Limits()))
+        return JsonSource(LOG, SqsInput(LOG.plugin, own.session, own.sqs, Limits(), clock))
     given = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, asked, is_about_the_object
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Texts
 from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail.messages import Messages, Queue
@@ -88,14 +88,17 @@ def queue_url(client: Any, given: SqsSettings) -> str:
 class SqsInput:
     """The objects that the messages of the queue in *settings* name, of the plugin *plugin*."""
 
-    def __init__(self, plugin: str, aws: AwsSettings, settings: SqsSettings, limits: Limits) -> None:
+    def __init__(
+        self, plugin: str, aws: AwsSettings, settings: SqsSettings, limits: Limits, clock: Clock = SYSTEM
+    ) -> None:
+        self._clock = clock
         self._plugin = plugin
         self._aws = aws
         self._settings = settings
         self._limits = limits
         self._name = f"sqs://{settings.queue}"
-        self._failures = Failures(f"{plugin}: {self._name}", BackOff(longest=60))
-        self._waiting = Waiting(settings.concurrency + 1, self._idle)
+        self._failures = Failures(f"{plugin}: {self._name}", BackOff(longest=60), clock)
+        self._waiting = Waiting(settings.concurrency + 1, self._idle, clock)
         # A cursor of an earlier life of the worker may be acknowledged in this one.
         self._life = secrets.token_hex(8)
         self._serial = 0
@@ -130,7 +133,7 @@ class SqsInput:
         """Yield the texts of one object after the other."""
         url = yield from self._url()
         queue = Queue(self._sqs, self._name, url, self._settings.hidden)
-        self._messages = Messages(queue, self._plugin)
+        self._messages = Messages(queue, self._plugin, self._clock)
         self._messages.start()
         receiving: Future[list[Any]] | None = None
         while True:
@@ -145,7 +148,7 @@ class SqsInput:
             else:
                 yield self._idle()
                 if receiving is None:
-                    time.sleep(IDLE)
+                    self._clock.sleep(IDLE)
                 else:
                     wait([receiving], IDLE)
 
@@ -183,13 +186,13 @@ class SqsInput:
     def _wants_more(self) -> bool:
         in_hand = len(self._to_fetch) + len(self._ahead)
         enough = in_hand >= self._settings.concurrency or len(self._read) >= _MOST_READ
-        return not enough and time.monotonic() >= self._not_before
+        return not enough and self._clock.monotonic() >= self._not_before
 
     def _take(self, messages: Messages, receiving: Future[list[Any]]) -> None:
         try:
             received = receiving.result()
         except AwsError as error:
-            self._not_before = time.monotonic() + self._failures.failed(error)
+            self._not_before = self._clock.monotonic() + self._failures.failed(error)
             return
         self._failures.succeeded()
         messages.hold(each["ReceiptHandle"] for each in received)
@@ -236,7 +239,7 @@ class SqsInput:
     def _object_failed(self, messages: Messages, message: _Message, one: Named, error: AwsError) -> None:
         for_good = error.code in _FOR_GOOD
         if not for_good and not is_about_the_object(error):
-            self._not_before = time.monotonic() + self._failures.failed(error)
+            self._not_before = self._clock.monotonic() + self._failures.failed(error)
         self._fail(messages, message, f"s3://{one.bucket}: {error.reason}", for_good=for_good)
 
     def _fail(self, messages: Messages, message: _Message, reason: str, *, for_good: bool) -> None:

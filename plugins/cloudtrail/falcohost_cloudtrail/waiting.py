@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeAlias, TypeVar
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Origin, Texts
 
 T = TypeVar("T")
@@ -23,7 +23,8 @@ NOWHERE = Origin("", "")
 class Waiting:
     """Calls at most *most* functions at a time in threads. *idle* returns what to yield meanwhile."""
 
-    def __init__(self, most: int, idle: Callable[[], Texts]) -> None:
+    def __init__(self, most: int, idle: Callable[[], Texts], clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._pool = ThreadPoolExecutor(most, "aws")
         self._idle = idle
 
@@ -43,10 +44,10 @@ class Waiting:
 
     def pause(self, seconds: float) -> Yielding[None]:
         """Do nothing for a while."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
             yield self._idle()
-            time.sleep(min(left, IDLE))
+            self._clock.sleep(min(left, IDLE))
 
     def close(self) -> None:
         """Begin nothing more."""

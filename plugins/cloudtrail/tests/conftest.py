@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from functools import partial
+import time
 from pathlib import Path
 
 import pytest
 
 from falcohost import Plan
 from falcohost.jsonlog import event_of
-from falcohost.poll import BackOff
 from falcohost.testing.aws import REGION
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.waiting import wait_until
-from falcohost_cloudtrail import config, plugin
 from falcohost_cloudtrail.fields import FIELDS
-from falcohost_cloudtrail.source import LOG
+from falcohost_cloudtrail.source import LOG, make
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import trail
-
-#: Seconds for which a test waits where falcohost waits for longer.
-SOON = 0.02
 
 ROWS = {field.name: field for field in FIELDS}
 
@@ -44,10 +39,9 @@ class Reader:
     :ivar cursor: the last one.
     """
 
-    def __init__(self, settings, cursor=None):
-        (spec,) = plugin.falcohost_sources(settings)
-        self.source = spec.make(settings)
-        self.source.open(Plan(source=spec.name), cursor)
+    def __init__(self, settings, clock, cursor=None):
+        self.source = make(settings, clock)
+        self.source.open(Plan(source=LOG.source), cursor)
         self.cursor = cursor
         self._batches = iter(self.source.batches())
 
@@ -83,30 +77,21 @@ class Reader:
         """Return what was left out, by cause."""
         return dict(self.source.stats().dropped)
 
-
-def _impatient(parse, settings):
-    """Return *settings* as *parse* does; between two listings are 20 ms instead of a second, which is the least."""
-    own = parse(settings)
-    return own if own.s3 is None or own.s3.every != 1 else replace(own, s3=replace(own.s3, every=SOON))
+    def close(self):
+        """Read no more."""
+        self.source.close()
 
 
 @pytest.fixture
-def reader(monkeypatch):
-    """Return a function that opens the source with the settings given, at a cursor; what it waits for it does soon."""
-    monkeypatch.setattr("falcohost_cloudtrail.source.config.parse", partial(_impatient, config.parse))
-    monkeypatch.setattr("falcohost_cloudtrail.waiting.IDLE", SOON)
-    monkeypatch.setattr("falcohost_cloudtrail.sqs.IDLE", SOON)
-    for module in ("s3", "sqs", "messages"):
-        monkeypatch.setattr(f"falcohost_cloudtrail.{module}.BackOff", partial(BackOff, SOON))
-    opened = []
+def clock():
+    """Return the clock by which the source waits: whoever waits in the test's own thread has it pass at once."""
+    return ManualClock(time.time_ns())
 
-    def reader(*, cursor=None, **settings):
-        opened.append(Reader(settings, cursor))
-        return opened[-1]
 
-    yield reader
-    for one in opened:
-        one.source.close()
+@pytest.fixture
+def reader(clock, close_later):
+    """Return a function that opens the source with the settings given, at a cursor."""
+    return lambda *, cursor=None, **settings: close_later(Reader(settings, clock, cursor))
 
 
 class Bucket:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from functools import partial
 from urllib.parse import quote_plus
 
 import pytest
 from moto.server import ThreadedMotoServer
 from trail import BUCKET, ids, key, packed
 
-from falcohost.testing.clock import ManualClock
 from falcohost.testing.ports import Port
 from falcohost_cloudtrail import sqs
-from falcohost_cloudtrail.messages import Messages
 
 SPACE = "AWSLogs/a b+c.json.gz"
 
@@ -85,11 +81,9 @@ def read_queue(aws, reader):
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def both_clocks(clock, monkeypatch):
     """Return the clock of the queues, at AWS and here."""
-    clock = ManualClock(time.time_ns())
     monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock.time_ns() / 1e6)
-    monkeypatch.setattr("falcohost_cloudtrail.sqs.Messages", partial(Messages, clock=clock))
     return clock
 
 
@@ -153,7 +147,7 @@ def test_about_something_else(queue, read_queue, bucket):
     assert ((0, 0), {}) == (made.counts(), source.dropped)
 
 
-def test_deleted_after_the_store(queue, read_queue, bucket, clock):
+def test_deleted_after_the_store(queue, read_queue, bucket, both_clocks):
     """A message stays until its cursor is acknowledged; another life's acknowledgement says nothing."""
     made = queue()
     source = read_queue(made).source
@@ -171,14 +165,14 @@ def test_deleted_after_the_store(queue, read_queue, bucket, clock):
     source.ack(nothing)
     before.ack(both)
     source.ack(f"0000:{both.partition(':')[2]}")
-    do_all(clock)
+    do_all(both_clocks)
     assert (0, 2) == made.counts()
 
     source.ack(first)
-    do_all(clock)
+    do_all(both_clocks)
     assert (0, 1) == made.counts()
     source.ack(both)
-    do_all(clock)
+    do_all(both_clocks)
     assert (0, 0) == made.counts()
 
 
@@ -194,7 +188,7 @@ def test_given_back(queue, read_queue, bucket):
     assert (1, 0) == made.counts()
 
 
-def test_kept_from_others(queue, read_queue, bucket, clock):
+def test_kept_from_others(queue, read_queue, bucket, both_clocks):
     """While it is worked on a message is kept from others, for as long as it takes."""
     bucket.put(key(), packed("a"))
     made = queue()
@@ -203,13 +197,13 @@ def test_kept_from_others(queue, read_queue, bucket, clock):
     next(batch for batch in source.batches() if list(batch.events))
     seen = []
     for _ in range(8):
-        do_all(clock)
+        do_all(both_clocks)
         seen.append(made.counts())
 
-    assert (800, {(0, 1)}) == (clock.monotonic(), set(seen))
+    assert (800, {(0, 1)}) == (both_clocks.monotonic(), set(seen))
 
 
-def test_not_deleted(queue, read_queue, bucket, clock):
+def test_not_deleted(queue, read_queue, bucket, both_clocks):
     """With Falco's sqsDelete: false messages are read, and come back."""
     bucket.put(key(), packed("a"))
     made = queue()
@@ -218,7 +212,7 @@ def test_not_deleted(queue, read_queue, bucket, clock):
 
     assert ["a"] == ids(source.read(1))
     source.read_until(lambda: source.cursor.endswith(":1"))  # it is read, and so acknowledged
-    clock.advance(301)
+    both_clocks.advance(301)
     assert ["a"] == ids(source.read(1))
 
 
