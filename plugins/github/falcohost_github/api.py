@@ -5,13 +5,13 @@ What its headers and refusals mean is in GitHub's "Rate limits for the REST API"
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.poll import Answer, HttpClient, HttpError, HttpLimits, PollError
 
 #: Seconds for which GitHub is left alone after a refusal that names none (its secondary limits).
@@ -44,7 +44,8 @@ class GithubApi:
     :ivar has_token: there is one; without it nothing can be asked.
     """
 
-    def __init__(self, url: str, token: str | None, plugin: str) -> None:
+    def __init__(self, url: str, token: str | None, plugin: str, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.has_token = token is not None
         self._url = url.rstrip("/")
         self._headers = {
@@ -88,7 +89,7 @@ class GithubApi:
             following = answer.link("next")
 
     def _ask(self, method: str, where: str, needs: str, body: bytes) -> Answer:
-        left = self._quiet_until - time.monotonic()
+        left = self._quiet_until - self._clock.monotonic()
         if left > 0:
             raise RateLimited("GitHub's rate limit is reached", retry_after=left)
         url = where if where.startswith(f"{self._url}/") else f"{self._url}/{where}"
@@ -111,7 +112,7 @@ class GithubApi:
         return Refused(f"{error}{mend}", answer.status)
 
     def _be_quiet(self, seconds: float) -> None:
-        self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
+        self._quiet_until = max(self._quiet_until, self._clock.monotonic() + seconds)
 
 
 def _asks_for_quiet(answer: Answer) -> float | None:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from falcohost import Plan
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Refused, Texts, whole_record
 from falcohost.poll import PollInput
 from falcohost.web import WebhookInput
@@ -64,8 +65,15 @@ class GithubInput:
     """
 
     def __init__(
-        self, api: GithubApi, web: WebhookInput | None, hooks: Hooks | None, audit: PollInput | None, tries: int
+        self,
+        api: GithubApi,
+        web: WebhookInput | None,
+        hooks: Hooks | None,
+        audit: PollInput | None,
+        tries: int,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._wanted = True
         self._web = web
         self._hooks = hooks
@@ -94,7 +102,7 @@ class GithubInput:
         :raises SourceError: the address cannot be had, or a package is missing.
         """
         self._state = _read(cursor)
-        self._pushes = Pushes(self._look, self._tries, refusals, self._state.pushes)
+        self._pushes = Pushes(self._look, self._tries, refusals, self._state.pushes, clock=self._clock)
         self._gaps = Gaps(self._api, self._give, refusals, self._state.since, self._hooks)
         self._api.open()
         if self._web is not None:

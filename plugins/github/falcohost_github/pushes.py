@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Refusals
 from falcohost.poll import BackOff, PollError
 from falcohost_github.api import RateLimited, Refused
@@ -55,7 +55,9 @@ class Pushes:
         kept: Mapping[str, str],
         back_off: BackOff | None = None,
         room: int = ROOM,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._look = look
         self._tries = tries
         self._refusals = refusals
@@ -67,7 +69,7 @@ class Pushes:
         self._found: dict[str, bytes] = {}
         self._pause_until = 0.0
         self._told: set[str] = set()
-        self._closed = False
+        self._closed = self._news = False
 
     # the thread that matches
 
@@ -81,7 +83,7 @@ class Pushes:
             self._size += len(packed)
             while self._size > self._room:
                 self._give_up(next(filter(self._is_waiting, self._waiting)), "there is no room")
-            self._changed.notify()
+            self._wake()
 
     def take(self) -> list[bytes]:
         """Return what need not wait any more."""
@@ -105,7 +107,7 @@ class Pushes:
         """Look up no more."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._wake()
 
     # the thread that looks up
 
@@ -119,11 +121,16 @@ class Pushes:
             while not self._closed:
                 due = {guid: waiting.due for guid, waiting in self._waiting.items() if guid not in self._found}
                 guid = min(due, key=due.__getitem__, default=None)
-                wait = None if guid is None else max(due[guid], self._pause_until) - time.monotonic()
+                wait = None if guid is None else max(due[guid], self._pause_until) - self._clock.monotonic()
                 if wait is not None and wait <= 0:
                     return guid
-                self._changed.wait(wait)
+                self._news = False
+                self._clock.wait_for(self._changed, lambda: self._news, wait)
         return None
+
+    def _wake(self) -> None:
+        self._news = True
+        self._changed.notify()
 
     def _try(self, guid: str) -> None:
         with self._changed:
@@ -137,7 +144,7 @@ class Pushes:
         try:
             found = self._look(waiting.text)
         except RateLimited as limited:
-            self._pause_until = time.monotonic() + (limited.retry_after or 0.0)
+            self._pause_until = self._clock.monotonic() + (limited.retry_after or 0.0)
             self._tell(f"{limited}; {len(self._waiting)} pushes wait {limited.retry_after or 0:.0f} s for it")
         except Exception as error:
             self._failed(guid, waiting, error)
@@ -155,7 +162,7 @@ class Pushes:
                 self._give_up(guid, why)
             return
         wait = min(self._back_off.longest, self._back_off.first * 2.0 ** (waiting.tries - 1))
-        waiting.due = time.monotonic() + wait
+        waiting.due = self._clock.monotonic() + wait
         self._tell(f"a push waits for its diff: {why}")
 
     def _give_up(self, guid: str, why: str) -> None:

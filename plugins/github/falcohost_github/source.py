@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from falcohost import Source, SourceError
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import JsonLog, JsonSource, at, file_input, user_at
 from falcohost.web import secret_files
 from falcohost_github import config
@@ -51,15 +52,15 @@ LOG = JsonLog(
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
-def make(settings: Mapping[str, Any]) -> Source:
-    """Return the source that reads, or listens for, what *settings* name.
+def make(settings: Mapping[str, Any], clock: Clock = SYSTEM) -> Source:
+    """Return the source that reads, or listens for, what *settings* name; GitHub is asked again by *clock*.
 
     :raises ConfigError: a setting cannot be.
     :raises SourceError: they name nothing that can be read.
     """
     own = config.parse(settings)
     if own.address or own.audit:
-        listened = _listened(own)
+        listened = _listened(own, clock)
         return JsonSource(LOG, listened, planned=listened.plan)
     given = file_input(own.files, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
     return JsonSource(LOG, given)
@@ -77,17 +78,17 @@ def secrets(settings: Mapping[str, Any]) -> Iterator[Path]:
         yield own.secrets / config.TOKEN
 
 
-def _listened(own: config.Config) -> GithubInput:
+def _listened(own: config.Config, clock: Clock) -> GithubInput:
     if own.token is None and (own.audit or own.repositories):
         where = f"{own.secrets / config.TOKEN} or the environment variable {config.TOKEN_VARIABLE}"
         raise SourceError(f"{LOG.plugin}: GitHub's API is asked with a token: put one into {where}")
     if own.files:
         raise SourceError(f"{LOG.plugin}: the audit log goes with webhooks, or by itself, not with files")
     # The audit log has a rate limit of its own.
-    api, other = (GithubApi(own.api, own.token, LOG.plugin) for _ in range(2))
+    api, other = (GithubApi(own.api, own.token, LOG.plugin, clock) for _ in range(2))
     hooks = None
     if own.repositories and own.secret is not None:
         hooks = Hooks(api, own.repositories, own.url, own.secret, is_derived=own.is_derived)
     web = webhook_input(own, LOG.plugin) if own.address else None
     audit = audit_log(other, own.audit, LOG.plugin) if own.audit else None
-    return GithubInput(api, web, hooks, audit, own.tries if api.has_token else 0)
+    return GithubInput(api, web, hooks, audit, own.tries if api.has_token else 0, clock)

@@ -11,21 +11,23 @@ import uuid
 from collections import deque
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 
 from falcohost.jsonlog import event_of
-from falcohost.poll import BackOff
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.pipeline import PATIENCE, Pipeline
 from falcohost.testing.ports import Port
 from falcohost.testing.server import HttpServer, Reply
+from falcohost.testing.waiting import wait_until
 from falcohost_github import plugin
 from falcohost_github.fields import FIELDS
-from falcohost_github.source import LOG
+from falcohost_github.source import LOG, make
 
 ROWS = {field.name: field for field in FIELDS}
 
@@ -220,9 +222,7 @@ class Webhooks:
 
     def wait_until_stored(self, count):
         """Return the messages of the alerts that are stored, once there are so many."""
-        end = time.monotonic() + PATIENCE
-        while len(self.stored()) < count and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_until(lambda: len(self.stored()) >= count, self.stored)
         return self.stored()
 
     def stored(self):
@@ -241,13 +241,19 @@ class Webhooks:
 class InProcess(Webhooks):
     """Source, rules and store in this process."""
 
-    def __init__(self, *given, first=True, **more):
+    def __init__(self, *given, clock, first=True, **more):
         super().__init__(*given, **more)
+        self._clock = clock
         self.pipeline = Pipeline(plugin, [self.rules], self.settings, self.folder / "state", first=first)
 
     def begin(self):
         """Begin again."""
         self.pipeline.begin()
+
+    def stored(self):
+        """Return the messages that are stored; time passes with each look, and with it what waits for GitHub."""
+        self._clock.advance(10)
+        return super().stored()
 
     def stop(self):
         """End as after SIGTERM."""
@@ -295,5 +301,6 @@ def hooked(tmp_path, close_later):
 def webhooks(tmp_path, monkeypatch, close_later):
     """Return a function that has webhooks taken in this process, where nothing waits for long."""
     monkeypatch.setattr("falcohost.web.inbox.IDLE", 0.02)
-    monkeypatch.setattr("falcohost_github.pushes.USUAL", BackOff(0.02, 0.1))
-    return lambda *given, **more: close_later(InProcess(tmp_path, *given, **more))
+    clock = ManualClock()
+    monkeypatch.setattr("falcohost_github.plugin.make", partial(make, clock=clock))
+    return lambda *given, **more: close_later(InProcess(tmp_path, *given, clock=clock, **more))

@@ -10,13 +10,14 @@ import time
 import pytest
 
 from falcohost.jsonlog import Refusals
-from falcohost.poll import BackOff, PollError
+from falcohost.poll import PollError
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.kills import kill_workers
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import wait_until
 from falcohost_github.api import RateLimited, Refused
 from falcohost_github.diffs import added_lines
-from falcohost_github.pushes import IN_VAIN, Pushes
+from falcohost_github.pushes import IN_VAIN, USUAL, Pushes
 
 KEY = "@@ -1,2 +7,3 @@ def f():\n a\n-b\n+key = 'AKIAIOSFODNN7EXAMPLE'\n+c"
 
@@ -112,9 +113,9 @@ def test_an_api_that_fails(webhooks, hub, push):
 def test_rate_limits(webhooks, hub, push, caplog):
     """While GitHub asks to be left alone it is, and it does not count as a failure."""
     served = webhooks(RULES, hub, diffTries=1)
-    reset = str(int(time.time()) + 1)
+    reset = str(int(time.time()) + 1000)
     limited = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}
-    hub.faults.extend([Reply(403, headers=limited), Reply(429, headers={"Retry-After": "1"})])
+    hub.faults.extend([Reply(403, headers=limited), Reply(429, headers={"Retry-After": "1000"})])
 
     served.post(push(1, KEY, hub))
     assert "1 true" in served.wait_until_stored(1)[0]
@@ -168,29 +169,26 @@ class Looking:
 
 
 @pytest.fixture
-def pushes():
-    """Return a function that makes the queue and looks everything up that is put into it."""
-    made = []
+def pushes(close_later):
+    """Return a function that makes the queue and looks everything up that is put into it, however long it waits."""
 
     def pushes(look, texts, tries=3, kept=(), **options):
-        refusals = Refusals()
-        queue = Pushes(look, tries, refusals, dict(kept), BackOff(0.01, 0.02), **options)
-        made.append(queue)
+        refusals, clock = Refusals(), ManualClock()
+        queue = close_later(Pushes(look, tries, refusals, dict(kept), clock=clock, **options))
         for number, text in enumerate(texts):
             queue.add(f"guid-{number}", text)
         found = queue.take()
         queue.start()
 
         def all_taken():
+            clock.advance(USUAL.longest)
             found.extend(queue.take())
             return not queue.kept
 
         wait_until(all_taken)
         return found, refusals.counts[IN_VAIN]
 
-    yield pushes
-    for queue in made:
-        queue.close()
+    return pushes
 
 
 @pytest.mark.parametrize(
@@ -200,7 +198,7 @@ def pushes():
         ([PollError("no"), ValueError("odd")], b"push!", 0),
         ([PollError("no")] * 3, b"push", 1),
         ([Refused("no", 404)] * 3, b"push", 1),
-        ([RateLimited("slow", retry_after=0.01)] * 9, b"push!", 0),
+        ([RateLimited("slow", retry_after=100)] * 9, b"push!", 0),
     ],
 )
 def test_queue(pushes, errors, found, in_vain):
