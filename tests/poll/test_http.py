@@ -1,6 +1,7 @@
 """Asking a server: what it answers, how much of it, for how long, and what is said where there is no answer."""
 
 import gzip
+import os
 import socket
 import ssl
 import subprocess
@@ -227,6 +228,9 @@ def test_missing_certificates(tmp_path):
 
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         opened(ca=tmp_path / "none")
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(SourceError, match="cannot be read: It is a FIFO, not a regular file"):
+        opened(ca=tmp_path / "fifo")
     with pytest.raises(SourceError, match="cannot be read: it holds none"):
         opened(ca=tmp_path / "empty")
 

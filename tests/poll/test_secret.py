@@ -1,5 +1,7 @@
 """Secrets: from a file, the configuration or the environment, in this order, and never with what cannot be sent."""
 
+import os
+
 import pytest
 
 from falcohost.errors import SourceError
@@ -26,9 +28,12 @@ def test_unusable(tmp_path):
     """A file that is missing or empty, and characters that no header may have, are told without showing the secret."""
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    os.mkfifo(tmp_path / "fifo")
 
     with pytest.raises(SourceError, match=r"the token cannot be read from .*none: No such file"):
         read(file=tmp_path / "none")
+    with pytest.raises(SourceError, match="It is a FIFO, not a regular file"):
+        read(file=tmp_path / "fifo")
     with pytest.raises(SourceError, match="the file is empty"):
         read(file=tmp_path / "empty")
     with pytest.raises(SourceError, match="it is no text"):

@@ -1,5 +1,7 @@
 """Tokens: where they are read, and who is admitted."""
 
+import os
+
 import pytest
 
 from falcohost.errors import SourceError
@@ -23,7 +25,9 @@ def test_a_token_from_a_file_or_the_environment(tmp_path):
 def test_what_is_no_token(tmp_path):
     """A file that is not there or empty is told in a sentence, as is an empty variable."""
     (tmp_path / "empty").write_text(" \n")
+    os.mkfifo(tmp_path / "fifo")
     for arguments, text in [
+        ((tmp_path / "fifo",), "cannot be read: It is a FIFO, not a regular file"),
         ((tmp_path / "none",), "cannot be read: No such file"),
         ((tmp_path / "empty",), "there is no token in"),
         (("", {"T": ""}), "there is no token in T"),

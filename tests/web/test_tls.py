@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import sys
@@ -63,11 +64,15 @@ def test_a_handshake_that_never_comes(serve, hasty, certificates):
 def test_what_cannot_be_opened(serve, certificates, tmp_path):
     """What is wrong with an address, a certificate or an authority is told in a sentence."""
     (tmp_path / "text").write_text("text")
+    fifo, no_file = tmp_path / "fifo", "It is a FIFO, not a regular file"
+    os.mkfifo(fifo)
     for options, text in [
         ({"url": HTTPS, "certificate": tmp_path / "none"}, "has to hold a certificate and its key"),
         ({"url": HTTPS, "certificate": tmp_path / "text"}, "has to hold a certificate and its key"),
         ({"url": HTTPS, "certificate": certificates.ca}, "has to hold a certificate and its key"),
         ({"url": HTTPS, "certificate": certificates.server, "client_ca": tmp_path / "text"}, "as PEM"),
+        ({"url": HTTPS, "certificate": fifo}, no_file),
+        ({"url": HTTPS, "certificate": certificates.server, "client_ca": fifo}, no_file),
         ({"client_ca": certificates.ca}, "client certificates need https://"),
         ({"url": "http://192.0.2.1:{port}/in", "open_to_all": True}, "cannot listen on http://192.0.2.1"),
         ({"url": "http://no.such.host.invalid:{port}/in", "open_to_all": True}, "cannot listen on"),

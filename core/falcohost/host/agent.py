@@ -7,7 +7,6 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
@@ -68,7 +67,10 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
 
 def _write_pidfile(path: str) -> None:
     try:
-        Path(path).write_text(str(os.getpid()))
+        # A FIFO that nobody reads is an error, and not waited for.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(str(os.getpid()))
     except OSError as error:
         raise PidfileError(f"Could not write pid to pidfile {path}: {error.strerror}") from error
 

@@ -230,10 +230,13 @@ class FileInput:
 
     def _opened(self, path: Path) -> _File:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # it may be a FIFO by now
             seen = look(fd)
         except OSError as error:
             raise self._error(path, error) from error
+        if not seen.regular:
+            os.close(fd)
+            raise SourceError(f"{self._plugin}: {path} is neither a file nor a folder")
         self._size += seen.size
         return _File(fd, Position(str(path), seen.file, seen.file))
 

@@ -62,7 +62,7 @@ class Former:
                 continue
             position = Position(str(other), seen.file, seen.file, seen.size, seen.size, packed=other.suffix == ".gz")
             if not position.packed:
-                fd = os.open(other, os.O_RDONLY | os.O_CLOEXEC)
+                fd = os.open(other, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
                 position = sampled(fd, position)
                 os.close(fd)
             self._waiting[seen.file] = position

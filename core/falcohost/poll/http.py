@@ -21,6 +21,7 @@ from falcohost.jsonlog.refusals import TOO_LARGE, Refused
 from falcohost.poll.answer import Answer, HttpError, Unreadable
 from falcohost.poll.page import PollError
 from falcohost.poll.reasons import reason
+from falcohost.regular import BUNDLE, require_regular
 
 if TYPE_CHECKING:
     import ssl
@@ -98,6 +99,8 @@ class HttpClient:
             mend = f"pip install 'falcohost[{self._plugin}]'"
             raise SourceError(f"{self._plugin}: asking a server needs {error.name}, which {mend} installs") from error
         try:
+            if self._ca is not None:
+                require_regular(self._ca, BUNDLE)
             self._trust = ssl.create_default_context(cafile=self._ca)
         except OSError as error:
             why = "it holds none" if isinstance(error, ssl.SSLError) else error.strerror

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from falcohost.errors import SourceError
+from falcohost.regular import SMALL, read_regular
 
 
 def find_secret(
@@ -40,7 +40,7 @@ def read_secret(
 
 def _content(plugin: str, what: str, file: str) -> str:
     try:
-        text = Path(file).read_text()
+        text = read_regular(file, SMALL).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SourceError(f"{plugin}: {what} cannot be read from {file}: {reason}") from error

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from falcohost.alert import Priority
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import RulesError
+from falcohost.regular import MIB, read_regular
 from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.places import RulesFile
 from falcohost.rules.results import FileResult
 from falcohost.rules.selection import Selection
+
+#: The largest rules file, in bytes.
+LARGEST = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +72,10 @@ class Loaded:
 def read_file(name: str) -> RulesFile:
     """Return the rules file *name*.
 
-    :raises RulesError: it cannot be read.
+    :raises RulesError: it cannot be read, is not a regular file, or is larger than :data:`LARGEST`.
     """
     try:
-        content = Path(name).read_bytes()
+        content = read_regular(name, LARGEST)
     except OSError as error:
         raise RulesError(f"Could not open file {name} for reading: {error.strerror}") from None
     utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")

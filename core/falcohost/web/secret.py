@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from falcohost.errors import SourceError
+from falcohost.regular import SMALL, read_regular
 
 _SCHEME = "bearer"
 
@@ -75,7 +76,7 @@ def read_token(
     if file:
         where = file
         try:
-            text = Path(file).read_text()
+            text = read_regular(file, SMALL).decode()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise SourceError(f"{plugin}: the {what} file {file} cannot be read: {reason}") from error

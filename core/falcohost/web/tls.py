@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 from falcohost.errors import SourceError
+from falcohost.regular import BUNDLE, SMALL, require_regular
 
 
 def server_context(certificate: Path, key: Path | None, client_ca: Path | None, plugin: str) -> ssl.SSLContext:
@@ -18,6 +19,8 @@ def server_context(certificate: Path, key: Path | None, client_ca: Path | None, 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        for file in (certificate, *([] if key is None else [key])):
+            require_regular(file, SMALL)
         # Without a password, so that an encrypted key is an error and not a question on the terminal.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ValueError) as error:
@@ -27,6 +30,7 @@ def server_context(certificate: Path, key: Path | None, client_ca: Path | None, 
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         try:
+            require_regular(client_ca, BUNDLE)
             context.load_verify_locations(client_ca)
         except OSError as error:
             what = "has to hold the certificates that sign senders' certificates, as PEM"
