@@ -1,5 +1,7 @@
 """What goes wrong for newcomers: a sentence behind ``Error:``, status 1, and never a traceback."""
 
+import os
+
 import pytest
 
 
@@ -15,8 +17,9 @@ import pytest
         (["-o", "priority=loud"], '-o priority: Unknown priority "loud"--must be one of emergency, alert,'),
         (["-V", "/nowhere.yaml"], "Could not open file /nowhere.yaml for reading"),
         (["-r", "/nowhere.yaml"], "Could not open file /nowhere.yaml for reading"),
-        (["-r", "rules.txt"], "there is no rules file in rules.txt: files end in .yaml or .yml"),
-        (["-o", "rules_files[]=/nowhere"], "You must specify at least one rules file/directory via -r"),
+        (["-r", "rules.txt"], "-r names rules.txt, which is not there; put it there, or do not name it"),
+        (["-r", "pid"], "there is no rules file in pid: names of rules files end in .yaml or .yml"),
+        (["-o", "rules_files[]=/nowhere"], "-o rules_files[]: rules_files names /nowhere, which is not there"),
         (["-o", "load_plugins[]=numbres"], "no plugin called 'numbres' is installed; did you mean numbers?"),
         (["--list=nope"], "Value for --list must be a valid source type"),
         (["--list", "--format", "xml"], "Invalid format 'xml'. Valid values are: text, markdown, json"),
@@ -34,8 +37,9 @@ import pytest
         (["-l", "nope"], "nope"),
     ],
 )
-def test_mistakes(falcohost, arguments, error):
+def test_mistakes(falcohost, tmp_path, arguments, error):
     """A mistake is told in one sentence, and the status is 1."""
+    (tmp_path / "pid").touch()
     done = falcohost(*arguments)
 
     assert done.returncode == 1
@@ -43,8 +47,10 @@ def test_mistakes(falcohost, arguments, error):
     assert "Traceback" not in done.stderr
 
 
-def test_a_pidfile_that_cannot_be(falcohost, setup):
+def test_a_pidfile_that_cannot_be(falcohost, setup, tmp_path):
     """A pidfile that cannot be written ends the agent with 255, as in Falco."""
+    os.mkfifo(tmp_path / "fifo")
+    assert falcohost(*setup(), "-P", str(tmp_path / "fifo")).returncode == 255
     done = falcohost(*setup(), "-P", "/nowhere/pid")
 
     assert done.returncode == 255

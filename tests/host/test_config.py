@@ -14,7 +14,7 @@ from falcohost.host.config.document import read_text
 from falcohost.host.config.key_table import KEYS
 from falcohost.host.config.keys import config_schema, key_tree, keys_without_effect, unknown_keys
 from falcohost.host.config.overrides import apply_option
-from falcohost.host.config.rules import rules_files
+from falcohost.host.config.rules import MissingFiles, rules_files
 from falcohost.host.plugins import Plugin, Plugins, load_plugins
 
 
@@ -219,21 +219,29 @@ def test_load_plugins(write):
     assert everything.blocks["b"].settings == {"y": True, "open_params": "s"}
 
 
-def test_rules_files_that_are_not_there_are_skipped(write):
-    """Configured files that do not exist are passed over, as in Falco; rules_file is the old name."""
-    assert load_config(write("rules_files: [/nowhere.yaml, /etc]")).rules.files == ("/etc",)
+def test_rules_files_that_are_not_there(write):
+    """All of them are named with their places where rules are loaded; rules_file is the old name."""
+    rules = load_config(write("rules_files: [/nowhere.yaml, /etc,\n  /nor/here]")).rules
+    with pytest.raises(MissingFiles) as error:
+        rules_files(rules.files, rules.places)
+
+    assert str(error.value).replace(rules.places[0].file, "FILE") == (
+        "FILE:1:15: rules_files names /nowhere.yaml, which is not there\n"
+        "FILE:2:3: rules_files names /nor/here, which is not there; put them there, or do not name them"
+    )
+    assert error.value.paths == ("/nowhere.yaml", "/nor/here")
     assert load_config(write("rules_file: /etc")).rules.files == ("/etc",)
 
 
 def test_rules_files_of_a_folder(write, tmp_path):
     """A folder is its YAML files in order; a file with another ending is left out."""
-    for name in ("b.yaml", "a.yml", "c.txt"):
+    for name in ("b.yaml", "a.yml", "c.txt", "../x.yaml", "../x.txt"):
         write("", f"rules/{name}")
 
-    assert rules_files((f"{tmp_path}/rules", "x.txt", "x.yaml")) == [
+    assert rules_files((f"{tmp_path}/rules", f"{tmp_path}/x.txt", f"{tmp_path}/x.yaml")) == [
         f"{tmp_path}/rules/a.yml",
         f"{tmp_path}/rules/b.yaml",
-        "x.yaml",
+        f"{tmp_path}/x.yaml",
     ]
 
 

@@ -68,7 +68,9 @@ def test_folders_are_read_in_order(write, tmp_path):
     write("output_timeout: [", "d/3.txt")
     main = write(f"config_files: [{tmp_path}/d, /nowhere]")
 
-    assert load_config(main).outputs.timeout == 2.0
+    config = load_config(main)
+    assert config.outputs.timeout == 2.0
+    assert [str(where) for where in config.document.missing.values()] == [f"{main}:1:{len(str(tmp_path)) + 20}"]
 
 
 def test_files_come_from_options_too(write):

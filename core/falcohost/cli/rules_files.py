@@ -40,7 +40,7 @@ def load(flags: Flags, files: Sequence[str]) -> Loaded:
     from falcohost.host.loading import load_files
     from falcohost.host.plugins import load_all
 
-    names = rules_files(tuple(files))
+    names = rules_files(files)
     if not names:
         raise RulesError(f"there is no rules file in {', '.join(files)}: names of rules files end in .yaml or .yml")
     config = flags.configuration()
@@ -87,7 +87,6 @@ def _warnings(outcome: LoadOutcome) -> list[Problem]:
 
 def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a rule from the files that precede it on the command line."""
-    from falcohost.host.config.rules import rules_files
     from falcohost.rules.collector import Collector
     from falcohost.rules.loader import read_file
     from falcohost.rules.reader import read_rules
@@ -95,7 +94,7 @@ def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
     collector = Collector(lambda source: None, (), {})
     # While the option has no value yet, click has not assigned the files to their parameter.
-    for name in rules_files(tuple(ctx.params.get("files") or ctx.args)):
+    for name in _files_so_far(ctx.params.get("files") or ctx.args):
         try:
             file = read_file(name)
             read_rules(FileResult(name, file), collector)
@@ -103,6 +102,15 @@ def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -
             continue
     names = [name for name in collector.rules if name.lower().startswith(incomplete.lower())]
     return [CompletionItem(_escaped(name)) for name in names]
+
+
+def _files_so_far(paths: Sequence[str]) -> list[str]:
+    from falcohost.host.config.rules import rules_files
+
+    try:
+        return rules_files(paths)
+    except RulesError:
+        return []
 
 
 def _escaped(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -9,9 +10,11 @@ import click
 from falcohost import log as host_log
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
-from falcohost.host.config import Config
+from falcohost.host.config import Config, find_config
+from falcohost.host.config.document import Document
 from falcohost.host.config.keys import keys_without_effect, unknown_keys
 from falcohost.host.plugins import Plugins
+from falcohost.host.stamps import Stamps, stamps
 from falcohost.host.version import banner
 from falcohost.log import NOTICE, log
 
@@ -44,6 +47,8 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.info("   %s | schema validation: %s", file, "failed" if of_file else "ok")
     for text in wrong:
         log.warning("%s", text)
+    for path, where in config.document.missing.items():
+        log.warning("%s: config_files names %s, which is not there: nothing is read from it", where, path)
     if idle := keys_without_effect(root, known):
         log.log(NOTICE, "Configured, but ignored by this version of falcohost: %s", ", ".join(idle))
 
@@ -55,14 +60,13 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
 
     :raises FalcohostError: something is wrong with plugins, rules or the run.
     """
-    from falcohost.host.loading import configured_plugins, load_to_run, log_warnings
+    from falcohost.host.loading import configured_plugins, log_warnings
 
     plugins = configured_plugins(config)
     log_configuration(config, plugins)
     if flags.describe_all or flags.describe is not None:
         return _describe(flags, config, plugins)
-    loaded = load_to_run(config, plugins, flags.rules, flags.suffix)
-    loaded.check()
+    loaded, read = _load_rules(flags, config, plugins)
     log_warnings(loaded.results)
     if flags.support:
         from falcohost.cli.support import support
@@ -70,10 +74,11 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
         secret = {key.key for plugin in plugins.loaded for key in plugin.config_keys if key.secret}
         click.echo(support(config, [result.file for result in loaded.results], secret))
         return 0
-    given = _configured(flags, config, loaded)
-    del loaded
     from falcohost.host.agent import run_agent
-    from falcohost.host.given import AgentOptions
+    from falcohost.host.given import AgentOptions, Configured
+
+    given = Configured(config, loaded.ruleset, read)
+    del loaded
 
     options = AgentOptions(
         enable_sources=flags.enable_source,
@@ -85,30 +90,38 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
         pidfile=flags.pidfile,
         progress=progress,
     )
-    run_agent(given, plugins, options, lambda: _load(flags, plugins))
+    # Another default file must not take the place of one that is gone.
+    again = replace(flags, config=find_config(flags.config))
+    run_agent(given, plugins, options, lambda: _load(again, config.document, plugins))
     return 0
 
 
-def _load(flags: Flags, plugins: Plugins) -> Configured:
-    """Load the configuration and rules anew, for a reload.
+def _load(flags: Flags, before: Document, plugins: Plugins) -> Configured:
+    """Load the configuration and rules anew, for a reload; *before*: the configuration files at the start.
 
-    :raises FalcohostError: something in them is wrong.
+    :raises FalcohostError: something in them is wrong, or a file of the configuration is no longer there.
     """
-    from falcohost.host.loading import load_to_run
-
-    config = flags.configuration()
-    loaded = load_to_run(config, plugins, flags.rules, flags.suffix)
-    loaded.check()
-    return _configured(flags, config, loaded)
-
-
-def _configured(flags: Flags, config: Config, loaded: Loaded) -> Configured:
+    from falcohost.host.config.rules import MissingFiles
     from falcohost.host.given import Configured
 
-    # A name may be a folder, and files may be added to it.
-    named = flags.rules or config.rules.files or ()
-    files = [*config.document.files, *named, *(result.name for result in loaded.results)]
-    return Configured(config, loaded.ruleset, tuple(dict.fromkeys(files)))
+    config = flags.configuration()
+    if gone := [path for path in config.document.missing if path not in before.missing]:
+        raise MissingFiles(f"config_files names {', '.join(gone)}, which is no longer there", gone)
+    loaded, read = _load_rules(flags, config, plugins)
+    return Configured(config, loaded.ruleset, read)
+
+
+def _load_rules(flags: Flags, config: Config, plugins: Plugins) -> tuple[Loaded, Stamps]:
+    """Return the rules, and how the files of the configuration and of the rules looked before they were read."""
+    from falcohost.host.loading import files_to_load, load_to_run
+
+    # What was named may be a folder, to which files are added.
+    named = stamps(flags.rules or config.rules.files or ())
+    files = files_to_load(config.rules, plugins, flags.rules)
+    read = {**stamps(files), **named, **config.document.stamps}
+    loaded = load_to_run(config, plugins, files, flags.suffix)
+    loaded.check()
+    return loaded, read
 
 
 def _describe(flags: Flags, config: Config, plugins: Plugins) -> int:

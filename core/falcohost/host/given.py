@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.config import Config
+from falcohost.host.stamps import Stamps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +27,12 @@ class AgentOptions:
 class Configured:
     """The contents of the configuration and of the rules files.
 
-    :ivar files: the files that were read, and the folders that were named; all are watched for changes.
+    :ivar read: stat(2) results of all files and configured folders, taken before they were read.
     """
 
     config: Config
     ruleset: Ruleset
-    files: tuple[str, ...]
+    read: Stamps
 
     @property
     def rules(self) -> list[str]:
@@ -39,6 +40,6 @@ class Configured:
         return [rule.name for rule in self.ruleset.rules]
 
     @property
-    def watched(self) -> tuple[str, ...]:
-        """Return the files that trigger a reload when they change."""
-        return self.files if self.config.rules.watched else ()
+    def watched(self) -> Stamps:
+        """Return the files to watch for a reload, as they were when they were read."""
+        return self.read if self.config.rules.watched else {}

@@ -55,25 +55,24 @@ def load_configured_rules(
     :raises RulesError: a file cannot be read.
     :raises ConfigError: there is no rules file.
     """
-    outcome = load_files(_files(config.rules, plugins, given), plugins, config.rules, suffix)
+    outcome = load_files(files_to_load(config.rules, plugins, given), plugins, config.rules, suffix)
     _log_files(outcome.results)
     return outcome
 
 
-def load_to_run(config: Config, plugins: Plugins, given: Sequence[str] = (), suffix: str | None = None) -> Loaded:
-    """Load like :func:`load_configured_rules`, but only what is needed to run, and from the cache if possible.
+def load_to_run(config: Config, plugins: Plugins, files: Sequence[str], suffix: str | None = None) -> Loaded:
+    """Load *files*, but only what is needed to run, and from the cache if possible.
 
     :raises RulesError: a file cannot be read.
-    :raises ConfigError: there is no rules file.
     """
     directory = cache_directory() if config.rules.cache else None
     if directory is None:
-        return load_configured_rules(config, plugins, given, suffix)
-    files = [read_file(file) for file in _files(config.rules, plugins, given)]
+        return load_configured_rules(config, plugins, files, suffix)
+    texts = [read_file(file) for file in files]
     versions = (falcohost_version(), *(f"{plugin.name} {plugin.version}" for plugin in plugins.loaded))
     cache = RulesCache(directory, versions)
     with _gc_paused():
-        loaded = cache.load(files, catalogs(plugins), _options(plugins, config.rules, suffix))
+        loaded = cache.load(texts, catalogs(plugins), _options(plugins, config.rules, suffix))
     _log_files(loaded.results)
     return loaded
 
@@ -142,13 +141,18 @@ def _name(problem: Problem) -> str:
     return problem.context.locations[-1].name
 
 
-def _files(rules: RulesConfig, plugins: Plugins, given: Sequence[str]) -> list[str]:
+def files_to_load(rules: RulesConfig, plugins: Plugins, given: Sequence[str] = ()) -> list[str]:
+    """Return the rules files *given*, or else those of the configuration, or else the shipped ones.
+
+    :raises RulesError: one of them does not exist.
+    :raises ConfigError: there is no file at all.
+    """
     if given:
-        files = rules_files(tuple(given))
+        files = rules_files(given)
         if not files:
             raise RulesError(f"there is no rules file in {', '.join(given)}: names of rules files end in .yaml or .yml")
         return files
-    files = _shipped(plugins) if rules.files is None else rules_files(rules.files)
+    files = _shipped(plugins) if rules.files is None else rules_files(rules.files, rules.places)
     if not files:
         raise ConfigError(
             "You must specify at least one rules file/directory via -r or a rules_files entry in the configuration"

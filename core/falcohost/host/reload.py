@@ -17,6 +17,7 @@ from falcohost.engine.ruleset import Ruleset
 from falcohost.host.catalogs import catalogs
 from falcohost.host.config import Config
 from falcohost.host.plugins import Plugins
+from falcohost.host.stamps import Stamps
 from falcohost.host.task import Task
 from falcohost.pipeline.rules import Rules
 
@@ -29,13 +30,14 @@ class NewRules:
     :ivar encoded: the same rules by source, encoded for the workers.
     :ivar first: report only the first rule that an event matches.
     :ivar names: the names of all rules, in order.
+    :ivar read: the files to watch from now on, as they were read.
     """
 
     tasks: Mapping[str, Task]
     encoded: Mapping[str, bytes]
     first: bool
     names: Sequence[str]
-    files: tuple[str, ...]
+    read: Stamps
 
 
 def only_rules_differ(old: Config, new: Config) -> bool:

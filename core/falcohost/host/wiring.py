@@ -56,7 +56,7 @@ def wired(
 
     def take(number: int, new: NewRules) -> None:
         summary.take_rules(new.names)
-        watch.go_over(new.files)
+        watch.go_over(new.read)
         workers.go_over(number, new)
 
     def log_ready(sources: Sequence[str]) -> None:
@@ -64,7 +64,7 @@ def wired(
             rules = assignment.count(sources)
             log.info("Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
-    reloading = Reloading(lambda: assignment.renewed(load()), take, loop, intake)
+    reloading = Reloading(lambda: assignment.renewed(load()), take, loop, intake, watch.wait_for)
     return Supervisor(
         loop=loop,
         workers=workers,

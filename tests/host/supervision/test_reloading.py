@@ -6,6 +6,7 @@ import pytest
 
 from falcohost.errors import RulesError
 from falcohost.host import wire
+from falcohost.host.config.rules import MissingFiles
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.reloading import Reloading
 
@@ -36,7 +37,6 @@ def test_new_rules_are_numbered_and_taken(reloading, caplog):
     one, loop, taken = reloading(lambda: "new rules")
     for number in (1, 2):
         one.begin("SIGHUP received")
-        one.begin("Files have changed")  # one at a time
         finish(loop, lambda number=number: len(taken) == number)
     one.taken("first", wire.RulesTaken(1))
     one.taken("second", wire.RulesTaken(2))
@@ -78,6 +78,54 @@ def test_where_more_than_rules_is_new(reloading, monkeypatch):
     finish(loop, lambda: loop.outcome)
 
     assert ([], Outcome.RESTART) == (taken, loop.outcome)
+
+
+def test_what_changes_during_a_trial_is_tried_after_it(reloading, caplog):
+    """The trial may have read the files before: there is another one behind it, and only one."""
+    caplog.set_level("INFO")
+    one, loop, taken = reloading(lambda: "new rules")
+    one.begin("SIGHUP received")
+    one.begin("Files have changed")
+    one.begin("Files have changed")
+    finish(loop, lambda: len(taken) == 2)
+    loop.turn(0.1)
+
+    assert [(1, "new rules"), (2, "new rules")] == taken
+    assert [
+        "SIGHUP received, checking configuration and rules...",
+        "Files have changed, checking configuration and rules...",
+    ] == caplog.messages
+
+
+def test_a_trial_that_does_not_end(intake):
+    """It is ended after a while, with an alert that says so; the next one is tried."""
+    loop, taken, hangs = Loop(), [], [True]
+    one = Reloading(
+        lambda: time.sleep(60) if hangs else "new rules", lambda *new: taken.append(new), loop, intake, patience=0.2
+    )
+    one.begin("SIGHUP received")
+    alerts = []
+    finish(loop, lambda: alerts.extend(stored.alerts if (stored := intake.commit()) else ()) or alerts)
+    hangs.clear()
+    one.begin("SIGHUP received")
+    finish(loop, lambda: taken)
+
+    assert {"reason": "checking configuration and rules took more than 0.2 s, and was ended"} == dict(alerts[0].fields)
+    assert [(1, "new rules")] == taken
+
+
+def test_missing_files_are_waited_for(intake):
+    """What a trial finds missing is told to whoever watches files."""
+
+    def load():
+        raise MissingFiles("no such files", ["/one", "/two\udc80"])
+
+    loop, waited = Loop(), []
+    one = Reloading(load, lambda *new: None, loop, intake, waited.extend)
+    one.begin("SIGHUP received")
+    finish(loop, lambda: waited)
+
+    assert ["/one", "/two\udc80"] == waited
 
 
 def test_a_trial_is_given_up_with_the_run(reloading):

@@ -12,6 +12,7 @@ from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
 from falcohost.host.numbers import Numbers
 from falcohost.host.progress import Progress
+from falcohost.host.stamps import stamps
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.loop import Outcome
@@ -49,7 +50,7 @@ def supervised(stage, intake, store):
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             reloading=reloading,
-            files=Files(Watch(watched), Renewals(workers.children), reloading, played.clock),
+            files=Files(Watch(stamps(watched)), Renewals(workers.children), reloading, played.clock),
             control=Control(loop, None, lambda: None, workers.measure),
             summary=Summary(["rule a"]),
             progress=Progress(shown=False),

@@ -6,13 +6,20 @@ This module does not know the meaning of keys; :mod:`falcohost.host.config.keys`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from falcohost.errors import ConfigError
+from falcohost.host.config.folders import yaml_files
 from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where
+from falcohost.host.stamps import Stamp, stamps
+from falcohost.regular import MIB, read_regular
 
 INCLUDE = "config_files"
+
+#: The largest configuration file, in bytes.
+LARGEST = 16 * MIB
+
 STRATEGIES = ("append", "override", "add-only")
 
 
@@ -21,19 +28,21 @@ class Document:
     """All files of a configuration as one tree.
 
     :ivar files: the files that were read, in order.
-    :ivar folders: the folders that ``config_files`` names.
+    :ivar missing: paths in ``config_files`` that do not exist, each with its place in the configuration.
+    :ivar stamps: stat(2) results of the files and of the paths in ``config_files``, taken before they were read.
     :ivar warnings: warnings for the user, each with file and line.
     """
 
     root: Mapping
     files: list[str]
-    folders: list[str]
-    warnings: list[str]
+    missing: dict[str, Where] = field(default_factory=dict)
+    stamps: dict[str, Stamp | None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 def empty_document(name: str) -> Document:
     """Return a configuration that says nothing, which messages call *name*."""
-    return Document(Mapping({}, Where(name)), [], [], [])
+    return Document(Mapping({}, Where(name)), [])
 
 
 def read_document(path: str) -> Document:
@@ -42,22 +51,23 @@ def read_document(path: str) -> Document:
     :raises ConfigError: it cannot be read, or is not a YAML mapping.
     """
     warnings: list[str] = []
-    return Document(read_file(path, warnings), [path], [], warnings)
+    before = stamps([path])
+    return Document(read_file(path, warnings), [path], stamps=before, warnings=warnings)
 
 
 def read_text(text: str, name: str) -> Document:
     """Read a configuration from *text*; messages call it *name*."""
     warnings: list[str] = []
-    return Document(_root(text, name, warnings), [], [], warnings)
+    return Document(_root(text, name, warnings), [], warnings=warnings)
 
 
 def read_file(path: str, warnings: list[str]) -> Mapping:
     """Return the tree of one file.
 
-    :raises ConfigError: it cannot be read, or is not a YAML mapping.
+    :raises ConfigError: it cannot be read, is no regular file, is larger than :data:`LARGEST`, or no YAML mapping.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_regular(path, LARGEST).decode()
     except OSError as error:
         raise ConfigError(f"Cannot read the configuration file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -68,20 +78,23 @@ def read_file(path: str, warnings: list[str]) -> Mapping:
 
 
 def include_files(document: Document) -> None:
-    """Merge the files that ``config_files`` names into *document*; entries that do not exist are skipped.
+    """Merge the files that ``config_files`` names into *document*; entries that do not exist go to ``missing``.
 
-    :raises ConfigError: an entry is malformed, or an included file has ``config_files`` itself.
+    :raises ConfigError: an entry is malformed, or an included file cannot be read or has ``config_files`` itself.
     """
     entries = document.root.entries.get(INCLUDE)
     main = document.files[0] if document.files else ""
-    for path, strategy in _entries(entries):
+    for path, strategy, where in _entries(entries):
         if main and path == main:
             raise ConfigError(
                 f"Config error: '{INCLUDE}' directive tried to recursively include main config file: {path}."
             )
-        if Path(path).is_dir():
-            document.folders.append(path)
-        for file in _files(Path(path)):
+        document.stamps |= stamps([path])
+        if document.stamps[path] is None:
+            document.missing[path] = where
+            continue
+        for file in _files(path, where):
+            document.stamps |= stamps([file])
             included = read_file(file, document.warnings)
             if INCLUDE in included.entries:
                 raise ConfigError(f"Config error: '{INCLUDE}' directive in included config file {file}.")
@@ -89,12 +102,12 @@ def include_files(document: Document) -> None:
             document.files.append(file)
 
 
-def _entries(tree: Tree | None) -> Iterator[tuple[str, str]]:
+def _entries(tree: Tree | None) -> Iterator[tuple[str, str, Where]]:
     if tree is None or (isinstance(tree, Scalar) and tree.absent):
         return
     for item in tree.items if isinstance(tree, Sequence) else [tree]:
         if isinstance(item, Scalar):
-            yield item.text, "append"
+            yield item.text, "append", item.where
             continue
         path = item.entries.get("path") if isinstance(item, Mapping) else None
         if not isinstance(item, Mapping) or not isinstance(path, Scalar):
@@ -105,13 +118,14 @@ def _entries(tree: Tree | None) -> Iterator[tuple[str, str]]:
         name = strategy.text if isinstance(strategy, Scalar) else "append"
         if name not in STRATEGIES:
             raise ConfigError(f"{item.where}: unknown strategy {name!r}; it has to be one of {', '.join(STRATEGIES)}")
-        yield path.text, name
+        yield path.text, name, item.where
 
 
-def _files(path: Path) -> list[str]:
-    if path.is_dir():
-        return sorted(str(entry) for entry in path.iterdir() if entry.suffix in (".yaml", ".yml") and entry.is_file())
-    return [str(path)] if path.is_file() else []
+def _files(path: str, where: Where) -> list[str]:
+    try:
+        return yaml_files(path) if Path(path).is_dir() else [path]
+    except OSError as error:
+        raise ConfigError(f"{where}: {INCLUDE}: {path} cannot be read: {error.strerror}") from error
 
 
 def _join(root: Mapping, included: Mapping, strategy: str) -> None:

@@ -27,13 +27,15 @@ FILES: Final = (
         type=object,
         shown_default="none",
         help="more configuration files and folders, each a path or `{path, strategy}`; the strategy is `append`, "
-        "`override` or `add-only`",
+        "`override` or `add-only`. A missing one gets a warning at start; a reload is refused while one is missing "
+        "that was there at start",
     ),
     ConfigKey(
         key="rules_files",
         type=list,
         shown_default="the rules of the loaded plugins",
-        help="rules files and folders, in order; `-r` overrides them",
+        help="rules files and folders, in order; `-r` overrides them. If one is missing, falcohost does not start, and "
+        "a running agent keeps its rules, raises an alert and waits for the file. A file may have up to 64 MiB",
     ),
     ConfigKey(
         key="watch_config_files",

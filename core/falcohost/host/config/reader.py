@@ -97,6 +97,12 @@ class Reader:
         items = value.items if isinstance(value, Sequence) else [value]
         return tuple(self._item_text(key, item) for item in items)
 
+    def places(self, key: str) -> tuple[Where, ...]:
+        """Return where each item of the list of texts *key* stands."""
+        value = self._mapping.entries.get(key)
+        items = value.items if isinstance(value, Sequence) else [] if value is None else [value]
+        return tuple(item.where for item in items)
+
     def section(self, key: str) -> Reader:
         """Return a reader of the mapping *key*; an empty one if it is not there."""
         value = self._mapping.entries.get(key)

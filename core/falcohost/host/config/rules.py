@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from falcohost.alert import Priority
-from falcohost.errors import ConfigError
+from falcohost.errors import ConfigError, RulesError
+from falcohost.host.config.folders import SUFFIXES, yaml_files
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.sections import read_priority
+from falcohost.host.config.tree import Where
+from falcohost.log import log
 from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.selection import Selection
 
-SUFFIXES = (".yaml", ".yml")
+
+class MissingFiles(RulesError):
+    """Configured files do not exist.
+
+    :ivar paths: the missing files.
+    """
+
+    def __init__(self, text: str, paths: Sequence[str]) -> None:
+        super().__init__(text)
+        self.paths = tuple(paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +33,14 @@ class RulesConfig:
     """Which rules are loaded and how they are matched.
 
     :ivar files: files and folders in order; None if not configured: load the plugins' own rules.
+    :ivar places: the place of each in the configuration.
     :ivar match_all: every rule that matches fires, not only the first.
     :ivar watched: reload when a file changes.
     :ivar cache: use the cache of compiled rules.
     """
 
     files: tuple[str, ...] | None
+    places: tuple[Where, ...]
     selections: tuple[Selection, ...]
     minimum: Priority
     match_all: bool
@@ -57,7 +72,8 @@ def read_rules(reader: Reader) -> RulesConfig:
     key = "rules_file" if reader.has("rules_file") else "rules_files"
     matching = reader.choice("rule_matching", 'Unknown rule matching strategy "{}"--must be one of first, all')
     return RulesConfig(
-        files=tuple(file for file in reader.texts(key) if Path(file).exists()) if reader.has(key) else None,
+        files=reader.texts(key) if reader.has(key) else None,
+        places=reader.places(key),
         selections=tuple(_selection(section) for section in reader.sections("rules")),
         minimum=read_priority(reader),
         match_all=matching == "all",
@@ -80,17 +96,40 @@ def read_alerts(reader: Reader) -> AlertsConfig:
     )
 
 
-def rules_files(paths: tuple[str, ...]) -> list[str]:
-    """Return the ``.yaml`` and ``.yml`` files in *paths*; folders are replaced by their files, sorted."""
-    files: list[str] = []
-    for path in paths:
+def rules_files(paths: Sequence[str], places: Sequence[Where] = ()) -> list[str]:
+    """Return the ``.yaml`` and ``.yml`` files in *paths*; folders are replaced by their files, sorted.
+
+    :param places: the place of each of *paths* in the configuration; empty if they come from the command line.
+    :raises MissingFiles: one of them does not exist.
+    :raises RulesError: a folder cannot be read.
+    """
+    missing = [(path, f"{places[at]}: rules_files" if places else "-r") for at, path in enumerate(paths) if _gone(path)]
+    if any(
+        places or not path.endswith(SUFFIXES) for path, _ in missing
+    ):  # for others, reading fails with Falco's message
+        text = "\n".join(f"{where} names {path}, which is not there" for path, where in missing)
+        mend = "put it there, or do not name it" if len(missing) == 1 else "put them there, or do not name them"
+        raise MissingFiles(f"{text}; {mend}", [path for path, _ in missing])
+    return [file for path in paths for file in _files(path)]
+
+
+def _gone(path: str) -> bool:
+    try:
+        return not Path(path).exists()
+    except OSError:
+        return False  # reading it fails with the reason
+
+
+def _files(path: str) -> list[str]:
+    try:
         if Path(path).is_dir():
-            files += sorted(
-                str(entry) for entry in Path(path).iterdir() if entry.suffix in SUFFIXES and entry.is_file()
-            )
-        elif path.endswith(SUFFIXES):
-            files.append(path)
-    return files
+            return yaml_files(path)
+    except OSError as error:
+        raise RulesError(f"the rules files in {path} cannot be read: {error.strerror}") from error
+    if path.endswith(SUFFIXES):
+        return [path]
+    log.warning("%s is skipped: names of rules files end in .yaml or .yml", path)
+    return []
 
 
 def _selection(section: Reader) -> Selection:

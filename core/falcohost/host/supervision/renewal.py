@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from falcohost.errors import FalcohostError
+from falcohost.host.stamps import stamps
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.watch import Watch
 from falcohost.log import log
@@ -42,5 +43,5 @@ class Renewals:
             if child.name in self._watches:
                 log.error("event source '%s' keeps its former certificate and secret: %s", child.name, error)
             return False
-        self._watches.setdefault(child.name, Watch(files))
+        self._watches.setdefault(child.name, Watch(stamps(files)))
         return True

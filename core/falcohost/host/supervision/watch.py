@@ -7,36 +7,31 @@ switched link of a mounted ConfigMap, and on network file systems.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+
+from falcohost.host.stamps import Stamps, stamps
 
 
 class Watch:
-    """Watches *paths*, files or folders."""
+    """Watches files and folders; *read*: their stat(2) results from when they were read."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self.go_over(paths)
+    def __init__(self, read: Stamps) -> None:
+        self.go_over(read)
 
-    def go_over(self, paths: Iterable[str]) -> None:
-        """Watch these *paths* from now on, starting from their present state."""
-        self._paths = [Path(path) for path in paths]
-        self._handled = self._seen = self._look()
+    def go_over(self, read: Stamps) -> None:
+        """Watch these from now on. A change since they were read counts."""
+        self._handled = self._seen = dict(read)
+
+    def wait_for(self, paths: Iterable[str]) -> None:
+        """Watch *paths* too, which are missing now; when one appears, that is a change."""
+        missing = dict.fromkeys(paths)
+        self._handled = missing | self._handled
+        self._seen = missing | self._seen
 
     def changed(self) -> bool:
-        """Return whether something differs from the last reported state, and is the same as at the previous call."""
-        now = self._look()
+        """Return whether something changed since the last report and stayed the same since the last call."""
+        now = stamps(self._handled)
         settled, self._seen = now == self._seen, now
         if not settled or now == self._handled:
             return False
         self._handled = now
         return True
-
-    def _look(self) -> list[tuple[int, int, int] | None]:
-        return [_signature(path) for path in self._paths]
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
