@@ -23,6 +23,13 @@ def test_unknown_key(caplog):
     ] == caplog.messages
 
 
+def test_what_the_host_adds_is_known(caplog):
+    """The key that every source is given by the host gets no warning."""
+    settings(agent_pid=1)
+
+    assert [] == caplog.messages
+
+
 def test_values():
     """A number may be a text; what is missing or empty is the default."""
     assert (7, 7, 3, 3) == (

@@ -15,6 +15,8 @@ from falcohost.log import log
 
 #: The key that says what to open; the other keys are those of ``init_config``.
 OPEN_PARAMS = "open_params"
+#: The key that falcohost adds to the settings of a source: the id of the process that writes the alerts.
+AGENT_PID = "agent_pid"
 
 __all__ = ["OPEN_PARAMS", "Settings"]
 
@@ -26,7 +28,7 @@ class Settings:
         self._plugin = plugin
         self._settings = settings
         for key in settings:
-            if key not in known and key != OPEN_PARAMS:
+            if key not in known and key not in (OPEN_PARAMS, AGENT_PID):
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 log.warning("plugin '%s': unknown key %s in its configuration%s", plugin, key, hint)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost.host.plugins import Plugins
+from falcohost.settings import AGENT_PID
 
 
 def source_settings(plugins: Plugins) -> dict[str, Mapping[str, Any]]:
@@ -15,5 +16,5 @@ def source_settings(plugins: Plugins) -> dict[str, Mapping[str, Any]]:
     They are the plugin's settings plus ``agent_pid``, the id of this process, which writes the alerts.
     """
     return {
-        spec.name: {**plugin.settings, "agent_pid": os.getpid()} for plugin in plugins.loaded for spec in plugin.sources
+        spec.name: {**plugin.settings, AGENT_PID: os.getpid()} for plugin in plugins.loaded for spec in plugin.sources
     }
