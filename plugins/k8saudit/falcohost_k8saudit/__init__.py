@@ -1,1 +1,1 @@
-"""The Kubernetes audit log as an event source: Falco's ``k8saudit`` plugin."""
+"""The event source ``k8s_audit``: the audit log of a Kubernetes API server, as in Falco's ``k8saudit`` plugin."""

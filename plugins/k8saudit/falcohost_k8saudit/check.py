@@ -1,4 +1,4 @@
-"""What ``falcohost doctor`` says of this source: whether what it reads can be had."""
+"""Checks for ``falcohost doctor`` whether the source can read what its settings name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falcohost_k8saudit.source import make_source
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield what is looked at, and what is wrong with it."""
+    """Yield each check with its problem, or None if it passed."""
     if not is_in_cloudwatch(settings):
         yield from files_check(make_source)(settings)
         return

@@ -1,8 +1,8 @@
-"""CloudWatch Logs, where EKS puts its audit log: read by time, again and again.
+"""Polls CloudWatch Logs, where EKS writes its audit log.
 
-Events come late there, and out of order. So every look begins some time before the newest event, and what was seen
-lately is left out. Now and then, and after a crash, a look begins as long before as an event may be late. What is read
-again after a crash is known by its content, and its alerts are stored once.
+Events arrive there late and out of order. So each query starts some seconds before the newest event, and events that
+were seen recently are dropped. Now and then, and after a crash, a query starts as far back as an event may be late.
+Events that are read again after a crash are recognized by their content, so their alerts are stored once.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from falcohost.jsonlog import Input, Limits, Origin, Refusals
 from falcohost.poll import BackOff, Page, PollInput
 from falcohost_k8saudit.log_group import Group
 
-#: Seconds before the newest event at which an ordinary look begins.
+#: Seconds before the newest event at which a normal query starts.
 _NEAR = 10
 
-#: How many looks of the other kind there are in the time for which an event may be late.
+#: Number of deep queries in the time by which an event may be late.
 _DEEP = 5
 
-#: How many events are remembered at most; of more, the oldest are looked at once more.
+#: Largest number of events that are remembered; beyond it the oldest are forgotten, and may be read again.
 _MOST_SEEN = 300_000
 
-CUT_OFF = "event that CloudWatch Logs has cut off"
+CUT_OFF = "event truncated by CloudWatch Logs"
 _TRUNCATED = "[Truncated...]"
 _AUDIT_ID = re.compile(r'"auditID":\s*"([^"]*)"')
 
 
 class Cursor(msgspec.Struct):
-    """All events that happened before *since*, ms since the epoch, have been read."""
+    """The position: all events before *since*, in ms since the epoch, were read."""
 
     since: int
 
 
 def cloudwatch_input(group: Group, limits: Limits, plugin: str) -> Input:
-    """Return the input that reads *group*."""
+    """Return the input that polls *group*."""
     origin = Origin(f"cloudwatch://{group.name}", "cloudwatch", by_content=True)
     return PollInput(LogEvents(group, plugin), limits, plugin=plugin, origin=origin, back_off=BackOff(longest=60))
 
 
 class LogEvents:
-    """Fetches the events of *group*, for the plugin *plugin*."""
+    """Fetches the events of *group* for *plugin*."""
 
     def __init__(self, group: Group, plugin: str) -> None:
         self._group = group
@@ -60,15 +60,15 @@ class LogEvents:
     def open(self, refusals: Refusals) -> None:
         """Read the credentials.
 
-        :raises SourceError: there are none, or it is not known which region to ask.
+        :raises SourceError: there are none, or the region is not known.
         """
         self._refusals = refusals
         self._client = AwsSession(self._plugin, self._group.aws).client("logs")
 
     def fetch(self, cursor: str | None) -> Page:
-        """Return the events that are new.
+        """Return the new events.
 
-        :raises AwsError: they cannot be had.
+        :raises AwsError: CloudWatch Logs did not answer, or refused.
         """
         at = _read(cursor)
         if at is None:
@@ -90,7 +90,7 @@ class LogEvents:
         self._client.close()
 
     def _look(self, since: int) -> Any:
-        """Return a page of the look that is at work, or the first of the next one."""
+        """Return the next page of the current query, or the first page of a new one."""
         if self._token is None:
             self._newest = max(self._newest, since)
             self._is_deep = time.monotonic() >= self._deep_at
@@ -118,7 +118,7 @@ class LogEvents:
         return True
 
     def _forget(self, since: int) -> None:
-        """Forget what will not be seen again, once there is enough of it."""
+        """Forget events that cannot be returned again, once there are enough of them."""
         if len(self._seen) > _MOST_SEEN or self._token is None:
             self._seen = {ident: at for ident, at in self._seen.items() if at >= since}
         while len(self._seen) > _MOST_SEEN:

@@ -1,4 +1,4 @@
-"""The settings of this plugin, as Falco's has them."""
+"""Parses the settings of the plugin, which are Falco's and some of ours."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from falcohost_k8saudit.log_group import EKS, Group, is_in_cloudwatch
 
 NAME = "k8saudit"
 
-#: Falco's other plugin that is stood for, under whose name its own configuration comes along.
+#: Falco's other plugin that this one replaces; its configuration may be present under this name.
 JSON = "json"
 
 _SIZE = "maxEventSize"
 
-#: Falco's keys, of which useAsync is about Falco itself, and those that only falcohost has.
+#: Falco's keys, of which useAsync only concerns Falco itself, and falcohost's own.
 KEYS = (_SIZE, FOLLOW, "useAsync", JSON, EKS, *webhook.KEYS, *log_group.KEYS)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Where the log is, and how large an event of it may be.
+    """Where the log is, and how large its events may be.
 
-    :ivar follow: what is added to it is read as it comes.
-    :ivar listener: there where the log is sent here.
-    :ivar group: there where the log is in CloudWatch Logs.
+    :ivar follow: lines that are appended to the log are read as they come.
+    :ivar listener: set if the log is sent to a webhook.
+    :ivar group: set if the log is in CloudWatch Logs.
     """
 
     open_params: str | list[str]
@@ -40,10 +40,10 @@ class Config:
 
 
 def read_config(settings: Mapping[str, Any]) -> Config:
-    """Return what *settings* say; a key that is unknown is warned of.
+    """Return the configuration in *settings*; unknown keys cause a warning.
 
-    :raises ConfigError: a value is of the wrong kind.
-    :raises SourceError: they name an address that is none, or a secret that cannot be read.
+    :raises ConfigError: a value has the wrong type.
+    :raises SourceError: an address is not valid, or a secret cannot be read.
     """
     given = Settings(NAME, settings, KEYS)
     usual = Limits()

@@ -33,36 +33,36 @@ def _rows() -> Iterator[Field]:
 def _request_fields() -> Iterator[Field]:
     yield text_at("ka.auditid", "auditID", "Id of the audit event.")
     yield text_at("ka.stage", "stage", "Stage of the request (RequestReceived, ResponseComplete).")
-    yield text_at("ka.auth.decision", _annotation("authorization.k8s.io/decision"), "Whether it was allowed.")
-    yield text_at("ka.auth.reason", _annotation("authorization.k8s.io/reason"), "Why it was allowed or not.")
+    yield text_at("ka.auth.decision", _annotation("authorization.k8s.io/decision"), "Decision (allow, forbid).")
+    yield text_at("ka.auth.reason", _annotation("authorization.k8s.io/reason"), "Reason for the decision.")
     yield text_at(
         "ka.auth.openshift.decision",
         _annotation("authentication.openshift.io/decision"),
-        "How OpenShift decided on the authentication.",
+        "Decision of OpenShift's authentication.",
     )
     yield text_at(
         "ka.auth.openshift.username",
         _annotation("authentication.openshift.io/username"),
-        "User whom OpenShift authenticated.",
+        "User that OpenShift authenticated.",
     )
     yield text_at(
         "ka.validations.admission.policy.failure",
         _annotation("validation.policy.admission.k8s.io/validation_failure"),
-        "What a validating admission policy objected to.",
+        "Failure that a validating admission policy reported.",
     )
     yield text_at(
         "ka.security.pod.violations",
         _annotation("pod-security.kubernetes.io/audit-violations"),
-        "What violates the pod security standard.",
+        "Violations of the pod security standard.",
     )
     yield text_at("ka.cluster.name", "annotations.cluster_name", "Name of the cluster.")
     yield text_at("ka.user.name", "user.username", "User who made the request.")
     yield list_at("ka.user.groups", "user.groups", "Groups of the user.")
-    yield text_at("ka.impuser.name", "impersonatedUser.username", "User whom the user acts as.")
-    yield text_at("ka.verb", "verb", "What is done (create, delete).")
+    yield text_at("ka.impuser.name", "impersonatedUser.username", "User that is impersonated.")
+    yield text_at("ka.verb", "verb", "Verb of the request (create, delete).")
     yield text_at("ka.uri", "requestURI", "URI of the request, as the client sent it.")
     yield read_at(
-        "ka.uri.param", "requestURI", "First value of that parameter in the URI's query.", _parameter, arg=ArgKind.KEY
+        "ka.uri.param", "requestURI", "First value of this parameter in the URI's query.", _parameter, arg=ArgKind.KEY
     )
     yield text_at("ka.useragent", "userAgent", "User agent of the client.")
 
@@ -80,7 +80,7 @@ def _object_fields() -> Iterator[Field]:
     yield read_at(
         "ka.req.service.ports",
         f"{_SPEC}.ports",
-        "Ports of the service: one JSON array.",
+        "Ports of the service, as one JSON array.",
         lambda value, index: None if value is ABSENT else (json_text(value),),
         arg=ArgKind.INDEX,
         is_list=True,
@@ -88,26 +88,26 @@ def _object_fields() -> Iterator[Field]:
 
 
 def _pod_fields() -> Iterator[Field]:
-    yield text_at("ka.req.pod.host_ipc", f"{_SPEC}.hostIPC", "Whether the pod is in the host's IPC namespace.")
-    yield text_at("ka.req.pod.host_network", f"{_SPEC}.hostNetwork", "Whether the pod is in the host's network.")
+    yield text_at("ka.req.pod.host_ipc", f"{_SPEC}.hostIPC", "Whether the pod uses the host's IPC namespace.")
+    yield text_at("ka.req.pod.host_network", f"{_SPEC}.hostNetwork", "Whether the pod uses the host's network.")
     yield text_at("ka.req.pod.host_pid", f"{_SPEC}.hostPID", "Whether the pod sees the host's processes.")
     yield text_at(
         "ka.req.container.host_network",
         f"{_SPEC}.hostNetwork",
         "The same as ka.req.pod.host_network.",
     )
-    yield text_at("ka.req.pod.run_as_user", f"{_SECURITY}.runAsUser", "User id that the pod asks for.")
-    yield text_at("ka.req.pod.run_as_group", f"{_SECURITY}.runAsGroup", "Group id that the pod asks for.")
-    yield text_at("ka.req.pod.fs_group", f"{_SECURITY}.fsGroup", "Group id that the pod's volumes get.")
+    yield text_at("ka.req.pod.run_as_user", f"{_SECURITY}.runAsUser", "User id that the pod requests.")
+    yield text_at("ka.req.pod.run_as_group", f"{_SECURITY}.runAsGroup", "Group id that the pod requests.")
+    yield text_at("ka.req.pod.fs_group", f"{_SECURITY}.fsGroup", "Group id of the pod's volumes.")
     yield list_at(
-        "ka.req.pod.supplemental_groups", f"{_SECURITY}.supplementalGroups", "Further group ids that the pod asks for."
+        "ka.req.pod.supplemental_groups", f"{_SECURITY}.supplementalGroups", "Further group ids that the pod requests."
     )
 
 
 def _response_fields() -> Iterator[Field]:
     yield text_at("ka.resp.name", "responseObject.metadata.name", "Name of the object in the response.")
     yield text_at("ka.response.code", "responseStatus.code", "HTTP status of the response.")
-    yield text_at("ka.response.reason", "responseStatus.reason", "Why the request failed.")
+    yield text_at("ka.response.reason", "responseStatus.reason", "Reason why the request failed.")
 
 
 def _annotation(key: str) -> str:
@@ -115,7 +115,7 @@ def _annotation(key: str) -> str:
 
 
 def _pod_name() -> Field:
-    """Return the field that is there for a request about a pod itself, not about something of it."""
+    """Return the field that is present for requests about a pod itself, not about a subresource of it."""
     resource, subresource = lookup("objectRef.resource"), lookup("objectRef.subresource")
     name = lookup("responseObject.metadata.name")
 
@@ -128,14 +128,14 @@ def _pod_name() -> Field:
     return Field(
         name="ka.target.pod.name",
         type=FieldType.CHARBUF,
-        description="Name of the pod of the request, as the response has it.",
+        description="Name of the pod of the request, as in the response.",
         get=get,
         reads=("objectRef.resource", "objectRef.subresource", "responseObject.metadata.name"),
     )
 
 
 def _parameter(value: Any, arg: Any) -> str | None:
-    """Return the first value of a parameter; a query that cannot be read has none."""
+    """Return the first value of a parameter; None if the query does not have it."""
     _, _, query = (text(value) or "").partition("#")[0].partition("?")
     for pair in query.split("&"):
         key, _, found = pair.partition("=")

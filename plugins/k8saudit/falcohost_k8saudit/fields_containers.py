@@ -1,4 +1,4 @@
-"""Fields of the containers in a pod that is created: ``ka.req.pod.containers.*`` and those of the other two lists."""
+"""Fields of the containers in a pod: ``ka.req.pod.containers.*`` and those of the two other lists of containers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from falcohost.jsonlog import ABSENT, lookup
 from falcohost_k8saudit.rows import read_at
 from falcohost_k8saudit.values import gather, member, text, texts
 
-#: The lists of containers in a pod's specification, and what their members are called in descriptions.
+#: The lists of containers in a pod's specification, with the word that descriptions use.
 LISTS = {
     "containers": "containers",
     "initContainers": "init containers",
     "ephemeralContainers": "ephemeral containers",
 }
 
-#: Fields that show a value of each container as it stands: name, where it is, description.
+#: Fields that show a value of each container unchanged: name, path, description.
 _PLAIN = (
     ("privileged", ("securityContext", "privileged"), "Whether each of the {} is privileged."),
     (
@@ -30,13 +30,13 @@ _PLAIN = (
         ("securityContext", "readOnlyRootFilesystem"),
         "Whether the root file system of each of the {} is read-only.",
     ),
-    ("run_as_user", ("securityContext", "runAsUser"), "User id that each of the {} asks for."),
-    ("run_as_group", ("securityContext", "runAsGroup"), "Group id that each of the {} asks for."),
+    ("run_as_user", ("securityContext", "runAsUser"), "User id that each of the {} requests."),
+    ("run_as_group", ("securityContext", "runAsGroup"), "Group id that each of the {} requests."),
     ("proc_mount", ("securityContext", "procMount"), "How /proc is mounted in each of the {}."),
     (
         "add_capabilities",
         ("securityContext", "capabilities", "add"),
-        "Capabilities that each of the {} is given, as a JSON array.",
+        "Capabilities that are added to each of the {}, as a JSON array.",
     ),
 )
 
@@ -60,14 +60,14 @@ def _list_fields(name: str, people: str) -> Iterator[Field]:
     yield row("name", "Names of the {} of the pod.", lambda value, index: _each(value, index, "name"))
     yield row("image", "Images of the {} of the pod.", lambda value, index: _each(value, index, "image"))
     yield row("image.repository", "Image of each of the {}, up to its tag or digest.", _repositories)
-    yield row("command", "Command of each of the {}, with blanks between its words.", _words("command"))
-    yield row("args", "Arguments of each of the {}, with blanks between them.", _words("args"))
+    yield row("command", "Command of each of the {}, its words separated by blanks.", _words("command"))
+    yield row("args", "Arguments of each of the {}, separated by blanks.", _words("args"))
     for last, keys, description in _PLAIN:
         yield row(last, description, _plain(keys))
     yield _effective(name, "user", "runAsUser", f"User id of each of the {people}: its own, else the pod's, else 0.")
     yield _effective(name, "group", "runAsGroup", f"Group id of each of the {people}: its own, else the pod's, else 0.")
     if name != "ephemeralContainers":
-        yield row("host_port", "Ports on the host that the {} ask for, else their own.", _host_ports)
+        yield row("host_port", "Host ports of the {}, or their own ports without one.", _host_ports)
 
 
 def _deprecated_fields() -> Iterator[Field]:
@@ -104,7 +104,7 @@ def _gather(value: Any, index: Any, *keys: str) -> list[Any] | None:
 
 
 def _each(value: Any, index: Any, key: str) -> tuple[str, ...] | None:
-    """Return the value under *key* of each container; None if one has none."""
+    """Return the value under *key* of each container; None if one of them lacks it."""
     found = _gather(value, index, key)
     return None if found is None or ABSENT in found else texts(found)
 
@@ -145,7 +145,7 @@ def _any_privileged(value: Any, arg: Any) -> str | None:
 
 
 def _effective(name: str, what: str, key: str, description: str) -> Field:
-    """Return the field of an id as Falco computes it: it looks for it beside the ``securityContext``, not in it."""
+    """Return the field of an id as Falco computes it: from beside the ``securityContext``, not from within it."""
     containers, of_pod = f"requestObject.spec.{name}", f"requestObject.spec.{key}"
     find, find_default = lookup(containers), lookup(of_pod)
 

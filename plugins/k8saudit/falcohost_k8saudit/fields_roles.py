@@ -1,4 +1,4 @@
-"""Fields of the roles, and of their bindings to users, that a request makes or changes."""
+"""Fields of roles and role bindings that a request creates or changes."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ _RULES = "requestObject.rules"
 
 
 def role_fields() -> Iterator[Field]:
-    """Yield the fields."""
+    """Yield the fields of roles and bindings."""
     yield from _binding_fields()
     yield list_at("ka.req.role.rules", _RULES, "Rules of the role, each as JSON.")
     for last, what in (
         ("apiGroups", "API groups"),
-        ("nonResourceURLs", "URLs that are no resources"),
+        ("nonResourceURLs", "Non-resource URLs"),
         ("verbs", "Verbs"),
         ("resources", "Resources"),
     ):
         yield _of_rules(f"ka.req.role.rules.{last}", last, f"{what} in the rules of the role.")
     yield _of_rules(
-        "ka.sourceips", "sourceIPs", "What Falco calls the client's addresses: sourceIPs in a role's rules."
+        "ka.sourceips", "sourceIPs", "The member sourceIPs of a role's rules, which Falco calls the client's addresses."
     )
 
 
 def _binding_fields() -> Iterator[Field]:
-    yield list_at("ka.req.binding.subjects", _SUBJECTS, "Subjects that the binding gives the role to, each as JSON.")
+    yield list_at("ka.req.binding.subjects", _SUBJECTS, "Subjects of the binding, each as JSON.")
     for last, kind, what in (
         ("user_names", "User", "Users"),
         ("group_names", "Group", "Groups"),
         ("serviceaccount_names", "ServiceAccount", "Service accounts"),
     ):
         name = f"ka.req.binding.subjects.{last}"
-        yield read_at(name, _SUBJECTS, f"{what} that the binding gives the role to.", _names(kind), is_list=True)
+        yield read_at(name, _SUBJECTS, f"{what} among the subjects of the binding.", _names(kind), is_list=True)
     yield read_at(
         "ka.req.binding.subjects.serviceaccount_ns_names",
         _SUBJECTS,
-        "Service accounts that the binding gives the role to, as NAMESPACE:NAME.",
+        "Service accounts among the subjects of the binding, as NAMESPACE:NAME.",
         _names("ServiceAccount", namespace=True),
         is_list=True,
     )
-    yield text_at("ka.req.binding.role", "requestObject.roleRef.name", "Role that the binding gives.")
+    yield text_at("ka.req.binding.role", "requestObject.roleRef.name", "Role of the binding.")
     yield Field(
         name="ka.req.binding.subject.has_name",
         type=FieldType.CHARBUF,

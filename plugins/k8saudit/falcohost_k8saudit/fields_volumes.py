@@ -1,4 +1,4 @@
-"""Fields of the volumes of a pod that is created."""
+"""Fields of the volumes of a pod that a request creates."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _VOLUMES = "requestObject.spec.volumes"
 
 
 def volume_fields() -> Iterator[Field]:
-    """Yield the fields."""
+    """Yield the fields of volumes."""
     yield read_at(
         "ka.req.pod.volumes.hostpath",
         _VOLUMES,
-        "Paths of the host that the pod mounts.",
+        "Host paths that the pod mounts.",
         _host_paths,
         arg=ArgKind.INDEX,
         is_list=True,
@@ -26,7 +26,7 @@ def volume_fields() -> Iterator[Field]:
     yield read_at(
         "ka.req.volume.hostpath",
         _VOLUMES,
-        "Whether a volume is that path of the host, or one that begins so if it ends in *; "
+        "Whether a volume is this host path or, if the argument ends in *, a path that begins with it; "
         "see ka.req.pod.volumes.hostpath.",
         _has_host_path,
         arg=ArgKind.KEY,

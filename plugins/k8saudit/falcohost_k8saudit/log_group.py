@@ -1,4 +1,4 @@
-"""Settings of an audit log in CloudWatch Logs: ours, and those of Falco's plugin ``k8saudit-eks``."""
+"""Parses the settings for an audit log in CloudWatch Logs: ours, and those of Falco's plugin ``k8saudit-eks``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost.aws import AwsSettings
 from falcohost.jsonlog import Limits
 from falcohost.settings import OPEN_PARAMS, Settings
 
-#: Falco's plugin that reads these logs. Its ``open_params`` are the name of a cluster.
+#: Falco's plugin that reads such logs. Its ``open_params`` are the name of a cluster.
 EKS = "k8saudit-eks"
 
 SCHEME = "cloudwatch://"
@@ -19,18 +19,18 @@ SCHEME = "cloudwatch://"
 _AWS, _SHIFT, _EVERY, _LATE, _STREAMS = "aws", "shift", "polling_interval", "overlap", "log_stream_prefix"
 KEYS = (_AWS, _SHIFT, _EVERY, _LATE, _STREAMS)
 
-#: Falco's keys beside these. The last two say how Falco hands events on.
+#: Falco's additional keys. The last two concern the way in which Falco passes events on.
 _PROFILE, _REGION, _SIZE = "profile", "region", "max_event_size"
 _EKS_KEYS = (*KEYS, _PROFILE, _REGION, _SIZE, "use_async", "buffer_size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A log group, and which of its streams are read.
+    """A log group, and the streams in it that are read.
 
-    :ivar shift: seconds before the start from which on it is read at first.
-    :ivar every: seconds between two looks.
-    :ivar late: seconds for which an event may be late.
+    :ivar shift: reading starts this many seconds before the first start.
+    :ivar every: seconds between two queries.
+    :ivar late: number of seconds by which an event may be late.
     """
 
     name: str
@@ -42,20 +42,20 @@ class Group:
 
 
 def is_in_cloudwatch(settings: Mapping[str, Any]) -> bool:
-    """Return whether *settings* say that the log is in CloudWatch Logs, or the block of Falco's plugin among them."""
+    """Return whether *settings*, or the block of Falco's plugin among them, name a log in CloudWatch Logs."""
     where = settings.get(OPEN_PARAMS)
     return EKS in settings if not where else isinstance(where, str) and where.startswith(SCHEME)
 
 
 def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return what the source keeps of root's rights."""
+    """Return the capabilities that the source keeps; None if it needs no privileges."""
     return aws.capabilities() if is_in_cloudwatch(settings) else jsonlog.capabilities(settings)
 
 
 def read(given: Settings, limits: Limits, block: Mapping[str, Any] | None) -> tuple[Group, Limits]:
-    """Return the group that *given* names, with *limits*; where it names none, what the *block* of Falco's plugin says.
+    """Return the group that *given* names, with *limits*; if it names none, that in the *block* of Falco's plugin.
 
-    :raises ConfigError: a value cannot be, or no group or cluster is named.
+    :raises ConfigError: a value is not valid, or neither a group nor a cluster is named.
     """
     where = given.text(OPEN_PARAMS)
     if where:
@@ -63,7 +63,7 @@ def read(given: Settings, limits: Limits, block: Mapping[str, Any] | None) -> tu
     given = Settings(EKS, block or {}, _EKS_KEYS)
     cluster = given.text(OPEN_PARAMS).strip()
     if not cluster:
-        raise ConfigError(f"plugin '{EKS}': open_params have to be the name of the cluster")
+        raise ConfigError(f"plugin '{EKS}': open_params is empty; set it to the name of the cluster")
     group = _read(given, f"/aws/eks/{cluster}/cluster")
     profile, region = given.text(_PROFILE, group.aws.profile), given.text(_REGION, group.aws.region)
     record = given.whole_number(_SIZE, limits.record, at_least=1)
@@ -72,7 +72,9 @@ def read(given: Settings, limits: Limits, block: Mapping[str, Any] | None) -> tu
 
 def _read(given: Settings, name: str) -> Group:
     if not name:
-        raise ConfigError(f"open_params '{SCHEME}' name no log group; {SCHEME}/aws/eks/CLUSTER/cluster does")
+        raise ConfigError(
+            f"open_params '{SCHEME}' names no log group; use {SCHEME}/aws/eks/CLUSTER/cluster, for example"
+        )
     return Group(
         name=name,
         streams=given.text(_STREAMS, "kube-apiserver-audit"),

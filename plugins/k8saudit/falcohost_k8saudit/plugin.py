@@ -1,4 +1,4 @@
-"""What this plugin offers to falcohost. Hooks only: what they return is made in the other files."""
+"""The plugin ``k8saudit``: the hooks through which it offers its source, fields and rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falcohost_k8saudit.fields import FIELDS
 from falcohost_k8saudit.log_group import EKS, capabilities
 from falcohost_k8saudit.source import LOG, make_source
 
-#: The version of the plugin API that this is written for.
+#: Version of the plugin API that this plugin uses.
 falcohost_api = 1
 
 _RULES = Path(__file__).parent / "rules"
@@ -23,7 +23,7 @@ _RULES = Path(__file__).parent / "rules"
 
 @hookimpl
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
-    """Offer the source ``k8s_audit``."""
+    """Return the source ``k8s_audit``."""
     return [
         SourceSpec(
             name=LOG.source,
@@ -40,19 +40,19 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
 
 @hookimpl
 def falcohost_fields(source: str) -> Iterable[Field] | None:
-    """Declare ``ka.*`` and ``json.*`` for its own source."""
+    """Return the fields ``ka.*`` and ``json.*`` for its own source."""
     return FIELDS if source == LOG.source else None
 
 
 @hookimpl
 def falcohost_rules() -> Iterable[Path]:
-    """Ship the rules files."""
+    """Return the rules files that come with the plugin."""
     return sorted(_RULES.glob("*.yaml"))
 
 
 @hookimpl
 def falcohost_stands_for() -> Iterable[StandsFor]:
-    """Stand in for Falco's plugin of the same name, for that of EKS, and for the one that adds ``json.*`` there."""
+    """Declare that this plugin replaces Falco's of the same name, the one for EKS, and the one for ``json.*``."""
     return [
         StandsFor(name=NAME, version="0.18.0"),
         StandsFor(name=EKS, version="0.12.0"),

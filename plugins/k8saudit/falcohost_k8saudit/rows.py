@@ -1,4 +1,4 @@
-"""Rows of fields: constructors for the kinds of fields that this plugin has."""
+"""Constructors for the kinds of fields that this plugin has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from falcohost import Arg, ArgKind, Field, FieldType
 from falcohost.jsonlog import lookup
 from falcohost_k8saudit.values import text, texts
 
-#: From what stands at a field's path, and the argument, to its values.
+#: Returns a field's value from the value at its path and the field's argument.
 Read = Callable[[Any, Any], Any]
 
 
 def text_at(name: str, path: str, description: str) -> Field:
-    """Return the field of the value at *path*."""
+    """Return a field with the value at *path*."""
     find = lookup(path)
     return Field(
         name=name,
@@ -26,7 +26,7 @@ def text_at(name: str, path: str, description: str) -> Field:
 
 
 def list_at(name: str, path: str, description: str) -> Field:
-    """Return the field of the elements of the array at *path*."""
+    """Return a field with the elements of the array at *path*."""
     find = lookup(path)
 
     def get(event: Any, arg: Arg) -> tuple[str, ...] | None:
@@ -45,7 +45,7 @@ def read_at(
     arg: ArgKind = ArgKind.NONE,
     is_list: bool = False,
 ) -> Field:
-    """Return the field that *read* makes of the value at *path*; a KEY is required, an INDEX is not."""
+    """Return a field that *read* computes from the value at *path*; a KEY is required, an INDEX is optional."""
     find = lookup(path)
     return Field(
         name=name,

@@ -1,4 +1,4 @@
-"""The event source ``k8s_audit``."""
+"""The event source ``k8s_audit``: makes the input that the settings ask for."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
 
-#: What Falco says of a document that is no audit event.
+#: Falco's message about a document that is not an audit event.
 NOT_RECOGNIZED = "data not recognized as a k8s audit event"
 
 
 def _other_kind(record: dict[str, Any]) -> str | None:
-    """Tell what is no audit event: it says of itself that it is something else. In a list they need not say."""
+    """Return why a document is not an audit event: it has another kind. Events in a list need not have one."""
     return None if record.get("kind", "Event") == "Event" else NOT_RECOGNIZED
 
 
@@ -32,10 +32,10 @@ LOG = JsonLog(
 
 
 def make_source(settings: Mapping[str, Any]) -> Source:
-    """Return the source for the plugin's *settings*, unopened.
+    """Return the source for the plugin's *settings*, not opened yet.
 
-    :raises ConfigError: a setting is of the wrong kind.
-    :raises SourceError: they name nothing that can be read.
+    :raises ConfigError: a setting has the wrong type.
+    :raises SourceError: the settings name nothing that can be read.
     """
     config = read_config(settings)
     if config.listener is not None:

@@ -1,6 +1,6 @@
-"""How this plugin reads a record, as Falco's does: every value is a text, and what is no text is shown as JSON.
+"""Reads values from a record as Falco's plugin does: every value is a text, and other types are shown as JSON.
 
-A list field that has no members is absent, and so is one in which something else stands than the field expects.
+A list field without members is absent, and so is one whose path holds something of another type.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from falcohost.jsonlog import ABSENT, json_text
 
 
 def text(value: Any) -> str | None:
-    """Return *value* as text; None if there is none. JSON's null is the text ``null``."""
+    """Return *value* as text, or None if it is absent. JSON's null becomes the text ``null``."""
     if value is ABSENT:
         return None
     return value if isinstance(value, str) else json_text(value)
 
 
 def texts(values: Iterable[Any]) -> tuple[str, ...] | None:
-    """Return the texts of what is there in *values*; None if nothing is."""
+    """Return the texts of the present *values*, or None if there are none."""
     return tuple(text(value) or "" for value in values if value is not ABSENT) or None
 
 
 def member(value: Any, key: str) -> Any:
-    """Return what *value* has under *key*, if it is an object."""
+    """Return the member *key* of *value*, if that is an object."""
     return value.get(key, ABSENT) if isinstance(value, dict) else ABSENT
 
 
 def gather(value: Any, index: int | None, *keys: str) -> list[Any] | None:
-    """Return the values at *keys* below *value*, going into each array on the way; None if the way breaks off.
+    """Return the values at *keys* below *value*, through every array on the way; None if the path ends early.
 
-    Of an array with an *index* only that element is taken, without one all, and one that lacks the rest of the way
-    counts as an absent value.
+    With an *index* only that element of an array is used, else all. An element that lacks the rest of the path counts
+    as an absent value.
     """
     for at, key in enumerate(keys):
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The webhook of an API server: ``open_params: http[s]://host:port/path``, with Falco's settings and some of ours."""
+"""Parses the settings of the webhook for an API server (``open_params: http[s]://host:port/path``)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _TOKEN_FILE, _CLIENT_CA, _OPEN = "tokenFile", "clientCA", "allowUnauthenticated"
 
 KEYS = (_CERTIFICATE, _BODY, _TOKEN_FILE, _CLIENT_CA, _OPEN)
 
-#: Where Falco looks for certificate and key.
+#: Falco's default file with certificate and key.
 CERTIFICATE = "/etc/falco/falco.pem"
 
 
 def read_listener(given: Settings, open_params: str, plugin: str) -> Listener:
-    """Return the listener that *open_params* and the settings *given* say.
+    """Return the listener that *open_params* and the settings *given* describe.
 
-    :raises ConfigError: a value is of the wrong kind.
-    :raises SourceError: the address is none, or the token cannot be read.
+    :raises ConfigError: a value has the wrong type.
+    :raises SourceError: the address is not valid, or the token cannot be read.
     """
     token_file = given.text(_TOKEN_FILE)
     return Listener(

@@ -1,1 +1,1 @@
-"""The event source ``okta``: what happened in an Okta organization, as its System Log records it."""
+"""The event source ``okta``: the System Log of an Okta organization."""

@@ -1,4 +1,4 @@
-"""What ``falcohost doctor`` says of the source: whether its files can be read, or Okta's API be asked."""
+"""Checks for ``falcohost doctor`` whether the source can read its files, or query Okta's API."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from falcohost_okta.poller import LogPoller
 from falcohost_okta.recall import Recall
 from falcohost_okta.source import make
 
-_ASKED = "Okta's API can be asked"
+_ASKED = "Okta's API can be queried"
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield what was looked at, and what is wrong with it; nothing where nothing is set."""
+    """Yield each check with its problem, or None if it passed; nothing if the plugin has no settings."""
     if not settings:
         return
     try:

@@ -1,4 +1,4 @@
-"""Settings of the source ``okta``, parsed once: those of Falco's plugin ``okta``, and some of ours."""
+"""Parses the settings of the source ``okta``: those of Falco's plugin ``okta``, and some of ours."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from falcohost.settings import Settings
 
 NAME = "okta"
 
-#: What a service app has to be granted.
+#: The scope that a service app needs.
 SCOPE = "okta.logs.read"
 
 SECOND = 1_000_000_000
 
-#: Keys of Falco's ``init_config``; ``useAsync`` is about how Falco calls its plugin and means nothing here.
+#: Keys of Falco's ``init_config``; ``useAsync`` concerns how Falco calls its plugin and has no effect here.
 KEYS = ("api_token", "organization", "cache_expiration", "cache_usermaxsize", "refresh_interval", "useAsync")
 
 #: Keys that Falco's plugin does not have.
@@ -29,7 +29,7 @@ OWN_KEYS = (
     *("server_filter", FOLLOW),
 )
 
-#: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
+#: Falco's plugin ``json``, which this plugin replaces too; its block may be present.
 JSON = "json"
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -39,16 +39,16 @@ _MEMBERS = re.compile(r"[A-Za-z0-9-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """How Okta's API is asked.
+    """How to query Okta's API.
 
-    :ivar url: where it is, without a slash at the end.
-    :ivar token: an API token that stands in the configuration; never shown, not even by ``repr``.
-    :ivar client_id: the OAuth 2.0 service app whose private key is in *private_key_file*; empty: the token is shown.
-    :ivar key_id: which of the app's keys it is; empty: the one there is.
-    :ivar since: where to begin, in nanoseconds since the epoch; None: *ago* seconds before the server's clock.
-    :ivar refresh: seconds between two looks at nothing new.
-    :ivar server_filter: the server is asked for those types of events only that the rules can want.
-    :ivar overlap: seconds that are read once more where a page cannot be gone on from.
+    :ivar url: its address, without a slash at the end.
+    :ivar token: an API token from the configuration; never shown, not even by ``repr``.
+    :ivar client_id: the OAuth 2.0 service app whose private key is in *private_key_file*; empty: the token is used.
+    :ivar key_id: the id of the app's key; empty: its only key.
+    :ivar since: where to begin, in nanoseconds since the epoch; None: *ago* seconds before the server's time.
+    :ivar refresh: seconds between two requests while there are no new events.
+    :ivar server_filter: request only the event types that rules can match.
+    :ivar overlap: number of seconds that are read again if the link to the next page is lost.
     """
 
     url: str
@@ -67,14 +67,14 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the source is set to.
+    """The settings of the source.
 
-    :ivar path: files or folders that are read.
-    :ivar api: how the API is asked; None: files are read.
-    :ivar organization: what okta.org says.
-    :ivar attempts_per_actor: how many refusals at the second factor are remembered of each actor.
-    :ivar expiration: seconds without a refusal after which an actor's are forgotten.
-    :ivar follow: what is added to the files is read as it comes.
+    :ivar path: files or folders to read.
+    :ivar api: how to query the API; None: files are read.
+    :ivar organization: the value of okta.org.
+    :ivar attempts_per_actor: number of failures at the second factor that are remembered of each actor.
+    :ivar expiration: seconds without a failure after which those of an actor are forgotten.
+    :ivar follow: lines that are appended to the files are read as they come.
     """
 
     path: str | list[str]
@@ -86,9 +86,9 @@ class Config:
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
-    """Return the settings in *settings*; a key that is unknown is warned of.
+    """Return the configuration in *settings*; unknown keys cause a warning.
 
-    :raises ConfigError: a value cannot be.
+    :raises ConfigError: a value is not valid.
     """
     values = Settings(NAME, settings, (*KEYS, *OWN_KEYS, JSON))
     path = values.open_params()
@@ -107,7 +107,7 @@ def _api(values: Settings) -> Api:
     since, ago = _since(values.text("since"))
     client_id, key_file = values.text("client_id"), values.text("private_key_file")
     if key_file and not client_id:
-        raise ConfigError("plugin 'okta': private_key_file is the key of a service app; set client_id, which names it.")
+        raise ConfigError("plugin 'okta': private_key_file needs client_id; set that to the id of the service app.")
     ca = values.text("ca_file")
     return Api(
         url=_url(values.text("url"), values.text("organization")),
@@ -128,32 +128,32 @@ def _api(values: Settings) -> Api:
 def _url(url: str, organization: str) -> str:
     """Return the address of the API.
 
-    :raises ConfigError: there is none, or the secret would be sent in clear text.
+    :raises ConfigError: no address is set, or the secret would be sent in clear text.
     """
     if not url:
         if not organization:
             raise ConfigError(
-                "plugin 'okta': open_params names no files, so Okta's API is asked, and organization has to say whose: "
-                "'example' for https://example.okta.com."
+                "plugin 'okta': neither open_params nor organization is set; set organization to the name of your Okta "
+                "organization ('example' for https://example.okta.com), or open_params to files."
             )
         if not _MEMBERS.fullmatch(organization):
             raise ConfigError(
-                f"plugin 'okta': organization '{organization}' is not the name alone, as 'example' is for "
-                "https://example.okta.com; set url to the address if it does not end in okta.com."
+                f"plugin 'okta': organization '{organization}' is not a plain name, such as 'example' for "
+                "https://example.okta.com; set url instead if the address does not end in okta.com."
             )
         return f"https://{organization}.okta.com"
     address = urlsplit(url)
     if address.hostname and address.scheme == "http" and address.hostname not in _LOOPBACK:
-        raise ConfigError(f"plugin 'okta': url {url} would send the secret in clear text; write https://.")
+        raise ConfigError(f"plugin 'okta': url {url} would send the secret in clear text; use https://.")
     if address.scheme not in ("https", "http") or not address.hostname or address.path.strip("/") or address.query:
-        raise ConfigError(f"plugin 'okta': url '{url}' is not of the form https://example.oktapreview.com.")
+        raise ConfigError(f"plugin 'okta': url '{url}' is not valid; use the form https://example.oktapreview.com.")
     return f"{address.scheme}://{address.netloc}"
 
 
 def _since(text: str) -> tuple[int | None, int]:
-    """Return the time that *text* says, or how many seconds ago it is.
+    """Return the time in *text*, or how many seconds ago it is.
 
-    :raises ConfigError: it says neither.
+    :raises ConfigError: *text* is neither.
     """
     text = text.strip()
     if not text:
@@ -162,7 +162,5 @@ def _since(text: str) -> tuple[int | None, int]:
         return None, int(text[:-1]) * _UNITS[text[-1]]
     ts = parse_time(text)
     if ts is None:
-        raise ConfigError(
-            f"plugin 'okta': since '{text}' is neither a time, as 2026-03-01T00:00:00Z is, nor how long ago, as 24h is."
-        )
+        raise ConfigError(f"plugin 'okta': since '{text}' is neither a time (2026-03-01T00:00:00Z) nor an age (24h).")
     return ts, 0

@@ -1,4 +1,4 @@
-"""Demonstrating Proof of Possession (RFC 9449): who shows an access token proves that it is who was given it."""
+"""Demonstrating Proof of Possession (RFC 9449): proves that the sender of an access token is its owner."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _ALGORITHM = "ES256"
 
 
 class Prover:
-    """Proves, with a key of its own that never leaves this process.
+    """Makes proofs with a key of its own, which never leaves this process.
 
-    :ivar nonce: what the authorization server wants to see in the next proof; empty: nothing.
+    :ivar nonce: the nonce that the authorization server wants in the next proof; empty: none.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Prover:
         self._header = {"typ": "dpop+jwt", "jwk": public}
 
     def proof(self, method: str, url: str, now: float, token: str = "") -> str:
-        """Return the header ``DPoP`` of a request, which shows *token* if it is set; *now*: by the server's clock."""
+        """Return the header ``DPoP`` of a request that sends *token*, if it is set; *now* is the server's time."""
         import jwt
 
         claims: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""All fields of the source ``okta``, in the order of the listing.
+"""All fields of the source ``okta``, in the order in which they are listed.
 
-What the members mean is in Okta's "System Log API", under LogEvent.
+Okta's "System Log API" explains the members, under LogEvent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _app(uri: Any) -> str | None:
 
 
 def _degrees(value: Any) -> str:
-    """Return a coordinate in the shortest form, 0 where there is none."""
+    """Return a coordinate in its shortest form, or 0 if there is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "0"
     return f"{value!r}".removesuffix(".0")
@@ -59,58 +59,60 @@ EVENT: tuple[Field, ...] = (
         "okta.app",
         FieldType.CHARBUF,
         "debugContext.debugData.requestUri",
-        "Application, if the request's path is below /app/.",
+        "Application, if the path of the request is below /app/.",
         _app,
     ),
-    text("okta.behaviors", "debugContext.debugData.behaviors", "Behaviours that Okta saw in the request."),
+    text("okta.behaviors", "debugContext.debugData.behaviors", "Behaviors that Okta detected in the request."),
     Field(
         name="okta.org",
         type=FieldType.CHARBUF,
-        description="Organization, as it is configured.",
+        description="Organization, as configured.",
         get=_organization,
     ),
     text("okta.evt.type", "eventType", "Type of the event (user.session.start)."),
     text("okta.evt.legacytype", "legacyEventType", "Type of the event in the older Events API."),
     text("okta.severity", "severity", "Severity: DEBUG, INFO, WARN or ERROR."),
-    text("okta.message", "displayMessage", "What happened, in words."),
-    text("okta.published", "published", "When it was published, as the event says it."),
+    text("okta.message", "displayMessage", "Description of the event."),
+    text("okta.published", "published", "Time at which the event was published."),
     text(
         "okta.logonlysecuritydata",
         "debugContext.debugData.logOnlySecurityData",
-        "What Okta found out about risk and behaviour, as JSON.",
+        "Okta's findings about risk and behavior, as JSON.",
     ),
     text("okta.result", "outcome.result", "Outcome (SUCCESS, FAILURE, ALLOW, DENY)."),
-    text("okta.reason", "outcome.reason", "Why the outcome is what it is."),
+    text("okta.reason", "outcome.reason", "Reason for the outcome."),
     text("okta.transaction.id", "transaction.id", "Id of the transaction, which several events may share."),
-    text("okta.transaction.type", "transaction.type", "Kind of the transaction: WEB or JOB."),
+    text("okta.transaction.type", "transaction.type", "Type of the transaction: WEB or JOB."),
     text("okta.requesturi", "debugContext.debugData.requestUri", "Path of the request."),
 )
 
 ACTOR: tuple[Field, ...] = (
-    text("okta.actor.id", "actor.id", "Id of who acted."),
-    text("okta.actor.Type", "actor.type", "Kind of who acted (User, SystemPrincipal); the name has a capital T."),
-    text("okta.actor.alternateid", "actor.alternateId", "Login or mail address of who acted."),
-    text("okta.actor.name", "actor.displayName", "Display name of who acted."),
-    text("okta.principal.id", "debugContext.debugData.originalPrincipal.id", "Id of who acted through the actor."),
+    text("okta.actor.id", "actor.id", "Id of the actor."),
+    text("okta.actor.Type", "actor.type", "Type of the actor (User, SystemPrincipal); the name has a capital T."),
+    text("okta.actor.alternateid", "actor.alternateId", "Login or mail address of the actor."),
+    text("okta.actor.name", "actor.displayName", "Display name of the actor."),
+    text("okta.principal.id", "debugContext.debugData.originalPrincipal.id", "Id of the principal behind the actor."),
     text(
         "okta.principal.alternateid",
         "debugContext.debugData.originalPrincipal.alternateId",
-        "Login or mail address of who acted through the actor.",
+        "Login or mail address of the principal behind the actor.",
     ),
     text(
-        "okta.principal.type", "debugContext.debugData.originalPrincipal.type", "Kind of who acted through the actor."
+        "okta.principal.type",
+        "debugContext.debugData.originalPrincipal.type",
+        "Type of the principal behind the actor.",
     ),
     text(
         "okta.principal.name",
         "debugContext.debugData.originalPrincipal.displayName",
-        "Display name of who acted through the actor.",
+        "Display name of the principal behind the actor.",
     ),
 )
 
 CLIENT: tuple[Field, ...] = (
-    text("okta.client.zone", "client.zone", "Network zone that the client is in."),
+    text("okta.client.zone", "client.zone", "Network zone of the client."),
     text("okta.client.ip", "client.ipAddress", "Address of the client."),
-    text("okta.client.device", "client.device", "Kind of device (Computer)."),
+    text("okta.client.device", "client.device", "Type of device (Computer)."),
     text("okta.client.id", "client.id", "Id of the OAuth client or API token."),
     text("okta.client.geo.city", "client.geographicalContext.city", "City of the client's address."),
     text("okta.client.geo.state", "client.geographicalContext.state", "State of the client's address."),
@@ -120,19 +122,19 @@ CLIENT: tuple[Field, ...] = (
         "okta.client.geo.lat",
         FieldType.CHARBUF,
         "client.geographicalContext.geolocation.lat",
-        "Latitude of the client's address; 0 where it is unknown.",
+        "Latitude of the client's address; 0 if it is unknown.",
         _degrees,
     ),
     of_value(
         "okta.client.geo.lon",
         FieldType.CHARBUF,
         "client.geographicalContext.geolocation.lon",
-        "Longitude of the client's address; 0 where it is unknown. Falco has the field and always shows 0.",
+        "Longitude of the client's address; 0 if it is unknown. Falco's plugin always shows 0.",
         _degrees,
     ),
     text("okta.useragent.os", "client.userAgent.os", "Operating system of the client."),
     text("okta.useragent.browser", "client.userAgent.browser", "Browser of the client."),
-    text("okta.useragent.raw", "client.userAgent.rawUserAgent", "Program of the client, in its own words."),
+    text("okta.useragent.raw", "client.userAgent.rawUserAgent", "User agent as the client sent it."),
 )
 
 SECURITY: tuple[Field, ...] = (
@@ -140,22 +142,21 @@ SECURITY: tuple[Field, ...] = (
         "okta.authentication.step",
         FieldType.CHARBUF,
         "authenticationContext.authenticationStep",
-        "Place of the step in the authentication, from 0; absent where there is none. Falco's plugin fails on it.",
+        "Index of the step in the authentication, from 0; absent if there is none. Falco's plugin fails on it.",
         _step,
     ),
     text("okta.authentication.sessionid", "authenticationContext.externalSessionId", "Id of the session."),
-    text("okta.authentication.provider", "authenticationContext.authenticationProvider", "What proved who it is."),
+    text("okta.authentication.provider", "authenticationContext.authenticationProvider", "Authentication provider."),
     text(
         "okta.authentication.credentialprovider",
         "authenticationContext.credentialProvider",
-        "What keeps the credentials.",
+        "Credential provider.",
     ),
     of_value(
         "okta.security.asnumber",
         FieldType.UINT64,
         "securityContext.asNumber",
-        "Number of the autonomous system of the client's address; absent where there is none. "
-        "Falco's plugin fails on it.",
+        "Number of the autonomous system of the client's address; absent if there is none. Falco's plugin fails on it.",
         _as_number,
     ),
     text("okta.security.asorg", "securityContext.asOrg", "Organization of that autonomous system."),
@@ -186,7 +187,7 @@ TARGET: tuple[Field, ...] = (
     Field(
         name="okta.targets.displayName",
         type=FieldType.CHARBUF,
-        description="Display names of all targets as (a,b), or that of the target at a place from 0.",
+        description="Display names of all targets as (a,b), or with an index, from 0, that of one target.",
         get=_target_names,
         reads=("target",),
         arg=ArgKind.INDEX,
@@ -197,8 +198,8 @@ MFA: tuple[Field, ...] = tuple(
     Field(
         name=name,
         type=FieldType.UINT64,
-        description="For a denied push or a failed second factor: how many events of its type and actor there were "
-        "in the last seconds, itself among them. Both fields count so, as in Falco; absent for other events.",
+        description="For a denied push or a failed second factor: number of events of the same type and actor in the "
+        "last seconds, including this one. Both fields count the same, as in Falco; absent for other events.",
         get=_recent,
         reads=mfa.READS,
         arg=ArgKind.INDEX,

@@ -1,4 +1,4 @@
-"""What an event is known by: the ``uuid`` that Okta gives it, which nobody who causes events can choose."""
+"""Identifies an event by the ``uuid`` that Okta assigns; nobody who causes events can choose it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _named = msgspec.json.Decoder(_Named).decode
 
 
 def uuid_of(text: bytes) -> str | None:
-    """Return the id of the event *text*; None where it has none."""
+    """Return the id of the event *text*, or None if it has none."""
     return uuid_and_time(text)[0]
 
 
 def uuid_and_time(text: bytes) -> tuple[str | None, int | None]:
-    """Return id and time (nanoseconds since the epoch) of the event *text*, each None where it has none."""
+    """Return id and time (nanoseconds since the epoch) of the event *text*; each is None if it is missing."""
     try:
         named = _named(text)
         ident, published = named.uuid, named.published
@@ -31,7 +31,7 @@ def uuid_and_time(text: bytes) -> tuple[str | None, int | None]:
 
 
 def _of_odd(text: bytes) -> tuple[str | None, str | None]:
-    """Return the same of a text that is odd but perhaps an event."""
+    """Return the same for a text that does not have the usual form but may be an event."""
     try:
         record = whole_record(text)
     except Refused:

@@ -1,4 +1,4 @@
-"""What Okta is shown: an API token, or what a service app gets for its private key."""
+"""Authenticates to Okta: with an API token, or as a service app with a private key."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ TOKEN = "FALCOHOST_OKTA_TOKEN"
 
 
 class Login(Protocol):
-    """Says who asks."""
+    """Authenticates requests."""
 
     def open(self) -> None:
-        """Read what only root may read.
+        """Read secrets that only root may read.
 
-        :raises SourceError: there is nothing to show.
+        :raises SourceError: there is no secret.
         """
 
     def headers(self, client: HttpClient, url: str) -> dict[str, str]:
-        """Return the headers to show where *url* is asked for.
+        """Return the headers that authenticate a request for *url*.
 
-        :raises PollError: it cannot be had now.
+        :raises PollError: there is no access token at the moment.
         """
 
     def refused(self) -> bool:
-        """Take note that it was not accepted; return whether there is another one to show."""
+        """React to a refusal; return whether another secret or token is available now."""
 
 
 def login_for(api: Api) -> Login:
-    """Return what is shown to the API that *api* describes."""
+    """Return the way to authenticate that *api* describes."""
     return ServiceApp(api) if api.client_id else ApiToken(api)
 
 
 class ApiToken:
-    """The token of a user (SSWS)."""
+    """The API token of a user (SSWS)."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -55,11 +55,11 @@ class ApiToken:
             )
 
     def headers(self, client: HttpClient, url: str) -> dict[str, str]:
-        """Return the header that shows the token."""
+        """Return the header with the token."""
         return {"Authorization": f"SSWS {self._token}"}
 
     def refused(self) -> bool:
-        """Look whether the file has another token by now, if it can still be read."""
+        """Read the token again, if possible; return whether it has changed."""
         before = self._token
         with contextlib.suppress(SourceError):
             self._token = self._read() or before

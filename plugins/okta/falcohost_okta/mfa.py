@@ -1,7 +1,7 @@
-"""How often an actor was refused at the second factor lately: ``okta.mfa.*.countlast`` counts over several events.
+"""Counts an actor's recent failures at the second factor over several events, for ``okta.mfa.*.countlast``.
 
-The times are those of the events, so that a log that is read later is counted as it would have been when it was
-written. Memory is bounded: so many times for each actor, and so many actors, of whom the one not seen for longest goes.
+It uses the times of the events, so a log gives the same counts whenever it is read. Memory is bounded: a number of
+times for each actor, and a number of actors, of which the one not seen for longest is forgotten.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from falcohost_okta.values import both_cases, reader
 
 SECOND = 1_000_000_000
 
-#: Most actors that are remembered, each once for denied pushes and once for other failures.
+#: Largest number of actors that are remembered, separately for denied pushes and for other failures.
 ACTORS = 10_000
 
-#: What :func:`attempt` looks at.
+#: The members that :func:`attempt` reads.
 READS = both_cases("eventType", "outcome.result", "actor.id")
 
 DENIED = "user.mfa.okta_verify.deny_push"
@@ -30,7 +30,7 @@ _actor = reader("actor.id")
 
 
 def attempt(record: dict[str, Any]) -> tuple[str, str] | None:
-    """Return type and actor of an event that is a denied push or a failed second factor, None for any other."""
+    """Return type and actor of a denied push or a failed second factor, None for any other event."""
     kind = _type(record)
     if kind != DENIED and not (kind == BY_MFA and _result(record) == "FAILURE"):
         return None
@@ -39,10 +39,10 @@ def attempt(record: dict[str, Any]) -> tuple[str, str] | None:
 
 
 class Attempts:
-    """The times of refusals. Two of one actor at the same nanosecond are one, so that an event may be added twice.
+    """The times of failures. Two of one actor in the same nanosecond count once, so an event may be added twice.
 
-    :param per_actor: how many times are remembered of each actor.
-    :param expiration: seconds without a refusal after which an actor's times are forgotten.
+    :param per_actor: number of times that are remembered of each actor.
+    :param expiration: seconds without a failure after which those of an actor are forgotten.
     """
 
     def __init__(self, per_actor: int, expiration: int) -> None:
@@ -51,7 +51,7 @@ class Attempts:
         self._times: OrderedDict[tuple[str, str], array[int]] = OrderedDict()
 
     def add(self, who: tuple[str, str], ts: int) -> None:
-        """Remember that *who*, as :func:`attempt` says it, was refused at *ts*."""
+        """Remember a failure of *who* (a result of :func:`attempt`) at *ts*."""
         times = self._times.setdefault(who, array("q"))
         self._times.move_to_end(who)
         if times and ts - times[-1] > self._expiration:
@@ -65,9 +65,9 @@ class Attempts:
             self._times.popitem(last=False)
 
     def count(self, record: dict[str, Any], ts: int, seconds: int) -> int | None:
-        """Return how many refusals there were within *seconds* up to the refusal *record*, which counts itself.
+        """Return the number of failures in the *seconds* up to the failure *record*, including itself.
 
-        They are those of the same actor and the same type of event. None for an event that is no refusal.
+        Counts those of the same actor and event type. Returns None for an event that is not a failure.
         """
         who = attempt(record)
         times = None if who is None else self._times.get(who)

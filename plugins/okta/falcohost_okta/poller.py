@@ -1,6 +1,6 @@
-"""Okta's System Log, page by page: by the links that the server gives, and by time where there is none.
+"""Polls Okta's System Log page by page: along the server's links, or by time where there is no link.
 
-Time is the server's throughout: that of its events and of its answers. Nothing depends on this machine's clock.
+All times are the server's, from its events and answers; this machine's clock is not used.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from falcohost_okta.wanted import filter_of
 
 log = logging.getLogger("falcohost")
 
-#: What a server answers to the link of a page that it does not know any more.
+#: HTTP statuses with which a server answers the link of a page that it no longer knows.
 _FORGOTTEN = (400, 404, 410)
 
-#: How often a page that cannot be read is asked for, before the one behind it is.
+#: How often an unreadable page is requested before it is skipped.
 TRIES = 3
 
-#: Seconds until the next look where there was something, though less than there may be in a page.
+#: Seconds until the next request after a page that was not full.
 SOON = 2.0
 
-#: The part of the organization's rate limit that is left to others.
+#: Share of the organization's rate limit that is left to other programs.
 _LEFT = 0.1
 
-#: Most seconds for which a rate limit is waited for.
+#: Longest time to wait for a rate limit, in seconds.
 _MOST = 3600.0
 
 _REMAINING, _LIMIT, _RESET = "x-rate-limit-remaining", "x-rate-limit-limit", "x-rate-limit-reset"
 
 
 class LogPoller:
-    """Fetches pages of the log of *api*; *recall* is what is to be known of earlier events."""
+    """Fetches pages of the log of *api*; *recall* fetches what has to be known of earlier events."""
 
     def __init__(self, api: Api, recall: Recall) -> None:
         self._api = api
@@ -51,26 +51,26 @@ class LogPoller:
         self._refusals = Refusals()
         self._wanted = ""
         self._spoilt = 0
-        self._largest = 1  # of the pages so far, in events; the server may give fewer than are asked for
+        self._largest = 1  # largest page so far, in events; the server may return fewer than requested
 
     def open(self, refusals: Refusals) -> None:
-        """Read secret and certificates.
+        """Read secrets and certificates.
 
-        :raises SourceError: one is missing, or a package is.
+        :raises SourceError: one of them or a package is missing.
         """
         self._refusals = refusals
         self._client.open()
         self._login.open()
 
     def plan(self, plan: Plan) -> None:
-        """Ask from the next page on for what *plan* wants, if the server is to leave out the rest."""
+        """From the next page on, request only what *plan* asks for, if the server is to filter."""
         if self._api.server_filter:
             self._wanted = filter_of(plan)
 
     def fetch(self, cursor: str | None) -> Page:
         """Return the page at *cursor*.
 
-        :raises PollError: it cannot be had now.
+        :raises PollError: it is not available now.
         """
         position = read_position(cursor, self._api.url)
         if position is None:
@@ -93,18 +93,18 @@ class LogPoller:
         return self._api.overlap * SECOND
 
     def _first(self) -> Page:
-        """Return no event, but where to begin; asking tells what time it is there, and whether we are let in."""
+        """Return no event, but the position to begin at. The request shows the server's time, and if we have access."""
         answer = self._ask(asking(sortOrder="DESCENDING", limit="1"))
         since = self._api.since
         if since is None:
             since = int(answer.date - self._api.ago) * SECOND
-        log.info("events are read from %s on", stamp(since))
+        log.info("okta: reading events from %s on", stamp(since))
         return Page([], Position(self._api.url, since).text(), 0.0)
 
     def _answer(self, position: Position, wanted: str) -> Answer:
-        """Return the page behind *position*, by its time where its link leads to what is not *wanted*, or nowhere."""
+        """Return the page at *position*: by its link, or by its time if the filter has changed or the link is lost."""
         if position.filter != wanted:
-            # New rules are no reason to read once more what the old ones left out days ago.
+            # New rules are no reason to read again what the old ones filtered out days ago.
             return self._ask(page_since(max(position.since, position.read - self._overlap), wanted))
         if position.next:
             try:
@@ -114,7 +114,8 @@ class LogPoller:
                     raise
         answer = self._ask(page_since(position.since, wanted))
         if position.next:
-            log.warning("the server does not know where reading was left; it goes on from %s on", stamp(position.since))
+            since = stamp(position.since)
+            log.warning("okta: the server no longer knows the last position; reading continues from %s on", since)
         return answer
 
     def _ask(self, path: str) -> Answer:
@@ -137,7 +138,7 @@ class LogPoller:
         except Refused as refused:
             raise Unreadable(self._api.url, answer, str(refused)) from None
         seen, since = Seen(position.seen), position.since
-        now = int(answer.date + 1) * SECOND  # the server says it to the second
+        now = int(answer.date + 1) * SECOND  # the server's time is in whole seconds
         new = []
         for item in items:
             uuid, published = uuid_and_time(item)
@@ -146,16 +147,16 @@ class LogPoller:
             if published is not None:
                 since = max(since, min(published, now) - self._overlap)
         link = path_of(answer.link("next"))
-        # What is not new, and leads nowhere, may come again for ever.
+        # A page with nothing new and no new link could come again forever.
         is_further = bool(new) or link not in ("", position.next)
         read = position.read if items else now
         following = Position(self._api.url, since, link, wanted, read, seen.marks)
         return Page(texts_of(new), following.text(), self._wait(answer, len(items) if is_further else 0))
 
     def _behind(self, position: Position, error: Unreadable) -> Page:
-        """Return no event, but what is behind a page that could not be read several times.
+        """Return no event, but the position after a page that could not be read several times.
 
-        :raises PollError: it is not known, or it has not been tried so often.
+        :raises PollError: that position is not known, or the page has not been tried often enough.
         """
         self._spoilt += 1
         link = path_of(error.answer.link("next"))
@@ -166,7 +167,7 @@ class LogPoller:
         return Page([], replace(position, next=link).text(), self._wait(error.answer, 0))
 
     def _wait(self, answer: Answer, count: int) -> float:
-        """Return for how long to leave the server alone after a page of *count* events."""
+        """Return how many seconds to wait after a page of *count* events."""
         refresh = float(self._api.refresh)
         wait = refresh if not count else 0.0 if count >= self._largest else min(refresh, SOON)
         self._largest = max(self._largest, count)

@@ -1,4 +1,4 @@
-"""How far the System Log has been read: the cursor that is kept with the alerts, and what is asked for from there."""
+"""The position in the System Log: the cursor that is stored with alerts, and the requests that continue from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("falcohost")
 
 PATH = "/api/v1/logs"
 
-#: Events in a page, the most that Okta gives.
+#: Largest number of events in a page; Okta's limit.
 LIMIT = 1000
 
 _EARLIEST, _LATEST = 0, 4_102_444_800 * SECOND  # the years 1970 and 2100
@@ -23,12 +23,12 @@ _EARLIEST, _LATEST = 0, 4_102_444_800 * SECOND  # the years 1970 and 2100
 class Position(msgspec.Struct, frozen=True):
     """How far one organization's log has been read.
 
-    :ivar url: whose log it is.
-    :ivar since: from when on to ask where there is no *next*, in nanoseconds since the epoch.
-    :ivar next: path and query of the next page, as the server has given it; empty: none is known.
-    :ivar filter: by what *next* leaves out events.
-    :ivar read: when there was last nothing more, by the server's clock, in nanoseconds since the epoch.
-    :ivar seen: marks of the events that were read last.
+    :ivar url: the organization.
+    :ivar since: the time to continue from without *next*, in nanoseconds since the epoch.
+    :ivar next: path and query of the next page, from the server; empty: not known.
+    :ivar filter: the filter in *next*.
+    :ivar read: the server's time when there was last nothing more to read, in nanoseconds since the epoch.
+    :ivar seen: marks of the latest events.
     """
 
     url: str
@@ -44,7 +44,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 def read_position(cursor: str | None, url: str) -> Position | None:
-    """Return the position that *cursor* holds; None where there is none of the organization at *url*."""
+    """Return the position in *cursor*, or None if it holds none for the organization at *url*."""
     if cursor is None:
         return None
     try:
@@ -52,13 +52,13 @@ def read_position(cursor: str | None, url: str) -> Position | None:
     except (msgspec.DecodeError, UnicodeError):
         position = None
     if position is None or position.url != url:
-        log.warning("what was read before was not read from %s: it begins anew", url)
+        log.warning("okta: the stored position is not one of %s; reading starts anew", url)
         return None
     return position
 
 
 def page_since(ts: int, wanted: str) -> str:
-    """Return path and query of the first page from *ts* on, of what the filter *wanted* leaves."""
+    """Return path and query of the first page from *ts* on, with the filter *wanted*."""
     asked = {"since": stamp(ts), "sortOrder": "ASCENDING", "limit": str(LIMIT)}
     return asking(**asked, **({"filter": wanted} if wanted else {}))
 
@@ -69,7 +69,7 @@ def asking(**parameters: str) -> str:
 
 
 def path_of(link: str | None) -> str:
-    """Return path and query of *link*, if it leads to the log; whoever asks for it decides of which server."""
+    """Return path and query of *link* if it leads to the log; its server is ignored."""
     try:
         address = urlsplit(link or "")
     except ValueError:
@@ -78,7 +78,7 @@ def path_of(link: str | None) -> str:
 
 
 def stamp(ts: int) -> str:
-    """Return the time *ts* (nanoseconds since the epoch) as Okta writes times, to the millisecond."""
+    """Return *ts* (nanoseconds since the epoch) in Okta's format, in milliseconds."""
     seconds, rest = divmod(min(max(ts, _EARLIEST), _LATEST), SECOND)
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03}Z"

@@ -1,7 +1,7 @@
-"""Refusals at the second factor from before the log is read on, so that a restart forgets none of them.
+"""Fetches failures at the second factor from before the position in the log, so that a restart forgets none.
 
-Asked of the API once in a life, by its own filter, which costs a request. Keeping them with the cursor would cost as
-much as the alerts themselves: there may be thousands.
+They are requested once per process with a filter of their own, which costs a request. Storing them with the cursor
+would cost as much as storing the alerts: there may be thousands.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from falcohost_okta.position import LIMIT, asking, path_of, stamp
 
 log = logging.getLogger("falcohost")
 
-#: Pages that are read at most, the latest first.
+#: Largest number of pages that are read, the latest first.
 PAGES = 10
 
-#: How often a page that cannot be read is asked for.
+#: How often an unreadable page is requested.
 TRIES = 3
 
 _NOT_UNDERSTOOD = 400
 
 FILTER = f'eventType eq "{mfa.DENIED}" or (eventType eq "{mfa.BY_MFA}" and outcome.result eq "FAILURE")'
 
-#: A refusal: who, as :func:`falcohost_okta.mfa.attempt` says it, and when.
+#: A failure: who (a result of :func:`falcohost_okta.mfa.attempt`), and when.
 Refusal = tuple[tuple[str, str], int]
 
 
 class Recall:
-    """Has *note* take note, once, of the refusals of the last *seconds*, in order."""
+    """Passes the failures of the last *seconds* to *note*, once, in order of time."""
 
     def __init__(self, seconds: int, note: Callable[[tuple[str, str], int], None]) -> None:
         self._seconds = seconds
@@ -41,20 +41,20 @@ class Recall:
         self._is_done = False
 
     def before(self, until: int, ask: Callable[[str], Answer]) -> None:
-        """Take note of those before *until* (nanoseconds since the epoch), if that was not done yet.
+        """Fetch the failures before *until* (nanoseconds since the epoch), unless that was done.
 
-        :raises PollError: they cannot be had now.
+        :raises PollError: they are not available now.
         """
         if self._is_done:
             return
         try:
             found = list(self._pages(until, ask))
         except (HttpError, Unreadable) as error:
-            # Of what keeps the log itself from being read, it is for the log to speak.
+            # A problem that also keeps the log from being read is reported there.
             self._tries -= isinstance(error, Unreadable)
             if self._tries and error.answer.status != _NOT_UNDERSTOOD:
                 raise PollError(str(error), retry_after=error.retry_after) from error
-            log.warning("okta.mfa.*.countlast begin at 0, since earlier events cannot be had: %s", error)
+            log.warning("okta: okta.mfa.*.countlast start at 0, since earlier events are not available: %s", error)
             found = []
         self._is_done = True
         for who, ts in reversed(found):
@@ -63,7 +63,7 @@ class Recall:
     def _pages(self, until: int, ask: Callable[[str], Answer]) -> Iterator[Refusal]:
         path = asking(
             since=stamp(until - self._seconds * SECOND),
-            until=stamp(until + SECOND),  # that one may come again does no harm
+            until=stamp(until + SECOND),  # reading a failure twice does no harm
             filter=FILTER,
             sortOrder="DESCENDING",
             limit=str(LIMIT),
@@ -82,7 +82,7 @@ class Recall:
 
 
 def _refusal(item: bytes) -> Iterator[Refusal]:
-    """Yield what *item* says, if it is a refusal."""
+    """Yield the failure in *item*, if it is one."""
     try:
         record = whole_record(item)
     except Refused:

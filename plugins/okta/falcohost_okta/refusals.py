@@ -1,4 +1,4 @@
-"""What Okta says when it refuses, and what mends it."""
+"""Explains Okta's error answers, and how to solve the problem."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from falcohost_okta.config import SCOPE, Api
 
 _APP: Mapping[str, str] = {
     "invalid_client": (
-        "the service app or its key is not known; look at client_id, and whether the public key is registered with "
-        "it, under the key_id that is set"
+        "Okta does not know the service app or its key; check client_id, and whether the public key is registered with "
+        "the app under key_id"
     ),
     "invalid_scope": f"the service app has not been granted the scope {SCOPE}; an administrator can grant it",
-    "invalid_dpop_proof": "it does not accept how the access token's possession is proved (DPoP)",
+    "invalid_dpop_proof": "Okta does not accept the proof of possession of the access token (DPoP)",
 }
 
 
-#: Characters of what the server says that are shown.
+#: Number of characters of the server's text that are shown.
 _SHOWN = 200
 
 
 class _Said(msgspec.Struct):
-    """What a refusal holds: to give a token (RFC 6749, 5.2), or of Okta's API."""
+    """The members of an error answer: of the token endpoint (RFC 6749, 5.2) or of Okta's API."""
 
     error: str = ""
     error_summary: str = msgspec.field(name="errorSummary", default="")
@@ -39,14 +39,14 @@ _said = msgspec.json.Decoder(_Said).decode
 
 
 def error_of(answer: Answer) -> str:
-    """Return the name of the error in the refusal *answer*, if it has one."""
+    """Return the name of the error in *answer*, or "" if it has none."""
     return _read(answer).error
 
 
 def explainer(api: Api) -> Explain:
-    """Return what says of a refusal what it means for the settings *api*."""
+    """Return a function that explains an error answer, given the settings *api*."""
     token = (
-        "the access token is not valid; look whether the service app is active"
+        "the access token is not valid; check whether the service app is active"
         if api.client_id
         else "the API token is not valid, was revoked, or was not used for 30 days; "
         "create one (Security > API > Tokens) and set it"
@@ -59,7 +59,7 @@ def explainer(api: Api) -> Explain:
     remarks = {
         401: token,
         403: right,
-        404: "there is no such organization; look at organization or url",
+        404: "there is no such organization; check organization or url",
         429: "the organization's rate limit is used up, perhaps by other programs",
     }
 
@@ -78,7 +78,7 @@ def _read(answer: Answer) -> _Said:
 
 
 def _quoted(said: _Said) -> str | None:
-    """Return what the API says itself, as far as it can be shown."""
+    """Return the API's own text, shortened and without control characters."""
     texts = [cause.error_summary for cause in said.error_causes] or [said.error_summary]
     text = "; ".join(filter(None, texts))[:_SHOWN]
-    return f"it says '{''.join(char if char.isprintable() else ' ' for char in text)}'" if text else None
+    return f"the server says '{''.join(char if char.isprintable() else ' ' for char in text)}'" if text else None

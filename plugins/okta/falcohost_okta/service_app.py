@@ -1,4 +1,4 @@
-"""An OAuth 2.0 service app: it signs who it is with its private key (RFC 7523) and is given a token for an hour."""
+"""An OAuth 2.0 service app: signs an assertion with its private key (RFC 7523) and gets a token for an hour."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from falcohost_okta.refusals import error_of
 #: The environment variable that may hold the private key.
 PRIVATE_KEY = "FALCOHOST_OKTA_PRIVATE_KEY"
 
-#: Seconds for which an assertion is good; Okta takes none of more than an hour.
+#: Seconds for which an assertion is valid; Okta accepts at most an hour.
 _ASSERTION = 300
 
-#: Seconds before its end after which an access token is not shown any more.
+#: An access token is renewed this many seconds before it expires.
 _EARLY = 60
 
-#: How often a refusal is learned from: of DPoP, of its nonce, of the time.
+#: How often a refusal is followed by another attempt: for DPoP, for its nonce, for the time.
 _LESSONS = 3
 
-#: Seconds by which the server's clock and ours may differ, and no assertion is made anew for it.
+#: Difference of the server's clock and ours, in seconds, that is ignored.
 _CLOSE = 5.0
 
 
@@ -50,7 +50,7 @@ class ServiceApp:
         self._until = 0.0
 
     def open(self) -> None:
-        """Read the key and try it."""
+        """Read the private key and test it."""
         try:
             import cryptography.hazmat.primitives.asymmetric.ec  # noqa: F401
             import jwt
@@ -79,7 +79,7 @@ class ServiceApp:
             ) from error
 
     def headers(self, client: HttpClient, url: str) -> dict[str, str]:
-        """Return the headers that show an access token, a new one where the last has come to its end."""
+        """Return the headers with an access token, which is renewed if it is about to expire."""
         if time.monotonic() >= self._until:
             self._get(client)
         if self._prover is None:
@@ -88,14 +88,14 @@ class ServiceApp:
         return {"Authorization": f"DPoP {self._shown}", "DPoP": proof}
 
     def refused(self) -> bool:
-        """Forget the token; return whether that was not a new one."""
+        """Forget the token; return whether it was an old one."""
         was_held = self._until > 0.0
         self._until = 0.0
         return was_held
 
     @property
     def _now(self) -> float:
-        """What time it is by the server's clock."""
+        """The server's time."""
         return time.time() + self._ahead
 
     def _get(self, client: HttpClient) -> None:
@@ -103,7 +103,7 @@ class ServiceApp:
         try:
             token = msgspec.json.decode(answer.body, type=_Token)
         except (msgspec.DecodeError, UnicodeError):
-            raise PollError(f"the answer of {self._url} holds no access token") from None
+            raise PollError(f"the answer of {self._url} has no access token") from None
         self._shown = token.access_token
         self._until = time.monotonic() + max(0, token.expires_in - _EARLY)
 
@@ -117,7 +117,7 @@ class ServiceApp:
         return client.post(self._url, *self._request())
 
     def _learns_from(self, answer: Answer) -> bool:
-        """Return whether there is something in the refusal *answer* that we did not know."""
+        """Return whether the error *answer* says something that was not known before."""
         error, nonce = error_of(answer), answer.headers.get("dpop-nonce", "")
         if error == "invalid_dpop_proof" and self._prover is None:
             self._prover = Prover()
@@ -128,7 +128,7 @@ class ServiceApp:
         ahead = answer.date - time.time()
         if abs(ahead - self._ahead) < _CLOSE:
             return False
-        self._ahead = ahead  # our clock is off: what is signed has to be true by the server's
+        self._ahead = ahead  # our clock is wrong; signed times have to be the server's
         return True
 
     def _request(self) -> tuple[dict[str, str], bytes]:

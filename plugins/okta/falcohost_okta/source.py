@@ -1,4 +1,4 @@
-"""The source ``okta``: events of the System Log, from Okta's API or from files of its answers, or of one a line."""
+"""The source ``okta``: reads events of the System Log from Okta's API or from files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from falcohost_okta.ids import uuid_of
 from falcohost_okta.poller import LogPoller
 from falcohost_okta.recall import Recall
 
-#: What the memory of refusals looks at is decoded of every event, whatever the rules read.
+#: The members that failures are recognized by are decoded for every event, whatever the rules read.
 LOG = JsonLog(
     source="okta",
     plugin="okta",
@@ -22,15 +22,15 @@ LOG = JsonLog(
     subject=user_at("okta.actor", "actor.id"),
 )
 
-#: How the names of files of events end.
+#: Endings of the names of files with events.
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
 class Memory:
-    """What the source knows beside the event at hand; getters of fields find it in the event's context.
+    """The state of the source besides the current event; getters of fields find it in the event's context.
 
-    :ivar organization: value of ``okta.org``.
-    :ivar attempts: refusals at the second factor so far.
+    :ivar organization: the value of ``okta.org``.
+    :ivar attempts: the failures at the second factor so far.
     """
 
     def __init__(self, settings: config.Config) -> None:
@@ -38,17 +38,17 @@ class Memory:
         self.attempts = mfa.Attempts(settings.attempts_per_actor, settings.expiration)
 
     def see(self, event: JsonEvent) -> None:
-        """Take note of *event* if it is a refusal."""
+        """Remember *event* if it is such a failure."""
         who = mfa.attempt(event.record)
         if who is not None:
             self.attempts.add(who, event.ts)
 
 
 def make(settings: Mapping[str, Any]) -> Source:
-    """Return the source that reads what *settings* name.
+    """Return the source for *settings*.
 
-    :raises ConfigError: a setting cannot be.
-    :raises SourceError: they name nothing that can be read.
+    :raises ConfigError: a setting is not valid.
+    :raises SourceError: the settings name nothing that can be read.
     """
     own = config.parse(settings)
     memory = Memory(own)

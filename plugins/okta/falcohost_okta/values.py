@@ -1,8 +1,8 @@
-"""How a value is read out of a System Log event: what is missing is "", so that comparing it is never absent.
+"""Reads values from a System Log event; a missing value is "", so that comparisons with it are never absent.
 
-That is the rule of Falco's plugin. What is no text though the field is one (``isProxy``) is shown as JSON. Falco's
-plugin takes names of members in any case; here a name may be in lower case on the first level (``eventtype``), as in
-exports of data lakes, whose columns have no other.
+This is the rule of Falco's plugin. A value that is not a text though its field is (``isProxy``) is shown as JSON.
+Falco's plugin ignores the case of member names; here the first level may be in lower case (``eventtype``), as in
+exports of data lakes, whose columns have no other case.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from falcohost.jsonlog import at, elements, json_text
 
 
 def both_cases(*paths: str) -> tuple[str, ...]:
-    """Return *paths*, and those of them again whose first key has capitals, with that key in lower case."""
+    """Return *paths*, and each path whose first key has capitals once more with that key in lower case."""
     return (*paths, *(lowered for path in paths if (lowered := _lowered(path)) != path))
 
 
 def reader(path: str) -> Callable[[dict[str, Any]], Any]:
-    """Return the function from an event to its value at *path*, in either case; None where there is none."""
+    """Return a function that returns an event's value at *path*, in either case, or None."""
     read, read_lowered = at(path), at(_lowered(path))
     if _lowered(path) == path:
         return read
@@ -38,14 +38,14 @@ def _lowered(path: str) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Return a text as it is, "" where there is none, any other value as JSON."""
+    """Return a text as it is, "" for None, and any other value as JSON."""
     if type(value) is str:
         return value
     return "" if value is None else json_text(value)
 
 
 def text(name: str, path: str, description: str) -> Field:
-    """Return the field whose value is the text at *path*."""
+    """Return a field with the text at *path*."""
     read = reader(path)
     return Field(
         name=name,
@@ -57,7 +57,7 @@ def text(name: str, path: str, description: str) -> Field:
 
 
 def of_value(name: str, kind: FieldType, path: str, description: str, convert: Callable[[Any], Any]) -> Field:
-    """Return the field whose value is what *convert* makes of the value at *path*, which may be None."""
+    """Return a field with the value that *convert* makes of the value at *path*, which may be None."""
     read = reader(path)
     return Field(
         name=name,
@@ -69,7 +69,7 @@ def of_value(name: str, kind: FieldType, path: str, description: str, convert: C
 
 
 def of_target(name: str, kind: str, member: str, description: str) -> Field:
-    """Return the field whose value is a member of the last target of type *kind*; absent where there is none."""
+    """Return a field with a member of the last target of type *kind*; it is absent if there is none."""
 
     def get(event: Any, _: Arg) -> str | None:
         found = [target for target in targets(event.record) if target.get("type") == kind]
@@ -79,5 +79,5 @@ def of_target(name: str, kind: str, member: str, description: str) -> Field:
 
 
 def targets(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what the event was about, in order; what is no object has no members."""
+    """Return the targets of the event, in order; one that is not an object has no members."""
     return [target if isinstance(target, dict) else {} for target in elements(record.get("target"))]

@@ -1,6 +1,6 @@
-"""Which types of events the rules can want, and the filter by which Okta's server leaves out all others.
+"""Finds the event types that rules can match, and the filter with which Okta's server leaves out the others.
 
-It may pass too much, never too little: what is no comparison of the type with texts is taken to be true of all types.
+It may pass too much, never too little: whatever is not a comparison of the type with texts counts as true.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from falcohost.jsonlog import pushed
 from falcohost.settings import OPEN_PARAMS
 from falcohost_okta import mfa
 
-#: Types that a filter names at most; of more all events are asked for.
+#: Largest number of types in a filter; with more, all events are requested.
 MOST = 40
 
 _TYPE = "okta.evt.type"
 
-#: Fields that have a value for refusals at the second factor only, and count all of them.
+#: Fields that have a value only for failures at the second factor, and count all of them.
 _COUNTS = frozenset({"okta.mfa.deny.countlast", "okta.mfa.failure.countlast"})
 _REFUSALS = frozenset({mfa.DENIED, mfa.BY_MFA})
 
 
 def filter_of(plan: Plan) -> str:
-    """Return the filter for what *plan* wants; empty where that is any type, or too many."""
+    """Return the filter for *plan*; empty if it asks for any type, or for too many."""
     types = None if plan.condition is None else _types(plan.condition)
     if types is None:
         return ""
@@ -36,19 +36,19 @@ def filter_of(plan: Plan) -> str:
 
 
 def pushed_down(settings: Mapping[str, Any]) -> Callable[[Plan], Iterator[tuple[str, str]]]:
-    """Return what tells people what the source does of a plan, with *settings*."""
+    """Return the function that explains the push-down of a plan, given *settings*."""
     if settings.get("server_filter") is not True or settings.get(OPEN_PARAMS):
         return pushed
 
     def both(plan: Plan) -> Iterator[tuple[str, str]]:
-        yield "the System Log", f"is asked for {filter_of(plan) or 'as a whole'}"
+        yield "the System Log", f"filter of requests: {filter_of(plan) or 'none'}"
         yield from pushed(plan)
 
     return both
 
 
 def _types(expr: ir.Expr) -> frozenset[str] | None:
-    """Return the types of which *expr* can be true; None: any."""
+    """Return the types for which *expr* can be true; None: any."""
     if isinstance(expr, ir.And):
         known = [types for item in expr.items if (types := _types(item)) is not None]
         return min(known, key=len, default=None)

@@ -109,7 +109,7 @@ def test_cursor_of_another_log(organization, read, told, cursor):
     reader = read(cursor)
     reader.wait_until(lambda: len(reader.cursors) > 1)
 
-    assert f"what was read before was not read from {organization.server.url}: it begins anew" in told.text
+    assert f"the stored position is not one of {organization.server.url}; reading starts anew" in told.text
 
 
 def test_forgotten_link(organization, read, told):
@@ -125,7 +125,7 @@ def test_forgotten_link(organization, read, told):
 
     assert [late["uuid"]] == again.uuids
     assert uuids(added) == reader.uuids
-    assert "the server does not know where reading was left; it goes on from " in told.text
+    assert "the server no longer knows the last position; reading continues from " in told.text
 
 
 def test_long_overlap(organization, read, patient):
@@ -356,4 +356,4 @@ def test_refusals_that_cannot_be_asked(organization, read, told):
     again.wait_for(1)
 
     assert 1 == counted(again.events[0])
-    assert "okta.mfa.*.countlast begin at 0, since earlier events cannot be had: 127.0.0.1 answers 400" in told.text
+    assert "okta.mfa.*.countlast start at 0, since earlier events are not available: 127.0.0.1 answers 400" in told.text

@@ -127,8 +127,6 @@ def test_doctor(configured, organization, tmp_path):
     assert "cannot be read from /nowhere" in doctor(tmp_path, configured(url, api_token_file="/nowhere"))
     elsewhere = HttpServer(lambda request: Reply(404, b"{}"))
     try:
-        assert "there is no such organization; look at organization or url" in doctor(
-            tmp_path, configured(elsewhere.url)
-        )
+        assert "there is no such organization; check organization or url" in doctor(tmp_path, configured(elsewhere.url))
     finally:
         elsewhere.close()

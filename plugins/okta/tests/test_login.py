@@ -125,9 +125,9 @@ def test_access_token_that_ends(organization, read, app):
     ("said", "answer"),
     [
         ("400 Bad Request: the service app has not been granted the scope", Reply(400, b'{"error":"invalid_scope"}')),
-        ("401 Unauthorized: the service app or its key is not known", Reply(401, b'{"error":"invalid_client"}')),
+        ("401 Unauthorized: Okta does not know the service app or its key", Reply(401, b'{"error":"invalid_client"}')),
         ("401 Unauthorized: the access token is not valid", Reply(401, b'{"error":5}')),
-        ("/oauth2/v1/token holds no access token", Reply(200, b"{}")),
+        ("/oauth2/v1/token has no access token", Reply(200, b"{}")),
     ],
 )
 def test_service_app_that_is_refused(organization, read, app, told, said, answer):
@@ -162,18 +162,18 @@ def test_key_that_is_missing(read, app):
     """A service app without a key says how to set one; a key without a service app, too."""
     with pytest.raises(SourceError, match="the private key of the service app 0oa1 is missing"):
         read(**app | {"private_key_file": ""})
-    with pytest.raises(ConfigError, match="set client_id, which names it"):
+    with pytest.raises(ConfigError, match="private_key_file needs client_id"):
         read(**app | {"client_id": ""})
 
 
 @pytest.mark.parametrize(
     ("problem", "settings"),
     [
-        ("organization 'example.okta.com' is not the name alone", {"organization": "example.okta.com", "url": ""}),
-        ("organization has to say whose", {"organization": "", "url": ""}),
-        ("would send the secret in clear text; write https://", {"url": "http://example.okta.com"}),
-        ("is not of the form", {"url": "example.okta.com"}),
-        ("is not of the form", {"url": "https://example.okta.com/api/v1/logs"}),
+        ("organization 'example.okta.com' is not a plain name", {"organization": "example.okta.com", "url": ""}),
+        ("set organization to the name of your Okta organization", {"organization": "", "url": ""}),
+        ("would send the secret in clear text; use https://", {"url": "http://example.okta.com"}),
+        ("is not valid; use the form", {"url": "example.okta.com"}),
+        ("is not valid; use the form", {"url": "https://example.okta.com/api/v1/logs"}),
         ("since 'yesterday' is neither a time", {"since": "yesterday"}),
         ("refresh_interval has to be a whole number from 1, not 0", {"refresh_interval": 0}),
     ],
@@ -229,9 +229,9 @@ def doctor(settings):
         (None, None),
         ("the API token is not valid, was revoked", Reply(401)),
         ("the API token's user may not read the System Log; a Read-only Administrator may", Reply(403)),
-        ("there is no such organization; look at organization or url", Reply(404)),
+        ("there is no such organization; check organization or url", Reply(404)),
         (
-            "answers 400 Bad Request: it says 'since: must be   a date'",
+            "answers 400 Bad Request: the server says 'since: must be   a date'",
             Reply(
                 400,
                 b'{"errorSummary":"Api validation","errorCauses":[{"errorSummary":"since: must be \\u0007 a date"}]}',
@@ -248,7 +248,7 @@ def test_doctor(organization, problem, answer):
         {"organization": "example", "url": organization.server.url, "api_token": "00a-secret-token"}
     )
 
-    assert "Okta's API can be asked" == what
+    assert "Okta's API can be queried" == what
     assert found is None if problem is None else problem in found
 
 
@@ -257,6 +257,6 @@ def test_doctor_without_an_answer(organization):
     unknown = {"url": "https://nobody.invalid", "api_token": "x"}
 
     assert "the name nobody.invalid is unknown" in doctor(unknown)[0][1]
-    assert "organization has to say whose" in doctor({"api_token": "x"})[0][1]
+    assert "set organization to the name of your Okta organization" in doctor({"api_token": "x"})[0][1]
     assert "the API token is missing" in doctor({"organization": "example"})[0][1]
     assert [] == doctor({})

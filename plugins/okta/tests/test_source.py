@@ -107,7 +107,7 @@ def test_nothing_to_read(read):
     """Without files the API is asked, and what is missing for that is said in a sentence."""
     with pytest.raises(SourceError, match=r"^okta: the API token is missing: set init_config\.api_token_file"):
         read(open_params="", organization="example")
-    with pytest.raises(ConfigError, match="Okta's API is asked, and organization has to say whose"):
+    with pytest.raises(ConfigError, match="set organization to the name of your Okta organization"):
         read()
 
 

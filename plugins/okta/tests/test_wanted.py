@@ -131,4 +131,6 @@ def test_explained(plan):
     """People are told what is asked for, where it is."""
     told = [list(pushed_down(settings)(plan("okta.evt.type = a"))) for settings in ({}, {"server_filter": True})]
 
-    assert [("the System Log", 'is asked for eventType eq "a"')] == [line for line in told[1] if line not in told[0]]
+    assert [("the System Log", 'filter of requests: eventType eq "a"')] == [
+        line for line in told[1] if line not in told[0]
+    ]
