@@ -115,19 +115,26 @@ def test_first_rule_of_the_readme_loads(root, tmp_path):
     assert (done.returncode, done.stdout.strip()) == (0, "shadow.yaml: Ok"), done.stderr
 
 
+def headings(page):
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_links_lead_somewhere(root):
-    """A relative link in a page leads to a file that is there."""
+    """A relative link in a page leads to a file that is there, and to a heading in it."""
     pages = [
         *root.glob("*.md"),
         *root.glob("docs/**/*.md"),
         *root.glob("plugins/*/README.md"),
-        *root.glob("examples/*/*.md"),
+        *root.glob("examples/**/*.md"),
     ]
     dead = [
-        f"{page.relative_to(root)}: {link}"
+        f"{page.relative_to(root)}: {link}{anchor}"
         for page in pages
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-        if not (page.parent / link).exists()
+        for link, anchor in re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", page.read_text())
+        if not (target := page.parent / link if link else page).exists()
+        or (anchor and anchor.removeprefix("#") not in headings(target))
     ]
 
     assert dead == []
