@@ -223,7 +223,7 @@ def test_a_disabled_rule(explain):
         ("files below etc", None, "no rule is called 'files below etc'; did you mean 'Files below etc'?"),
         ("below", None, "no rule is called 'below'; did you mean 'Files below etc'?"),
         (None, None, "Missing option '--rule': the name of a rule, or '*' for all of them."),
-        ("Off", '{"fd.nmae": 1}', "event.json: 'fd.nmae' is no field of the source 'syscall'; did you mean fd.name?"),
+        ("Off", '{"fd.nmae": 1}', "event.json: 'fd.nmae' is not a field of source 'syscall'; did you mean fd.name?"),
         ("Off", '{"fd.num": "a"}', 'event.json: fd.num (INT64) cannot be "a": a is not a valid number'),
         (
             "Off",

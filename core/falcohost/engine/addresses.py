@@ -1,6 +1,6 @@
-"""Comparisons of IP addresses, alone, in sets and in networks. An IPv4 address never equals an IPv6 one, mapped or not.
+"""Compares IP addresses, with single addresses, sets and networks. IPv4 and IPv6 addresses are never equal.
 
-``ipaddress`` compares in Python code; these predicates compare numbers.
+Comparing through ``ipaddress`` is slow Python code; these predicates compare numbers.
 """
 
 from __future__ import annotations

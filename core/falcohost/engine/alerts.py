@@ -1,4 +1,4 @@
-"""Alerts: made from a rule and an event, and written as the line that Falco writes, in text or in JSON."""
+"""Makes alerts from rules and events, and encodes them as Falco does, as a line of text or JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INTERNAL = "internal"
 
 
 class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Which keys an alert has in JSON: the ``json_include_*_property`` keys of the configuration, and its id."""
+    """The keys of an alert in JSON: the ``json_include_*_property`` keys of the configuration, and the id."""
 
     output: bool = True
     message: bool = False
@@ -39,7 +39,7 @@ class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
 class AlertMaker:
     """Makes the alerts of one host.
 
-    :param iso8601: times in text are ISO 8601 in UTC (``time_format_iso_8601``), else local.
+    :param iso8601: write times in text as ISO 8601 in UTC (``time_format_iso_8601``) instead of local time.
     """
 
     def __init__(self, hostname: str, *, iso8601: bool = False) -> None:
@@ -47,7 +47,7 @@ class AlertMaker:
         self._iso8601 = iso8601
 
     def make(self, rule: Rule, event: Event) -> Alert:
-        """Return the alert that *rule* raises about *event*, which is decoded as a whole for it."""
+        """Return the alert that *rule* raises about *event*; decodes the rest of *event*."""
         complete(event)
         message, fields = rule.output.filled(event)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
@@ -86,7 +86,7 @@ class AlertMaker:
     def raised(self, subscriber: str, new: NewAlert, *, key: str, time: int, depth: int) -> Alert:
         """Return the alert *new* of a subscriber, at *time* in nanoseconds.
 
-        :param key: tells it from the subscriber's other alerts; the same when it is raised again.
+        :param key: identifies the alert among the subscriber's; the same when it is raised again.
         """
         message = text_of(new.message)
         return Alert(
@@ -110,13 +110,13 @@ class AlertMaker:
 
 
 def alert_id(source: str, key: str, rule: str) -> str:
-    """Return the same id whenever the event *key* of *source* meets *rule*."""
+    """Return the id of an alert; it depends only on the arguments, so rereading an event gives the same id."""
     name = "\0".join((source, key, rule))
     return hashlib.blake2b(text_bytes(name), digest_size=12).hexdigest()
 
 
 def bounded(subject: Subject) -> Subject:
-    """Return *subject* with a name that can be stored; a name comes from an event."""
+    """Return *subject* with a name that is valid Unicode and not too long, since names come from events."""
     if isinstance(subject, ProcessSubject):
         return subject
     return type(subject)(subject.kind, valid(subject.name[:MOST_TEXT]))

@@ -1,6 +1,6 @@
-"""How the bytes of a buffer look in text: dots for what is not printable, or base64 (``buffer_format_base64``).
+"""Formats buffers as text: with dots for unprintable bytes, or in base64 (``buffer_format_base64``).
 
-Which of the two it is, is said once for the whole process, before the first event, as a locale is.
+The format is set once for the whole process, before the first event, like a locale.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class _Form:
 
 
 def show_as_base64(on: bool) -> None:
-    """Say for this process, and those that it forks, how buffers look."""
+    """Set the format for this process and those that it forks."""
     _Form.base64 = on
 
 

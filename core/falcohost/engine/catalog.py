@@ -1,6 +1,6 @@
-"""The fields of one event source by name: from the text of a rule to a :class:`FieldRef`.
+"""The fields of one event source by name; resolves names in rules to a :class:`FieldRef`.
 
-Messages are Falco's own, since people and scripts search for them.
+Error messages are Falco's own, because people and scripts search for them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class TypeCheckError(FalcohostError):
     """A condition or an output does not fit the fields of its source.
 
     :ivar message: one sentence, without the place.
-    :ivar pos: where in the text.
-    :ivar unknown: a name is unknown here, which ``skip-if-unknown-filter`` forgives.
-    :ivar hint: what would mend it, or None.
+    :ivar pos: the place in the text.
+    :ivar unknown: a name is unknown, which ``skip-if-unknown-filter`` tolerates.
+    :ivar hint: how to fix it, or None.
     """
 
     def __init__(self, message: str, pos: Pos = NOWHERE, *, unknown: bool = False, hint: str | None = None) -> None:
@@ -45,11 +45,11 @@ class UnknownField(TypeCheckError):
 
 
 class FieldArgumentError(TypeCheckError):
-    """What stands in brackets behind a field cannot be its argument, or is missing."""
+    """The argument in brackets after a field is not valid, or is missing."""
 
 
 class Catalog:
-    """The fields of *source*. Of two fields with one name the first wins.
+    """The fields of *source*. If two fields have the same name, the first wins.
 
     :raises PluginError: a field has neither a getter nor a path.
     """
@@ -68,19 +68,19 @@ class Catalog:
         return tuple(self._fields.values())
 
     def has(self, name: str) -> bool:
-        """Tell whether *name* is a field, or one with its argument behind a dot, which may be wrong all the same."""
+        """Return whether *name* is a field, or a field and an argument after a dot; the argument is not checked."""
         return name in self._fields or self._dotted_end(name) > 0
 
     def near(self, name: str) -> str | None:
-        """Return the name that *name* was probably meant to be, if one is close."""
+        """Return the field name closest to *name*, if one is close."""
         close = difflib.get_close_matches(name, self._fields, n=1, cutoff=0.75)
         return close[0] if close else None
 
     def resolve(self, name: str, arg: str | None = None, pos: Pos = NOWHERE) -> FieldRef:
-        """Return the field that a rule calls ``name`` or ``name[arg]``.
+        """Return the field that a rule writes as ``name`` or ``name[arg]``.
 
-        :raises UnknownField: there is none of that name.
-        :raises FieldArgumentError: it cannot have that argument, or needs one.
+        :raises UnknownField: there is no such field.
+        :raises FieldArgumentError: the argument is not valid, or is missing.
         """
         known = self._resolved.get((name, arg))
         if known is None:
@@ -100,7 +100,7 @@ class Catalog:
         return FieldRef(field, parsed, text)
 
     def _dotted(self, name: str, arg: str | None, pos: Pos) -> tuple[Field, str]:
-        """Split ``evt.arg.flags`` at the longest name that takes its argument behind a dot."""
+        """Split ``evt.arg.flags`` after the longest name of a field that takes its argument after a dot."""
         end = self._dotted_end(name)
         if end <= 0 or arg is not None:
             raise self._unknown(name, arg, pos)
@@ -158,7 +158,7 @@ class Catalog:
         return self._odd_index(field, arg, digits, pos)
 
     def _odd_index(self, field: Field, arg: str, digits: bool, pos: Pos) -> int:
-        """Falco's own fields read an index as a number, so ``[00]`` is 0; fields of its plugins do not."""
+        """Read an index as Falco does: Falco's own fields accept leading zeros (``[00]``), fields of plugins do not."""
         if self.source == DEFAULT_SOURCE:
             if digits and len(arg) < 20:
                 return int(arg)

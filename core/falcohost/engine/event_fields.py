@@ -1,6 +1,6 @@
-"""The fields that every event has, whatever its source: ``evt.num``, ``evt.time`` and their kin.
+"""The fields that events of all sources have: ``evt.num``, ``evt.time`` and the like.
 
-They read what :class:`falcohost.events.Event` demands and what an event may have (:class:`falcohost.events.Described`).
+They read the attributes of :class:`falcohost.events.Event` and of :class:`falcohost.events.Described`.
 """
 
 from __future__ import annotations
@@ -41,60 +41,60 @@ GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.num",
         type=FieldType.UINT64,
-        description="Number of the event; the first one that its source delivered is 1.",
+        description="Number of the event; the source's first event is 1.",
         get=lambda event, arg: event.num,
     ),
     Field(
         name="evt.time",
         type=FieldType.CHARBUF,
-        description="When it happened, in local time with nanoseconds; in JSON nanoseconds since the epoch.",
+        description="Local time of the event, with nanoseconds; in JSON, nanoseconds since the epoch.",
         get=lambda event, arg: local_time(event.ts),
         json=_nanoseconds,
     ),
     Field(
         name="evt.time.s",
         type=FieldType.CHARBUF,
-        description="When it happened, in local time to the second.",
+        description="Local time of the event, in seconds.",
         get=lambda event, arg: local_time(event.ts, fraction=False),
         json=_nanoseconds,
     ),
     Field(
         name="evt.time.iso8601",
         type=FieldType.CHARBUF,
-        description="When it happened, in ISO 8601 and UTC with nanoseconds.",
+        description="Time of the event in ISO 8601, UTC, with nanoseconds.",
         get=lambda event, arg: iso8601(event.ts),
         json=_nanoseconds,
     ),
     Field(
         name="evt.datetime",
         type=FieldType.CHARBUF,
-        description="Date and local time with nanoseconds.",
+        description="Date and local time of the event, with nanoseconds.",
         get=lambda event, arg: local_time(event.ts, date=True),
         json=_nanoseconds,
     ),
     Field(
         name="evt.datetime.s",
         type=FieldType.CHARBUF,
-        description="Date and local time to the second.",
+        description="Date and local time of the event, in seconds.",
         get=lambda event, arg: local_time(event.ts, date=True, fraction=False),
         json=_nanoseconds,
     ),
     Field(
         name="evt.rawtime",
         type=FieldType.ABSTIME,
-        description="Nanoseconds since the epoch.",
+        description="Time of the event in nanoseconds since the epoch.",
         get=_nanoseconds,
     ),
     Field(
         name="evt.rawtime.s",
         type=FieldType.ABSTIME,
-        description="Whole seconds since the epoch.",
+        description="Time of the event in whole seconds since the epoch.",
         get=lambda event, arg: event.ts // SECOND,
     ),
     Field(
         name="evt.rawtime.ns",
         type=FieldType.ABSTIME,
-        description="Nanoseconds of the time behind the whole second.",
+        description="Nanoseconds within the second of evt.rawtime.",
         get=lambda event, arg: event.ts % SECOND,
     ),
     Field(
@@ -112,7 +112,7 @@ GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.reltime.ns",
         type=FieldType.RELTIME,
-        description="Nanoseconds of evt.reltime behind the whole second.",
+        description="Nanoseconds within the second of evt.reltime.",
         get=lambda event, arg: _relative_part(event, seconds=False),
     ),
     Field(
@@ -124,7 +124,7 @@ GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.plugininfo",
         type=FieldType.CHARBUF,
-        description="The event in one line, in its plugin's words; absent for system calls.",
+        description="One line about the event, written by its plugin; absent for system calls.",
         get=lambda event, arg: getattr(event, "plugininfo", None),
     ),
     Field(
@@ -136,13 +136,13 @@ GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.is_async",
         type=FieldType.BOOL,
-        description="Whether the event is an asynchronous one.",
+        description="Whether the event is asynchronous.",
         get=lambda event, arg: getattr(event, "async_name", None) is not None,
     ),
     Field(
         name="evt.asynctype",
         type=FieldType.CHARBUF,
-        description="Name of an asynchronous event; absent for all others.",
+        description="Name of the asynchronous event; absent for other events.",
         get=lambda event, arg: getattr(event, "async_name", None),
     ),
     Field(

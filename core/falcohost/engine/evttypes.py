@@ -1,8 +1,8 @@
-"""Which event types a condition can match: what the matcher's index and the plan are made from.
+"""Finds the event types that a condition can match; the matcher's index and the plan are built from them.
 
-Only plain checks of ``evt.type`` (and ``syscall.type``) against constants say something, and ``evt.num``, which starts
-at 1; everything else may hold for any event. A negation counts for those checks only, so ``not`` is pushed down to
-them.
+Only plain checks of ``evt.type`` (and ``syscall.type``) against constants restrict the types, and checks of
+``evt.num``, which starts at 1; any other check may be true for any event. ``not`` is therefore pushed down to the
+checks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FIELDS = frozenset(("evt.type", "syscall.type"))
 
 @dataclass(frozen=True, slots=True)
 class _Types:
-    """The event types *names*, or (*others*) all but these."""
+    """A set of event types: *names*, or, if *others* is true, all except *names*."""
 
     names: frozenset[str]
     others: bool = False
@@ -42,7 +42,7 @@ _NONE = _Types(frozenset())
 def event_types(expr: Expr, universe: frozenset[str] | None = None) -> frozenset[str] | None:
     """Return the values of ``evt.type`` for which *expr* can be true; None means any.
 
-    :param universe: all values that there are. Without it, "all but these" is any.
+    :param universe: all possible values. Without it, "all except these" counts as any.
     """
     types = _of(expr, negated=False)
     if not types.others:
@@ -72,7 +72,7 @@ def _of(expr: Expr, *, negated: bool) -> _Types:
 
 
 def _of_leaf(leaf: Check | Exists) -> _Types | None:
-    """Return the types for which *leaf* holds exactly; None if it says nothing of types."""
+    """Return exactly the types for which *leaf* is true; None if it does not depend on the type alone."""
     if not isinstance(leaf.left, FieldRef) or leaf.left.arg is not None:
         return None
     if isinstance(leaf, Exists):
@@ -93,7 +93,7 @@ def _of_names(op: str, right: object) -> _Types | None:
 
 
 def _of_number(op: str, right: object) -> _Types | None:
-    """Decide checks of ``evt.num`` that hold for every number from 1 on, or for none."""
+    """Decide checks of ``evt.num`` that are true for every number from 1, or for none."""
     if op == "in" and isinstance(right, tuple):
         return _NONE if not any(right) else None
     if not isinstance(right, int):

@@ -1,7 +1,7 @@
 """The operators ``glob`` and ``iglob``: fnmatch(3) without flags, in the C locale, so ``?`` and classes take one byte.
 
-Attackers choose the values, so every matcher here takes time linear in the value: patterns of plain text and ``*`` are
-matched by searching for the pieces in order, all others by RE2.
+Attackers choose the values, so every matcher here takes time linear in the value. Patterns of plain text and ``*`` are
+matched by searching for their pieces in order, all others by RE2.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from falcohost.engine.texts import ascii_lower, bytes_text, text_bytes
 
 Predicate: TypeAlias = Callable[[str], bool]
 
-#: A pattern in parts: plain bytes, a set of bytes of which one must stand there, or None for ``*``.
+#: A part of a pattern: plain bytes, a set of bytes of which one must follow, or None for ``*``.
 Part: TypeAlias = bytes | frozenset[int] | None
 
 
 def glob(pattern: str, *, fold: bool = False) -> Predicate:
-    """Return the predicate that a whole value matches *pattern*; with *fold*, A-Z and a-z are equal."""
+    """Return a predicate: the whole value matches *pattern*. With *fold*, A-Z and a-z are equal."""
     parts = parse_glob(text_bytes(pattern), fold=fold)
     if parts is None:
         return _never
@@ -118,13 +118,13 @@ _CLASSES = {
 
 
 class _NeverMatches(Exception):
-    """The pattern is one that fnmatch(3) matches with nothing."""
+    """fnmatch(3) never matches this pattern."""
 
 
 def parse_glob(pattern: bytes, *, fold: bool = False) -> list[Part] | None:
-    """Return *pattern* in parts, runs of plain bytes joined; None if it can match nothing (it ends in a backslash).
+    """Split *pattern* into parts; None if it can never match (it ends in a backslash).
 
-    With *fold* sets have both cases of their letters, as FNM_CASEFOLD has it; plain bytes are left as they are.
+    With *fold*, sets contain both cases of their letters, as with FNM_CASEFOLD; plain bytes stay unchanged.
     """
     parts: list[Part] = []
     place = 0
@@ -159,7 +159,7 @@ def _next_part(pattern: bytes, place: int, fold: bool) -> tuple[Part, int]:
 
 
 def _bracket(pattern: bytes, place: int, fold: bool) -> tuple[frozenset[int], int] | None:
-    """Read a bracket expression behind its ``[``; None if it does not end, for then the ``[`` stands for itself."""
+    """Read a bracket expression after its ``[``; None if it is not closed: then the ``[`` is a plain character."""
     negated = pattern[place : place + 1] in (b"!", b"^")
     place += negated
     members: set[int] = set()

@@ -19,9 +19,9 @@ MAX_DEPTH = 200
 
 @dataclass(frozen=True, slots=True)
 class FieldRef:
-    """A field with its parsed argument; *text* is how the rule wrote it (``proc.aname[2]``).
+    """A field with its parsed argument; *text* is the spelling in the rule (``proc.aname[2]``).
 
-    Two of them are equal if they read the same value, however they were written (``proc.args[0]``, ``proc.args[00]``).
+    References that read the same value are equal, whatever their spelling (``proc.args[0]``, ``proc.args[00]``).
     """
 
     field: Field
@@ -29,7 +29,7 @@ class FieldRef:
     text: str = dataclass_field(compare=False)
 
     def __hash__(self) -> int:
-        """Hash what names the value; hashing a whole Field would cost more than comparing it ever does."""
+        """Hash name and argument only; hashing the whole Field would be slow."""
         return hash((self.field.name, self.arg))
 
 
@@ -81,19 +81,19 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """``left exists``: extraction yields a value."""
+    """``left exists``: the field has a value."""
 
     left: FieldRef | Transform
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered(Exists):
-    """*left*, a field of a lookup, has a value that is not known yet. No rule says so: it is for the matcher alone."""
+    """True while the value of *left*, a field of a lookup, is not known yet. Not in rules; added by the matcher."""
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """``not item``: plain inversion, so it is true where a check fails because a value is absent."""
+    """``not item``: plain inversion, so it is true if a check is false because a value is absent."""
 
     item: Expr
 
@@ -138,7 +138,7 @@ def operand_fields(operand: object) -> Iterator[FieldRef]:
 
 
 def fields(expr: Expr) -> Iterator[FieldRef]:
-    """Yield the fields that *expr* reads, left to right, each as often as it is read."""
+    """Yield the fields that *expr* reads, left to right, with repetitions."""
     for check in checks(expr):
         yield from operand_fields(check.left)
         if isinstance(check, Check):

@@ -1,7 +1,7 @@
-"""Fields whose values come from a lookup: out of the row that belongs to the values of other fields of the event.
+"""Fields whose values come from a lookup: from the row whose key is made of other fields of the event.
 
-The row may not be there yet. Then the value is :data:`~falcohost.lookups.PENDING`, which no check takes for a value:
-conditions are asked in the forms that :mod:`falcohost.engine.unknown` makes of them.
+While the row is not known, the value is :data:`~falcohost.lookups.PENDING`. No check ever sees it: conditions are
+evaluated in the forms that :mod:`falcohost.engine.unknown` makes.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ class Finder(Protocol):
         """Return the name of the lookup."""
 
     def find(self, key: Key) -> Any:
-        """Return the row that belongs to *key*, None if there is none, or PENDING. Never waits."""
+        """Return the row for *key*, None if there is none, or PENDING. Never waits."""
 
     def miss(self) -> None:
-        """Count a value that was given up because its row did not come in time."""
+        """Count a value that counted as absent because its row did not arrive in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupField(Field):
     """A field of a lookup.
 
-    :ivar finder: what finds the rows.
-    :ivar key: the fields whose values are the key; *key_of* returns the key of an event, None if a part is absent.
-    :ivar read: returns the value in a row; called with it and the field's argument.
-    :ivar base: the source's own field of this name. Where it has a value, that is the value of this field.
+    :ivar finder: finds the rows.
+    :ivar key: the fields whose values are the key.
+    :ivar key_of: returns the key of an event; None if a part of it is absent.
+    :ivar read: called with a row and the field's argument; returns the value.
+    :ivar base: the source's own field of this name, or None. If it has a value, the lookup is not asked.
     """
 
     finder: Finder
@@ -49,23 +50,23 @@ class LookupField(Field):
     base: Field | None
 
     def asked(self, key: Key, arg: Arg) -> Any:
-        """Return the value in the row of *key*: None if it is absent, PENDING if the row is not there yet."""
+        """Return the value in the row of *key*: None if it is absent, PENDING if the row is not known yet."""
         row = self.finder.find(key)
         return row if row is None or row is PENDING else self.read(row, arg)
 
 
 def added(row: Field, finder: Finder, key: Sequence[FieldRef]) -> LookupField:
-    """Return *row*, whose getter takes a row that *finder* finds, as a field of events."""
+    """Return a field of events for *row*, a field whose getter takes a row that *finder* finds."""
     return _made(row, finder, key, getter(row), None)
 
 
 def filling(base: Field, finder: Finder, key: Sequence[FieldRef], read: Getter) -> LookupField:
-    """Return *base* as a field for which *finder* is asked where *base* itself is absent."""
+    """Return a field that has the value of *base*, or, if that is absent, the value that *finder* finds."""
     return _made(base, finder, key, read, base)
 
 
 def is_lookup(ref: FieldRef) -> bool:
-    """Tell whether the value of *ref* may come from a lookup."""
+    """Return whether the value of *ref* may come from a lookup."""
     return isinstance(ref.field, LookupField)
 
 
@@ -90,7 +91,7 @@ def _nothing(event: Any, arg: Arg) -> None:
 
 
 def _key_of(key: Sequence[FieldRef]) -> Callable[[Any], Key | None]:
-    """Return the function from an event to the values of *key*; written when it is first called."""
+    """Return the function from an event to the values of *key*; it is compiled on its first call."""
     readers: list[Callable[[Any], Any]] = []
 
     def key_of(event: Any) -> Key | None:

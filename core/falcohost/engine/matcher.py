@@ -1,8 +1,8 @@
-"""Which rules an event matches: a search for each event type, made when the first event of that type comes.
+"""Finds the rules that an event matches, with one search per event type, built for the first event of that type.
 
-Each rule is filed under a witness, so that an event meets only the rules that may match it. Where they are few they
-stand in one generated function (:mod:`falcohost.engine.index.direct`); where they are many, an index finds the
-candidates and each rule has a function of its own (:mod:`falcohost.engine.index.indexed`).
+Each rule is indexed by a witness, so that only rules that may match an event are evaluated. A few rules share one
+generated function (:mod:`falcohost.engine.index.direct`); for many rules an index finds the candidates, and each rule
+has a function of its own (:mod:`falcohost.engine.index.indexed`).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 Search: TypeAlias = Callable[["Event"], "Sequence[Rule]"]
 
-#: How many rules one generated function holds; Python compiles long functions slowly.
+#: Most rules in one generated function; Python compiles long functions slowly.
 FEW = 64
 
 
 class Matcher:
     """Finds the rules that an event matches, in the order of *rules*.
 
-    A rule whose condition reads a field of a lookup is *open*: it is found where its condition holds or may come to.
+    A rule whose condition reads a field of a lookup is *open*: it is found if its condition is true or may become true.
 
     :param rules: the enabled rules of one source.
-    :param first: stop at the first that matches (``rule_matching: first``); those that are open do not count.
+    :param first: stop at the first rule that matches (``rule_matching: first``); open rules do not count.
     """
 
     def __init__(self, rules: Sequence[Rule], *, first: bool = True) -> None:
@@ -46,14 +46,14 @@ class Matcher:
         self._any = self._unmade(None)
 
     def match(self, event: Event) -> Sequence[Rule]:
-        """Return the rules that *event* matches: () when none, up to the first when only that counts."""
+        """Return the rules that *event* matches, () if none; with *first*, up to the first one that counts."""
         return self._by_type.get(event.type, self._any)(event)
 
     def match_views(self, views: Sequence[Event]) -> list[tuple[Rule, Event]]:
         """Return the rules that match one of the *views* of an event, in order, each with the first such view.
 
-        Each view is asked by itself, so no rule matches by one part of one view and another part of another. A rule
-        that is open comes with each view that it may match.
+        Each view is evaluated alone, so that no rule matches a mixture of two views. An open rule is returned with each
+        view that it may match.
         """
         found: dict[int, list[tuple[Rule, Event]]] = {}
         for view in views:
@@ -74,18 +74,18 @@ class Matcher:
         return {id(rule): number for number, rule in enumerate(self.rules)}
 
     def candidates(self, event: Event) -> tuple[Rule, ...]:
-        """Return the rules that :meth:`match` may ask about *event*, in order; slow, for people who want to know."""
+        """Return the rules that :meth:`match` may evaluate for *event*, in order. Slow; for statistics only."""
         return tuple(self.rules[number] for number in self._searches.of(event.type).candidates(event))
 
     def filed(self, rule: Rule, event_type: str | None) -> Witness | None:
-        """Return what *rule* is filed under for events of *event_type*; None if it is always asked, or never.
+        """Return the witness of *rule* in the index of *event_type*; None: it is always evaluated, or never.
 
-        :param event_type: None stands for any type that no rule names.
+        :param event_type: None: any type that no rule names.
         """
         return self._searches.of(event_type).index.chosen.get(self.rules.index(rule))
 
     def _unmade(self, event_type: str | None) -> Search:
-        """Return a search that makes the real one when the first event comes."""
+        """Return a search that builds the real one for the first event."""
 
         def search(event: Event) -> Sequence[Rule]:
             made = self._searches.of(event_type).search
@@ -99,10 +99,10 @@ class Matcher:
 
 
 class _Searches:
-    """Makes the searches; event types for which the same is left of the same rules share one.
+    """Builds the searches; event types with the same rules and the same remaining conditions share one.
 
-    :ivar types: the event types that some rule names; all others are alike.
-    :ivar open: the numbers of the rules that are open.
+    :ivar types: the event types that some rule names; all others share one search.
+    :ivar open: the numbers of the open rules.
     """
 
     def __init__(self, rules: Sequence[Rule], first: bool) -> None:
@@ -140,7 +140,7 @@ class _Searches:
         return self._made[key]
 
     def _variant(self, number: int, event_type: str | None) -> Expr:
-        """Return what is left of a rule's condition; the same object for all types that its checks cannot tell."""
+        """Return a rule's condition specialised for a type; types that its checks do not tell apart share it."""
         condition = self._conditions[number]
         if number not in self._named:
             named = map(type_names, checks(condition))

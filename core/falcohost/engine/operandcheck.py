@@ -1,4 +1,4 @@
-"""Operands of a condition or an output: nodes to IR, with the types that transformers and right sides demand."""
+"""Checks operands of conditions and outputs and converts them to IR, with the types that transformers require."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _UNARY = frozenset(("tolower", "toupper", "b64", "basename", "len"))
 
 
 def check_left(node: FieldNode | TransformNode, catalog: Catalog) -> FieldRef | Transform:
-    """Return the IR of what stands on the left of an operator, or behind a ``%`` of an output.
+    """Return the IR of the left side of an operator, or of a field after ``%`` in an output.
 
-    :raises TypeCheckError: a field is unknown or of a wrong type.
+    :raises TypeCheckError: a field is unknown or has the wrong type.
     """
     operand = check_operand(node, catalog)
     assert isinstance(operand, (FieldRef, Transform))
@@ -24,7 +24,7 @@ def check_left(node: FieldNode | TransformNode, catalog: Catalog) -> FieldRef | 
 def check_operand(node: OperandNode, catalog: Catalog) -> Operand:
     """Return the IR of a field, a constant, a list literal or a transformer; ``val(f)`` is ``f``.
 
-    :raises TypeCheckError: a field is unknown or of a wrong type.
+    :raises TypeCheckError: a field is unknown or has the wrong type.
     """
     match node:
         case FieldNode():
@@ -42,9 +42,9 @@ def check_operand(node: OperandNode, catalog: Catalog) -> Operand:
 
 
 def check_pair(left: FieldRef | Transform, op: str, right: Operand) -> None:
-    """Check that *right* may stand on the right of ``left op``.
+    """Check that *right* is allowed on the right of ``left op``.
 
-    :raises TypeCheckError: it may not.
+    :raises TypeCheckError: it is not.
     """
     if op in ("pmatch", "regex"):
         raise TypeCheckError(f"operator '{op.upper()}' doesn't support right-hand side fields")
@@ -64,7 +64,7 @@ def check_pair(left: FieldRef | Transform, op: str, right: Operand) -> None:
 
 
 def _may_be_compared(operand: Operand) -> bool:
-    """Tell whether *operand* can be on a side of a comparison of two fields: it has one value, and does not object."""
+    """Return whether *operand* may be compared with another field: it has a single value and no ``no_rhs``."""
     while isinstance(operand, Transform) and len(operand.args) == 1:
         operand = operand.args[0]
     if not isinstance(operand, FieldRef):
@@ -75,7 +75,7 @@ def _may_be_compared(operand: Operand) -> bool:
 def transformed(name: str, args: tuple[Operand, ...], arg: str | None) -> Operand:
     """Return the IR of ``name(args)[arg]``.
 
-    :raises TypeCheckError: there is no such transformer, or it does not take these arguments.
+    :raises TypeCheckError: there is no such transformer, or it does not accept these arguments.
     """
     if name == "val" or len(args) == 1:
         return _unary(name, args[0], arg)
@@ -109,7 +109,7 @@ def _unary(name: str, operand: Operand, arg: str | None) -> Operand:
 
 
 def _demand_single_valued(arg: Operand) -> None:
-    """Refuse a field whose values are compared one by one: there is no one value to transform."""
+    """Refuse a field whose values are compared one by one: it has no single value to transform."""
     items = arg.items if isinstance(arg, ListOf) else (arg,)
     for item in items:
         if isinstance(item, FieldRef) and value_type(item).compare is not Compare.SCALAR:

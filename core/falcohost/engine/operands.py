@@ -1,4 +1,4 @@
-"""The types of what a check compares: fields, and transformers applied to them."""
+"""The types of operands: fields, and transformers applied to them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from falcohost.fields import Compare, Family, FieldType
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """What an operand yields: a value of *kind*, a list of them, or (*compare*) several of which each is compared."""
+    """The type of an operand: a value of *kind*, a list, or (*compare*) several values that are compared one by one."""
 
     kind: FieldType
     is_list: bool = False
     compare: Compare = Compare.SCALAR
 
     def __str__(self) -> str:
-        """Return the type as Falco's messages name it."""
+        """Return the name of the type in Falco's messages."""
         return self.kind.value + (" (list)" if self.is_list else "")
 
 
@@ -34,14 +34,14 @@ def value_type(operand: Operand) -> ValueType:
 
 
 def shown_name(operand: Operand) -> str:
-    """Return the name under which Falco's messages speak of *operand*: that of the field behind it."""
+    """Return the name of *operand* in Falco's messages: that of the field inside it."""
     while isinstance(operand, Transform) and len(operand.args) == 1:
         operand = operand.args[0]
     return operand.field.name if isinstance(operand, FieldRef) else "NA"
 
 
 def unary_type(name: str, argument: ValueType) -> ValueType | None:
-    """Return the type of ``name(argument)``, or None if *name* does not take such an argument."""
+    """Return the type of ``name(argument)``, or None if *name* does not accept such an argument."""
     if name == "len":
         countable = argument.is_list or argument.kind.family in (Family.STRING, Family.BYTES)
         return ValueType(FieldType.UINT64) if countable else None

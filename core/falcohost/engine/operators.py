@@ -1,4 +1,4 @@
-"""Which operators a type takes (filter-grammar reference, "Operators by type"), in Falco's words where it refuses."""
+"""The operators of each type (filter-grammar reference, "Operators by type"), with Falco's error messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LIST_TYPES = frozenset(
 
 
 def refusal(op: str, modifier: str | None, kind: FieldType, is_list: bool) -> str | None:
-    """Return why *kind* does not take *op*, or None if it does."""
+    """Return why *op* is not allowed for *kind*, or None if it is."""
     if is_list:
         if kind not in _LIST_TYPES:
             return f"list filters are not supported for type '{kind.value}'"
@@ -56,5 +56,5 @@ def refusal(op: str, modifier: str | None, kind: FieldType, is_list: bool) -> st
 
 
 def compares_text(op: str, kind: FieldType) -> bool:
-    """Tell whether *op* on *kind* compares the text of an address, which Falco refuses and we allow."""
+    """Return whether *op* on *kind* compares the text of an address, which Falco refuses and we allow."""
     return kind is FieldType.IPADDR and op in _TEXT

@@ -1,4 +1,4 @@
-"""The transformer ``getopt``: short options out of a list of arguments, as getopt(3) reads them, without permuting."""
+"""The transformer ``getopt``: reads short options from a list of arguments like getopt(3), without permuting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def getopt(values: tuple[str, ...] | None, optstring: str | None) -> tuple[str, ...] | None:
-    """Return each option's letter and, if it takes an argument, its value; ``?`` for a letter that is unknown."""
+    """Return each option's letter and, if it takes an argument, its value; ``?`` for an unknown letter."""
     if values is None or optstring is None:
         return None
     known = _known(optstring)
@@ -36,7 +36,7 @@ def selected_option(letter: str, values: tuple[str, ...] | None, optstring: str 
 
 
 def _known(optstring: str) -> dict[str, bool]:
-    """Return the letters of *optstring*, each with whether it takes a value."""
+    """Return the letters of *optstring*, and whether each takes a value."""
     known: dict[str, bool] = {}
     for index, letter in enumerate(optstring):
         if letter != ":":

@@ -1,4 +1,4 @@
-"""The operator ``pmatch``: is one of these paths a prefix of the value, component by component."""
+"""The operator ``pmatch``: tests whether one of several paths is a prefix of the value, component by component."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost.engine.globs import Predicate, glob
 
 @dataclass(slots=True)
 class _Node:
-    """What may follow after the components so far."""
+    """The components that may follow those so far."""
 
     plain: dict[str, _Node] = field(default_factory=dict)
     globs: dict[str, tuple[Predicate, _Node]] = field(default_factory=dict)
@@ -18,7 +18,7 @@ class _Node:
 
 
 def path_prefix(paths: Iterable[str]) -> Callable[[str], bool]:
-    """Return the predicate that one of *paths* is a prefix of a value; empty components do not count."""
+    """Return a predicate: one of *paths* is a prefix of the value. Empty components are ignored."""
     root = _Node()
     for path in paths:
         _add(root, _components(path))
@@ -39,7 +39,7 @@ def _add(node: _Node, components: list[str]) -> None:
 
 
 def _matches(root: _Node, components: list[str]) -> bool:
-    """Walk the tree with every branch that still fits; its size bounds the work for each component."""
+    """Follow all branches that fit, component by component; the size of the tree bounds the work per component."""
     reached = [root]
     for component in components:
         if any(node.ends for node in reached):

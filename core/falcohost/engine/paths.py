@@ -1,10 +1,10 @@
-"""Where a field's value comes from: its own getter, or a JSON path into the event's record.
+"""Reads field values: through the field's getter, or by a JSON path into the event's record.
 
-An event whose fields have paths carries its decoded JSON as the attribute ``record``. A text that the JSON holds as
-something else (a number, an object) is shown as compact JSON, as Falco's plugins do.
+An event whose fields have paths holds its decoded JSON in the attribute ``record``. If a string field finds another
+JSON type (a number, an object), its value is the compact JSON, as in Falco's plugins.
 
-A path is keys with dots between them: ``actor.displayName``. A key that is no plain word stands in brackets, as a JSON
-text: ``annotations["authorization.k8s.io/decision"]``. There are no indexes: what is in a list is its reader's matter.
+A path is a sequence of keys with dots between them: ``actor.displayName``. A key with special characters is a JSON
+string in brackets: ``annotations["authorization.k8s.io/decision"]``. Paths have no indexes into lists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Absent(enum.Enum):
     ABSENT = "absent"
 
 
-#: What :func:`lookup` gives for a value that is not there, where None is JSON's null.
+#: The result of :func:`lookup` for a value that is not present; None means JSON's null.
 ABSENT: Final = _Absent.ABSENT
 
 _KEY = re.compile(r'\.?([^.\[\]"]+)|\[("(?:[^"\\]|\\.)*")\]')
@@ -42,40 +42,42 @@ def getter(field: Field) -> Getter:
     if field.get is not None:
         return field.get
     if field.path is None:
-        raise PluginError(f"field {field.name} says neither how to get its value nor at which path it is")
+        raise PluginError(f"field {field.name} has neither a getter nor a path")
     return _path_getter(field.path, field.type.family)
 
 
 def path_keys(path: str) -> tuple[str, ...]:
-    """Return the keys that *path* consists of.
+    """Split *path* into its keys.
 
-    :raises PluginError: it is no path.
+    :raises PluginError: *path* is not a valid path.
     """
     keys: list[str] = []
     at = 0
     while at < len(path):
         match = _KEY.match(path, at)
         if match is None or (match[0].startswith(".") and at == 0):
-            raise PluginError(f'{path!r} is no JSON path: keys with dots between them, others in brackets as ["a.b"]')
+            raise PluginError(
+                f'{path!r} is not a JSON path: write keys with dots between them, and other keys in brackets as ["a.b"]'
+            )
         keys.append(match[1] if match[2] is None else msgspec.json.decode(match[2], type=str))
         at = match.end()
     if not keys:
-        raise PluginError("an empty text is no JSON path")
+        raise PluginError("an empty string is not a JSON path")
     return tuple(keys)
 
 
 def at(path: str) -> Callable[[Any], Any]:
-    """Return the function from a record to its value at *path*; None where there is none.
+    """Return the function from a record to its value at *path*, or None.
 
-    :raises PluginError: it is no path.
+    :raises PluginError: *path* is not a valid path.
     """
     return _walk(path_keys(path), None)
 
 
 def lookup(path: str) -> Callable[[Any], Any]:
-    """Return the function from a record to its value at *path*; :data:`ABSENT` where there is none.
+    """Return the function from a record to its value at *path*, or :data:`ABSENT`.
 
-    :raises PluginError: it is no path.
+    :raises PluginError: *path* is not a valid path.
     """
     return _walk(path_keys(path), ABSENT)
 
@@ -97,11 +99,11 @@ def _walk(keys: tuple[str, ...], missing: Any) -> Callable[[Any], Any]:
 
 
 def json_text(value: Any) -> str:
-    """Return *value* as compact JSON, keys in their order."""
+    """Return *value* as compact JSON, with keys in their original order."""
     return msgspec.json.encode(value).decode()
 
 
-#: What JSON must have for a value of these families; anything else is absent, whatever the record's author had in mind.
+#: The JSON types of values of these families; a value of any other type counts as absent.
 _FITTING = {Family.NUMBER: (int, float), Family.BOOL: (bool,)}
 
 

@@ -1,4 +1,4 @@
-"""The plan for a source: what its enabled rules want of it, which it may use to deliver less."""
+"""Makes the plan for a source: what its enabled rules need, so that the source can leave out the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from falcohost.events import Asked, Plan
 
 
 def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
-    """Return the plan that the enabled *rules* of *source* make; without rules nothing is wanted."""
+    """Return the plan for the enabled *rules* of *source*; without rules, no event is wanted."""
     refs = {ref for rule in rules for ref in _refs(rule)}
     conditions = [without_lookups(rule.condition) for rule in rules]
     return Plan(
@@ -34,7 +34,7 @@ def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
 
 
 def _refs(rule: Rule) -> Iterator[FieldRef]:
-    """Yield the fields that *rule* reads of an event."""
+    """Yield the fields that *rule* reads from an event."""
     for ref in (*ir.fields(rule.condition), *rule.output.fields):
         if isinstance(ref.field, LookupField):
             yield from _behind(ref)
@@ -43,7 +43,7 @@ def _refs(rule: Rule) -> Iterator[FieldRef]:
 
 
 def _behind(ref: FieldRef) -> Iterator[FieldRef]:
-    """Yield what is read of an event for a field of a lookup: the key, and the source's own field of this name."""
+    """Yield the fields behind a field of a lookup: its key, and the source's own field of this name."""
     if isinstance(ref.field, LookupField):
         yield from ref.field.key
         if ref.field.base is not None:

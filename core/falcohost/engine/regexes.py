@@ -1,6 +1,6 @@
-"""The operator ``regex``: RE2 in POSIX syntax over the whole value, as Falco has it, with Perl's classes accepted too.
+"""The operator ``regex``: RE2 in POSIX syntax over the whole value, as in Falco; Perl's classes are accepted too.
 
-Attackers choose the values, so nothing here may ever be matched by a backtracking engine.
+Attackers choose the values, so never match with a backtracking engine here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from falcohost.engine.values import ValueTextError
 
 
 def regex(pattern: str) -> Callable[[str], bool]:
-    """Return the predicate that a whole value matches *pattern*.
+    """Return a predicate: the whole value matches *pattern*.
 
-    :raises ValueTextError: RE2 does not take it.
+    :raises ValueTextError: RE2 does not accept *pattern*.
     """
     fullmatch = _compile(pattern, perl_classes=True).fullmatch
 
@@ -30,9 +30,9 @@ def regex(pattern: str) -> Callable[[str], bool]:
 
 
 def check_regex(pattern: str) -> bool:
-    """Tell whether Falco takes *pattern* as well, which refuses Perl's classes.
+    """Return whether Falco accepts *pattern* too; it refuses Perl's classes.
 
-    :raises ValueTextError: neither does.
+    :raises ValueTextError: RE2 does not accept *pattern* at all.
     """
     try:
         _compile(pattern, perl_classes=False)

@@ -1,6 +1,6 @@
-"""What is worth saying about a condition that is correct (rules-language reference, §9): probable mistakes and more.
+"""Warnings about conditions that are valid but suspicious (rules-language reference, §9).
 
-The codes are Falco's warning codes. Where the message is empty, the code says all.
+The codes are Falco's warning codes. If the message is empty, the code says everything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEPRECATED = "LOAD_DEPRECATED_ITEM"
 
 _LATENCY = "field is not available due to the drop of enter events."
 
-#: Fields that Falco warns of, in its order, with what is said of each in a condition.
+#: Fields that Falco warns about, in its order, with the warning for a condition.
 DEPRECATED_FIELDS = {
     "evt.dir": "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = >' always "
     "evaluates to false. The rule expression can be simplified by removing the condition on 'evt.dir'",
@@ -36,7 +36,7 @@ _TRANSFORMERS = ("val", "tolower", "toupper", "b64", "basename", "len", "join", 
 class Remark:
     """One warning.
 
-    :ivar field: the field that it is about, for deprecated fields.
+    :ivar field: the deprecated field that it is about, if any.
     """
 
     code: str
@@ -46,7 +46,7 @@ class Remark:
 
 
 def tree_remarks(node: Node) -> list[Remark]:
-    """Return what the names and constants of *node* alone say, each thing once."""
+    """Return the warnings that follow from names and constants in *node* alone, each once."""
     nodes = list(_walk(node))
     checks = (found for found in nodes if isinstance(found, CheckNode))
     remarks = [Remark(UNSAFE_NA_CHECK, "", check.pos) for check in checks if _is_unsafe_na_check(check)][:1]
@@ -56,7 +56,7 @@ def tree_remarks(node: Node) -> list[Remark]:
 
 
 def constant_remarks(text: str, op: str, pos: Pos, catalog: Catalog) -> Iterator[Remark]:
-    """Yield what is odd about the constant *text* behind *op*; *pos* is where the right side begins, as in Falco."""
+    """Yield warnings about the constant *text* after *op*; *pos* is the start of the right side, as in Falco."""
     if op == "regex" and not _needs_regex(text):
         message = f"regex check with '{text}' may be optimized with simpler operators such as"
         yield Remark(REMARK, f"{message} '=', 'contains', 'startswith', 'endswith'", pos)
@@ -68,7 +68,7 @@ def constant_remarks(text: str, op: str, pos: Pos, catalog: Catalog) -> Iterator
 
 
 def kindness_remark(what: str, pos: Pos) -> Remark:
-    """Return the warning that Falco would refuse what is accepted here."""
+    """Return a warning that falcohost accepts *what*, but Falco would not."""
     return Remark(REMARK, f"{what}, which falcohost accepts and Falco refuses", pos)
 
 
@@ -101,7 +101,7 @@ def _is_field(text: str, catalog: Catalog) -> bool:
 
 
 def _needs_regex(pattern: str) -> bool:
-    """Tell whether *pattern* has more than anchors, and any-text at its ends."""
+    """Return whether *pattern* is more than plain text with anchors, or with ``.*`` at its ends."""
     last = len(pattern) - 1
     place = 0
     while place <= last:

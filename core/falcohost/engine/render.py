@@ -1,6 +1,6 @@
-"""Values of fields as text for a line of output, and as JSON.
+"""Formats field values as text for output lines, and as JSON.
 
-Text from events is made printable here, and only here; JSON keeps control characters, which its encoder escapes.
+Text from events is made printable here and nowhere else. JSON keeps control characters; its encoder escapes them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from falcohost.fields import Compare, FieldType
 
 Render: TypeAlias = Callable[[Any], str]
 
-#: What stands for an absent value.
+#: The text for an absent value.
 MISSING = "<NA>"
 
-#: The most characters that one value adds to a text; what is cut off shows as an ellipsis.
+#: Most characters that one value adds to a text; a longer one is cut and ends in an ellipsis.
 TEXT_LIMIT = 16384
 
 #: Nanoseconds that Falco prints with nine digits.
@@ -71,20 +71,20 @@ def _cut(text: str) -> str:
 
 
 def joined(values: tuple[Any, ...] | None) -> str | None:
-    """Return the text of values that are compared one by one: blanks between them."""
+    """Return the text of values that are compared one by one, separated by blanks."""
     if values is None:
         return None
     return " ".join(value if isinstance(value, str) else text_of(value) for value in values)
 
 
 def json_value(value: Any) -> object:
-    """Return *value* as what JSON has for it; a list of several values is an array."""
+    """Return *value* as a JSON value; a list is an array."""
     if isinstance(value, str):
         return valid(value)
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
-        # An integer that no 64-bit reader takes goes as text.
+        # An integer of more than 64 bits becomes a string.
         return value if -(1 << 63) <= value < 1 << 64 else str(value)
     if isinstance(value, (tuple, list)):
         return [json_value(item) for item in value]

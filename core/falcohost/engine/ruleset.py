@@ -1,4 +1,4 @@
-"""Rules as the engine runs them: conditions in IR, outputs as templates. Made by :mod:`falcohost.rules.compiler`."""
+"""Compiled rules: conditions in IR, outputs as templates. Made by :mod:`falcohost.rules.compiler`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from falcohost.engine.template import Template
 class Rule:
     """One compiled rule.
 
-    :ivar event_types: what :func:`falcohost.engine.evttypes.event_types` says of *condition*; None means any.
-    :ivar file: the rules file that defines it, as it was named; *exceptions*: the names of its exceptions.
+    :ivar event_types: the event types that *condition* can match (:mod:`falcohost.engine.evttypes`); None: any.
+    :ivar file: path of the rules file that defines it, as it was configured.
+    :ivar exceptions: names of its exceptions.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""IR in the rule language's own words: what a message, an explanation or a statistic shows of a condition.
+"""Prints IR in the rule language, for messages, explanations and statistics.
 
-Constants are written as their types would be read again; brackets stand around every ``and`` and ``or`` inside another.
+Constants are written so that they would be read as the same value; a nested ``and`` or ``or`` is in parentheses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _HEX = ("bcontains", "bstartswith")
 
 
 def shown(expr: Expr) -> str:
-    """Return the condition *expr*; without terms, ``and`` is true and ``or`` is false."""
+    """Return the text of *expr*; an empty ``and`` is true, an empty ``or`` is false."""
     if isinstance(expr, Not):
         return f"not {_inner(expr.item)}"
     if isinstance(expr, And):
@@ -26,7 +26,7 @@ def shown(expr: Expr) -> str:
 
 
 def shown_operand(operand: Operand) -> str:
-    """Return a field, a constant, a list or a transformer."""
+    """Return the text of a field, a constant, a list or a transformer."""
     if isinstance(operand, FieldRef):
         return operand.text
     if isinstance(operand, Const):
@@ -38,7 +38,7 @@ def shown_operand(operand: Operand) -> str:
 
 
 def shown_value(value: object, op: str = "=") -> str:
-    """Return one constant of a check with the operator *op*."""
+    """Return the text of one constant of a check with the operator *op*."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
@@ -48,7 +48,7 @@ def shown_value(value: object, op: str = "=") -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return *text* in quotes, which it must have inside a transformer."""
+    """Return *text* in quotes, which are required inside a transformer."""
     written = quote(text)
     return written if written[:1] == '"' else f'"{written}"'
 

@@ -1,4 +1,4 @@
-"""Conditions, operands and templates with other fields in the place of those that they read."""
+"""Replaces the fields that conditions, operands and templates read by other fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def in_operand(operand: T, others: Mapping[FieldRef, FieldRef]) -> T:
-    """Return *operand* over *others*; a constant, and a field that is not among them, stays as it is."""
+    """Replace the fields in *operand* that are keys of *others* by their values."""
     found: object = operand
     if isinstance(operand, FieldRef):
         found = others.get(operand, operand)
@@ -22,11 +22,11 @@ def in_operand(operand: T, others: Mapping[FieldRef, FieldRef]) -> T:
         found = ListOf(tuple(in_operand(item, others) for item in operand.items))
     elif isinstance(operand, Transform):
         found = replace(operand, args=tuple(in_operand(item, others) for item in operand.args))
-    return found  # type: ignore[return-value]  # each is of the kind that it was
+    return found  # type: ignore[return-value]  # the kind of operand stays the same
 
 
 def in_condition(expr: Expr, others: Mapping[FieldRef, FieldRef]) -> Expr:
-    """Return *expr* over *others*."""
+    """Replace the fields in *expr* that are keys of *others* by their values."""
     if isinstance(expr, (And, Or)):
         return type(expr)(tuple(in_condition(item, others) for item in expr.items))
     if isinstance(expr, Not):
@@ -36,7 +36,7 @@ def in_condition(expr: Expr, others: Mapping[FieldRef, FieldRef]) -> Expr:
 
 
 def in_template(template: Template, others: Mapping[FieldRef, FieldRef]) -> Template:
-    """Return *template* over *others*."""
+    """Replace the fields in *template* that are keys of *others* by their values."""
     parts = (
         part if isinstance(part, str) else Token(in_operand(part.operand, others), part.width)
         for part in template.parts

@@ -1,7 +1,6 @@
 """Output templates: ``Sensitive file opened (file=%fd.name)`` with the event's values filled in.
 
-Absent values are ``<NA>`` in text and null in JSON. How a template is written is read by
-:mod:`falcohost.engine.tokens`.
+Absent values are ``<NA>`` in text and null in JSON. :mod:`falcohost.engine.tokens` parses the syntax.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.texts import valid
 from falcohost.engine.tokens import Token, find_operand, tokens
 
-#: What is different in each event, or says which of several equal ones it was: the beginnings of fields' names.
+#: Prefixes of the names of fields that differ in each event, or only tell equal events apart.
 PER_EVENT = (
     "evt.num", "evt.time", "evt.datetime", "evt.rawtime", "evt.reltime", "evt.deltatime", "evt.latency", "evt.count",
     "evt.rawres", "evt.cpu", "fd.num", "thread.tid", "thread.vtid", "thread.cputime", "thread.exectime",
     "proc.duration", "proc.ppid.duration",
 )  # fmt: skip
 
-#: A field for the JSON alone: its name, or a name and the template that makes its text.
+#: A field only for the JSON: its name, or a name and the template of its text.
 ExtraField: TypeAlias = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Template:
-    """An output, compiled: its parts. What reads them from an event is made when the first alert needs it.
+    """A parsed output. The code that fills it in is generated for the first alert.
 
-    :ivar text: as it was written.
-    :ivar parts: texts, and the places between them that an event fills.
-    :ivar extra: names of values for the JSON alone, each with what makes the value.
+    :ivar text: the output as written in the rule.
+    :ivar parts: texts, and the tokens between them that an event fills in.
+    :ivar extra: values only for the JSON: a name, and an operand or template.
     """
 
     text: str
@@ -44,7 +43,7 @@ class Template:
 
     @cached_property
     def fields(self) -> tuple[FieldRef, ...]:
-        """Return the fields that it reads, each once, extra fields included."""
+        """Return the fields that the template reads, including extra fields, each once."""
         read: dict[FieldRef, None] = {}
         for part in self.parts:
             if isinstance(part, Token):
@@ -55,7 +54,7 @@ class Template:
 
     @cached_property
     def filled(self) -> Fill:
-        """Return the function from an event to its text, and to the JSON value of each field by its name here."""
+        """Return the function from an event to the text and to the JSON values by their names in the template."""
         values: dict[str, Operand | Callable[[Any], object]] = {}
         for part in self.parts:
             if isinstance(part, Token):
@@ -70,8 +69,8 @@ class Template:
     def parse(cls, text: str, catalog: Catalog, *, extra_fields: Iterable[ExtraField] = ()) -> Template:
         """Return the template *text* over the fields of *catalog*.
 
-        :param extra_fields: what goes into :meth:`values` but not into the text (``append_output``).
-        :raises TypeCheckError: it is none, or a field is unknown; the message is Falco's.
+        :param extra_fields: fields for :meth:`values` that are not in the text (``append_output``).
+        :raises TypeCheckError: the template is malformed, or a field is unknown; the message is Falco's.
         """
         extra: list[tuple[str, Operand | Template]] = []
         for field in extra_fields:
@@ -86,12 +85,12 @@ class Template:
         return self.filled(event)[0]
 
     def values(self, event: Any) -> dict[str, object]:
-        """Return the JSON value of each field for *event*, under the name that the template gives it."""
+        """Return the JSON value of each field for *event*, by its name in the template."""
         return self.filled(event)[1]
 
     @cached_property
     def same(self) -> Callable[[Any], int]:
-        """Return what tells outputs apart by their values, without those that differ in each event."""
+        """Return the function from an event to a number; outputs that differ only in :data:`PER_EVENT` share it."""
         return compile_same(field for field in self.fields if not field.text.startswith(PER_EVENT))
 
 

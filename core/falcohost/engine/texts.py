@@ -1,7 +1,7 @@
-"""Text from events: Falco compares and shows bytes, Python has str; this is where the two meet.
+"""Converts text from events: Falco compares and prints bytes, Python has str.
 
-Bytes that are not UTF-8 reach us as lone surrogates (``surrogateescape``). Whatever writes text out, or hands it to
-RE2, has to come here first.
+Bytes that are not UTF-8 are lone surrogates in a str (``surrogateescape``). Code that writes text out, or passes it to
+RE2, has to convert it here first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
 
 
 def text_bytes(text: str) -> bytes:
-    """Return the bytes that *text* stands for; what was not UTF-8 comes back as it was."""
+    """Return the bytes of *text*; surrogates become the original bytes again."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -29,17 +29,17 @@ def text_bytes(text: str) -> bytes:
 
 
 def bytes_text(data: bytes) -> str:
-    """Return *data* as the text that stands for it; :func:`text_bytes` gives the bytes back."""
+    """Return *data* as text; :func:`text_bytes` reverses this."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def ascii_lower(text: str) -> str:
-    """Return *text* with A-Z made small, as tolower(3) does in the C locale: no other letters."""
+    """Return *text* with A-Z in lower case, like tolower(3) in the C locale; other letters stay unchanged."""
     return text.lower() if text.isascii() else bytes_text(text_bytes(text).lower())
 
 
 def ascii_upper(text: str) -> str:
-    """Return *text* with a-z made large, as toupper(3) does in the C locale: no other letters."""
+    """Return *text* with a-z in upper case, like toupper(3) in the C locale; other letters stay unchanged."""
     return text.upper() if text.isascii() else bytes_text(text_bytes(text).upper())
 
 
@@ -53,7 +53,7 @@ def valid(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* fit for a line of output: what is not UTF-8, control characters and non-characters are U+FFFD."""
+    """Return *text* for a line of output: invalid UTF-8, control characters and non-characters become U+FFFD."""
     if text.isascii() and text.isprintable():
         return text
     return _UNPRINTABLE.sub(REPLACEMENT, valid(text))

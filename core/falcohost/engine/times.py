@@ -1,4 +1,4 @@
-"""Times as Falco writes them. All are given as nanoseconds since the epoch."""
+"""Formats times as Falco does. All times are nanoseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SECOND = 1_000_000_000
 
 
 def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
-    """Return ``HH:MM:SS.nnnnnnnnn``, with *date* ``YYYY-MM-DD`` before it, by the UTC offset that holds now.
+    """Return ``HH:MM:SS.nnnnnnnnn`` in local time; with *date*, preceded by ``YYYY-MM-DD``.
 
-    As in Falco the offset is the process's at this moment, not the one of the event's date.
+    As in Falco, the UTC offset is the current one, not that of the event's date.
     """
     seconds, nanoseconds = divmod(ts, SECOND)
     form = "%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S"
@@ -35,10 +35,10 @@ def rfc3339(ts: int) -> str:
     return utc_time(ts) + "Z"
 
 
-@functools.lru_cache(maxsize=256)  # alerts come many in a second
+@functools.lru_cache(maxsize=256)  # there are many alerts in a second
 def _formatted(form: str, seconds: int) -> str:
     try:
         return time.strftime(form, time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):
-        # A source may hand on any number; a time of no calendar is shown as the epoch.
+        # A source may pass on any number; one outside of the calendar is shown as the epoch.
         return time.strftime(form, time.gmtime(0))

@@ -1,7 +1,7 @@
-"""How an output template is written: text, and behind each ``%`` a field or a transformer, the longest that there is.
+"""Parses output templates: text, and after each ``%`` the longest possible field or transformer.
 
-Digits behind the ``%`` make a column of that width. A leading ``*`` is allowed and means nothing here: absent values
-never suppress an alert. There is no way to write a ``%`` itself, as in Falco.
+Digits after the ``%`` set the width of a column. A leading ``*`` is allowed and has no effect: absent values never
+suppress an alert. As in Falco, a literal ``%`` cannot be written.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from falcohost.engine.operandcheck import check_left
 from falcohost.lang.parser import parse_operand
 from falcohost.lang.syntax import ConditionSyntaxError, position_at
 
-# Possessive, since names come from rules files and must not make the match go back and forth.
+# Possessive, so that hostile names in rules files cannot cause backtracking.
 _FIELD = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+(?:\.[a-zA-Z][a-zA-Z0-9_]*+)++")
 _ARGUMENT = re.compile(r"""\[(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^]\["'\s]+)\]""")
 _TRANSFORMER = re.compile(r"(?:tolower|toupper|b64|basename|len|join|concat|getopt)\(")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""")
 _DIGITS = re.compile("[0-9]*")
 
-#: No column is wider than this.
+#: Widest column.
 MAX_WIDTH = 4096
 
-#: Of a name that is longer than this no beginning is looked for.
+#: Longest name for which shorter prefixes are tried.
 _MAX_NAME = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A place in a template that an event fills; *width* 0 is as wide as the value."""
+    """A placeholder in a template; with *width* 0 it is as wide as the value."""
 
     operand: FieldRef | Transform
     width: int = 0
@@ -41,7 +41,7 @@ class Token:
 def tokens(text: str, catalog: Catalog) -> Iterator[str | Token]:
     """Yield the parts of the template *text*.
 
-    :raises TypeCheckError: a ``%`` is not followed by a field that there is; the message is Falco's.
+    :raises TypeCheckError: a ``%`` is not followed by a known field; the message is Falco's.
     """
     if not text:
         raise TypeCheckError("empty formatting token")
@@ -69,9 +69,9 @@ def _token(text: str, percent: int, catalog: Catalog) -> tuple[Token, int]:
 
 
 def find_operand(text: str, start: int, catalog: Catalog) -> tuple[FieldRef | Transform, int]:
-    """Return the longest field or transformer that begins at *start*, and where it ends.
+    """Return the longest field or transformer that begins at *start*, and its end.
 
-    :raises TypeCheckError: there is none that the catalog knows.
+    :raises TypeCheckError: the catalog knows none.
     """
     error: Exception | None = None
     for end in _ends(text, start, catalog):
@@ -87,7 +87,7 @@ def _operand(text: str, catalog: Catalog) -> FieldRef | Transform:
 
 
 def _ends(text: str, start: int, catalog: Catalog) -> Iterator[int]:
-    """Yield where a field or transformer that begins at *start* may end, the longest first."""
+    """Yield the possible ends of a field or transformer that begins at *start*, longest first."""
     transformer = _TRANSFORMER.match(text, start)
     if transformer is not None:
         end = _closing(text, transformer.end())
@@ -111,7 +111,7 @@ def _with_argument(text: str, end: int) -> Iterator[int]:
 
 
 def _closing(text: str, place: int) -> int:
-    """Return where the bracket that was opened before *place* has been closed; the end if it never is."""
+    """Return the position after the parenthesis that closes the one before *place*, or the end of *text*."""
     depth = 1
     while place < len(text) and depth:
         quoted = _QUOTED.match(text, place)

@@ -1,6 +1,6 @@
-"""What the transformers do to values while events run: ``tolower``, ``b64``, ``getopt`` and the rest.
+"""The functions behind transformers: ``tolower``, ``b64``, ``join`` and the rest.
 
-Every function takes and gives None for an absent value. A list is a tuple.
+Every function accepts and returns None for an absent value. A list is a tuple.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def present(function: Callable[[Any], Any], value: Any) -> Any:
 
 
 def each(function: Callable[[Any], Any], values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    """Return *function* of every element; absent if it is absent for one of them."""
+    """Return *function* of every element; None if it is None for any of them."""
     if values is None:
         return None
     results = tuple(map(function, values))
@@ -37,12 +37,12 @@ def each(function: Callable[[Any], Any], values: tuple[Any, ...] | None) -> tupl
 
 
 def basename(path: str) -> str:
-    """Return what is behind the last slash."""
+    """Return the part after the last slash."""
     return path[path.rfind("/") + 1 :]
 
 
 def decoded(text: _T) -> _T | None:
-    """Return what the base64 *text* encodes (standard alphabet, padding optional), or None if it is not base64."""
+    """Return *text* decoded from base64 (standard alphabet, padding optional), or None if it is not base64."""
     if isinstance(text, bytes):
         return _decoded(text)
     plain = _decoded(text_bytes(text))
@@ -55,24 +55,24 @@ def _decoded(data: bytes) -> bytes | None:
         plain = base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
     except binascii.Error:
         return None
-    # Bits behind the last whole byte must be zero, as Falco demands.
+    # As in Falco, bits after the last whole byte must be zero.
     return plain if base64.b64encode(plain).rstrip(b"=") == bare else None
 
 
 def count(values: tuple[Any, ...] | bytes | None) -> int | None:
-    """Return how many elements, or bytes, there are."""
+    """Return the number of elements or bytes."""
     return None if values is None else len(values)
 
 
 def byte_length(text: str | None) -> int | None:
-    """Return how many bytes the text has."""
+    """Return the number of bytes of the text."""
     if text is None:
         return None
     return len(text) if text.isascii() else len(text_bytes(text))
 
 
 def list_of(*items: Any) -> tuple[str, ...] | None:
-    """Return a list literal: numbers as text, lists spliced in; absent if an item is absent."""
+    """Return a list literal, with numbers as text and lists spliced in; None if an item is absent."""
     elements: list[str] = []
     for item in items:
         if item is None:
@@ -89,7 +89,7 @@ def join(separator: str | None, values: tuple[Any, ...] | None) -> str | None:
 
 
 def concat(*texts: str | None) -> str | None:
-    """Return all *texts* one behind the other; absent if one is absent."""
+    """Return the concatenated *texts*; None if one is absent."""
     if None in texts:
         return None
     return "".join(texts)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""From the tree of a condition to the IR: fields resolved, operators checked, constants read as their field's type.
+"""Converts the tree of a condition to IR: resolves fields, checks operators, parses constants as their field's type.
 
-Macros are expanded before. What Falco refuses is refused in its words, except where we are kinder on purpose (text
-operators on addresses, Perl's classes in a regex); those get a remark.
+Macros are already expanded. What Falco refuses is refused with Falco's message, except where falcohost is more lenient
+on purpose (text operators on addresses, Perl's classes in a regex); these get a warning.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from falcohost.lang.tree import (
 
 @dataclass(frozen=True, slots=True)
 class CheckedCondition:
-    """A condition that fits its fields, and what is worth saying about it."""
+    """A checked condition, and warnings about it."""
 
     expr: Expr
     warnings: tuple[Remark, ...] = ()
@@ -44,14 +44,14 @@ class CheckedCondition:
 def check(node: Node, catalog: Catalog) -> CheckedCondition:
     """Return the IR of the condition *node* over the fields of *catalog*.
 
-    :raises TypeCheckError: it does not fit them; the first reason counts.
+    :raises TypeCheckError: it does not fit them; only the first error is reported.
     """
     return TypeChecker(catalog).check(node)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What came of *node*, which is held here so that its identity stays its own."""
+    """The result for *node*, which is kept alive here so that its id is not reused."""
 
     node: Node
     expr: Expr
@@ -59,7 +59,7 @@ class _Known:
 
 
 class TypeChecker:
-    """Checks conditions over one catalog. What macros share is checked once: nodes are known by identity."""
+    """Checks conditions over one catalog. Shared macros are checked once: nodes are cached by identity."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -67,7 +67,7 @@ class TypeChecker:
         self._remarks: list[Remark] = []
 
     def check(self, node: Node) -> CheckedCondition:
-        """Return what :func:`check` returns, and raise what it raises."""
+        """Check one condition; see :func:`check`."""
         if depth(node) > MAX_DEPTH:
             raise TypeCheckError(f"exceeded max depth limit of {MAX_DEPTH}", node.pos)
         self._remarks.clear()
@@ -155,7 +155,7 @@ class TypeChecker:
 
 
 def _value_nodes(node: CheckNode) -> list[ValueNode]:
-    """Return the constants on the right of *node*; the name of a list that does not exist stands for itself."""
+    """Return the constants on the right of *node*; the name of an unknown list is a constant itself."""
     right = node.right
     if isinstance(right, IdentifierNode):
         return [ValueNode(right.name, pos=right.pos)]
@@ -164,7 +164,7 @@ def _value_nodes(node: CheckNode) -> list[ValueNode]:
 
 
 def _reader(op: str, kind: ValueType) -> Callable[[str], Value]:
-    """Return what reads the text of a constant that *op* compares with a value of *kind*."""
+    """Return the parser of constants that *op* compares with a value of *kind*."""
     if op in ("bcontains", "bstartswith"):
         return parse_hex
     shown = FieldType.CHARBUF if compares_text(op, kind.kind) else kind.kind

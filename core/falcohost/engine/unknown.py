@@ -1,8 +1,8 @@
-"""Conditions with fields of lookups, whose values may not be known yet: three values, told by two conditions.
+"""Three-valued conditions: fields of lookups whose values may not be known yet.
 
-What hangs on an unknown value is unknown, below ``not`` as well (Kleene's strong logic). A condition is *possible*
-where it holds or is unknown, and *certain* where it holds whatever the unknown values are. A condition that reads no
-field of a lookup is its own possible and certain form, and is returned as it is.
+A check of an unknown value is unknown, also below ``not`` (Kleene's strong logic). The three values are represented by
+two conditions: the *possible* form is true if the condition is true or unknown, the *certain* form is true if the
+condition is true whatever the unknown values are. A condition without fields of lookups is returned unchanged.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, ListOf, Not,
 from falcohost.engine.lookup_fields import LookupField, is_lookup
 from falcohost.engine.substitution import in_condition
 
-#: Returns a check that reads the given fields of lookups, as it is where possible is asked (True) or certain (False).
+#: Returns the possible (True) or certain (False) form of a check that reads the given fields of lookups.
 _Leaf: TypeAlias = Callable[[Check | Exists, list[FieldRef], bool], Expr]
 
 
 def possible(expr: Expr) -> Expr:
-    """Return the condition that holds where *expr* does or may come to hold, once the rows are there."""
+    """Return the condition that is true if *expr* is true, or may become true once all rows are known."""
     return _form(expr, True, _guarded) if reads_lookup(expr) else expr
 
 
 def certain(expr: Expr) -> Expr:
-    """Return the condition that holds where *expr* does whatever the values are that are not known yet."""
+    """Return the condition that is true if *expr* is true whatever the values are that are not known yet."""
     return _form(expr, False, _guarded) if reads_lookup(expr) else expr
 
 
 def without_lookups(expr: Expr) -> Expr:
-    """Return a condition that holds wherever *expr* may and reads no field of a lookup: what a source may decide."""
+    """Return a necessary condition for *expr* without fields of lookups, so that a source may decide it."""
     return _form(expr, True, _own) if reads_lookup(expr) else expr
 
 
 def reads_lookup(expr: Expr) -> bool:
-    """Tell whether *expr* reads a field of a lookup; quick, since it is asked of every rule."""
+    """Return whether *expr* reads a field of a lookup. Fast, since it is called for every rule."""
     pending = [expr]
     while pending:
         item = pending.pop()
@@ -49,7 +49,7 @@ def reads_lookup(expr: Expr) -> bool:
 
 
 def _is_plain(leaf: Check | Exists) -> bool:
-    """Tell whether *leaf* compares an ordinary field with constants, as most do."""
+    """Return whether *leaf* compares an ordinary field with constants, as most checks do."""
     if not isinstance(leaf.left, FieldRef) or isinstance(leaf.left.field, LookupField):
         return False
     return not (isinstance(leaf, Check) and isinstance(leaf.right, (FieldRef, Transform, ListOf)))
@@ -85,13 +85,13 @@ def _chain(expr: And | Or, over: bool, leaf: _Leaf, *, neutral: Expr, decisive: 
 
 
 def _guarded(check: Check | Exists, asked: list[FieldRef], over: bool) -> Expr:
-    """Return *check* behind a guard, so that it never sees a value that is not known."""
+    """Return *check* with a guard, so that it never sees an unknown value."""
     unknown = [Unanswered(ref) for ref in asked]
     return Or((*unknown, check)) if over else And((*map(Not, unknown), check))
 
 
 def _own(check: Check | Exists, asked: list[FieldRef], over: bool) -> Expr:
-    """Return what the source's own fields say of *check*: where all of them have a value, the lookup has no say."""
+    """Return *check* on the source's own fields; they decide if all of them have a value."""
     own = {
         ref: FieldRef(ref.field.base, ref.arg, ref.text)
         for ref in asked

@@ -1,6 +1,6 @@
-"""Constants: the text of a rule, read as the type of the field that it is compared with.
+"""Parses constants in rules as the type of the field that they are compared with.
 
-Numbers follow scanf(3) as Falco calls it: out of range wraps or saturates without an error, rest text is an error.
+Numbers follow scanf(3) as Falco calls it: out of range wraps or saturates without an error, trailing text is an error.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from falcohost.engine.ir import Value
 from falcohost.engine.texts import text_bytes
 from falcohost.fields import FieldType
 
-#: Falco keeps a constant in at most 256 bytes, a final NUL included.
+#: Most bytes of a constant in Falco, including a final NUL.
 LIMIT = 256
 
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)", re.ASCII)
 
 
 class ValueTextError(ValueError):
-    """A constant cannot be read as the type of its field; the text is Falco's message."""
+    """A constant cannot be parsed as the type of its field; the text is Falco's message."""
 
 
 def parse_value(text: str, kind: FieldType) -> Value:
     """Return the constant *text* as a value of *kind*.
 
-    :raises ValueTextError: it is none.
+    :raises ValueTextError: it is not valid.
     """
     parse = _PARSERS.get(kind)
     return parse(text) if parse is not None else _string(text)
 
 
 def parse_hex(text: str) -> bytes:
-    """Return the bytes that ``bcontains`` and ``bstartswith`` are given as pairs of hexadecimal digits."""
+    """Return the bytes of a constant of ``bcontains`` and ``bstartswith``, which is in hexadecimal."""
     if not re.fullmatch("([0-9a-fA-F]{2})*", text):
         raise ValueTextError("filter error: bcontains and bstartswith operator support hex strings only")
     return _buffer(bytes.fromhex(text))

@@ -1,1 +1,1 @@
-"""IR to generated Python functions."""
+"""Compiles IR to generated Python functions."""

@@ -1,9 +1,9 @@
-"""IR to the text of Python expressions: what one generated function is made of.
+"""Converts IR to the source of Python expressions, the parts of a generated function.
 
 No text of a rule ever enters the source: every constant, argument and function is bound to a generated name in the
-function's globals. What a function asks for more than once, a field or a sub-condition, is found once and kept in a
-local variable. Where that is sure to be set, which follows from the short circuit of ``and`` and ``or``, it is just
-used; where it may be, it is asked whether it is. Functions that share a list of what is known of an event look there.
+function's globals. A field or sub-condition that a function needs more than once is computed once and kept in a local
+variable. If short circuits of ``and`` and ``or`` guarantee that the local is set, it is simply used; otherwise the code
+tests whether it is set. Functions may also share a list of values that are already known of an event.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ from falcohost.engine.transforms import concat, join, list_of, unary
 from falcohost.fields import Compare, Family
 from falcohost.lookups import PENDING
 
-#: Python's parser takes 200 nested parentheses; what lies deeper than this becomes a function of its own.
+#: Python's parser accepts 200 nested parentheses; deeper expressions than this become functions of their own.
 DEPTH = 60
 
 
-#: What stands for a field that was not read, and for a sub-condition that was not asked.
+#: Marks a field that has not been read, and a sub-condition that has not been evaluated.
 UNREAD = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An expression in a boolean context, and the bit sets of the locals that are set once it was true or false."""
+    """A boolean expression, and the bit sets of the locals that are set if it is true or false."""
 
     text: str
     true: int = 0
@@ -56,22 +56,22 @@ class Code:
 
 
 class Memory(Protocol):
-    """What several functions over one event share: the list ``s`` of what is known of it, or :data:`UNREAD`."""
+    """Values that several functions share for one event: the list ``s``, with :data:`UNREAD` for unknown ones."""
 
     def field(self, ref: FieldRef) -> str:
-        """Return the text of the value of *ref*, from ``s`` or read into it."""
+        """Return the source that gets the value of *ref* from ``s``, or reads it into ``s``."""
 
     def condition(self, expr: Expr) -> str | None:
-        """Return the text of what *expr* came to, from ``s`` or found out; None if it is not kept there."""
+        """Return the source that gets the result of *expr* from ``s``, or computes it; None if it is not kept there."""
 
 
 class Expressions:
     """Writes the expressions of one generated function over the event ``e``.
 
-    :param kept: what is kept in a local: fields, and sub-conditions by ``id``, each with the number of its local
+    :param kept: values that are kept in locals: fields, and sub-conditions by ``id``, each with the number of its local
         ``v<number>``.
-    :param hoist: adds a function for a condition that is nested too deep, and returns the text of a call of it.
-    :param memory: what the function shares with others.
+    :param hoist: adds a function for a condition that is nested too deeply, and returns the source of a call.
+    :param memory: the values that the function shares with others.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Expressions:
         self._unsure = 0
 
     def prologue(self) -> list[str]:
-        """Return the line that must stand before all expressions written so far, if there must be one."""
+        """Return the line to put before all expressions written so far, if one is needed."""
         unsure = [f"v{number}" for number in range(self._unsure.bit_length()) if self._unsure >> number & 1]
         return [f"    {' = '.join((*unsure, self._names.of(UNREAD)))}"] if unsure else []
 
     def condition(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
-        """Return the code of *expr* where the locals in the bit set *have* are set already."""
+        """Return the code of *expr*; the locals in the bit set *have* are already set."""
         number = self._kept.get(id(expr))
         if number is not None:
             if have >> number & 1:
@@ -105,7 +105,7 @@ class Expressions:
         return Code(known) if known else self.write(expr, have, depth)
 
     def write(self, expr: Expr, have: int = 0, depth: int = 0) -> Code:
-        """Return the code of *expr* itself, whether or not what it comes to is kept."""
+        """Return the code of *expr* itself, even if its result is kept."""
         if depth >= DEPTH and not isinstance(expr, (Check, Exists)):
             return Code(self._hoist(expr))
         if isinstance(expr, (And, Or)):
@@ -120,7 +120,7 @@ class Expressions:
         return self._check(expr, have)
 
     def _chain(self, expr: And | Or, have: int, depth: int) -> Code:
-        """Write ``and`` or ``or``: one outcome needs every item, the other comes from any item behind former ones."""
+        """Write ``and`` or ``or``: one result needs every item, the other may come from any item."""
         conjunction = isinstance(expr, And)
         passed, stopped = 0, -1
         texts = []
@@ -135,7 +135,7 @@ class Expressions:
         return Code(text, passed, stopped) if conjunction else Code(text, stopped, passed)
 
     def operand(self, operand: Operand, have: int) -> tuple[str, int]:
-        """Return the text of *operand*'s value and the locals that it sets."""
+        """Return the source of *operand*'s value, and the locals that it sets."""
         if isinstance(operand, FieldRef):
             return self._field(operand, have)
         if isinstance(operand, Const):
@@ -156,7 +156,7 @@ class Expressions:
         return (call, 0) if number is None else self._keep(number, call)
 
     def _keep(self, number: int, text: str) -> tuple[str, int]:
-        """Return the text of what is kept in the local *number* and made by *text*, and the local's bit."""
+        """Return the source of a value that *text* computes and the local *number* keeps, and the local's bit."""
         bit = 1 << number
         made = f"(v{number} := {text})"
         if self._written & bit:
@@ -191,7 +191,7 @@ class Expressions:
         return Code(self._guarded(left, "t", text), got, got)
 
     def _guarded(self, value: str, temporary: str, test: str) -> str:
-        """Return *test* of *value*, false where it is absent."""
+        """Return the source of *test* on *value*; it is false if the value is absent."""
         if value[0] == "v":
             return f"{value} is not None and {test.format(value)}"
         if value.startswith("(v"):
@@ -209,9 +209,9 @@ class Expressions:
 
 
 def read(names: Names, ref: FieldRef) -> str:
-    """Return the text that reads *ref* from the event."""
+    """Return the source that reads *ref* from the event."""
     arg = "None" if ref.arg is None else names.of_constant(ref.arg)
     call = f"{names.of(getter(ref.field), ref.field.name, id(ref.field))}(e, {arg})"
     kind = value_type(ref)
-    # An empty list is an absent value.
+    # An empty list counts as absent.
     return f"({call} or None)" if kind.is_list or kind.compare is not Compare.SCALAR else call

@@ -1,4 +1,4 @@
-"""Checks for which Python has an operator or a method: written out in generated code, where a call would cost more."""
+"""Writes checks inline in generated code if Python has an operator or method for them, which saves a call."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """The text of a test with ``{}`` for the value; *guarded*: it must not see an absent one."""
+    """The source of a test with ``{}`` for the value; *guarded*: the value must not be absent."""
 
     text: str
     guarded: bool = True
 
 
 def direct(names: Names, check: Check) -> Test | None:
-    """Return a test that is false for an absent value without asking."""
+    """Return a test that needs no guard, because it is false for an absent value."""
     kind, right = value_type(check.left), check.right
     if kind.is_list or kind.compare is not Compare.SCALAR or kind.kind.family in (Family.IP, Family.NET):
         return None
@@ -42,7 +42,7 @@ def direct(names: Names, check: Check) -> Test | None:
 
 
 def inline(names: Names, check: Check) -> Test | None:
-    """Return a test of a value that is there, if Python has an operator or a method for it."""
+    """Return a test of a value that is not absent, if Python has an operator or method for it."""
     kind, right = value_type(check.left), check.right
     if kind.kind.family in (Family.IP, Family.NET):
         return None
@@ -62,7 +62,7 @@ def inline(names: Names, check: Check) -> Test | None:
 
 
 def _modified(names: Names, check: Check) -> Test | None:
-    """Write the modifiers for which Python has one operation; the list is not empty."""
+    """Write modifiers for which Python has a single operation; the list is not empty."""
     assert isinstance(check.right, tuple)
     if check.op == "!=" and check.modifier == "allof":
         return Test(f"{{}} not in {names.of_constant(frozenset(check.right))}")

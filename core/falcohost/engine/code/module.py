@@ -1,6 +1,6 @@
-"""Conditions to Python functions: generated source, compiled, no tree walked per event.
+"""Compiles conditions to Python functions, so that no tree is walked per event.
 
-The source consists of generated names, operators, parentheses and our own numbers only; see
+The source consists only of generated names, operators, parentheses and our own numbers; see
 :mod:`falcohost.engine.code.expressions`.
 """
 
@@ -19,7 +19,7 @@ Condition: TypeAlias = Callable[[Any], bool]
 
 
 class Module:
-    """Generated functions that share names; added as lines, compiled together when they are wanted."""
+    """Generated functions that share names; added as source lines, compiled together when needed."""
 
     def __init__(self) -> None:
         self.names = Names()
@@ -27,9 +27,9 @@ class Module:
         self._count = 0
 
     def condition(self, expr: Expr, memory: Memory | None = None) -> str:
-        """Add a function that returns whether *expr* holds; return its name.
+        """Add a function that returns whether *expr* is true; return its name.
 
-        It takes the event and, with *memory*, the list of what is known of it.
+        Its arguments are the event and, with *memory*, the list of shared values.
         """
         expressions = self.expressions(repeated_fields([expr]), memory)
         code = expressions.condition(expr)
@@ -42,19 +42,19 @@ class Module:
         return self.function([f"    return {text}"])
 
     def expressions(self, kept: Mapping[FieldRef | int, int], memory: Memory | None = None) -> Expressions:
-        """Return what writes the expressions of one function."""
+        """Return a writer for the expressions of one function."""
         call = "(e)" if memory is None else "(e, s)"
         return Expressions(self.names, kept, lambda expr: self.condition(expr, memory) + call, memory)
 
     def function(self, body: Sequence[str], arguments: str = "e") -> str:
-        """Add a function with these lines, which are indented already; return its name."""
+        """Add a function with these lines, already indented; return its name."""
         self._count += 1
         name = f"f{self._count}"
         self._lines += [f"def {name}({arguments}):", *body]
         return name
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """Compile everything that was added since; return all functions by name."""
+        """Compile everything that was added since the last call; return all functions by name."""
         if self._lines:
             exec(compile("\n".join(self._lines), "<rules>", "exec"), self.names.bound)
             self._lines.clear()

@@ -1,4 +1,4 @@
-"""The names in generated source: each stands for one value, so that no value is ever written into it."""
+"""Names for values in generated source, so that no value is ever written into the source itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Names:
         return name
 
     def made(self, make: Callable[[], object], *key: object) -> str:
-        """Return the name of what *make* makes; equal *key* gives the same name, and makes nothing."""
+        """Return the name of what *make* returns; an equal *key* gives the same name without calling *make*."""
         name = self._names.get(key)
         return self.of(make(), *key) if name is None else name
 

@@ -1,6 +1,6 @@
-"""An output to Python functions: generated source in which each value is read once, for the text and for the JSON.
+"""Compiles an output to a Python function that reads each value once, for the text and for the JSON.
 
-As in conditions, no text of a rule ever enters the source (:mod:`falcohost.engine.code.names`).
+As with conditions, no text of a rule ever enters the source (:mod:`falcohost.engine.code.names`).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from falcohost.fields import Compare, Family
 #: From an event to the text and to the JSON values by name.
 Fill: TypeAlias = Callable[[Any], tuple[str, dict[str, object]]]
 
-#: A part of the text: itself, or an operand whose value it shows, and the width of its column (0: as wide as it is).
+#: A part of the text: a string, or an operand and the width of its column (0: as wide as the value).
 Part: TypeAlias = str | tuple[Operand, int]
 
 
 def compile_output(parts: Sequence[Part], values: Iterable[tuple[str, Operand | Callable[[Any], object]]]) -> Fill:
-    """Return the function that fills *parts*, and the JSON *values*: each a name, and an operand or what makes it."""
+    """Return the function that fills in *parts* and the JSON *values*, each a name and an operand or function."""
     return _Output().fill(parts, values)
 
 
 def compile_same(fields: Iterable[FieldRef]) -> Callable[[Any], int]:
-    """Return the function from an event to a number that is the same where the values of all *fields* are.
+    """Return the function from an event to a number that is equal if the values of all *fields* are equal.
 
-    It depends on nothing else, and on a key of this process, so that nobody can make two outputs alike.
+    The number is a hash with a secret of this process, so that an attacker cannot provoke collisions.
     """
     module = Module()
     of = module.names.of
     values = "".join(f"{_value(module, ref)}, " for ref in fields)
-    name = module.function([f"    return {of(hash)}({of(repr)}(({values})))"])  # bounded, whatever the values are
+    name = module.function([f"    return {of(hash)}({of(repr)}(({values})))"])  # bounded size
     return module.functions()[name]
 
 
 class _Output:
-    """One function that is written."""
+    """Writes one function."""
 
     def __init__(self) -> None:
         self._module = Module()
@@ -61,7 +61,7 @@ class _Output:
         return self._module.functions()[name]
 
     def _text(self, operand: Operand, width: int) -> str:
-        """Return the text that is the text of *operand* in a column of *width*."""
+        """Return the source of the text of *operand* in a column of *width*."""
         kind = "value" if _shown(operand) is None else "shown"
         local = self._local(kind, operand)
         text = f"t{local}"
@@ -71,7 +71,7 @@ class _Output:
         return f"{text}[:{width}].ljust({width})" if width else text
 
     def _json(self, operand: Operand) -> str:
-        """Return the text that is the JSON value; values that are compared one by one are one text, as in Falco."""
+        """Return the source of the JSON value; values that are compared one by one become one string, as in Falco."""
         of = self._of
         if isinstance(operand, FieldRef) and operand.field.json is not None:
             return f"{of(json_value)}(v{self._local('json', operand)})"
@@ -85,7 +85,7 @@ class _Output:
         return f"{of(json_value)}(v{local})"
 
     def _local(self, kind: str, operand: Operand) -> int:
-        """Have the value of *operand* read into a local, whose number is returned; texts are made fit for both uses."""
+        """Read the value of *operand* into a local and return its number; a text is prepared for both uses."""
         known = self._locals.get((kind, operand))
         if known is not None:
             return known
@@ -111,18 +111,18 @@ class _Output:
 
 
 def _value(module: Module, operand: Operand) -> str:
-    """Return the text that reads the value of *operand*, where an empty list is an absent value."""
+    """Return the source that reads the value of *operand*; an empty list counts as absent."""
     if not isinstance(operand, FieldRef):
         return f"{module.value(operand)}(e)"
     return "None" if operand.field.filter_only else read(module.names, operand)
 
 
 def _shown(operand: Operand) -> Callable[..., Any] | None:
-    """Return the getter of what is shown of a field, where that is not its value."""
+    """Return the getter of what outputs show for a field, if that is not its value."""
     return operand.field.shown if isinstance(operand, FieldRef) and operand.arg is None else None
 
 
 def _is_text(operand: Operand) -> bool:
-    """Tell whether the value is one text, as most are."""
+    """Return whether the value is a single text, as most are."""
     kind = value_type(operand)
     return kind.kind.family is Family.STRING and not kind.is_list and kind.compare is Compare.SCALAR

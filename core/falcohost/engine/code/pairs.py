@@ -1,4 +1,4 @@
-"""Checks whose right side is a field or a transformer: functions of two values that are both there."""
+"""Checks whose right side is a field or a transformer, as functions of two values that are not absent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Pair: TypeAlias = Callable[[Any, Any], bool]
 
 
 def pair_test(op: str, kind: ValueType) -> Pair:
-    """Return what *op* says of a left and a right value, both of type *kind*."""
+    """Return *op* as a function of a left and a right value, both of type *kind*."""
     if kind.is_list:
         return _all_in if op == "in" else _some_in
     if op in ORDER and kind.kind.family is Family.STRING:
@@ -36,9 +36,9 @@ def _some_in(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _glob(pattern: str, fold: bool) -> Predicate:
-    """Compile a pattern that came out of an event; bounded, since attackers choose it.
+    """Compile a pattern that comes from an event; the cost is bounded, since attackers choose it.
 
-    One with ``?`` or ``[`` that is longer than a constant may be matches nothing: RE2 would take long to compile it.
+    A pattern with ``?`` or ``[`` that is longer than a constant may be never matches: RE2 would compile it too slowly.
     """
     if len(pattern) > LIMIT and ("?" in pattern or "[" in pattern):
         return lambda value: False

@@ -1,7 +1,7 @@
-"""Checks against constants as functions of a value that is there; what code generation does not write out in place.
+"""Checks against constants, as functions of a value that is not absent, for checks that are not written inline.
 
-Absent values never come here, and neither do lists; how several values of one field count (*any of*, *endpoints*) is
-added at the end.
+The single-value functions never see lists; :func:`predicate` adds how lists and several values of one field (*any of*,
+*endpoints*) are compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Predicate: TypeAlias = Callable[[Any], bool]
 
 
 def predicate(check: Check) -> Predicate:
-    """Return what *check*, whose right side is constant, says of a value that is there."""
+    """Return *check*, whose right side is constant, as a function of a value that is not absent."""
     kind = value_type(check.left)
     single = _modified(check, kind)
     if kind.is_list:

@@ -1,7 +1,7 @@
-"""A condition for events of one type: what is decided beforehand falls away, and so does all that it decides.
+"""Specialises a condition for events of one type, by deciding checks in advance.
 
-Decided are checks of ``evt.type``, which the type answers; checks of ``evt.num`` that hold for every number from 1 on
-or for none (``evt.num = 0``, with which rules write *never*); and checks against no value at all.
+Checks that are decided: those of ``evt.type``; those of ``evt.num`` that are true for every number from 1 or for none
+(``evt.num = 0``, which rules use for *never*); and checks against an empty list.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ FALSE = Or(())
 
 
 def named_types(expr: Expr) -> frozenset[str]:
-    """Return the event types that *expr* names; for all others it specialises to the same."""
+    """Return the event types that *expr* names; it specialises to the same condition for all others."""
     return frozenset(name for check in checks(expr) for name in type_names(check))
 
 
 def specialise(expr: Expr, event_type: str | None) -> Expr:
-    """Return what is left of *expr* for events of *event_type*; None stands for any type that *expr* does not name.
+    """Return *expr* specialised for events of *event_type*; None stands for any type that *expr* does not name.
 
-    What does not depend on it is returned as it is, not copied.
+    Parts that do not depend on the type are returned unchanged, not copied.
     """
     if isinstance(expr, And):
         return _chain(expr, event_type, neutral=TRUE, decisive=FALSE)
@@ -74,7 +74,7 @@ def _numbered(leaf: Check) -> Expr:
 
 
 def type_names(check: Check | Exists) -> tuple[str, ...]:
-    """Return the types that *check* compares ``evt.type`` with; none if it is no such check."""
+    """Return the types that *check* compares ``evt.type`` with; empty if it is a different check."""
     if not isinstance(check, Check) or check.modifier is not None or not isinstance(check.left, FieldRef):
         return ()
     if check.left.field.name != "evt.type" or check.left.arg is not None:

@@ -1,1 +1,1 @@
-"""A compiled ruleset as plain data, and back: for the rules cache, and for workers that take new rules."""
+"""Converts a compiled ruleset to plain data and back, for the rules cache and for sending new rules to workers."""

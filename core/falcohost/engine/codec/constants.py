@@ -1,4 +1,4 @@
-"""Constants of checks to and from what msgpack has, as the type of the field demands it."""
+"""Converts constants of checks to and from msgpack types, depending on the type of the field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from falcohost.fields import FieldType
 def to_plain(value: Value) -> Plain:
     """Return the constant *value* as plain data.
 
-    :raises CodecError: it is nothing that a check is known to have.
+    :raises CodecError: it is not a type that checks have.
     """
     if isinstance(value, (bool, int, float, str)):
         return value
@@ -27,11 +27,11 @@ def to_plain(value: Value) -> Plain:
         return BytesRow(value.packed)
     if isinstance(value, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
         return BytesRow(value.network_address.packed + bytes((value.prefixlen,)))
-    raise CodecError(f"a {type(value).__name__} is no constant")
+    raise CodecError(f"a {type(value).__name__} is not a constant")
 
 
 def reader(op: str, kind: ValueType) -> Callable[[Plain], Value]:
-    """Return what makes the constants that *op* compares with a value of *kind*; it raises CodecError for others."""
+    """Return the decoder of constants that *op* compares with a value of *kind*; it raises CodecError for others."""
     if op in ("bcontains", "bstartswith"):
         return _bytes
     if compares_text(op, kind.kind):
@@ -41,25 +41,25 @@ def reader(op: str, kind: ValueType) -> Callable[[Plain], Value]:
 
 def _text(plain: Plain) -> str:
     if not isinstance(plain, str) or len(text_bytes(plain)) >= LIMIT:
-        raise CodecError(f"{plain!r} is no text")
+        raise CodecError(f"{plain!r} is not a string")
     return plain
 
 
 def _bytes(plain: Plain) -> bytes:
     if not isinstance(plain, BytesRow) or len(plain.value) >= LIMIT:
-        raise CodecError(f"{plain!r} is no buffer")
+        raise CodecError(f"{plain!r} is not a buffer")
     return plain.value
 
 
 def _bool(plain: Plain) -> bool:
     if not isinstance(plain, bool):
-        raise CodecError(f"{plain!r} is no truth value")
+        raise CodecError(f"{plain!r} is not a bool")
     return plain
 
 
 def _double(plain: Plain) -> float:
     if not isinstance(plain, float):
-        raise CodecError(f"{plain!r} is no floating point number")
+        raise CodecError(f"{plain!r} is not a floating point number")
     return plain
 
 
@@ -69,7 +69,7 @@ def _integer(bits: int, *, signed: bool = False) -> Callable[[Plain], int]:
 
     def read(plain: Plain) -> int:
         if type(plain) is not int or not low <= plain < high:
-            raise CodecError(f"{plain!r} is no integer of {bits} bits")
+            raise CodecError(f"{plain!r} is not an integer of {bits} bits")
         return plain
 
     return read
@@ -78,14 +78,14 @@ def _integer(bits: int, *, signed: bool = False) -> Callable[[Plain], int]:
 def _address(plain: Plain) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     packed = _bytes(plain)
     if len(packed) not in (4, 16):
-        raise CodecError(f"{plain!r} is no address")
+        raise CodecError(f"{plain!r} is not an address")
     return ipaddress.IPv4Address(packed) if len(packed) == 4 else ipaddress.IPv6Address(packed)
 
 
 def _network(plain: Plain) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     packed = _bytes(plain)
     if len(packed) not in (5, 17):
-        raise CodecError(f"{plain!r} is no network")
+        raise CodecError(f"{plain!r} is not a network")
     try:
         if len(packed) == 5:
             return ipaddress.IPv4Network((packed[:-1], packed[-1]))

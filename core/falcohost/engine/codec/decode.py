@@ -1,8 +1,7 @@
-"""The rows of :mod:`falcohost.engine.codec.rows` back to a ruleset, over the fields that there are now.
+"""Decodes the rows of :mod:`falcohost.engine.codec.rows` to a ruleset, with the fields that exist now.
 
-Nothing in the rows is believed: fields are resolved by name, and operators, constants and transformers are asked the
-same questions as those of a rule. So rows that were tampered with give a ruleset that could have been written as rules,
-or an error.
+Rows are not trusted: fields are resolved by name, and operators, constants and transformers are checked like those of a
+rule. Rows that were tampered with give either a ruleset that could have been written as rules, or an error.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ from falcohost.engine.template import Template
 from falcohost.engine.tokens import MAX_WIDTH, Token
 from falcohost.engine.values import ValueTextError
 
-#: Checks that a condition may have; with rows that share others a few could stand for more than any memory holds.
+#: Most checks of a condition. Since rows can share other rows, a few rows could otherwise expand without limit.
 MAX_CHECKS = 100_000
 
 _LIST_OPERATORS = frozenset(("in", "intersects", "pmatch"))
@@ -61,9 +60,9 @@ _UNMODIFIED = _LIST_OPERATORS | {"<", "<=", ">", ">="}
 
 
 def ruleset(row: RulesetRow, catalogs: Mapping[str, Catalog]) -> Ruleset:
-    """Return the ruleset in *row* over the fields of *catalogs*.
+    """Return the ruleset in *row*, with the fields of *catalogs*.
 
-    :raises CodecError: there is none.
+    :raises CodecError: *row* is not a valid ruleset.
     """
     try:
         pools = {source.name: _Pools(source, catalogs[source.name]) for source in row.sources}
@@ -107,9 +106,9 @@ def _template(row: TemplateRow, pools: _Pools, *, inner: bool = False) -> Templa
 
 
 class _Pools:
-    """What the rows of one source stand for, each under its number.
+    """The decoded rows of one source, by number.
 
-    :ivar exprs: the conditions and what they are made of.
+    :ivar exprs: conditions and their parts.
     """
 
     def __init__(self, row: SourceRow, catalog: Catalog) -> None:
@@ -126,18 +125,18 @@ class _Pools:
             self._add(expr)
 
     def left(self, number: int) -> FieldRef | Transform:
-        """Return an operand that may stand on the left of an operator, or in an output."""
+        """Return an operand that is allowed on the left of an operator, or in an output."""
         operand = self._operands[number]
         if not isinstance(operand, (FieldRef, Transform)):
-            raise CodecError("a constant has no place on the left")
+            raise CodecError("a constant is not allowed on the left side")
         return operand
 
     def token(self, number: int, width: int) -> Token:
-        """Return the place in a template for that operand, in a column of *width*."""
+        """Return the placeholder in a template for that operand, in a column of *width*."""
         token = self._tokens.get((number, width))
         if token is None:
             if width > MAX_WIDTH:
-                raise CodecError(f"no column is {width} wide")
+                raise CodecError(f"a column of width {width} is too wide")
             token = self._tokens[number, width] = Token(self.left(number), width)
         return token
 
@@ -170,7 +169,7 @@ class _Pools:
         self._checks.append(checks)
 
     def _expr(self, row: ExprRow) -> tuple[Expr, int, int]:
-        """Return what *row* stands for, how deep it is and how many checks it has."""
+        """Return the decoded *row*, its depth and its number of checks."""
         match row:
             case CheckRow():
                 return self._check(row), 1, 1
@@ -226,7 +225,7 @@ def _check_operator(op: str, modifier: str | None, kind: ValueType) -> None:
 
 
 def _check_values(left: FieldRef | Transform, op: str, values: tuple[Value, ...]) -> None:
-    """Ask what only the field or the operator knows of its constants."""
+    """Check constants with the field's or the operator's own check."""
     ask = left.field.check_value if isinstance(left, FieldRef) else None
     if ask is None and op != "regex":
         return

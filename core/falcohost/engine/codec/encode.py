@@ -1,4 +1,4 @@
-"""A ruleset to the rows of :mod:`falcohost.engine.codec.rows`."""
+"""Encodes a ruleset as the rows of :mod:`falcohost.engine.codec.rows`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from falcohost.lang.tree import FieldNode
 def ruleset_row(ruleset: Ruleset) -> RulesetRow:
     """Return *ruleset* as a row.
 
-    :raises CodecError: there is something in it that rows do not have.
+    :raises CodecError: it contains something that rows cannot represent.
     """
     pools = {source: _Pools() for source in dict.fromkeys(rule.source for rule in ruleset.rules)}
     types: dict[frozenset[str], int] = {}
@@ -80,7 +80,7 @@ def _template_row(template: Template, pools: _Pools) -> TemplateRow:
 
 
 class _Pools:
-    """The rows of one source. What was met before is known by identity first, then by the row that it becomes."""
+    """The rows of one source. Known objects are found by identity first, then by their row."""
 
     def __init__(self) -> None:
         self.operands: list[OperandRow] = []
@@ -144,7 +144,7 @@ class _Pools:
 
 
 def _field_row(ref: FieldRef) -> FieldRow:
-    """Return how a rule names the field: what :meth:`Catalog.resolve` makes the same of."""
+    """Return the field as a rule would write it, so that :meth:`Catalog.resolve` returns the same field."""
     name, bracket, rest = ref.text.partition("[")
     arg = None if not bracket else ref.arg if isinstance(ref.arg, str) else rest[:-1]
     if operand_to_text(FieldNode(name, arg)) != ref.text:

@@ -1,8 +1,8 @@
-"""The form in which a compiled ruleset is kept on disk: rows of plain data, typed, and nothing that could run.
+"""The form of a compiled ruleset on disk: typed rows of plain data, without any code.
 
-Each source has pools. A row names what it is made of by the numbers of earlier rows of its pool, so equal
-sub-conditions are kept once, and there can be no circle. :mod:`falcohost.engine.codec.encode` writes rows and
-:mod:`falcohost.engine.codec.decode` reads them, believing nothing.
+Each source has pools of rows. A row refers to its parts by the numbers of earlier rows in its pool, so that equal
+sub-conditions are stored once and cycles are impossible. :mod:`falcohost.engine.codec.encode` writes rows,
+:mod:`falcohost.engine.codec.decode` reads them without trusting them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Modifier: TypeAlias = Literal["oneof", "anyof", "allof"]
 
 
 class FieldRow(_Row, tag=0):
-    """A field as a rule names it, with the argument in brackets unquoted."""
+    """A field as a rule writes it, with the argument in brackets unquoted."""
 
     name: str
     arg: str | None
@@ -68,7 +68,7 @@ OperandRow: TypeAlias = FieldRow | ConstRow | ListRow | TransformRow
 
 
 class CheckRow(_Row, tag=0):
-    """A :class:`~falcohost.engine.ir.Check` against constants, of which a single one is a list of one."""
+    """A :class:`~falcohost.engine.ir.Check` against constants; a single constant is a list of one."""
 
     left: Index
     op: str
@@ -119,7 +119,7 @@ class TokenRow(_Row):
 
 
 class ExtraRow(_Row):
-    """A value for the JSON alone: an operand, or the text of a template without such values."""
+    """A value only for the JSON: an operand, or a template that has no such values itself."""
 
     name: str
     operand: Index | None
@@ -159,7 +159,7 @@ class SourceRow(_Row):
 
 
 class RulesetRow(_Row):
-    """:class:`~falcohost.engine.ruleset.Ruleset`; *event_types* are the sets that rules name by number."""
+    """:class:`~falcohost.engine.ruleset.Ruleset`; *event_types* are the sets that rules refer to by number."""
 
     sources: tuple[SourceRow, ...]
     event_types: tuple[tuple[str, ...], ...]

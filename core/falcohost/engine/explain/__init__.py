@@ -1,1 +1,1 @@
-"""Conditions for people: why one holds for an event, and what follows from one for another."""
+"""Explains conditions: why one is true for an event, and whether one implies another."""

@@ -1,7 +1,7 @@
-"""Whether one condition implies another, as far as that can be proved from their shape and their constants.
+"""Proves that one condition implies another, from their structure and constants.
 
-A condition with more ``and`` or less ``or`` implies the other; what equals one of a few values is one of more values,
-and begins with what those begin with. That there is no proof says nothing.
+For example, ``a and b`` implies ``a``, ``a`` implies ``a or b``, and a value in a list is also in a longer list. If
+there is no proof, the implication may hold or not.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, ListOf, Not,
 from falcohost.engine.operands import value_type
 from falcohost.fields import Compare, Family
 
-#: Pairs of parts of which is remembered what was found.
+#: Most results that are cached.
 _REMEMBERED = 1_000_000
 
 
 class Prover:
-    """Proves implications between conditions that :meth:`known` has been told of.
+    """Proves implications between conditions that were registered with :meth:`known`.
 
-    Equal parts of all conditions are one object to it, so that what was found of the parts of a macro, which many rules
-    have, is found once.
+    Equal parts of all conditions become one object, so that results for the parts of a macro, which many rules share,
+    are computed once.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Prover:
         self._found: dict[tuple[int, int], bool] = {}
 
     def known(self, expr: Expr) -> Expr:
-        """Return the object that stands for *expr* and all that equal it."""
+        """Register *expr*; return the object that represents it and all conditions equal to it."""
         if isinstance(expr, (And, Or)):
             items = tuple(map(self.known, expr.items))
             return self._one((type(expr), *map(id, items)), type(expr)(items), items)
@@ -43,7 +43,7 @@ class Prover:
         return part
 
     def implies(self, condition: Expr, other: Expr) -> bool:
-        """Tell whether it is proved that *other* holds whenever *condition* does; both are :meth:`known`."""
+        """Return whether it is proved that *other* is true whenever *condition* is; both are :meth:`known`."""
         if condition is other:
             return True
         if isinstance(other, And):
@@ -79,7 +79,7 @@ class Prover:
 
 
 def _check_implies(check: Check | Exists, other: Check | Exists) -> bool:
-    """Tell whether a check implies another one of the same field or transformer; a check that holds has a value."""
+    """Return whether a check implies another one of the same field or transformer."""
     if check.left != other.left:
         return False
     if isinstance(other, Exists):
@@ -98,7 +98,7 @@ def _check_implies(check: Check | Exists, other: Check | Exists) -> bool:
 
 
 def _excludes(check: Check, other: Check) -> bool:
-    """Tell whether *other*, a check of the same field or transformer, is false wherever *check* holds."""
+    """Return whether *other*, a check of the same field or transformer, is false whenever *check* is true."""
     if check.left != other.left or not (_is_plain(check) and _is_plain(other)) or _is_address(check):
         return False
     values = _values(check)
@@ -106,25 +106,25 @@ def _excludes(check: Check, other: Check) -> bool:
 
 
 def _values(check: Check) -> tuple[Any, ...] | None:
-    """Return the values that fulfil *check*, or None if it does not name them."""
+    """Return the values for which *check* is true, or None if it does not list them."""
     if check.op == "in" and isinstance(check.right, tuple):
         return check.right
     return (check.right,) if check.op == "=" else None
 
 
 def _is_address(check: Check) -> bool:
-    """Tell whether the constants of *check* may stand for more values than one."""
+    """Return whether a constant of *check* may stand for several values."""
     return value_type(check.left).kind.family in (Family.IP, Family.NET)
 
 
 def _is_plain(check: Check) -> bool:
-    """Tell whether *check* compares one value, or any of several, with constants."""
+    """Return whether *check* compares a single value with constants, without a modifier."""
     kind = value_type(check.left)
     constant = not isinstance(check.right, (FieldRef, Transform, ListOf))
     return constant and check.modifier is None and not kind.is_list and kind.compare is Compare.SCALAR
 
 
-#: Operators of which one implies another with a shorter text.
+#: For each operator, whether its check with the first constant implies that with the second.
 _PARTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "startswith": lambda longer, shorter: bool(longer.startswith(shorter)),
     "endswith": lambda longer, shorter: bool(longer.endswith(shorter)),

@@ -1,6 +1,7 @@
-"""Why a condition holds for an event, or why not: the fewest checks that settle it.
+"""Finds the fewest checks that decide whether a condition is true for an event.
 
-Out of :mod:`falcohost.engine.explain.trace`. Where the answer is unknown, it says which checks it hangs on instead.
+Works on the results of :mod:`falcohost.engine.explain.trace`. For an unknown answer, it finds the checks that leave it
+open.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypeAlias
 from falcohost.engine.explain.trace import Traced
 from falcohost.engine.ir import And, Expr, Not, Or
 
-#: Sets of checks that each part may be settled by, of which the best are kept; a condition could have millions.
+#: Most sets of deciding checks that are kept for each part, the best first; a condition could have millions.
 _KEPT = 16
 
 #: A set of checks, in order; equal checks count once.
@@ -19,16 +20,16 @@ _Set: TypeAlias = dict[Expr, Traced]
 
 
 def reasons(traced: Traced) -> tuple[Traced, ...]:
-    """Return the fewest checks that make the whole what it is; () where that cannot be told.
+    """Return the fewest checks that decide the answer; () if the answer is unknown.
 
-    Of several sets that are as small, the one whose checks were asked. (In conditions with more than 16 ways to settle
-    a part the smallest may be missed where ways share checks.)
+    Among sets of the same size, checks that the engine evaluates are preferred. (In a condition with more than 16 ways
+    to decide a part, the smallest set may be missed if ways share checks.)
     """
     return tuple(_ways(traced)[0].values()) if traced.answer is not None else ()
 
 
 def undecided(traced: Traced) -> Iterator[Traced]:
-    """Yield the checks that cannot be told and on which the whole hangs, in order."""
+    """Yield the unknown checks that leave the answer open, in order."""
     if traced.answer is not None:
         return
     if not traced.items:
@@ -38,7 +39,7 @@ def undecided(traced: Traced) -> Iterator[Traced]:
 
 
 def _ways(traced: Traced) -> list[_Set]:
-    """Return sets of checks of which each alone makes *traced* what it is, the smallest first."""
+    """Return sets of checks, each of which alone decides the answer of *traced*, smallest first."""
     if isinstance(traced.expr, Not):
         return _ways(traced.items[0])
     if not isinstance(traced.expr, (And, Or)):

@@ -1,6 +1,6 @@
-"""Rules that are never reported, because a rule before them matches whenever they do (``rule_matching: first``).
+"""Finds rules that are never reported, because an earlier rule matches whenever they do (``rule_matching: first``).
 
-What is said here is proved from the two conditions; a rule that is not named may be shadowed all the same.
+Every result is proved from the two conditions; a rule without a proof may be shadowed all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from falcohost.engine.ruleset import Rule
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """*rule* is never reported: *by*, which comes before it, matches whenever it does."""
+    """*rule* is never reported, because the earlier rule *by* matches whenever it does."""
 
     rule: Rule
     by: Rule
@@ -23,7 +23,7 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A rule, and the fields that a condition has to read if it implies the rule's."""
+    """A rule, and fields that every condition that implies the rule's condition reads."""
 
     rule: Rule
     condition: Expr
@@ -31,7 +31,7 @@ class _Candidate:
 
 
 def shadows(rules: Sequence[Rule]) -> Iterator[Shadow]:
-    """Yield the rules among *rules*, the enabled ones of one source, that are shadowed; each by the first that does.
+    """Yield the shadowed rules among *rules*, the enabled ones of one source, each with the first rule that shadows it.
 
     Rules that match no event at all are left out.
     """
@@ -47,14 +47,14 @@ def shadows(rules: Sequence[Rule]) -> Iterator[Shadow]:
 
 
 def _may(rule: Rule, earlier: Rule) -> bool:
-    """Tell whether *earlier* wants events of all types that *rule* wants."""
+    """Return whether *earlier* covers all event types of *rule*."""
     if earlier.event_types is None:
         return True
     return rule.event_types is not None and rule.event_types <= earlier.event_types
 
 
 def _leaves_first(prover: Prover, condition: Expr) -> Expr:
-    """Return *condition* with its checks before its other parts: they are the quickest to be proved, or not."""
+    """Return *condition* with its checks before its other parts, because checks are the fastest to compare."""
     if not isinstance(condition, And):
         return condition
     return prover.known(And(tuple(sorted(condition.items, key=lambda item: isinstance(item, (And, Or))))))
@@ -65,6 +65,6 @@ def _names(condition: Expr) -> frozenset[str]:
 
 
 def _needed(condition: Expr) -> frozenset[str]:
-    """Return fields that a condition has to read if it implies *condition*: those of the checks that must all hold."""
+    """Return fields that every condition that implies *condition* reads: those of its required checks."""
     items = condition.items if isinstance(condition, And) else (condition,)
     return frozenset().union(*(_names(item) for item in items if not isinstance(item, (And, Or))))

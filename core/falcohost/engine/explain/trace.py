@@ -1,8 +1,8 @@
-"""A condition asked of one event, part by part: which part is true, which is false, and which cannot be told.
+"""Evaluates a condition for one event part by part: which parts are true, false or unknown.
 
-An event that somebody copied out of an alert has the values of some fields only. What depends on the others is neither
-true nor false, so there is a third answer, None. Each check alone is decided by the engine's own generated code; only
-``and``, ``or`` and ``not`` are done here, and where all values are known the answer is the engine's.
+An event that was copied from an alert has values for some fields only. The answer of a part that depends on other
+fields is unknown, None. The engine's own generated code decides each check; only ``and``, ``or`` and ``not`` are
+evaluated here. If all values are known, the answer is the engine's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from falcohost.fields import Field
 
 
 class Unknown(enum.Enum):
-    """Stands for a value of which nothing is known, not even whether it is absent (that is None)."""
+    """The type of :data:`UNKNOWN`: a value that is not known; an absent value is None."""
 
     UNKNOWN = "unknown"
 
@@ -46,12 +46,12 @@ Values: TypeAlias = Callable[[FieldRef], object]
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A part of a condition and what came of it.
+    """The result of a part of a condition.
 
-    :ivar answer: None if it cannot be told.
-    :ivar asked: False if the parts before it had settled the matter; *answer* is what it would have been.
+    :ivar answer: true, false, or None for unknown.
+    :ivar asked: False if earlier parts had already decided; *answer* is what it would have been.
     :ivar items: the parts of this part.
-    :ivar values: of a check, the value of each field that it reads, and of each transformer that is a side of it.
+    :ivar values: for a check, the value of each field that it reads, and of each transformer on either side.
     """
 
     expr: Expr
@@ -62,7 +62,7 @@ class Traced:
 
 
 def trace(expr: Expr, values: Values) -> Traced:
-    """Return what each part of *expr*, whose ``and`` and ``or`` may be nested at will, says of *values*."""
+    """Evaluate each part of *expr* for *values*. Nested ``and`` and ``or`` are allowed."""
     return _trace(expr, values, asked=True)
 
 
@@ -93,21 +93,21 @@ def _check(check: Check | Exists, values: Values, asked: bool) -> Traced:
     if len(known) == len(read):
         answer: bool | None = bool(compile_condition(detached(check))(Reading(known)))
     elif any(value in (None, ()) for value in known.values()):
-        answer = False  # an absent value is enough, whatever the others are
+        answer = False  # one absent value makes the check false
     else:
         answer = _of_any_event(check)
     return Traced(check, answer, asked, (), (*read.items(), *_transformed(check, known)))
 
 
 def _of_any_event(check: Check | Exists) -> bool | None:
-    """Return what *check* says of every event there can be (``evt.num = 0``, ``in ()``), or None if that depends."""
+    """Return the answer of *check* if it is the same for every event (``evt.num = 0``, ``in ()``), else None."""
     if event_types(check) == frozenset() or (isinstance(check, Check) and check.right == ()):
         return False
     return True if event_types(Not(check)) == frozenset() else None
 
 
 def _transformed(check: Check | Exists, known: Mapping[Key, object]) -> list[tuple[Operand, object]]:
-    """Return the values of the sides of *check* that are transformers, as far as they are known."""
+    """Return the known values of transformers on either side of *check*."""
     sides = [check.left, *([check.right] if isinstance(check, Check) else [])]
     found: list[tuple[Operand, object]] = []
     for side in sides:
@@ -120,13 +120,13 @@ Key: TypeAlias = tuple[str, object]
 
 
 def key_of(ref: FieldRef) -> Key:
-    """Return what names the value that *ref* reads."""
+    """Return the key of the value that *ref* reads."""
     return ref.field.name, ref.arg
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An event that is nothing but the values of its fields, by :func:`key_of`; one that is missing is absent."""
+    """An event that consists of field values by :func:`key_of`; a missing value is absent."""
 
     values: Mapping[Key, Any]
     type: str = ""
@@ -136,7 +136,7 @@ class Reading:
 
 
 def detached(expr: Expr) -> Expr:
-    """Return *expr* with fields that read a :class:`Reading` in the place of their source's events."""
+    """Return *expr* with fields that read from a :class:`Reading` instead of the source's events."""
     if isinstance(expr, Not):
         return Not(detached(expr.item))
     if isinstance(expr, (And, Or)):
@@ -169,6 +169,6 @@ def _operand(operand: Operand) -> Operand:
 
 @functools.lru_cache(maxsize=4096)
 def _reader(field: Field) -> Field:
-    """Return *field*, reading a :class:`Reading`."""
+    """Return *field* with a getter that reads from a :class:`Reading`."""
     name = field.name
     return replace(field, get=lambda event, arg: event.values.get((name, arg)), path=None)

@@ -1,7 +1,7 @@
-"""An event that somebody has as JSON: what it says of the values of fields, and of which fields it says nothing.
+"""Reads field values from an event in JSON.
 
-Two forms: an alert as Falco and falcohost write it, whose ``output_fields`` are read, and an object of fields and
-values. Values become what the field's getter would have given; what cannot be one is an :class:`EventValueError`.
+The JSON is either an alert as Falco and falcohost write it, with ``output_fields``, or an object of fields and values.
+Values are converted to what the field's getter would return; an invalid value is an :class:`EventValueError`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from falcohost.lang.parser import parse_operand
 from falcohost.lang.syntax import ConditionSyntaxError
 from falcohost.lang.tree import FieldNode
 
-#: Where an alert has its fields.
+#: The key of an alert's fields.
 OUTPUT_FIELDS = "output_fields"
 
-#: Fields whose values follow from the time alone begin with one of these.
+#: Prefixes of fields whose values follow from the time of the event.
 _OF_TIME = ("evt.time", "evt.datetime", "evt.rawtime")
 
 
 class EventValueError(FalcohostError):
-    """What is said to be an event is none: a field that does not exist, or a value that it cannot have."""
+    """The JSON is not an event of the source: a field does not exist, or its value is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownValues:
-    """What is known of an event: values of fields, None where absent."""
+    """The known field values of an event; None if absent."""
 
     values: Mapping[Key, object]
 
@@ -52,7 +52,7 @@ class KnownValues:
 class EventReader:
     """Reads events of one source.
 
-    :param event_types: the types that its events can have, where the source says.
+    :param event_types: the event types of the source, if it declares them.
     """
 
     def __init__(self, catalog: Catalog, event_types: frozenset[str] | None = None) -> None:
@@ -61,15 +61,15 @@ class EventReader:
         self._refs: dict[str, FieldRef] = {}
 
     def is_flat(self, data: Mapping[str, object]) -> bool:
-        """Tell whether *data* is an object of fields and values: one of its keys is a field, or all look like one."""
+        """Return whether *data* is an object of fields and values: one of its keys is a field, or all look like one."""
         return any(self._field(name) for name in data) or all("." in name for name in data)
 
     def read(self, data: Mapping[str, Any]) -> KnownValues:
-        """Return what *data*, an alert or an object of fields and values, says.
+        """Return the field values in *data*, an alert or an object of fields and values.
 
-        Names in an alert that are no fields are those that the configuration had added to it; they say nothing.
+        Names in an alert that are not fields are ignored: the configuration may have added them.
 
-        :raises EventValueError: a value cannot be one of its field; or, outside of an alert, a field does not exist.
+        :raises EventValueError: a value is not valid; or, outside of an alert, a field does not exist.
         """
         fields = data.get(OUTPUT_FIELDS)
         if not isinstance(fields, dict):
@@ -104,10 +104,10 @@ class EventReader:
     def _no_field(self, name: str) -> EventValueError:
         near = self._catalog.near(name)
         hint = f"; did you mean {near}?" if near is not None and near != name else ""
-        return EventValueError(f"'{printable(name)}' is no field of the source '{self._catalog.source}'{hint}")
+        return EventValueError(f"'{printable(name)}' is not a field of source '{self._catalog.source}'{hint}")
 
     def _completed(self, found: dict[Key, object], data: Mapping[str, Any]) -> dict[Key, object]:
-        """Add to *found* what follows from it: fields made of the time or of the event's type."""
+        """Add to *found* the fields that follow from the time or from the event type."""
         if self._only_type is not None:
             found.setdefault(("evt.type", None), self._only_type)
         for name in ("evt.source", "evt.hostname"):
@@ -120,31 +120,31 @@ class EventReader:
         for field in self._catalog.fields:
             follows = (event.type and field.name == "evt.dir") or (event.ts and field.name.startswith(_OF_TIME))
             if follows and (field.name, None) not in found:
-                with suppress(AttributeError):  # it is made of more than that
+                with suppress(AttributeError):  # its getter needs more attributes
                     found[field.name, None] = getter(field)(event, None)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Time:
-    """What an alert has as the value of a field whose text is a time: nanoseconds since the epoch."""
+    """The JSON value of a field whose text is a time: nanoseconds since the epoch."""
 
     ts: int
 
 
 def _is_told(ref: FieldRef, raw: object) -> bool:
-    """Tell whether an alert can say what *ref* was.
+    """Return whether an alert determines the value of *ref*.
 
-    It has null for fields that cannot be printed, and one text for the names of several processes.
+    An alert has null for fields that cannot be printed, and a single string for the names of several processes.
     """
     several = ref.arg is None and ref.field.compare is not Compare.SCALAR
     return not ref.field.filter_only and not (several and isinstance(raw, str) and " " in raw)
 
 
 def _value(ref: FieldRef, raw: object) -> object:
-    """Return the value of *ref* that *raw* stands for.
+    """Convert the JSON value *raw* to a value of *ref*.
 
-    :raises EventValueError: it cannot have such a value.
+    :raises EventValueError: it is not valid for that field.
     """
     kind = value_type(ref)
     if raw is None:
@@ -169,9 +169,9 @@ def _single(raw: object, kind: ValueType) -> object:
             return raw
         if raw in ("true", "false"):
             return raw == "true"
-        raise ValueError("it is true or false")
+        raise ValueError("expected true or false")
     if not isinstance(raw, str):
-        raise ValueError("it is a text")
+        raise ValueError("expected a string")
     if family is Family.BYTES:
         return text_bytes(raw)
     return raw if family is Family.STRING else ipaddress.ip_address(raw)
@@ -181,11 +181,11 @@ def _number(raw: object, kind: FieldType) -> int | float:
     if isinstance(raw, float) and kind is FieldType.DOUBLE:
         return raw
     if isinstance(raw, bool) or not isinstance(raw, (int, str)):
-        raise ValueError("it is a number" if kind is FieldType.DOUBLE else "it is a whole number")
+        raise ValueError("expected a number" if kind is FieldType.DOUBLE else "expected a whole number")
     value = parse_value(str(raw), kind)
     assert isinstance(value, (int, float))
     if isinstance(raw, int) and value != raw:
-        raise ValueError("it is out of range")
+        raise ValueError("out of range")
     return value
 
 

@@ -1,1 +1,1 @@
-"""The index: each rule is filed under what must hold for it to match, so that an event meets no others."""
+"""The index: finds the rules that may match an event, by a check that must be true for each rule to match."""

@@ -1,7 +1,7 @@
-"""The search for few rules: one generated function, in which every rule stands, and an index that says which to skip.
+"""The search for few rules: one generated function that contains all rules, and an index that says which to skip.
 
-What the index finds is a set of bits, one for each rule. Fields, and sub-conditions that several rules have, are kept
-in locals.
+The index finds a bit set with one bit per rule. Fields, and sub-conditions that several rules share, are kept in
+locals.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
     from falcohost.events import Event
 
-#: So many rules in a row are skipped at once if the index found none of them.
+#: From this many consecutive indexed rules, all are skipped at once if the index found none of them.
 ROW = 3
 
 
@@ -31,9 +31,9 @@ class DirectSearch:
     """Finds the rules of one event type that an event matches.
 
     :param conditions: the condition of each rule for this type, by its number, in order.
-    :param results: by number what stands for the rule: a tuple of one.
-    :param decisive: the numbers of the rules of which one that matches is enough; those behind it are not asked.
-    :ivar search: what is called with an event.
+    :param results: the result for each rule by number: a tuple of the rule.
+    :param decisive: the numbers of the rules that end the search when they match.
+    :ivar search: returns the rules that an event matches.
     """
 
     def __init__(self, conditions: Mapping[int, Expr], results: Sequence[tuple[Rule]], decisive: Set[int]) -> None:
@@ -47,7 +47,7 @@ class DirectSearch:
         self.search: Callable[[Event], Sequence[Rule]] = self._compiled(self._rules)
 
     def candidates(self, event: Event) -> list[int]:
-        """Return the numbers of the rules that *event* is asked for, in order."""
+        """Return the numbers of the rules that are evaluated for *event*, in order."""
         found = self._find(event)
         return [number for number, bit in self._bits.items() if found & bit]
 
@@ -56,7 +56,7 @@ class DirectSearch:
         return self._compiled(lambda: [f"    return m | {self._mask(self.index.always)}"])
 
     def _compiled(self, rest: Callable[[], list[str]]) -> Callable[[Event], Any]:
-        """Return the function that looks the event up, and then does what *rest* writes."""
+        """Return the function that looks the event up in the index and then runs the lines that *rest* writes."""
         module = Module()
         self._names = module.names
         self._expressions = module.expressions(self._kept())
@@ -68,7 +68,7 @@ class DirectSearch:
         return module.functions()[name]
 
     def _refine(self) -> list[str]:
-        """Write the second look at the rules that the first one finds often."""
+        """Write the second lookup, for rules that the first one finds often."""
         index = refined(self.index, self._conditions)
         if index is None:
             return []
@@ -78,7 +78,7 @@ class DirectSearch:
         return [f"    if m & {sought}:", *(f"    {line}" for line in lines), f"        m &= n | {rest}"]
 
     def _rules(self) -> list[str]:
-        """Write the rules, those that are filed somewhere behind a look at their bits."""
+        """Write the rules; each indexed rule is guarded by its bit."""
         nothing = self._names.of_constant(())
         lines = [] if self.index.always else [f"    if not m: return {nothing}"]
         lines.append(f"    r = {nothing}")
@@ -88,7 +88,7 @@ class DirectSearch:
         return [*lines, "    return r"]
 
     def _kept(self) -> dict[FieldRef | int, int]:
-        """Give numbers to locals: for the fields that the index reads, and for what is asked for more than once."""
+        """Assign numbers to locals, for the fields that the index reads and for repeated fields and sub-conditions."""
         exprs = [*self._conditions.values(), *(test.check for test in self.index.tests)]
         kept: dict[FieldRef | int, int] = {}
         for ref in (*self.index.known, *repeated_fields(exprs)):
@@ -97,7 +97,7 @@ class DirectSearch:
         return kept | {key: start + number for key, number in repeated(exprs).items()}
 
     def _asked(self, numbers: tuple[int, ...]) -> list[str]:
-        """Write the rules *numbers*, which are always asked."""
+        """Write the rules *numbers*, which are always evaluated."""
         lines = []
         for number in numbers:
             code = self._expressions.condition(self._conditions[number], self._have)
@@ -106,7 +106,7 @@ class DirectSearch:
         return lines
 
     def _found(self, numbers: tuple[int, ...]) -> list[str]:
-        """Write the rules *numbers*, each of which is asked if its bit is set."""
+        """Write the rules *numbers*, each of which is evaluated if its bit is set."""
         lines = []
         indent = "    "
         if len(numbers) >= ROW:
@@ -128,7 +128,7 @@ class DirectSearch:
 
 
 class _Bits:
-    """Tells rules as a set of bits."""
+    """Represents sets of rules as bit sets."""
 
     operator, nothing = "|=", 0
 

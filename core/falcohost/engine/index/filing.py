@@ -1,8 +1,8 @@
-"""Which of its witnesses each rule is filed under: the rarest, unless too few others need the look-up for it.
+"""Chooses the witness that each rule is indexed by: the rarest, unless too few rules use the lookup for it.
 
-A look-up costs every event something, mostly for the field that must be read; filing a rule under a likelier witness,
-or asking it always, costs the events that then meet it in vain. Both are estimated in one unit (about a microsecond),
-and look-ups whose rules are served elsewhere for less are given up.
+A lookup costs time for every event, mostly to read the field. Indexing a rule by a likelier witness, or evaluating it
+always, costs time for the events that it does not match. Both costs are estimated in one unit (about a microsecond),
+and a lookup is dropped if its rules cost less elsewhere.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from falcohost.engine.ir import Transform
 from falcohost.engine.operands import value_type
 from falcohost.fields import Compare, Family
 
-#: What it costs to ask a rule in vain: one that was found, and one that stands in the function that looks up.
+#: Cost of evaluating a rule that does not match: one that the index found, and one inside the function of the lookup.
 FOUND, INLINE = 0.7, 0.5
 
 _LOOKUP = {Kind.EQUAL: 0.1, Kind.PREFIX: 0.4, Kind.SUFFIX: 0.5, Kind.SUBSTRING: 0.6, Kind.TEST: 0.1}
 
 
 def file(options: Sequence[Sequence[Witness]], always: float) -> list[Witness | None]:
-    """Return for each rule one of its *options*, or None: it is asked always, which costs *always*."""
+    """Return for each rule one of its *options*, or None: evaluate it always, at the cost *always*."""
     return _Filing(options, always).chosen
 
 
@@ -48,7 +48,7 @@ class _Filing:
             self._prices.setdefault(which, _price(term))
 
     def _close_some(self) -> bool:
-        """Give up each look-up that costs more than it saves, the least used first; return whether there was one."""
+        """Drop each lookup that costs more than it saves, least used first; return whether any was dropped."""
         closed = False
         for which in sorted(self._users, key=lambda known: len(self._users[known])):
             users = self._users[which]
@@ -62,7 +62,7 @@ class _Filing:
         return closed
 
     def _best(self, rule: int, without: Facility) -> Witness | None:
-        """Return the rarest witness of *rule* for which every look-up is there, apart from *without*."""
+        """Return the rarest witness of *rule* that needs only existing lookups, and not *without*."""
         for found in self._options[rule]:
             if found.likelihood * FOUND >= self._always:
                 return None
@@ -91,7 +91,7 @@ class _Filing:
 
 
 def _price(term: Term) -> float:
-    """Return what the look-up of *term* costs an event: reading the value, and finding it."""
+    """Return the cost of the lookup of *term* per event: reading the value and finding it."""
     kind, operand = value_type(term.operand), term.operand
     if isinstance(operand, Transform) or isinstance(operand.arg, str):
         read = 1.5

@@ -1,8 +1,8 @@
-"""The search for many rules: an index that finds candidates, and functions that are made when a rule first is one.
+"""The search for many rules: an index finds candidates, and a rule's function is generated when it first is one.
 
-The index is a tree. Its root is one generated function, which reads the fields that the index looks up; a place in it
-where many rules are filed becomes an index of its own, by what else must hold for these, when an event first comes
-there. What is generated is bounded: when there is too much it is thrown away, and made anew as it is wanted.
+The index is a tree. Its root is one generated function that reads the fields of the lookups. An entry with many rules
+becomes an index of its own, by other checks of these rules, when an event first reaches it. Generated code is bounded:
+when there is too much, it is discarded and generated again as needed.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
     from falcohost.events import Event
 
-#: Numbers of rules; from the number of rules on, numbers of branches.
+#: Numbers of rules; numbers from the number of rules upwards are branches.
 Numbers: TypeAlias = tuple[int, ...]
-#: What is known of one event; see :mod:`falcohost.engine.index.memory`.
+#: The known values of one event; see :mod:`falcohost.engine.index.memory`.
 Known: TypeAlias = list[Any]
 
-#: More rules than this in one place get an index of their own, so deep at most.
+#: An entry with more rules than this gets an index of its own, to at most this depth.
 PLACE, DEPTH = 12, 4
 
-#: Up to so many rules without a witness stand in the root itself.
+#: Most rules without a witness inside the root function.
 INLINE = 32
 
-#: So many functions of rules, and so many of branches, are kept.
+#: Most generated functions that are kept.
 LIMIT = 4096
 
 
 @dataclass(slots=True)
 class _Branch:
-    """A place where many rules are filed.
+    """An entry of the index with many rules.
 
-    :ivar path: what an event that comes here has fulfilled of them.
+    :ivar path: the lookups that led here.
     """
 
     numbers: Numbers
@@ -84,13 +84,13 @@ class IndexedSearch:
         return self._root(lambda event, found, known: self._rules_of(found, event, known), 0)
 
     def _forget(self) -> None:
-        """Throw away everything that was generated but the root."""
+        """Discard all generated code except the root."""
         self._generated = 0
         self._module = Module()
         self._blank.clear()
         self._memory = EventMemory(self._module, self._known, self._blank)
         self._rules: dict[int, Callable[[Event, Known], bool]] = {}
-        self._asked: dict[int, Expr] = {}  # as they are asked; the memory knows them by their identity
+        self._asked: dict[int, Expr] = {}  # in the evaluated form; the memory identifies them by id
         for number in list(self._branches)[self._lasting :]:
             branch = self._branches.pop(number)
             del self._places[branch.numbers, branch.path]
@@ -98,9 +98,9 @@ class IndexedSearch:
             branch.find = None
 
     def _root(self, settle: Callable[[Event, Numbers, Known], Any], inline: int) -> Callable[[Event], Any]:
-        """Return the function that looks an event up, and has *settle* ask what it finds.
+        """Return the function that looks an event up and passes what it finds to *settle*.
 
-        :param inline: how many rules without a witness may stand in it.
+        :param inline: most rules without a witness inside the function.
         """
         always = self.index.always if len(self.index.always) <= inline else ()
         module, conditions = Module(), [self._conditions[number] for number in always]
@@ -125,7 +125,7 @@ class IndexedSearch:
         return module.functions()[name]
 
     def _settle(self, event: Event, found: Numbers, known: Known) -> Sequence[Rule]:
-        """Ask the rules that were *found*, and those that are always asked."""
+        """Evaluate the rules that were *found*, and those that are always evaluated."""
         if self._generated >= LIMIT:
             self._forget()
         rules = self._rules
@@ -138,7 +138,7 @@ class IndexedSearch:
         return matched
 
     def _rules_of(self, found: Numbers, event: Event, known: Known) -> list[int]:
-        """Return the rules among *found*, in the branches among it, and those that are always asked, in order."""
+        """Return the rules in *found*, those in its branches, and those that are always evaluated, in order."""
         numbers = sorted({*found, *self.index.always})
         if numbers[-1] < self._count:
             return numbers
@@ -152,7 +152,7 @@ class IndexedSearch:
         return sorted(rules)
 
     def _rule(self, number: int, known: Known) -> Callable[[Event, Known], bool]:
-        """Return the function that asks a rule; the functions that it makes outdated are made again when wanted."""
+        """Return the function that evaluates a rule; functions that become outdated are generated again when needed."""
         condition = self._asked.setdefault(number, known_first(self._conditions[number], self._known))
         for other in self._memory.notice(number, condition):
             self._rules.pop(other, None)
@@ -171,13 +171,13 @@ class IndexedSearch:
         return branch.find
 
     def _made(self, name: str, known: Known) -> Callable[..., Any]:
-        """Compile what was written; the event that is being handled gets places for it."""
+        """Compile the written source; extend the current event's list by the new places."""
         self._generated += 1
         known.extend(self._blank[len(known) - len(self._known) :])
         return self._module.functions()[name]
 
     def place(self, numbers: Numbers, path: frozenset[Facility]) -> Numbers:
-        """Return what stands in a place of the index where these rules are filed: them, or one branch."""
+        """Return the entry for rules that share a key of the index: the rules themselves, or one branch."""
         if len(numbers) <= PLACE or len(path) > DEPTH:
             return numbers
         branch = self._places.setdefault((numbers, path), self._count + len(self._places))
@@ -186,7 +186,7 @@ class IndexedSearch:
 
 
 class _Numbers:
-    """Tells rules as a tuple of numbers."""
+    """Represents sets of rules as tuples of numbers."""
 
     operator = "+="
     nothing: Numbers = ()

@@ -1,7 +1,7 @@
-"""Plain text that must be in a value for a pattern (``regex``, ``glob``) to match it.
+"""Finds plain text that must be in a value for a pattern (``regex``, ``glob``) to match.
 
-Found with less cleverness than there could be: what is not surely literal gives nothing. ASCII alone is used, which
-means the same to every matcher whatever else is in the value.
+The search is conservative: anything that is not certainly literal is ignored. Only ASCII is used, which means the same
+to every matcher, whatever else is in the value.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from falcohost.engine.texts import text_bytes
 
 @dataclass(frozen=True, slots=True)
 class Literals:
-    """The text that every match starts with, the one that it ends with, and the longest somewhere in it."""
+    """Text that every match starts with, ends with, and the longest text that every match contains."""
 
     start: str = ""
     end: str = ""
@@ -24,9 +24,9 @@ class Literals:
 
 
 def glob_literals(pattern: str, *, fold: bool) -> Literals | None:
-    """Return the plain text in *pattern*; None if it matches nothing.
+    """Return the plain text in *pattern*; None if it never matches.
 
-    :param fold: the letters of plain parts match in both cases.
+    :param fold: letters in plain parts match in both cases.
     """
     parts = parse_glob(text_bytes(pattern), fold=fold)
     if parts is None:
@@ -52,7 +52,7 @@ _REGEX = re.compile(
 )
 
 
-#: One of these behind a ``+`` repeats the repeated, in POSIX syntax: ``a+*`` and ``a+?`` match nothing too.
+#: In POSIX syntax, one of these after a ``+`` repeats the repetition: ``a+*`` and ``a+?`` also match the empty text.
 _REPEATS = ("*", "+", "?", "{")
 
 

@@ -1,4 +1,4 @@
-"""The code that looks an event up in an index: reads each field once, and joins what is filed under what fits it."""
+"""Generates the code of an index: reads each field once, and joins the rules found by its values."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from falcohost.engine.ir import FieldRef, Transform
 
 
 class Packing(Protocol):
-    """How numbers of rules are told by generated code.
+    """Represents sets of rules in generated code.
 
-    :ivar operator: joins them in place.
-    :ivar nothing: what stands for none.
+    :ivar operator: joins two sets in place.
+    :ivar nothing: the empty set.
     """
 
     operator: str
     nothing: Any
 
     def pack(self, numbers: tuple[int, ...], which: Facility) -> Any:
-        """Return what stands for *numbers*, which were found by the look-up *which*."""
+        """Return the representation of *numbers*, which the lookup *which* found."""
 
     def text(self, packed: Any) -> str:
-        """Return the text of what was packed."""
+        """Return the source of a packed set."""
 
     def join(self, one: Any, other: Any) -> Any:
-        """Return both."""
+        """Return the union."""
 
 
 class Lookups:
-    """Writes the look-ups of one function.
+    """Writes the lookups of one function.
 
-    :ivar have: the locals that are set behind them.
+    :ivar have: the locals that are set after them.
     """
 
     def __init__(self, names: Names, expressions: Expressions, packing: Packing, have: int = 0) -> None:
@@ -46,7 +46,7 @@ class Lookups:
         self.have = have
 
     def lines(self, index: Index, target: str) -> list[str]:
-        """Return the lines that leave what *index* finds in the local *target*."""
+        """Return the lines that put the rules that *index* finds into the local *target*."""
         packing = self._packing
         joins = f"{target} {packing.operator}"
         lines = [f"    {target} = {packing.text(packing.nothing)}"]

@@ -1,7 +1,7 @@
-"""What the functions of many rules keep of one event: a list with a place for each field and shared sub-condition.
+"""Shares values of one event between rules' functions: a list with a place for each field and shared sub-condition.
 
-A place is given when the first function is written that asks for the field; for a sub-condition when a second rule has
-it. A place that was not asked for holds :data:`~falcohost.engine.code.expressions.UNREAD`.
+A field gets a place when the first function that reads it is written; a sub-condition gets one when a second rule has
+it. A place that has not been filled holds :data:`~falcohost.engine.code.expressions.UNREAD`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from falcohost.engine.code.module import Module, repeated_fields
 from falcohost.engine.index.shared import Numbering, inner
 from falcohost.engine.ir import Expr, FieldRef
 
-#: So many sub-conditions are kept; a longer list would cost every event that has a candidate.
+#: Most shared sub-conditions; a longer list would slow down every event with a candidate.
 LIMIT = 256
 
 
 class EventMemory:
     """The places in the list, and the code that fills them.
 
-    :param known: the fields that are always read already; theirs are the first places.
-    :param blank: what an event's list begins with behind the values of these; grows with each place that is given.
+    :param known: the fields that have already been read; they have the first places.
+    :param blank: the initial content of an event's list after these; it grows with each new place.
     """
 
     def __init__(self, module: Module, known: Iterable[FieldRef], blank: list[object]) -> None:
@@ -36,7 +36,7 @@ class EventMemory:
         self._shared: set[int] = set()
 
     def field(self, ref: FieldRef) -> str:
-        """Return the text of the value of *ref*, from ``s`` or read into it."""
+        """Return the source that gets the value of *ref* from ``s``, or reads it into ``s``."""
         known = self._known.get(ref)
         if known is not None:
             return f"s[{known}]"
@@ -46,7 +46,7 @@ class EventMemory:
         return text
 
     def condition(self, expr: Expr) -> str | None:
-        """Return the text of what *expr* came to, from ``s`` or found out; None if no two rules have it."""
+        """Return the source that gets the result of *expr* from ``s``, or computes it; None if it is not shared."""
         number = self._texts.get(id(expr))
         if number is None:
             return None
@@ -58,9 +58,9 @@ class EventMemory:
         return text
 
     def notice(self, rule: int, expr: Expr) -> set[int]:
-        """Look at the condition of *rule*, for which a function is about to be written.
+        """Register the condition of *rule*, whose function is about to be written.
 
-        Return the rules whose functions have to be written again: they evaluate for themselves what is shared now.
+        Return the rules whose functions must be rewritten, because they compute by themselves what is now shared.
         """
         numbering, stale = self._numbering, set()
         pending = [expr]
@@ -78,14 +78,14 @@ class EventMemory:
         return stale
 
     def _share(self, number: int) -> bool:
-        """Share a sub-condition if it is not and may be; return whether that is new."""
+        """Share a sub-condition unless it is shared or the limit is reached; return whether it is newly shared."""
         if number in self._shared or len(self._shared) == LIMIT:
             return False
         self._shared.add(number)
         return True
 
     def _place(self, before: list[str], text: str) -> str:
-        """Add a function that fills a new place with what *text* comes to; return the text of what is there."""
+        """Add a function that fills a new place with the value of *text*; return the source that reads the place."""
         place = len(self._known) + len(self._blank)
         self._blank.append(UNREAD)
         name = self._module.function([*before, f"    v = s[{place}] = {text}", "    return v"], "e, s")

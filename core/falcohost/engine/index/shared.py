@@ -1,4 +1,4 @@
-"""Sub-conditions that several conditions have: which are equal, and which are worth to be remembered for an event."""
+"""Finds sub-conditions that several conditions share and whose results are worth remembering for an event."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListO
 from falcohost.engine.operands import value_type
 from falcohost.fields import Compare, Family
 
-#: So many checks are worth to be remembered, if none of them is costly.
+#: From this many checks, a sub-condition is worth remembering even if no check is costly.
 SEVERAL = 3
 
 _COSTLY = frozenset(("regex", "glob", "iglob", "icontains", "pmatch"))
 
 
 class Numbering:
-    """Gives equal conditions the same number; the conditions must stay alive as long as it does."""
+    """Gives equal conditions the same number. The conditions must stay alive as long as this object."""
 
     def __init__(self) -> None:
         self._numbers: dict[object, int] = {}
@@ -39,7 +39,7 @@ class Numbering:
         return found
 
     def worthy(self, expr: Expr) -> bool:
-        """Tell whether it costs more to evaluate *expr* than to remember what it was."""
+        """Return whether evaluating *expr* costs more than remembering its result."""
         return not isinstance(expr, Not) and self._sizes[self.number(expr)] >= SEVERAL
 
     def _number(self, key: object, size: int) -> int:
@@ -50,7 +50,7 @@ class Numbering:
 
 
 def is_costly(leaf: Check | Exists) -> bool:
-    """Tell whether one check costs about as much as several."""
+    """Return whether one check costs about as much as several."""
     if isinstance(leaf.left, Transform):
         return True
     if isinstance(leaf, Exists):
@@ -62,7 +62,7 @@ def is_costly(leaf: Check | Exists) -> bool:
 
 
 def inner(expr: Expr) -> Iterator[Expr]:
-    """Yield what *expr* is made of, if it is made of conditions."""
+    """Yield the conditions that *expr* consists of."""
     if isinstance(expr, (And, Or)):
         yield from expr.items
     elif isinstance(expr, Not):
@@ -70,9 +70,9 @@ def inner(expr: Expr) -> Iterator[Expr]:
 
 
 def repeated(exprs: list[Expr]) -> dict[int, int]:
-    """Return the sub-conditions in *exprs* that are worth to be remembered, by ``id``, each with a number from 0.
+    """Return the sub-conditions in *exprs* that are worth remembering, by ``id``, numbered from 0.
 
-    What is only inside of one that is remembered is not.
+    A sub-condition that occurs only inside of a remembered one is left out.
     """
     numbering = Numbering()
     places: dict[int, list[Expr]] = {}

@@ -1,6 +1,6 @@
-"""Look-ups of an index: functions from a field's value to everything that was filed under a value that fits it.
+"""Lookup tables of an index: functions from a field's value to everything that is stored under a fitting value.
 
-What is filed is of any type that has ``|`` or ``+`` (*join*): bits for few rules, tuples of numbers for many.
+The stored sets may be of any type that *join* can unite: bit sets for few rules, tuples of numbers for many.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from falcohost.engine.index.terms import Form, Kind, bits, path_components
 from falcohost.engine.texts import ascii_lower
 
 T = TypeVar("T")
-#: Joins what was filed under two values.
+#: Unites the sets of two values.
 Join: TypeAlias = Callable[[T, T], T]
-#: Gives what was filed under what fits a value that is there.
+#: Returns the united sets of all stored values that fit a value, which is not absent.
 Table: TypeAlias = Callable[[Any], T]
 
-#: Up to so many texts are looked for one by one.
+#: Up to this many texts are searched for one by one.
 FEW = 12
 
 
 def table(kind: Kind, form: Form, several: bool, filed: Mapping[Any, T], nothing: T, join: Join[T]) -> Table[T]:
-    """Return the look-up of the values in *filed*; *nothing* is what it gives where none fits.
+    """Return the lookup table for the values in *filed*; it returns *nothing* if none fits.
 
-    :param several: the value is a tuple; what fits any of its members counts.
+    :param several: the value is a tuple; stored values that fit any of its members count.
     """
     single = _MAKERS[kind](filed, nothing, join)
     change = _FORMS[form]
@@ -57,9 +57,9 @@ def _equal(filed: Mapping[Any, T], nothing: T, join: Join[T]) -> Table[T]:
 
 
 def _prefix(filed: Mapping[str, T], nothing: T, join: Join[T]) -> Table[T]:
-    """Find the longest text that a value starts with: no other stands between the two in order, but longer ones."""
+    """Find all texts that a value starts with, from the longest: it sorts closest before the value."""
     texts = sorted(filed)
-    outer: list[int] = []  # by text: the number of the longest other that it starts with, or -1
+    outer: list[int] = []  # for each text: the number of the longest other text that it starts with, or -1
     everything: list[T] = []
     for number, text in enumerate(texts):
         above = number - 1

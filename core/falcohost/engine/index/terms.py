@@ -1,7 +1,7 @@
-"""Checks as terms of a witness: which values of which field an index can look up so that the check's rules are found.
+"""Converts checks to terms of a witness: values of a field by which an index can find the check's rules.
 
-What has no such values (comparisons by order, ``!=``, patterns without plain text) is a term of the kind *test*: the
-check itself, asked once for all rules that have it.
+A check without such values (comparisons by order, ``!=``, patterns without plain text) becomes a term of the kind
+*test*: the check itself, evaluated once for all rules that have it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from falcohost.fields import Compare, Family
 
 
 class Kind(enum.Enum):
-    """How the value of a field is looked up."""
+    """Ways to look up the value of a field."""
 
     EQUAL = "equal"
     PREFIX = "prefix"
@@ -29,15 +29,15 @@ class Kind(enum.Enum):
     SUBSTRING = "substring"
     TEST = "test"
 
-    __hash__ = object.__hash__  # as good for members of an enum, and several times as fast
+    __hash__ = object.__hash__  # correct for members of an enum, and several times as fast
 
 
 class Form(enum.Enum):
-    """What is made of the value of a field before it is looked up; the values of a term are in this form."""
+    """Conversions of a field's value before it is looked up; a term's values are already converted."""
 
-    PLAIN = "as it is"
-    FOLDED = "in small letters"
-    PATH = "components of a path, a slash behind each"
+    PLAIN = "unchanged"
+    FOLDED = "in lower case"
+    PATH = "components of a path, with a slash after each"
     BITS = "an address as its version and the digits 0 and 1"
     LATIN = "each byte a character"
 
@@ -46,9 +46,9 @@ class Form(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A check, and what an index knows of it: the value of *operand* has one of *values* in the way of *kind*.
+    """A check in a form for the index: the value of *operand* equals, starts with, … (*kind*) one of *values*.
 
-    :ivar several: the operand yields a tuple, of which one member that fits is enough.
+    :ivar several: the operand's value is a tuple, of which one fitting member is enough.
     """
 
     check: Check | Exists
@@ -59,16 +59,16 @@ class Term:
 
     @property
     def operand(self) -> FieldRef | Transform:
-        """Return what is looked up."""
+        """Return the operand that is looked up."""
         return self.check.left
 
 
-#: One value of a check, as an index looks it up. None: it cannot.
+#: One value of a check in the form for the index; None: it cannot be looked up.
 _Key: TypeAlias = tuple[Kind, Form, Any]
 
 
 def terms_of(check: Check | Exists) -> tuple[Term, ...]:
-    """Return terms of which one holds wherever *check* does; () if that is nowhere."""
+    """Return terms of which at least one is true whenever *check* is; () if *check* is never true."""
     kind = value_type(check.left)
     several = kind.is_list or kind.compare is not Compare.SCALAR
     if isinstance(check, Exists) or isinstance(check.right, (FieldRef, Transform, Const, ListOf)):
@@ -86,7 +86,7 @@ def terms_of(check: Check | Exists) -> tuple[Term, ...]:
 
 
 def _wanted(check: Check) -> Iterable[Any]:
-    """Return the constants of which a value has to fit one."""
+    """Return constants of which a value has to fit at least one."""
     if check.modifier == "allof":
         assert isinstance(check.right, tuple)
         return check.right[:1]
@@ -122,7 +122,7 @@ def _regex(value: Any, family: Family) -> Iterator[_Key | None]:
 
 
 def _of_literals(found: Literals, fold: bool) -> _Key | None:
-    """Return the key by that of *found* which says most: many values start alike, so text inside says more."""
+    """Return the key for the most selective part of *found*; since many values start alike, inner text is preferred."""
     kind, text = max((Kind.PREFIX, found.start), (Kind.SUFFIX, found.end), key=lambda known: len(known[1]))
     if found.whole:
         kind = Kind.EQUAL
@@ -165,5 +165,5 @@ def bits(value: Any) -> str:
 
 
 def path_components(value: str) -> str:
-    """Return *value* with a slash behind each component and no other."""
+    """Return *value* with exactly one slash after each component."""
     return "".join(f"{component}/" for component in value.split("/") if component)

@@ -1,7 +1,6 @@
-"""An index: rules of one event type, filed under witnesses, and arranged by the fields that must be looked up.
+"""The data of an index: rules of one event type by witness, arranged by the fields to look up.
 
-It is data alone; :mod:`falcohost.engine.index.direct` and :mod:`falcohost.engine.index.indexed` write the code that
-uses it.
+:mod:`falcohost.engine.index.direct` and :mod:`falcohost.engine.index.indexed` generate the code that uses it.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from falcohost.engine.index.weights import Facility, Weights, facility
 from falcohost.engine.index.witness import Witness, witnesses
 from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Transform, fields, operand_fields
 
-#: A rule that more than this share of events is expected to fulfil the witness of is worth another.
+#: If more than this share of events is expected to fulfil a rule's witness, the rule gets a second one.
 OFTEN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Drawer:
-    """What is looked up in one way by one operand: under each value the numbers of the rules filed there, in order."""
+    """One lookup of an operand: for each value, the numbers of its rules in order."""
 
     kind: Kind
     form: Form
@@ -33,7 +32,7 @@ class Drawer:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A check that is asked as it is, and the numbers of the rules that wait for it, which would share *which*."""
+    """A check that is evaluated directly, and the numbers of its rules; *which* is the lookup that it replaces."""
 
     check: Check | Exists
     numbers: tuple[int, ...]
@@ -42,11 +41,11 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Where to look for the rules that may match an event.
+    """The lookups that find the rules that may match an event.
 
-    :ivar drawers: by the operand that is to be read.
-    :ivar always: the numbers of the rules that have to be asked whatever the event is.
-    :ivar chosen: by rule, what it is filed under.
+    :ivar drawers: lookups by operand.
+    :ivar always: numbers of the rules that are evaluated for every event.
+    :ivar chosen: the witness that each rule is indexed by; None if it is in *always*.
     """
 
     drawers: Mapping[FieldRef | Transform, Sequence[Drawer]]
@@ -56,14 +55,14 @@ class Index:
 
     @property
     def known(self) -> tuple[FieldRef, ...]:
-        """Return the fields that are read of every event."""
+        """Return the fields that are read from every event."""
         operands = chain(self.drawers, (test.check.left for test in self.tests))
         return tuple(dict.fromkeys(ref for operand in operands for ref in operand_fields(operand)))
 
 
 @dataclass(slots=True)
 class _Pile:
-    """What is filed in one place, while it is being filed."""
+    """A lookup under construction."""
 
     terms: dict[Term, None] = field(default_factory=dict)
     filed: dict[Any, dict[int, None]] = field(default_factory=dict)
@@ -79,8 +78,8 @@ class _Pile:
 def make_index(conditions: Mapping[int, Expr], always: float, without: frozenset[Facility] = frozenset()) -> Index:
     """Return the index of the rules with these *conditions*, in the order of their numbers.
 
-    :param always: what it costs to ask a rule whatever the event is; see :mod:`falcohost.engine.index.filing`.
-    :param without: what they are known to fulfil already, and cannot be filed under again.
+    :param always: the cost of evaluating a rule for every event; see :mod:`falcohost.engine.index.filing`.
+    :param without: lookups that have been used already.
     """
     weights = Weights(conditions.values())
     options = [
@@ -91,9 +90,9 @@ def make_index(conditions: Mapping[int, Expr], always: float, without: frozenset
 
 
 def refined(index: Index, conditions: Mapping[int, Expr]) -> Index | None:
-    """Return another index of the rules that are often found in *index*, by what else must hold for them.
+    """Return a second index, by other checks, of the rules that *index* finds often.
 
-    None if there is nothing to gain.
+    None if that would not help.
     """
     often = {number: found for number, found in index.chosen.items() if found and found.likelihood > OFTEN}
     without = frozenset(facility(term) for found in often.values() for term in found.terms)
@@ -102,9 +101,9 @@ def refined(index: Index, conditions: Mapping[int, Expr]) -> Index | None:
 
 
 def known_first(condition: Expr, known: Collection[FieldRef]) -> Expr:
-    """Return *condition* with those parts in front, of those that must hold, that read nothing but *known* fields.
+    """Return *condition* with the parts of an ``and`` that read only *known* fields first.
 
-    The order of parts decides nothing, but what is behind one that fails is never read.
+    The result is the same, but fields after a false part are never read.
     """
     if not isinstance(condition, And):
         return condition
@@ -120,7 +119,7 @@ def _arrange(chosen: Mapping[int, Witness | None]) -> Index:
     drawers: dict[FieldRef | Transform, list[Drawer]] = {}
     for which, pile in piles.items():
         first = next(iter(pile.terms))
-        if len(pile.terms) == 1:  # the check itself says as much
+        if len(pile.terms) == 1:  # evaluating the check directly is as good
             tests.append(Test(first.check, tuple(pile.numbers), which))
             continue
         filed = {value: tuple(numbers) for value, numbers in pile.filed.items()}

@@ -1,7 +1,7 @@
-"""How likely an event is to fulfil a term of a witness: an estimate, made from the rules alone.
+"""Estimates from the rules alone how likely an event is to fulfil a term of a witness.
 
-Two things tell. A long text is met more rarely than a short one. And the values that many rules name are those that
-events often have (``bash``, ``f`` for a file): if a field is compared with many values, each of them is rare.
+Two observations are used: a long text is rarer than a short one, and values that many rules name are common in events
+(``bash``, ``f`` for a file). If a field is compared with many values, each of them is rare.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from typing import Any, TypeAlias
 from falcohost.engine.index.terms import Kind, Term, terms_of
 from falcohost.engine.ir import And, Check, Exists, Expr, Not, Or
 
-#: Operators that hold for most values as often as not.
+#: Operators that are true for about half of all values.
 _WIDE = frozenset(("!=", "<", "<=", ">", ">="))
 
-#: How likely it is that an event has one of the values that rules name.
+#: Probability that an event has one of the values that rules name.
 NAMED = 0.5
 
-#: How likely a value is, at least, that is the only one with which many rules compare: such are flags and states.
+#: Least probability of a value that is the only one that many rules compare with, such as flags and states.
 USUAL, MANY = 0.3, 50
 
-#: What is looked up together: an operand in one form and kind; or one check that is asked for itself.
+#: Identifies a lookup: an operand in one form and kind, or a single check that is evaluated directly.
 Facility: TypeAlias = Hashable
 
 
 def facility(term: Term) -> Facility:
-    """Return what terms have in common that one look-up serves."""
+    """Return the lookup that serves *term*."""
     return term.check if term.kind is Kind.TEST else (term.operand, term.kind, term.form)
 
 
 class Weights:
     """Estimates for the terms of some rules.
 
-    :param exprs: the conditions of all rules that are filed together.
+    :param exprs: the conditions of all rules of one index.
     """
 
     def __init__(self, exprs: Iterable[Expr] = ()) -> None:
@@ -86,7 +86,7 @@ class Weights:
 
 
 def rarity(kind: Kind, value: object) -> float:
-    """Return how likely some value is to equal, to start with, to end with or to contain *value*."""
+    """Return the probability that some value equals, starts with, ends with or contains *value*."""
     if not isinstance(value, (str, bytes)):
         return 0.4 if isinstance(value, bool) else 0.2
     if kind is Kind.EQUAL:

@@ -1,8 +1,9 @@
-"""Witnesses: what must hold for a rule to match, in a form by which many rules can be found at once.
+"""Witnesses: checks that must be true for a rule to match, in a form by which many rules can be found at once.
 
-A condition has a witness for each check that must hold; a disjunction has one if each of its branches has. The matcher
-files a rule under one of them, so that an event meets only the rules whose witness it fulfils. A witness may hold where
-the rule does not; never the other way round. Negations give none, and neither do fields of lookups.
+A condition has a witness for each check that must be true; a disjunction has one if each of its branches has. The
+matcher indexes a rule by one witness, so that only rules whose witness an event fulfils are evaluated. A witness may be
+true for an event that the rule does not match, never the other way round. Negations and fields of lookups give no
+witness.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ __all__ = ["Form", "Kind", "Term", "Witness", "rarest", "witness", "witnesses"]
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One of *terms* must hold; several come from a disjunction. Without terms, nothing can match.
+    """At least one of *terms* must be true; several come from a disjunction. Without terms, no event can match.
 
-    :ivar likelihood: the share of events, from 0 to 1, that is expected to fulfil it.
+    :ivar likelihood: the expected share of events, from 0 to 1, that fulfil it.
     """
 
     terms: tuple[Term, ...]
     likelihood: float = field(compare=False, default=1.0)
 
     def __str__(self) -> str:
-        """Return the checks that it stands for, in the rule language."""
+        """Return the checks of the terms in the rule language."""
         return " or ".join(dict.fromkeys(shown(term.check) for term in self.terms)) or "false"
 
 
 def witness(rule: Rule, event_type: str | None = None) -> Witness | None:
-    """Return the witness of *rule* for events of *event_type* that seems the rarest; None if it has none.
+    """Return the rarest witness of *rule* for events of *event_type*; None if it has none.
 
     :param event_type: None stands for any type that the rule does not name.
     """
@@ -49,9 +50,9 @@ def witness(rule: Rule, event_type: str | None = None) -> Witness | None:
 
 
 def witnesses(expr: Expr, weights: Weights) -> tuple[Witness, ...]:
-    """Return all witnesses of *expr*; each of them must hold for it to be true.
+    """Return all witnesses of *expr*; each of them must be true for *expr* to be true.
 
-    A disjunction has one: of each branch the witness that is the rarest by *weights*.
+    A disjunction has one witness, which consists of the rarest witness of each branch, by *weights*.
     """
     if isinstance(expr, (Not, Unanswered)):
         return ()
@@ -64,7 +65,7 @@ def witnesses(expr: Expr, weights: Weights) -> tuple[Witness, ...]:
 
 
 def rarest(found: Iterable[Witness]) -> Witness | None:
-    """Return the one of *found* that is the least likely to hold."""
+    """Return the least likely of *found*."""
     return min(found, key=lambda one: one.likelihood, default=None)
 
 
