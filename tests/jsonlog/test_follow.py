@@ -103,7 +103,7 @@ def test_a_file_that_is_not_there_yet(tmp_path, follow):
     append(tmp_path / "log", 1)
 
     assert follower.wait(1) == [1]
-    with pytest.raises(SourceError, match="there is no folder"):
+    with pytest.raises(SourceError, match="does not exist"):
         follow(tmp_path / "no" / "log")
 
 

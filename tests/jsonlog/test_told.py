@@ -21,10 +21,10 @@ CATALOG = Catalog("test", (*GENERIC_FIELDS, *JSON_FIELDS, *FIELDS))
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a.name = b and a.two exists", 'decoded for it: who["full.name"].text, x.y, z'),
-        ("json.value[/a/b] = c", "decoded for it: a.b"),
-        ("a.name = b and a.all = c", "is decoded whole, for a.all"),
-        ("evt.num > 7", "decoded for it: nothing"),
+        ("a.name = b and a.two exists", 'decoded for the rule: who["full.name"].text, x.y, z'),
+        ("json.value[/a/b] = c", "decoded for the rule: a.b"),
+        ("a.name = b and a.all = c", "is decoded completely, for a.all"),
+        ("evt.num > 7", "decoded for the rule: nothing"),
     ],
 )
 def test_told(text, expected):
@@ -34,4 +34,4 @@ def test_told(text, expected):
 
 def test_without_a_condition():
     """Without a condition everything is decoded."""
-    assert [("each record", "is decoded whole")] == list(pushed(Plan("test")))
+    assert [("each record", "is decoded completely")] == list(pushed(Plan("test")))

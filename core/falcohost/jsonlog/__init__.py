@@ -1,8 +1,7 @@
-"""JSON logs as event sources: what a plugin for an audit log is made of, beside its fields.
+"""Event sources for JSON logs: the building blocks of plugins for audit logs.
 
-A plugin says what its log looks like (:class:`JsonLog`) and where it is (:func:`file_input`); :class:`JsonSource` does
-the rest: it reads, cuts the texts into records, decodes of each what the rules need, counts what cannot be read, and
-hands events on.
+A plugin describes its log (:class:`JsonLog`) and where it is (:func:`file_input`). :class:`JsonSource` does the rest:
+it reads texts, splits them into records, decodes only the fields that rules read, and counts what cannot be read.
 """
 
 from falcohost.engine.paths import ABSENT, at, json_text, lookup, path_keys

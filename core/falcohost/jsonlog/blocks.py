@@ -1,4 +1,4 @@
-"""The bytes of a file, block by block, unpacked where it is gzip (RFC 1952), which its first two bytes say."""
+"""Reads a file in blocks, and decompresses it if its first two bytes say that it is gzip (RFC 1952)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TypeAlias
 from falcohost.jsonlog.inputs import MIB
 from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, Refused
 
-#: Returns at most so many bytes; none at the end.
+#: Returns at most this many bytes; empty at the end.
 Read: TypeAlias = Callable[[int], bytes]
 
-#: Small enough that a text of a few lines, and what is decoded of it, stays in the processor's cache.
+#: Small enough that a block and its decoded records stay in the processor's cache.
 BLOCK = 128 << 10
 
-#: What a gzip file begins with.
+#: The first bytes of a gzip file.
 MAGIC = b"\x1f\x8b"
 
-#: Logs shrink to a tenth or a fiftieth; what grows to more than this many times its size, and is large, is no log.
+#: Logs compress to a tenth or a fiftieth; large data with a higher ratio than this is not a log but a gzip bomb.
 _RATIO = 400
 _UNSUSPICIOUS = 64 * MIB
 
@@ -26,7 +26,7 @@ _UNSUSPICIOUS = 64 * MIB
 def read_blocks(read: Read) -> Iterator[bytes]:
     """Yield the bytes, at most :data:`BLOCK` at a time.
 
-    :raises Refused: the gzip data are damaged or cut off, or a bomb. What was good before has been yielded.
+    :raises Refused: the gzip data are damaged or truncated, or a bomb. The good part has been yielded by then.
     """
     first = read(BLOCK)
     if first[:2] == MAGIC:

@@ -1,4 +1,4 @@
-"""What ``falcohost doctor`` says of a source that reads files."""
+"""Checks for ``falcohost doctor`` of sources that read files."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Check: TypeAlias = Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]
 
 
 def files_check(make: Callable[[Mapping[str, Any]], Source], *, always: bool = False) -> Check:
-    """Return the check that opens the source that *make* makes; *always*, or only where ``open_params`` is set."""
+    """Return a check that opens the source from *make*; without *always*, only if ``open_params`` is set."""
 
     def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         if always or settings.get("open_params"):
-            yield "what open_params names can be read", open_problem(make, settings)
+            yield "open_params can be read", open_problem(make, settings)
 
     return check
 
 
 def open_problem(make: Callable[[Mapping[str, Any]], Source], settings: Mapping[str, Any]) -> str | None:
-    """Return why the source that *make* makes cannot be opened, and what mends it; None if it can.
+    """Return why the source from *make* cannot be opened and how to fix that; None if it can be opened.
 
-    :raises AddressTaken: somebody listens already, who may be the agent that runs.
+    :raises AddressTaken: its address is in use, perhaps by the running agent.
     """
     try:
         source = make(settings)

@@ -1,7 +1,7 @@
-"""Recognising what was read under another name and in another file: packed by rotation, or copied before a log is cut.
+"""Recognises copies of files that were already read: rotated and compressed, or copied before truncation.
 
-A packed file may be a copy of any plain one. A plain file may be one only if its name is a longer form of the other's,
-as rotation makes them, or one that rotation gives to what is gone: else a log may well begin as another did.
+A compressed file may be a copy of any plain one. A plain file counts as a copy only if rotation could have given it its
+name, because two different logs may begin alike.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from falcohost.jsonlog.refusals import Refused
 def position_of(
     path: Path, seen: Look, known: Callable[[bool], Iterable[Position]], settled: Callable[[], bool]
 ) -> Position | None:
-    """Return where to begin in the file at *path*, which is new; None: it has to be looked at once it has *settled*.
+    """Return where to start in the new file at *path*; None: look again once it has *settled*.
 
-    Of what is a copy of one that is *known*, only what is behind that is read; its events have the same keys. *known*
-    is called with whether the file is packed, and returns what it may be a copy of.
+    In a copy of a *known* file, only the part after what was read is new, and its events have the same keys. *known* is
+    called with whether the file is compressed, and returns the files that it may be a copy of.
 
     :raises OSError: it cannot be read.
     """
@@ -40,7 +40,7 @@ def position_of(
         beginnings = {size: fingerprint(head[:size]) for size in {model.head_size for model in models}}
         same = [model for model in models if beginnings[model.head_size] == model.head]
         if any(len(head) < model.head_size for model in models) and not settled():
-            return None  # a copy may be in the making
+            return None  # a copy may be in progress
         fresh = Position(str(path), seen.file, seen.file, packed=packed)
         if same:
             return (
@@ -52,13 +52,13 @@ def position_of(
 
 
 def longer_form(path: Path) -> Iterator[str]:
-    """Yield the paths of which that of *path* may be a longer form, by rotation."""
+    """Yield the paths that rotation may have extended to *path*."""
     for end in range(1, len(path.name)):
         yield str(path.parent / path.name[:end])
 
 
 def _behind(model: Position, fresh: Position, fd: int) -> Position:
-    """Return where what was read of *model* ends in its copy."""
+    """Return the position in the copy up to which *model* was read."""
     fresh = msgspec.structs.replace(fresh, ident=model.ident, cuts=model.cuts)
     if fresh.packed:
         return msgspec.structs.replace(fresh, offset=model.offset) if _continues_packed(fd, model) else fresh
@@ -73,7 +73,7 @@ def _unpacked(fd: int) -> Iterator[bytes]:
     try:
         yield from read_blocks(lambda size: os.read(fd, size))
     except Refused:
-        return  # which is counted when it is read
+        return  # counted when the file is read
 
 
 def _unpacked_head(fd: int) -> bytes:
@@ -86,7 +86,7 @@ def _unpacked_head(fd: int) -> bytes:
 
 
 def _continues_packed(fd: int, model: Position) -> bool:
-    """Return whether what is before the model's place is there before the same place of the content."""
+    """Return whether the content before the model's offset is the same in this file."""
     before, at = b"", 0
     for block in _unpacked(fd):
         before = (before + block)[-SAMPLE - len(block) :]

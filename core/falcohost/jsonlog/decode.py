@@ -1,7 +1,7 @@
-"""From the bytes of a record to its object, strictly where they are JSON, and mended where only their text is not.
+"""Decodes the bytes of a record: strictly as JSON, but tolerating invalid Unicode and huge numbers.
 
-A log holds what attackers send. A byte that is no UTF-8 or half a surrogate pair in a user agent must not hide an
-event, so both become U+FFFD; numbers that no float holds become infinite.
+Attackers choose much of a log's content. Invalid UTF-8 or half a surrogate pair in a user agent must not hide an event,
+so both become U+FFFD; numbers too large for a float become infinite.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import msgspec
 from falcohost.jsonlog.log import Record
 from falcohost.jsonlog.refusals import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Refused
 
-#: What msgspec raises about bytes that are no JSON, or whose text is not Unicode.
+#: What msgspec raises for invalid JSON and for invalid Unicode.
 MALFORMED = (msgspec.DecodeError, UnicodeDecodeError)
 
 _decode = msgspec.json.Decoder().decode
 
-#: An escape in a JSON text: a whole surrogate pair, half of one, or any other.
+#: An escape in a JSON string: a surrogate pair, half of one, or any other.
 _ESCAPE = re.compile(r"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..)|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 
-#: Digits of the largest integer that is read as such; Python refuses longer ones.
+#: Most digits of an integer; Python refuses longer ones.
 _DIGITS = 4000
 
 
 def whole_record(raw: bytes) -> Record:
-    """Return the object that *raw* holds.
+    """Decode *raw*, a whole record.
 
-    :raises Refused: there is none.
+    :raises Refused: it is not a JSON object.
     """
     try:
         value = _value(raw)
@@ -42,7 +42,7 @@ def whole_record(raw: bytes) -> Record:
 
 
 def mended(raw: bytes) -> bytes:
-    """Return *raw* with U+FFFD for what is no text: bytes that are not UTF-8, and halves of surrogate pairs."""
+    """Return *raw* with U+FFFD in place of invalid UTF-8 and halves of surrogate pairs."""
     text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
     return _ESCAPE.sub(lambda match: "\\ufffd" if match[2] else match[0], text).encode()
 
@@ -64,7 +64,7 @@ def _value(raw: bytes) -> Any:
 
 
 def _with_any_number(raw: bytes) -> Any:
-    """Decode what msgspec refuses for a number that is too large for it."""
+    """Decode JSON that msgspec refuses because a number is too large."""
     try:
         return json.loads(mended(raw), parse_int=_integer, parse_constant=_no_constant)
     except ValueError:

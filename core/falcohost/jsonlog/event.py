@@ -1,4 +1,4 @@
-"""One record of a JSON log, as the engine and the getters of fields see it."""
+"""Events of JSON logs: one record each, as the engine and the fields' getters see it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PLUGIN_EVENT = "pluginevent"
 
 
 class Context:
-    """What the events of one run have in common.
+    """Data that the events of one run share.
 
-    :ivar memory: what getters of fields that count over several events look at; None for most logs.
-    :ivar start_ts: the time of the first event; None before it.
+    :ivar memory: for fields that count over several events, read by their getters; None for most logs.
+    :ivar start_ts: time of the first event; None before it.
     :ivar subject: returns who or what a whole record is about.
     """
 
@@ -43,12 +43,12 @@ class Context:
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
 
     def time_of(self, event: JsonEvent) -> int:
-        """Return the time that the record says, or that it is now."""
+        """Return the record's time, or the current time if it has none."""
         ts = self._time(event)
         return time.time_ns() if ts is None else ts
 
     def has_time(self, event: JsonEvent) -> bool:
-        """Return whether the record says its time."""
+        """Return whether the record has a time."""
         return self._time(event) is not None
 
 
@@ -72,9 +72,9 @@ def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
 
 
 class Text:
-    """A text, and the records that it is cut into once somebody asks where one of them stands.
+    """A text of one or more records, which is split when the place of a record is needed.
 
-    :ivar context: what its events have in common.
+    :ivar context: data that its events share.
     """
 
     __slots__ = ("_arrival", "_data", "_offset", "_pieces", "context", "origin")
@@ -89,12 +89,12 @@ class Text:
 
     @property
     def arrival(self) -> str:
-        """Return what no other text has."""
+        """Return a random id of this text."""
         self._arrival = self._arrival or secrets.token_hex(8)
         return self._arrival
 
     def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> list[Piece]:
-        """Return the records; *refuse* is told, the first time, what is no JSON and where."""
+        """Return the records; the first call reports cause and offset of invalid JSON to *refuse*."""
         if self._pieces is None:
             self._pieces = list(self.context.cutter.cut(self._data, self._offset, refuse))
         return self._pieces
@@ -103,9 +103,10 @@ class Text:
 class JsonEvent(msgspec.Struct, gc=False, eq=False):
     """One record.
 
-    :ivar record: the decoded object; while conditions are evaluated possibly no more of it than they need.
+    :ivar record: the decoded object; before :meth:`whole`, perhaps only the fields that conditions read.
     :ivar num: value of ``evt.num``.
-    :ivar text: the text that it stands in, and the how manieth of its records it is.
+    :ivar text: the text that contains the record.
+    :ivar index: zero-based index of the record in *text*.
     """
 
     record: Record
@@ -119,7 +120,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 
     @property
     def ts(self) -> int:
-        """When it happened: nanoseconds since the epoch, UTC."""
+        """Time of the event: nanoseconds since the epoch, UTC."""
         if self.time is None:
             self.time = self.text.context.time_of(self)
         return self.time
@@ -130,17 +131,17 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         return self.text.pieces()[self.index].raw
 
     def __str__(self) -> str:
-        """Return where the record stands, for people."""
+        """Return the place of the record, for messages."""
         return f"{self.text.origin.name}, byte {self.text.pieces()[self.index].offset}"
 
     @property
     def key(self) -> str:
-        """Names the record by its place and its content, or by what its origin says."""
+        """Identifies the record by its place and content, or as its origin says."""
         piece, origin = self.text.pieces()[self.index], self.text.origin
         if origin.id_of is not None and (ident := origin.id_of(piece.raw)) is not None:
             return f"{origin.ident}:{ident}"
         if origin.by_content:
-            # Long enough that nobody finds a harmless event by whose name a harmful one is taken for known.
+            # Long enough that nobody can construct a harmless record with the key of a harmful one.
             ident = f"{origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
             is_known = not origin.timeless or self.context.has_time(self)
             return ident if is_known else f"{ident}:{self.text.arrival}:{piece.offset}"
@@ -149,7 +150,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 
     @property
     def context(self) -> Context:
-        """What it has in common with the other events of its run."""
+        """Data that the events of the run share."""
         return self.text.context
 
     @property
@@ -181,7 +182,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         return found
 
     def whole(self) -> None:
-        """Decode the rest of the record. What was decoded of it was JSON, so what cannot be stays absent."""
+        """Decode the rest of the record. If it is not valid JSON, the missing fields stay absent."""
         if not self.is_whole:
             self.is_whole = True
             try:
@@ -191,7 +192,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 
 
 def event_of(log: JsonLog, record: Record | bytes) -> JsonEvent:
-    """Return *record* as an event of *log*, for tests of getters."""
+    """Return *record* as an event of *log*; for tests of getters."""
     raw = record if isinstance(record, bytes) else msgspec.json.encode(record)
     text = Text(Context(log), Origin("record", "0"), 0, raw)
     event = JsonEvent(whole_record(raw), 1, text, 0, is_whole=True)

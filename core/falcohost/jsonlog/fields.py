@@ -1,4 +1,4 @@
-"""``json.*`` and its older name ``jevt.*``: any value of a record by its place. For every source that carries JSON."""
+"""The fields ``json.*`` (older name: ``jevt.*``), which read any value of a record, for all sources of JSON records."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from falcohost.fields import Arg, ArgKind, Field, FieldType
 
 @functools.lru_cache(maxsize=4096)
 def pointer_steps(pointer: str) -> tuple[str, ...]:
-    """Return the reference tokens of a JSON pointer (RFC 6901), whose first slash may be missing."""
+    """Split a JSON pointer (RFC 6901); its first slash may be missing."""
     if pointer == "":
         return ()
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.removeprefix("/").split("/"))
 
 
 def pointed(record: Any, pointer: str) -> Any:
-    """Return the value at *pointer*; :data:`~falcohost.jsonlog.ABSENT` where there is none."""
+    """Return the value at *pointer*, or :data:`~falcohost.jsonlog.ABSENT`."""
     value = record
     for step in pointer_steps(pointer):
         if isinstance(value, dict):
@@ -45,11 +45,12 @@ def _object(event: Any, arg: Arg) -> str:
 
 
 def _rows() -> Iterator[Field]:
-    for name, where in (("json", ""), ("jevt", " The same as json.{}.")):
+    for name, where in (("json", ""), ("jevt", " Same as json.{}.")):
         yield Field(
             name=f"{name}.value",
             type=FieldType.CHARBUF,
-            description="Value at a JSON pointer (RFC 6901); what is no text is shown as JSON." + where.format("value"),
+            description="Value at a JSON pointer (RFC 6901); anything but a string is shown as JSON."
+            + where.format("value"),
             get=_value,
             arg=ArgKind.KEY,
             arg_required=True,
@@ -63,10 +64,10 @@ def _rows() -> Iterator[Field]:
         yield Field(
             name=f"{name}.rawtime",
             type=FieldType.CHARBUF,
-            description="Nanoseconds since the epoch, as a text." + where.format("rawtime"),
+            description="Time of the event in nanoseconds since the epoch, as a string." + where.format("rawtime"),
             get=lambda event, arg: str(event.ts),
         )
 
 
-#: Fields that every source of JSON records offers beside its own.
+#: Fields that every source of JSON records has in addition to its own.
 JSON_FIELDS: tuple[Field, ...] = tuple(_rows())

@@ -1,6 +1,6 @@
-"""Files and folders as the input of a JSON log: read to their end, the oldest first, and again from where it was.
+"""Reads files and folders to their end, oldest first, resuming where an earlier run stopped.
 
-The files are opened when the source is opened, since the worker gives up the right to read what only root may read.
+All files are opened when the source is opened, because afterwards the worker drops the privilege to read root's files.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from falcohost.jsonlog.position import Cursor, Pace, Position, is_continued, rea
 from falcohost.jsonlog.refusals import Refusals, Refused
 from falcohost.settings import OPEN_PARAMS
 
-#: Descriptors that a worker needs beside those of its files.
+#: Descriptors that a worker needs in addition to those of its files.
 _OTHERS = 64
 
 UNREADABLE = "unreadable"
 
-#: The setting that has files followed.
+#: The setting that makes a source follow its files.
 FOLLOW = "follow"
 
 _SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -49,17 +49,18 @@ def file_input(
     limits: Limits | None = None,
     clock: Clock = SYSTEM,
 ) -> Input:
-    """Return the input that ``open_params`` names: files, and folders with the files that end in one of *suffixes*.
+    """Return the input for ``open_params``: files, and folders with files whose names end in one of *suffixes*.
 
-    Without *suffixes* all are read; files whose names begin with a dot never are. *recursive*: also those in folders
-    below. *follow*: do not end, but wait for what comes; ``file://PATH`` says the same.
+    Without *suffixes* all files are read, except those whose names begin with a dot.
 
-    :raises SourceError: it names neither.
+    :param recursive: also read the files in subfolders.
+    :param follow: do not end, but wait for new content; ``file://PATH`` means the same.
+    :raises SourceError: ``open_params`` is not set, or has an unknown scheme.
     """
     given = [open_params] if isinstance(open_params, str) else list(open_params)
     given = [path.strip() for path in given if path.strip()]
     if not given:
-        raise SourceError(f"{plugin}: open_params is not set: it has to name the file or folder that is to be read")
+        raise SourceError(f"{plugin}: open_params is not set; set it to the file or folder to read")
     for path in given:
         if (scheme := _SCHEME.match(path)) and scheme[1].lower() != "file":
             raise SourceError(
@@ -72,13 +73,13 @@ def file_input(
 
 
 def is_followed(open_params: object, follow: object) -> bool:
-    """Return whether what these settings name is followed: *follow* says so, or a ``file://``."""
+    """Return whether these settings ask to follow files, by *follow* or by ``file://``."""
     given = open_params if isinstance(open_params, list) else [open_params]
     return follow is True or any(isinstance(path, str) and path.strip().lower().startswith("file://") for path in given)
 
 
 def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return what a source of files keeps of root's rights: the one to read new files, if *settings* say to follow."""
+    """Return the capabilities that a source of files keeps: one to read new files, if *settings* ask to follow them."""
     followed = is_followed(settings.get(OPEN_PARAMS), settings.get(FOLLOW))
     return frozenset({"CAP_DAC_READ_SEARCH"}) if followed else None
 
@@ -95,7 +96,7 @@ class _File:
 
 
 class FileInput:
-    """The files of *paths*, to their end; see :func:`file_input`."""
+    """Reads the files of *paths* to their end; see :func:`file_input`."""
 
     def __init__(
         self,
@@ -119,18 +120,18 @@ class FileInput:
 
     @property
     def limits(self) -> Limits:
-        """How large texts may be."""
+        """Limits on the size of texts."""
         return self._limits
 
     @property
     def done(self) -> float | None:
-        """How much of the files has been read."""
+        """Share of the files that has been read."""
         return min(1.0, self._read / self._size) if self._size else None
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Open all files.
 
-        :raises SourceError: there is no such file, it cannot be read, or there are too many.
+        :raises SourceError: a file does not exist or cannot be read, or there are too many.
         """
         self._refusals = refusals
         former = read_cursor(cursor) or Cursor()
@@ -150,10 +151,10 @@ class FileInput:
             os.close(file.fd)
 
     def ack(self, cursor: str) -> None:
-        """Do nothing: files stay."""
+        """Do nothing: files are not deleted."""
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all files."""
         while self._open:
             os.close(self._open.pop().fd)
 
@@ -190,7 +191,7 @@ class FileInput:
             self._refusals.add(UNREADABLE, f"{file.position.path}: {error.strerror}")
 
     def _begin(self, file: _File) -> int:
-        """Go to where an earlier run, that was killed, has come to; return the byte of the content."""
+        """Seek to where an earlier run stopped; return the offset in the content."""
         former = self._former.get(file.position.file)
         packed = os.pread(file.fd, 2, 0) == MAGIC
         if former is not None and (packed or is_continued(file.fd, former)):
@@ -216,15 +217,15 @@ class FileInput:
         return [file for _, file in sorted(found)]
 
     def _make_room(self, count: int) -> None:
-        """Allow this process so many open files more than it needs for itself."""
+        """Raise this process's limit of open files to *count* plus what it needs otherwise."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = count + _OTHERS
         if wanted <= soft:
             return
         if hard != resource.RLIM_INFINITY and wanted > hard:
             raise SourceError(
-                f"{self._plugin}: there are {count} files, and a process may open {hard}: "
-                "raise the limit (ulimit -n), or name a folder below this one"
+                f"{self._plugin}: there are {count} files, but a process may only open {hard}: "
+                "raise the limit (ulimit -n), or name a subfolder"
             )
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

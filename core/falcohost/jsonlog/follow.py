@@ -1,7 +1,7 @@
-"""Files and folders as an input that never ends: what is there, what is added to it, and what comes.
+"""Follows files and folders: reads existing content, then new lines and new files, without end.
 
-Alerts of what a file holds may be stored only once a stored cursor says by what that content is known. Else a copy of
-it (copytruncate) could not be told, after a crash, from what was never read.
+Alerts from a file may be stored only after a cursor with the fingerprint of that content is stored. Otherwise, after a
+crash, a copy of the content (copytruncate) could not be distinguished from new content.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from falcohost.jsonlog.seen import Seen, There
 from falcohost.jsonlog.tail import Tail
 from falcohost.log import log
 
-#: Seconds between two looks at the files.
+#: Seconds between two checks of the files.
 _LOOK = 0.25
 
-#: Seconds for which a file whose name is gone is still read, since its writer may not know yet.
+#: Seconds for which a deleted or renamed file is still read, since its writer may still write to it.
 _GRACE = 10.0
 
 _NOWHERE = Origin("", "")
 
-#: How many files are held open at most.
+#: Most files that are kept open.
 _MOST_OPEN = 128
 
 
 class FollowInput:
-    """Follows *paths*: files, with what rotation makes of them, and folders."""
+    """Follows *paths*: files and their rotated versions, and folders."""
 
     def __init__(
         self,
@@ -68,13 +68,13 @@ class FollowInput:
 
     @property
     def done(self) -> float | None:
-        """There is no end."""
+        """None: there is no end."""
         return None
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Look at what is there.
+        """Check the paths.
 
-        :raises SourceError: it cannot be read, or can never be there.
+        :raises SourceError: one cannot be read, or its folder does not exist.
         """
         self._refusals = refusals
         former = read_cursor(cursor) or Cursor()
@@ -88,7 +88,7 @@ class FollowInput:
                 raise SourceError(f"{self._plugin}: cannot read {error.filename or path}: {error.strerror}") from error
 
     def texts(self) -> Iterator[Texts]:
-        """Yield what comes; without items where nothing does."""
+        """Yield new texts; an empty one if there is nothing new."""
         while True:
             self._more = False
             yield from self._look()
@@ -113,27 +113,27 @@ class FollowInput:
                 raise SourceError(f"{self._plugin}: {path} is neither a file nor a folder")
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
         elif not path.parent.is_dir():
-            raise SourceError(f"{self._plugin}: cannot follow {path}: there is no folder {path.parent}")
+            raise SourceError(f"{self._plugin}: cannot follow {path}: the folder {path.parent} does not exist")
         else:
-            log.warning("%s: %s is not there yet; it is read as soon as it is", self._plugin, path)
+            log.warning("%s: %s does not exist yet; it will be read once it does", self._plugin, path)
 
     def _cursor(self) -> Cursor:
         files = [*(tail.position for tail in self._tails.values()), *self._former.waiting]
         return Cursor(files, self._former.past, [str(path) for path in self._paths])
 
     def _mark(self) -> Texts:
-        """Return what has the cursor stored before anything of a new content is."""
+        """Return an empty text with the current cursor, so that it is stored before alerts from new content."""
         return Texts(_NOWHERE, [], self._pace.cursor(now=True))
 
     def _tell(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
-            log.error("%s: %s; it is tried again", self._plugin, text)
+            log.error("%s: %s; trying again", self._plugin, text)
 
     # one look
 
     def _look(self) -> Iterator[Texts]:
-        """Read what is new in the files; those whose names are gone first, then those that changed longest ago."""
+        """Read new content: first of files that are gone, then of the others, least recently changed first."""
         there = self._seen.look(lambda file: file in self._tails and self._tails[file].is_open)
         self._gone = {file: since for file, since in self._gone.items() if file not in there}
         for tail in [tail for file, tail in self._tails.items() if file not in there]:
@@ -145,9 +145,9 @@ class FollowInput:
                 yield from self._read(self._tails[now.file], now)
 
     def _take_note(self, there: There) -> bool:
-        """Find out what is a new content; return whether any is.
+        """Find new files and files with new content; return whether there are any.
 
-        What is in the files that are known is looked at first: what is new may be a copy of it.
+        Known files are checked first, because a new file may be a copy of one.
         """
         begun = False
         for path, now in there.values():
@@ -162,7 +162,7 @@ class FollowInput:
         return begun
 
     def _is_begun_again(self, tail: Tail, path: Path, now: Look) -> bool:
-        """Return whether the file at *path*, which is read already, is read from its beginning from now on."""
+        """Return whether the known file at *path* was truncated and is now read from its beginning."""
         tail.move(str(path))
         if not self._is_changed(tail, now):
             return False
@@ -178,9 +178,9 @@ class FollowInput:
         return former is not None
 
     def _is_found(self, path: Path, now: Look, places: dict[str, Tail]) -> bool:
-        """Return whether the file at *path*, which is new, is read from now on; else it is later.
+        """Return whether the new file at *path* is read from now on; otherwise it is checked again later.
 
-        *places*: the files that are read, by their paths.
+        *places*: the files that are being read, by path.
         """
         try:
             position = position_of(
@@ -197,7 +197,7 @@ class FollowInput:
         return position is not None
 
     def _models(self, path: Path, packed: bool, places: dict[str, Tail]) -> Iterator[Position]:
-        """Yield what the file at *path* may be a copy of."""
+        """Yield the files that the file at *path* may be a copy of."""
         yield from self._former.models(path, packed=packed)
         if packed:
             yield from (tail.position for tail in self._tails.values())
@@ -213,7 +213,7 @@ class FollowInput:
         return now.size != tail.read_to or tail.changed not in (now.changed, -1)
 
     def _fails(self, path: Path | str, error: OSError) -> None:
-        if isinstance(error, FileNotFoundError):  # it has another name now
+        if isinstance(error, FileNotFoundError):  # it was renamed
             self._seen.list_soon()
         else:
             self._tell(f"cannot read {path}: {error.strerror}")
@@ -233,14 +233,14 @@ class FollowInput:
         self._more = self._more or tail.read_to < now.size
 
     def _hold(self, tail: Tail, file: str) -> None:
-        """Keep the file open, and close the one of those that are that has been quiet for longest."""
+        """Keep the file open; if too many are open, close the one that has been idle longest."""
         self._opened.pop(file, None)
         self._opened[file] = tail
         if len(self._opened) > _MOST_OPEN:
             self._opened.pop(next(iter(self._opened))).close()
 
     def _read_gone(self, tail: Tail) -> Iterator[Texts]:
-        """Read a file whose name is gone, for a while; then remember how far it was read, for its copies."""
+        """Read on in a file whose name is gone, for a while; then remember its position, for its copies."""
         file = tail.position.file
         since = self._gone.setdefault(file, self._clock.monotonic())
         is_over = self._clock.monotonic() - since > _GRACE

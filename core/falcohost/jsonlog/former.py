@@ -1,4 +1,4 @@
-"""What is known of contents that were read: where to go on in a file, and by what a copy of it is recognised."""
+"""Remembers files that were read: where to resume, and fingerprints to recognise copies."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from falcohost.jsonlog.identity import look
 from falcohost.jsonlog.listing import family, rotated
 from falcohost.jsonlog.position import Cursor, Position, sampled
 
-#: How many contents that are gone are remembered.
+#: Most remembered contents of files that are gone.
 _MOST = 1000
 
 
 class Former:
-    """Begins with what *cursor* says: files that may be there still, and contents that are gone."""
+    """Starts from *cursor*: files that may still exist, and contents of files that are gone."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._waiting = {position.file: position for position in cursor.files}
@@ -23,20 +23,20 @@ class Former:
 
     @property
     def waiting(self) -> list[Position]:
-        """Return the files that were read and have not been seen again so far."""
+        """Return the files that were read before and have not been found again yet."""
         return list(self._waiting.values())
 
     @property
     def past(self) -> list[Position]:
-        """Return the contents that are gone."""
+        """Return the contents of files that are gone."""
         return self._past
 
     def add(self, position: Position) -> None:
-        """Take note of a content that is gone."""
+        """Remember the content of a file that is gone."""
         self._past.append(position)
 
     def take(self, file: str) -> Position | None:
-        """Return how far *file* was read, which is there again."""
+        """Return the position in *file*, which was found again."""
         if (waiting := self._waiting.pop(file, None)) is not None:
             return waiting
         found = next((position for position in reversed(self._past) if position.file == file), None)
@@ -45,16 +45,16 @@ class Former:
         return found
 
     def models(self, path: Path, *, packed: bool) -> Iterator[Position]:
-        """Yield what the new file at *path* may be a copy of."""
+        """Yield the remembered files that the new file at *path* may be a copy of."""
         related = family(str(path))
         for position in (*self._past, *self._waiting.values()):
             if packed or family(position.path) == related:
                 yield position
 
     def leave_alone(self, path: Path) -> None:
-        """Take what *path* was rotated to, before it was followed, for read.
+        """Treat existing rotated versions of *path* as read already.
 
-        :raises OSError: it cannot be looked at.
+        :raises OSError: one cannot be examined.
         """
         for other in rotated(path):
             seen = look(str(other))
@@ -68,7 +68,7 @@ class Former:
             self._waiting[seen.file] = position
 
     def settle(self) -> None:
-        """Take what has not been seen again for gone; keep of what is gone no more than may be needed."""
+        """Treat files that have not been found again as gone; forget the oldest beyond the limit."""
         self._past += self._waiting.values()
         self._waiting = {}
         del self._past[:-_MOST]

@@ -1,4 +1,4 @@
-"""Calls of a plugin's own functions on records, which may hold what their author has not thought of."""
+"""Protects a source from exceptions in a plugin's functions, which may not expect every record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost.log import log
 
 
 def harmless(function: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
-    """Return *function* with None for its value where it raises, which would end the source; the first is logged."""
+    """Return *function* changed so that it returns None instead of raising; the first exception is logged."""
     told: list[str] = []
 
     @functools.wraps(function)
@@ -21,7 +21,7 @@ def harmless(function: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
             if not told:
                 told.append(name)
                 log.error(
-                    "%s raises on a record, which is served all the same: %s: %s", name, type(error).__name__, error
+                    "%s raised on a record, which is used all the same: %s: %s", name, type(error).__name__, error
                 )
             return None
 

@@ -1,7 +1,7 @@
-"""Which file a path stands for now: the same after it was renamed, another where its number was given to a new file.
+"""Identifies files: a renamed file stays the same, a new file with a reused inode number is different.
 
-A file system gives the inode number of a deleted file to the next one, which is told apart by the time of its birth.
-That is in statx(2) only, which Python does not have.
+File systems reuse the inode numbers of deleted files; the birth time tells such files apart. Only statx(2) returns it,
+which Python does not offer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 import struct
 from dataclasses import dataclass
 
-#: Bytes at the beginning of a file, and before a place in it, by which a content is recognised.
+#: Number of bytes, at the start of a file and before a position, whose fingerprint identifies the content.
 SAMPLE = 512
 
 # linux/stat.h and linux/fcntl.h
@@ -28,10 +28,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at a file has shown.
+    """The state of a file at one moment.
 
-    :ivar file: which file it is, in this file system.
-    :ivar changed: when its content was changed, in nanoseconds since the epoch.
+    :ivar file: identity of the file.
+    :ivar changed: when its content was last changed, in nanoseconds since the epoch.
     :ivar regular: it is a regular file.
     """
 
@@ -42,9 +42,9 @@ class Look:
 
 
 def look(file: str | int) -> Look:
-    """Look at the file that a path, or a descriptor, stands for.
+    """Return the state of a file, given by path or descriptor.
 
-    :raises OSError: there is none.
+    :raises OSError: it does not exist.
     """
     status = os.stat(file)  # noqa: PTH116
     born = _birth(file)
@@ -53,9 +53,9 @@ def look(file: str | int) -> Look:
 
 
 def open_same(path: str, file: str) -> int:
-    """Return a descriptor of what was *file* when it was looked at.
+    """Open *path* if it is still the file *file*; return the descriptor.
 
-    :raises FileNotFoundError: something else is at *path* now.
+    :raises FileNotFoundError: another file is at *path* now.
     :raises OSError: it cannot be opened.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -66,12 +66,12 @@ def open_same(path: str, file: str) -> int:
 
 
 def fingerprint(data: bytes) -> str:
-    """Return a text that is the same for the same *data* only."""
+    """Return a hash of *data*."""
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def _birth(file: str | int) -> int:
-    """Return when the file was made, in nanoseconds since the epoch; 0 where nobody knows."""
+    """Return the file's birth time in nanoseconds since the epoch; 0 if it is not known."""
     if not hasattr(_libc, "statx"):
         return 0
     found = ctypes.create_string_buffer(256)

@@ -1,4 +1,4 @@
-"""Where the texts of a log come from, as the source sees it."""
+"""The interface between a source and its input, which delivers the texts of a log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large texts may be, in bytes; larger ones are refused.
+    """Limits on the size of texts, in bytes; larger ones are refused.
 
     :ivar document: a line, or a document over several lines. It is held in memory once.
-    :ivar record: one record. Decoded it takes up to thirty times as much.
-    :ivar objects: how many objects a document may hold that is larger than one record may be.
+    :ivar record: one record. Decoded, it takes up to thirty times as much memory.
+    :ivar objects: most objects in a document that is larger than *record*.
     """
 
     document: int = 64 * MIB
@@ -27,13 +27,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where texts come from.
+    """The origin of texts, which determines the keys of their events.
 
-    :ivar name: for people: the path of the file.
-    :ivar ident: the same when the texts are read again, also after the file was renamed.
-    :ivar by_content: what comes from here has no place; an event is known by its content.
-    :ivar timeless: two that are alike may be two events: one without a time of its own is another whenever it comes.
-    :ivar id_of: returns from a record's text the id that its writer has given it, by which it is then known, or None.
+    :ivar name: for messages: the path of the file.
+    :ivar ident: stays the same when the texts are read again, also after the file was renamed.
+    :ivar by_content: records have no position; an event is identified by its content.
+    :ivar timeless: identical records without a time count as different events.
+    :ivar id_of: returns a record's own id from its text, which then identifies the event, or None.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """JSON texts of one origin, each with where it begins: in bytes from the start.
+    """JSON texts of one origin, each with its offset in bytes from the start.
 
-    A text holds one JSON value after the other, usually one a line.
+    A text holds a sequence of JSON values, usually one per line.
 
-    :ivar cursor: what is true once all of their events are handled; None: nothing new.
+    :ivar cursor: the cursor to store once all of their events are handled; None: no new one.
     """
 
     origin: Origin
@@ -66,19 +66,19 @@ class Input(Protocol):
 
     @property
     def done(self) -> float | None:
-        """How much has been read of what ends, from 0 to 1; None where that is not known."""
+        """Share of the input that has been read, from 0 to 1; None if it has no end or its size is not known."""
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Take hold of what is to be read from *cursor* on, with the privileges that this needs; then they are dropped.
+        """Open the input, resuming after *cursor*. The worker drops its privileges afterwards.
 
-        :raises SourceError: it cannot be had.
+        :raises SourceError: it cannot be opened.
         """
 
     def texts(self) -> Iterator[Texts]:
-        """Yield texts until there are no more; without items where there are none for a while."""
+        """Yield texts until there are no more; while there is nothing new, yield empty ones."""
 
     def ack(self, cursor: str) -> None:
         """Take note that the alerts of all texts up to *cursor* are stored."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""

@@ -1,4 +1,4 @@
-"""From blocks of bytes to JSON texts: whole lines, or one document over all lines; the first line says which."""
+"""Splits blocks of bytes into JSON texts: whole lines, or one document over several lines, as the first line tells."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog.decode import MALFORMED
 from falcohost.jsonlog.refusals import TOO_LARGE
 
-#: Places in bytes, and the texts that begin there.
+#: Texts with their offsets in bytes.
 Placed = list[tuple[int, bytes]]
 
-_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8, which some programs begin a file with
+_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8, which some programs put at the start of a file
 
-#: No document that is written over several lines has a first line as long as this.
+#: A document over several lines has a shorter first line than this.
 _LONG = 1 << 16
 
-#: Lines that are longer together are texts each by itself: one of them must be very long.
+#: If the lines of a block are longer than this in total, each becomes a text of its own.
 _TOGETHER = 1 << 19
 
-#: Seconds after which a document whose end has not come is taken for lines of which the first is broken.
+#: Seconds after which an unfinished document is treated as lines, the first of which is broken.
 _PATIENCE = 10.0
 
 _skip = msgspec.json.Decoder(msgspec.Raw).decode_lines
@@ -36,13 +36,13 @@ def texts(
     *,
     clock: Clock = SYSTEM,
 ) -> Iterator[Placed]:
-    """Yield texts, for each of *blocks* what it completes: lines, each of which is JSON by itself, or documents.
+    """Yield, for each of *blocks*, the texts that it completes: lines of JSON, or documents.
 
-    The first block is the one at *offset*. An empty block says that there is no more for now: what is whole without
-    the end of its line is yielded then. *refuse* is called with the cause and the place of a text that is larger than
+    The first block is the one at *offset*. An empty block means that there is no more data for now: then a complete
+    text is yielded even without a newline. *refuse* is called with cause and offset of a text that is larger than
     *limit*.
 
-    :raises Refused: as *blocks* does; what was whole before has been yielded.
+    :raises Refused: *blocks* raised it; all complete texts have been yielded by then.
     """
     failure: list[Exception] = []
     rest = _until_failure(blocks, failure)
@@ -66,7 +66,7 @@ def texts(
 
 
 def _until_failure(blocks: Iterator[bytes], failure: list[Exception]) -> Iterator[bytes]:
-    """Yield *blocks*; what they raise is put into *failure*, so that what came before can be used."""
+    """Yield *blocks*; put an exception into *failure*, so that the data before it can be used."""
     try:
         yield from blocks
     except Exception as error:
@@ -74,7 +74,7 @@ def _until_failure(blocks: Iterator[bytes], failure: list[Exception]) -> Iterato
 
 
 def _first_line(blocks: Iterator[bytes], seen: list[bytes], limit: int) -> Iterator[Placed]:
-    """Read into *seen* until the first line that is not blank is whole; yield nothing for each empty block."""
+    """Read into *seen* until the first non-blank line is complete; yield an empty list for each empty block."""
     size = 0
     for block in blocks:
         seen.append(block)
@@ -94,7 +94,7 @@ def _beginning(data: bytes) -> bytes:
 
 
 def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int, clock: Clock) -> Generator[Placed, None, bool]:
-    """Read into *seen* until it is one document; return False if it is larger than *limit* or no JSON."""
+    """Read into *seen* until it is one document; return False if it is larger than *limit* or not JSON."""
     size = sum(map(len, seen))
     given_up = clock.monotonic() + _PATIENCE
     while size <= limit:
@@ -114,7 +114,7 @@ def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int, clock: Clo
 
 
 def _is_whole(text: bytes) -> bool:
-    """Return whether *text*, behind which there is nothing yet, ends with an object or array that is whole."""
+    """Return whether *text*, the end of the data so far, ends with a complete object or array."""
     return text.rstrip()[-1:] in (b"}", b"]") and _is_json(_beginning(text))
 
 
@@ -124,7 +124,7 @@ def _is_json(text: bytes) -> bool:
     except MALFORMED:
         return False
     except RecursionError:
-        return True  # too deep, which is found out where it is counted
+        return True  # nested too deeply; counted when it is decoded
     return True
 
 
@@ -135,9 +135,9 @@ def _lines(
     refuse: Callable[[str, int], None],
     failure: list[Exception],
 ) -> Iterator[Placed]:
-    """Cut *blocks* where lines end. A line over several blocks is held in pieces until it is whole.
+    """Split *blocks* at newlines. A line over several blocks is kept in pieces until it is complete.
 
-    The last one needs no end, unless there is a *failure*: then it may be half a line.
+    The last line needs no newline, unless there is a *failure*: then it may be incomplete.
     """
     begun: list[bytes] = []
     size = 0
@@ -163,7 +163,7 @@ def _lines(
 def _whole_lines(
     begun: list[bytes], size: int, rest: bytes, offset: int, limit: int, refuse: Callable[[str, int], None]
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of *begun*, which is *size* bytes long or was given up, and *rest*; in one text if it may be."""
+    """Yield the lines of *begun* (*size* bytes, or discarded if too long) and *rest*, in one text if possible."""
     if size > limit:
         refuse(TOO_LARGE, offset)
         _, _, lines = rest.partition(b"\n")

@@ -1,4 +1,4 @@
-"""Which files there are to read: those of folders, and those that a log has become by rotation."""
+"""Lists files to read: those in folders, and the rotated versions of a log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ROTATION = re.compile(r"[.-]\d[\dTZ:._-]*(?=\.|$)")
 
 
 def in_folder(folder: Path, suffixes: tuple[str, ...], *, recursive: bool) -> Iterator[Path]:
-    """Yield the files of *folder* that are not hidden and end in one of *suffixes*; none: all.
+    """Yield the non-hidden files in *folder* whose names end in one of *suffixes*; without suffixes, all.
 
     :raises OSError: the folder cannot be listed.
     """
@@ -29,13 +29,13 @@ def in_folder(folder: Path, suffixes: tuple[str, ...], *, recursive: bool) -> It
 
 
 def family(path: str) -> str:
-    """Return *path* without the number or date that rotation gives it, and without that it is packed."""
+    """Return *path* without the number or date from rotation and without ``.gz``."""
     folder, _, name = path.removesuffix(".gz").rpartition("/")
     return f"{folder}/{_ROTATION.sub('', name)}"
 
 
 def rotated(path: Path) -> Iterator[Path]:
-    """Yield what stands beside *path* under a name that rotation gives: with a number or a date, also packed."""
+    """Yield rotated versions of *path* in its folder: with a number or a date, perhaps compressed."""
     pattern = re.compile(
         rf"(?:{re.escape(path.name)}|{re.escape(path.stem)})[.-]\d[\dTZ:._-]*(?:{re.escape(path.suffix)})?(?:\.gz)?"
     )

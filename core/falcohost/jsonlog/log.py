@@ -1,4 +1,4 @@
-"""What one kind of JSON log looks like: said once by its plugin, used by the source for every record."""
+"""The description of one kind of JSON log, which its plugin provides."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class JsonLog:
 
     :ivar source: name of the event source (``aws_cloudtrail``).
     :ivar plugin: value of ``evt.pluginname``.
-    :ivar time: where a record's time is: a path to what :func:`~falcohost.jsonlog.parse_time` reads, several of which
-        the first that is a time counts, or a function of the whole record. A record without a time is served with that
-        of reading.
-    :ivar wrappers: names under which a document holds an array of records (``Records``). A document that is an array
-        holds records in any case.
-    :ivar skip: returns the cause for which a record is left out and counted, or None.
-    :ivar keeps: returns whether *skip* leaves out none of several records, quicker than by asking for each; False also
-        where that is not known.
-    :ivar skip_reads: JSON paths of all that *skip*, *keeps*, and a memory of the source, look at.
-    :ivar info: value of ``evt.plugininfo``; else the record as JSON.
+    :ivar time: where a record's time is: a path to a value that :func:`~falcohost.jsonlog.parse_time` reads; several
+        paths, of which the first that has a time is used; or a function of the whole record. A record without a time
+        gets the time of reading.
+    :ivar wrappers: keys under which a document holds an array of records (``Records``). The elements of a top-level
+        array are always records.
+    :ivar skip: returns why a record is skipped and counted, or None.
+    :ivar keeps: returns True if *skip* would skip none of several records; an optimisation, which may return False when
+        in doubt.
+    :ivar skip_reads: JSON paths that *skip*, *keeps* and a memory of the source read.
+    :ivar info: returns the value of ``evt.plugininfo``; None: the record as JSON.
     :ivar subject: returns who or what a whole record is about, for alerts (:func:`~falcohost.jsonlog.user_at`).
     """
 
@@ -43,7 +43,7 @@ class JsonLog:
 
     @property
     def time_paths(self) -> tuple[str, ...] | None:
-        """Return the paths at which a time may be; None where a function finds it."""
+        """Return the paths at which a time may be; None if a function finds it."""
         if isinstance(self.time, str):
             return (self.time,)
         return None if callable(self.time) else self.time or ()

@@ -1,4 +1,4 @@
-"""How far files have been read, and the cursor that holds it: what a source goes on from after a crash."""
+"""Positions in files, and the cursor made of them, from which a source resumes after a crash."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog.identity import SAMPLE, fingerprint
 from falcohost.log import log
 
-#: Seconds between two cursors, at least; where one takes long to make, so many times as long.
+#: Least number of seconds between two cursors, and least multiple of the time that making one takes.
 _PAUSE = 0.25
 _SHARE = 20
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True):
-    """How far one file has been read.
+    """The position in one file.
 
-    :ivar path: where it was last.
-    :ivar file: which file it is, as :class:`~falcohost.jsonlog.identity.Look` says.
-    :ivar ident: what the keys of its events begin with; those of a copy are its model's.
-    :ivar offset: the byte of the content, unpacked, behind the last text that was handled.
-    :ivar size: how large the file was when all of it was read; of a plain file the same as *offset*.
+    :ivar path: its last known path.
+    :ivar file: identity of the file (:class:`~falcohost.jsonlog.identity.Look`).
+    :ivar ident: prefix of the keys of its events; a copy has that of the original.
+    :ivar offset: offset in the uncompressed content after the last text that was handled.
+    :ivar size: size of the file when all of it was read; for a plain file the same as *offset*.
     :ivar head: fingerprint of the first *head_size* bytes of the content.
-    :ivar tail: fingerprint of the *tail_size* bytes before *offset*; empty where it is packed.
-    :ivar cuts: how often it has been found cut off and begun anew.
+    :ivar tail: fingerprint of the *tail_size* bytes before *offset*; empty if it is compressed.
+    :ivar cuts: how often it was truncated and started again.
     """
 
     path: str
@@ -43,10 +43,11 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """How far all files have been read.
+    """The positions in all files.
 
-    :ivar paths: the files that are followed by their names, so that it is known which were rotated since.
-    :ivar past: what is known of contents that are gone, by which their copies are recognised.
+    :ivar files: files that may still exist.
+    :ivar past: contents of files that are gone, to recognise their copies.
+    :ivar paths: the followed paths, to find out which files were rotated since.
     """
 
     files: list[Position] = []
@@ -55,7 +56,7 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 class Pace:
-    """Makes cursors, not too many: one that is older than it might be is still true, and costs nothing."""
+    """Limits how often cursors are made: an older cursor is still correct, and costs nothing."""
 
     def __init__(self, make: Callable[[], msgspec.Struct], clock: Clock = SYSTEM) -> None:
         self._make = make
@@ -65,11 +66,11 @@ class Pace:
         self._moved = True
 
     def move(self) -> None:
-        """Take note that the last cursor is not the newest any more."""
+        """Record that the last cursor is outdated."""
         self._moved = True
 
     def cursor(self, *, now: bool = False) -> str:
-        """Return the cursor, or once more the last one if it need not be the one of *now*."""
+        """Return a new cursor, or the last one again if it is recent enough and *now* is false."""
         begun = self._clock.monotonic()
         if now or (self._moved and begun >= self._due):
             self._text = msgspec.json.encode(self._make()).decode()
@@ -79,13 +80,13 @@ class Pace:
 
 
 def read_cursor(text: str | None) -> Cursor | None:
-    """Return the cursor that *text* holds; None, and a warning, if it holds none of files."""
+    """Return the cursor in *text*; None, with a warning, if it is not a cursor of files."""
     if text is None:
         return None
     try:
         return msgspec.json.decode(text, type=Cursor)
     except (msgspec.DecodeError, UnicodeError):
-        log.warning("the cursor is none of files: all is read from the beginning")
+        log.warning("the stored cursor does not belong to files: reading from the beginning")
         return None
 
 
@@ -111,13 +112,13 @@ def ended(tail: bytes, position: Position) -> Position:
 
 
 def agrees(position: Position, head: bytes, before: bytes) -> bool:
-    """Return whether a content that begins with *head*, and has *before* before the place, is what was read."""
+    """Return whether content that begins with *head*, and has *before* before the position, is what was read."""
     same_head = not position.head_size or fingerprint(head[: position.head_size]) == position.head
     return same_head and (not position.tail_size or fingerprint(before[-position.tail_size :]) == position.tail)
 
 
 def is_continued(fd: int, position: Position) -> bool:
-    """Return whether the plain file *fd* begins with what *position* says that was read, as far as it says so."""
+    """Return whether the plain file *fd* still begins with the content that *position* was taken in."""
     return agrees(position, os.pread(fd, SAMPLE, 0), tail_of(fd, position.offset))
 
 

@@ -1,8 +1,9 @@
-"""The decoder that the rules ask for: of each record it makes only what their conditions read.
+"""Decodes only the fields that rules read.
 
-It gives plain objects, so that a getter sees what it would see in the whole record, as long as it looks at nothing but
-what its field names in ``path`` or ``reads``. A record in which something else stands where the conditions expect an
-object is not decoded by it (:class:`msgspec.ValidationError`); such a record is rare, and is decoded whole.
+The result is a plain object, so a getter works as on the whole record, as long as it reads only the paths that its
+field declares in ``path`` or ``reads``. If a record has another type where the conditions expect an object, the decoder
+raises
+:class:`msgspec.ValidationError`; such a record is rare, and is decoded completely.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from falcohost.engine.paths import path_keys
 from falcohost.jsonlog.fields import pointer_steps
 from falcohost.jsonlog.log import JsonLog, Record
 
-#: The keys that are decoded, with what is decoded below each; None: all of it.
+#: The keys to decode, with the keys below each; None: everything below it.
 Tree: TypeAlias = "dict[str, Tree | None]"
 
-#: Fields that look at the event alone, not at its record.
+#: Fields that do not read the record.
 _OF_THE_EVENT = {field.name for field in GENERIC_FIELDS} - {"evt.plugininfo"} | {"json.rawtime", "jevt.rawtime"}
 
 _POINTERS = ("json.value", "jevt.value")
 
 
 class Projection:
-    """Decodes of records what is in *tree*; of whole records everything, where that is None.
+    """Decodes the parts of records that are in *tree*; None: whole records.
 
-    :ivar is_whole: what is decoded is everything.
+    :ivar is_whole: whole records are decoded.
     :ivar one: decodes one record.
     """
 
@@ -46,10 +47,10 @@ class Projection:
         self._wrappers = wrappers
 
     def all(self, text: bytes) -> list[Record]:
-        """Decode all records of *text*, in the order in which :class:`~falcohost.jsonlog.split.Cutter` cuts them.
+        """Decode all records of *text*, in the order of :class:`~falcohost.jsonlog.split.Cutter`.
 
-        :raises msgspec.ValidationError: something stands where an object is expected.
-        :raises msgspec.DecodeError: it is no JSON. So it is, too, where it is an array beside something else.
+        :raises msgspec.ValidationError: something else is where an object is expected.
+        :raises msgspec.DecodeError: it is not JSON, or is an array followed by something else.
         """
         records = self._array(text) if text[:1] == b"[" else self._values(text)
         for key in self._wrappers:
@@ -62,13 +63,13 @@ class Projection:
             items = record.get(key)
             if isinstance(items, list):
                 if self.is_whole and not all(isinstance(item, dict) for item in items):
-                    raise msgspec.ValidationError(f"what is in {key} is no object")
+                    raise msgspec.ValidationError(f"an element of {key} is not an object")
                 return items
         return [record]
 
 
 def make_projection(log: JsonLog, condition: Expr | None, also: Iterable[FieldRef] = ()) -> Projection:
-    """Return the decoder for what *condition* reads, and *also*; one for whole records where that is not known."""
+    """Return the decoder for the fields that *condition* and *also* read; for whole records if they are not known."""
     paths = None if condition is None else _all_reads((*ir.fields(condition), *also))
     if paths is None or log.time_paths is None:
         return Projection(None, log.wrappers)
@@ -97,7 +98,7 @@ def paths_tree(paths: Iterable[str]) -> Tree:
 
 
 def reads(ref: FieldRef) -> list[tuple[str, ...]] | None:
-    """Return the paths that *ref* reads; None where it reads the whole record."""
+    """Return the paths that *ref* reads; None if it reads the whole record."""
     field = ref.field
     if field.name in _OF_THE_EVENT:
         return []
@@ -108,7 +109,7 @@ def reads(ref: FieldRef) -> list[tuple[str, ...]] | None:
 
 
 def _pointer_reads(pointer: str) -> list[tuple[str, ...]] | None:
-    """Return the path down to the first number, which may be an index or a key."""
+    """Return the path before the first number, which may be an index or a key."""
     keys: list[str] = []
     for step in pointer_steps(pointer):
         if step.isascii() and step.isdigit():

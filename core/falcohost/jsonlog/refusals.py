@@ -1,4 +1,4 @@
-"""What could not be read, counted by cause. The first of each cause is logged with its place; the rest are numbers."""
+"""Counts texts and records that could not be read, by cause. The first of each cause is logged with its place."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ GZIP_BOMB = "gzip data that grows too much"
 
 
 class Refused(Exception):
-    """A text or a record that is left out. The message is the cause, by which it is counted."""
+    """A text or record is skipped. The message is the cause, by which it is counted."""
 
 
 class Refusals:
-    """Counts what a source left out, in any of its threads.
+    """Counts what a source skipped. Thread-safe.
 
-    :ivar counts: how many of each cause.
+    :ivar counts: numbers by cause.
     """
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class Refusals:
         self._lock = threading.Lock()
 
     def add(self, cause: str, place: object) -> None:
-        """Count one; *place* as text is what a person would look it up by."""
+        """Count one; *place* is shown in the log."""
         with self._lock:
             self.counts[cause] += 1
             first = self.counts[cause] == 1
         if first:
-            log.warning("%s: %s; left out, further ones are only counted", place, cause)
+            log.warning("%s: %s; skipped (further ones are only counted)", place, cause)

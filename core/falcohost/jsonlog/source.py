@@ -1,7 +1,7 @@
-"""The event source of a JSON log: from the texts of its input to events, with what the rules need decoded.
+"""The event source of a JSON log: turns the texts of its input into events.
 
-A text is decoded in one go where everything in it is as expected. Where anything is not, its records are cut apart and
-each is decoded by itself, so that what cannot be read is counted and the others are served.
+A text is decoded at once if everything in it is as expected. Otherwise its records are split and decoded one by one, so
+that records that cannot be read are counted and the others are used.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from falcohost.jsonlog.projection import make_projection
 from falcohost.jsonlog.refusals import TOO_LARGE, Refusals, Refused
 from falcohost.stats import SourceStats
 
-#: What stands in the way of a decoder that expects something.
+#: What the projecting decoder raises for unexpected records.
 _ODD = (msgspec.ValidationError, *MALFORMED, RecursionError)
 
 
 class Memory(Protocol):
-    """What a source remembers over several events; getters find it as ``event.context.memory``."""
+    """Data that a source remembers over several events; getters read it as ``event.context.memory``."""
 
     def see(self, event: JsonEvent) -> None:
-        """Take note of *event*, of which what the log's ``skip_reads`` name is decoded, before it is matched."""
+        """Process *event* before it is matched; only the paths in the log's ``skip_reads`` are sure to be decoded."""
 
 
 class JsonSource:
-    """Reads the *log* that *given* delivers; *memory* sees each event, for fields that count over several.
+    """Reads *log* from the input *given*.
 
-    *planned* is called with each plan, for an input that can leave out what no rule wants.
+    :param memory: sees each event, for fields that count over several events.
+    :param planned: called with each plan, for an input that can leave out records that no rule wants.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class JsonSource:
         self._passed = 0
 
     def open(self, plan: Plan, cursor: str | None) -> None:
-        """Open the input where *cursor* says.
+        """Open the input, resuming after *cursor*.
 
         :raises SourceError: it cannot be opened.
         """
@@ -66,7 +67,7 @@ class JsonSource:
             yield Batch(self._events(texts) if texts.items else (), texts.cursor)
 
     def update(self, plan: Plan) -> None:
-        """Decode what *plan* needs from the next text on."""
+        """Decode the fields that *plan* needs, from the next text on."""
         self._projection = make_projection(self._log, plan.condition, plan.also_read)
         if self._planned is not None:
             self._planned(plan)
@@ -76,7 +77,7 @@ class JsonSource:
         self._input.ack(cursor)
 
     def stats(self) -> SourceStats:
-        """Return how many records were read, and how many were left out for which cause."""
+        """Return the numbers of records read and skipped, by cause."""
         dropped = dict(self._refusals.counts)
         return SourceStats(self._passed + sum(dropped.values()), self._passed, dropped, done=self._input.done)
 
@@ -97,7 +98,7 @@ class JsonSource:
             yield from events
 
     def _decoded(self, data: bytes) -> list[Record] | None:
-        """Return what the rules need of all records of *data*; None where each has to be looked at by itself."""
+        """Decode all records of *data* as far as rules need; None if they have to be decoded one by one."""
         if len(data) > self._input.limits.record:
             return None
         try:
@@ -119,14 +120,14 @@ class JsonSource:
         return map(JsonEvent, records, numbers, repeat(text), indexes, repeat(self._projection.is_whole))
 
     def _causes(self, records: list[Record]) -> list[str | None]:
-        """Return for each of *records* why it is left out; nothing where the log leaves none out."""
+        """Return for each of *records* why it is skipped, or None; empty if none is."""
         if self._log.skip is None or self._skip is None:
             return []
         try:
             if self._log.keeps is not None and self._log.keeps(records):
                 return []
             return list(map(self._log.skip, records))
-        except Exception:  # which is told when each is asked by itself
+        except Exception:  # logged when each is tried alone
             return list(map(self._skip, records))
 
     def _each(self, text: Text) -> Iterator[JsonEvent]:
@@ -155,7 +156,7 @@ class JsonSource:
             yield event
 
     def _record(self, raw: bytes) -> tuple[Record, bool]:
-        """Decode what the rules need of *raw*, or all of it; tell whether it is all."""
+        """Decode *raw* as far as rules need, or completely; return also whether it is complete."""
         try:
             return self._projection.one(raw), self._projection.is_whole
         except _ODD:

@@ -1,7 +1,7 @@
-"""From a text to its records: one JSON value after the other, usually one a line.
+"""Splits a text into records: a sequence of JSON values, usually one per line.
 
-An object is a record, an array holds some, and so does an object with a wrapper's key. Where something in a text is no
-JSON, each of its lines is cut by itself, so that the others are not lost.
+An object is a record; an array, or an object with a wrapper's key, holds several. If part of a text is not JSON, its
+lines are split one by one, so that the other records are not lost.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import msgspec
 from falcohost.jsonlog.decode import MALFORMED, mended
 from falcohost.jsonlog.refusals import NOT_JSON, TOO_DEEP, Refused
 
-#: From the text of a value to those of the values in it; None where it holds none.
+#: Returns the texts of the values inside of a value; None if there are none.
 _Unwrap: TypeAlias = Callable[[bytes], "list[msgspec.Raw] | None"]
 
 
-#: What stands between the values of a list; the bracket where it begins.
+#: Separators between the values of a list, with the bracket at its start.
 _BETWEEN = re.compile(rb"\[?[ \t\r\n,]*")
 
 
@@ -33,15 +33,15 @@ class Piece:
 
 
 class Cutter:
-    """Cuts texts whose records stand below one of the keys *wrappers*."""
+    """Splits texts whose records may be in an array under one of the keys *wrappers*."""
 
     def __init__(self, wrappers: tuple[str, ...] = ()) -> None:
         self._wrappers = [_wrapper(key) for key in wrappers]
 
     def cut(self, text: bytes, offset: int, refuse: Callable[[str, int], None]) -> Iterator[Piece]:
-        """Yield the records of *text*, which begins at *offset*; also what is no object, for the decoder to refuse.
+        """Yield the records of *text*, which begins at *offset*, and values that are not objects, for the decoder to refuse.
 
-        *refuse* is called with the cause and the place of what is no JSON.
+        *refuse* is called with cause and offset of what is not JSON.
         """
         try:
             values = _values(text)
@@ -64,7 +64,7 @@ class Cutter:
             offset += len(line) + 1
 
     def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
-        """Yield the records in *values*, which stand in *text* one after the other; *inner*: below a wrapper's key."""
+        """Yield the records in *values*, which are in *text* in this order; *inner*: they are under a wrapper's key."""
         at = 0
         for value in values:
             raw = bytes(value)
@@ -82,7 +82,7 @@ class Cutter:
 
 
 def _place(raw: bytes, text: bytes, at: int) -> int:
-    """Return where *raw* is in *text*: at the next value after *at*, or further on, where that is still to come."""
+    """Return the offset of *raw* in *text*, at or after *at*."""
     following = _BETWEEN.match(text, at)
     next_value = at if following is None else following.end()
     return next_value if text.startswith(raw, next_value) else text.find(raw, at)
@@ -97,9 +97,9 @@ def _can_be_read(text: bytes) -> bool:
 
 
 def _values_of_any_text(text: bytes) -> tuple[list[msgspec.Raw], bytes]:
-    """Return the values in *text*, and the text in which they stand: it, or it mended.
+    """Return the values in *text*, and the text that contains them: *text* itself, or with its Unicode repaired.
 
-    :raises Refused: it is no JSON.
+    :raises Refused: it is not JSON.
     """
     try:
         try:
@@ -125,7 +125,7 @@ def _wrapper(key: str) -> _Unwrap:
         try:
             found: list[msgspec.Raw] | None = decode(text).get(key)
         except msgspec.ValidationError:
-            return None  # what stands below the key is no array, or this is no object
+            return None  # not an object, or the key does not hold an array
         return found
 
     return unwrap

@@ -1,4 +1,4 @@
-"""Whom a record is about, as the subject of alerts."""
+"""Finds the subject of a record for alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost.subject import UserSubject
 
 
 def user_at(kind: str, *paths: str) -> Callable[[Record], UserSubject | None]:
-    """Return the function from a record to the user of that *kind* whose name is the first text at one of *paths*."""
+    """Return the function from a record to a user of that *kind*, named by the first string at one of *paths*."""
     walks = [at(path) for path in paths]
 
     def user(record: Record) -> UserSubject | None:

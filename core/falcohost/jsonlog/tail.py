@@ -1,4 +1,4 @@
-"""One file that is read as it grows: whole texts as they come, from the beginning again when it was cut off."""
+"""Reads one file as it grows: complete texts as they arrive, and from the beginning again after truncation."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from falcohost.jsonlog.position import Position, agrees, begun, ended, skipped, 
 from falcohost.jsonlog.refusals import Refusals, Refused
 from falcohost.log import log
 
-#: Blocks that are read of one file before others have their turn.
+#: Most blocks that are read from one file before others have their turn.
 _TURN = 64
 
 
 class Tail:
-    """Reads on in the file that *position* says.
+    """Reads a file from *position* on.
 
-    :ivar emptied: it was cut off, and nothing new is there yet.
-    :ivar changed: when its content had been changed when it was last read; -1 before.
+    :ivar emptied: it was truncated, and there is no new content yet.
+    :ivar changed: the time of the last change when it was last read; -1 before.
     """
 
     def __init__(self, position: Position, limits: Limits, refusals: Refusals, clock: Clock = SYSTEM) -> None:
@@ -35,8 +35,8 @@ class Tail:
         self._refusals = refusals
         self._clock = clock
         self._fd: int | None = None
-        self._at = position.offset  # how far it is read; what is behind the position is no whole text yet
-        self._head = b""  # the first bytes of what is read, and the last before that place: by them it is recognised
+        self._at = position.offset  # read up to here; the part after the position is an incomplete text
+        self._head = b""  # first bytes of the content, and last ones before _at, to recognise it
         self._before = b""
         self._ends = 0
         self._last = False
@@ -44,32 +44,32 @@ class Tail:
 
     @property
     def is_open(self) -> bool:
-        """Return whether a descriptor holds it, so that it can be read to its end even if it is deleted."""
+        """Return whether the file is open, so that it can be read to its end even if it is deleted."""
         return self._fd is not None
 
     @property
     def read_to(self) -> int:
-        """Return how large the file was when it was read to its end, or how far it has been read."""
+        """Return the size of the file when it was read to its end, or the offset up to which it has been read."""
         return self._position.size if self._position.packed else self._at
 
     @property
     def origin(self) -> Origin:
-        """Return what the texts come from."""
+        """Return the origin of the texts."""
         position = self._position
         return Origin(position.path, f"{position.ident}.{position.cuts}" if position.cuts else position.ident)
 
     @property
     def position(self) -> Position:
-        """Return how far it has been read and handled."""
+        """Return the position up to which texts have been handled."""
         return self._position
 
     def move(self, path: str) -> None:
-        """Take note that it is at *path* now."""
+        """Record that its path is now *path*."""
         if path != self._position.path:
             self._position = msgspec.structs.replace(self._position, path=path)
 
     def was_cut(self, size: int) -> bool:
-        """Return whether there is less than was read, now that it is *size* bytes long, or something else.
+        """Return whether the file, now *size* bytes long, was truncated or overwritten.
 
         :raises OSError: it cannot be read.
         """
@@ -80,9 +80,9 @@ class Tail:
         return size < self._at or not self._follows(os.pread(self._fd, SAMPLE, max(0, self._at - len(self._before))))
 
     def begin_again(self) -> Position | None:
-        """Go on at the beginning, as in another file; return how far the former content was read.
+        """Start again at the beginning, as in a new file; return the position in the former content.
 
-        None: there is nothing yet by which a new content is known.
+        None: there is no new content yet.
 
         :raises OSError: it cannot be read.
         """
@@ -94,8 +94,8 @@ class Tail:
             self.emptied = True
             return None
         log.warning(
-            "%s was cut off and is read from its beginning; what was written since it was last looked at is lost, "
-            "unless a copy of it is read as well", former.path,
+            "%s was truncated; reading it from the beginning. Lines that were written after the last check and before "
+            "the truncation are lost, unless a copy of the file is read too", former.path,
         )  # fmt: skip
         self.close()
         self.emptied = False
@@ -105,9 +105,9 @@ class Tail:
         return former
 
     def read(self, size: int, *, last: bool = False) -> Iterator[Placed]:
-        """Yield what is new now that it is *size* bytes long; *last*: nothing will follow, also not a line's end.
+        """Yield new texts, now that it is *size* bytes long; *last*: nothing will follow, not even a newline.
 
-        Before the first of a content nothing is yielded if the position did not say by what the content is known.
+        An empty list precedes the first text of content whose fingerprint is not in a cursor yet.
 
         :raises OSError: it cannot be read.
         """
@@ -115,14 +115,14 @@ class Tail:
         return self._packed(size) if self._position.packed else self._plain()
 
     def close(self) -> None:
-        """Let go of the file; what of it is no whole text yet is read once more."""
+        """Close the file; an incomplete text at its end will be read again."""
         if self._fd is not None:
             os.close(self._fd)
         self._fd, self._texts, self._head, self._before = None, iter(()), b"", b""
         self._at = self._position.offset
 
     def _go_on(self) -> bool:
-        """Open the file; return whether it holds what was read of it."""
+        """Open the file; return whether it still contains what was read."""
         fd = open_same(self._position.path, self._position.file)
         head, before = os.pread(fd, SAMPLE, 0), tail_of(fd, self._at)
         if not agrees(self._position, head, before):
@@ -137,7 +137,7 @@ class Tail:
 
     def _plain(self) -> Iterator[Placed]:
         if self._fd is None and not self._go_on():
-            return  # it was cut off, which is found out next
+            return  # it was truncated; handled at the next check
         self._ends = 0
         for _ in range(_TURN):
             items = next(self._texts, None)
@@ -149,23 +149,23 @@ class Tail:
                     yield []
                 self._handle(items)
                 yield items
-            if self._ends > 1:  # the first may have been for a text that has only begun to be looked at
+            if self._ends > 1:  # the first end may have come in the middle of a text
                 break
 
     def _is_unknown(self, items: Placed) -> bool:
-        """Return whether the position says less of the content than that the first of *items* is in it."""
+        """Return whether the position's fingerprint does not cover the first of *items*."""
         offset, text = items[0]
         return self._position.head_size < min(offset + len(text), len(self._head))
 
     def _follows(self, data: bytes) -> bool:
-        """Return whether *data*, which begin with the last of what was read or at the beginning, belong to that."""
+        """Return whether *data*, which overlap with the last bytes that were read, continue the same content."""
         return data.startswith(self._before) if self._at else agrees(self._position, data, b"")
 
     def _blocks(self) -> Iterator[bytes]:
         while self._fd is not None:
             known = self._before
             data = os.pread(self._fd, len(known) + BLOCK, self._at - len(known))
-            block = data[len(known) :] if self._follows(data) else b""  # it was cut off, which is found out next
+            block = data[len(known) :] if self._follows(data) else b""  # it was truncated; handled at the next check
             if block:
                 if self._at < SAMPLE:
                     self._head = (self._head[: self._at] + block)[:SAMPLE]

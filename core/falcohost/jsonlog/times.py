@@ -1,4 +1,4 @@
-"""Times in logs, as nanoseconds since the epoch: RFC 3339 texts to the last digit, and numbers since the epoch."""
+"""Parses times in logs to nanoseconds since the epoch: RFC 3339 with all digits, and numbers since the epoch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _TEXT = re.compile(
 )
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
-#: Times that a signed 64-bit number of nanoseconds holds: the years 1677 to 2262.
+#: The range of a signed 64-bit number of nanoseconds: the years 1677 to 2262.
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
-#: A number since the epoch below each is one of seconds, milliseconds, microseconds; else of nanoseconds.
+#: Numbers below each limit are seconds, milliseconds, microseconds; larger ones are nanoseconds.
 _UNITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
 
 
 def parse_time(value: Any) -> int | None:
-    """Return the time that *value* says, or None where it says none.
+    """Return *value* as a time, or None if it is not one.
 
-    A text is RFC 3339; without a zone it is UTC, and a blank may stand for the ``T``. A number (also as a text) is one
-    of seconds, milliseconds, microseconds or nanoseconds since the epoch, by its size.
+    A string is RFC 3339; without a zone it is UTC, and a blank may replace the ``T``. A number (also as a string)
+    counts seconds, milliseconds, microseconds or nanoseconds since the epoch, depending on its size.
     """
     if isinstance(value, str):
         if value[-1:] == "Z" and (ts := _usual_time(value)) is not None:
@@ -39,7 +39,7 @@ def parse_time(value: Any) -> int | None:
 
 
 def _usual_time(text: str) -> int | None:
-    """Return the time of a text in UTC as most logs have it; None where it is to be looked at more closely."""
+    """Return the time of a string in the usual form in UTC; None if it needs the general parser."""
     seconds, fraction = _seconds(text[:19]), text[20:-1]
     if seconds is None:
         return None
@@ -50,7 +50,7 @@ def _usual_time(text: str) -> int | None:
     return _bounded(seconds * SECOND + int(fraction[:9].ljust(9, "0")))
 
 
-# Many records are of the same second.
+# Many records have the same second.
 @functools.lru_cache(maxsize=1024)
 def _seconds(text: str) -> int | None:
     match = _TEXT.fullmatch(text)
@@ -89,7 +89,7 @@ def _number_time(number: float | Decimal) -> int | None:
     if not 0 < number < 10**20:
         return None
     scale = next((scale for limit, scale in _UNITS if number < limit), 1)
-    # repr() has the digits that were written; multiplying the float would not.
+    # repr() keeps the digits that were written; multiplying the float would not.
     return _bounded(int(Decimal(repr(number) if isinstance(number, float) else number) * scale))
 
 

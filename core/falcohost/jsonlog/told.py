@@ -1,4 +1,4 @@
-"""What is decoded of a record because of a rule, for people: ``falcohost rules explain``."""
+"""Describes which fields of records are decoded because of a rule, for ``falcohost rules explain``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _EACH = "each record"
 
 
 def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield what is decoded of each record so that the condition of *plan* can be asked."""
+    """Yield a description of what is decoded from each record to evaluate the condition of *plan*."""
     refs = () if plan.condition is None else dict.fromkeys((*ir.fields(plan.condition), *plan.also_read))
     whole = [ref.text for ref in refs if reads(ref) is None]
     if whole or plan.condition is None:
-        yield _EACH, f"is decoded whole{', for ' if whole else ''}{', '.join(whole)}"
+        yield _EACH, f"is decoded completely{', for ' if whole else ''}{', '.join(whole)}"
         return
     paths = dict.fromkeys(_path(keys) for ref in refs for keys in reads(ref) or ())
-    yield _EACH, f"decoded for it: {', '.join(paths) or 'nothing'}"
+    yield _EACH, f"decoded for the rule: {', '.join(paths) or 'nothing'}"
 
 
 def _path(keys: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Small readings of JSON values that fields of many logs need."""
+"""Small conversions of JSON values that fields of many logs need."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def elements(value: Any) -> Sequence[Any]:
-    """Return *value* if it is an array, else an empty one."""
+    """Return *value* if it is an array, else an empty sequence."""
     return value if isinstance(value, list) else ()

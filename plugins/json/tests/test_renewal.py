@@ -141,4 +141,4 @@ def test_the_doctor(listening):
     with socket.create_server(("localhost", listening.port)):
         ((what, problem),) = listening.doctor()
     assert (what, "another program has the port" in problem) == ("its address is available", True)
-    assert listening.doctor() == [("what open_params names can be read", None)]
+    assert listening.doctor() == [("open_params can be read", None)]

@@ -87,7 +87,7 @@ def test_a_configured_source_is_known_to_the_commands(tmp_path):
     findings = {
         finding["source"]: finding["problem"]
         for finding in json.loads(falcohost("doctor", "--json").stdout)
-        if finding["what"] == "what open_params names can be read"
+        if finding["what"] == "open_params can be read"
     }
     assert findings["orders"] is None
     assert "mails.json: No such file or directory" in findings["mails"]
