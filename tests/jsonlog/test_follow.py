@@ -203,7 +203,7 @@ def test_cut_off(tmp_path, follow, caplog):
     assert sorted(follower.wait(2, 8)) == [3, 4]
     append(log, 5)
     assert follower.look(3) == [5]
-    assert [message for message in caplog.messages if "was cut off" in message] != []
+    assert [message for message in caplog.messages if "was truncated" in message] != []
     assert len(set(follower.keys)) == 5
 
 

@@ -127,7 +127,7 @@ def test_functions_of_the_plugin_may_raise(tmp_path, read, caplog):
     assert events[0].ts == 2
     assert events[1].ts > 10**18
     assert dropped == {}
-    assert [message.split(" raises")[0] for message in caplog.messages] == ["source 'app': skip", "source 'app': time"]
+    assert [message.split(" raised")[0] for message in caplog.messages] == ["source 'app': skip", "source 'app': time"]
 
 
 GOOD = b'\n{"n":"good"}\n'

@@ -29,4 +29,4 @@ def test_a_record_without_a_user_has_no_subject():
 def test_what_raises_has_no_subject(caplog):
     """A plugin's function that fails on a record costs no alert."""
     assert None is subject({}, of=lambda record: record["actor"])
-    assert "source 'shop': subject raises on a record" in caplog.text
+    assert "source 'shop': subject raised on a record" in caplog.text

@@ -39,7 +39,7 @@ class Cutter:
         self._wrappers = [_wrapper(key) for key in wrappers]
 
     def cut(self, text: bytes, offset: int, refuse: Callable[[str, int], None]) -> Iterator[Piece]:
-        """Yield the records of *text*, which begins at *offset*, and values that are not objects, for the decoder to refuse.
+        """Yield the records of *text*, which begins at *offset*, and values that are not objects, to be refused later.
 
         *refuse* is called with cause and offset of what is not JSON.
         """
