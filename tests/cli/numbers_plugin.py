@@ -42,9 +42,10 @@ class Counter:
     """Counts to ``count`` (0: for ever), a number each ``interval`` seconds.
 
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
-    cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``fail_at`` (raises before that
-    number), ``lose`` (reports so many lost), ``deaf`` (does not come back behind its first number), ``babble`` (writes
-    rubbish to the supervisor). With ``ns`` it says, while it measures, that each number costs so much.
+    cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``slow`` (so many seconds pass while it
+    is opened), ``fail_at`` (raises before that number), ``lose`` (reports so many lost), ``deaf`` (does not come back
+    behind its first number), ``babble`` (writes rubbish to the supervisor). With ``ns`` it says, while it measures,
+    that each number costs so much.
     """
 
     def __init__(self, name, settings):
@@ -56,6 +57,9 @@ class Counter:
 
     def open(self, plan, cursor):
         """Begin, or refuse to."""
+        if "slow" in self._settings:
+            logging.getLogger("numbers").info("opens slowly")
+            time.sleep(self._settings["slow"])
         if "stumble" in self._settings:
             raise KeyError("a bug in open")
         if "refuse" in self._settings:

@@ -1,6 +1,7 @@
 """The agent from start to end: alerts, summary, signals, time, sources that fail."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -9,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.testing.agent import SLOWNESS
+
 ONLY_NUMBERS = ["--enable-source", "numbers"]
+
+#: Seconds in which an agent ends that is told to.
+END = 3 * SLOWNESS
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +95,27 @@ def test_clean_stop(agent, setup, how):
     assert "SIGINT received, exiting..." in running.stderr
     assert "numbers: closed" in running.stderr
     assert "Traceback" not in running.stderr
+
+
+def test_a_signal_at_any_moment_of_the_start(agent, setup, soak):
+    """SIGTERM ends an agent soon, however far it has come with starting."""
+    arguments = setup(numbers={"interval": 0.002, "cursor": True})
+    before = time.monotonic()
+    agent(*arguments).wait_for_alerts(1)
+    whole = time.monotonic() - before
+    for moment in (random.uniform(0.5, 1.1) * whole for _ in range(soak(200, 5))):
+        starting = agent(*arguments)
+        time.sleep(moment)
+        starting.process.send_signal(signal.SIGTERM)
+        assert starting.wait(END) in (0, -signal.SIGTERM), moment
+
+
+def test_a_signal_while_a_source_is_opened(agent, setup):
+    """SIGTERM does not wait for a source that takes long to open."""
+    running = agent(*setup(numbers={"slow": 60}), *ONLY_NUMBERS)
+    running.wait_for("opens slowly")
+
+    assert running.end(seconds=END) == 0
 
 
 def test_a_source_without_rules_is_not_opened(without_rules):

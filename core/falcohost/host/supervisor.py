@@ -48,7 +48,7 @@ class Supervisor:
         """Run to the end; return how the run ended."""
         with self.reloading, self.losses, self.subscribers, Signals(self.loop, self._signal), self.control:
             self.workers.start(self._hear)
-            while (outcome := self.loop.outcome) is None:
+            while self.loop.outcome is None:
                 self.loop.turn()
                 self._commit()
                 self._look()
@@ -57,7 +57,7 @@ class Supervisor:
                 self.loop.turn()
                 self._commit()
             self._commit()
-        return outcome
+        return self.loop.outcome
 
     def _look(self) -> None:
         self.readiness.check()
@@ -90,13 +90,20 @@ class Supervisor:
             log.log(message.level, "%s: %s", child.name, message.text)
 
     def _signal(self, number: int) -> None:
-        if self.loop.outcome is not None:
-            self.workers.kill()
-        elif number in (signal.SIGINT, signal.SIGTERM):
-            log.info("SIGINT received, exiting...")
-            self.loop.end(Outcome.STOPPED)
+        if number in (signal.SIGINT, signal.SIGTERM):
+            self._stop()
+        elif self.loop.outcome is not None:
+            log.info("%s received, which is too late: the run ends", signal.Signals(number).name)
         elif number == signal.SIGUSR1:
             log.info("SIGUSR1 received, reopening outputs...")
             self.subscribers.reopen()
         elif number == signal.SIGHUP:
             self.reloading.begin("SIGHUP received")
+
+    def _stop(self) -> None:
+        """End the run, also one that would end in a restart; where it ends already, wait for nothing."""
+        if self.loop.outcome in (None, Outcome.RESTART):
+            log.info("SIGINT received, exiting...")
+        else:
+            self.workers.kill()
+        self.loop.end(Outcome.STOPPED)

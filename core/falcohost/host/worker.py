@@ -36,12 +36,16 @@ def run_worker(
 ) -> NoReturn:
     """Run *task* in this forked process until the source ends or SIGTERM arrives.
 
+
+    Until the source is open, SIGTERM ends the process at once: there is nothing to lose yet, and opening may take long, in
+    calls that only a signal ends.
+
     :param kept: the listening sockets of an earlier worker.
     """
     status = 1
     try:
-        stop = _take_over(link, parent, kept)
-        status = _work(task, Uplink(link), stop, parent, cursor)
+        _take_over(link, parent, kept)
+        status = _work(task, Uplink(link), parent, cursor)
     except SystemExit:
         pass  # the supervisor is gone
     finally:
@@ -58,18 +62,16 @@ class _Stop:
         self.asked = True
 
 
-def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int]]) -> _Stop:
+def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int]]) -> None:
     """Separate this fork from its parent: signals and descriptors."""
     die_with_parent(parent)
     signal.set_wakeup_fd(-1)
-    stop = _Stop()
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     _let_go_of_descriptors({link.fileno(), *itertools.chain(*kept.values())})
     listening.inherit(kept)
-    return stop
 
 
 def _let_go_of_descriptors(keep: Set[int]) -> None:
@@ -85,8 +87,9 @@ def _let_go_of_descriptors(keep: Set[int]) -> None:
     os.dup2(2, 1)
 
 
-def _work(task: Task, uplink: Uplink, stop: _Stop, parent: int, cursor: str | None) -> int:
+def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None) -> int:
     log.forward(uplink.log)
+    stop = _Stop()
     pipeline = Pipeline(task.rules, task.make, uplink, task.config)
     source: Source | None = None
     try:
@@ -98,6 +101,7 @@ def _work(task: Task, uplink: Uplink, stop: _Stop, parent: int, cursor: str | No
         privileges.drop_privileges(task.spec.capabilities)
         die_with_parent(parent)  # changing the user has cleared it
         settle()
+        signal.signal(signal.SIGTERM, stop)
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, lambda: stop.asked).run()
         source.close()

@@ -6,8 +6,11 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.signals import Signals
+from falcohost.host.worker import HANDLED
 
 
 def opened():
@@ -29,6 +32,38 @@ def test_signals_come_in_order_out_of_the_loop():
         loop.turn(0)
 
     assert handled == [signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Have each signal come as soon as its handler in the loop is installed."""
+    install = signal.signal
+
+    def installed(number, handler):
+        before = install(number, handler)
+        if getattr(handler, "__module__", None) == Signals.__module__:
+            os.kill(os.getpid(), number)
+        return before
+
+    monkeypatch.setattr(signal, "signal", installed)
+
+
+def test_no_signal_is_lost_while_handlers_are_installed(interrupted):
+    """A signal that comes as soon as its handler is there is handled too."""
+    loop, handled = Loop(), []
+    with Signals(loop, handled.append):
+        loop.turn(0)
+
+    assert list(HANDLED) == handled
+
+
+def test_a_signal_is_handled_that_comes_too_late_for_the_loop():
+    """What comes when the loop no longer turns is handled at the end."""
+    handled = []
+    with Signals(Loop(), handled.append):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert [signal.SIGTERM] == handled
 
 
 def test_what_was_before_is_put_back():

@@ -251,3 +251,21 @@ def test_a_source_that_is_open_again_is_told_of(supervised, caplog):
     assert ["Event source 'one' is open again", "Event source 'one' has ended: 0 events received, 0 lost"] == (
         caplog.messages[-2:]
     )
+
+
+def test_a_signal_ends_a_run_that_would_restart(supervised, caplog):
+    """Who stops the agent while it ends for a restart has it stopped; other signals then change nothing."""
+    caplog.set_level("INFO")
+    stage, supervisor = supervised("one")
+    script(
+        stage,
+        lambda: stage.loop.end(Outcome.RESTART),
+        lambda: os.kill(os.getpid(), signal.SIGHUP),
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+        lambda: None,
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert [signal.SIGTERM] == stage.last().signals
+    assert ["SIGHUP received, which is too late: the run ends", "SIGINT received, exiting..."] == caplog.messages

@@ -89,8 +89,8 @@ class Loop:
             self._call_due(self.clock.monotonic())
 
     def end(self, outcome: Outcome, error: str = "") -> None:
-        """End the run; only the first call counts."""
-        if self.outcome is None:
+        """End the run; only the first call counts, but a stop takes the place of a restart."""
+        if self.outcome is None or (self.outcome, outcome) == (Outcome.RESTART, Outcome.STOPPED):
             self.outcome, self.error = outcome, error
 
     def _call_due(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -19,14 +20,17 @@ class Signals:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, lambda *_: None) for number in HANDLED}
+        # A signal between these two steps would be lost in the other order: caught, and told to nobody.
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, lambda *_: None) for number in HANDLED}
         self._loop.watch(self._read, self._arrived)
 
     def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        with contextlib.suppress(BlockingIOError):
+            self._arrived()  # what came too late for the loop
         self._loop.forget(self._read)
         os.close(self._read)
         os.close(self._write)
