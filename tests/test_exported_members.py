@@ -135,6 +135,7 @@ PUBLIC = {
         "Lookup",
         "LookupSpec",
         "NotYet",
+        "WakingLookup",
     ],
     "falcohost.poll": [
         "Answer",

@@ -24,7 +24,7 @@ _Q = TypeVar("_Q")
 _A = TypeVar("_A")
 
 
-__all__ = ["PENDING", "AskedLookup", "Key", "Lookup", "LookupSpec", "NotYet"]
+__all__ = ["PENDING", "AskedLookup", "Key", "Lookup", "LookupSpec", "NotYet", "WakingLookup"]
 
 
 class NotYet(enum.Enum):
@@ -45,7 +45,10 @@ Key: TypeAlias = tuple[Hashable, ...]
 
 @runtime_checkable
 class Lookup(Protocol):
-    """Finds rows. It lives in the process of the source and must never wait."""
+    """Finds rows. It lives in the process of the source and must never wait.
+
+    Its calls come one after the other, but not always in the same thread.
+    """
 
     def find(self, key: Key) -> Any:
         """Return the row for *key*, None if there is none, or PENDING.
@@ -61,6 +64,17 @@ class Lookup(Protocol):
 
     def close(self) -> None:
         """Release everything. Called once."""
+
+
+@runtime_checkable
+class WakingLookup(Lookup, Protocol):
+    """A lookup that can say when something has come, so that what waits for it need not wait for the next batch."""
+
+    def fileno(self) -> int | None:
+        """Return a descriptor that can be read when :meth:`poll` has something to take in; None: there is none now.
+
+        It wakes when something more arrives at it (``EPOLLET``): a socket, a pipe or an eventfd.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +152,10 @@ class AskedLookup(Generic[_Q, _A]):
             if len(self._rows) > self._most:
                 self._rows.popitem(last=False)
         return bool(answers)
+
+    def fileno(self) -> int | None:
+        """Return the descriptor of the port, if it has one."""
+        return self._port.fileno()
 
     def close(self) -> None:
         """Close the port."""

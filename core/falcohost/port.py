@@ -51,6 +51,9 @@ class Port(Protocol[_Asks, _Answers]):
         :raises PortClosed: the other side is gone, or has sent something that is not an answer.
         """
 
+    def fileno(self) -> int | None:
+        """Return a descriptor that can be read when answers have come; None: nothing has to be waited for."""
+
     def close(self) -> None:
         """Release everything."""
 
@@ -77,6 +80,9 @@ class LocalPort(Generic[_Q, _A]):
         asked = list(self._asked)
         self._asked.clear()
         return [self._answer(question) for question in asked]
+
+    def fileno(self) -> None:
+        """Return None: the answers are there at once."""
 
     def close(self) -> None:
         """Refuse further calls."""
@@ -125,6 +131,10 @@ class SocketPort(Generic[_Q, _A]):
             raise PortClosed(f"cannot read answers from the port: {error}") from error
         self._under_way -= len(found)
         return found
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._link.fileno()
 
     def close(self) -> None:
         """Close the socket."""

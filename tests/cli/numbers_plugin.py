@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import stat
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,16 +183,27 @@ def _add(settings):
 
 
 class Names:
-    """Knows the name of each number, ``names_after`` seconds after it was asked for it."""
+    """Knows the name of each number, ``names_after`` seconds after it was asked for it.
+
+    With ``names_wake`` it has a descriptor that says so.
+    """
 
     def __init__(self, settings):
         self._after = settings.get("numbers", {}).get("names_after", 0)
+        self._wakes = settings.get("numbers", {}).get("names_wake")
+        self._came = os.eventfd(0)
         self._asked = {}
 
     def find(self, key):
         """Return the name, when it is time."""
-        since = self._asked.setdefault(key, time.monotonic())
-        return f"n{key[0]}" if time.monotonic() >= since + self._after else PENDING
+        if key not in self._asked:
+            self._asked[key] = time.monotonic()
+            threading.Timer(self._after, os.eventfd_write, (self._came, 1)).start()
+        return f"n{key[0]}" if time.monotonic() >= self._asked[key] + self._after else PENDING
+
+    def fileno(self):
+        """Return what is written to when it is time."""
+        return self._came if self._wakes else None
 
     def poll(self):
         """Have what waits ask again."""

@@ -40,6 +40,17 @@ def test_alerts_wait_for_the_answer(agent, setup):
     assert [("1 is called n1", None), ("3 is called n3", None)] == told(running.alerts)
 
 
+def test_an_answer_wakes_a_source_that_waits(agent, setup):
+    """The alert comes with the answer, though the source has nothing to say for long."""
+    settings = {"names_after": 0.2, "names_wake": True, "interval": 20}
+    running = agent(*setup(CONFIG % 2, RULES, settings), *ONLY_NUMBERS)
+    (alert,) = running.wait_for_alerts(1, 60)
+    late = time.time() - alert["output_fields"]["evt.time"] / 1e9
+
+    assert [("1 is called n1", None)] == told([alert])
+    assert late < 10  # seconds before the next number comes
+
+
 def test_what_does_not_come_in_time_is_missing(agent, setup):
     """At the limit the field is absent, and the alert says so."""
     running = agent(*setup(CONFIG % 0.2, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)

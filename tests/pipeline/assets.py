@@ -75,6 +75,7 @@ class Machines:
         self.asked: list[Key] = []
         self.made = self.closed = 0
         self.news = False
+        self.descriptor: Any = None
 
     def make(self, settings: Mapping[str, Any]) -> Machines:
         """Open it."""
@@ -95,6 +96,10 @@ class Machines:
         """Tell whether a row has come."""
         came, self.news = self.news, False
         return came
+
+    def fileno(self) -> Any:
+        """Return the descriptor that says that a row has come."""
+        return self.descriptor
 
     def close(self) -> None:
         """Count that it was closed."""

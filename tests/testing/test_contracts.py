@@ -201,6 +201,7 @@ BROKEN_LOOKUPS = [
     ("def find(self, key): return {'name': 'one'}", "test_no_row_is_found"),
     ("def find(self, key): __import__('time').sleep(0.005)", "test_it_answers_at_once"),
     ("def poll(self): __import__('time').sleep(0.005)", "test_it_answers_at_once"),
+    ("def fileno(self): return -1", "test_its_descriptor_can_be_waited_for"),
 ]
 BROKEN_IN_LOOKUPS = [
     ("name = NAME | {'get': lambda row, arg: row['nome']}", "test_fields_read_the_row"),

@@ -13,6 +13,7 @@ from falcohost.host.numbers import LookupNumbers, counted
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.pipeline.pipeline import Pipeline
+from falcohost.pipeline.waker import Waker
 
 #: Most seconds that a stopping worker keeps reading events from before the stop. A source that rewinds reads the rest
 #: after the next start.
@@ -42,20 +43,28 @@ class Work:
 
     def run(self) -> None:
         """Work until the source ends or, after a stop, until the events from before the stop have been read."""
-        collector = _Collector()
-        for batch in self._source.batches():
-            self._pipeline.take(batch)
-            for message in self._uplink.received():
-                self._obey(message)
-            if time.monotonic() >= self._due:
-                self._pipeline.tick()
-                self._report()
-                collector.collect()
-                self._due = time.monotonic() + 1.0
-            if self._is_over(batch):
-                break
+        with Waker(self._pipeline) as waker:
+            self._read(waker, _Collector())
         self._pipeline.finish(None if self._stopping is None else self._stopping[0] + LINGER + WAITING)
         self._report()
+
+    def _read(self, waker: Waker, collector: _Collector) -> None:
+        for batch in self._source.batches():
+            with waker.held():
+                self._take(batch)
+                if time.monotonic() >= self._due:
+                    self._pipeline.tick()
+                    waker.watch()
+                    self._report()
+                    collector.collect()
+                    self._due = time.monotonic() + 1.0
+                if self._is_over(batch):
+                    break
+
+    def _take(self, batch: Batch) -> None:
+        self._pipeline.take(batch)
+        for message in self._uplink.received():
+            self._obey(message)
 
     def _obey(self, message: wire.Down) -> None:
         if isinstance(message, wire.Ack):
@@ -75,6 +84,7 @@ class Work:
             self._uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
             return
         self._pipeline.go_over(rules, lambda: self._uplink.send(wire.RulesTaken(message.number)))
+        self._due = 0.0  # they may have opened lookups
 
     def _measure(self, on: bool) -> None:
         self._measuring = on

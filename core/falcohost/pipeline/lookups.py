@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost.log import log
-from falcohost.lookups import PENDING, Key, Lookup, LookupSpec
+from falcohost.lookups import PENDING, Key, Lookup, LookupSpec, WakingLookup
 
 
 class LoadedLookup:
@@ -43,7 +43,7 @@ class LoadedLookup:
         try:
             row = self._lookup.find(key)
         except Exception as error:
-            self._fail(error)
+            self.fails(error)
             return None
         if row is PENDING:
             self.pending += 1
@@ -60,8 +60,18 @@ class LoadedLookup:
         try:
             return self._lookup.poll()
         except Exception as error:
-            self._fail(error)
+            self.fails(error)
             return True  # what raises has no rows, so nothing has to wait for it
+
+    def descriptor(self) -> int | None:
+        """Return the descriptor that says that something has come, where the lookup has one."""
+        if not isinstance(self._lookup, WakingLookup):
+            return None
+        try:
+            return self._lookup.fileno()
+        except Exception as error:
+            self.fails(error)
+            return None
 
     def miss(self) -> None:
         """Count a value that was given up because its row did not come in time."""
@@ -74,10 +84,10 @@ class LoadedLookup:
             try:
                 lookup.close()
             except Exception as error:
-                self._fail(error)
+                self.fails(error)
 
-    def _fail(self, error: Exception) -> None:
-        """Count it, and log the first, the tenth, the hundredth failure."""
+    def fails(self, error: Exception) -> None:
+        """Count that the lookup has raised *error*, and log the first, the tenth, the hundredth failure."""
         self.failed += 1
         if str(self.failed).strip("0") == "1":
             log.error(

@@ -88,10 +88,17 @@ class Pipeline:
                 self.tally.fails(event, error)
         self.last = event
         if self.pending:
+            self.pending.poll()  # what a lookup of this process can say at once
+        if self.pending:
             self._sink.flush(None)
             self.pending.then(lambda: self._reached(batch.cursor))
         else:
             self._reached(batch.cursor)
+
+    def answered(self) -> None:
+        """Decide what the rows decide that have come, and pass it on; for while the source waits."""
+        self.pending.poll()
+        self._sink.flush(None)
 
     def go_over(self, rules: Rules, then: Callable[[], None] = lambda: None) -> None:
         """Match by *rules* from now on; do *then* when all is decided that waits for the rules until now."""

@@ -154,7 +154,7 @@ class ProgramInput:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=lambda: keep(worker),  # this source has no threads, with which it were unsafe
+            preexec_fn=lambda: keep(worker),  # safe: no thread of this source holds a lock that it needs
         )
         assert process.stderr is not None
         os.set_blocking(process.stderr.fileno(), False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import select
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from falcohost.lookups import PENDING, Key, Lookup, LookupSpec
+from falcohost.lookups import PENDING, Key, Lookup, LookupSpec, WakingLookup
 from falcohost.testing.sentences import is_sentence
 from falcohost.testing.waiting import wait_until
 
@@ -84,6 +85,13 @@ class LookupContract:
             rounds.append((time.monotonic() - before) / 60)
 
         assert min(rounds) < AT_ONCE  # the quickest, since the machine may have other things to do
+
+    def test_its_descriptor_can_be_waited_for(self, opened: Lookup) -> None:
+        """What it gives as the descriptor that says that something has come is one that epoll(7) takes."""
+        descriptor = opened.fileno() if isinstance(opened, WakingLookup) else None
+        if descriptor is not None:
+            with select.epoll() as waiting:
+                waiting.register(descriptor, select.EPOLLIN | select.EPOLLET)
 
     def test_fields_read_the_row(self, config: Mapping[str, Any], opened: Lookup, known: Key) -> None:
         """Each field without an argument has a value in the row or none; none raises."""

@@ -18,6 +18,7 @@ from falcohost.host.plugins import Plugins, ask
 from falcohost.pipeline import pipeline
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import FoldConfig, PipelineConfig
+from falcohost.pipeline.waker import Waker
 from falcohost.store.arrival import Arrival
 from falcohost.store.history import History, Wanted
 from falcohost.store.limits import Limits
@@ -131,10 +132,8 @@ class Pipeline:
 
     def _run(self) -> None:
         try:
-            for batch in self._source.batches():
-                self._pipeline.take(batch)
-                if self.over.is_set():
-                    break
+            with Waker(self._pipeline) as waker:
+                self._read(waker)
             self._pipeline.finish()
             if not self.over.is_set():
                 self._append(Arrival(self._spec.name, [], ended=True))
@@ -142,6 +141,14 @@ class Pipeline:
             pass
         except Exception as error:
             self._error = error
+
+    def _read(self, waker: Waker) -> None:
+        for batch in self._source.batches():
+            with waker.held():
+                self._pipeline.take(batch)
+                waker.watch()
+            if self.over.is_set():
+                break
 
     def _keep(self, alerts: list[Alert], cursor: str | None, rewinds: bool) -> None:
         """Store *alerts*, and acknowledge what is stored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -17,10 +18,12 @@ from falcohost.alert import Alert
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.plugins import Candidate, gather
 from falcohost.lookups import PENDING, LookupSpec
-from falcohost.pipeline.pipeline import Pipeline
+from falcohost.pipeline import pipeline as stages
 from falcohost.pipeline.rules import Rules
+from falcohost.testing.agent import SLOWNESS
 from falcohost.testing.firing import enabled_rules
-from falcohost.testing.waiting import PATIENCE
+from falcohost.testing.pipeline import Pipeline
+from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_syscall import plugin
 
 RULES = """
@@ -91,7 +94,7 @@ class Watched:
         self.rewinds = False
         self.alerts: list[Alert] = []
         self.add = self.alerts.append
-        self.pipeline = Pipeline(compiled, AlertMaker("here").make, self)
+        self.pipeline = stages.Pipeline(compiled, AlertMaker("here").make, self)
         self.source = plugins.sources()["syscall"].make({"engine": {}, "falcohost": {}})
         self.source.open(compiled.plan, None)
         self.pipeline.open_lookups(compiled)
@@ -157,6 +160,37 @@ def test_the_runtime_decides(watched, open_inside, container_cgroup, condition, 
     expected = [f"opened {path} in shop of docker.io/shop"]
     assert (expected if told else []) == [alert.message for alert in here.alerts]
     assert all(alert.subjects[0].pid > 1 and alert.subjects[0].start > 0 for alert in here.alerts)
+
+
+def test_an_answer_wakes_the_source(bpf, open_inside, tmp_path, monkeypatch):
+    """The alert follows the answer in less than 50 ms, while no system call comes that is wanted."""
+    monkeypatch.setattr("falcohost_syscall.drivers.modern_ebpf.driver.IDLE", 60.0)
+    containers = Containers()
+    runtime, came = containers.runtime, os.eventfd(0)
+    runtime.fileno = lambda: came
+    containers.__name__ = "containers"
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES % (tmp_path, "container.image.repository = docker.io/shop"))
+    settings = {"engine": {}, "falcohost": {}}
+    pipeline = Pipeline(plugin, [rules], settings, tmp_path / "state", beside=[containers])
+    times = []
+    for turn in range(3):
+        runtime.answers = False
+        runtime.asked.clear()
+        open_inside(f"file {turn}")
+        wait_until(lambda: runtime.asked)
+        time.sleep(0.2)
+        before = time.monotonic()
+        runtime.answers = True
+        os.eventfd_write(came, 1)
+        wait_until(lambda turn=turn: len(pipeline.messages) > turn)
+        times.append(time.monotonic() - before)
+    pipeline.over.set()
+    open_inside("the last")  # which ends it
+    pipeline.stop()
+    os.close(came)
+
+    assert min(times) < 0.05 * SLOWNESS
 
 
 def test_the_runtime_is_not_asked_about_the_host(watched, tmp_path):

@@ -1,0 +1,78 @@
+"""Wakes the pipeline when a lookup has an answer, while the source waits for events.
+
+A source waits in its own way, some of them in a call that only an event ends. So a thread of its own waits for the
+lookups' descriptors, and decides what their rows decide. Without a lookup that has a descriptor there is no thread.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Self
+
+from falcohost.pipeline.pipeline import Pipeline
+
+
+class Waker:
+    """Shares *pipeline* with who uses it, who does so inside of :meth:`held`. It is woken inside of the ``with``."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._lock = threading.Lock()
+        self._error: BaseException | None = None
+        self._epoll: select.epoll | None = None
+        self._thread = threading.Thread(target=self._run, name="lookups", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._end = os.eventfd(0, os.EFD_CLOEXEC)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._epoll is not None:
+            os.eventfd_write(self._end, 1)
+            self._thread.join()
+            self._epoll.close()
+        os.close(self._end)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the pipeline for oneself.
+
+        :raises BaseException: whatever has been raised in the meantime by what was decided.
+        """
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            yield
+
+    def watch(self) -> None:
+        """Wait for all lookups that are open; called now and then, since they open more, or connect again."""
+        for lookup in self._pipeline.pending.lookups:
+            if (descriptor := lookup.descriptor()) is not None:
+                try:
+                    self._wait_for(descriptor)
+                except (OSError, TypeError, ValueError) as error:
+                    lookup.fails(error)
+
+    def _wait_for(self, descriptor: int) -> None:
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._epoll.register(self._end, select.EPOLLIN)
+            self._thread.start()
+        with suppress(FileExistsError):
+            # Woken by what comes, not by what is there: a lookup that leaves it there keeps nobody busy.
+            self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET)
+
+    def _run(self) -> None:
+        assert self._epoll is not None
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are to interrupt the source
+        try:
+            while all(descriptor != self._end for descriptor, _ in self._epoll.poll()):
+                with self._lock:
+                    self._pipeline.answered()
+        except BaseException as error:
+            self._error = error
