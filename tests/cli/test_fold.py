@@ -61,7 +61,7 @@ def test_new_rules_begin_anew(agent, setup):
     running = agent(*setup(CONFIG % "", RULES, {"interval": 0.01}), *ONLY_NUMBERS)
     running.wait_for_alerts(5)
     running.process.send_signal(signal.SIGHUP)
-    running.wait_for("gone over")
+    running.wait_for("now uses the new rules")
     told = counts(running.wait_for_alerts(11))
 
     assert [1] * 5 == told[:5]

@@ -36,9 +36,8 @@ def run_worker(
 ) -> NoReturn:
     """Run *task* in this forked process until the source ends or SIGTERM arrives.
 
-
-    Until the source is open, SIGTERM ends the process at once: there is nothing to lose yet, and opening may take long, in
-    calls that only a signal ends.
+    Until the source is open, SIGTERM ends the process at once: there is nothing to lose yet, and opening may take long,
+    in calls that only a signal ends.
 
     :param kept: the listening sockets of an earlier worker.
     """

@@ -25,10 +25,10 @@ class Waker:
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._epoll: select.epoll | None = None
+        self._end = -1
         self._thread = threading.Thread(target=self._run, name="lookups", daemon=True)
 
     def __enter__(self) -> Self:
-        self._end = os.eventfd(0, os.EFD_CLOEXEC)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,7 +36,7 @@ class Waker:
             os.eventfd_write(self._end, 1)
             self._thread.join()
             self._epoll.close()
-        os.close(self._end)
+            os.close(self._end)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -61,6 +61,7 @@ class Waker:
     def _wait_for(self, descriptor: int) -> None:
         if self._epoll is None:
             self._epoll = select.epoll()
+            self._end = os.eventfd(0, os.EFD_CLOEXEC)
             self._epoll.register(self._end, select.EPOLLIN)
             self._thread.start()
         with suppress(FileExistsError):
