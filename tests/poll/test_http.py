@@ -6,14 +6,20 @@ import socket
 import ssl
 import subprocess
 import threading
+from dataclasses import replace
 
 import pytest
 
 from falcohost.errors import SourceError
 from falcohost.poll import HttpClient, HttpError, HttpLimits, PollError, Unreadable
 from falcohost.testing.server import Reply
+from falcohost.testing.waiting import PATIENCE
 
-SHORT = HttpLimits(body=100_000, connect_time=2.0, pause=0.5, body_time=1.0)
+#: A size that a test reaches quickly, and times that it does not reach.
+SMALL = HttpLimits(body=100_000, connect_time=PATIENCE, pause=PATIENCE, body_time=PATIENCE)
+
+#: Times that a test reaches; the server has to be one that would never answer.
+HASTY = HttpLimits(pause=0.1, body_time=0.2)
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +31,8 @@ def no_proxy(monkeypatch):
 
 
 def opened(**options):
-    """Return a client that is not patient."""
-    client = HttpClient("tester", limits=options.pop("limits", SHORT), **options)
+    """Return a client."""
+    client = HttpClient("tester", limits=options.pop("limits", SMALL), **options)
     client.open()
     return client
 
@@ -165,11 +171,40 @@ def test_cut_off(serve, cut):
 
 def test_silence(serve):
     """A server that says nothing for long, or closes, is told of."""
-    slow = serve(lambda request: Reply(pause=1.5))
+    never = threading.Event()
+    slow = serve(lambda request: Reply(gate=never))
     mute = serve(lambda request: None)
 
-    assert "127.0.0.1 does not answer in time" == str(failure(slow.url))
+    assert "127.0.0.1 does not answer in time" == str(failure(slow.url, limits=HASTY))
+    never.set()
     assert "the connection to 127.0.0.1 broke off" == str(failure(mute.url))
+
+
+def test_dripping():
+    """A server that sends its answer byte by byte, and is never silent for long, has no more time than any other."""
+    left = []
+
+    def drip(server):
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Content-Length: 90000\r\n\r\n")
+            try:
+                for _ in range(500):
+                    connection.sendall(b" ")
+                    over.wait(0.01)  # which nobody sets
+            except OSError as error:
+                left.append(error)
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        limits = replace(SMALL, body_time=0.1)
+        error = failure(f"http://127.0.0.1:{server.getsockname()[1]}/", limits=limits)
+        thread.join()
+
+    assert "127.0.0.1 does not answer in time" == str(error)
+    assert 1 == len(left)  # it was left while it still sent
 
 
 def test_nobody_there():

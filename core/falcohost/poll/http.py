@@ -164,7 +164,7 @@ class HttpClient:
         def read(size: int) -> bytes:
             if time.monotonic() > end:
                 raise TimeoutError
-            data: bytes = response.read(size, decode_content=False)
+            data: bytes = response.read1(size, decode_content=False)  # read() would wait for so many
             return data
 
         body = bytearray()

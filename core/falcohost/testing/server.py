@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -34,7 +33,6 @@ class Reply:
     """What is answered.
 
     :ivar headers: besides length, type (JSON) and date, which they may replace.
-    :ivar pause: seconds of silence before it.
     :ivar gate: what it waits for.
     :ivar cut: after so many bytes of the body the connection is closed, whatever its length says.
     """
@@ -42,7 +40,6 @@ class Reply:
     status: int = 200
     body: bytes = b"[]"
     headers: dict[str, str] = field(default_factory=dict)
-    pause: float = 0.0
     gate: threading.Event | None = None
     cut: int | None = None
 
@@ -92,7 +89,6 @@ def _handler(server: HttpServer, answer: Callable[[Request], Reply | None]) -> C
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
                 return
-            time.sleep(reply.pause)
             if reply.gate is not None:
                 reply.gate.wait()
             self._send(reply)

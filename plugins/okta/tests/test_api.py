@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from functools import partial
 
@@ -251,9 +252,11 @@ def test_silence(organization, read, monkeypatch, told):
     """A server that does not answer in time is asked again."""
     monkeypatch.setattr("falcohost_okta.poller.HttpClient", partial(HttpClient, limits=HttpLimits(pause=0.1)))
     organization.add()
-    organization.mishaps = [Reply(pause=0.5), Reply(), Reply(), Reply(pause=0.5)]
+    never = threading.Event()
+    organization.mishaps = [Reply(gate=never), Reply(), Reply(), Reply(gate=never)]
     reader = read(since="1h")
     reader.wait_for(1)
+    never.set()
 
     assert uuids(event for _, event in organization.events) == reader.uuids
     assert "127.0.0.1 does not answer in time" in told.text
