@@ -19,6 +19,7 @@ import pytest
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import SLOWNESS, Agent
+from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.source import SyscallSource
@@ -121,13 +122,15 @@ def own_cgroup(name: str) -> Iterator[Path]:
 
 def remove_cgroup(group: Path) -> None:
     """Remove it; that takes a moment after its last process has ended."""
-    for _ in range(100):
+
+    def is_removed() -> bool:
         try:
             group.rmdir()
-            return
         except OSError:
-            time.sleep(0.02)
-    group.rmdir()
+            return False
+        return True
+
+    wait_until(is_removed)
 
 
 @pytest.fixture(scope="session")
@@ -252,7 +255,7 @@ class Provocations:
         ended = {}
         for key, line in lines.items():
             process = self._start(key, line)
-            _, errors = process.communicate(timeout=30 * SLOWNESS)
+            _, errors = process.communicate(timeout=PATIENCE * SLOWNESS)
             ended[key] = Ended(process.pid, process.returncode, errors.strip())
         return ended
 
@@ -285,7 +288,7 @@ class Provocations:
         )
 
     def _finish(self, key: str, line: str, process: subprocess.Popen[str]) -> None:
-        _, errors = process.communicate(timeout=30 * SLOWNESS)
+        _, errors = process.communicate(timeout=PATIENCE * SLOWNESS)
         assert process.returncode == 0, f"{key}: {line}: exit code {process.returncode}: {errors}"
 
     def _word(self, word: str, folder: Path, values: Mapping[str, Path]) -> str:

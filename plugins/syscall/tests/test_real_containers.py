@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import PATIENCE
 
 IMAGE = "localhost/falcohost/test:1"
 BUSYBOX = Path("/bin/busybox")
@@ -100,7 +101,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> str:
             env={**os.environ, **(env or {})},
         )
         os.close(own)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, f"{command} ended with {process.returncode}: {errors.decode()}"
         return drain(terminal)
     finally:
@@ -137,7 +138,7 @@ class Ctr:
         )
         with (folder / "log").open("wb") as log:
             daemon = subprocess.Popen(["containerd", "-c", str(config)], stdout=log, stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while not SOCKET.exists() or subprocess.run(["ctr", "version"], capture_output=True).returncode != 0:
             if daemon.poll() is not None or time.monotonic() > end:
                 daemon.kill()

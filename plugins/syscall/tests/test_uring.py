@@ -10,6 +10,7 @@ import pytest
 
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import PATIENCE
 from falcohost_syscall.fields.rows import FIELDS
 
 GET = {field.name: field.get for field in FIELDS}
@@ -30,7 +31,7 @@ def requests(sources, compiled, tmp_path):
 
     def requests(*arguments):
         process = subprocess.Popen([program, tmp_path, *arguments], stdout=subprocess.PIPE)
-        requests.printed = process.communicate(timeout=20)[0].decode()
+        requests.printed = process.communicate(timeout=PATIENCE)[0].decode()
         assert process.returncode == 0
         subprocess.run(["touch", tmp_path / "last"], check=True)  # a source does not see its own process
         found = []

@@ -8,7 +8,8 @@ from falcohost.errors import RulesError
 from falcohost.host import wire
 from falcohost.host.config.rules import MissingFiles
 from falcohost.host.supervision.loop import Loop, Outcome
-from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.reloading import PATIENCE, Reloading
+from falcohost.testing.clock import ManualClock
 
 
 @pytest.fixture
@@ -99,18 +100,19 @@ def test_what_changes_during_a_trial_is_tried_after_it(reloading, caplog):
 
 def test_a_trial_that_does_not_end(intake):
     """It is ended after a while, with an alert that says so; the next one is tried."""
-    loop, taken, hangs = Loop(), [], [True]
-    one = Reloading(
-        lambda: time.sleep(60) if hangs else "new rules", lambda *new: taken.append(new), loop, intake, patience=0.2
-    )
+    clock = ManualClock()
+    loop, taken, hangs = Loop(clock), [], [True]
+    one = Reloading(lambda: signal.pause() if hangs else "new rules", lambda *new: taken.append(new), loop, intake)
     one.begin("SIGHUP received")
+    clock.advance(PATIENCE)
     alerts = []
     finish(loop, lambda: alerts.extend(stored.alerts if (stored := intake.commit()) else ()) or alerts)
     hangs.clear()
     one.begin("SIGHUP received")
     finish(loop, lambda: taken)
 
-    assert {"reason": "checking configuration and rules took more than 0.2 s, and was ended"} == dict(alerts[0].fields)
+    reason = f"checking configuration and rules took more than {PATIENCE:g} s, and was ended"
+    assert {"reason": reason} == dict(alerts[0].fields)
     assert [(1, "new rules")] == taken
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
@@ -48,7 +48,7 @@ class Watched:
         self.read_all()
         process = subprocess.Popen([str(word) for word in command], **options)
         pid = process.pid
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=PATIENCE)
         assert code == 0, f"{command} ended with {code}"
         return self.read_family(pid)
 
@@ -63,13 +63,13 @@ class Watched:
     def read_until_exit(self, pid: int) -> list[Record]:
         """Return everything up to the end of a process."""
         found: list[Record] = []
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            found += self.read_all()
-            if any(r.header.kind == R.KIND_EXIT and r.header.pid == pid and r.header.arg1 for r in found):
-                return found
-            time.sleep(0.01)
-        raise AssertionError(f"the probe did not see the end of {pid}")
+
+        def has_ended() -> bool:
+            found.extend(self.read_all())
+            return any(r.header.kind == R.KIND_EXIT and r.header.pid == pid and r.header.arg1 for r in found)
+
+        wait_until(has_ended, lambda: f"the probe did not see the end of {pid}")
+        return found
 
     def read_all(self) -> list[Record]:
         """Return what waits in the rings."""

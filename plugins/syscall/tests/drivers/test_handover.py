@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -26,7 +28,11 @@ import os, socket, sys, threading
 listening, datagrams = socket.create_server(("127.0.0.1", 0)), socket.socket(type=socket.SOCK_DGRAM)
 datagrams.bind(("127.0.0.1", 0))
 calls = (listening.accept, lambda: datagrams.recvfrom(1), lambda: os.read(0, 1))
-threads = [threading.Thread(target=lambda call=call: [call(), call()]) for call in calls]
+def wait(call):
+    for _ in range(2):
+        call()
+        print("returned", flush=True)
+threads = [threading.Thread(target=wait, args=(call,)) for call in calls]
 for thread in threads:
     thread.start()
 print(listening.getsockname()[1], datagrams.getsockname()[1], *(thread.native_id for thread in threads), flush=True)
@@ -121,7 +127,7 @@ def numbers(c_program):
 
 def collect(source, process, enough):
     """Return what types of events *process* causes, until that is enough or too much time has passed."""
-    found, end = Counter(), time.monotonic() + 10
+    found, end = Counter(), time.monotonic() + PATIENCE
     for batch in source.batches():
         found.update(event.type for event in batch.events if event.proc.pid == process.pid)
         if enough(found) or time.monotonic() > end:
@@ -129,10 +135,16 @@ def collect(source, process, enough):
     return found
 
 
+def waits(process, thread):
+    """Tell whether a thread of a process is in accept4, recvfrom or read, by their numbers on x86_64 and arm64."""
+    words = Path(f"/proc/{process.pid}/task/{thread}/syscall").read_text().split()
+    return words[0] in (("288", "45", "0") if os.uname().machine == "x86_64" else ("242", "207", "63"))
+
+
 def test_threads_wait(attach, waiters):
     """A thread that waits in a call when the agent starts is seen when it returns, and afterwards, each once."""
     tcp, udp, *threads = map(int, waiters.stdout.readline().split())
-    time.sleep(0.2)  # all of them are in their calls
+    wait_until(lambda: all(waits(waiters, thread) for thread in threads))
     source = SyscallSource({"falcohost": {"attach": attach}})
     source.open(Plan("syscall", frozenset({"accept4", "accept", "recvfrom", "read"})), None)
     attachment = source.driver.probe.attachment
@@ -144,7 +156,7 @@ def test_threads_wait(attach, waiters):
             socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", udp))
             waiters.stdin.write("x")
             waiters.stdin.flush()
-            time.sleep(0.2)
+            assert ["returned\n"] * 3 == [waiters.stdout.readline() for _ in range(3)]
         expected = {"accept4": 2, "recvfrom": 2, "read": 2}
         found = collect(source, waiters, lambda found: sum(found.values()) >= 6)
         found += collect(
@@ -174,9 +186,8 @@ def test_each_once(attach, numbers, soak):
                 driver.still_sees()
         print(f"{count} reloads in {time.monotonic() - begun:.1f} s, seen {driver.attachment.where}")
         links, reads = map(int, numbers.communicate(input="")[0].split())
-        for _ in range(5):
-            time.sleep(0.1)
-            found += read(driver, numbers.pid)
+        while late := read(driver, numbers.pid):
+            found += late
         lost = driver.lost()
     counted = Counter(found)
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from falcohost.testing.waiting import PATIENCE
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
@@ -149,7 +150,7 @@ def test_falcos_reading(machine):
     with Probe(options=Options(requested=True)) as driver:
         driver.set_calls(calls(TYPES))
         process = subprocess.Popen([sys.executable, "-ISc", "import os; os.chroot('/')"])
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
         found = [record for record in driver.read() if parts.header(record).pid == process.pid]
         told = [dict(parts.sections(record)) for record in found if parts.header(record).call == BY_NAME["chroot"].call]
 

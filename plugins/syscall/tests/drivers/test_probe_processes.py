@@ -7,12 +7,12 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import wait_until
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
@@ -195,7 +195,8 @@ def test_threads_end(watched):
 def test_reaper(watched):
     """The end of a process says who gets its children: the nearest ancestor that asked for them."""
     script = "import ctypes, time\nctypes.CDLL(None).prctl(36, 1)\n"  # PR_SET_CHILD_SUBREAPER
-    script += "if os.fork() == 0:\n    if os.fork() == 0: time.sleep(0.1)\n    os._exit(0)\n"
+    script += "if os.fork() == 0:\n    middle = os.getpid()\n    if os.fork() == 0:\n"
+    script += "        while os.getppid() == middle: time.sleep(0.01)\n    os._exit(0)\n"
     script += "os.wait(); os.wait()"
     found = watched.python(script, env={})
     top, middle = kinds(found, R.KIND_FORK)
@@ -232,7 +233,7 @@ def test_cgroup(watched, tmp_path):
         found = watched.run("sh", "-c", f"echo $$ > {group}/cgroup.procs; exec cat /proc/self/cgroup")
         record = kinds(found, R.KIND_EXEC)[-1]
     finally:
-        time.sleep(0.1)
+        wait_until(lambda: not (group / "cgroup.procs").read_text())
         group.rmdir()
         with contextlib.suppress(OSError):  # another test may have its own group there
             group.parent.rmdir()
@@ -245,7 +246,6 @@ def test_cgroup(watched, tmp_path):
 def test_running_processes(watched):
     """Processes that ran before are told like an exec, kernel threads included, threads not."""
     with subprocess.Popen([sys.executable, "-Sc", "input()"], stdin=subprocess.PIPE, cwd="/usr") as process:
-        time.sleep(0.2)
         tasks = {parts.header(record).pid: record for record in watched.driver.tasks()}
         process.communicate(b"\n")
     sections = dict(parts.sections(tasks[process.pid]))

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import PATIENCE
 from falcohost_syscall.drivers.modern_ebpf.wanted import requests
 from falcohost_syscall.records import record as R
 
@@ -29,13 +30,13 @@ class Late:
         """Have the file opened, and then have the program read something."""
         with self.pipe.open("w"):
             time.sleep(0.05)
-            self.process.communicate(b"\n", timeout=10)
+            self.process.communicate(b"\n", timeout=PATIENCE)
         assert self.process.returncode == 0
 
     def end(self):
         """End it before the file is opened."""
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture
