@@ -128,6 +128,15 @@ def test_options_reach_everywhere(write):
     assert config.others["falcohost"] == {"a.b[0]\\": 1}
 
 
+def test_lists_in_options(write):
+    """A value in brackets is a list, which may be empty; what only looks like one is a text."""
+    config = load_config(write("rules_files: [/nowhere]"), ["rules_files=[/a, '/b']", "falcohost.watch_inodes=[]"])
+
+    assert config.rules.files == ("/a", "/b")
+    assert config.others["falcohost"] == {"watch_inodes": []}
+    assert load_config(None, ["falcohost.state_dir=[x]y]"]).state.directory == "[x]y]"
+
+
 def test_quotes_are_part_of_the_value(error_of, write):
     """Quotes around an option's value stay, as in Falco."""
     assert 'Unknown priority ""debug""' in error_of(write(""), 'priority="debug"')

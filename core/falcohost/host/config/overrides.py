@@ -1,7 +1,7 @@
 r"""``-o KEY=VAL``: sets a value in the configuration tree by the path of its key.
 
 Paths are ``a.b.c=v``, ``a[0].b=v`` and ``a[]=v`` (appends). ``. [ ] \`` within a key are escaped with ``\``. A value in
-braces is read as YAML, any other is a string.
+braces or brackets is read as YAML, any other is a string.
 """
 
 from __future__ import annotations
@@ -44,11 +44,19 @@ def apply_option(document: Document, option: str) -> None:
     """
     key, text = split_option(option)
     where = Where(f"-o {key}")
+    value: Tree | None = None
     if text.startswith("{") and text.endswith("}"):
-        value: Tree = read_text(text, str(where)).root
-    else:
-        value = Scalar(text, where, raw=text)
+        value = read_text(text, str(where)).root
+    elif text.startswith("[") and text.endswith("]"):
+        value = _list(text, str(where))
+    value = value or Scalar(text, where, raw=text)
     _set(document.root, _steps(key), value, where, key)
+
+
+def _list(text: str, where: str) -> Tree | None:
+    from falcohost.host.config.yaml_tree import read_list  # most runs have no such option
+
+    return read_list(text, where)
 
 
 def _steps(key: str) -> list[_Step]:

@@ -38,6 +38,19 @@ def read_mapping(text: str, name: str, warnings: list[str]) -> Mapping:
     return tree
 
 
+def read_list(text: str, name: str) -> Sequence | None:
+    """Return the list that *text* is in YAML; None if it is none.
+
+    :raises ConfigError: it has too many values.
+    """
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    tree = None if node is None else _TreeBuilder(name, []).build(node)
+    return tree if isinstance(tree, Sequence) else None
+
+
 class _TreeBuilder:
     """Turns YAML nodes into the tree. Aliases are copied, so that merging files never changes two places at once."""
 
