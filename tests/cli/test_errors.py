@@ -99,6 +99,23 @@ def test_a_broken_plugin_is_named_and_left_out(program, setup, own_site):
     assert "plugin 'numbers' needs the Python package 'no_such_package', which is not installed" in done.stderr
 
 
+@pytest.mark.parametrize("key", ["load_plugins: [numbers]", "numbers_output: {enabled: true}\nload_plugins: []"])
+def test_a_plugin_that_refuses_its_configuration(program, setup, own_site, key):
+    """The agent does not run without what the plugin was to watch: the start fails, with the plugin's own sentence."""
+    command = setup(key)
+    code = (own_site / "falcohost_numbers.py").read_text()
+    broken = "    raise ConfigError('numbers: count is no number.')\n"
+    code = code.replace("def falcohost_sources():\n", f"def falcohost_sources():\n{broken}", 1)
+    (own_site / "falcohost_numbers.py").write_text(f"from falcohost import ConfigError\n{code}")
+    assert broken in code
+    done = program(*command, "--dry-run")
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert done.stderr.endswith(
+        "Error: plugin 'numbers' is left out: numbers: count is no number; falcohost does not start without it\n"
+    )
+
+
 def test_library_path_is_ignored_with_a_note(falcohost, setup):
     """Falco's plugins: blocks are taken as they are, with a note on library_path."""
     done = falcohost(*setup(), "--dry-run", "-o", "plugins[0].library_path=libnumbers.so")

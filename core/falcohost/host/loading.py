@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
-from falcohost.errors import ConfigError, RulesError
+from falcohost.errors import ConfigError, PluginError, RulesError
 from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
+from falcohost.host.extras import owner
 from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
 from falcohost.host.version import falcohost_version
 from falcohost.log import log
@@ -35,16 +36,28 @@ _IGNORED_SUFFIXES = ("c", "container", "k", "kubernetes")
 def configured_plugins(config: Config) -> Plugins:
     """Load the plugins that the configuration names, and those whose output it enables; log those that fail.
 
-    :raises PluginError: a plugin in ``load_plugins`` is not installed, or two distributions provide it.
+    :raises PluginError: one of these is not installed or refuses its configuration, or two distributions provide it.
     """
     outputs = [name for name in config.outputs.blocks if name in installed()]
-    plugins = load_plugins([*config.plugins.names, *outputs], config.for_plugins)
-    for reason in plugins.left_out.values():
-        log.error("%s", reason)
+    named = [*config.plugins.names, *outputs]
+    plugins = load_plugins(named, config.for_plugins)
+    _check_loaded(plugins, {name if name in installed() else owner(name) for name in named})
     for name in config.plugins.names:
         if name in config.plugins.blocks and config.plugins.blocks[name].library_path:
             log.info("Loaded plugin '%s'; its library_path is ignored, falcohost's plugins are Python packages", name)
     return plugins
+
+
+def _check_loaded(plugins: Plugins, named: Set[str]) -> None:
+    """Log the plugins that were left out.
+
+    :raises PluginError: a *named* one refuses its configuration, so that what it was to watch would not be watched.
+    """
+    wrong = sorted(plugins.misconfigured & named)
+    if wrong:
+        raise PluginError("\n".join(f"{plugins.left_out[name]}; falcohost does not start without it" for name in wrong))
+    for reason in plugins.left_out.values():
+        log.error("%s", reason)
 
 
 def load_configured_rules(

@@ -8,7 +8,7 @@ from typing import Any
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
 from falcohost.jsonlog import JSON_FIELDS
 from falcohost_json.config import NAME, read_sources
-from falcohost_json.source import source_spec
+from falcohost_json.source import source_spec, unconfigured
 
 #: The version of the plugin API that this is written for.
 falcohost_api = 1
@@ -16,14 +16,15 @@ falcohost_api = 1
 
 @hookimpl
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
-    """Offer a source for each log that is configured."""
-    return [source_spec(config) for config in read_sources(settings)]
+    """Offer a source for each log that is configured; without one the source ``json``, for rules that are not run."""
+    return [source_spec(config) for config in read_sources(settings)] or [unconfigured()]
 
 
 @hookimpl
 def falcohost_fields(source: str, settings: Mapping[str, Any]) -> Iterable[Field] | None:
     """Declare ``json.*`` for its own sources; other sources of JSON have them already."""
-    return JSON_FIELDS if source in (config.log.source for config in read_sources(settings)) else None
+    own = [config.log.source for config in read_sources(settings)] or [NAME]
+    return JSON_FIELDS if source in own else None
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from falcohost import Source, SourceSpec
+from falcohost import ConfigError, Source, SourceSpec
 from falcohost.jsonlog import (
     FOLLOW,
     PLUGIN_EVENT,
@@ -43,6 +43,23 @@ def source_spec(config: Config) -> SourceSpec:
         event_types=frozenset({PLUGIN_EVENT}),
         capabilities=capabilities({OPEN_PARAMS: config.open_params, FOLLOW: config.follow}),
         secrets=lambda settings: secret_files(listener()),
+        pushed=pushed,
+    )
+
+
+def unconfigured() -> SourceSpec:
+    """Return the source ``json`` of a configuration that names no log: rules can be checked, and nothing opened."""
+
+    def make(settings: Mapping[str, Any]) -> Source:
+        raise ConfigError(
+            f"{NAME}: there is nothing to read: name files in {OPEN_PARAMS}, or logs in init_config.sources"
+        )
+
+    return SourceSpec(
+        name=NAME,
+        description="JSON records of any log.",
+        make=make,
+        event_types=frozenset({PLUGIN_EVENT}),
         pushed=pushed,
     )
 

@@ -94,3 +94,39 @@ def test_a_configured_source_is_known_to_the_commands(tmp_path):
     assert "k8s_audit" not in findings
     assert "json.value[key]" in falcohost("fields", "orders").stdout
     assert '"successful":true' in falcohost("-V", "rules.yaml").stdout
+
+
+RULE = "- {rule: J, desc: d, condition: 'json.value[/a] = x', output: o, priority: INFO, source: json}"
+
+
+def test_rules_are_validated_without_a_log(tmp_path):
+    """``-V`` knows the source json, which ``run`` knows, whatever is configured."""
+    (tmp_path / "rules.yaml").write_text(RULE)
+    done = run_cli("-V", "rules.yaml", folder=tmp_path)
+
+    assert (0, "rules.yaml: Ok\n") == (done.returncode, done.stdout)
+
+
+def test_a_source_that_is_configured_wrong(tmp_path):
+    """The agent does not start without it."""
+    (tmp_path / "falco.yaml").write_text(
+        "plugins: [{name: json, init_config: {sources: [{name: app}]}}]\nload_plugins: [json]\nlog_syslog: false"
+    )
+    (tmp_path / "rules.yaml").write_text(RULE)
+    done = run_cli("-c", "falco.yaml", "-r", "rules.yaml", "--dry-run", folder=tmp_path)
+
+    assert 1 == done.returncode
+    assert "json: the source 'app' has neither open_params nor program; falcohost does not start" in done.stderr
+
+
+def test_a_log_that_is_not_named(tmp_path):
+    """Rules for the source json, and nothing that it could read, end the agent with what is missing."""
+    (tmp_path / "falco.yaml").write_text("plugins: [{name: json}]\nlog_syslog: false\nengine: {kind: nodriver}")
+    (tmp_path / "rules.yaml").write_text(RULE)
+    variables = os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")}
+    done = run_cli("-c", "falco.yaml", "-r", "rules.yaml", folder=tmp_path, environment=variables)
+
+    assert 1 == done.returncode
+    assert done.stderr.endswith(
+        "Error: json: there is nothing to read: name files in open_params, or logs in init_config.sources\n"
+    )

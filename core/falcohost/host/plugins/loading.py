@@ -132,6 +132,7 @@ def gather(
         tuple(_plugin(one, registry.settings[one.name], answers, fields) for one in loaded),
         {**left_out, **registry.left_out},
         {attribute: list(dict.fromkeys(answer.plugin for answer in found)) for attribute, found in answers.items()},
+        frozenset(registry.misconfigured),
     )
 
 

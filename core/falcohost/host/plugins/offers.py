@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,11 +48,13 @@ class Plugins:
 
     :ivar order: for each attribute of :class:`Plugin`, the plugins' names in the order in which the hook was called,
         which ``tryfirst`` and ``trylast`` may change.
+    :ivar misconfigured: the names of those that were left out because they refuse their configuration.
     """
 
     loaded: tuple[Plugin, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    misconfigured: Set[str] = frozenset()
 
     def sources(self) -> dict[str, SourceSpec]:
         """Return the sources by name.

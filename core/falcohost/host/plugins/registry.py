@@ -18,7 +18,7 @@ import pluggy
 
 from falcohost import hookspecs
 from falcohost.api import API
-from falcohost.errors import PluginError
+from falcohost.errors import FalcohostError, PluginError
 
 _MARK = "falcohost_api"
 _SETTINGS = "settings"
@@ -49,11 +49,13 @@ class Registry:
     """The registered plugins.
 
     :ivar left_out: the reason for each plugin that is not registered, or no longer.
+    :ivar misconfigured: those of them that refuse their configuration.
     :ivar settings: the settings that the hooks of each plugin receive.
     """
 
     def __init__(self) -> None:
         self.left_out: dict[str, str] = {}
+        self.misconfigured: set[str] = set()
         self.settings: dict[str, Mapping[str, Any]] = {}
         self._manager = pluggy.PluginManager("falcohost")
         self._manager.add_hookspecs(hookspecs)
@@ -106,7 +108,9 @@ class Registry:
 
     def leave_out(self, name: str, error: Exception) -> None:
         """Unregister the plugin *name* because of *error*."""
-        told = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        told = str(error).rstrip(".") if isinstance(error, FalcohostError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, FalcohostError) and not isinstance(error, PluginError):
+            self.misconfigured.add(name)
         self.left_out[name] = f"plugin '{name}' is left out: {told}"
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
