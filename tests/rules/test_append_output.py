@@ -1,6 +1,13 @@
 """What the configuration appends to outputs."""
 
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.codec.decode import ruleset
+from falcohost.engine.codec.encode import ruleset_row
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.fields import ArgKind, Field, FieldType
 from falcohost.rules.append_output import AppendOutput
+from falcohost.rules.loader import LoadOptions, load_rules
+from falcohost.rules.places import RulesFile
 
 
 def _output(load, text, *extras):
@@ -39,6 +46,25 @@ def test_extra_fields(load, rule):
 
     assert "out" == output.text
     assert {"proc.name": "cat", "who": "cat of sh"} == output.values({"proc.name": "cat", "proc.pname": "sh"})
+
+
+def test_an_extra_field_without_its_argument(rule):
+    """A field that needs an argument has no value without one, and is no error, also out of the rules cache."""
+    param = Field(
+        name="ka.uri.param",
+        type=FieldType.CHARBUF,
+        description="A parameter.",
+        get=lambda event, arg: event[arg],
+        arg=ArgKind.KEY,
+        arg_required=True,
+    )
+    catalogs = {"syscall": Catalog("syscall", (*GENERIC_FIELDS, param))}
+    options = LoadOptions(append_output=[AppendOutput(extra_fields=(("ka.uri.param", None),))])
+    rules = load_rules([RulesFile("rules.yaml", rule("evt.num > 0"))], catalogs, options).ruleset
+    again = ruleset(ruleset_row(rules), catalogs)
+
+    assert {"ka.uri.param": None} == rules.rules[0].output.values({"a": "x"})
+    assert {"ka.uri.param": None} == again.rules[0].output.values({"a": "x"})
 
 
 def test_bad_extra_output(errors, rule):

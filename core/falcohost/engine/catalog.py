@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import getter
@@ -48,6 +49,15 @@ class FieldArgumentError(TypeCheckError):
     """The argument in brackets after a field is not valid, or is missing."""
 
 
+def is_absent(ref: FieldRef) -> bool:
+    """Tell whether :meth:`Catalog.absent` has made *ref*."""
+    return ref.field.get is _absent
+
+
+def _absent(event: object, arg: Arg) -> None:
+    return None
+
+
 class Catalog:
     """The fields of *source*. If two fields have the same name, the first wins.
 
@@ -86,6 +96,13 @@ class Catalog:
         if known is None:
             known = self._resolved[name, arg] = self._new_ref(name, arg, pos)
         return known
+
+    def absent(self, name: str) -> FieldRef | None:
+        """Return the field *name*, if it cannot be used without an argument, as one whose value is always absent."""
+        field = self._fields.get(name)
+        if field is None or not field.arg_required:
+            return None
+        return FieldRef(replace(field, arg_required=False, get=_absent, path=None, json=None, shown=None), None, name)
 
     def _new_ref(self, name: str, arg: str | None, pos: Pos) -> FieldRef:
         text = operand_to_text(FieldNode(name, arg))

@@ -95,6 +95,9 @@ class Template:
 
 
 def _whole_operand(text: str, catalog: Catalog) -> Operand:
+    absent = catalog.absent(text)
+    if absent is not None:
+        return absent
     operand, end = find_operand(text, 0, catalog)
     if end != len(text):
         raise TypeCheckError(f"unknown filter: filter_check called with nonexistent field {text}", unknown=True)

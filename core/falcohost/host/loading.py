@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
+from falcohost.engine.catalog import Catalog
 from falcohost.errors import ConfigError, PluginError, RulesError
 from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
@@ -84,8 +85,10 @@ def load_to_run(config: Config, plugins: Plugins, files: Sequence[str], suffix: 
     texts = [read_file(file) for file in files]
     versions = (falcohost_version(), *(f"{plugin.name} {plugin.version}" for plugin in plugins.loaded))
     cache = RulesCache(directory, versions)
+    fields = catalogs(plugins)
+    _warn_of_absent_fields(config.rules.append, fields)
     with _gc_paused():
-        loaded = cache.load(texts, catalogs(plugins), _options(plugins, config.rules, suffix))
+        loaded = cache.load(texts, fields, _options(plugins, config.rules, suffix))
     _log_files(loaded.results)
     return loaded
 
@@ -98,8 +101,20 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
     from falcohost.rules.loader import load_rules
 
     texts = [read_file(file) for file in files]
+    fields = catalogs(plugins)
+    _warn_of_absent_fields(rules.append, fields)
     with _gc_paused():
-        return load_rules(texts, catalogs(plugins), _options(plugins, rules, suffix))
+        return load_rules(texts, fields, _options(plugins, rules, suffix))
+
+
+def _warn_of_absent_fields(append: Iterable[AppendOutput], fields: Mapping[str, Catalog]) -> None:
+    """Warn of fields in ``append_output`` that need an argument and have none; Falco accepts them."""
+    names = {(extra.source, name) for extra in append for name, form in extra.extra_fields if form is None}
+    for source, name in sorted(names):
+        if any(fields[one].absent(name) is not None for one in fields if source in ("", one)):
+            log.warning(
+                "append_output: the extra field %s has no value, since it needs an argument: %s[...]", name, name
+            )
 
 
 @contextlib.contextmanager

@@ -144,7 +144,7 @@ class _Pools:
         match row:
             case FieldRow():
                 self._operand_depths.append(1)
-                return self._catalog.resolve(row.name, row.arg)
+                return self._absent(row.name) if row.absent else self._catalog.resolve(row.name, row.arg)
             case ConstRow():
                 self._operand_depths.append(1)
                 return Const(row.value)
@@ -154,6 +154,12 @@ class _Pools:
         if not args:
             raise CodecError(f"{row.name} has no arguments")
         return transformed(row.name, args, row.arg)
+
+    def _absent(self, name: str) -> FieldRef:
+        ref = self._catalog.absent(name)
+        if ref is None:
+            raise CodecError(f"'{name}' needs no argument")
+        return ref
 
     def _operand_items(self, numbers: Iterable[int]) -> tuple[Operand, ...]:
         items = tuple(self._operands[number] for number in numbers)

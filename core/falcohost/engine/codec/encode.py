@@ -6,6 +6,7 @@ from typing import cast
 
 import msgspec
 
+from falcohost.engine.catalog import is_absent
 from falcohost.engine.codec.constants import to_plain
 from falcohost.engine.codec.rows import (
     AndRow,
@@ -149,4 +150,4 @@ def _field_row(ref: FieldRef) -> FieldRow:
     arg = None if not bracket else ref.arg if isinstance(ref.arg, str) else rest[:-1]
     if operand_to_text(FieldNode(name, arg)) != ref.text:
         raise CodecError(f"'{ref.text}' is not how a rule names a field")
-    return FieldRow(name, arg)
+    return FieldRow(name, arg, is_absent(ref))

@@ -38,10 +38,14 @@ Modifier: TypeAlias = Literal["oneof", "anyof", "allof"]
 
 
 class FieldRow(_Row, tag=0):
-    """A field as a rule writes it, with the argument in brackets unquoted."""
+    """A field as a rule writes it, with the argument in brackets unquoted.
+
+    *absent*: an output asks for it without the argument that it needs, so that it has no value.
+    """
 
     name: str
     arg: str | None
+    absent: bool = False
 
 
 class ConstRow(_Row, tag=1):
