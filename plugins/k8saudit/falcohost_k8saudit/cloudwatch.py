@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from falcohost.aws import AwsError, AwsSession, asked, clock
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Input, Limits, Origin, Refusals
 from falcohost.poll import BackOff, Page, PollInput
 from falcohost_k8saudit.log_group import Group
@@ -38,16 +39,18 @@ class Cursor(msgspec.Struct):
     since: int
 
 
-def cloudwatch_input(group: Group, limits: Limits, plugin: str) -> Input:
-    """Return the input that polls *group*."""
+def cloudwatch_input(group: Group, limits: Limits, plugin: str, own: Clock = SYSTEM) -> Input:
+    """Return the input that polls *group*, waiting by the clock *own*."""
     origin = Origin(f"cloudwatch://{group.name}", "cloudwatch", by_content=True)
-    return PollInput(LogEvents(group, plugin), limits, plugin=plugin, origin=origin, back_off=BackOff(longest=60))
+    events, back_off = LogEvents(group, plugin, own), BackOff(longest=60)
+    return PollInput(events, limits, plugin=plugin, origin=origin, back_off=back_off, clock=own)
 
 
 class LogEvents:
     """Fetches the events of *group* for *plugin*."""
 
-    def __init__(self, group: Group, plugin: str) -> None:
+    def __init__(self, group: Group, plugin: str, own: Clock = SYSTEM) -> None:
+        self._own = own
         self._group = group
         self._plugin = plugin
         self._token: str | None = None
@@ -93,7 +96,7 @@ class LogEvents:
         """Return the next page of the current query, or the first page of a new one."""
         if self._token is None:
             self._newest = max(self._newest, since)
-            self._is_deep = time.monotonic() >= self._deep_at
+            self._is_deep = self._own.monotonic() >= self._deep_at
             self._start = since if self._is_deep else max(since, self._newest - _NEAR * 1000)
         try:
             more = {} if self._token is None else {"nextToken": self._token}
@@ -103,7 +106,7 @@ class LogEvents:
             raise
         self._token = answer.get("nextToken")
         if self._token is None and self._is_deep:
-            self._deep_at = time.monotonic() + self._group.late / _DEEP
+            self._deep_at = self._own.monotonic() + self._group.late / _DEEP
         return answer
 
     def _ask(self, **what: Any) -> Any:

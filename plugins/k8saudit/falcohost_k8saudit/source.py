@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcohost import Source
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import JsonLog, JsonSource, file_input, user_at
 from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
@@ -31,7 +32,7 @@ LOG = JsonLog(
 )
 
 
-def make_source(settings: Mapping[str, Any]) -> Source:
+def make_source(settings: Mapping[str, Any], clock: Clock = SYSTEM) -> Source:
     """Return the source for the plugin's *settings*, not opened yet.
 
     :raises ConfigError: a setting has the wrong type.
@@ -41,5 +42,5 @@ def make_source(settings: Mapping[str, Any]) -> Source:
     if config.listener is not None:
         return JsonSource(LOG, WebhookInput(config.listener, config.limits))
     if config.group is not None:
-        return JsonSource(LOG, cloudwatch_input(config.group, config.limits, NAME))
+        return JsonSource(LOG, cloudwatch_input(config.group, config.limits, NAME, clock))
     return JsonSource(LOG, file_input(config.open_params, plugin=NAME, follow=config.follow, limits=config.limits))

@@ -7,18 +7,18 @@ import random
 import threading
 import time
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from falcohost import ConfigError, Plan, SourceError
 from falcohost.host.plugins import load_plugins
-from falcohost.poll import BackOff, PollInput
+from falcohost.poll import PollInput
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.kills import KILLS, Killed, kill_often
 from falcohost.testing.waiting import wait_until
 from falcohost_k8saudit import cloudwatch, plugin
-from falcohost_k8saudit.config import read_config
+from falcohost_k8saudit.source import LOG, make_source
 
 CLUSTER = "prod"
 GROUP = f"/aws/eks/{CLUSTER}/cluster"
@@ -69,9 +69,9 @@ class Reader:
     """The source with some settings."""
 
     def __init__(self, settings, cursor=None):
-        (spec,) = plugin.falcohost_sources(settings)
-        self.source = spec.make(settings)
-        self.source.open(Plan(source=spec.name), cursor)
+        self._clock = ManualClock()
+        self.source = make_source(settings, self._clock)
+        self.source.open(Plan(source=LOG.source), cursor)
         self.cursor = cursor
         self._batches = iter(self.source.batches())
 
@@ -92,34 +92,27 @@ class Reader:
         ids, self._ids = self._ids, []
         return ids
 
+    def close(self):
+        """Read no more."""
+        self.source.close()
+
     def _next(self):
+        self._clock.advance(1)  # to the next look
         batch = next(self._batches)
         self._ids += [event.record["auditID"] for event in batch.events]
         self.cursor = batch.cursor or self.cursor
 
 
-def _impatient(settings):
-    """Return the configuration that *settings* are; between two looks are 20 ms instead of a second, the least."""
-    own = read_config(settings)
-    return own if own.group is None or own.group.every != 1 else replace(own, group=replace(own.group, every=0.02))
-
-
 @pytest.fixture
-def read(aws, monkeypatch):
-    """Return a function that opens the source with Falco's block for EKS; what it waits for it does soon."""
-    monkeypatch.setattr("falcohost_k8saudit.source.read_config", _impatient)
+def read(aws, monkeypatch, close_later):
+    """Return a function that opens the source with Falco's block for EKS; a second passes with each batch."""
     monkeypatch.setattr(cloudwatch, "PollInput", partial(PollInput, idle=0.02))
-    monkeypatch.setattr(cloudwatch, "BackOff", partial(BackOff, 0.02))
-    opened = []
 
     def read(cursor=None, **block):
         usual = {"open_params": CLUSTER, "aws": aws.settings, "polling_interval": 1, "shift": 3600}
-        opened.append(Reader({"k8saudit-eks": usual | block}, cursor))
-        return opened[-1]
+        return close_later(Reader({"k8saudit-eks": usual | block}, cursor))
 
-    yield read
-    for one in opened:
-        one.source.close()
+    return read
 
 
 def test_followed(group, read):
@@ -188,7 +181,7 @@ def test_what_is_no_event(group, read):
     source = read()
 
     assert ["b"] == source.read(1)
-    assert {"event that CloudWatch Logs has cut off": 1, "not JSON": 1} == dict(source.source.stats().dropped)
+    assert {"event truncated by CloudWatch Logs": 1, "not JSON": 1} == dict(source.source.stats().dropped)
 
 
 def test_no_group(aws, read, caplog):
@@ -235,8 +228,16 @@ def test_any_group(aws, group):
 @pytest.mark.parametrize(
     ("settings", "error", "text"),
     [
-        ({"k8saudit-eks": {}}, ConfigError, "plugin 'k8saudit-eks': open_params have to be the name of the cluster"),
-        ({"open_params": "cloudwatch://"}, ConfigError, "cloudwatch:///aws/eks/CLUSTER/cluster does"),
+        (
+            {"k8saudit-eks": {}},
+            ConfigError,
+            "plugin 'k8saudit-eks': open_params is empty; set it to the name of the cluster",
+        ),
+        (
+            {"open_params": "cloudwatch://"},
+            ConfigError,
+            "names no log group; use cloudwatch:///aws/eks/CLUSTER/cluster",
+        ),
         ({"open_params": "cloudwatch://g", "overlap": 1}, ConfigError, "overlap has to be a whole number from 10"),
         ({"open_params": "cloudwatch://g"}, SourceError, "it is not known which region to ask; set aws.region"),
     ],
