@@ -9,9 +9,6 @@ import msgspec
 
 from falcohost.subject import Subject
 
-#: Most subjects of one alert.
-MOST_SUBJECTS = 16
-
 
 class Priority(enum.IntEnum):
     """Falco's severities. Lower is more severe; the numbers are syslog's."""

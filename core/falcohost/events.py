@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from falcohost.stats import SourceStats
-from falcohost.subject import Subject
+from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
 
 if TYPE_CHECKING:
     from falcohost.engine.ir import Expr, FieldRef
@@ -90,6 +91,14 @@ class HasSubject(Event, Protocol):
         """Return the subject; None where this event has none."""
 
 
+class HasResources(Event, Protocol):
+    """An event that knows the resources that it is about. Read once, when an alert is made of the event."""
+
+    @property
+    def resources(self) -> Iterable[ResourceSubject]:
+        """Return the resources, the most important first; an alert keeps no more than 16 subjects."""
+
+
 def actor_of(event: Event) -> Hashable:
     """Return the actor of *event* (:class:`HasActor`); None if it has none."""
     return getattr(event, "actor", None)
@@ -105,6 +114,17 @@ def complete(event: Event) -> None:
 def subject_of(event: Event) -> Subject | None:
     """Return the subject of *event* (:class:`HasSubject`); None if it has none."""
     return getattr(event, "subject", None)
+
+
+def resources_of(event: Event) -> tuple[ResourceSubject, ...]:
+    """Return the resources of *event* (:class:`HasResources`), as many as an alert keeps; empty if it has none."""
+    return tuple(islice(getattr(event, "resources", ()), MOST_SUBJECTS))
+
+
+def subjects_of(event: Event) -> tuple[Subject, ...]:
+    """Return the subject of *event*, and behind it its resources; no more than an alert keeps."""
+    subject, resources = subject_of(event), resources_of(event)
+    return resources if subject is None else (subject, *resources)[:MOST_SUBJECTS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Subjects: who or what an alert is about, in a form that actions and correlations can use.
 
-An event may have an attribute ``subject`` (:class:`falcohost.events.HasSubject`); it is read only when an alert is made
-from the event.
+An event may have an attribute ``subject`` (:class:`falcohost.events.HasSubject`), and one with its ``resources``
+(:class:`falcohost.events.HasResources`). They are read only when an alert is made from the event.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import msgspec
+
+#: Most subjects of one alert.
+MOST_SUBJECTS = 16
 
 
 class ProcessSubject(msgspec.Struct, frozen=True, tag="process"):
@@ -40,7 +43,7 @@ class UserSubject(msgspec.Struct, frozen=True, tag="user"):
 class ResourceSubject(msgspec.Struct, frozen=True, tag="resource"):
     """A resource of a service.
 
-    :ivar kind: the kind of resource: ``github.repository``, ``k8s.pods``.
+    :ivar kind: the kind of resource: ``github.repository``, ``k8s.pods``, ``aws.arn``.
     :ivar name: identifies the resource among all of its kind.
     """
 

@@ -15,6 +15,7 @@ from falcohost import (
     ConfigKey,
     Field,
     FieldType,
+    ResourceSubject,
     SourceError,
     SourceSpec,
     SourceStats,
@@ -37,6 +38,11 @@ class Number:
     def key(self):
         """The number itself: it is the same when it is counted again."""
         return str(self.num)
+
+    @property
+    def resources(self):
+        """The number."""
+        return [ResourceSubject("number", str(self.num))]
 
 
 class Counter:

@@ -81,6 +81,27 @@ def test_mistakes(falcohost, arguments, error):
     assert done.returncode == 1
 
 
+def test_json_has_subjects(alerts):
+    """``--json`` says what an alert is about, and from which file its rule is, whatever the configuration says."""
+    (line,) = alerts("--json", "--source", "numbers", "-n", "1").stdout.splitlines()
+    found = json.loads(line)
+
+    assert [{"type": "resource", "kind": "number", "name": "5"}] == found["subjects"]
+    assert "Fires on every number." == found["metadata"]["description"]
+    assert found["metadata"]["file"].endswith("rules.yaml")
+
+
+def test_delivered_json_has_subjects_where_configured(agent, setup):
+    """With falcohost.json_include_subjects outputs say it too."""
+    config = "json_output: true\nfalcohost: {json_include_subjects: true}"
+    running = agent(*setup(config, numbers={"count": 1}), *NUMBERS)
+
+    assert 0 == running.wait()
+    (alert,) = running.alerts
+    assert [{"type": "resource", "kind": "number", "name": "1"}] == alert["subjects"]
+    assert "Fires on every number." == alert["metadata"]["description"]
+
+
 def test_killed_at_any_moment(agent, setup, falcohost, soak):
     """Supervisor and worker are killed at random moments while events come; each alert is stored exactly once."""
     moments = random.Random(7)

@@ -9,7 +9,7 @@ from world import Happening, rule
 
 from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
-from falcohost.subject import ProcessSubject, UserSubject
+from falcohost.subject import ProcessSubject, ResourceSubject, UserSubject
 
 TS = 1_534_527_348_514_682_170
 EVENT = Happening({"s.text": 'a"\\\n\x1b\x7fé\u2028\udcff/', "n.port": 22}, ts=TS, key="k1")
@@ -98,13 +98,40 @@ def test_an_alert_knows_its_subject():
     assert () == maker.make(RULE, EVENT).subjects
 
 
+def test_resources_stand_behind_the_subject():
+    """An alert has the event's subject and behind it the event's resources, sixteen in all."""
+    shelves = [ResourceSubject("shelf", str(number)) for number in range(20)]
+    maker, done, event = AlertMaker("host"), Done(ts=TS), Happening(ts=TS)
+    for one in (done, event):
+        object.__setattr__(one, "resources", shelves)
+
+    assert (Done.subject, *shelves[:15]) == maker.make(RULE, done).subjects
+    assert tuple(shelves[:16]) == maker.make(RULE, event).subjects
+
+
+def test_subjects_in_json():
+    """With the option the line has subjects and metadata at their places in the alphabet; without, it is Falco's."""
+    alert = msgspec.structs.replace(
+        AlertMaker("host").make(RULE, EVENT), subjects=(ProcessSubject(7, 1), ResourceSubject("shelf", "a"))
+    )
+    line = json.loads(encode_json(alert, JsonOptions(subjects=True)))
+
+    assert sorted(line) == list(line)
+    assert [
+        {"type": "process", "pid": 7, "start": 1, "pidns": None, "cgroup": None},
+        {"type": "resource", "kind": "shelf", "name": "a"},
+    ] == line["subjects"]
+    assert {"description", "file"} >= set(line["metadata"])
+    assert {"subjects", "metadata"} == set(line) - set(json.loads(encode_json(alert, JsonOptions())))
+
+
 def test_a_subjects_name_is_bounded():
     """A name comes from whoever made the event: it is cut, and is UTF-8."""
     event = Done(ts=TS)
-    event.subject = UserSubject("kind", "\udcff" + "x" * 10_000)
+    event.subject = UserSubject("kind" * 100, "\udcff" + "x" * 10_000)
     (subject,) = AlertMaker("host").make(RULE, event).subjects
 
-    assert UserSubject("kind", "\ufffd" + "x" * (MOST_TEXT - 1)) == subject
+    assert UserSubject("kind" * 32, "\ufffd" + "x" * (MOST_TEXT - 1)) == subject
 
 
 def test_an_alert_knows_its_rules_metadata():

@@ -1,9 +1,11 @@
-"""Whom a record of a JSON log is about."""
+"""Whom and what a record of a JSON log is about."""
 
 from __future__ import annotations
 
-from falcohost.jsonlog import JsonLog, event_of, user_at
-from falcohost.subject import UserSubject
+import itertools
+
+from falcohost.jsonlog import JsonLog, event_of, resource_at, user_at
+from falcohost.subject import MOST_SUBJECTS, ResourceSubject, UserSubject
 
 ACTOR = user_at("shop.user", "actor.id", "actor.name")
 
@@ -30,3 +32,33 @@ def test_what_raises_has_no_subject(caplog):
     """A plugin's function that fails on a record costs no alert."""
     assert None is subject({}, of=lambda record: record["actor"])
     assert "source 'shop': subject raised on a record" in caplog.text
+
+
+def test_a_resource_is_named_by_the_first_string():
+    """A resource has the name that is there; without one there is none."""
+    log = JsonLog(source="shop", plugin="shop", resources=resource_at("shop.shelf", "shelf.id", "shelf.name"))
+
+    assert (ResourceSubject("shop.shelf", "s1"),) == event_of(log, {"shelf": {"id": "s1", "name": "A"}}).resources
+    assert (ResourceSubject("shop.shelf", "A"),) == event_of(log, {"shelf": {"name": "A"}}).resources
+    assert () == event_of(log, {"shelf": []}).resources
+
+
+def test_resources_that_raise_are_none(caplog):
+    """What raises, also after some, costs the resources and nothing else; the log says so."""
+
+    def resources(record):
+        yield ResourceSubject("shop.shelf", "s1")
+        raise KeyError(record["shelf"])
+
+    assert () == event_of(JsonLog(source="shop", plugin="shop", resources=resources), {"shelf": 1}).resources
+    assert "source 'shop': resources raised on a record" in caplog.text
+
+
+def test_resources_are_bounded():
+    """Of what names a resource again and again no more is read than an alert keeps."""
+
+    def resources(record):
+        for number in itertools.count():
+            yield ResourceSubject("shop.shelf", str(number))
+
+    assert MOST_SUBJECTS == len(event_of(JsonLog(source="shop", plugin="shop", resources=resources), {}).resources)

@@ -20,7 +20,7 @@ from falcohost.host.summary import Summary
 from falcohost.pipeline import fold
 from falcohost.pipeline.fold import Fold
 from falcohost.pipeline.settings import FoldConfig
-from falcohost.subject import ProcessSubject
+from falcohost.subject import ProcessSubject, ResourceSubject
 from falcohost.testing.clock import ManualClock
 
 START = 1_700_000_000 * SECOND
@@ -275,3 +275,33 @@ def test_an_alert_for_one_actor_has_one_subject():
     told.fold.flush()
 
     assert (7, (ProcessSubject(1, 0),)) == (told.alerts[-1].count, told.alerts[-1].subjects)
+
+
+@dataclass
+class Touched(Opened):
+    """An event whose actor has touched many resources."""
+
+    @property
+    def resources(self):
+        """Twenty shelves of the actor's own."""
+        return (ResourceSubject("shelf", f"{self.actor}-{number}") for number in range(20))
+
+
+def test_who_touches_much_keeps_nobody_out():
+    """A folded alert names all actors before it names what they touched, and each once; sixteen in all."""
+    told = Told(after=1)
+    told.take(Touched(number, START, file=number, actor=number % 105) for number in range(210))
+    told.fold.flush()
+    last = told.alerts[-1]
+
+    assert 110 == last.count
+    assert tuple(ProcessSubject(number, 0) for number in (*range(100, 105), *range(11))) == last.subjects
+
+
+def test_a_folded_alert_names_what_was_touched():
+    """Beside the actors there is room for the resources of the first."""
+    told = Told().take(Touched(number, START) for number in range(10))
+    told.fold.flush()
+
+    shelves = tuple(ResourceSubject("shelf", f"1-{number}") for number in range(15))
+    assert (ProcessSubject(1, 0), *shelves) == told.alerts[-1].subjects

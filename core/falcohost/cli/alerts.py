@@ -32,7 +32,7 @@ _COLOURS = {Priority.WARNING: "yellow", Priority.NOTICE: "cyan"}
 @click.option("--source", default="", metavar="NAME", help="Only alerts of this event source.")
 @click.option("-n", "--last", type=click.IntRange(min=1), metavar="COUNT", help="Only the last COUNT alerts.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new alerts until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line, with its id.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line, with its id and subjects.")
 @click.option("--state-dir", metavar="PATH", help="The agent's state directory; default: the configured one.")
 @click.pass_obj
 def command(
@@ -67,7 +67,7 @@ def _chosen(history: History, wanted: Wanted, last: int, *, follow: bool) -> Ite
 
 def _line(alert: Alert, *, as_json: bool) -> str:
     if as_json:
-        return encode_json(alert, JsonOptions(with_id=True)).decode()
+        return encode_json(alert, JsonOptions(with_id=True, subjects=True)).decode()
     colour = _COLOURS.get(alert.priority, "red" if alert.priority < Priority.WARNING else None)
     return click.style(encode_text(alert).decode("utf-8", "replace"), fg=colour)
 

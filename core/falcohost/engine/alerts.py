@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from falcohost.alert import MOST_EXCEPTIONS, MOST_SUBJECTS, MOST_TEXT, Alert, Priority, RuleMetadata
+from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
-from falcohost.events import complete, subject_of
-from falcohost.subject import ProcessSubject, Subject
+from falcohost.events import complete, subjects_of
+from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
 
 if TYPE_CHECKING:
     from falcohost.engine.ruleset import Rule
@@ -25,15 +25,22 @@ if TYPE_CHECKING:
 #: The source of alerts that falcohost makes about itself.
 INTERNAL = "internal"
 
+#: Most characters of the kind of a subject.
+MOST_KIND = 128
+
 
 class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of an alert in JSON: the ``json_include_*_property`` keys of the configuration, and the id."""
+    """The keys of an alert in JSON, as the ``json_include_*`` keys of the configuration choose them, and the id.
+
+    :ivar subjects: ``subjects`` and ``metadata``, which Falco does not have.
+    """
 
     output: bool = True
     message: bool = False
     output_fields: bool = True
     tags: bool = True
     with_id: bool = False
+    subjects: bool = False
 
 
 class AlertMaker:
@@ -51,7 +58,6 @@ class AlertMaker:
         complete(event)
         message, fields = rule.output.filled(event)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
-        subject = subject_of(event)
         return Alert(
             id=alert_id(rule.source, event.key, rule.name),
             rule=rule.name,
@@ -63,7 +69,7 @@ class AlertMaker:
             fields=fields,
             tags=rule.tags,
             hostname=self._hostname,
-            subjects=() if subject is None else (bounded(subject),),
+            subjects=tuple(map(bounded, subjects_of(event))),
             metadata=_metadata(rule.description, rule.file, rule.exceptions),
         )
 
@@ -116,10 +122,10 @@ def alert_id(source: str, key: str, rule: str) -> str:
 
 
 def bounded(subject: Subject) -> Subject:
-    """Return *subject* with a name that is valid Unicode and not too long, since names come from events."""
+    """Return *subject* with kind and name that are valid Unicode and not too long, since both may come from events."""
     if isinstance(subject, ProcessSubject):
         return subject
-    return type(subject)(subject.kind, valid(subject.name[:MOST_TEXT]))
+    return type(subject)(valid(subject.kind[:MOST_KIND]), valid(subject.name[:MOST_TEXT]))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -141,11 +147,13 @@ class _Line(msgspec.Struct):
     hostname: str
     id: str | msgspec.UnsetType
     message: str | msgspec.UnsetType
+    metadata: RuleMetadata | msgspec.UnsetType
     output: str | msgspec.UnsetType
     output_fields: dict[str, object] | msgspec.UnsetType
     priority: str
     rule: str
     source: str
+    subjects: tuple[Subject, ...] | msgspec.UnsetType
     tags: list[str] | msgspec.UnsetType
     time: str
 
@@ -157,11 +165,13 @@ def encode_json(alert: Alert, options: JsonOptions) -> bytes:
         hostname=alert.hostname,
         id=alert.id if options.with_id else UNSET,
         message=alert.message if options.message and not internal else UNSET,
+        metadata=alert.metadata if options.subjects else UNSET,
         output=valid(alert.message) if internal else alert.output if options.output else UNSET,
         output_fields=alert.fields if options.output_fields or internal else UNSET,
         priority=alert.priority.label,
         rule=valid(alert.rule),
         source=alert.source,
+        subjects=alert.subjects if options.subjects else UNSET,
         tags=_sorted(alert.tags) if options.tags and not internal else UNSET,
         time=rfc3339(alert.time),
     )

@@ -87,7 +87,11 @@ def _json_options(config: AlertsConfig) -> JsonOptions | None:
     if not config.json:
         return None
     return JsonOptions(
-        output=config.with_output, message=config.with_message, output_fields=config.with_fields, tags=config.with_tags
+        output=config.with_output,
+        message=config.with_message,
+        output_fields=config.with_fields,
+        tags=config.with_tags,
+        subjects=config.with_subjects,
     )
 
 

@@ -17,7 +17,7 @@ from falcohost.jsonlog.log import JsonLog
 from falcohost.jsonlog.position import Pace
 from falcohost.jsonlog.refusals import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Refusals, Refused
 from falcohost.jsonlog.source import JsonSource
-from falcohost.jsonlog.subjects import user_at
+from falcohost.jsonlog.subjects import resource_at, user_at
 from falcohost.jsonlog.times import parse_time
 from falcohost.jsonlog.told import pushed
 from falcohost.jsonlog.values import elements
@@ -54,6 +54,7 @@ __all__ = [
     "path_keys",
     "pushed",
     "read_blocks",
+    "resource_at",
     "texts",
     "user_at",
     "whole_record",

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from falcohost.jsonlog.log import JsonLog, Record
 from falcohost.jsonlog.refusals import Refused
 from falcohost.jsonlog.split import Cutter, Piece
 from falcohost.jsonlog.times import parse_time
-from falcohost.subject import Subject
+from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
 
 #: ``evt.type`` of every event of a plugin, as in Falco.
 PLUGIN_EVENT = "pluginevent"
@@ -30,9 +31,10 @@ class Context:
     :ivar memory: for fields that count over several events, read by their getters; None for most logs.
     :ivar start_ts: time of the first event; None before it.
     :ivar subject: returns who or what a whole record is about.
+    :ivar resources: returns the first of the resources that a whole record is about, or None.
     """
 
-    __slots__ = ("_time", "cutter", "log", "memory", "start_ts", "subject")
+    __slots__ = ("_time", "cutter", "log", "memory", "resources", "start_ts", "subject")
 
     def __init__(self, log: JsonLog, memory: Any = None) -> None:
         self.log = log
@@ -41,6 +43,7 @@ class Context:
         self.start_ts: int | None = None
         self._time = _time_reader(log)
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
+        self.resources = harmless(_resources(log), f"source '{log.source}': resources")
 
     def time_of(self, event: JsonEvent) -> int:
         """Return the record's time, or the current time if it has none."""
@@ -54,6 +57,11 @@ class Context:
 
 def _nobody(record: Record) -> None:
     return None
+
+
+def _resources(log: JsonLog) -> Callable[[Record], tuple[ResourceSubject, ...]]:
+    find = log.resources
+    return lambda record: () if find is None else tuple(islice(find(record), MOST_SUBJECTS))
 
 
 def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
@@ -180,6 +188,13 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         self.whole()
         found: Subject | None = self.text.context.subject(self.record)
         return found
+
+    @property
+    def resources(self) -> tuple[ResourceSubject, ...]:
+        """The resources that the record is about, for alerts."""
+        self.whole()
+        found: tuple[ResourceSubject, ...] | None = self.text.context.resources(self.record)
+        return found or ()
 
     def whole(self) -> None:
         """Decode the rest of the record. If it is not valid JSON, the missing fields stay absent."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from falcohost.subject import Subject
+from falcohost.subject import ResourceSubject, Subject
 
 #: A decoded JSON object.
 Record: TypeAlias = dict[str, Any]
@@ -29,6 +29,8 @@ class JsonLog:
     :ivar skip_reads: JSON paths that *skip*, *keeps* and a memory of the source read.
     :ivar info: returns the value of ``evt.plugininfo``; None: the record as JSON.
     :ivar subject: returns who or what a whole record is about, for alerts (:func:`~falcohost.jsonlog.user_at`).
+    :ivar resources: returns the resources that a whole record is about, the most important first, for alerts
+        (:func:`~falcohost.jsonlog.resource_at`); no more than 16 are read.
     """
 
     source: str
@@ -40,6 +42,7 @@ class JsonLog:
     skip_reads: tuple[str, ...] = ()
     info: Callable[[Record], str] | None = None
     subject: Callable[[Record], Subject | None] | None = None
+    resources: Callable[[Record], Iterable[ResourceSubject]] | None = None
 
     @property
     def time_paths(self) -> tuple[str, ...] | None:

@@ -19,14 +19,14 @@ from typing import TypeAlias
 
 import msgspec
 
-from falcohost.alert import MOST_SUBJECTS, Alert
+from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import bounded
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.times import SECOND, rfc3339
-from falcohost.events import Event, actor_of, complete, subject_of
+from falcohost.events import Event, actor_of, complete, subjects_of
 from falcohost.pipeline.settings import FoldConfig
-from falcohost.subject import Subject
+from falcohost.subject import MOST_SUBJECTS, Subject
 
 #: Returns the alert of a match.
 Make: TypeAlias = Callable[[Rule, Event], Alert]
@@ -60,7 +60,7 @@ class _Tally:
         self.folded = 0
         self.last = 0
         self.alert: Alert | None = None
-        self.subjects: dict[object, Subject] = {}
+        self.subjects: dict[object, tuple[Subject, ...]] = {}
 
 
 class _Window(_Tally):
@@ -171,8 +171,8 @@ class Fold:
         if len(tally.subjects) < MOST_SUBJECTS:
             who = actor_of(event)
             who = tally.folded if who is None else who
-            if who not in tally.subjects and (subject := subject_of(event)) is not None:
-                tally.subjects[who] = subject
+            if who not in tally.subjects and (subjects := subjects_of(event)):
+                tally.subjects[who] = subjects
 
     def _new_rule(self, name: str, ts: int) -> _Window:
         if name in self._rules:
@@ -212,10 +212,14 @@ class Fold:
             self._add(about(alert, tally.subjects.values()) if tally.subjects else alert)
 
 
-def about(alert: Alert, subjects: Iterable[Subject]) -> Alert:
-    """Return *alert* with *subjects* beside its own, each once."""
-    every = dict.fromkeys((*alert.subjects, *map(bounded, subjects)))
-    return msgspec.structs.replace(alert, subjects=tuple(every)[:MOST_SUBJECTS])
+def about(alert: Alert, others: Iterable[tuple[Subject, ...]]) -> Alert:
+    """Return *alert* with the subjects of *others* beside its own, each once.
+
+    What each names first stands first, so that nobody who touches many resources keeps out the others.
+    """
+    every = (alert.subjects, *others)
+    in_order = (*(one for some in every for one in some[:1]), *(one for some in every for one in some[1:]))
+    return msgspec.structs.replace(alert, subjects=tuple(dict.fromkeys(map(bounded, in_order)))[:MOST_SUBJECTS])
 
 
 def counted(alert: Alert, count: int, last: int, same: str) -> Alert:

@@ -18,7 +18,7 @@ from falcohost.engine.paths import Getter
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.substitution import in_condition, in_template
 from falcohost.engine.unknown import certain, possible, reads_lookup
-from falcohost.events import Event, actor_of, complete, subject_of
+from falcohost.events import Event, actor_of, complete, resources_of, subject_of
 from falcohost.fields import Field
 from falcohost.lookups import PENDING, Key
 
@@ -40,7 +40,7 @@ class Frozen:
     :ivar missing: the fields whose values did not come in time, as the rule writes them.
     """
 
-    __slots__ = ("actor", "key", "missing", "num", "questions", "subject", "ts", "type", "values")
+    __slots__ = ("actor", "key", "missing", "num", "questions", "resources", "subject", "ts", "type", "values")
 
     def __init__(self, event: Event, values: list[Any], questions: list[Question]) -> None:
         self.type = event.type
@@ -49,6 +49,7 @@ class Frozen:
         self.key = event.key
         self.actor = actor_of(event)
         self.subject = subject_of(event)
+        self.resources = resources_of(event)
         self.values = values
         self.questions = questions
         self.missing: tuple[str, ...] = ()

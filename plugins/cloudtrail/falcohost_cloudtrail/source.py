@@ -9,7 +9,7 @@ from typing import Any
 from falcohost import Source
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_time
-from falcohost_cloudtrail import config, identity, summary
+from falcohost_cloudtrail import config, identity, resources, summary
 from falcohost_cloudtrail.layout import SUFFIXES
 from falcohost_cloudtrail.s3 import S3Input
 from falcohost_cloudtrail.sqs import SqsInput
@@ -54,6 +54,7 @@ LOG = JsonLog(
     skip_reads=("eventType", "eventTime"),
     info=summary.line,
     subject=identity.subject,
+    resources=resources.resources,
 )
 
 

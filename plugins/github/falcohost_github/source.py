@@ -12,7 +12,7 @@ from typing import Any
 
 from falcohost import Source, SourceError
 from falcohost.clock import SYSTEM, Clock
-from falcohost.jsonlog import JsonLog, JsonSource, at, file_input, user_at
+from falcohost.jsonlog import JsonLog, JsonSource, at, file_input, resource_at, user_at
 from falcohost.web import secret_files
 from falcohost_github import config
 from falcohost_github.api import GithubApi
@@ -46,6 +46,7 @@ LOG = JsonLog(
     time=_TIMES,
     info=_line,
     subject=user_at("github.user", "sender.login", "actor"),
+    resources=resource_at("github.repository", "repository.full_name", "repo"),
 )
 
 #: How the names of files of payloads end.

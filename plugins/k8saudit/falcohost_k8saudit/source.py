@@ -11,6 +11,7 @@ from falcohost.jsonlog import JsonLog, JsonSource, file_input, user_at
 from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
+from falcohost_k8saudit.resources import resources
 
 #: Falco's message about a document that is not an audit event.
 NOT_RECOGNIZED = "data not recognized as a k8s audit event"
@@ -29,6 +30,7 @@ LOG = JsonLog(
     skip=_other_kind,
     skip_reads=("kind",),
     subject=user_at("k8s.user", "user.username"),
+    resources=resources,
 )
 
 

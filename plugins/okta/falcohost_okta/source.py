@@ -8,7 +8,7 @@ from typing import Any
 from falcohost import Source
 from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, Limits, Origin, file_input, user_at
 from falcohost.poll import PollInput
-from falcohost_okta import config, mfa
+from falcohost_okta import config, mfa, targets
 from falcohost_okta.ids import uuid_of
 from falcohost_okta.poller import LogPoller
 from falcohost_okta.recall import Recall
@@ -20,6 +20,7 @@ LOG = JsonLog(
     time="published",
     skip_reads=mfa.READS,
     subject=user_at("okta.actor", "actor.id"),
+    resources=targets.resources,
 )
 
 #: Endings of the names of files with events.

@@ -127,6 +127,13 @@ ALERTS: Final = (
         help="appends the fields that the source suggests to the output",
     ),
     ConfigKey(
+        key="falcohost.json_include_subjects",
+        type=bool,
+        default=False,
+        help="JSON contains `subjects`: the processes, users and resources that the alert is about, at most 16; and "
+        "`metadata`: the rule's description, file and exceptions. Falco has neither",
+    ),
+    ConfigKey(
         key="falcohost.fold.enabled",
         type=bool,
         default=_PIPELINE.fold.enabled,

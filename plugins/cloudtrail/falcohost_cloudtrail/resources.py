@@ -1,0 +1,24 @@
+"""The resources that a record names, for alerts.
+
+Some events name them in ``resources``, each with its ARN, or several with the prefix of their ARNs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from falcohost import ResourceSubject
+from falcohost.jsonlog import elements
+
+
+def resources(record: dict[str, Any]) -> Iterator[ResourceSubject]:
+    """Yield each resource by its ARN; those that share a prefix of their ARNs as one, ``PREFIX*``."""
+    for resource in elements(record.get("resources")):
+        if not isinstance(resource, dict):
+            continue
+        arn, prefix = resource.get("ARN"), resource.get("ARNPrefix")
+        if isinstance(arn, str) and arn:
+            yield ResourceSubject("aws.arn", arn)
+        elif isinstance(prefix, str) and prefix:
+            yield ResourceSubject("aws.arn", f"{prefix}*")
