@@ -1,9 +1,10 @@
-"""The fields of every event source: generic fields, fields of plugins, and fields of lookups."""
+"""The fields of every event source: generic and static fields, fields of plugins, and fields of lookups."""
 
 from __future__ import annotations
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.engine.static_fields import static_fields
 from falcohost.fields import Field
 from falcohost.host.lookup_fields import with_lookups
 from falcohost.host.plugins import Plugins
@@ -14,9 +15,9 @@ def all_fields(plugins: Plugins) -> dict[str, tuple[Field, ...]]:
 
     :raises PluginError: two plugins clash, or a lookup does not fit its source.
     """
-    lookups = plugins.lookups().values()
+    lookups, static = plugins.lookups().values(), static_fields(plugins.static)
     return {
-        source: with_lookups(source, (*GENERIC_FIELDS, *plugins.fields(source)), lookups)
+        source: with_lookups(source, (*GENERIC_FIELDS, *static, *plugins.fields(source)), lookups)
         for source in plugins.sources()
     }
 

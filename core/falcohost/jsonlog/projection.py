@@ -17,6 +17,7 @@ from falcohost.engine import ir
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.ir import Expr, FieldRef
 from falcohost.engine.paths import path_keys
+from falcohost.engine.static_fields import is_static
 from falcohost.jsonlog.fields import pointer_steps
 from falcohost.jsonlog.log import JsonLog, Record
 
@@ -100,7 +101,7 @@ def paths_tree(paths: Iterable[str]) -> Tree:
 def reads(ref: FieldRef) -> list[tuple[str, ...]] | None:
     """Return the paths that *ref* reads; None if it reads the whole record."""
     field = ref.field
-    if field.name in _OF_THE_EVENT:
+    if field.name in _OF_THE_EVENT or is_static(field):
         return []
     if field.name in _POINTERS:
         return _pointer_reads(str(ref.arg))

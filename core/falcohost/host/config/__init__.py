@@ -23,6 +23,7 @@ from falcohost.host.config.sections import (
     read_pipeline,
     read_plugins,
     read_state,
+    read_static_fields,
 )
 from falcohost.log import LogConfig
 from falcohost.pipeline.settings import PipelineConfig
@@ -44,6 +45,7 @@ class Config:
     """The whole configuration. Pass on only the part that is needed, not this object.
 
     :ivar document: the unparsed files, for messages and ``--support``.
+    :ivar static: the values of the fields ``static.*``.
     :ivar others: values of keys that are not falcohost's own but plugins', as plain data.
     """
 
@@ -55,12 +57,13 @@ class Config:
     outputs: OutputsConfig
     state: StateConfig
     pipeline: PipelineConfig
+    static: Mapping[str, str]
     others: Mapping[str, Any]
 
     @property
     def for_plugins(self) -> ForPlugins:
         """Return the part of the configuration for plugins."""
-        return ForPlugins(self.plugins.settings, self.document.root)
+        return ForPlugins(self.plugins.settings, self.document.root, self.static)
 
 
 def find_config(path: str | None) -> str | None:
@@ -112,5 +115,6 @@ def parse(document: Document) -> Config:
         outputs=read_outputs(reader),
         state=read_state(reader),
         pipeline=read_pipeline(reader),
+        static=read_static_fields(reader),
         others=without_known(document.root, key_tree()),
     )

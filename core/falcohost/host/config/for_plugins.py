@@ -26,10 +26,12 @@ class ForPlugins:
 
     :ivar blocks: for each plugin, its ``init_config`` plus ``open_params``.
     :ivar root: the whole tree, in which keys are looked up.
+    :ivar static: the values of the fields ``static.*``.
     """
 
     blocks: MappingABC[str, MappingABC[str, Any]] = field(default_factory=dict)
     root: Mapping = field(default_factory=lambda: Mapping({}, Where("(no configuration)")))
+    static: MappingABC[str, str] = field(default_factory=dict)
 
     def settings(
         self, name: str, former: Iterable[str], keys: Iterable[ConfigKey], chosen: MappingABC[str, Collection[str]]

@@ -43,7 +43,7 @@ IDLE: Final = (
     ),
     *_idle("outputs_queue", capacity=int),
     *_idle("capture", enabled=bool, path_prefix=str, mode=str, default_duration=int, max_file_size_mb=int),
-    *_idle("", plugins_hostinfo=bool, static_fields=object),
+    *_idle("", plugins_hostinfo=bool),
     *_idle(
         "webserver",
         enabled=bool,

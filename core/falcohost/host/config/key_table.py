@@ -134,6 +134,12 @@ ALERTS: Final = (
         "`metadata`: the rule's description, file and exceptions. Falco has neither",
     ),
     ConfigKey(
+        key="static_fields",
+        type=object,
+        help="names and values of fields of your own: `env: prod` is the field `static.env` of every event, for rules "
+        "and outputs; `suggested_output` appends it",
+    ),
+    ConfigKey(
         key="falcohost.fold.enabled",
         type=bool,
         default=_PIPELINE.fold.enabled,

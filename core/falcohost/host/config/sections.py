@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from falcohost.alert import Priority
+from falcohost.engine.static_fields import NAME
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
 from falcohost.log import LEVELS, LogConfig
@@ -133,6 +134,18 @@ def _fold(reader: Reader) -> FoldConfig:
         raise section.error("window", f"has to be more than 0 and at most {LONGEST_WINDOW} seconds, not {window}")
     after = section.integer("after", at_least=1)
     return FoldConfig(section.boolean("enabled"), after, window)
+
+
+def read_static_fields(reader: Reader) -> dict[str, str]:
+    """Return the values of the fields ``static.*``, by the rest of their names.
+
+    :raises ConfigError: a name cannot be used in rules, or a value is not a single one.
+    """
+    section = reader.section("static_fields")
+    for name in section.names():
+        if not NAME.fullmatch(name):
+            raise section.error(name, "is no name of a field: use letters, digits and _, beginning with a letter")
+    return {name: section.text(name) for name in section.names()}
 
 
 def read_plugins(reader: Reader) -> PluginsConfig:

@@ -133,6 +133,7 @@ def gather(
         {**left_out, **registry.left_out},
         {attribute: list(dict.fromkeys(answer.plugin for answer in found)) for attribute, found in answers.items()},
         frozenset(registry.misconfigured),
+        told.static,
     )
 
 

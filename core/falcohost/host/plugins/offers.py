@@ -49,12 +49,14 @@ class Plugins:
     :ivar order: for each attribute of :class:`Plugin`, the plugins' names in the order in which the hook was called,
         which ``tryfirst`` and ``trylast`` may change.
     :ivar misconfigured: the names of those that were left out because they refuse their configuration.
+    :ivar static: the values of the fields ``static.*``, which all sources have.
     """
 
     loaded: tuple[Plugin, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
     misconfigured: Set[str] = frozenset()
+    static: Mapping[str, str] = field(default_factory=dict)
 
     def sources(self) -> dict[str, SourceSpec]:
         """Return the sources by name.
