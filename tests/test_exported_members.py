@@ -50,6 +50,7 @@ PUBLIC = {
         "StandsFor",
         "Subject",
         "TypeCount",
+        "UnknownValueError",
         "UserSubject",
         "Viewed",
         "hookimpl",

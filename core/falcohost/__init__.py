@@ -13,6 +13,7 @@ from falcohost.errors import (
     PluginError,
     RulesError,
     SourceError,
+    UnknownValueError,
 )
 from falcohost.events import (
     Batch,
@@ -75,6 +76,7 @@ __all__ = [
     "StandsFor",
     "Subject",
     "TypeCount",
+    "UnknownValueError",
     "UserSubject",
     "Viewed",
     "hookimpl",

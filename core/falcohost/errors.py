@@ -10,6 +10,8 @@ FalcohostError
 │   └── OutputClosed its reader is gone for good
 └── StateError       the state directory cannot be used
 
+Apart from these stands UnknownValueError, which nobody reads: a getter says with it that a value cannot be known.
+
 The text of each is a whole sentence that says what is wrong, where, and how to fix it. The command line prints it
 after ``Error: `` and exits with status 1. A traceback that reaches the user is a bug.
 """
@@ -65,3 +67,7 @@ class OutputClosed(OutputError):
 
 class StateError(FalcohostError):
     """The directory in which alerts and cursors are kept cannot be used."""
+
+
+class UnknownValueError(Exception):
+    """A field has a value that is not known, or only its beginning is: what hangs on it is undecided."""

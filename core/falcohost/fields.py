@@ -118,6 +118,8 @@ class Field:
     :ivar variant: returns the field to use with a given argument, where the type depends on it (``evt.rawarg``).
     :ivar check_value: returns a sentence if a constant is not valid for it (``unknown event type x``), else None.
     :ivar compare: how checks without an argument read the value; with an argument it is always a scalar.
+    :ivar known: returns the beginning of a value for which *get* raises ``UnknownValueError``; outputs show it. Without
+        it *get* never raises that.
     :ivar json: getter of the JSON value, where it differs from the text (evt.time).
     :ivar shown: getter of what outputs show, where it differs from what checks compare (proc.apid without an index).
     :ivar is_list: the value is a tuple of values of *type*.
@@ -143,6 +145,7 @@ class Field:
     variant: Callable[[str], Field] | None = None
     check_value: Callable[[str], str | None] | None = None
     compare: Compare = Compare.SCALAR
+    known: Callable[[Any, Arg], Any] | None = None
     json: Callable[[Any, Arg], Any] | None = None
     shown: Callable[[Any, Arg], Any] | None = None
     is_list: bool = False

@@ -33,7 +33,12 @@ class Finder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookupField(Field):
+class OpenField(Field):
+    """A field whose value may be PENDING."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupField(OpenField):
     """A field of a lookup.
 
     :ivar finder: finds the rows.
@@ -65,9 +70,9 @@ def filling(base: Field, finder: Finder, key: Sequence[FieldRef], read: Getter) 
     return _made(base, finder, key, read, base)
 
 
-def is_lookup(ref: FieldRef) -> bool:
-    """Return whether the value of *ref* may come from a lookup."""
-    return isinstance(ref.field, LookupField)
+def is_open(ref: FieldRef) -> bool:
+    """Return whether the value of *ref* may be PENDING."""
+    return isinstance(ref.field, OpenField)
 
 
 def _made(like: Field, finder: Finder, key: Sequence[FieldRef], read: Getter, base: Field | None) -> LookupField:

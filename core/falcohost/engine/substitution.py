@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from falcohost.engine.ir import And, Check, Expr, FieldRef, ListOf, Not, Or, Transform
-from falcohost.engine.template import Template
-from falcohost.engine.tokens import Token
+
+if TYPE_CHECKING:
+    from falcohost.engine.template import Template
 
 T = TypeVar("T")
 
@@ -38,11 +39,11 @@ def in_condition(expr: Expr, others: Mapping[FieldRef, FieldRef]) -> Expr:
 def in_template(template: Template, others: Mapping[FieldRef, FieldRef]) -> Template:
     """Replace the fields in *template* that are keys of *others* by their values."""
     parts = (
-        part if isinstance(part, str) else Token(in_operand(part.operand, others), part.width)
+        part if isinstance(part, str) else replace(part, operand=in_operand(part.operand, others))
         for part in template.parts
     )
     extra = (
-        (name, in_template(source, others) if isinstance(source, Template) else in_operand(source, others))
+        (name, in_template(source, others) if isinstance(source, type(template)) else in_operand(source, others))
         for name, source in template.extra
     )
-    return Template(template.text, tuple(parts), tuple(extra))
+    return replace(template, parts=tuple(parts), extra=tuple(extra))

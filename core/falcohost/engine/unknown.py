@@ -1,8 +1,9 @@
-"""Three-valued conditions: fields of lookups whose values may not be known yet.
+"""Three-valued conditions: open fields, whose values may not be known (yet).
 
 A check of an unknown value is unknown, also below ``not`` (Kleene's strong logic). The three values are represented by
 two conditions: the *possible* form is true if the condition is true or unknown, the *certain* form is true if the
-condition is true whatever the unknown values are. A condition without fields of lookups is returned unchanged.
+condition is true whatever the unknown values are. A condition without open fields is returned unchanged. Fields of
+lookups are open, and fields of which only the beginning may be known (:mod:`falcohost.engine.beginnings`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TypeAlias
 
 from falcohost.engine.code.specialise import FALSE, TRUE
 from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, ListOf, Not, Or, Transform, Unanswered, fields
-from falcohost.engine.lookup_fields import LookupField, is_lookup
+from falcohost.engine.lookup_fields import LookupField, OpenField, is_open
 from falcohost.engine.substitution import in_condition
 
 #: Returns the possible (True) or certain (False) form of a check that reads the given fields of lookups.
@@ -43,14 +44,14 @@ def reads_lookup(expr: Expr) -> bool:
             pending += item.items
         elif isinstance(item, Not):
             pending.append(item.item)
-        elif not _is_plain(item) and any(map(is_lookup, fields(item))):
+        elif not _is_plain(item) and any(map(is_open, fields(item))):
             return True
     return False
 
 
 def _is_plain(leaf: Check | Exists) -> bool:
     """Return whether *leaf* compares an ordinary field with constants, as most checks do."""
-    if not isinstance(leaf.left, FieldRef) or isinstance(leaf.left.field, LookupField):
+    if not isinstance(leaf.left, FieldRef) or isinstance(leaf.left.field, OpenField):
         return False
     return not (isinstance(leaf, Check) and isinstance(leaf.right, (FieldRef, Transform, ListOf)))
 
@@ -65,7 +66,7 @@ def _form(expr: Expr, over: bool, leaf: _Leaf) -> Expr:
         return _chain(expr, over, leaf, neutral=TRUE, decisive=FALSE)
     if isinstance(expr, Or):
         return _chain(expr, over, leaf, neutral=FALSE, decisive=TRUE)
-    asked = list(dict.fromkeys(filter(is_lookup, fields(expr))))
+    asked = list(dict.fromkeys(filter(is_open, fields(expr))))
     return leaf(expr, asked, over) if asked else expr
 
 

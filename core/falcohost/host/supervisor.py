@@ -82,6 +82,8 @@ class Supervisor:
             self.intake.take(Arrival(child.name, [], ended=True))
         elif isinstance(message, wire.Report):
             self.losses.observe(child)
+        elif isinstance(message, wire.Undecided):
+            self.intake.raise_undecided(child.name, message)
         elif isinstance(message, wire.RulesTaken):
             self.reloading.taken(child.name, message)
         elif isinstance(message, wire.Ready) and self.readiness.reached:

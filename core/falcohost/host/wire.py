@@ -55,6 +55,14 @@ class Report(msgspec.Struct, tag=True, frozen=True):
     measuring: bool = False
 
 
+class Undecided(msgspec.Struct, tag=True, frozen=True):
+    """A rule could not be decided on so many *events*, because only the beginning of these *fields* is known."""
+
+    rule: str
+    fields: tuple[str, ...]
+    events: int
+
+
 class LogLine(msgspec.Struct, tag=True, frozen=True):
     """A message for the log, with its level in the numbers of :mod:`logging`."""
 
@@ -105,7 +113,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     error: str = ""
 
 
-Up: TypeAlias = Ready | Listening | Alerts | Report | LogLine | RulesTaken | Ended | Failed
+Up: TypeAlias = Ready | Listening | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = Ack | NewRules | Measure
 
 _encoder = msgspec.msgpack.Encoder()

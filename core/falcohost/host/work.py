@@ -47,6 +47,7 @@ class Work:
             self._read(waker, _Collector())
         self._pipeline.finish(None if self._stopping is None else self._stopping[0] + LINGER + WAITING)
         self._report()
+        self._tell_undecided()
 
     def _read(self, waker: Waker, collector: _Collector) -> None:
         for batch in self._source.batches():
@@ -56,6 +57,7 @@ class Work:
                     self._pipeline.tick()
                     waker.watch()
                     self._report()
+                    self._tell_undecided()
                     collector.collect()
                     self._due = time.monotonic() + 1.0
                 if self._is_over(batch):
@@ -103,6 +105,11 @@ class Work:
         later = last is not None and last.ts > moment
         linger = LINGER_REWINDING if self._uplink.rewinds else LINGER
         return later or not batch.events or time.monotonic() > since + linger
+
+    def _tell_undecided(self) -> None:
+        """Tell which rules could not be decided, now and then."""
+        for rule, fields, events in self._pipeline.undecided.due():
+            self._uplink.send(wire.Undecided(rule, fields, events))
 
     def _report(self) -> None:
         tally, pending = self._pipeline.tally, self._pipeline.pending

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from falcohost.engine.code.module import Condition, compile_condition, compile_values
 from falcohost.engine.ir import FieldRef, fields
+from falcohost.engine.known import known
 from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.paths import Getter
 from falcohost.engine.ruleset import Rule
@@ -99,10 +100,13 @@ class Freezer:
     """
 
     def __init__(self, rule: Rule) -> None:
+        shown = {ref: known(ref) for ref in rule.output.fields}
+        rule = replace(rule, output=in_template(rule.output, shown))
         told = frozenset(rule.output.fields)
         self._is_open = reads_lookup(rule.condition)
         asked = fields(rule.condition) if self._is_open else ()
         refs = tuple(dict.fromkeys((*asked, *rule.output.fields)))
+        self._refs = refs
         self._readers: list[Callable[[Any], Any]] = compile_values(refs)
         copies = {ref: replace(ref, field=self._copied(ref, place)) for place, ref in enumerate(refs)}
         self._questions = [
@@ -123,6 +127,11 @@ class Freezer:
             if values[place] is PENDING and (key := field.key_of(event)) is not None:
                 questions.append(Question(place, ref, field, key, told))
         return Candidate(self, Frozen(event, values, questions))
+
+    def unknown(self, event: Frozen) -> tuple[str, ...]:
+        """Return the fields whose values are not known, as the rule writes them."""
+        found = (ref.text for place, ref in enumerate(self._refs) if event.values[place] is PENDING)
+        return tuple(dict.fromkeys((*found, *event.missing)))
 
     def answer(self, event: Frozen) -> bool | None:
         """Return whether the condition holds; None where that hangs on what is not known yet."""

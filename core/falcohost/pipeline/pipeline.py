@@ -13,6 +13,7 @@ import msgspec
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.ruleset import Rule
+from falcohost.errors import UnknownValueError
 from falcohost.events import Batch, Event, Viewed
 from falcohost.pipeline.fold import Fold, Make
 from falcohost.pipeline.frozen import Frozen
@@ -20,6 +21,7 @@ from falcohost.pipeline.pending import Pending, Take
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.pipeline.tally import Tally
+from falcohost.pipeline.undecided import UndecidedTally
 
 
 class Sink(Protocol):
@@ -51,6 +53,7 @@ class Pipeline:
         config = config or PipelineConfig()
         self._make = _saying_what_is_missing(make)
         self.tally = Tally(clock)
+        self.undecided = UndecidedTally(clock)
         self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
         self.fold = Fold(config.fold, self._make, sink.add, clock=clock)
         self.last: Event | None = None
@@ -84,6 +87,8 @@ class Pipeline:
                         matched(event, found, take)
                 elif names := match(event):
                     matched(event, [(rule, event) for rule in names], take)
+            except UnknownValueError:
+                self._take_cut(event, (event, *event.alternatives) if views else (event,), take)
             except Exception as error:
                 self.tally.fails(event, error)
         self.last = event
@@ -122,6 +127,16 @@ class Pipeline:
 
     def _may_match(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
         self.pending.take(self._rules, event, found, take)
+
+    def _take_cut(self, event: Event, views: Sequence[Event], take: Take) -> None:
+        """Match an event of which not everything is known that rules ask for."""
+        try:
+            decision = self._rules.cut.decide(views)
+            self.undecided.add(decision.undecided)
+            if decision.matches:
+                self._matched(event, decision.matches, take)
+        except Exception as error:
+            self.tally.fails(event, error)
 
     def _matched(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
         self.tally.matches(event, [rule for rule, _ in found])

@@ -15,6 +15,7 @@ from falcohost.engine.unknown import reads_lookup
 from falcohost.events import Event, Plan
 from falcohost.pipeline.frozen import Freezer
 from falcohost.pipeline.lookups import LoadedLookup
+from falcohost.pipeline.undecided import CutRules
 
 Match: TypeAlias = Callable[[Event], Sequence[Rule]]
 MatchViews: TypeAlias = Callable[[Sequence[Event]], Sequence[tuple[Rule, Event]]]
@@ -28,12 +29,14 @@ class Rules:
     :ivar match: returns the rules that an event matches or, where a lookup has not answered yet, may match.
     :ivar match_views: the same of an event with several views, each rule with the view that it matches.
     :ivar first: only the first rule that an event matches counts.
+    :ivar cut: the rules as they are asked about events of which not everything is known.
     :ivar lookups: the lookups of which a rule reads a field.
     """
 
     plan: Plan
     match: Match
     match_views: MatchViews
+    cut: CutRules
     first: bool = True
     lookups: tuple[LoadedLookup, ...] = ()
     _asking: frozenset[int] = frozenset()
@@ -48,6 +51,7 @@ class Rules:
             make_plan(source, rules),
             matcher.match,
             matcher.match_views,
+            CutRules(rules, first=first),
             first,
             tuple(dict.fromkeys(lookup for lookups in asked.values() for lookup in lookups)),
             frozenset(rule for rule, lookups in asked.items() if lookups),

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from falcohost.engine.code.expressions import read
 from falcohost.engine.code.module import Module
 from falcohost.engine.ir import FieldRef, Operand
+from falcohost.engine.known import known
 from falcohost.engine.operands import value_type
 from falcohost.engine.render import TEXT_LIMIT, joined, json_value, text_of, text_renderer
 from falcohost.fields import Compare, Family
@@ -24,7 +25,8 @@ Part: TypeAlias = str | tuple[Operand, int]
 
 def compile_output(parts: Sequence[Part], values: Iterable[tuple[str, Operand | Callable[[Any], object]]]) -> Fill:
     """Return the function that fills in *parts* and the JSON *values*, each a name and an operand or function."""
-    return _Output().fill(parts, values)
+    shown = [part if isinstance(part, str) else (known(part[0]), part[1]) for part in parts]
+    return _Output().fill(shown, [(name, known(of) if isinstance(of, Operand) else of) for name, of in values])
 
 
 def compile_same(fields: Iterable[FieldRef]) -> Callable[[Any], int]:
@@ -34,7 +36,7 @@ def compile_same(fields: Iterable[FieldRef]) -> Callable[[Any], int]:
     """
     module = Module()
     of = module.names.of
-    values = "".join(f"{_value(module, ref)}, " for ref in fields)
+    values = "".join(f"{_value(module, known(ref))}, " for ref in fields)
     name = module.function([f"    return {of(hash)}({of(repr)}(({values})))"])  # bounded size
     return module.functions()[name]
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.host import wire
 from falcohost.store.arrival import Arrival, Stored
 from falcohost.store.store import Store
 
 _GIVEN_UP = "Falcohost internal: alerts given up"
+_UNDECIDED = "Falcohost internal: rule undecided"
 
 
 class Intake:
@@ -31,6 +33,13 @@ class Intake:
         """Raise an alert about falcohost itself."""
         alert = self._maker.internal(rule, priority, text, fields, self._clock.time_ns())
         self._arrived.append(Arrival(INTERNAL, [alert]))
+
+    def raise_undecided(self, source: str, told: wire.Undecided) -> None:
+        """Raise an alert about a rule that *source* could not decide."""
+        names = ", ".join(told.fields)
+        text = f"Rule {told.rule} was not decided on {told.events} events: only the beginning of {names} is known"
+        fields = {"source": source, "rule": told.rule, "fields": list(told.fields), "events": told.events}
+        self.raise_alert(_UNDECIDED, Priority.WARNING, text, fields)
 
     def commit(self) -> Stored | None:
         """Store what has arrived since the last call; return the result, or None if there was nothing to store."""
