@@ -73,7 +73,7 @@ def kinds() -> dict[str, Make]:
     task = Task(process.pid, start=process.start)
 
     def opened(path: bytes, flags: int) -> bytes:
-        sections = {r.SEC_PATH: path, r.SEC_FD: handmade.fdinfo(3), r.SEC_FDPATH: path}
+        sections = {r.SEC_PATH: path, r.SEC_FD: handmade.fdinfo(), r.SEC_FDPATH: path}
         return handmade.call("openat", task, 3, (0xFFFFFF9C, 0, flags), sections)
 
     tcp = {r.SEC_SOCK: handmade.tcp(("10.0.0.1", 40000), ("10.0.0.2", 443))}

@@ -124,7 +124,7 @@ def _programs(context: Context) -> list[_Program]:
 
 
 def _opened(program: _Program, path: bytes, flags: int) -> bytes:
-    sections = {r.SEC_PATH: path, r.SEC_FD: handmade.fdinfo(3), r.SEC_FDPATH: path}
+    sections = {r.SEC_PATH: path, r.SEC_FD: handmade.fdinfo(), r.SEC_FDPATH: path}
     return handmade.call("openat", program.task, 3, (0xFFFFFF9C, 0, flags), sections)
 
 

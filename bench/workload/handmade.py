@@ -63,9 +63,7 @@ def record(
     found = sections or {}
     six = [arg & (1 << 64) - 1 for arg in (*args, 0, 0, 0, 0, 0, 0)[:6]]
     ids = (task.pid, task.tid or task.pid, task.ppid, task.pid, task.tid or task.pid, task.uid, task.gid, task.loginuid)
-    head = R.HEADER.pack(
-        ts, task.start, task.cgroup, task.caps, ret, *six, *ids, kind, call, 0, flags, len(found), task.comm
-    )
+    head = R.HEADER.pack(ts, task.start, task.cgroup, task.caps, ret, *six, *ids, kind, call, 0, flags, task.comm)
     return head + b"".join(R.SECTION.pack(tag, len(data)) + data for tag, data in found.items())
 
 
@@ -105,9 +103,9 @@ def cgroups(key: int, *lines: bytes) -> bytes:
     return head + b"".join(R.SECTION.pack(R.SEC_CGROUP, len(line)) + line for line in lines)
 
 
-def fdinfo(fd: int, mode: int = 0o100644, ino: int = 42, layer: int = 0, fmode: int = 0) -> bytes:
+def fdinfo(mode: int = 0o100644, ino: int = 42, layer: int = 0, fmode: int = 0) -> bytes:
     """Return the data of SEC_FD."""
-    return R.FDINFO.pack(fd, mode, ino, 0xFE00, 0, 0xEF53, layer, 1, fmode)
+    return R.FDINFO.pack(ino, mode, 0xFE00, 0xEF53, layer, fmode)
 
 
 def tcp(local: tuple[str, int], remote: tuple[str, int], state: int = 1, kind: int = 1, ino: int = 99) -> bytes:

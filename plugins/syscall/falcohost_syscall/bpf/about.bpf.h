@@ -220,7 +220,7 @@ static __always_inline void see_environment(struct scratch *s)
 		return;
 	len = large->env_len;
 	barrier_var(len);
-	if (!len || len > CHUNK || bpf_probe_read_kernel(s->record + ENVIRONMENT_AT, len, large->env))
+	if (!len || len > CHUNK || p->execed.env_size > CHUNK || bpf_probe_read_kernel(s->record + ENVIRONMENT_AT, len, large->env))
 		return;
 	if (is_whole(p, seq))
 		s->facts.environment = (struct view){ENVIRONMENT_AT, len};

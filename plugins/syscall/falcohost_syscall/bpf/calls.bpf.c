@@ -300,8 +300,6 @@ int gather_arguments(unsigned long long *ctx)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
 	if (want & WANT_STRUCT)
 		put_structure(s, arg(s, s->spec.str_arg));
-	s->facts.sections.at = sizeof(s->header);
-	s->facts.sections.len = s->pos - sizeof(s->header);
 	go_on(ctx, s->spec.call, STAGE_PROCESS);
 	return 0;
 }

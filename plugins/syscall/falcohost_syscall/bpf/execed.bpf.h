@@ -124,7 +124,6 @@ static __always_inline void read_session(struct execed *e, struct task_struct *t
 	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, level), child_reaper);
 
 	read_groups(e, task);
-	e->in_host_pidns = level == 0;
 	e->pidns_start = READ(struct task_struct, init, start_boottime);
 	e->unconfined = is_unconfined(pid, level ? init : task);
 }
@@ -139,17 +138,17 @@ static __always_inline void put_execed(struct scratch *s, struct task_struct *ta
 	if (!e)
 		return;
 	__builtin_memset(e, 0, sizeof(*e));
-	if (mm)
+	if (mm) {
 		exe = mm->exe_file;
+		e->args_size = mm->arg_end - mm->arg_start;
+		e->env_size = mm->env_end - mm->env_start;
+	}
 	if (exe)
 		read_exe(e, task, exe);
 	read_session(e, task);
 	e->caps_permitted = CAPS(cred, cap_permitted);
 	e->caps_inheritable = CAPS(cred, cap_inheritable);
-	e->caps_bounding = CAPS(cred, cap_bset);
 	e->tty = tty_of(task);
-	e->uid = cred->uid.val;
-	e->seccomp = bpf_core_field_exists(task->seccomp) ? task->seccomp.mode : 0;
 	end_section(s, SEC_EXEC, sizeof(*e));
 	if (exe)
 		put_path(s, SEC_EXE, task, &exe->f_path);

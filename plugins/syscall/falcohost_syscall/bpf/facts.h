@@ -90,7 +90,7 @@ struct facts {
 	__u8 made;       /* enum made: whether the call made the file */
 	struct file_names names;
 	struct view environment; /* with a zero behind each variable; with ASKS_ENVIRONMENT, or of an exec */
-	struct view sections;    /* of the record, as far as it is when the caller's memory has been read */
+	__u32 pad;
 	__u64 caps_permitted; /* of the process's exec; UNKNOWN_BITS */
 	__u64 structure;      /* the begin of the one that was passed; UNKNOWN_BITS */
 };

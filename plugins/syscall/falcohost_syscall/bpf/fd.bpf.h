@@ -53,7 +53,7 @@ static __always_inline __u32 encode_dev(__u32 dev)
 	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
 }
 
-static __always_inline __u16 put_fdinfo(struct scratch *s, __s32 fd, struct file *file)
+static __always_inline __u16 put_fdinfo(struct scratch *s, struct file *file)
 {
 	struct fdinfo *info = section_room(s);
 	struct inode *inode = READ(struct file, file, f_inode);
@@ -62,17 +62,14 @@ static __always_inline __u16 put_fdinfo(struct scratch *s, __s32 fd, struct file
 
 	if (!info)
 		return mode;
-	info->fd = fd;
 	info->mode = mode;
 	info->ino = READ(struct inode, inode, i_ino);
 	info->dev = encode_dev(READ(struct super_block, sb, s_dev));
-	info->fflags = READ(struct file, file, f_flags);
 	info->magic = READ(struct super_block, sb, s_magic);
 	info->layer = overlay_layer(inode, info->magic);
-	info->nlink = READ(struct inode, inode, i_nlink);
 	info->fmode = READ(struct file, file, f_mode);
 	s->facts.made = info->fmode & FMODE_CREATED ? MADE_YES : MADE_NO;
-	note_links(s, inode, info->nlink, info->layer, mode);
+	note_links(s, inode, READ(struct inode, inode, i_nlink), info->layer, mode);
 	end_section(s, SEC_FD, sizeof(*info));
 	return mode;
 }

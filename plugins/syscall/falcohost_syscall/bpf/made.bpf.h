@@ -13,7 +13,7 @@ static __always_inline void put_pair(struct scratch *s, struct task_struct *task
 	put_user_bytes(s, SEC_PAIR, address, 2 * sizeof(fd), 2 * sizeof(fd));
 	bpf_probe_read_user(&fd, sizeof(fd), (void *)address);
 	file = file_of_fd(task, fd);
-	if (file && (put_fdinfo(s, fd, file) & S_IFMT) == S_IFSOCK)
+	if (file && (put_fdinfo(s, file) & S_IFMT) == S_IFSOCK)
 		put_socket(s, file);
 }
 

@@ -5,7 +5,7 @@
 struct messages_context {
 	struct scratch *s;
 	__u64 vector, ts;
-	__u32 pos, nsections, flags, failed;
+	__u32 pos, flags, failed;
 };
 
 static int message_step(__u32 i, struct messages_context *context)
@@ -16,7 +16,6 @@ static int message_step(__u32 i, struct messages_context *context)
 	__u64 message = context->vector + i * (compat ? 32 : 64);
 
 	s->pos = context->pos;
-	s->header.nsections = context->nsections;
 	s->header.flags = context->flags;
 	s->header.ts = context->ts + i; /* no two events of a thread have one time */
 	if (!context->failed) {
@@ -45,7 +44,6 @@ int submit_messages(unsigned long long *ctx)
 	context.vector = arg(s, s->spec.addr_arg);
 	context.ts = s->header.ts;
 	context.pos = s->pos;
-	context.nsections = s->header.nsections;
 	context.flags = s->header.flags;
 	if (count > MAX_MESSAGES) {
 		count = MAX_MESSAGES;

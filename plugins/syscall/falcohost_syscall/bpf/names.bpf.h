@@ -118,12 +118,6 @@ static __always_inline void gather_host(struct scratch *s, struct task_struct *t
 		put_host_dir(s, task, SEC_HOSTDIR2, VIEW_PATH2, s->spec.dir2_arg);
 }
 
-/* Whether the event's file is opened by the path that was passed. */
-static __always_inline bool is_opening(struct scratch *s)
-{
-	return s->spec.want & WANT_PATH && s->spec.fd_arg == RET_ARG;
-}
-
 #define MAX_COMPONENTS 16
 
 /* Whether the last len bytes of the real name, in whole components, are below the directory where a relative path starts. */

@@ -31,15 +31,15 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 		see_no_file(&s->facts);
 		return true;
 	}
-	type = put_fdinfo(s, fd, file) & S_IFMT;
+	type = put_fdinfo(s, file) & S_IFMT;
 	if (type == S_IFSOCK) {
 		info = put_socket(s, file);
-		if (!info)
-			return true;
-		see_socket(&s->facts, info, s->spec.want & (WANT_SOCKADDR | WANT_MSGHDR | WANT_SENDER));
-		if (info->family == AF_UNIX)
+		if (info)
+			see_socket(&s->facts, info, s->spec.want & (WANT_SOCKADDR | WANT_MSGHDR | WANT_SENDER));
+		if (info && info->family == AF_UNIX)
 			find_socket_file(s, info);
-		return true;
+		if (info || !is_opening(s)) /* else the file of a socket is opened, with O_PATH */
+			return true;
 	}
 	mnt = READ(struct file, file, f_path.mnt);
 	dentry = READ(struct file, file, f_path.dentry);

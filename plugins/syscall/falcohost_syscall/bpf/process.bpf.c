@@ -106,8 +106,6 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 
 	put_execed(s, task);
 	exe = last_section(s, before);
-	if (mm->arg_end - mm->arg_start > CHUNK)
-		s->header.flags |= FLAG_CUT;
 	before = s->pos;
 	put_user_bytes(s, SEC_ARGS, mm->arg_start, mm->arg_end - mm->arg_start, CHUNK);
 	args = last_section(s, before);
@@ -120,7 +118,8 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 	see(&s->facts, VIEW_NAME, exe.at, exe.len);
 	barrier_var(env.len);
 	s->facts.environment.at = env.at;
-	s->facts.environment.len = env.len | (env.len - 1) >> 16; /* VIEW_UNKNOWN if there is none, without a branch */
+	/* VIEW_UNKNOWN if there is none or not all of it, without a branch */
+	s->facts.environment.len = env.len | (env.len - 1) >> 16 | (CHUNK - (mm->env_end - mm->env_start)) >> 48;
 }
 
 /* Remembers whether the executable may have names besides the real one. */
@@ -238,6 +237,25 @@ static __always_inline bool submit_counted(struct scratch *s)
 	return passed;
 }
 
+#define MORE_ARGS 3 /* sections of so many bytes as CHUNK */
+#define MORE_ENV 2
+
+/* Puts what follows the first CHUNK bytes of a text in the caller's memory into the record, as far as there is room. */
+GLOBAL int put_more(struct scratch *s, __u64 begin, __u64 end, __u32 tag, __u32 sections)
+{
+	if (!s)
+		return 0;
+	for (__u32 i = 0; i < MORE_ARGS && i < sections; i++) {
+		begin += CHUNK;
+		if (begin >= end)
+			return 0;
+		put_user_bytes(s, tag, begin, end - begin, CHUNK);
+	}
+	if (begin + CHUNK < end)
+		s->header.flags |= FLAG_CUT;
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux_binprm *bprm)
 {
@@ -256,6 +274,9 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 	}
 	if (options & OPTION_EXEC_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
+	put_more(s, task->mm->arg_start, task->mm->arg_end, SEC_MORE_ARGS, MORE_ARGS);
+	if (options & OPTION_EXEC_ENV)
+		put_more(s, task->mm->env_start, task->mm->env_end, SEC_MORE_ENV, MORE_ENV);
 	announce_cgroups(task, &s->header);
 	tell(&s->header, OWN_EXEC, 0);
 	if (submit_counted(s))
@@ -367,8 +388,11 @@ int submit_exit(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	announce_cgroups(task, &s->header);
-	if (options & OPTION_EXIT)
-		tell(&s->header, OWN, s->header.args[2]);
+	if (s->spec.call != s->header.call) { /* no rule wants it, but user space knows the process */
+		submit(s, &proc_ring, LOST_PROC_RING_FULL);
+		return 0;
+	}
+	tell(&s->header, OWN, s->header.args[2]);
 	submit_counted(s);
 	return 0;
 }

@@ -38,7 +38,7 @@ static __always_inline void put_reached(struct scratch *s, enum reached_name nam
 /* Adds the name by which the machine's init reaches the file, if it differs and there is room. */
 static __always_inline void put_host(struct scratch *s, enum reached_name name, __u64 mnt, __u64 dentry)
 {
-	__u32 before = s->pos, sections = s->header.nsections;
+	__u32 before = s->pos;
 
 	s->facts.views[VIEW_NAME] = s->names.reached[name - REACHED_HOST];
 	if (!walk_from_init(s, mnt, dentry) || walked_is_told(s))
@@ -48,7 +48,6 @@ static __always_inline void put_host(struct scratch *s, enum reached_name name, 
 	if (s->pos <= sizeof(struct header) + REACHED_SIZE)
 		return;
 	s->pos = before;
-	s->header.nsections = sections;
 	s->header.flags |= FLAG_CUT;
 	s->names.reached[name].len = 0;
 }
@@ -75,7 +74,6 @@ GLOBAL int take_reached(struct scratch *s, __u64 request)
 	barrier_var(len);
 	if (len <= REACHED_SIZE && bpf_probe_read_kernel(s->record + sizeof(s->header), len, found->sections) == 0) {
 		s->pos = sizeof(s->header) + len;
-		s->header.nsections = found->header.nsections;
 		s->header.flags |= found->header.flags;
 		__builtin_memcpy(s->names.reached, found->header.args, sizeof(s->names.reached));
 	}

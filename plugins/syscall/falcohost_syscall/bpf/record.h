@@ -1,8 +1,8 @@
 /* The records that the probe writes into the ring: a header, then sections. `make` writes records/record.py from this.
  *
-  * A record is `struct header`, followed by `nsections` sections. A section is `struct section` and its data, without
-  * padding: the next one begins right behind it. All numbers are in the machine's byte order.
-  */
+ * A record is `struct header`, followed by sections up to its end. A section is `struct section` and its data, without
+ * padding: the next one begins right behind it. All numbers are in the machine's byte order.
+ */
 #ifndef FALCOHOST_RECORD_H
 #define FALCOHOST_RECORD_H
 
@@ -22,7 +22,7 @@ enum kind {
 enum flag {
 	FLAG_COMPAT = 1,     /* 32-bit call */
 	FLAG_NEWTHREAD = 2,  /* KIND_FORK: the child is a thread of the same process */
-	FLAG_CUT = 4,        /* something did not fit and was cut */
+	FLAG_CUT = 4,        /* something did not fit and was cut, and is in no other record either */
 	FLAG_UNREADABLE = 8, /* user memory that was paged out: a path or address is missing */
 	FLAG_OTHER_NAME = 16, /* there is a SEC_HOSTPATH, SEC_HOSTDIR, SEC_REALHOST, the second of these, or SEC_WATCHED */
 	FLAG_URING = 32,     /* requested through io_uring */
@@ -49,7 +49,7 @@ struct header {
 	__u16 call;      /* row number in calls/rows.py (KIND_CALL and KIND_EXEC: that of execve, as in Falco) */
 	__u16 cpu;
 	__u8 flags;
-	__u8 nsections;
+	__u8 pad;
 	char comm[16];   /* of the thread */
 };
 
@@ -79,7 +79,7 @@ enum tag {
 	SEC_EXE = 15,     /* path of the executable (mm->exe_file) */
 	SEC_FILENAME = 16,/* bprm->filename, as passed */
 	SEC_ARGS = 17,    /* argv, NUL-separated, <= 4096 bytes (as Falco) */
-	SEC_ENV = 18,     /* environment, NUL-separated, its first 4096 bytes (FLAG_CUT does not apply to it) */
+	SEC_ENV = 18,     /* environment, NUL-separated, its first 4096 bytes */
 	SEC_CGROUP = 19,  /* "subsys=path" ("" for cgroup v2), one for each hierarchy whose path is not "/"; in KIND_CGROUP and KIND_TASK */
 	SEC_STR = 20,     /* an additional string argument (mount type, module parameters …) */
 	SEC_PAIR = 21,    /* two __s32: pipe(2), socketpair(2) */
@@ -96,18 +96,18 @@ enum tag {
 	SEC_REALPATH2 = 32,/* process's root as SEC_FDPATH, found while the call was under way (reached.bpf.h) */
 	SEC_REALHOST = 33, /* and by which path the machine's init reaches it, if that differs */
 	SEC_REALHOST2 = 34,
+	SEC_MORE_ARGS = 35, /* in KIND_EXEC: what follows SEC_ARGS, in several sections, as far as there is room */
+	SEC_MORE_ENV = 36,  /* and what follows SEC_ENV */
 };
 
 struct fdinfo {
-	__s32 fd;
-	__u32 mode;      /* i_mode */
 	__u64 ino;
+	__u32 mode;      /* i_mode */
 	__u32 dev;       /* new_encode_dev(sb->s_dev) */
-	__u32 fflags;    /* file->f_flags */
 	__u32 magic;     /* sb->s_magic */
 	__u32 layer;     /* overlayfs: 1 upper, 2 lower; 0 not on overlayfs */
-	__u32 nlink;
 	__u32 fmode;     /* file->f_mode; FMODE_CREATED = 0x100000 */
+	__u32 pad;
 };
 
 struct sockinfo {
@@ -145,14 +145,14 @@ struct execed {
 	__u64 exe_ctime; /* ns since the epoch */
 	__u64 exe_mtime;
 	__u64 pidns_start; /* start (boottime, ns) of the init of the task's pid namespace */
-	__u64 caps_permitted, caps_inheritable, caps_bounding;
+	__u64 caps_permitted, caps_inheritable;
 	__u32 sid, pgid;   /* in the host's pid namespace */
 	__u32 vsid, vpgid; /* in the task's own */
 	__u32 tty;         /* tty_devnum(signal->tty), 0 none */
 	__u32 exe_flags;   /* EXE_* */
-	__u32 uid, seccomp;/* real uid; seccomp.mode */
 	__u32 unconfined; /* 1: the init of its pid namespace (in the host's: the task) has the bounding set of the machine's init and no seccomp */
-	__u32 in_host_pidns;
+	__u32 args_size, env_size; /* of all arguments and of the whole environment, in bytes; 0: not known */
+	__u32 pad;
 };
 
 enum exe_flag {

@@ -119,7 +119,6 @@ static __always_inline void start_record(struct scratch *s, __u16 kind)
 	s->header.ret = 0;
 	__builtin_memset(s->header.args, 0, sizeof(s->header.args));
 	s->header.flags = 0;
-	s->header.nsections = 0;
 	s->header.cpu = bpf_get_smp_processor_id();
 }
 
@@ -148,7 +147,6 @@ static __always_inline void end_section(struct scratch *s, __u16 tag, __u32 len)
 	section->tag = tag;
 	section->len = len;
 	s->pos = pos + sizeof(*section) + len;
-	s->header.nsections++;
 }
 
 /* Wakes the reader when the ring passes the mark, instead of for every record: a wake-up costs more than the record. If

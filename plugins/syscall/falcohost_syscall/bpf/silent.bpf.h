@@ -110,7 +110,7 @@ static __always_inline bool is_all_told(struct scratch *s, struct file *file)
 {
 	struct task_struct *task = current_task();
 	__u64 mnt = NUMBER(struct file, file, f_path.mnt);
-	__u32 before = s->pos, sections = s->header.nsections;
+	__u32 before = s->pos;
 	bool told;
 
 	if (!is_on_root_of_init(task, mnt) || READ(struct inode, READ(struct file, file, f_inode), i_nlink) != 1)
@@ -120,7 +120,6 @@ static __always_inline bool is_all_told(struct scratch *s, struct file *file)
 	told = is_path_real(s, VIEW_PATH, REACHED_REAL);
 	__builtin_memset(s->names.reached, 0, sizeof(s->names.reached));
 	s->pos = before;
-	s->header.nsections = sections;
 	return told;
 }
 

@@ -218,7 +218,7 @@ static __always_inline void put_message(struct scratch *s, __u64 address)
 struct argv_context {
 	struct scratch *s;
 	__u64 argv;
-	__u32 len, compat;
+	__u32 len, compat, whole;
 };
 
 static int argv_step(__u32 i, struct argv_context *context)
@@ -232,8 +232,10 @@ static int argv_step(__u32 i, struct argv_context *context)
 	if (!room || used > CHUNK - 1)
 		return 1;
 	bpf_probe_read_user(&string, context->compat ? 4 : 8, (void *)context->argv + i * (context->compat ? 4 : 8));
-	if (!string)
+	if (!string) {
+		context->whole = 1;
 		return 1;
+	}
 	len = read_string(room + used, CHUNK - used, string);
 	if (len <= 0) {
 		s->header.flags |= FLAG_UNREADABLE;
@@ -251,6 +253,8 @@ static __always_inline void put_argv(struct scratch *s, __u64 argv)
 	if (!argv)
 		return;
 	bpf_loop(MAX_ARGV, argv_step, &context, 0);
+	if (!context.whole)
+		s->header.flags |= FLAG_CUT;
 	if (context.len && context.len <= CHUNK)
 		end_section(s, SEC_ARGS, context.len);
 }

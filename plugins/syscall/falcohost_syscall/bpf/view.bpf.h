@@ -9,6 +9,12 @@
 #define S_IFIFO 0010000
 #define AF_NETLINK 16
 
+/* Whether the event's file is opened by the path that was passed. */
+static __always_inline bool is_opening(struct scratch *s)
+{
+	return s->spec.want & WANT_PATH && s->spec.fd_arg == RET_ARG;
+}
+
 static __always_inline void know_nothing(struct facts *facts)
 {
 	for (int i = 0; i < VIEWS; i++)
@@ -44,15 +50,18 @@ static __always_inline void see_no_parts(struct facts *facts)
 	see(facts, VIEW_FILENAME, 0, VIEW_ABSENT);
 }
 
-static __always_inline __u8 kind_of_file(struct file *file, __u32 type, bool named)
+/* What is opened by a path is a file, as in Falco, or a directory. */
+static __always_inline __u8 kind_of_file(struct file *file, __u32 type, bool named, bool opened)
 {
 	struct inode *inode = READ(struct file, file, f_inode);
 
+	if (type == S_IFDIR)
+		return FD_DIRECTORY;
+	if (opened)
+		return FD_FILE;
 	switch (type) {
 	case 0:
 		return FD_UNKNOWN;
-	case S_IFDIR:
-		return FD_DIRECTORY;
 	case S_IFIFO:
 		return FD_PIPE;
 	case S_IFREG:
@@ -87,7 +96,7 @@ static __always_inline void see_file(struct scratch *s, struct file *file, __u32
 	facts->ip = IP_NO;
 	facts->l4proto = L4_NONE;
 	facts->connected = CONNECTED_NO;
-	facts->kind = kind_of_file(file, type, s->walk.cut || named);
+	facts->kind = kind_of_file(file, type, s->walk.cut || named, is_opening(s));
 	if (facts->kind == FD_PIPE)
 		see_no_parts(facts);
 	if (named) {

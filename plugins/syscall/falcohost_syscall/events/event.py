@@ -143,6 +143,10 @@ class EventFacts(Protocol):
         """Whether it was requested through io_uring."""
 
     @property
+    def is_cut(self) -> bool:
+        """Whether a text of the event or of its process is longer than what is known of it."""
+
+    @property
     def container(self) -> Container:
         """The container of the thread, or the host."""
 

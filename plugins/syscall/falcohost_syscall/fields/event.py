@@ -299,6 +299,12 @@ FIELDS: tuple[SyscallField, ...] = (
         get=lambda e, _: e.by_uring,
     ),
     SyscallField(
+        name="evt.is_cut",
+        type=FieldType.BOOL,
+        description="A text of the event, or arguments or environment of its process, are longer than what is known.",
+        get=lambda e, _: e.is_cut,
+    ),
+    SyscallField(
         name="evt.is_syslog",
         type=FieldType.BOOL,
         description="The call writes to the system log's socket.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
-from falcohost import Arg
+from falcohost import Arg, UnknownValueError
 from falcohost_syscall.events.event import SyscallEvent
-from falcohost_syscall.fields.field import Get
+from falcohost_syscall.fields.field import Get, SyscallField
+from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.processes.table import Process
 
 #: Reads something of a process.
@@ -24,6 +26,8 @@ def comm(process: Process) -> str:
 def exe(process: Process) -> str:
     """Return the zeroth argument."""
     argv = process.image.argv
+    if process.image.args_cut and len(argv) < 2:
+        argv = process.argv()
     return argv[0] if argv else ""
 
 
@@ -34,18 +38,34 @@ def exepath(process: Process) -> str:
 
 def args(process: Process) -> str:
     """Return the arguments after the zeroth."""
-    return " ".join(process.image.argv[1:])
+    return " ".join(process.argv()[1:])
 
 
 def cmdline(process: Process) -> str:
     """Return the name and the arguments."""
-    argv = process.image.argv
+    argv = process.argv()
     return f"{process.comm} {' '.join(argv[1:])}" if len(argv) > 1 else process.comm
 
 
 def exeline(process: Process) -> str:
     """Return the zeroth argument and the arguments after it."""
     return f"{exe(process)} {args(process)}"
+
+
+def known(get: Get) -> Get:
+    """Return a getter of the beginning of what *get* reads of texts that are too long to be known."""
+
+    def beginning(event: SyscallEvent, arg: Arg) -> Any:
+        with LONGER.beginnings():
+            return get(event, arg)
+
+    return beginning
+
+
+def may_be_cut(field: SyscallField) -> SyscallField:
+    """Return *field* as one that reads a text which may be too long to be known."""
+    assert field.get is not None
+    return replace(field, known=known(field.get))
 
 
 def own(of: Of) -> Get:
@@ -88,6 +108,8 @@ def argument(event: SyscallEvent, arg: Arg) -> str:
     """Return the arguments after the zeroth, or one of them."""
     if isinstance(arg, int):
         argv = event.proc.image.argv
+        if event.proc.image.args_cut and arg + 2 >= len(argv):
+            argv = event.proc.argv()
         return argv[arg + 1] if arg + 1 < len(argv) else ""
     return args(event.proc)
 
@@ -108,10 +130,19 @@ def _variable(environment: tuple[str, ...], name: str) -> str:
     return ""
 
 
+def _variable_of(process: Process, name: str) -> str:
+    """Return a variable; that of a cut environment only if it is in the beginning, and not the last there."""
+    try:
+        return _variable(process.environment(), name)
+    except UnknownValueError:
+        if value := _variable(process.image.env[:-1], name):
+            return value
+        raise
+
+
 def environment(event: SyscallEvent, arg: Arg) -> str:
     """Return the environment, or one variable."""
-    found = event.proc.environment()
-    return " ".join(found) if arg is None else _variable(found, str(arg))
+    return " ".join(event.proc.environment()) if arg is None else _variable_of(event.proc, str(arg))
 
 
 def ancestors_environment(event: SyscallEvent, arg: Arg) -> Any:
@@ -122,7 +153,7 @@ def ancestors_environment(event: SyscallEvent, arg: Arg) -> Any:
         found = ancestor(event.proc, arg) if arg < 1000 else None
         return None if found is None else " ".join(found.environment())
     for _, process in zip(range(_MAX_ENV_DEPTH), event.proc.ancestors(), strict=False):
-        if value := _variable(process.environment(), arg):
+        if (value := _variable_of(process, arg)) or (LONGER.lenient and process.image.env_cut):
             return value
     return ""
 

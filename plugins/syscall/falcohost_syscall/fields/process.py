@@ -71,13 +71,13 @@ _TEXTS: tuple[SyscallField, ...] = (
         "proc.cmdnargs",
         T.UINT64,
         "Number of arguments after the zeroth.",
-        of_process.own(lambda p: max(len(p.image.argv) - 1, 0)),
+        of_process.own(lambda p: max(len(p.argv()) - 1, 0)),
     ),
     row(
         "proc.cmdlenargs",
         T.UINT64,
         "Characters in the arguments after the zeroth, without the blanks between them.",
-        of_process.own(lambda p: sum(map(len, p.image.argv[1:]))),
+        of_process.own(lambda p: sum(map(len, p.argv()[1:]))),
     ),
     row(
         "proc.cwd",
@@ -289,7 +289,16 @@ def _ancestral() -> Iterator[SyscallField]:
         )
 
 
-FIELDS: tuple[SyscallField, ...] = (
+#: They read arguments or environments, of which only the beginning may be known.
+_MAY_BE_CUT = frozenset(
+    (
+        *("proc.exe", "proc.pexe", "proc.aexe", "proc.sid.exe", "proc.pgid.exe", "proc.vpgid.exe"),
+        *("proc.cmdline", "proc.pcmdline", "proc.acmdline", "proc.exeline", "proc.cmdnargs", "proc.cmdlenargs"),
+        *("proc.args", "proc.aargs", "proc.env", "proc.aenv"),
+    )
+)
+
+_ROWS: tuple[SyscallField, ...] = (
     *_TEXTS,
     *_NUMBERS,
     *_TIMES,
@@ -315,7 +324,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="proc.env",
         type=T.CHARBUF,
-        description="Environment with which the program was started (first 4096 bytes); [NAME]: one variable.",
+        description="Environment with which the program was started; [NAME]: one variable.",
         get=of_process.environment,
         fact=environment.own,
         needs=frozenset({Need.ENVIRONMENTS}),
@@ -332,4 +341,8 @@ FIELDS: tuple[SyscallField, ...] = (
         no_rhs=True,
         no_transform=True,
     ),
+)
+
+FIELDS: tuple[SyscallField, ...] = tuple(
+    of_process.may_be_cut(field) if field.name in _MAY_BE_CUT else field for field in _ROWS
 )

@@ -61,7 +61,7 @@ class LiveProcesses(ProcessTable):
         """Fill in from ``/proc`` a process that the kernel has no context of."""
         found = procfs.image(process.pid, process.start)
         if found is not None:
-            process.image = Image(*found)
+            process.image = _image(found)
         process.comm = procfs.comm(process.pid, process.start) or process.comm
         process.session = procfs.session(process.pid, process.start) or process.session
 
@@ -86,7 +86,7 @@ class LiveProcesses(ProcessTable):
 
     def _discover(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
         found = procfs.image(pid, start)
-        image = Image(*found) if found else Image(b"", b"", b"")
+        image = _image(found) if found else Image(b"", b"", b"")
         process = Process(pid, ppid, vpid, start, procfs.comm(pid, start) or comm, cgroup, image)
         process.session = procfs.session(pid, start) or NO_SESSION
         self._discover_parents(ppid)
@@ -96,7 +96,7 @@ class LiveProcesses(ProcessTable):
         """Add a process and its ancestors from ``/proc``, up to the first that is known or that ``/proc`` lacks."""
         below: Process | None = None
         while pid and pid not in self.processes and (status := procfs.status(pid)) is not None:
-            image = Image(*(procfs.image(pid, status.start) or (b"", b"", b"")))
+            image = _image(procfs.image(pid, status.start) or (b"", b"", b""))
             process = Process(pid, status.ppid, pid, status.start, status.comm, 0, image)
             process.session = status.session
             self.processes[pid] = process
@@ -110,3 +110,9 @@ class LiveProcesses(ProcessTable):
         """Remove processes that ended unnoticed, then the oldest entries, until there is room for one more."""
         self.sweep()
         super().make_room()
+
+
+def _image(found: tuple[bytes, bytes | None, bytes]) -> Image:
+    image = Image(*found)
+    image.args_cut = len(image.args_raw) >= procfs.SNAP
+    return image

@@ -26,14 +26,17 @@ class Status:
     session: tuple[int, int, int, int, int]
 
 
-def read(pid: int, name: str) -> bytes | None:
-    """Return the first :data:`SNAP` bytes of ``/proc/PID/NAME``, or None if it cannot be read."""
+def read(pid: int, name: str, most: int = SNAP) -> bytes | None:
+    """Return the first *most* bytes of ``/proc/PID/NAME``, or None if it cannot be read."""
     try:
         fd = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    data = b""
     try:
-        return os.read(fd, SNAP)
+        while len(data) < most and (more := os.read(fd, most - len(data))):
+            data += more
+        return data
     except OSError:
         return None
     finally:

@@ -13,6 +13,7 @@ from copy import copy
 from typing import Protocol
 
 from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, LONGER, split
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
 
@@ -21,15 +22,20 @@ LIMIT = 200_000
 
 
 class Image:
-    """The program that an exec loaded; children share it until they exec themselves."""
+    """The program that an exec loaded; children share it until they exec themselves.
+
+    :ivar args_cut: ``args_raw`` is only the beginning; *env_cut*: so is ``env_raw``.
+    """
 
     __slots__ = (
         "_args",
         "_env",
         "_exepath",
+        "args_cut",
         "args_raw",
         "caps",
         "ctime",
+        "env_cut",
         "env_raw",
         "exe_flags",
         "exec_ts",
@@ -46,9 +52,10 @@ class Image:
         self.env_raw = env
         self.exepath_raw = exepath
         self.exec_ts = exec_ts
+        self.args_cut = self.env_cut = False
         self.filename = b""
         self.ino = self.ctime = self.mtime = self.exe_flags = self.pidns_start = 0
-        self.caps: tuple[int, int, int] | None = None
+        self.caps: tuple[int, int] | None = None
         self.privileged: bool | None = None
         self._args: tuple[str, ...] | None = None
         self._exepath: str | None = None
@@ -58,16 +65,14 @@ class Image:
     def argv(self) -> tuple[str, ...]:
         """The arguments, including the zeroth."""
         if self._args is None:
-            raw = self.args_raw.removesuffix(b"\0")
-            self._args = tuple(text(arg) for arg in raw.split(b"\0")) if self.args_raw else ()
+            self._args = split(self.args_raw)
         return self._args
 
     @property
     def env(self) -> tuple[str, ...]:
         """The environment as ``NAME=value`` texts."""
         if self._env is None:
-            raw = (self.env_raw or b"").removesuffix(b"\0")
-            self._env = tuple(text(item) for item in raw.split(b"\0")) if raw else ()
+            self._env = split(self.env_raw or b"")
         return self._env
 
     @property
@@ -125,6 +130,12 @@ class ProcessView(Protocol):
     def cgroup(self) -> int:
         """The key of its cgroups."""
 
+    def argv(self) -> tuple[str, ...]:
+        """Return the arguments, including the zeroth."""
+
+    def is_cut(self) -> bool:
+        """Return whether arguments or environment are longer than what is known of them."""
+
     def up(self) -> ProcessView | None:
         """Return its current parent."""
 
@@ -164,6 +175,14 @@ class Process:
         self.reaper: Process | None = None
         self.alive = True
 
+    def argv(self) -> tuple[str, ...]:
+        """Return the arguments, including the zeroth.
+
+        :raises UnknownValueError: only their beginning is known, and that will not do.
+        """
+        image = self.image
+        return LONGER.parts(self, ARGUMENTS, image.args_raw) if image.args_cut else image.argv
+
     def executing(self, path: str) -> Process:
         """Return a copy of the process whose executable has this path."""
         process = copy(self)
@@ -193,10 +212,22 @@ class Process:
             yield process
 
     def environment(self) -> tuple[str, ...]:
-        """Return the environment that it was started with, as ``NAME=value`` texts."""
-        if self.image.env_raw is None:
-            self.image.env_raw = procfs.read_if_same(self.pid, self.start, "environ")
-        return self.image.env
+        """Return the environment that it was started with, as ``NAME=value`` texts.
+
+        :raises UnknownValueError: only its beginning is known, and that will not do.
+        """
+        image = self.image
+        if image.env_raw is None:
+            image.env_raw = procfs.read_if_same(self.pid, self.start, ENVIRONMENT)
+            image.env_cut = len(image.env_raw) >= procfs.SNAP
+        return LONGER.parts(self, ENVIRONMENT, image.env_raw) if image.env_cut else image.env
+
+    def is_cut(self) -> bool:
+        """Return whether arguments or environment are longer than what is known of them."""
+        image = self.image
+        if image.args_cut and not LONGER.is_whole(self, ARGUMENTS, image.args_raw):
+            return True
+        return image.env_cut and not LONGER.is_whole(self, ENVIRONMENT, image.env_raw or b"")
 
 
 class ProcessTable:

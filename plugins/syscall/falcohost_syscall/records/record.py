@@ -61,6 +61,8 @@ SEC_REALPATH: Final = 31
 SEC_REALPATH2: Final = 32
 SEC_REALHOST: Final = 33
 SEC_REALHOST2: Final = 34
+SEC_MORE_ARGS: Final = 35
+SEC_MORE_ENV: Final = 36
 
 # enum exe_flag
 EXE_WRITABLE: Final = 1
@@ -279,7 +281,6 @@ class Header(NamedTuple):
     call: int
     cpu: int
     flags: int
-    nsections: int
     comm: bytes
 
 
@@ -293,14 +294,11 @@ class Section(NamedTuple):
 class FdInfo(NamedTuple):
     """``struct fdinfo``: the data of SEC_FD."""
 
-    fd: int
-    mode: int
     ino: int
+    mode: int
     dev: int
-    fflags: int
     magic: int
     layer: int
-    nlink: int
     fmode: int
 
 
@@ -354,17 +352,15 @@ class Execed(NamedTuple):
     pidns_start: int
     caps_permitted: int
     caps_inheritable: int
-    caps_bounding: int
     sid: int
     pgid: int
     vsid: int
     vpgid: int
     tty: int
     exe_flags: int
-    uid: int
-    seccomp: int
     unconfined: int
-    in_host_pidns: int
+    args_size: int
+    env_size: int
 
 
 class Kept(NamedTuple):
@@ -471,15 +467,15 @@ class CallCount(NamedTuple):
     ns: int = 0
 
 
-HEADER: Final = struct.Struct("=4Qq6Q8I3H2B16s")
+HEADER: Final = struct.Struct("=4Qq6Q8I3HB1x16s")
 SECTION: Final = struct.Struct("=2H")
-FDINFO: Final = struct.Struct("=iIQ6I")
+FDINFO: Final = struct.Struct("=Q5I4x")
 SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
 QUEUE: Final = struct.Struct("=2I")
 CAPS: Final = struct.Struct("=2Q")
-EXECED: Final = struct.Struct("=7Q10I")
-KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x96s16s256s512s")
+EXECED: Final = struct.Struct("=6Q9I4x")
+KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x88s16s256s512s")
 LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
@@ -537,7 +533,7 @@ PLACES: Final = {
         "call": 122,
         "cpu": 124,
         "flags": 126,
-        "nsections": 127,
+        "pad": 127,
         "comm": 128,
     },
     "facts": {
@@ -561,7 +557,7 @@ PLACES: Final = {
         "made": 279,
         "names": 280,
         "environment": 296,
-        "sections": 300,
+        "pad": 300,
         "caps_permitted": 304,
         "structure": 312,
     },
@@ -608,16 +604,16 @@ SIZES: Final = {
     "call_count": 40,
     "call_spec": 32,
     "caps": 16,
-    "execed": 96,
+    "execed": 88,
     "facts": 320,
-    "fdinfo": 40,
+    "fdinfo": 32,
     "file_names": 16,
     "forked": 32,
     "header": 144,
     "inode_id": 16,
     "large_image": 12296,
     "names": 88,
-    "process": 992,
+    "process": 984,
     "queue": 8,
     "scratch": 41752,
     "section": 4,

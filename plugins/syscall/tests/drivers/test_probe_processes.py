@@ -60,7 +60,7 @@ def test_script(watched, tmp_path):
 
 
 def test_executable_facts(watched, tmp_path):
-    """Inode and times of the executable are what stat(2) says, and so are session, group and user."""
+    """Inode and times of the executable are what stat(2) says, and so are session and group."""
     program = tmp_path / "program"
     program.write_bytes(Path(os.path.realpath("/bin/true")).read_bytes())
     program.chmod(0o755)
@@ -69,7 +69,6 @@ def test_executable_facts(watched, tmp_path):
 
     assert (truth.st_ino, truth.st_ctime_ns, truth.st_mtime_ns) == (facts.exe_ino, facts.exe_ctime, facts.exe_mtime)
     assert (record.header.pid, record.header.pid) == (facts.sid, facts.pgid)
-    assert (os.getuid(), 1) == (facts.uid, facts.in_host_pidns or 1)
 
 
 def test_not_writable(watched, tmp_path):
@@ -83,11 +82,36 @@ def test_not_writable(watched, tmp_path):
 
 
 def test_long_arguments(watched):
-    """Arguments end at 4096 bytes, and the record says that something was cut."""
-    (record,) = kinds(watched.run("/bin/true", "x" * 10000), R.KIND_EXEC)
+    """Of arguments and environment the record has more than 4096 bytes, and says how many there are."""
+    environment = {"NAME": "y" * 9000}
+    (record,) = kinds(watched.run("/bin/true", "x" * 10000, env=environment), R.KIND_EXEC)
 
     assert b"/bin/true\0" + b"x" * 4086 == record.sections[R.SEC_ARGS]
+    assert b"x" * (10000 - 4086 - 4096) + b"\0" == record.sections[R.SEC_MORE_ARGS]
+    assert b"y" * (9000 - 4091 - 4096) + b"\0" == record.sections[R.SEC_MORE_ENV]
+    assert (10011, 9006) == (execed(record).args_size, execed(record).env_size)
+    assert not record.header.flags & R.FLAG_CUT
+
+
+def test_arguments_that_are_too_long(watched):
+    """Where not all of them fit, the record says that something was cut."""
+    (record,) = kinds(watched.run("/bin/true", "x" * 100_000), R.KIND_EXEC)
+
+    assert 100_011 == execed(record).args_size
     assert R.FLAG_CUT == record.header.flags & R.FLAG_CUT
+
+
+def test_many_arguments_of_an_exec_that_fails(watched):
+    """Of an exec that fails the record says whether all arguments are there."""
+    script = """
+for count in (5, 500):
+    try: os.execv("/nowhere", ["nowhere", *["x"] * count])
+    except OSError: pass"""
+    watched.driver.set_calls({59: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})
+    found = [r for r in watched.python(script) if r.sections.get(R.SEC_PATH) == b"/nowhere"]
+    watched.driver.set_calls({})
+
+    assert [0, R.FLAG_CUT] == [record.header.flags & R.FLAG_CUT for record in found]
 
 
 def test_execveat(watched, execve, tmp_path):
@@ -215,7 +239,7 @@ def test_pid_namespace(watched):
 
     assert (1, 2) == (init.header.vpid, record.header.vpid)
     assert record.header.vpid != record.header.pid
-    assert (0, init.header.start) == (execed(record).in_host_pidns, execed(record).pidns_start)
+    assert init.header.start == execed(record).pidns_start
 
 
 def test_cgroup(watched, tmp_path):

@@ -43,7 +43,7 @@ def event(name, sections, ret=3, **settings):
 
 def opened(path, real, host=None, directory=None):
     """Return the sections of an open that went well."""
-    found = {SEC_PATH: path, SEC_FD: handmade.fdinfo(3), SEC_FDPATH: real}
+    found = {SEC_PATH: path, SEC_FD: handmade.fdinfo(), SEC_FDPATH: real}
     found |= {SEC_DIR: directory} if directory else {}
     return found | ({SEC_HOSTPATH: host} if host else {})
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_not_there_has_one_name():
 
 def test_a_file_that_was_opened_before():
     """What is read from a descriptor has the real name and the host's."""
-    sections = {SEC_FD: handmade.fdinfo(3), SEC_FDPATH: b"/b/shadow", SEC_HOSTPATH: b"/etc/shadow"}
+    sections = {SEC_FD: handmade.fdinfo(), SEC_FDPATH: b"/b/shadow", SEC_HOSTPATH: b"/etc/shadow"}
 
     assert ["/b/shadow", "/etc/shadow"] == values(event("read", sections), "fd.name")
 

@@ -20,7 +20,7 @@ def opened(path=b"/etc/shadow", *, flags=0, ret=3, kernel=None, directory=None, 
     if directory is not None:
         sections[R.SEC_DIR] = directory
     if ret >= 0:
-        sections |= {R.SEC_FD: handmade.fdinfo(ret, fmode=fmode, layer=layer), R.SEC_FDPATH: kernel or path}
+        sections |= {R.SEC_FD: handmade.fdinfo(fmode=fmode, layer=layer), R.SEC_FDPATH: kernel or path}
     return handmade.call("openat", BASH, ret, args or (-100, 0, flags, 0o644), sections)
 
 
@@ -141,7 +141,7 @@ def test_unknown_directory(one, get):
 )
 def test_types(one, get, mode, path, kind, char):
     """The type of a descriptor is told by its inode, that of an anonymous one by its name."""
-    sections = {R.SEC_FD: handmade.fdinfo(3, mode), R.SEC_FDPATH: path}
+    sections = {R.SEC_FD: handmade.fdinfo(mode), R.SEC_FDPATH: path}
     event = one(handmade.call("dup", BASH, 3, (4,), sections))
 
     assert (kind, char) == (get(event, "fd.type"), get(event, "fd.typechar"))

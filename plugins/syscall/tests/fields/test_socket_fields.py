@@ -24,7 +24,7 @@ def address(ip, port):
 def test_connect(one, get):
     """Who connects is the client."""
     sections = {
-        R.SEC_FD: handmade.fdinfo(3, stat.S_IFSOCK),
+        R.SEC_FD: handmade.fdinfo(stat.S_IFSOCK),
         R.SEC_SOCK: handmade.tcp(("10.0.0.1", 40000), ("1.2.3.4", 443)),
         R.SEC_SOCKADDR: address("1.2.3.4", 443),
     }

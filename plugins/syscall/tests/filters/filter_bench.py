@@ -95,6 +95,8 @@ class Facts:
         regular = kind == stat.S_IFREG
         self.kind = 0 if kind == 0 or (regular and (not named or info.magic == _PIDFS)) else R.FD_FILE
         self.kind = _KINDS.get(kind, self.kind)
+        if self._row.opens and self.kind != R.FD_DIRECTORY:
+            self.kind = R.FD_FILE
         if named:
             self.see_name(at, path)
             self.names["real"] = (at, len(path))

@@ -349,7 +349,7 @@ def _path(random: Random) -> bytes:
 
 
 def _info(mode: int, magic: int = 0xEF53) -> bytes:
-    return R.FDINFO.pack(5, mode, 42, 0xFE00, 0, magic, 0, 1, 0)
+    return R.FDINFO.pack(42, mode, 0xFE00, magic, 0, 0)
 
 
 def _socket(random: Random) -> dict[int, bytes]:

@@ -40,6 +40,7 @@ ENVIRONMENTS = (
     b"OLD_PRELOAD=/tmp/x.so\0GLIBC_TUNABLES=glibc.x=\xff\0",
     b"A=" + b"b" * 2000 + b"\0\0LD_PRELOAD=/x",
     b"A=" + b"b" * 5000,
+    b"A=" + b"b" * 5000 + b"\0LD_PRELOAD=/tmp/x.so\0",
     b"",
 )
 #: Numbers that no process of this machine has.
@@ -65,7 +66,7 @@ def _process(random: Random, pid: int, parent: Process | None) -> Process:
     args = b"".join(arg + b"\0" for arg in random.choice(ARGUMENTS))
     image = Image(args, random.choice(ENVIRONMENTS), random.choice(EXECUTABLES))
     image.exe_flags = random.getrandbits(4)
-    image.caps = random.choice((None, (0, 0, 0), (random.getrandbits(41), 0, 0)))
+    image.caps = random.choice((None, (0, 0), (random.getrandbits(41), 0)))
     image.privileged = random.choice((None, False, True))
     ppid = 0 if parent is None else parent.pid
     process = Process(pid, ppid, pid, pid, random.choice(COMMANDS), 0, image)
@@ -88,7 +89,8 @@ class About:
         self.tty, self.exe_flags = process.session[4], process.image.exe_flags
         self.exe_flags |= R.UNCONFINED if process.image.privileged else 0
         self.caps = (process.image.caps or (0,))[0]
-        self.environment = (process.image.env_raw or b"")[:4096]
+        environment = process.image.env_raw or b""
+        self.environment = environment if len(environment) <= R.VIEW_LONGEST else b""  # more is not kept whole
         above: Process | None = process
         for generation in range(generations):
             self._see(generation, above)

@@ -43,7 +43,7 @@ def kept(process: Process) -> tuple[Kept, LargeImage | None]:
 
 def _execed(image: Image, process: Process) -> bytes:
     sid, pgid, vsid, vpgid, tty = process.session
-    permitted, inheritable, bounding = image.caps or (0, 0, 0)
+    permitted, inheritable = image.caps or (0, 0)
     facts = Execed(
         exe_ino=image.ino,
         exe_ctime=image.ctime,
@@ -51,16 +51,14 @@ def _execed(image: Image, process: Process) -> bytes:
         pidns_start=image.pidns_start,
         caps_permitted=permitted,
         caps_inheritable=inheritable,
-        caps_bounding=bounding,
         sid=sid,
         pgid=pgid,
         vsid=vsid,
         vpgid=vpgid,
         tty=tty,
         exe_flags=image.exe_flags,
-        uid=0,
-        seccomp=0,
         unconfined=bool(image.privileged),
-        in_host_pidns=0,
+        args_size=0,
+        env_size=0,
     )
     return EXECED.pack(*facts)

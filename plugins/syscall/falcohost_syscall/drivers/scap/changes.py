@@ -216,7 +216,7 @@ class Changes:
         found.ino, found.ctime, found.mtime = (_number(call, f"exe_ino{part}", 0) for part in ("", "_ctime", "_mtime"))
         permitted, inheritable = call.number("cap_permitted"), call.number("cap_inheritable")
         if permitted is not None and inheritable is not None:
-            found.caps = (permitted, inheritable, 0)
+            found.caps = (permitted, inheritable)
         bits = call.number("flags") or 0
         found.exe_flags = exe_flags(bits & _EXE_WRITABLE, bits & _EXE_UPPER, bits & _EXE_MEMFD, bits & _EXE_LOWER)
         return found

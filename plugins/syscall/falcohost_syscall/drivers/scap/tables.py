@@ -185,7 +185,7 @@ class Tables:
         args = listed.exe + b"\0" + listed.args if listed.exe else listed.args
         made = Image(args, listed.env, listed.exepath)
         pidns, tty, _, writable, inheritable, permitted, _, upper, ino, ctime, mtime, memfd, lower, pgid = listed.more
-        made.caps = (permitted, inheritable, 0)
+        made.caps = (permitted, inheritable)
         made.ino, made.ctime, made.mtime, made.pidns_start = ino, ctime, mtime, pidns
         made.exe_flags = exe_flags(writable, upper, memfd, lower)
         vpid = listed.pid if listed.vpid < 0 else listed.vpid

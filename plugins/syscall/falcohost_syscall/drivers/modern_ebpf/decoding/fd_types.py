@@ -50,6 +50,8 @@ def fd_type(event: RecordEvent) -> str | None:
     mode = info.mode
     if stat.S_ISDIR(mode):
         return "directory"
+    if row.opens:
+        return "file"  # as Falco calls whatever is opened by a path
     if stat.S_ISFIFO(mode):
         return "pipe"
     if stat.S_IFMT(mode) in (0, stat.S_IFREG):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from falcohost_syscall.records.record import HEADER, SEC_CGROUP, SECTION
@@ -10,7 +11,7 @@ from falcohost_syscall.records.text import text
 #: An unpacked header; the indexes of its members are below.
 Header: TypeAlias = tuple[Any, ...]
 TS, START, CGROUP, CAPS, RET, ARG0 = range(6)
-PID, TID, PPID, VPID, VTID, UID, GID, LOGINUID, KIND, CALL, CPU, FLAGS, NSECTIONS, COMM = range(11, 25)
+PID, TID, PPID, VPID, VTID, UID, GID, LOGINUID, KIND, CALL, CPU, FLAGS, COMM = range(11, 24)
 
 _FIRST_SECTION = HEADER.size
 
@@ -30,15 +31,18 @@ def sections(data: bytes) -> dict[int, bytes]:
 
 def cgroup_sections(data: bytes) -> list[str]:
     """Return the cgroups in a record, as ``subsystem=path``."""
-    found = []
+    return [text(line) for line in sections_of(data, SEC_CGROUP)]
+
+
+def sections_of(data: bytes, wanted: int) -> Iterator[bytes]:
+    """Yield all sections of a record that have one tag."""
     position, end = _FIRST_SECTION, len(data)
     while position + 4 <= end:
         tag, size = SECTION.unpack_from(data, position)
         position += 4
-        if tag == SEC_CGROUP:
-            found.append(text(data[position : position + size]))
+        if tag == wanted:
+            yield data[position : position + size]
         position += size
-    return found
 
 
 def command(comm: bytes) -> str:

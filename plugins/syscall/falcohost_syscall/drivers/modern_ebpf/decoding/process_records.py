@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from falcohost_syscall.drivers.modern_ebpf.decoding.images import executed_image, executed_session
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     ARG0,
@@ -18,11 +20,14 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     Header,
     command,
     sections,
+    sections_of,
 )
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, LONGER
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import (
+    EXECED,
     FLAG_NEWTHREAD,
     FORKED,
     KEPT,
@@ -35,10 +40,15 @@ from falcohost_syscall.records.record import (
     SEC_EXEC,
     SEC_FILENAME,
     SEC_FORK,
+    SEC_MORE_ARGS,
+    SEC_MORE_ENV,
     SEC_PROCESS,
     Kept,
 )
 from falcohost_syscall.records.text import text
+
+#: The two texts: the sections of the beginning and of what follows, and the place of the size in ``struct execed``.
+_LONGER: Final = ((ARGUMENTS, SEC_ARGS, SEC_MORE_ARGS, 13), (ENVIRONMENT, SEC_ENV, SEC_MORE_ENV, 14))
 
 #: Calls that change the table if it is fed with all processes.
 KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
@@ -84,7 +94,7 @@ class ProcessRecords:
         process.session = executed_session(kept.execed)
         exe, args = found.get(SEC_EXE, kept.exe[: kept.exe_len]), found.get(SEC_ARGS, kept.args[: kept.args_len])
         if kept.args_len == NOT_KEPT:
-            args = procfs.read_if_same(process.pid, process.start, "cmdline")
+            args = procfs.read_if_same(process.pid, process.start, ARGUMENTS)
         process.image = executed_image(kept.execed, args, found.get(SEC_ENV), exe, b"", kept.exec_ts)
 
     def fork(self, h: Header, data: bytes, maker: Process) -> None:
@@ -106,6 +116,14 @@ class ProcessRecords:
             None if cwd is None else text(cwd),
         )
         process.cgroup = h[CGROUP]
+        self._note_longer(process, found, data)
+
+    def _note_longer(self, process: Process, found: dict[int, bytes], data: bytes) -> None:
+        """Keep what an exec's record has of arguments and environment beyond their beginnings."""
+        for which, first, more, size in _LONGER:
+            if more in found:
+                raw = found[first] + b"".join(sections_of(data, more))
+                LONGER.note(process, which, raw, EXECED.unpack_from(found[SEC_EXEC])[size])
 
     def keep(self, name: str, h: Header, data: bytes, process: Process) -> None:
         """Apply the change that a call (one of KEEPS_TABLE) made to its process."""
@@ -129,7 +147,8 @@ class ProcessRecords:
         found = sections(data)
         image = _image(found, 0)
         if not image.args_raw:
-            image.args_raw = procfs.read_if_same(h[PID], h[START], "cmdline")
+            image.args_raw = procfs.read_if_same(h[PID], h[START], ARGUMENTS)
+            image.args_cut = len(image.args_raw) >= procfs.SNAP
         image.env_raw = found.get(SEC_ENV)
         process = Process(h[PID], h[PPID], h[VPID], h[START], command(h[COMM]), h[CGROUP], image)
         if SEC_EXEC in found:

@@ -1,0 +1,122 @@
+"""Arguments and environments that are longer than what the probe keeps of each process.
+
+The record of an exec brings more of them. What is still missing is read in ``/proc`` when a rule asks for it, if the
+process is the same and still shows what the kernel has told. Only few are kept, since whoever starts processes says
+how long they are.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from falcohost import UnknownValueError
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.records.text import text
+
+if TYPE_CHECKING:
+    from falcohost_syscall.processes.table import Process
+
+#: Maximum number of bytes that are read of one text.
+MOST: Final = 128 * 1024
+#: Maximum weight of all that is kept, in bytes; each of the texts' parts takes some more.
+KEPT: Final = 16 * 1024 * 1024
+_WEIGHT: Final = 64
+
+ARGUMENTS: Final = "cmdline"
+ENVIRONMENT: Final = "environ"
+#: A text of a process: its pid, start, and when its program was started; and which of the two.
+_Key: TypeAlias = tuple[int, int, int, str]
+
+
+@dataclass(slots=True)
+class _Text:
+    """The parts of a text, or of its beginning (not *whole*); *looked_up* in /proc."""
+
+    raw: bytes
+    parts: tuple[str, ...]
+    whole: bool
+    looked_up: bool
+
+    @property
+    def weight(self) -> int:
+        """Return about how much memory it takes."""
+        return 2 * len(self.raw) + _WEIGHT * len(self.parts)
+
+
+class LongerTexts:
+    """The texts that were found, the latest ones.
+
+    :ivar lenient: the beginning of a text will do.
+    """
+
+    def __init__(self) -> None:
+        self.lenient = False
+        self._found: OrderedDict[_Key, _Text] = OrderedDict()
+        self._weight = 0
+
+    def note(self, process: Process, which: str, raw: bytes, size: int) -> None:
+        """Keep what an exec's record has of a text of *size* bytes."""
+        self._keep(_key(process, which), _Text(raw, split(raw), len(raw) >= size, False))
+
+    def parts(self, process: Process, which: str, beginning: bytes) -> tuple[str, ...]:
+        """Return the parts of a text that begins so.
+
+        :raises UnknownValueError: the rest of it is not known.
+        """
+        found = self._look_up(process, which, beginning)
+        if not found.whole and not self.lenient:
+            raise UnknownValueError
+        return found.parts
+
+    def is_whole(self, process: Process, which: str, beginning: bytes) -> bool:
+        """Return whether a text that begins so is known to its end."""
+        return self._look_up(process, which, beginning).whole
+
+    @contextmanager
+    def beginnings(self) -> Iterator[None]:
+        """Have the beginning of a text do, where the rest is not known."""
+        before, self.lenient = self.lenient, True
+        try:
+            yield
+        finally:
+            self.lenient = before
+
+    def _look_up(self, process: Process, which: str, beginning: bytes) -> _Text:
+        key = _key(process, which)
+        found = self._found.get(key)
+        if found is None:
+            found = _Text(beginning, split(beginning), False, False)
+        elif found.whole or found.looked_up:
+            self._found.move_to_end(key)
+            return found
+        raw = procfs.read(process.pid, which, MOST + 1)
+        if raw is None or not raw.startswith(found.raw) or not procfs.same(process.pid, process.start):
+            found.looked_up = True
+        else:
+            found = _Text(raw[:MOST], split(raw[:MOST]), len(raw) <= MOST, True)
+        self._keep(key, found)
+        return found
+
+    def _keep(self, key: _Key, found: _Text) -> None:
+        before = self._found.pop(key, None)
+        self._weight += found.weight - (0 if before is None else before.weight)
+        self._found[key] = found
+        while self._weight > KEPT and len(self._found) > 1:
+            self._weight -= self._found.popitem(last=False)[1].weight
+
+
+#: Those of this machine.
+LONGER: Final = LongerTexts()
+
+
+def split(raw: bytes) -> tuple[str, ...]:
+    """Return the texts in *raw*, each of which ends with a zero."""
+    return tuple(text(part) for part in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
+
+
+def _key(process: Process, which: str) -> _Key:
+    return process.pid, process.start, process.image.exec_ts, which
