@@ -117,6 +117,8 @@ class Field:
     :ivar check_bracket: the same, only for an argument in brackets.
     :ivar variant: returns the field to use with a given argument, where the type depends on it (``evt.rawarg``).
     :ivar check_value: returns a sentence if a constant is not valid for it (``unknown event type x``), else None.
+    :ivar tells_type: its value is that of ``evt.type``, or absent: a check against constants says which types of events
+        a rule is for (``syscall.type``).
     :ivar compare: how checks without an argument read the value; with an argument it is always a scalar.
     :ivar known: returns the beginning of a value for which *get* raises ``UnknownValueError``; outputs show it. Without
         it *get* never raises that.
@@ -144,6 +146,7 @@ class Field:
     check_bracket: Callable[[str], str | None] | None = None
     variant: Callable[[str], Field] | None = None
     check_value: Callable[[str], str | None] | None = None
+    tells_type: bool = False
     compare: Compare = Compare.SCALAR
     known: Callable[[Any, Arg], Any] | None = None
     json: Callable[[Any, Arg], Any] | None = None

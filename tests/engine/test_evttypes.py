@@ -4,6 +4,8 @@ import pytest
 from world import TYPES, compiled
 
 from falcohost.engine.evttypes import event_types
+from falcohost.engine.ir import And, Check, Exists, FieldRef, Not
+from falcohost.fields import Field, FieldType
 
 OTHERS = TYPES - {"open", "close"}
 
@@ -52,6 +54,21 @@ OTHERS = TYPES - {"open", "close"}
 def test_event_types(condition, types):
     """Checks of evt.type with ``=``, ``!=`` and ``in`` restrict, negated ones too; everything else admits all types."""
     assert types == event_types(compiled(condition), TYPES)
+
+
+def test_a_field_may_tell_the_type():
+    """A source's own field restricts as evt.type does if its row says so, but for whether it is there."""
+    told, other = (
+        FieldRef(Field(name="s.type", type=FieldType.CHARBUF, description="", tells_type=tells), None, "s.type")
+        for tells in (True, False)
+    )
+    check = Check(told, "in", ("open", "close"))
+
+    assert {"open", "close"} == event_types(check, TYPES)
+    assert OTHERS == event_types(Not(check), TYPES)
+    assert {"open"} == event_types(And((check, Check(told, "!=", "close"))), TYPES)
+    assert None is event_types(Exists(told), TYPES)
+    assert None is event_types(Check(other, "=", "open"), TYPES)
 
 
 def test_without_a_universe_a_complement_is_any():

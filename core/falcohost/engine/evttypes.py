@@ -1,6 +1,6 @@
 """Finds the event types that a condition can match; the matcher's index and the plan are built from them.
 
-Only plain checks of ``evt.type`` (and ``syscall.type``) against constants restrict the types, and checks of
+Only plain checks of ``evt.type``, or of a field that tells it, against constants restrict the types, and checks of
 ``evt.num``, which starts at 1; any other check may be true for any event. ``not`` is therefore pushed down to the
 checks.
 """
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 
-_FIELDS = frozenset(("evt.type", "syscall.type"))
+#: The field that all sources have.
+EVENT_TYPE = "evt.type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,13 @@ def _of_leaf(leaf: Check | Exists) -> _Types | None:
     if not isinstance(leaf.left, FieldRef) or leaf.left.arg is not None:
         return None
     if isinstance(leaf, Exists):
-        return _ALL if leaf.left.field.name == "evt.type" else None
+        return _ALL if leaf.left.field.name == EVENT_TYPE else None
     if leaf.modifier is not None:
         return None
     if leaf.left.field.name == "evt.num":
         return _of_number(leaf.op, leaf.right)
-    return _of_names(leaf.op, leaf.right) if leaf.left.field.name in _FIELDS else None
+    tells_type = leaf.left.field.tells_type or leaf.left.field.name == EVENT_TYPE
+    return _of_names(leaf.op, leaf.right) if tells_type else None
 
 
 def _of_names(op: str, right: object) -> _Types | None:

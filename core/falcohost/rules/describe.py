@@ -11,8 +11,15 @@ from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.parser import parse
 from falcohost.lang.printer import to_text
 from falcohost.lang.syntax import ConditionSyntaxError
+from falcohost.lang.tree import Node
 from falcohost.rules.definitions import Entry, ExceptionDef, ListDef, MacroDef, RuleDef
-from falcohost.rules.details import ConditionDetails, condition_details, condition_event_types, output_names
+from falcohost.rules.details import (
+    ConditionDetails,
+    condition_details,
+    condition_event_types,
+    output_names,
+    type_fields,
+)
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.rule_compiler import CompiledRule
 
@@ -108,14 +115,15 @@ class Describer:
         if source != DEFAULT_SOURCE:
             return ["asyncevent", "pluginevent"]
         assert compiled.tree is not None
-        return self._own_events(condition_event_types(compiled.tree, self._universe))
+        return self._own_events(compiled.tree)
 
     @property
     def _universe(self) -> frozenset[str]:
         return self._event_types.get(DEFAULT_SOURCE, frozenset())
 
-    def _own_events(self, types: frozenset[str]) -> list[str]:
-        return sorted(types | {"asyncevent"})
+    def _own_events(self, tree: Node) -> list[str]:
+        names = type_fields(self._catalogs.get(DEFAULT_SOURCE))
+        return sorted(condition_event_types(tree, self._universe, names) | {"asyncevent"})
 
     def _macro(self, macro: MacroDef) -> dict[str, object]:
         tree = self._compiled.macros[macro.name]
@@ -129,7 +137,7 @@ class Describer:
                 "lists": sorted(written.lists),
                 "condition_operators": sorted(whole.operators),
                 "condition_fields": sorted(whole.fields),
-                "events": self._own_events(condition_event_types(tree, self._universe)),
+                "events": self._own_events(tree),
                 "condition_compiled": to_text(tree),
                 "plugins": [],
             },

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from falcohost.engine.catalog import Catalog
-from falcohost.engine.evttypes import event_types
+from falcohost.engine.evttypes import EVENT_TYPE, event_types
 from falcohost.engine.ir import And, Check, Const, Exists, Expr, FieldRef, ListOf, Not, Operand, Or, operand_fields
 from falcohost.engine.tokens import Token, tokens
 from falcohost.fields import Field, FieldType
@@ -24,7 +24,7 @@ from falcohost.lang.tree import (
     ValueNode,
 )
 
-_EVENT_TYPE = FieldRef(Field(name="evt.type", type=FieldType.CHARBUF, description=""), None, "evt.type")
+_TYPE = FieldRef(Field(name=EVENT_TYPE, type=FieldType.CHARBUF, description=""), None, EVENT_TYPE)
 _OTHER = FieldRef(Field(name="", type=FieldType.CHARBUF, description=""), None, "")
 
 
@@ -58,27 +58,32 @@ def condition_details(tree: Node, macros: Container[str], lists: Container[str])
     return details
 
 
-def condition_event_types(tree: Node, universe: frozenset[str]) -> frozenset[str]:
-    """Return the event types of *universe* that *tree* can match."""
-    found = event_types(_shape(tree), universe)
+def type_fields(catalog: Catalog | None) -> frozenset[str]:
+    """Return the fields whose value is the event's type: ``evt.type``, and those that *catalog* has."""
+    return frozenset((EVENT_TYPE, *(one.name for one in (catalog.fields if catalog else ()) if one.tells_type)))
+
+
+def condition_event_types(tree: Node, universe: frozenset[str], names: Container[str]) -> frozenset[str]:
+    """Return the event types of *universe* that *tree* can match; *names*: the fields that tell the type."""
+    found = event_types(_shape(tree, names), universe)
     return universe if found is None else found
 
 
-def _shape(node: Node) -> Expr:
-    """Return the IR of *node* as far as event types go; needs no catalog, so that it serves macros too."""
+def _shape(node: Node, names: Container[str]) -> Expr:
+    """Return the IR of *node* as far as event types go; it resolves no fields, so that it serves macros too."""
     match node:
         case NotNode():
-            return Not(_shape(node.item))
+            return Not(_shape(node.item, names))
         case AndNode():
-            return And(tuple(map(_shape, node.items)))
+            return And(tuple(_shape(item, names) for item in node.items))
         case OrNode():
-            return Or(tuple(map(_shape, node.items)))
-        case CheckNode(FieldNode("evt.type" | "syscall.type", None), "in", ListNode(items), None):
-            return Check(_EVENT_TYPE, "in", tuple(item.text for item in items if isinstance(item, ValueNode)))
-        case CheckNode(FieldNode("evt.type" | "syscall.type", None), "=" | "==" | "!=" as op, ValueNode(text), None):
-            return Check(_EVENT_TYPE, "=" if op == "==" else op, text)
-        case CheckNode(FieldNode("evt.type", None), "exists"):
-            return Exists(_EVENT_TYPE)
+            return Or(tuple(_shape(item, names) for item in node.items))
+        case CheckNode(FieldNode(name, None), "in", ListNode(items), None) if name in names:
+            return Check(_TYPE, "in", tuple(item.text for item in items if isinstance(item, ValueNode)))
+        case CheckNode(FieldNode(name, None), "=" | "==" | "!=" as op, ValueNode(text), None) if name in names:
+            return Check(_TYPE, "=" if op == "==" else op, text)
+        case CheckNode(FieldNode(name, None), "exists") if name == EVENT_TYPE:
+            return Exists(_TYPE)
         case _:
             return Exists(_OTHER)
 

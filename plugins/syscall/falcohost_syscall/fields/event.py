@@ -162,6 +162,7 @@ FIELDS: tuple[SyscallField, ...] = (
         get=lambda e, _: None if e.type == EXIT else e.type,
         fact=by_type(lambda row: None if row.name == EXIT else row.name),
         check_value=_check_type,
+        tells_type=True,
     ),
     SyscallField(
         name="evt.type.is",
