@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from falcohost.counters import Over, Shape, Unit, counters
-from falcohost.host.numbers import Numbers
+from falcohost.host.numbers import Numbers, OutputNumbers, StoreNumbers
 
 PAGE = Path(__file__).resolve().parent / "stats.md"
 _TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
@@ -20,7 +20,13 @@ _UNIT = {Unit.COUNT: "", Unit.SHARE: ", from 0 to 1", Unit.NANOSECONDS: ", in na
 
 def renewed(text: str) -> str:
     """Return the page *text* with current tables."""
-    for name, table in (("columns", columns()), ("keys", keys())):
+    tables = {
+        "columns": columns(),
+        "keys": keys(),
+        "keys of outputs": short_keys(OutputNumbers),
+        "keys of the store": short_keys(StoreNumbers),
+    }
+    for name, table in tables.items():
         lines = "\n".join(table)
         new = f"<!-- {name}: written by script/docs -->\n\n{lines}\n\n<!-- end of {name} -->"
         text = re.sub(_TABLE.format(name=name), new.replace("\\", r"\\"), text)
@@ -38,6 +44,11 @@ def keys() -> Iterator[str]:
     """Yield the lines of the table of a source's numbers in JSON."""
     heads = ("key", "value", "after a restart")
     yield from _table(heads, _keys(Numbers, ""))
+
+
+def short_keys(of: type) -> Iterator[str]:
+    """Yield the lines of the table of numbers in JSON that no restart changes."""
+    yield from _table(("key", "value"), (row[:2] for row in _keys(of, "")))
 
 
 def _keys(of: type, path: str) -> Iterator[tuple[str, ...]]:

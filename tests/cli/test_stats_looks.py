@@ -4,8 +4,8 @@ import pytest
 
 from falcohost.cli.stats import looks
 from falcohost.errors import StateError
-from falcohost.host.numbers import Numbers
-from falcohost.host.snapshot import Snapshot, SourceSnapshot, SourceState, StoreNumbers
+from falcohost.host.numbers import Numbers, StoreNumbers
+from falcohost.host.snapshot import Snapshot, SourceSnapshot, SourceState, StoreSnapshot, StoreState
 from falcohost.testing.clock import ManualClock
 
 
@@ -28,7 +28,14 @@ class Counting:
         self.times.append(self.clock.monotonic())
         count = len(self.measured)
         state = SourceState("one", "open", "", 0, float(count), float(count), measure and count >= self.begins)
-        return Snapshot("0", 1, float(count), [SourceSnapshot(state, Numbers(count))], [], StoreNumbers(True, 0, 0, 0))
+        return Snapshot(
+            "0",
+            1,
+            float(count),
+            [SourceSnapshot(state, Numbers(count))],
+            [],
+            StoreSnapshot(StoreState(kept=True), StoreNumbers()),
+        )
 
 
 def found(looked):

@@ -15,13 +15,15 @@ from falcohost import SourceStats, TypeCount
 from falcohost.cli.jsonline import pretty_json
 from falcohost.cli.stats_text import stats_text
 from falcohost.counters import as_json, number, plus, rows
-from falcohost.host.numbers import NOTHING, Numbers, RuleNumbers, counted
+from falcohost.host.numbers import NOTHING, Numbers, OutputNumbers, RuleNumbers, StoreNumbers, counted
 from falcohost.host.snapshot import (
-    OutputNumbers,
+    OutputSnapshot,
+    OutputState,
     Snapshot,
     SourceSnapshot,
     SourceState,
-    StoreNumbers,
+    StoreSnapshot,
+    StoreState,
     decode,
     encode,
 )
@@ -31,6 +33,7 @@ SHOWN = Path(__file__).parent / "stats"
 #: Counts of a source that came after the files were written.
 LATER = re.compile(r", [\d,]+ (?!received|passed|filtered)\w+(?=, )")
 
+STORE = StoreSnapshot(StoreState(kept=True), StoreNumbers())
 STATE = SourceState("numbers", "open", "", 0, 1.0, 1.0, False)
 
 
@@ -192,8 +195,13 @@ def source(told, look):
 def snapshot(look):
     """Return the agent's numbers."""
     sources = [source(told, look) for told in look.sources]
-    outputs = [OutputNumbers(*output) for output in look.outputs]
-    return Snapshot("0.1.0", 4711, look.seconds, sources, outputs, StoreNumbers(*look.stored))
+    outputs = [
+        OutputSnapshot(OutputState(name, busy, *kind), OutputNumbers(waiting, dropped))
+        for name, waiting, dropped, busy, *kind in look.outputs
+    ]
+    kept, *numbers = look.stored
+    store = StoreSnapshot(StoreState(kept), StoreNumbers(*numbers))
+    return Snapshot("0.1.0", 4711, look.seconds, sources, outputs, store)
 
 
 @pytest.fixture(params=["first", "second", "since"])
@@ -258,9 +266,7 @@ def test_a_new_counter_is_shown():
     """A counter that is declared is in the sums, in JSON and in the text without more ado."""
     busy = {"quiet": RuleNumbers(), "slow": RuleNumbers(2, 1), "fast": RuleNumbers(3)}
     both = plus(More(received=1, late=1000), More(received=2, late=500, odd=2, queues=busy))
-    shown = list(
-        stats_text(Snapshot("0", 1, 1.0, [SourceSnapshot(STATE, both)], [], StoreNumbers(True, 0, 0, 0)), full=False)
-    )
+    shown = list(stats_text(Snapshot("0", 1, 1.0, [SourceSnapshot(STATE, both)], [], STORE), full=False))
 
     assert (1500, 2) == (as_json(both)["late"], as_json(both)["odd"])
     (counts,) = [line for line in shown if line.startswith("  3 received, ")]
@@ -268,3 +274,20 @@ def test_a_new_counter_is_shown():
     assert "\x1b[31m  2 events are odd\x1b[0m" in shown
     table = [line.split() for line in map(click.unstyle, shown)][5:8]
     assert [["queue", "matched", "folded"], ["fast", "3", "0"], ["slow", "2", "1"]] == table
+
+
+class MoreStore(StoreNumbers, frozen=True):
+    """The store's numbers, and two that nobody has heard of before."""
+
+    pages: Annotated[int, number("pages of the file")] = 0
+    torn: Annotated[int, number("pages that are torn", text="{:,} torn", colour="red")] = 0
+
+
+def test_a_new_counter_of_the_store_is_shown():
+    """A counter that is declared for the store, or for outputs, is in JSON and in the text without more ado."""
+    store = StoreSnapshot(StoreState(kept=False), MoreStore(last=7, pages=1200, torn=3))
+    found = Snapshot("0", 1, 1.0, [], [], store)
+
+    assert {"kept": False, "last": 7, "unwritten": 0, "lost": 0, "pages": 1200, "torn": 3} == found.as_json()["store"]
+    *_, line = stats_text(found, full=False)
+    assert "store: 7 alerts so far, 1,200 pages, in memory only, 3 torn" == click.unstyle(line)

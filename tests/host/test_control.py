@@ -12,11 +12,12 @@ import pytest
 from falcohost.errors import StateError
 from falcohost.host.connection import NAME, Connection
 from falcohost.host.control import MOST_CLIENTS, Control
-from falcohost.host.snapshot import Snapshot, StoreNumbers
+from falcohost.host.numbers import StoreNumbers
+from falcohost.host.snapshot import Snapshot, StoreSnapshot, StoreState
 from falcohost.host.supervision.loop import Loop
 from falcohost.testing.waiting import wait_until
 
-SNAPSHOT = Snapshot("0", 4711, 1.5, [], [], StoreNumbers(True, 3, 0, 0))
+SNAPSHOT = Snapshot("0", 4711, 1.5, [], [], StoreSnapshot(StoreState(kept=True), StoreNumbers(3)))
 
 
 class Served:

@@ -11,7 +11,7 @@ import msgspec
 from falcohost.cli.rules_lines import clean
 from falcohost.counters import Counter, Over, Shape, counters
 from falcohost.host.numbers import Numbers, TypeNumbers
-from falcohost.host.snapshot import OutputNumbers, Snapshot, SourceSnapshot, StoreNumbers
+from falcohost.host.snapshot import OutputSnapshot, Snapshot, SourceSnapshot, StoreSnapshot
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -45,7 +45,7 @@ def _source(source: SourceSnapshot, span: float | None, full: bool) -> Iterator[
     yield "  " + ", ".join(_counts(numbers))
     yield from _parts(numbers)
     yield from _sentences(numbers)
-    yield from _warnings(numbers)
+    yield from _warnings(numbers, "  ")
     yield from _types(numbers, span, full)
     yield from _tables(numbers, full)
 
@@ -57,7 +57,7 @@ def _told(numbers: msgspec.Struct, shape: Shape) -> Iterator[tuple[Counter, str,
             yield counter, counter.text, getattr(numbers, counter.name)
 
 
-def _counts(numbers: Numbers) -> Iterator[str]:
+def _counts(numbers: msgspec.Struct) -> Iterator[str]:
     """Yield the plain counts, then the losses."""
     for counter, text, value in _told(numbers, Shape.NUMBER):
         if "{" not in text:
@@ -89,10 +89,11 @@ def _sentences(numbers: Numbers) -> Iterator[str]:
             yield f"  {clean(sentence)}"
 
 
-def _warnings(numbers: Numbers) -> Iterator[str]:
+def _warnings(numbers: msgspec.Struct, before: str) -> Iterator[str]:
+    """Yield the texts that are only there if their number is not 0, each with *before* in front."""
     for counter, text, value in _told(numbers, Shape.NUMBER):
         if "{" in text and value:
-            yield click.style(f"  {text.format(value)}", fg=counter.colour)
+            yield click.style(before + text.format(value), fg=counter.colour)
 
 
 def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
@@ -156,24 +157,19 @@ def _coloured(text: str, colour: str | None) -> str:
     return click.style(text, fg=colour) if colour is not None and text.strip() != "0" else text
 
 
-def _output(output: OutputNumbers) -> str:
-    line = f"{output.kind} {click.style(clean(output.name), bold=True)}: {output.waiting:,} alerts waiting"
-    if output.busy > _BUSY:
-        line += click.style(f", the current delivery has taken {_duration(output.busy)} so far", fg="yellow")
-    if output.dropped:
-        line += click.style(f", {output.dropped:,} will not be delivered", fg="red")
-    return line
+def _output(output: OutputSnapshot) -> str:
+    state = output.state
+    line = f"{state.kind} {click.style(clean(state.name), bold=True)}: {', '.join(_counts(output.numbers))}"
+    if state.busy > _BUSY:
+        line += click.style(f", the current delivery has taken {_duration(state.busy)} so far", fg="yellow")
+    return line + "".join(_warnings(output.numbers, ", "))
 
 
-def _store(store: StoreNumbers) -> str:
-    line = f"{click.style('store', bold=True)}: {store.last:,} alerts so far"
-    if not store.kept:
+def _store(store: StoreSnapshot) -> str:
+    line = f"{click.style('store', bold=True)}: {', '.join(_counts(store.numbers))}"
+    if not store.state.kept:
         line += click.style(", in memory only", fg="yellow")
-    if store.unwritten:
-        line += click.style(f", {store.unwritten:,} waiting for the disk", fg="red")
-    if store.lost:
-        line += click.style(f", {store.lost:,} deleted before every output had them", fg="red")
-    return line
+    return line + "".join(_warnings(store.numbers, ", "))
 
 
 def _times(count: int) -> str:

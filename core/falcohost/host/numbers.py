@@ -1,7 +1,7 @@
-"""The numbers of one source, in the form in which they travel: worker → supervisor → ``falcohost stats``.
+"""The numbers of sources, outputs and the store, in the form in which they travel to ``falcohost stats``.
 
-They combine what the source reports (:class:`~falcohost.stats.SourceStats`) and what its worker counts. Each field is a
-counter (:mod:`falcohost.counters`).
+Those of a source combine what it reports (:class:`~falcohost.stats.SourceStats`) and what its worker counts. Each field
+is a counter (:mod:`falcohost.counters`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,32 @@ class Numbers(SourceStats, frozen=True):
 
 
 NOTHING = Numbers()
+
+
+class OutputNumbers(msgspec.Struct, frozen=True):
+    """The numbers of one output or other subscriber, by the names of the attributes of its runner."""
+
+    waiting: Annotated[int, number("alerts that it has not taken yet", text="alerts waiting")] = 0
+    dropped: Annotated[
+        int, number("alerts that it will never get", text="{:,} will not be delivered", colour="red")
+    ] = 0
+
+
+class StoreNumbers(msgspec.Struct, frozen=True):
+    """The numbers of the store, by the names of its attributes."""
+
+    last: Annotated[int, number("number of the last alert", text="alerts so far")] = 0
+    unwritten: Annotated[
+        int, number("alerts in memory that wait for the disk", text="{:,} waiting for the disk", colour="red")
+    ] = 0
+    lost: Annotated[
+        int,
+        number(
+            "alerts that were deleted before every subscriber had them",
+            text="{:,} deleted before every output had them",
+            colour="red",
+        ),
+    ] = 0
 
 
 def counted(

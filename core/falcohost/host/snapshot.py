@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from falcohost import counters
-from falcohost.host.numbers import Numbers
+from falcohost.host.numbers import Numbers, OutputNumbers, StoreNumbers
 from falcohost.host.restart import age
 from falcohost.host.supervision.child import Child
 from falcohost.host.version import falcohost_version
@@ -52,38 +52,42 @@ class SourceSnapshot(msgspec.Struct, frozen=True):
 
     def as_json(self) -> dict[str, object]:
         """Return it as it appears in JSON."""
-        return {**msgspec.structs.asdict(self.state), **counters.as_json(self.numbers)}
+        return _as_json(self)
 
 
-class OutputNumbers(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The numbers of one output or other subscriber.
+class OutputState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of one output or other subscriber.
 
-    :ivar waiting: alerts that it has not taken yet.
-    :ivar dropped: alerts that it will never get.
     :ivar busy: seconds that the current delivery has taken.
     :ivar kind: ``output`` or ``subscriber``.
     """
 
     name: str
-    waiting: int
-    dropped: int
     busy: float
     kind: str = "output"
 
 
-class StoreNumbers(msgspec.Struct, frozen=True):
-    """The numbers of the store.
+class OutputSnapshot(msgspec.Struct, frozen=True):
+    """The state and the numbers of one output or other subscriber; in JSON they form one object."""
+
+    state: OutputState
+    numbers: OutputNumbers
+
+
+class StoreState(msgspec.Struct, frozen=True):
+    """The state of the store.
 
     :ivar kept: alerts are stored on disk.
-    :ivar last: number of the last alert.
-    :ivar unwritten: alerts in memory that wait for the disk.
-    :ivar lost: alerts that were deleted before every subscriber had them.
     """
 
     kept: bool
-    last: int
-    unwritten: int
-    lost: int
+
+
+class StoreSnapshot(msgspec.Struct, frozen=True):
+    """The state and the numbers of the store; in JSON they form one object."""
+
+    state: StoreState
+    numbers: StoreNumbers
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -96,8 +100,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     pid: int
     seconds: float
     sources: list[SourceSnapshot]
-    outputs: list[OutputNumbers]
-    store: StoreNumbers
+    outputs: list[OutputSnapshot]
+    store: StoreSnapshot
     span: float | None = None
 
     def since(self, before: Snapshot) -> Snapshot:
@@ -110,8 +114,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     def as_json(self) -> object:
         """Return it as it appears in JSON."""
-        sources = [source.as_json() for source in self.sources]
-        return msgspec.to_builtins({**msgspec.structs.asdict(self), "sources": sources})
+        parts = {"sources": [*map(_as_json, self.sources)], "outputs": [*map(_as_json, self.outputs)]}
+        return msgspec.to_builtins({**msgspec.structs.asdict(self), **parts, "store": _as_json(self.store)})
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -124,14 +128,27 @@ def decode(line: bytes) -> Snapshot:
 
     :raises msgspec.DecodeError: an agent of another version wrote it.
     """
-    return msgspec.convert(_with_sources(msgspec.json.decode(line)), Snapshot)
+    return msgspec.convert(_with_parts(msgspec.json.decode(line)), Snapshot)
 
 
-def _with_sources(data: Any) -> Mapping[str, Any]:
-    """Return *data* with the state and the numbers of each source separated."""
+def _as_json(part: SourceSnapshot | OutputSnapshot | StoreSnapshot) -> dict[str, object]:
+    """Return state and numbers as one object."""
+    return {**msgspec.to_builtins(part.state), **counters.as_json(part.numbers)}
+
+
+def _with_parts(data: Any) -> Mapping[str, Any]:
+    """Return *data* with the state and the numbers of each source, each output and the store separated."""
     found = msgspec.convert(data, dict[str, Any])
-    sources = msgspec.convert(found.get("sources"), list[dict[str, Any]])
-    return found | {"sources": [{"state": one, "numbers": counters.from_json(one, Numbers)} for one in sources]}
+    lists: dict[str, type[msgspec.Struct]] = {"sources": Numbers, "outputs": OutputNumbers}
+    parts: dict[str, Any] = {
+        name: [_parted(one, of) for one in msgspec.convert(found.get(name), list[dict[str, Any]])]
+        for name, of in lists.items()
+    }
+    return found | parts | {"store": _parted(msgspec.convert(found.get("store"), dict[str, Any]), StoreNumbers)}
+
+
+def _parted(one: Mapping[str, Any], of: type[msgspec.Struct]) -> Mapping[str, object]:
+    return {"state": one, "numbers": counters.from_json(one, of)}
 
 
 def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store) -> Snapshot:
@@ -141,8 +158,11 @@ def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store)
         os.getpid(),
         age(),
         [source_snapshot(child) for child in children],
-        [OutputNumbers(one.name, one.waiting, one.dropped, one.busy(), one.kind) for one in runners],
-        StoreNumbers(store.kept, store.last, store.unwritten, store.lost),
+        [
+            OutputSnapshot(OutputState(one.name, one.busy(), one.kind), counters.from_attributes(one, OutputNumbers))
+            for one in runners
+        ],
+        StoreSnapshot(StoreState(store.kept), counters.from_attributes(store, StoreNumbers)),
     )
 
 
