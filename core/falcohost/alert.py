@@ -36,7 +36,7 @@ class Priority(enum.IntEnum):
 _LABELS = tuple(priority.name.capitalize() for priority in Priority)
 
 
-class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Facts about the rule beyond its name, priority, source and tags.
 
     :ivar description: the rule's ``desc``, cut at :data:`MOST_TEXT` characters.
@@ -48,6 +48,9 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     file: str = ""
     exceptions: tuple[str, ...] = ()
 
+
+#: What an alert without a rule has.
+NO_METADATA = RuleMetadata()
 
 #: Most names of exceptions, and most characters of a text, in a rule's metadata.
 MOST_EXCEPTIONS = 32
@@ -86,7 +89,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hostname: str = ""
     count: int = 1
     subjects: tuple[Subject, ...] = ()
-    metadata: RuleMetadata = RuleMetadata()
+    metadata: RuleMetadata = NO_METADATA
     depth: int = 0
 
 

@@ -14,7 +14,7 @@ import msgspec
 MOST_SUBJECTS = 16
 
 
-class ProcessSubject(msgspec.Struct, frozen=True, tag="process"):
+class ProcessSubject(msgspec.Struct, frozen=True, tag="process", gc=False):
     """A process of this machine.
 
     :ivar pid: its pid in the host's pid namespace. Pids are reused; together with *start* it identifies one process.
@@ -29,7 +29,7 @@ class ProcessSubject(msgspec.Struct, frozen=True, tag="process"):
     cgroup: int | None = None
 
 
-class UserSubject(msgspec.Struct, frozen=True, tag="user"):
+class UserSubject(msgspec.Struct, frozen=True, tag="user", gc=False):
     """A user of a service.
 
     :ivar kind: the kind of name: ``okta.user``, ``aws.arn``, ``k8s.user``.
@@ -40,7 +40,7 @@ class UserSubject(msgspec.Struct, frozen=True, tag="user"):
     name: str
 
 
-class ResourceSubject(msgspec.Struct, frozen=True, tag="resource"):
+class ResourceSubject(msgspec.Struct, frozen=True, tag="resource", gc=False):
     """A resource of a service.
 
     :ivar kind: the kind of resource: ``github.repository``, ``k8s.pods``, ``aws.arn``.

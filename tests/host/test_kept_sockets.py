@@ -32,7 +32,7 @@ def test_the_next_worker_listens_on_the_same_socket(link):
     address = bound.getsockname()
     hand_up(there)
     kept = Kept()
-    (message,) = wire.Received(wire.Up).feed(kept.receive(here))
+    (message,) = wire.FromWorker().feed(kept.receive(here))
     kept.take(message.counts)
     bound.close()
     waiting = socket.create_connection(address)

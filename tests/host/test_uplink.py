@@ -17,7 +17,7 @@ class Link:
         self.clock = ManualClock()
         here, self._there = socket.socketpair()
         self.uplink = Uplink(here, self.clock)
-        self._received = wire.Received(wire.Up)
+        self._received = wire.FromWorker()
 
     @property
     def arrived(self):

@@ -1,21 +1,28 @@
-"""Alerts in bytes: what is written is read again, and a message is not written twice."""
+"""Alerts in bytes: what is written is read again, and neither message nor metadata are written with each."""
+
+import struct
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from falcohost.alert import NO_METADATA, RuleMetadata
 from falcohost.store.body import decode, encode
+from falcohost.store.metadata import NO_KEY, by_key, key_of
 from falcohost.testing.outputs import alert
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
+METADATA = RuleMetadata(description="d" * 500, file="f", exceptions=("a", "b"))
 
-@given(TEXTS, TEXTS, TEXTS)
-def test_what_is_written_is_read_again(before, message, after):
+
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from([NO_METADATA, METADATA]))
+def test_what_is_written_is_read_again(before, message, after, metadata):
     """Whatever stands around the message in the text line, also nothing or a message that is there twice."""
-    for output in (before + message + after, before + after, message + before + message):
-        one = msgspec.structs.replace(alert("a"), message=message, output=output)
-        assert one == decode(encode(one))
+    for output in (before + message + after, before + after, message + before + message, before + message):
+        one = msgspec.structs.replace(alert("a"), message=message, output=output, metadata=metadata)
+        assert one == decode(encode(one), by_key([NO_METADATA, METADATA]))
 
 
 def test_the_message_is_written_once():
@@ -27,6 +34,38 @@ def test_the_message_is_written_once():
     assert 200 <= len(encode(large)) - len(encode(small)) <= 202
 
 
+def test_metadata_are_elsewhere():
+    """An alert has the same size with metadata and without."""
+    assert len(encode(alert("a"))) == len(encode(msgspec.structs.replace(alert("a"), metadata=METADATA)))
+
+
+def test_keys():
+    """A key is a positive number of 63 bits that stands for one content; no metadata have their own."""
+    others = [METADATA, RuleMetadata(description="d"), RuleMetadata(file="d"), RuleMetadata(exceptions=("d",))]
+    keys = {key_of(metadata) for metadata in others}
+
+    assert NO_KEY == key_of(RuleMetadata())
+    assert len(others) == len(keys)
+    assert all(0 < key < 1 << 63 for key in keys)
+    assert key_of(METADATA) == key_of(msgspec.structs.replace(METADATA))
+
+
 def test_alerts_of_version_1_are_read():
-    """A body as earlier versions wrote it is the same alert."""
-    assert alert("a") == decode(msgspec.msgpack.encode(alert("a")))
+    """A body as version 1 wrote it is the same alert."""
+    assert alert("a") == decode(msgspec.msgpack.encode(alert("a")), {})
+
+
+def test_alerts_of_version_2_are_read():
+    """A body as version 2 wrote it, with its metadata and the place of the message, is the same alert."""
+    one = msgspec.structs.replace(alert("a"), metadata=METADATA)
+    at = one.output.index(one.message)
+    body = msgspec.msgpack.encode(msgspec.structs.replace(one, output=one.output.replace(one.message, "")))
+
+    assert one == decode(struct.pack(">BI", 0xC1, at) + body, {})
+
+
+@pytest.mark.parametrize("length", range(14))
+def test_no_part_of_one_is_an_alert(length):
+    """What is cut off is refused by an error that says so."""
+    with pytest.raises(ValueError, match=r"."):
+        decode(encode(alert("a"))[:length], by_key([NO_METADATA]))

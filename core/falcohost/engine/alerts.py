@@ -125,7 +125,8 @@ def bounded(subject: Subject) -> Subject:
     """Return *subject* with kind and name that are valid Unicode and not too long, since both may come from events."""
     if isinstance(subject, ProcessSubject):
         return subject
-    return type(subject)(valid(subject.kind[:MOST_KIND]), valid(subject.name[:MOST_TEXT]))
+    kind, name = valid(subject.kind[:MOST_KIND]), valid(subject.name[:MOST_TEXT])
+    return subject if (kind, name) == (subject.kind, subject.name) else type(subject)(kind, name)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -77,7 +77,7 @@ class Supervisor:
     def _hear(self, child: Child, message: wire.Up) -> None:
         """Pass a worker's message to the part that handles it."""
         if isinstance(message, wire.Alerts):
-            self.intake.take(Arrival(child.name, message.alerts, message.cursor, message.rewinds))
+            self.intake.take(_arrival(child.name, message))
         elif isinstance(message, wire.Ended) and not message.asked:
             self.intake.take(Arrival(child.name, [], ended=True))
         elif isinstance(message, wire.Report):
@@ -109,3 +109,7 @@ class Supervisor:
         else:
             self.workers.kill()
         self.loop.end(Outcome.STOPPED)
+
+
+def _arrival(source: str, sent: wire.Alerts) -> Arrival:
+    return Arrival(source, sent.alerts, sent.cursor, sent.rewinds, bodies=sent.bodies, metadata=sent.metadata)

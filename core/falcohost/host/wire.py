@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from falcohost.alert import Alert
+from falcohost.alert import Alert, RuleMetadata
 from falcohost.host.numbers import Numbers
+from falcohost.store.body import decode, encode
+from falcohost.store.metadata import by_key
 
 T = TypeVar("T")
 
@@ -36,12 +38,24 @@ class Listening(msgspec.Struct, tag=True, frozen=True):
 class Alerts(msgspec.Struct, tag=True, frozen=True):
     """Alerts in order, and the cursor to store with them (None: no new one).
 
-    *rewinds*: the source has cursors, so the same events may be read again.
+    *rewinds*: the source has cursors, so the same events may be read again. *bodies* and *metadata*: the alerts in
+    bytes as they came, to be stored as they are, and the metadata of their rules; empty before they are sent.
     """
 
     alerts: list[Alert]
     cursor: str | None = None
     rewinds: bool = False
+    bodies: list[bytes] = []
+    metadata: dict[int, RuleMetadata] = {}
+
+
+class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
+    """:class:`Alerts` on their way. Each is encoded once, by the worker, and each rule's metadata is there once."""
+
+    bodies: list[bytes]
+    metadata: list[RuleMetadata]
+    cursor: str | None
+    rewinds: bool
 
 
 class Report(msgspec.Struct, tag=True, frozen=True):
@@ -113,15 +127,18 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     error: str = ""
 
 
+#: What workers say; :class:`PackedAlerts` stand for :class:`Alerts` on the socket.
 Up: TypeAlias = Ready | Listening | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = Ack | NewRules | Measure
+
+_Sent: TypeAlias = Ready | Listening | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 def packed(message: Up | Down) -> bytes:
     """Return *message* encoded for the socket."""
-    body = _encoder.encode(message)
+    body = _encoder.encode(_pack(message) if isinstance(message, Alerts) else message)
     return _LENGTH.pack(len(body)) + body
 
 
@@ -166,6 +183,35 @@ class Received(Generic[T]):
             end = at + _LENGTH.size + length
             if len(view) < end:
                 break
-            messages.append(self._decoder.decode(view[at + _LENGTH.size : end]))
+            messages.append(self._message(view[at + _LENGTH.size : end]))
             at = end
         return messages, at
+
+    def _message(self, data: memoryview) -> T:
+        return self._decoder.decode(data)
+
+
+class FromWorker(Received[Up]):
+    """Puts together what a worker says."""
+
+    def __init__(self) -> None:
+        super().__init__(_Sent)
+
+    def _message(self, data: memoryview) -> Up:
+        message: Up | PackedAlerts = super()._message(data)
+        return _unpack(message) if isinstance(message, PackedAlerts) else message
+
+
+def _pack(message: Alerts) -> PackedAlerts:
+    metadata = {id(alert.metadata): alert.metadata for alert in message.alerts}
+    return PackedAlerts([*map(encode, message.alerts)], [*metadata.values()], message.cursor, message.rewinds)
+
+
+def _unpack(message: PackedAlerts) -> Alerts:
+    # The keys are computed here: no worker says what metadata another's alerts have.
+    metadata = by_key(message.metadata)
+    try:
+        alerts = [decode(body, metadata) for body in message.bodies]
+    except KeyError as error:
+        raise ValueError(f"an alert with metadata that are not there ({error})") from error
+    return Alerts(alerts, message.cursor, message.rewinds, message.bodies, metadata)

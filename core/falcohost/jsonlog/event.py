@@ -185,7 +185,8 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def subject(self) -> Subject | None:
         """Who or what the record is about, for alerts."""
-        self.whole()
+        if not self.is_whole:
+            self.whole()
         found: Subject | None = self.text.context.subject(self.record)
         return found
 

@@ -36,7 +36,10 @@ def _first_at(paths: Sequence[str]) -> Callable[[Record], str | None]:
     walks = [at(path) for path in paths]
 
     def first(record: Record) -> str | None:
-        values = (walk(record) for walk in walks)
-        return next((value for value in values if isinstance(value, str) and value), None)
+        for walk in walks:
+            value = walk(record)
+            if isinstance(value, str) and value:
+                return value
+        return None
 
     return first

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from falcohost.alert import Alert
-from falcohost.store.body import encode
+from falcohost.alert import Alert, RuleMetadata
+from falcohost.store.metadata import NO_KEY, ByKey
+from falcohost.store.metadata import row as metadata_row
 
 
 class Arrival(Struct, frozen=True):
@@ -17,6 +18,7 @@ class Arrival(Struct, frozen=True):
 
     :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
     :ivar ended: the source has come to its end; whoever reads it again wants all of it again.
+    :ivar bodies: the alerts in bytes (:mod:`falcohost.store.body`), where they came so; *metadata*: what these name.
     """
 
     source: str
@@ -24,6 +26,8 @@ class Arrival(Struct, frozen=True):
     cursor: str | None = None
     rewinds: bool = False
     ended: bool = False
+    bodies: Sequence[bytes] = ()
+    metadata: ByKey = {}
 
 
 class Stored(Struct):
@@ -34,17 +38,12 @@ class Stored(Struct):
 
 
 class Row(NamedTuple):
-    """An alert, its number, and whether it may come a second time."""
+    """An alert, its number, whether it may come a second time, and what is stored of it."""
 
     seq: int
     rewinds: bool
     alert: Alert
-
-    def columns(self, now: int) -> tuple[object, ...]:
-        """Return what the table holds of it, stored *now*."""
-        alert = self.alert
-        time = alert.time if -_LARGEST <= alert.time <= _LARGEST else _LARGEST
-        return self.seq, alert.id, self.rewinds, time, alert.rule, alert.source, now, encode(alert)
+    body: bytes
 
 
 class Position(NamedTuple):
@@ -58,12 +57,15 @@ class Waiting(Struct):
     """What is not written yet.
 
     :ivar positions: by subscriber; without a state, the state that is written stays.
+    :ivar metadata: those of the alerts, by key; *written*: the keys of those that are written already.
     """
 
     rows: list[Row] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     positions: dict[str, Position] = field(default_factory=dict)
+    metadata: dict[int, RuleMetadata] = field(default_factory=dict)
+    written: set[int] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Return whether there is anything."""
@@ -85,7 +87,10 @@ class Waiting(Struct):
         if self.cursors:
             execute("PRAGMA synchronous = FULL")
         execute("BEGIN IMMEDIATE")
-        execute_many(_ALERT, [row.columns(now) for row in self.rows])
+        execute_many(_ALERT, self._columns(now))
+        if new := self.metadata.keys() - self.written - {NO_KEY}:
+            last = self.rows[-1].seq
+            execute_many(_METADATA, [metadata_row(key, self.metadata[key], last) for key in new])
         execute_many(_CURSOR, list(self.cursors.items()))
         if self.ended:
             gone = [(source,) for source in self.ended]
@@ -96,9 +101,26 @@ class Waiting(Struct):
         if self.cursors:
             execute("PRAGMA synchronous = NORMAL")
 
+    def _columns(self, now: int) -> list[tuple[object, ...]]:
+        """Return what the table of alerts holds of them, stored *now*."""
+        return [
+            (
+                seq,
+                alert.id,
+                rewinds,
+                alert.time if -_LARGEST <= alert.time <= _LARGEST else _LARGEST,
+                alert.rule,
+                alert.source,
+                now,
+                body,
+            )
+            for seq, rewinds, alert, body in self.rows
+        ]
+
     def clear(self) -> None:
         """Forget it, since it is written."""
-        for part in (self.rows, self.cursors, self.ended, self.positions):
+        self.written |= self.metadata.keys()
+        for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata):
             part.clear()
 
 
@@ -108,6 +130,7 @@ _LARGEST = (1 << 63) - 1
 # What could not be looked up, because the file could not be read, may be there already.
 _ALERT = "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
+_METADATA = "INSERT INTO metadata VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET last = excluded.last"
 _POSITION = (
     "INSERT INTO subscribers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
     "SET mark = excluded.mark, state = coalesce(excluded.state, state)"

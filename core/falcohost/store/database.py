@@ -14,12 +14,15 @@ from falcohost.errors import StateError
 from falcohost.log import log
 
 #: Rises when the tables change. A file with a lower one is migrated, one with a higher one is left alone.
-SCHEMA = 2
+SCHEMA = 3
 
 #: Versions whose table of alerts is the same, so that it can be read without a migration.
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
+
+#: *last*: the number of an alert with it; until metadata are written again, alerts that are not many later have it too.
+_METADATA = "CREATE TABLE metadata (key INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
 
 _TABLES = f"""
 CREATE TABLE alerts (
@@ -35,11 +38,13 @@ CREATE TABLE alerts (
 CREATE UNIQUE INDEX once ON alerts (id) WHERE rewinds;
 CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
 {_SUBSCRIBERS}
+{_METADATA}
 """
 
 #: What makes a file of the next version of one of this.
 _MIGRATIONS = {
     1: f"{_SUBSCRIBERS} INSERT INTO subscribers SELECT output, seq, NULL FROM marks; DROP TABLE marks;",
+    2: _METADATA,
 }
 
 

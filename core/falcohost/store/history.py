@@ -12,6 +12,7 @@ from falcohost.errors import StateError
 from falcohost.store.body import decode
 from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import DATABASE
+from falcohost.store.metadata import StoredMetadata
 
 _MOST = 1000
 
@@ -41,6 +42,7 @@ class History:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
             raise StateError(f"the state in {path} cannot be read: {error}") from error
+        self._metadata = StoredMetadata(lambda sql, values: self._query(sql, values).fetchall())
         if version not in READABLE:
             raise StateError(f"the state in {path} is of another version of falcohost ({version}, not {SCHEMA})")
 
@@ -78,7 +80,7 @@ class History:
             sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
             page = self._query(sql, values).fetchall()
             for seq, body in page:
-                yield seq, decode(body)
+                yield seq, decode(body, self._metadata)
             if len(page) < _MOST:
                 return
             after = page[-1][0]

@@ -19,11 +19,12 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store.arrival import Arrival, Position, Row, Stored, Waiting
-from falcohost.store.body import decode
+from falcohost.store.body import decode, encode
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
 from falcohost.store.limits import IN_MEMORY, Limits
-from falcohost.store.surplus import Surplus
+from falcohost.store.metadata import StoredMetadata, by_key
+from falcohost.store.surplus import MOST_LATER, Surplus
 
 #: Most alerts that wait in memory for a disk that does not take them.
 MOST_UNWRITTEN = 100_000
@@ -31,6 +32,9 @@ MOST_UNWRITTEN = 100_000
 #: So many of the last alerts are kept in memory until all subscribers have them, so that those that keep up read no
 #: disk.
 MOST_KEPT = 500
+
+#: So many ids are asked for at once.
+MOST_ASKED = 256
 
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
 
@@ -62,6 +66,7 @@ class Store:
         self._seen: set[str] = set()
         self._files = 0
         self._surplus = Surplus(limits, clock)
+        self._metadata = StoredMetadata(self._disk.query)
 
     def append(self, arrivals: Iterable[Arrival]) -> Stored:
         """Store *arrivals* in one transaction. An alert that is there already is not stored again."""
@@ -122,7 +127,7 @@ class Store:
             if self._latest and self._latest[0].seq <= after + 1:
                 begin = after + 1 - self._latest[0].seq
                 return [(row.seq, row.alert) for row in islice(self._latest, begin, begin + most)]
-            found = [(seq, decode(body)) for seq, body in self._disk.query(sql, (after, most))]
+            found = [(seq, decode(body, self._metadata)) for seq, body in self._disk.query(sql, (after, most))]
             if len(found) < most and self._waiting.rows:
                 rest = (row for row in self._waiting.rows if row.seq > after)
                 found += [(row.seq, row.alert) for row in islice(rest, most - len(found))]
@@ -143,29 +148,36 @@ class Store:
         rows, latest = self._waiting.rows, self._latest
         for arrival in arrivals:
             rewinds = arrival.rewinds
-            for alert in arrival.alerts:
+            known = self._known([alert.id for alert in arrival.alerts]) if rewinds else ()
+            bodies = arrival.bodies or map(encode, arrival.alerts)
+            for alert, body in zip(arrival.alerts, bodies, strict=True):
                 if rewinds:
-                    if self._known(alert.id):
+                    if alert.id in known or alert.id in self._seen:
                         continue
                     self._seen.add(alert.id)
                 self.last += 1
-                row = Row(self.last, rewinds, alert)
+                row = Row(self.last, rewinds, alert, body)
                 rows.append(row)
                 latest.append(row)
                 taken.append(alert)
+            self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
                 self._waiting.ended.add(arrival.source)
         return taken
 
-    def _known(self, alert_id: str) -> bool:
-        if alert_id in self._seen:
-            return True
-        try:
-            return bool(self._disk.query("SELECT 1 FROM alerts WHERE id = ? AND rewinds", (alert_id,)))
-        except StateError:
-            return False
+    def _known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of *ids* that are in the file."""
+        found: set[str] = set()
+        for begin in range(0, len(ids), MOST_ASKED):
+            some = ids[begin : begin + MOST_ASKED]
+            sql = f"SELECT id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * len(some))})"
+            try:
+                found.update(alert_id for (alert_id,) in self._disk.query(sql, tuple(some)))
+            except StateError:
+                break
+        return found
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)
@@ -179,12 +191,14 @@ class Store:
             self._write()
             if not self._disk.failing and self._surplus.due(self.last):
                 self._disk.change(self._delete_surplus)
+                self._waiting.written.clear()
 
     def _write(self) -> None:
         """Write all that waits in one transaction."""
         if self._disk.begun != self._files:
             self._files = self._disk.begun
             self._waiting.positions |= self._positions
+            self._waiting.written.clear()
         waiting = self._waiting
         if not waiting:
             return
@@ -212,6 +226,7 @@ class Store:
         first, until = self._surplus.find(connection, self.last)
         if first and until >= first:
             connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
+            connection.execute("DELETE FROM metadata WHERE last < ?", (until - MOST_LATER,))
             self._give_up(until, first)
 
     def _forget(self, until: int) -> None:

@@ -12,6 +12,9 @@ from falcohost.store.limits import Limits
 PAUSE = 60.0
 PAUSE_ALERTS = 20_000
 
+#: Metadata that are in use are written again after each look. What was written so many alerts ago is in no later one.
+MOST_LATER = 10 * PAUSE_ALERTS
+
 #: How full a file is left that was too full.
 _LEFT = 0.9
 

@@ -18,7 +18,7 @@ class Link:
         self.closed = False
         self._link = link
         self._kept = kept
-        self._received: wire.Received[wire.Up] = wire.Received(wire.Up)
+        self._received = wire.FromWorker()
         self._outgoing = bytearray()
         self._deaf = False
 

@@ -1,0 +1,58 @@
+"""Metadata of rules, each stored once: an alert in bytes names it by a key, which is computed from its content."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from falcohost.alert import NO_METADATA, RuleMetadata
+
+#: Returns the rows that a statement finds.
+Query: TypeAlias = Callable[[str, tuple[object, ...]], list[tuple[bytes]]]
+
+#: Metadata by key.
+ByKey: TypeAlias = Mapping[int, RuleMetadata]
+
+#: The key of no metadata.
+NO_KEY = 0
+
+
+@functools.lru_cache(maxsize=1024)
+def key_of(metadata: RuleMetadata) -> int:
+    """Return the key of *metadata*: 63 bits of a hash, so that nobody can put other metadata in its place."""
+    if metadata == NO_METADATA:
+        return NO_KEY
+    digest = hashlib.blake2b(_encode(metadata), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
+
+
+def by_key(found: Iterable[RuleMetadata]) -> dict[int, RuleMetadata]:
+    """Return metadata by key."""
+    return {key_of(metadata): metadata for metadata in found}
+
+
+class StoredMetadata(dict[int, RuleMetadata]):
+    """Metadata by key, as the database has it; no metadata where it has none. Each is read once, by *query*."""
+
+    def __init__(self, query: Query) -> None:
+        super().__init__({NO_KEY: NO_METADATA})
+        self._query = query
+
+    def __missing__(self, key: int) -> RuleMetadata:
+        """Read what is not known yet."""
+        rows = self._query("SELECT body FROM metadata WHERE key = ?", (key,))
+        found = self[key] = _decode(rows[0][0]) if rows else NO_METADATA
+        return found
+
+
+def row(key: int, metadata: RuleMetadata, last: int) -> tuple[object, ...]:
+    """Return what the table holds of *metadata*; *last* is the number of an alert with it."""
+    return key, last, _encode(metadata)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(RuleMetadata).decode
