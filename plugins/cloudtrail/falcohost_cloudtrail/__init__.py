@@ -1,1 +1,1 @@
-"""The event source ``aws_cloudtrail``: what was done in AWS accounts, as CloudTrail records it."""
+"""The event source ``aws_cloudtrail``: activity in AWS accounts, as recorded by CloudTrail."""

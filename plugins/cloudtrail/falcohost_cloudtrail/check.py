@@ -1,4 +1,4 @@
-"""What ``falcohost doctor`` says of this source: whether what it reads can be had, and what would mend it."""
+"""Checks for ``falcohost doctor`` whether the source can read what its settings name, and how to solve problems."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from falcohost_cloudtrail.sqs import SqsSettings, queue_url
 
 Finding = tuple[str, str | None]
 
-#: A receipt handle that SQS has not given out.
+#: A receipt handle that SQS never issues.
 _NO_MESSAGE = "none"
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield what is looked at, and what is wrong with it."""
+    """Yield each check with its problem, or None if it passed."""
     if not config.is_remote(settings):
         yield from files_check(make)(settings)
         return
@@ -40,7 +40,7 @@ def check(settings: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _of_bucket(session: AwsSession, given: S3Settings) -> Iterator[Finding]:
-    """List, and read the first object that is there."""
+    """List the bucket, and read the first log in it."""
     bucket = Bucket(session.client("s3"), given.bucket)
     what = f"s3://{given.bucket}/{given.prefix} can be listed"
     try:
@@ -54,22 +54,22 @@ def _of_bucket(session: AwsSession, given: S3Settings) -> Iterator[Finding]:
     if not logs:
         yield (
             what,
-            f"there is no log of CloudTrail at the beginning of s3://{given.bucket}/{prefix}; is the prefix right?",
+            f"there is no CloudTrail log at the beginning of s3://{given.bucket}/{prefix}; check the prefix",
         )
         return
     yield "its objects can be read", _problem(lambda: bucket.body(logs[0]))
 
 
 def _of_queue(session: AwsSession, given: SqsSettings) -> Iterator[Finding]:
-    """Look the queue up, and speak of a message that there is not, which shows what is allowed and changes nothing."""
+    """Look up the queue, and make requests about a message that does not exist: they show what is allowed only."""
     client = session.client("sqs")
     name = f"sqs://{given.queue}"
     try:
         queue = Queue(client, name, queue_url(client, given), given.hidden)
     except FalcohostError as error:
-        yield f"{name} is there", str(error)
+        yield f"{name} exists", str(error)
         return
-    yield f"{name} is there", None
+    yield f"{name} exists", None
     yield f"messages of {name} can be kept", _problem(lambda: queue.hide([_NO_MESSAGE], 0))
     if given.delete:
         yield f"messages of {name} can be deleted", _problem(lambda: queue.delete([_NO_MESSAGE]))

@@ -1,4 +1,4 @@
-"""Settings of the source ``aws_cloudtrail``, parsed once: those of Falco's plugin ``cloudtrail``, and some of ours."""
+"""Parses the settings of the source ``aws_cloudtrail``: those of Falco's plugin ``cloudtrail``, and some of ours."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ NAME = "cloudtrail"
 _AWS, _CONCURRENCY, _INTERVAL, _ACCOUNTS = "aws", "s3DownloadConcurrency", "s3Interval", "s3AccountList"
 _DELETE, _OWNER = "sqsDelete", "sqsOwnerAccount"
 
-#: Ours: seconds between two listings of a bucket that is followed, and for which an object may be late.
+#: Ours: seconds between two listings of a bucket that is followed, and by which an object may be late.
 _EVERY, _LATE = "s3PollInterval", "s3Overlap"
 
-#: Ours: seconds for which a message in hand is kept from others, and deliveries after which it is put aside.
+#: Ours: seconds for which a received message stays hidden, and deliveries after which it is put aside.
 _HIDDEN, _TRIES = "sqsVisibilityTimeout", "sqsMaxReceiveCount"
 
-#: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
+#: Falco's plugin ``json``, which this plugin replaces too; its block may be present.
 JSON = "json"
 
-#: Of Falco's keys, useAsync is about how Falco calls its plugin, and useS3SNS says what is seen anyway.
+#: Falco's useAsync concerns how Falco calls its plugin; what useS3SNS says is detected anyway.
 _WITHOUT_EFFECT = ("useAsync", "useS3SNS")
 
 _OF_S3 = (_CONCURRENCY, _INTERVAL, _ACCOUNTS, _EVERY, _LATE)
@@ -43,12 +43,12 @@ _ACCOUNT_LIST = re.compile(r"\s*(\d{12}\s*(,\s*\d{12}\s*)*,?\s*)?")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the source is set to.
+    """The settings of the source.
 
-    :ivar path: files or folders that are read, unless objects are.
+    :ivar path: files or folders to read, unless *s3* or *sqs* is set.
     :ivar follow: what is added there is read as it comes.
-    :ivar s3: the objects that are read.
-    :ivar sqs: the queue that names those that are read.
+    :ivar s3: the objects to read.
+    :ivar sqs: the queue whose messages name the objects to read.
     """
 
     path: str | list[str]
@@ -59,9 +59,9 @@ class Config:
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
-    """Return the settings in *settings*; a key that is unknown is warned of.
+    """Return the configuration in *settings*; unknown keys cause a warning.
 
-    :raises ConfigError: a value cannot be.
+    :raises ConfigError: a value is not valid.
     """
     values = Settings(NAME, settings, (*KEYS, JSON))
     path, follow = values.open_params(), values.truth(FOLLOW)
@@ -69,8 +69,8 @@ def parse(settings: Mapping[str, Any]) -> Config:
     where = _one(path)
     bucket, queue = _S3.fullmatch(where), _SQS.fullmatch(where)
     if bucket is None and queue is None and _AWS_SCHEME.match(where):
-        forms = "s3://BUCKET/PREFIX does, and sqs://QUEUE"
-        raise ConfigError(f"plugin '{NAME}': open_params '{where}' names no bucket or queue; {forms}")
+        forms = "s3://BUCKET/PREFIX or sqs://QUEUE"
+        raise ConfigError(f"plugin '{NAME}': open_params '{where}' names no bucket or queue; use {forms}")
     return Config(
         path,
         follow,
@@ -81,26 +81,26 @@ def parse(settings: Mapping[str, Any]) -> Config:
 
 
 def is_remote(settings: Mapping[str, Any]) -> bool:
-    """Return whether AWS is asked."""
+    """Return whether the source reads from AWS."""
     return _AWS_SCHEME.match(_one(settings.get(OPEN_PARAMS))) is not None
 
 
 def _one(path: object) -> str:
-    """Return what *path*, of ``open_params``, names if that is a single thing."""
+    """Return the only item that *path*, the value of ``open_params``, names, or ""."""
     if isinstance(path, list) and len(path) == 1:
         path = path[0]
     return path.strip() if isinstance(path, str) else ""
 
 
 def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return what the source keeps of root's rights: to read what is written later, if that is read from files."""
+    """Return the capabilities that the source keeps: those to read files that appear later, if it reads files."""
     return aws.capabilities() if is_remote(settings) else jsonlog.capabilities(settings)
 
 
 def _s3(values: Settings, found: re.Match[str], *, follow: bool) -> S3Settings:
     accounts = values.text(_ACCOUNTS)
     if not _ACCOUNT_LIST.fullmatch(accounts):
-        raise ConfigError(f"plugin '{NAME}': {_ACCOUNTS} has to be account ids of 12 digits with commas between them")
+        raise ConfigError(f"plugin '{NAME}': {_ACCOUNTS} is not a list of account ids; use 12 digits each, with commas")
     every = values.whole_number(_EVERY, 60, at_least=1)
     return S3Settings(
         bucket=found[1],

@@ -1,4 +1,4 @@
-"""All fields of the source ``aws_cloudtrail``, in the order of the listing."""
+"""All fields of the source ``aws_cloudtrail``, in the order in which they are listed."""
 
 from __future__ import annotations
 

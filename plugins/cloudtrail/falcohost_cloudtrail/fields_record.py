@@ -1,6 +1,6 @@
-"""Fields of the record as a whole (``ct.*``): what was done, by whom, from where, with what outcome.
+"""Fields of the record as a whole (``ct.*``): the request, who made it, from where, and its outcome.
 
-What the members mean is in AWS's "CloudTrail record contents for management, data, and network activity events".
+AWS's "CloudTrail record contents for management, data, and network activity events" explains the members.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ def _resources(value: Any) -> str | None:
 
 EVENT: tuple[Field, ...] = (
     text("ct.id", "eventID", "Id of the record, unique."),
-    text("ct.error", "errorCode", "Code of the error; absent where the request succeeded."),
-    text("ct.errormessage", "errorMessage", "What the error was; absent where the request succeeded."),
-    text("ct.time", "eventTime", "When the request was made, as the record says it."),
-    text("ct.src", "eventSource", "Service that was asked (iam.amazonaws.com)."),
+    text("ct.error", "errorCode", "Code of the error; absent if the request succeeded."),
+    text("ct.errormessage", "errorMessage", "Message of the error; absent if the request succeeded."),
+    text("ct.time", "eventTime", "Time of the request, as in the record."),
+    text("ct.src", "eventSource", "Service that received the request (iam.amazonaws.com)."),
     of_record(
         "ct.shortsrc",
         FieldType.CHARBUF,
-        "Service that was asked, without .amazonaws.com.",
+        "Service that received the request, without .amazonaws.com.",
         summary.short_source,
         reads=("eventSource",),
     ),
-    text("ct.name", "eventName", "What was asked for (CreateUser)."),
-    text("ct.region", "awsRegion", "Region that was asked."),
-    text("ct.srcip", "sourceIPAddress", "Address that the request came from, or the name of a service of AWS."),
-    text("ct.useragent", "userAgent", "Program that made the request, in its own words."),
+    text("ct.name", "eventName", "Name of the request (CreateUser)."),
+    text("ct.region", "awsRegion", "Region of the request."),
+    text("ct.srcip", "sourceIPAddress", "Address that the request came from, or the name of an AWS service."),
+    text("ct.useragent", "userAgent", "User agent of the client."),
     of_record(
         "ct.info",
         FieldType.CHARBUF,
@@ -42,19 +42,17 @@ EVENT: tuple[Field, ...] = (
     ),
     truth("ct.managementevent", "managementEvent", "Whether it is a management event: true or false."),
     truth("ct.readonly", "readOnly", "Whether the request only reads: true or false."),
-    text("ct.requestid", "requestID", "Id that the service gave the request."),
-    text("ct.eventtype", "eventType", "Kind of the record (AwsApiCall, AwsConsoleSignIn)."),
-    text("ct.apiversion", "apiVersion", "Version of the API, for records of the kind AwsApiCall."),
-    of_value(
-        "ct.resources", "resources", "Resources that the request was about, each as JSON, with commas.", _resources
-    ),
+    text("ct.requestid", "requestID", "Id that the service assigned to the request."),
+    text("ct.eventtype", "eventType", "Type of the record (AwsApiCall, AwsConsoleSignIn)."),
+    text("ct.apiversion", "apiVersion", "Version of the API, for records of the type AwsApiCall."),
+    of_value("ct.resources", "resources", "Resources of the request, each as JSON, separated by commas.", _resources),
     text("ct.recipientaccountid", "recipientAccountId", "Account that the record was delivered to."),
-    text("ct.serviceeventdetails", "serviceEventDetails", "Details of an event of a service, where they are a text."),
-    text("ct.sharedeventid", "sharedEventID", "Id that the records of one action in several accounts share."),
-    text("ct.vpcendpointid", "vpcEndpointId", "VPC endpoint that the request went through."),
+    text("ct.serviceeventdetails", "serviceEventDetails", "Details of a service's event, if they are a text."),
+    text("ct.sharedeventid", "sharedEventID", "Id shared by the records of one action in several accounts."),
+    text("ct.vpcendpointid", "vpcEndpointId", "VPC endpoint that the request passed."),
     text("ct.eventcategory", "eventCategory", "Category of the record: Management, Data, NetworkActivity or Insight."),
-    text("ct.edgedevicedetails", "edgeDeviceDetails", "Details of the edge device, where they are a text."),
-    json("ct.additionaleventdata", "additionalEventData", "What the service adds to its records, as JSON."),
+    text("ct.edgedevicedetails", "edgeDeviceDetails", "Details of the edge device, if they are a text."),
+    json("ct.additionaleventdata", "additionalEventData", "Data that the service adds to its records, as JSON."),
     truth(
         "ct.sessioncredentialfromconsole",
         "sessionCredentialFromConsole",
@@ -66,7 +64,7 @@ USER: tuple[Field, ...] = (
     of_record(
         "ct.user",
         FieldType.CHARBUF,
-        "Name of who acted: the user's, the role's for an assumed role, the service's, "
+        "Name of the actor: the user's, the role's for an assumed role, the service's, "
         "or AWSAccount or FederatedUser for those.",
         identity.user,
         reads=identity.USER_READS,
@@ -74,27 +72,27 @@ USER: tuple[Field, ...] = (
     of_record(
         "ct.originaluser",
         FieldType.CHARBUF,
-        "Name of who acted: the user's, the session's for an assumed role.",
+        "Name of the actor: the user's, or the session's for an assumed role.",
         identity.original_user,
         reads=identity.ORIGINAL_USER_READS,
     ),
     of_record(
         "ct.user.accountid",
         FieldType.CHARBUF,
-        "Account of who acted, else the account that the record was delivered to.",
+        "Account of the actor, else the account that the record was delivered to.",
         identity.account,
         reads=identity.ACCOUNT_READS,
     ),
     text("ct.user.identitytype", "userIdentity.type", "Type of identity (Root, IAMUser, AssumedRole)."),
-    text("ct.user.principalid", "userIdentity.principalId", "Id of who acted, unique."),
-    text("ct.user.arn", "userIdentity.arn", "ARN of who acted."),
+    text("ct.user.principalid", "userIdentity.principalId", "Unique id of the actor."),
+    text("ct.user.arn", "userIdentity.arn", "ARN of the actor."),
 )
 
 ADDENDUM: tuple[Field, ...] = (
-    text("ct.addendum.reason", "addendum.reason", "Why the record came late or is a correction."),
+    text("ct.addendum.reason", "addendum.reason", "Reason why the record was late or is a correction."),
     text("ct.addendum.updatedfields", "addendum.updatedFields", "Members that the record corrects."),
-    text("ct.addendum.originalrequestid", "addendum.originalRequestID", "Id of the request that it corrects."),
-    text("ct.addendum.originaleventid", "addendum.originalEventID", "Id of the record that it corrects."),
+    text("ct.addendum.originalrequestid", "addendum.originalRequestID", "Id of the corrected request."),
+    text("ct.addendum.originaleventid", "addendum.originalEventID", "Id of the corrected record."),
 )
 
 TLS: tuple[Field, ...] = (
@@ -103,7 +101,7 @@ TLS: tuple[Field, ...] = (
     text(
         "ct.tlsdetails.clientprovidedhostheader",
         "tlsDetails.clientProvidedHostHeader",
-        "Name of the host that the client asked for.",
+        "Host name that the client requested.",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Fields of what was asked and answered, whatever the service (``ct.request*``, ``ct.response*``)."""
+"""Fields of requests and responses, for any service (``ct.request*``, ``ct.response*``)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FIELDS: tuple[Field, ...] = (
     text(
         "ct.request.documentname",
         "requestParameters.documentName",
-        "Document in the request; Falco has the field and never fills it.",
+        "Document in the request; Falco's plugin never fills it.",
     ),
     text("ct.request.functionname", "requestParameters.functionName", "Function in the request."),
     text("ct.request.groupname", "requestParameters.groupName", "Group in the request."),
     text("ct.request.host", "requestParameters.Host", "Host in the request."),
-    text("ct.request.name", "requestParameters.name", "Name of what the request is about."),
+    text("ct.request.name", "requestParameters.name", "Name in the request."),
     text("ct.request.policy", "requestParameters.policy", "Policy in the request."),
     text("ct.request.reason", "requestParameters.reason", "Reason in the request."),
     text("ct.request.serialnumber", "requestParameters.serialNumber", "Serial number in the request."),

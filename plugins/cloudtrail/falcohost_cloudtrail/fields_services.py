@@ -57,7 +57,7 @@ S3: tuple[Field, ...] = (
     of_record(
         "s3.cnt.other",
         FieldType.UINT64,
-        "1 for what is neither GetObject nor PutObject, of any service; absent for those.",
+        "1 for all requests except GetObject and PutObject, of any service; absent for those.",
         _one_if(lambda name: name not in ("GetObject", "PutObject")),
         reads=("eventName",),
     ),
@@ -74,7 +74,7 @@ EC2: tuple[Field, ...] = (
     Field(
         name="ec2.imageids",
         type=FieldType.CHARBUF,
-        description="Images of the instances, or of the one at a place from 0.",
+        description="Images of the instances, or with an index, from 0, the image of one of them.",
         get=lambda event, index: instances.images(event.record, index if isinstance(index, int) else None),
         reads=instances.IMAGE_READS,
         arg=ArgKind.INDEX,
@@ -83,7 +83,7 @@ EC2: tuple[Field, ...] = (
     Field(
         name="ec2.imageid",
         type=FieldType.CHARBUF,
-        description="Image of the first instance; ec2.imageids[0] has taken its place.",
+        description="Image of the first instance; replaced by ec2.imageids[0].",
         get=lambda event, _: _image(event.record),
         reads=instances.IMAGE_READS,
         deprecated=True,
@@ -91,7 +91,7 @@ EC2: tuple[Field, ...] = (
 )
 
 OTHERS: tuple[Field, ...] = (
-    text("ecr.repository", "requestParameters.repositoryName", "Repository of images in the request."),
+    text("ecr.repository", "requestParameters.repositoryName", "Image repository in the request."),
     text("ecr.imagetag", "requestParameters.imageTag", "Tag of the image in the request."),
     text("iam.role", "requestParameters.roleName", "Role in the request."),
     text("iam.policy", "requestParameters.policyName", "Policy in the request."),

@@ -1,4 +1,4 @@
-"""Who acted: a name out of ``userIdentity``, which says it in another member for each type of identity."""
+"""Finds the actor's name in ``userIdentity``, where each type of identity has it in another member."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _by_arn = user_at("aws.arn", _ARN)
 _by_principal = user_at("aws.principal", _PRINCIPAL)
 _service = user_at("aws.service", _INVOKER)
 
-#: Where the name is, by the type of the identity.
+#: The getter of the name, by the type of the identity.
 _NAMES = {"Root": _name, "IAMUser": _name, "AWSService": lookup(_INVOKER)}
 
-#: Types whose name is the type.
+#: Types that are used as the name.
 _NAMELESS = ("AWSAccount", "FederatedUser")
 
 
 def user(record: dict[str, Any]) -> str | None:
-    """Return the name of who acted; for an assumed role the role's."""
+    """Return the name of the actor; for an assumed role that of the role."""
     kind = _type(record)
     if kind == _ASSUMED_ROLE:
         name = as_text(_role(record))
@@ -56,12 +56,12 @@ def user(record: dict[str, Any]) -> str | None:
 
 
 def subject(record: dict[str, Any]) -> UserSubject | None:
-    """Return who acted: by ARN, else by the id of the principal; a service of AWS by its name."""
+    """Return the actor: by ARN, else by principal id; an AWS service by its name."""
     return _by_arn(record) or _by_principal(record) or _service(record)
 
 
 def original_user(record: dict[str, Any]) -> str | None:
-    """Return the name of who acted; for an assumed role the session's."""
+    """Return the name of the actor; for an assumed role that of the session."""
     if _type(record) != _ASSUMED_ROLE:
         return as_text(_name(record))
     arn = (as_text(_arn(record)) or "").split("/")
@@ -72,6 +72,6 @@ def original_user(record: dict[str, Any]) -> str | None:
 
 
 def account(record: dict[str, Any]) -> str | None:
-    """Return the account of who acted, else the account that the record was delivered to."""
+    """Return the account of the actor, else the account that the record was delivered to."""
     value = _account(record)
     return as_text(_recipient(record) if value is ABSENT else value)

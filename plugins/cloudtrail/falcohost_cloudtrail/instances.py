@@ -1,4 +1,4 @@
-"""What EC2 requests are about: the names of instances, and the images that they run."""
+"""Reads the names and images of EC2 instances from requests and responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost_cloudtrail.values import as_text
 _TAGGED = "requestParameters.tagSpecificationSet.items"
 _STARTED = "responseElements.instancesSet.items"
 
-#: Where a request names an image, by the kind of request; the first that is there counts.
+#: Where requests name an image, by the type of request; the first that is present counts.
 _REQUESTED = (
     "requestParameters.imageId",
     "requestParameters.DescribeFastLaunchImagesRequest.ImageId.content",
@@ -37,7 +37,7 @@ def name(record: dict[str, Any]) -> str | None:
 
 
 def images(record: dict[str, Any], index: int | None) -> tuple[str, ...] | None:
-    """Return the images of all instances, or of the one at *index*, as the response says, else the request."""
+    """Return the images of all instances, or of the one at *index*, from the response, else from the request."""
     started = _started(record)
     if started is not ABSENT:
         return _images_of(elements(started), index)

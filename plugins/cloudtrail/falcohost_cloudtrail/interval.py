@@ -1,4 +1,4 @@
-"""``s3Interval``, as Falco's plugin has it: from when on, and until when, objects of a bucket are read."""
+"""Parses ``s3Interval`` of Falco's plugin: the time range of the objects to read."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From *start* until *end*, both included; None: for ever."""
+    """The time from *start* to *end*, both included; None: unlimited."""
 
     start: datetime | None = None
     end: datetime | None = None
 
 
 def read_interval(text: str, now: datetime) -> Interval:
-    """Return the interval that *text* says at the time *now*: ``5d``, ``5d-2d``, ``2026-11-25T00:00:00Z-6h``.
+    """Return the interval in *text*, relative to *now*: ``5d``, ``5d-2d``, ``2026-11-25T00:00:00Z-6h``.
 
-    :raises ConfigError: it says none.
+    :raises ConfigError: *text* is not an interval.
     """
     if not text.strip():
         return Interval()
@@ -36,8 +36,8 @@ def read_interval(text: str, now: datetime) -> Interval:
         end = _point(found[2], now) if found[2] else None
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"plugin 'cloudtrail': s3Interval has to be a time to now, or one to another, and is {text!r}; "
-            "a time is 5d (w, d, h, m or s) before now, or 2026-11-25T00:00:00Z"
+            f"plugin 'cloudtrail': s3Interval {text!r} is not valid; use START or START-END, where each is an age (5d; "
+            "units w, d, h, m, s) or a time (2026-11-25T00:00:00Z)"
         ) from None
     if end is not None and end < start:
         raise ConfigError(f"plugin 'cloudtrail': s3Interval {text!r} ends before it begins")

@@ -1,4 +1,4 @@
-"""How CloudTrail names its objects, so that of a large bucket only what matters is listed.
+"""Knows how CloudTrail names its objects, so that only the relevant part of a large bucket is listed.
 
 ``PREFIX/AWSLogs/[ORGANISATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_ID.json.gz``
 """
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from falcohost_cloudtrail.interval import Interval
 
-#: How the names of CloudTrail's files end.
+#: Endings of the names of CloudTrail's files.
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 _ROOT = re.compile(r"(?:.*/)?AWSLogs/(?:o-[a-z0-9]+/)?")
@@ -19,7 +19,7 @@ _ACCOUNT = re.compile(rf"{_ROOT.pattern}(\d{{12}})/")
 _TRAIL = re.compile(rf"{_ACCOUNT.pattern}CloudTrail/")
 _REGION = re.compile(rf"{_TRAIL.pattern}[a-z0-9-]+/")
 
-#: Lists of hashes of the other objects, which are no log.
+#: Objects with hashes of other objects, which are not logs.
 _DIGEST = "/CloudTrail-Digest/"
 
 _NAME_TIME = re.compile(r"_CloudTrail_[^_/]+_(\d{8}T\d{4})Z_[^/]*$")
@@ -31,9 +31,9 @@ Folders = Callable[[str], Iterable[str]]
 
 
 def partitions(folders: Folders, prefix: str, accounts: Collection[str]) -> Iterator[str]:
-    """Yield the prefixes to list below *prefix*: of each of *accounts*, or of all, each region; else *prefix* itself.
+    """Yield the prefixes to list below *prefix*: each region of *accounts* or of all accounts, else *prefix* itself.
 
-    The keys of a region are in the order of time.
+    The keys of a region are in order of time.
     """
     folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     if _REGION.fullmatch(folder):
@@ -54,12 +54,12 @@ def partitions(folders: Folders, prefix: str, accounts: Collection[str]) -> Iter
 
 
 def is_log(key: str) -> bool:
-    """Return whether the object *key* may be a log of CloudTrail."""
+    """Return whether the object *key* may be a CloudTrail log."""
     return key.endswith(SUFFIXES) and _DIGEST not in key
 
 
 def is_wanted(key: str, interval: Interval, accounts: Collection[str]) -> bool:
-    """Return whether the object *key* is a log that is in *interval* and of one of *accounts*, as far as it says so."""
+    """Return whether the object *key* is a log in *interval* and of one of *accounts*, as far as its name tells."""
     if not is_log(key):
         return False
     account = _IN_ACCOUNT.search(key)
@@ -75,7 +75,7 @@ def is_wanted(key: str, interval: Interval, accounts: Collection[str]) -> bool:
 
 
 def days(partition: str, first: datetime | None, last: datetime | None) -> tuple[str, str | None]:
-    """Return behind which key of *partition* the day *first* begins, and before which *last* ends (None: none)."""
+    """Return the key of *partition* after which day *first* begins, and the key before which *last* ends (or None)."""
     if not _REGION.fullmatch(partition):
         return "", None
     begin = f"{partition}{first:%Y/%m/%d}/" if first is not None else ""
@@ -83,7 +83,7 @@ def days(partition: str, first: datetime | None, last: datetime | None) -> tuple
 
 
 def day_of(rest: str) -> datetime | None:
-    """Return the day in whose folder a key of a region is; *rest* is what follows the region."""
+    """Return the day of a key in a region, by its folder; *rest* is the key without the region's prefix."""
     found = _DAY.match(rest)
     try:
         return None if found is None else datetime.strptime(found[1], "%Y/%m/%d").replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
-"""Messages of a queue that are in hand: kept from others, given back, and deleted, in a thread of their own.
+"""Keeps received messages of a queue hidden, gives them back or deletes them, in a thread of its own.
 
-A message that is in hand and that nobody speaks of any more, because the worker was killed, comes back by itself.
+A message that nobody handles any more, because the worker was killed, reappears by itself.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from falcohost.poll import BackOff, Failures
 
 T = TypeVar("T")
 
-#: How many messages one request may be about.
+#: Largest number of messages in one request.
 _TOGETHER = 10
 
-#: Seconds for which the messages are given back, at the end.
+#: Seconds that giving messages back may take at the end.
 _LAST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue, asked through boto3's *client* of SQS. *name* is for people.
+    """A queue, used through boto3's SQS *client*; *name* is for log messages.
 
-    :ivar hidden: seconds for which a message that is received is kept from others.
+    :ivar hidden: seconds for which a received message stays hidden from other consumers.
     """
 
     client: Any
@@ -37,9 +37,9 @@ class Queue:
     hidden: int
 
     def receive(self, seconds: int) -> list[Any]:
-        """Return up to ten messages, or none after so many *seconds*.
+        """Return up to ten messages, or none after this many *seconds*.
 
-        :raises AwsError: they cannot be had.
+        :raises AwsError: SQS did not answer, or refused.
         """
         answer = asked(
             self.name,
@@ -54,18 +54,18 @@ class Queue:
         return list(answer.get("Messages", []))
 
     def hide(self, handles: Sequence[str], seconds: int) -> None:
-        """Keep messages from others for so many *seconds* from now; one that is gone is none to keep.
+        """Hide messages from other consumers for *seconds* from now; missing messages are ignored.
 
-        :raises AwsError: it cannot be asked.
+        :raises AwsError: SQS did not answer, or refused.
         """
         entries = [{**entry, "VisibilityTimeout": seconds} for entry in _entries(handles)]
         ask = self.client.change_message_visibility_batch
         asked(self.name, lambda: ask(QueueUrl=self.url, Entries=entries))
 
     def delete(self, handles: Sequence[str]) -> set[str]:
-        """Delete messages; return those for which SQS asks to try again.
+        """Delete messages; return those for which SQS wants another attempt.
 
-        :raises AwsError: it cannot be asked.
+        :raises AwsError: SQS did not answer, or refused.
         """
         ask = self.client.delete_message_batch
         answer = asked(self.name, lambda: ask(QueueUrl=self.url, Entries=_entries(handles)))
@@ -77,7 +77,7 @@ def _entries(handles: Sequence[str]) -> list[dict[str, Any]]:
 
 
 class Messages:
-    """The messages of *queue* that are in hand, by their receipt handles."""
+    """The received messages of *queue*, by their receipt handles."""
 
     def __init__(self, queue: Queue, plugin: str, clock: Clock = SYSTEM) -> None:
         self._queue = queue
@@ -91,34 +91,34 @@ class Messages:
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
 
     def start(self) -> None:
-        """Begin to keep messages from others."""
+        """Start to keep messages hidden."""
         self._thread.start()
 
     def hold(self, handles: Iterable[str]) -> None:
-        """Keep these from others until something else is said."""
+        """Keep these messages hidden until another method is called for them."""
         with self._lock:
             self._held.update(handles)
 
     def give_back(self, handle: str, seconds: int) -> None:
-        """Let others have this one in so many *seconds*."""
+        """Make a message visible again after *seconds*."""
         with self._lock:
             self._held.discard(handle)
             self._given_back.append((handle, seconds))
             self._wake()
 
     def delete(self, handles: Iterable[str]) -> None:
-        """Delete these: their alerts are stored."""
+        """Delete these messages, whose alerts are stored."""
         with self._lock:
             self._done.update(handles)
             self._wake()
 
     def forget(self, handles: Iterable[str]) -> None:
-        """Let these come back when their time is over."""
+        """Let these messages reappear when their time is over."""
         with self._lock:
             self._held.difference_update(handles)
 
     def close(self) -> None:
-        """Give everything back that is not done."""
+        """Give back all messages that are not done."""
         with self._lock:
             self._over = True
             self._wake()
@@ -180,6 +180,6 @@ class Messages:
 
 
 def _some(handles: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield as many of *handles* at a time as one request may be about."""
+    """Yield *handles* in groups that fit into one request."""
     for at in range(0, len(handles), _TOGETHER):
         yield handles[at : at + _TOGETHER]

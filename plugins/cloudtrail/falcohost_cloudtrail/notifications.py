@@ -1,6 +1,6 @@
-"""What a message in a queue says: which objects have come.
+"""Parses a message in a queue: which objects are new.
 
-S3 says it in its own form, by SNS or through EventBridge; CloudTrail has a form of its own for SNS.
+S3 has a format for SQS, for SNS and for EventBridge; CloudTrail has a format of its own for SNS.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from urllib.parse import unquote_plus
 
 from falcohost_cloudtrail.layout import is_log
 
-#: What CloudTrail sends by SNS when a trail is set up, instead of JSON.
+#: Sent by CloudTrail through SNS when a trail is set up, instead of JSON.
 _VALIDATION = "CloudTrail validation message."
 
-_NO_JSON = "it is no JSON"
-_NO_OBJECTS = "it names no objects in a form that is known"
+_NO_JSON = "it is not JSON"
+_NO_OBJECTS = "it names no objects in a known format"
 
 
 class Unknown(Exception):
-    """A message that says nothing of objects. The text says why."""
+    """A message that names no objects in a known format; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An object that has come."""
+    """A new object."""
 
     bucket: str
     key: str
 
 
 def named(body: str) -> list[Named]:
-    """Return the logs that the message *body* names; none where it is about something else that S3 does.
+    """Return the logs that the message *body* names; none if it is about another action of S3.
 
-    :raises Unknown: it is none that S3, SNS, EventBridge or CloudTrail sends.
+    :raises Unknown: it is not a message of S3, SNS, EventBridge or CloudTrail.
     """
     try:
         message = _inner(body)
@@ -48,7 +48,7 @@ def named(body: str) -> list[Named]:
 
 
 def _inner(body: str) -> Mapping[str, Any] | None:
-    """Return what is said, out of its envelope of SNS if it has one; None where CloudTrail only tries."""
+    """Return the message without its SNS envelope; None for CloudTrail's test message."""
     message = json.loads(body)
     if message.get("Type") == "Notification":
         text = message["Message"]

@@ -1,4 +1,4 @@
-"""Objects of S3: which there are, and their bytes, of which few are held in memory at a time."""
+"""Lists and reads S3 objects; only a part of each is held in memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from falcohost.aws import AwsError, asked, clock
 from falcohost.jsonlog import MIB, Limits, Origin, Refusals, Refused, Texts, read_blocks, texts
 from falcohost_cloudtrail.rounds import Listed
 
-#: Bytes of an object that are fetched ahead of the rules, and at a time: all of nearly every one.
+#: Size of the parts in which objects are fetched, in bytes; nearly every object fits into one.
 PART = 4 * MIB
 
-#: A record is known by its content, which has an id that is its own: delivered twice it is one event.
+#: Records are identified by their content, which has a unique id: a record that is delivered twice is one event.
 _IDENT = "cloudtrail"
 
 _EMPTY = "InvalidRange"
@@ -21,7 +21,7 @@ _EMPTY = "InvalidRange"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the objects of a listing, *at* a time of S3's clock; *token* is where it goes on, None at its end."""
+    """A page of a listing, *at* a time of S3's clock; *token* continues the listing, None at its end."""
 
     objects: list[Listed]
     at: float
@@ -29,16 +29,16 @@ class Page:
 
 
 class Bucket:
-    """The bucket *name*, asked through boto3's *client* of S3."""
+    """The bucket *name*, used through boto3's S3 *client*."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client
         self.name = name
 
     def folders(self, prefix: str) -> list[str]:
-        """Return the prefixes right below *prefix*, up to the next slash.
+        """Return the prefixes directly below *prefix*, up to the next slash.
 
-        :raises AwsError: they cannot be had.
+        :raises AwsError: S3 did not answer, or refused.
         """
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
         found = asked(f"s3://{self.name}/{prefix}", lambda: list(pages))
@@ -47,7 +47,7 @@ class Bucket:
     def page(self, prefix: str, begin: str, token: str | None) -> Page:
         """Return objects whose keys begin with *prefix* and are greater than *begin*.
 
-        :raises AwsError: they cannot be had.
+        :raises AwsError: S3 did not answer, or refused.
         """
         where = {"ContinuationToken": token} if token else {"StartAfter": begin}
         found = asked(
@@ -58,18 +58,18 @@ class Bucket:
         return Page(listed, clock(found), found.get("NextContinuationToken"))
 
     def body(self, key: str) -> Body:
-        """Return the object *key*, of which the first part is there.
+        """Return the object *key*, with its first part fetched.
 
-        :raises AwsError: it cannot be had.
+        :raises AwsError: S3 did not answer, or refused.
         """
         body = Body(self, key)
         body.fetch()
         return body
 
     def part(self, key: str, begin: int, etag: str) -> tuple[bytes, int, str]:
-        """Return a part of an object from byte *begin* on, the object's size, and its ETag, which is *etag* if given.
+        """Return a part of an object from byte *begin* on, the object's size, and its ETag (*etag*, if that is given).
 
-        :raises AwsError: it cannot be had.
+        :raises AwsError: S3 did not answer, or refused.
         """
         same = {"IfMatch": etag} if etag else {}
         span = f"bytes={begin}-{begin + PART - 1}"
@@ -89,7 +89,7 @@ class Bucket:
 
 
 class Body:
-    """The bytes of the object *key*, fetched part by part."""
+    """The bytes of the object *key*, fetched in parts."""
 
     def __init__(self, bucket: Bucket, key: str) -> None:
         self._bucket = bucket
@@ -102,16 +102,16 @@ class Body:
     def fetch(self) -> None:
         """Fetch the next part.
 
-        :raises AwsError: it cannot be had, or the object has been written again.
+        :raises AwsError: S3 did not answer or refused, or the object was overwritten.
         """
         part, self._size, self._etag = self._bucket.part(self._key, self._fetched, self._etag)
         self._part = memoryview(part)
         self._fetched += len(part)
 
     def texts(self, limits: Limits, refusals: Refusals) -> Iterator[Texts]:
-        """Yield the texts in it; what cannot be read is counted in *refusals*.
+        """Yield the texts in the object; what cannot be read is counted in *refusals*.
 
-        :raises AwsError: a part cannot be had.
+        :raises AwsError: a part could not be fetched.
         """
         origin = Origin(f"s3://{self._bucket.name}/{self._key}", _IDENT, by_content=True)
 

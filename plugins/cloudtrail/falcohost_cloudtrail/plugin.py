@@ -1,4 +1,4 @@
-"""The plugin ``cloudtrail``: what it offers to falcohost, and nothing else."""
+"""The plugin ``cloudtrail``: the hooks through which it offers its source, fields and rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from falcohost_cloudtrail.config import capabilities
 from falcohost_cloudtrail.fields import FIELDS
 from falcohost_cloudtrail.source import LOG, make
 
-#: The version of the plugin API that this is written for.
+#: Version of the plugin API that this plugin uses.
 falcohost_api = 1
 
 _RULES = Path(__file__).parent / "rules"
@@ -21,7 +21,7 @@ _RULES = Path(__file__).parent / "rules"
 
 @hookimpl
 def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
-    """Offer the source."""
+    """Return the source."""
     return (
         SourceSpec(
             name=LOG.source,
@@ -37,17 +37,17 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
 
 @hookimpl
 def falcohost_fields(source: str) -> Iterable[Field] | None:
-    """Offer the fields of the source."""
+    """Return the fields of the source."""
     return FIELDS if source == LOG.source else None
 
 
 @hookimpl
 def falcohost_rules() -> Iterable[Path]:
-    """Offer the rules files that are shipped."""
+    """Return the rules files that come with the plugin."""
     return sorted(_RULES.glob("*.yaml"))
 
 
 @hookimpl
 def falcohost_stands_for() -> Iterable[StandsFor]:
-    """Stand in for Falco's plugin of the same name, and for ``json``, whose fields are among ours."""
+    """Declare that this plugin replaces Falco's of the same name, and ``json``, whose fields are among its own."""
     return (StandsFor(name="cloudtrail", version="0.17.1"), StandsFor(name="json", version="0.7.4"))

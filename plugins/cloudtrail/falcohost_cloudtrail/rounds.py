@@ -1,9 +1,9 @@
-"""How far a bucket has been read: what the cursor holds, and which of the objects that are listed are new.
+"""Tracks how far a bucket has been read: the cursor, and which listed objects are new.
 
-CloudTrail delivers out of order, and late: an object may come whose name is older than those that were read. So a
-region is listed from some time before its newest object on. An object there is new if it came after all that was known
-to be handled when the listing began, and is not remembered. When it came is what S3's clock says; that it shows later
-than that is allowed for by the same time. What is remembered is what came within it, and no more.
+CloudTrail delivers late and out of order: an object may come whose name is older than those already read. So a region
+is listed from some time before its newest object on. A listed object is new if it arrived after everything known to be
+handled when the listing began, and is not remembered. Arrival times are from S3's clock; the same time allows for
+objects that show up later than that. Only what arrived within it is remembered.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import msgspec
 from falcohost_cloudtrail import layout
 from falcohost_cloudtrail.interval import Interval
 
-#: How many objects are remembered of a partition; where more come in that time, they may be less late.
+#: Largest number of objects that are remembered per partition; beyond it, objects may be less late.
 MOST_RECENT = 20_000
 
-#: How many objects that could not be read are tried again, of a partition.
+#: Largest number of unreadable objects per partition that are tried again.
 MOST_MISSED = 1000
 
 
 class Partition(msgspec.Struct, array_like=True):
-    """How far the keys with one prefix have been read. Times are seconds since the epoch, keys lack the prefix.
+    """How far the keys with one prefix have been read. Times are seconds since the epoch; keys lack the prefix.
 
     :ivar after: the greatest key that was handled.
-    :ivar horizon: all objects up to *after* that came until then are handled.
-    :ivar recent: those that came later and are handled: when they came, by a short hash of the key.
-    :ivar missed: those that could not be read, and are tried again.
+    :ivar horizon: all objects up to *after* that arrived before this time are handled.
+    :ivar recent: later arrivals that are handled: their times, by a short hash of the key.
+    :ivar missed: objects that could not be read and are tried again.
     """
 
     after: str = ""
@@ -43,8 +43,8 @@ class Partition(msgspec.Struct, array_like=True):
 class Cursor(msgspec.Struct):
     """How far a bucket has been read.
 
-    :ivar where: the bucket and the interval, as they are set; of another one the cursor says nothing.
-    :ivar start: when the interval began that was meant at first.
+    :ivar where: bucket and interval, as configured; the cursor does not apply to others.
+    :ivar start: start of the interval when it was first used.
     """
 
     where: list[str] = []
@@ -54,13 +54,13 @@ class Cursor(msgspec.Struct):
 
     @property
     def interval(self) -> Interval:
-        """Return the interval."""
+        """The interval."""
         return Interval(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object as it is listed: its *key*, and when it came."""
+    """A listed object: its *key*, and when it arrived."""
 
     key: str
     modified: float
@@ -68,7 +68,7 @@ class Listed:
 
 
 class Round:
-    """One listing of the partition *state*, which began at *begun*; objects may be *late* so many seconds.
+    """One listing of the partition *state*, begun at *begun*; objects may be *late* by this many seconds.
 
     :ivar missed_before: the keys that could not be read in earlier rounds.
     """
@@ -84,17 +84,17 @@ class Round:
 
     @property
     def has_room(self) -> bool:
-        """Return whether one more object may be missed."""
+        """Whether one more object may be missed."""
         return len(self._state.missed) < MOST_MISSED
 
     def is_new(self, listed: Listed) -> bool:
-        """Return whether *listed* has not been handled."""
+        """Return whether *listed* was not handled yet."""
         after, horizon, recent = self._known
         rest = self._rest(listed.key)
         return rest > after or (listed.modified > horizon and _mark(rest) not in recent)
 
     def handled(self, listed: Listed) -> None:
-        """Take note that *listed*, and all new ones that were listed before it, are handled."""
+        """Record that *listed* is handled, and all new objects that were listed before it."""
         state, rest = self._state, self._rest(listed.key)
         if listed.modified > state.horizon:
             state.recent[_mark(rest)] = listed.modified
@@ -103,16 +103,16 @@ class Round:
         state.after = max(state.after, rest)
 
     def missed(self, listed: Listed) -> None:
-        """Take note that *listed* could not be read; it is handled, but tried again."""
+        """Record that *listed* could not be read; it counts as handled, but is tried again."""
         self.handled(listed)
         self._state.missed.append(self._rest(listed.key))
 
     def found(self, key: str) -> None:
-        """Take note that the object *key*, which was missed, has been read after all, or is gone."""
+        """Record that the object *key*, which was missed, was read after all or no longer exists."""
         self._state.missed.remove(self._rest(key))
 
     def close(self) -> None:
-        """Take note that all that was listed is handled."""
+        """Record that everything in the listing is handled."""
         state = self._state
         state.horizon = max(state.horizon, self._next_horizon)
         state.recent = {mark: at for mark, at in state.recent.items() if at > state.horizon}
@@ -122,7 +122,7 @@ class Round:
 
 
 def span(prefix: str, state: Partition, interval: Interval, now: float, late: float) -> tuple[str, str | None]:
-    """Return behind which key the next round begins, and before which it ends (None: with the last)."""
+    """Return the key after which the next round begins, and the key before which it ends (None: no end)."""
     newest = layout.day_of(state.after)
     first = interval.start
     if newest is not None:
@@ -132,7 +132,7 @@ def span(prefix: str, state: Partition, interval: Interval, now: float, late: fl
 
 
 def _forget(state: Partition) -> None:
-    """Forget the oldest tenth of what is remembered."""
+    """Forget the oldest tenth of the remembered objects."""
     state.horizon = max(state.horizon, sorted(state.recent.values())[len(state.recent) // 10])
     state.recent = {mark: at for mark, at in state.recent.items() if at > state.horizon}
 

@@ -1,4 +1,4 @@
-"""``s3://BUCKET/PREFIX``: the objects of a bucket, once or for ever, each read once."""
+"""Reads the objects of a bucket (``s3://BUCKET/PREFIX``), each of them once; ends, or follows new ones."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from falcohost_cloudtrail.waiting import NOWHERE, Waiting, Yielding
 
 UNREADABLE = "object that cannot be read"
 
-#: AWS's codes where an object is not there any more, or in an archive that has to be asked for it first.
+#: AWS's error codes for an object that no longer exists, or is in an archive.
 _FOR_GOOD = {"NoSuchKey", "InvalidObjectState"}
 
-#: Seconds for which an object may be late, and how many are fetched ahead of the rules, unless something else is set.
+#: Defaults: seconds by which an object may be late, and number of objects that are fetched ahead.
 LATE = 6 * 3600
 CONCURRENCY = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Settings:
-    """Which objects are read.
+    """The objects to read.
 
     :ivar interval: Falco's ``s3Interval``.
-    :ivar accounts: those whose logs are read; none: all.
+    :ivar accounts: the accounts whose logs are read; empty: all.
     :ivar every: seconds between two listings; 0: list once, and end.
-    :ivar late: seconds for which an object may be late.
+    :ivar late: seconds by which an object may be late.
     """
 
     bucket: str
@@ -51,7 +51,7 @@ class S3Settings:
 
 
 class S3Input:
-    """The objects that *settings* say, of the plugin *plugin*."""
+    """Reads the objects that *settings* select, for *plugin*."""
 
     def __init__(
         self, plugin: str, aws: AwsSettings, settings: S3Settings, limits: Limits, clock: Clock = SYSTEM
@@ -67,18 +67,18 @@ class S3Input:
 
     @property
     def limits(self) -> Limits:
-        """How large texts may be."""
+        """The largest sizes of texts."""
         return self._limits
 
     @property
     def done(self) -> float | None:
-        """How many of the parts of the bucket have been read, of one that is read once."""
+        """The share of the bucket's parts that was read, if the bucket is read once."""
         return self._done
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Read the credentials; whether there is such a bucket is found out later, and again and again.
+        """Read the credentials. Whether the bucket exists is found out later, repeatedly.
 
-        :raises ConfigError: the interval is none.
+        :raises ConfigError: the interval is not valid.
         :raises SourceError: there are no credentials.
         """
         self._refusals = refusals
@@ -97,10 +97,10 @@ class S3Input:
         yield Texts(NOWHERE, [], self._pace.cursor(now=True))
 
     def ack(self, cursor: str) -> None:
-        """Do nothing: objects stay."""
+        """Do nothing: objects are not deleted."""
 
     def close(self) -> None:
-        """Fetch nothing more."""
+        """Stop fetching."""
         self._waiting.close()
 
     def _begin(self, text: str | None) -> Cursor:
@@ -117,7 +117,7 @@ class S3Input:
         return Cursor(where, interval.start, interval.end)
 
     def _look(self) -> Yielding[None]:
-        """Read what is new in all parts of the bucket; those where something fails are tried again after the others."""
+        """Read new objects in all parts of the bucket; parts with errors are tried again after the others."""
         left = yield from self._partitions()
         count = len(left)
         while left:
@@ -145,9 +145,9 @@ class S3Input:
                 yield from self._waiting.pause(self._failures.failed(error))
 
     def _read_partition(self, prefix: str) -> Yielding[None]:
-        """Read what is new of the keys that begin with *prefix*.
+        """Read new objects whose keys begin with *prefix*.
 
-        :raises AwsError: something cannot be had; what was read until then counts.
+        :raises AwsError: S3 did not answer, or refused; what was read before counts.
         """
         state = self._cursor.partitions.setdefault(prefix, Partition())
         begin, end = span(prefix, state, self._cursor.interval, time.time(), self._settings.late)

@@ -1,4 +1,4 @@
-"""The source ``aws_cloudtrail``: files of ``{"Records": [...]}`` or of single records, and which are no events."""
+"""The source ``aws_cloudtrail``: makes the input that the settings ask for, and tells events from other records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from falcohost_cloudtrail.layout import SUFFIXES
 from falcohost_cloudtrail.s3 import S3Input
 from falcohost_cloudtrail.sqs import SqsInput
 
-#: What CloudTrail Insights found out about rates of requests; nobody made a request.
+#: A finding of CloudTrail Insights about rates of requests; it is not a request.
 _INSIGHT = "AwsCloudTrailInsight"
 
 
 def _skip(record: dict[str, Any]) -> str | None:
-    """Return why *record* is no event: as in Falco, it has a time and a type, and is no finding of Insights."""
+    """Return why *record* is not an event. As in Falco, an event has a time and a type, and is not from Insights."""
     kind = record.get("eventType")
     if not isinstance(kind, str):
         return "record without eventType"
@@ -36,11 +36,11 @@ _kind, _time = itemgetter("eventType"), itemgetter("eventTime")
 
 
 def _keeps(records: list[dict[str, Any]]) -> bool:
-    """Return whether all *records* are events. They have few types, and many are of the same second."""
+    """Return whether all *records* are events. It is fast: they have few types, and many share a second."""
     try:
         kinds, times = set(map(_kind, records)), set(map(_time, records))
     except (KeyError, TypeError):
-        return False  # one is missing, or is an object or a list
+        return False  # a member is missing, or is an object or a list
     return all(type(kind) is str for kind in kinds) and _INSIGHT not in kinds and all(map(_is_time, times))
 
 
@@ -59,10 +59,10 @@ LOG = JsonLog(
 
 
 def make(settings: Mapping[str, Any], clock: Clock = SYSTEM) -> Source:
-    """Return the source that reads what *settings* name; pauses are by *clock*.
+    """Return the source for *settings*; *clock* times its pauses.
 
-    :raises ConfigError: a setting cannot be.
-    :raises SourceError: they name nothing that can be read.
+    :raises ConfigError: a setting is not valid.
+    :raises SourceError: the settings name nothing that can be read.
     """
     own = config.parse(settings)
     if own.s3 is not None:

@@ -1,6 +1,7 @@
-"""``sqs://QUEUE``: messages that say which objects have come. One is deleted when the alerts of its objects are stored.
+"""Reads the objects that messages in a queue name (``sqs://QUEUE``).
 
-Until then SQS keeps it, whatever becomes of this process, and delivers it again. Nothing that was not read is deleted.
+A message is deleted when the alerts of its objects are stored. Until then SQS keeps it and delivers it again, whatever
+happens to this process. Nothing that was not read is deleted.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from falcohost_cloudtrail.waiting import IDLE, NOWHERE, Waiting, Yielding
 
 log = logging.getLogger("falcohost")
 
-#: Seconds for which an empty queue is waited for; SQS allows no more.
+#: Seconds to wait for messages in an empty queue; SQS's maximum.
 _LISTEN = 20
 
-#: Seconds after which a message that failed is delivered again: at first, and at last.
+#: Seconds until a failed message is delivered again: the first time, and at most.
 _FIRST, _LATER = 15, 900
 
-#: Seconds for which a message is put aside. SQS allows 12 hours from when it was received.
+#: Seconds for which a message is put aside. SQS allows 12 hours from its receipt on.
 _ASIDE = 12 * 3600 - 600
 
-#: AWS's codes of what will be no better later.
+#: AWS's error codes for problems that do not pass.
 _FOR_GOOD = {"NoSuchKey", "NoSuchBucket", "InvalidObjectState"}
 
-#: How many messages may wait for the store to take their alerts.
+#: Largest number of messages whose alerts are not stored yet.
 _MOST_READ = 1000
 
-#: How many reasons for which messages failed are told, each once.
+#: Largest number of different reasons for failed messages that are logged, each once.
 _MOST_TOLD = 100
 
 PUT_ASIDE = "message put aside"
@@ -48,12 +49,12 @@ PUT_ASIDE = "message put aside"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsSettings:
-    """Which queue is read.
+    """The queue to read.
 
-    :ivar owner: the account that owns it; empty: one's own.
-    :ivar delete: messages are deleted.
-    :ivar hidden: seconds for which a message is kept from others; again and again, until it is done.
-    :ivar tries: after how many deliveries a message that cannot be understood, or whose object is gone, is put aside.
+    :ivar owner: the account that owns it; empty: the caller's own.
+    :ivar delete: messages are deleted when they are done.
+    :ivar hidden: seconds for which a message is hidden from other consumers, renewed until it is done.
+    :ivar tries: deliveries after which a message is put aside if it is not understood or its object is missing.
     """
 
     queue: str
@@ -66,7 +67,7 @@ class SqsSettings:
 
 @dataclass(eq=False, slots=True)
 class _Message:
-    """A message: its *id*, the *handle* to speak of it, how often it was delivered, how many objects are *left*."""
+    """A message: *id*, receipt *handle*, number of deliveries, and number of objects that are *left*."""
 
     id: str
     handle: str
@@ -76,9 +77,9 @@ class _Message:
 
 
 def queue_url(client: Any, given: SqsSettings) -> str:
-    """Return where the queue is, asked through boto3's *client* of SQS.
+    """Return the address of the queue, found through boto3's SQS *client*.
 
-    :raises AwsError: it cannot be had.
+    :raises AwsError: SQS did not answer, or refused.
     """
     owner = {"QueueOwnerAWSAccountId": given.owner} if given.owner else {}
     answer = asked(f"sqs://{given.queue}", lambda: client.get_queue_url(QueueName=given.queue, **owner))
@@ -86,7 +87,7 @@ def queue_url(client: Any, given: SqsSettings) -> str:
 
 
 class SqsInput:
-    """The objects that the messages of the queue in *settings* name, of the plugin *plugin*."""
+    """Reads the objects that messages of the queue in *settings* name, for *plugin*."""
 
     def __init__(
         self, plugin: str, aws: AwsSettings, settings: SqsSettings, limits: Limits, clock: Clock = SYSTEM
@@ -99,7 +100,7 @@ class SqsInput:
         self._name = f"sqs://{settings.queue}"
         self._failures = Failures(f"{plugin}: {self._name}", BackOff(longest=60), clock)
         self._waiting = Waiting(settings.concurrency + 1, self._idle, clock)
-        # A cursor of an earlier life of the worker may be acknowledged in this one.
+        # A cursor from before the worker's restart may be acknowledged now.
         self._life = secrets.token_hex(8)
         self._serial = 0
         self._read: deque[tuple[int, _Message]] = deque()
@@ -111,18 +112,18 @@ class SqsInput:
 
     @property
     def limits(self) -> Limits:
-        """How large texts may be."""
+        """The largest sizes of texts."""
         return self._limits
 
     @property
     def done(self) -> float | None:
-        """Return None: it never ends."""
+        """None: the queue never ends."""
         return None
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Read the credentials; whether there is such a queue is found out later, and again and again.
+        """Read the credentials. Whether the queue exists is found out later, repeatedly.
 
-        :raises SourceError: there are no credentials, or it is not known which region to ask.
+        :raises SourceError: there are no credentials, or the region is not known.
         """
         self._refusals = refusals
         session = AwsSession(self._plugin, self._aws)
@@ -163,7 +164,7 @@ class SqsInput:
         (self._messages.delete if self._settings.delete else self._messages.forget)(handles)
 
     def close(self) -> None:
-        """Give back what is not done."""
+        """Give back the messages that are not done."""
         self._waiting.close()
         if self._messages is not None:
             self._messages.close()
@@ -176,7 +177,7 @@ class SqsInput:
         return f"{self._life}:{self._serial}"
 
     def _url(self) -> Yielding[str]:
-        """Return the queue's address, once it can be had."""
+        """Return the queue's address, as soon as SQS returns it."""
         while True:
             try:
                 return (yield from self._waiting.call(lambda: queue_url(self._sqs, self._settings)))
@@ -210,7 +211,7 @@ class SqsInput:
                 self._finish(message)
 
     def _fetch(self) -> None:
-        """Have as many objects fetched ahead as may be."""
+        """Start to fetch as many objects ahead as allowed."""
         while self._to_fetch and len(self._ahead) < self._settings.concurrency:
             message, one = self._to_fetch.popleft()
             if not message.failed:
@@ -232,7 +233,7 @@ class SqsInput:
             self._finish(message)
 
     def _finish(self, message: _Message) -> None:
-        """Take note that all that *message* is about has been handed on."""
+        """Record that all objects of *message* were passed on."""
         self._serial += 1
         self._read.append((self._serial, message))
 
@@ -243,7 +244,7 @@ class SqsInput:
         self._fail(messages, message, f"s3://{one.bucket}: {error.reason}", for_good=for_good)
 
     def _fail(self, messages: Messages, message: _Message, reason: str, *, for_good: bool) -> None:
-        """Have *message* delivered again later; much later where that is of no use."""
+        """Have *message* delivered again later; much later if trying again is useless."""
         message.failed = True
         if for_good and message.deliveries >= self._settings.tries:
             self._refusals.add(PUT_ASIDE, f"{self._name}, message {message.id}: {reason}")
@@ -251,5 +252,5 @@ class SqsInput:
             return
         if reason not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(reason)
-            log.warning("%s: %s: message %s: %s; it is tried again", self._plugin, self._name, message.id, reason)
+            log.warning("%s: %s: message %s: %s; it will be tried again", self._plugin, self._name, message.id, reason)
         messages.give_back(message.handle, min(_LATER, _FIRST << min(message.deliveries - 1, 10)))

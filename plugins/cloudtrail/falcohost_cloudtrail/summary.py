@@ -1,4 +1,4 @@
-"""One record in one line: who did what from where, and whether it was allowed."""
+"""Summarizes a record in one line: who did what from where, and whether it succeeded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCKS = "requestParameters.PublicAccessBlockConfiguration"
 
 READS = (_NAME, _ADDRESS, _ERROR, _READ_ONLY, _HOST, _BLOCKS, *USER_READS, *IN_READS, *OUT_READS, *URI_READS)
 
-#: What may be blocked for a bucket, in the order in which it is shown.
+#: What can be blocked for a bucket, in the order of display.
 _BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 _name = lookup(_NAME)
@@ -36,12 +36,12 @@ def _text_at(path: str) -> Callable[[dict[str, Any]], str | None]:
     return lambda record: as_text(read(record))
 
 
-#: What a request may be about, with its label; the first that is there is shown.
+#: Possible objects of a request, with their labels; the first that is present is shown.
 _ABOUT = (("URI", uri), ("Bucket", _text_at(BUCKET)), ("Key", _text_at(KEY)), ("Host", _text_at(_HOST)))
 
 
 def short_source(record: dict[str, Any]) -> str | None:
-    """Return the service's name without the domain that all have."""
+    """Return the service's name without the common domain."""
     source = as_text(_source(record))
     return source.removesuffix(".amazonaws.com") or source if source else source
 
@@ -49,7 +49,7 @@ def short_source(record: dict[str, Any]) -> str | None:
 def info(record: dict[str, Any]) -> str:
     """Return who did what from where: ``alice via 203.0.113.7 !→ PutObject Size=12 URI=s3://bucket/key``.
 
-    The arrow points right for what changes something; ``!`` is there for what failed.
+    The arrow points right if the request changes something; ``!`` marks a failure.
     """
     who, where = user(record), as_text(_address(record))
     failed = "" if _error(record) is ABSENT else "!"
@@ -66,7 +66,7 @@ def info(record: dict[str, Any]) -> str:
 
 
 def line(record: dict[str, Any]) -> str:
-    """Return where, who, which service and what, with what :func:`info` says of it."""
+    """Return region, user, service and request, followed by :func:`info`."""
     parts = (as_text(_region(record)), user(record), short_source(record), as_text(_name(record)), info(record))
     return " ".join(filter(None, parts))
 

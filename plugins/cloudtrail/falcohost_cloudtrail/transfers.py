@@ -1,4 +1,4 @@
-"""What S3 requests are about: the object's address, how many bytes went in and out."""
+"""Reads the object's address and the number of transferred bytes from S3 requests."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _out = lookup(_OUT)
 
 
 def uri(record: dict[str, Any]) -> str | None:
-    """Return ``s3://bucket/key`` of a request that names both."""
+    """Return ``s3://bucket/key``, if the request names both."""
     bucket, key = _bucket(record), _key(record)
     return f"s3://{bucket}/{key}" if isinstance(bucket, str) and isinstance(key, str) else None
 
 
 def bytes_in(record: dict[str, Any]) -> int | None:
-    """Return how many bytes were sent to S3."""
+    """Return the number of bytes that were sent to S3."""
     return as_count(_in(record))
 
 
 def bytes_out(record: dict[str, Any]) -> int | None:
-    """Return how many bytes S3 sent."""
+    """Return the number of bytes that S3 sent."""
     return as_count(_out(record))
 
 
 def bytes_both(record: dict[str, Any]) -> int | None:
-    """Return how many bytes went either way."""
+    """Return the number of bytes in both directions."""
     counts = [count for count in (bytes_in(record), bytes_out(record)) if count is not None]
     return min(sum(counts), MOST) if counts else None

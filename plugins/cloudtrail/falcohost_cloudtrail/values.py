@@ -1,6 +1,6 @@
-"""How a value is read out of a CloudTrail record: what is missing is absent, what ought to be a text and is none is "".
+"""Reads values from a CloudTrail record: a missing value is absent, and one that should be a text but is not is "".
 
-Those are the rules of Falco's plugin, on which ``exists`` in public rules depends.
+These are the rules of Falco's plugin; ``exists`` in public rules depends on them.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ MOST = 2**64 - 1
 
 
 def as_text(value: Any) -> str | None:
-    """Return a text as it is, "" for any other value, None where there is none."""
+    """Return a text as it is, "" for any other value, None if it is absent."""
     if type(value) is str:
         return value
     return None if value is ABSENT else ""
 
 
 def as_json(value: Any) -> str | None:
-    """Return *value* as compact JSON, None where there is none."""
+    """Return *value* as compact JSON, None if it is absent."""
     return None if value is ABSENT else json_text(value)
 
 
 def as_truth(value: Any) -> str | None:
-    """Return ``true`` for JSON's true, ``false`` for any other value, None where there is none."""
+    """Return ``true`` for JSON's true, ``false`` for any other value, None if it is absent."""
     if value is ABSENT:
         return None
     return "true" if value is True else "false"
 
 
 def as_count(value: Any) -> int | None:
-    """Return a number of bytes, which CloudTrail writes with or without a fraction; 0 for what is no number."""
+    """Return a number of bytes, which CloudTrail writes with or without a fraction; 0 if it is not a number."""
     if value is ABSENT:
         return None
     if type(value) is float:
@@ -44,22 +44,22 @@ def as_count(value: Any) -> int | None:
 
 
 def text(name: str, path: str, description: str) -> Field:
-    """Return the field whose value is the text at *path*."""
+    """Return a field with the text at *path*."""
     return of_value(name, path, description, as_text)
 
 
 def json(name: str, path: str, description: str) -> Field:
-    """Return the field that shows what is at *path* as JSON."""
+    """Return a field that shows the value at *path* as JSON."""
     return of_value(name, path, description, as_json)
 
 
 def truth(name: str, path: str, description: str) -> Field:
-    """Return the field that shows the boolean at *path*."""
+    """Return a field that shows the boolean at *path*."""
     return of_value(name, path, description, as_truth)
 
 
 def of_value(name: str, path: str, description: str, convert: Callable[[Any], str | None]) -> Field:
-    """Return the field whose value is what *convert* makes of the value at *path*, which may be ABSENT."""
+    """Return a field with the value that *convert* makes of the value at *path*, which may be ABSENT."""
     read = lookup(path)
     return Field(
         name=name,
@@ -73,5 +73,5 @@ def of_value(name: str, path: str, description: str, convert: Callable[[Any], st
 def of_record(
     name: str, kind: FieldType, description: str, value: Callable[[dict[str, Any]], Any], reads: tuple[str, ...]
 ) -> Field:
-    """Return the field whose value is made of several members of the record, those at *reads*."""
+    """Return a field that is computed from several members of the record, those at *reads*."""
     return Field(name=name, type=kind, description=description, get=lambda event, _: value(event.record), reads=reads)

@@ -1,4 +1,4 @@
-"""Waiting for AWS without standing still: calls go to threads, and while they last the source says that it is idle."""
+"""Waits for AWS without blocking: calls run in threads, and meanwhile the source yields empty batches."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from falcohost.jsonlog import Origin, Texts
 
 T = TypeVar("T")
 
-#: Yields texts, and returns something in the end.
+#: Yields texts, and finally returns something.
 Yielding: TypeAlias = Generator[Texts, None, T]
 
-#: Seconds between two batches of nothing.
+#: Seconds between two empty batches.
 IDLE = 0.25
 
 NOWHERE = Origin("", "")
 
 
 class Waiting:
-    """Calls at most *most* functions at a time in threads. *idle* returns what to yield meanwhile."""
+    """Runs at most *most* calls at a time in threads; *idle* returns what to yield meanwhile."""
 
     def __init__(self, most: int, idle: Callable[[], Texts], clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -29,26 +29,26 @@ class Waiting:
         self._idle = idle
 
     def begin(self, call: Callable[[], T]) -> Future[T]:
-        """Call *call* in a thread."""
+        """Run *call* in a thread."""
         return self._pool.submit(call)
 
     def end(self, future: Future[T]) -> Yielding[T]:
-        """Return what *future* brings; raise what it raises."""
+        """Return the result of *future*, or raise its exception."""
         while not wait([future], IDLE).done:
             yield self._idle()
         return future.result()
 
     def call(self, call: Callable[[], T]) -> Yielding[T]:
-        """Return what *call* returns; raise what it raises."""
+        """Return the result of *call*, or raise its exception."""
         return self.end(self.begin(call))
 
     def pause(self, seconds: float) -> Yielding[None]:
-        """Do nothing for a while."""
+        """Wait for *seconds*."""
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             yield self._idle()
             self._clock.sleep(min(left, IDLE))
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start no more calls."""
         self._pool.shutdown(wait=False, cancel_futures=True)

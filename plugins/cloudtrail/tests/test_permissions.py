@@ -110,7 +110,7 @@ def test_queue(aws, bucket, iam, user, reader, caplog):
 
     assert [] == source.read_until(lambda: caplog.text)
     assert f"the user or role needs the permission {needed[0]}" in caplog.text
-    assert needed[0] in found(settings)["sqs://permissions is there"]
+    assert needed[0] in found(settings)["sqs://permissions exists"]
     allow(iam, "s3:GetObject", needed[0])
     assert [] == source.read_until(lambda: needed[1] in caplog.text)
     assert f"the user or role needs the permission {needed[1]}" in caplog.text

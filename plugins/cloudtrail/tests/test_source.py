@@ -130,13 +130,13 @@ def test_what_cannot_be_read(read, where):
     [
         (
             {"open_params": "s3://"},
-            "open_params 's3://' names no bucket or queue; s3://BUCKET/PREFIX does, and sqs://QUEUE",
+            "open_params 's3://' names no bucket or queue; use s3://BUCKET/PREFIX or sqs://QUEUE",
         ),
         ({"open_params": "sqs://https://x/q"}, "open_params 'sqs://https://x/q' names no bucket or queue"),
-        ({"s3AccountList": "123"}, "s3AccountList has to be account ids of 12 digits with commas between them"),
-        ({"s3Interval": "tomorrow"}, "s3Interval has to be a time to now, or one to another, and is 'tomorrow'"),
+        ({"s3AccountList": "123"}, "s3AccountList is not a list of account ids"),
+        ({"s3Interval": "tomorrow"}, "s3Interval 'tomorrow' is not valid; use START or START-END"),
         ({"s3Interval": "1d-2d"}, "s3Interval '1d-2d' ends before it begins"),
-        ({"s3Interval": "99999999w"}, "s3Interval has to be a time"),
+        ({"s3Interval": "99999999w"}, "s3Interval '99999999w' is not valid"),
         ({"s3DownloadConcurrency": 0}, "s3DownloadConcurrency has to be a whole number from 1"),
         ({"aws": "eu-central-1"}, "aws has to be a block of settings"),
         ({"aws": {"region": 5}}, "region has to be a string"),

@@ -229,12 +229,12 @@ def test_duplicates(queue, read_queue, bucket):
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("no JSON", "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
-        ("[]", "it names no objects in a form that is known"),
-        (json.dumps({"Type": "SubscriptionConfirmation"}), "it names no objects in a form that is known"),
-        (json.dumps({"Records": [{"eventName": 5}]}), "it names no objects in a form that is known"),
-        (by_sns("true"), "it names no objects in a form that is known"),
+        ("no JSON", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ("[]", "it names no objects in a known format"),
+        (json.dumps({"Type": "SubscriptionConfirmation"}), "it names no objects in a known format"),
+        (json.dumps({"Records": [{"eventName": 5}]}), "it names no objects in a known format"),
+        (by_sns("true"), "it names no objects in a known format"),
         (from_s3(key()), "s3://trail: there is no such object; it may have been deleted (NoSuchKey)"),
         (from_s3(key(), bucket="other"), "s3://other: there is no such bucket; is its name right? (NoSuchBucket)"),
     ],

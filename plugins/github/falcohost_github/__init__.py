@@ -1,1 +1,1 @@
-"""The event source ``github``: what happened in repositories and organizations, as GitHub's webhooks say it."""
+"""The event source ``github``: activity in repositories and organizations, from GitHub's webhooks and audit log."""

@@ -1,6 +1,6 @@
-"""GitHub's REST API, asked with a token; GitHub is left alone for as long as it asks for that.
+"""Sends requests to GitHub's REST API with a token, and respects GitHub's rate limits.
 
-What its headers and refusals mean is in GitHub's "Rate limits for the REST API".
+GitHub's "Rate limits for the REST API" explains the headers and refusals.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import msgspec
 from falcohost.clock import SYSTEM, Clock
 from falcohost.poll import Answer, HttpClient, HttpError, HttpLimits, PollError
 
-#: Seconds for which GitHub is left alone after a refusal that names none (its secondary limits).
+#: Seconds without requests after a refusal that names no time (GitHub's secondary limits).
 LIMITED = 60.0
 
-#: The pattern of a repository's name with its owner's. It comes from outside and goes into addresses.
+#: The pattern of OWNER/NAME of a repository. Names come from outside and are put into addresses.
 REPOSITORY = r"[\w-]+/(?!\.{1,2}(?:/|$))[\w.-]+"
 
 _VERSION = "2022-11-28"
 
 
 class RateLimited(PollError):
-    """GitHub wants to be left alone for ``retry_after`` seconds."""
+    """GitHub's rate limit is reached; no request may be sent for ``retry_after`` seconds."""
 
 
 class Refused(PollError):
-    """GitHub has answered that it will not, which it will answer again.
+    """GitHub has refused a request, and would refuse it again.
 
-    :ivar status: of the answer.
+    :ivar status: HTTP status of the answer.
     """
 
     def __init__(self, text: str, status: int) -> None:
@@ -39,9 +39,9 @@ class Refused(PollError):
 
 
 class GithubApi:
-    """The API at *url*, for the plugin *plugin*, with *token*; all its threads may ask.
+    """The API at *url*, for *plugin*, with *token*; may be used by several threads.
 
-    :ivar has_token: there is one; without it nothing can be asked.
+    :ivar has_token: whether there is a token; without one no request can be sent.
     """
 
     def __init__(self, url: str, token: str | None, plugin: str, clock: Clock = SYSTEM) -> None:
@@ -64,24 +64,24 @@ class GithubApi:
         self._client.open()
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._client.close()
 
     def get(self, where: str, needs: str) -> Answer:
-        """Return what is at *where*, a path or an address of this API, for which the token *needs* a permission.
+        """Return the answer for *where*, a path or an address of this API; *needs* names the token's permission for it.
 
-        :raises RateLimited: GitHub wants to be left alone.
-        :raises Refused: it does not give it.
-        :raises PollError: there is no answer, or none that can be read.
+        :raises RateLimited: GitHub's rate limit is reached.
+        :raises Refused: GitHub refuses the request.
+        :raises PollError: there is no answer, or it cannot be read.
         """
         return self._ask("GET", where, needs, b"")
 
     def send(self, method: str, where: str, needs: str, body: Any) -> Answer:
-        """Return what is answered to *body*; raises what :meth:`get` does."""
+        """Return the answer to *body*; raises the same errors as :meth:`get`."""
         return self._ask(method, where, needs, msgspec.json.encode(body))
 
     def pages(self, where: str, needs: str) -> Iterator[Answer]:
-        """Yield the pages of a list that begins at *where*; raises what :meth:`get` does."""
+        """Yield the pages of a list that begins at *where*; raises the same errors as :meth:`get`."""
         following: str | None = where
         while following is not None:
             answer = self.get(following, needs)
@@ -116,7 +116,7 @@ class GithubApi:
 
 
 def _asks_for_quiet(answer: Answer) -> float | None:
-    """Return for how many seconds an answer that refuses asks to be left alone; None: it is about something else."""
+    """Return for how many seconds a refusal asks to send nothing; None if it is about something else."""
     if answer.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         return None
     if answer.retry_after is not None:
@@ -130,5 +130,5 @@ def _asks_for_quiet(answer: Answer) -> float | None:
 
 def _explain(answer: Answer) -> str | None:
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        return "the token is wrong, was revoked or has expired; make a new one on GitHub"
+        return "the token is wrong, was revoked or has expired; create a new one on GitHub"
     return None

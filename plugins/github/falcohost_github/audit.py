@@ -1,8 +1,8 @@
-"""The audit log of an organization, page by page: by the links that GitHub gives, and by time where there is none.
+"""Polls the audit log of an organization page by page: along GitHub's links, or by time where there is no link.
 
-It begins some minutes before this machine's time, or GitHub's, if that is behind; from then on times are those of the
-entries. After the last page it is asked for again from some minutes before the last entry on, since an entry may come
-late; what was there before is left out by its id.
+Reading begins some minutes before this machine's time, or GitHub's if that is behind; after that, times are those of
+the entries. After the last page, entries from some minutes before the last one on are requested again, since entries
+may be late; known entries are dropped by their ids.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from falcohost.jsonlog import Limits, Origin, Refusals
 from falcohost.poll import Page, PollInput, Seen
 from falcohost_github.api import GithubApi, Refused
 
-#: What a token needs to read the audit log.
+#: The permission that a token needs to read the audit log.
 PERMISSION = "the organization's permission 'Administration: read' (classic: the scope read:audit_log), and an owner"
 
-#: Seconds between two looks where there is nothing new. GitHub answers 1,750 requests an hour, and 15 a minute.
+#: Seconds between two requests while there are no new entries. GitHub allows 1,750 requests per hour, 15 per minute.
 EVERY = 15.0
 
-#: Seconds for which a page is waited for, while webhooks are not looked at.
+#: Seconds to wait for a page, during which webhooks are not handled.
 BRIEF = 0.02
 
-#: Seconds that are looked at again.
+#: Number of seconds that are requested again.
 OVERLAP = 600
 
-#: Ids that are remembered, to leave out what was there before; the store knows what is older.
+#: Number of ids that are remembered to drop known entries; the store recognizes older ones.
 MOST = 2000
 
 _SECOND = 1000  # times are in milliseconds
 
-#: What GitHub answers where it does not know the link to a page any more.
+#: HTTP statuses with which GitHub answers the link to a page that it no longer knows.
 _FORGOTTEN = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 class _Position(msgspec.Struct):
-    """How far the log was read: from when on to ask where there is no *next*, and the ids of what was read last."""
+    """How far the log was read: the time to continue from without *next*, and the ids of the latest entries."""
 
     log: str
     since: int
@@ -58,7 +58,7 @@ _decode = msgspec.json.Decoder(_Entry).decode
 
 
 def audit_log(api: GithubApi, whose: str, plugin: str) -> PollInput:
-    """Return the audit log of *whose*: ``NAME`` of an organization, or ``enterprises/NAME``."""
+    """Return the audit log of *whose*: the ``NAME`` of an organization, or ``enterprises/NAME``."""
     origin = Origin(f"the audit log of {whose}", f"audit log {whose}", by_content=True, id_of=_ident)
     return PollInput(AuditLog(api, whose), Limits(), plugin=plugin, origin=origin, idle=BRIEF)
 
@@ -77,7 +77,7 @@ class AuditLog:
     def fetch(self, cursor: str | None) -> Page:
         """Return the page at *cursor*.
 
-        :raises PollError: it cannot be had now.
+        :raises PollError: it is not available now.
         """
         position = self._position(cursor)
         if position is None:
@@ -88,7 +88,7 @@ class AuditLog:
             if not position.next or refused.status not in _FORGOTTEN:
                 raise
             return _page([], msgspec.structs.replace(position, next=""), 0.0)
-        now = int(answer.date + 1) * _SECOND  # GitHub says it to the second
+        now = int(answer.date + 1) * _SECOND  # GitHub's time is in whole seconds
         since = min(position.since, now - OVERLAP * _SECOND)
         seen, new, ahead = Seen(position.seen, MOST), [], since < position.since
         entries = _entries(answer.body)
@@ -103,11 +103,11 @@ class AuditLog:
         return _page(new, _Position(self._path, since, following, seen.marks), wait)
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._api.close()
 
     def _position(self, cursor: str | None) -> _Position | None:
-        """Return where *cursor* says; None where that is in no log, or another one."""
+        """Return the position in *cursor*, or None if it is not one in this log."""
         try:
             position = msgspec.json.decode(cursor or "null", type=_Position | None)
         except ValueError:
@@ -128,7 +128,7 @@ def _entry(raw: bytes) -> _Entry:
     try:
         return _decode(raw)
     except ValueError:
-        return _Entry()  # it is no object, which the decoder of the log counts
+        return _Entry()  # not an object; the decoder of the log counts it
 
 
 def _ident(raw: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""What ``falcohost doctor`` says of GitHub: the address can be had, the token is right, webhooks are there."""
+"""Checks for ``falcohost doctor`` whether the address is free, the token is valid, and the webhooks exist."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _Finding = tuple[str, str | None]
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[_Finding]:
-    """Yield what was looked at, and what is wrong with it.
+    """Yield each check with its problem, or None if it passed.
 
-    :raises AddressTaken: somebody listens already; everything else is told before.
+    :raises AddressTaken: somebody already listens on the address; all other checks come before.
     """
     config = parse(settings)
     if config.token is not None and (config.address or config.audit):
@@ -33,12 +33,12 @@ def check(settings: Mapping[str, Any]) -> Iterator[_Finding]:
     if config.address or config.audit:
         yield f"{config.address or 'the audit log'} can be opened", open_problem(make, settings)
     elif config.files:
-        yield "what open_params names can be read", open_problem(make, settings)
+        yield "open_params can be read", open_problem(make, settings)
 
 
 def _api_findings(api: GithubApi, config: Config) -> Iterator[_Finding]:
     problem = _problem(lambda: _ask(api))
-    yield f"{config.api} takes the token", problem
+    yield f"{config.api} accepts the token", problem
     if problem is not None:
         return
     if config.audit:
@@ -72,7 +72,7 @@ def _read(api: GithubApi, whose: str) -> None:
 def _find(api: GithubApi, repository: str, url: str) -> None:
     webhook = hooks.find(api, repository, url)
     if webhook is None:
-        text = f"there is none that calls {url}; falcohost makes it when it starts, if the token has {hooks.WRITE}"
+        text = f"no webhook calls {url}; falcohost creates it when it starts, if the token has {hooks.WRITE}"
         raise FalcohostError(text)
     if not webhook.active:
-        raise FalcohostError("it is switched off; tick 'Active' in its settings on GitHub")
+        raise FalcohostError("the webhook is switched off; tick 'Active' in its settings on GitHub")

@@ -1,4 +1,4 @@
-"""Settings of the source ``github``, parsed once: those of Falco's plugin ``github``, and some of ours."""
+"""Parses the settings of the source ``github``: those of Falco's plugin ``github``, and some of ours."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from falcohost_github.hooks import ALL, derived_secret
 
 NAME = "github"
 
-#: Keys of Falco's ``init_config`` that change nothing here: one that Falco does not use itself, one about how it calls
+#: Keys of Falco's ``init_config`` without effect here: one that Falco does not use either, and one about how it calls
 #: its plugin.
 _FALCOS_OWN = ("token", "useAsync")
 
 _SECRETS, OPEN = "secretsDir", "allowUnauthenticated"
 
-#: Falco's plugin ``json``, whose block comes along because this plugin stands in for it too.
+#: Falco's plugin ``json``, which this plugin replaces too; its block may be present.
 JSON = "json"
 
-#: What GitHub calls; whether that is HTTPS where nothing says where to listen; and what does.
+#: The address that GitHub calls; whether to use HTTPS if no address to listen on is set; the address to listen on.
 URL, _HTTPS, _LISTEN = "websocketServerURL", "useHTTPs", "listen"
 
 _API, _TRIES, _AUDIT = "apiURL", "diffTries", "auditLog"
 
 KEYS = (*_FALCOS_OWN, URL, _HTTPS, _LISTEN, _SECRETS, OPEN, _API, _TRIES, _AUDIT, FOLLOW, JSON)
 
-#: Files of the folder with the secrets, and the environment variables that count first. The token's are Falco's.
+#: Files in the folder with secrets, and the environment variables that take precedence. The token's are Falco's.
 SECRET, SECRET_VARIABLE = "webhook.secret", "FALCOHOST_GITHUB_WEBHOOK_SECRET"
 TOKEN, TOKEN_VARIABLE = "github.token", "GITHUB_PLUGIN_TOKEN"
 
-#: Where GitHub's API is; that of an Enterprise Server is at ``https://HOST/api/v3``.
+#: GitHub's API; that of an Enterprise Server is ``https://HOST/api/v3``.
 API = "https://api.github.com"
 
-#: How often it is tried to fetch what a push has changed: for ten minutes or so.
+#: Default number of attempts to fetch the diff of a push, which take about ten minutes.
 TRIES = 10
 
 _REPOSITORY = re.compile(REPOSITORY, re.ASCII)
@@ -50,18 +50,18 @@ _REPOSITORY = re.compile(REPOSITORY, re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the source is set to.
+    """The settings of the source.
 
-    :ivar files: what is read; empty where it is not about files.
+    :ivar files: files or folders to read; empty if none are.
     :ivar follow: what is added to files is read as it comes.
-    :ivar address: where to listen for webhooks; empty: nowhere.
-    :ivar repositories: those whose webhooks are seen to, which call *url*.
+    :ivar address: the address to listen on for webhooks; empty: none.
+    :ivar repositories: the repositories in which falcohost creates webhooks that call *url*.
     :ivar secrets: the folder with secrets, certificate and key.
-    :ivar secret: with which webhooks are signed; *is_derived*: it follows from the token, since none is set.
-    :ivar open_to_all: they need not be.
-    :ivar api: where GitHub's API is, and *token* what it is asked with; without one it is not asked.
-    :ivar audit: whose audit log is read: an organization, or ``enterprises/NAME``; empty: nobody's.
-    :ivar tries: how often it is tried to fetch what a push has changed; 0: never.
+    :ivar secret: the secret that webhooks sign with; *is_derived*: it is derived from the token, since none is set.
+    :ivar open_to_all: webhooks need not be signed.
+    :ivar api: the address of GitHub's API; *token* is the token for it, without which it is not used.
+    :ivar audit: whose audit log is read: an organization, or ``enterprises/NAME``; empty: none.
+    :ivar tries: number of attempts to fetch the diff of a push; 0: none.
     """
 
     files: str | list[str]
@@ -80,9 +80,9 @@ class Config:
 
 
 def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
-    """Return the settings in *settings*; a key that is unknown is warned of.
+    """Return the configuration in *settings*; unknown keys cause a warning.
 
-    :raises ConfigError: a value cannot be.
+    :raises ConfigError: a value is not valid.
     :raises SourceError: a secret cannot be read.
     """
     values = Settings(NAME, settings, KEYS)
@@ -115,7 +115,7 @@ def parse(settings: Mapping[str, Any], environment: Mapping[str, str] = os.envir
 
 
 def _repositories(open_params: str) -> tuple[str, ...]:
-    """Return the repositories that *open_params* name as Falco's do; none where they name something else."""
+    """Return the repositories that *open_params* name like Falco's; none if they name something else."""
     names = tuple(name.strip() for name in open_params.split(","))
     if names != (ALL,) and (not all(map(_REPOSITORY.fullmatch, names)) or os.path.lexists(open_params)):
         return ()
@@ -123,36 +123,36 @@ def _repositories(open_params: str) -> tuple[str, ...]:
 
 
 def _listens(values: Settings, url: str) -> str:
-    """Return where to listen; where Falco does, if nothing is said."""
+    """Return the address to listen on; by default Falco's."""
     path = urlsplit(url).path or "/"
     falcos = "https://0.0.0.0:443" if values.truth(_HTTPS, default=True) else "http://0.0.0.0:80"
     return values.text(_LISTEN) or falcos + path
 
 
 def _owner(name: str) -> str:
-    """Return *name*, which goes into addresses.
+    """Return *name*, which becomes part of addresses.
 
-    :raises ConfigError: it is none.
+    :raises ConfigError: it is not valid.
     """
     if name and not re.fullmatch(r"(?:enterprises/)?[\w-]+", name, re.ASCII):
-        raise ConfigError(f"plugin '{NAME}': {_AUDIT} has to be an organization, or enterprises/NAME, not {name!r}.")
+        raise ConfigError(f"plugin '{NAME}': {_AUDIT} {name!r} is not valid; use an organization, or enterprises/NAME.")
     return name
 
 
 def _read(file: Path, variable: str, environment: Mapping[str, str], what: str) -> bytes | None:
-    """Return what the environment's *variable* holds, or else the *file*, if there is one."""
+    """Return the value of the environment's *variable*, or else the contents of *file*, if it exists."""
     return read_token(NAME, _named(file, variable, environment), variable, environment, what=what)
 
 
 def _token(file: Path, environment: Mapping[str, str]) -> str | None:
-    """Return the token; of its file, as in Falco, the last line that is no comment."""
+    """Return the token; in its file it is the last line that is not a comment, as in Falco."""
     text = read_token(NAME, _named(file, TOKEN_VARIABLE, environment), TOKEN_VARIABLE, environment)
     if text is None:
         return None
     lines = [line.strip() for line in text.decode().splitlines()]
     token = next((line for line in reversed(lines) if line and not line.startswith("#")), "")
     if not token or not token.isascii() or not token.isprintable():
-        raise SourceError(f"{NAME}: there is no token in {file} or {TOKEN_VARIABLE}; remove it, or put one there")
+        raise SourceError(f"{NAME}: there is no token in {file} or {TOKEN_VARIABLE}; put one there, or remove it")
     return token
 
 

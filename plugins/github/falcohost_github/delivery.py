@@ -1,7 +1,7 @@
-"""A delivery of GitHub's: from what a webhook posts to the record that the rules see.
+"""Turns a request of a GitHub webhook into the record that rules see.
 
-The record is the payload with the event of the header beside it as ``webhook_type``, where Falco's plugin puts it. Two
-more members name the delivery, which is the same when it is sent again, and the webhook that it came from.
+The record is the payload with the event from the header as ``webhook_type``, as in Falco's plugin. Two more members are
+the id of the delivery, which is the same when it is sent again, and the webhook that it came from.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from falcohost.web import Form, Rejected
 
 TYPE, GUID, HOOK = "webhook_type", "webhook_delivery", "webhook_hook"
 
-#: The event and its delivery, as GitHub's headers name them.
+#: The event and the delivery, in GitHub's headers.
 _EVENT, _DELIVERY = "X-GitHub-Event", "X-GitHub-Delivery"
 
-#: What the webhook belongs to (repository, organization), and its id.
+#: The type of the webhook's owner (repository, organization), and the webhook's id.
 _TARGET, _HOOK = "X-GitHub-Hook-Installation-Target-Type", "X-GitHub-Hook-ID"
 
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -35,24 +35,24 @@ class _Named(msgspec.Struct):
 
 
 def guid_of(text: bytes) -> str | None:
-    """Return which delivery the record *text* is of."""
+    """Return the id of the delivery in the record *text*."""
     return _named(text).webhook_delivery
 
 
 _named = msgspec.json.Decoder(_Named).decode
 
-#: A delivery is known by its id: GitHub sends it again with the same one.
+#: A delivery is identified by its id, which is the same when GitHub sends it again.
 ORIGIN = Origin("a delivery", "delivery", id_of=guid_of)
 
 
 def read(headers: Mapping[str, str], body: bytes) -> bytes:
     """Return the record of a request.
 
-    :raises Rejected: it is none of GitHub's webhooks.
+    :raises Rejected: the request is not from a GitHub webhook.
     """
     event, guid = headers.get(_EVENT), headers.get(_DELIVERY)
     if not event or not guid:
-        raise Rejected(HTTPStatus.BAD_REQUEST, f"a webhook of GitHub sends {_EVENT} and {_DELIVERY}")
+        raise Rejected(HTTPStatus.BAD_REQUEST, f"the headers {_EVENT} and {_DELIVERY} of a GitHub webhook are missing")
     hook = f"{headers.get(_TARGET, '')}/{headers.get(_HOOK, '')}"
     payload = _payload(body) if _URLENCODED in headers.get("Content-Type", "").lower() else body
     try:
@@ -68,14 +68,14 @@ def read(headers: Mapping[str, str], body: bytes) -> bytes:
 def record(payload: bytes, event: str, guid: str, hook: str) -> bytes:
     """Return the record of the delivery *guid* of an *event* with its *payload*, by *hook*: ``repository/42``.
 
-    :raises ValueError: the payload is no JSON object.
-    :raises RecursionError: it is nested too deep.
+    :raises ValueError: the payload is not a JSON object.
+    :raises RecursionError: it is nested too deeply.
     """
     return _encode(_members(payload) | {TYPE: event, GUID: guid, HOOK: hook})
 
 
 def extended(text: bytes, members: Mapping[str, Any]) -> bytes:
-    """Return the record *text* with *members* in it."""
+    """Return the record *text* with *members* added."""
     return _encode({**_members(text), **members})
 
 

@@ -1,6 +1,6 @@
-"""What a push changed and what a workflow's file says, fetched from GitHub and looked through.
+"""Fetches what a push changed, or a workflow's file, from GitHub, and searches it for secrets and miners.
 
-What is found is written where Falco's plugin writes it: ``files`` of a push, ``workflow_miner_detections`` of a run.
+The findings are added where Falco's plugin adds them: ``files`` of a push, ``workflow_miner_detections`` of a run.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from falcohost_github.values import as_text
 
 log = logging.getLogger("falcohost")
 
-#: What a token needs to read a repository.
+#: The permission that a token needs to read a repository.
 CONTENTS = "the permission 'Contents: read' (classic: the scope repo) for this repository"
 
-#: Files that GitHub names of one comparison; of more, it says nothing.
+#: Number of files that GitHub lists for a comparison; it does not mention further ones.
 MOST_FILES = 300
 
-#: Commits of one push that are looked through each by itself, the last ones.
+#: Largest number of commits of one push that are searched one by one; the last ones count.
 MOST_COMMITS = 100
 
-#: The events about which something is fetched.
+#: The events for which something is fetched.
 LOOKED_THROUGH = ("push", "workflow_run")
 
-#: Fields that show what is fetched, beside ``github.diff.*``, and JSON pointers that do.
+#: Fields whose values depend on what is fetched, besides ``github.diff.*``, and JSON pointers that do.
 _FIELDS = ("github.workflow.has_miners", "github.workflow.miners.type", "json.obj", "jevt.obj")
 _POINTERS = ("/files", "/workflow_miner_detections")
 
@@ -49,7 +49,7 @@ _head = at("workflow_run.head_sha")
 
 
 def wants(plan: Plan) -> bool:
-    """Return whether the rules look at anything that is fetched."""
+    """Return whether the rules use anything that is fetched."""
     fields = any(name in _FIELDS or name.startswith("github.diff.") for name in plan.fields)
     return fields or any(str(argument).startswith(_POINTERS) for _, argument in plan.arguments)
 
@@ -65,7 +65,7 @@ def is_looked_through(record: dict[str, Any]) -> bool:
 
 
 def look_through(api: GithubApi, record: dict[str, Any]) -> dict[str, Any]:
-    """Return what is to be written into *record*.
+    """Return the members to add to *record*.
 
     :raises PollError: something could not be fetched.
     """
@@ -75,7 +75,7 @@ def look_through(api: GithubApi, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _files(api: GithubApi, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the files that a push changed; of a new branch, or of very many files, commit by commit."""
+    """Yield the files that a push changed; for a new branch, or for very many files, commit by commit."""
     repository = f"repos/{_full_name(record)}"
     before, after = as_text(record.get("before")), as_text(record.get("after"))
     files: list[Any] = []
@@ -87,9 +87,9 @@ def _files(api: GithubApi, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     commits = [as_text(commit.get("id")) for commit in elements(record.get("commits")) if isinstance(commit, dict)]
     if len(commits) > MOST_COMMITS:
         log.warning(
-            "github: of the %d commits of a push to %s, the last %d are looked through",
-            len(commits),
+            "github: a push to %s has more commits than are searched: %d; only the last %d are searched",
             repository,
+            len(commits),
             MOST_COMMITS,
         )
     for commit in filter(_SHA.fullmatch, commits[-MOST_COMMITS:]):
@@ -111,7 +111,7 @@ def _findings(file: dict[str, Any]) -> dict[str, Any]:
 
 
 def added_lines(patch: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that *patch*, a unified diff without its head, adds, each with its number in the new file."""
+    """Yield the lines that *patch*, a unified diff without its header, adds, with their numbers in the new file."""
     number = 0
     for line in patch.split("\n"):
         if (hunk := _HUNK.match(line)) is not None:

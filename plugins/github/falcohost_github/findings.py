@@ -1,4 +1,4 @@
-"""What was found in commits and workflows, as Falco's plugin writes it into the payload before the rules see it.
+"""Reads the findings in commits and workflows, which are added to the payload as in Falco's plugin.
 
 ``files``: ``[{"name", "matches": [{"desc", "line"}]}]`` are the changed files of a push with the secrets in them;
 ``workflow_miner_detections``: ``{"matches": [{"type", "line"}]}`` are words of miners in the file of a workflow.
@@ -22,35 +22,35 @@ _miners = at("workflow_miner_detections.matches")
 
 
 def has_secrets(record: dict[str, Any]) -> str:
-    """Return whether the files of a push were looked through and have secrets: true, false, or "" if not."""
+    """Return whether the files of a push have secrets: true or false, or "" if they were not searched."""
     if not isinstance(record.get("files"), list):
         return ""
     return "true" if any(True for _ in _secrets(record)) else "false"
 
 
 def descriptions(record: dict[str, Any]) -> str | None:
-    """Return what kinds of secrets were found."""
+    """Return the types of the secrets."""
     return _joined(record, lambda _, secret: as_text(secret.get("desc")))
 
 
 def files(record: dict[str, Any]) -> str | None:
-    """Return in which file each secret is."""
+    """Return the file of each secret."""
     return _joined(record, lambda name, _: name)
 
 
 def lines(record: dict[str, Any]) -> str | None:
-    """Return in which line of its file each secret is."""
+    """Return the line of each secret in its file."""
     return _joined(record, lambda _, secret: str(as_count(secret.get("line"))))
 
 
 def links(record: dict[str, Any]) -> str:
-    """Return where on GitHub each secret is."""
+    """Return the link to each secret on GitHub."""
     base = f"{as_text(_repository(record))}/blob/{as_text(_commit(record))}"
     return _joined(record, lambda name, secret: f"{base}/{name}/#L{as_count(secret.get('line'))}") or ""
 
 
 def has_miners(record: dict[str, Any]) -> str | None:
-    """Return whether a workflow was looked through and has words of miners: true, false, or None if it was not."""
+    """Return whether a workflow has words of miners: true or false, or None if it was not searched."""
     found = _miners(record)
     return ("true" if found else "false") if isinstance(found, list) else None
 
@@ -65,7 +65,7 @@ def miners(record: dict[str, Any]) -> str | None:
 
 
 def _secrets(record: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name of the file and the finding, for each secret."""
+    """Yield the file's name and the finding, for each secret."""
     for file in elements(record.get("files")):
         if isinstance(file, dict):
             for secret in elements(file.get("matches")):

@@ -1,7 +1,7 @@
-"""Deliveries that did not arrive: while nobody listened, or because the answer was not 2xx, or came too late.
+"""Fetches missed deliveries: nobody listened, or the answer was not 2xx or came too late.
 
-GitHub does not send them again by itself. It keeps them for some days and lists them for each webhook, so that they
-are fetched: those of which no attempt has succeeded, since the last one that was looked at.
+GitHub does not send them again by itself. It keeps them for some days and lists them for each webhook; those without a
+successful attempt since the last look are fetched.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from falcohost_github.hooks import Hooks
 
 log = logging.getLogger("falcohost")
 
-#: What a token needs to read a webhook's deliveries.
+#: The permission that a token needs to read a webhook's deliveries.
 HOOKS = "the permission 'Webhooks: read' (classic: the scope read:repo_hook or admin:org_hook) where the webhook is"
 
-#: Seconds between two looks at all webhooks, and for each of them at least; GitHub answers 5,000 requests an hour.
+#: Seconds between two looks at all webhooks, and the least for each webhook; GitHub allows 5,000 requests per hour.
 EVERY, EACH = 60.0, 2.0
 
-#: Seconds that are looked at again: clocks differ, and a delivery is listed after its answer.
+#: Number of seconds that are looked at again: clocks differ, and a delivery is listed after its answer.
 OVERLAP = 600
 
-#: Seconds that the store has to take a delivery.
+#: Seconds that the store has to store a delivery.
 STORED = 30.0
 
-#: Most webhooks that are looked after.
+#: Largest number of webhooks that are watched.
 MOST = 1000
 
-#: The cause by which deliveries are counted that GitHub has listed but does not have any more.
-GONE = "delivery that GitHub does not have any more"
+#: The cause under which deliveries are counted that GitHub has listed but no longer has.
+GONE = "delivery that GitHub no longer has"
 
 _SECOND = 1_000_000_000
 _HOOK = re.compile(rf"(?:repos/{REPOSITORY}|orgs/[\w-]+)/hooks/\d+", re.ASCII)
 
-#: Takes a record, and calls back once, with whether its alerts are stored; returns False if there is no room for it.
+#: Takes a record and calls back once with whether its alerts are stored; returns False if there is no room for it.
 Give = Callable[[bytes, Callable[[bool], None]], bool]
 
 
@@ -72,7 +72,7 @@ _delivery = msgspec.json.Decoder(_Delivery).decode
 
 @dataclass(slots=True)
 class _Listed:
-    """What GitHub lists of a webhook since a time: *missed* are the last attempts that failed, the newest first."""
+    """GitHub's list of a webhook's deliveries since a time; *missed* are the last failed attempts, the newest first."""
 
     newest: int = 0
     arrived: set[str] = field(default_factory=set)
@@ -80,9 +80,9 @@ class _Listed:
 
 
 class Gaps:
-    """The webhooks whose deliveries are looked after; *since* says of each from when on, in seconds since the epoch.
+    """Watches webhooks for missed deliveries; *since* gives the start for each, in seconds since the epoch.
 
-    :param hooks: those that are to be there; None: those that have sent something.
+    :param hooks: the webhooks that have to exist; None: those that have sent something.
     """
 
     def __init__(
@@ -99,20 +99,20 @@ class Gaps:
 
     @property
     def since(self) -> dict[str, int]:
-        """Return what an agent that goes on after this one has to know."""
+        """The start for each webhook, for the next process."""
         return dict(self._since)
 
     def note(self, hook: str) -> None:
-        """Look after the webhook *hook* from now on: ``repos/OWNER/NAME/hooks/ID`` or ``orgs/NAME/hooks/ID``."""
+        """Watch the webhook *hook* from now on: ``repos/OWNER/NAME/hooks/ID`` or ``orgs/NAME/hooks/ID``."""
         if hook not in self._since and _HOOK.fullmatch(hook) and len(self._since) < MOST:
             self._since[hook] = int(time.time())
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start to watch."""
         threading.Thread(target=self._run, name="github deliveries", daemon=True).start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._closed.set()
 
     def _run(self) -> None:
@@ -126,7 +126,7 @@ class Gaps:
                 wait = max(wait, self._try(f"what {hook} has missed", partial(self.fill, hook)))
 
     def _try(self, what: str, do: Callable[[], None]) -> float:
-        """Call *do*; return for how many seconds GitHub asks to be left alone."""
+        """Call *do*; return the number of seconds that GitHub asks to wait."""
         try:
             do()
         except RateLimited as limited:
@@ -135,15 +135,15 @@ class Gaps:
             why = str(error) if isinstance(error, PollError) else f"{type(error).__name__}: {error}"
             if self._told.get(what) != why:
                 self._told[what] = why
-                log.warning("%s could not be seen to: %s. It is tried again every minute", what, why)
+                log.warning("github: checking %s failed: %s; it is tried again every minute", what, why)
         else:
             self._told.pop(what, None)
         return 0.0
 
     def fill(self, hook: str) -> None:
-        """Hand on what *hook* has missed.
+        """Pass on the deliveries that *hook* has missed.
 
-        :raises PollError: something could not be fetched or stored; what was not is fetched the next time.
+        :raises PollError: something could not be fetched or stored; that is fetched the next time.
         """
         since = self._since[hook] - OVERLAP
         listed = self._listed(hook, since)
@@ -189,7 +189,7 @@ class Gaps:
             answered.set()
 
         if not self._give(record, answer) or not answered.wait(STORED) or not stored[0]:
-            raise PollError("what was fetched is not stored yet")
+            raise PollError("a fetched delivery is not stored yet")
 
 
 def _seconds(entry: _Entry) -> int:

@@ -1,6 +1,6 @@
-"""The webhooks of repositories, as Falco's ``open_params`` name them: found by their address, or made.
+"""Finds the webhooks of the repositories in Falco's ``open_params`` by their address, or creates them.
 
-They stay when the agent ends, so that GitHub keeps what they could not deliver.
+They are not removed when the agent ends, so that GitHub keeps what they could not deliver.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from falcohost_github.api import GithubApi, Refused
 
 log = logging.getLogger("falcohost")
 
-#: What a token needs to find webhooks, and to make them.
+#: The permissions that a token needs to find webhooks, and to create them.
 READ = "the permission 'Webhooks: read' (classic: the scope read:repo_hook) for this repository"
 WRITE = "the permission 'Webhooks: write' (classic: the scope admin:repo_hook) for this repository"
 
@@ -50,7 +50,7 @@ def derived_secret(token: str, url: str) -> bytes:
 
 
 def all_repositories(api: GithubApi) -> list[str]:
-    """Return the repositories that the token's user administers, but for archived ones.
+    """Return the repositories that the token's user administers, without archived ones.
 
     :raises PollError: they cannot be fetched.
     """
@@ -60,7 +60,7 @@ def all_repositories(api: GithubApi) -> list[str]:
 
 
 def find(api: GithubApi, repository: str, url: str) -> Webhook | None:
-    """Return the webhook of *repository* that calls *url*.
+    """Return the webhook of *repository* that calls *url*, or None.
 
     :raises PollError: it cannot be fetched.
     """
@@ -73,10 +73,10 @@ def _hooks(api: GithubApi, repository: str) -> Iterator[Webhook]:
 
 
 class Hooks:
-    """Has a webhook that calls *url* in each of *repositories*.
+    """Makes sure that each of *repositories* has a webhook that calls *url*.
 
-    :param secret: with which it is to sign.
-    :param is_derived: nobody has set the secret, so that a webhook that is there has to be told it.
+    :param secret: the secret that the webhooks sign with.
+    :param is_derived: the secret was not set by anybody, so existing webhooks have to be given it.
     """
 
     def __init__(
@@ -89,9 +89,9 @@ class Hooks:
         self._is_derived = is_derived
 
     def see_to(self, note: Callable[[str], None]) -> None:
-        """Find, or make, those that are not known yet; each is told to *note* by its place in the API.
+        """Find or create the webhooks that are not known yet; pass the API path of each to *note*.
 
-        :raises PollError: one is neither there nor can be made now.
+        :raises PollError: a webhook does not exist and cannot be created now.
         """
         if self._left == [ALL]:
             self._left = all_repositories(self._api)
@@ -112,7 +112,7 @@ class Hooks:
         if found is None:
             body = {"name": "web", "active": True, "events": ["*"], "config": self._config}
             found = _webhook(self._api.send("POST", f"repos/{repository}/hooks", WRITE, body).body)
-            log.info("the webhook of %s was made", repository)
+            log.info("github: created the webhook of %s", repository)
         elif self._is_derived:
             self._api.send("PATCH", f"repos/{repository}/hooks/{found.id}/config", WRITE, self._config)
         return found.id

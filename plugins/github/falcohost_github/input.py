@@ -1,7 +1,7 @@
-"""Webhooks, and with a token what they have missed, what is looked up before it is matched, and the audit log.
+"""Combines webhooks, missed deliveries, fetched diffs and the audit log in one input.
 
-The cursor is that of the webhooks, which is about their answers, and behind it what the next life has to know: since
-when the deliveries of which webhook are to be looked at, the pushes that wait, and how far the audit log was read.
+The cursor is that of the webhooks, which concerns their answers, followed by the state for the next process: from when
+on deliveries of each webhook have to be checked, the waiting pushes, and how far the audit log was read.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from falcohost_github.webhook import LIMITS
 
 log = logging.getLogger("falcohost")
 
-#: Seconds between two looks at nothing.
+#: Seconds between two empty batches.
 IDLE = 0.25
 
-#: Pages of the audit log after which senders are looked at again.
+#: Number of pages of the audit log after which webhooks are handled again.
 TOGETHER = 8
 
 
@@ -45,7 +45,7 @@ class _State(msgspec.Struct, omit_defaults=True):
 
 
 class _Sender(msgspec.Struct):
-    """What is looked at of each record."""
+    """The members that are read of each record."""
 
     webhook_type: str
     webhook_delivery: str
@@ -58,10 +58,10 @@ _sender = msgspec.json.Decoder(_Sender).decode
 
 
 class GithubInput:
-    """What *web* takes, what *api* tells of it, and the *audit* log; where one of them is None it is left out.
+    """Reads what *web* receives, what *api* knows of it, and the *audit* log; each of them may be None.
 
-    :param hooks: the webhooks that are seen to.
-    :param tries: how often it is tried to look up what the rules want to know of a push.
+    :param hooks: the webhooks that have to exist.
+    :param tries: number of attempts to fetch the diff of a push.
     """
 
     def __init__(
@@ -84,22 +84,22 @@ class GithubInput:
 
     @property
     def limits(self) -> Limits:
-        """How large texts may be."""
+        """The largest sizes of texts."""
         return LIMITS
 
     @property
     def done(self) -> float | None:
-        """Return None: it never ends."""
+        """None: the input never ends."""
         return None
 
     def plan(self, plan: Plan) -> None:
-        """Look up what the rules want from now on."""
+        """Fetch what the rules ask for from now on."""
         self._wanted = wants(plan)
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Bind the address, and take up what was left.
+        """Bind the address, and restore the state.
 
-        :raises SourceError: the address cannot be had, or a package is missing.
+        :raises SourceError: the address is not available, or a package is missing.
         """
         self._state = _read(cursor)
         self._pushes = Pushes(self._look, self._tries, refusals, self._state.pushes, clock=self._clock)
@@ -111,9 +111,9 @@ class GithubInput:
             self._audit.open(refusals, self._state.audit)
 
     def texts(self) -> Iterator[Texts]:
-        """Yield records, and nothing again and again where there are none.
+        """Yield records, and empty batches if there are none.
 
-        :raises SourceError: one of the inputs has ended, which is a mistake of ours.
+        :raises SourceError: one of the inputs has ended, which is a bug.
         """
         self._pushes.start()
         if self._web is not None and self._api.has_token:
@@ -130,7 +130,7 @@ class GithubInput:
             self._web.ack(cursor.partition(" ")[0])
 
     def close(self) -> None:
-        """Let go of everything; what waits is in the cursor."""
+        """Close everything; what waits is in the cursor."""
         self._gaps.close()
         self._pushes.close()
         for given in (self._web, self._audit):
@@ -139,7 +139,7 @@ class GithubInput:
         self._api.close()
 
     def _delivered(self, texts: Texts) -> Texts:
-        """Return what of *texts* need not wait, and what need not wait any more, with the cursor of that."""
+        """Return the records of *texts* that need not wait and those that no longer have to, with their cursor."""
         items = [item for item in texts.items if not self._waits(item[1])]
         items += [(0, text) for text in self._pushes.take()]
         self._web_cursor = texts.cursor or self._web_cursor
@@ -150,7 +150,7 @@ class GithubInput:
         return Texts(ORIGIN, items, self._cursor())
 
     def _logged(self, pages: Iterator[Texts]) -> Iterator[Texts]:
-        """Yield the pages that are there, but not so many that senders would wait for it."""
+        """Yield the pages that are available, but not so many that webhooks would have to wait."""
         for page in islice(pages, TOGETHER):
             if page.cursor is None:
                 break
@@ -164,7 +164,7 @@ class GithubInput:
         return self._web is not None and self._web.give(text, answer)
 
     def _waits(self, text: bytes) -> bool:
-        """Take note of who sent *text*; return whether it waits for something."""
+        """Remember who sent *text*; return whether it has to wait for something."""
         try:
             sender = _sender(text)
             self._gaps.note(_hook(sender))
@@ -173,7 +173,7 @@ class GithubInput:
             if not is_looked_through(whole_record(text)):
                 return False
         except (ValueError, RecursionError, Refused):
-            return False  # there is something odd in it, which the decoder of the log mends or refuses
+            return False  # an odd record, which the decoder of the log mends or refuses
         self._pushes.add(sender.webhook_delivery, text)
         return True
 
@@ -182,7 +182,7 @@ class GithubInput:
 
 
 def _hook(sender: _Sender) -> str:
-    """Return where in the API the webhook is."""
+    """Return the API path of the webhook."""
     kind, _, ident = sender.webhook_hook.partition("/")
     if kind == "organization":
         return f"orgs/{_text(sender.organization, 'login')}/hooks/{ident}"
@@ -194,7 +194,7 @@ def _text(value: Any, key: str) -> str:
 
 
 def _idle() -> Iterator[Texts]:
-    """Yield nothing, for ever."""
+    """Yield empty batches forever."""
     while True:
         time.sleep(IDLE)
         yield Texts(ORIGIN, [])
@@ -208,6 +208,6 @@ def _read(cursor: str | None) -> _State:
         state = msgspec.json.decode(text, type=_State)
         state.pushes = {guid: text for guid, text in state.pushes.items() if unpacked(text)}
     except (ValueError, zlib.error):
-        log.warning("what was kept cannot be read; it begins anew")
+        log.warning("github: the stored state cannot be read; reading starts anew")
         return _State()
     return state

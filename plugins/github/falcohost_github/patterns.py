@@ -1,4 +1,4 @@
-"""What is looked for: lines that hold a secret, in Falco's names of its kind, and words of miners."""
+"""The patterns of secrets, with Falco's names of their types, and the words of miners."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import re2
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A kind of secret.
+    """A type of secret.
 
-    :ivar desc: its name, which is the value of ``github.diff.committed_secrets.desc``.
-    :ivar platform: who gives it out.
-    :ivar pattern: RE2, of what a line with one holds.
-    :ivar type: what it is: key, secret, client.
+    :ivar desc: its name, the value of ``github.diff.committed_secrets.desc``.
+    :ivar platform: the service that issues it.
+    :ivar pattern: an RE2 pattern for lines that contain one.
+    :ivar type: key, secret or client.
     """
 
     desc: str
@@ -29,7 +29,7 @@ _IS = rf"{_QUOTE}?\s*(?::|=>|=)\s*{_QUOTE}?"
 
 
 def _near(word: str) -> str:
-    """Return the pattern of *word* in any case, and at most twenty characters behind it."""
+    """Return the pattern of *word* in any case, followed by at most twenty characters."""
     return f"(?i:{word}).{{0,20}}"
 
 
@@ -79,7 +79,7 @@ SECRETS = (
     Secret("pypi_upload_token", "pypi", r"pypi-AgEIcHlwaS5vcmc[\w\-]{50,1000}"),
 )
 
-#: Of which one in a workflow's file is told, the one that stands first here.
+#: Of the words in a line, the one that comes first here is reported.
 MINERS = (
     "xmrig", "ccminer", "t-rex", "stratum", "pool", "hashrate", "cryptonight", "wallet", "gminer", "gpuminer",
     "cpuminer", "nanominer", "nicehash", "xmr-stak", "nbminer", "srbminer", "hiveos", "ethermine", "kryptex",
@@ -102,11 +102,11 @@ _secrets = _all_of(tuple(secret.pattern for secret in SECRETS))
 
 
 def secret_in(line: str) -> Secret | None:
-    """Return the kind of secret that *line* holds; of several the one that stands first in the table."""
+    """Return the type of secret in *line*; if there are several, the first in the table."""
     found = _secrets.Match(line)
     return SECRETS[min(found)] if found else None
 
 
 def miner_in(line: str) -> str | None:
-    """Return the word of miners that *line* holds; of several the one that stands first in the table."""
+    """Return the word of miners in *line*; if there are several, the first in the table."""
     return next((word for word in MINERS if word in line), None)

@@ -1,7 +1,7 @@
-"""Pushes and runs that wait for what has to be looked up about them, and are matched once it is there.
+"""Keeps pushes and runs that wait for their diffs, and passes them on when these are fetched.
 
-What waits is kept in the source's cursor, so that a push is answered as soon as it is kept and is not lost when the
-agent is killed. What cannot be looked up is matched without it in the end, and what there is no room to keep, at once.
+What waits is in the source's cursor, so a push is answered as soon as it is stored, and is not lost if the agent is
+killed. If a diff cannot be fetched, its push is finally passed on without it; at once, if there is no room to wait.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from falcohost_github.api import RateLimited, Refused
 
 log = logging.getLogger("falcohost")
 
-#: Characters of the cursor that what waits may take up.
+#: Largest size of what waits in the cursor, in characters.
 ROOM = 1 << 20
 
-#: How often is tried what GitHub refuses; it may know a little later what it has just told of.
+#: How often a refused request is tried; GitHub may not know yet what it has just reported.
 REFUSALS = 3
 
-#: Seconds between two tries of one push.
+#: Seconds between two attempts for one push.
 USUAL = BackOff(longest=120.0)
 
-#: The cause by which events are counted that were matched without what was to be looked up.
+#: The cause under which events are counted that were matched without their diff.
 IN_VAIN = "matched without its diff"
 
-#: Returns a record with what was looked up in it, or raises :class:`PollError`.
+#: Returns a record with its findings added, or raises :class:`PollError`.
 Look = Callable[[bytes], bytes]
 
 
@@ -45,7 +45,7 @@ class _Waiting:
 
 
 class Pushes:
-    """What waits for *look*, which is tried *tries* times; *kept* is what waited in an earlier life."""
+    """Pushes that wait for *look*, which is tried *tries* times; *kept* are those of an earlier process."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class Pushes:
         self._told: set[str] = set()
         self._closed = self._news = False
 
-    # the thread that matches
+    # Called by the thread that matches.
 
     def add(self, guid: str, text: bytes) -> None:
-        """Have the record *text* of the delivery *guid* wait."""
+        """Let the record *text* of the delivery *guid* wait."""
         packed = b64encode(zlib.compress(text)).decode()
         with self._changed:
             if guid in self._waiting:
@@ -86,7 +86,7 @@ class Pushes:
             self._wake()
 
     def take(self) -> list[bytes]:
-        """Return what need not wait any more."""
+        """Return the records that no longer have to wait."""
         with self._changed:
             found, self._found = self._found, {}
             for guid in found:
@@ -95,28 +95,28 @@ class Pushes:
 
     @property
     def kept(self) -> dict[str, str]:
-        """Return what has to be kept of all that was not taken yet."""
+        """What has to be stored of the records that were not taken yet."""
         with self._changed:
             return {guid: waiting.kept for guid, waiting in self._waiting.items()}
 
     def start(self) -> None:
-        """Begin to look up."""
+        """Start to fetch."""
         threading.Thread(target=self._run, name="github diffs", daemon=True).start()
 
     def close(self) -> None:
-        """Look up no more."""
+        """Stop fetching."""
         with self._changed:
             self._closed = True
             self._wake()
 
-    # the thread that looks up
+    # Called by the thread that fetches.
 
     def _run(self) -> None:
         while (guid := self._next()) is not None:
             self._try(guid)
 
     def _next(self) -> str | None:
-        """Wait until something is due, and return which delivery; None once it is closed."""
+        """Wait until something is due, and return its delivery; None once it is closed."""
         with self._changed:
             while not self._closed:
                 due = {guid: waiting.due for guid, waiting in self._waiting.items() if guid not in self._found}
@@ -139,13 +139,13 @@ class Pushes:
             return
         if not self._tries:
             with self._changed:
-                self._give_up(guid, "nothing is looked up any more")
+                self._give_up(guid, "diffs are no longer fetched")
             return
         try:
             found = self._look(waiting.text)
         except RateLimited as limited:
             self._pause_until = self._clock.monotonic() + (limited.retry_after or 0.0)
-            self._tell(f"{limited}; {len(self._waiting)} pushes wait {limited.retry_after or 0:.0f} s for it")
+            self._tell(f"github: {limited}; {len(self._waiting)} pushes wait {limited.retry_after or 0:.0f} s for it")
         except Exception as error:
             self._failed(guid, waiting, error)
         else:
@@ -163,7 +163,7 @@ class Pushes:
             return
         wait = min(self._back_off.longest, self._back_off.first * 2.0 ** (waiting.tries - 1))
         waiting.due = self._clock.monotonic() + wait
-        self._tell(f"a push waits for its diff: {why}")
+        self._tell(f"github: a push waits for its diff: {why}")
 
     def _give_up(self, guid: str, why: str) -> None:
         if self._is_waiting(guid):
@@ -176,7 +176,7 @@ class Pushes:
             self._found[guid] = text
 
     def _is_waiting(self, guid: str) -> bool:
-        """Return whether *guid* waits still; while it was looked up, it may have had to make room."""
+        """Return whether *guid* still waits; it may have had to make room while its diff was fetched."""
         return guid in self._waiting and guid not in self._found
 
     def _tell(self, text: str) -> None:
@@ -186,7 +186,7 @@ class Pushes:
 
 
 def unpacked(text: str) -> bytes:
-    """Return the record that is kept as *text*.
+    """Return the record that is stored as *text*.
 
     :raises ValueError: it is damaged; *zlib.error* too.
     """

@@ -1,7 +1,7 @@
-"""The source ``github``: payloads of webhooks, one a line, with the event that GitHub names in a header beside it.
+"""The source ``github``: makes the input that the settings ask for.
 
-The event stands in the payload as ``webhook_type``, where Falco's plugin puts it. GitHub gives no time with a payload;
-the time of an entry of the organization's audit log is its own.
+A record is a payload with GitHub's event as ``webhook_type``, as in Falco's plugin. GitHub gives no time with a
+payload; entries of the audit log have their own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from falcohost_github.input import GithubInput
 from falcohost_github.values import as_text
 from falcohost_github.webhook import make_listener, webhook_input
 
-#: Where an entry of the audit log says when it happened. A payload has the first for the thing that it is about.
+#: Members of an audit log entry with its time. In a payload the first is the time of the thing that it is about.
 _TIMES = ("@timestamp", "created_at")
 
 _user = at("sender.login")
@@ -49,15 +49,15 @@ LOG = JsonLog(
     resources=resource_at("github.repository", "repository.full_name", "repo"),
 )
 
-#: How the names of files of payloads end.
+#: Endings of the names of files with payloads.
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 
 
 def make(settings: Mapping[str, Any], clock: Clock = SYSTEM) -> Source:
-    """Return the source that reads, or listens for, what *settings* name; GitHub is asked again by *clock*.
+    """Return the source for *settings*, which reads files or listens; *clock* times the requests to GitHub.
 
-    :raises ConfigError: a setting cannot be.
-    :raises SourceError: they name nothing that can be read.
+    :raises ConfigError: a setting is not valid.
+    :raises SourceError: the settings name nothing that can be read.
     """
     own = config.parse(settings)
     if own.address or own.audit:
@@ -82,9 +82,9 @@ def secrets(settings: Mapping[str, Any]) -> Iterator[Path]:
 def _listened(own: config.Config, clock: Clock) -> GithubInput:
     if own.token is None and (own.audit or own.repositories):
         where = f"{own.secrets / config.TOKEN} or the environment variable {config.TOKEN_VARIABLE}"
-        raise SourceError(f"{LOG.plugin}: GitHub's API is asked with a token: put one into {where}")
+        raise SourceError(f"{LOG.plugin}: GitHub's API needs a token; put one into {where}")
     if own.files:
-        raise SourceError(f"{LOG.plugin}: the audit log goes with webhooks, or by itself, not with files")
+        raise SourceError(f"{LOG.plugin}: the audit log cannot be combined with files, only with webhooks")
     # The audit log has a rate limit of its own.
     api, other = (GithubApi(own.api, own.token, LOG.plugin, clock) for _ in range(2))
     hooks = None

@@ -1,6 +1,6 @@
-"""How a value is read out of a webhook's payload: what is missing or no text is "", so that it is never absent.
+"""Reads values from a webhook's payload: what is missing or not a text is "", so it is never absent.
 
-That is the rule of Falco's plugin.
+This is the rule of Falco's plugin.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def as_count(value: Any) -> int:
 def text(
     name: str, path: str, description: str, convert: Callable[[Any], str] = as_text, *, deprecated: bool = False
 ) -> Field:
-    """Return the field whose value is what *convert* makes of the value at *path*, which may be None."""
+    """Return a field with the value that *convert* makes of the value at *path*, which may be None."""
     read = at(path)
     return Field(
         name=name,
@@ -40,7 +40,7 @@ def text(
 def of_record(
     name: str, description: str, value: Callable[[dict[str, Any]], str | None], reads: tuple[str, ...]
 ) -> Field:
-    """Return the field whose value is made of several members of the payload, those at *reads*."""
+    """Return a field that is computed from several members of the payload, those at *reads*."""
     return Field(
         name=name,
         type=FieldType.CHARBUF,

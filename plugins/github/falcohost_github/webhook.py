@@ -1,4 +1,4 @@
-"""Listening for GitHub's webhooks: ``open_params: http[s]://host:port/path``, or Falco's list of repositories."""
+"""Makes the listener for GitHub's webhooks (``open_params: http[s]://host:port/path``, or a list of repositories)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LIMITS = Limits(document=26 * MIB, record=26 * MIB)
 
 
 def webhook_input(config: Config, plugin: str) -> WebhookInput:
-    """Return what listens where *config* says.
+    """Return the input that listens on the address in *config*.
 
-    :raises SourceError: the address is none, or nothing says what GitHub is to call.
+    :raises SourceError: the address is not valid, or it is not known which address GitHub has to call.
     """
     return WebhookInput(make_listener(config, plugin), LIMITS, ORIGIN)
 
 
 def make_listener(config: Config, plugin: str) -> Listener:
-    """Return the listener that *config* says.
+    """Return the listener that *config* describes.
 
-    :raises SourceError: the address is none, or nothing says what GitHub is to call.
+    :raises SourceError: the address is not valid, or it is not known which address GitHub has to call.
     """
     if config.repositories and not config.url:
-        what = f"the webhooks of {', '.join(config.repositories)} need something to call"
+        what = f"the webhooks of {', '.join(config.repositories)} need an address to call"
         raise SourceError(f"{plugin}: {what}: set init_config.{URL} to this machine's address as GitHub sees it")
     return Listener(
         plugin=plugin,

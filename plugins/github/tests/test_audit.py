@@ -179,7 +179,7 @@ def test_rate_limits_are_apart(webhooks, hub, caplog):
 @pytest.mark.parametrize(
     ("settings", "error", "text"),
     [
-        ({"auditLog": "../user"}, ConfigError, "auditLog has to be an organization"),
+        ({"auditLog": "../user"}, ConfigError, "use an organization, or enterprises"),
         ({"auditLog": "octo-org"}, SourceError, "put one into .*github.token or"),
     ],
 )
@@ -195,5 +195,5 @@ def test_not_with_files(tmp_path, monkeypatch):
     """The audit log and files are two things, of which one source has one."""
     monkeypatch.setenv("GITHUB_PLUGIN_TOKEN", TOKEN)
 
-    with pytest.raises(SourceError, match="not with files"):
+    with pytest.raises(SourceError, match="cannot be combined with files"):
         make({"secretsDir": str(tmp_path), "auditLog": "octo-org", "open_params": "/var/log"})

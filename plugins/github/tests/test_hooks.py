@@ -62,7 +62,7 @@ def test_found(hub, see_to):
 
 
 def test_made(hub, see_to):
-    """Where there is none that calls the address, one is made, of all events, signed."""
+    """Where no webhook calls the address, one is made, of all events, signed."""
     hub.faults.extend([Reply(200, json.dumps([OTHER]).encode()), Reply(201, json.dumps(HOOK).encode())])
 
     assert (["repos/octo-org/app/hooks/42"], "") == see_to("octo-org/app")
@@ -126,7 +126,7 @@ def test_without_what_falcos_form_needs(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_PLUGIN_TOKEN", raising=False)
     given = {"open_params": "octo-org/app", "secretsDir": str(tmp_path)}
 
-    with pytest.raises(SourceError, match=r"asked with a token: put one into .*/github.token or the environment"):
+    with pytest.raises(SourceError, match=r"needs a token; put one into .*/github.token or the environment"):
         make(given | {"websocketServerURL": URL})
     monkeypatch.setenv("GITHUB_PLUGIN_TOKEN", TOKEN)
     with pytest.raises(SourceError, match=r"set init_config.websocketServerURL"):
@@ -181,7 +181,7 @@ def test_doctor_and_webhooks(hub, doctor):
     hub.about["/repos/octo-org/lib/hooks"] = [HOOK | {"active": False}]
 
     _, missing, off, hidden, _ = doctor(open_params="octo-org/app,octo-org/lib,octo-org/no")
-    assert f"there is none that calls {URL}; falcohost makes it when it starts" in missing
+    assert f"no webhook calls {URL}; falcohost creates it when it starts" in missing
     assert "tick 'Active'" in off
     assert "404 Not Found" in hidden
     assert "'Webhooks: read'" in hidden
@@ -193,7 +193,7 @@ def test_doctor_and_a_wrong_token(hub, doctor, monkeypatch):
 
     (token, opened) = doctor(open_params="octo-org/app", auditLog="octo-org")
     assert opened is None
-    assert "the token is wrong, was revoked or has expired; make a new one" in token
+    assert "the token is wrong, was revoked or has expired; create a new one" in token
 
 
 def test_doctor_and_a_port_that_is_taken(hub, doctor):

@@ -1,1 +1,1 @@
-"""Any log of JSON records as an event source, without a line of Python."""
+"""Any log of JSON records as an event source, without writing Python."""

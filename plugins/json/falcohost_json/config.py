@@ -1,4 +1,4 @@
-"""The settings of this plugin: a list of sources, each a log of its own."""
+"""Parses the settings of the plugin: a list of sources, each with a log of its own."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One source: its log, where that comes from, and a sentence about it.
+    """One source: its log, the input of that, and a description.
 
     :ivar given: its settings.
-    :ivar open_params: files and folders, which are followed or not, or an address; empty if a program prints it.
+    :ivar open_params: files and folders, which are followed or not, or an address; empty if a program prints the log.
     """
 
     log: JsonLog
@@ -37,23 +37,23 @@ class Config:
 
     @property
     def where(self) -> str:
-        """Return what people call it."""
+        """The name of the source in messages."""
         return where(self.log.source)
 
 
 def where(name: str) -> str:
-    """Return what people call the source *name*."""
+    """Return how messages name the source *name*."""
     return f"{NAME}: the source '{name}'"
 
 
 def read_sources(settings: Mapping[str, Any]) -> list[Config]:
-    """Return the sources in *settings*: those of ``sources``, and one that is the block itself if it opens something.
+    """Return the sources in *settings*: those in ``sources``, and the block itself if it opens something.
 
     :raises ConfigError: an entry is malformed.
     """
     entries = settings.get("sources", [])
     if not isinstance(entries, list):
-        raise ConfigError("json: init_config.sources has to be a list of sources")
+        raise ConfigError("json: init_config.sources is not a list; use a list of sources")
     if OPEN_PARAMS in settings or program.PROGRAM in settings:
         own = {key: settings[key] for key in _KEYS if key in settings}
         entries = [{"name": NAME, **own}, *entries]
@@ -61,17 +61,17 @@ def read_sources(settings: Mapping[str, Any]) -> list[Config]:
     names = [source.log.source for source in sources]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"json: the source '{name}' is named twice")
+            raise ConfigError(f"json: two sources have the name '{name}'; rename one")
     return sources
 
 
 def _read(entry: Any) -> Config:
     if not isinstance(entry, Mapping):
-        raise ConfigError("json: an entry of init_config.sources is a mapping with a name and open_params")
+        raise ConfigError("json: an entry of init_config.sources is not a mapping; use one with a name and open_params")
     name = _text(entry, "name", "json: a source in init_config.sources")
     if not _SOURCE.fullmatch(name):
         raise ConfigError(
-            f"{where(name)}: a name consists of letters, digits and _ . -, the first of which is a letter"
+            f"{where(name)}: the name is not valid; use letters, digits and _ . -, beginning with a letter"
         )
     time, records = entry.get("time"), entry.get("records")
     for path in (time, records):
@@ -91,7 +91,8 @@ def _with_input(log: JsonLog, entry: Mapping[str, Any], given: Settings) -> Conf
     if bool(params) == (runs is not None):
         what = "both" if params else "neither"
         raise ConfigError(
-            f"{where(log.source)} has {what} {OPEN_PARAMS} {'and' if params else 'nor'} {program.PROGRAM}"
+            f"{where(log.source)} has {what} {OPEN_PARAMS} {'and' if params else 'nor'} {program.PROGRAM}; "
+            "set exactly one of them"
         )
     shown = params if isinstance(params, str) else ", ".join(params)
     usual = f"JSON records of {shown or program.shown(runs)}."

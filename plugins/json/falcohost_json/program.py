@@ -1,4 +1,4 @@
-"""A program that prints the log: ``program``, and when it is started again."""
+"""Parses the settings of a program that prints the log: the command, and when it is restarted."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ _RESTART = "restart"
 
 KEYS = (PROGRAM, _RESTART)
 
-#: When it is started again: what is said, and whether that is also after it has ended as it should.
+#: Values of ``restart``, and whether the program is also restarted after it ended successfully.
 _ALWAYS = {"on failure": False, "always": True}
 
-#: What understands a command that is a text.
+#: Runs a command that is given as a text.
 _SHELL = ("/bin/sh", "-c")
 
 
 def read_program(entry: Mapping[str, Any], where: str) -> Program | None:
-    """Return the program that *entry* names; None where it names none.
+    """Return the program in *entry*, or None if there is none.
 
-    :raises ConfigError: it is no command.
+    :raises ConfigError: it is not a command.
     """
     command, restart = entry.get(PROGRAM), entry.get(_RESTART, "on failure")
     if restart not in _ALWAYS:
-        raise ConfigError(f"{where}: {_RESTART} has to be one of: {', '.join(_ALWAYS)}")
+        raise ConfigError(f"{where}: {_RESTART} {restart!r} is not valid; use one of: {', '.join(_ALWAYS)}")
     if command is None:
         return None
     if isinstance(command, str) and command.strip():
         return Program((*_SHELL, command), _ALWAYS[restart])
     if isinstance(command, list) and command and all(isinstance(word, str) and word for word in command):
         return Program(tuple(command), _ALWAYS[restart])
-    raise ConfigError(f"{where}: {PROGRAM} has to be a command: a text for the shell, or a list of its words")
+    raise ConfigError(f"{where}: {PROGRAM} is not a command; use a text for the shell, or a list of words")
 
 
 def shown(program: Program | None) -> str:
-    """Return the command, for people."""
+    """Return the command as text, for messages."""
     if program is None:
         return ""
     command = tuple(program.command)

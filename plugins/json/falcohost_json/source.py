@@ -1,4 +1,4 @@
-"""The event sources that the configuration names."""
+"""Makes the event sources that the configuration names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from falcohost_json.webhook import read_listener
 
 
 def source_spec(config: Config) -> SourceSpec:
-    """Return the offer of one configured source."""
+    """Return the spec of one configured source."""
     listens = isinstance(config.open_params, str) and is_address(config.open_params)
 
     def listener() -> Listener | None:

@@ -1,4 +1,4 @@
-"""A log that is sent here: ``open_params: http[s]://host:port/path``, and who may send it."""
+"""Parses the settings of a webhook that receives the log (``open_params: http[s]://host:port/path``)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ KEYS = (_TOKEN, _KEY, _HEADER, _CLIENT_CA, _CERTIFICATE, _BODY, _OPEN)
 
 
 def read_listener(given: Settings, open_params: str, plugin: str) -> Listener:
-    """Return the listener that *open_params* and the settings *given* say.
+    """Return the listener that *open_params* and the settings *given* describe.
 
-    :raises ConfigError: a value is of the wrong kind, or the certificate is missing.
-    :raises SourceError: the address is none, or a secret cannot be read.
+    :raises ConfigError: a value has the wrong type, or the certificate is missing.
+    :raises SourceError: the address is not valid, or a secret cannot be read.
     """
     address = read_address(open_params, plugin)
     certificate = given.text(_CERTIFICATE)
     if address.tls and not certificate:
-        raise ConfigError(f"{plugin}: {address} needs {_CERTIFICATE}: a PEM file with a certificate and its key")
+        raise ConfigError(
+            f"{plugin}: {address} needs {_CERTIFICATE}; set it to a PEM file with a certificate and its key"
+        )
     token_file, key_file = given.text(_TOKEN), given.text(_KEY)
     secret = read_secret(plugin, token_file=token_file, variable="", client_ca=given.text(_CLIENT_CA))
     key = read_token(plugin, key_file, "", what="signature key")

@@ -56,16 +56,19 @@ def test_programs():
 @pytest.mark.parametrize(
     ("sources", "text"),
     [
-        ("one", "has to be a list"),
-        (["one"], "is a mapping"),
+        ("one", "is not a list"),
+        (["one"], "is not a mapping"),
         ([{"open_params": "x"}], "has no name"),
         ([{"name": "one"}], "'one' has neither open_params nor program"),
         ([{"name": "one", "open_params": "x", "program": "y"}], "'one' has both open_params and program"),
-        ([{"name": "one", "program": ["x", 1]}], "a text for the shell, or a list of its words"),
-        ([{"name": "one", "program": "x", "restart": "never"}], "restart has to be one of: on failure, always"),
-        ([{"name": "two words", "open_params": "x"}], "a name consists of letters"),
+        ([{"name": "one", "program": ["x", 1]}], "a text for the shell, or a list of words"),
+        ([{"name": "one", "program": "x", "restart": "never"}], "use one of: on failure, always"),
+        ([{"name": "two words", "open_params": "x"}], "the name is not valid; use letters"),
         ([{"name": "one", "open_params": "x", "time": "a..b"}], "no JSON path"),
-        ([{"name": "syscall", "open_params": "x"}, {"name": "syscall", "open_params": "x"}], "named twice"),
+        (
+            [{"name": "syscall", "open_params": "x"}, {"name": "syscall", "open_params": "x"}],
+            "two sources have the name",
+        ),
     ],
 )
 def test_mistakes_are_told(sources, text):
