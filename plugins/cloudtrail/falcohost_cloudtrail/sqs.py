@@ -252,5 +252,5 @@ class SqsInput:
             return
         if reason not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(reason)
-            log.warning("%s: %s: message %s: %s; it will be tried again", self._plugin, self._name, message.id, reason)
+            log.warning("%s: %s: message %s: %s; trying again", self._plugin, self._name, message.id, reason)
         messages.give_back(message.handle, min(_LATER, _FIRST << min(message.deliveries - 1, 10)))

@@ -64,7 +64,7 @@ def test_programs():
         ([{"name": "one", "program": ["x", 1]}], "a text for the shell, or a list of words"),
         ([{"name": "one", "program": "x", "restart": "never"}], "use one of: on failure, always"),
         ([{"name": "two words", "open_params": "x"}], "the name is not valid; use letters"),
-        ([{"name": "one", "open_params": "x", "time": "a..b"}], "no JSON path"),
+        ([{"name": "one", "open_params": "x", "time": "a..b"}], "is not a JSON path"),
         (
             [{"name": "syscall", "open_params": "x"}, {"name": "syscall", "open_params": "x"}],
             "two sources have the name",

@@ -116,7 +116,10 @@ def test_a_source_that_is_configured_wrong(tmp_path):
     done = run_cli("-c", "falco.yaml", "-r", "rules.yaml", "--dry-run", folder=tmp_path)
 
     assert 1 == done.returncode
-    assert "json: the source 'app' has neither open_params nor program; falcohost does not start" in done.stderr
+    assert (
+        "json: the source 'app' has neither open_params nor program; set exactly one of them; falcohost does not start"
+        in done.stderr
+    )
 
 
 def test_a_log_that_is_not_named(tmp_path):
