@@ -78,6 +78,18 @@ def test_doctor(falcohost, setup):
     assert "MISS  numbers: has fingers: grow some\n" in done.stdout
 
 
+def test_a_bad_value_of_a_plugins_key_stops_neither_fields_nor_doctor(falcohost, setup):
+    """Both say which value is not valid and go on, since they are asked when something is wrong."""
+    arguments = (*setup(), "-o", "falcohost.names=foo")
+    doctor, fields = falcohost(*arguments, "doctor"), falcohost(*arguments, "fields", "numbers")
+
+    assert "falcohost.names has to be one of" in fields.stderr
+    assert ("number.value" in fields.stdout, fields.returncode) == (True, 0)
+    (said,) = [line for line in doctor.stdout.splitlines() if "falcohost.names has to be one of" in line]
+    assert said.startswith("MISS  syscall: its configuration is valid: ")
+    assert ("numbers: can count" in doctor.stdout, doctor.returncode) == (True, 1)
+
+
 def test_doctor_as_json(falcohost, setup):
     """``doctor --json`` has the same for scripts."""
     done = falcohost(*setup(), "doctor", "--json")

@@ -43,7 +43,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """
     flags: Flags = ctx.obj
     config = flags.configuration()
-    plugins = load_all(config.for_plugins)
+    plugins = load_all(config.for_plugins, strict=False)
     agent = _running(config.state.directory)
     findings = list(_findings(plugins, source_settings(plugins), agent))
     if as_json:
@@ -68,6 +68,8 @@ def _running(state: str) -> int | None:
 def _findings(plugins: Plugins, settings: Mapping[str, Mapping[str, Any]], agent: int | None) -> Iterator[Finding]:
     for name, reason in plugins.left_out.items():
         yield Finding(name, "the plugin can be used", reason)
+    for name, reason in plugins.refused.items():
+        yield Finding(name, "its configuration is valid", reason)
     for name, spec in plugins.sources().items():
         yield from _check(spec, settings[name], agent)
 

@@ -26,7 +26,10 @@ def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool
 
     PATTERN may have wildcards: 'proc.*name'. A single argument that is not a source is the pattern.
     """
-    fields = all_fields(load_all(flags.configuration().for_plugins))
+    plugins = load_all(flags.configuration().for_plugins, strict=False)
+    for reason in plugins.refused.values():
+        click.echo(f"WARNING: {reason}", err=True)
+    fields = all_fields(plugins)
     if source is not None and source not in fields and pattern is None:
         source, pattern = None, source
     if source is not None and source not in fields:

@@ -64,10 +64,11 @@ def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
     return _load_each([entry for entry in entries if not is_ours(entry)], told)
 
 
-def load_all(told: ForPlugins = NOTHING) -> Plugins:
+def load_all(told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
     """Load all installed plugins; one that two distributions provide is left out.
 
     :param told: the plugins' part of the configuration.
+    :param strict: refuse a value of a plugin's key that is not valid; otherwise it is in :attr:`Plugins.refused`.
     :raises ConfigError: the value of a plugin's key is not valid.
     """
     left_out: dict[str, str] = {}
@@ -78,7 +79,7 @@ def load_all(told: ForPlugins = NOTHING) -> Plugins:
             entries.append(the_one(name, known))
         except PluginError as error:
             left_out[name] = str(error)
-    return _load_each(entries, told, left_out)
+    return _load_each(entries, told, left_out, strict=strict)
 
 
 def install_hints(plugins: Plugins) -> dict[str, str]:
@@ -86,7 +87,9 @@ def install_hints(plugins: Plugins) -> dict[str, str]:
     return hints_for([plugin.name for plugin in plugins.loaded], plugins.left_out, installed())
 
 
-def _load_each(entries: Iterable[EntryPoint], told: ForPlugins, left_out: Mapping[str, str] | None = None) -> Plugins:
+def _load_each(
+    entries: Iterable[EntryPoint], told: ForPlugins, left_out: Mapping[str, str] | None = None, *, strict: bool = True
+) -> Plugins:
     failed = dict(left_out or {})
     candidates: list[Candidate] = []
     for entry in entries:
@@ -94,7 +97,7 @@ def _load_each(entries: Iterable[EntryPoint], told: ForPlugins, left_out: Mappin
             candidates.append(imported(entry))
         except PluginError as error:
             failed[entry.name] = str(error)
-    return gather(candidates, told, failed)
+    return gather(candidates, told, failed, strict=strict)
 
 
 def ask(
@@ -111,10 +114,15 @@ def ask(
 
 
 def gather(
-    candidates: Iterable[Candidate], told: ForPlugins = NOTHING, left_out: Mapping[str, str] = MappingProxyType({})
+    candidates: Iterable[Candidate],
+    told: ForPlugins = NOTHING,
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    *,
+    strict: bool = True,
 ) -> Plugins:
     """Register *candidates*, call all hooks, and return what the plugins offer; a plugin that raises is left out.
 
+    :param strict: refuse a value of a plugin's key that is not valid; otherwise it is in :attr:`Plugins.refused`.
     :raises PluginError: two plugins add the same configuration key or driver.
     :raises ConfigError: the value of a plugin's key is not valid.
     """
@@ -122,7 +130,8 @@ def gather(
     registry = Registry()
     registry.register(candidates)
     answers = {attribute: _ask(registry, hook) for attribute, hook in _FIRST.items()}
-    registry.settings |= told_settings(candidates, answers, told)
+    refused: dict[str, str] = {}
+    registry.settings |= told_settings(candidates, answers, told, None if strict else refused)
     answers["sources"] = _ask(registry, "falcohost_sources")
     sources = {spec.name: answer.plugin for answer in answers["sources"] for spec in answer.items}
     fields = {source: _ask_fields(registry, source, plugin) for source, plugin in sources.items()}
@@ -134,6 +143,7 @@ def gather(
         {attribute: list(dict.fromkeys(answer.plugin for answer in found)) for attribute, found in answers.items()},
         frozenset(registry.misconfigured),
         told.static,
+        refused,
     )
 
 

@@ -49,6 +49,8 @@ class Plugins:
     :ivar order: for each attribute of :class:`Plugin`, the plugins' names in the order in which the hook was called,
         which ``tryfirst`` and ``trylast`` may change.
     :ivar misconfigured: the names of those that were left out because they refuse their configuration.
+    :ivar refused: by plugin, why a value of its keys is not valid; its keys have their defaults. Empty where such a
+        value is an error.
     :ivar static: the values of the fields ``static.*``, which all sources have.
     """
 
@@ -57,6 +59,7 @@ class Plugins:
     order: Mapping[str, Sequence[str]] = field(default_factory=dict)
     misconfigured: Set[str] = frozenset()
     static: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def sources(self) -> dict[str, SourceSpec]:
         """Return the sources by name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from falcohost.errors import PluginError
+from falcohost.errors import ConfigError, PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.config.keys import KeyClash, add_key, key_tree
 from falcohost.host.plugins.registry import Answer, Candidate
@@ -23,11 +23,14 @@ def of_plugin(name: str, answers: Sequence[Answer]) -> tuple[Any, ...]:
     return tuple(item for answer in answers if answer.plugin == name for item in answer.items)
 
 
-def told_settings(candidates: Iterable[Candidate], answers: Answers, told: ForPlugins) -> dict[str, dict[str, Any]]:
+def told_settings(
+    candidates: Iterable[Candidate], answers: Answers, told: ForPlugins, refused: dict[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
     """Return the settings of all plugins by name.
 
     :raises PluginError: two plugins add the same key or driver.
-    :raises ConfigError: a value is not valid.
+    :param refused: collects by plugin why a value of its keys is not valid; the keys then have their defaults.
+    :raises ConfigError: a value is not valid, and there is no *refused*.
     """
     _check_keys(answers["config_keys"])
     drivers = _drivers(answers["drivers"])
@@ -35,7 +38,14 @@ def told_settings(candidates: Iterable[Candidate], answers: Answers, told: ForPl
     for one in candidates:
         keys = of_plugin(one.name, answers["config_keys"])
         former = [stand.name for stand in of_plugin(one.name, answers["stands_for"])]
-        settings[one.name] = told.settings(one.name, former, keys, drivers) | dict(one.settings)
+        try:
+            found = told.settings(one.name, former, keys, drivers)
+        except ConfigError as error:
+            if refused is None:
+                raise
+            refused[one.name] = str(error)
+            found = ForPlugins(told.blocks).settings(one.name, former, keys, drivers)
+        settings[one.name] = found | dict(one.settings)
         offered = {name: driver for key in keys for name, driver in drivers.get(key.key, {}).items()}
         if offered:
             settings[one.name][DRIVERS] = offered
