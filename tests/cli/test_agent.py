@@ -230,22 +230,52 @@ def test_a_bug_while_opening(agent, setup):
     assert "Traceback" not in running.stderr
 
 
-def test_a_rule_that_raises_costs_the_event_only(agent, setup):
-    """An event on which a rule raises is lost to the rules and told once; the worker goes on."""
-    rules = """
+TROUBLE = """
 - rule: Trouble
   desc: Raises for odd numbers.
   condition: number.trouble > 0
   output: Even (value=%number.value)
   priority: INFO
   source: numbers
+- rule: In the output
+  desc: Raises when its alert is made.
+  condition: number.value > 4
+  output: Even (trouble=%number.trouble)
+  priority: INFO
+  source: numbers
+- rule: Sound
+  desc: Fires on every number.
+  condition: number.value > 0
+  output: Sound (value=%number.value)
+  priority: INFO
+  source: numbers
 """
-    running = agent(*setup(rules=rules, numbers={"count": 6}), *ONLY_NUMBERS)
+
+
+def test_a_rule_that_raises_costs_its_own_alerts_only(agent, setup):
+    """The log names the rule and its field, at once and with their number at the end; other rules fire all the same."""
+    running = agent(*setup("rule_matching: all", rules=TROUBLE, numbers={"count": 6}), *ONLY_NUMBERS)
 
     assert running.wait() == 0
-    assert [line.split("value=")[1] for line in running.alerts] == ["2)", "4)", "6)"]
-    assert running.stderr.count("a rule could not be evaluated on a number event") == 1
-    assert "RuntimeError: a bug in a field" in running.stderr
+    fired = [line.partition("Informational ")[2] for line in running.alerts]
+    assert [f"Sound (value={number})" for number in range(1, 7)] == [line for line in fired if "Sound" in line]
+    assert [f"Even (value={number})" for number in (2, 4, 6)] == [line for line in fired if "Even (value" in line]
+    assert ["Even (trouble=6)"] == [line for line in fired if "trouble" in line]
+    because, bug = ", because of the field number.trouble", ": RuntimeError: a bug in a field ("
+    for rule, count in (("Trouble", 3), ("In the output", 1)):
+        said = f"rule '{rule}' could not be evaluated on"
+        assert 1 == running.stderr.count(f"{said} a number event (1 so far){because}{bug}")
+        assert 1 == running.stderr.count(f"{said} {count} events in all{because}")
+    assert "Event source 'numbers' has ended: 6 events received, 0 lost, a rule failed on 3 of them" in running.stderr
+
+
+def test_the_first_rule_counts_although_one_before_it_raises(agent, setup):
+    """Where the first match counts, a rule that fails is none."""
+    running = agent(*setup(rules=TROUBLE, numbers={"count": 3}), *ONLY_NUMBERS)
+
+    assert running.wait() == 0
+    fired = [line.partition("Informational ")[2] for line in running.alerts]
+    assert ["Sound (value=1)", "Even (value=2)", "Sound (value=3)"] == fired
 
 
 def test_a_worker_that_sends_rubbish_is_killed(agent, setup):

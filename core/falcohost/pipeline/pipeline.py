@@ -5,6 +5,7 @@ What runs it hands it the batches of the source, and gives it a sink for the ale
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, cast
 
@@ -15,6 +16,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import UnknownValueError
 from falcohost.events import Batch, Event, Viewed
+from falcohost.pipeline.faults import fault
 from falcohost.pipeline.fold import Fold, Make
 from falcohost.pipeline.frozen import Frozen
 from falcohost.pipeline.pending import Pending, Take
@@ -90,7 +92,7 @@ class Pipeline:
             except UnknownValueError:
                 self._take_cut(event, (event, *event.alternatives) if views else (event,), take)
             except Exception as error:
-                self.tally.fails(event, error)
+                self._take_single(event, (event, *event.alternatives) if views else (event,), error, take)
         self.last = event
         if self.pending:
             self.pending.poll()  # what a lookup of this process can say at once
@@ -120,6 +122,7 @@ class Pipeline:
         self.pending.finish(by)
         self.fold.flush()
         self._sink.flush(None)
+        self.tally.sum_up()
 
     def close(self) -> None:
         """Release what was opened; to be called once, at the end."""
@@ -138,10 +141,21 @@ class Pipeline:
         except Exception as error:
             self.tally.fails(event, error)
 
+    def _take_single(self, event: Event, views: Sequence[Event], error: Exception, take: Take) -> None:
+        """Match an event on which a rule has failed with *error*: the other rules count."""
+        found, faults = self._rules.single.ask(views)
+        self.tally.fails(event, error, faults)
+        with contextlib.suppress(Exception):  # the error that is counted
+            if found:
+                (self._may_match if self._rules.lookups or self.pending else self._matched)(event, found, take)
+
     def _matched(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
         self.tally.matches(event, [rule for rule, _ in found])
         for rule, view in found:
-            take(rule, view)
+            try:
+                take(rule, view)
+            except Exception as error:
+                self.tally.fails(event, error, [fault(rule, view, error)])
 
     def _alert(self, rule: Rule, event: Event) -> None:
         self._sink.add(self._make(rule, event))

@@ -13,6 +13,7 @@ from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.unknown import reads_lookup
 from falcohost.events import Event, Plan
+from falcohost.pipeline.faults import SingleRules
 from falcohost.pipeline.frozen import Freezer
 from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.pipeline.undecided import CutRules
@@ -28,6 +29,7 @@ class Rules:
     :ivar plan: what they want of the source.
     :ivar match: returns the rules that an event matches or, where a lookup has not answered yet, may match.
     :ivar match_views: the same of an event with several views, each rule with the view that it matches.
+    :ivar single: the rules as they are asked about events on which one of them fails.
     :ivar first: only the first rule that an event matches counts.
     :ivar cut: the rules as they are asked about events of which not everything is known.
     :ivar lookups: the lookups of which a rule reads a field.
@@ -37,6 +39,7 @@ class Rules:
     match: Match
     match_views: MatchViews
     cut: CutRules
+    single: SingleRules
     first: bool = True
     lookups: tuple[LoadedLookup, ...] = ()
     _asking: frozenset[int] = frozenset()
@@ -52,6 +55,7 @@ class Rules:
             matcher.match,
             matcher.match_views,
             CutRules(rules, first=first),
+            SingleRules(rules, first=first),
             first,
             tuple(dict.fromkeys(lookup for lookups in asked.values() for lookup in lookups)),
             frozenset(rule for rule, lookups in asked.items() if lookups),

@@ -10,9 +10,13 @@ from falcohost.clock import Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.events import Event
 from falcohost.log import log
+from falcohost.pipeline.faults import Fault
 
-#: Seconds between two messages about events on which a rule failed.
+#: Seconds between two messages about the same rule and field.
 QUIET = 10.0
+
+#: So many rules and fields are counted apart.
+MOST = 256
 
 
 class Tally:
@@ -28,7 +32,9 @@ class Tally:
         self.rules: Counter[str] = Counter()
         self.failed = 0
         self._clock = clock
-        self._said = -QUIET
+        self._faults: Counter[tuple[str, str]] = Counter()
+        self._last_failed = -1
+        self._said: dict[tuple[str, str], float] = {}
 
     def matches(self, event: Event, rules: Sequence[Rule]) -> None:
         """Count an event that matches *rules*, one or more."""
@@ -37,13 +43,41 @@ class Tally:
         for rule in rules:
             self.rules[rule.name] += 1
 
-    def fails(self, event: Event, error: Exception) -> None:
-        """Count an event on which a rule failed; it is lost to the rules."""
-        self.failed += 1
-        if self._clock.monotonic() - self._said >= QUIET:
-            self._said = self._clock.monotonic()
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            log.error(
-                "a rule could not be evaluated on a %s event (%d so far): %s: %s (%s:%s)",
-                event.type, self.failed, type(error).__name__, error, place.filename, place.lineno,
-            )  # fmt: skip
+    def fails(self, event: Event, error: Exception, faults: Sequence[Fault] = ()) -> None:
+        """Count an event on which a rule failed with *error*; *faults*: which rules did, if that is known."""
+        if event.num != self._last_failed:  # several rules may fail on one event
+            self.failed += 1
+            self._last_failed = event.num
+        for fault in faults or [Fault("", "", error)]:
+            self._add(event, fault)
+
+    def sum_up(self) -> None:
+        """Log how often each rule has failed, at the end."""
+        for (rule, field), count in self._faults.items():
+            log.error("%s could not be evaluated on %d events in all%s", _of(rule), count, _because_of(field))
+        self._faults.clear()
+
+    def _add(self, event: Event, fault: Fault) -> None:
+        key = fault.rule, fault.field
+        if key not in self._faults and len(self._faults) >= MOST:
+            key = "", ""
+        self._faults[key] += 1
+        now = self._clock.monotonic()
+        if now - self._said.get(key, -QUIET) < QUIET:
+            return
+        self._said[key] = now
+        error = fault.error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(
+            "%s could not be evaluated on a %s event (%d so far)%s: %s: %s (%s:%s)",
+            _of(fault.rule), event.type, self._faults[key], _because_of(fault.field),
+            type(error).__name__, error, place.filename, place.lineno,
+        )  # fmt: skip
+
+
+def _of(rule: str) -> str:
+    return f"rule '{rule}'" if rule else "a rule"
+
+
+def _because_of(field: str) -> str:
+    return f", because of the field {field}" if field else ""

@@ -125,8 +125,9 @@ class Workers:
             self._start(child)
         elif child.ended:
             child.error = ""
-            seen, lost = child.totals.received, child.totals.lost
-            log.info("Event source '%s' has ended: %d events received, %d lost", child.name, seen, lost)
+            seen, lost, failed = child.totals.received, child.totals.lost, child.totals.failed
+            more = f", a rule failed on {failed} of them" if failed else ""
+            log.info("Event source '%s' has ended: %d events received, %d lost%s", child.name, seen, lost, more)
             self._end_unless_something_is_left()
         else:
             child.error = cause
