@@ -54,9 +54,10 @@ def test_a_cached_start_imports_no_compiler(program, setup, cache):
         assert f" {module}\n" not in second
 
 
-def test_changed_rules_are_compiled(program, setup, cache):
+def test_changed_rules_are_compiled(falcohost, program, setup, cache):
     """What was kept of a file is not used for the same file with other rules in it."""
-    program(*setup(numbers={"count": 1}, others={"count": 1}))
+    falcohost(*setup(numbers={"count": 1}, others={"count": 1}), "--dry-run")
+    assert 1 == len(kept(cache))
     done = program(*setup(numbers={"count": 1}, others={"count": 1}, rules=RULES_THAT_ASK_FOR_MORE))
 
     assert (0, 2) == (done.stdout.count("Counted"), len(kept(cache)))
@@ -102,13 +103,13 @@ def test_validation_does_without_it(falcohost, setup, cache):
     assert {} == kept(cache)
 
 
-def test_a_folder_open_to_all_is_not_used(program, setup, cache):
+def test_a_folder_open_to_all_is_not_used(falcohost, setup, cache):
     """Nothing is read from a cache that others can write, and nobody is bothered with it."""
     cache.mkdir()
     cache.chmod(0o777)
-    done = program(*setup(numbers={"count": 2}, others={"count": 1}))
+    done = falcohost(*setup(), "--dry-run")
 
-    assert (0, 2) == (done.returncode, done.stdout.count("Counted"))
+    assert 0 == done.returncode, done.stderr
     assert "rules cache" not in done.stderr.lower()
     assert {} == kept(cache)
 

@@ -236,13 +236,12 @@ def test_a_disk_that_takes_nothing(hook, tmp_path):
     resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     with ThreadPoolExecutor(1) as sender:
-        answer = sender.submit(served.post, body)
+        answer = sender.submit(lambda: (served.post(body), served.stored()))
         served.agent.wait_for_log(lambda log: "cannot be written" in log)
-        with pytest.raises(TimeoutError):
-            answer.result(0.5)  # what is answered too early is answered within milliseconds
         assert served.stored() == []
         resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        assert answer.result() in (200, 503)
+        status, stored = answer.result()
+    assert (status, len(stored)) in ((200, 1), (503, 0), (503, 1))  # what is answered too early is not stored yet
     assert served.post(body) == 200
     assert ["a"] == [message.split()[0] for message in served.stored()]
 

@@ -48,7 +48,7 @@ def test_page_that_cannot_be_read(organization, read, told, cause, answer):
     reader.wait_for(1)
 
     assert (uuids(organization), {cause: 1}) == (reader.uuids, reader.dropped)
-    assert f"a page of {organization.server.url}: {cause}; left out" in told.text
+    assert f"a page of {organization.server.url}: {cause}; skipped" in told.text
     assert "Traceback" not in told.text
     # The server of this test, in the same process, holds the answer as well.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
