@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, Final
 
 from falcohost import SourceError
+from falcohost_syscall.kernel.kernel_types import KernelTypes
 
 LIBRARY: Final = "libbpf.so.1"
 LOG_LINES: Final = 40
@@ -111,6 +112,7 @@ class Library:
             function = getattr(self.lib, name)
             function.restype, function.argtypes = result, arguments
         self._said = _said()
+        self.types = KernelTypes(self)
 
     def log(self) -> str:
         """Return libbpf's last log lines and forget them."""

@@ -7,17 +7,18 @@ import os
 import struct
 from collections.abc import Iterable
 from ctypes import Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from errno import ENOENT
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from falcohost_syscall.kernel.assembler import Assembler
+from falcohost_syscall.kernel.kernel_types import FUNCTION, TRACEPOINT, TYPEDEF, VARIABLE
 from falcohost_syscall.kernel.libbpf import INSTRUCTION, LOG_LINES, LibbpfError, Library
 
 #: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
 MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
 PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
 ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
-_BTF_FUNCTION, _BTF_VARIABLE = 12, 14  # BTF_KIND_FUNC, BTF_KIND_VAR
 _NO_PREALLOC = 1
 _LOG: Final = 1 << 25  # up to Linux 6.3 the verifier keeps the start of too long a log; the reason is at its end
 _LICENSE: Final = b"GPL"
@@ -34,10 +35,6 @@ SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map_create": (c_int, (c_int, c_char_p, c_uint32, c_uint32, c_uint32, c_void_p)),
     "bpf_prog_load": (c_int, (c_int, c_char_p, c_char_p, c_void_p, c_size_t, c_void_p)),
     "bpf_prog_test_run_opts": (c_int, (c_int, c_void_p)),
-    "libbpf_find_vmlinux_btf_id": (c_int, (c_char_p, c_int)),
-    "btf__load_vmlinux_btf": (c_void_p, ()),
-    "btf__find_by_name_kind": (c_int, (c_void_p, c_char_p, c_uint32)),
-    "btf__free": (None, (c_void_p,)),
     "bpf_raw_tracepoint_open": (c_int, (c_char_p, c_int)),
 }
 
@@ -263,15 +260,10 @@ class Kernel:
 
     def enterable(self, functions: Iterable[str]) -> frozenset[str]:
         """Return the functions among *functions* that programs can be attached to; empty if the kernel allows none."""
-        types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
-        known = self._numbers(types, functions)
-        self._lib.btf__free(types)
+        with self._library.types as types:
+            found = {name: types.number(name, FUNCTION) for name in functions}
+        known = {name: number for name, number in found.items() if number is not None}
         return frozenset(known) if any(map(self._can_enter, [*known.values()][:1])) else frozenset()
-
-    def _numbers(self, types: int, functions: Iterable[str]) -> dict[str, int]:
-        """Return the numbers of the functions among *functions* that the kernel's *types* describe."""
-        found = {name: self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_FUNCTION) for name in functions}
-        return {name: number for name, number in found.items() if number > 0}
 
     def _can_enter(self, function: int) -> bool:
         """Return whether a program that does nothing can be attached to the entry of a function."""
@@ -289,21 +281,21 @@ class Kernel:
 
     def variable(self, name: str) -> int | None:
         """Return the BTF number of one of the kernel's per-CPU variables, or None if its BTF has none of that name."""
-        types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
-        found = int(self._lib.btf__find_by_name_kind(types, name.encode(), _BTF_VARIABLE))
-        self._lib.btf__free(types)
-        return found if found > 0 else None
+        with self._library.types as types:
+            return types.number(name, VARIABLE)
 
     def has_tracepoint(self, name: str) -> bool:
         """Return whether the kernel has the tracepoint."""
         try:
-            return self._tracepoint(name) > 0
+            self._tracepoint(name)
         except LibbpfError:
             return False
+        return True
 
     def _tracepoint(self, name: str) -> int:
         """Return the BTF number of a tracepoint, cached: each search reads all of the kernel's BTF."""
         if name not in self._tracepoints:
-            found = self._lib.libbpf_find_vmlinux_btf_id(name.encode(), ATTACH_RAW_TRACEPOINT)
-            self._tracepoints[name] = self._library.check(found, f"The kernel has no tracepoint {name}")
+            with self._library.types as types:
+                found = types.number(f"{TRACEPOINT}{name}", TYPEDEF)
+            self._tracepoints[name] = self._library.check(found or -ENOENT, f"The kernel has no tracepoint {name}")
         return self._tracepoints[name]

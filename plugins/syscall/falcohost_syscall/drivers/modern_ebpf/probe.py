@@ -97,14 +97,16 @@ class Probe:
         self._rows = {settings.execve, settings.procexit} - {0}
         self.sees_requests = False
         self._attachment: Attachment | None = None
-        functions, why_not = _find_functions(library) if by_function else (None, "")
-        self.hooks = frozenset() if options.requested else hooks.find(self.kernel)
+        self.hooks: frozenset[str] = frozenset()
         self._hooked: frozenset[str] = frozenset()
         self._renames = False
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._rings: Rings | None = None
         try:
-            self._load(settings, options, functions, why_not)
+            with library.types:
+                functions, why_not = _find_functions(library) if by_function else (None, "")
+                self.hooks = self.hooks if options.requested else hooks.find(self.kernel)
+                self._load(settings, options, functions, why_not)
         except BaseException:
             self.close()
             raise

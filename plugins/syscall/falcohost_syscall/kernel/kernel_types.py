@@ -1,0 +1,58 @@
+"""The kernel's description of its own types (BTF, some megabytes), which is read once for all who ask together."""
+
+from __future__ import annotations
+
+from ctypes import POINTER, c_char_p, c_int, c_uint32, c_void_p
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from falcohost_syscall.kernel.libbpf import Library
+
+#: BTF_KIND_TYPEDEF, BTF_KIND_FUNC and BTF_KIND_VAR of include/uapi/linux/btf.h.
+TYPEDEF, FUNCTION, VARIABLE = 8, 12, 14
+#: What a tracepoint's name is preceded by in the name of its type.
+TRACEPOINT: Final = "btf_trace_"
+
+_SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "btf__load_vmlinux_btf": (c_void_p, ()),
+    "btf__find_by_name_kind": (c_int, (c_void_p, c_char_p, c_uint32)),
+    "btf__type_by_id": (POINTER(c_uint32 * 3), (c_void_p, c_uint32)),
+    "btf__free": (None, (c_void_p,)),
+}
+
+
+class KernelTypes:
+    """Returns numbers of types within its ``with``; the outermost of several ``with`` reads and frees all types."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._lib = library.lib
+        self._types = 0
+        self._inside = 0
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(self._lib, name)
+            function.restype, function.argtypes = result, arguments
+
+    def __enter__(self) -> Self:
+        """Read them.
+
+        :raises LibbpfError: the kernel does not describe its types.
+        """
+        if not self._inside:
+            self._types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
+        self._inside += 1
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._inside -= 1
+        if not self._inside:
+            self._lib.btf__free(self._types)
+
+    def number(self, name: str, kind: int) -> int | None:
+        """Return the number of the type with that *name*; None where there is none."""
+        found = int(self._lib.btf__find_by_name_kind(self._types, name.encode(), kind))
+        return found if found > 0 else None
+
+    def prototype(self, function: int) -> int:
+        """Return the number of a function's prototype."""
+        return int(self._lib.btf__type_by_id(self._types, function).contents[2])  # struct btf_type.type
