@@ -278,6 +278,20 @@ def test_the_first_rule_counts_although_one_before_it_raises(agent, setup):
     assert ["Sound (value=1)", "Even (value=2)", "Sound (value=3)"] == fired
 
 
+def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
+    """It is reported by the log, an alert and ``falcohost stats``, instead of being open for ever."""
+    more = "json_output: true\nfalcohost: {source_timeout: 5}"
+    running = agent(*setup(more, numbers={"deaf": True}), *ONLY_NUMBERS)
+    alert = until(lambda: [one for one in running.alerts if one["source"] == "internal"])[0]
+
+    why = "it has not come back from reading for more than 5 s"
+    assert "Falcohost internal: source stalled" == alert["rule"]
+    assert {"source": "numbers", "seconds": 5} == alert["output_fields"]
+    assert f"is stalled: {why}" in running.stderr
+    assert "numbers: stalled for" in falcohost("stats").stdout
+    assert why in falcohost("stats").stdout
+
+
 def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
     """The supervisor survives a worker that does not speak its language; the other source does not notice."""
     running = agent(*setup("json_output: true", numbers={"babble": True}))

@@ -24,8 +24,8 @@ from falcohost.subscribers.runner import Runner
 class SourceState(msgspec.Struct, frozen=True):
     """The state of one source, over all of its workers.
 
-    :ivar state: ``open``, ``starting``, ``down`` (waiting to be started again) or ``ended``.
-    :ivar error: why it is down.
+    :ivar state: ``open``, ``starting``, ``stalled``, ``down`` (waiting to be started again) or ``ended``.
+    :ivar error: why it is down or stalled.
     :ivar seconds: how long it has had a worker, in total.
     :ivar at: when the numbers were taken, in seconds of the monotonic clock.
     :ivar measuring: the cost of events is being measured, if the source can.
@@ -171,7 +171,7 @@ def source_snapshot(child: Child) -> SourceSnapshot:
     state = SourceState(
         child.name,
         _state(child),
-        child.error,
+        child.error or child.stalled,
         max(child.lives - 1, 0),
         child.seconds,
         child.report.at or time.monotonic(),
@@ -184,5 +184,5 @@ def _state(child: Child) -> str:
     if child.ended:
         return "ended"
     if child.alive:
-        return "open" if child.ready else "starting"
+        return "stalled" if child.stalled else "open" if child.ready else "starting"
     return "down"

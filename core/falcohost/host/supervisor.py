@@ -22,6 +22,7 @@ from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.signals import Signals
+from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
 from falcohost.store.arrival import Arrival
@@ -38,6 +39,7 @@ class Supervisor:
     subscribers: Subscribers
     losses: Losses
     readiness: Readiness
+    watchdog: Watchdog
     reloading: Reloading
     files: Files
     control: Control
@@ -61,6 +63,7 @@ class Supervisor:
 
     def _look(self) -> None:
         self.readiness.check()
+        self.watchdog.check()
         if error := self.subscribers.check():
             self.loop.end(Outcome.FAILED, error)
         if self.readiness.reached:

@@ -23,6 +23,7 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
+from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
 from falcohost.log import log
@@ -72,6 +73,7 @@ def wired(
         subscribers=subscribers,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
+        watchdog=Watchdog(children, given.config.source_timeout, intake.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children), reloading),
         control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),

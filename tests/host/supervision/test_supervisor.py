@@ -21,6 +21,7 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
+from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervisor import Supervisor
 from falcohost.specs import DropPolicy
 from falcohost.subscribers.group import Subscribers
@@ -49,6 +50,7 @@ def supervised(stage, intake, store):
             subscribers=Subscribers([Runner("sink", ToOutput(one), store) for one in outputs], [], store, timeout=1.0),
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
+            watchdog=Watchdog(workers.children, 60, intake.raise_alert, played.clock),
             reloading=reloading,
             files=Files(Watch(stamps(watched)), Renewals(workers.children), reloading, played.clock),
             control=Control(loop, None, lambda: None, workers.measure),

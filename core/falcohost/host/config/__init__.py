@@ -22,6 +22,7 @@ from falcohost.host.config.sections import (
     read_outputs,
     read_pipeline,
     read_plugins,
+    read_source_timeout,
     read_state,
     read_static_fields,
 )
@@ -46,6 +47,7 @@ class Config:
 
     :ivar document: the unparsed files, for messages and ``--support``.
     :ivar static: the values of the fields ``static.*``.
+    :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
     :ivar others: values of keys that are not falcohost's own but plugins', as plain data.
     """
 
@@ -58,6 +60,7 @@ class Config:
     state: StateConfig
     pipeline: PipelineConfig
     static: Mapping[str, str]
+    source_timeout: float
     others: Mapping[str, Any]
 
     @property
@@ -116,5 +119,6 @@ def parse(document: Document) -> Config:
         state=read_state(reader),
         pipeline=read_pipeline(reader),
         static=read_static_fields(reader),
+        source_timeout=read_source_timeout(reader),
         others=without_known(document.root, key_tree()),
     )

@@ -85,6 +85,13 @@ PLUGINS: Final = (
         help="what the plugin opens: a string, or a list of strings",
     ),
     ConfigKey(
+        key="falcohost.source_timeout",
+        type=float,
+        default=60.0,
+        help="seconds after which a source that does not come back from being opened, from reading or from its rules "
+        "is reported, by the log, an alert and `falcohost stats` (`stalled`): 5 to 86400; 0: never",
+    ),
+    ConfigKey(
         key="plugins[].library_path",
         type=str,
         help="ignored; falcohost's plugins are Python packages",

@@ -18,6 +18,9 @@ from falcohost.store.limits import Limits
 #: Longest window of the fold, in seconds.
 LONGEST_WINDOW = 3600
 
+#: Seconds after which a source may count as stalled; sources come back each second.
+SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 86400
+
 #: Seconds that a stop may take; matches that wait for a lookup have to be decided before.
 STOP = 3
 
@@ -111,6 +114,20 @@ def read_state(reader: Reader) -> StateConfig:
         megabytes=alerts.integer("max_size_mb", at_least=1),
     )
     return StateConfig(ours.text("state_dir"), limits)
+
+
+def read_source_timeout(reader: Reader) -> float:
+    """Return after how many seconds a source that does not come back is reported; 0: never.
+
+    :raises ConfigError: it is negative, or shorter than the pauses that sources make.
+    """
+    section = reader.section("falcohost")
+    seconds = section.number("source_timeout")
+    if seconds != 0 and not SHORTEST_TIMEOUT <= seconds <= LONGEST_TIMEOUT:
+        raise section.error(
+            "source_timeout", f"has to be 0, or {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT} seconds, not {seconds:g}"
+        )
+    return seconds
 
 
 def read_pipeline(reader: Reader) -> PipelineConfig:

@@ -30,6 +30,8 @@ class Child:
     :ivar renewing: the worker was told to end so that a new one reopens the source.
     :ivar sockets: the worker's listening sockets, kept for the next one.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
+    :ivar stalled: why the source counts as stalled; empty if it does not.
+    :ivar heard: when the worker last showed that it is not, on the monotonic clock.
     :ivar report: the last report of the current process.
     :ivar totals: the numbers of all processes together.
     :ivar lives: number of processes so far.
@@ -44,7 +46,8 @@ class Child:
         self.ready = self.was_ready = False
         self.ended = self.renewing = False
         self.sockets = Kept()
-        self.error = self.trace = ""
+        self.error = self.trace = self.stalled = ""
+        self.heard = 0.0
         self.backoff = BackOff()
         self.report = _NO_REPORT
         self.totals = self._before = NOTHING
@@ -72,7 +75,7 @@ class Child:
         self.process = process = self._start_process(self.task, cursor, self.sockets.descriptors)
         self.link = Link(process.link, self.sockets)
         self.pid = process.pid
-        self._born = self._clock.monotonic()
+        self._born = self.heard = self._clock.monotonic()
         self.lives += 1
         return process
 
@@ -125,10 +128,12 @@ class Child:
     def _note(self, message: wire.Up) -> None:
         if isinstance(message, wire.Ready):
             self.ready = self.was_ready = True
+            self.heard = self._clock.monotonic()
         elif isinstance(message, wire.Listening):
             self.sockets.take(message.counts)
         elif isinstance(message, wire.Report):
             self._take(message)
+            self.heard = self._clock.monotonic()
         elif isinstance(message, wire.Ended):
             self.ended = True
         elif isinstance(message, wire.Failed):

@@ -1,0 +1,109 @@
+"""A source that does not come back is reported once, and again when it does."""
+
+import pytest
+
+from falcohost.host import wire
+from falcohost.host.numbers import NOTHING
+from falcohost.host.snapshot import source_snapshot
+from falcohost.host.supervision.watchdog import Watchdog
+
+RULE = "Falcohost internal: source stalled"
+
+
+@pytest.fixture
+def watched(stage):
+    """Return a stage with a source, and a function that lets seconds pass, and returns the alerts."""
+    played = stage("one")
+    alerts = []
+    watchdog = Watchdog(played.workers.children, 60, lambda *alert: alerts.append(alert), played.clock)
+
+    def passed(seconds):
+        for _ in range(seconds):
+            played.clock.advance(1)
+            played.turn()
+            watchdog.check()
+        return alerts
+
+    def slept(seconds):
+        played.clock.advance(seconds)
+        played.turn()
+        watchdog.check()
+        return alerts
+
+    played.passed, played.slept = passed, slept
+    return played
+
+
+def state(stage):
+    """Return what falcohost stats says of the source."""
+    found = source_snapshot(stage.child()).state
+    return found.state, found.error
+
+
+def test_a_source_that_stops_yielding(watched, caplog):
+    """It is an alert, once, and a state of its own; log lines and alerts that it sends meanwhile are no sign."""
+    caplog.set_level("INFO")
+    watched.last().say(wire.Ready())
+    assert [] == watched.passed(59)
+    watched.last().say(wire.LogLine(20, "still trying"))
+    ((rule, priority, text, fields),) = watched.passed(100)
+
+    why = "it has not come back from reading for more than 60 s"
+    assert (RULE, "CRITICAL", {"source": "one", "seconds": 60}) == (rule, priority.name, fields)
+    assert f"event source 'one' is stalled: {why}" == text
+    assert ("stalled", why) == state(watched)
+    assert f"event source 'one' (pid 4711) is stalled: {why}" in caplog.messages
+
+
+def test_it_comes_back(watched, caplog):
+    """The log says so, and the next time is another alert."""
+    caplog.set_level("INFO")
+    watched.last().say(wire.Ready())
+    watched.passed(61)
+    watched.last().say(wire.Report(NOTHING))
+    watched.passed(1)
+
+    assert ("open", "") == state(watched)
+    assert "Event source 'one' reads again" in caplog.messages
+    assert 2 == len(watched.passed(61))
+
+
+def test_a_source_that_does_not_open(watched):
+    """Opening is held to the same."""
+    ((_, _, text, _),) = watched.passed(61)
+
+    assert text.endswith("it has not come back from being opened for more than 60 s")
+    assert "stalled" == state(watched)[0]
+
+
+def test_reports_are_a_sign_of_life(watched):
+    """A source that has nothing to say, but says so, is not stalled; nor is one that has ended, or is down."""
+    watched.last().say(wire.Ready())
+    for _ in range(20):
+        watched.last().say(wire.Report(NOTHING))
+        assert [] == watched.passed(10)
+    watched.last().end()
+
+    assert [] == watched.slept(1)
+    assert not watched.child().alive
+
+
+def test_a_supervisor_that_slept(watched):
+    """What passed while the supervisor itself did not run, as on a machine that was suspended, does not count."""
+    watched.last().say(wire.Ready())
+    watched.passed(30)
+
+    assert [] == watched.slept(3600)
+    assert [] == watched.passed(59)
+    assert 1 == len(watched.passed(2))
+
+
+def test_it_can_be_switched_off(stage):
+    """0 is never."""
+    played = stage("one")
+    watchdog = Watchdog(played.workers.children, 0, lambda *_: pytest.fail("an alert"), played.clock)
+    for _ in range(200):
+        played.clock.advance(1)
+        watchdog.check()
+
+    assert ("starting", "") == state(played)
