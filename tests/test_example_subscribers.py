@@ -1,5 +1,6 @@
 """The examples of subscribers: an agent runs them over a source that counts, and one takes the other's alerts."""
 
+import contextlib
 import json
 import os
 import random
@@ -10,7 +11,9 @@ import time
 import pytest
 
 from falcohost import ResourceSubject
+from falcohost.errors import StateError
 from falcohost.store.history import History, Wanted
+from falcohost.testing.waiting import wait_until
 
 CONFIG = """
 load_plugins: [dummy, repeated, intended]
@@ -24,7 +27,12 @@ log_syslog: false
 falcohost: {{state_dir: {folder}/state}}
 """
 
-MODULES = {"dummy": "falcohost_dummy.plugin", "repeated": "falcohost_repeated", "intended": "falcohost_intended"}
+MODULES = {
+    "dummy": "falcohost_dummy.plugin",
+    "repeated": "falcohost_repeated",
+    "intended": "falcohost_intended",
+    "missing": "falcohost_missing",
+}
 
 
 @pytest.fixture
@@ -71,6 +79,12 @@ def stored(folder, source):
     return found
 
 
+def told(folder, source):
+    """Return the same, or nothing while the store is being made."""
+    with contextlib.suppress(StateError):
+        return stored(folder, source)
+
+
 def of_rule(alerts, rule):
     """Return the alerts of one rule."""
     return [alert for alert in alerts if alert["rule"] == rule]
@@ -101,6 +115,23 @@ def test_the_state_is_that_of_all_runs(run, tmp_path):
     assert [0, 2] == [len(of_rule(alerts, "Repeated: Large even number")) for alerts in (first, second)]
     raised = stored(tmp_path, "repeated")
     assert [(ResourceSubject("dummy.parity", "even"),)] * 2 == [alert.subjects for alert in raised]
+
+
+def test_what_is_missing_is_told(begin, environment, tmp_path):
+    """The clock brings about an alert while the source has nothing to tell; it is stored as from that time."""
+    command = begin(20_000, 0.05)
+    config = (tmp_path / "falco.yaml").read_text()
+    missing = '  - {name: missing, init_config: {rules: {"Large even number": 60}}}\nengine:'
+    config = config.replace("[dummy, repeated, intended]", "[dummy, missing]").replace("engine:", missing)
+    (tmp_path / "falco.yaml").write_text(config)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path, env=environment) as agent:
+        wait_until(lambda: told(tmp_path, "missing"))
+        agent.terminate()
+    found = stored(tmp_path, "missing")[0]
+
+    assert ("Missing: Large even number", "Large even number has not fired for 60 s") == (found.rule, found.message)
+    first = stored(tmp_path, "dummy")[0]
+    assert found.time - first.time >= 60_000_000_000
 
 
 def test_kills_lose_and_double_nothing(run, begin, environment, tmp_path, soak):

@@ -180,6 +180,7 @@ PUBLIC = {
         "NewAlert",
         "Subscriber",
         "SubscriberSpec",
+        "TimedSubscriber",
     ],
     "falcohost.testing": [
         "HttpServer",

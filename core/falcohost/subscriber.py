@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
 from falcohost.alert import Alert, Priority
 from falcohost.subject import Subject
 
-__all__ = ["Answer", "NewAlert", "Subscriber", "SubscriberSpec"]
+__all__ = ["Answer", "NewAlert", "Subscriber", "SubscriberSpec", "TimedSubscriber"]
 
 #: Most alerts in one delivery; most alerts, and most bytes of state, in one answer.
 MOST_TAKEN = 1000
@@ -38,7 +38,8 @@ class NewAlert(Struct, frozen=True, kw_only=True):
     :ivar fields: output fields with their JSON values.
     :ivar tags: its tags.
     :ivar subjects: who or what it is about.
-    :ivar time: nanoseconds since the epoch; None: the time of the last alert that the subscriber received.
+    :ivar time: nanoseconds since the epoch; None: the time of the last alert that the subscriber received, or the time
+        that was due.
     :ivar description: what this finding means, like a rule's ``desc``.
     """
 
@@ -71,6 +72,24 @@ class Subscriber(Protocol):
 
     def close(self) -> None:
         """Release everything."""
+
+
+@runtime_checkable
+class TimedSubscriber(Subscriber, Protocol):
+    """A subscriber that is called by the clock as well, for what does not happen: no heartbeat for five minutes."""
+
+    def due(self) -> int | None:
+        """Return when :meth:`tick` is to be called, in nanoseconds since the epoch; None: not at all.
+
+        Asked after each alert and each tick. It has to follow from the state, so that one made anew returns the same.
+        """
+
+    def tick(self, now: int) -> Answer | None:
+        """Answer the clock, as :meth:`take` answers alerts; *now* is not before the time that was due.
+
+        Called when every stored alert has been taken, at most once a second, and not while the agent is ending. A time
+        that has passed while no agent ran is due at once. If it raises, it is called again as :meth:`take` is.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,6 +194,8 @@ BROKEN_SUBSCRIBERS = [
     ("def take(self, alerts): return None", "test_says_something"),
     ("def take(self, alerts): return Answer(list(self.met(alerts[0])), self.state())", "test_alerts_may_come_together"),
     ("def take(self, alerts): return Answer(['an alert'], b'x')", "test_answers_are_bounded"),
+    ("def due(self): return id(self)\n        def tick(self, now): pass", "test_what_is_due_follows_from_its_state"),
+    ("def due(self): return 7\n        def tick(self, now): pass", "test_what_is_due_follows_from_its_state"),
 ]
 BROKEN_LOOKUPS = [
     ("def find(self, key): return None", "test_a_row_is_found"),

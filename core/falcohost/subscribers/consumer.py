@@ -13,7 +13,16 @@ from falcohost.alert import Alert
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import PluginError
 from falcohost.log import log
-from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE, Answer, Subscriber, SubscriberSpec
+from falcohost.subscriber import (
+    LONGEST_CHAIN,
+    MOST_ANSWERED,
+    MOST_STATE,
+    Answer,
+    NewAlert,
+    Subscriber,
+    SubscriberSpec,
+    TimedSubscriber,
+)
 from falcohost.subscribers.taker import Taken
 
 
@@ -37,22 +46,42 @@ class Consumer:
 
         :raises PluginError: its answer is none.
         """
-        if self._subscriber is None:
-            self._subscriber = self._spec.make(self._settings, self._state)
+        subscriber = self._made()
         raised: list[Alert] = []
         state = None
         # All that it is given at a time has come through as many subscribers, so that one can tell of its own alerts.
         for depth, given in groupby(filter(self._may_have, alerts), lambda alert: alert.depth):
             batch = list(given)
-            answer = self._checked(self._subscriber.take(batch))
+            answer = self._checked(subscriber.take(batch))
             state = state if answer.state is None else answer.state
             for new in answer.alerts:
                 key = f"{mark} {alerts[0].id} {len(raised)}"
-                time = batch[-1].time if new.time is None else new.time
-                alert = self._maker.raised(self._spec.name, new, key=key, time=time, depth=depth + 1)
-                raised.append(_decode(_encode(alert)))  # so that the store is given nothing that it cannot keep
+                raised.append(self._raised(new, key, batch[-1].time, depth + 1))
         self._state = self._state if state is None else state
         return Taken(raised, state)
+
+    def due(self) -> int | None:
+        """Return when the clock is to call the subscriber; None: not at all.
+
+        :raises PluginError: what it says is no time.
+        """
+        subscriber = self._made()
+        due = subscriber.due() if isinstance(subscriber, TimedSubscriber) else None
+        if not isinstance(due, int | None):
+            raise PluginError(f"what is due is no time in nanoseconds, but {type(due).__name__}")
+        return due
+
+    def tick(self, mark: int, due: int, now: int) -> Taken:
+        """Return what the subscriber answers to the clock. Its alerts begin a chain.
+
+        :raises PluginError: its answer is none.
+        """
+        subscriber = self._made()
+        assert isinstance(subscriber, TimedSubscriber)
+        answer = self._checked(subscriber.tick(now))
+        raised = [self._raised(new, f"{mark} at {due} {number}", due, 1) for number, new in enumerate(answer.alerts)]
+        self._state = self._state if answer.state is None else answer.state
+        return Taken(raised, answer.state)
 
     def recover(self) -> None:
         """Have it made again with the state that was stored last, before it is given anything more."""
@@ -68,6 +97,17 @@ class Consumer:
         """Close it."""
         if self._subscriber is not None:
             self._subscriber.close()
+
+    def _made(self) -> Subscriber:
+        if self._subscriber is None:
+            self._subscriber = self._spec.make(self._settings, self._state)
+        return self._subscriber
+
+    def _raised(self, new: NewAlert, key: str, time: int, depth: int) -> Alert:
+        """Return the alert *new*, which is of *time* unless it says another."""
+        at = time if new.time is None else new.time
+        alert = self._maker.raised(self._spec.name, new, key=key, time=at, depth=depth)
+        return _decode(_encode(alert))  # so that the store is given nothing that it cannot keep
 
     def _may_have(self, alert: Alert) -> bool:
         """Return whether it is given *alert*: not its own, nor one at the end of a chain of subscribers."""

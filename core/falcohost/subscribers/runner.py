@@ -23,6 +23,10 @@ GATHER = 1.0
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 30.0
 
+#: Seconds between two calls by the clock at least; and at most between two looks at it, since somebody may set it.
+TICK = 1.0
+LOOK = 10.0
+
 #: That so many alerts wait is reported, and each time that the number has doubled since.
 LONG = 10_000
 
@@ -63,7 +67,11 @@ class Runner:
         self._reopening = False
         self._busy_since: float | None = None
         self._report_at = LONG
+        self._due: int | None = None
+        self._next_tick = clock.monotonic()
+        self._delay = TICK
         self._trouble = Trouble(self._label)
+        self._due_trouble = Trouble(f"{self._label}: when it is due")
         self._thread = threading.Thread(target=self._run, name=f"{kind} {name}", daemon=True)
 
     def start(self, answered: Callable[[Taken], None] = lambda taken: None) -> None:
@@ -114,11 +122,14 @@ class Runner:
             self.dropped += left
 
     def _run(self) -> None:
+        self._look_what_is_due()
         while self._wait():
             if self._reopening:
                 self._reopen()
             if self.waiting:
                 self._hand_over()
+            elif self._due is not None and self._until_tick() <= 0:
+                self._tick(self._due)
         try:
             self._taker.close()
         except Exception as error:
@@ -127,10 +138,37 @@ class Runner:
     def _wait(self) -> bool:
         """Wait for something to do; return whether there is any before the end."""
         with self._changed:
-            self._clock.wait_for(self._changed, lambda: bool(self.waiting) or self._urgent())
+            timeout = None if self._due is None else max(0.0, min(self._until_tick(), LOOK))
+            self._clock.wait_for(self._changed, lambda: bool(self.waiting) or self._urgent(), timeout)
             if self._buffered:
                 self._clock.wait_for(self._changed, lambda: self.waiting >= MOST_TAKEN or self._urgent(), GATHER)
             return bool(self.waiting) or self._reopening or not self._closing
+
+    def _until_tick(self) -> float:
+        """Return the seconds until what is due may be done; there is something due."""
+        assert self._due is not None
+        due = (self._due - self._clock.time_ns()) / 1e9
+        return max(due, self._next_tick - self._clock.monotonic())
+
+    def _look_what_is_due(self) -> None:
+        try:
+            self._due = self._taker.due()
+        except Exception as error:
+            self._due = None
+            self._due_trouble.begins(error)
+        else:
+            self._due_trouble.ends()
+
+    def _tick(self, due: int) -> None:
+        """Have the clock answered; what fails is tried again with back-off, behind the alerts that come meanwhile."""
+        now = max(due, self._clock.time_ns())
+        taken = self._try(lambda: self._taker.tick(self.mark, due, now))
+        self._delay = TICK if taken is not None else min(2 * self._delay, LONGEST_DELAY)
+        self._next_tick = self._clock.monotonic() + self._delay
+        if taken is not None:
+            self._store.answer(self.name, self.mark, taken.alerts, taken.state)
+            self._answered(taken)
+            self._look_what_is_due()
 
     def _urgent(self) -> bool:
         return self._closing or self._reopening
@@ -154,10 +192,11 @@ class Runner:
         self._store.answer(self.name, until, taken.alerts, taken.state)
         self.mark = until
         self._answered(taken)
+        self._look_what_is_due()
 
     def _insist(self, alerts: list[Alert]) -> Taken:
         delay = FIRST_DELAY
-        while (taken := self._try(alerts)) is None:
+        while (taken := self._try(lambda: self._taker.take(self.mark, alerts), len(alerts))) is None:
             with self._changed:
                 hurried = self._clock.wait_for(self._changed, self._urgent, delay)
             if self._reopening:
@@ -167,17 +206,17 @@ class Runner:
                 self._pause()
         return taken
 
-    def _try(self, alerts: list[Alert]) -> Taken | None:
-        """Return what came of *alerts*, which is nothing where nobody is there to take them; None: try again."""
+    def _try(self, call: Callable[[], Taken], count: int = 0) -> Taken | None:
+        """Return what came of *call* about *count* alerts: nothing where nobody is there any more; None: try again."""
         if self.gone:
-            self.dropped += len(alerts)
+            self.dropped += count
             return NOTHING
         self._busy_since = self._clock.monotonic()
         try:
-            taken = self._taker.take(self.mark, alerts)
+            taken = call()
         except OutputClosed as error:
             self.gone = True
-            self.dropped += len(alerts)
+            self.dropped += count
             log.error("%s: %s", self._label, error)
             return NOTHING
         except Exception as error:

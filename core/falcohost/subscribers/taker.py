@@ -26,8 +26,14 @@ class Taker(Protocol):
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
         """Take *alerts*, the next behind the number *mark*; raises whatever it does if it did not."""
 
+    def due(self) -> int | None:
+        """Return when :meth:`tick` is to be called, in nanoseconds since the epoch; None: not at all."""
+
+    def tick(self, mark: int, due: int, now: int) -> Taken:
+        """Return what the time *due* brings about, behind the alert number *mark*."""
+
     def recover(self) -> None:
-        """Make ready to take the same alerts again, after :meth:`take` has raised."""
+        """Make ready to do the same again, after :meth:`take` or :meth:`tick` has raised."""
 
     def reopen(self) -> None:
         """Close and open again what is open."""
@@ -62,6 +68,13 @@ class ToOutput:
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
         """Return when *alerts* are accepted."""
         self._output.deliver(alerts)
+        return NOTHING
+
+    def due(self) -> None:
+        """Return None: an output does nothing by the clock."""
+
+    def tick(self, mark: int, due: int, now: int) -> Taken:
+        """Do nothing."""
         return NOTHING
 
     def recover(self) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from falcohost.alert import Alert
-from falcohost.subscriber import MOST_ANSWERED, MOST_STATE, Answer, NewAlert, SubscriberSpec
+from falcohost.subscriber import (
+    MOST_ANSWERED,
+    MOST_STATE,
+    Answer,
+    NewAlert,
+    Subscriber,
+    SubscriberSpec,
+    TimedSubscriber,
+)
 from falcohost.testing.outputs import alert
 from falcohost.testing.sentences import is_sentence
 
@@ -50,9 +58,7 @@ class SubscriberContract:
     def test_answers_are_bounded(self, config: Mapping[str, Any]) -> None:
         """Each answer is one, with no more alerts and no larger state than the host takes."""
         for answer, _ in self._one_by_one(config):
-            assert len(answer.alerts) <= MOST_ANSWERED
-            assert all(isinstance(one, NewAlert) for one in answer.alerts)
-            assert answer.state is None or len(answer.state) <= MOST_STATE
+            _bounded(answer)
 
     def test_says_something(self, config: Mapping[str, Any]) -> None:
         """Some of the alerts are answered by another one or a state, so that the other tests mean something."""
@@ -79,6 +85,29 @@ class SubscriberContract:
 
         assert one_by_one == list(together.alerts)
 
+    def test_what_is_due_follows_from_its_state(self, config: Mapping[str, Any]) -> None:
+        """One that is made anew wants to be called by the clock at the same time, and answers the same."""
+        spec, state = self.spec(config), None
+        living = spec.make(config, None)
+        for one in self.alerts():
+            answer = living.take([one]) or Answer()
+            state = state if answer.state is None else answer.state
+            renewed = spec.make(config, state)
+            assert _due(living) == _due(renewed)
+            if (due := _due(renewed)) is not None:
+                assert isinstance(renewed, TimedSubscriber)
+                told = _bounded(renewed.tick(due))
+                assert told == _bounded(self._timed(config, state).tick(due))
+                later = _due(renewed)
+                assert later is None or later > due
+            renewed.close()
+        living.close()
+
+    def _timed(self, config: Mapping[str, Any], state: bytes | None) -> TimedSubscriber:
+        made = self.spec(config).make(config, state)
+        assert isinstance(made, TimedSubscriber)
+        return made
+
     def _one_by_one(self, config: Mapping[str, Any], *, renewed: bool = False) -> list[tuple[Answer, Alert]]:
         """Return the answer to each alert; *renewed*: each of a new subscriber with the state of the one before."""
         spec, found = self.spec(config), []
@@ -99,3 +128,16 @@ class SubscriberContract:
             return subscriber.take(list(alerts)) or Answer()
         finally:
             subscriber.close()
+
+
+def _due(subscriber: Subscriber) -> int | None:
+    return subscriber.due() if isinstance(subscriber, TimedSubscriber) else None
+
+
+def _bounded(answer: Answer | None) -> Answer:
+    """Return the answer, which is one that the host takes."""
+    answer = answer or Answer()
+    assert len(answer.alerts) <= MOST_ANSWERED
+    assert all(isinstance(one, NewAlert) for one in answer.alerts)
+    assert answer.state is None or len(answer.state) <= MOST_STATE
+    return answer
