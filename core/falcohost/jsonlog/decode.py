@@ -1,14 +1,17 @@
-"""Decodes the bytes of a record: strictly as JSON, but tolerating invalid Unicode and huge numbers.
+"""Decodes the bytes of a record: strictly as JSON, but tolerating what loggers often get wrong.
 
-Attackers choose much of a log's content. Invalid UTF-8 or half a surrogate pair in a user agent must not hide an event,
-so both become U+FFFD; numbers too large for a float become infinite.
+Attackers choose much of a log's content. A user agent that is badly written to the log must not hide an event. So
+invalid UTF-8 and half a surrogate pair become U+FFFD, control characters and unknown escapes are kept, numbers too
+large for a float become infinite, and NaN becomes null.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -20,8 +23,17 @@ MALFORMED = (msgspec.DecodeError, UnicodeDecodeError)
 
 _decode = msgspec.json.Decoder().decode
 
-#: An escape in a JSON string: a surrogate pair, half of one, or any other.
-_ESCAPE = re.compile(r"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..)|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+#: An escape in a JSON string: a valid one (or pair of surrogates), half a pair, a byte as nginx writes it, or another.
+_ESCAPE = re.compile(
+    r"""\\(?:
+    (?P<good>["\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})
+    |(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})
+    |x(?P<byte>[0-9a-fA-F]{2})
+    |)""",
+    re.VERBOSE,
+)
+
+_CONSTANTS = {"NaN": None, "Infinity": math.inf, "-Infinity": -math.inf}
 
 #: Most digits of an integer; Python refuses longer ones.
 _DIGITS = 4000
@@ -42,38 +54,34 @@ def whole_record(raw: bytes) -> Record:
 
 
 def mended(raw: bytes) -> bytes:
-    """Return *raw* with U+FFFD in place of invalid UTF-8 and halves of surrogate pairs."""
-    text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
-    return _ESCAPE.sub(lambda match: "\\ufffd" if match[2] else match[0], text).encode()
+    """Return *raw* with U+FFFD in place of invalid UTF-8 and halves of surrogate pairs, and with valid escapes."""
+    return _ESCAPE.sub(_mended_escape, raw.decode("utf-8", "replace").removeprefix("\ufeff")).encode()
+
+
+def _mended_escape(match: re.Match[str]) -> str:
+    if match["good"] is not None:
+        return match[0]
+    if match["half"] is not None:
+        return "\\ufffd"
+    return f"\\u00{match['byte']}" if match["byte"] is not None else "\\\\"
 
 
 def _value(raw: bytes) -> Any:
-    try:
+    with contextlib.suppress(*MALFORMED):
         return _decode(raw)
-    except msgspec.ValidationError:
-        return _with_any_number(raw)
-    except MALFORMED:
-        pass
     raw = mended(raw)
-    try:
+    with contextlib.suppress(*MALFORMED):
         return _decode(raw)
-    except msgspec.ValidationError:
-        return _with_any_number(raw)
-    except MALFORMED:
-        raise Refused(NOT_JSON) from None
+    return _lenient(raw)
 
 
-def _with_any_number(raw: bytes) -> Any:
-    """Decode JSON that msgspec refuses because a number is too large."""
+def _lenient(raw: bytes) -> Any:
+    """Decode what msgspec refuses: large numbers, NaN, control characters."""
     try:
-        return json.loads(mended(raw), parse_int=_integer, parse_constant=_no_constant)
+        return json.loads(raw, strict=False, parse_int=_integer, parse_constant=_CONSTANTS.__getitem__)
     except ValueError:
         raise Refused(NOT_JSON) from None
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _DIGITS else float(digits)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -85,13 +85,14 @@ class Text:
     :ivar context: data that its events share.
     """
 
-    __slots__ = ("_arrival", "_data", "_offset", "_pieces", "context", "origin")
+    __slots__ = ("_arrival", "_data", "_is_cut_off", "_offset", "_pieces", "context", "origin")
 
-    def __init__(self, context: Context, origin: Origin, offset: int, data: bytes) -> None:
+    def __init__(self, context: Context, origin: Origin, offset: int, data: bytes, *, is_cut_off: bool = False) -> None:
         self.context = context
         self.origin = origin
         self._offset = offset
         self._data = data
+        self._is_cut_off = is_cut_off
         self._pieces: list[Piece] | None = None
         self._arrival = ""
 
@@ -104,7 +105,7 @@ class Text:
     def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> list[Piece]:
         """Return the records; the first call reports cause and offset of invalid JSON to *refuse*."""
         if self._pieces is None:
-            self._pieces = list(self.context.cutter.cut(self._data, self._offset, refuse))
+            self._pieces = self.context.cutter.cut(self._data, self._offset, refuse, is_cut_off=self._is_cut_off)
         return self._pieces
 
 

@@ -187,6 +187,8 @@ class FileInput:
                 yield Texts(file.origin, items, self._pace.cursor())
         except Refused as refused:
             self._refusals.add(str(refused), file.position.path)
+            if refused.rest:
+                yield Texts(file.origin, refused.rest, self._pace.cursor(), is_cut_off=True)
         except OSError as error:
             self._refusals.add(UNREADABLE, f"{file.position.path}: {error.strerror}")
 

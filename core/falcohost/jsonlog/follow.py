@@ -259,4 +259,7 @@ class FollowInput:
     def _texts(self, tail: Tail, size: int, *, last: bool = False) -> Iterator[Texts]:
         for items in tail.read(size, last=last):
             self._pace.move()
-            yield Texts(tail.origin, items, self._pace.cursor()) if items else self._mark()
+            if items:
+                yield Texts(tail.origin, items, self._pace.cursor(), tail.is_cut_off)
+            else:
+                yield self._mark()

@@ -50,11 +50,13 @@ class Texts:
     A text holds a sequence of JSON values, usually one per line.
 
     :ivar cursor: the cursor to store once all of their events are handled; None: no new one.
+    :ivar is_cut_off: the end of the last text is missing, which has been counted.
     """
 
     origin: Origin
     items: list[tuple[int, bytes]]
     cursor: str | None = None
+    is_cut_off: bool = False
 
 
 class Input(Protocol):

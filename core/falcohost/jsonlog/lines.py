@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator, Iterator
 import msgspec
 
 from falcohost.clock import SYSTEM, Clock
+from falcohost.jsonlog.brackets import is_paired
 from falcohost.jsonlog.decode import MALFORMED
-from falcohost.jsonlog.refusals import TOO_LARGE
+from falcohost.jsonlog.refusals import BAD_GZIP, TOO_LARGE, Refused
 
 #: Texts with their offsets in bytes.
 Placed = list[tuple[int, bytes]]
@@ -42,7 +43,7 @@ def texts(
     text is yielded even without a newline. *refuse* is called with cause and offset of a text that is larger than
     *limit*.
 
-    :raises Refused: *blocks* raised it; all complete texts have been yielded by then.
+    :raises Refused: *blocks* raised it; all complete texts have been yielded, and an incomplete one is its ``rest``.
     """
     failure: list[Exception] = []
     rest = _until_failure(blocks, failure)
@@ -51,10 +52,13 @@ def texts(
         yield from _first_line(rest, seen, limit)
         begun = b"".join(seen)
         first = _beginning(begun).partition(b"\n")[0]
-        if not (len(first) < _LONG and first[:1] in (b"{", b"[") and not _is_json(first)):
+        if not (len(first) < _LONG and first[:1] in (b"{", b"[") and not _is_closed(first)):
             break
         is_document = yield from _document(rest, seen, limit, clock)
-        if not is_document or failure:
+        if failure and not is_document:
+            _keep(seen, offset, limit, failure[0])
+            raise failure[0]
+        if not is_document:
             break
         whole = b"".join(seen)
         document = whole.removeprefix(_MARK)
@@ -100,7 +104,7 @@ def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int, clock: Clo
     while size <= limit:
         block = next(blocks, None)
         if block is None:
-            return _is_json(b"".join(seen).removeprefix(_MARK))
+            return _is_closed(b"".join(seen).removeprefix(_MARK))
         if block:
             seen.append(block)
             size += len(block)
@@ -115,17 +119,24 @@ def _document(blocks: Iterator[bytes], seen: list[bytes], limit: int, clock: Clo
 
 def _is_whole(text: bytes) -> bool:
     """Return whether *text*, the end of the data so far, ends with a complete object or array."""
-    return text.rstrip()[-1:] in (b"}", b"]") and _is_json(_beginning(text))
+    begun = _beginning(text)
+    return begun[:1] in (b"{", b"[") and text.rstrip()[-1:] in (b"}", b"]") and _is_closed(begun)
 
 
-def _is_json(text: bytes) -> bool:
+def _is_closed(text: bytes) -> bool:
+    """Return whether each value that begins in *text* ends in it; it may be damaged, which is counted later."""
     try:
         _skip(text)
-    except MALFORMED:
-        return False
-    except RecursionError:
-        return True  # nested too deeply; counted when it is decoded
+    except (*MALFORMED, RecursionError):
+        return is_paired(text)
     return True
+
+
+def _keep(begun: list[bytes], offset: int, limit: int, failure: Exception) -> None:
+    """Add to *failure* what was *begun* before it, which may hold whole records."""
+    text = b"".join(begun)
+    if isinstance(failure, Refused) and str(failure) == BAD_GZIP and 0 < len(text) <= limit:
+        failure.rest = [(offset, text)]
 
 
 def _lines(
@@ -156,7 +167,9 @@ def _lines(
             begun = []
         elif len(block) > end:
             begun.append(block[end:])
-    if size and (not failure or _is_whole(b"".join(begun))):
+    if failure:
+        _keep(begun, offset, limit, failure[0])
+    elif size:
         yield list(_whole_lines(begun, size, b"", offset, limit, refuse))
 
 

@@ -16,7 +16,14 @@ GZIP_BOMB = "gzip data that grows too much"
 
 
 class Refused(Exception):
-    """A text or record is skipped. The message is the cause, by which it is counted."""
+    """A text or record is skipped. The message is the cause, by which it is counted.
+
+    :ivar rest: texts with their offsets that were read before; the end of the last one is missing.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.rest: list[tuple[int, bytes]] = []
 
 
 class Refusals:

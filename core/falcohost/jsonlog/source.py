@@ -90,7 +90,7 @@ class JsonSource:
             if len(data) > self._input.limits.record and data.count(b"{") > self._input.limits.objects:
                 self._refusals.add(TOO_LARGE, f"{texts.origin.name}, byte {offset}")
                 continue
-            text = Text(self._context, texts.origin, offset, data)
+            text = Text(self._context, texts.origin, offset, data, is_cut_off=texts.is_cut_off)
             records = self._decoded(data)
             events: Iterable[JsonEvent] = self._each(text) if records is None else self._all(text, records)
             if self._context.start_ts is None or self._see is not None:

@@ -1,11 +1,13 @@
 """Splits a text into records: a sequence of JSON values, usually one per line.
 
-An object is a record; an array, or an object with a wrapper's key, holds several. If part of a text is not JSON, its
-lines are split one by one, so that the other records are not lost.
+An object is a record; an array, or an object with a wrapper's key, holds several. A text that is not JSON is split line
+by line, and a line that is not JSON by its brackets and quotes, so that only the damaged record is lost.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +15,18 @@ from typing import Any, TypeAlias, TypedDict
 
 import msgspec
 
+from falcohost.jsonlog.brackets import Broken, arrays, has_paired_quotes, is_paired, items, values
 from falcohost.jsonlog.decode import MALFORMED, mended
-from falcohost.jsonlog.refusals import NOT_JSON, TOO_DEEP, Refused
+from falcohost.jsonlog.refusals import NOT_JSON
 
 #: Returns the texts of the values inside of a value; None if there are none.
 _Unwrap: TypeAlias = Callable[[bytes], "list[msgspec.Raw] | None"]
 
+#: Is called with cause and offset of what is skipped.
+Refuse: TypeAlias = Callable[[str, int], None]
+
+_BEGINNINGS = (b"{", b"[")
+_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
 
 #: Separators between the values of a list, with the bracket at its start.
 _BETWEEN = re.compile(rb"\[?[ \t\r\n,]*")
@@ -36,32 +44,84 @@ class Cutter:
     """Splits texts whose records may be in an array under one of the keys *wrappers*."""
 
     def __init__(self, wrappers: tuple[str, ...] = ()) -> None:
+        self._keys = [json.dumps(key)[1:-1].encode() for key in wrappers]
         self._wrappers = [_wrapper(key) for key in wrappers]
 
-    def cut(self, text: bytes, offset: int, refuse: Callable[[str, int], None]) -> Iterator[Piece]:
-        """Yield the records of *text*, which begins at *offset*, and values that are not objects, to be refused later.
+    def cut(self, text: bytes, offset: int, refuse: Refuse, *, is_cut_off: bool = False) -> list[Piece]:
+        """Return the records of *text*, which begins at *offset*, and values that are not objects, to be refused later.
 
-        *refuse* is called with cause and offset of what is not JSON.
+        *refuse* is called with cause and offset of what cannot be split. *is_cut_off*: the end of *text* is missing,
+        which has been counted.
         """
         try:
-            values = _values(text)
+            return list(self._pieces(_values(text), text, offset))
         except (*MALFORMED, RecursionError):
-            yield from self._cut_lines(text, offset, refuse)
-            return
-        yield from self._pieces(values, text, offset)
-
-    def _cut_lines(self, text: bytes, offset: int, refuse: Callable[[str, int], None]) -> Iterator[Piece]:
-        lines = text.split(b"\n")
-        if len(lines) > 1 and not _can_be_read(lines[0]) and _can_be_read(text):
-            lines = [text]  # a document over several lines
+            pass
+        lines, end = text.split(b"\n"), offset + len(text)
+        if len(lines) > 1 and _is_document(text, lines, is_cut_off=is_cut_off):
+            lines = [text]
+        pieces: list[Piece] = []
         for line in lines:
-            try:
-                values, shown = _values_of_any_text(line)
-            except Refused as refused:
-                refuse(str(refused), offset)
-            else:
-                yield from self._pieces(values, shown, offset)
+            is_last = offset + len(line) == end
+            pieces += self._cut_line(line, offset, _ignore if is_cut_off and is_last else refuse)
             offset += len(line) + 1
+        return pieces
+
+    def _cut_line(self, line: bytes, offset: int, refuse: Refuse) -> list[Piece]:
+        """Return the records of *line*, which may be damaged, or be a document over several lines."""
+        try:
+            return list(self._pieces(_values(line), line, offset))
+        except MALFORMED:
+            shown = mended(line)
+        except RecursionError:
+            return list(self._damaged(line, offset, refuse))
+        try:
+            return list(self._pieces(_values(shown), shown, offset))
+        except (*MALFORMED, RecursionError):
+            return list(self._damaged(line, offset, refuse))
+
+    def _damaged(self, text: bytes, offset: int, refuse: Refuse) -> Iterator[Piece]:
+        """Yield the records of *text*, the damaged ones too, as far as brackets and quotes separate them."""
+        if text.startswith(_MARK):
+            text, offset = text[len(_MARK) :], offset + len(_MARK)
+        if text.lstrip()[:1] not in _BEGINNINGS:
+            refuse(NOT_JSON, offset)
+            return
+        try:
+            for begin, end in values(text):
+                yield from self._inside(text[begin:end], offset + begin, refuse)
+        except Broken as broken:
+            raw, offset = text[broken.begin :], offset + broken.begin
+            breaks = [offset]
+            if self._first_item(raw) is not None:
+                yield from self._inside(raw, offset, lambda _, at: breaks.append(at))
+            refuse(NOT_JSON, breaks[-1])
+
+    def _inside(self, raw: bytes, offset: int, refuse: Refuse, *, is_item: bool = False) -> Iterator[Piece]:
+        """Yield the records in the value *raw*, or *raw* itself; *is_item*: it is an item of an array."""
+        at = self._first_item(raw, is_item=is_item)
+        if at is None:
+            yield Piece(offset, raw)
+            return
+        try:
+            for begin, end in items(raw, at):
+                if raw[:1] == b"[":
+                    yield from self._inside(raw[begin:end], offset + begin, refuse, is_item=True)
+                else:
+                    yield Piece(offset + begin, raw[begin:end])
+        except Broken as broken:
+            refuse(NOT_JSON, offset + broken.begin)
+
+    def _first_item(self, raw: bytes, *, is_item: bool = False) -> int | None:
+        """Return the offset of the records in the value *raw*; None if it holds none."""
+        if raw[:1] == b"[":
+            return None if is_item else 1
+        if raw[:1] != b"{" or not self._keys:
+            return None
+        begins: dict[bytes, int] = {}
+        with contextlib.suppress(Broken):
+            begins.update(arrays(raw))
+        return next((begins[key] for key in self._keys if key in begins), None)
 
     def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
         """Yield the records in *values*, which are in *text* in this order; *inner*: they are under a wrapper's key."""
@@ -88,29 +148,21 @@ def _place(raw: bytes, text: bytes, at: int) -> int:
     return next_value if text.startswith(raw, next_value) else text.find(raw, at)
 
 
-def _can_be_read(text: bytes) -> bool:
-    try:
-        _values_of_any_text(text)
-    except Refused as refused:
-        return str(refused) != NOT_JSON
-    return True
+def _is_document(text: bytes, lines: list[bytes], *, is_cut_off: bool) -> bool:
+    """Return whether *text* is a document over several *lines*, rather than lines of which one is damaged."""
+    if is_paired(lines[0]):
+        return False
+    if is_cut_off:
+        return lines[1][:1] not in _BEGINNINGS
+    # A quote that a damaged line lacks looks like a string over several lines. If another line is a complete value by
+    # itself, these are lines.
+    return is_paired(text) and (
+        all(map(has_paired_quotes, lines)) or not any(line[:1] in _BEGINNINGS and is_paired(line) for line in lines[1:])
+    )
 
 
-def _values_of_any_text(text: bytes) -> tuple[list[msgspec.Raw], bytes]:
-    """Return the values in *text*, and the text that contains them: *text* itself, or with its Unicode repaired.
-
-    :raises Refused: it is not JSON.
-    """
-    try:
-        try:
-            return _values(text), text
-        except MALFORMED:
-            shown = mended(text)
-            return _values(shown), shown
-    except MALFORMED:
-        raise Refused(NOT_JSON) from None
-    except RecursionError:
-        raise Refused(TOO_DEEP) from None
+def _ignore(cause: str, offset: int) -> None:
+    """Count nothing."""
 
 
 _values: Callable[[bytes], list[msgspec.Raw]] = msgspec.json.Decoder(msgspec.Raw).decode_lines

@@ -24,11 +24,13 @@ class Tail:
     """Reads a file from *position* on.
 
     :ivar emptied: it was truncated, and there is no new content yet.
+    :ivar is_cut_off: the end of the last text is missing, since a compressed file is incomplete.
     :ivar changed: the time of the last change when it was last read; -1 before.
     """
 
     def __init__(self, position: Position, limits: Limits, refusals: Refusals, clock: Clock = SYSTEM) -> None:
         self.emptied = False
+        self.is_cut_off = False
         self.changed = -1
         self._position = position
         self._limits = limits
@@ -179,6 +181,7 @@ class Tail:
 
     def _packed(self, size: int) -> Iterator[Placed]:
         fd = open_same(self._position.path, self._position.file)
+        self.is_cut_off = False
         try:
             content = skipped(read_blocks(lambda size: os.read(fd, size)), self._position.offset)
             for items in texts(content, self._limits.document, self._refuse, self._position.offset):
@@ -187,6 +190,9 @@ class Tail:
                     yield items
         except Refused as refused:
             self._refusals.add(str(refused), self._position.path)
+            if refused.rest:
+                self.is_cut_off = True
+                yield refused.rest
         finally:
             os.close(fd)
         self._position = msgspec.structs.replace(self._position, size=size)

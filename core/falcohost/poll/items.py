@@ -1,27 +1,19 @@
-"""An answer that is an array, cut into its items, so that one that is odd does not spoil those beside it."""
+"""Cuts an answer that is an array into its items, so that a damaged item does not spoil the others."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from falcohost.jsonlog import brackets
 from falcohost.jsonlog.decode import MALFORMED
-from falcohost.jsonlog.inputs import MIB
 from falcohost.jsonlog.refusals import Refused
 
 NOT_AN_ARRAY = "not a JSON array"
 
 #: Small enough that a text of a few items, and what is decoded of it, stays in the processor's cache.
 _TOGETHER = 128 << 10
-
-#: Bytes of an array that are looked at one token after the other, which takes a second for each 5 MiB.
-_MOST_ODD = 16 * MIB
-
-#: A string, one that does not end, or what stands around items.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},]', re.DOTALL)
-_DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -52,18 +44,11 @@ def texts_of(items: Iterable[bytes]) -> list[bytes]:
 
 
 def _by_brackets(text: bytes) -> Iterator[bytes]:
-    text = text.strip()
-    if not (text[:1] == b"[" and text[-1:] == b"]") or len(text) > _MOST_ODD:
-        raise Refused(NOT_AN_ARRAY)
-    depth, begin = 0, 1
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
-        if depth == 1 and (mark == b"," or (mark == b"]" and token.end() == len(text))):
-            if item := text[begin : token.start()].strip():
-                yield item
-            begin = token.end()
-        depth += _DEEPER.get(mark, 0)
-        if depth == 0 or mark == b'"':
-            break
-    if begin != len(text):
-        raise Refused(NOT_AN_ARRAY)
+    try:
+        whole = list(brackets.values(text))
+        if len(whole) != 1 or text[whole[0][0] :][:1] != b"[":
+            raise Refused(NOT_AN_ARRAY)
+        for begin, end in brackets.items(text, whole[0][0] + 1):
+            yield text[begin:end]
+    except brackets.Broken:
+        raise Refused(NOT_AN_ARRAY) from None

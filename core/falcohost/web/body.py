@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import msgspec
 
-from falcohost.jsonlog.decode import MALFORMED, mended
-from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON, TOO_DEEP, TOO_LARGE
+from falcohost.jsonlog import brackets
+from falcohost.jsonlog.decode import MALFORMED, mended, whole_record
+from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON, TOO_DEEP, TOO_LARGE, Refused
 from falcohost.web.inbox import Inbox
 
 _PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
@@ -115,19 +117,43 @@ def _no_room() -> Rejected:
 
 def problem(body: bytes) -> str | None:
     """Return why *body* holds no records at all; None where it holds some, among which others may be unreadable."""
+    cause = NOT_JSON
     try:
         if _holds_records(body):
             return None
     except RecursionError:
-        return TOO_DEEP
+        cause = TOO_DEEP
+    if any(map(_is_record, _parts(body))):
+        return None
     head = body if len(body) <= _HEAD else body[:_HEAD].rpartition(b"\n")[0]
-    return None if any(map(_can_be_read, head.split(b"\n"))) else NOT_JSON
+    return None if any(map(_can_be_read, head.split(b"\n"))) else cause
 
 
 def _holds_records(text: bytes) -> bool:
     if _begins_as_records(text) is None:
         return False
     return _is_json(text) or _is_json(mended(text))
+
+
+def _parts(text: bytes) -> Iterator[bytes]:
+    """Yield what may be a record of a *text* that is no JSON: its objects, and the items of arrays in these."""
+    if _begins_as_records(text) is None:
+        return
+    with contextlib.suppress(brackets.Broken):
+        for begin, end in brackets.values(text):
+            value = text[begin:end]
+            yield value
+            starts = [1] if value[:1] == b"[" else [at for _, at in brackets.arrays(value)]
+            for at in starts:
+                yield from (value[first:last] for first, last in brackets.items(value, at))
+
+
+def _is_record(text: bytes) -> bool:
+    try:
+        whole_record(text)
+    except Refused:
+        return False
+    return True
 
 
 def _is_json(text: bytes) -> bool:
@@ -140,6 +166,6 @@ def _is_json(text: bytes) -> bool:
 
 def _can_be_read(line: bytes) -> bool:
     try:
-        return _holds_records(line)
+        return _holds_records(line) or _is_record(line)
     except RecursionError:
         return False

@@ -123,6 +123,8 @@ class Body:
                 yield Texts(origin, items)
         except Refused as refused:
             refusals.add(str(refused), origin.name)
+            if refused.rest:
+                yield Texts(origin, refused.rest, is_cut_off=True)
 
     def _read(self, size: int) -> bytes:
         if not self._part and self._fetched < self._size:

@@ -177,8 +177,8 @@ def test_start_stays(read_bucket, bucket):
 
 def test_objects_that_are_damaged(read_bucket, bucket):
     """Damaged and hostile objects are counted by cause, and those behind them are read."""
-    good = packed(*range(500))
-    bucket.put(key("2026-11-25T12:01"), good[: len(good) // 2])
+    whole = gzip.compress(gzip.decompress(packed(*range(500))), compresslevel=0)
+    bucket.put(key("2026-11-25T12:01"), whole[: len(whole) // 2])
     bucket.put(key("2026-11-25T12:02"), gzip.compress(b"\0" * (128 << 20), 9))
     bucket.put(key("2026-11-25T12:03"), b"")
     bucket.put(key("2026-11-25T12:04"), b'{"Records": [5, {"eventType": "AwsCloudTrailInsight"}')
@@ -186,10 +186,26 @@ def test_objects_that_are_damaged(read_bucket, bucket):
     bucket.put(key("2026-11-25T12:06"), packed("good"))
     source = read_bucket()
 
-    assert ["good"] == ids(source.read())
+    *before, last = ids(source.read())
+    assert list(map(str, range(len(before)))) == before
+    assert 200 < len(before) < 300
+    assert "good" == last
     assert {"damaged gzip data": 1, "gzip data that grows too much": 1} == {
         cause: count for cause, count in source.dropped.items() if "gzip" in cause
     }
+
+
+def test_damaged_records(read_bucket, bucket):
+    """Of a document with damaged records each of these is counted, and the others are read."""
+    deep = b'{"eventVersion":' + b"[" * 1100 + b"]" * 1100 + b"}"
+    texts = [json.dumps(record(name)).encode() for name in ("a", "b", "c")]
+    bad = [b'{"eventVersion":01}', deep, b'{"eventVersion":}']
+    document = b'{"Records":[' + b",".join([*texts[:1], *bad, *texts[1:]]) + b"]}"
+    bucket.put(key(), gzip.compress(document))
+    source = read_bucket()
+
+    assert ["a", "b", "c"] == ids(source.read())
+    assert {"not JSON": 2, "nested too deep": 1} == source.dropped
 
 
 def test_other_records(read_bucket, bucket):

@@ -7,6 +7,7 @@ may be late; known entries are dropped by their ids.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,8 +15,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from falcohost.jsonlog import Limits, Origin, Refusals
-from falcohost.poll import Page, PollInput, Seen
+from falcohost.jsonlog import Limits, Origin, Refusals, whole_record
+from falcohost.jsonlog import Refused as Damaged
+from falcohost.poll import Page, PollError, PollInput, Seen, array_items
 from falcohost_github.api import GithubApi, Refused
 
 #: The permission that a token needs to read the audit log.
@@ -53,7 +55,6 @@ class _Entry(msgspec.Struct):
     time: object = msgspec.field(default=None, name="@timestamp")
 
 
-_entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode = msgspec.json.Decoder(_Entry).decode
 
 
@@ -92,9 +93,9 @@ class AuditLog:
         since = min(position.since, now - OVERLAP * _SECOND)
         seen, new, ahead = Seen(position.seen, MOST), [], since < position.since
         entries = _entries(answer.body)
-        for raw in map(bytes, entries):
+        for raw in entries:
             entry = _entry(raw)
-            if not isinstance(entry.ident, str) or seen.is_new(entry.ident):
+            if seen.is_new(entry.ident if isinstance(entry.ident, str) else _content(raw)):
                 new.append(raw)
             if type(entry.time) is int:
                 since = max(since, min(entry.time, now) - OVERLAP * _SECOND)
@@ -124,11 +125,27 @@ def _page(items: list[bytes], position: _Position, wait: float) -> Page:
     return Page(items, msgspec.json.encode(position).decode(), wait)
 
 
+def _entries(body: bytes) -> list[bytes]:
+    try:
+        return array_items(body)
+    except Damaged as damaged:
+        raise PollError(f"GitHub's answer cannot be read: {damaged}") from None
+
+
 def _entry(raw: bytes) -> _Entry:
     try:
         return _decode(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
+        pass
+    try:
+        record = whole_record(raw)
+    except Damaged:
         return _Entry()  # not an object; the decoder of the log counts it
+    return _Entry(record.get("_document_id"), record.get("@timestamp"))
+
+
+def _content(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=8).hexdigest()
 
 
 def _ident(raw: bytes) -> str | None:

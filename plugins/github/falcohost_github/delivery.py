@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from falcohost.jsonlog import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Origin
+from falcohost.jsonlog import NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, Origin, Refused, whole_record
 from falcohost.web import Form, Rejected
 
 TYPE, GUID, HOOK = "webhook_type", "webhook_delivery", "webhook_hook"
@@ -71,12 +71,25 @@ def record(payload: bytes, event: str, guid: str, hook: str) -> bytes:
     :raises ValueError: the payload is not a JSON object.
     :raises RecursionError: it is nested too deeply.
     """
-    return _encode(_members(payload) | {TYPE: event, GUID: guid, HOOK: hook})
+    return _encode({**_read_members(payload), TYPE: event, GUID: guid, HOOK: hook})
 
 
 def extended(text: bytes, members: Mapping[str, Any]) -> bytes:
     """Return the record *text* with *members* added."""
     return _encode({**_members(text), **members})
+
+
+def _read_members(payload: bytes) -> Mapping[str, Any]:
+    try:
+        return _members(payload)
+    except msgspec.ValidationError:
+        raise
+    except ValueError:
+        pass
+    try:
+        return whole_record(payload)  # half a surrogate pair in a commit's message hides no push
+    except Refused as refused:
+        raise ValueError(str(refused)) from None
 
 
 FORM = Form(read, ("application/json", _URLENCODED))

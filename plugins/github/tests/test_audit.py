@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from email.utils import formatdate
 
@@ -49,6 +50,23 @@ def test_pages(hub, audit):
     assert (list(range(10)), EVERY) == (numbers, wait)
     hub.logged(10)
     assert [10] == audit(cursor)[0]
+
+
+def test_a_damaged_entry(hub):
+    """A damaged entry is delivered once, for the log to count it, and holds up none of those after it."""
+    log = AuditLog(GithubApi(hub.url, TOKEN, "github"), "octo-org")
+    log.open(None)
+    hub.logged(1)
+    hub.logged(2, ratio=float("nan"))
+    hub.logged(3, deep=json.loads("[" * 500 + "]" * 500))
+    cursor, items = None, []
+    for _ in range(4):
+        page = log.fetch(cursor)
+        items += page.items
+        cursor = page.cursor
+    log.close()
+
+    assert [1, 2, 3] == [json.loads(item)["n"] for item in items]
 
 
 def test_the_same_moment_and_late_entries(hub, audit):

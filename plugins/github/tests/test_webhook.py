@@ -82,6 +82,14 @@ def test_refused(webhooks, status, body, headers):
     assert ["1 push -"] == served.stored()
 
 
+def test_bad_text(webhooks):
+    """Half a surrogate pair in a payload hides no event."""
+    served = webhooks()
+
+    assert 200 == served.post(rb'{"n":1,"text":"\ud800"}')
+    assert ["1 push -"] == served.stored()
+
+
 def test_large(webhooks):
     """A payload may have almost 25 MB."""
     served = webhooks()
