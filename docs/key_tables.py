@@ -30,8 +30,7 @@ def renewed(text: str) -> str:
     for title, keys in sections.items():
         shown = [key for key in keys if key.help]
         text = put(text, title, table(shown))
-    others = [key for keys in sections.values() for key in keys if not key.help]
-    return put(text, "no effect", without_effect([key for key in (*IDLE, *others) if not key.effect]))
+    return put(text, "no effect", without_effect(key for key in IDLE if not key.effect))
 
 
 def put(text: str, title: str, content: str) -> str:
@@ -50,7 +49,7 @@ def put(text: str, title: str, content: str) -> str:
 def table(keys: Iterable[ConfigKey]) -> str:
     """Return a table of *keys*, in their order."""
     rows = ["| key | type | default | what it does |", "|---|---|---|---|"]
-    rows += [f"| `{key.key}` | {kind(key)} | {default(key)} | {key.help} |" for key in keys]
+    rows += [f"| `{key.key}` | {kind(key)} | {default(key)} | {what(key)} |" for key in keys]
     return "\n".join(rows) + "\n"
 
 
@@ -58,6 +57,11 @@ def kind(key: ConfigKey) -> str:
     """Return the type of a value, in words."""
     words = {bool: "true or false", int: "whole number", float: "number", str: "text", list: "list of texts"}
     return words.get(key.type, "anything") + (", secret" if key.secret else "")
+
+
+def what(key: ConfigKey) -> str:
+    """Return what the key does, or why it does nothing."""
+    return key.help if key.effect else f"Falco's; no effect: {key.help}"
 
 
 def default(key: ConfigKey) -> str:
@@ -72,9 +76,10 @@ def default(key: ConfigKey) -> str:
 
 
 def without_effect(keys: Iterable[ConfigKey]) -> str:
-    """Return the names of *keys*; of those in a section, the section's."""
-    names = dict.fromkeys(key.key.partition(".")[0] for key in keys)
-    return ", ".join(f"`{name}`" for name in names) + "\n"
+    """Return a table of the sections of *keys*, each with the reason."""
+    reasons = {key.key.partition(".")[0]: key.help for key in keys}
+    rows = [f"| `{section}` | {reason} |" for section, reason in reasons.items()]
+    return "\n".join(("| section | why |", "|---|---|", *rows)) + "\n"
 
 
 if __name__ == "__main__":

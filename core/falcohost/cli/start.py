@@ -49,8 +49,8 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.warning("%s", text)
     for path, where in config.document.missing.items():
         log.warning("%s: config_files names %s, which is not there: nothing is read from it", where, path)
-    if idle := keys_without_effect(root, known):
-        log.log(NOTICE, "Configured, but ignored by this version of falcohost: %s", ", ".join(idle))
+    for key, reason in keys_without_effect(root, known):
+        log.log(NOTICE, "%s has no effect: %s", key, reason)
 
 
 def start(flags: Flags, config: Config, *, progress: bool = False) -> int:

@@ -69,13 +69,13 @@ _ENGINE = (
         key="engine.modern_ebpf.cpus_for_each_buffer",
         type=int,
         effect=False,
-        help="Falco's; no effect: all CPUs share two ring buffers",
+        help="all CPUs share two ring buffers",
     ),
     ConfigKey(
         key="engine.modern_ebpf.disable_iterators",
         type=bool,
         effect=False,
-        help="Falco's; no effect: the running processes are always read from the kernel",
+        help="the running processes are always read from the kernel",
     ),
     ConfigKey(
         key="engine.replay.capture_file",
@@ -106,7 +106,7 @@ _BASE_SYSCALLS = (
         help="gives rules that name no event type the most frequent ones too (`falcohost -i` lists them); a rule that "
         "names such a type gets it anyway",
     ),
-    ConfigKey(key="base_syscalls.repair", type=bool, effect=False, help="Falco's; no effect: it is always on"),
+    ConfigKey(key="base_syscalls.repair", type=bool, effect=False, help="it is always on"),
 )
 
 _OURS = (
@@ -181,17 +181,32 @@ _DROPS = (
     ),
 )
 
-#: Falco's keys that have no counterpart here; they are accepted without effect.
+#: Falco's keys that have no counterpart here; they are accepted without effect, for these reasons.
 _IDLE = (
-    ConfigKey(key="syscall_event_timeouts.max_consecutives", type=int, effect=False),
+    ConfigKey(
+        key="syscall_event_timeouts.max_consecutives",
+        type=int,
+        default=1000,
+        effect=False,
+        help="a quiet host is no fault; `falcohost.source_timeout` reports a source that does not come back",
+    ),
+    ConfigKey(
+        key="falco_libs.thread_table_size",
+        type=int,
+        default=262144,
+        effect=False,
+        help="the table of processes is sized by the number of processes at the start",
+    ),
     *(
-        ConfigKey(key=f"falco_libs.{name}", type=int, effect=False)
-        for name in (
-            "thread_table_size",
-            "thread_table_auto_purging_interval_s",
-            "thread_table_auto_purging_thread_timeout_s",
-            "snaplen",
-        )
+        ConfigKey(key=f"falco_libs.{name}", type=int, default=300, effect=False, help="processes leave when they end")
+        for name in ("thread_table_auto_purging_interval_s", "thread_table_auto_purging_thread_timeout_s")
+    ),
+    ConfigKey(
+        key="falco_libs.snaplen",
+        type=int,
+        default=80,
+        effect=False,
+        help="the probe is compiled for the first 80 bytes of a buffer, Falco's default",
     ),
 )
 

@@ -91,7 +91,18 @@ def test_keys_without_effect():
 
     found = keys_without_effect(read_text(text, "test").root, plugins("").known_keys())
 
-    assert ["engine.modern_ebpf.disable_iterators"] == found
+    assert [("engine.modern_ebpf.disable_iterators", "the running processes are always read from the kernel")] == found
+
+
+def test_sizes_of_falcos_libraries():
+    """At Falco's defaults they ask for nothing; another value is told with the reason why it does nothing."""
+    known = plugins("").known_keys()
+    usual = "falco_libs: {thread_table_size: 262144, snaplen: 80}\nsyscall_event_timeouts: {max_consecutives: 1000}"
+    other = "falco_libs: {thread_table_size: 262144, snaplen: 512}"
+
+    assert [] == keys_without_effect(read_text(usual, "test").root, known)
+    ((key, reason),) = keys_without_effect(read_text(other, "test").root, known)
+    assert ("falco_libs", "the probe is compiled for the first 80 bytes of a buffer, Falco's default") == (key, reason)
 
 
 VALUES = st.text("{}[]:,-0123456789.exautonly! \n", max_size=8) | st.sampled_from(["{}", "[]", "[1, {}]", "1e999"])

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from falcohost.specs import ConfigKey, KeyType
+from falcohost.specs import ConfigKey
 
 
-def _idle(section: str, **keys: KeyType) -> Iterator[ConfigKey]:
-    """Yield ignored keys of Falco's section *section*."""
-    for name, kind in keys.items():
-        yield ConfigKey(key=f"{section}.{name}" if section else name, type=kind, effect=False)
+def _idle(section: str, reason: str, **defaults: bool | int | str) -> Iterator[ConfigKey]:
+    """Yield keys of Falco's section *section* with Falco's *defaults*, which are ignored for a *reason*."""
+    for name, value in defaults.items():
+        key = f"{section}.{name}" if section else name
+        yield ConfigKey(key=key, type=type(value), default=value, effect=False, help=reason)
 
 
-#: Keys of features that this version does not have. Enabled outputs get a warning; one message
-#: lists the other keys.
+#: Keys of features that this version does not have. Enabled outputs get a warning; a message
+#: for each other key or section that is set says why it has no effect.
 IDLE: Final = (
     ConfigKey(key="syslog_output.enabled", type=bool),
     *(
@@ -41,37 +42,52 @@ IDLE: Final = (
         ConfigKey(key=f"program_output.{name}", type=kind)
         for name, kind in {"enabled": bool, "keep_alive": bool, "program": str}.items()
     ),
-    *_idle("outputs_queue", capacity=int),
-    *_idle("capture", enabled=bool, path_prefix=str, mode=str, default_duration=int, max_file_size_mb=int),
-    *_idle("", plugins_hostinfo=bool),
+    *_idle("outputs_queue", "alerts wait in the store, and `falcohost.alerts` limits how many", capacity=0),
+    *_idle(
+        "capture",
+        "this version records no captures",
+        enabled=False,
+        path_prefix="/tmp/falco",
+        mode="rules",
+        default_duration=5000,
+        max_file_size_mb=0,
+    ),
+    *_idle("", "plugins look at the host themselves", plugins_hostinfo=True),
     *_idle(
         "webserver",
-        enabled=bool,
-        threadiness=int,
-        listen_port=int,
-        listen_address=str,
-        k8s_healthz_endpoint=str,
-        prometheus_metrics_enabled=bool,
-        ssl_enabled=bool,
-        ssl_certificate=str,
+        "this version has no web server; `falcohost stats --json` prints the numbers",
+        enabled=False,
+        threadiness=0,
+        listen_port=8765,
+        listen_address="0.0.0.0",
+        k8s_healthz_endpoint="/healthz",
+        prometheus_metrics_enabled=False,
+        ssl_enabled=False,
+        ssl_certificate="/etc/falco/falco.pem",
     ),
-    *_idle("libs_logger", enabled=bool, severity=str),
+    *_idle(
+        "libs_logger",
+        "falcohost does not use Falco's libraries; `log_level` selects its own messages",
+        enabled=True,
+        severity="info",
+    ),
     *_idle(
         "metrics",
-        enabled=bool,
-        interval=str,
-        output_rule=bool,
-        output_file=str,
-        rules_counters_enabled=bool,
-        resource_utilization_enabled=bool,
-        state_counters_enabled=bool,
-        kernel_event_counters_enabled=bool,
-        kernel_event_counters_per_cpu_enabled=bool,
-        kernel_iter_event_counters_enabled=bool,
-        libbpf_stats_enabled=bool,
-        plugins_metrics_enabled=bool,
-        jemalloc_stats_enabled=bool,
-        convert_memory_to_mb=bool,
-        include_empty_values=bool,
+        "this version does not export metrics; `falcohost stats --json` prints the numbers",
+        enabled=False,
+        interval="1h",
+        output_rule=True,
+        output_file="",
+        rules_counters_enabled=True,
+        resource_utilization_enabled=True,
+        state_counters_enabled=True,
+        kernel_event_counters_enabled=True,
+        kernel_event_counters_per_cpu_enabled=False,
+        kernel_iter_event_counters_enabled=True,
+        libbpf_stats_enabled=True,
+        plugins_metrics_enabled=True,
+        jemalloc_stats_enabled=False,
+        convert_memory_to_mb=True,
+        include_empty_values=False,
     ),
 )

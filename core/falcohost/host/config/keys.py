@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from falcohost.host.config.key_table import KEYS
 from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, as_bool, plain_data
@@ -111,21 +111,35 @@ def without_known(root: Mapping, known: KeyTree) -> dict[str, Any]:
     return rest
 
 
-def keys_without_effect(root: Mapping, known: KeyTree) -> list[str]:
-    """Return the keys that are set but ignored in this version, except those that are switched off."""
-    return [key for key in _idle(known, "") if not _off(_find(root, key))]
+class Ignored(NamedTuple):
+    """A key or section that is set and has no effect, and why."""
+
+    key: str
+    reason: str
 
 
-def _idle(known: KeyTree, path: str) -> Iterator[str]:
-    """Yield the ignored keys; a section with only ignored keys is yielded as a whole."""
+def keys_without_effect(root: Mapping, known: KeyTree) -> list[Ignored]:
+    """Return the keys that are set but ignored in this version, except those that are switched off or at a default."""
+    found = [(path, dict.fromkeys(key.help for key in keys if _asks(root, key))) for path, keys in _idle(known, "")]
+    return [Ignored(path, "; ".join(reasons)) for path, reasons in found if reasons and not _off(_find(root, path))]
+
+
+def _idle(known: KeyTree, path: str) -> Iterator[tuple[str, list[ConfigKey]]]:
+    """Yield the ignored keys; those of a section with only ignored keys together, under its name."""
     for name, value in known.items():
         if isinstance(value, ConfigKey) and not value.effect:
-            yield path + name
+            yield path + name, [value]
         elif isinstance(value, dict):
             if any(key.effect for key in leaves(value)):
                 yield from _idle(value, f"{path}{name}.")
             else:
-                yield path + name
+                yield path + name, list(leaves(value))
+
+
+def _asks(root: Mapping, key: ConfigKey) -> bool:
+    """Return whether the value of an ignored key asks for anything but the default."""
+    value = _find(root, key.key)
+    return not _off(value) and not (isinstance(value, Scalar) and plain_data(value) == key.default)
 
 
 def _find(root: Mapping, dotted: str) -> Tree | None:
