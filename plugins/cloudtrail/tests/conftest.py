@@ -1,4 +1,4 @@
-"""What the tests of CloudTrail share: a field's value in a record, and the source with a bucket at AWS."""
+"""Fixtures of the CloudTrail tests: a field's value in a record, and a source that reads a bucket at AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each field reads out of a record, and what it says where the record has nothing or something odd."""
+"""Each field's value in a record, also where the record lacks it or has something odd."""
 
 from __future__ import annotations
 

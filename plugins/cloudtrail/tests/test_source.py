@@ -1,4 +1,4 @@
-"""What the source reads, what it leaves out, and what it says about its settings."""
+"""The source reads events, leaves out other records, and explains mistakes in its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CloudTrail puts into a bucket, for tests: records, objects of them, and their keys."""
+"""Makes the objects that CloudTrail puts into a bucket, for tests: their keys and records."""
 
 from __future__ import annotations
 

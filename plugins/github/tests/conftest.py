@@ -1,4 +1,4 @@
-"""What the tests of the plugin share: a field's value in a payload, and what GitHub's webhooks are sent to."""
+"""Fixtures of the GitHub tests: a field's value in a payload, and an agent that receives webhooks."""
 
 from __future__ import annotations
 

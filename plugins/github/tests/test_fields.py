@@ -1,4 +1,4 @@
-"""What each field reads out of a payload, and what it says where the payload has nothing or something odd."""
+"""Each field's value in a payload, also where the payload lacks it or has something odd."""
 
 from __future__ import annotations
 

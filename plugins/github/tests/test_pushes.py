@@ -1,4 +1,4 @@
-"""What a push has changed is fetched after the answer and looked through, whatever GitHub answers and who is killed."""
+"""The diff of a push is fetched after the answer and searched, whatever GitHub answers and whoever is killed."""
 
 from __future__ import annotations
 

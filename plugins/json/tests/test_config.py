@@ -1,4 +1,4 @@
-"""What the configuration of JSON sources may say."""
+"""The configuration of JSON sources: valid settings, and mistakes in them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What hostile senders and writers try, with the whole agent: counted, in bounded memory, and the next is served."""
+"""Hostile senders and writers against the whole agent: counted, in bounded memory, and the next one is served."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""What the tests of the Kubernetes audit log share: the corpus's cases and events."""
+"""Fixtures of the Kubernetes audit log's tests: the cases and events of the corpus."""
 
 from __future__ import annotations
 

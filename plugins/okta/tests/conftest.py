@@ -1,4 +1,4 @@
-"""What the tests of Okta share: a field's value in an event, and an organization whose System Log can be asked."""
+"""Fixtures of the Okta tests: a field's value in an event, and an organization with a System Log."""
 
 from __future__ import annotations
 

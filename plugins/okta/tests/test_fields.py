@@ -1,4 +1,4 @@
-"""What each field reads out of an event, and what it says where the event has nothing or something odd."""
+"""Each field's value in an event, also where the event lacks it or has something odd."""
 
 from __future__ import annotations
 

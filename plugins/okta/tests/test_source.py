@@ -1,4 +1,4 @@
-"""What the source reads, and what it says about its settings."""
+"""The source reads events, and explains mistakes in its settings."""
 
 from __future__ import annotations
 

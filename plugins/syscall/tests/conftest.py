@@ -1,4 +1,4 @@
-"""What the syscall plugin's tests share: the tester program, a docker-like cgroup, and the real agent to watch with."""
+"""Fixtures of the syscall plugin's tests: the tester program, a docker-like cgroup, and the real agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done about lost system calls."""
+"""Lost system calls are logged or raise alerts, as configured."""
 
 import pytest
 

@@ -1,14 +1,14 @@
-"""What is said of a technique in the tables beside this: what it does, and which rules see it."""
+"""The rows of the tables of evasions: what a technique does, and which rules detect it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 
-class Seen(NamedTuple):
-    """Names of the public rules and of our own that fire, and by what, or why none does.
+class Detection(NamedTuple):
+    """The public rules and our own rules that fire, and what they notice, or why none does.
 
-    *way*: ours see the way to the deed, and not the deed.
+    *way*: our rules detect a preparation, and not the deed itself.
     """
 
     public: tuple[str, ...] = ()
@@ -18,19 +18,19 @@ class Seen(NamedTuple):
 
 
 class Technique(NamedTuple):
-    """What the command does, as a sentence without its subject; *line* where it is not the group's.
+    """A technique: what the command *does*, without a subject, and the command *line* if it is not the group's.
 
-    *hooked*: our rules that fire too where the kernel says to what the paths of a call lead.
+    *hooked*: our rules that fire too if the kernel lets the probe see which files the paths of a call lead to.
     """
 
     does: str
-    seen: Seen
+    seen: Detection
     line: str = ""
     hooked: tuple[str, ...] = ()
 
 
 class Group(NamedTuple):
-    """Techniques after the same thing. *line* is a command line as tests/conftest.py reads it, with {} for the name."""
+    """Techniques with the same aim. *line* is a command line for tests/conftest.py, with {} for the name."""
 
     title: str
     about: str
@@ -38,7 +38,7 @@ class Group(NamedTuple):
     techniques: dict[str, Technique]
 
 
-#: How mature Falco's rules files say that a rule is, for the public rules below.
+#: The maturity of the public rules below, according to Falco's rules files.
 MATURITY = {
     "Read sensitive file untrusted": "stable",
     "Create Hardlink Over Sensitive Files": "stable",
@@ -64,23 +64,23 @@ RING = "Ring for system calls made by a program that is not installed"
 SHOWN = "Folder shown elsewhere by a program that is not installed"
 
 
-def own(how: str, *rules: str) -> Seen:
-    """Return that no public rule fires, but *rules* of ours."""
-    return Seen((), rules, how)
+def own(how: str, *rules: str) -> Detection:
+    """Return the detection by our *rules* alone."""
+    return Detection((), rules, how)
 
 
-def by_way(how: str, *rules: str) -> Seen:
-    """Return that no public rule fires, and *rules* of ours for the way to it alone."""
-    return Seen((), rules, how, way=True)
+def by_way(how: str, *rules: str) -> Detection:
+    """Return the detection of a preparation by our *rules* alone."""
+    return Detection((), rules, how, way=True)
 
 
-def unseen(why: str) -> Seen:
-    """Return that no rule fires."""
-    return Seen((), (), why)
+def unseen(why: str) -> Detection:
+    """Return that no rule detects it, and *why*."""
+    return Detection((), (), why)
 
 
-def by_ring(seen: Seen) -> Seen:
-    """Return that the rules fire that do on the call itself, and ours on a ring of an unusual program."""
+def by_ring(seen: Detection) -> Detection:
+    """Return the detection of the call itself, and by our rule about rings of unusual programs."""
     return seen._replace(own=(*seen.own, RING), how="the request is seen as the call that does the same")
 
 

@@ -1,7 +1,7 @@
-"""What the evasions do, and which rules see them: the table that docs/evasion.md is made of and the tests are held to.
+"""The table of all evasions and the rules that detect them; docs/evasion.md is generated from it, and tests check it.
 
-A technique's name is the tester's command. Expected are all rules that fire for it, and no others: where a change makes
-one more technique seen, the test fails until it is said here.
+A technique's name is the tester's command. Its row lists exactly the rules that fire for it: when a change makes
+another rule fire, the test fails until the row names it.
 """
 
 from __future__ import annotations

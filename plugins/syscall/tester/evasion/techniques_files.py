@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, RING, SHOWN, Group, Seen, Technique, by_ring, by_way, own, unseen
+from evasion.technique import ARGUMENTS, RING, SHOWN, Detection, Group, Technique, by_ring, by_way, own, unseen
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
@@ -21,14 +21,14 @@ REPORTED = "Opened files reported to a program that is not installed"
 TRACED = "Process traced by a program that is not installed"
 
 
-def read(how: str = KERNEL_NAME, *more: str) -> Seen:
+def read(how: str = KERNEL_NAME, *more: str) -> Detection:
     """Return that the file is seen being read; *more* rules of ours fire too."""
-    return Seen((READ_PUBLIC,), (READ_OWN, *more), how)
+    return Detection((READ_PUBLIC,), (READ_OWN, *more), how)
 
 
-def written(how: str = KERNEL_NAME) -> Seen:
+def written(how: str = KERNEL_NAME) -> Detection:
     """Return that the file is seen being written."""
-    return Seen((WRITE_PUBLIC,), (WRITE_OWN,), how)
+    return Detection((WRITE_PUBLIC,), (WRITE_OWN,), how)
 
 
 SPELLED = "the names are as the caller wrote them, where the kernel has no hooks"
@@ -50,7 +50,7 @@ READING = Group(
         "read-from-descriptor": Technique("opens a name relative to the folder's descriptor", read()),
         "read-reopened": Technique(
             "opens it with O_PATH for writing, then again by `/proc/self/fd`",
-            Seen(
+            Detection(
                 (READ_PUBLIC, WRITE_PUBLIC),
                 (READ_OWN, WRITE_OWN),
                 KERNEL_NAME + "; the O_PATH open counts as writing, as in Falco",
@@ -113,7 +113,7 @@ READING = Group(
         "read-hard-link": Technique("opens another hard link to it, made by a name that no rule knows", read(WATCHED)),
         "read-hard-link-by-name": Technique(
             "does so with one that it made by the file's name",
-            Seen(
+            Detection(
                 (READ_PUBLIC, "Create Hardlink Over Sensitive Files"),
                 (READ_OWN, REPLACED),
                 WATCHED + "; and the making of the link",
@@ -193,11 +193,11 @@ READING = Group(
         ),
         "read-traced": Technique(
             "makes a program that may read it do so (ptrace)",
-            Seen(("PTRACE attached to process", "PTRACE anti-debug attempt"), (TRACED,), "the tracing"),
+            Detection(("PTRACE attached to process", "PTRACE anti-debug attempt"), (TRACED,), "the tracing"),
         ),
         "read-edited": Technique(
             "takes the place of the editor that vipw shows a copy to",
-            Seen(("User mgmt binaries",), (READ_OWN,), "the name of the copy"),
+            Detection(("User mgmt binaries",), (READ_OWN,), "the name of the copy"),
         ),
         "read-leaderless": Technique("reads it in a thread when the first one has ended", read()),
         "read-left-out": Technique(
@@ -221,7 +221,7 @@ WRITING = Group(
         "write-proc-root": Technique("opens it below `/proc/self/root`", written()),
         "write-reopened": Technique(
             "opens it with O_PATH, then again by `/proc/self/fd`",
-            Seen(
+            Detection(
                 (READ_PUBLIC, WRITE_PUBLIC),
                 (READ_OWN, WRITE_OWN),
                 KERNEL_NAME + "; the O_PATH open counts as reading, as in Falco",
@@ -229,10 +229,10 @@ WRITING = Group(
         ),
         "write-chroot": Technique(
             "changes its root directory to the folder",
-            Seen((WRITE_PUBLIC, "Write below root"), (WRITE_OWN, CHANGED_ROOT), OWN_MOUNTS),
+            Detection((WRITE_PUBLIC, "Write below root"), (WRITE_OWN, CHANGED_ROOT), OWN_MOUNTS),
         ),
         "write-bound-folder": Technique(
-            "mounts the folder a second time", Seen((WRITE_PUBLIC,), (WRITE_OWN, SHOWN), OWN_MOUNTS)
+            "mounts the folder a second time", Detection((WRITE_PUBLIC,), (WRITE_OWN, SHOWN), OWN_MOUNTS)
         ),
         "write-hard-link": Technique("opens another hard link to the machine's own, made before", written(WATCHED)),
         "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
@@ -248,7 +248,7 @@ WRITING = Group(
         "write-symlink-in-place": Technique("removes it and puts a symbolic link there", own(REPLACING, REPLACED)),
         "write-unnamed": Technique(
             "fills a file without a name and links it there",
-            Seen(
+            Detection(
                 (WRITE_PUBLIC, "Write below root"),
                 (REPLACED,),
                 "the opening in the folder, and the link; as in Falco, the folder's name is the file's for a rule too",

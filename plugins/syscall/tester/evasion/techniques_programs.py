@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, SHOWN, Group, Seen, Technique, by_ring, own, unseen
+from evasion.technique import ARGUMENTS, SHOWN, Detection, Group, Technique, by_ring, own, unseen
 
 PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
 MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
@@ -11,14 +11,14 @@ RESOLVED = "public rules go by the name it was started with; proc.exepath is the
 BY_LINKER = own("that the linker was called as a program; what it runs is in its arguments", LINKER)
 
 
-def started(how: str) -> Seen:
+def started(how: str) -> Detection:
     """Return that the place of the program is seen."""
-    return Seen((PLACE_PUBLIC,), (PLACE_OWN,), how)
+    return Detection((PLACE_PUBLIC,), (PLACE_OWN,), how)
 
 
-def in_memory(how: str) -> Seen:
+def in_memory(how: str) -> Detection:
     """Return that the program is seen to be in no file system."""
-    return Seen((MEMORY_PUBLIC,), (MEMORY_OWN,), how)
+    return Detection((MEMORY_PUBLIC,), (MEMORY_OWN,), how)
 
 
 STARTING = Group(
@@ -75,7 +75,7 @@ STARTING = Group(
     },
 )
 
-SERVER = Seen(("Run shell untrusted", "Web Server Spawned Shell"), (), "the server among the shell's ancestors")
+SERVER = Detection(("Run shell untrusted", "Web Server Spawned Shell"), (), "the server among the shell's ancestors")
 
 NOT_INSTALLED = "Server started a program that is not installed"
 IN_SERVICE = "Shell started in the service of a server"
@@ -97,7 +97,7 @@ SERVERS = Group(
         ),
         "shell-interpreter": Technique(
             "starts perl with a program among its arguments",
-            Seen(
+            Detection(
                 ("Web Server Spawned Suspicious Child Process",),
                 ("Server started an interpreter with a program as argument",),
                 "the interpreter, and its arguments",
@@ -129,7 +129,7 @@ SERVERS = Group(
     },
 )
 
-METADATA = Seen(
+METADATA = Detection(
     ("Contact EC2 Instance Metadata Service From Container", "Contact cloud metadata service from container"),
     ("Cloud credentials fetched from inside a container",),
     "the socket's addresses, from the kernel",

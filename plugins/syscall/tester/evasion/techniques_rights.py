@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, Group, Seen, Technique, by_ring, own
+from evasion.technique import ARGUMENTS, Detection, Group, Technique, by_ring, own
 
 FILE_RIGHTS = "Rights to files changed by a program that is not installed"
 REFUSED = "Attempt to become root refused"
-BECOMING = Seen(("Non sudo setuid",), (REFUSED,), "the call's argument")
+BECOMING = Detection(("Non sudo setuid",), (REFUSED,), "the call's argument")
 USER_NAMESPACE = own("the call's flags", "User namespace made by an unusual program")
 FOR_A_CHILD = own("the call's flags", "User namespace made for a child")
-OWNER = Seen(("Set Setuid or Setgid bit",), ("Program given the rights of its owner",), "the call's argument")
+OWNER = Detection(("Set Setuid or Setgid bit",), ("Program given the rights of its owner",), "the call's argument")
 FROM_START = own("the mode that the file is made with", "Program made with the rights of its owner")
 
 CAPABLE = own("the name of the attribute", "Program given capabilities")
@@ -59,7 +59,7 @@ RISING = Group(
     },
 )
 
-JOINED = Seen(("Change thread namespace",), ("Namespace joined from inside a container",), "the call")
+JOINED = Detection(("Change thread namespace",), ("Namespace joined from inside a container",), "the call")
 DISK = "Disk mounted inside a container"
 HOST_ROOT = "Root directory moved to the host from a container"
 
@@ -99,7 +99,7 @@ ESCAPING = Group(
         "cgroup-clone": Technique("makes a child in another cgroup by clone3", own("the call's flags", CGROUP_LEFT)),
         "agent-file": Technique(
             "opens the file of a cgroup that names a program for the kernel to start",
-            Seen(
+            Detection(
                 ("Detect release_agent File Container Escapes",),
                 ("Kernel told to run a program",),
                 "the name of the file",
@@ -113,7 +113,9 @@ ESCAPING = Group(
     },
 )
 
-TRACED = Seen(("PTRACE attached to process",), ("Process traced by a program that is not installed",), "the request")
+TRACED = Detection(
+    ("PTRACE attached to process",), ("Process traced by a program that is not installed",), "the request"
+)
 MEMORY_FILE = own("fd.name is the kernel's own name of the file", "Memory of a process opened for writing")
 MEMORY_CALL = own("the call", "Memory of another process reached by a call")
 POSES = own("the name that is asked for", "Process poses as a kernel thread")
@@ -150,7 +152,7 @@ INJECTING = Group(
         ),
         "name-arguments": Technique(
             "writes over its arguments, which ps shows, and reads `/etc/shadow`",
-            Seen(
+            Detection(
                 ("Read sensitive file untrusted",),
                 ("Password hashes read",),
                 "the reading, told with the arguments of the start, or what /proc says if the agent was started "

@@ -1,4 +1,4 @@
-"""What the driver's tests share: the probe in the real kernel, and programs that do one thing under its eyes."""
+"""Fixtures of the driver's tests: the probe in the real kernel, and programs that each do one thing."""
 
 from __future__ import annotations
 

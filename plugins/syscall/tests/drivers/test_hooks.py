@@ -1,4 +1,4 @@
-"""What the probe says of calls whose paths leave no descriptor behind, where the kernel lets it stand at its hooks."""
+"""The probe finds the files of calls that leave no descriptor, where the kernel allows programs at its hooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the probe says of calls from what they leave behind: a new root directory, a mount."""
+"""The probe finds files from what calls leave behind: a new root directory, a mount."""
 
 from __future__ import annotations
 

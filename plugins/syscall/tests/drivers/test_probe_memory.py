@@ -1,4 +1,4 @@
-"""What the probe reads beyond paths and addresses: structures, buffers in pieces, several messages, capabilities."""
+"""The probe reads structures, buffers in pieces, several messages and capabilities from a caller's memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the probe says of files: the path as passed, where it starts, and what was really opened."""
+"""The probe's records of files: the path as passed, where it starts, and the file that was really opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the probe says of the life of processes: fork, exec, exit, and those that ran before."""
+"""The probe's records of processes: fork, exec, exit, and processes that started before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the probe says of sockets: both ends, from the socket itself, and the address that the caller passed."""
+"""The probe's records of sockets: both ends, from the socket itself, and the address that the caller passed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of fields share: a decoder that is fed by hand, and the fields of its events."""
+"""Fixtures of the fields' tests: a decoder for records made by hand, and the fields of its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for all fields, and values that are shown by name."""
+"""Properties of all fields, and values that are shown by name."""
 
 from __future__ import annotations
 

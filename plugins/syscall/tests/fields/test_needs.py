@@ -1,4 +1,4 @@
-"""What is collected for the fields that rules read follows from the fields' rows."""
+"""The rows of the fields that rules read decide what is collected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the push-down's tests share: modules beside them, and a kernel that runs filters over made-up events."""
+"""Fixtures of the push-down's tests: the modules beside them, and a kernel that runs filters over made-up events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is opened by a path is a file for rules, or a directory, as in Falco; what is done with it later is not."""
+"""Whatever a path opens is a file or a directory for rules, as in Falco; later events show its real type."""
 
 from __future__ import annotations
 

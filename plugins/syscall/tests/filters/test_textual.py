@@ -1,4 +1,4 @@
-"""What is pushed down of a text holds for its bytes, also where they are not UTF-8 and show as numbers in the text."""
+"""Conditions on texts hold for their bytes too, also where these are not UTF-8 and are shown as escapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are told of the push-down is what is pushed down."""
+"""The explanation of the push-down agrees with the push-down."""
 
 from __future__ import annotations
 

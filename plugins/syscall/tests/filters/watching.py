@@ -1,4 +1,4 @@
-"""What tests of filters under the real probe share: one rule's plan, a program that does things, what is seen of it."""
+"""Runs a program under a rule's filter in the real probe and returns its events, for tests."""
 
 from __future__ import annotations
 

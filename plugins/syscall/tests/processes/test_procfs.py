@@ -1,4 +1,4 @@
-"""What /proc says of a process."""
+"""Facts of a process that are read from /proc."""
 
 from __future__ import annotations
 

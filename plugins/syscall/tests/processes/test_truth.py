@@ -51,8 +51,8 @@ RULE = f"""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is known of a process at its marked moment."""
+class Sample:
+    """The facts of a process at its marked moment."""
 
     pid: int
     tid: int
@@ -66,23 +66,23 @@ class Seen:
 class Storm:
     """All processes by their number: as they were, and as the alerts say; and the way in which each was made."""
 
-    true: dict[int, Seen]
-    told: dict[int, Seen]
+    true: dict[int, Sample]
+    told: dict[int, Sample]
     ways: dict[int, str]
     doubles: list[int]
 
 
-def from_truth(line: str) -> tuple[int, str, Seen]:
+def from_truth(line: str) -> tuple[int, str, Sample]:
     """Return number, way and facts of a line that the truth program wrote."""
     number, way, pid, tid, ppid, name, arguments, *ancestors = line.split("\t")
-    return int(number), way, Seen(int(pid), int(tid), int(ppid), name, f"{name} {arguments}", tuple(ancestors))
+    return int(number), way, Sample(int(pid), int(tid), int(ppid), name, f"{name} {arguments}", tuple(ancestors))
 
 
-def from_alert(fields: dict[str, object]) -> Seen:
+def from_alert(fields: dict[str, object]) -> Sample:
     """Return the facts of an alert's output fields."""
     names = [fields[f"proc.aname[{i}]"] for i in range(1, ANCESTORS + 1)]
     keys = ("proc.pid", "thread.tid", "proc.ppid", "proc.name", "proc.cmdline")
-    return Seen(*(fields[key] for key in keys), tuple(str(name) for name in names if name is not None))
+    return Sample(*(fields[key] for key in keys), tuple(str(name) for name in names if name is not None))
 
 
 def number_of(alert: dict[str, dict[str, str]]) -> int:

@@ -1,4 +1,4 @@
-"""What the tests of captures share: a capture written by hand, and what is read of it."""
+"""Fixtures of the captures' tests: a capture written by hand, and what is read from it."""
 
 from __future__ import annotations
 
