@@ -20,7 +20,7 @@ _EMPTY = "InvalidRange"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListingPage:
     """A page of a listing, *at* a time of S3's clock; *token* continues the listing, None at its end."""
 
     objects: list[Listed]
@@ -44,7 +44,7 @@ class Bucket:
         found = asked(f"s3://{self.name}/{prefix}", lambda: list(pages))
         return [str(each["Prefix"]) for page in found for each in page.get("CommonPrefixes", [])]
 
-    def page(self, prefix: str, begin: str, token: str | None) -> Page:
+    def page(self, prefix: str, begin: str, token: str | None) -> ListingPage:
         """Return objects whose keys begin with *prefix* and are greater than *begin*.
 
         :raises AwsError: S3 did not answer, or refused.
@@ -55,14 +55,14 @@ class Bucket:
             lambda: self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, **where),
         )
         listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
-        return Page(listed, clock(found), found.get("NextContinuationToken"))
+        return ListingPage(listed, clock(found), found.get("NextContinuationToken"))
 
-    def body(self, key: str) -> Body:
+    def body(self, key: str) -> ObjectBody:
         """Return the object *key*, with its first part fetched.
 
         :raises AwsError: S3 did not answer, or refused.
         """
-        body = Body(self, key)
+        body = ObjectBody(self, key)
         body.fetch()
         return body
 
@@ -88,7 +88,7 @@ class Bucket:
             raise
 
 
-class Body:
+class ObjectBody:
     """The bytes of the object *key*, fetched in parts."""
 
     def __init__(self, bucket: Bucket, key: str) -> None:

@@ -17,7 +17,7 @@ from falcohost.jsonlog import Limits, Pace, Refusals, Texts
 from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail import layout
 from falcohost_cloudtrail.interval import read_interval
-from falcohost_cloudtrail.objects import Body, Bucket, Page
+from falcohost_cloudtrail.objects import Bucket, ListingPage, ObjectBody
 from falcohost_cloudtrail.rounds import Cursor, Listed, Partition, Round, span
 from falcohost_cloudtrail.waiting import NOWHERE, Waiting, Yielding
 
@@ -154,7 +154,7 @@ class S3Input:
         page = yield from self._waiting.call(lambda: self._bucket.page(prefix, begin, None))
         now = Round(prefix, state, page.at, self._settings.late)
         yield from self._read_missed(now)
-        ahead: deque[tuple[Listed, Future[Body]]] = deque()
+        ahead: deque[tuple[Listed, Future[ObjectBody]]] = deque()
         while True:
             following = self._following(prefix, page, end)
             for listed in page.objects:
@@ -170,15 +170,15 @@ class S3Input:
         now.close()
         self._pace.move()
 
-    def _following(self, prefix: str, page: Page, end: str | None) -> Future[Page] | None:
+    def _following(self, prefix: str, page: ListingPage, end: str | None) -> Future[ListingPage] | None:
         if page.token is None or (end is not None and page.objects and page.objects[-1].key >= end):
             return None
         return self._waiting.begin(lambda: self._bucket.page(prefix, "", page.token))
 
-    def _fetched(self, key: str) -> Future[Body]:
+    def _fetched(self, key: str) -> Future[ObjectBody]:
         return self._waiting.begin(lambda: self._bucket.body(key))
 
-    def _read(self, now: Round, listed: Listed, fetched: Future[Body]) -> Yielding[None]:
+    def _read(self, now: Round, listed: Listed, fetched: Future[ObjectBody]) -> Yielding[None]:
         try:
             yield from self._texts(fetched)
         except AwsError as error:
@@ -203,7 +203,7 @@ class S3Input:
             now.found(key)
             self._pace.move()
 
-    def _texts(self, fetched: Future[Body]) -> Yielding[None]:
+    def _texts(self, fetched: Future[ObjectBody]) -> Yielding[None]:
         body = yield from self._waiting.end(fetched)
         for texts in body.texts(self._limits, self._refusals):
             yield Texts(texts.origin, texts.items, self._pace.cursor())

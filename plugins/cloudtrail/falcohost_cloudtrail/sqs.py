@@ -21,7 +21,7 @@ from falcohost.jsonlog import Limits, Refusals, Texts
 from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail.messages import Messages, Queue
 from falcohost_cloudtrail.notifications import Named, Unknown, named
-from falcohost_cloudtrail.objects import Body, Bucket
+from falcohost_cloudtrail.objects import Bucket, ObjectBody
 from falcohost_cloudtrail.waiting import IDLE, NOWHERE, Waiting, Yielding
 
 log = logging.getLogger("falcohost")
@@ -105,7 +105,7 @@ class SqsInput:
         self._serial = 0
         self._read: deque[tuple[int, _Message]] = deque()
         self._to_fetch: deque[tuple[_Message, Named]] = deque()
-        self._ahead: deque[tuple[_Message, Named, Future[Body]]] = deque()
+        self._ahead: deque[tuple[_Message, Named, Future[ObjectBody]]] = deque()
         self._not_before = 0.0
         self._told: set[str] = set()
         self._messages: Messages | None = None

@@ -27,7 +27,7 @@ class RateLimited(PollError):
     """GitHub's rate limit is reached; no request may be sent for ``retry_after`` seconds."""
 
 
-class Refused(PollError):
+class RequestRefused(PollError):
     """GitHub has refused a request, and would refuse it again.
 
     :ivar status: HTTP status of the answer.
@@ -71,7 +71,7 @@ class GithubApi:
         """Return the answer for *where*, a path or an address of this API; *needs* names the token's permission for it.
 
         :raises RateLimited: GitHub's rate limit is reached.
-        :raises Refused: GitHub refuses the request.
+        :raises RequestRefused: GitHub refuses the request.
         :raises PollError: there is no answer, or it cannot be read.
         """
         return self._ask("GET", where, needs, b"")
@@ -109,7 +109,7 @@ class GithubApi:
         if not 400 <= answer.status < 500 or answer.status == HTTPStatus.REQUEST_TIMEOUT:
             return error
         mend = f"; the token needs {needs}" if answer.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) else ""
-        return Refused(f"{error}{mend}", answer.status)
+        return RequestRefused(f"{error}{mend}", answer.status)
 
     def _be_quiet(self, seconds: float) -> None:
         self._quiet_until = max(self._quiet_until, self._clock.monotonic() + seconds)

@@ -15,10 +15,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from falcohost.jsonlog import Limits, Origin, Refusals, whole_record
-from falcohost.jsonlog import Refused as Damaged
+from falcohost.jsonlog import Limits, Origin, Refusals, Refused, whole_record
 from falcohost.poll import Page, PollError, PollInput, Seen, array_items
-from falcohost_github.api import GithubApi, Refused
+from falcohost_github.api import GithubApi, RequestRefused
 
 #: The permission that a token needs to read the audit log.
 PERMISSION = "the organization's permission 'Administration: read' (classic: the scope read:audit_log), and an owner"
@@ -85,7 +84,7 @@ class AuditLog:
             return _page([], _Position(self._path, int(time.time() - OVERLAP) * _SECOND), 0.0)
         try:
             answer = self._api.get(position.next or self._since(position), PERMISSION)
-        except Refused as refused:
+        except RequestRefused as refused:
             if not position.next or refused.status not in _FORGOTTEN:
                 raise
             return _page([], msgspec.structs.replace(position, next=""), 0.0)
@@ -128,7 +127,7 @@ def _page(items: list[bytes], position: _Position, wait: float) -> Page:
 def _entries(body: bytes) -> list[bytes]:
     try:
         return array_items(body)
-    except Damaged as damaged:
+    except Refused as damaged:
         raise PollError(f"GitHub's answer cannot be read: {damaged}") from None
 
 
@@ -139,7 +138,7 @@ def _entry(raw: bytes) -> _Entry:
         pass
     try:
         record = whole_record(raw)
-    except Damaged:
+    except Refused:
         return _Entry()  # not an object; the decoder of the log counts it
     return _Entry(record.get("_document_id"), record.get("@timestamp"))
 

@@ -9,7 +9,7 @@ from typing import Any
 from falcohost import FalcohostError
 from falcohost.jsonlog import open_problem
 from falcohost_github import hooks
-from falcohost_github.api import GithubApi, Refused
+from falcohost_github.api import GithubApi, RequestRefused
 from falcohost_github.audit import AuditLog
 from falcohost_github.config import NAME, Config, parse
 from falcohost_github.source import make
@@ -59,7 +59,7 @@ def _problem(look: Callable[[], object]) -> str | None:
 def _ask(api: GithubApi) -> None:
     try:
         api.get("rate_limit", "nothing")
-    except Refused as refused:
+    except RequestRefused as refused:
         if refused.status != HTTPStatus.NOT_FOUND:  # which an Enterprise Server without rate limits answers
             raise
 

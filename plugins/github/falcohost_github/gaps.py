@@ -20,7 +20,7 @@ import msgspec
 from falcohost.jsonlog import Refusals, parse_time
 from falcohost.poll import PollError
 from falcohost_github import delivery
-from falcohost_github.api import REPOSITORY, GithubApi, RateLimited, Refused
+from falcohost_github.api import REPOSITORY, GithubApi, RateLimited, RequestRefused
 from falcohost_github.hooks import Hooks
 
 log = logging.getLogger("falcohost")
@@ -123,7 +123,7 @@ class Gaps:
                 wait = max(wait, self._try("the webhooks", partial(self._hooks.see_to, self.note)))
             wait = max(wait, EACH * len(self._since))
             for hook in list(self._since):
-                wait = max(wait, self._try(f"what {hook} has missed", partial(self.fill, hook)))
+                wait = max(wait, self._try(f"missed deliveries of {hook}", partial(self.fill, hook)))
 
     def _try(self, what: str, do: Callable[[], None]) -> float:
         """Call *do*; return the number of seconds that GitHub asks to wait."""
@@ -170,7 +170,7 @@ class Gaps:
     def _fetch(self, hook: str, entry: _Entry) -> None:
         try:
             answer = self._api.get(f"{hook}/deliveries/{entry.id}", HOOKS)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY):
                 raise
             self._refusals.add(GONE, f"delivery {entry.guid}")

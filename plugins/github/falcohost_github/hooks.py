@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from falcohost_github.api import GithubApi, Refused
+from falcohost_github.api import GithubApi, RequestRefused
 
 log = logging.getLogger("falcohost")
 
@@ -95,12 +95,12 @@ class Hooks:
         """
         if self._left == [ALL]:
             self._left = all_repositories(self._api)
-        failure: Refused | None = None
+        failure: RequestRefused | None = None
         for repository in list(self._left):
             try:
                 note(f"repos/{repository}/hooks/{self._webhook(repository)}")
-            except Refused as refused:
-                failure = Refused(f"the webhook of {repository}: {refused}", refused.status)
+            except RequestRefused as refused:
+                failure = RequestRefused(f"the webhook of {repository}: {refused}", refused.status)
             else:
                 self._left.remove(repository)
         if failure is not None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Refusals
 from falcohost.poll import BackOff, PollError
-from falcohost_github.api import RateLimited, Refused
+from falcohost_github.api import RateLimited, RequestRefused
 
 log = logging.getLogger("falcohost")
 
@@ -156,7 +156,7 @@ class Pushes:
     def _failed(self, guid: str, waiting: _Waiting, error: Exception) -> None:
         why = str(error) if isinstance(error, PollError) else f"{type(error).__name__}: {error}"
         waiting.tries += 1
-        most = min(REFUSALS, self._tries) if isinstance(error, Refused) else self._tries
+        most = min(REFUSALS, self._tries) if isinstance(error, RequestRefused) else self._tries
         if waiting.tries >= most:
             with self._changed:
                 self._give_up(guid, why)

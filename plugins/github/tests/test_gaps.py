@@ -10,7 +10,7 @@ from falcohost.jsonlog import Refusals
 from falcohost.poll import PollError
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import wait_until
-from falcohost_github.api import GithubApi, RateLimited, Refused
+from falcohost_github.api import GithubApi, RateLimited, RequestRefused
 from falcohost_github.gaps import GONE, OVERLAP, Gaps
 
 HOOK = "repos/octo-org/app/hooks/42"
@@ -192,10 +192,10 @@ def test_the_last_request_of_an_hour(hub, api):
 @pytest.mark.parametrize(
     ("status", "kind", "text"),
     [
-        (403, Refused, "the token needs x"),
-        (404, Refused, "the token needs x"),
-        (401, Refused, "the token is wrong"),
-        (422, Refused, "422"),
+        (403, RequestRefused, "the token needs x"),
+        (404, RequestRefused, "the token needs x"),
+        (401, RequestRefused, "the token is wrong"),
+        (422, RequestRefused, "422"),
         (500, PollError, "500"),
         (302, PollError, "302"),
     ],
@@ -214,6 +214,6 @@ def test_only_this_api_sees_the_token(hub, api):
     """An address of another server in a list's pages is none, so that it is not shown the token."""
     hub.faults.append(Reply(200, headers={"Link": '<http://127.0.0.1:1/steal>; rel="next"'}))
 
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         list(api.pages("user/repos", "x"))
     assert hub.paths[-1].endswith("/steal")

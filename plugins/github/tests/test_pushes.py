@@ -15,7 +15,7 @@ from falcohost.testing.clock import ManualClock
 from falcohost.testing.kills import kill_workers
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import wait_until
-from falcohost_github.api import RateLimited, Refused
+from falcohost_github.api import RateLimited, RequestRefused
 from falcohost_github.diffs import added_lines
 from falcohost_github.pushes import IN_VAIN, USUAL, Pushes
 
@@ -197,7 +197,7 @@ def pushes(close_later):
         ([], b"push!", 0),
         ([PollError("no"), ValueError("odd")], b"push!", 0),
         ([PollError("no")] * 3, b"push", 1),
-        ([Refused("no", 404)] * 3, b"push", 1),
+        ([RequestRefused("no", 404)] * 3, b"push", 1),
         ([RateLimited("slow", retry_after=100)] * 9, b"push!", 0),
     ],
 )
@@ -231,7 +231,7 @@ def test_room_for_another(pushes):
     def look(text):
         if text == first:
             queue.add("b", second)
-            raise Refused("no", 404)
+            raise RequestRefused("no", 404)
         return text
 
     queue = Pushes(look, 1, refusals, {}, room=1000)

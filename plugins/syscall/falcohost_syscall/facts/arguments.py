@@ -23,7 +23,7 @@ from falcohost_syscall.facts.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.facts.numbers import Flags, Numeric, Shown
+from falcohost_syscall.facts.numbers import BitNames, Numeric, Shown
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import (
     Bits,
@@ -110,13 +110,13 @@ def parameter(row: Call, arg: Arg) -> Fact | OfAccount | None:
     if param.kind == "oct":
         return _octal(row, param)
     if param.source == "cloneflags" and row.name in _CLONE_FLAGS:
-        return Flags(_CLONE_FLAGS[row.name], _bit_names(param))
+        return BitNames(_CLONE_FLAGS[row.name], _bit_names(param))
     if not param.source.isdigit():
         return None
     if param.kind == "open":
-        return Flags(_FLAGS, _OPEN_NAMES)
+        return BitNames(_FLAGS, _OPEN_NAMES)
     if param.kind in ("flags", "mode"):
-        return Flags(layout.argument(int(param.source)), _bit_names(param))
+        return BitNames(layout.argument(int(param.source)), _bit_names(param))
     return _enumeration(param) if param.kind == "enum" else None
 
 

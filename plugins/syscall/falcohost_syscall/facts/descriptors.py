@@ -23,7 +23,7 @@ from falcohost_syscall.facts.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.facts.numbers import Ends, Numeric
+from falcohost_syscall.facts.numbers import EndAddress, Numeric
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
 from falcohost_syscall.records import record
@@ -248,7 +248,7 @@ def _of_ends(letter: str, fact: Callable[[str], Fact]) -> Describe:
 def address(letter: str) -> Describe:
     """Describe an end's address; no letter: the address of either end."""
     offsets = {"l": layout.FACTS + layout.MEMBERS["local"], "r": layout.FACTS + layout.MEMBERS["remote"]}
-    return _of_ends(letter, lambda sides: Ends(tuple(offsets[side] for side in sides), IS_IP))
+    return _of_ends(letter, lambda sides: EndAddress(tuple(offsets[side] for side in sides), IS_IP))
 
 
 def port(letter: str) -> Describe:

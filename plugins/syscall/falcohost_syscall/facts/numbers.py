@@ -107,7 +107,7 @@ def _each(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Flags:
+class BitNames:
     """A text that consists of the names of the bits that are set.
 
     :ivar names: each name with its bits in the kernel's number, or None if they cannot be told apart.
@@ -135,7 +135,7 @@ class Flags:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class EndAddress:
     """A field that is the address of one end or of either end of a socket, absent where *present* is false."""
 
     offsets: tuple[int, ...]

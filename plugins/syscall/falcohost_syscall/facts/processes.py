@@ -23,7 +23,7 @@ from falcohost_syscall.facts.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.facts.numbers import Flags, Numeric
+from falcohost_syscall.facts.numbers import BitNames, Numeric
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import (
     Address,
@@ -122,9 +122,9 @@ duration: Final = always(Numeric(_DURATION, least=0))
 #: Device number of the terminal.
 terminal: Final = always(Numeric(_TTY))
 #: Capabilities in effect.
-effective: Final = always(Flags(layout.header("caps", 8), _CAPABILITIES, " "))
+effective: Final = always(BitNames(layout.header("caps", 8), _CAPABILITIES, " "))
 #: Capabilities from its last exec; a process that was looked up in /proc has none.
-permitted: Final = always(MaybeAbsent(Flags(_CAPS, _CAPABILITIES, " ")))
+permitted: Final = always(MaybeAbsent(BitNames(_CAPS, _CAPABILITIES, " ")))
 
 
 #: Whether the init of its container may have every capability: the kernel says yes, or it is not known.

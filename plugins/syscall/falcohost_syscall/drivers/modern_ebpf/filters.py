@@ -16,7 +16,7 @@ from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TR
 from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES
 
 
-class Stages(Protocol):
+class FilterPlace(Protocol):
     """The probe or a copy of its stages, for which filters are loaded."""
 
     @property
@@ -27,7 +27,7 @@ class Stages(Protocol):
         """Return the descriptor of a map."""
 
 
-class _Kept(NamedTuple):
+class _FilterMaps(NamedTuple):
     """The maps of the probe that hold filters and the stages behind them, and the site of the filters."""
 
     filters: str
@@ -42,14 +42,14 @@ def _site(points: Iterable[Point], names: frozenset[int], kind: int, tracepoint:
 
 #: The site of the filters of calls.
 OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
-_CALLS: Final = _Kept("filters", "stages", OF_CALLS)
+_CALLS: Final = _FilterMaps("filters", "stages", OF_CALLS)
 _PROCESSES: Final = {
-    EXEC: _Kept(
+    EXEC: _FilterMaps(
         "exec_filters",
         "exec_stages",
         _site((Point.PROCESS, Point.ANCESTORS), layout.EXECUTED, PROGRAM_TRACING, "sched_process_exec"),
     ),
-    EXIT: _Kept(
+    EXIT: _FilterMaps(
         "exit_filters",
         "exit_stages",
         _site((Point.ANCESTORS,), layout.EXECUTED, PROGRAM_TRACING, "sched_process_exit"),
@@ -74,7 +74,7 @@ class Filters:
         self.programs.clear()
 
 
-def load(conditions: Mapping[str, Condition], stages: Stages, *, processes: bool = True) -> Filters:
+def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes: bool = True) -> Filters:
     """Load the filters of event types; those that the kernel refuses are weakened, in the end to none.
 
     Without *processes* successful execs and exits of processes have no filters.

@@ -9,7 +9,7 @@ from sys import byteorder
 from falcohost import ProcessSubject
 from falcohost_syscall.drivers.modern_ebpf.decoding import fd_types, values
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, CGROUP
-from falcohost_syscall.drivers.modern_ebpf.decoding.record import Record
+from falcohost_syscall.drivers.modern_ebpf.decoding.record_facts import RecordFacts
 from falcohost_syscall.drivers.modern_ebpf.decoding.socket_records import socket_of
 from falcohost_syscall.events import sockets
 from falcohost_syscall.events.event import AT_FDCWD
@@ -46,7 +46,7 @@ _CONNECTS, _ACCEPTS = frozenset({"connect"}), frozenset({"accept", "accept4"})
 _SERVERS = frozenset({"bind", "listen"})
 
 
-class RecordEvent(Record):
+class RecordEvent(RecordFacts):
     """One event, read from a record (:class:`~falcohost_syscall.events.event.SyscallEvent`)."""
 
     __slots__ = ()

@@ -32,7 +32,7 @@ from falcohost_syscall.records.record import FLAG_CUT, FLAG_URING, FdInfo
 from falcohost_syscall.records.text import text
 
 
-class Record:
+class RecordFacts:
     """One record; provides :class:`~falcohost_syscall.events.event.EventFacts`."""
 
     __slots__ = (
