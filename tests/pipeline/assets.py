@@ -107,10 +107,14 @@ class Machines:
 
 
 class Told:
-    """A sink that keeps, in order, the messages of alerts and the cursors that were passed on."""
+    """A sink that keeps, in order, the messages of alerts and the cursors that were passed on.
+
+    :ivar rewinding: for each alert, whether its source had cursors when it was added.
+    """
 
     def __init__(self) -> None:
         self.rewinds = False
+        self.rewinding: list[bool] = []
         self.alerts: list[Alert] = []
         self.told: list[str] = []
         self._last: str | None = None
@@ -118,6 +122,7 @@ class Told:
     def add(self, alert: Alert) -> None:
         """Keep an alert."""
         self.alerts.append(alert)
+        self.rewinding.append(self.rewinds)
         self.told.append(alert.message)
 
     def flush(self, cursor: str | None) -> None:

@@ -290,3 +290,14 @@ def test_a_rule_that_cannot_be_decided_ends_the_wait(caplog):
 
     assert ["1 ann 2", "cursor a"] == run.take()
     assert 1 == run.pipeline.tally.failed
+
+
+def test_a_match_decided_in_a_batch_without_a_cursor_may_come_again():
+    """The store has to know such an alert again, though the batch that decides it has no cursor."""
+    run = Run("machine.owner = ann")
+    run.take(Happening(), cursor="1")
+    run.take()
+    run.machines.answer("web", owner="ann")
+    run.take()
+
+    assert [True] == run.sink.rewinding

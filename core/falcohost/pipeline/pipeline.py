@@ -29,7 +29,8 @@ from falcohost.pipeline.undecided import UndecidedTally
 class Sink(Protocol):
     """Takes alerts on their way.
 
-    :ivar rewinds: the source of the alerts that are added from now on has cursors.
+    :ivar rewinds: the source has cursors, so an alert may come again. It stays true: a match may be decided in a later
+        batch, which has none.
     """
 
     rewinds: bool
@@ -79,7 +80,8 @@ class Pipeline:
         if may_wait:
             self.pending.poll()
         match, match_views = rules.match, rules.match_views
-        self._sink.rewinds = batch.cursor is not None
+        if batch.cursor is not None:
+            self._sink.rewinds = True
         take = self.fold.take if self._folds and batch.cursor is None else self._alert
         matched = self._may_match if may_wait else self._matched
         for event in cast("Iterable[Viewed]", batch.events):
