@@ -145,7 +145,7 @@ def floods(start_agent, compiled, children, soak, tmp_path_factory):
 def lost(log):
     """Return how many events the agent says that it has lost: of those who flood, and of all."""
     return sum(map(int, re.findall(r"\bflood: (\d+)", log))), max(
-        map(int, re.findall(r"; (\d+) so far", log)), default=0
+        map(int, re.findall(r"; (\d+) in total", log)), default=0
     )
 
 
