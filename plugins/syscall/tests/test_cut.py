@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,11 @@ RULES = """
   desc: A program is started with an argument beyond 4 KiB.
   condition: evt.type = execve and proc.name = true and proc.args contains LATE_MARK
   output: late argument %proc.name
+  priority: NOTICE
+- rule: Shown
+  desc: A program is started whose arguments and environment are not known to their ends.
+  condition: evt.type = execve and proc.name = shown and not proc.name startswith NOWHERE
+  output: shown %evt.args %evt.arg.args %evt.arg.env %proc.env %proc.args[1] %proc.cmdline
   priority: NOTICE
 - rule: Late variable
   desc: A program is started with a variable beyond 4 KiB.
@@ -91,6 +97,17 @@ def test_late_argument(agent, size, times):
     before = sum(alert["rule"] == "Late argument" for alert in agent.alerts)
     subprocess.run(["/bin/true", *["x" * size] * times, "LATE_MARK"], check=True)
     agent.wait_for(lambda _: sum(alert["rule"] == "Late argument" for alert in agent.alerts) > before)
+
+
+def test_shown(agent, folder):
+    """Outputs show what is known of arguments and environment that are too long."""
+    shutil.copy("/bin/true", folder / "shown")
+    subprocess.run([folder / "shown", *["x" * 60 * KIB] * 2], env={"NAME": "y" * 100 * KIB}, check=True)
+    found = agent.wait_for(lambda alert: alert["rule"] == "Shown")["output_fields"]
+
+    assert found["proc.cmdline"].startswith("shown xxx")
+    assert found["proc.env"].startswith("NAME=yyy")
+    assert found["evt.arg.env"].startswith("NAME=yyy")
 
 
 def test_late_variable(agent):

@@ -25,6 +25,7 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     command,
 )
 from falcohost_syscall.parameters.values import FMODE_CREATED, MODE_ARG, NAMES_A_THREAD, number
+from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.records.record import CAPS as CAPS_SET
 from falcohost_syscall.records.record import (
     QUEUE,
@@ -103,7 +104,8 @@ def _arguments(event: RecordEvent) -> bytes:
 
 
 def _environment(event: RecordEvent) -> bytes:
-    event.proc.environment()
+    with LONGER.beginnings():  # the beginning will do: as a parameter it is shown cut anyway
+        event.proc.environment()
     return event.proc.image.env_raw or b""
 
 
