@@ -97,13 +97,13 @@ def test_kinds_of_json(serve, kind):
 @pytest.mark.parametrize(
     ("said", "reply"),
     [
-        ("127.0.0.1 answers 401 Unauthorized: the secret that was shown is not, or no longer, valid", Reply(401)),
-        ("127.0.0.1 answers 500 Internal Server Error: it has a problem", Reply(500, b"x" * 500_000)),
+        ("127.0.0.1 answers 401 Unauthorized: the secret is not valid, or no longer", Reply(401)),
+        ("127.0.0.1 answers 500 Internal Server Error: the server has a problem", Reply(500, b"x" * 500_000)),
         ("127.0.0.1 answers 418 I'm a Teapot: short and stout", Reply(418)),
-        ("127.0.0.1 answers 799: it has a problem", Reply(799)),
+        ("127.0.0.1 answers 799: the server has a problem", Reply(799)),
         (
-            "127.0.0.1 answers 302 Found: it sends to another address, and it is not followed; "
-            "set the address that it is meant to be",
+            "127.0.0.1 answers 302 Found: it redirects to another address, and redirects are not followed; "
+            "set the final address",
             Reply(302, headers={"Location": "http://127.0.0.1:1/"}),
         ),
     ],
@@ -166,7 +166,7 @@ def test_cut_off(serve, cut):
     """An answer that is shorter than it says is none."""
     error = failure(serve(lambda request: Reply(body=b"[1,2,3]", cut=cut)).url)
 
-    assert "the connection to 127.0.0.1 broke off" == str(error)
+    assert "the connection to 127.0.0.1 was lost" == str(error)
 
 
 def test_silence(serve):
@@ -177,7 +177,7 @@ def test_silence(serve):
 
     assert "127.0.0.1 does not answer in time" == str(failure(slow.url, limits=HASTY))
     never.set()
-    assert "the connection to 127.0.0.1 broke off" == str(failure(mute.url))
+    assert "the connection to 127.0.0.1 was lost" == str(failure(mute.url))
 
 
 def test_dripping():
@@ -213,7 +213,7 @@ def test_nobody_there():
         port = server.getsockname()[1]
 
     assert "127.0.0.1 cannot be reached: Connection refused" == str(failure(f"http://127.0.0.1:{port}/"))
-    assert "the name nobody.invalid is unknown; look at how it is written, and whether the name server answers" == str(
+    assert "the name nobody.invalid is unknown; check its spelling and the DNS server" == str(
         failure("http://nobody.invalid/")
     )
     assert "the address of a b cannot be used" in str(failure("http://a b:x/"))
@@ -233,7 +233,7 @@ def test_proxy(serve, monkeypatch):
     assert "unknown" in str(failure("http://nobody.invalid/"))
     monkeypatch.setenv("http_proxy", "socks5://me:pass@127.0.0.1:1")
     monkeypatch.delenv("no_proxy")
-    assert "the proxy that the environment names is none of HTTP, but socks5://" == str(
+    assert "the proxy in the environment has to be http:// or https://, not socks5://" == str(
         failure("http://nobody.invalid/")
     )
 
@@ -254,7 +254,7 @@ def test_tls(serve, tmp_path):
     server = serve(lambda request: Reply(), tls)
 
     assert b"[]" == opened(ca=made).get(server.url, {}).body
-    assert "the certificate of 127.0.0.1 is not accepted: self-signed certificate" in str(failure(server.url))
+    assert "the certificate of 127.0.0.1 is not valid: self-signed certificate" in str(failure(server.url))
 
 
 def test_missing_certificates(tmp_path):
@@ -266,7 +266,7 @@ def test_missing_certificates(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(SourceError, match="cannot be read: It is a FIFO, not a regular file"):
         opened(ca=tmp_path / "fifo")
-    with pytest.raises(SourceError, match="cannot be read: it holds none"):
+    with pytest.raises(SourceError, match="cannot be read: there are none in it"):
         opened(ca=tmp_path / "empty")
 
 
@@ -274,7 +274,7 @@ def test_missing_package(monkeypatch):
     """Where urllib3 is not installed, what installs it is said."""
     monkeypatch.setitem(__import__("sys").modules, "urllib3", None)
 
-    with pytest.raises(SourceError, match=r"needs urllib3, which pip install 'falcohost\[tester\]' installs"):
+    with pytest.raises(SourceError, match=r"need urllib3; install it with pip install 'falcohost\[tester\]'"):
         opened()
 
 

@@ -80,7 +80,7 @@ def test_failures_are_told_once(told):
     assert [None] * 5 == poller.asked[:5]
     texts = [record.getMessage() for record in told.records]
     assert [True, True, True] == [
-        texts[0].startswith("numbers: no. It is tried again in "),
+        texts[0].startswith("numbers: no. Trying again in "),
         texts[1].startswith("numbers: KeyError: 'x' (") and "test_input.py" in texts[1],
         "numbers: works again, after 0 s (failed attempts: 4)" == texts[2],
     ]

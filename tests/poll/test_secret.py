@@ -36,7 +36,7 @@ def test_unusable(tmp_path):
         read(file=tmp_path / "fifo")
     with pytest.raises(SourceError, match="the file is empty"):
         read(file=tmp_path / "empty")
-    with pytest.raises(SourceError, match="it is no text"):
+    with pytest.raises(SourceError, match="it is not a text file"):
         read(file=tmp_path / "binary")
     with pytest.raises(SourceError, match="the token in the configuration has characters") as caught:
         read("s3cret\nX-Evil: 1")

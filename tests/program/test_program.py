@@ -122,7 +122,7 @@ def test_a_failure(run, told, tmp_path):
 
     assert ran.wait() == [1, 1]
     assert len(set(ran.keys)) == 2
-    assert [line for line in told.messages if "ended with status 3; it said: no?[1m luck" in line] != []
+    assert [line for line in told.messages if "ended with status 3; its last output: no?[1m luck" in line] != []
     assert [line for line in told.messages if "works again" in line] != []
 
 

@@ -1,7 +1,7 @@
-"""Why a text is not a condition, in Falco's words. Runs only on texts that did not parse.
+"""Explains with Falco's error messages why a text is not a condition. Runs only on texts that did not parse.
 
-Lark knows what it could have gone on with; from that, and from the bracket that is still open, follows what Falco's
-parser was doing and what it says.
+Lark reports the tokens that it would have accepted. From these, and from the innermost open parenthesis, follows what
+Falco's parser would have been reading and what it would print.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from falcohost.lang.tree import Pos
 
 _A_TRANSFORMER = "a field with a valid transformer: " + ", ".join(f"'{name}'" for name in TRANSFORMERS)
 
-#: What is said where the terminal on the left would have been accepted; the first that fits counts.
+#: Messages by the terminal that would have been accepted; the first that fits is used.
 _EXPECTED = {
     "NUMBER_OP": "expected a valid check operator: one of " + ", ".join(f"'{name}'" for name in OPERATORS),
     "_OPEN": "expected a '(' token, a field check, or an identifier",
@@ -36,7 +36,7 @@ _EXPECTED = {
     "FIELD": "expected a field within 'val' transformer",
 }
 
-#: What is said where a bracket of the type on the left is open and could have been closed.
+#: Messages by the type of the innermost open parenthesis that could have been closed.
 _UNCLOSED = {
     "VAL": "expected a ')' token closing the transformer",
     "TRANSFORMER": "expected a ')' token closing the transformer",
@@ -70,7 +70,7 @@ def complaint(lark: Lark, text: str, start: str) -> ConditionSyntaxError:
 
 
 def _check_last(last: Token | None) -> None:
-    """Complain of bad escapes in *last*: the builder, which would have, has not seen it yet."""
+    """Raise an error for bad escapes in *last*, which the tree builder has not checked yet."""
     if last is None or "\\" not in last:
         return
     pos = Pos(last.start_pos or 0, last.line or 1, last.column or 1)
@@ -102,7 +102,7 @@ def _explained(parser: InteractiveParser, text: str, offset: int, last: Token | 
 
 
 def _is_argument(accepted: set[str], text: str, offset: int, last: Token | None) -> bool:
-    """Return whether at *offset* begins an argument that could not be read."""
+    """Return whether an argument that could not be read begins at *offset*."""
     if last is None or last.end_pos != offset or not text.startswith("[", offset):
         return False
     return "ARGUMENT" in accepted or (last.type == "FIELD" and not last.endswith("]"))
@@ -138,7 +138,7 @@ def _innermost_bracket(parser: InteractiveParser) -> str | None:
 
 
 def _last_text(last: Token | None) -> str:
-    """Return what Falco's lexer read last."""
+    """Return the last token that Falco's lexer would have read."""
     if last is None:
         return ""
     if last.type == "QUOTED":

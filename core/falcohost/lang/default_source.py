@@ -1,7 +1,7 @@
-"""The event source of a rule that names none, which the rule language fixes.
+"""The event source of a rule that does not name one; the rule language fixes it.
 
-Falco has the fields of this source built in and those of others in plugins, and says different things about them; so
-messages are worded by this name as well.
+Falco has this source's fields built in and gets those of other sources from plugins, with different error messages, so
+some messages depend on this name.
 """
 
 from typing import Final

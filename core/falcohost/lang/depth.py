@@ -1,23 +1,23 @@
-"""How deep a condition may nest. The passes over the tree recurse; this limit keeps them far from Python's own."""
+"""Limits the nesting of conditions, so that the recursive passes over the tree stay far from Python's own limit."""
 
 from __future__ import annotations
 
 from falcohost.lang.tree import AndNode, CheckNode, FieldNode, ListNode, NotNode, OrNode, TransformNode, ValueNode
 
-#: Nested ``and``, ``or``, ``not`` and transformers; brackets that group nothing do not count.
+#: Deepest nesting of ``and``, ``or``, ``not`` and transformers; redundant parentheses do not count.
 MAX_DEPTH = 100
 
 
 def is_too_deep(node: object, text: str) -> bool:
     """Return whether *node*, parsed from *text*, nests deeper than MAX_DEPTH."""
-    # Each bracket adds two levels at most (an ``or`` of an ``and``), each ``not`` one.
+    # Each parenthesis adds at most two levels (an ``or`` of an ``and``), each ``not`` one.
     if 2 * text.count("(") + text.count("not") < MAX_DEPTH - 2:
         return False
     return depth(node) > MAX_DEPTH
 
 
 def depth(node: object) -> int:
-    """Return how many nodes lie above each other in *node*, itself included. Does not recurse."""
+    """Return the height of the tree *node*, itself included. Does not recurse."""
     deepest, level, todo = 0, 0, [node]
     while todo:
         level += 1
@@ -27,7 +27,7 @@ def depth(node: object) -> int:
 
 
 def children(node: object) -> tuple[object, ...]:
-    """Return the nodes right below *node*."""
+    """Return the direct children of *node*."""
     match node:
         case ValueNode() | FieldNode():  # as most are
             return ()

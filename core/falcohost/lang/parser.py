@@ -1,8 +1,7 @@
 """The condition language: text in, tree out. The grammar is ``condition.lark``; this file builds the tree.
 
-Nothing here knows about events, sources or plugins: whether a field exists is the compiler's question. The parser is
-made once, when the first condition is parsed. What Lark says about a text that it cannot parse is put into Falco's
-words by :mod:`falcohost.lang.complaints`.
+Nothing here knows about events, sources or plugins: the compiler checks whether a field exists. The parser is created
+when the first condition is parsed. :mod:`falcohost.lang.complaints` replaces Lark's error messages by Falco's.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from falcohost.lang.tree import (
 if TYPE_CHECKING:
     from lark import Lark, Token
 
-#: Characters that a condition may have, lists expanded; it keeps memory bounded when lists blow each other up.
+#: Most characters of a condition with lists expanded; bounds memory when lists contain lists that contain lists.
 MAX_LENGTH = 1024 * 1024
 
 
@@ -46,7 +45,7 @@ def parse(text: str) -> Node:
 
 @lru_cache(1024)
 def parse_operand(text: str) -> FieldNode | TransformNode:
-    """Return the field or transformer that *text* is, as it may stand on the left of an operator.
+    """Parse *text* as a field or transformer, as on the left of an operator.
 
     :raises ConditionSyntaxError: it is neither.
     """
@@ -92,13 +91,13 @@ def _pos(token: Token) -> Pos:
 
 
 def _argument(bracketed: str, pos: Pos) -> str:
-    """Return the argument in *bracketed*, brackets included, whose opening one stands at *pos*."""
+    """Return the argument in *bracketed*, which includes the brackets and begins at *pos*."""
     text = bracketed[1:-1]
     return unquoted_at(text, position_at("[", 1, pos)) if text[0] in "\"'" else text
 
 
 class _TreeBuilder:
-    """What Lark calls for each rule of the grammar, with the nodes and tokens that the rule found."""
+    """Builds the tree: Lark calls a method for each grammar rule, with the nodes and tokens that it matched."""
 
     def start(self, found: list[Any]) -> Node:
         node: Node = found[0]
@@ -113,7 +112,7 @@ class _TreeBuilder:
         return AndNode(tuple(found), found[0].pos)
 
     def negation(self, found: list[Any]) -> Node:
-        """Several ``not`` in a row are one or none; those behind a bracket are not in the same row."""
+        """Reduce several ``not`` in a row to one or none; a parenthesis begins a new row."""
         *words, item = found
         count = sum(len(word.split()) for word in words)
         return NotNode(item, _pos(words[0])) if count % 2 else item
@@ -178,7 +177,7 @@ class _TreeBuilder:
         pos = _pos(token)
         if "\\" in token or "\n" in token:
             return ListNode(read_list(token, pos), pos)
-        # Nothing to unescape and one line, as most are: the quickest way through.
+        # The fast path for most lists: nothing to unescape, and on one line.
         items = []
         for match in LIST_ITEM.finditer(token):
             place = Pos(pos.offset + match.start(), pos.line, pos.column + match.start())

@@ -1,6 +1,6 @@
-"""Tree in, text out: the canonical form of a condition, as ``-L`` shows it.
+"""Tree in, text out: prints the canonical form of a condition, as ``-L`` shows it.
 
-Brackets around every ``and`` and ``or`` of several terms and nowhere else; values in quotes only where they must be.
+Every ``and`` and ``or`` is in parentheses and nothing else is; values are quoted only if necessary.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _check(node: CheckNode) -> str:
 
 
 def operand_to_text(node: OperandNode) -> str:
-    """Return a field, transformer or constant in its canonical form."""
+    """Return the canonical form of a field, transformer or constant."""
     match node:
         case FieldNode():
             return node.name + _argument(node.arg)

@@ -1,6 +1,6 @@
-"""Quotes and escapes of constants: how a quoted text is read, and how a value is written back.
+"""Quotes and escapes of constants: reads quoted strings, and writes values back.
 
-Bare texts have no escapes; a backslash in them is a backslash.
+Bare strings have no escapes; a backslash in them is a backslash.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ _NEEDS_QUOTES = frozenset("\b\f\n\r\t =\\\"'\0")
 
 
 class EscapeError(ValueError):
-    """A quoted text has a backslash before something that cannot be escaped."""
+    """A quoted string has a backslash before a character that cannot be escaped."""
 
 
 def unquote(quoted: str) -> str:
-    r"""Return what *quoted* (with its quotes) stands for.
+    r"""Return the value of the quoted string *quoted*, which includes its quotes.
 
     :raises EscapeError: an escape is not among ``\b \f \n \r \t \\ \/``, the own quote, and a blank (which
         leaves the backslash alone).
@@ -41,7 +41,7 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def quote(value: str) -> str:
-    """Return *value* as it must stand in a condition: bare where that is possible, else in double quotes."""
+    """Return *value* as it is written in a condition: bare if possible, else in double quotes."""
     if _NEEDS_QUOTES.isdisjoint(value):
         return value
     return '"' + "".join(_WRITTEN.get(character, character) for character in value) + '"'

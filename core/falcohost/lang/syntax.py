@@ -1,4 +1,4 @@
-"""What the parser and its complaints share: words, the syntax error, places in a text, and lists of values."""
+"""Shared parts of the parser and its error messages: keywords, the syntax error, positions, lists of values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIST_ITEM = re.compile(QUOTED.pattern + r"""|[^()"' \t\n\r\f\v=,]+""")
 
 
 class ConditionSyntaxError(ValueError):
-    """A text is not a condition; *pos* is where in it that was found out."""
+    """A text is not a condition; *pos* is the place of the error."""
 
     def __init__(self, message: str, pos: Pos) -> None:
         super().__init__(message)
@@ -39,16 +39,16 @@ def position_at(text: str, offset: int, base: Pos = NOWHERE) -> Pos:
 
 
 def after_blanks(text: str, offset: int) -> int:
-    """Return the offset of the first character at or behind *offset* that is not a blank."""
+    """Return the offset of the first non-blank character at or after *offset*."""
     while offset < len(text) and text[offset] in BLANKS:
         offset += 1
     return offset
 
 
 def unquoted_at(quoted: str, pos: Pos) -> str:
-    """Return what *quoted*, standing at *pos*, means.
+    """Return the value of *quoted*, which is at *pos*.
 
-    :raises ConditionSyntaxError: a bad escape; the place is behind the closing quote, as Falco says.
+    :raises ConditionSyntaxError: a bad escape; the place is after the closing quote, as in Falco.
     """
     try:
         return unquote(quoted)
@@ -57,7 +57,7 @@ def unquoted_at(quoted: str, pos: Pos) -> str:
 
 
 def read_list(text: str, pos: Pos) -> tuple[ValueNode, ...]:
-    r"""Return the values of the list that *text*, standing at *pos*, begins with.
+    r"""Return the values of the list at the start of *text*, which is at *pos*.
 
     As in Falco, a first value that cannot be read (a bad escape included) leaves the list empty, so that
     ``in ("\d")`` is the empty list and ``in ("\d", a)`` lacks its closing bracket.

@@ -1,6 +1,6 @@
-"""The tree of a condition as it was written: names unresolved, constants still text.
+"""The tree of a condition as written: names are not resolved, constants are still strings.
 
-Frozen and comparable; *pos* (the place in the condition's text) does not take part in comparison.
+Nodes are frozen and comparable; comparison ignores *pos* (the place in the condition's text).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class CheckNode:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierNode:
-    """A name without a dot: a macro (as a condition) or, behind ``in`` and the like, a list."""
+    """A name without a dot: a macro (as a condition), or a list (after ``in`` and similar operators)."""
 
     name: str
     pos: Pos = field(default=NOWHERE, compare=False)

@@ -1,4 +1,4 @@
-"""Where alerts go: falcohost's own outputs, one file for each."""
+"""falcohost's own outputs, one file each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from falcohost.hookspecs import OutputSpec
 from falcohost.outputs.file import FileOutput
 from falcohost.outputs.stdout import StdoutOutput
 
-#: By name.
+#: The outputs by name.
 BUILT_IN = {
     spec.name: spec
     for spec in (

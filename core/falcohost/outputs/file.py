@@ -1,4 +1,4 @@
-"""The output ``file``: a line per alert, appended. With ``keep_alive`` the file stays open until it is reopened."""
+"""The output ``file``: appends a line per alert. With ``keep_alive`` the file stays open until it is reopened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 class FileOutput:
-    """Opens *filename* at once, so that a path that cannot be is an error at start.
+    """Writes to *filename*, which is opened at once so that a bad path is an error at start-up.
 
     :raises OutputError: the file cannot be opened.
     """
@@ -30,7 +30,7 @@ class FileOutput:
             self.close()
 
     def deliver(self, alerts: list[Alert]) -> None:
-        """Append a line per alert; after an error no part of them is in the file.
+        """Append a line per alert; after an error, none of them is in the file.
 
         :raises OutputError: the file cannot be opened or written.
         """
@@ -46,7 +46,7 @@ class FileOutput:
             self.close()
 
     def reopen(self) -> None:
-        """Open the file by its name again: it may be another one by now."""
+        """Open the file by its name again, since log rotation may have replaced it."""
         self.close()
         if self._keep_alive:
             self._open()
@@ -67,7 +67,7 @@ class FileOutput:
 
     @staticmethod
     def _take_back(descriptor: int, written: int) -> None:
-        """Cut off what a failed write left behind, unless another process has appended since."""
+        """Remove the incomplete data of a failed write, unless another process has appended since."""
         with contextlib.suppress(OSError):
             status = os.fstat(descriptor)
             if written and stat.S_ISREG(status.st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR) == status.st_size:

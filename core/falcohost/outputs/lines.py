@@ -1,4 +1,4 @@
-"""Alerts as lines, and lines to a file descriptor: all of them, or an error."""
+"""Formats alerts as lines, and writes them to a file descriptor completely or raises an error."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes
 
 
 def encode_text(alert: Alert) -> bytes:
-    """Return the alert's line of text, without its end."""
+    """Return the alert's line of text, without a newline."""
     return alert.output.encode("utf-8", "replace")
 
 
 class ConfiguredFormat:
-    """Writes alerts as JSON with the keys that *options* say; None: as text."""
+    """Formats alerts as JSON with the keys in *options*; None: as text."""
 
     def __init__(self, options: JsonOptions | None) -> None:
         self.json = options is not None
         self._options = options
 
     def line(self, alert: Alert) -> bytes:
-        """Return *alert* as a line, in UTF-8, without its end."""
+        """Return *alert* as a line in UTF-8, without a newline."""
         return encode_text(alert) if self._options is None else encode_json(alert, self._options)
 
 
 class ShortWrite(Exception):
-    """Only *written* bytes could be written, for *error*."""
+    """Only *written* bytes could be written, because of *error*."""
 
     def __init__(self, error: OSError, written: int) -> None:
         super().__init__(str(error))
@@ -43,7 +43,7 @@ class ShortWrite(Exception):
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of *data*.
 
-    :raises ShortWrite: it could not be written, or not all of it.
+    :raises ShortWrite: not all of it could be written.
     """
     view = memoryview(data)
     written = 0

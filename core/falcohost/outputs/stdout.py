@@ -1,4 +1,4 @@
-"""The output ``stdout``: a line per alert."""
+"""The output ``stdout``: writes a line per alert."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STDOUT = 1
 
 
 class StdoutOutput:
-    """Writes straight to the descriptor, so that what was delivered is out."""
+    """Writes directly to the descriptor, so that nothing stays in a buffer after delivery."""
 
     def __init__(self, encode: Callable[[Alert], bytes]) -> None:
         self._encode = encode

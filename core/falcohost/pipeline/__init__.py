@@ -1,5 +1,4 @@
-"""The way from events to alerts, stage by stage; :mod:`falcohost.pipeline.pipeline` puts the stages together.
+"""The stages from events to alerts; :mod:`falcohost.pipeline.pipeline` connects them.
 
-It knows nothing of processes, sockets or signals: a worker runs it, and so does anything that reads events in a process
-of its own.
+The pipeline knows nothing of processes, sockets or signals, so that not only workers can run it.
 """

@@ -1,14 +1,14 @@
-"""Floods: matches that are alike become one counted alert, so that nobody can blind the agent with one rule.
+"""Folds floods of similar matches into one counted alert, so that nobody can blind the agent with one rule.
 
-An event may know who did it (:class:`~falcohost.events.HasActor`). A match is folded where, within one window, there
-were already
+An event may have an actor (:class:`~falcohost.events.HasActor`). A match is folded if there were, in the same window,
+already
 
 - ``after`` alerts of the same rule, the same actor and the same output, or
 - :data:`PER_ACTOR` times as many of the same rule and actor, whatever their outputs, or
 - :data:`PER_RULE` times as many of the same rule.
 
-The first that is folded is made as an alert and kept; the others are counted and make nothing. When the window ends,
-the alert that was kept is told, with their number. Counts are exact: each match is told by itself or counted once.
+The first folded match is made into an alert and kept back; the others are only counted. When the window ends, the kept
+alert is sent with their number. Counts are exact: each match has an alert of its own or is counted once.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from falcohost.subject import MOST_SUBJECTS, Subject
 #: Returns the alert of a match.
 Make: TypeAlias = Callable[[Rule, Event], Alert]
 
-#: How many times ``after`` one actor may raise one rule, and all actors together, before the rest is folded.
+#: Multiples of ``after``: alerts of one rule and actor, and of one rule, before the rest is folded.
 PER_ACTOR = 10
 PER_RULE = 100
 
-#: So many outputs and actors are remembered at most, half of it of one actor; beyond them the window of the actor that
-#: is quiet longest ends.
+#: Most outputs and actors that are remembered, half of them for one actor; beyond that, the window of the least
+#: recently active actor ends.
 MOST_REMEMBERED = 1 << 15
 
-#: How a counted alert is worded, by what its matches have in common.
+#: The text in a counted alert for what its matches have in common.
 _SAME = {
     "output": "",
     "actor": ", same rule and actor, values of the first",
@@ -48,9 +48,9 @@ _SAME = {
 
 
 class _Tally:
-    """How many matches were told by themselves, and how many are folded into *alert*, the last at *last*.
+    """Counts matches with alerts of their own, and matches folded into *alert*, the last of which was at *last*.
 
-    :ivar subjects: what the folded ones are about, beside the subject of *alert*, by the actor.
+    :ivar subjects: subjects of the folded matches other than that of *alert*, by actor.
     """
 
     __slots__ = ("alert", "folded", "last", "subjects", "told")
@@ -64,7 +64,7 @@ class _Tally:
 
 
 class _Window(_Tally):
-    """A tally from *start* on (time of its first event); *opened* is the same by the worker's own clock."""
+    """A tally since *start* (time of its first event); *opened* is the start by the worker's clock."""
 
     __slots__ = ("opened", "outputs", "start")
 
@@ -79,8 +79,8 @@ class Fold:
     """Takes the matches of a source that does not rewind.
 
     :param make: returns the alert of a match.
-    :param add: takes an alert on its way.
-    :ivar folded: by rule, how many matches are counted in the alert of another.
+    :param add: receives the alerts.
+    :ivar folded: by rule, the number of matches that are only counted in another alert.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Fold:
         self._outputs = 0
 
     def take(self, rule: Rule, event: Event) -> None:
-        """Tell that *event* matches *rule*, or count it."""
+        """Make an alert of the match of *rule* and *event*, or count it."""
         ts, after, name = event.ts, self._after, rule.name
         everyone = self._rules.get(name)
         if everyone is None or not -self._span < ts - everyone.start < self._span:
@@ -124,7 +124,7 @@ class Fold:
             self._fold(actor, rule, event)
             return
         same = rule.output.same
-        if actor.told < after:  # so there are not yet as many of any output
+        if actor.told < after:  # so there are fewer than that of any output
             alert = self._make(rule, event)
             output = self._output(actor, same(event))
         else:
@@ -140,7 +140,7 @@ class Fold:
         self._add(alert)
 
     def tick(self) -> None:
-        """End the windows whose time is over though nothing came that would have shown it."""
+        """End the windows whose time is over even though no further event arrived."""
         self._now = self._clock.monotonic()
         over = self._now - self._seconds
         for place in [place for place, window in self._actors.items() if window.opened <= over]:
@@ -167,7 +167,7 @@ class Fold:
             tally.last = event.ts
 
     def _keep_subject(self, tally: _Tally, event: Event) -> None:
-        """Keep what *event* is about, unless that is known by its actor; of events without one while they are few."""
+        """Keep the subject of *event*, once per actor, up to the limit."""
         if len(tally.subjects) < MOST_SUBJECTS:
             who = actor_of(event)
             who = tally.folded if who is None else who
@@ -213,9 +213,9 @@ class Fold:
 
 
 def about(alert: Alert, others: Iterable[tuple[Subject, ...]]) -> Alert:
-    """Return *alert* with the subjects of *others* beside its own, each once.
+    """Return *alert* with the subjects of *others* added to its own, each once.
 
-    What each names first stands first, so that nobody who touches many resources keeps out the others.
+    The first subject of each comes first, so that an alert with many subjects does not crowd out the others.
     """
     every = (alert.subjects, *others)
     in_order = (*(one for some in every for one in some[:1]), *(one for some in every for one in some[1:]))
@@ -223,7 +223,7 @@ def about(alert: Alert, others: Iterable[tuple[Subject, ...]]) -> Alert:
 
 
 def counted(alert: Alert, count: int, last: int, same: str) -> Alert:
-    """Return *alert* as the first of *count* matches; the last was at *last*, and they have *same* in common."""
+    """Return *alert* changed to stand for *count* matches, the last of which was at *last*; *same*: what they share."""
     if count == 1:
         return alert
     said = f" ({count} times until {rfc3339(last)}{_SAME[same]})"

@@ -1,4 +1,4 @@
-"""Lookups that are loaded: opened where a rule reads one of their fields, guarded against what they raise, counted."""
+"""Wraps plugins' lookups: opens them when a rule reads their fields, catches their exceptions, counts answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from falcohost.lookups import PENDING, Key, Lookup, LookupSpec, WakingLookup
 
 
 class LoadedLookup:
-    """The lookup *spec*, which its plugin's *settings* configure. Where it is not open, no row is there.
+    """The lookup *spec*, configured by its plugin's *settings*. While it is not open, it has no rows.
 
-    :ivar found: how many rows were found; *absent*: how often there was none; *pending*: or not yet.
-    :ivar failed: how often the lookup raised, which counts as no row.
-    :ivar late: how many values were given up because their row did not come in time.
+    :ivar found: number of rows found.
+    :ivar absent: number of keys without a row.
+    :ivar pending: number of rows that were not known yet.
+    :ivar failed: number of exceptions, each counted as no row.
+    :ivar late: number of values that counted as absent because their row did not arrive in time.
     """
 
     def __init__(self, spec: LookupSpec, settings: Mapping[str, Any]) -> None:
@@ -29,7 +31,7 @@ class LoadedLookup:
         return self.spec.name
 
     def open(self) -> None:
-        """Make the lookup, unless that is done.
+        """Make the lookup, unless it is open.
 
         :raises Exception: whatever the plugin raises.
         """
@@ -37,7 +39,7 @@ class LoadedLookup:
             self._lookup = self.spec.make(self._settings)
 
     def find(self, key: Key) -> Any:
-        """Return the row that belongs to *key*, None if there is none, or PENDING."""
+        """Return the row for *key*, None if there is none, or PENDING."""
         if self._lookup is None:
             return None
         try:
@@ -54,14 +56,14 @@ class LoadedLookup:
         return row
 
     def poll(self) -> bool:
-        """Have the lookup take in what has come; return whether a pending row may be known now."""
+        """Let the lookup receive answers; return whether a pending row may be known now."""
         if self._lookup is None:
             return False
         try:
             return self._lookup.poll()
         except Exception as error:
             self.fails(error)
-            return True  # what raises has no rows, so nothing has to wait for it
+            return True  # a lookup that raises has no rows, so nothing needs to wait for it
 
     def descriptor(self) -> int | None:
         """Return the descriptor that says that something has come, where the lookup has one."""
@@ -74,7 +76,7 @@ class LoadedLookup:
             return None
 
     def miss(self) -> None:
-        """Count a value that was given up because its row did not come in time."""
+        """Count a value that counts as absent because its row did not arrive in time."""
         self.late += 1
 
     def close(self) -> None:
@@ -91,5 +93,5 @@ class LoadedLookup:
         self.failed += 1
         if str(self.failed).strip("0") == "1":
             log.error(
-                "lookup '%s' failed, %d times so far: %s: %s", self.name, self.failed, type(error).__name__, error
+                "lookup '%s' failed (%d times so far): %s: %s", self.name, self.failed, type(error).__name__, error
             )

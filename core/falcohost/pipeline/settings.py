@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class FoldConfig:
-    """When matches that are alike become one counted alert: *after* so many of them in *window* seconds."""
+    """When similar matches become one counted alert: *after* this many in *window* seconds."""
 
     enabled: bool = True
     after: int = 100
@@ -18,7 +18,7 @@ class FoldConfig:
 class PipelineConfig:
     """The settings of all stages.
 
-    :ivar wait: seconds that a match waits at most for the row of a lookup.
+    :ivar wait: most seconds that a match waits for the row of a lookup.
     """
 
     fold: FoldConfig = field(default_factory=FoldConfig)

@@ -1,4 +1,4 @@
-"""Counts matches, and events on which a rule could not be evaluated; logs the latter now and then."""
+"""Counts matches, and events for which a rule could not be evaluated; logs the latter at intervals."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from falcohost.pipeline.faults import Fault
 #: Seconds between two messages about the same rule and field.
 QUIET = 10.0
 
-#: So many rules and fields are counted apart.
+#: Maximum number of pairs of a rule and a field that are counted separately.
 MOST = 256
 
 
 class Tally:
     """The counts since the pipeline was made.
 
-    :ivar matched: matches by event type; *hit*: events that matched, by type; *rules*: matches by rule.
-    :ivar failed: events on which a rule could not be evaluated.
+    :ivar matched: matches by event type.
+    :ivar hit: events that matched at least one rule, by event type.
+    :ivar rules: matches by rule.
+    :ivar failed: events for which a rule could not be evaluated.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -44,7 +46,7 @@ class Tally:
             self.rules[rule.name] += 1
 
     def fails(self, event: Event, error: Exception, faults: Sequence[Fault] = ()) -> None:
-        """Count an event on which a rule failed with *error*; *faults*: which rules did, if that is known."""
+        """Count and log an event on which a rule failed with *error*; *faults* names the rules, if they are known."""
         if event.num != self._last_failed:  # several rules may fail on one event
             self.failed += 1
             self._last_failed = event.num

@@ -1,8 +1,7 @@
-"""Asking for a log again and again: what a plugin needs whose log is fetched from a server.
+"""Polling: building blocks for plugins that fetch their log from a server.
 
-A plugin writes a :class:`Poller`, which returns one :class:`Page` at a time, and makes a :class:`PollInput` of it,
-which stands where :func:`falcohost.jsonlog.file_input` stands for files. For servers that speak HTTP there is
-:class:`HttpClient`.
+A plugin implements a :class:`Poller`, which returns one :class:`Page` at a time, and passes it to a :class:`PollInput`,
+the counterpart of :func:`falcohost.jsonlog.file_input` for files. :class:`HttpClient` is a client for HTTP servers.
 """
 
 from falcohost.poll.answer import Answer, HttpError, Unreadable

@@ -1,4 +1,4 @@
-"""What a server answers, and the failures that are answers."""
+"""Answers of HTTP servers, and answers that are errors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _REL = re.compile(r';\s*rel\s*=\s*"?([^";,]*)', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer.
+    """An HTTP answer.
 
-    :ivar headers: with names in lower case; what comes several times is joined by commas.
+    :ivar headers: with names in lower case; repeated headers are joined by commas.
     """
 
     status: int
@@ -28,12 +28,12 @@ class Answer:
 
     @property
     def date(self) -> float:
-        """The server's clock: seconds since the epoch; this machine's where it does not say."""
+        """The server's time in seconds since the epoch; this machine's if the answer has no date."""
         return _http_date(self.headers.get("date", "")) or time.time()
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds for which the server asks to be left alone (RFC 9110, 10.2.3); None: it does not say."""
+        """Seconds to wait before the next request (``Retry-After``, RFC 9110, 10.2.3); None: not given."""
         asked = self.headers.get("retry-after", "").strip()
         if asked.isascii() and asked.isdecimal():
             return float(asked[:9])
@@ -41,7 +41,7 @@ class Answer:
         return None if until is None else max(0.0, until - self.date)
 
     def seconds_until(self, header: str) -> float | None:
-        """Return how many seconds are left until the time since the epoch in *header*, by the server's clock."""
+        """Return the seconds until the time in *header* (since the epoch), by the server's clock."""
         until = self.number(header)
         return None if until is None else max(0.0, until - self.date)
 
@@ -51,7 +51,7 @@ class Answer:
         return int(text[:18]) if text.isascii() and text.isdecimal() else None
 
     def link(self, rel: str) -> str | None:
-        """Return the address to which the header ``Link`` (RFC 8288) points as *rel*."""
+        """Return the address of the link with relation *rel* in the header ``Link`` (RFC 8288)."""
         for address, parameters in _LINK.findall(self.headers.get("link", "")):
             found = _REL.search(parameters)
             if found is not None and rel in found[1].lower().split():
@@ -60,9 +60,9 @@ class Answer:
 
 
 class HttpError(PollError):
-    """The server answered that it will not.
+    """The server answered with an error status.
 
-    :ivar answer: what it answered, the body possibly cut off.
+    :ivar answer: the answer; its body may be truncated.
     """
 
     def __init__(self, host: str, answer: Answer, remark: str) -> None:
@@ -71,10 +71,10 @@ class HttpError(PollError):
 
 
 class Unreadable(PollError):
-    """The server answered with what cannot be read, though it says that it is what was asked for.
+    """The server answered with a success status, but the answer cannot be read.
 
-    :ivar cause: by which it is counted, if it is left out.
-    :ivar answer: what can be read of it: status and headers.
+    :ivar cause: the cause by which it is counted, if it is skipped.
+    :ivar answer: status and headers of the answer.
     """
 
     def __init__(self, host: str, answer: Answer, cause: str) -> None:
@@ -84,7 +84,7 @@ class Unreadable(PollError):
 
 
 def status_text(status: int) -> str:
-    """Return a status for people: ``404 Not Found``."""
+    """Return a status as text: ``404 Not Found``."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""What ``falcohost doctor`` finds out by asking once."""
+"""Checks for ``falcohost doctor`` that fetch a page once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from falcohost.poll.page import Poller
 
 
 def poll_problem(poller: Poller) -> str | None:
-    """Return why *poller*'s first page cannot be had, and what mends it; None if it can."""
+    """Return why the first page of *poller* cannot be fetched and how to fix that; None if it can."""
     try:
         try:
             poller.open(Refusals())

@@ -1,4 +1,4 @@
-"""Fetches that fail: for how long to wait after each, and what to say of them in the log."""
+"""Handles failed fetches: computes how long to wait after each, and logs them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from falcohost.errors import FalcohostError
 from falcohost.log import log
 from falcohost.poll.page import PollError
 
-#: Seconds for which a cause is not told again.
+#: Seconds for which the same cause is not logged again.
 QUIET = 600.0
 
-#: Most seconds for which a server is left alone because it asks for it.
+#: Longest wait that a server can ask for, in seconds.
 MOST_ASKED = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Seconds to wait: after the *first* failure, twice as many after each further one in a row, *longest* at most."""
+    """Seconds to wait: *first* after a failure, twice as many after each further one in a row, at most *longest*."""
 
     first: float = 1.0
     longest: float = 300.0
 
 
 class Failures:
-    """The failures in a row of what people call *name*."""
+    """The consecutive failures of *name*, as messages call it."""
 
     def __init__(self, name: str, back_off: BackOff, clock: Clock = SYSTEM) -> None:
         self._name = name
@@ -39,7 +39,7 @@ class Failures:
         self._told: dict[str, float] = {}
 
     def failed(self, error: Exception) -> float:
-        """Take note of *error*; return for how many seconds to wait, not the same for all agents of a fleet."""
+        """Record *error*; return how many seconds to wait, with jitter so that a fleet of agents spreads out."""
         now = self._clock.monotonic()
         if not self._count:
             self._since = now
@@ -52,7 +52,7 @@ class Failures:
         return wait
 
     def succeeded(self) -> None:
-        """Say that it works again, if it has been said that it does not."""
+        """Record a success; log it if failures were logged before."""
         if self._is_told:
             seconds = self._clock.monotonic() - self._since
             log.info("%s: works again, after %.0f s (failed attempts: %d)", self._name, seconds, self._count)
@@ -64,11 +64,11 @@ class Failures:
             self._told = {cause: told for cause, told in self._told.items() if now - told < QUIET}
             self._told[text] = now
             self._is_told = True
-            log.warning("%s: %s. It is tried again in %.0f s", self._name, text, wait)
+            log.warning("%s: %s. Trying again in %.0f s", self._name, text, wait)
 
 
 def _text(error: Exception) -> str:
-    """Return what people read of *error*; of a mistake of ours, where it was made."""
+    """Return the text of *error* for the log; for a bug, with its place."""
     if isinstance(error, FalcohostError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -1,7 +1,7 @@
-"""One request, one answer, for pollers: bounded in size and time, and every failure a sentence that says what mends it.
+"""An HTTP client for pollers: bounded in size and time; every error is a sentence that says how to fix it.
 
-urllib3, which this needs, is imported once a client is opened, and so is what else takes long to import. Redirects are
-not followed: they would show the secret to somebody else.
+urllib3 and other slow imports are loaded only when a client is opened. Redirects are not followed, because they would
+send the secret to another server.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
     import urllib3
 
-#: Bytes that are read of an answer that refuses.
+#: Bytes that are read from an error answer.
 _ENOUGH = 64 << 10
 
-#: Connections to one server that are kept, so that several threads may ask it.
+#: Connections that are kept per server, so that several threads can send requests.
 _KEPT = 4
 
 NO_JSON_TYPE = "not declared as JSON"
 
-#: Says what an answer that refuses means, and what mends it; None: nothing special.
+#: Explains an error answer and how to fix it; None: no special explanation.
 Explain = Callable[[Answer], str | None]
 
 _REMARKS: Mapping[int, str] = {
-    401: "the secret that was shown is not, or no longer, valid",
-    403: "the secret that was shown does not allow this",
-    404: "there is nothing at this address",
+    401: "the secret is not valid, or no longer",
+    403: "the secret does not permit this",
+    404: "nothing exists at this address",
     429: "too many requests",
 }
 
@@ -51,10 +51,10 @@ _REMARKS: Mapping[int, str] = {
 class HttpLimits:
     """Sizes in bytes, times in seconds.
 
-    :ivar body: an answer, as it is sent and also as it is unpacked.
-    :ivar connect_time: how long it may take to connect.
-    :ivar pause: how long a server may be silent.
-    :ivar body_time: how long an answer's body may take.
+    :ivar body: size of an answer's body, both compressed and decompressed.
+    :ivar connect_time: time to connect.
+    :ivar pause: longest silence of a server.
+    :ivar body_time: time to receive an answer's body.
     """
 
     body: int = 64 * MIB
@@ -64,10 +64,10 @@ class HttpLimits:
 
 
 class HttpClient:
-    """Asks servers, for the plugin *plugin*, whose extra brings urllib3.
+    """Sends requests for the plugin *plugin*, whose extra installs urllib3.
 
-    :param ca: file with the certificates by which servers' certificates are signed; None: those of the system.
-    :param explain: what to say of answers that refuse.
+    :param ca: file with the certificates of trusted authorities; None: those of the system.
+    :param explain: explains error answers.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class HttpClient:
         self._pools: dict[str, urllib3.PoolManager] = {}
 
     def open(self) -> None:
-        """Import what is needed and read the certificates.
+        """Import urllib3 and read the certificates.
 
-        :raises SourceError: one of them is missing.
+        :raises SourceError: urllib3 is missing, or the certificates cannot be read.
         """
         import ssl
         import urllib.request  # noqa: F401
@@ -97,30 +97,30 @@ class HttpClient:
             import urllib3  # noqa: F401
         except ModuleNotFoundError as error:
             mend = f"pip install 'falcohost[{self._plugin}]'"
-            raise SourceError(f"{self._plugin}: asking a server needs {error.name}, which {mend} installs") from error
+            raise SourceError(f"{self._plugin}: HTTP requests need {error.name}; install it with {mend}") from error
         try:
             if self._ca is not None:
                 require_regular(self._ca, BUNDLE)
             self._trust = ssl.create_default_context(cafile=self._ca)
         except OSError as error:
-            why = "it holds none" if isinstance(error, ssl.SSLError) else error.strerror
+            why = "there are none in it" if isinstance(error, ssl.SSLError) else error.strerror
             raise SourceError(f"{self._plugin}: the certificates in {self._ca} cannot be read: {why}") from error
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """Return the JSON that is at *url*.
+        """Fetch *url*, which must be JSON.
 
-        :raises HttpError: the server refuses.
-        :raises Unreadable: it answers with something else.
+        :raises HttpError: the server answers with an error status.
+        :raises Unreadable: the answer is not JSON, or cannot be read.
         :raises PollError: there is no answer.
         """
         return self.request("GET", url, headers, None)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Return the JSON that is answered to *body*; raises what :meth:`get` does."""
+        """Post *body*; otherwise like :meth:`get`."""
         return self.request("POST", url, headers, body)
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        """Return the JSON that is answered to any *method*; raises what :meth:`get` does."""
+        """Send a request with any *method*; otherwise like :meth:`get`."""
         import urllib3
         import urllib3.exceptions
 
@@ -147,12 +147,12 @@ class HttpClient:
         raise HttpError(host, answer, self._explain(answer) or _remark(answer))
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close idle connections."""
         for pool in list(self._pools.values()):
             pool.clear()
 
     def _read(self, host: str, response: urllib3.BaseHTTPResponse) -> Answer:
-        """Return the answer; of one that refuses no more than is needed to say why."""
+        """Read the answer; of an error answer, only the first part of the body."""
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status, headers, b"")
         is_good = 200 <= response.status < 300
@@ -182,7 +182,7 @@ class HttpClient:
         return Answer(response.status, headers, bytes(body))
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        """Return the connections on the way to *url*, through the proxy that the environment names."""
+        """Return the connection pool for *url*, through the proxy from the environment if there is one."""
         from urllib.request import getproxies, proxy_bypass
 
         import urllib3
@@ -204,7 +204,7 @@ def _proxied(proxy: str, trust: ssl.SSLContext | None) -> urllib3.PoolManager:
 
     address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     if address.scheme not in ("http", "https"):
-        raise PollError(f"the proxy that the environment names is none of HTTP, but {address.scheme}://")
+        raise PollError(f"the proxy in the environment has to be http:// or https://, not {address.scheme}://")
     login = f"{unquote(address.username)}:{unquote(address.password or '')}" if address.username else None
     where = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     shown = urllib3.make_headers(proxy_basic_auth=login)
@@ -218,5 +218,7 @@ def _is_json(content_type: str) -> bool:
 
 def _remark(answer: Answer) -> str:
     if 300 <= answer.status < 400:
-        return "it sends to another address, and it is not followed; set the address that it is meant to be"
-    return _REMARKS.get(answer.status, "it has a problem" if answer.status >= 500 else "it does not take the request")
+        return "it redirects to another address, and redirects are not followed; set the final address"
+    return _REMARKS.get(
+        answer.status, "the server has a problem" if answer.status >= 500 else "the server does not accept the request"
+    )

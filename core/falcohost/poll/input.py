@@ -1,4 +1,4 @@
-"""Pages that a poller fetches as the input of a JSON log: fetched in a thread, tried again for as long as it takes."""
+"""The input of a JSON log that fetches pages with a poller, in a thread, and retries without end."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from falcohost.jsonlog.refusals import Refusals
 from falcohost.poll.failures import BackOff, Failures
 from falcohost.poll.page import Page, Poller
 
-#: Pages that are fetched ahead of the rules.
+#: Pages that are fetched in advance.
 AHEAD = 2
 
-#: Seconds between two looks at nothing.
+#: Seconds between two checks while there is nothing.
 IDLE = 0.25
 
-#: Seconds for which the end of a fetch is waited for.
+#: Seconds to wait for the end of a fetch when closing.
 _LAST = 1.0
 
 
 class PollInput:
-    """The pages of *poller*, for the plugin *plugin*; *origin* is that of all of their records.
+    """Delivers the pages of *poller* for the plugin *plugin*; all records have the origin *origin*.
 
-    :param idle: seconds for which a page is waited for; few where something else is looked at in turns with this.
-    :param clock: by which the thread waits between two fetches.
+    :param idle: seconds to wait for a page; short if several inputs are read in turns.
+    :param clock: the clock for waiting between two fetches.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class PollInput:
 
     @property
     def limits(self) -> Limits:
-        """How large texts may be."""
+        """Limits on the size of texts."""
         return self._limits
 
     @property
@@ -65,19 +65,19 @@ class PollInput:
         return None
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Open the poller; whether it can be reached is found out later, and again and again.
+        """Open the poller; an unreachable server is not an error, since fetches are retried.
 
-        :raises SourceError: it never can.
+        :raises SourceError: it can never be fetched from: a file or a package is missing.
         """
         self._cursor = cursor
         self._poller.open(refusals)
 
     def texts(self) -> Iterator[Texts]:
-        """Yield pages, and nothing again and again where there are none.
+        """Yield pages; while there are none, empty texts.
 
-        :raises SourceError: the thread has ended, which is a mistake of ours.
+        :raises SourceError: the thread has ended, which is a bug.
         """
-        # Begun here, since a thread keeps the privileges that it was begun with.
+        # Started here, since a thread keeps the privileges with which it was started.
         self._thread = threading.Thread(target=self._fetch, name=f"{self._plugin} poll", daemon=True)
         self._thread.start()
         while self._thread.is_alive():
@@ -87,13 +87,13 @@ class PollInput:
                 yield Texts(self._origin, [])
             else:
                 yield Texts(self._origin, [(0, item) for item in page.items], page.cursor)
-        raise SourceError(f"{self._plugin}: nothing is fetched any more")
+        raise SourceError(f"{self._plugin}: the thread that fetches pages has ended")
 
     def ack(self, cursor: str) -> None:
-        """Do nothing: what was fetched can be fetched again."""
+        """Do nothing: pages can be fetched again."""
 
     def close(self) -> None:
-        """Fetch no more."""
+        """Stop fetching."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Cuts an answer that is an array into its items, so that a damaged item does not spoil the others."""
+"""Splits a JSON array into its items, so that an invalid item does not affect the others."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from falcohost.jsonlog.refusals import Refused
 
 NOT_AN_ARRAY = "not a JSON array"
 
-#: Small enough that a text of a few items, and what is decoded of it, stays in the processor's cache.
+#: Small enough that a text of a few items and its decoded records stay in the processor's cache.
 _TOGETHER = 128 << 10
 
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def array_items(text: bytes) -> list[bytes]:
-    """Return the texts of the items in the JSON array *text*; an item need not be JSON.
+    """Return the texts of the items in the JSON array *text*; an item need not be valid JSON.
 
-    :raises Refused: it is no array.
+    :raises Refused: *text* is not an array.
     """
     try:
         return [bytes(item) for item in _array(text)]
@@ -30,7 +30,7 @@ def array_items(text: bytes) -> list[bytes]:
 
 
 def texts_of(items: Iterable[bytes]) -> list[bytes]:
-    """Return *items* in as few texts as are handled well, an item in a line or over several."""
+    """Join *items* into few texts of a good size, separated by newlines."""
     texts: list[bytes] = []
     lines: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""What a plugin writes whose log is asked for again and again: a poller, which fetches one page after the other."""
+"""The interface of pollers, which plugins implement to fetch a log page by page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from falcohost.jsonlog.refusals import Refusals
 
 
 class PollError(SourceError):
-    """A page could not be fetched; it is tried again later.
+    """A page could not be fetched; the fetch is retried later.
 
-    The text says what is wrong and what mends it, is always the same for the same cause, and shows no secret.
+    The text says what is wrong and how to fix it, is always the same for the same cause, and contains no secret.
 
-    :ivar retry_after: seconds for which the server asks to be left alone; None: it does not say.
+    :ivar retry_after: seconds that the server asks to wait; None: not given.
     """
 
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:
@@ -24,11 +24,11 @@ class PollError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was fetched.
+    """A fetched page.
 
-    :ivar items: JSON texts, each of one record or more.
-    :ivar cursor: where to go on once they are handled; it is kept with their alerts.
-    :ivar wait: seconds until the next page is worth asking for; 0: it is there already.
+    :ivar items: JSON texts, each of one or more records.
+    :ivar cursor: where to continue once the items are handled; it is stored with their alerts.
+    :ivar wait: seconds to wait before fetching the next page; 0: it is available now.
     """
 
     items: list[bytes]
@@ -40,19 +40,19 @@ class Poller(Protocol):
     """Fetches pages."""
 
     def open(self, refusals: Refusals) -> None:
-        """Read what only root may read, and import what is imported late; what is left out is counted in *refusals*.
+        """Read files that need root, and import packages that are imported late; skipped records count in *refusals*.
 
-        :raises SourceError: it can never be asked: a file is missing, or a package.
+        :raises SourceError: fetching will never work: a file or a package is missing.
         """
 
     def fetch(self, cursor: str | None) -> Page:
-        """Return the page at *cursor*, or the first one; called in a thread of its own, where it may wait for long.
+        """Return the page at *cursor*, or the first page. Called in a thread of its own, where it may block.
 
-        Everything it has to know of earlier pages is in the cursor. Where there is none, it is best to return at once
-        a page that is empty, and whose cursor says where to begin.
+        The cursor has to hold everything that is needed from earlier pages. Without a cursor, it is best to return at
+        once an empty page whose cursor says where to start.
 
-        :raises PollError: it cannot be had now.
+        :raises PollError: the page cannot be fetched now.
         """
 
     def close(self) -> None:
-        """Let go of everything; a fetch may be at work."""
+        """Release everything. A fetch may be running."""

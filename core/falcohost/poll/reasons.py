@@ -1,16 +1,16 @@
-"""Why there is no answer, and what mends it, from what urllib3 raises; its own text may show a secret."""
+"""Explains urllib3's errors and how to fix them; urllib3's own messages might contain a secret."""
 
 from __future__ import annotations
 
 
 def reason(host: str, error: Exception) -> str:
-    """Return in words why *host* gave no answer."""
+    """Return a sentence that says why *host* gave no answer."""
     from urllib3 import exceptions
 
     if isinstance(error, exceptions.ProxyError):
-        return f"the proxy on the way to {host} does not let us through; look at the environment's https_proxy"
+        return f"the proxy refused the connection to {host}; check https_proxy in the environment"
     if isinstance(error, exceptions.NameResolutionError):
-        return f"the name {host} is unknown; look at how it is written, and whether the name server answers"
+        return f"the name {host} is unknown; check its spelling and the DNS server"
     if isinstance(error, exceptions.NewConnectionError):
         cause = error.__cause__ or error.__context__
         text = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
@@ -21,7 +21,7 @@ def reason(host: str, error: Exception) -> str:
         return _of_tls(host, error)
     if isinstance(error, (exceptions.LocationValueError, ValueError)):
         return f"the address of {host} cannot be used: {type(error).__name__}"
-    return f"the connection to {host} broke off"
+    return f"the connection to {host} was lost"
 
 
 def _of_tls(host: str, error: Exception) -> str:
@@ -31,7 +31,7 @@ def _of_tls(host: str, error: Exception) -> str:
     if isinstance(found, ssl.SSLCertVerificationError):
         why = found.verify_message or "it is not trusted"
         return (
-            f"the certificate of {host} is not accepted: {why}; look at this machine's clock, and "
-            "at the certification authorities that it trusts"
+            f"the certificate of {host} is not valid: {why}; check this machine's clock and "
+            "its trusted certificate authorities"
         )
-    return f"no TLS connection to {host} can be made"
+    return f"cannot establish a TLS connection to {host}"

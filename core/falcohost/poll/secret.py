@@ -1,4 +1,4 @@
-"""A secret that a plugin shows to a server: from its settings, a file or the environment."""
+"""Reads a secret for a server from the settings, a file or the environment."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from falcohost.regular import SMALL, read_regular
 def find_secret(
     plugin: str, what: str, *, given: str, file: str, variable: str, environment: Mapping[str, str] = os.environ
 ) -> tuple[str, str]:
-    """Return *what* (``the API token``) and where it was: in *file*, else in *given*, else in the environment.
+    """Return *what* (``the API token``) and where it was found: in *file*, else in *given*, else in the environment.
 
-    It is empty where nothing is said.
+    It is empty if it was not found.
 
     :raises SourceError: the file cannot be read.
     """
@@ -28,13 +28,15 @@ def find_secret(
 def read_secret(
     plugin: str, what: str, *, given: str, file: str, variable: str, environment: Mapping[str, str] = os.environ
 ) -> str | None:
-    """Return what :func:`find_secret` does, if it may be sent in a header; None where nothing is said.
+    """Return the secret of :func:`find_secret` if it can be sent in a header; None if there is none.
 
     :raises SourceError: the file cannot be read, or what was found cannot be sent.
     """
     text, where = find_secret(plugin, what, given=given, file=file, variable=variable, environment=environment)
     if not (text.isascii() and text.isprintable()):
-        raise SourceError(f"{plugin}: {what} in {where} has characters that cannot be part of it; is it the right one?")
+        raise SourceError(
+            f"{plugin}: {what} in {where} has characters that are not allowed in it; check that it is the right one"
+        )
     return text or None
 
 
@@ -42,7 +44,7 @@ def _content(plugin: str, what: str, file: str) -> str:
     try:
         text = read_regular(file, SMALL).decode()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
         raise SourceError(f"{plugin}: {what} cannot be read from {file}: {reason}") from error
     if not text.strip():
         raise SourceError(f"{plugin}: {what} cannot be read from {file}: the file is empty")

@@ -1,4 +1,4 @@
-"""What was read lately, by its ids, so that what comes twice is left out: small enough to be kept in a cursor."""
+"""Remembers the ids of recent records, to skip duplicates; small enough to be kept in a cursor."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from hashlib import blake2b
 
-#: How many ids are remembered.
+#: Most ids that are remembered.
 MOST = 5000
 
 
 class Seen:
-    """The last *most* ids; *marks* are what :attr:`marks` was in an earlier life."""
+    """The last *most* ids; *marks*: the value of :attr:`marks` in an earlier run."""
 
     def __init__(self, marks: Iterable[str] = (), most: int = MOST) -> None:
         self._most = most
         self._marks = dict.fromkeys(marks)
 
     def is_new(self, ident: str) -> bool:
-        """Take note of *ident*; return whether it has not been there lately."""
+        """Remember *ident*; return whether it was not among the recent ids."""
         mark = urlsafe_b64encode(blake2b(ident.encode(), digest_size=9).digest()).decode()
         if mark in self._marks:
             return False
@@ -29,5 +29,5 @@ class Seen:
 
     @property
     def marks(self) -> list[str]:
-        """Return a short text for each id, the oldest first."""
+        """Return a short hash of each id, oldest first."""
         return list(self._marks)

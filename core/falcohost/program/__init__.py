@@ -1,4 +1,4 @@
-"""A program whose output is a log: what a plugin needs to have one run, kept running, and ended with the agent."""
+"""Inputs from programs whose output is a log: runs the program, restarts it, and ends it with the agent."""
 
 from falcohost.program.input import Program, ProgramInput
 

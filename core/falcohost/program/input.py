@@ -1,7 +1,7 @@
-"""What a program prints as the input of a JSON log.
+"""The input of a JSON log that reads the output of a program.
 
-The program runs as the worker does, without privileges. It is started again when it fails. What it printed and was not
-read when the agent ended is gone: a pipe has no place to go back to.
+The program runs without privileges, like the worker, and is restarted when it fails. Output that was not read when the
+agent ended is lost, since a pipe cannot be read again.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from falcohost.log import log
 from falcohost.poll.failures import BackOff, Failures
 from falcohost.program.keeper import keep
 
-#: Seconds after which a program that prints nothing is looked at again.
+#: Seconds between two checks of a program that prints nothing.
 _PAUSE = 0.25
 
-#: Seconds that a program has lived when it is well: the next start comes soon again.
+#: Seconds of uptime after which the back-off resets.
 _HEALTHY = 60.0
 
 _NOTHING = Texts(Origin("", ""), [])
 
-#: How much is told of what a program that failed said on stderr.
+#: Most lines and bytes of a failed program's stderr that are logged.
 _LAST_LINES, _LAST_BYTES = 10, 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program and when it is started again.
+    """A program and when to restart it.
 
-    :ivar command: its name and its arguments.
-    :ivar always: also where it has ended as it should; else the source has ended then.
+    :ivar command: the program and its arguments.
+    :ivar always: restart it even after it has ended with status 0; otherwise the source ends then.
     """
 
     command: Sequence[str]
@@ -50,7 +50,7 @@ class Program:
 
 
 class ProgramInput:
-    """What *program* prints. *plugin*: what people call the source."""
+    """Reads what *program* prints. *plugin*: name of the source in messages."""
 
     def __init__(
         self,
@@ -77,20 +77,20 @@ class ProgramInput:
 
     @property
     def done(self) -> float | None:
-        """Nobody knows."""
+        """None: not known."""
         return None
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Look for the program, which is started once the privileges are dropped.
+        """Check that the program exists; it is started after the privileges are dropped.
 
-        :raises SourceError: it is not there.
+        :raises SourceError: it does not exist.
         """
         self._refusals = refusals
         if shutil.which(self._name) is None:
             raise SourceError(f"{self._plugin}: the program {self._name} cannot be found")
 
     def texts(self) -> Iterator[Texts]:
-        """Yield what the program prints, over all its lives; without items where it prints nothing for a while."""
+        """Yield the program's output, over all restarts; empty texts while it prints nothing."""
         failures = Failures(self._plugin, self._back_off, self._clock)
         while True:
             begun = self._clock.monotonic()
@@ -109,7 +109,7 @@ class ProgramInput:
         """Do nothing: there is no cursor."""
 
     def close(self) -> None:
-        """End the program, and all that it has started."""
+        """End the program and everything that it has started."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -122,7 +122,7 @@ class ProgramInput:
     # one life
 
     def _life(self) -> Generator[Texts, None, str | None]:
-        """Run the program once; return what was wrong with it."""
+        """Run the program once; return its error, or None."""
         try:
             process = self._process = self._started()
         except OSError as error:
@@ -158,11 +158,11 @@ class ProgramInput:
         )
         assert process.stderr is not None
         os.set_blocking(process.stderr.fileno(), False)
-        log.info("%s: the program %s was started (pid %d)", self._plugin, self._name, process.pid)
+        log.info("%s: started the program %s (pid %d)", self._plugin, self._name, process.pid)
         return process
 
     def _blocks(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-        """Yield what is printed, to its end; nothing again and again where nothing is."""
+        """Yield the output to its end; empty blocks while there is none."""
         assert process.stdout is not None
         assert process.stderr is not None
         with selectors.DefaultSelector() as selector:
@@ -180,7 +180,7 @@ class ProgramInput:
                     return
 
     def _listen(self, process: subprocess.Popen[bytes]) -> bool:
-        """Keep the last of what the program says on stderr; return False at its end."""
+        """Keep the last part of the program's stderr; return False at its end."""
         assert process.stderr is not None
         with contextlib.suppress(BlockingIOError):
             while said := os.read(process.stderr.fileno(), BLOCK):
@@ -191,7 +191,7 @@ class ProgramInput:
     def _last_words(self) -> str:
         lines = deque(self._said.decode("utf-8", "replace").splitlines(), _LAST_LINES)
         said = " | ".join(lines)
-        return f"; it said: {''.join(c if c.isprintable() else '?' for c in said)}" if said else ""
+        return f"; its last output: {''.join(c if c.isprintable() else '?' for c in said)}" if said else ""
 
     @property
     def _name(self) -> str:

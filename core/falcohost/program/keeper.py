@@ -1,7 +1,8 @@
-"""A process between a worker and the program that it runs, so that nothing of that outlives the worker.
+"""A process between a worker and its program that makes sure that nothing outlives the worker.
 
-The kernel tells the keeper when the worker dies (prctl(2), PR_SET_PDEATHSIG), however that happens. What the program
-has started becomes the keeper's when its own parent ends (PR_SET_CHILD_SUBREAPER), also what has left its session.
+The kernel signals the keeper when the worker dies, for whatever reason (prctl(2), PR_SET_PDEATHSIG). Processes that the
+program has started become the keeper's children when their parent ends (PR_SET_CHILD_SUBREAPER), even if they have left
+the session.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from falcohost.libc import die_with_parent
 # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: Added to the number of the signal that ended the program, as a shell does.
+#: Exit status of a program that a signal ended, minus the signal's number; as in a shell.
 SIGNALLED = 128
 
 _HEARD = (signal.SIGTERM, signal.SIGCHLD)
 
-#: A program ignores and handles none of these, whatever the worker does, or who started the agent: a shell that has it
-#: in the background has it ignore SIGINT and SIGQUIT.
+#: Signals that are reset to their defaults for the program, since the worker handles some, and a shell makes background
+#: jobs ignore SIGINT and SIGQUIT.
 _USUAL = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def keep(worker: int) -> None:
-    """Become the keeper of this process's fork, in which alone this returns, for the program to be executed.
+    """Turn this process into the keeper, and return only in a fork of it, which then executes the program.
 
-    To be called in a fork of *worker* that has a session of its own. SIGTERM to the keeper ends all; it ends with the
-    program's status.
+    Call this in a fork of *worker* with a session of its own. SIGTERM to the keeper ends everything; its exit status is
+    the program's.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -47,7 +48,7 @@ def keep(worker: int) -> None:
 
 
 def _wait_for(program: int) -> NoReturn:
-    os.closerange(0, max(os.sysconf("SC_OPEN_MAX"), 1 << 16))  # the pipes are the program's alone
+    os.closerange(0, max(os.sysconf("SC_OPEN_MAX"), 1 << 16))  # only the program needs the pipes
     status: int | None = None
     while status is None and signal.sigwait(_HEARD) == signal.SIGCHLD:
         status = _reaped(program)
@@ -56,7 +57,7 @@ def _wait_for(program: int) -> NoReturn:
 
 
 def _reaped(program: int) -> int | None:
-    """Reap what has ended; return the *program*'s status if it is among that."""
+    """Reap ended children; return the status of *program* if it has ended."""
     found = None
     while True:
         try:
@@ -70,7 +71,7 @@ def _reaped(program: int) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill whatever is left below this process, generation by generation."""
+    """Kill all remaining descendants of this process, generation by generation."""
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     while True:
         for pid in children.read_text().split():

@@ -73,7 +73,7 @@ def test_other_sources_go_on(configured, start, organization, tmp_path):
     port = Port()
     agent = start(configured(f"http://127.0.0.1:{port.number}"))
     line = agent.wait_for(lambda alert: alert["rule"] == "Line")
-    agent.wait_for_log(lambda log: "127.0.0.1 cannot be reached: Connection refused. It is tried again in" in log)
+    agent.wait_for_log(lambda log: "127.0.0.1 cannot be reached: Connection refused. Trying again in" in log)
     organization.add(actor={"displayName": "Alice"})
     server = HttpServer(organization.answer, port=port.number)
     try:

@@ -107,7 +107,7 @@ def test_nonce_that_always_changes(organization, read, app, told):
     organization.mishaps = [Reply(400, b'{"error":"invalid_dpop_proof"}'), *answers]
 
     assert read_one(organization, read, **app)
-    assert "400 Bad Request: it does not take the request. It is tried again" in told.text
+    assert "400 Bad Request: the server does not accept the request. It is tried again" in told.text
 
 
 def test_access_token_that_ends(organization, read, app):
@@ -237,7 +237,7 @@ def doctor(settings):
                 b'{"errorSummary":"Api validation","errorCauses":[{"errorSummary":"since: must be \\u0007 a date"}]}',
             ),
         ),
-        ("answers 400 Bad Request: it does not take the request", Reply(400, b'{"errorSummary":7}')),
+        ("answers 400 Bad Request: the server does not accept the request", Reply(400, b'{"errorSummary":7}')),
         ("cannot be read: not declared as JSON", Reply(200, b"<html>", {"Content-Type": "text/html"})),
     ],
 )
