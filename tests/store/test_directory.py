@@ -16,7 +16,7 @@ def test_one_agent_at_a_time(tmp_path, caplog):
     second = open_store(str(tmp_path / "state"), Limits())
 
     assert (first.kept, second.kept) == (True, False)
-    assert "is in use by another falcohost; this run keeps its state in memory only" in caplog.text
+    assert "is in use by another falcohost; keeping the state of this run in memory only" in caplog.text
     first.close()
     assert open_store(str(tmp_path / "state"), Limits()).kept
 
@@ -25,7 +25,9 @@ def test_a_directory_that_others_can_write(tmp_path):
     """A directory in which another user could replace the file is not used."""
     tmp_path.chmod(0o777)
 
-    with pytest.raises(StateError, match=r"other users can write to the state directory .*; chmod go-w it"):
+    with pytest.raises(
+        StateError, match=r"other users can write to the state directory .*; remove that permission with chmod go-w"
+    ):
         claim(tmp_path)
 
 

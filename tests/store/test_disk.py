@@ -23,7 +23,7 @@ def test_old_alerts_are_deleted(store, clock, caplog, arrival, names):
 
     assert names(store) == ["b", "c"]
     assert store.lost == 1
-    assert "1 alerts that an output never took are given up" in caplog.text
+    assert "deleted 1 alerts that an output has not taken" in caplog.text
 
 
 def test_size_is_bounded(path, clock, names):
@@ -74,7 +74,7 @@ def test_a_full_disk_loses_nothing(store, path, clock, caplog, arrival, names):
     assert store.append([]).cursors == {"source": "2"}
     store.append([arrival("b")])
     assert names(Store(path, Limits())) == ["a", *(one.id for one in big), "b"]
-    assert 1 == caplog.messages.count(f"the state in {path} can be written again")
+    assert 1 == caplog.messages.count(f"the state in {path} is writable again")
 
 
 def test_what_waits_is_written_at_the_end(store, path, caplog, names):
@@ -136,7 +136,7 @@ def test_a_broken_file_is_put_aside(path, caplog, arrival, names):
 
     assert names(store) == ["a"]
     assert [file.read_bytes()[:11] for file in path.parent.glob("state.db.broken-*")] == [b"no database"]
-    assert "is broken (file is not a database)" in caplog.text
+    assert "is corrupt (file is not a database)" in caplog.text
 
 
 def test_a_file_that_breaks_while_it_is_used(store, path, clock, arrival, names):

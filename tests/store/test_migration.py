@@ -122,5 +122,5 @@ def test_a_newer_file_is_left_alone(path, caplog):
 
     assert not open_store(str(path.parent), Limits()).kept
 
-    assert "was written by a newer falcohost; use that, or remove the file" in caplog.text
+    assert "was written by a newer falcohost; use that version, or remove the file" in caplog.text
     assert SCHEMA + 1 == version(path)

@@ -194,7 +194,7 @@ def test_answers_are_bounded(consumer, caplog):
     """Of too many alerts the first are taken, and that is said; a state that is too large is an error."""
     taken = consumer(lambda *_: Answering(Answer([NEW] * (MOST_ANSWERED + 1)))).take(0, [alert("a")])
     assert MOST_ANSWERED == len(taken.alerts)
-    assert "subscriber 'counting' raised too many alerts at once; 1 are left out" in caplog.text
+    assert "subscriber 'counting' raised too many alerts at once; 1 were dropped" in caplog.text
 
     with pytest.raises(PluginError, match=f"its state has {MOST_STATE + 1} bytes"):
         consumer(lambda *_: Answering(Answer((), bytes(MOST_STATE + 1)))).take(0, [alert("a")])

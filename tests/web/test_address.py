@@ -29,9 +29,9 @@ def test_addresses(open_params, shown, loopback):
 @pytest.mark.parametrize(
     ("open_params", "text"),
     [
-        ("http://127.0.0.1/k8s-audit", "names no port"),
-        ("http://127.0.0.1:99999/", "is no address"),
-        ("http://127.0.0.1:x/", "is no address"),
+        ("http://127.0.0.1/k8s-audit", "has no port"),
+        ("http://127.0.0.1:99999/", "is not an address"),
+        ("http://127.0.0.1:x/", "is not an address"),
         ("http://user:secret@127.0.0.1:9/", "has to be http[s]://host:port/path"),
         ("http://127.0.0.1:9/?a=b", "has to be http[s]://host:port/path"),
     ],

@@ -29,8 +29,8 @@ def test_what_is_no_token(tmp_path):
     for arguments, text in [
         ((tmp_path / "fifo",), "cannot be read: It is a FIFO, not a regular file"),
         ((tmp_path / "none",), "cannot be read: No such file"),
-        ((tmp_path / "empty",), "there is no token in"),
-        (("", {"T": ""}), "there is no token in T"),
+        ((tmp_path / "empty",), "is empty; set one"),
+        (("", {"T": ""}), "the token in T is empty"),
     ]:
         with pytest.raises(SourceError) as raised:
             secret(*arguments)

@@ -67,9 +67,9 @@ def test_what_cannot_be_opened(serve, certificates, tmp_path):
     fifo, no_file = tmp_path / "fifo", "It is a FIFO, not a regular file"
     os.mkfifo(fifo)
     for options, text in [
-        ({"url": HTTPS, "certificate": tmp_path / "none"}, "has to hold a certificate and its key"),
-        ({"url": HTTPS, "certificate": tmp_path / "text"}, "has to hold a certificate and its key"),
-        ({"url": HTTPS, "certificate": certificates.ca}, "has to hold a certificate and its key"),
+        ({"url": HTTPS, "certificate": tmp_path / "none"}, "has to contain a certificate and its unencrypted key"),
+        ({"url": HTTPS, "certificate": tmp_path / "text"}, "has to contain a certificate and its unencrypted key"),
+        ({"url": HTTPS, "certificate": certificates.ca}, "has to contain a certificate and its unencrypted key"),
         ({"url": HTTPS, "certificate": certificates.server, "client_ca": tmp_path / "text"}, "as PEM"),
         ({"url": HTTPS, "certificate": fifo}, no_file),
         ({"url": HTTPS, "certificate": certificates.server, "client_ca": fifo}, no_file),
@@ -98,7 +98,7 @@ def test_a_port_that_is_taken(serve, port):
     with socket.create_server(("127.0.0.1", port)), pytest.raises(SourceError) as raised:
         serve(f"http://127.0.0.1:{port}/in")
 
-    assert "another program has the port, perhaps another falcohost" in str(raised.value)
+    assert "another program uses the port, perhaps another falcohost" in str(raised.value)
 
 
 def test_other_machines_need_a_secret(serve, told):
@@ -109,13 +109,13 @@ def test_other_machines_need_a_secret(serve, told):
     assert "set token. If anybody may send events, set open: true" in str(raised.value)
     assert serve("http://0.0.0.0:{port}/in", open_to_all=True).post(RECORD)[0] == 200
     assert serve("http://0.0.0.0:{port}/in", token=b"t").post(RECORD, Authorization="Bearer t")[0] == 200
-    assert "sent to http://0.0.0.0" in told.text
+    assert "send the token to http://0.0.0.0" in told.text
 
 
 def test_this_machine_alone(serve, told):
-    """Without a host only this machine is listened to, which is told, as is that no secret is set."""
+    """Without a host only this machine can send events, which is told, as is that no secret is set."""
     served = serve("http://:{port}/in")
 
     assert served.post(RECORD)[0] == 200
-    assert "only this machine is listened to" in told.text
+    assert "only this machine can send events" in told.text
     assert "no secret is set" in told.text

@@ -1,6 +1,6 @@
-"""Asking AWS: sessions whose credentials were read while root's files could be, and errors that say what mends them.
+"""AWS: sessions that keep working after privileges are dropped, and errors that say how to fix them.
 
-boto3, which this needs, is imported once a session is opened.
+boto3 is imported only when a session is opened.
 """
 
 from falcohost.aws.reasons import AwsError, asked, clock, is_about_the_object

@@ -1,4 +1,4 @@
-"""What went wrong at AWS, and what mends it, in a sentence that shows no secret."""
+"""Explains errors of AWS and how to fix them, in sentences without secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost.poll import PollError
 
 T = TypeVar("T")
 
-#: The permission that an operation needs, where it is not named as the operation is.
+#: The permissions that operations need.
 _PERMISSIONS = {
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
@@ -25,20 +25,20 @@ _PERMISSIONS = {
     "AssumeRole": "sts:AssumeRole",
 }
 
-#: Codes of AWS's errors, and what mends them.
+#: AWS's error codes, and how to fix them.
 _MENDS = {
-    "NoSuchBucket": "there is no such bucket; is its name right?",
-    "NoSuchKey": "there is no such object; it may have been deleted",
+    "NoSuchBucket": "the bucket does not exist; check its name",
+    "NoSuchKey": "the object does not exist; it may have been deleted",
     "PermanentRedirect": "the bucket is in another region; set aws.region to it",
-    "ResourceNotFoundException": "there is no such log group in this region; are cluster and region right, and is "
-    "the cluster's audit log switched on?",
-    "InvalidAccessKeyId": "the access key is not known; are the credentials right?",
-    "InvalidClientTokenId": "the access key is not known; are the credentials right?",
-    "UnrecognizedClientException": "the access key is not known; are the credentials right?",
-    "SignatureDoesNotMatch": "the secret key does not belong to the access key; are the credentials right?",
-    "ExpiredToken": "the credentials have run out",
-    "ExpiredTokenException": "the credentials have run out",
-    "InvalidToken": "the session token does not belong to the access key; are the credentials right?",
+    "ResourceNotFoundException": "the log group does not exist in this region; check cluster and region, and that "
+    "the cluster's audit log is enabled",
+    "InvalidAccessKeyId": "the access key is not known; check the credentials",
+    "InvalidClientTokenId": "the access key is not known; check the credentials",
+    "UnrecognizedClientException": "the access key is not known; check the credentials",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key; check the credentials",
+    "ExpiredToken": "the credentials have expired",
+    "ExpiredTokenException": "the credentials have expired",
+    "InvalidToken": "the session token does not belong to the access key; check the credentials",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
     "SlowDown": "too many requests",
     "ThrottlingException": "too many requests",
@@ -55,16 +55,16 @@ _DENIED = {
 }
 _NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
-#: Codes that are about one object, not about the bucket or the service.
+#: Codes of errors that concern a single object, not the bucket or the service.
 _OF_OBJECT = {"NoSuchKey", "NoSuchVersion", "AccessDenied", "InvalidObjectState", "PreconditionFailed"}
 _OF_OBJECT_PREFIX = "KMS."
 
 
 class AwsError(PollError):
-    """AWS did not do what was asked about *what*.
+    """A request to AWS about *what* failed.
 
-    :ivar reason: why, and what mends it.
-    :ivar code: AWS's code of the error; empty where there was no answer.
+    :ivar reason: why, and how to fix it.
+    :ivar code: AWS's error code; empty if there was no answer.
     """
 
     def __init__(self, what: str, reason: str, code: str = "") -> None:
@@ -74,7 +74,7 @@ class AwsError(PollError):
 
 
 def asked(what: str, call: Callable[[], T]) -> T:
-    """Return what *call* does, which asks AWS about *what*: ``s3://bucket``.
+    """Run *call*, which sends a request to AWS about *what* (``s3://bucket``), and return its result.
 
     :raises AwsError: it failed.
     """
@@ -83,7 +83,7 @@ def asked(what: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except ClientError as error:
-        # A role that may not be assumed is no fault of what was asked about.
+        # A role that may not be assumed says nothing about *what*.
         code = "" if error.operation_name.startswith("AssumeRole") else _code(error)
         raise AwsError(what, sentence(error), code) from error
     except (BotoCoreError, OSError) as error:
@@ -91,7 +91,7 @@ def asked(what: str, call: Callable[[], T]) -> T:
 
 
 def clock(answer: Any) -> float:
-    """Return the time, in seconds since the epoch, by the clock of the service that gave *answer*."""
+    """Return the time in *answer* by the service's clock, in seconds since the epoch."""
     try:
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
     except (KeyError, ValueError, TypeError):
@@ -99,30 +99,30 @@ def clock(answer: Any) -> float:
 
 
 def is_about_the_object(error: AwsError) -> bool:
-    """Return whether *error* is about the one object that was asked for, so that the next may be had."""
+    """Return whether *error* concerns only the requested object, so that others may be available."""
     return error.code in _OF_OBJECT or error.code.startswith(_OF_OBJECT_PREFIX)
 
 
 def sentence(error: Exception) -> str:
-    """Return what *error*, which boto3 raised, is and what mends it."""
+    """Return a sentence that explains *error*, which boto3 raised, and how to fix it."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):
         return _of_answer(error)
     if isinstance(error, exceptions.NoCredentialsError):
-        return "there are no AWS credentials any more"
+        return "AWS credentials are no longer available"
     if isinstance(error, exceptions.NoRegionError):
-        return "it is not known which region to ask; set aws.region, or the environment variable AWS_REGION"
+        return "the region is not set; set aws.region, or the environment variable AWS_REGION"
     if isinstance(error, exceptions.EndpointConnectionError):
-        return f"{error.kwargs.get('endpoint_url')} cannot be reached; are the region, the network and DNS right?"
+        return f"{error.kwargs.get('endpoint_url')} cannot be reached; check the region, the network and DNS"
     if isinstance(error, exceptions.ProxyConnectionError):
-        return "the proxy that the environment names cannot be reached"
+        return "the proxy in the environment cannot be reached"
     if isinstance(error, exceptions.SSLError):
-        return "no TLS connection is made; is the certificate's authority known (AWS_CA_BUNDLE)?"
+        return "cannot establish a TLS connection; check that the certificate's authority is trusted (AWS_CA_BUNDLE)"
     if isinstance(error, (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)):
-        return "there is no answer in time"
+        return "no answer in time"
     if isinstance(error, (exceptions.HTTPClientError, exceptions.IncompleteReadError, OSError)):
-        return "the connection broke off"
+        return "the connection was lost"
     return str(error).rstrip(".")
 
 
@@ -134,11 +134,11 @@ def _of_answer(error: Any) -> str:
         return f"access is denied; the user or role needs the permission {permission}"
     if code in _NO_QUEUE:
         return (
-            "there is no such queue in this region, or it may not be asked for (sqs:GetQueueUrl); "
-            "are its name, the region and the account that owns it right?"
+            "the queue does not exist in this region, or permission for it is missing (sqs:GetQueueUrl); "
+            "check its name, the region and the account that owns it"
         )
     mend = _MENDS.get(code)
-    return f"{mend} ({code})" if mend else f"{operation} fails: {code}: {message}".rstrip(": ")
+    return f"{mend} ({code})" if mend else f"{operation} failed: {code}: {message}".rstrip(": ")
 
 
 def _code(error: Any) -> str:

@@ -1,4 +1,4 @@
-"""A session with AWS: boto3's, made from settings, with credentials that go on when privileges are gone."""
+"""AWS sessions: boto3 sessions made from settings, whose credentials work after privileges are dropped."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
 from falcohost.errors import SourceError
 
-#: Seconds to connect, and for which a server may be silent: longer than a queue is waited for.
+#: Timeouts of connecting and of reading, in seconds; the latter is longer than a long poll of a queue.
 _CONNECT, _SILENT = 10, 40
 
-#: Times that a request is tried before it counts as failed.
+#: Attempts of a request before it counts as failed.
 _TRIES = 3
 
-#: A region, for what is made and not asked.
+#: A region for clients that are created but not used.
 _ANY = "us-east-1"
 
 _NONE = (
@@ -26,9 +26,9 @@ _NONE = (
 
 
 class AwsSession:
-    """Makes the clients of the plugin *plugin*, whose extra brings boto3.
+    """Makes clients for the plugin *plugin*, whose extra installs boto3.
 
-    Everything that has to be read of files is, when it is made and when clients are.
+    All files are read when the session and its clients are made.
 
     :raises SourceError: boto3 is missing, or there are no credentials.
     """
@@ -41,7 +41,7 @@ class AwsSession:
             import botocore.session
         except ModuleNotFoundError as error:
             mend = f"pip install 'falcohost[{plugin}]'"
-            raise SourceError(f"{plugin}: asking AWS needs {error.name}, which {mend} installs") from error
+            raise SourceError(f"{plugin}: AWS needs {error.name}; install it with {mend}") from error
         for name in ("boto3", "botocore", "urllib3"):
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
@@ -54,14 +54,14 @@ class AwsSession:
             # The system's authorities: boto3's own are read with each connection, and may be in root's own folder.
             configured = core.get_config_variable("ca_bundle")
             self._authorities = configured or ssl.get_default_verify_paths().cafile
-            core.create_client("sts", region_name=_ANY)  # a profile's role asks it later, and it is read from files
+            core.create_client("sts", region_name=_ANY)  # loads files that a profile's role needs later
         except _boto_errors() as error:
             raise SourceError(f"{plugin}: {sentence(error)}") from error
 
     def client(self, service: str, *, connections: int = 10) -> Any:
-        """Return a client for *service* that as many threads may use at once.
+        """Return a client for *service* that *connections* threads can use at once.
 
-        :raises SourceError: it is not known which region to ask.
+        :raises SourceError: the region is not set, or a setting is not valid.
         """
         import botocore.config
 
@@ -84,14 +84,14 @@ class AwsSession:
 
 
 def _boto_errors() -> tuple[type[Exception], ...]:
-    """Return what boto3 raises where settings cannot be; an endpoint or a role that is none is a ValueError."""
+    """Return the exceptions that boto3 raises for bad settings; a bad endpoint or role is a ValueError."""
     import botocore.exceptions
 
     return (botocore.exceptions.BotoCoreError, ValueError)
 
 
 def _configured(core: Any, settings: AwsSettings) -> Any:
-    """Return the session *core*, which has read nothing yet, with what *settings* say instead of the environment."""
+    """Return the session *core*, which has not read files yet, with *settings* in place of the environment's."""
     variables = {
         "region": settings.region,
         "config_file": settings.config,
@@ -104,7 +104,7 @@ def _configured(core: Any, settings: AwsSettings) -> Any:
 
 
 def _assume(core: Any, settings: AwsSettings) -> Any:
-    """Return a session that acts in a role, by the credentials that *core* has."""
+    """Return a session that assumes a role with the credentials of *core*."""
     import botocore.session
     from botocore.credentials import (
         CredentialProvider,

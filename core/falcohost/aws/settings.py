@@ -1,4 +1,4 @@
-"""Which credentials, region and endpoint to use, by the names that AWS's own configuration files have for them."""
+"""Settings for credentials, region and endpoint, with the names of AWS's own configuration files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, fields
 
 from falcohost.settings import Settings
 
-#: Variables that name a token that is read again whenever credentials run out. It is often root's.
+#: Variables that name a token file, which is read again whenever credentials expire. It often belongs to root.
 _TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
 
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """What is said about AWS; what is empty comes from the environment and AWS's own files.
+    """Settings for AWS; empty ones are taken from the environment and AWS's own files.
 
     :ivar config: path of the file ``config``.
     :ivar credentials: path of the file ``credentials``.
-    :ivar endpoint_url: where all services are asked instead of at AWS.
-    :ivar role_arn: a role that is assumed, with *external_id* if its owner asks for one.
+    :ivar endpoint_url: address of all services, instead of AWS's.
+    :ivar role_arn: a role to assume, with *external_id* if its owner requires one.
     """
 
     profile: str = ""
@@ -37,15 +37,15 @@ KEYS = tuple(field.name for field in fields(AwsSettings))
 
 
 def read_aws(given: Settings) -> AwsSettings:
-    """Return what *given* says.
+    """Read the settings from *given*.
 
-    :raises ConfigError: a value is no text.
+    :raises ConfigError: a value is not a string.
     """
     return AwsSettings(**{key: given.text(key) for key in KEYS})
 
 
 def capabilities(environment: Mapping[str, str] = os.environ) -> frozenset[str] | None:
-    """Return what a source keeps of root's rights: the one to read a token again that a file holds."""
+    """Return the capabilities that a source keeps: one to reread a token file, if the environment names one."""
     if any(environment.get(name) for name in _TOKEN_FILES):
         return frozenset({"CAP_DAC_READ_SEARCH"})
     return None

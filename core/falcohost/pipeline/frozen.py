@@ -1,7 +1,7 @@
-"""Candidates: what one rule has read from an event, copied, so that the rule can be decided when the event is gone.
+"""Candidates: copies of the values that a rule reads from an event, so that the rule can be decided later.
 
-Nothing in a candidate is ever read again from the event, or from the process that it is about. Only the rows of lookups
-that were not there are asked for again, by the keys that were copied too.
+A candidate never reads again from the event, or from the process that it is about. Only pending rows of lookups are
+requested again, by keys that were copied too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from falcohost.lookups import PENDING, Key
 
 
 class Question(NamedTuple):
-    """A value that waits for its row. *told*: the output shows it."""
+    """A value that waits for its row. *told*: the output contains it."""
 
     place: int
     ref: FieldRef
@@ -37,8 +37,8 @@ class Question(NamedTuple):
 class Frozen:
     """The event of a candidate: the attributes of an event, and the *values* that the rule reads.
 
-    :ivar questions: the values that are not there yet.
-    :ivar missing: the fields whose values did not come in time, as the rule writes them.
+    :ivar questions: the values that are not known yet.
+    :ivar missing: fields whose values did not arrive in time, as written in the rule.
     """
 
     __slots__ = ("actor", "key", "missing", "num", "questions", "resources", "subject", "ts", "type", "values")
@@ -56,12 +56,12 @@ class Frozen:
         self.missing: tuple[str, ...] = ()
 
     def ask(self) -> None:
-        """Take in the rows that have come."""
+        """Fill in the values of rows that have arrived."""
         if self.questions:
             self.questions = [question for question in self.questions if not self._answered(question)]
 
     def give_up(self) -> None:
-        """Take what is not there for absent."""
+        """Treat the missing values as absent."""
         for question in self.questions:
             self.values[question.place] = None
             question.field.finder.miss()
@@ -76,18 +76,18 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A rule that may match, and the event as it was read for it."""
+    """A rule that may match, and the copied event."""
 
     freezer: Freezer
     event: Frozen
 
     @property
     def rule(self) -> Rule:
-        """Return the rule, over the copies."""
+        """Return the rule, changed to read the copies."""
         return self.freezer.rule
 
     def decided(self) -> bool | None:
-        """Return whether the rule matches and all that its output shows is there; None where that is not known yet."""
+        """Return whether the rule matches; None while that, or a value in its output, is not known yet."""
         self.event.ask()
         answer = self.freezer.answer(self.event)
         return None if answer and any(question.told for question in self.event.questions) else answer
@@ -96,7 +96,7 @@ class Candidate:
 class Freezer:
     """Makes the candidates of *rule*.
 
-    :ivar rule: the same rule, reading the copies.
+    :ivar rule: the same rule, changed to read the copies.
     """
 
     def __init__(self, rule: Rule) -> None:
@@ -134,7 +134,7 @@ class Freezer:
         return tuple(dict.fromkeys((*found, *event.missing)))
 
     def answer(self, event: Frozen) -> bool | None:
-        """Return whether the condition holds; None where that hangs on what is not known yet."""
+        """Return whether the condition is true; None if that depends on values that are not known yet."""
         if not self._is_open or self._certain(event):
             return True
         return None if self._possible(event) else False
@@ -148,7 +148,7 @@ class Freezer:
         return compile_condition(possible(self.rule.condition))
 
     def _copied(self, ref: FieldRef, place: int) -> Field:
-        """Return the field of *ref* as it reads copies; what is shown or is JSON in its own way is copied as well."""
+        """Return the field of *ref* changed to read the copy; differing values for outputs and JSON are copied too."""
         field = ref.field
         json = None if field.json is None else self._also(field.json, ref)
         shown = None if field.shown is None or ref.arg is not None else self._also(field.shown, ref)

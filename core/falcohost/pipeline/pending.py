@@ -1,8 +1,8 @@
 """The stage in which candidates wait for the rows of lookups.
 
-An event waits here as the candidates of the rules that it may match (:mod:`falcohost.pipeline.frozen`), for a bounded
-time. What the same actor does later waits behind it, so that alerts keep their order; and so does what must not pass
-it: a cursor, an answer about new rules. Other events pass.
+An event waits here as candidates, one per rule that it may match (:mod:`falcohost.pipeline.frozen`), for a bounded
+time. Later events of the same actor wait after it, so that alerts keep their order, and so do cursors and answers about
+new rules. Events of other actors do not wait.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from falcohost.pipeline.frozen import Candidate
 from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.pipeline.rules import Rules
 
-#: No more events wait at the same time; the oldest is decided with what is there when another one comes.
+#: Most events that wait. When another one comes, the oldest is decided with the values known so far.
 MOST_WAITING = 4096
 
-#: Seconds between two looks at the lookups when there is nothing else to do.
+#: Seconds between two polls of the lookups when there is nothing else to do.
 PAUSE = 0.01
 
-#: Takes a match on its way.
+#: Passes a match on to the next stage.
 Take: TypeAlias = Callable[[Rule, Event], None]
 
-#: Tells that an event matches rules, each with the view that it matches, and has each taken on its way.
+#: Called when an event matches rules, each with its view; passes each match on.
 Tell: TypeAlias = Callable[[Event, Sequence[tuple[Rule, Event]], Take], None]
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """An event that waits until *until*. *first*: only the first of its rules that matches counts."""
+    """An event that waits until *until*. *first*: report only the first of its rules that matches."""
 
     number: int
     actor: Hashable
@@ -46,11 +46,11 @@ class _Waiting:
     until: float
 
     def decided(self) -> list[tuple[Rule, Event]] | None:
-        """Return the rules that match, each with its event; None while that is not known."""
+        """Return the rules that match, each with its event; None while that is not known yet."""
         matches: dict[str, tuple[Rule, Event]] = {}
         for candidate in self.candidates:
             if candidate.rule.name in matches:
-                continue  # it matches another view
+                continue  # another view matches
             answer = candidate.decided()
             if answer is None:
                 return None
@@ -61,18 +61,18 @@ class _Waiting:
         return list(matches.values())
 
     def give_up(self) -> None:
-        """Take what has not come by now for absent."""
+        """Treat values that have not arrived by now as absent."""
         for candidate in self.candidates:
             candidate.event.ask()
             candidate.event.give_up()
 
 
 class Pending:
-    """Holds candidates until they are decided, and then has *tell* tell what matches.
+    """Holds candidates until they are decided, and then calls *tell* with those that match.
 
-    :param wait: seconds that one waits at most.
-    :param fails: told of an event whose rules could not be evaluated.
-    :ivar crowded: how many events were decided early because too many waited.
+    :param wait: most seconds that a candidate waits.
+    :param fails: called with an event for which a rule could not be evaluated.
+    :ivar crowded: number of events that were decided early because too many waited.
     """
 
     def __init__(self, wait: float, tell: Tell, fails: Callable[[Event, Exception], None], clock: Clock) -> None:
@@ -83,26 +83,26 @@ class Pending:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._last = 0
-        self._waiting: dict[int, _Waiting] = {}  # in the order in which they came, and so of their times
+        self._waiting: dict[int, _Waiting] = {}  # in order of arrival, and so of *until*
         self._actors: Counter[Hashable] = Counter()
         self._behind: deque[tuple[int, Callable[[], None]]] = deque()
         self._lookups: dict[str, LoadedLookup] = {}
 
     def __len__(self) -> int:
-        """Return how many events wait."""
+        """Return the number of waiting events."""
         return len(self._waiting)
 
     @property
     def lookups(self) -> Sequence[LoadedLookup]:
-        """Return the lookups that are open."""
+        """Return the open lookups."""
         return tuple(self._lookups.values())
 
     def watch(self, lookups: Sequence[LoadedLookup]) -> None:
-        """Ask *lookups* from now on whether rows have come."""
+        """Poll *lookups* from now on."""
         self._lookups |= {lookup.name: lookup for lookup in lookups}
 
     def take(self, rules: Rules, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
-        """Tell at once that *event* matches *found*, or have it wait."""
+        """Pass on the matches *found* of *event* at once, or make them wait."""
         actor = actor_of(event)
         follows = actor is not None and actor in self._actors
         if not follows and not any(rules.reads_lookup(rule) for rule, _ in found):
@@ -118,20 +118,20 @@ class Pending:
             self._make_room()
 
     def then(self, action: Callable[[], None]) -> None:
-        """Do *action* when nothing waits any more that waits now."""
+        """Run *action* once everything that waits now is decided."""
         if self._waiting:
             self._behind.append((self._last, action))
         else:
             action()
 
     def poll(self) -> None:
-        """Decide what can be decided by the rows that have come, and what has waited long enough."""
+        """Decide candidates whose rows have arrived, or that have waited long enough."""
         came = [lookup.poll() for lookup in self._lookups.values()]
         if self._waiting and (any(came) or self._clock.monotonic() >= next(iter(self._waiting.values())).until):
             self._settle()
 
     def finish(self, by: float | None) -> None:
-        """Wait until nothing waits any more; what is not decided at the time *by* is decided with what is there."""
+        """Wait until everything is decided; at the time *by*, decide the rest with the values known so far."""
         condition = threading.Condition()
         while self._waiting:
             self.poll()
@@ -163,7 +163,7 @@ class Pending:
             self._behind.popleft()[1]()
 
     def _settled(self, one: _Waiting) -> bool:
-        """Decide *one* and tell what matches; return False where it is not known yet."""
+        """Decide *one* and pass on its matches; return False if it is not known yet."""
         event = one.candidates[0].event
         try:
             matches = one.decided()

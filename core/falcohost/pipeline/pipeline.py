@@ -1,6 +1,6 @@
 """The pipeline: source → matcher → pending → fold → alerts.
 
-What runs it hands it the batches of the source, and gives it a sink for the alerts.
+Its user passes it the batches of the source, and a sink for the alerts.
 """
 
 from __future__ import annotations
@@ -27,27 +27,29 @@ from falcohost.pipeline.undecided import UndecidedTally
 
 
 class Sink(Protocol):
-    """Takes alerts on their way.
+    """Receives alerts.
 
-    :ivar rewinds: the source has cursors, so an alert may come again. It stays true: a match may be decided in a later
-        batch, which has none.
+    :ivar rewinds: the source has cursors, so an alert may come again. Stays true, since a match may be decided in a
+        later batch, which has none.
     """
 
     rewinds: bool
 
     def add(self, alert: Alert) -> None:
-        """Take an alert."""
+        """Receive an alert."""
 
     def flush(self, cursor: str | None) -> None:
-        """Pass on what was added, with the *cursor* that is true once it is stored (None: no new one)."""
+        """Pass on the alerts that were added, with the *cursor* to store with them (None: no new one)."""
 
 
 class Pipeline:
     """Turns the batches of one source into alerts.
 
     :param make: returns the alert of a match.
-    :ivar tally: counts of matches; *pending*: holds what waits for lookups; *fold*: holds matches that are alike.
-    :ivar last: the event that was matched last.
+    :ivar tally: counts matches.
+    :ivar pending: holds candidates that wait for lookups.
+    :ivar fold: folds similar matches.
+    :ivar last: the last event that was matched.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Pipeline:
         self._folds = config.fold.enabled
 
     def open_lookups(self, rules: Rules) -> None:
-        """Open the lookups that *rules* read, those that are not open yet.
+        """Open the lookups that *rules* read, unless they are open.
 
         :raises Exception: whatever a plugin raises that cannot open its lookup.
         """
@@ -74,7 +76,7 @@ class Pipeline:
         self.pending.watch(rules.lookups)
 
     def take(self, batch: Batch) -> None:
-        """Match every event of *batch*. This is the hot path: nothing is made per event that matches nothing."""
+        """Match every event of *batch*. This is the hot path: nothing is allocated for events without a match."""
         rules, views, event = self._rules, batch.views, self.last
         may_wait = bool(rules.lookups or self.pending)
         if may_wait:
@@ -110,24 +112,24 @@ class Pipeline:
         self._sink.flush(None)
 
     def go_over(self, rules: Rules, then: Callable[[], None] = lambda: None) -> None:
-        """Match by *rules* from now on; do *then* when all is decided that waits for the rules until now."""
+        """Match with *rules* from now on; run *then* once everything that waits for the former rules is decided."""
         self.fold.flush()
         self._rules = rules
         self.pending.then(then)
 
     def tick(self) -> None:
-        """Do what is due by the clock; to be called about once a second."""
+        """Do what is due by the clock. Call this about once a second."""
         self.fold.tick()
 
     def finish(self, by: float | None = None) -> None:
-        """Pass on everything that is held back. What waits for lookups does so until *by* (monotonic) at most."""
+        """Pass on everything that is held back; wait for lookups until the monotonic time *by* at most."""
         self.pending.finish(by)
         self.fold.flush()
         self._sink.flush(None)
         self.tally.sum_up()
 
     def close(self) -> None:
-        """Release what was opened; to be called once, at the end."""
+        """Close the lookups. Call this once, at the end."""
         self.pending.close()
 
     def _may_match(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
@@ -164,12 +166,12 @@ class Pipeline:
 
     def _reached(self, cursor: str | None) -> None:
         if cursor is not None:
-            self.fold.flush()  # no cursor passes what is only counted
+            self.fold.flush()  # a cursor must not overtake matches that are only counted
         self._sink.flush(cursor)
 
 
 def _saying_what_is_missing(make: Make) -> Make:
-    """Return *make*, with a field in the alert that names the values that did not come in time."""
+    """Return *make* changed so that alerts have a field that lists the values that did not arrive in time."""
 
     def made(rule: Rule, event: Event) -> Alert:
         alert = make(rule, event)

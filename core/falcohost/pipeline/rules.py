@@ -1,4 +1,4 @@
-"""The rules of one source, compiled for the pipeline: the plan for the source and the functions that match events."""
+"""Compiles the rules of one source for the pipeline: the plan for the source and the matching functions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MatchViews: TypeAlias = Callable[[Sequence[Event]], Sequence[tuple[Rule, Event]]
 class Rules:
     """The rules of one source.
 
-    :ivar plan: what they want of the source.
-    :ivar match: returns the rules that an event matches or, where a lookup has not answered yet, may match.
-    :ivar match_views: the same of an event with several views, each rule with the view that it matches.
-    :ivar single: the rules as they are asked about events on which one of them fails.
-    :ivar first: only the first rule that an event matches counts.
-    :ivar cut: the rules as they are asked about events of which not everything is known.
-    :ivar lookups: the lookups of which a rule reads a field.
+    :ivar plan: the plan for the source.
+    :ivar match: returns the rules that an event matches, or may match if a lookup has not answered yet.
+    :ivar match_views: the same for an event with several views; returns each rule with the view that it matches.
+    :ivar single: the rules one by one, for events on which one of them fails.
+    :ivar first: report only the first rule that an event matches.
+    :ivar cut: the same rules, for events whose fields are not all known yet.
+    :ivar lookups: the lookups whose fields the rules read.
     """
 
     plan: Plan
@@ -62,11 +62,11 @@ class Rules:
         )
 
     def reads_lookup(self, rule: Rule) -> bool:
-        """Tell whether *rule*, one of these, reads a field of a lookup."""
+        """Return whether *rule*, one of these, reads a field of a lookup."""
         return id(rule) in self._asking
 
     def freezer(self, rule: Rule) -> Freezer:
-        """Return what makes candidates of *rule*, one of these; it is made once."""
+        """Return the freezer of *rule*, one of these; it is created once."""
         found = self._freezers.get(id(rule))
         if found is None:
             found = self._freezers[id(rule)] = Freezer(rule)
@@ -74,7 +74,7 @@ class Rules:
 
 
 def _lookups(rule: Rule) -> Iterator[LoadedLookup]:
-    """Yield the lookups of which *rule* reads a field."""
+    """Yield the lookups whose fields *rule* reads."""
     asked = ir.fields(rule.condition) if reads_lookup(rule.condition) else ()
     for ref in (*asked, *rule.output.fields):
         if isinstance(ref.field, LookupField) and isinstance(ref.field.finder, LoadedLookup):

@@ -1,1 +1,1 @@
-"""The state that outlives a process: alerts, how far each source has been read, how far each output has come."""
+"""The persistent state: alerts, each source's cursor, each subscriber's mark."""

@@ -1,4 +1,4 @@
-"""What comes to the store, and how it is written: all that waits, from everybody, in one transaction."""
+"""Data on its way to the store, and how it is written: everything that waits, in one transaction."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from falcohost.store.metadata import row as metadata_row
 
 
 class Arrival(Struct, frozen=True):
-    """What a source or a subscriber has sent: alerts, and the cursor that is true once they are stored.
+    """Alerts from a source or a subscriber, and the cursor to store with them.
 
     :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
-    :ivar ended: the source has come to its end; whoever reads it again wants all of it again.
-    :ivar bodies: the alerts in bytes (:mod:`falcohost.store.body`), where they came so; *metadata*: what these name.
+    :ivar ended: the source has ended; if it is read again, it starts from the beginning.
+    :ivar bodies: the alerts as bytes (:mod:`falcohost.store.body`), if they came so; *metadata*: the metadata they use.
     """
 
     source: str
@@ -31,7 +31,7 @@ class Arrival(Struct, frozen=True):
 
 
 class Stored(Struct):
-    """What became of arrivals: the alerts that are new, and the last cursor of each source that is now written."""
+    """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written."""
 
     alerts: list[Alert] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
@@ -47,17 +47,17 @@ class Row(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a subscriber is: the number of the last alert that it has taken, and its state (None: it keeps none)."""
+    """A subscriber's position: the number of the last alert that it has taken, and its state (None: no state)."""
 
     mark: int
     state: bytes | None = None
 
 
 class Waiting(Struct):
-    """What is not written yet.
+    """Data that is not written yet.
 
-    :ivar positions: by subscriber; without a state, the state that is written stays.
-    :ivar metadata: those of the alerts, by key; *written*: the keys of those that are written already.
+    :ivar positions: by subscriber; a position without a state keeps the stored state.
+    :ivar metadata: the alerts' metadata, by key; *written*: the keys of metadata that are written already.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Waiting(Struct):
         return bool(self.rows or self.cursors or self.ended or self.positions)
 
     def move(self, subscriber: str, mark: int, state: bytes | None) -> None:
-        """Take note that *subscriber* is at *mark*, with a new *state* unless that is None."""
+        """Set the position of *subscriber* to *mark*, with a new *state* unless that is None."""
         before = self.positions.get(subscriber)
         self.positions[subscriber] = Position(mark, before.state if before and state is None else state)
 
@@ -81,9 +81,9 @@ class Waiting(Struct):
         positions = [(name, *position) for name, position in self.positions.items()]
         execute, execute_many = connection.execute, connection.executemany
         if len(positions) == 1 and not (self.rows or self.cursors or self.ended):
-            execute(_POSITION, positions[0])  # one statement is a transaction, and this is what outputs do most
+            execute(_POSITION, positions[0])  # the most frequent case; a single statement is a transaction
             return
-        # Without a cursor nobody forgets an event because of this transaction, so it need not wait for the disk.
+        # Without a cursor, no source forgets events because of this transaction, so it need not wait for the disk.
         if self.cursors:
             execute("PRAGMA synchronous = FULL")
         execute("BEGIN IMMEDIATE")
@@ -124,10 +124,10 @@ class Waiting(Struct):
             part.clear()
 
 
-#: The largest number that a column takes. A source may hand on any time; one beyond counts as the last.
+#: The largest number of a column. A source may pass on any time; larger ones are stored as this.
 _LARGEST = (1 << 63) - 1
 
-# What could not be looked up, because the file could not be read, may be there already.
+# OR IGNORE: an alert may be stored already if the file could not be read to check.
 _ALERT = "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
 _METADATA = "INSERT INTO metadata VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET last = excluded.last"

@@ -1,6 +1,6 @@
-"""An alert in bytes, as a worker sends it and the store keeps it: MessagePack without what is elsewhere.
+"""Encodes alerts for the way from a worker to the store: MessagePack without the parts that are stored elsewhere.
 
-The text line leaves out the message, which it repeats, and a key stands for the rule's metadata.
+The message is removed from the text line, which repeats it, and a key stands for the rule's metadata.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ from msgspec.structs import force_setattr, replace
 from falcohost.alert import NO_METADATA, Alert
 from falcohost.store.metadata import ByKey, key_of
 
-#: A byte that begins no alert in MessagePack, the place in the text line where the message belongs, and the key of the
-#: metadata.
+#: A byte that never begins an alert in MessagePack, the offset of the message in the text line, and the metadata's key.
 _HEAD = struct.Struct(">BIQ")
 _MARK = 0xC0
-#: The place of a message that the line does not repeat.
+#: The offset if the line does not repeat the message.
 _NOWHERE = 0xFFFFFFFF
 
-#: What stood before alerts in files of version 2, with metadata in each. In files of version 1 there is nothing.
+#: Head of alerts in files of version 2, where each has its metadata. In files of version 1 there is no head.
 _HEAD_2 = struct.Struct(">BI")
 _MARK_2 = 0xC1
 
 
 def encode(alert: Alert) -> bytes:
-    """Return *alert* in bytes."""
+    """Encode *alert*."""
     line, message = alert.output, alert.message
     if line.endswith(message):  # as most do
         line = line[: len(line) - len(message)]
@@ -40,16 +39,16 @@ def encode(alert: Alert) -> bytes:
 
 
 def decode(body: bytes, metadata: ByKey) -> Alert:
-    """Return the alert in *body*, of any version.
+    """Decode the alert in *body*, of any version.
 
-    :raises ValueError: it is none.
-    :raises KeyError: it names metadata that *metadata* does not have.
+    :raises ValueError: it is not an alert.
+    :raises KeyError: its metadata are not in *metadata*.
     """
     if not body or body[0] != _MARK or len(body) < _HEAD.size:
         return _decode_older(body)
     _, at, key = _HEAD.unpack_from(body)
     alert = _decode(body[_HEAD.size :])
-    force_setattr(alert, "metadata", metadata[key])  # it is nobody's yet, and a copy would cost as much as decoding
+    force_setattr(alert, "metadata", metadata[key])  # nobody else has it yet, and a copy would cost as much as decoding
     if at != _NOWHERE:
         force_setattr(alert, "output", _whole(alert, at))
     return alert

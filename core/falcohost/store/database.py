@@ -1,6 +1,6 @@
 """The tables, in one SQLite file: alerts by number, each source's cursor, each subscriber's mark and state.
 
-The file is in WAL mode: a process that dies loses no transaction that was committed (sqlite.org/wal.html).
+The file is in WAL mode, so that a process that dies loses no committed transaction (sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from falcohost.errors import StateError
 from falcohost.log import log
 
-#: Rises when the tables change. A file with a lower one is migrated, one with a higher one is left alone.
+#: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
 SCHEMA = 3
 
-#: Versions whose table of alerts is the same, so that it can be read without a migration.
+#: Versions with the same table of alerts, which can be read without a migration.
 READABLE = (1, 2, 3)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
@@ -41,7 +41,7 @@ CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WIT
 {_METADATA}
 """
 
-#: What makes a file of the next version of one of this.
+#: SQL that migrates a file to the next version.
 _MIGRATIONS = {
     1: f"{_SUBSCRIBERS} INSERT INTO subscribers SELECT output, seq, NULL FROM marks; DROP TABLE marks;",
     2: _METADATA,
@@ -49,9 +49,9 @@ _MIGRATIONS = {
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    """Return a connection to the state in *path*, which is made if it is missing; None: in memory.
+    """Return a connection to the state in *path*, which is created if it is missing; None: in memory.
 
-    A file that is no database, or a broken one, is put aside and a new one begun.
+    A file that is not a database, or is corrupt, is renamed and a new one is created.
 
     :raises StateError: the file cannot be used.
     """
@@ -70,25 +70,25 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def one(connection: sqlite3.Connection, sql: str) -> int:
-    """Return the one number that *sql* asks for."""
+    """Return the single number that *sql* selects."""
     (value,) = connection.execute(sql).fetchone()
     return int(value)
 
 
 def is_broken(error: sqlite3.Error) -> bool:
-    """Return whether *error* is about what is in the file, not about the disk or the file system below it."""
-    code = getattr(error, "sqlite_errorcode", None)  # missing where Python itself refuses what it is given
+    """Return whether *error* is about the content of the file, not about the disk or the file system."""
+    code = getattr(error, "sqlite_errorcode", None)  # missing if Python itself raised the error
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def put_aside(path: Path, error: sqlite3.Error) -> None:
-    """Rename a broken file, so that a new one can be begun and the old one looked at."""
+    """Rename a corrupt file, so that a new one can be created and the old one examined."""
     aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
     for ending in ("", "-wal", "-shm"):
         part = path.with_name(path.name + ending)
         if part.exists():
             part.rename(aside.with_name(aside.name + ending))
-    log.error("the state in %s is broken (%s); it is kept as %s, and a new one is begun", path, error, aside)
+    log.error("the state in %s is corrupt (%s); it was renamed to %s, and a new one is created", path, error, aside)
 
 
 def _prepared(name: str) -> sqlite3.Connection:
@@ -100,7 +100,9 @@ def _prepared(name: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
-            raise StateError(f"the state in {name} was written by a newer falcohost; use that, or remove the file")
+            raise StateError(
+                f"the state in {name} was written by a newer falcohost; use that version, or remove the file"
+            )
         if version < SCHEMA:
             steps = "".join(_MIGRATIONS[old] for old in range(version, SCHEMA)) if version else _TABLES
             connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT")

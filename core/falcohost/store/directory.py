@@ -1,4 +1,4 @@
-"""The state directory: where it is, who may write to it, and that only one agent uses it at a time."""
+"""The state directory: finds it, checks its permissions, and locks it so that only one agent uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from falcohost.errors import StateError
 
-#: Where the state directory is if no configuration says so.
+#: Environment variable with the state directory, if the configuration does not set it.
 VARIABLE = "FALCOHOST_STATE_DIR"
 
 DATABASE = "state.db"
@@ -17,9 +17,9 @@ _LOCK = "lock"
 
 
 def state_directory(configured: str = "") -> Path:
-    """Return the configured directory, or what the environment says, or the place for this user's state.
+    """Return the configured directory, else that of the environment, else the default for this user.
 
-    systemd.exec(5) hands a service its directory in ``STATE_DIRECTORY``; for a user it is the XDG base directory's.
+    systemd.exec(5) passes a service its directory in ``STATE_DIRECTORY``; users have an XDG base directory.
 
     :raises StateError: the user has no home.
     """
@@ -32,13 +32,13 @@ def state_directory(configured: str = "") -> Path:
     try:
         return Path(home).expanduser() / "falcohost"
     except RuntimeError as error:
-        raise StateError(f"there is no place for the state: this user has no home directory; set {VARIABLE}") from error
+        raise StateError(f"no state directory: this user has no home directory; set {VARIABLE}") from error
 
 
 def claim(directory: Path) -> int:
-    """Make *directory* if it is missing and take it for this process; return the descriptor that holds it.
+    """Create *directory* if it is missing and lock it for this process; return the descriptor that holds the lock.
 
-    :raises StateError: it cannot be used, another user could change what is in it, or another agent uses it.
+    :raises StateError: it cannot be used, other users can write to it, or another agent uses it.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,4 +59,6 @@ def _check(directory: Path) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise StateError(f"the state directory {directory} belongs to another user (uid {status.st_uid})")
     if stat.S_IMODE(status.st_mode) & 0o022:
-        raise StateError(f"other users can write to the state directory {directory}; chmod go-w it")
+        raise StateError(
+            f"other users can write to the state directory {directory}; remove that permission with chmod go-w"
+        )

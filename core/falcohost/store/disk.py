@@ -1,6 +1,6 @@
-"""The file below a store, which may be full, gone or broken for a while.
+"""The file of a store, on a disk that may be full, gone or broken for a while.
 
-It is tried again after a pause. A broken file is put aside and a new one begun.
+Failed writes are retried after a pause. A corrupt file is renamed and a new one created.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
 from falcohost.store.database import connect, is_broken, put_aside
 
-#: Seconds after which a disk that did not take something is tried again.
+#: Seconds between retries after a failure.
 RETRY = 1.0
 
 
 class Disk:
     """The database in *path*; None: in memory.
 
-    :ivar failing: the last attempt to use it failed.
-    :ivar begun: how many files were begun because one was broken.
+    :ivar failing: the last access failed.
+    :ivar begun: number of new files that replaced a corrupt one.
     """
 
     def __init__(self, path: Path | None, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class Disk:
 
     @property
     def worth_trying(self) -> bool:
-        """Return whether it works, or may work again by now."""
+        """Return whether the disk works, or it is time for a retry."""
         return not self.failing or self._clock.monotonic() >= self._retry_at
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[Any]:
@@ -51,7 +51,7 @@ class Disk:
             raise StateError(f"the state in {self._path} cannot be read: {error}") from error
 
     def change(self, work: Callable[[sqlite3.Connection], object]) -> bool:
-        """Return whether *work* was done; if not, it is undone, and said once."""
+        """Run *work* and return whether it succeeded; on failure, roll it back and log the first."""
         try:
             work(self._connection)
         except sqlite3.Error as error:
@@ -59,7 +59,7 @@ class Disk:
             return False
         if self.failing:
             self.failing = False
-            log.log(NOTICE, "the state in %s can be written again", self._path)
+            log.log(NOTICE, "the state in %s is writable again", self._path)
         return True
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class Disk:
         self._retry_at = self._clock.monotonic() + RETRY
         if not self.failing:
             self.failing = True
-            log.critical("the state in %s cannot be written (%s); alerts are kept in memory", self._path, error)
+            log.critical("the state in %s cannot be written (%s); keeping alerts in memory", self._path, error)
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -80,4 +80,4 @@ class Disk:
                 self._connection = connect(self._path)
                 self.begun += 1
         except (sqlite3.Error, StateError, OSError) as again:
-            log.debug("the state cannot be mended: %s", again)
+            log.debug("the state cannot be repaired: %s", again)

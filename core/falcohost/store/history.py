@@ -1,4 +1,4 @@
-"""What was detected, read from the state of an agent that runs or has run; nothing is written."""
+"""Reads stored alerts, whether or not the agent is running; never writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which alerts: not before *since* (ns since the epoch), of rules that *rule* matches (``*?[]``), of *source*."""
+    """Selects alerts: since *since* (ns since the epoch), of rules that match *rule* (``*?[]``), of *source*."""
 
     since: int = 0
     rule: str = "*"
@@ -29,13 +29,15 @@ class Wanted:
 class History:
     """The alerts in a state *directory*.
 
-    :raises StateError: there is none, or it cannot be read.
+    :raises StateError: there is no state, or it cannot be read.
     """
 
     def __init__(self, directory: Path) -> None:
         path = directory / DATABASE
         if not path.is_file():
-            raise StateError(f"there are no alerts yet: {path} does not exist (another state directory? --state-dir)")
+            raise StateError(
+                f"there are no alerts yet: {path} does not exist; name another state directory with --state-dir"
+            )
         self._path = path
         try:
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
@@ -44,15 +46,17 @@ class History:
             raise StateError(f"the state in {path} cannot be read: {error}") from error
         self._metadata = StoredMetadata(lambda sql, values: self._query(sql, values).fetchall())
         if version not in READABLE:
-            raise StateError(f"the state in {path} is of another version of falcohost ({version}, not {SCHEMA})")
+            raise StateError(
+                f"the state in {path} was written by another version of falcohost (format {version}, not {SCHEMA})"
+            )
 
     def alerts(self, wanted: Wanted, *, last: int = 0) -> Iterator[Alert]:
-        """Yield the alerts that are *wanted*, oldest first; only the *last* ones, if it is not 0."""
+        """Yield the *wanted* alerts, oldest first; only the last *last* ones unless that is 0."""
         for _, alert in self._behind(self._start(wanted, last), wanted):
             yield alert
 
     def follow(self, wanted: Wanted, *, last: int = 0, wait: Callable[[], None]) -> Iterator[Alert]:
-        """Yield the alerts that are *wanted*, and then those that come; *wait* is called when there is nothing new."""
+        """Yield the *wanted* alerts, then new ones as they arrive; call *wait* when there is nothing new."""
         after = self._start(wanted, last)
         while True:
             for seq, alert in self._behind(after, wanted):
@@ -65,7 +69,7 @@ class History:
         self._connection.close()
 
     def _start(self, wanted: Wanted, last: int) -> int:
-        """Return the number behind which to begin."""
+        """Return the number after which to start."""
         if not last:
             return 0
         where, values = _where(wanted, 0)
@@ -74,7 +78,7 @@ class History:
         return 0 if row is None else int(row[0])
 
     def _behind(self, after: int, wanted: Wanted) -> Iterator[tuple[int, Alert]]:
-        """Yield, page by page so that the agent is never kept from writing, what is wanted behind number *after*."""
+        """Yield the wanted alerts after number *after*, page by page so that the agent can always write."""
         while True:
             where, values = _where(wanted, after)
             sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"

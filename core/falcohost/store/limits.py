@@ -1,4 +1,4 @@
-"""How much of what was detected is kept."""
+"""Limits of the store."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is kept: alerts of the last *days*, and no more than *megabytes* of them."""
+    """Limits: keep alerts of the last *days* days, and at most *megabytes* MiB of them."""
 
     days: int = 30
     megabytes: int = 512
 
 
-#: What a store that does not outlive the process keeps.
+#: Limits of a store in memory.
 IN_MEMORY = Limits(megabytes=64)

@@ -1,7 +1,7 @@
-"""The store: alerts with their source's cursor, and a subscriber's answer, each in one transaction.
+"""The store: writes alerts with their source's cursor, and a subscriber's answer, each in one transaction.
 
-When the disk is full or gone, what comes is kept in memory and written as soon as that is possible again; until then
-no cursor is acknowledged.
+While the disk is full or gone, data is kept in memory and written as soon as possible; until then no cursor is
+acknowledged.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import StoredMetadata, by_key
 from falcohost.store.surplus import MOST_LATER, Surplus
 
-#: Most alerts that wait in memory for a disk that does not take them.
+#: Most alerts in memory while the disk cannot be written.
 MOST_UNWRITTEN = 100_000
 
-#: So many of the last alerts are kept in memory until all subscribers have them, so that those that keep up read no
-#: disk.
+#: Number of recent alerts in memory, so that subscribers that keep up need not read the disk.
 MOST_KEPT = 500
 
 #: So many ids are asked for at once.
@@ -43,10 +42,10 @@ class Store:
     """The state of one agent. Every method may be called from any thread.
 
     :param path: the file; None for a store in memory.
-    :param claimed: the descriptor that holds the directory, closed with the store.
-    :ivar kept: it outlives the process.
-    :ivar last: the number of the last alert; the first is 1, and no number is used again.
-    :ivar lost: how many alerts were given up before every subscriber had them, because the limits were reached.
+    :param claimed: the descriptor that locks the directory, closed with the store.
+    :ivar kept: the state is on disk.
+    :ivar last: number of the last alert; the first is 1, and numbers are never reused.
+    :ivar lost: number of alerts that were deleted before every subscriber had them, because of the limits.
     """
 
     def __init__(self, path: Path | None, limits: Limits, claimed: int | None = None, clock: Clock = SYSTEM) -> None:
@@ -69,7 +68,7 @@ class Store:
         self._metadata = StoredMetadata(self._disk.query)
 
     def append(self, arrivals: Iterable[Arrival]) -> Stored:
-        """Store *arrivals* in one transaction. An alert that is there already is not stored again."""
+        """Store *arrivals* in one transaction. An alert that is already stored is not stored again."""
         with self._lock:
             alerts = self._take(arrivals)
             self._settle()
@@ -77,26 +76,26 @@ class Store:
             return Stored(alerts, written)
 
     def cursor(self, source: str) -> str | None:
-        """Return how far *source* has been read and stored."""
+        """Return the stored cursor of *source*."""
         return self._cursors.get(source)
 
     @property
     def behind(self) -> bool:
-        """Return whether :meth:`append` has something to do though nothing new has come."""
+        """Return whether :meth:`append` has something to do even without new arrivals."""
         return bool(self._waiting or self._to_acknowledge)
 
     @property
     def unwritten(self) -> int:
-        """Return how many alerts wait in memory for the disk to take them."""
+        """Return the number of alerts in memory that wait for the disk."""
         return len(self._waiting.rows)
 
     @property
     def directory(self) -> Path | None:
-        """Return where the store is; None for one in memory."""
+        """Return the state directory; None for a store in memory."""
         return self._path.parent if self._path is not None else None
 
     def subscribe(self, name: str) -> Position:
-        """Return where the subscriber *name* is; a new one begins behind the last alert that there is."""
+        """Return the position of the subscriber *name*; a new one starts after the last alert."""
         with self._lock:
             rows = self._disk.query("SELECT mark, state FROM subscribers WHERE name = ?", (name,))
             if rows:
@@ -106,11 +105,11 @@ class Store:
             return self._positions[name]
 
     def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
-        """Store in one transaction what the subscriber *name* answers.
+        """Store the answer of the subscriber *name* in one transaction.
 
         :param mark: it has taken all alerts up to this number.
-        :param alerts: alerts of its own; one that is there already is not stored again.
-        :param state: its new state; None leaves it as it is.
+        :param alerts: its own alerts; one that is already stored is not stored again.
+        :param state: its new state; None: unchanged.
         """
         with self._lock:
             if alerts:
@@ -118,7 +117,7 @@ class Store:
             self._move(name, mark, state)
 
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
-        """Return up to *most* alerts behind number *after*, each with its number.
+        """Return up to *most* alerts after number *after*, each with its number.
 
         :raises StateError: the file cannot be read.
         """
@@ -194,7 +193,7 @@ class Store:
                 self._waiting.written.clear()
 
     def _write(self) -> None:
-        """Write all that waits in one transaction."""
+        """Write everything that waits in one transaction."""
         if self._disk.begun != self._files:
             self._files = self._disk.begun
             self._waiting.positions |= self._positions
@@ -230,7 +229,7 @@ class Store:
             self._give_up(until, first)
 
     def _forget(self, until: int) -> None:
-        """Keep no alert up to number *until* in memory for subscribers."""
+        """Drop alerts up to number *until* from memory."""
         while self._latest and self._latest[0].seq <= until:
             self._latest.popleft()
 
@@ -240,11 +239,11 @@ class Store:
         count = until - max(behind, first - 1)
         if count > 0:
             self.lost += count
-            log.error("%d alerts that an output never took are given up: the store has reached its limits", count)
+            log.error("deleted %d alerts that an output has not taken: the store has reached its limits", count)
 
 
 def open_store(configured: str, limits: Limits) -> Store:
-    """Return the store in the *configured* directory; one in memory, with a warning, if that cannot be used."""
+    """Return the store in the *configured* directory; if that cannot be used, warn and return a store in memory."""
     try:
         directory = state_directory(configured)
         lock = claim(directory)
@@ -254,5 +253,5 @@ def open_store(configured: str, limits: Limits) -> Store:
             os.close(lock)
             raise
     except (StateError, sqlite3.Error, OSError) as error:
-        log.warning("%s; this run keeps its state in memory only", error)
+        log.warning("%s; keeping the state of this run in memory only", error)
         return Store(None, IN_MEMORY)

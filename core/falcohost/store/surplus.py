@@ -1,4 +1,4 @@
-"""Says now and then which of the alerts in a store are more than is kept."""
+"""Finds the alerts in a store that exceed its limits, at intervals."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from falcohost.clock import Clock
 from falcohost.store.database import one
 from falcohost.store.limits import Limits
 
-#: Seconds, and alerts, after which age and size are looked at again.
+#: Seconds, and number of alerts, after which age and size are checked again.
 PAUSE = 60.0
 PAUSE_ALERTS = 20_000
 
-#: Metadata that are in use are written again after each look. What was written so many alerts ago is in no later one.
+#: Metadata in use are written again after each check. Metadata written this many alerts ago are not used any more.
 MOST_LATER = 10 * PAUSE_ALERTS
 
-#: How full a file is left that was too full.
+#: How full a file is after deleting.
 _LEFT = 0.9
 
 _DAY = 86_400
 
 
 class Surplus:
-    """What is beyond *limits*."""
+    """Finds alerts beyond *limits*."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
@@ -31,7 +31,7 @@ class Surplus:
         self._look_last = 0
 
     def due(self, last: int) -> bool:
-        """Return whether it is time to look again; *last* is the number of the last alert."""
+        """Return whether it is time to check again; *last* is the number of the last alert."""
         now = self._clock.monotonic()
         if now < self._look_at and last < self._look_last:
             return False
@@ -40,7 +40,7 @@ class Surplus:
         return True
 
     def find(self, connection: sqlite3.Connection, last: int) -> tuple[int, int]:
-        """Return the numbers of the first alert that there is, and of the last one that is too old or too much."""
+        """Return the number of the first stored alert, and that of the last one beyond the limits."""
         first = one(connection, "SELECT coalesce(min(seq), 0) FROM alerts")
         oldest = self._clock.time_ns() // 1_000_000_000 - self._limits.days * _DAY
         young = f"SELECT seq FROM alerts WHERE stored >= {oldest} ORDER BY seq LIMIT 1"

@@ -1,1 +1,1 @@
-"""Brings alerts from the store to those who take them: a thread for each, so that a slow one delays no other."""
+"""Delivers alerts from the store to subscribers, with a thread for each, so that a slow one delays no other."""

@@ -1,4 +1,4 @@
-"""A plugin's subscriber on its runner: is made with its state, given what it may have, and made again when it fails."""
+"""Adapts a plugin's subscriber to its runner: makes it with its state, filters its alerts, remakes it on failure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from falcohost.subscribers.taker import Taken
 
 
 class Consumer:
-    """Hands alerts to the subscriber of *spec*; makes alerts of what it answers.
+    """Passes alerts to the subscriber of *spec*, and makes alerts from its answers.
 
-    :param state: what was stored last.
+    :param state: the last stored state.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Consumer:
         self._subscriber: Subscriber | None = spec.make(settings, state)
 
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
-        """Return what the subscriber answers to those of *alerts* that it may have.
+        """Return the subscriber's answer to those of *alerts* that it may receive.
 
-        :raises PluginError: its answer is none.
+        :raises PluginError: its answer is not valid.
         """
         subscriber = self._made()
         raised: list[Alert] = []
         state = None
-        # All that it is given at a time has come through as many subscribers, so that one can tell of its own alerts.
+        # Each delivery has alerts of one depth only, so that the depth of the subscriber's own alerts is defined.
         for depth, given in groupby(filter(self._may_have, alerts), lambda alert: alert.depth):
             batch = list(given)
             answer = self._checked(subscriber.take(batch))
@@ -61,20 +61,20 @@ class Consumer:
         return Taken(raised, state)
 
     def due(self) -> int | None:
-        """Return when the clock is to call the subscriber; None: not at all.
+        """Return the time of the subscriber's next :meth:`tick`; None: no tick.
 
-        :raises PluginError: what it says is no time.
+        :raises PluginError: the subscriber's answer is not a time.
         """
         subscriber = self._made()
         due = subscriber.due() if isinstance(subscriber, TimedSubscriber) else None
         if not isinstance(due, int | None):
-            raise PluginError(f"what is due is no time in nanoseconds, but {type(due).__name__}")
+            raise PluginError(f"due() has to return a time in nanoseconds or None, not {type(due).__name__}")
         return due
 
     def tick(self, mark: int, due: int, now: int) -> Taken:
-        """Return what the subscriber answers to the clock. Its alerts begin a chain.
+        """Return the subscriber's answer to the time *due*. Its alerts begin a chain.
 
-        :raises PluginError: its answer is none.
+        :raises PluginError: its answer is not valid.
         """
         subscriber = self._made()
         assert isinstance(subscriber, TimedSubscriber)
@@ -84,17 +84,17 @@ class Consumer:
         return Taken(raised, answer.state)
 
     def recover(self) -> None:
-        """Have it made again with the state that was stored last, before it is given anything more."""
+        """Close the subscriber; the next call makes a new one from the last stored state."""
         if self._subscriber is not None:
             with contextlib.suppress(Exception):
                 self._subscriber.close()
         self._subscriber = None
 
     def reopen(self) -> None:
-        """Do nothing: what is open is its own."""
+        """Do nothing: a subscriber manages its own files."""
 
     def close(self) -> None:
-        """Close it."""
+        """Close the subscriber."""
         if self._subscriber is not None:
             self._subscriber.close()
 
@@ -104,24 +104,24 @@ class Consumer:
         return self._subscriber
 
     def _raised(self, new: NewAlert, key: str, time: int, depth: int) -> Alert:
-        """Return the alert *new*, which is of *time* unless it says another."""
+        """Return the alert *new*; *time* is its time unless it has one of its own."""
         at = time if new.time is None else new.time
         alert = self._maker.raised(self._spec.name, new, key=key, time=at, depth=depth)
-        return _decode(_encode(alert))  # so that the store is given nothing that it cannot keep
+        return _decode(_encode(alert))  # makes sure that the store can encode it
 
     def _may_have(self, alert: Alert) -> bool:
-        """Return whether it is given *alert*: not its own, nor one at the end of a chain of subscribers."""
+        """Return whether it may receive *alert*: not its own alerts, nor those at the maximum depth."""
         return alert.depth == 0 or (alert.source != self._spec.name and alert.depth < LONGEST_CHAIN)
 
     def _checked(self, answer: Answer | None) -> Answer:
         if answer is None:
             return Answer()
         if not isinstance(answer, Answer) or not isinstance(answer.state, bytes | None):
-            raise PluginError("its answer is no Answer, or its state no bytes")
+            raise PluginError("its answer has to be an Answer, with a state of bytes or None")
         if answer.state is not None and len(answer.state) > MOST_STATE:
-            raise PluginError(f"its state has {len(answer.state)} bytes; {MOST_STATE} are the most")
+            raise PluginError(f"its state has {len(answer.state)} bytes, more than the limit of {MOST_STATE}")
         if (more := len(answer.alerts) - MOST_ANSWERED) > 0:
-            log.error("subscriber '%s' raised too many alerts at once; %d are left out", self._spec.name, more)
+            log.error("subscriber '%s' raised too many alerts at once; %d were dropped", self._spec.name, more)
             return Answer(answer.alerts[:MOST_ANSWERED], answer.state)
         return answer
 

@@ -1,4 +1,4 @@
-"""All subscribers of an agent: started, woken, watched and closed together."""
+"""Starts, wakes, monitors and closes all subscribers of an agent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from falcohost.subscribers.taker import Alerts, Taken
 
 
 class Subscribers:
-    """The runners of *outputs* and of *consumers*, which may raise alerts themselves. They run inside its ``with``.
+    """The runners of *outputs* and of *consumers*, which may raise alerts. They run inside its ``with`` block.
 
-    :param timeout: seconds after which one that does not come back is reported, and that closing it may take.
-    :ivar runners: all of them.
+    :param timeout: seconds after which a blocked one is reported, and that closing one may take.
+    :ivar runners: all runners.
     """
 
     def __init__(
@@ -46,28 +46,28 @@ class Subscribers:
         return self
 
     def notify(self) -> None:
-        """Take note that there are new alerts in the store; never waits for a subscriber."""
+        """Wake the runners because there are new alerts in the store. Never blocks."""
         for runner in self.runners:
             runner.notify()
 
     def reopen(self) -> None:
-        """Have each reopened before it is given anything more."""
+        """Reopen each subscriber before its next delivery."""
         for runner in self.runners:
             runner.reopen()
 
     def check(self) -> str:
-        """Report those that are blocked; return why no output is left, or nothing where one is."""
+        """Report blocked subscribers; return why no output is left, or an empty string if one is."""
         for runner in self.runners:
             blocked = runner.busy() > self._timeout
             if blocked and runner.name not in self._blocked:
                 log.critical('"%s" %s timeout, the %s is blocked', runner.name, runner.kind, runner.kind)
             (self._blocked.add if blocked else self._blocked.discard)(runner.name)
         if self._outputs and all(runner.gone for runner in self._outputs):
-            return f"no output is left: nobody reads {', '.join(runner.name for runner in self._outputs)} any more"
+            return f"no output is left: the reader of {', '.join(runner.name for runner in self._outputs)} is gone"
         return ""
 
     def __exit__(self, *_: object) -> None:
-        """Have what is left taken and close them: consumers first, so that outputs get what those raise."""
+        """Deliver what is left and close all: consumers first, so that outputs get their alerts."""
         self.notify()
         with self._answered:
             self._clock.wait_for(self._answered, self._settled, self._timeout)
@@ -83,6 +83,6 @@ class Subscribers:
             self._answered.notify_all()
 
     def _settled(self) -> bool:
-        """Return whether every consumer has taken all that there is, also what the others have raised."""
+        """Return whether every consumer has taken all alerts, including those that others have raised."""
         last = self._store.last
         return all(runner.mark == last for runner in self._consumers) and self._store.last == last

@@ -1,7 +1,7 @@
-"""A runner: the thread of one subscriber, which hands it alerts in order and stores what it answers.
+"""A runner: the thread of one subscriber, which delivers alerts in order and stores the answers.
 
-It reads them from the store, from the subscriber's mark on. What was not taken is tried again with back-off; the mark
-moves when it was.
+It reads alerts from the store after the subscriber's mark. A failed delivery is retried with back-off; the mark moves
+when it has succeeded.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from falcohost.subscriber import MOST_TAKEN
 from falcohost.subscribers.taker import NOTHING, Alerts, Taken, Taker
 from falcohost.subscribers.trouble import Trouble
 
-#: Seconds for which a buffered runner gathers alerts.
+#: Longest time that a buffered runner gathers alerts, in seconds.
 GATHER = 1.0
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 30.0
 
-#: Seconds between two calls by the clock at least; and at most between two looks at it, since somebody may set it.
+#: Minimum seconds between two ticks, and maximum seconds between two looks at the clock, which somebody may set.
 TICK = 1.0
 LOOK = 10.0
 
-#: That so many alerts wait is reported, and each time that the number has doubled since.
+#: Number of waiting alerts that is reported, and again each time it has doubled.
 LONG = 10_000
 
 
 class Runner:
-    """Hands what is in *store* to *taker*.
+    """Delivers the alerts in *store* to *taker*.
 
-    :param buffered: alerts may be gathered for up to :data:`GATHER` seconds.
-    :ivar name: the subscriber's; *kind*: what it is in messages.
-    :ivar mark: the number of the last alert that it has taken.
-    :ivar dropped: how many alerts nobody will take any more.
-    :ivar gone: nobody is there any more to take anything.
+    :param buffered: gather alerts for up to :data:`GATHER` seconds.
+    :ivar name: the subscriber's name.
+    :ivar kind: what messages call it (``output``).
+    :ivar mark: number of the last alert that it has taken.
+    :ivar dropped: number of alerts that will never be delivered.
+    :ivar gone: its reader is gone for good.
     """
 
     def __init__(
@@ -75,38 +76,38 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name=f"{kind} {name}", daemon=True)
 
     def start(self, answered: Callable[[Taken], None] = lambda taken: None) -> None:
-        """Start the thread, which calls *answered* whenever an answer is in the store."""
+        """Start the thread; it calls *answered* after storing each answer."""
         self._answered = answered
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """Return how many alerts were not taken yet."""
+        """Return the number of alerts that were not taken yet."""
         return self._store.last - self.mark
 
     def notify(self) -> None:
-        """Take note that there are new alerts in the store; never waits for the subscriber."""
+        """Wake the thread because there are new alerts in the store. Never blocks."""
         with self._changed:
             self._changed.notify_all()
         if self.waiting >= self._report_at:
             self._report_at = 2 * self.waiting
-            log.warning("%d alerts wait for the %s, which does not keep up", self.waiting, self._label)
+            log.warning("%d alerts are waiting for the %s, which does not keep up", self.waiting, self._label)
 
     def reopen(self) -> None:
-        """Have it reopened before it is given anything more."""
+        """Reopen the subscriber before the next delivery."""
         with self._changed:
             self._reopening = True
             self._changed.notify_all()
 
     def busy(self) -> float:
-        """Return for how many seconds it has not come back from what it was given last; 0 if it is idle."""
+        """Return the seconds that the current delivery has taken; 0 if there is none."""
         since = self._busy_since
         return 0.0 if since is None else self._clock.monotonic() - since
 
     def close(self, timeout: float) -> None:
-        """Hand over what is left, for at most *timeout* seconds, and close the subscriber.
+        """Deliver what is left, for at most *timeout* seconds, and close the subscriber.
 
-        What then is left waits for the next run, if the store outlives this one.
+        Alerts that are still left wait for the next run, if the store is on disk.
         """
         with self._changed:
             self._closing = True
@@ -116,9 +117,9 @@ class Runner:
         if not self._thread.is_alive() or not left:
             return
         if self._store.kept:
-            log.error("the %s is still blocked; the next run delivers %d alerts", self._label, left)
+            log.error("the %s is still blocked; %d alerts will be delivered in the next run", self._label, left)
         else:
-            log.error("the %s is still blocked; %d alerts for it are discarded", self._label, left)
+            log.error("the %s is still blocked; discarding %d alerts for it", self._label, left)
             self.dropped += left
 
     def _run(self) -> None:
@@ -178,12 +179,12 @@ class Runner:
             self._clock.wait_for(self._changed, lambda: False, FIRST_DELAY)
 
     def _hand_over(self) -> None:
-        """Have the next alerts taken; the mark moves, and they no longer count as waiting, when they are."""
+        """Deliver the next alerts; the mark moves once they are taken."""
         until = self._store.last
         try:
             found = self._store.read(self.mark, MOST_TAKEN)
         except StateError:
-            self._pause()  # the store has said why
+            self._pause()  # the store has logged it
             return
         taken = NOTHING
         if found:
@@ -207,7 +208,7 @@ class Runner:
         return taken
 
     def _try(self, call: Callable[[], Taken], count: int = 0) -> Taken | None:
-        """Return what came of *call* about *count* alerts: nothing where nobody is there any more; None: try again."""
+        """Return the result of *call* about *count* alerts, empty if the subscriber is gone; None: try again."""
         if self.gone:
             self.dropped += count
             return NOTHING

@@ -1,4 +1,4 @@
-"""What a runner calls, and what it reads from and writes to: the two sides of a subscriber."""
+"""The interfaces of a runner: to the subscriber that takes alerts, and to the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from falcohost.store.arrival import Position
 
 
 class Taken(NamedTuple):
-    """What came of alerts: others, whole and in order, and a new state (None: it stays as it is)."""
+    """The result of a delivery: new alerts in order, and a new state (None: unchanged)."""
 
     alerts: Sequence[Alert] = ()
     state: bytes | None = None
@@ -21,22 +21,22 @@ NOTHING = Taken()
 
 
 class Taker(Protocol):
-    """Takes alerts from a runner."""
+    """Receives alerts from a runner."""
 
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
-        """Take *alerts*, the next behind the number *mark*; raises whatever it does if it did not."""
+        """Take *alerts*, the next after number *mark*; any exception means that they were not taken."""
 
     def due(self) -> int | None:
         """Return when :meth:`tick` is to be called, in nanoseconds since the epoch; None: not at all."""
 
     def tick(self, mark: int, due: int, now: int) -> Taken:
-        """Return what the time *due* brings about, behind the alert number *mark*."""
+        """Return the answer to the time *due*, after the alert number *mark*."""
 
     def recover(self) -> None:
-        """Make ready to do the same again, after :meth:`take` or :meth:`tick` has raised."""
+        """Prepare to do the same again, after :meth:`take` or :meth:`tick` has raised."""
 
     def reopen(self) -> None:
-        """Close and open again what is open."""
+        """Close and reopen files and connections."""
 
     def close(self) -> None:
         """Release everything."""
@@ -49,24 +49,24 @@ class Alerts(Protocol):
     last: int
 
     def subscribe(self, name: str) -> Position:
-        """Return where the subscriber *name* is."""
+        """Return the position of the subscriber *name*."""
 
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
-        """Return up to *most* alerts behind number *after*, each with its number."""
+        """Return up to *most* alerts after number *after*, each with its number."""
 
     def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
-        """Store in one transaction what the subscriber *name* answers."""
+        """Store the answer of the subscriber *name* in one transaction."""
 
 
 class ToOutput:
-    """Hands alerts to *output*, which answers nothing and repairs itself."""
+    """Delivers alerts to *output*, which has no answer and recovers by itself."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self.reopen, self.close = output.reopen, output.close
 
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
-        """Return when *alerts* are accepted."""
+        """Deliver *alerts*; return once they are accepted."""
         self._output.deliver(alerts)
         return NOTHING
 
@@ -78,4 +78,4 @@ class ToOutput:
         return NOTHING
 
     def recover(self) -> None:
-        """Do nothing: an output is tried again as it is."""
+        """Do nothing: an output is called again as it is."""

@@ -1,7 +1,7 @@
-"""Listening for webhooks: what a plugin needs whose log is sent to it over HTTP, and the answer waits for the store.
+"""Webhooks: building blocks for plugins whose log is sent to them over HTTP. Requests are answered once stored.
 
-A plugin reads :class:`Listener` from its settings and makes a :class:`WebhookInput` of it, which stands where
-:func:`falcohost.jsonlog.file_input` stands for files. tornado, which this needs, is imported once a source is opened.
+A plugin makes a :class:`Listener` from its settings and passes it to a :class:`WebhookInput`, the counterpart of
+:func:`falcohost.jsonlog.file_input` for files. tornado is imported only when a source is opened.
 """
 
 from falcohost.web.address import Address, is_address, read_address

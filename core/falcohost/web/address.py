@@ -1,4 +1,4 @@
-"""Where a listener listens, as Falco's ``open_params`` say it: ``http://host:port/path`` or ``https://…``."""
+"""The address of a listener, in the form of Falco's ``open_params``: ``http://host:port/path`` or ``https://…``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LOOPBACK = "127.0.0.1"
 class Address:
     """One address.
 
-    :ivar host: a name or a number.
-    :ivar given: the host was named; if not, it is loopback's.
+    :ivar host: a host name or IP address.
+    :ivar given: the host was given; otherwise it is loopback.
     """
 
     host: str
@@ -28,7 +28,7 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        """Return whether only this machine reaches it."""
+        """Return whether only this machine can reach it."""
         if self.host == "localhost":
             return True
         try:
@@ -43,23 +43,25 @@ class Address:
 
 
 def is_address(open_params: str) -> bool:
-    """Return whether *open_params* name an address, and not something to read."""
+    """Return whether *open_params* is an address, and not a file."""
     return re.match("https?://", open_params, re.IGNORECASE) is not None
 
 
 def read_address(open_params: str, plugin: str) -> Address:
-    """Return the address that *open_params* name.
+    """Return the address in *open_params*.
 
-    :raises SourceError: they name none.
+    :raises SourceError: it is not a valid address.
     """
     try:
         url = urlsplit(open_params)
         port = url.port
     except ValueError as error:
-        raise SourceError(f"{plugin}: open_params '{open_params}' is no address: {error}") from error
+        raise SourceError(f"{plugin}: open_params '{open_params}' is not an address: {error}") from error
     if url.username or url.password or url.query or url.fragment:
         raise SourceError(f"{plugin}: open_params '{open_params}' has to be http[s]://host:port/path and nothing else")
     if not port:
-        raise SourceError(f"{plugin}: open_params '{open_params}' names no port, as in http://127.0.0.1:9765/k8s-audit")
+        raise SourceError(
+            f"{plugin}: open_params '{open_params}' has no port; write it as in http://127.0.0.1:9765/k8s-audit"
+        )
     host = url.hostname or ""
     return Address(host or LOOPBACK, port, url.path or "/", url.scheme.lower() == "https", given=bool(host))

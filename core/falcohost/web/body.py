@@ -1,4 +1,4 @@
-"""A body while it arrives: counted, unpacked where it is gzip, and read when it is whole."""
+"""Receives a request's body: limits its size, decompresses gzip, and reads it when it is complete."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from falcohost.web.inbox import Inbox
 
 _PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
 
-#: How much is unpacked at a time.
+#: Bytes that are decompressed at a time.
 _STEP = 256 << 10
 
-#: A body of lines of which none can be read up to here is refused; the thread that looks serves others, too.
+#: Bytes of a body of lines that are searched for a valid line; the search blocks other requests.
 _HEAD = 64 << 10
 
 _begins_as_records = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]").match
@@ -28,9 +28,9 @@ _values = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
 class Rejected(Exception):
-    """The answer is *status*, with the message as its text.
+    """The request is answered with *status* and the message.
 
-    :ivar cause: by which it is counted as lost; empty where nothing is, since it will come again.
+    :ivar cause: the cause by which it is counted as lost; empty if it will be sent again.
     """
 
     def __init__(self, status: HTTPStatus, text: str, cause: str = "") -> None:
@@ -40,15 +40,15 @@ class Rejected(Exception):
 
 
 class Body:
-    """Collects what arrives, at most *limit* bytes as it is sent and as it is unpacked, in the room of *inbox*.
+    """Collects a body of at most *limit* bytes, compressed and decompressed, within the memory limit of *inbox*.
 
-    :raises Rejected: it is packed as nothing that is known.
+    :raises Rejected: the encoding is not supported.
     """
 
     def __init__(self, encoding: str, limit: int, inbox: Inbox) -> None:
         encoding = encoding.strip().lower()
         if encoding not in _PLAIN + _GZIP:
-            text = f"the body is packed as '{encoding[:40]}'; it has to be plain or gzip"
+            text = f"the content encoding '{encoding[:40]}' is not supported; use none or gzip"
             raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
         self._gzip = zlib.decompressobj(wbits=31) if encoding in _GZIP else None
         self._limit = limit
@@ -57,9 +57,9 @@ class Body:
         self._sent = self._size = 0
 
     def add(self, data: bytes) -> None:
-        """Take what has arrived.
+        """Add *data*.
 
-        :raises Rejected: it is too much, or is no gzip.
+        :raises Rejected: the body is too large, or is not valid gzip.
         """
         self._sent += len(data)
         self._check(self._sent)
@@ -76,9 +76,9 @@ class Body:
             raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP) from error
 
     def whole(self, read: Callable[[bytes], bytes]) -> bytes:
-        """Return what *read* makes of all of it, which then takes up room until it is answered.
+        """Return the complete body converted by *read*; it counts against the memory limit until it is answered.
 
-        :raises Rejected: it is cut off, *read* does not take it, or there is no room.
+        :raises Rejected: it is incomplete, *read* refuses it, or there is not enough memory.
         """
         if self._gzip is not None and not self._gzip.eof:
             raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP)
@@ -89,7 +89,7 @@ class Body:
         return text
 
     def drop(self) -> None:
-        """Forget what has arrived, and give back its room."""
+        """Discard the body and release its memory."""
         self._inbox.release(self._size)
         self._parts, self._size = [], 0
 
@@ -106,17 +106,17 @@ class Body:
 
 
 def too_large(limit: int) -> Rejected:
-    """Return the answer to a body of more than *limit* bytes."""
-    text = f"the body is too large: more than {limit} bytes, sent or unpacked"
+    """Return the rejection of a body of more than *limit* bytes."""
+    text = f"the body is larger than {limit} bytes, as sent or decompressed"
     return Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, TOO_LARGE)
 
 
 def _no_room() -> Rejected:
-    return Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "too much waits to be stored; send it again later")
+    return Rejected(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are waiting to be stored; send it again later")
 
 
 def problem(body: bytes) -> str | None:
-    """Return why *body* holds no records at all; None where it holds some, among which others may be unreadable."""
+    """Return why *body* contains no records; None if it contains some, even if other parts are invalid."""
     cause = NOT_JSON
     try:
         if _holds_records(body):

@@ -1,4 +1,4 @@
-"""What a request holds: JSON records as they are, or what a plugin makes records of."""
+"""The format of requests: JSON records, or a format that a plugin converts to records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from falcohost.web.body import Rejected, problem
 
-#: Makes of a request's headers and its body a text of JSON values; raises :class:`Rejected`.
+#: Converts a request's headers and body to a text of JSON values; raises :class:`Rejected`.
 Read = Callable[[Mapping[str, str], bytes], bytes]
 
 
@@ -20,10 +20,10 @@ def _records(headers: Mapping[str, str], body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is taken.
+    """The accepted format.
 
-    :ivar read: called in the thread that talks to all senders, so that it must not take long.
-    :ivar types: the content types that are taken.
+    :ivar read: called in the thread that serves all senders, so it must be fast.
+    :ivar types: the accepted content types.
     """
 
     read: Read = _records

@@ -1,7 +1,7 @@
-"""One request: who sends it, what it is, and the answer once its alerts are stored.
+"""Handles one request: authenticates the sender, reads the body, and answers once the alerts are stored.
 
-Of a request that is refused the body is thrown away as it comes, so that the sender reads the answer and not a broken
-connection; only what it would take too long to throw away is cut off.
+The body of a refused request is read and discarded, so that the sender gets the answer instead of a broken connection;
+only a very large body is cut off.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from falcohost.web.secret import Secret
 #: Seconds after which a sender may try again.
 RETRY_AFTER = 2
 
-#: A refused body is read to its end if it is at most so many times as large as one may be.
+#: A refused body is read to its end if it is at most this many times the size limit.
 _THROWN_AWAY = 4
 
-#: The cause by which bodies are counted whose signature is missing or wrong.
+#: The cause by which bodies with a missing or wrong signature are counted.
 UNSIGNED = "not signed with the secret"
 
 
-class _Seen:
-    """Says once that senders without the right secret come."""
+class _StrangerLog:
+    """Logs the first sender without the right secret."""
 
     def __init__(self) -> None:
         self.stranger = False
 
     def note(self, peer: str, what: str) -> None:
-        """Take note of one, and *what* it should have shown."""
+        """Log a sender at *peer* without the right *what*, unless one was logged before."""
         if not self.stranger:
             self.stranger = True
-            log.warning("a request from %s did not show the right %s (401); further ones are not told", peer, what)
+            log.warning("a request from %s did not have the right %s (401); further ones are not logged", peer, what)
 
 
 class Desk:
-    """What all requests of a listener share."""
+    """Objects that all requests of a listener share."""
 
     def __init__(self, inbox: Inbox, secret: Secret, form: Form, limits: WebLimits, refusals: Refusals) -> None:
         self.inbox = inbox
@@ -54,38 +54,38 @@ class Desk:
         self.form = form
         self.limits = limits
         self.refusals = refusals
-        self.strangers = _Seen()
+        self.strangers = _StrangerLog()
 
 
 @stream_request_body
 class WebhookHandler(RequestHandler):
-    """Takes records that are sent by POST."""
+    """Receives records by POST."""
 
     def initialize(self, desk: Desk) -> None:
-        """Begin with nothing."""
+        """Initialise the request."""
         self._desk = desk
         self._body: Body | None = None
         self._rejected: Rejected | None = None
         self._thrown_away = 0
 
     def set_default_headers(self) -> None:
-        """Tell nobody what serves here."""
+        """Remove the header that reveals the server's software."""
         self.clear_header("Server")
 
     def prepare(self) -> None:
-        """Look at the headers, before anything of the body is taken."""
+        """Check the headers before reading the body."""
         if self.request.method != "POST":
             return  # 405
         connection = self.request.connection
         assert isinstance(connection, HTTP1Connection)
-        connection.set_max_body_size(1 << 62)  # it is counted here, for an answer of ours
+        connection.set_max_body_size(1 << 62)  # data_received() limits it, to send an answer of ours
         try:
             self._body = self._opened()
         except Rejected as rejected:
             self._reject(rejected)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Take a part of the body."""
+        """Add a part of the body."""
         if self._body is None:
             self._thrown_away += len(chunk)
             if self._thrown_away > _THROWN_AWAY * self._desk.limits.body and not self._finished:
@@ -98,7 +98,7 @@ class WebhookHandler(RequestHandler):
         return None
 
     async def post(self) -> None:
-        """Hand the body on and wait until its alerts are stored."""
+        """Pass the body on and wait until its alerts are stored."""
         if self._finished:
             return
         if self._body is None:
@@ -115,18 +115,18 @@ class WebhookHandler(RequestHandler):
         if stored:
             self._answer(HTTPStatus.OK, "stored")
         else:
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "not stored yet; send it again, nothing is counted twice")
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "not stored yet; send it again (duplicates are ignored)")
 
     def on_finish(self) -> None:
-        """Forget what is left of a body."""
+        """Discard what is left of the body."""
         self._forget()
 
     def on_connection_close(self) -> None:
-        """Forget what has come of a body that ends too early."""
+        """Discard an incomplete body."""
         self._forget()
 
     def write_error(self, status_code: int, **kwargs: object) -> None:
-        """Answer what the server itself refuses: 405, and 500 after a mistake of ours."""
+        """Answer errors of the server itself: 405, and 500 after a bug."""
         self._answer(HTTPStatus(status_code), HTTPStatus(status_code).phrase.lower())
 
     def _opened(self) -> Body:
@@ -163,7 +163,7 @@ class WebhookHandler(RequestHandler):
         if rejected.cause:
             self._desk.refusals.add(rejected.cause, f"a request from {self.request.remote_ip}")
         if self.request.headers.get("Expect", "").lower() == "100-continue":
-            self._answer_rejected()  # it waits for our word before it sends anything
+            self._answer_rejected()  # the sender waits for this before it sends the body
 
     def _answer_rejected(self) -> None:
         assert self._rejected is not None

@@ -1,7 +1,7 @@
-"""Between the thread that talks to senders and the one that matches: what came in, and what has become of it.
+"""The queue between the thread that serves senders and the thread that matches events.
 
-A request is given in with a function to call once its events' alerts are stored. It is taken out in order, handed on
-under a cursor, and answered when that cursor is acknowledged.
+A request is added with a function to call once its alerts are stored. Requests are taken out in order, passed on with a
+cursor, and answered when that cursor is acknowledged.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: Called once, from any thread: the alerts are stored, or (False) nobody will ever say so.
+#: Called once, from any thread: whether the alerts are stored (False: not known, and never will be).
 Answer = Callable[[bool], None]
 
-#: Bytes after which no further request joins those that are handed on under one cursor.
+#: Bytes of requests after which no more are added to the same cursor.
 TOGETHER = 1 << 20
 
-#: Seconds: how often it is looked whether something is stored, as long as a sender waits for it.
+#: Shortest and longest interval of checks whether something is stored, while a sender waits, in seconds.
 SOON, LATER = 0.001, 0.02
 
-#: Seconds between two looks at nothing.
+#: Seconds between two checks while there is nothing.
 IDLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A request's *body*, which *answer* is about."""
+    """A request's *body*, and the function *answer* to call with the result."""
 
     body: bytes
     answer: Answer
 
 
 class Inbox:
-    """Holds at most *held* bytes of at most *waiting* requests."""
+    """Holds at most *waiting* requests of at most *held* bytes in total."""
 
     def __init__(self, held: int, waiting: int) -> None:
         self._most_held, self._most_waiting = held, waiting
@@ -46,14 +46,14 @@ class Inbox:
         self._given: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         self._taken: deque[tuple[int, list[Delivery]]] = deque()
         self._serial = 0
-        # A cursor of an earlier life of the worker may be acknowledged in this one.
+        # A cursor of an earlier worker may be acknowledged in this one.
         self._life = secrets.token_hex(8)
         self._pause = SOON
 
     # the thread of the senders
 
     def hold(self, size: int) -> bool:
-        """Make room for *size* bytes that arrive; return whether there is any."""
+        """Reserve memory for *size* bytes; return whether there is enough."""
         with self._lock:
             if self._held + size > self._most_held:
                 return False
@@ -61,12 +61,12 @@ class Inbox:
             return True
 
     def release(self, size: int) -> None:
-        """Give back the room for *size* bytes."""
+        """Release the memory of *size* bytes."""
         with self._lock:
             self._held -= size
 
     def give(self, delivery: Delivery) -> bool:
-        """Take a *delivery* for whose body there is room, which is given back here; return False if it is too much."""
+        """Add *delivery*, whose memory is reserved; return False if too many requests are waiting."""
         with self._lock:
             if self._closed or self._waiting >= self._most_waiting:
                 return False
@@ -77,7 +77,7 @@ class Inbox:
     # the thread that matches
 
     def take(self) -> tuple[list[bytes], str | None]:
-        """Return the bodies that came, and the cursor that is true once they are handled; wait a little if none did."""
+        """Return the waiting bodies and the cursor for them; if there are none, wait a little first."""
         bodies = self._next()
         if not bodies:
             return [], None
@@ -87,7 +87,7 @@ class Inbox:
         return [delivery.body for delivery in bodies], f"{self._life}:{self._serial}"
 
     def ack(self, cursor: str) -> None:
-        """Answer what came up to *cursor*."""
+        """Answer the requests up to *cursor*."""
         life, _, serial = cursor.partition(":")
         if life != self._life:
             return
@@ -95,7 +95,7 @@ class Inbox:
             self._finish(self._taken.popleft()[1], stored=True)
 
     def close(self) -> None:
-        """Answer everything that waits: nobody will say that it is stored."""
+        """Answer all waiting requests with False."""
         with self._lock:
             self._closed = True
         while self._taken:
@@ -114,7 +114,7 @@ class Inbox:
         return deliveries
 
     def _patience(self) -> float:
-        """Return for how long to wait for a request: the store's word on earlier ones may come in the meantime."""
+        """Return how long to wait for a request; short while earlier ones wait to be acknowledged."""
         if not self._taken:
             return IDLE
         pause, self._pause = self._pause, min(self._pause * 1.5, LATER)

@@ -1,4 +1,4 @@
-"""Requests that are sent here as the input of a JSON log."""
+"""The input of a JSON log that receives webhooks."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ from falcohost.web.tls import server_context
 if TYPE_CHECKING:
     from falcohost.web.server import Server
 
-#: How many connections may wait to be accepted.
+#: Most connections that wait to be accepted.
 BACKLOG = 1024
 
-#: Descriptors that a worker needs beside those of its connections.
+#: Descriptors that a worker needs in addition to those of its connections.
 _OTHERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """What is listened on, and who is listened to.
+    """The address to listen on, and how senders authenticate.
 
-    :ivar plugin: whose listener it is; ``falcohost[PLUGIN]`` installs what it needs.
-    :ivar certificate: certificate and key of an HTTPS address; *key* is its file where it has one of its own.
-    :ivar files: those with secrets that were read to make this.
-    :ivar form: what the requests hold.
-    :ivar open_to_all: the user has said that senders need no secret, with the setting *opens*.
-    :ivar asks: the settings that give a secret, for people.
+    :ivar plugin: the plugin that listens; ``falcohost[PLUGIN]`` installs what it needs.
+    :ivar certificate: file with certificate and key of an HTTPS address.
+    :ivar key: file with the key, if it is separate.
+    :ivar files: files with secrets that were read to make this object.
+    :ivar form: the format of requests.
+    :ivar open_to_all: senders need no secret, because the user has enabled the setting *opens*.
+    :ivar asks: the settings that define a secret, for messages.
     """
 
     plugin: str
@@ -59,9 +60,9 @@ class Listener:
 
 
 def secret_files(listener: Listener | None) -> list[Path]:
-    """Return the files with certificates and secrets of *listener*; none where nothing is listened on.
+    """Return the files with certificates and secrets of *listener*; empty if it is None.
 
-    :raises SourceError: one of them does not hold what it should.
+    :raises SourceError: one of them cannot be used.
     """
     if listener is None:
         return []
@@ -78,9 +79,9 @@ def _tls(listener: Listener) -> ssl.SSLContext | None:
 
 
 class WebhookInput:
-    """The bodies of the requests that *listener* takes; *limits* are those of their records.
+    """Delivers the bodies of requests to *listener*; *limits* apply to their records.
 
-    :param origin: how their events are known; by their content, if it is not given.
+    :param origin: determines the keys of events; default: their content.
     """
 
     def __init__(self, listener: Listener, limits: Limits, origin: Origin | None = None) -> None:
@@ -92,7 +93,7 @@ class WebhookInput:
 
     @property
     def limits(self) -> Limits:
-        """How large texts may be."""
+        """Limits on the size of texts."""
         return self._limits
 
     @property
@@ -101,9 +102,9 @@ class WebhookInput:
         return None
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Bind the address, and read what only root may read.
+        """Bind the address, and read files that need root.
 
-        :raises SourceError: it cannot be had, or everybody could send to it and nobody has said that they may.
+        :raises SourceError: that fails, or senders need no secret and the user has not explicitly allowed that.
         """
         listener = self._listener
         _admit(listener)
@@ -112,7 +113,7 @@ class WebhookInput:
             from falcohost.web.server import Server
         except ModuleNotFoundError as error:
             mend = f"pip install 'falcohost[{listener.plugin}]'"
-            raise SourceError(f"{listener.plugin}: a listener needs {error.name}, which {mend} installs") from error
+            raise SourceError(f"{listener.plugin}: a listener needs {error.name}; install it with {mend}") from error
         tls = _tls(listener)
         _make_room(listener.limits.connections)
         sockets = listening_sockets(str(listener.address), lambda: _bound(listener))
@@ -121,9 +122,9 @@ class WebhookInput:
         log.info("%s: listening on %s", listener.plugin, listener.address)
 
     def texts(self) -> Iterator[Texts]:
-        """Yield the bodies, and nothing again and again where there are none.
+        """Yield the bodies; while there are none, empty texts.
 
-        :raises SourceError: the server has ended, which is a mistake of ours.
+        :raises SourceError: the server has ended, which is a bug.
         """
         assert self._server is not None
         self._server.start()
@@ -133,7 +134,7 @@ class WebhookInput:
         raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
 
     def give(self, text: bytes, answer: Answer) -> bool:
-        """Take *text* as if it had been sent, from any thread; return False where there is no room for it."""
+        """Add *text* as if it had been sent, from any thread; return False if there is not enough memory."""
         if not self._inbox.hold(len(text)):
             return False
         if self._inbox.give(Delivery(text, answer)):
@@ -146,7 +147,7 @@ class WebhookInput:
         self._inbox.ack(cursor)
 
     def close(self) -> None:
-        """Answer those who wait, and stop listening."""
+        """Answer all waiting requests, and stop listening."""
         self._inbox.close()
         if self._server is not None:
             self._server.close()
@@ -154,10 +155,10 @@ class WebhookInput:
 
 
 def _admit(listener: Listener) -> None:
-    """Refuse what would let anybody in by mistake, and tell what is unusual."""
+    """Refuse insecure settings that were not chosen explicitly, and warn about unusual ones."""
     plugin, address = listener.plugin, listener.address
     if listener.secret.client_ca is not None and not address.tls:
-        raise SourceError(f"{plugin}: client certificates need https://, and open_params say {address}")
+        raise SourceError(f"{plugin}: client certificates need https://, but open_params is {address}")
     if not listener.secret and not listener.open_to_all:
         if not address.is_loopback:
             raise SourceError(
@@ -166,16 +167,16 @@ def _admit(listener: Listener) -> None:
             )
         log.warning("%s: every user of this machine can send events to %s: no secret is set", plugin, address)
     if not address.given:
-        log.warning("%s: open_params name no host, so only this machine is listened to: %s", plugin, address)
+        log.warning("%s: open_params has no host, so only this machine can send events: %s", plugin, address)
     if listener.secret.token is not None and not address.tls and not address.is_loopback:
-        log.warning("%s: the token is sent to %s in clear text; https:// hides it", plugin, address)
+        log.warning("%s: senders send the token to %s unencrypted; use https://", plugin, address)
 
 
 def _bound(listener: Listener) -> list[socket.socket]:
-    """Return the sockets, one for each address of the host.
+    """Return listening sockets, one for each address of the host.
 
-    :raises AddressTaken: somebody else has one.
-    :raises SourceError: they cannot be had.
+    :raises AddressTaken: an address is in use.
+    :raises SourceError: listening fails for another reason.
     """
     address = listener.address
     bound: list[socket.socket] = []
@@ -191,14 +192,14 @@ def _bound(listener: Listener) -> list[socket.socket]:
             made.close()
         text = f"{listener.plugin}: cannot listen on {address}: {error.strerror or error}"
         if error.errno == errno.EADDRINUSE:
-            also = "another program has the port, perhaps another falcohost"
+            also = "another program uses the port, perhaps another falcohost"
             raise AddressTaken(f"{text}; {also}", address.port) from error
         raise SourceError(text) from error
     return bound
 
 
 def _make_room(connections: int) -> None:
-    """Have as many descriptors as *connections* need, as far as that is allowed."""
+    """Raise the limit of open files to what *connections* need, as far as permitted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _OTHERS
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""What a listener takes of a sender, and for how long it waits for one."""
+"""Limits of a listener on sizes, times and numbers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MIB = 1 << 20
 class WebLimits:
     """Sizes in bytes, times in seconds.
 
-    :ivar body: a body, as it is sent and also as it is unpacked.
-    :ivar header: all headers of a request.
-    :ivar held: all bodies that arrive or wait to be stored; what comes on top is told to come again later.
-    :ivar waiting: how many requests may wait to be stored.
-    :ivar connections: how many there may be at a time; a further one is closed.
-    :ivar header_time: how long a sender may take from the handshake to the end of the headers, and between requests.
-    :ivar body_time: how long it may take for the body.
-    :ivar store_time: how long it waits until its alerts are stored, before it is told to come again later.
+    :ivar body: size of a body, both compressed and decompressed.
+    :ivar header: size of all headers of a request.
+    :ivar held: size of all bodies that are arriving or waiting; further requests are told to try again later.
+    :ivar waiting: number of requests that wait to be stored.
+    :ivar connections: number of connections; further ones are closed.
+    :ivar header_time: time from the handshake to the end of the headers, and between requests.
+    :ivar body_time: time to receive a body.
+    :ivar store_time: time until the alerts are stored, after which the sender is told to try again later.
     """
 
     body: int = 12 * MIB

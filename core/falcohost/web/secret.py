@@ -1,4 +1,4 @@
-"""By what a sender is known: a bearer token, a client certificate, a signature, or, if the user says so, nothing."""
+"""Authentication of senders: a bearer token, a client certificate, a signature, or, if the user allows it, none."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from falcohost.regular import SMALL, read_regular
 
 _SCHEME = "bearer"
 
-#: The header with the signature of a body, if it has no other name: GitHub's.
+#: The default header with the signature of a body: GitHub's.
 SIGNATURE = "X-Hub-Signature-256"
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What a sender has to show.
+    """The secrets by which senders authenticate.
 
-    :ivar token: of ``Authorization: Bearer``; None: it needs none. Never shown, not even by ``repr``.
-    :ivar client_ca: the file with the certificates by which senders' certificates are signed.
-    :ivar key: with which every body is signed (HMAC SHA-256); None: it needs no signature. Never shown either.
-    :ivar header: the header with the signature, in hexadecimal digits, with or without ``sha256=`` before them.
+    :ivar token: the token of ``Authorization: Bearer``; None: not required. Never shown, not even by ``repr``.
+    :ivar client_ca: file with the authorities that sign senders' certificates.
+    :ivar key: the key with which bodies are signed (HMAC SHA-256); None: not required. Never shown.
+    :ivar header: the header with the signature, in hexadecimal, with or without the prefix ``sha256=``.
     """
 
     token: bytes | None = field(default=None, repr=False)
@@ -34,11 +34,11 @@ class Secret:
     header: str = SIGNATURE
 
     def __bool__(self) -> bool:
-        """Return whether there is any."""
+        """Return whether any secret is required."""
         return self.token is not None or self.client_ca is not None or self.key is not None
 
     def signs(self, body: bytes, signature: str | None) -> bool:
-        """Return whether *signature* is that of *body*, in a time that tells nothing of it."""
+        """Return whether *signature* is that of *body*, in constant time."""
         if self.key is None:
             return True
         right = hmac.new(self.key, body, hashlib.sha256).hexdigest()
@@ -46,20 +46,22 @@ class Secret:
         return hmac.compare_digest(shown.encode("latin-1", "replace"), right.encode())
 
     def admits(self, authorization: str | None) -> bool:
-        """Return whether the header *authorization* shows the token, in a time that tells nothing of it."""
+        """Return whether the header *authorization* has the token, in constant time."""
         if self.token is None:
             return True
         scheme, _, shown = (authorization or "").partition(" ")
-        sent = shown.strip().encode("latin-1", "replace")  # which is how headers are read
+        sent = shown.strip().encode("latin-1", "replace")  # as tornado decodes headers
         return hmac.compare_digest(sent, self.token) and scheme.lower() == _SCHEME
 
 
 def read_secret(
     plugin: str, *, token_file: str, variable: str, client_ca: str, environment: Mapping[str, str] = os.environ
 ) -> Secret:
-    """Return what *token_file*, or the environment's *variable*, and *client_ca* say; empty texts say nothing.
+    """Return the secret with the token in *token_file* or in the environment's *variable*, and with *client_ca*.
 
-    :raises SourceError: the file cannot be read, or holds no token.
+    Empty strings mean that it is not set.
+
+    :raises SourceError: the file cannot be read, or is empty.
     """
     token = read_token(plugin, token_file, variable, environment)
     return Secret(token, Path(client_ca) if client_ca else None)
@@ -68,9 +70,10 @@ def read_secret(
 def read_token(
     plugin: str, file: str, variable: str, environment: Mapping[str, str] = os.environ, *, what: str = "token"
 ) -> bytes | None:
-    """Return *what* is in *file*, or in the environment's *variable*; None where neither is named.
+    """Return the content of *file*, or of the environment's *variable*; None if neither is set.
 
-    :raises SourceError: the file cannot be read, or there is nothing in it.
+    :param what: its name in messages.
+    :raises SourceError: the file cannot be read, or is empty.
     """
     text, where = environment.get(variable), variable
     if file:
@@ -78,12 +81,10 @@ def read_token(
         try:
             text = read_regular(file, SMALL).decode()
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
             raise SourceError(f"{plugin}: the {what} file {file} cannot be read: {reason}") from error
     if text is None:
         return None
     if not text.strip():
-        raise SourceError(
-            f"{plugin}: there is no {what} in {where}; put one there, since an empty one protects nothing"
-        )
+        raise SourceError(f"{plugin}: the {what} in {where} is empty; set one, since an empty one protects nothing")
     return text.strip().encode()

@@ -1,4 +1,4 @@
-"""The server: one thread with an event loop, which talks to all senders; none of them can hold up another."""
+"""The HTTP server: one thread with an event loop for all senders, in which none can block another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ssl
 import threading
 from typing import Any
 
-import tornado.platform.asyncio  # noqa: F401  # tornado itself does so later, when its file may no longer be read
+import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler
@@ -19,18 +19,18 @@ from tornado.web import Application, RequestHandler
 from falcohost.web.handler import Desk, WebhookHandler
 from falcohost.web.limits import WebLimits
 
-#: Seconds that answers have to leave when the listener is closed.
+#: Seconds for sending the last answers when the listener is closed.
 FAREWELL = 1.0
 
-#: Bytes of a body that nobody here has asked for.
+#: Largest body of a request to another path.
 _ELSEWHERE = 64 << 10
 
-#: Bytes that are read of a connection ahead of what is wanted.
+#: Bytes that are read ahead from a connection.
 _AHEAD = 256 << 10
 
 
 class Server:
-    """Serves *path* on the sockets *listening*, from a thread that is started by :meth:`start`."""
+    """Serves *path* on the sockets *listening*, in a thread that :meth:`start` starts."""
 
     def __init__(self, listening: list[socket.socket], path: str, tls: ssl.SSLContext | None, desk: Desk) -> None:
         self._listening = listening
@@ -43,17 +43,17 @@ class Server:
         self._started = False
 
     def start(self) -> None:
-        """Begin to serve. After the privileges are dropped: a thread keeps those that it was started with."""
+        """Start to serve. Call this after the privileges are dropped, since a thread keeps those of its start."""
         self._started = True
         self._thread.start()
 
     @property
     def runs(self) -> bool:
-        """Return whether it serves."""
+        """Return whether the thread is running."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Stop listening, and give the answers that are on their way a moment."""
+        """Stop listening; give pending answers a moment to be sent."""
         if self._started:
             with contextlib.suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._closing.set)
@@ -64,7 +64,7 @@ class Server:
             listening.close()
 
     def _run(self) -> None:
-        logging.getLogger("tornado").setLevel(logging.CRITICAL)  # what senders do wrong is theirs to know
+        logging.getLogger("tornado").setLevel(logging.CRITICAL)  # senders' mistakes do not belong in our log
         self._loop.run_until_complete(self._serve())
         self._loop.close()
 
@@ -84,7 +84,7 @@ class Server:
 
 
 class _Elsewhere(RequestHandler):
-    """Answers what is asked of another path."""
+    """Answers requests to other paths."""
 
     def prepare(self) -> None:
         self.set_status(404)
@@ -94,13 +94,13 @@ class _Elsewhere(RequestHandler):
 
 
 class _Server(HTTPServer):
-    """Closes connections beyond the number that there may be."""
+    """Closes connections beyond the limit."""
 
     most = 0
     count = 0
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
-        """Serve a new connection, if there is room for it."""
+        """Serve a new connection, unless the limit is reached."""
         if self.count >= self.most:
             stream.close()
             return
@@ -108,7 +108,7 @@ class _Server(HTTPServer):
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn: object) -> None:
-        """Take note that a connection has ended."""
+        """Count a connection that has ended."""
         self.count -= 1
         super().on_close(server_conn)
 

@@ -191,7 +191,7 @@ def test_without_boto3(aws, reader, monkeypatch):
     with pytest.raises(SourceError) as raised:
         reader(open_params="s3://bucket")
 
-    assert "cloudtrail: asking AWS needs boto3, which pip install 'falcohost[cloudtrail]' installs" == str(raised.value)
+    assert "cloudtrail: AWS needs boto3; install it with pip install 'falcohost[cloudtrail]'" == str(raised.value)
 
 
 def test_files_import_no_boto3():

@@ -261,7 +261,7 @@ def test_no_bucket(aws, reader, caplog):
     source = reader(open_params="s3://trail/", aws=aws.settings)
     assert [] == source.read_until(lambda: caplog.text)
     assert "s3://trail" in caplog.text
-    assert "there is no such bucket; is its name right? (NoSuchBucket)" in caplog.text
+    assert "the bucket does not exist; check its name (NoSuchBucket)" in caplog.text
 
     client = aws.client("s3")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
@@ -276,7 +276,7 @@ def test_no_network(reader, aws, caplog, endpoint):
 
     assert [] == source.read_until(lambda: caplog.text)
     assert endpoint in caplog.text
-    assert "cannot be reached; are the region, the network and DNS right?" in caplog.text
+    assert "cannot be reached; check the region, the network and DNS" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])

@@ -235,8 +235,8 @@ def test_duplicates(queue, read_queue, bucket):
         (json.dumps({"Type": "SubscriptionConfirmation"}), "it names no objects in a known format"),
         (json.dumps({"Records": [{"eventName": 5}]}), "it names no objects in a known format"),
         (by_sns("true"), "it names no objects in a known format"),
-        (from_s3(key()), "s3://trail: there is no such object; it may have been deleted (NoSuchKey)"),
-        (from_s3(key(), bucket="other"), "s3://other: there is no such bucket; is its name right? (NoSuchBucket)"),
+        (from_s3(key()), "s3://trail: the object does not exist; it may have been deleted (NoSuchKey)"),
+        (from_s3(key(), bucket="other"), "s3://other: the bucket does not exist; check its name (NoSuchBucket)"),
     ],
 )  # fmt: skip
 def test_poison(queue, read_queue, bucket, monkeypatch, caplog, body, reason):
@@ -282,7 +282,7 @@ def test_no_queue(aws, reader, caplog):
     source = reader(open_params="sqs://not-there", aws=aws.settings, sqsOwnerAccount="123456789012")
 
     assert [] == source.read_until(lambda: caplog.text)
-    assert "sqs://not-there: there is no such queue in this region" in caplog.text
+    assert "sqs://not-there: the queue does not exist in this region" in caplog.text
 
 
 def test_objects_out_of_reach(queue, reader, aws, bucket, monkeypatch, caplog):

@@ -200,7 +200,7 @@ def test_doctor_and_a_port_that_is_taken(hub, doctor):
     """A port that somebody has is told."""
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        pytest.raises(AddressTaken, match="another program has the port"),
+        pytest.raises(AddressTaken, match="another program uses the port"),
     ):
         doctor(open_params=f"http://127.0.0.1:{server.getsockname()[1]}/")
 

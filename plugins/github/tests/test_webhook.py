@@ -151,7 +151,7 @@ def test_an_empty_secret(opened, tmp_path):
     """A secret that is empty is refused, not taken for none."""
     (tmp_path / "webhook.secret").write_text(" \n")
 
-    with pytest.raises(SourceError, match="there is no webhook secret in"):
+    with pytest.raises(SourceError, match="the webhook secret in"):
         opened(open_params="http://127.0.0.1:{port}/")
 
 

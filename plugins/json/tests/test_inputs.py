@@ -111,7 +111,7 @@ def test_printed(printing):
     ("settings", "error", "text"),
     [
         ({"open_params": "https://127.0.0.1:1/in"}, ConfigError, "needs certificate"),
-        ({"open_params": "http://127.0.0.1/in"}, SourceError, "names no port"),
+        ({"open_params": "http://127.0.0.1/in"}, SourceError, "has no port"),
         ({"open_params": "http://127.0.0.1:1/in", "token_file": "/no/token"}, SourceError, "token file /no/token"),
         ({"open_params": "http://127.0.0.1:1/in", "signature_key_file": "/no"}, SourceError, "signature key file /no"),
     ],

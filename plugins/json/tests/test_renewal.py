@@ -126,7 +126,7 @@ def test_nobody_waits_for_a_source_that_cannot_be_opened(listening):
     context = make_certificate(listening.folder / "other.pem")
     put(listening.certificate, b"broken")
     os.kill(listening.agent.worker(), signal.SIGKILL)
-    listening.agent.wait_for_log(lambda text: "it is no PEM; starting" in text)
+    listening.agent.wait_for_log(lambda text: "it is not PEM; starting" in text)
 
     listening.until(ConnectionRefusedError, "first", context)
     put(listening.certificate, (listening.folder / "other.pem").read_bytes())
@@ -140,5 +140,5 @@ def test_the_doctor(listening):
     listening.agent.kill()
     with socket.create_server(("localhost", listening.port)):
         ((what, problem),) = listening.doctor()
-    assert (what, "another program has the port" in problem) == ("its address is available", True)
+    assert (what, "another program uses the port" in problem) == ("its address is available", True)
     assert listening.doctor() == [("open_params can be read", None)]

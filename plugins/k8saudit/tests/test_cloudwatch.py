@@ -188,7 +188,7 @@ def test_no_group(aws, read, caplog):
     """A group that is not there is waited for, and told by log and doctor."""
     source = read()
     assert [] == source.read_until(lambda: caplog.text)
-    text = "cloudwatch:///aws/eks/prod/cluster: there is no such log group in this region"
+    text = "cloudwatch:///aws/eks/prod/cluster: the log group does not exist in this region"
     assert text in caplog.text
     settings = {"k8saudit-eks": {"open_params": CLUSTER, "aws": aws.settings}}
     (spec,) = plugin.falcohost_sources(settings)
@@ -239,7 +239,7 @@ def test_any_group(aws, group):
             "names no log group; use cloudwatch:///aws/eks/CLUSTER/cluster",
         ),
         ({"open_params": "cloudwatch://g", "overlap": 1}, ConfigError, "overlap has to be a whole number from 10"),
-        ({"open_params": "cloudwatch://g"}, SourceError, "it is not known which region to ask; set aws.region"),
+        ({"open_params": "cloudwatch://g"}, SourceError, "the region is not set; set aws.region"),
     ],
 )
 def test_settings_that_cannot_be(aws, monkeypatch, settings, error, text):

@@ -82,8 +82,8 @@ def test_mistakes_are_told(rules, tmp_path, arguments, text):
     ("open_params", "text"),
     [
         ("http://0.0.0.0:9765/k8s-audit", "senders need a secret: set init_config.tokenFile or"),
-        ("https://:9765/k8s-audit", "/etc/falco/falco.pem has to hold a certificate and its key"),
-        ("http://127.0.0.1/k8s-audit", "names no port, as in http://127.0.0.1:9765/k8s-audit"),
+        ("https://:9765/k8s-audit", "/etc/falco/falco.pem has to contain a certificate and its unencrypted key"),
+        ("http://127.0.0.1/k8s-audit", "has no port; write it as in http://127.0.0.1:9765/k8s-audit"),
         ("file:///no/such/folder/audit.log", "the folder /no/such/folder does not exist"),
         ("/no/such/file", "cannot read /no/such/file: No such file or directory"),
         ("", "open_params is not set"),

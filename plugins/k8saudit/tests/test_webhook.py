@@ -204,7 +204,7 @@ def test_settings(webhook, tmp_path, caplog):
         ({"allowUnauthenticated": "yes"}, ConfigError, "allowUnauthenticated has to be true or false"),
         ({"webhookMaxBatchSize": 0}, ConfigError, "webhookMaxBatchSize has to be a whole number from 1"),
         ({"tokenFile": "/no/such/file"}, SourceError, "/no/such/file cannot be read"),
-        ({"open_params": "http://127.0.0.1/x"}, SourceError, "names no port"),
+        ({"open_params": "http://127.0.0.1/x"}, SourceError, "has no port"),
     ],
 )
 def test_wrong_settings(settings, error, text):

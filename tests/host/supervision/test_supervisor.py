@@ -171,7 +171,7 @@ def test_the_run_fails_when_no_output_is_left(supervised):
     script(stage, begin, lambda: None, lambda: wait_until(lambda: runner.gone))
 
     assert supervisor.run() is Outcome.FAILED
-    assert "no output is left: nobody reads sink any more" == supervisor.loop.error
+    assert "no output is left: the reader of sink is gone" == supervisor.loop.error
     assert [signal.SIGTERM] == stage.last().signals
 
 
