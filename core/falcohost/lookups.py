@@ -68,12 +68,12 @@ class Lookup(Protocol):
 
 @runtime_checkable
 class WakingLookup(Lookup, Protocol):
-    """A lookup that can say when something has come, so that what waits for it need not wait for the next batch."""
+    """A lookup that can say when an answer has come, so that pending events need not wait for the next batch."""
 
     def fileno(self) -> int | None:
-        """Return a descriptor that can be read when :meth:`poll` has something to take in; None: there is none now.
+        """Return a descriptor that is readable when :meth:`poll` has something to receive; None: there is none now.
 
-        It wakes when something more arrives at it (``EPOLLET``): a socket, a pipe or an eventfd.
+        A socket, a pipe or an eventfd. It is watched edge-triggered (``EPOLLET``): only new data wakes the pipeline.
         """
 
 

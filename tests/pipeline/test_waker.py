@@ -130,4 +130,4 @@ def test_a_descriptor_that_is_none_is_told(woken, descriptor, caplog):
         waker.watch()
 
     assert 2 == one.run.lookup.failed
-    assert caplog.messages[0].startswith("lookup 'machines' failed, 1 times so far: ")
+    assert caplog.messages[0].startswith("lookup 'machines' failed (1 times so far): ")

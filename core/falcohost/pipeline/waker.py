@@ -1,7 +1,7 @@
 """Wakes the pipeline when a lookup has an answer, while the source waits for events.
 
-A source waits in its own way, some of them in a call that only an event ends. So a thread of its own waits for the
-lookups' descriptors, and decides what their rows decide. Without a lookup that has a descriptor there is no thread.
+Each source waits in its own way, some of them in a call that returns only with an event. So a thread of its own waits
+for the lookups' descriptors, and then decides the pending events. There is no thread unless a lookup has a descriptor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from falcohost.pipeline.pipeline import Pipeline
 
 
 class Waker:
-    """Shares *pipeline* with who uses it, who does so inside of :meth:`held`. It is woken inside of the ``with``."""
+    """Shares *pipeline* with its user, who uses it only inside :meth:`held`; use the waker as a context manager."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -40,9 +40,9 @@ class Waker:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Have the pipeline for oneself.
+        """Keep the pipeline for the caller alone.
 
-        :raises BaseException: whatever has been raised in the meantime by what was decided.
+        :raises BaseException: an error that the waker's thread has met in the meantime.
         """
         with self._lock:
             if self._error is not None:
@@ -50,7 +50,7 @@ class Waker:
             yield
 
     def watch(self) -> None:
-        """Wait for all lookups that are open; called now and then, since they open more, or connect again."""
+        """Wait for the descriptors of all open lookups; called again and again, since lookups open and reconnect."""
         for lookup in self._pipeline.pending.lookups:
             if (descriptor := lookup.descriptor()) is not None:
                 try:
@@ -65,7 +65,7 @@ class Waker:
             self._epoll.register(self._end, select.EPOLLIN)
             self._thread.start()
         with suppress(FileExistsError):
-            # Woken by what comes, not by what is there: a lookup that leaves it there keeps nobody busy.
+            # Edge-triggered: a lookup that does not read its descriptor must not keep this thread busy.
             self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLET)
 
     def _run(self) -> None:
