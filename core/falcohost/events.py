@@ -150,7 +150,7 @@ Asked: TypeAlias = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the rules need from one source (the push-down). A source may pass too much, never too little.
+    """The needs of the rules for one source (the push-down). A source may pass too much, never too little.
 
     :ivar source: name of the event source.
     :ivar event_types: values of ``evt.type`` that some enabled rule can match; None: any.

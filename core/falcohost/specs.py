@@ -42,7 +42,7 @@ class ConfigKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropPolicy:
-    """What to do when a source loses events.
+    """How to handle events that a source loses.
 
     When the share of a second's events that were lost exceeds *threshold*, the actions run if the token bucket has a
     token. Every loss is counted and logged in any case.

@@ -179,7 +179,7 @@ def test_warnings_have_places_too(load, rule):
     ("condition", "hint"),
     [
         ("proc_name = x", "'proc_name' ends a condition here"),
-        ('proc.name = "\\d"', "write a backslash in quotes twice"),
+        ('proc.name = "\\d"', "inside quotes, write a backslash twice"),
         ("proc.name = (a b)", "put values with blanks, brackets, commas or quotes in double quotes"),
         ("opened", "did you mean 'opend'?"),
         ("fd.num >= 0 and early", "a macro sees only macros that were defined before it"),

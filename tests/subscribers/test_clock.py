@@ -210,7 +210,7 @@ def test_a_time_that_is_none_is_told(clocked, due, caplog):
     one.beat(1)
 
     wait_until(lambda: caplog.messages)
-    text = f"what is due is no time in nanoseconds, but {type(due).__name__}"
+    text = f"due() has to return a time in nanoseconds or None, not {type(due).__name__}"
     assert [f"subscriber 'beats': when it is due: {text}; trying again"] == caplog.messages
     assert [] == made.ticks
 

@@ -23,7 +23,7 @@ from falcohost.rules.rule_compiler import CompiledRule
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a source collects because of one rule.
+    """The data that a source collects because of one rule.
 
     :ivar types: the event types; None: all.
     :ivar alone: event types that no other enabled rule needs.

@@ -15,7 +15,7 @@ from falcohost.pipeline.settings import PipelineConfig
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker needs to run one source.
+    """Everything that a worker needs to run one source.
 
     :ivar settings: the source's settings.
     :ivar make: returns the alert of a rule that matched.

@@ -1,4 +1,4 @@
-"""What the configuration adds to the outputs of rules (``append_output``)."""
+"""Adds the configured text and fields to the outputs of rules (``append_output``)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CONTAINER_INFO = "%container.info"
 
 @dataclass(frozen=True, slots=True)
 class AppendOutput:
-    """Adds to the output of rules of *source*, called *rule*, with all *tags*; what is empty matches every rule.
+    """One entry: adds to the output of the rules of *source*, named *rule*, with all *tags*; an empty one matches all.
 
     :ivar extra_output: text that is appended, with fields.
     :ivar extra_fields: (name, format) of fields added to ``output_fields``; format None: the field of that name.
@@ -30,7 +30,7 @@ class AppendOutput:
     suggested: bool = False
 
     def matches(self, rule: RuleDef) -> bool:
-        """Return whether it is meant for *rule*."""
+        """Return whether the entry applies to *rule*."""
         return self.source in ("", rule.source) and self.rule in ("", rule.name) and set(self.tags) <= set(rule.tags)
 
 
@@ -39,7 +39,7 @@ class RuleOutput:
     """The whole output of a rule.
 
     :ivar fields: name and format of fields for JSON alone; format None: the field of that name.
-    :ivar had_container_info: ``%container.info`` was taken out of it.
+    :ivar had_container_info: ``%container.info`` was removed from it.
     """
 
     text: str
@@ -48,7 +48,7 @@ class RuleOutput:
 
 
 def whole_output(rule: RuleDef, extras: Sequence[AppendOutput], catalog: Catalog) -> RuleOutput:
-    """Return the output of *rule* with what *extras* add to it."""
+    """Return the output of *rule* with the additions of *extras*."""
     matching = [extra for extra in extras if extra.matches(rule)]
     text = " ".join((rule.output.value, *(added for extra in matching for added in _texts(extra, catalog))))
     fields = {name: form for extra in matching for name, form in extra.extra_fields}

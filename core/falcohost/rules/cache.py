@@ -1,7 +1,7 @@
-"""The rules cache: what the same files became before, over the same fields, is not compiled again.
+"""The rules cache: the same files with the same fields are not compiled twice.
 
-It is never needed. Whatever is wrong with it (it cannot be read or written, somebody else could have written it, it is
-damaged) is logged at level debug, and the rules are compiled.
+The cache is optional. If it cannot be read or written, if another user could have written it, or if it is damaged, this
+is logged at level debug and the rules are compiled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RulesCache:
     versions: tuple[str, ...]
 
     def load(self, files: Sequence[RulesFile], catalogs: Mapping[str, Catalog], options: LoadOptions) -> Loaded:
-        """Return what :func:`~falcohost.rules.loader.load_rules` returns, from the cache if it is there."""
+        """Return the result of :func:`~falcohost.rules.loader.load_rules`, from the cache if it is there."""
         try:
             key = cache_key(files, catalogs, options, self.versions)
         except UnicodeEncodeError:

@@ -1,6 +1,6 @@
-"""A loaded ruleset and what loading warned of, to bytes and back.
+"""Encodes a loaded ruleset and the warnings of loading it as bytes, and decodes them.
 
-Typed msgpack, decoded by msgspec: data and nothing else. Only what was loaded without an error has this form.
+Typed msgpack, decoded by msgspec: only data, no code. Only rules that were loaded without an error can be encoded.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from falcohost.rules.loaded import Loaded
 from falcohost.rules.places import Context, Location, Place, RulesFile
 from falcohost.rules.results import FileResult, Problem, Spot
 
-#: What an entry begins with; the number counts the changes of this form.
+#: The beginning of every entry; the number changes with the format.
 _MAGIC = b"falcohost rules 1\n"
 
 
-#: Lines and columns up to here are believed: a caret is put below the column.
+#: The largest line and column accepted from an entry: messages put a caret below the column.
 _Small: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 24)]
 
 
@@ -78,9 +78,9 @@ _decoder = msgspec.msgpack.Decoder(_EntryRow)
 
 
 def to_bytes(loaded: Loaded, key: bytes) -> bytes:
-    """Return *loaded*, which is what the content behind *key* became.
+    """Return *loaded*, the result of loading the content that *key* stands for, as bytes.
 
-    :raises CodecError: there is something in it that has no such form.
+    :raises CodecError: a part of it cannot be encoded.
     """
     files = [result.file for result in loaded.results]
     results = [
@@ -95,9 +95,9 @@ def to_bytes(loaded: Loaded, key: bytes) -> bytes:
 
 
 def from_bytes(data: bytes, key: bytes, files: Sequence[RulesFile], catalogs: Mapping[str, Catalog]) -> Loaded:
-    """Return what *files* became over *catalogs*.
+    """Return the result of loading *files* with *catalogs*, as *data* has it.
 
-    :raises CodecError: *data* does not say that of this *key*.
+    :raises CodecError: *data* is damaged, or belongs to another *key*.
     """
     head = _MAGIC + key
     body = data[len(head) + SIZE :]

@@ -1,7 +1,7 @@
-"""The files of the rules cache: read only if nobody else can have written them, written at once or not at all.
+"""Reads and writes the files of the rules cache: reads no file that another user could write, and writes atomically.
 
-Who can write here can switch rules off without a sound, and no signature helps where the same user could sign. So a
-folder or a file that another user owns or may write to is not read, and no symbolic link is followed.
+Whoever can write here can switch rules off unnoticed, and a signature does not help if the same user could sign. So a
+folder or a file that another user owns or can write to is not read, and no symbolic link is followed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Where the cache is if the environment says so.
+#: The environment variable with the cache's directory.
 VARIABLE = "FALCOHOST_CACHE_DIR"
 
-#: Files that are kept, their bytes together, and the bytes of one.
+#: The most files kept, the most bytes of all, and the most bytes of one.
 MAX_FILES = 16
 MAX_TOTAL = 256 << 20
 MAX_SIZE = 64 << 20
@@ -28,11 +28,11 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class UntrustedFile(Exception):
-    """Another user could have written it."""
+    """Another user could have written the file."""
 
 
 def cache_directory() -> Path | None:
-    """Return the directory that the environment names, or the place for this user's caches; None: there is none.
+    """Return the directory from the environment, else the one for this user's caches; None: there is none.
 
     systemd.exec(5) hands a service its directory in ``CACHE_DIRECTORY``; for a user it is the XDG base directory's.
     """
@@ -49,9 +49,9 @@ def cache_directory() -> Path | None:
 
 
 def read(directory: Path, key: bytes) -> bytes:
-    """Return what was kept under *key*, and remember that it was asked for.
+    """Return the entry of *key*, and mark it as used.
 
-    :raises OSError: nothing was, or it cannot be read.
+    :raises OSError: there is none, or it cannot be read.
     :raises UntrustedFile: another user could have written it.
     """
     with _opened(directory) as folder:
@@ -67,7 +67,7 @@ def read(directory: Path, key: bytes) -> bytes:
 
 
 def write(directory: Path, key: bytes, data: bytes) -> None:
-    """Keep *data* under *key*, and drop what was not asked for the longest if there is too much.
+    """Save *data* under *key*; if there is too much, remove the entries not used for longest.
 
     :raises OSError: it cannot be written.
     :raises UntrustedFile: another user could write there.
@@ -112,7 +112,7 @@ def _check(status: os.stat_result, path: Path) -> None:
 
 
 def _prune(folder: int) -> None:
-    """Remove the files that were not asked for the longest; of those that are being written, what was given up."""
+    """Remove the least recently used files, and temporary files that were abandoned."""
     kept: list[tuple[float, int, str]] = []
     for name in os.listdir(folder):
         match = _NAME.fullmatch(name)

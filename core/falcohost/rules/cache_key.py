@@ -1,4 +1,4 @@
-"""What a compiled ruleset depends on, as one key: other content, options or versions are another key."""
+"""Computes the cache key of a compiled ruleset: it changes with the content, the options and the versions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from falcohost.fields import Field
 from falcohost.rules.loaded import LoadOptions
 from falcohost.rules.places import RulesFile
 
-#: Bytes of a key.
+#: Length of a key in bytes.
 SIZE = 32
 
-#: What a field has that compiled rules do not: they name their fields, and find the rest where the field is.
+#: Parts of a field that compiled rules do not contain: they name the field, and look these up.
 _NOT_COMPILED = frozenset(("description", "get", "json", "path", "reads", "shown"))
 _COMPILED = tuple(one.name for one in dataclasses.fields(Field) if one.name not in _NOT_COMPILED)
 
@@ -29,17 +29,17 @@ _PACKAGE = Path(__file__).parent.parent
 _COMPILER = ("lang", "rules", "engine")
 _LIBRARIES = ("lark", "re2", "yaml")
 
-#: Ports may be written by the names that this file gives them.
+#: Rules may write ports by the names in this file.
 _SERVICES = "/etc/services"
 
 
 def cache_key(
     files: Iterable[RulesFile], catalogs: Mapping[str, Catalog], options: LoadOptions, versions: Sequence[str]
 ) -> bytes:
-    """Return the key of what *files* become over *catalogs*.
+    """Return the key for *files* loaded with *catalogs*.
 
     :param versions: those of falcohost and of its plugins.
-    :raises UnicodeEncodeError: a text in them has no bytes.
+    :raises UnicodeEncodeError: a string in them cannot be encoded.
     """
     content = (
         versions,
@@ -54,7 +54,7 @@ def cache_key(
 
 
 def _compiled(field: Field) -> list[object]:
-    """Return what a compiled rule may have of *field*; of a function, whether there is one."""
+    """Return the parts of *field* that a compiled rule may contain; for a function, only whether there is one."""
     values = (getattr(field, name) for name in _COMPILED)
     return [
         value.value if isinstance(value, enum.Enum) else callable(value) or value if value is not None else None
@@ -63,7 +63,7 @@ def _compiled(field: Field) -> list[object]:
 
 
 def _sources() -> Iterator[str]:
-    """Yield the compiler's files and one of each library: they may change where no version of ours does."""
+    """Yield the compiler's files and one file of each library: these can change without a new version of ours."""
     for top in _COMPILER:
         for folder, _, names in sorted(os.walk(_PACKAGE / top)):
             yield from (str(Path(folder, name)) for name in sorted(names) if name.endswith((".py", ".lark")))

@@ -1,4 +1,4 @@
-"""The stable codes of what loading rules can complain of, each with its short text."""
+"""The stable codes of the errors and warnings of loading rules, each with its short text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class ErrorCode(enum.Enum):
-    """An error; the file is refused. The value is the short text."""
+    """An error: the file is refused. The value is the short text."""
 
     LOAD_ERR_FILE_READ = "File read error"
     LOAD_ERR_YAML_PARSE = "YAML parse error"
@@ -18,7 +18,7 @@ class ErrorCode(enum.Enum):
 
 
 class WarningCode(enum.Enum):
-    """A warning; the file is loaded. The value is the short text."""
+    """A warning: the file is loaded. The value is the short text."""
 
     LOAD_UNKNOWN_SOURCE = "Unknown event source"
     LOAD_UNSAFE_NA_CHECK = "Unsafe <NA> comparison in condition"
@@ -37,26 +37,25 @@ class WarningCode(enum.Enum):
     LOAD_UNKNOWN_KEY = "Unknown key in item definition"
 
 
-#: What each warning means, at length; JSON results carry it as ``codedesc``.
+#: A longer text for each warning; JSON results carry it as ``codedesc``.
 WARNING_MEANINGS = {
-    WarningCode.LOAD_UNKNOWN_SOURCE: "No plugin that is loaded provides the event source of the rule; the rule is left "
-    "out.",
+    WarningCode.LOAD_UNKNOWN_SOURCE: "No loaded plugin provides the rule's event source; the rule is skipped.",
     WarningCode.LOAD_UNSAFE_NA_CHECK: "The condition compares a field with <NA>, which does not tell whether the field "
     "has a value; the operator 'exists' does.",
-    WarningCode.LOAD_NO_EVTTYPE: "The condition is asked of too many event types, which costs time on every event; "
-    "name the event types with evt.type.",
+    WarningCode.LOAD_NO_EVTTYPE: "The condition has to be evaluated for too many event types, which costs time on "
+    "every event; restrict it with evt.type.",
     WarningCode.LOAD_UNKNOWN_FILTER: "The condition or the output names a field or an event type that does not exist; "
-    "skip-if-unknown-filter lets the rule be left out.",
+    "with skip-if-unknown-filter the rule is skipped instead.",
     WarningCode.LOAD_UNUSED_MACRO: "No rule and no macro uses the macro.",
     WarningCode.LOAD_UNUSED_LIST: "No rule, no macro and no list uses the list.",
-    WarningCode.LOAD_UNKNOWN_ITEM: "The item is none that rules files may have; it is ignored.",
+    WarningCode.LOAD_UNKNOWN_ITEM: "Rules files cannot have such an item; it is ignored.",
     WarningCode.LOAD_DEPRECATED_ITEM: "The list, macro or rule uses something that is deprecated.",
-    WarningCode.LOAD_WARNING_EXTENSION: "An extension has something to say about its item.",
+    WarningCode.LOAD_WARNING_EXTENSION: "An extension warns about its item.",
     WarningCode.LOAD_APPEND_NO_VALUES: "An exception is appended or overridden without giving values.",
     WarningCode.LOAD_EXCEPTION_NAME_NOT_UNIQUE: "The rule has more than one exception of the same name.",
-    WarningCode.LOAD_INVALID_MACRO_NAME: "The name of the macro is one that no condition can refer to.",
-    WarningCode.LOAD_INVALID_LIST_NAME: "The name of the list is one that no condition can refer to.",
-    WarningCode.LOAD_COMPILE_CONDITION: "The condition is valid, but probably does not mean what it says.",
-    WarningCode.LOAD_UNKNOWN_KEY: "The item has a key that is not known and is ignored: a slip of the pen, or a key "
-    "that belongs to another kind of item.",
+    WarningCode.LOAD_INVALID_MACRO_NAME: "No condition can refer to a macro with this name.",
+    WarningCode.LOAD_INVALID_LIST_NAME: "No condition can refer to a list with this name.",
+    WarningCode.LOAD_COMPILE_CONDITION: "The condition is valid, but probably not what was meant.",
+    WarningCode.LOAD_UNKNOWN_KEY: "The item has an unknown key, which is ignored: a typing mistake, or a key of "
+    "another kind of item.",
 }

@@ -1,7 +1,7 @@
-"""The current state of every list, macro and rule, as items define, append to and override them.
+"""Collects lists, macros and rules: the current state of each, as items define, append to and override it.
 
-Order counts: a name keeps the place of its first definition, and remembers when it was last touched, which decides what
-macros and lists see of each other.
+The order matters: a name keeps the position of its first definition, and the moment of its last change decides which
+macros and lists can use each other.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def _refused(message: str, context: Context, *, hint: str | None = None) -> Load
 class Collector:
     """Takes definitions one by one.
 
-    :param field_checks: what is asked whether a source is known and whether exceptions name its fields.
+    :param field_checks: tells whether a source is known, and checks the fields of its exceptions.
     :param sources: the names of the sources that are known.
-    :param source_hints: by source, what would make it known.
+    :param source_hints: for an unknown source, how to get it.
 
-    :ivar broken: names of items of each kind that were refused, so that those who use them are not blamed.
+    :ivar broken: names of the refused items of each kind, so that items that use them get no error of their own.
     """
 
     def __init__(self, field_checks: FieldChecks, sources: Iterable[str], source_hints: Mapping[str, str]) -> None:
@@ -85,7 +85,7 @@ class Collector:
             case EngineRequirement():
                 self._require_engine(definition)
             case PluginRequirement() if result.ok:
-                # Falco does not read on behind an error, so a requirement that it has not seen must not hide the error.
+                # Falco stops reading at an error, so a requirement that it has not seen must not hide the error.
                 self._require_plugin(definition)
 
     def give_up(self, context: Context) -> None:
@@ -126,7 +126,7 @@ class Collector:
             self.macros[new.name] = replace(new, index=old.index, touched=now)
 
     def _check_missing(self, kind: str, name: str, known: Mapping[str, object], message: str, context: Context) -> None:
-        """Complain that *name* does not exist, unless it does not because its definition was refused."""
+        """Raise an error that *name* does not exist, unless its definition was refused."""
         if name not in self.broken[kind]:
             raise _refused(message, context, hint=did_you_mean(name, known))
 
@@ -242,7 +242,7 @@ def _with_values(old: ExceptionDef, more: ExceptionDef) -> ExceptionDef:
 
 
 def _replaced(old: RuleDef, update: RuleUpdate) -> RuleDef:
-    """Return *old* with what *update* gives. As in Falco, exceptions are taken as they are, unchecked."""
+    """Return *old* with the properties that *update* has. As in Falco, its exceptions are not checked."""
     changes: dict[str, Any] = {
         "condition": update.condition,
         "output": update.output,

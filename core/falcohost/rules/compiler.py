@@ -1,6 +1,6 @@
-"""Everything that was collected, compiled: lists expanded, conditions to IR, outputs to templates.
+"""Compiles the collected rules: expands lists, turns conditions into IR and outputs into templates.
 
-One rule that cannot be compiled does not keep the others from being compiled; each failure is added to the result.
+A rule that cannot be compiled does not stop the others; each failure is added to the result.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from falcohost.rules.rule_compiler import CompiledRule, RuleCompiler
 
 @dataclass(slots=True)
 class Compiled:
-    """What came out of the last compilation.
+    """The result of the last compilation.
 
-    :ivar lists: the items of each list, with the lists in them replaced.
-    :ivar macros: the tree of each macro, with the macros in it put in.
-    :ivar used: names of the lists and of the macros that something uses.
+    :ivar lists: the items of each list, with nested lists expanded.
+    :ivar macros: the tree of each macro, with nested macros expanded.
+    :ivar used: names of the lists and of the macros that are used.
     """
 
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class Compiled:
 
 
 class Compiler:
-    """Compiles what a collector holds, again and again as files are added to it.
+    """Compiles the content of a collector, again after each file added to it.
 
     :param catalogs: the fields of each source.
-    :param universes: by source, all values that evt.type can have, where that is known.
-    :param extras: what is appended to outputs.
+    :param universes: by source, all values that ``evt.type`` can have, if they are known.
+    :param extras: the configured additions to outputs.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Compiler:
         self._rules = RuleCompiler(catalogs, universes, extras, self._conditions)
 
     def compile(self, collector: Collector, result: FileResult) -> Compiled:
-        """Compile all that *collector* holds; errors and warnings go to *result*."""
+        """Compile the content of *collector*; errors and warnings go to *result*."""
         items, used_lists = expand_items(collector.lists)
         broken = collector.broken["macro"] - collector.macros.keys()
         self._conditions.begin(items, collector.lists, collector.macros, broken)

@@ -1,6 +1,6 @@
-"""From the text of a condition to its tree: lists replaced, parsed, and macros put in.
+"""Turns the text of a condition into its tree: replaces lists, parses, and expands macros.
 
-What was done before with the same result is remembered, since all rules are compiled again after each file.
+Results are kept and reused, since all rules are compiled again after each file.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from falcohost.rules.wording import hint_for_syntax, said
 
 _Key = tuple[str, str]
 
-#: Near names are looked for so many times a file, since that costs time and nobody reads more.
+#: The most searches for similar names in one file: each costs time, and nobody reads more.
 _MOST_HINTS = 100
 
 
 class BlamedElsewhere(Exception):
-    """A condition uses a macro that was refused; that has been said where the macro is defined."""
+    """A condition uses a macro that was refused; the error was reported at the macro's definition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A condition whose macros have been put in."""
+    """A condition with its macros expanded."""
 
     parsed: Parsed
     expansion: macros.Expansion
 
 
 class ConditionReader:
-    """Makes trees of conditions with the current lists and macros.
+    """Turns conditions into trees with the current lists and macros.
 
-    :ivar used_lists: the lists that conditions named, since the last :meth:`begin`.
-    :ivar used_macros: likewise, the macros that could be put in.
-    :ivar failed_macros: the macros that are defined, but not as they should be.
+    :ivar used_lists: the lists that conditions have named since the last :meth:`begin`.
+    :ivar used_macros: the macros that have been expanded since then.
+    :ivar failed_macros: the macros whose definitions have errors.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class ConditionReader:
         defined: Mapping[str, MacroDef],
         broken: set[str],
     ) -> None:
-        """Start over with *lists* (*items*: with the lists in them replaced) and macros; *broken* were refused."""
+        """Start over with *lists* (*items*: with nested lists expanded) and macros; *broken* were refused."""
         self._expander = ListExpander(items)
         self._defined = defined
         self.origins = Origins(defined, lists, {})
@@ -76,9 +76,9 @@ class ConditionReader:
         self._hints = 0
 
     def parse(self, key: _Key, source: SourceText, context: Context) -> Parsed:
-        """Return the tree of *source*, a condition at *context*; *key* names whose it is.
+        """Return the tree of *source*, a condition at *context*; *key* is the kind and name of its item.
 
-        :raises LoadFailure: it is no condition.
+        :raises LoadFailure: it is not a valid condition.
         """
         try:
             expansion = self._expander.expand(source.value)
@@ -98,15 +98,15 @@ class ConditionReader:
         return parsed
 
     def add_macro(self, name: str, parsed: Parsed) -> None:
-        """Let conditions find the macro *name*, not yet resolved itself."""
+        """Let conditions use the macro *name*, whose own macros are not expanded yet."""
         self.trees[name] = parsed.tree
         self.origins.parsed[name] = parsed
 
     def resolve(self, key: _Key, parsed: Parsed, context: Context, *, before: int | None = None) -> Resolved:
-        """Return *parsed* with macros put in: those that were first defined *before* that moment, or all.
+        """Return *parsed* with macros expanded: those first defined *before* that moment, or all.
 
         :raises BlamedElsewhere: a macro was refused.
-        :raises LoadFailure: a macro is not there or goes round in circles, or the result is too big.
+        :raises LoadFailure: a macro does not exist or uses itself, or the result is too big.
         """
         lookup = self.trees.get if before is None else self._lookup_before(before)
         old = self._resolved.get(key)

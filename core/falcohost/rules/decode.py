@@ -1,4 +1,4 @@
-"""The values of an item's keys, checked: texts, truth values, numbers, sequences of texts."""
+"""Reads and checks the values of an item's keys: strings, booleans, numbers, lists of strings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def invalid(message: str, context: Context, *, hint: str | None = None) -> LoadF
 
 
 def missing(key: str, context: Context) -> LoadFailure:
-    """Return the failure for a *key* that is not there."""
+    """Return the failure for a missing *key*."""
     return invalid(f"Item has no mapping for key '{key}'", context)
 
 
 def optional_text(item: Mapping, key: str, context: Context, *, may_be_empty: bool = False) -> Scalar | None:
-    """Return the text of *key*, or None where the key is missing, or empty and *may_be_empty*."""
+    """Return the string of *key*, or None if the key is missing, or if it is empty and *may_be_empty*."""
     node = item.get(key)
     if node is None:
         return None
@@ -44,7 +44,7 @@ def optional_text(item: Mapping, key: str, context: Context, *, may_be_empty: bo
 
 
 def required_text(item: Mapping, key: str, context: Context) -> Scalar:
-    """Return the text of *key*, which must be there."""
+    """Return the string of *key*, which has to be present."""
     scalar = optional_text(item, key, context)
     if scalar is None:
         raise missing(key, context)
@@ -52,13 +52,13 @@ def required_text(item: Mapping, key: str, context: Context) -> Scalar:
 
 
 def optional_bool(item: Mapping, key: str, context: Context, default: bool = False) -> bool:
-    """Return the truth value of *key*, or *default* where the key is missing."""
+    """Return the boolean of *key*, or *default* if the key is missing."""
     scalar = optional_text(item, key, context)
     return default if scalar is None else _bool(scalar, key, context)
 
 
 def required_bool(item: Mapping, key: str, context: Context) -> bool:
-    """Return the truth value of *key*, which must be there."""
+    """Return the boolean of *key*, which has to be present."""
     return _bool(required_text(item, key, context), key, context)
 
 
@@ -70,13 +70,13 @@ def _bool(scalar: Scalar, key: str, context: Context) -> bool:
 
 
 def optional_unsigned(item: Mapping, key: str, context: Context, default: int = 0) -> int:
-    """Return the number of *key*, or *default* where the key is missing."""
+    """Return the number of *key*, or *default* if the key is missing."""
     scalar = optional_text(item, key, context)
     return default if scalar is None else _unsigned(scalar, key, context)
 
 
 def required_unsigned(item: Mapping, key: str, context: Context) -> int:
-    """Return the number of *key*, which must be there."""
+    """Return the number of *key*, which has to be present."""
     return _unsigned(required_text(item, key, context), key, context)
 
 
@@ -89,7 +89,7 @@ def _unsigned(scalar: Scalar, key: str, context: Context) -> int:
 
 
 def texts(item: Mapping, key: str, context: Context, *, required: bool = False) -> tuple[str, ...]:
-    """Return the texts of the sequence *key*; none where the key is missing and not *required*."""
+    """Return the strings of the list *key*; none if the key is missing and not *required*."""
     node = item.get(key)
     if node is None:
         if required:
@@ -107,7 +107,7 @@ def texts(item: Mapping, key: str, context: Context, *, required: bool = False) 
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return the hint for a *name* that is close to one of *known*, or None."""
+    """Return a hint if *name* is close to one of *known*, or None."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{near[0]}'?" if near else None
 

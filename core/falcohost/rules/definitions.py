@@ -1,7 +1,7 @@
-"""What a rules file defines, as it was read: lists, macros, rules, changes to rules, and requirements.
+"""The definitions of a rules file as they were read: lists, macros, rules, changes to rules, and requirements.
 
-Nothing is compiled here. The collector keeps the current state of each name in these objects and replaces them as later
-items append and override.
+Nothing is compiled here. The collector keeps the current state of each name in these objects, and replaces them when
+later items append or override.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class EngineRequirement:
 
 @dataclass(frozen=True, slots=True)
 class PluginVersion:
-    """A plugin and the version that is wanted of it, or that it has."""
+    """A plugin and its version, required or present."""
 
     name: str
     version: str
@@ -41,7 +41,7 @@ class PluginRequirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDef:
-    """A list. *append*: the item adds to the list of that name.
+    """A list. *append*: the item adds to the existing list of that name.
 
     :ivar index: when the name was first defined; *touched*: when it was last defined or appended to.
     """
@@ -69,7 +69,7 @@ class MacroDef:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something in an exception that may be a text or a list: a field, an operator, a value."""
+    """A part of an exception that is a string or a list: a field, an operator, a value."""
 
     item: str = ""
     items: tuple[Entry, ...] = ()
@@ -78,7 +78,7 @@ class Entry:
 
     @property
     def given(self) -> bool:
-        """Return whether there is anything in it."""
+        """Return whether it has any content."""
         return bool(self.items) if self.is_list else bool(self.item)
 
 
@@ -95,7 +95,7 @@ class ExceptionDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleDef:
-    """A rule in full."""
+    """A complete rule."""
 
     name: str
     condition: SourceText
@@ -120,7 +120,7 @@ class RuleDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleUpdate:
-    """A change to a rule that exists; None leaves a property alone.
+    """A change to an existing rule; None keeps the property as it is.
 
     :ivar append: add to the properties; else replace them.
     """
@@ -151,7 +151,7 @@ class RuleUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnableDef:
-    """``enabled`` alone: turns a rule that exists on or off."""
+    """An item with only ``enabled``: switches an existing rule on or off."""
 
     name: str
     enabled: bool

@@ -1,4 +1,4 @@
-"""The description of what was loaded: what ``-L`` and ``-l RULE`` print, as an object for JSON or as a table."""
+"""Describes the loaded rules, for ``-L`` and ``-l RULE``: as an object for JSON, or as a table."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _INDENT, _WIDTH = 51, 110
 
 @dataclass(frozen=True, slots=True)
 class PluginUse:
-    """What tells whether a rule uses the plugin *name*.
+    """The sources and fields of the plugin *name*, which tell whether a rule uses it.
 
     :ivar sources: the event sources that it opens.
-    :ivar fields: by event source, the names of the fields that it has there.
+    :ivar fields: by event source, the names of its fields.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Describer:
         self._plugins = tuple(plugins)
 
     def everything(self) -> dict[str, object]:
-        """Return the description of all rules, macros and lists; keys are to be sorted."""
+        """Return the description of all rules, macros and lists; the caller sorts the keys."""
         return {
             "required_engine_version": str(self._collector.engine_version),
             "required_plugin_versions": [
@@ -144,7 +144,7 @@ class Describer:
         }
 
     def _list(self, found: ListDef) -> dict[str, object]:
-        """Return the description of a list; an item that the expansion did away with was the name of a list."""
+        """Return the description of a list; an item missing after the expansion was the name of a list."""
         items = self._compiled.lists[found.name]
         return {
             "info": {"name": found.name, "items": [item for item in found.items if item in items]},
@@ -157,7 +157,7 @@ class Describer:
         }
 
     def _details(self, condition: str) -> ConditionDetails:
-        """Return what *condition* names as it was written, lists not yet replaced."""
+        """Return the names in *condition* as it was written, before lists are replaced."""
         try:
             tree = parse(condition)
         except ConditionSyntaxError:
@@ -211,7 +211,7 @@ def _row(left: str, right: str) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """Return *text* in lines of 59 characters, each word with a blank behind it, the later lines indented."""
+    """Return *text* in lines of 59 characters, with a blank after each word and all lines but the first indented."""
     lines, length = [""], 0
     for word in text.split():
         if length + len(word) + 1 > _WIDTH - _INDENT:

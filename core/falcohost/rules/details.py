@@ -1,4 +1,4 @@
-"""What a condition or an output is made of, for the description of rules: names, operators, event types."""
+"""Finds the names, operators and event types in a condition or an output, for the description of rules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ConditionDetails:
 
 
 def condition_details(tree: Node, macros: Container[str], lists: Container[str]) -> ConditionDetails:
-    """Return what *tree* names, of macros and lists those that there are."""
+    """Return the names in *tree*; macros and lists only if they exist."""
     details = ConditionDetails()
     todo: list[object] = [tree]
     while todo:
@@ -70,7 +70,7 @@ def condition_event_types(tree: Node, universe: frozenset[str], names: Container
 
 
 def _shape(node: Node, names: Container[str]) -> Expr:
-    """Return the IR of *node* as far as event types go; it resolves no fields, so that it serves macros too."""
+    """Return the IR of *node* reduced to event types; it resolves no fields, so it works for macros too."""
     match node:
         case NotNode():
             return Not(_shape(node.item, names))
@@ -89,7 +89,7 @@ def _shape(node: Node, names: Container[str]) -> Expr:
 
 
 def output_names(text: str, catalog: Catalog) -> Iterator[str]:
-    """Yield the fields of the output *text*; of a transformer first those in it, then itself."""
+    """Yield the fields of the output *text*; for a transformer first its arguments, then itself."""
     for token in tokens(text, catalog):
         if isinstance(token, Token):
             if not isinstance(token.operand, FieldRef):

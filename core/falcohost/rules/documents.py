@@ -1,6 +1,7 @@
-"""YAML text in, nodes with places out; scalars are read as Falco's YAML library reads them.
+"""Parses YAML into nodes with positions; scalars are read as Falco's YAML library reads them.
 
-Scalars are texts first, quoted or plain. Of two equal keys the first counts, and merge keys (``<<``) are plain keys.
+Every scalar is a string at first, quoted or plain. Of two equal keys the first counts; merge keys (``<<``) are plain
+keys.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _TRUE = frozenset({"y", "yes", "true", "on"})
 _FALSE = frozenset({"n", "no", "false", "off"})
 _UNSIGNED = re.compile(r"\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)\s*", re.ASCII)
 
-# The C parser where PyYAML has it (all wheels do), and the one in Python where not.
+# The C parser if PyYAML has it (all wheels do), else the one in Python.
 _Loader: type = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -34,7 +35,7 @@ _PUT_BACK = {stand_in: code for code, stand_in in _STAND_INS.items()}
 
 
 class _LenientLoader(yaml.BaseLoader):
-    """Takes an anchor that is defined again, which YAML allows and the C parser does not."""
+    """Accepts an anchor that is defined twice, which YAML allows and the C parser does not."""
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -44,9 +45,9 @@ class _LenientLoader(yaml.BaseLoader):
 
 
 class YamlSyntaxError(ValueError):
-    """A text is not YAML; *place* is where that was found out, if that is known.
+    """A text is not valid YAML; *place* is where the parser found the mistake, if known.
 
-    :ivar problem: what is wrong, in the words of the parser; the text of the error is Falco's.
+    :ivar problem: the parser's message; ``str()`` of the error is Falco's message.
     """
 
     def __init__(self, problem: str, place: Place | None, *, in_falcos_words: str | None = None) -> None:
@@ -59,7 +60,7 @@ class YamlSyntaxError(ValueError):
 def read_documents(text: str) -> list[Node]:
     """Return the documents in *text*, without the empty ones.
 
-    :raises YamlSyntaxError: it is not YAML.
+    :raises YamlSyntaxError: it is not valid YAML.
     """
     try:
         found = _composed(text)
@@ -116,19 +117,19 @@ def place_of(node: Node) -> Place:
 
 
 def is_null(node: Node) -> bool:
-    """Return whether *node* says that there is no value."""
+    """Return whether *node* is null."""
     if not isinstance(node, ScalarNode) or node.style:
         return False
     return node.tag.endswith(":null") or (node.value in _NULLS and node.tag == "tag:yaml.org,2002:str")
 
 
 def is_scalar(node: Node) -> bool:
-    """Return whether *node* is a text (null is none)."""
+    """Return whether *node* is a string (null is not)."""
     return isinstance(node, ScalarNode) and not is_null(node)
 
 
 def to_bool(text: str) -> bool | None:
-    """Return the truth value that *text* writes, or None."""
+    """Return the boolean that *text* stands for, or None."""
     lower = text.lower()
     if text not in (lower, text.upper(), lower.capitalize()):
         return None
@@ -136,7 +137,7 @@ def to_bool(text: str) -> bool | None:
 
 
 def to_unsigned(text: str) -> int | None:
-    """Return the number of 32 bits that *text* writes (decimal, ``0x`` or octal), or None."""
+    """Return the 32-bit number that *text* stands for (decimal, ``0x`` or octal), or None."""
     match = _UNSIGNED.fullmatch(text)
     if match is None:
         return None
@@ -167,7 +168,7 @@ class Mapping:
     def entries(self) -> Iterator[tuple[str, Node, Node]]:
         """Yield each key, the node of the key, and the node of its value.
 
-        :raises YamlSyntaxError: a key is not a text.
+        :raises YamlSyntaxError: a key is not a string.
         """
         for key, value in self.node.value:
             if not isinstance(key, ScalarNode):
@@ -175,7 +176,7 @@ class Mapping:
             yield ("null" if is_null(key) else key.value), key, value
 
     def get(self, key: str) -> Node | None:
-        """Return the value of *key*, or None where there is no such key."""
+        """Return the value of *key*, or None if there is no such key."""
         return self._values.get(key)
 
     def __contains__(self, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""The ``exceptions`` of a rule as they stand in YAML."""
+"""Reads the ``exceptions`` of a rule from YAML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_NESTING = 20
 
 
 def read_exceptions(item: Mapping, parent: Context, result: FileResult, *, append: bool) -> tuple[ExceptionDef, ...]:
-    """Return the exceptions of *item*, of which fields may be missing where they are appended.
+    """Return the exceptions of *item*; their fields may be missing if they are appended.
 
     :raises LoadFailure: their structure is wrong.
     """
@@ -68,7 +68,7 @@ def _named_entry(item: Mapping, key: str, context: Context, *, required: bool) -
 
 
 def _entry(node: Node, key: str, context: Context, nesting: int = 0) -> Entry:
-    """Return what *node* is; of a map, or of nothing, an entry that is not given."""
+    """Return the entry that *node* stands for; for a map or nothing, an entry that is not given."""
     value_context = context.at("value for", place_of(node), key)
     if nesting > _MAX_NESTING:
         raise invalid(f"Value is nested more than {_MAX_NESTING} levels deep", value_context)

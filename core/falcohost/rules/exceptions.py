@@ -1,4 +1,4 @@
-"""Exceptions of a rule: the check of their shape, and their place in the text of the condition."""
+"""Checks the exceptions of a rule, and adds them to the text of its condition."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SINGLE_FIELD = (
     "(e.g. startswith oneof)"
 )
 
-#: Returns why a text is no field (nor a transformer of one) of the rule's source; None if it is one.
+#: Returns why a text is not a field (or a transformer of one) of the rule's source; None if it is one.
 FieldCheck = Callable[[str], TypeCheckError | ConditionSyntaxError | None]
 
 
 def checked(exception: ExceptionDef, check_field: FieldCheck | None) -> ExceptionDef:
-    """Return *exception* with the operators that it leaves out.
+    """Return *exception* with its default operators filled in.
 
-    :param check_field: None where the source is not known, so that fields are not checked.
-    :raises LoadFailure: fields and operators do not go together, or one of them is unknown.
+    :param check_field: None if the source is not known; then fields are not checked.
+    :raises LoadFailure: fields and operators do not match, or one of them is unknown.
     """
     if exception.fields.is_list:
         comps = exception.comps if exception.comps.given else _all_equal(exception.fields)
@@ -53,9 +53,9 @@ def checked(exception: ExceptionDef, check_field: FieldCheck | None) -> Exceptio
 
 
 def with_exceptions(condition: SourceText, exceptions: tuple[ExceptionDef, ...]) -> tuple[SourceText, set[str]]:
-    """Return *condition* with ``and not …`` for each exception that has values, and the fields of those.
+    """Return *condition* with ``and not …`` for each exception that has values, and the fields of these exceptions.
 
-    :raises LoadFailure: values do not fit the fields.
+    :raises LoadFailure: values do not match the fields.
     """
     if not exceptions:
         return condition, set()

@@ -1,7 +1,7 @@
-"""Lists: which items each has once the lists in it are replaced, and their replacement in the text of conditions.
+"""Expands lists: the lists nested in other lists, and the names of lists in the text of conditions.
 
-The replacement is textual and comes before parsing, once per list in the order of definition, as Falco does it. So it
-happens inside quotes too, and a name that an earlier list brought in is replaced only if its list comes later.
+The replacement is textual and comes before parsing, once per list in the order of definition, as in Falco. So it
+happens inside quotes too, and a name that an earlier list has inserted is replaced only if its list comes later.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _BLANKS = " \t\n\r"
 _DELIMITERS = _BLANKS + "(),="
 _WORD = re.compile(r"[^ \t\n\r(),=]+")
 
-#: Characters that may be moved while one list is put into one condition; keeps hostile files from hanging the loader.
+#: The most characters moved while one list is expanded in one condition; so hostile files cannot hang the loader.
 _MAX_WORK = 500_000_000
 
 
 class ExpansionTooLong(ValueError):
-    """A condition grows beyond measure when the lists in it are replaced."""
+    """A condition grows too long when its lists are expanded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """In a text, from *begin* on, *removed* characters became *inserted* ones: the items of the list *name*.
+    """One replacement: from *begin* on, *removed* characters became *inserted* ones, the items of the list *name*.
 
-    *begin* counts in the text as it was at that moment.
+    *begin* is an offset in the text as it was at that moment.
     """
 
     begin: int
@@ -41,13 +41,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A condition with its lists replaced, and what was done to it, in order."""
+    """A condition with its lists expanded, and the replacements in order."""
 
     text: str
     edits: tuple[Edit, ...] = ()
 
     def origin(self, offset: int) -> tuple[int, str | None]:
-        """Return the offset in the text before that *offset* comes from, and the list if it brought it in."""
+        """Return the offset in the original text that *offset* comes from, and the list that inserted text there."""
         name = None
         for edit in reversed(self.edits):
             if offset >= edit.begin + edit.inserted:
@@ -63,9 +63,9 @@ def quoted_if_needed(item: str) -> str:
 
 
 def expand_items(lists: Mapping[str, ListDef]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
-    """Return the items of each list, with the lists in them replaced, one level deep; and the lists so used.
+    """Return the items of each list, with nested lists expanded one level deep, and the lists so used.
 
-    A list sees those that were defined before it was last touched.
+    A list can use those that were defined before it was last changed.
     """
     expanded: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
@@ -83,7 +83,7 @@ def expand_items(lists: Mapping[str, ListDef]) -> tuple[dict[str, tuple[str, ...
 
 
 class ListExpander:
-    """Replaces the names of lists in conditions."""
+    """Replaces the names of lists in conditions by their items."""
 
     def __init__(self, lists: Mapping[str, tuple[str, ...]]) -> None:
         self._texts = {name: ", ".join(map(quoted_if_needed, items)) for name, items in lists.items()}
@@ -94,7 +94,7 @@ class ListExpander:
     def expand(self, text: str) -> Expansion:
         """Return *text* with the names of lists replaced by their items.
 
-        :raises ExpansionTooLong: the result is longer than any condition may be.
+        :raises ExpansionTooLong: the result is longer than the longest allowed condition.
         """
         todo = sorted(self._mentioned(text))
         if not todo:
@@ -111,13 +111,13 @@ class ListExpander:
         return Expansion(text, tuple(edits))
 
     def _mentioned(self, text: str) -> Iterable[int]:
-        """Return the lists, by their order, whose names may stand in *text*."""
+        """Return the lists, in their order, whose names may occur in *text*."""
         found = {self._order[word] for word in self._order.keys() & set(_WORD.findall(text))}
         return found | {self._order[name] for name in self._odd if name in text}
 
 
 def _replace(text: str, name: str, items: str) -> tuple[str, list[Edit]]:
-    """Replace *name* in *text* by *items*; without items one neighbouring comma goes as well."""
+    """Replace *name* in *text* by *items*; without items, remove one neighbouring comma too."""
     count = text.count(name)
     size = len(text) + count * (len(items) + 2)
     if size > MAX_LENGTH or size * count > _MAX_WORK:
@@ -141,7 +141,7 @@ def _delimited(text: str, begin: int, end: int) -> bool:
 
 
 def _widened(text: str, begin: int, end: int, *, with_comma: bool) -> tuple[int, int]:
-    """Take the blanks on both sides in, and the comma on the left or else on the right if *with_comma*."""
+    """Extend the range by the blanks on both sides; if *with_comma*, by the comma on the left or else on the right."""
     while begin > 0 and text[begin - 1] in _BLANKS:
         begin -= 1
     while end < len(text) and text[end] in _BLANKS:

@@ -1,6 +1,6 @@
-"""What loading rules takes and what it gives; what does it is :mod:`falcohost.rules.loader`.
+"""The options and the result of loading rules; :mod:`falcohost.rules.loader` does the loading.
 
-Apart from it, since a start from the cache has no need of the compiler.
+A module of its own, since a start from the cache does not need the compiler.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from falcohost.rules.places import RulesFile
 from falcohost.rules.results import FileResult
 from falcohost.rules.selection import Selection
 
-#: The largest rules file, in bytes.
+#: Maximum size of a rules file in bytes.
 LARGEST = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """What, besides the fields, loading depends on.
+    """The options of loading.
 
     :ivar event_types: by source, all values that ``evt.type`` can have.
-    :ivar plugins: the versions of the Falco plugins that are stood in for, by name.
-    :ivar install_hints: by the name of a source or of a Falco plugin that is not there, what brings it.
+    :ivar plugins: the versions of the Falco plugins that installed plugins replace, by name.
+    :ivar install_hints: by the name of a missing source or Falco plugin, how to install it.
     """
 
     append_output: Sequence[AppendOutput] = ()
@@ -40,11 +40,11 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading came to.
+    """The result of loading.
 
     :ivar results: one for each file, in order.
-    :ivar unmet: what is wrong about a plugin that the rules require, if something is.
-    :ivar ruleset: the rules that could be compiled; only to be used if :attr:`ok`.
+    :ivar unmet: the message about a required plugin that is missing or too old, if there is one.
+    :ivar ruleset: the rules that could be compiled; to be used only if :attr:`ok`.
     """
 
     results: tuple[FileResult, ...]
@@ -57,9 +57,9 @@ class Loaded:
         return self.unmet is None and all(result.ok for result in self.results)
 
     def check(self) -> None:
-        """Do nothing if all is well.
+        """Raise an error unless the rules are fit for use.
 
-        :raises RulesError: a requirement is not met, or a file was refused; the text is for people.
+        :raises RulesError: a requirement is not met, or a file was refused; the message is for people.
         """
         from falcohost.rules.people import for_people
 

@@ -1,4 +1,4 @@
-"""Rules files in, a ruleset out: what the host and the commands call."""
+"""Loads rules files into a ruleset; called by the host and the commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from falcohost.rules.selection import is_enabled
 
 @dataclass(frozen=True, slots=True)
 class LoadOutcome(Loaded):
-    """What loading came to, with what it went through: what descriptions and reports are made from."""
+    """The result of loading with the intermediate results, from which descriptions and reports are made."""
 
     collector: Collector
     compiled: Compiled
@@ -33,10 +33,10 @@ class LoadOutcome(Loaded):
 def load_rules(
     files: Iterable[RulesFile], catalogs: Mapping[str, Catalog], options: LoadOptions | None = None
 ) -> LoadOutcome:
-    """Return the rules in *files*, which are loaded in order, over the sources of *catalogs*.
+    """Load *files* in order, with the fields of *catalogs*.
 
-    What is wrong with the rules is in the outcome; nothing is raised. As in Falco, everything is compiled again after
-    each file, so each result also tells the warnings of the files before it.
+    Errors in the rules are part of the outcome; nothing is raised. As in Falco, everything is compiled again after each
+    file, so the result of a file also has the warnings of the files before it.
     """
     options = options or LoadOptions()
     collector = Collector(_FieldChecks(catalogs), catalogs, options.install_hints)
@@ -60,7 +60,7 @@ def load_rules(
 
 
 class _FieldChecks:
-    """Tells whether exceptions of a source name fields that it has."""
+    """Checks that exceptions use only fields of their source."""
 
     def __init__(self, catalogs: Mapping[str, Catalog]) -> None:
         self._catalogs = catalogs
@@ -73,7 +73,7 @@ class _FieldChecks:
 
 
 def _no_field(text: str, catalog: Catalog) -> TypeCheckError | ConditionSyntaxError | None:
-    """Return why *text* is no field, or None if it is one."""
+    """Return why *text* is not a field, or None if it is one."""
     if text != text.strip():
         return ConditionSyntaxError("blanks around a field", NOWHERE)
     try:

@@ -1,6 +1,6 @@
-"""Macros in a condition's tree: each name is replaced by the tree of the macro it names.
+"""Expands macros in a condition's tree: replaces each name by the tree of its macro.
 
-Trees are shared, not copied, so that what a node's place refers to can be found again (:mod:`falcohost.rules.origins`).
+Trees are shared, not copied, so that :mod:`falcohost.rules.origins` can find where a node was written.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TypeAlias
 from falcohost.lang.depth import MAX_DEPTH
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, Node, NotNode, OrNode, Pos
 
-#: Checks that a condition may have, macros expanded; it bounds time where macros blow each other up.
+#: The most checks in a condition with macros expanded; it limits the time when nested macros multiply.
 MAX_CHECKS = 100_000
 
 
-#: Returns the tree of the macro of a name, or None if there is none that may be used here.
+#: Returns the tree of the named macro, or None if there is none that may be used here.
 Lookup: TypeAlias = Callable[[str], Node | None]
 
 
@@ -30,7 +30,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A name that could not be replaced, at *pos*. *message* is what is to be said; None: there is no such macro."""
+    """A name at *pos* that could not be replaced. *message* says why; None: there is no such macro."""
 
     name: str
     pos: Pos
@@ -41,9 +41,9 @@ class Unresolved:
 class Expansion:
     """A tree without macros.
 
-    :ivar used: names of the macros that were put in.
-    :ivar unresolved: what could not be replaced, loops first.
-    :ivar found: what was found under each name that was looked up.
+    :ivar used: names of the macros that were expanded.
+    :ivar unresolved: the names that could not be replaced, loops first.
+    :ivar found: the result of each lookup, by name.
     """
 
     tree: Node
@@ -53,12 +53,12 @@ class Expansion:
     found: dict[str, Node | None] = field(default_factory=dict)
 
     def is_current(self, lookup: Lookup) -> bool:
-        """Return whether *lookup* still finds what was found."""
+        """Return whether *lookup* still finds the same."""
         return all(lookup(name) is tree for name, tree in self.found.items())
 
     @property
     def too_big(self) -> str | None:
-        """Return what is too much about the tree, or None."""
+        """Return the message that the tree is too big, or None if it is not."""
         if self.measure.depth > MAX_DEPTH:
             return f"exceeded max depth limit of {MAX_DEPTH}"
         if self.measure.checks > MAX_CHECKS:
@@ -67,7 +67,7 @@ class Expansion:
 
 
 def expand_macros(tree: Node, lookup: Lookup) -> Expansion:
-    """Return *tree* with every macro that *lookup* finds in the place of its name."""
+    """Return *tree* with the name of every macro that *lookup* finds replaced by its tree."""
     expander = _Expander(lookup)
     expanded, measure = expander.expand(tree)
     unresolved = sorted(expander.unresolved, key=lambda found: found.message is None)

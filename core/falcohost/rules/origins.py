@@ -1,7 +1,7 @@
-"""From a node of an expanded condition back to the file it was written in, through macros and lists.
+"""Finds where a node of an expanded condition was written, through macros and lists.
 
-Nodes are found by the identity of their places: the parser makes one for each node, and macros share their trees. This
-runs only when there is something to complain of.
+Nodes are found by the identity of their positions: the parser makes one object for each node, and macros share their
+trees. This runs only if there is an error or a warning to report.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from falcohost.rules.texts import SourceText
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A condition: where its text is from, the text with lists replaced, and its tree."""
+    """A parsed condition: the source of its text, the text with lists expanded, and its tree."""
 
     source: SourceText
     expansion: Expansion
@@ -28,9 +28,9 @@ class Parsed:
 
 
 class Origins:
-    """Finds places.
+    """Finds the places of nodes.
 
-    :param parsed: the conditions of macros, as far as they could be parsed.
+    :param parsed: the conditions of the macros that could be parsed.
     """
 
     def __init__(self, macros: Mapping[str, MacroDef], lists: Mapping[str, ListDef], parsed: dict[str, Parsed]) -> None:
@@ -39,9 +39,9 @@ class Origins:
         self.parsed = parsed
 
     def find(self, condition: Parsed, pos: Pos) -> tuple[Spot | None, tuple[str, ...]]:
-        """Return where *pos*, somewhere in *condition* or in its macros, was written, and the way there.
+        """Return where *pos*, in *condition* or in one of its macros, was written, and the way there.
 
-        The way is told from the inside out, each step in a line.
+        The way is described from the inside out, one line for each step.
         """
         path = self._path(condition, pos, [])
         owner = self._owner(condition, path)
@@ -49,7 +49,7 @@ class Origins:
         return spot, (*via, *(self._told("macro", name) for name in reversed(path or ())))
 
     def in_bytes(self, condition: Parsed, pos: Pos) -> Pos:
-        """Return *pos*, somewhere in *condition* or in its macros, counted in bytes of the text that it is in."""
+        """Return *pos*, in *condition* or in one of its macros, as an offset in bytes in its own text."""
         return in_bytes(self._owner(condition, self._path(condition, pos, [])).expansion.text, pos)
 
     def _owner(self, condition: Parsed, path: list[str] | None) -> Parsed:
@@ -58,12 +58,12 @@ class Origins:
     def spot_in_text(
         self, source: SourceText, expansion: Expansion, offset: int
     ) -> tuple[Spot | None, tuple[str, ...]]:
-        """Return where the character at *offset* of the expanded text was written, and the list that brought it in."""
+        """Return where the character at *offset* of the expanded text was written, and the list that inserted it."""
         offset, name = expansion.origin(offset)
         return source.locate(offset), (self._told("list", name),) if name else ()
 
     def _path(self, condition: Parsed, pos: Pos, seen: list[str]) -> list[str] | None:
-        """Return the macros that lead to *pos*; none if it is in *condition* itself, None if it is nowhere."""
+        """Return the macros that lead to *pos*: empty if it is in *condition* itself, None if it is not found."""
         names = []
         for node in _walk(condition.tree):
             if getattr(node, "pos", None) is pos:
@@ -87,7 +87,7 @@ class Origins:
 
 
 def enclosing_check(tree: Node, pos: Pos) -> Pos:
-    """Return the place of the check that has *pos* in it; *pos* itself if none has."""
+    """Return the position of the check that contains *pos*; *pos* itself if there is none."""
     for node in _walk(tree):
         if isinstance(node, CheckNode) and any(getattr(inner, "pos", None) is pos for inner in _walk(node)):
             return node.pos

@@ -1,7 +1,7 @@
-"""A rule's condition whole, and where each part of it was written: which macro, list or exception brought it in.
+"""Outlines a rule's whole condition, with the macro, list or exception that each part of it comes from.
 
-The compiler puts macros and lists in for good and forgets about them. This goes the same way once more for one rule,
-with what the compiler found, and keeps the names; it runs only for somebody who wants to read the condition.
+The compiler expands macros and lists and does not keep their names. This expands them once more for one rule, from the
+compiler's results, and keeps the names; it runs only for commands that show the condition to people.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """Constants that stand on the right of a check, as rules write them, and the list that they came out of."""
+    """Constants on the right of a check, as rules write them, and the list that they come from."""
 
     origin: Origin | None
     items: tuple[str, ...]
@@ -48,8 +48,8 @@ class Outline:
     """A part of a condition.
 
     :ivar expr: its IR, nested as it was written.
-    :ivar origins: the exception or the macros that it is the whole of, outermost first.
-    :ivar constants: the items of a check's list; empty where there is none.
+    :ivar origins: the exception or the macros whose whole condition this part is, outermost first.
+    :ivar constants: the items of a check's list; empty if there is none.
     """
 
     node: Node
@@ -69,7 +69,7 @@ class Written:
 
 
 def outline(rule: RuleDef, outcome: LoadOutcome, catalog: Catalog) -> Outline:
-    """Return the condition of *rule*, which was loaded without an error, its exceptions included."""
+    """Return the outline of the condition of *rule*, with its exceptions; the rule has to be free of errors."""
     condition, _ = with_exceptions(rule.condition, rule.exceptions)
     outliner = _Outliner(outcome, catalog)
     whole = outliner.outline(condition)
@@ -85,18 +85,18 @@ def outline(rule: RuleDef, outcome: LoadOutcome, catalog: Catalog) -> Outline:
 
 
 def written(rule: RuleDef) -> list[Written]:
-    """Return the condition of *rule* as it stands in the files, in as many parts as items wrote it."""
+    """Return the condition of *rule* as written in the files, one part for each item that contributed to it."""
     scalars = (piece.scalar for piece in rule.condition.pieces if piece.scalar is not None)
     return [Written(scalar.file.name, scalar.place.line + 1, _lines(scalar)) for scalar in dict.fromkeys(scalars)]
 
 
 def origin(kind: str, name: str, context: Context) -> Origin:
-    """Return the origin that stands at the end of *context*."""
+    """Return the origin at the end of *context*."""
     return Origin(kind, name, context.file.name, context.locations[-1].place.line + 1)
 
 
 def origins(part: Outline) -> Iterator[Origin]:
-    """Yield all that *part* came from, in the order of reading."""
+    """Yield all origins of *part*, in reading order."""
     yield from part.origins
     for constants in part.constants:
         if constants.origin is not None:
@@ -106,7 +106,7 @@ def origins(part: Outline) -> Iterator[Origin]:
 
 
 def _lines(scalar: Scalar) -> str:
-    """Return the lines of *scalar* as they were written, without what indents them all."""
+    """Return the lines of *scalar* as they were written, without their common indentation."""
     text = scalar.file.text[scalar.node.start_mark.index : scalar.node.end_mark.index]
     if scalar.node.style in ("|", ">"):
         text = text.partition("\n")[2]

@@ -1,4 +1,4 @@
-"""The ``override`` map of an item: which of its keys append and which replace."""
+"""Reads the ``override`` map of an item: which of its keys append and which replace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BOTH = f"Keys 'override' and 'append: true' cannot be used together. {_USE_OVER
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What an item says of how it changes an existing one.
+    """How an item changes an existing one.
 
     :ivar legacy: it has ``append: true``.
     """
@@ -37,9 +37,9 @@ class Overrides:
 def read_overrides(
     item: Mapping, appendable: frozenset[str], replaceable: frozenset[str], context: Context, result: FileResult
 ) -> Overrides:
-    """Return what *item* says under ``override`` and ``append``.
+    """Return the changes that *item* declares under ``override`` and ``append``.
 
-    :raises LoadFailure: a key cannot be overridden that way, or both ways of saying it are used.
+    :raises LoadFailure: a key cannot be overridden that way, or both ``override`` and ``append`` are used.
     """
     legacy = optional_bool(item, "append", context)
     if legacy:
@@ -86,9 +86,9 @@ def _unknown_operation(
 
 
 def without_append_word(text: SourceText, context: Context, result: FileResult) -> SourceText:
-    """Return the appended condition *text* without a leading word ``append``, which ``override`` says already.
+    """Return the appended condition *text* without a leading word ``append``, which ``override`` makes redundant.
 
-    Kinder than Falco, to which the word is a syntax error.
+    Falco takes the word for a syntax error.
     """
     match = _APPEND_WORD.match(text.value)
     if match is None:

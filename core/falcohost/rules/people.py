@@ -1,4 +1,4 @@
-"""Load results for people: what is wrong, where exactly, and what would mend it.
+"""Shows load results to people: what is wrong, where exactly, and how to fix it.
 
 ```
 okta_rules.yaml:3:14: unknown field okta.actr.name [LOAD_ERR_COMPILE_CONDITION]
@@ -20,14 +20,14 @@ _WIDTH = 150
 
 
 def for_people(result: FileResult) -> str:
-    """Return all errors of *result*, and how many there are."""
+    """Return all errors of *result* as text, with their number."""
     count = len(result.errors)
     head = f"{result.name}: Invalid, {count} error{'s' if count != 1 else ''}"
     return head + "\n" + "\n\n".join(problem_for_people(problem) for problem in result.errors)
 
 
 def problem_for_people(problem: Problem) -> str:
-    """Return *problem* with its place, the line of the file, and a caret below."""
+    """Return *problem* as text with its place, the line of the file, and a caret below."""
     spot = problem.spot or _last_place(problem)
     said = problem.said or problem.message or problem.code.value
     place = spot.place
@@ -53,7 +53,7 @@ def _told(location: Location) -> str:
 
 
 def _excerpt(spot: Spot) -> list[str]:
-    """Return the line of the file and the caret; nothing where the file has no such line."""
+    """Return the line of the file and the caret; nothing if the file has no such line."""
     lines = spot.file.text.split("\n")
     if spot.place.line >= len(lines):
         return []

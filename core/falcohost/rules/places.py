@@ -1,7 +1,7 @@
-"""Where in a rules file something stands, and the chain of places that leads to it.
+"""Positions in rules files, and the chain of locations that leads to an item.
 
-Places are counted in characters from 0, as the YAML parser does; Falco's reports count bytes, so
-:meth:`RulesFile.in_bytes` turns one into the other when a report is written.
+Positions are counted in characters from 0, as the YAML parser does; Falco's reports count bytes, so
+:meth:`RulesFile.in_bytes` converts them when a report is written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class RulesFile:
-    """A rules file: the *name* it was asked for by, and its *text*."""
+    """A rules file: its *name* as configured, and its *text*."""
 
     name: str
     text: str
@@ -55,7 +55,7 @@ class Location:
 class Context:
     """The chain of locations, outermost first, of something in *file*.
 
-    :ivar condition: the text that the last location is in, where that is not the file.
+    :ivar condition: the text that the last location is in, if that is not the file.
     """
 
     file: RulesFile
@@ -68,13 +68,13 @@ class Context:
         return cls(file, (Location("rules content", "", file.name, START),))
 
     def at(self, kind: str, place: Place, name: str = "") -> Context:
-        """Return the context of an item inside this one."""
+        """Return the context of an item inside this context."""
         return replace(self, locations=(*self.locations, Location(kind, name, self.file.name, place)))
 
     def in_condition(self, condition: str, pos: Pos | None) -> Context:
-        """Return the context of *pos* in *condition*, which stands here.
+        """Return the context of *pos* in *condition*, which begins here.
 
-        As in Falco the place is the sum of both, and *pos* counts bytes from 1; None is the condition as a whole.
+        As in Falco, the position is the sum of both, and *pos* counts bytes from 1; None is the condition as a whole.
         """
         base = self.locations[-1].place
         place = base if pos is None else Place(base.offset + pos.offset, base.line + pos.line, base.column + pos.column)
@@ -82,7 +82,7 @@ class Context:
         return Context(self.file, (*self.locations, location), condition)
 
     def named(self, kind: str) -> str | None:
-        """Return the name of the link of *kind*, if there is one."""
+        """Return the name of the location of *kind*, if there is one."""
         return next((location.name for location in self.locations if location.kind == kind), None)
 
 

@@ -1,7 +1,7 @@
-"""A rules file in, definitions out; YAML in the order of its documents and items.
+"""Reads a rules file and hands on its definitions, in the order of its documents and items.
 
-One item that is wrong does not keep the others from being read: each failure is added to the result and reading goes on
-with the next item.
+An item with an error does not stop the others: each failure is added to the result, and reading continues with the next
+item.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ ItemReader = Callable[[Mapping, Context, FileResult], Iterator[Definition]]
 
 
 class Taker(Protocol):
-    """What definitions are handed to."""
+    """Receives the definitions."""
 
     def take(self, definition: Definition, result: FileResult) -> None:
         """Apply *definition*, or raise :class:`LoadFailure`."""
@@ -66,7 +66,7 @@ class Taker(Protocol):
 
 
 def read_rules(result: FileResult, taker: Taker) -> None:
-    """Read the file of *result* and hand each definition to *taker*; what is wrong is added to *result*."""
+    """Read the file of *result* and hand each definition to *taker*; errors and warnings go to *result*."""
     context = Context.of_file(result.file)
     try:
         documents = read_documents(result.file.text)
@@ -202,7 +202,7 @@ def _read_macro(item: Mapping, parent: Context, result: FileResult) -> Iterator[
     warn_of_unknown_keys(item, ("macro", "condition", "append", "override"), context, result)
 
 
-#: The kinds of items, in the order in which their keys are looked for.
+#: The kinds of items, in the order in which their keys are searched.
 _READERS: dict[str, ItemReader] = {
     "required_engine_version": _read_engine_version,
     "required_plugin_versions": _read_plugin_versions,

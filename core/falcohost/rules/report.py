@@ -1,4 +1,4 @@
-"""Load results as Falco writes them: in one line, at length, and as JSON."""
+"""Writes load results as Falco does: in one line, at length, and as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def verdict(result: FileResult) -> str:
 
 
 def summary_text(result: FileResult) -> str:
-    """Return the verdict and, a line each, the codes of what there is to complain of."""
+    """Return the verdict and the code of each error and warning, one per line."""
     lines = [verdict(result)]
     if result.schema_status not in ("ok", "none"):
         lines.append(f" {len(result.schema)} schema warnings: [{' '.join(result.schema)}]")
@@ -31,7 +31,7 @@ def summary_text(result: FileResult) -> str:
 
 
 def verbose_text(result: FileResult) -> str:
-    """Return the verdict and every problem with its locations and the text around it."""
+    """Return the verdict and every problem, with its locations and the text around it."""
     text = verdict(result)
     if result.schema_status not in ("ok", "none"):
         warnings = "".join(f"{_RULE}{warning}\n" for warning in result.schema)
@@ -44,7 +44,7 @@ def verbose_text(result: FileResult) -> str:
 
 
 def as_json(result: FileResult) -> dict[str, object]:
-    """Return the result as the object that ``-V`` prints with ``json_output``; keys are to be sorted."""
+    """Return the result as the object that ``-V`` prints with ``json_output``; the caller sorts the keys."""
     found: dict[str, object] = {
         "name": result.name,
         "successful": result.ok,
@@ -96,7 +96,7 @@ def _location_json(location: Location, place: Place) -> dict[str, object]:
 
 
 def _places(context: Context) -> Iterable[tuple[Location, Place]]:
-    """Yield each location of *context* with its place in bytes."""
+    """Yield each location of *context*, its place counted in bytes."""
     before = START
     for location in context.locations:
         place = location.place
@@ -110,9 +110,9 @@ def _places(context: Context) -> Iterable[tuple[Location, Place]]:
 
 
 def snippet(context: Context) -> str:
-    """Return the line that *context* ends in, cut to 160 bytes, and a caret below.
+    """Return the line at the end of *context*, cut to 160 bytes, and a caret below.
 
-    For conditions the caret is where Falco puts it, which is rarely right; :mod:`falcohost.rules.people` does better.
+    For conditions the caret is where Falco puts it, which is rarely the right place; see :mod:`falcohost.rules.people`.
     """
     text = context.file.text if context.condition is None else context.condition
     content = text.encode()

@@ -1,4 +1,4 @@
-"""Whether the plugins that rules files require are there, in the versions that they require."""
+"""Checks that the plugins that rules files require are installed, in the required versions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from falcohost.rules.versions import parse_version
 def unmet_requirement(
     requirements: Iterable[tuple[PluginVersion, ...]], have: Mapping[str, str], hints: Mapping[str, str]
 ) -> str | None:
-    """Return what is wrong about the first requirement that is not met, or None.
+    """Return a message about the first requirement that is not met, or None.
 
-    :param requirements: for each, the plugin and its alternatives; the first of them that is there decides.
-    :param have: the version of each plugin that is there, by the name of the Falco plugin that it stands in for.
-    :param hints: by the same names, what would bring a plugin that is not there.
+    :param requirements: each is a plugin and its alternatives; the first one installed decides.
+    :param have: the version of each installed plugin, by the name of the Falco plugin that it replaces.
+    :param hints: by the same names, how to get a missing plugin.
     """
     for alternatives in requirements:
         wanted = next((plugin for plugin in alternatives if plugin.name in have), None)

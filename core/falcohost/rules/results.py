@@ -1,7 +1,7 @@
-"""What loading a rules file had to say: one object, from which the text, the JSON and the form for people are written.
+"""The result of loading a rules file: one object, from which the text, the JSON and the form for people are written.
 
-Errors collect. A step that cannot go on raises :class:`LoadFailure`; whoever drives the step adds it to the result and
-goes on with the next item.
+Errors are collected. A step that cannot go on raises :class:`LoadFailure`; its caller adds it to the result and
+continues with the next item.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from falcohost.rules.places import Context, Place, RulesFile
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """The place in a file that a problem is shown at."""
+    """The place in a file where a problem is shown."""
 
     file: RulesFile
     place: Place
@@ -24,12 +24,12 @@ class Spot:
 class Problem:
     """One error or warning.
 
-    :ivar message: Falco's words.
+    :ivar message: Falco's message.
     :ivar context: Falco's chain of locations.
-    :ivar said: our words for people, where they differ.
-    :ivar spot: where exactly, if better known than by the last location of *context*.
-    :ivar via: lines that say through which macros and lists one gets there.
-    :ivar hint: what would mend it.
+    :ivar said: our message for people, if it differs.
+    :ivar spot: the exact place, if it is known better than by the last location of *context*.
+    :ivar via: lines that say through which macros and lists the place is reached.
+    :ivar hint: how to fix it.
     :ivar field: the deprecated field that this is about.
     """
 
@@ -63,9 +63,9 @@ class LoadFailure(Exception):
 
 @dataclass(slots=True)
 class FileResult:
-    """What loading the file called *name* had to say.
+    """The result of loading the file *name*.
 
-    :ivar schema: the verdict of the schema on each document: ``ok``, or what failed; empty where it was not asked.
+    :ivar schema: the result of the schema check of each document: ``ok``, or what failed; empty without a check.
     """
 
     name: str
@@ -81,11 +81,11 @@ class FileResult:
 
     @property
     def schema_status(self) -> str:
-        """Return the verdict of the schema in one line: ``ok``, ``none`` or what failed first."""
+        """Return the result of the schema check in one line: ``ok``, ``none`` or the first failure."""
         return self.schema[0] if self.schema else "none"
 
     def fail(self, failure: LoadFailure) -> None:
-        """Add the error that *failure* carries."""
+        """Add the error of *failure*."""
         self.errors.append(failure.problem)
 
     def warn(self, code: WarningCode, message: str, context: Context, *, hint: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""One rule, compiled: exceptions spliced in, condition and output checked against the fields of its source."""
+"""Compiles one rule: adds its exceptions, and checks condition and output against the fields of its source."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _CONTAINER_INFO = (
 
 @dataclass(slots=True)
 class CompiledRule:
-    """A rule and what compiling it had to say.
+    """The result of compiling a rule.
 
-    :ivar rule: None if there is an error, or if it is left out since a field of it is unknown.
-    :ivar tree: the condition with exceptions, lists and macros put in.
+    :ivar rule: None if there is an error, or if the rule is skipped because a field is unknown.
+    :ivar tree: the condition with exceptions added, and with lists and macros expanded.
     :ivar exception_fields: fields of the exceptions that have values.
     """
 
@@ -57,12 +57,12 @@ class CompiledRule:
 
 
 class _LeftOut(Exception):
-    """The rule is left out: something in it is unknown, and it said that this may be."""
+    """The rule is skipped: it uses something unknown, and it has ``skip-if-unknown-filter``."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Spliced:
-    """The condition of *rule* with its exceptions; kept, so that equal conditions are found by identity."""
+    """The condition of *rule* with its exceptions; kept, so that equal conditions are the same object."""
 
     rule: RuleDef
     condition: SourceText
@@ -70,7 +70,7 @@ class _Spliced:
 
 
 class RuleCompiler:
-    """Compiles rules, and remembers what came out while nothing that a rule is made of changes."""
+    """Compiles rules, and reuses the result as long as no part of the rule changes."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class RuleCompiler:
         self._done: dict[str, tuple[Resolved, CompiledRule]] = {}
 
     def compile(self, rule: RuleDef) -> CompiledRule:
-        """Return *rule*, compiled with the current lists and macros."""
+        """Compile *rule* with the current lists and macros."""
         catalog = self._catalogs[rule.source]
         compiled = CompiledRule(rule, whole_output(rule, self._extras, catalog))
         try:
@@ -117,7 +117,7 @@ class RuleCompiler:
         return self._spliced[rule.name]
 
     def _condition(self, spliced: _Spliced) -> Resolved | LoadFailure | BlamedElsewhere:
-        """Return the condition with lists and macros put in, or why that cannot be."""
+        """Return the condition with lists and macros expanded, or why that failed."""
         rule, key = spliced.rule, ("rule", spliced.rule.name)
         try:
             parsed = self._conditions.parse(key, spliced.condition, rule.condition_context)
@@ -210,7 +210,7 @@ class RuleCompiler:
         return checked.expr
 
     def _forgive(self, compiled: CompiledRule, error: TypeCheckError, where: Context) -> None:
-        """Leave the rule out with a warning, if *error* is that something is unknown and the rule allows that."""
+        """Skip the rule with a warning, if *error* is that something is unknown and the rule allows it."""
         if error.unknown and compiled.definition.skip_if_unknown_filter:
             compiled.warn(WarningCode.LOAD_UNKNOWN_FILTER, error.message, where)
             raise _LeftOut
@@ -232,7 +232,7 @@ class RuleCompiler:
         return did_you_mean(name, self._universes.get(source, ())) if unknown else None
 
     def _remark(self, remark: Remark, found: Resolved, text: str, context: Context) -> Problem:
-        """Return the warning for *remark*; of fields and ``<NA>`` Falco does not say where in the condition."""
+        """Return the warning for *remark*; for fields and ``<NA>`` Falco does not say where in the condition."""
         code = WarningCode[remark.code]
         precise = code is WarningCode.LOAD_COMPILE_CONDITION
         place = self._conditions.origins.in_bytes(found.parsed, remark.pos) if precise else None

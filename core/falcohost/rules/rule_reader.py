@@ -1,4 +1,4 @@
-"""A ``rule`` item: a definition, a change to an existing rule, or the switch that turns one on or off."""
+"""Reads a ``rule`` item: a definition, a change to an existing rule, or the switch that turns one on or off."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _PRIORITIES = {priority.name: priority for priority in Priority} | {"INFO": Prio
 
 
 def read_rule(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
-    """Yield what the rule *item* defines or changes, in the order in which that takes effect.
+    """Yield the definition or the changes of the rule *item*, in the order in which they take effect.
 
-    :raises LoadFailure: something is missing or wrong in it.
+    :raises LoadFailure: a part of it is missing or wrong.
     """
     name = required_text(item, "rule", parent.at("rule", item.place)).value
     context = parent.at("rule", item.place, name)
@@ -126,7 +126,7 @@ def _legacy_append(item: Mapping, name: str, source: str, context: Context, resu
 def _updates(
     item: Mapping, name: str, source: str, overrides: Overrides, context: Context, result: FileResult
 ) -> Iterator[RuleUpdate]:
-    """Yield the update that appends, then the one that replaces; then complain of keys that do neither."""
+    """Yield the update that appends, then the one that replaces; then raise an error for keys that do neither."""
     left = {key for key in _REPLACEABLE if key in item}
     for word, keys in (("append", overrides.append), ("replace", overrides.replace)):
         changes: dict[str, Any] = {"source": source if "condition" in keys else ""}
@@ -154,7 +154,7 @@ def _override_condition(item: Mapping, append: bool, context: Context, result: F
     return without_append_word(text, context.at("rule condition", scalar.place), result)
 
 
-#: For each key that can be overridden: the attribute of the update, and what reads it. Faults are found in this order.
+#: For each key that can be overridden: the update's attribute, and its reader. Errors are reported in this order.
 _OVERRIDE_READERS: dict[str, tuple[str, Callable[[Mapping, bool, Context, FileResult], object]]] = {
     "condition": ("condition", _override_condition),
     "exceptions": (

@@ -1,7 +1,7 @@
-"""The shape of a rules file as a JSON schema, and the check of a document against it.
+"""The JSON schema of rules files, and the check of a document against it.
 
-The check never refuses a file; it only yields the ``schema_warnings`` of a result. Types are weak, as in Falco: a text
-that reads as a number or as a truth value is one. ``--rule-schema`` prints :data:`SCHEMA`.
+The check never refuses a file; it only yields the ``schema_warnings`` of a result. Types are weak, as in Falco: a
+string that looks like a number or a boolean counts as one. ``--rule-schema`` prints :data:`SCHEMA`.
 """
 
 from __future__ import annotations
@@ -91,16 +91,16 @@ _TYPES: Mapping[str, Callable[[Node], bool]] = {
 
 
 def check_document(document: Node) -> list[str]:
-    """Return ``["ok"]``, or what is wrong with the shape of *document*, in Falco's words.
+    """Return ``["ok"]``, or what is wrong with the structure of *document*, in Falco's words.
 
-    :raises YamlSyntaxError: a map has a key that is not a text.
+    :raises YamlSyntaxError: a map has a key that is not a string.
     """
     failed = [f"failed for {path}: {problem}" for path, problem in _check(document, SCHEMA, "<root>")]
     return failed or ["ok"]
 
 
 def _check(node: Node, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
-    """Yield a path and what is wrong there, innermost first."""
+    """Yield each path with an error and the error, innermost first."""
     reference = schema.get("$ref")
     if reference:
         yield from _check(node, SCHEMA["definitions"][reference.rpartition("/")[2]], path)

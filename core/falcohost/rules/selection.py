@@ -1,4 +1,4 @@
-"""Which of the loaded rules are on: by name or tag from the configuration's ``rules``, and by minimum priority."""
+"""Decides which loaded rules are enabled: by name or tag (the configuration's ``rules``) and by minimum priority."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Selection:
     tag: str = ""
 
     def concerns(self, rule: RuleDef) -> bool:
-        """Return whether it switches *rule*; ``*`` stands for any text."""
+        """Return whether the selection matches *rule*; ``*`` stands for any text."""
         if self.rule and re.fullmatch(".*".join(map(re.escape, self.rule.split("*"))), rule.name, re.DOTALL):
             return True
         return bool(self.tag) and self.tag in rule.tags
 
 
 def is_enabled(rule: RuleDef, selections: Iterable[Selection], minimum: Priority) -> bool:
-    """Return whether *rule* is on after all *selections*; one less severe than *minimum* never is."""
+    """Return whether *rule* is enabled after all *selections*; a rule less severe than *minimum* never is."""
     if rule.priority > minimum:
         return False
     enabled = rule.enabled

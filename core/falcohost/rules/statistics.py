@@ -1,4 +1,4 @@
-"""What a set of rules asks of events, before there are any: per source and event type, and what nobody uses or sees."""
+"""Analyses a set of rules without events: rules per source and event type, rules that never match, unused items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falcohost.rules.outline import Origin, origin
 
 @dataclass(frozen=True, slots=True)
 class WithoutWitness:
-    """A rule that is asked of every event of *types*; None: of every event."""
+    """A rule that is evaluated for every event of *types*; None: for every event."""
 
     rule: Rule
     types: tuple[str, ...] | None
@@ -25,8 +25,8 @@ class WithoutWitness:
 class SourceStatistics:
     """The rules of one source.
 
-    :ivar enabled: in order; *disabled*: how many there are beside.
-    :ivar by_type: how many rules want events of each type; *of_any_type*: how many want those of all types.
+    :ivar enabled: the enabled rules in order; *disabled*: the number of disabled ones.
+    :ivar by_type: how many rules want events of each type; *of_any_type*: how many want events of all types.
     :ivar never: rules that no event can match.
     """
 
@@ -42,14 +42,14 @@ class SourceStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """All rules of some files; *unused*: the macros and lists that nothing uses."""
+    """The statistics of all rules; *unused*: the macros and lists that are not used."""
 
     sources: Sequence[SourceStatistics]
     unused: Sequence[Origin]
 
 
 def statistics(outcome: LoadOutcome) -> Statistics:
-    """Return the statistics of rules that were loaded without an error."""
+    """Return the statistics of the rules in *outcome*, which was loaded without an error."""
     rules = outcome.ruleset.rules
     sources = dict.fromkeys(rule.source for rule in rules)
     return Statistics(

@@ -1,4 +1,4 @@
-"""What rules cost on a stream of events: how many are asked of each, how long that takes, how often they match."""
+"""Measures rules on a stream of events: how many are evaluated for each, how long that takes, how often they match."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from falcohost.events import Event
 
 @dataclass(slots=True)
 class RuleCost:
-    """What one rule cost.
+    """The cost of one rule.
 
-    :ivar times: how long its condition took each time that it was asked, in nanoseconds.
-    :ivar reported: how often it was the first that matched.
+    :ivar times: how long each evaluation of its condition took, in nanoseconds.
+    :ivar reported: how often it was the first rule that matched.
     """
 
     rule: Rule
@@ -29,24 +29,24 @@ class RuleCost:
 
     @property
     def asked(self) -> int:
-        """Return for how many events it was a candidate."""
+        """Return for how many events the rule was evaluated."""
         return len(self.times)
 
     @property
     def total(self) -> int:
-        """Return how long it took in all, in nanoseconds."""
+        """Return the total time of its evaluations in nanoseconds."""
         return sum(self.times)
 
     @property
     def median(self) -> int:
-        """Return how long it took as a rule, in nanoseconds."""
+        """Return the median time of an evaluation in nanoseconds."""
         return int(statistics.median(self.times)) if self.times else 0
 
 
 class StreamCosts:
-    """Asks the enabled *rules* of one source of each event, and keeps what that cost.
+    """Evaluates the enabled *rules* of one source for each event, and records the cost.
 
-    :ivar events: how many there were; *candidates*: how many rules were asked of them in all; *most*: of one.
+    :ivar events: number of events; *candidates*: evaluations in all; *most*: evaluations for one event.
     :ivar matching: how many events matched a rule.
     """
 
@@ -57,7 +57,7 @@ class StreamCosts:
         self.events = self.candidates = self.most = self.matching = 0
 
     def take(self, event: Event) -> None:
-        """Ask the rules that *event* meets."""
+        """Evaluate the rules for *event*."""
         candidates = self._matcher.candidates(event)
         self.events += 1
         self.candidates += len(candidates)

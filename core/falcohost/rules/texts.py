@@ -1,7 +1,7 @@
-"""Texts of conditions that know where in the files they came from.
+"""Texts of conditions that know where in the files they come from.
 
-A condition is put together from several places: appended parts, exceptions, and the scalars of YAML, which folds lines
-and removes quotes. To show an error at its true place each text keeps its pieces, and each piece its scalar.
+A condition is assembled from several places: appended parts, exceptions, and YAML scalars, whose lines are folded and
+quotes removed. To show an error at its true place, each text keeps its pieces, and each piece its scalar.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BLANK_ESCAPES = frozenset("nrtvf _NLP\n\r\t")
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text as it stands in *file*."""
+    """A YAML scalar as written in *file*."""
 
     value: str
     file: RulesFile
@@ -34,9 +34,9 @@ class Scalar:
         return place_of(self.node)
 
     def locate(self, offset: int) -> Spot:
-        """Return where in the file the character at *offset* of the value stands.
+        """Return the place in the file of the character at *offset* of the value.
 
-        Blanks are folded and escaped in many ways, so the place is found by counting the other characters.
+        Blanks are folded and escaped in many ways, so it is found by counting the other characters.
         """
         before = sum(not character.isspace() for character in self.value[:offset])
         last = self.node.start_mark.index
@@ -47,9 +47,9 @@ class Scalar:
         return Spot(self.file, self._place(last + 1))
 
     def without_comments(self) -> str:
-        """Return the value, with blanks for the comments that a block scalar (``>``, ``|``) has.
+        """Return the value with the comments in a block scalar (``>``, ``|``) replaced by blanks.
 
-        A ``#`` behind white space and outside quotes begins one; it ends with the line of the file.
+        A ``#`` after white space and outside quotes begins a comment; it ends with the line of the file.
         """
         if self.node.style not in ("|", ">") or "#" not in self.value:
             return self.value
@@ -67,7 +67,7 @@ class Scalar:
         return Place(index, text.count("\n", 0, index), index - text.rfind("\n", 0, index) - 1)
 
     def _bounds(self) -> tuple[int, int]:
-        """Return where the characters of the value begin and end in the file's text."""
+        """Return where the value begins and ends in the file's text."""
         text, end = self.file.text, self.node.end_mark.index
         match = _PROPERTIES.match(text, self.node.start_mark.index)
         begin = match.end() if match else self.node.start_mark.index
@@ -113,7 +113,7 @@ class Scalar:
 
 
 def _escape(text: str, index: int) -> tuple[int, bool]:
-    """Return how wide the escape at *index* is, and whether it stands for something that is not blank."""
+    """Return the length of the escape at *index*, and whether it stands for a character that is not blank."""
     kind = text[index + 1 : index + 2]
     if kind in _CODES:
         digits = text[index + 2 : index + 2 + _CODES[kind]]
@@ -123,7 +123,7 @@ def _escape(text: str, index: int) -> tuple[int, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a text. It is the value of *scalar* from *offset* on, or made up where that is None."""
+    """A part of a text: the value of *scalar* from *offset* on, or generated text if *scalar* is None."""
 
     text: str
     scalar: Scalar | None = None
@@ -143,11 +143,11 @@ class SourceText:
 
     @classmethod
     def of(cls, scalar: Scalar, *, condition: bool = False) -> SourceText:
-        """Return the text that *scalar* is; of a condition, comments are left out."""
+        """Return the text of *scalar*; for a condition, without comments."""
         return cls((Piece(scalar.without_comments() if condition else scalar.value, scalar),))
 
     def plus(self, other: SourceText) -> SourceText:
-        """Return this text and *other* behind it, with a blank between."""
+        """Return this text followed by a blank and *other*."""
         return SourceText((*self.pieces, Piece(" "), *other.pieces))
 
     def part(self, begin: int, end: int) -> SourceText:
@@ -156,7 +156,7 @@ class SourceText:
         return SourceText((Piece(piece.text[begin:end], piece.scalar, piece.offset + begin),))
 
     def locate(self, offset: int) -> Spot | None:
-        """Return where the character at *offset* stands in its file; of what is made up, the next that does."""
+        """Return the place of the character at *offset* in its file; in generated text, of the next with a place."""
         begin, nearest = 0, None
         for piece in self.pieces:
             if piece.scalar is not None:

@@ -1,4 +1,4 @@
-"""Conditions that cannot be true, or that are asked of too many events; both get a load warning."""
+"""Finds conditions that cannot be true, or are evaluated for too many event types; both get a load warning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def never_matches(tree: Node) -> bool:
 
 
 def _value(node: Node) -> bool | None:
-    """Return what *node* always is, given that ``evt.dir`` is always ``<``; None if that depends."""
+    """Return the constant value of *node*, given that ``evt.dir`` is always ``<``; None if it is not constant."""
     match node:
         case NotNode():
             value = _value(node.item)
@@ -36,7 +36,7 @@ def too_many_event_types(expr: Expr) -> bool:
     """Return whether *expr* can hold for any type of event, or for more than 100, or for none."""
     types = event_types(expr)
     if types is not None and not types:
-        # The engine knows that evt.num is never 0 and so on, Falco 0.44 does not.
+        # The engine knows, for example, that evt.num is never 0; Falco 0.44 does not.
         types = event_types(_without_numbers(expr))
     return types is None or not types or len(types) > _TOO_MANY
 

@@ -1,4 +1,4 @@
-"""Versions of the engine and of plugins, and when one will do for another."""
+"""Versions of the engine and of plugins, and which version satisfies which requirement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _VERSION = re.compile(r"\s*\+?(\d+)\.\s*\+?(\d+)\.\s*\+?(\d+)", re.ASCII)
 
 
 class Version(NamedTuple):
-    """``major.minor.patch``; what follows in the text does not count."""
+    """``major.minor.patch``; anything after it is ignored."""
 
     major: int = 0
     minor: int = 0
@@ -19,7 +19,7 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}.{self.patch}"
 
     def will_do_for(self, wanted: Version) -> bool:
-        """Return whether this version can be used where *wanted* is asked for: same major and not older."""
+        """Return whether this version satisfies the requirement *wanted*: the same major version, and not older."""
         return self.major == wanted.major and self >= wanted
 
 
@@ -28,6 +28,6 @@ ENGINE_VERSION = Version(0, 62, 0)
 
 
 def parse_version(text: str) -> Version | None:
-    """Return the version that *text* begins with, or None."""
+    """Return the version at the beginning of *text*, or None."""
     match = _VERSION.match(text)
     return Version(*(min(int(part[:12]), 2**32 - 1) for part in match.groups())) if match else None

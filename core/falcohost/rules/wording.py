@@ -1,4 +1,4 @@
-"""Falco's messages in words for people, and what would mend the error."""
+"""Rewords Falco's messages for people, and says how to fix the error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _AFTER_WORD = re.compile(r"unexpected token after '([a-zA-Z][a-zA-Z0-9_]*)', exp
 
 
 def said(message: str) -> str | None:
-    """Return *message* in plainer words, or None where it is plain."""
+    """Return *message* in plainer words, or None if it is plain."""
     match = _NO_FIELD.fullmatch(message)
     if match:
         return f"unknown field {match[1]}"
@@ -21,12 +21,12 @@ def said(message: str) -> str | None:
 
 
 def hint_for_syntax(message: str) -> str | None:
-    """Return what would mend the syntax error *message*, where that can be said."""
+    """Return how to fix the syntax error *message*, or None if that is not known."""
     match = _AFTER_WORD.fullmatch(message)
     if match:
-        return f"'{match[1]}' ends a condition here; write 'and' or 'or' behind it, or quotes around values with blanks"
+        return f"'{match[1]}' ends a condition here; write 'and' or 'or' after it, or put values with blanks in quotes"
     if message.startswith("unsupported string escape sequence"):
-        return "write a backslash in quotes twice"
+        return "inside quotes, write a backslash twice"
     if message.startswith("expected a string value"):
         return "put values with blanks, brackets, commas or quotes in double quotes"
     return None

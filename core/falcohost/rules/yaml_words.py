@@ -1,7 +1,7 @@
-"""What is wrong with a text that is not YAML, in the words of Falco's YAML library.
+"""Translates YAML errors into the messages of Falco's YAML library.
 
-Scripts read these words out of ``-V``'s JSON. The parser here is another one; what it says, and the character at which
-it says so, tell which of Falco's words are meant.
+Scripts read these messages in the JSON output of ``-V``. Falcohost uses another parser; its message and the character
+that it complains about tell which of Falco's messages applies.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PLAIN_END = " \t\r\n,]}"
 
 
 def in_falcos_words(context: str, problem: str, text: str, offset: int) -> str:
-    """Return what Falco says where the parser says *context* and *problem* about the character at *offset*."""
+    """Return Falco's message for the parser's *context* and *problem* about the character at *offset*."""
     character = text[offset : offset + 1]
     if problem == "found unknown escape character":
         return f"unknown escape character: {text[offset + 1 : offset + 2]}"
@@ -59,6 +59,6 @@ def _word(text: str, begin: int) -> str:
 
 
 def _follows_scalar(text: str, offset: int) -> bool:
-    """Return whether something ends on the same line before *offset*, as a quoted text does that more text follows."""
+    """Return whether a scalar ends on the same line before *offset*, such as a quoted string followed by more text."""
     before = text[text.rfind("\n", 0, offset) + 1 : offset]
     return before.rstrip()[-1:] in ("'", '"')

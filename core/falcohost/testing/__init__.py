@@ -1,12 +1,12 @@
-"""What a plugin's own tests are made with: contract classes to subclass, and skips that can be made failures.
+"""Helps test plugins: contract classes to subclass, and skips that can be turned into failures.
 
-Needs pytest, and is imported by tests only. A subclass whose name begins with ``Test`` and that says what plugin it is
-about is a whole test module; pytest finds the inherited tests.
+It needs pytest, and only tests import it. A subclass whose name begins with ``Test`` and that names its plugin is a
+complete test module; pytest finds the inherited tests.
 """
 
 import pytest
 
-# So that a failed assert in a contract shows its values, as one in a test module does. Has to come before the imports.
+# Lets a failed assert in a contract show its values, as in a test module. It has to come before the imports.
 pytest.register_assert_rewrite(
     *(f"falcohost.testing.{name}" for name in ("lookups", "outputs", "plugins", "sources", "subscribers"))
 )

@@ -1,4 +1,4 @@
-"""The real agent, run as a user runs it: `falcohost` with rules files, JSON on stdout, stopped by a signal."""
+"""Runs the real agent as a user does: `falcohost` with rules files, JSON on stdout, stopped by a signal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 
 from falcohost.testing.waiting import PATIENCE
 
-#: What one alert is as JSON.
+#: One alert as JSON.
 Json = dict[str, Any]
 
 PROGRAM = Path(sys.executable).parent / "falcohost"
 
-#: How many times longer everything takes here than on a machine of one's own, as in an emulated one.
+#: How many times longer everything takes here than on a normal machine, for example in an emulator.
 SLOWNESS = float(os.environ.get("FALCOHOST_SLOWNESS", "1"))
 
 
@@ -34,7 +34,7 @@ class Agent:
     def __init__(
         self, folder: Path, rules: Sequence[Path], *, settings: Json | None = None, before: Sequence[str] = ()
     ) -> None:
-        """Start it with *folder* for its files; *before* is a command that execs the rest of its line."""
+        """Start the agent, with its files in *folder*; *before* is a command that execs the rest of its line."""
         self._out, self._err = folder / "stdout", folder / "stderr"
         config = folder / "falco.yaml"
         config.write_text(json.dumps({**_SETTINGS, **(settings or {})}))
@@ -53,12 +53,12 @@ class Agent:
 
     @property
     def log(self) -> str:
-        """Return what it has said on stderr so far."""
+        """Return its output on stderr so far."""
         return self._err.read_text(errors="replace")
 
     @property
     def output(self) -> str:
-        """Return what it has printed on stdout so far."""
+        """Return its output on stdout so far."""
         return self._out.read_text(errors="replace")
 
     @property
@@ -68,7 +68,7 @@ class Agent:
         return [json.loads(line) for line in whole.split("\n") if line.startswith("{")]
 
     def follow(self, seconds: float) -> Iterator[Json]:
-        """Return the alerts that are printed in the next *seconds*, each as soon as it is there."""
+        """Yield the alerts printed in the next *seconds*, each as soon as it is there."""
         return self._follow(self._out.stat().st_size, time.monotonic() + seconds)
 
     def _follow(self, position: int, end: float) -> Iterator[Json]:
@@ -85,18 +85,18 @@ class Agent:
                 line = b""
 
     def workers(self) -> list[int]:
-        """Return its workers' process ids; a supervisor that has ended has none."""
+        """Return its workers' process ids; none if the supervisor has ended."""
         pid = self.process.pid
         with contextlib.suppress(OSError):
             return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         return []
 
     def worker(self) -> int | None:
-        """Return its first worker's process id; None if there is none at this moment."""
+        """Return its first worker's process id; None if there is no worker at the moment."""
         return next(iter(self.workers()), None)
 
     def wait_until_ready(self, seconds: float = PATIENCE) -> None:
-        """Return when all sources are open; if that takes too long it is ended, since nobody has it yet."""
+        """Wait until all sources are open; if that takes too long, end the agent, since no test has it yet."""
         try:
             self._wait(lambda: READY in self.log, seconds, "it is not ready")
         except AssertionError:
@@ -104,11 +104,11 @@ class Agent:
             raise
 
     def wait_for_log(self, wanted: Callable[[str], bool], seconds: float = PATIENCE) -> None:
-        """Return when what it has said on stderr is as *wanted*."""
+        """Wait until *wanted* holds for the output on stderr."""
         self._wait(lambda: wanted(self.log), seconds, "it has not said so")
 
     def wait_for(self, wanted: Callable[[Json], bool], seconds: float = PATIENCE) -> Json:
-        """Return the first alert that is *wanted*, also if it came before."""
+        """Return the first alert for which *wanted* holds, even if it came before the call."""
         found: list[Json] = []
 
         def look() -> bool:
@@ -124,7 +124,7 @@ class Agent:
         return self.process.wait(seconds * SLOWNESS)
 
     def kill(self) -> None:
-        """End it and its workers at once and in any case, and return when they are gone; for the end of a test."""
+        """Kill the agent and its workers, and return when they are gone; for the end of a test."""
         with contextlib.ExitStack() as ending:
             watched = [ending.enter_context(_watched(pid)) for pid in self.workers()]
             self.process.kill()
@@ -144,7 +144,7 @@ class Agent:
 
 @contextlib.contextmanager
 def _watched(pid: int) -> Iterator[int | None]:
-    """Give a descriptor that becomes readable when process *pid* ends; None if it has ended already."""
+    """Yield a descriptor that becomes readable when process *pid* ends; None if it has ended already."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""AWS for tests of sources that read from it: moto's server, which speaks its protocols over real sockets."""
+"""A fake AWS for tests of sources that read from it: moto's server, which speaks the protocols over real sockets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REGION = "eu-central-1"
 class Aws:
     """A server in a thread of this process, with one account in one region.
 
-    :ivar url: where it is.
-    :ivar settings: what a source needs to find it.
+    :ivar url: its URL.
+    :ivar settings: the settings with which a source connects to it.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Aws:
         self.settings: Json = {"endpoint_url": self.url, "region": REGION}
 
     def client(self, service: str, key: str = "testing", secret: str = "testing") -> Any:
-        """Return boto3's client for a *service*."""
+        """Return a boto3 client for *service*."""
         import boto3
 
         return boto3.client(
@@ -43,12 +43,12 @@ class Aws:
         )
 
     def reset(self) -> None:
-        """Forget everything, and let everybody do everything."""
+        """Remove all resources, and allow everything to everybody."""
         self._post("reset", "")
         self.enforce(1 << 60)
 
     def enforce(self, after: int = 0) -> None:
-        """Have IAM's policies count for all requests, *after* so many."""
+        """Apply IAM's policies to all requests that come *after* this number of requests."""
         self._post("reset-auth", str(after))
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class Aws:
 
 
 def _read_models_once() -> None:
-    """Have botocore read its descriptions of services once in this process, and not for each session anew."""
+    """Let botocore read its descriptions of services once in this process, not for each session."""
     from botocore.loaders import JSONFileLoader
 
     loader = JSONFileLoader()

@@ -1,4 +1,4 @@
-"""A certificate that signs itself, made with openssl(1), for tests of what listens on HTTPS."""
+"""Creates self-signed certificates with openssl(1), for tests of HTTPS servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from falcohost.testing.skips import skip_or_fail
 
 
 def self_signed(path: Path, name: str = "localhost") -> None:
-    """Put a certificate for the host *name*, and its key, to *path*, for its owner alone and all at once."""
+    """Write a certificate for the host *name*, and its key, to *path*: readable only by the owner, and atomically."""
     if shutil.which("openssl") is None:
         skip_or_fail("openssl", "openssl is not installed, which makes the certificates of this test")
     key, certificate = path.with_name(f"{path.name}.key"), path.with_name(f"{path.name}.crt")
@@ -24,7 +24,7 @@ def self_signed(path: Path, name: str = "localhost") -> None:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Have *content* in the file *path*, for its owner alone and all at once."""
+    """Write *content* to the file *path*: readable only by the owner, and atomically."""
     new = path.with_name(f"{path.name}.new")
     new.touch(0o600)
     new.write_bytes(content)

@@ -1,6 +1,6 @@
-"""Runs the command line in the test's own process, which costs a tenth of a new one.
+"""Runs the command line in the test's own process, in a tenth of the time that a new process takes.
 
-For commands that print something and end. What is about signals, pipes or a running agent needs a process of its own:
+For commands that print something and end. A test of signals, pipes or a running agent needs a process of its own:
 :class:`falcohost.testing.agent.Agent`.
 """
 
@@ -24,7 +24,7 @@ from falcohost.cli.app import run
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended: its exit status, and what it has printed."""
+    """The result of a command: its exit status and its output."""
 
     returncode: int
     stdout: str
@@ -34,7 +34,7 @@ class Done:
 def run_cli(
     *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None, stdin: bytes = b""
 ) -> Done:
-    """Run ``falcohost`` with *arguments* to its end, in *folder* and with this *environment* (default: as they are)."""
+    """Run ``falcohost`` with *arguments* to its end, in *folder* and with *environment* (default: the test's own)."""
     out, err = _stream(), _stream()
     status = _run(arguments, folder, environment, _stream(stdin), out, err)
     return Done(status, _text(out), _text(err))
@@ -96,7 +96,7 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 @contextlib.contextmanager
 def _surroundings(folder: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
-    """Change folder, environment and time zone; in the end put them back, and the log as well."""
+    """Change folder, environment and time zone; at the end restore them, and the log settings too."""
     root = logging.getLogger()
     logs = root.handlers[:], root.level, logging.raiseExceptions
     variables = dict(os.environ)

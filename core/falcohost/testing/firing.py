@@ -1,4 +1,4 @@
-"""Which rules fire on the events of a source: rules' reader, source, projection and matcher as they are."""
+"""Tells which rules fire on the events of a source, with the real rules reader, source, projection and matcher."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from falcohost.rules.selection import Selection
 
 
 def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mapping[str, Any]) -> list[list[str]]:
-    """Return, for each event of *source*, the names of the rules that fire on it; all rules are on.
+    """Return, for each event of *source*, the names of the rules that fire on it; all rules are enabled.
 
     :param plugin: the plugin's module.
-    :param settings: the plugin's configuration, which says where the source reads. The source has to end by itself.
+    :param settings: the plugin's configuration, with the place that the source reads. The source has to end by itself.
     :raises RulesError: the rules are refused.
     """
     plugins = Plugins((ask("tested", plugin, "tested", "0"),))
@@ -39,7 +39,7 @@ def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mappi
 
 
 def enabled_rules(plugins: Plugins, source: str, rules: Iterable[Path], *selections: Selection) -> Sequence[Rule]:
-    """Return the rules about *source* in the files *rules* that are on.
+    """Return the enabled rules of *source* in the files *rules*.
 
     :raises RulesError: the rules are refused.
     """
@@ -50,5 +50,5 @@ def enabled_rules(plugins: Plugins, source: str, rules: Iterable[Path], *selecti
 
 
 def views(batch: Batch, event: Any) -> tuple[Event, ...]:
-    """Return what a rule has to match one of: *event* of *batch*, and what else it can be seen as."""
+    """Return *event* of *batch* with its other views; a rule matches if it matches one of them."""
     return (event, *event.alternatives) if batch.views else (event,)

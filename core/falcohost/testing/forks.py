@@ -1,4 +1,4 @@
-"""Work in a forked process that is killed, at a step or from outside: what it leaves behind is what a test looks at."""
+"""Runs work in a forked process that is killed, at a step or from outside; the test examines what it leaves behind."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-#: A file system in memory: what a process has written there outlives it as on a disk, without waiting for one.
+#: A file system in memory: files outlive the process as on a disk, without waiting for one.
 _MEMORY = "/dev/shm"
 
 
 @contextlib.contextmanager
 def quick_folder() -> Iterator[Path]:
-    """Give a folder for what is synced often, in memory if that is possible."""
+    """Yield a folder for files that are synced often, in memory if possible."""
     with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as folder:
         yield Path(folder)
 
 
 def fork(work: Callable[[], None]) -> int:
-    """Do *work* in a forked process, which ends with it; return the process's id."""
+    """Run *work* in a forked process, which then ends; return the process id."""
     child = os.fork()
     if child:
         return child
@@ -38,7 +38,7 @@ def fork(work: Callable[[], None]) -> int:
 
 
 def was_killed(child: int) -> bool:
-    """Wait for the end of *child*; return whether it was SIGKILL.
+    """Wait for the end of *child*; return whether SIGKILL ended it.
 
     :raises AssertionError: it failed by itself.
     """
@@ -49,7 +49,7 @@ def was_killed(child: int) -> bool:
 
 
 class Suicide:
-    """A callable, such as a trace of a database's statements, that kills its process when it is called for *step*.
+    """A callable that kills its process at call number *step*, for example as a trace of a database's statements.
 
     :param step: counted from 0; None: never.
     """

@@ -1,4 +1,4 @@
-"""An agent that is killed again and again, at any moment, and what is in its store in the end."""
+"""Kills an agent again and again, at any moment, and reads its store at the end."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
 from falcohost.testing.waiting import wait_until
 
-#: How often an agent is killed: with ``--soak``, and without, which are four rounds of :func:`kill_often`.
+#: How often an agent is killed: with ``--soak``, and without (four rounds of :func:`kill_often`).
 KILLS = 300, 12
 
-#: The golden ratio: its multiples modulo 1 are spread evenly, however many there are.
+#: The golden ratio: any number of its multiples is spread evenly modulo 1.
 _GOLDEN = 0.6180339887
 
 
 class Mortal(Protocol):
-    """What has an agent, and can begin another one where it was."""
+    """Has an agent, and can start another one in its place."""
 
     @property
     def agent(self) -> Agent:
-        """Return the agent that runs."""
+        """Return the running agent."""
 
     def begin(self) -> None:
         """Start an agent and wait until its source is open."""
 
 
 def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float = 0.4) -> None:
-    """Kill so many *times*: in turn all workers, the next workers, and the supervisor, with which its workers die.
+    """Kill this many *times*: in turn all workers, the next workers, and the supervisor, with which its workers die.
 
-    The moments are spread evenly over *most* seconds from when there is a worker; so some are before its source is
-    open, and some when it has read all that there is.
+    The moments are spread evenly over *most* seconds from the start of a worker; so some come before its source is
+    open, and some after it has read everything.
     """
     first = dice.random()
     for turn in range(times):
@@ -49,23 +49,23 @@ def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float =
 
 
 def kill_workers(mortal: Mortal) -> None:
-    """Kill the workers that there are."""
+    """Kill the current workers."""
     for worker in mortal.agent.workers():
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
 
 
 def kill_all(mortal: Mortal) -> None:
-    """Kill the supervisor, with which the worker dies, and begin again."""
+    """Kill the supervisor, with which the workers die, and start again."""
     mortal.agent.process.kill()
     mortal.agent.process.wait()
     mortal.begin()
 
 
 class Killed:
-    """An agent in *folder* with *rules* files and *settings*, that can be killed and begun again there.
+    """An agent in *folder* with *rules* files and *settings*, that can be killed and restarted there.
 
-    :ivar agent: the one that runs.
+    :ivar agent: the running agent.
     """
 
     def __init__(self, folder: Path, rules: Sequence[Path], settings: Json) -> None:
@@ -73,12 +73,12 @@ class Killed:
         self.begin()
 
     def begin(self) -> None:
-        """Start it and wait until its source is open."""
+        """Start an agent, and wait until its source is open."""
         self.agent = Agent(self._folder, self._rules, settings=self._settings)
         self.agent.wait_until_ready()
 
     def stored(self) -> Counter[str]:
-        """Return how often each alert's message is in the store."""
+        """Return how often each alert message is in the store."""
         try:
             history = History(self._folder / "state")
         except StateError:
@@ -89,5 +89,5 @@ class Killed:
             history.close()
 
     def wait_until_stored(self, expected: Counter[str]) -> None:
-        """Return when all that is *expected* is stored."""
+        """Wait until all *expected* messages are stored."""
         wait_until(lambda: not expected - self.stored(), lambda: f"missing {sorted(expected - self.stored())[:20]}")

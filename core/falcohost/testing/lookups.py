@@ -1,4 +1,4 @@
-"""The contract of a lookup, as tests: it answers at once, a pending row comes in the end, its fields read its rows."""
+"""The contract of a lookup, as tests: it answers at once, a pending row comes at last, its fields read its rows."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class LookupContract:
         assert is_sentence(self._spec(config).description)
 
     def test_it_has_a_key_and_fields(self, config: Mapping[str, Any]) -> None:
-        """It says by which fields of which sources it is asked, and has fields of its own or fills some."""
+        """A lookup has a key for at least one source, and has fields of its own or fills some."""
         spec = self._spec(config)
 
         assert spec.key
@@ -63,18 +63,18 @@ class LookupContract:
         assert spec.fields or spec.fills
 
     def test_a_row_is_found(self, opened: Lookup, known: Key) -> None:
-        """The row is there, or comes after some polls; then it stays."""
+        """The row of a known key is there, or comes after some polls; then it stays."""
         row = self._found(opened, known)
 
         assert row is not None
         assert row == opened.find(known)
 
     def test_no_row_is_found(self, opened: Lookup, unknown: Key) -> None:
-        """Where there is no row that is known in the end, so that nothing waits for it."""
+        """That there is no row becomes known, so that no event waits for it for ever."""
         assert self._found(opened, unknown) is None
 
     def test_it_answers_at_once(self, opened: Lookup, known: Key, unknown: Key) -> None:
-        """Neither a question nor a poll waits for anything."""
+        """Neither a search nor a poll waits for anything."""
         rounds = []
         for _ in range(5):
             before = time.monotonic()
@@ -84,17 +84,17 @@ class LookupContract:
                 opened.poll()
             rounds.append((time.monotonic() - before) / 60)
 
-        assert min(rounds) < AT_ONCE  # the quickest, since the machine may have other things to do
+        assert min(rounds) < AT_ONCE  # the quickest, since the machine may be busy
 
     def test_its_descriptor_can_be_waited_for(self, opened: Lookup) -> None:
-        """What it gives as the descriptor that says that something has come is one that epoll(7) takes."""
+        """If the lookup has a descriptor, epoll(7) accepts it."""
         descriptor = opened.fileno() if isinstance(opened, WakingLookup) else None
         if descriptor is not None:
             with select.epoll() as waiting:
                 waiting.register(descriptor, select.EPOLLIN | select.EPOLLET)
 
     def test_fields_read_the_row(self, config: Mapping[str, Any], opened: Lookup, known: Key) -> None:
-        """Each field without an argument has a value in the row or none; none raises."""
+        """Each field without an argument has a value in the row or None; none raises an error."""
         spec, row = self._spec(config), self._found(opened, known)
         getters = {one.name: one.get for one in spec.fields if not one.arg_required} | dict(spec.fills)
 
@@ -110,7 +110,7 @@ class LookupContract:
 
     @staticmethod
     def _found(opened: Lookup, key: Key) -> Any:
-        """Return the row once it is known."""
+        """Wait until the row is known; return it."""
 
         def known() -> bool:
             opened.poll()

@@ -1,4 +1,4 @@
-"""The contract of an output, as tests: what was delivered has arrived, in order, also after a reopen."""
+"""The contract of an output, as tests: delivered alerts have arrived, in order, also after a reopen."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class OutputContract:
 
     @pytest.fixture
     def config(self, tmp_path: Any) -> Mapping[str, Any]:
-        """Return the output's block of the configuration; it should deliver into *tmp_path* or another fixture."""
+        """Return the output's part of the configuration; it should deliver into *tmp_path* or another fixture."""
         return {"enabled": True}
 
     def received(self, config: Mapping[str, Any]) -> str:
-        """Return the text of all that has arrived where the output delivers; must name each alert's rule."""
+        """Return all that the output has delivered, as text; it has to name each alert's rule."""
         pytest.fail(f"{type(self).__name__} has to define received(): the text of all that has arrived")
 
     @property
@@ -42,7 +42,7 @@ class OutputContract:
         assert is_sentence(self.spec.description)
 
     def test_accepted_means_arrived(self, config: Mapping[str, Any]) -> None:
-        """When ``deliver`` has returned, all alerts of the call are there, in order."""
+        """When ``deliver`` has returned, all alerts of the call have arrived, in order."""
         output = self.spec.make(config, _Text())
         try:
             output.deliver([alert("first"), alert("second")])
@@ -52,7 +52,7 @@ class OutputContract:
             output.close()
 
     def test_reopen_goes_on(self, config: Mapping[str, Any]) -> None:
-        """After ``reopen`` the next alerts arrive behind the former."""
+        """After ``reopen`` the next alerts arrive after the earlier ones."""
         output = self.spec.make(config, _Text())
         try:
             output.deliver([alert("before")])
@@ -88,7 +88,7 @@ class _Text:
 
 
 def alert(name: str) -> Alert:
-    """Return an alert of a rule called ``rule NAME``, whose message says the same."""
+    """Return an alert of the rule ``rule NAME``, with the same name in its message."""
     return Alert(
         id=f"id-{name}",
         rule=f"rule {name}",

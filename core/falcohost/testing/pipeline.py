@@ -1,7 +1,7 @@
-"""One source with its rules and the store, in this process: what an agent does, without any process of its own.
+"""Runs one source with its rules and the store in this process: an agent without processes of its own.
 
-For tests of what a source reads, which rules fire and what is stored. Privileges, signals, kills and sockets that
-outlive a worker need :class:`falcohost.testing.agent.Agent`.
+For tests of which events a source reads, which rules fire and which alerts are stored. Privileges, signals, kills and
+sockets that outlive a worker need :class:`falcohost.testing.agent.Agent`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from falcohost.testing.waiting import PATIENCE, wait_until
 
 
 class Pipeline:
-    """The only source of *plugin*, read in a thread: matched by *rules*, stored in *state*, acknowledged.
+    """Reads the only source of *plugin* in a thread, matches *rules*, stores alerts in *state*, and acknowledges.
 
     :param plugin: the plugin's module.
-    :param settings: the plugin's configuration, which says where the source reads.
-    :param first: an event raises only the first rule that it matches.
-    :param beside: modules of other plugins, which the rules name.
-    :ivar over: set when it is told to end.
+    :param settings: the plugin's configuration, with the place that the source reads.
+    :param first: report only the first rule that an event matches.
+    :param beside: modules of other plugins, which the rules use.
+    :ivar over: set when it has been told to end.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Pipeline:
         self.begin()
 
     def begin(self) -> None:
-        """Open the source where the store says, and read."""
+        """Open the source at the stored cursor, and read."""
         self._store: Store = open_store(str(self._state), Limits())
         self._source: Source = self._spec.make(self._settings)
         self.over = threading.Event()
@@ -77,18 +77,18 @@ class Pipeline:
         self._thread.start()
 
     def stop(self) -> None:
-        """End as after SIGTERM: what was read is stored, and the source is closed."""
+        """End as after SIGTERM: store the alerts of what was read, and close the source."""
         self.over.set()
         self.wait()
 
     def kill(self) -> None:
-        """End as if it had been killed: nothing more is stored or acknowledged from this moment on."""
+        """End as if killed: from now on nothing is stored or acknowledged."""
         with self._lock:
             self._dead = True
         self.stop()
 
     def wait(self) -> None:
-        """Return when the source has come to its end, or was told to; raise what has failed."""
+        """Wait until the source has ended by itself or was told to; raise the error if it has failed."""
         if self._closed:
             return
         self._closed = True
@@ -101,17 +101,17 @@ class Pipeline:
 
     @property
     def passed(self) -> int:
-        """Return how many events the source has passed since it was opened."""
+        """Return the number of events that the source has passed on since it was opened."""
         return self._source.stats().passed
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Return what the source has left out, by cause."""
+        """Return the number of records that the source has skipped, by cause."""
         return dict(self._source.stats().dropped)
 
     @property
     def alerts(self) -> list[Alert]:
-        """Return the alerts that are stored, each as often as it is."""
+        """Return the stored alerts, each as often as it is stored."""
         history = History(self._state)
         try:
             return list(history.alerts(Wanted()))
@@ -120,11 +120,11 @@ class Pipeline:
 
     @property
     def messages(self) -> list[str]:
-        """Return their messages."""
+        """Return the messages of the stored alerts."""
         return [alert.message for alert in self.alerts]
 
     def wait_until_stored(self, count: int) -> list[str]:
-        """Return the messages of the alerts that are stored, once there are so many."""
+        """Wait until this many alerts are stored; return their messages."""
         wait_until(lambda: self._error or len(self.messages) >= count, lambda: self.messages)
         if self._error is not None:
             raise self._error
@@ -151,7 +151,7 @@ class Pipeline:
                 break
 
     def _keep(self, alerts: list[Alert], cursor: str | None, rewinds: bool) -> None:
-        """Store *alerts*, and acknowledge what is stored."""
+        """Store *alerts*, and acknowledge to the source what is stored."""
         cursors = self._append(Arrival(self._spec.name, alerts, cursor, rewinds))
         if cursors is None:
             raise _Killed
@@ -159,17 +159,17 @@ class Pipeline:
             self._source.ack(stored)
 
     def _append(self, arrival: Arrival) -> Mapping[str, str] | None:
-        """Return the cursors that are stored now; None if it was killed before."""
+        """Return the cursors that are stored now; None if the pipeline was killed before."""
         with self._lock:
             return None if self._dead else self._store.append([arrival]).cursors
 
 
 class _Killed(Exception):
-    """Nothing more is stored."""
+    """The pipeline was killed: nothing more is stored."""
 
 
 class _Sink:
-    """Gives what comes between two flushes to *keep*."""
+    """Passes the alerts between two flushes to *keep*."""
 
     def __init__(self, keep: Callable[[list[Alert], str | None, bool], None]) -> None:
         self.rewinds = False
@@ -181,7 +181,7 @@ class _Sink:
         self._alerts.append(alert)
 
     def flush(self, cursor: str | None) -> None:
-        """Hand over."""
+        """Pass on the alerts and the cursor."""
         if self._alerts or cursor is not None:
             alerts, self._alerts = self._alerts, []
             self._keep(alerts, cursor, self.rewinds)

@@ -24,7 +24,7 @@ class PluginContract:
     """Subclass it and set :attr:`plugin`; with fields or rules for another plugin's sources, set :attr:`sources` too.
 
     :ivar plugin: the plugin's module.
-    :ivar settings: its configuration, where what it offers depends on that.
+    :ivar settings: its configuration, if its offers depend on it.
     :ivar sources: names of sources of other plugins that this one adds fields to or ships rules for.
     """
 
@@ -33,7 +33,7 @@ class PluginContract:
     sources: tuple[str, ...] = ()
 
     def test_is_accepted(self) -> None:
-        """The plugin is taken: each hook is one of falcohost's, with arguments that it has, and none raises."""
+        """The plugin is accepted: each hook is one of falcohost's, with arguments that it has, and none raises."""
         self._asked()
 
     def test_hooks_begin_with_the_mark(self) -> None:
@@ -51,7 +51,7 @@ class PluginContract:
             assert twice == [], f"declared twice for {source}"
 
     def test_fields_say_what_they_are(self) -> None:
-        """A field's description is one line that ends with a full stop, and its value can be had."""
+        """A field's description is one line that ends with a full stop, and the field has a way to its value."""
         for field in (field for fields in self._fields().values() for field in fields):
             assert is_sentence(field.description), f"{field.name}: {field.description}"
             assert (field.get is None) != (field.path is None), f"{field.name}: either get or path"
@@ -59,23 +59,23 @@ class PluginContract:
             assert all(path_keys(path) for path in field.reads)
 
     def test_keys_say_what_they_do(self) -> None:
-        """A key of the configuration has a text for the reference, and a default that it would take itself."""
+        """A key of the configuration has a text for the reference, and a default that passes its own check."""
         for key in self._asked().config_keys:
             assert key.help or not key.effect, f"{key.key}: help"
             if key.default is not None:
                 kind = {float: (float, int), list: (list, tuple)}.get(key.type, key.type)
-                assert isinstance(key.default, kind), f"{key.key}: {key.default!r} is no {key.type.__name__}"
+                assert isinstance(key.default, kind), f"{key.key}: {key.default!r} is not a {key.type.__name__}"
                 assert key.check is None or key.check(key.default) is None, f"{key.key}: its default"
 
     def test_commands_can_be_made(self) -> None:
-        """A command has a line for the help, and is called what the plugin says."""
+        """A command has a line for the help, and the name that the plugin declares."""
         plugin = self._asked()
         for spec in plugin.commands:
             assert is_sentence(spec.help), f"{spec.name}: {spec.help}"
             assert spec.make(plugin.settings).name == spec.name
 
     def test_rules_load_without_a_warning(self) -> None:
-        """The rules that the plugin ships are accepted, and nothing is said about them."""
+        """The rules that the plugin ships are loaded without an error or a warning."""
         plugins = self._plugins()
         plugin = plugins.loaded[0]
         types = {name: spec.event_types for name, spec in plugins.sources().items() if spec.event_types is not None}
@@ -84,7 +84,7 @@ class PluginContract:
         outcome = load_rules([read_file(str(path)) for path in plugin.rules], catalogs(plugins), options)
 
         outcome.check()
-        # A macro or list that only a later file uses is unused up to there.
+        # A macro or list that only a later file uses is reported as unused before that file is loaded.
         unused = (WarningCode.LOAD_UNUSED_MACRO, WarningCode.LOAD_UNUSED_LIST)
         problems = [
             problem
@@ -98,7 +98,7 @@ class PluginContract:
         return self._plugins().loaded[0]
 
     def _plugins(self) -> Plugins:
-        """Return the plugin with those that offer the sources of others, it first.
+        """Return the plugin, followed by those that offer the other sources it uses.
 
         :raises PluginError: its hooks are malformed, or one raises.
         """

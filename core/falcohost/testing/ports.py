@@ -1,4 +1,4 @@
-"""A port of this machine that a test gives to a listener, and that the kernel gives to nobody else meanwhile."""
+"""Reserves a port of this machine for a test's listener: the kernel gives it to nobody else meanwhile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 class Port:
     """Holds a free port of 127.0.0.1 until it is closed.
 
-    The socket that holds it is bound and does not listen, so whoever connects is refused, and a server that sets
+    The socket that holds it is bound but does not listen, so connections are refused, and a server that sets
     ``SO_REUSEADDR`` can listen there; the kernel chooses the port for no other socket (``bind(2)`` to port 0,
     ``connect(2)``).
 
@@ -22,5 +22,5 @@ class Port:
         self.number: int = self._holder.getsockname()[1]
 
     def close(self) -> None:
-        """Let anybody have it."""
+        """Release the port."""
         self._holder.close()

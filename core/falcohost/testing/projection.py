@@ -1,4 +1,4 @@
-"""Whether fields of JSON records look at nothing but what they say: their values in a part of the record and in all."""
+"""Checks that fields of JSON records read only the paths they declare, by comparing part of a record with the whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from falcohost.testing.values import arguments
 
 Record = dict[str, Any]
 
-#: What records hold that nobody expects.
+#: Values that nobody expects in a record.
 ODD: tuple[Any, ...] = (
     None,
     True,
@@ -37,9 +37,9 @@ _LOG = JsonLog(source="tested", plugin="tested")
 
 
 def projection_problems(fields: Iterable[Field], records: Sequence[Record]) -> list[str]:
-    """Return a sentence for each field that has another value in what it reads of a record than in the whole of it.
+    """Return a sentence for each field whose value differs between its declared part of a record and the whole record.
 
-    Looked at are *records*, and each of them with odd values, or none, in what the field reads and on the way to it.
+    It tries all *records*, and copies of them with odd values, or none, at the field's paths and on the way to them.
     """
     return [
         problem
@@ -83,7 +83,7 @@ def mutations(record: Record, paths: Iterable[str]) -> Iterator[Record]:
 
 
 def _changed(record: Record, keys: tuple[str, ...], value: Any = None, *, remove: bool = False) -> Record:
-    """Return *record* with *value* at *keys*, or nothing; what is not on the way there is the same object."""
+    """Return *record* with *value* at *keys*, or with nothing there; objects that are not on the way are shared."""
     key, *rest = keys
     changed = dict(record)
     if rest:

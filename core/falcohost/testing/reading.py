@@ -1,4 +1,4 @@
-"""All events of a plugin's source that ends, for tests of what it reads."""
+"""Reads all events of a source that ends by itself, for tests of which events it reads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from falcohost.events import Plan
 
-#: Called with the plugin's settings; returns the events, and how many records were left out for which cause.
+#: Called with the plugin's settings; returns the events, and the number of skipped records by cause.
 Read = Callable[..., tuple[list[Any], dict[str, int]]]
 
 
 @contextmanager
 def reading(plugin: Any) -> Iterator[Read]:
-    """Give a function that reads all events of the only source of *plugin*; sources are closed in the end."""
+    """Yield a function that reads all events of the only source of *plugin*; sources are closed at the end."""
     with ExitStack() as opened:
 
         def read(**settings: Any) -> tuple[list[Any], dict[str, int]]:

@@ -1,4 +1,4 @@
-"""What counts as a description: a sentence in one line, as it stands in a listing."""
+"""Checks that a description is a sentence in one line, as listings show it."""
 
 from __future__ import annotations
 

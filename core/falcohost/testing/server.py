@@ -1,4 +1,4 @@
-"""A server of HTTP for tests of sources that ask one: what it answers is the test's, the sockets are real."""
+"""An HTTP server for tests of sources that poll one: the test chooses the answers, the sockets are real."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked.
+    """A request that the server has received.
 
     :ivar query: the last value of each parameter.
     :ivar headers: with names in lower case.
@@ -30,11 +30,11 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """What is answered.
+    """A reply of the server.
 
-    :ivar headers: besides length, type (JSON) and date, which they may replace.
-    :ivar gate: what it waits for.
-    :ivar cut: after so many bytes of the body the connection is closed, whatever its length says.
+    :ivar headers: sent besides length, type (JSON) and date, which they can replace.
+    :ivar gate: the server waits for this event before it replies.
+    :ivar cut: the connection is closed after this many bytes of the body, whatever its length says.
     """
 
     status: int = 200
@@ -45,11 +45,11 @@ class Reply:
 
 
 class HttpServer:
-    """Answers each request with what *answer* returns; None closes the connection without a word.
+    """Answers each request with the reply that *answer* returns; None closes the connection without a reply.
 
-    :ivar url: where it is, without a slash at the end.
-    :ivar requests: all that were made.
-    :ivar connections: on how many connections.
+    :ivar url: its URL, without a slash at the end.
+    :ivar requests: all requests so far.
+    :ivar connections: the number of connections so far.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class HttpServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -113,7 +113,7 @@ def _handler(server: HttpServer, answer: Callable[[Request], Reply | None]) -> C
             try:
                 super().handle()
             except (OSError, ssl.SSLError):
-                self.close_connection = True  # who asked has gone away
+                self.close_connection = True  # the client has gone away
 
         def log_message(self, format: str, *args: Any) -> None:
             return None

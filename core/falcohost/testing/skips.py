@@ -1,4 +1,4 @@
-"""Skips that say what they miss, and that a machine which ought to have it turns into failures."""
+"""Skips tests that need something missing, or fails them on a machine that ought to have it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ VARIABLE = "FALCOHOST_REQUIRE"
 
 
 def skip_or_fail(need: str, reason: str) -> NoReturn:
-    """Skip the test because *need* (one word: ``bpf``, ``corpus``) cannot be had; fail where it is required.
+    """Skip the test because *need* (one word: ``bpf``, ``corpus``) is not available; fail if it is required.
 
-    ``FALCOHOST_REQUIRE=bpf,corpus`` lists what is required, so that a skip cannot pass for a success where the test
-    ought to run. *reason* says what is missing and what would mend it.
+    ``FALCOHOST_REQUIRE=bpf,corpus`` lists what is required, so that a skip cannot look like a success on a machine
+    where the test ought to run. *reason* says what is missing and how to fix it.
     """
     if need in required():
         pytest.fail(f"{reason} ({VARIABLE} has {need})", pytrace=False)

@@ -19,14 +19,14 @@ from falcohost.testing.values import arguments, wrong_value
 
 
 class SourceContract:
-    """Subclass it, set :attr:`plugin` and :attr:`source`, and say in the fixture *config* where it reads.
+    """Subclass it, set :attr:`plugin` and :attr:`source`, and define the fixture *config* with the place that it reads.
 
     :ivar plugin: the plugin's module.
     :ivar source: the source's name in its :class:`~falcohost.SourceSpec`.
-    :ivar settings: the plugin's configuration, where the source is named in it.
-    :ivar events: how many events to look at in each test; a source that never ends is closed after so many.
-    :ivar patience: seconds without an event after which a source that does not end is taken to have no more.
-    :ivar idle: seconds within which a batch has to come, the quickest of three, since a busy machine may delay one.
+    :ivar settings: the plugin's configuration, if it names the source.
+    :ivar events: how many events each test reads; a source that never ends is closed after this many.
+    :ivar patience: after this many seconds without an event, a source that does not end counts as empty.
+    :ivar idle: maximum seconds between batches; the shortest of three waits counts, since the machine may be busy.
     """
 
     plugin: Any
@@ -38,11 +38,11 @@ class SourceContract:
 
     @pytest.fixture
     def config(self, tmp_path: Any) -> Mapping[str, Any]:
-        """Return the plugin's configuration, as :attr:`~falcohost.SourceSpec.make` is given it."""
+        """Return the plugin's configuration, as passed to :attr:`~falcohost.SourceSpec.make`."""
         return {}
 
     def provoke(self) -> None:
-        """Make something happen that the source sees; called when it has been opened. For sources of live events."""
+        """Make something happen that the source reports; called after it was opened. For sources of live events."""
 
     @property
     def spec(self) -> SourceSpec:
@@ -51,7 +51,7 @@ class SourceContract:
 
     @property
     def fields(self) -> list[Field]:
-        """Return the fields that the plugin gives this source."""
+        """Return the fields that the plugin adds to this source."""
         return list(self._asked().fields.get(self.source, ()))
 
     @pytest.fixture
@@ -70,18 +70,18 @@ class SourceContract:
         assert is_sentence(self.spec.description)
 
     def test_make_returns_a_source(self, config: Mapping[str, Any]) -> None:
-        """The factory gives an object with all the methods of a source."""
+        """The factory returns an object with all the methods of a source."""
         assert isinstance(self._made(config), Source)
 
     def test_events_are_whole(self, opened: Source) -> None:
-        """There are events, and each has a type that is declared, a time, and a key of its own."""
+        """There are events, and each has a declared type, a time, and a key of its own."""
         events = [event for event, _ in self._read(opened)]
 
-        assert events, "no event came: the fixture config or provoke() has to see to that"
+        assert events, "no event came: the fixture config or provoke() has to provide one"
         for event in events:
             assert event.type, f"{event!r} has no type"
             assert self.spec.event_types is None or event.type in self.spec.event_types, f"{event.type} is undeclared"
-            assert isinstance(event.ts, int), f"{event!r} has a time that is no int"
+            assert isinstance(event.ts, int), f"{event!r} has a time that is not an int"
             assert event.ts > 0, f"{event!r} has no time"
         keys = [event.key for event in events]
         assert len(set(keys)) == len(keys), "two events have the same key"
@@ -94,7 +94,7 @@ class SourceContract:
         assert all(one < next_one for one, next_one in itertools.pairwise(numbers))
 
     def test_fields_extract(self, opened: Source) -> None:
-        """Every field yields a value of its type, or None, for every event and argument."""
+        """Every field returns a value of its type, or None, for every event and argument."""
         fields = self.fields
         wrong = [
             problem
@@ -107,7 +107,7 @@ class SourceContract:
         assert wrong == []
 
     def test_batches_keep_coming(self, opened: Source) -> None:
-        """A source that has nothing to say says so within a second, so that its worker can be told to stop."""
+        """A source without events yields an empty batch within a second, so that its worker can be told to stop."""
         batches, waits = opened.batches(), []
         for _ in range(3):
             asked = time.monotonic()
@@ -120,7 +120,7 @@ class SourceContract:
         assert min(waits, default=0.0) < self.idle
 
     def test_goes_on_from_its_cursor(self, opened: Source, config: Mapping[str, Any]) -> None:
-        """Opened at the cursor of a batch, a source that has cursors goes on with the event behind that batch."""
+        """Opened at the cursor of a batch, a source with cursors continues with the event after that batch."""
         read = list(self._read(opened))
         cursor = read[0][1].cursor if read else None
         if cursor is None:
@@ -138,7 +138,7 @@ class SourceContract:
         assert keys[: len(rest)] == rest
 
     def test_numbers_add_up(self, opened: Source) -> None:
-        """A source has received at least what it passed, and passed at least what was read from it."""
+        """A source has received at least as many events as it passed, and passed at least those read from it."""
         count = sum(1 for _ in self._read(opened))
         stats = opened.stats()
 
@@ -146,7 +146,7 @@ class SourceContract:
         assert all(number >= 0 for number in stats.dropped.values())
 
     def test_takes_a_new_plan(self, opened: Source, config: Mapping[str, Any]) -> None:
-        """A new plan in the middle loses nothing: what can be read again is the same with it and without."""
+        """A new plan in the middle loses nothing: a source that can be read again yields the same events as without."""
         read: list[tuple[str, str | None]] = []
         for event, batch in self._read(opened):
             if not read:
@@ -174,14 +174,14 @@ class SourceContract:
         return ask("tested", self.plugin, "tested", "0", self.settings)
 
     def _made(self, config: Mapping[str, Any]) -> Source:
-        """Return the source; keys of the configuration that *config* does not have are at their defaults."""
+        """Return the source; keys of the configuration that are missing in *config* have their defaults."""
         return self.spec.make({**self._asked().settings, **config})
 
     def _plan(self) -> Plan:
         return Plan(source=self.source, fields=frozenset(field.name for field in self.fields))
 
     def _read(self, source: Source, limit: int | None = None) -> Iterator[tuple[Event, Batch]]:
-        """Yield events with the batch that each came in, each before the next is made."""
+        """Yield each event with its batch, before the source creates the next."""
         left = self.events if limit is None else limit
         silent_since = time.monotonic()
         for batch in source.batches():

@@ -1,6 +1,6 @@
-"""The contract of a subscriber, as tests: it can be made anew at any moment, with its last state, and nobody can tell.
+"""The contract of a subscriber, as tests: it can be recreated at any moment with its last state, without a difference.
 
-The host relies on that: a crash or an error takes everything from a subscriber that is not in its state.
+The host relies on that: after a crash or an error, only its state is left of a subscriber.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SubscriberContract:
         return MappingProxyType({})
 
     def alerts(self) -> Sequence[Alert]:
-        """Return alerts that the subscriber has something to say about."""
+        """Return alerts that make the subscriber answer."""
         return [alert(str(number)) for number in range(10)]
 
     def spec(self, config: Mapping[str, Any]) -> SubscriberSpec:
@@ -56,30 +56,30 @@ class SubscriberContract:
         assert is_sentence(self.spec(config).description)
 
     def test_answers_are_bounded(self, config: Mapping[str, Any]) -> None:
-        """Each answer is one, with no more alerts and no larger state than the host takes."""
+        """Each call returns an answer, with no more alerts and no larger state than the host accepts."""
         for answer, _ in self._one_by_one(config):
             _bounded(answer)
 
     def test_says_something(self, config: Mapping[str, Any]) -> None:
-        """Some of the alerts are answered by another one or a state, so that the other tests mean something."""
+        """Some of the alerts are answered by an alert or a state, so that the other tests are worth something."""
         assert any(answer.alerts or answer.state for answer, _ in self._one_by_one(config))
 
     def test_begins_anew_anywhere(self, config: Mapping[str, Any]) -> None:
-        """One that is made anew with its last state before each alert raises what one raises that lives on."""
+        """A subscriber recreated with its last state before each alert gives the same answers as one that lives on."""
         living = [one for answer, _ in self._one_by_one(config) for one in answer.alerts]
         renewed = [one for answer, _ in self._one_by_one(config, renewed=True) for one in answer.alerts]
 
         assert living == renewed
 
     def test_is_the_same_again(self, config: Mapping[str, Any]) -> None:
-        """The same alerts, taken again after a crash with the same state, are answered in the same way."""
+        """The same alerts with the same state, as after a crash, get the same answers."""
         before: bytes | None = None
         for answer, one in self._one_by_one(config, renewed=True):
             assert answer == self._taken(config, before, one)
             before = before if answer.state is None else answer.state
 
     def test_alerts_may_come_together(self, config: Mapping[str, Any]) -> None:
-        """Alerts that come at once are answered by the alerts that they are answered by one after the other."""
+        """Alerts that come together raise the same alerts as one by one."""
         one_by_one = [one for answer, _ in self._one_by_one(config) for one in answer.alerts]
         together = self._taken(config, None, *self.alerts())
 
@@ -109,7 +109,7 @@ class SubscriberContract:
         return made
 
     def _one_by_one(self, config: Mapping[str, Any], *, renewed: bool = False) -> list[tuple[Answer, Alert]]:
-        """Return the answer to each alert; *renewed*: each of a new subscriber with the state of the one before."""
+        """Return the answer to each alert; *renewed*: each from a new subscriber with the state of the one before."""
         spec, found = self.spec(config), []
         subscriber, state = spec.make(config, None), None
         for one in self.alerts():

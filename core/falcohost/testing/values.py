@@ -1,4 +1,4 @@
-"""What a field may yield: the Python types of :class:`falcohost.FieldType`, and the arguments worth trying."""
+"""Checks the values of fields against the Python types of :class:`falcohost.FieldType`, and picks arguments to try."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRIED: dict[ArgKind, tuple[Arg, ...]] = {
 
 
 def arguments(field: Field) -> Iterator[Arg]:
-    """Yield arguments that *field* must stand, those of no use among them."""
+    """Yield arguments that *field* has to handle, useless ones among them."""
     if not field.arg_required:
         yield None
     for arg in _TRIED[field.arg]:
@@ -26,7 +26,7 @@ def arguments(field: Field) -> Iterator[Arg]:
 
 
 def wrong_value(field: Field, event: Event, arg: Arg) -> str | None:
-    """Return what is wrong with the value that *field* has in *event*, or None."""
+    """Return a message if the value of *field* in *event* is wrong, or None."""
     where = field.name if arg is None else f"{field.name}[{arg}]"
     try:
         value = getter(field)(event, arg)
@@ -41,7 +41,7 @@ def wrong_value(field: Field, event: Event, arg: Arg) -> str | None:
 
 
 def _fits(field: Field, value: object) -> bool:
-    # A bool is an int to Python, but true is no number to a rule.
+    # To Python a bool is an int, but to a rule true is not a number.
     if isinstance(value, bool) and field.type.family is not Family.BOOL:
         return False
     return value is None or isinstance(value, field.type.python)

@@ -1,17 +1,17 @@
-"""Waiting in tests: for the thing itself, and never for a time that a busy machine may need."""
+"""Waits in tests for a condition, never for a fixed time, which may be too short on a busy machine."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-#: Seconds after which a test gives up, whatever else the machine does.
+#: Seconds after which a test gives up, long enough for a busy machine.
 PATIENCE = 120.0
 
 
 def wait_until(is_so: Callable[[], object], failure: Callable[[], object] = str) -> None:
-    """Return when something *is_so*; *failure* says what there is instead."""
+    """Wait until *is_so* holds; *failure* describes the actual state for the error message."""
     end = time.monotonic() + PATIENCE
     while not is_so():
-        assert time.monotonic() < end, f"not so after {PATIENCE:.0f} s: {failure()}"
+        assert time.monotonic() < end, f"not true after {PATIENCE:.0f} s: {failure()}"
         time.sleep(0.005)
