@@ -13,6 +13,7 @@ from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
 from falcohost.engine.typecheck import check
+from falcohost.errors import UnknownValueError
 from falcohost.events import Batch
 from falcohost.fields import Field, FieldType
 from falcohost.host.lookup_fields import with_lookups
@@ -38,6 +39,15 @@ def row(name: str, kind: FieldType = T.CHARBUF, **more: Any) -> Field:
     return Field(name=name, type=kind, description=name, get=get, **more)
 
 
+NOTE = Field(
+    name="it.note",
+    type=T.CHARBUF,
+    description="A note, of which only the beginning may be known.",
+    get=lambda event, _: event.whole_note,
+    known=lambda event, _: event.note[: event.cut],
+)
+
+
 @dataclass
 class Happening:
     """*who* did *what* on the machine *host*; *site* is known for some."""
@@ -50,6 +60,18 @@ class Happening:
     type: str = "done"
     ts: int = 1_700_000_000_000_000_000
     others: Sequence[Any] = ()
+    note: str = ""
+    cut: int | None = None
+
+    @property
+    def whole_note(self) -> str:
+        """The note.
+
+        :raises UnknownValueError: only the first *cut* characters of it are known.
+        """
+        if self.cut is not None:
+            raise UnknownValueError
+        return self.note
 
     @property
     def key(self) -> str:
@@ -148,7 +170,7 @@ class Run:
             ),
             {},
         )
-        own = (*GENERIC_FIELDS, *map(row, ("it.who", "it.what", "it.host", "it.site")))
+        own = (*GENERIC_FIELDS, *map(row, ("it.who", "it.what", "it.host", "it.site")), NOTE)
         self.catalog = Catalog("acts", with_lookups("acts", own, [self.lookup]))
         self.clock = ManualClock()
         self.sink = Told()
