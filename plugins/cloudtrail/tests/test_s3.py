@@ -96,7 +96,7 @@ def test_accounts(read_bucket, bucket):
 
 
 def test_followed(read_bucket, bucket):
-    """What comes is read, also what is late by its name, in a region that is new, or of an earlier day; each once."""
+    """New objects are read once each, also ones that are late by their names, in a new region, or of an earlier day."""
     bucket.put(key("2026-11-25T12:05"), packed("a"))
     source = read_bucket(follow=True, s3PollInterval=1)
     assert ["a"] == ids(source.read(1))

@@ -72,7 +72,7 @@ def test_folder(read, tmp_path):
 
 
 def test_left_out(read, tmp_path):
-    """What is no event is left out and counted by cause, and what comes after it is read."""
+    """A record that is not an event is left out and counted by its cause, and the next one is read."""
     path = tmp_path / "records.json"
     records = [
         {"eventName": "no time", "eventType": "AwsApiCall"},
@@ -144,7 +144,7 @@ def test_what_cannot_be_read(read, where):
     ],
 )
 def test_settings_of_aws_that_cannot_be(read, settings, text):
-    """What is wrong with a setting is told in a sentence."""
+    """A mistake in a setting is explained in a sentence."""
     with pytest.raises(ConfigError) as raised:
         read(**{"open_params": "s3://bucket"} | settings)
 

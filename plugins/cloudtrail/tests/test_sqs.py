@@ -131,7 +131,7 @@ def test_several_objects(queue, read_queue, bucket):
 
 
 def test_about_something_else(queue, read_queue, bucket):
-    """What is no news of a log is deleted: tests, deletions, digests."""
+    """Messages that announce no log are deleted: tests, deletions, digests."""
     made = queue()
     made.send(
         TEST,
@@ -177,7 +177,7 @@ def test_deleted_after_the_store(queue, read_queue, bucket, both_clocks):
 
 
 def test_given_back(queue, read_queue, bucket):
-    """What is not done when the source is closed is there for the next one at once."""
+    """Messages that are not done when the source is closed are available to the next one at once."""
     bucket.put(key(), packed("a"))
     made = queue()
     made.send(from_s3(key()))

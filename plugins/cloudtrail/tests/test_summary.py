@@ -61,7 +61,7 @@ def test_info_of_a_service(value):
 
 
 def test_info_of_nothing(value):
-    """What the record does not have is left out of the line."""
+    """Members that the record lacks are left out of the line."""
     assert "←" == value("ct.info", {})
 
 

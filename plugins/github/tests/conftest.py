@@ -172,7 +172,7 @@ def push():
 
 
 class Webhooks:
-    """What GitHub's webhooks are sent to, in *folder*, and what asks *hub*; it can be ended and begun again there."""
+    """Receives GitHub's webhooks in *folder*, and sends requests to *hub*; can be ended and started again there."""
 
     def __init__(self, folder: Path, rules=RULES, hub=None, open_params=None, *, tls=None, **init_config):
         self._held = Port()

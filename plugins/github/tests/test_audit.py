@@ -83,7 +83,7 @@ def test_the_same_moment_and_late_entries(hub, audit):
 
 
 def test_odd_entries(hub, audit):
-    """What has no id, no time, or is no entry, is read all the same."""
+    """An entry without id or time, or in another form, is read all the same."""
     hub.faults.append(Reply(200, b'[5, {"n": 1}, {"n": 2, "_document_id": 3, "@timestamp": "x"}]'))
     log = AuditLog(GithubApi(hub.url, TOKEN, "github"), "octo-org")
     log.open(None)
@@ -173,7 +173,7 @@ def test_whole_agent(hooked, hub):
 
 
 def test_goes_on(webhooks, hub):
-    """What was read before the agent was killed is not even read again."""
+    """Entries that were read before the agent was killed are not even read again."""
     hub.logged(1)
     served = webhooks(hub=hub, auditLog="octo-org")
     served.wait_until_stored(1)
@@ -202,7 +202,7 @@ def test_rate_limits_are_apart(webhooks, hub, caplog):
     ],
 )
 def test_settings(settings, error, text, tmp_path, monkeypatch):
-    """What is wrong with a setting is told in a sentence."""
+    """A mistake in a setting is explained in a sentence."""
     monkeypatch.delenv("GITHUB_PLUGIN_TOKEN", raising=False)
 
     with pytest.raises(error, match=text):

@@ -19,7 +19,7 @@ REPOSITORY = {"full_name": "octo-org/app"}
 
 
 class Store:
-    """What takes the deliveries that are fetched."""
+    """Takes the deliveries that are fetched."""
 
     def __init__(self):
         self.taken, self.room, self.stores = [], True, True
@@ -48,7 +48,7 @@ def gaps(hub, store):
 
 
 def test_what_is_fetched(hub, store, gaps):
-    """What failed is fetched, the oldest first, unless it has arrived since, or is older than what was looked at."""
+    """Failed deliveries are fetched, the oldest first, unless they arrived since or are older than the last look."""
     now = time.time()
     hub.missed({"n": "old"}, at=now - 3600 - OVERLAP - 60)
     hub.missed({"n": 1}, "star", "guid-1", at=now - 50)
@@ -78,7 +78,7 @@ def test_pages(hub, store, gaps):
 
 
 def test_what_is_not_stored(hub, store, gaps):
-    """What is not stored is fetched again the next time."""
+    """A delivery that is not stored is fetched again the next time."""
     hub.missed({"n": 1}, at=time.time() - 5)
     since = gaps.since
 
@@ -118,7 +118,7 @@ def test_which_webhooks(gaps):
 
 
 def test_what_was_missed_while_it_was_down(webhooks, hub):
-    """What was missed while the agent was down is fetched when it comes back, once; also after a kill."""
+    """Deliveries that were missed while the agent was down are fetched once when it is back, also after a kill."""
     served = webhooks(hub=hub)
     assert 200 == served.post({"n": 1, "repository": REPOSITORY}, "star")
     served.kill()
@@ -201,7 +201,7 @@ def test_the_last_request_of_an_hour(hub, api):
     ],
 )
 def test_refusals(hub, api, status, kind, text):
-    """What GitHub refuses is told with what mends it."""
+    """A refusal by GitHub is reported with its solution."""
     hub.faults.append(Reply(status))
 
     with pytest.raises(kind, match=text) as raised:

@@ -71,7 +71,7 @@ def test_made(hub, see_to):
 
 
 def test_refused(hub, see_to):
-    """What GitHub refuses for one repository is told, and the others are seen to."""
+    """A refusal by GitHub for one repository is reported, and the other repositories are handled."""
     hub.about["/repos/octo-org/lib/hooks"] = [HOOK]
 
     known, failure = see_to("octo-org/app", "octo-org/lib")
@@ -113,7 +113,7 @@ def test_what_is_opened(tmp_path, open_params, init_config, address, repositorie
 
 
 def test_a_folder_that_is_called_like_a_repository(tmp_path, monkeypatch):
-    """What exists is read."""
+    """Existing webhooks are read."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "log" / "github").mkdir(parents=True)
     config = parse({"open_params": "log/github"}, {})

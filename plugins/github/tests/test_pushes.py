@@ -124,7 +124,7 @@ def test_rate_limits(webhooks, hub, push, caplog):
 
 
 def test_in_vain(webhooks, hub, push):
-    """What cannot be fetched is matched without it in the end, counted and said."""
+    """A push whose diff cannot be fetched is finally matched without it; this is counted and logged."""
     served = webhooks(RULES, hub, diffTries=2)
     hub.faults.extend([Reply(500), Reply(500)])
 
@@ -156,7 +156,7 @@ def test_killed_while_it_waits(webhooks, hooked, hub, push):
 
 
 class Looking:
-    """What looks up: fails as often, and as, it is told to."""
+    """Looks up, and fails as often, and in the way, that it is told to."""
 
     def __init__(self, *errors):
         self.errors = list(errors)
@@ -207,7 +207,7 @@ def test_queue(pushes, errors, found, in_vain):
 
 
 def test_no_room(pushes):
-    """What there is no room to keep is matched as it is, the oldest first."""
+    """Pushes for which there is no room are matched as they are, the oldest first."""
     texts = [os.urandom(300) for _ in range(4)]
 
     found, in_vain = pushes(Looking(), texts, room=1000)
@@ -216,7 +216,7 @@ def test_no_room(pushes):
 
 
 def test_switched_off(pushes):
-    """What still waits when nothing is looked up any more is matched as it is."""
+    """Pushes that still wait when diffs are no longer fetched are matched as they are."""
     queue = Pushes(Looking(), 3, Refusals(), {})
     queue.add("a", b"push")
 
@@ -224,7 +224,7 @@ def test_switched_off(pushes):
 
 
 def test_room_for_another(pushes):
-    """What had to make room while it was looked up comes out once."""
+    """A push that had to make room while its diff was fetched comes out once."""
     first, second = os.urandom(600), os.urandom(600)
     refusals = Refusals()
 
@@ -249,7 +249,7 @@ def test_room_for_another(pushes):
 
 
 def test_kept(pushes):
-    """What waits can be kept as a text and taken up from it."""
+    """Waiting pushes can be stored as text and restored from it."""
     queue = Pushes(Looking(), 3, Refusals(), {})
     queue.add("a", b"push")
     queue.add("a", b"push again")

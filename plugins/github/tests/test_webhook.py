@@ -74,7 +74,7 @@ def test_signature(hooked):
     ],
 )
 def test_refused(webhooks, status, body, headers):
-    """What is no payload of GitHub's is refused, and the next delivery is served."""
+    """A request that is not a payload of GitHub's is refused, and the next delivery is served."""
     served = webhooks()
 
     assert status == served.post(body, **headers)

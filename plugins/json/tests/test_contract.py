@@ -52,7 +52,7 @@ class TestFollowing(SourceContract):
         return self.settings
 
     def test_keeps_the_right_to_read(self):
-        """What follows may read files that come later, whoever may read them; what does not may nothing."""
+        """A source that follows may read files that appear later, whoever owns them; others keep no privileges."""
         (other,) = falcohost_json.plugin.falcohost_sources(settings("/some/file"))
 
         assert self.spec.capabilities == frozenset({"CAP_DAC_READ_SEARCH"})

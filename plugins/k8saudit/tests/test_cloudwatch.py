@@ -176,7 +176,7 @@ def test_begins_now(group, read):
 
 
 def test_what_is_no_event(group, read):
-    """What CloudWatch Logs has cut off is counted, as is what is no event; the others are read."""
+    """Truncated events, and texts that are no events, are counted; the others are read."""
     group.put(event("a")[:60] + "[Truncated...]", "I1125 no JSON", event("b"), age=30)
     source = read()
 
@@ -243,7 +243,7 @@ def test_any_group(aws, group):
     ],
 )
 def test_settings_that_cannot_be(aws, monkeypatch, settings, error, text):
-    """What is wrong with a setting is told in a sentence."""
+    """A mistake in a setting is explained in a sentence."""
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(error) as raised:
         Reader(settings)

@@ -68,7 +68,7 @@ def test_looking_through_files(falcohost, regression, rules, name, tmp_path):
     ],
 )
 def test_mistakes_are_told(rules, tmp_path, arguments, text):
-    """What is wrong with the command is told in a sentence."""
+    """A mistake in the command is explained in a sentence."""
     (tmp_path / "log").touch()
 
     done = run_cli("run", "-r", str(rules), *arguments, folder=tmp_path)

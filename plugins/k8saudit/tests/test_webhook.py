@@ -208,7 +208,7 @@ def test_settings(webhook, tmp_path, caplog):
     ],
 )
 def test_wrong_settings(settings, error, text):
-    """What is wrong with a setting is told in a sentence."""
+    """A mistake in a setting is explained in a sentence."""
     with pytest.raises(error) as raised:
         make_source({"open_params": "http://127.0.0.1:9765/x"} | settings)
 
@@ -216,7 +216,7 @@ def test_wrong_settings(settings, error, text):
 
 
 def test_unprivileged(shared_hook):
-    """What talks to senders has no privileges."""
+    """The process that talks to senders has no privileges."""
     served = shared_hook
     served.post(event_list([event("unprivileged")]))
     status = Path(f"/proc/{served.agent.worker()}/status").read_text()

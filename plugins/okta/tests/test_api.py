@@ -88,7 +88,7 @@ def test_back_fill(organization, read, since, count):
 
 
 def test_goes_on_from_the_cursor(organization, read):
-    """What is read again begins behind the cursor, and without one at the beginning."""
+    """Reading resumes after the cursor, and without one starts at the beginning."""
     first = [organization.add() for _ in range(3)]
     reader = read(since="1h")
     reader.wait_for(3)
@@ -130,7 +130,7 @@ def test_forgotten_link(organization, read, told):
 
 
 def test_long_overlap(organization, read, patient):
-    """What is read once more and was read before is gone through without waiting."""
+    """Events that were read before are skipped without waiting."""
     organization.most = 20
     added = [organization.add(ago=5) for _ in range(400)]
     reader = read(since="1h")
@@ -206,7 +206,7 @@ def test_late_events(organization, read):
 
 @pytest.mark.parametrize("ahead", [-40 * 86_400, 40 * 86_400])
 def test_clock_that_is_off(organization, read, ahead):
-    """What counts is the server's clock, also where nothing says when to begin and where its links are forgotten."""
+    """The server's clock counts, also where no start is set and where the server has forgotten its links."""
     organization.ahead = ahead
     organization.add(ago=HOUR)
     organization.events[-1] = (organization.now - HOUR, organization.events[-1][1])

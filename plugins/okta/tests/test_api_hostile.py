@@ -71,7 +71,7 @@ def test_page_that_cannot_be_read(organization, read, told, cause, answer):
     ids=["deep", "inside", "values", "no JSON", "bytes", "half", "types", "times", "empty", "large"],
 )
 def test_event_that_is_odd(organization, read, told, served, dropped, items):
-    """What is odd in one event neither hides those beside it nor those that come later."""
+    """An odd value in one event hides neither those beside it nor later ones."""
     organization.add()
     organization.mishaps = [Reply(), Reply(), page(b"[" + items + b"]")]
     reader = read(since="1h")

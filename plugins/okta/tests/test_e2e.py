@@ -43,7 +43,7 @@ def event(second, name):
 
 
 def test_alerts(tmp_path):
-    """What is counted over several events counts those too that no rule looks at further."""
+    """Counts over several events include those that no rule looks at further."""
     (tmp_path / "logs.json").write_text(json.dumps([event(1, "Alice"), event(2, "Mallory"), event(3, "Mallory")]))
     (tmp_path / "falco.yaml").write_text(CONFIG.format(path=tmp_path / "logs.json"))
     (tmp_path / "rules.yaml").write_text(RULE)

@@ -76,7 +76,7 @@ def test_token_from_the_environment(organization, read, monkeypatch):
 
 @pytest.mark.parametrize("ahead", [-7200, 7200])
 def test_service_app_with_a_clock_that_is_off(organization, read, app, ahead):
-    """What is signed is true by the server's clock."""
+    """Signed times are those of the server's clock."""
     organization.ahead = ahead
 
     assert read_one(organization, read, **app)
@@ -131,7 +131,7 @@ def test_access_token_that_ends(organization, read, app):
     ],
 )
 def test_service_app_that_is_refused(organization, read, app, told, said, answer):
-    """What is wrong with a service app is told, and its secrets are not; then it works again."""
+    """A problem of a service app is reported without its secrets; then it works again."""
     organization.mishaps = [answer]
 
     assert read_one(organization, read, **app)
@@ -208,7 +208,7 @@ print(sorted(set(sys.modules) - before))
 
 
 def test_nothing_is_imported_late(organization, app):
-    """What is imported is imported while that is still allowed: the folder may be one that only root may read."""
+    """Modules are imported while that is still allowed: their folder may be readable by root alone."""
     organization.add()
     settings = {"organization": "example", "url": organization.server.url} | app
     arguments = [f"{name}={value}" for name, value in settings.items()]

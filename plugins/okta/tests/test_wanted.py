@@ -72,7 +72,7 @@ def plan(tmp_path):
     ],
 )
 def test_filter(plan, wanted, conditions):
-    """What a filter names is all of which a rule can be true; where that is not known there is none."""
+    """A filter names all types for which a rule can be true; where these are not known there is no filter."""
     assert wanted == filter_of(plan(*conditions))
 
 

@@ -149,7 +149,7 @@ def open_inside(container_cgroup, tmp_path):
     ],
 )
 def test_the_runtime_decides(watched, open_inside, container_cgroup, condition, told):
-    """What the kernel passes waits for the runtime, whose answer decides and is shown."""
+    """An event that the kernel passes waits for the runtime, whose answer decides and is shown."""
     here = watched(f"container.id != host and {condition}")
     path = open_inside("first")
     here.read_until(lambda: here.containers.runtime.asked)

@@ -220,7 +220,7 @@ def test_new_parent(watch):
 
 
 def test_session_and_directory(watch):
-    """What setsid, setpgid and chdir change is seen at the next event, though none of them is collected."""
+    """Changes by setsid, setpgid and chdir are seen at the next event, though none of these calls is collected."""
     names = ("proc.sid", "proc.pgid", "proc.cwd")
     watched = watch(OPEN, *names, anew=True)
     opened = f"os.close(os.open('{MARK}', 0))\n"

@@ -175,7 +175,7 @@ def test_stops_cleanly(agent, stopped):
 
 
 def test_last_alerts_are_not_lost(agent, stopped):
-    """What happened right before SIGTERM is still told."""
+    """Events right before SIGTERM are still reported."""
     program, _ = stopped
 
     assert any(map(is_about(program), agent.alerts))

@@ -181,7 +181,7 @@ def test_new_plan_is_taken(watch):
 
 
 def test_three_texts_of_mount(watch):
-    """What is mounted, where and as what file system type are all read."""
+    """The source, the place and the file system type of a mount are all read."""
     source = watch("mount")
     code = "import ctypes; ctypes.CDLL(None).mount(b'device', b'/does/not/exist', b'tmpfs', 0, None)"
     with subprocess.Popen([sys.executable, "-c", code]) as child:
@@ -241,7 +241,7 @@ SETUP = "import ctypes, os, socket, struct\n"
     ],
 )
 def test_arguments(watch, name, script, shown):
-    """What a call made, moved or passed stands in its parameters."""
+    """Parameters show what a call created, transferred or was passed."""
     source = watch(name)
     script = SETUP + script.replace("{init_module}", str(BY_NAME["init_module"].numbers[os.uname().machine][0]))
     child = subprocess.Popen([sys.executable, "-ISc", script], stdout=subprocess.PIPE)

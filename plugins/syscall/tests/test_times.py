@@ -109,7 +109,7 @@ def test_time_of_day_was_set(sources, tmp_path):
 
 
 def test_boot_time_stays():
-    """What is known of the boot time stays, to the nanosecond, while the time of day is not set."""
+    """The known boot time stays the same, to the nanosecond, while the time of day is not set."""
     known = boot_time()
 
     assert {known} == {boot_time(known) for _ in range(1000)}

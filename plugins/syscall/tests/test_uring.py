@@ -91,7 +91,7 @@ def test_more_requests_than_are_followed(requests, tmp_path):
 
 
 def test_silent_ones(requests, tmp_path):
-    """What is opened without an answer is an event when it is asked for, and another when the file is found."""
+    """An open without an answer is an event when it is requested, and another when its file is found."""
     opens = [event for event in requests("quietly") if event.type == "openat"]
     names = [(GET["fd.name"](event, None) or "").removeprefix(f"{tmp_path}/") for event in opens]
 
@@ -124,7 +124,7 @@ def test_sockets(requests):
 
 
 def test_buffers(requests, tmp_path):
-    """What is moved by several buffers, or by none, is told as by the calls that do so."""
+    """Data in several buffers, or in none, is reported as by the calls with the same effect."""
     found = [shown(event, tmp_path) for event in requests("buffers")]
 
     assert found == [
@@ -135,7 +135,7 @@ def test_buffers(requests, tmp_path):
 
 
 def test_known_buffers(requests, tmp_path):
-    """What is moved by several buffers that the ring knows is told as by the calls that do so."""
+    """Data in several buffers that the ring knows is reported as by the calls with the same effect."""
     found = [shown(event, tmp_path) for event in requests("fixed")]
     if requests.printed == "cannot\n":
         skip_or_fail("io_uring", "the kernel has no such requests: they are there since Linux 6.15")

@@ -25,7 +25,7 @@ def test_nothing_set():
 
 
 def test_never():
-    """What is written with an exclamation mark is not collected, whether a rule names it or not."""
+    """A call with an exclamation mark is not collected, whether a rule names it or not."""
     base = parse({"custom_set": ["!openat", "close"]})
 
     assert frozenset({"creat"}) == base.choose(OPENS).event_types

@@ -200,7 +200,7 @@ def test_setting():
     ],
 )
 def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
-    """What has to be so and is not is named."""
+    """A precondition that is not met is named."""
     (tmp_path / name).write_text(content)
     monkeypatch.setattr(call_functions, name, tmp_path / name)
     monkeypatch.setattr(call_functions.platform, "machine", lambda: "x86_64")

@@ -174,7 +174,7 @@ os.mkdir('a' * 100); os.rename('a' * 100, 'b' * 100)
 
 
 def test_threads(hooked, tmp_path):
-    """What threads do at the same time is told of each as its own."""
+    """Simultaneous calls of several threads are reported for each thread separately."""
     script = """
 from threading import Thread
 def work(number):

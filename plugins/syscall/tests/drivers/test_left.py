@@ -85,7 +85,7 @@ def test_mount_below_a_second_one(told, tmp_path):
 
 
 def test_change_of_a_mount(told, tmp_path):
-    """What is changed of a mount makes none, so that where the last one is says nothing."""
+    """A change of a mount makes none, so the place of the latest mount says nothing."""
     script = "libc.mount(b'none', b'link/in', b'tmpfs', 0, None)\nlibc.mount(None, b'/', None, 32 | 4096, None)"
     made, changed = told(script, "mount")[-2:]
 
@@ -93,7 +93,7 @@ def test_change_of_a_mount(told, tmp_path):
 
 
 def test_own_mounts(watched, told, tmp_path):
-    """What init does not reach has the name by its oldest mount, from the root of the process's own mounts, beside."""
+    """A file that init does not reach also has its path through its oldest mount, from the root of the own mounts."""
     watched.driver.set_calls(calls(TYPES | {"openat"}))
     script = """
 libc.mount(b"none", b"other", b"tmpfs", 0, None)

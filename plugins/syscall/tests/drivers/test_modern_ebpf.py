@@ -81,7 +81,7 @@ def test_own_calls(watched, openat):
 
 
 def test_agents_own_processes(watched):
-    """What an ignored process has forked is ignored too, until it executes something."""
+    """Processes forked by an ignored one are ignored too, until they execute something."""
     work = "for _ in range(10): os.sched_get_priority_max(1)"
     script = f"""
 os.write(1, b"x")
@@ -122,7 +122,7 @@ def test_order(watched, openat):
 
 
 def test_more_calls_than_a_batch(watched, openat):
-    """What is newer than the last call of a batch waits, so that no process ends before its calls are told."""
+    """Process records newer than the last call of a batch wait, so no process ends before its calls are reported."""
     watched.driver.set_calls({146: RARE})
     watched.read_all()
     subprocess.run(

@@ -140,7 +140,7 @@ def test_sendmsg_and_recvmsg(found):
 
 
 def test_pieces(found):
-    """What writev(2) writes from several buffers is put together."""
+    """Data that writev(2) writes from several buffers is joined."""
     (record,) = found[WRITEV]
 
     assert (12, 12, b"line of text") == (record.header.ret, record.header.arg5, record.sections[R.SEC_DATA])

@@ -34,7 +34,7 @@ def renamed(watched):
     ],
 )
 def test_by_file(renamed, script):
-    """What is written to the file is the name."""
+    """The text that is written to the file is the name."""
     assert [b"kworker/7"] == renamed(script)
 
 

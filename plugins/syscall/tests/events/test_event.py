@@ -64,7 +64,7 @@ def test_absolute(directory, path, whole):
 
 
 def test_text_keeps_names_apart():
-    """What is no UTF-8 stays visible, so that two names never look the same."""
+    """Bytes that are not UTF-8 stay visible, so that two names never look the same."""
     assert ("é", "\\xff", "\\xfe") == (text("é".encode()), text(b"\xff"), text(b"\xfe"))
 
 

@@ -89,7 +89,7 @@ def test_a_file_that_is_not_there_has_one_name():
 
 
 def test_a_file_that_was_opened_before():
-    """What is read from a descriptor has the real name and the host's."""
+    """A file that is read through a descriptor has the real name and the host's."""
     sections = {SEC_FD: handmade.fdinfo(), SEC_FDPATH: b"/b/shadow", SEC_HOSTPATH: b"/etc/shadow"}
 
     assert ["/b/shadow", "/etc/shadow"] == values(event("read", sections), "fd.name")
@@ -150,7 +150,7 @@ def test_a_path_of_many_spellings():
 
 
 def test_a_root_directory():
-    """What a new root directory is called is told as of before, and by what was passed."""
+    """A new root directory has its name from before the call, and the one that was passed."""
     assert ["/srv", "/l"] == [
         shown(view, find(view.row, "path"))
         for seen in [event("chroot", {SEC_PATH: b"/l", SEC_REALPATH: b"/srv"}, ret=0)]

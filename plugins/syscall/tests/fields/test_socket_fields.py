@@ -58,7 +58,7 @@ def test_listening_socket(one, get):
 
 @pytest.mark.parametrize(("ret", "end"), [(1, "1.2.3.4:443"), (-32, "8.8.8.8:53")])
 def test_address_that_tcp_does_not_use(one, get, ret, end):
-    """What was sent by TCP went to the end that the socket has, whatever address was passed."""
+    """Data that was sent by TCP went to the socket's other end, whatever address was passed."""
     sections = {R.SEC_SOCK: handmade.tcp(("10.0.0.1", 40000), ("1.2.3.4", 443)), R.SEC_SOCKADDR: address("8.8.8.8", 53)}
 
     assert f"10.0.0.1:40000->{end}" == get(one(handmade.call("sendto", BASH, ret, (3, 0, 1), sections)), "fd.name")

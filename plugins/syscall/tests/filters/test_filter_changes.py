@@ -59,7 +59,7 @@ def test_time_is_taken_only_while_it_is_asked_for(watch):
 
 @pytest.mark.parametrize(("wanted", "others"), [("execve", ["forks", "exits"]), ("procexit", ["forks", "execs"])])
 def test_time_of_processes(watch, wanted, others):
-    """What forks, execs and ends take is measured too: where a rule wants them as their type, left out or not."""
+    """Forks, execs and exits are measured too: as their type if a rule asks for them, filtered out or not."""
     source = watch(
         f"evt.type in (execve, procexit) and evt.type = {wanted} and proc.name = true", ends=False, anew=True
     )
@@ -180,7 +180,7 @@ def test_refused_filters(watch, caplog):
 
 
 def test_filters_that_are_not_tried(watch, caplog):
-    """What is not worth the verifier's time is left out of a filter, which is said and counted; events still pass."""
+    """Tests that would take the verifier too long are left out of a filter; this is logged and counted."""
     numbers = ", ".join(str(2 * number) for number in range(1000))
     with caplog.at_level(logging.WARNING, "falcohost"):
         source = watch(f"evt.type = openat and fd.name = /etc/passwd and fd.num in (0, {numbers}, 3, 5)")

@@ -104,7 +104,7 @@ class Watcher:
 
 @pytest.mark.parametrize("names", ["all", "requested"])
 def test_filters_know_every_name(bpf, tmp_path, names, soak):
-    """What matches under one of its names passes the filters, wherever it was opened and however it was spelled."""
+    """A file that matches under one of its names passes the filters, wherever it was opened, however spelled."""
     tops = [tmp_path / str(number) for number in range(soak(100_000, 2000) // EACH)]
     for top in tops:
         fill(top)

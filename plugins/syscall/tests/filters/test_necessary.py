@@ -62,7 +62,7 @@ def test_what_another_plugin_tells_is_true():
     "text", ["evt.type = open", "evt.is_io = true", "fd.num < 0 and fd.num > 3", "evt.res = ENOENT and evt.rawres = 0"]
 )
 def test_what_no_event_of_the_type_can_be_is_false(text):
-    """What contradicts the type or itself is false."""
+    """A condition that contradicts the type or itself is false."""
     assert FALSE == of(text)
 
 

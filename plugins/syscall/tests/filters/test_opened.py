@@ -71,7 +71,7 @@ def test_directory(watch, tmp_path):
 
 
 def test_events_of_a_pipe(watch):
-    """What is written to a pipe that was opened so is written to a pipe."""
+    """A write to a pipe that was opened by a path shows the pipe."""
     source = watch("evt.type = write and fd.typechar = p")
     pid = run(PIPE)
     found = [GET["fd.type"](event, None) for event in events(source, pid) if event.pid == pid and event.type == "write"]

@@ -132,7 +132,7 @@ def some_condition(random: Random, top: str) -> str:
 
 
 def test_the_same_events_match(watchers, tmp_path, count):
-    """What matches under one of its names passes the filters, whether or not the kernel tells what paths lead to."""
+    """A path that matches under one of its names passes the filters, whether or not the kernel shows its file."""
     unfiltered, filtered = watchers
     numbers: Counter[str] = Counter()
 

@@ -85,7 +85,7 @@ def test_rare_bytes():
 
 
 def test_ten_thousand_searches(filter_bench):
-    """What ten thousand rules search for is searched for at once, and nothing of it is given up."""
+    """The constants of ten thousand rules are searched for at once, and none of them is given up."""
     constants = frozenset(f"secret{number}x".encode() for number in range(10_000))
     test = Literal(Text(layout.view("name", Point.OBJECT), "contains", constants))
     programs = filter_bench.load(test)

@@ -66,7 +66,7 @@ def holds(condition: Condition, data: bytes) -> bool:
 
 
 def test_bytes_and_texts(soak):
-    """What must hold of the bytes does where the check is true, and what suffices does not where it is false."""
+    """The necessary condition holds for the bytes wherever the check is true, the sufficient one only there."""
     pairs: Counter[bool] = Counter()
 
     def pair(random: Random) -> None:

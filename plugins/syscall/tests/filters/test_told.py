@@ -88,5 +88,5 @@ def test_told(text, expected):
     ],
 )
 def test_why_it_is_left(text, expected):
-    """What is left to the engine is so for a reason, which is told where there is more to say than that."""
+    """A check that is left to the engine has a reason, which is reported where it says more than that."""
     assert ("left to the engine", expected) == told(text)[-1]

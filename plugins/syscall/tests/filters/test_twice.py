@@ -73,7 +73,7 @@ def test_by_version(monkeypatch, release, version, expected):
 
 
 def test_by_looking(bpf):
-    """What is seen of this kernel, where it lets that be seen, is what is known of its version."""
+    """If the kernel lets its preemption be observed, the result agrees with its version."""
     preemptive = {"PREEMPT", "PREEMPT_DYNAMIC", "PREEMPT_RT"} & set(os.uname().version.split())
     version = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2]))
 

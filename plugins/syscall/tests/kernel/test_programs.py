@@ -29,7 +29,7 @@ def test_reason_of_a_refusal(bpf):
 
 
 def test_log_of_several_libraries(bpf):
-    """What libbpf says is kept by one library when another, that was opened later, is gone."""
+    """One library still keeps libbpf's log after another one, which was opened later, is gone."""
     first = Library()
     Library()
     gc.collect()

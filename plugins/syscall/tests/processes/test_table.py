@@ -125,7 +125,7 @@ def test_parent_in_a_header_corrects_the_table(decoder, feed):
 
 
 def test_fork_seen_twice_is_one_process(decoder, feed):
-    """What the task iterator met before its fork record was read stays one process."""
+    """A process that the task iterator reported before its fork record was read stays one process."""
     child = child_of(BASH, CHILD.pid)
     feed(handmade.fork(BASH, child))
     before = process(decoder, child)

@@ -64,6 +64,6 @@ def test_everything_is_wanted():
     ],
 )
 def test_wrong_settings(value, message):
-    """What cannot be watched is said."""
+    """A path that cannot be watched is reported."""
     with pytest.raises(ConfigError, match=rf"falcohost\.watch_inodes: {message}"):
         config.parse({"falcohost": {"watch_inodes": value}})

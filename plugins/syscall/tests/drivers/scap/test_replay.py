@@ -143,7 +143,7 @@ def test_fork_exec_and_exit(replayed, shown):
 
 
 def test_threads_share_descriptors(replayed, shown):
-    """What one thread opens the others of its process have."""
+    """Descriptors that one thread opens are shared by the other threads of its process."""
     blocks = (
         captures.event("clone", 10, res=12, flags=0x2001, comm=b"bash"),
         captures.event("open", 12, fd=5, name=b"a", flags=1),
