@@ -137,6 +137,16 @@ def test_lists_in_options(write):
     assert load_config(None, ["falcohost.state_dir=[x]y]"]).state.directory == "[x]y]"
 
 
+def test_texts_in_brackets(write):
+    """A key that is no list has the text itself, brackets and all."""
+    options = ["append_output[].extra_output=[user=%user.name]", "rules_files[]=[a].yaml", "rules_files[]=[b]"]
+    config = load_config(write("static_fields: {a: x}"), [*options, "static_fields.a=[1, 2]"])
+
+    assert config.rules.append[0].extra_output == "[user=%user.name]"
+    assert config.rules.files == ("[a].yaml", "[b]")
+    assert config.static == {"a": "[1, 2]"}
+
+
 def test_quotes_are_part_of_the_value(error_of, write):
     """Quotes around an option's value stay, as in Falco."""
     assert 'Unknown priority ""debug""' in error_of(write(""), 'priority="debug"')

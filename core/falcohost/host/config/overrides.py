@@ -56,7 +56,8 @@ def apply_option(document: Document, option: str) -> None:
 def _list(text: str, where: str) -> Tree | None:
     from falcohost.host.config.yaml_tree import read_list  # most runs have no such option
 
-    return read_list(text, where)
+    found = read_list(text, where)
+    return None if found is None else Sequence(found.items, found.where, text)
 
 
 def _steps(key: str) -> list[_Step]:

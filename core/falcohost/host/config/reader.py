@@ -147,14 +147,17 @@ class Reader:
         value = self._mapping.entries.get(key)
         if value is None:
             return None
+        if isinstance(value, Sequence) and value.text:
+            return Scalar(value.text, value.where)
         if not isinstance(value, Scalar):
             raise self.error(key, "has to be a single value")
         return None if value.absent else value
 
     def _item_text(self, key: str, item: Tree) -> str:
-        if not isinstance(item, Scalar):
+        text = None if isinstance(item, Mapping) else item.text
+        if text is None or (isinstance(item, Sequence) and not text):
             raise ConfigError(f"{item.where}: {self._dotted(key)} has to be a list of strings")
-        return item.text
+        return text
 
     def _item_section(self, key: str, index: int, item: Tree) -> Reader:
         if not isinstance(item, Mapping):

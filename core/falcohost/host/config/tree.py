@@ -40,10 +40,11 @@ class Scalar:
 
 @dataclass(slots=True)
 class Sequence:
-    """A list."""
+    """A list. *text* is its text if ``-o`` has set it, for keys that are no lists."""
 
     items: list[Tree]
     where: Where
+    text: str = ""
 
 
 @dataclass(slots=True)
