@@ -16,7 +16,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import UnknownValueError
 from falcohost.events import Batch, Event, Viewed
-from falcohost.pipeline.faults import fault
+from falcohost.pipeline.faults import Salvage, fault
 from falcohost.pipeline.fold import Fold, Make
 from falcohost.pipeline.frozen import Frozen
 from falcohost.pipeline.pending import Pending, Take
@@ -147,7 +147,7 @@ class Pipeline:
 
     def _take_single(self, event: Event, views: Sequence[Event], error: Exception, take: Take) -> None:
         """Match an event on which a rule has failed with *error*: the other rules count."""
-        found, faults = self._rules.single.ask(views)
+        found, faults = self._rules.single.ask(views) if self.tally.may_ask() else Salvage([], [])
         self.tally.fails(event, error, faults)
         with contextlib.suppress(Exception):  # the error that is counted
             if found:

@@ -18,6 +18,9 @@ QUIET = 10.0
 #: Maximum number of pairs of a rule and a field that are counted separately.
 MOST = 256
 
+#: For so many failures a second it is asked which rule it is; the others are only counted.
+ASKED = 100
+
 
 class Tally:
     """The counts since the pipeline was made.
@@ -36,6 +39,7 @@ class Tally:
         self._clock = clock
         self._faults: Counter[tuple[str, str]] = Counter()
         self._last_failed = -1
+        self._second, self._asked = 0, 0
         self._said: dict[tuple[str, str], float] = {}
 
     def matches(self, event: Event, rules: Sequence[Rule]) -> None:
@@ -52,6 +56,14 @@ class Tally:
             self._last_failed = event.num
         for fault in faults or [Fault("", "", error)]:
             self._add(event, fault)
+
+    def may_ask(self) -> bool:
+        """Tell whether there is time to find out which rule has failed, whatever an attacker lets happen."""
+        second = int(self._clock.monotonic())
+        if second != self._second:
+            self._second, self._asked = second, 0
+        self._asked += 1
+        return self._asked <= ASKED
 
     def sum_up(self) -> None:
         """Log how often each rule has failed, at the end."""
