@@ -102,6 +102,15 @@ def test_delivered_json_has_subjects_where_configured(agent, setup):
     assert "Fires on every number." == alert["metadata"]["description"]
 
 
+def test_a_store_that_is_being_made_has_no_alerts_yet(falcohost, tmp_path):
+    """A state file without tables, as there is for a moment at the first start, is not of another version."""
+    (tmp_path / "state.db").touch()
+    done = falcohost("alerts", "--state-dir", str(tmp_path))
+
+    assert f"Error: there are no alerts yet: {tmp_path}/state.db is being made; try again\n" == done.stderr
+    assert 1 == done.returncode
+
+
 def test_killed_at_any_moment(agent, setup, falcohost, soak):
     """Supervisor and worker are killed at random moments while events come; each alert is stored exactly once."""
     moments = random.Random(7)

@@ -45,6 +45,8 @@ class History:
         except sqlite3.Error as error:
             raise StateError(f"the state in {path} cannot be read: {error}") from error
         self._metadata = StoredMetadata(lambda sql, values: self._query(sql, values).fetchall())
+        if version == 0:  # which a file has before its tables are made
+            raise StateError(f"there are no alerts yet: {path} is being made; try again")
         if version not in READABLE:
             raise StateError(
                 f"the state in {path} was written by another version of falcohost (format {version}, not {SCHEMA})"
