@@ -23,10 +23,10 @@ Length = TypeVar("Length")
 
 
 class HasClose(Protocol):
-    """What can be closed."""
+    """Something that can be closed."""
 
     def close(self) -> object:
-        """Give back what it holds."""
+        """Release its resources."""
 
 
 Closed = TypeVar("Closed", bound=HasClose)

@@ -1,9 +1,9 @@
-"""What filters cost: instructions, the verifier's work, and nanoseconds an event, for the public rules and for many.
+"""Measures filters: instructions, the verifier's work, and nanoseconds per event, for the public rules and for many.
 
-Needs root. Events are made up and run through the programs in the kernel (BPF_PROG_TEST_RUN), with the kernel's own
-statistics of run time, whose clock costs some nanoseconds too: the first row, a filter that asks next to nothing, tells
-how many. What no filter leaves out costs the agent ``agent_us`` microseconds of CPU time more: reading the record and
-asking the rules (beside the ring, and other calls that a rule then needs).
+Needs root. Synthetic events run through the programs in the kernel (BPF_PROG_TEST_RUN), measured with the kernel's own
+run-time statistics, whose clock also costs some nanoseconds: the first row, a filter that does next to nothing, shows
+how many. An event that no filter drops costs the agent another ``agent_us`` microseconds of CPU time, to read the
+record and evaluate the rules (not counting the ring, and other calls that a rule then needs).
 """
 
 from __future__ import annotations

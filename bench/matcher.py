@@ -1,8 +1,8 @@
-"""What it costs to ask the rules about one system call that no rule wants: nanoseconds of CPU an event, by kind.
+"""Measures the rules on a system call that no rule matches: nanoseconds of CPU time per event, by kind of call.
 
-The events are records as the probe writes them, decoded only as far as the rules ask, so the figures hold the getters
-of the fields as well as the matcher. Beside the matcher stand the same conditions asked one by one, as functions of
-their own for the event's type (*linear*), and the tests' naive interpreter of the same conditions (*interpreter*).
+The events are records as the probe writes them, decoded only as far as the rules need, so the numbers include the
+fields' getters as well as the matcher. For comparison: the same conditions evaluated one by one, as functions of their
+own for the event's type (*linear*), and the tests' naive interpreter of the same conditions (*interpreter*).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the names of files cost: nanoseconds of the kernel's programs for an open, by how its path is spelled.
+"""Measures the names of files: nanoseconds of the kernel's programs for an open, by the spelling of its path.
 
-Needs root. Each row is one spelling of one file's path: how long an open of it takes that no rule wants, and one that
-passes, with all names of the file and with the requested one alone (``falcohost.names``). Of each the least of several
-rounds, less one reading of the clock, as for ``falcohost stats --cost``.
+Needs root. Each row is one spelling of one file's path: the time of an open that no rule wants, and of one that is
+passed on, with all names of the file and with only the requested one (``falcohost.names``). Each number is the least of
+several rounds, minus one reading of the clock, as for ``falcohost stats --cost``.
 """
 
 from __future__ import annotations

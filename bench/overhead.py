@@ -1,8 +1,8 @@
-"""What watching costs a host: throughput kept, the agent's own CPU, what it lost, how fast it is ready.
+"""Measures the agent's overhead: remaining throughput, the agent's own CPU time, lost events, time until ready.
 
-Each round runs every load without an agent and then with one, so that the drift of the machine meets both alike; the
-figures are medians over the rounds. The agent's CPU is that of its whole process tree. ``--agent`` names the command of
-another agent (and ``--ready`` the text by which it says that it watches) to measure a peer by the same script.
+Each round runs every load without an agent and then with one, so that drift of the machine affects both equally; the
+numbers are medians over the rounds. The agent's CPU time is that of its whole process tree. ``--agent`` names the
+command of another agent (and ``--ready`` the text that it prints when it is ready), to measure it with the same script.
 """
 
 from __future__ import annotations

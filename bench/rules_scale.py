@@ -1,9 +1,9 @@
-"""What it costs to have more rules: events per second through the matcher, at 10 to 10,000 rules.
+"""Measures the cost of more rules: events per second through the matcher, with 10 to 10,000 rules.
 
 The rules are the public ones on system calls and varied copies of them (bench/workload/rules.py), the events a mixed
-stream (bench/workload/events.py). Beside the matcher stand the same generated conditions, specialised to the event's
-type, asked one after the other (*linear*), and the tests' naive interpreter of the rules (*interpreter*). All three
-stop at the first rule that matches. Figures are of CPU time, and hold the getters of the fields.
+stream (bench/workload/events.py). For comparison: the same generated conditions, specialised to the event's type,
+evaluated one by one (*linear*), and the tests' naive interpreter of the rules (*interpreter*). All three stop at the
+first rule that matches. The numbers are CPU time, and include the fields' getters.
 """
 
 from __future__ import annotations

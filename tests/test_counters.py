@@ -72,7 +72,7 @@ def test_workers_follow_one_another(one, two, three):
 
 @given(samples(), samples())
 def test_what_has_come_since(before, now):
-    """What has come since an earlier look, added to it, is what there is now."""
+    """The difference to an earlier reading, added to it, is the current reading."""
     later = plus(before, now)
 
     assert plus(before, since(before, later)) == later
@@ -97,7 +97,7 @@ def test_order_in_json():
 
 @given(samples())
 def test_json_is_read_back(numbers):
-    """What was written as JSON is read again, but for what JSON does not have."""
+    """Numbers written as JSON are read again, except for values that JSON does not have."""
     assert numbers == from_json(msgspec.json.decode(msgspec.json.encode(as_json(numbers))), Sample)
 
 
@@ -112,7 +112,7 @@ def test_json_of_another_version_is_refused():
 
 @pytest.mark.parametrize("of", [SourceStats, TypeCount, Numbers, TypeNumbers, RuleNumbers])
 def test_each_field_is_a_counter(of):
-    """Whatever a source or a worker says in numbers is declared as a counter, with a name of its own in JSON."""
+    """All numbers of sources and workers are declared as counters, with unique names in JSON."""
     names = [one.json for one in counters(of) if one.json is not None]
 
     assert len(set(names)) == len(names)
@@ -130,7 +130,7 @@ def test_a_field_without_declaration_is_refused():
 
 
 def test_numbers_of_attributes():
-    """Whatever has attributes of the fields' names is read as numbers."""
+    """Any object with attributes of the fields' names can be read as numbers."""
 
     class Counting:
         first, last, between, other = 1, 2, 3, 4

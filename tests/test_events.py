@@ -1,4 +1,4 @@
-"""What passes between a source and the engine."""
+"""Tests the data that passes between a source and the engine."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_a_correlation_and_an_action(run, tmp_path):
 
 
 def test_the_state_is_that_of_all_runs(run, tmp_path):
-    """What a subscriber has not raised an alert about is kept, and counts in the next run."""
+    """Alerts that a subscriber has not answered yet are kept, and count in the next run."""
     first, second = run(11), run(14)
 
     assert [0, 2] == [len(of_rule(alerts, "Repeated: Large even number")) for alerts in (first, second)]

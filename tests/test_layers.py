@@ -1,4 +1,4 @@
-"""What core may know: nothing that stands above it, and no plugin by its name."""
+"""Tests that core imports nothing from the layers above it, and names no plugin."""
 
 import ast
 from pathlib import Path

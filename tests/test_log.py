@@ -44,7 +44,7 @@ def test_iso_time(logged):
     ("level", "texts"), [("debug", ["notice", "info", "debug"]), ("notice", ["notice"]), ("warning", [])]
 )
 def test_levels(logged, level, texts):
-    """What is less severe than the level is left out."""
+    """Messages less severe than the level are not logged."""
     assert [line.rsplit(" ", 1)[1] for line in logged(level=level).splitlines()] == texts
 
 

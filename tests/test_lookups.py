@@ -46,7 +46,7 @@ def test_a_row_is_asked_for_once():
 
 
 def test_that_there_is_no_row_is_kept():
-    """What has no row is not asked for again and again."""
+    """A key without a row is not asked for again and again."""
     asked = Asked()
     asked.find("mail")
     asked.lookup.poll()

@@ -123,7 +123,7 @@ def test_installed_program_lists_fields(installed):
 
 
 def test_installed_package_is_not_the_work_tree(installed, root):
-    """What is imported there is the wheel's copy."""
+    """The wheel's copy is imported there."""
     done = installed.run("python", "-c", "import falcohost, falcohost_syscall; print(falcohost.__file__)")
 
     assert done.returncode == 0, done.stderr

@@ -84,7 +84,7 @@ def test_nothing_comes_unasked(port_to):
 
 
 def test_an_answer_comes_once(port_to):
-    """What was handed out does not come again."""
+    """An answer that was handed out does not come again."""
     port = port_to(owner)
     port.ask(Question("web"))
     answers(port, 1)
@@ -138,7 +138,7 @@ def test_the_other_side_may_end():
 
 
 def test_a_service_ends_with_what_is_no_question():
-    """What is no question ends the service, and with it the port."""
+    """Anything but a question ends the service, and with it the port."""
     here, there = socket.socketpair()
     here.sendall(struct.pack("<I", 1) + b"\xc1")
     serve(there, Question, owner)

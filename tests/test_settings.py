@@ -1,4 +1,4 @@
-"""What a plugin's block may say: known keys, values that come from YAML or from JSON in a text, and what is refused."""
+"""Tests a plugin's settings: known keys, values from YAML or from JSON in a string, and refused ones."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_values():
 
 @pytest.mark.parametrize("value", [-1, "many", True, 1.5, [1]])
 def test_no_number(value):
-    """What is no whole number, or too small, is an error that names plugin and key."""
+    """A value that is not a whole number, or too small, is an error that names plugin and key."""
     with pytest.raises(ConfigError, match=r"^plugin 'lamp': watts has to be a whole number from 0, not "):
         settings(watts=value).whole_number("watts", 3)
 
 
 @pytest.mark.parametrize("value", [1, True, ["red"], {}])
 def test_no_text(value):
-    """What is no text is an error that names plugin and key."""
+    """A value that is not a string is an error that names plugin and key."""
     with pytest.raises(ConfigError, match=r"^plugin 'lamp': colour has to be a string, not "):
         settings(colour=value).text("colour")
 
@@ -71,6 +71,6 @@ def test_truth_values():
 
 @pytest.mark.parametrize("value", [1, "true", ["red"], {}])
 def test_no_truth_value(value):
-    """What is no truth value is an error that names plugin and key."""
+    """A value that is not a boolean is an error that names plugin and key."""
     with pytest.raises(ConfigError, match=r"^plugin 'lamp': colour has to be true or false, not "):
         settings(colour=value).truth("colour")

@@ -64,12 +64,12 @@ class Agent:
 
     @property
     def stdout(self):
-        """What it has printed."""
+        """Its output on stdout so far."""
         return (self.folder / "stdout").read_text()
 
     @property
     def stderr(self):
-        """What it has logged."""
+        """Its log so far."""
         return (self.folder / "stderr").read_text()
 
     @property

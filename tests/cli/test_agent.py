@@ -304,7 +304,7 @@ def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
 
 
 def test_losses_are_told(finite):
-    """What a source says it lost is in the log, with the cause."""
+    """The events that a source reports as lost are in the log, with the cause."""
     assert "source 'numbers' has lost 7 events (thrown away: 7); 7 in total" in finite.stderr
 
 

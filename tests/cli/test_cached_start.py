@@ -28,7 +28,7 @@ def told(done):
 
 
 def test_the_second_start_is_like_the_first(program, setup, cache):
-    """What is logged and what is alerted on is the same, and the entry stays as it is."""
+    """The log and the alerts are the same, and the cache entry is not changed."""
     arguments = setup(numbers={"count": 3}, others={"count": 1})
     rules = Path(arguments[3])
     rules.write_text(rules.read_text() + "- list: nobody_uses_me\n  items: [a]\n")
@@ -55,7 +55,7 @@ def test_a_cached_start_imports_no_compiler(program, setup, cache):
 
 
 def test_changed_rules_are_compiled(falcohost, program, setup, cache):
-    """What was kept of a file is not used for the same file with other rules in it."""
+    """An entry is not used for a file of the same name with other rules."""
     falcohost(*setup(numbers={"count": 1}, others={"count": 1}), "--dry-run")
     assert 1 == len(kept(cache))
     done = program(*setup(numbers={"count": 1}, others={"count": 1}, rules=RULES_THAT_ASK_FOR_MORE))

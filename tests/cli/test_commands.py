@@ -105,7 +105,7 @@ def test_completion(falcohost, shell):
 
 
 def test_completion_completes(falcohost):
-    """What the script asks for are commands."""
+    """The commands that the script calls exist."""
     done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS="falcohost fi", COMP_CWORD="1")
 
     assert done.stdout == "plain,fields\n"

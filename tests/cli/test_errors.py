@@ -1,4 +1,4 @@
-"""What goes wrong for newcomers: a sentence behind ``Error:``, status 1, and never a traceback."""
+"""Tests mistakes of newcomers: each gives a sentence after ``Error:``, status 1, and never a traceback."""
 
 import os
 

@@ -51,13 +51,13 @@ def test_sources_that_rewind_are_not_folded(flooded):
 
 
 def test_a_source_that_fails_tells_the_count(agent, setup):
-    """What was counted before a failure is told."""
+    """Matches counted before a failure are reported."""
     running = agent(*setup(CONFIG % "", RULES, FLOOD | {"fail_at": 100}), *ONLY_NUMBERS)
     assert [1] * 5 + [94] == counts(running.wait_for_alerts(6)[:6])
 
 
 def test_new_rules_begin_anew(agent, setup):
-    """What was counted by the rules before is told when new ones are taken over."""
+    """Matches counted by the former rules are reported when new rules are loaded."""
     running = agent(*setup(CONFIG % "", RULES, {"interval": 0.01}), *ONLY_NUMBERS)
     running.wait_for_alerts(5)
     running.process.send_signal(signal.SIGHUP)

@@ -62,7 +62,7 @@ def test_what_does_not_come_in_time_is_missing(agent, setup):
 
 
 def test_a_stop_waits_for_what_waits(agent, setup, until):
-    """What waits when the agent is told to stop is told, at the latest when the time is over."""
+    """Events that wait when the agent is told to stop are reported, at the latest when their time is over."""
     running = agent(*setup(CONFIG % 2.9, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)
     wait_for_mark(running, until, 10)
 

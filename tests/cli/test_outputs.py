@@ -140,7 +140,7 @@ def test_what_a_reader_never_took_comes_with_the_next_run(agent, setup):
 
 
 def test_alerts_that_are_given_up_are_alerted_on(agent, setup, until):
-    """What the store has no room for before a blocked output had it is counted in an alert that other outputs have."""
+    """Alerts deleted for lack of room before a blocked output had them are counted in an alert to other outputs."""
     read, write = small_pipe()
     outputs = (
         "stdout_output: {enabled: true}\nfile_output: {enabled: true, filename: events.txt}\noutput_timeout: 300\n"

@@ -237,7 +237,7 @@ def test_a_disabled_rule(explain):
     ],
 )
 def test_errors(explain, rule, event, message):
-    """What is wrong with the name of a rule or with an event is said in one sentence."""
+    """A wrong rule name or a wrong event is reported in one sentence."""
     assert explain(rule=rule, event=event, status=1).startswith(f"Error: {message}")
 
 
@@ -276,7 +276,7 @@ def test_records(falcohost, tmp_path):
 
 
 def test_control_characters(falcohost, tmp_path):
-    """What a terminal would take for a command is not passed on, be it out of the rules or out of the event."""
+    """Terminal control sequences in the rules or in the event are not printed."""
     rule = '- rule: "r\\e[31m"\n  desc: "d\\e[1m"\n  condition: proc.name = "a\\e[5m" or fd.name = \'x\'\n'
     (tmp_path / "rules.yaml").write_text(f"{rule}  output: o\n  priority: INFO\n", newline="")
     (tmp_path / "event.json").write_text(json.dumps({"proc.name": "\x1b[2J\n"}))

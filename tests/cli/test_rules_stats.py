@@ -167,7 +167,7 @@ def test_events_from_a_pipe(stats, falcohost):
     ],
 )
 def test_errors(stats, arguments, events, message):
-    """What is wrong with a stream is said in one sentence, with the line."""
+    """An error in a stream is reported in one sentence, with the line."""
     assert stats(*arguments, events=events, status=1).startswith(f"Error: {message}")
 
 

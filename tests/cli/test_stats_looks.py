@@ -58,7 +58,7 @@ def test_watch():
 
 
 def test_cost():
-    """What events cost is measured for as long as is asked, from when every source measures."""
+    """The cost of events is measured for the requested time, from the moment when every source measures."""
     connection = Counting(begins=3)
     (one,) = looks(connection, 8.0, watch=False, clock=connection.clock)
 

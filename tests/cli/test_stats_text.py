@@ -1,4 +1,4 @@
-"""What ``falcohost stats`` prints, and the agent sends, of numbers from several workers, byte for byte."""
+"""Tests the numbers of several workers as ``falcohost stats`` prints and the agent sends them, byte for byte."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ STATE = SourceState("numbers", "open", "", 0, 1.0, 1.0, False)
 
 @dataclass(frozen=True)
 class Life:
-    """What one worker has said last: its source's numbers, and what it has counted itself."""
+    """The last message of one worker: its source's numbers, and its own counters."""
 
     stats: SourceStats
     failed: int = 0

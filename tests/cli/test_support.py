@@ -1,4 +1,4 @@
-"""What ``--support`` leaves out."""
+"""Tests that ``--support`` does not print secrets."""
 
 import json
 

@@ -146,7 +146,7 @@ def test_an_alert_knows_its_rules_metadata():
 
 
 def test_an_alert_goes_through_bytes():
-    """What the worker sends and the store keeps is the same alert again, with its subject and metadata."""
+    """An alert sent by a worker and stored is the same after decoding, with its subject and metadata."""
     alert = AlertMaker("host").make(rule("r", "s.text exists", description="d"), Done(ts=TS))
 
     assert alert == msgspec.msgpack.decode(msgspec.msgpack.encode(alert), type=Alert)

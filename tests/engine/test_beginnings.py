@@ -98,7 +98,7 @@ def conditions(draw, depth: int = 2) -> str:
 
 @given(conditions(), st.text("ab", max_size=8), st.integers(0, 8))
 def test_what_is_decided_is_so(text, line, known):
-    """What is certain holds for the whole value, and what is not possible does not, wherever it was cut."""
+    """Wherever a value was cut: a certain result holds for the whole value, an impossible one does not."""
     expr = check(parse(text), CATALOG).expr
     truth = compile_condition(expr)(Event(line, None))
     cut = Event(line, min(known, max(len(line) - 1, 0)))
@@ -134,7 +134,7 @@ def test_what_is_known_is_decided(text, line):
     ],
 )
 def test_beginning(text, must, may):
-    """What the beginning tells is used, so that little is left undecided."""
+    """The known beginning is used, so that few conditions are left undecided."""
     expr = opened(check(parse(text), CATALOG).expr)
 
     assert [must, may] == [compile_condition(form(expr))(Event("aabaaaaaaaaa", 6)) for form in (certain, possible)]

@@ -15,7 +15,7 @@ def in_base64():
 
 
 def test_dots():
-    """What is no printable ASCII is a dot, and what is longer than Falco shows is cut."""
+    """Characters other than printable ASCII become dots, and buffers longer than Falco shows are cut."""
     assert "ab...c" == buffer_text(b"ab\0\n\xffc") == text_of(b"ab\0\n\xffc")
     assert "x" * LIMIT == buffer_text(b"x" * (LIMIT + 1))
 

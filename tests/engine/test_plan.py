@@ -1,4 +1,4 @@
-"""What the rules want of a source."""
+"""Tests the plan: the needs of the rules for a source."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What conditions mean, by the tables of the filter grammar reference: operators, absent values, lists, modifiers."""
+"""Tests the meaning of conditions by the tables of the filter grammar: operators, absent values, lists, modifiers."""
 
 from ipaddress import IPv4Address, IPv6Address
 

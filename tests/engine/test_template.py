@@ -185,7 +185,7 @@ def test_extra_fields_are_in_the_values_alone():
 
 
 def test_an_extra_field_has_to_be_one():
-    """What follows the name of a raw field is not ignored."""
+    """Text after the name of a raw field is not ignored."""
     with pytest.raises(TypeCheckError, match=r"nonexistent field s\.text and more"):
         Template.parse("x", CATALOG, extra_fields=["s.text and more"])
 

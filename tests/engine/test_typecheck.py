@@ -1,4 +1,4 @@
-"""What conditions are refused, with Falco's messages; what they become; what is remarked."""
+"""Tests the type check: refused conditions with Falco's messages, the resulting IR, and warnings."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
@@ -254,7 +254,7 @@ def test_probable_mistakes_are_remarked(text, message, column):
     ["s.text = 1.2.3.4", "s.text = any.name[x]", "s.text = 'lenient('", "s.text regex 'a.*b'", "s.text regex '[ab]'"],
 )
 def test_ordinary_constants_are_not_remarked(text):
-    """What only resembles a field or a simple regex gets no warning."""
+    """A value that only resembles a field or a simple regex gets no warning."""
     assert [] == remarks(text)
 
 

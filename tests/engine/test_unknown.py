@@ -41,7 +41,7 @@ def test_possible_and_certain_are_the_three_values(random):
 
 @given(randoms)
 def test_a_row_decides_no_more_than_was_unknown(random):
-    """Whatever row comes in the end: what was certain holds, and what was not possible does not."""
+    """A certain result holds and an impossible one does not, whatever row comes."""
     expr = check(condition(random), CATALOG).expr
     may, must = compile_condition(possible(expr)), compile_condition(certain(expr))
     for _ in range(EVENTS):
@@ -68,7 +68,7 @@ def test_what_a_source_decides_leaves_out_nothing_that_a_row_could_want(random):
 
 
 def test_conditions_without_lookups_stay_as_they_are():
-    """What reads no field of a lookup is its own form, not a copy."""
+    """A condition that reads no field of a lookup is returned itself, not a copy."""
     for text in ("s.text = a and not (s.other = b or n.int32 > 1)", "evt.type = open", "not s.text exists"):
         expr = compiled(text)
 

@@ -1,4 +1,4 @@
-"""What the tests of the host share: a configuration written to a file, and what is said when one is refused."""
+"""Fixtures for the tests of the host: a configuration written to a file, and the message when one is refused."""
 
 import pytest
 

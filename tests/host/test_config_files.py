@@ -169,5 +169,5 @@ def test_quotes_are_part_of_the_value(error_of, write):
     ],
 )
 def test_malformed_options(error_of, write, option, error):
-    """What is wrong with an option is said."""
+    """An error in an option is reported."""
     assert error_of(write("json_output: true\nrules_files: []"), option) == error

@@ -1,4 +1,4 @@
-"""What is said to bring a plugin or a source that a rules file asks for."""
+"""Tests the hints how to install a plugin or a source that a rules file needs."""
 
 from falcohost.host.extras import EXTRAS, hints_for
 

@@ -1,4 +1,4 @@
-"""What a source tells and what its worker counts become one thing."""
+"""Tests that a source's numbers and its worker's counters are combined."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_both_are_put_together():
 
 
 def test_what_no_rule_wants():
-    """What no rule wants is counted as the source says."""
+    """Events that no rule wants are counted as the source reports them."""
     found = counted(
         SourceStats(unwanted={"calls": TypeCount(9, timed=9, ns=4)}), matched={}, hit={}, rules={}, folded={}, failed=0
     )
@@ -38,5 +38,5 @@ def test_what_no_rule_wants():
     ("seen", "timed", "ns", "cost"), [(40, 10, 100, 400), (8, 10, 100, 100), (40, 0, 0, 0), (10, 10, 100, 100)]
 )
 def test_cost(seen, timed, ns, cost):
-    """What all events cost is that of those that were measured, times how many more there were."""
+    """The cost of all events is the cost of the measured ones, scaled to all."""
     assert cost == TypeNumbers(seen=seen, timed=timed, ns=ns).cost

@@ -58,7 +58,7 @@ def test_only_what_is_wanted_is_imported(install):
 
 
 def test_everything_that_a_plugin_offers(install):
-    """What a plugin offers is there, with what it stands for and its own name and version."""
+    """A plugin's offers are available, with the Falco plugin it replaces and its own name and version."""
     install("apple", GOOD.format(name="apple"))
 
     plugins = load_plugins(["apple"])

@@ -1,4 +1,4 @@
-"""What is left of a worker's privileges: looked up in /proc of a process that has dropped them."""
+"""Tests a worker's remaining privileges, in /proc of a process that has dropped them."""
 
 import os
 import subprocess

@@ -30,7 +30,7 @@ def test_age_since_what_the_environment_says(monkeypatch):
 
 
 def test_run_starts_the_clock_behind_the_setup(root):
-    """What script/run says is the boot-time clock, read after the setup."""
+    """The time that script/run prints is of the boot-time clock, read after the setup."""
     script = (root / "script" / "run").read_text()
 
     assert f"{STARTED}=$(cut -d' ' -f1 /proc/uptime) exec" in script

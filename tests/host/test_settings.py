@@ -1,4 +1,4 @@
-"""What a plugin is told comes out of its block and its keys in the configuration."""
+"""Tests a plugin's settings: they come from its block and its keys in the configuration."""
 
 import os
 

@@ -63,7 +63,7 @@ def test_acks_go_down():
 
 @pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\x01\x00\x00\x00\xc1", b"\x02\x00\x00\x00\x91\x01"])
 def test_rubbish_is_refused(data):
-    """What is no message is an error, not a wait for four gigabytes."""
+    """Bytes that are not a message are an error, not a wait for four gigabytes."""
     with pytest.raises(ValueError, match=r"."):
         wire.FromWorker().feed(data)
 
@@ -75,7 +75,7 @@ def packed(*bodies, metadata=()):
 
 
 def test_alerts_are_stored_as_they_came():
-    """What a worker has encoded is handed on beside the alerts, with the metadata that it names."""
+    """Alerts that a worker has encoded are passed on as bytes beside the alerts, with the metadata that they use."""
     (message,) = wire.FromWorker().feed(wire.packed(wire.Alerts([OF_A_RULE, alert("a")])))
 
     assert [encode(OF_A_RULE), encode(alert("a"))] == message.bodies

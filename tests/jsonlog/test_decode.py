@@ -55,7 +55,7 @@ def test_read(raw, record):
     ],
 )
 def test_refused(raw, cause):
-    """What is no JSON object is refused with its cause."""
+    """A value that is not a JSON object is refused with the cause."""
     with pytest.raises(Refused) as refused:
         whole_record(raw)
 

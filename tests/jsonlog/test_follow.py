@@ -51,7 +51,7 @@ class Follower:
 
     @property
     def dropped(self):
-        """What was refused."""
+        """The refused records."""
         return dict(self.source.stats().dropped)
 
 
@@ -80,7 +80,7 @@ def append(path, *numbers):
 
 
 def test_lines_that_come(tmp_path, follow):
-    """What is there is read, then what is added; a line of which half is there is waited for."""
+    """The existing lines are read, then the added ones; half a line waits for its other half."""
     log = tmp_path / "log"
     append(log, 1, 2)
     follower = follow(log)

@@ -85,7 +85,7 @@ def unpacked(data):
 
 
 def test_plain():
-    """What is not gzip is handed on."""
+    """Data that is not gzip is passed on as it is."""
     assert unpacked(b"x" * (2 * BLOCK + 3)) == (b"x" * (2 * BLOCK + 3), None)
 
 
@@ -122,7 +122,7 @@ def test_gzip_damaged():
 
 
 def test_gzip_bomb():
-    """What grows without end is given up after 64 MiB."""
+    """A record that grows without end is given up after 64 MiB."""
     bomb = gzip.compress(bytes(70 << 20))
 
     made = 0

@@ -44,7 +44,7 @@ def test_a_resource_is_named_by_the_first_string():
 
 
 def test_resources_that_raise_are_none(caplog):
-    """What raises, also after some, costs the resources and nothing else; the log says so."""
+    """An error while resources are collected loses only the resources, and is logged."""
 
     def resources(record):
         yield ResourceSubject("shop.shelf", "s1")

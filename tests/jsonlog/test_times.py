@@ -57,5 +57,5 @@ def test_numbers(number, ts):
     ],
 )  # fmt: skip
 def test_no_times(value):
-    """What is no time, or none that 64 bits of nanoseconds hold, is None."""
+    """A value that is not a time, or does not fit into 64 bits of nanoseconds, is None."""
     assert parse_time(value) is None

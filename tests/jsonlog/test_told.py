@@ -1,4 +1,4 @@
-"""What people are told is decoded of a record because of a rule."""
+"""Tests the description of the parts of a record that are decoded for a rule."""
 
 import pytest
 

@@ -236,7 +236,7 @@ def test_operand(text):
 
 @pytest.mark.parametrize("text", ["", "name", "proc.name = x", "tolower("])
 def test_no_operand(text):
-    """What is more or less than a field or a transformer is no operand."""
+    """Anything but a field or a transformer is refused as an operand."""
     with pytest.raises(ConditionSyntaxError):
         parse_operand(text)
 

@@ -27,7 +27,7 @@ def test_unquote(quoted, expected):
 
 @pytest.mark.parametrize("quoted", [r'"\d"', r'"\x41"', r'"\'"', r"'\"'"])
 def test_bad_escape(quoted):
-    """What cannot be escaped is an error."""
+    """A character that cannot be escaped is an error."""
     with pytest.raises(EscapeError):
         unquote(quoted)
 
@@ -53,7 +53,7 @@ def test_quote(value, expected):
 
 @given(st.text())
 def test_round_trip(value):
-    """What is written in quotes is read as the same value."""
+    """A value written in quotes is read as the same value."""
     written = quote(value)
 
     assert value == (unquote(written) if written.startswith('"') and written != value else written)

@@ -85,7 +85,7 @@ class Happening:
 
     @property
     def alternatives(self) -> Sequence[Any]:
-        """What else it may be."""
+        """Its other views."""
         return self.others
 
 

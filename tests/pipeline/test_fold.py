@@ -172,7 +172,7 @@ def test_nobody_in_particular_is_not_one_actor():
 
 
 def test_a_window_ends_by_the_time_of_events():
-    """What comes ten seconds after the first begins anew, and the count of the former window is told before it."""
+    """A match ten seconds after the first begins a new window; the count of the former one is reported before it."""
     told = Told().take(map(Opened, range(5))).take([Opened(5, START + 10 * SECOND)])
     assert [1, 1, 1, 2, 1] == told.counts
 
@@ -249,7 +249,7 @@ def counts_add_up(chance, matches):
 
 
 def test_the_summary_counts_matches():
-    """What the summary at the end says does not depend on what was folded."""
+    """The summary at the end does not depend on folding."""
     told = Told().take(map(Opened, range(10)))
     told.fold.flush()
     summary = Summary(["opened"])
@@ -260,7 +260,7 @@ def test_the_summary_counts_matches():
 
 
 def test_an_alert_for_several_actors_keeps_their_subjects():
-    """What stands for matches of many processes names each of them once, as many as an alert may have."""
+    """An alert for matches of many processes names each of them once, up to the limit of an alert."""
     told = Told(after=1)
     told.take(Opened(number, START, file=number, actor=number % 150) for number in range(300))
     told.fold.flush()
@@ -270,7 +270,7 @@ def test_an_alert_for_several_actors_keeps_their_subjects():
 
 
 def test_an_alert_for_one_actor_has_one_subject():
-    """What stands for matches of one process names it once."""
+    """An alert for several matches of one process names it once."""
     told = Told().take(Opened(number, START) for number in range(10))
     told.fold.flush()
 

@@ -31,7 +31,7 @@ def test_a_match_waits_for_its_row():
     ],
 )
 def test_the_row_decides(condition, owner, told):
-    """What may match is told or not as the row says, below ``not`` as well."""
+    """A possible match is reported or not as the row decides, also under ``not``."""
     run = Run(condition)
     assert [] == run.take(Happening())
 
@@ -63,7 +63,7 @@ def test_what_the_output_shows_is_waited_for():
 
 
 def test_copies_are_told():
-    """What happens to the event, and to what its getters read, after it was matched is not seen."""
+    """Later changes of the event, and of the data that its getters read, have no effect on a pending match."""
     run = Run("it.what = login and machine.owner = bob", output="%it.who %it.what %evt.time.iso8601")
     happening = Happening()
     run.take(happening)
@@ -130,7 +130,7 @@ def test_no_cursor_passes_a_match_that_waits():
 
 
 def test_alerts_of_one_actor_keep_their_order():
-    """What the same actor does later waits behind, whether or not it needs a row itself; others pass."""
+    """Later events of the same actor wait too, whether or not they need a row; events of others pass."""
     run = Run("it.what = login and machine.owner = bob", "it.what = read")
     run.take(Happening(num=1))
     assert ["2 eve 3"] == run.take(Happening(what="read", num=2), Happening(who="eve", what="read", num=3))
@@ -229,7 +229,7 @@ def test_the_end_waits_for_what_waits(by, seconds):
 
 
 def test_waiting_matches_are_folded_with_others():
-    """What waited counts in the same windows as what did not."""
+    """Events that waited count in the same windows as those that did not."""
     run = Run("not machine.owner = bob")
     run.pipeline.fold._after = 3
     run.machines.answer("db", owner="eve")
@@ -244,7 +244,7 @@ def test_waiting_matches_are_folded_with_others():
 
 
 def test_only_matches_are_counted():
-    """What turns out not to match is no match in the numbers."""
+    """A pending event that does not match in the end is not counted as a match."""
     run = Run("machine.owner = bob")
     run.take(Happening())
     run.machines.answer("web", owner="eve")

@@ -36,7 +36,7 @@ steps = st.one_of(
 
 
 class Expected:
-    """What has to be told: each event is decided by the row that is there, or comes in time, or else by none."""
+    """The expected alerts: each event is decided by a row that is there or comes in time, or else by no row."""
 
     def __init__(self, run, rules):
         self.run = run

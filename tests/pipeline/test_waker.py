@@ -51,7 +51,7 @@ def woken():
 
 
 def test_an_answer_decides(woken):
-    """What waits is told when the row comes, and the cursor behind it; no batch is needed for that."""
+    """A pending event is reported when its row comes, and then its cursor; no batch is needed for that."""
     one = woken("machine.owner = ann")
     with Waker(one.run.pipeline) as waker:
         with waker.held():
@@ -90,7 +90,7 @@ def test_there_is_no_thread_without_a_descriptor(woken):
 
 
 def test_the_pipeline_is_left_alone_while_somebody_has_it(woken):
-    """What comes in the middle of a batch waits for its end."""
+    """A row that comes in the middle of a batch waits for its end."""
     one = woken("machine.owner = ann")
     with Waker(one.run.pipeline) as waker:
         with waker.held():

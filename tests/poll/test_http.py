@@ -78,7 +78,7 @@ def test_packed_answer(serve):
     ],
 )
 def test_unreadable_answers(serve, cause, reply):
-    """What cannot be read says why, and keeps its headers, so that one can go on behind it."""
+    """An unreadable answer says why, and keeps its headers, so that reading can continue after it."""
     reply.headers["Link"] = '<https://a/b>; rel="next"'
     server = serve(lambda request: reply)
 
@@ -131,7 +131,7 @@ def test_refusals(serve, said, reply):
     ],
 )
 def test_retry_after(serve, seconds, headers):
-    """What the server asks for is understood, by its own clock."""
+    """The pause that the server asks for is understood, by its own clock."""
     headers = {"Date": "Thu, 01 Jan 2026 00:00:00 GMT", **headers}
 
     assert seconds == failure(serve(lambda request: Reply(429, headers=headers)).url).retry_after
@@ -298,7 +298,7 @@ JSON_TYPE = b"Content-Type: application/json\r\n"
     ids=range(10),
 )
 def test_what_is_no_http(sent):
-    """What a server sends that does not speak HTTP well is a failure like any other."""
+    """An answer that is not valid HTTP is a failure like any other."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer():

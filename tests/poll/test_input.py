@@ -173,7 +173,7 @@ def test_ids_of_the_writer():
 
 
 def test_memory_of_ids():
-    """What was seen lately is not new, also in a later life; what was seen long ago is forgotten."""
+    """Items seen lately are not new, also after a restart; items seen long ago are forgotten."""
     seen = Seen(most=3)
 
     assert [True, True, False, True] == [seen.is_new(ident) for ident in "abac"]

@@ -34,7 +34,7 @@ def test_items(items, text):
     "text", [b"", b"[", b"{}", b"1", b"[1", b"[[1]", b'["a]', b"[1]]", b"[1][2]", b"[" * 10_000, b"[}1]", b"<html>"]
 )
 def test_no_array(text):
-    """What is no array is refused."""
+    """Anything but an array is refused."""
     with pytest.raises(Refused):
         array_items(text)
 

@@ -50,7 +50,7 @@ class Ran:
 
     @property
     def dropped(self):
-        """What was refused."""
+        """The refused records."""
         return dict(self.source.stats().dropped)
 
 
@@ -167,7 +167,7 @@ def test_nothing_is_left_when_it_is_closed(run):
 
 
 def test_nothing_is_left_when_it_ends(run):
-    """What a program that ends has left behind is ended too."""
+    """Processes that a program leaves behind at its end are ended too."""
     (pid,) = run("""sleep 1000 & echo '{"n":'$!'}'""").wait()
 
     wait_until(lambda: not is_there(pid))

@@ -1,4 +1,4 @@
-"""What tests of rules share: sources with a few fields, and a loader of rules that stand in the test."""
+"""Fixtures for tests of rules: sources with a few fields, and a loader of rules written in the test."""
 
 import pytest
 

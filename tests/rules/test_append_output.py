@@ -1,4 +1,4 @@
-"""What the configuration appends to outputs."""
+"""Tests the configured additions to outputs."""
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.codec.decode import ruleset

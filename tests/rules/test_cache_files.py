@@ -39,7 +39,7 @@ def test_what_was_written_is_read(cache):
 
 
 def test_nothing_is_there_at_first(cache):
-    """What was never written is not there, be the folder there or not."""
+    """An entry that was never written is missing, whether or not the folder exists."""
     with pytest.raises(FileNotFoundError):
         read(cache, KEY)
     write(cache, b"other" + KEY, b"content")

@@ -156,7 +156,7 @@ def test_plugins(describe, rule):
 
 
 def test_appended_output(describe, rule):
-    """What the configuration appends is in the compiled output, and fields for JSON alone are there."""
+    """The configured additions are in the compiled output, and fields for JSON alone are listed."""
     extra = AppendOutput(extra_output="%fd.name", extra_fields=(("proc.name", None), ("who", "%proc.pname!")))
     found = describe(rule(), append_output=[extra]).everything()["rules"][0]
 

@@ -61,7 +61,7 @@ def test_numbers(text, expected):
     ],
 )
 def test_no_yaml(text, line, column):
-    """What is not YAML is refused with the place where that is found out."""
+    """Invalid YAML is refused with the place of the mistake."""
     with pytest.raises(YamlSyntaxError) as caught:
         read_documents(text)
 

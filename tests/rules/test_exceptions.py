@@ -145,7 +145,7 @@ def test_appending_values_and_exceptions(condition, rule, how):
     ],
 )
 def test_appends_that_cannot_be(errors, rule, exception, message):
-    """What is there cannot be changed by appending, and what is new must be whole."""
+    """Appending cannot change the fields of an exception, and a new exception has to be complete."""
     text = rule("evt.type=open", "exceptions: [{name: e, fields: proc.name}]")
 
     assert [(VALIDATE, message)] == errors(text + f"- rule: r\n  exceptions: [{{{exception}}}]\n  append: true\n")

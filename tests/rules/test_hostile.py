@@ -57,7 +57,7 @@ def _load_and_tell(text):
 
 
 def test_the_seed_is_good():
-    """What the mutations begin with is accepted, so that they reach everything."""
+    """The unmutated rules are accepted, so that the mutations reach everything."""
     assert _load_and_tell(SEED).ok
 
 

@@ -82,7 +82,7 @@ def test_touching_a_list_lets_it_see_more(load, rule):
 
 
 def test_redefinition_reaches_earlier_users(condition, rule):
-    """What a list holds in the end counts everywhere."""
+    """The final content of a list counts everywhere."""
     text = "- list: l\n  items: [x]\n" + rule("proc.name in (l)") + "- list: l\n  items: [y]\n"
 
     assert "proc.name in (y)" == condition(text)

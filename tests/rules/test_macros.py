@@ -41,7 +41,7 @@ def test_touching_a_macro_lets_it_see_more(condition, rule):
 
 
 def test_redefinition_reaches_earlier_users(condition, rule):
-    """What a macro is in the end counts everywhere."""
+    """The final definition of a macro counts everywhere."""
     text = "- macro: a\n  condition: evt.type=open\n- macro: b\n  condition: a\n- macro: a\n  condition: evt.type=dup\n"
 
     assert "evt.type = dup" == condition(text + rule("b"))

@@ -39,7 +39,7 @@ def test_replacing_items_defines_a_list_that_is_not_there(condition, rule):
 
 
 def test_appending_to_a_macro_is_textual(condition, rule):
-    """What is appended to a macro is read with what is there, so that precedence decides."""
+    """Text appended to a macro is parsed together with the existing text, so that precedence decides."""
     text = "- macro: m\n  condition: evt.type=open or evt.type=dup\n"
     text += "- macro: m\n  condition: and fd.num=1\n  override: {condition: append}\n"
 
@@ -47,7 +47,7 @@ def test_appending_to_a_macro_is_textual(condition, rule):
 
 
 def test_appending_to_a_rule_is_textual(condition, rule):
-    """What is appended to a condition is read with what is there."""
+    """Text appended to a condition is parsed together with the existing text."""
     text = rule("evt.type=open or evt.type=dup") + "- rule: r\n  condition: and fd.num=1\n  append: true\n"
 
     assert "(evt.type = open or (evt.type = dup and fd.num = 1))" == condition(text)

@@ -111,7 +111,7 @@ def test_error_in_an_exception(load, rule):
     ],
 )
 def test_error_in_the_shape_of_an_exception(load, rule, lines, place, hint):
-    """What is wrong in an exception is shown at the field, operator or value that is wrong, with a near name."""
+    """An error in an exception is shown at the wrong field, operator or value, with a similar name."""
     shown = _only_error(load(rule("evt.type=open", f"exceptions:\n    - name: e\n      {lines}")))
 
     assert shown.startswith(f"rules.yaml:{place}: ")
@@ -137,7 +137,7 @@ def test_error_of_structure(load):
 
 
 def test_error_of_yaml(load):
-    """What is not YAML is shown where that was found out."""
+    """Invalid YAML is shown at the place of the mistake."""
     assert _only_error(load("- list: a\n   items: []\n")).startswith("rules.yaml:2:9: mapping values are not allowed")
 
 
@@ -186,7 +186,7 @@ def test_warnings_have_places_too(load, rule):
     ],
 )
 def test_hints(load, condition, hint):
-    """Where an error is a common one, what would mend it is said."""
+    """A common error comes with a hint how to fix it."""
     text = f"- macro: opend\n  condition: evt.type=open\n- macro: m\n  condition: {condition}\n"
     text += "- macro: early\n  condition: evt.type=open\n"
 

@@ -117,7 +117,7 @@ def test_text_of_a_deprecated_field(load, rule):
 
 
 def test_no_schema_verdict_without_yaml(load):
-    """What is not YAML was not asked of the schema."""
+    """Invalid YAML is not checked against the schema."""
     assert {"name", "successful", "errors", "warnings"} == as_json(load("- a: [").results[0]).keys()
 
 

@@ -42,7 +42,7 @@ def test_requirement(load, entry, plugins, expected):
 
 
 def test_requirements_come_before_errors(load):
-    """What is required and not there is told instead of the errors that follow from it, with what would bring it."""
+    """A missing requirement is reported instead of the errors that follow from it, with how to install it."""
     text = "- required_plugin_versions: [{name: okta, version: 0.1.0}]\n- list: a\n"
     outcome = load(text, install_hints={"okta": "pip install 'falcohost[okta]'"})
 

@@ -184,12 +184,12 @@ def test_conditions_that_need_enter_events(warnings, rule, text, warned):
     ],
 )
 def test_remarks(warnings, rule, text, message):
-    """What is probably a mistake gets a warning."""
+    """A probable mistake gets a warning."""
     assert [("LOAD_COMPILE_CONDITION", message)] == warnings(rule(f"'evt.type=open and {text}'"))
 
 
 def test_compiling_again_tells_the_same(load, rule):
-    """What one file says is said again with the next file, although nothing is compiled twice."""
+    """The warnings of one file are repeated with the next file, although nothing is compiled twice."""
     outcome = load(rule("evt.type=open and evt.dir=<"), "- list: l\n  items: []\n")
 
     assert outcome.results[0].warnings == outcome.results[1].warnings[:1]

@@ -84,7 +84,7 @@ def test_good_documents(text):
     ],
 )
 def test_bad_documents(text, expected):
-    """What is wrong is told from the inside out, in Falco's words."""
+    """Errors are reported from the inside out, in Falco's words."""
     assert expected == _check(text)
 
 

@@ -1,4 +1,4 @@
-"""What rules ask of events, without and with a stream of them."""
+"""Tests the statistics of rules, without and with a stream of events."""
 
 from dataclasses import replace
 

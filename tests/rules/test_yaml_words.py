@@ -1,4 +1,4 @@
-"""What Falco's YAML library says, told from what ours says and where."""
+"""Tests the translation of our YAML parser's errors into the messages of Falco's YAML library."""
 
 import pytest
 

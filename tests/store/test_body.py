@@ -19,7 +19,7 @@ METADATA = RuleMetadata(description="d" * 500, file="f", exceptions=("a", "b"))
 
 @given(TEXTS, TEXTS, TEXTS, st.sampled_from([NO_METADATA, METADATA]))
 def test_what_is_written_is_read_again(before, message, after, metadata):
-    """Whatever stands around the message in the text line, also nothing or a message that is there twice."""
+    """An alert is decoded as it was, whatever surrounds the message in its text line, even the message again."""
     for output in (before + message + after, before + after, message + before + message, before + message):
         one = msgspec.structs.replace(alert("a"), message=message, output=output, metadata=metadata)
         assert one == decode(encode(one), by_key([NO_METADATA, METADATA]))
@@ -66,6 +66,6 @@ def test_alerts_of_version_2_are_read():
 
 @pytest.mark.parametrize("length", range(14))
 def test_no_part_of_one_is_an_alert(length):
-    """What is cut off is refused by an error that says so."""
+    """A truncated alert is refused with an error that says so."""
     with pytest.raises(ValueError, match=r"."):
         decode(encode(alert("a"))[:length], by_key([NO_METADATA]))

@@ -32,7 +32,7 @@ def test_a_directory_that_others_can_write(tmp_path):
 
 
 def test_a_directory_that_cannot_be_made(tmp_path):
-    """What is in the way is a sentence."""
+    """An obstacle is reported in a sentence."""
     (tmp_path / "file").touch()
 
     with pytest.raises(StateError, match="cannot be used: Not a directory"):

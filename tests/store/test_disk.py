@@ -13,7 +13,7 @@ DAY = 86_400
 
 
 def test_old_alerts_are_deleted(store, clock, caplog, arrival, names):
-    """What is older than the limit goes; what an output never had of it is counted."""
+    """Alerts older than the limit are deleted; those that an output never had are counted."""
     store.subscribe("output")
     store.append([arrival("a")])
     clock.advance(10 * DAY)

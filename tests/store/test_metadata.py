@@ -55,7 +55,7 @@ def test_alerts_without_have_none(store, path):
 
 
 def test_alerts_that_came_in_bytes(store, path):
-    """What a worker sent is stored as it is, with the metadata that came beside it."""
+    """Alerts encoded by a worker are stored as they are, with the metadata that came beside them."""
     alerts = [of_rule("a"), of_rule("b")]
     metadata = by_key(one.metadata for one in alerts)
     store.append([Arrival("test", alerts, bodies=[encode(one) for one in alerts], metadata=metadata)])
@@ -66,7 +66,7 @@ def test_alerts_that_came_in_bytes(store, path):
 
 @pytest.mark.parametrize("looks", [0, 1])
 def test_those_of_deleted_alerts_go(path, clock, looks):
-    """What no alert has any more is deleted some time later; what is still in use stays, however long ago it began."""
+    """Metadata that no alert uses any more are deleted some time later; those in use stay, however old they are."""
     store = Store(path, Limits(days=1), clock=clock)
     store.append([Arrival("test", [of_rule("old"), of_rule("used")])])
     store.last += 2 * MOST_LATER

@@ -84,7 +84,7 @@ def test_a_file_of_version_1_opens(path):
 
 
 def test_it_is_migrated_once(path):
-    """What came after the migration is there when the file is opened again."""
+    """Alerts stored after the migration are there when the file is opened again."""
     store = Store(path, Limits(days=10_000))
     store.answer("stdout", 4, state=b"state")
     store.close()

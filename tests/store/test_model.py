@@ -26,7 +26,7 @@ def alerts(ids):
 
 
 class Model:
-    """What a store holds: alerts by their ids, the cursor, where subscribers are."""
+    """The content of a store: alerts by their ids, the cursor, the positions of subscribers."""
 
     def __init__(self):
         self.ids = ()

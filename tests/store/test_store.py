@@ -24,7 +24,7 @@ def test_alerts_are_read_in_order(store, path, arrival, names):
 
 
 def test_an_alert_comes_once(store, path, arrival):
-    """What a source delivers again after its cursor was lost is not stored, nor returned as new, again."""
+    """Alerts that a source delivers again after its cursor was lost are not stored or returned again."""
     first = store.append([arrival("a", "b", cursor="1"), arrival("b")])
     again = Store(path, Limits()).append([arrival("b", "c", cursor="2")])
 
@@ -140,7 +140,7 @@ def test_the_latest_are_read_from_memory(store, monkeypatch, arrival, names):
 
 
 def test_memory_is_given_back_when_every_output_is_done(store, arrival, names):
-    """What all outputs have is no longer kept in memory, and still in the file."""
+    """Alerts that all outputs have are no longer in memory, but still in the file."""
     assert 0 == store.subscribe("fast").mark == store.subscribe("slow").mark
     store.append([arrival("a", "b", "c")])
     store.answer("slow", 1)

@@ -146,7 +146,7 @@ def test_what_comes_moves_what_is_due(clocked):
 
 
 def test_what_waits_is_taken_first(clocked):
-    """What came before a time that has passed is taken before the clock is answered, also at the start."""
+    """Alerts from before a time that has passed are taken before its tick, also at the start."""
     one = clocked(state=str(NOW - 100 * SECOND).encode(), begun=False)
     one.put(0)
     one.runner.start()
@@ -158,7 +158,7 @@ def test_what_waits_is_taken_first(clocked):
 
 
 def test_a_time_that_has_passed_is_due_at_once(clocked):
-    """What was due while no agent ran is told at the start, at the time that was due."""
+    """A time that passed while no agent ran gets its tick at the start, with the time that was due."""
     one = clocked(state=str(NOW - 100 * SECOND).encode())
     one.wait_until_told()
 
@@ -192,7 +192,7 @@ def test_one_that_is_always_due_is_called_once_a_second(clocked):
 
 
 def test_the_end_waits_for_nothing_that_is_due(clocked):
-    """What is due later is due in the next run."""
+    """A later time is still due in the next run."""
     one = clocked()
     one.beat(0)
     one.runner.close(60)
@@ -216,7 +216,7 @@ def test_a_time_that_is_none_is_told(clocked, due, caplog):
 
 
 def test_ids_are_the_same_when_the_clock_is_answered_again(maker):
-    """What the same time brings about with the same state has the same id; another time another one."""
+    """Alerts of the same time and state have the same id; alerts of another time have another."""
     spec = SubscriberSpec(name="beats", description="Waits.", make=Beats)
     state = str(NOW).encode()
     first, again = (Consumer(spec, {}, state, maker).tick(7, NOW, NOW + late) for late in (0, 5))
@@ -230,7 +230,7 @@ def test_an_answer_to_the_clock_is_checked(maker):
     """It is held to the same as the answer to alerts."""
     made = type("Odd", (Beats,), {"tick": lambda self, now: "text"})
     spec = SubscriberSpec(name="beats", description="Waits.", make=made)
-    with pytest.raises(PluginError, match="no Answer"):
+    with pytest.raises(PluginError, match="its answer has to be an Answer"):
         Consumer(spec, {}, b"1", maker).tick(0, 1, 1)
 
 

@@ -214,7 +214,7 @@ def test_answers_are_bounded(consumer, caplog):
     ],
 )
 def test_what_is_no_answer_is_an_error(consumer, answer):
-    """What the store could not keep never comes to it: the subscriber is told, and tried again."""
+    """An alert that the store could not keep never reaches it: the subscriber gets an error, and is tried again."""
     one = consumer(lambda *_: Answering(answer))
 
     with pytest.raises((PluginError, AttributeError, TypeError, ValueError)):

@@ -49,7 +49,7 @@ SPEC = SubscriberSpec(name="threes", description="Counts to three.", make=Threes
 
 
 class Agent:
-    """What an agent has of a store, a source that counts to *until*, an output and a consumer, in *folder*."""
+    """The parts of an agent in *folder*: a store, a source that counts to *until*, an output and a consumer."""
 
     def __init__(self, folder, maker, until):
         self.folder = folder

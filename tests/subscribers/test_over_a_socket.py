@@ -1,4 +1,4 @@
-"""What a runner needs of a store goes through messages: it works the same on the other side of a socket.
+"""Tests a runner on the other side of a socket: its use of the store works the same through messages.
 
 The store's side of a subscriber (:class:`falcohost.subscribers.taker.Alerts`) is asked in the process, and by typed
 questions over a socket pair, as a subscriber in a process of its own will.

@@ -140,7 +140,7 @@ def test_waits_without_looking_again_and_again(runner):
 
 
 def test_tries_again(runner, caplog):
-    """What was not accepted is delivered again, the trouble is told once, and so is its end."""
+    """Alerts that were not accepted are delivered again; the trouble is reported once, and so is its end."""
     caplog.set_level("INFO")
     output = Output(OutputError("down"), OutputError("down"), ValueError("bug"))
     one = runner(output)
@@ -220,7 +220,7 @@ def test_closing_does_not_wait_for_ever(runner, caplog):
 
 
 def test_the_next_run_delivers_what_is_left(runner, tmp_path, caplog):
-    """What an output did not take before the end is delivered when the store is opened again, and nothing twice."""
+    """Alerts not delivered before the end are delivered when the store is opened again, and none twice."""
     path = tmp_path / "state.db"
     before = runner(Output(*[OutputError("down")] * 1000), Store(path, Limits()))
     before.put("a", "b")
@@ -291,7 +291,7 @@ def test_buffered_gathers(runner):
 
 
 def test_buffered_closes_at_once(runner):
-    """What a buffered runner has gathered is delivered when it is closed, without waiting for the second to be over."""
+    """A buffered runner delivers its alerts when it is closed, without waiting for the second to end."""
     output = Output()
     one = runner(output, buffered=True)
     one.put("a")

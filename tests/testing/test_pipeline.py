@@ -74,7 +74,7 @@ def numbers(tmp_path):
 
 
 def test_to_the_end(numbers):
-    """What matches is stored, each batch is acknowledged, and a source that has ended is read again from the start."""
+    """Matches are stored, each batch is acknowledged, and a source that has ended is read again from the start."""
     pipeline, sources = numbers(6)
     pipeline.wait()
 
@@ -105,7 +105,7 @@ def test_killed(numbers):
 
 
 def test_failure(numbers):
-    """What fails in the source fails in the test that waits for it."""
+    """An error in the source fails the test that waits for it."""
     pipeline, _ = numbers(2, failing=True)
 
     with pytest.raises(SourceError, match="the numbers are used up"):

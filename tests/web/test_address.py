@@ -37,7 +37,7 @@ def test_addresses(open_params, shown, loopback):
     ],
 )
 def test_mistakes_are_told(open_params, text):
-    """What is no address is told in a sentence."""
+    """An invalid address is reported in a sentence."""
     with pytest.raises(SourceError) as raised:
         read_address(open_params, "tester")
 

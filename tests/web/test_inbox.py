@@ -1,4 +1,4 @@
-"""What is given in is answered once, when its cursor is acknowledged."""
+"""Tests the inbox: a request is answered once, when its cursor is acknowledged."""
 
 from falcohost.web.inbox import Delivery, Inbox
 

@@ -74,7 +74,7 @@ def test_bodies(serve, body, records):
     ],
 )
 def test_refusals(serve, body, headers, status, text):
-    """What cannot be taken is answered with what is wrong, and the next request is served."""
+    """A request that cannot be accepted is answered with the reason, and the next request is served."""
     served = serve()
 
     answered, message, _ = served.post(body, **headers)
@@ -152,7 +152,7 @@ def test_one_answer_for_equal_events(serve):
 
 
 def test_no_answer_before_the_store(serve, small):
-    """What is not acknowledged is not answered with 200, but with 503 and when to come again."""
+    """A request that is not acknowledged is answered with 503 and the time to retry, not with 200."""
     served = serve(stores=False, limits=replace(small, store_time=0.2))
 
     begun = time.monotonic()
@@ -275,7 +275,7 @@ def test_connections_are_kept(serve):
 
 
 def test_hostile_bytes(serve):
-    """Whatever is sent, there is no traceback and the next request is served."""
+    """No request causes a traceback, and the next request is served."""
     served = serve()
     for data in (b"\0" * 100, b"GET\r\n\r\n", b"POST /in HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"\x16\x03\x01\x02"):
         with socket.create_connection(("127.0.0.1", served.address.port)) as sender:

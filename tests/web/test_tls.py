@@ -62,7 +62,7 @@ def test_a_handshake_that_never_comes(serve, hasty, certificates):
 
 
 def test_what_cannot_be_opened(serve, certificates, tmp_path):
-    """What is wrong with an address, a certificate or an authority is told in a sentence."""
+    """An error in an address, a certificate or an authority is reported in a sentence."""
     (tmp_path / "text").write_text("text")
     fifo, no_file = tmp_path / "fifo", "It is a FIFO, not a regular file"
     os.mkfifo(fifo)

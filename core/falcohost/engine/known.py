@@ -1,4 +1,4 @@
-"""What is known of values that cannot be known as a whole: outputs show that."""
+"""Returns the known parts of values that are not known completely, so that outputs can show them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Finds out which rules fail on an event, and because of which field, and asks the other rules.
+"""Finds out which rules fail on an event, and because of which field, and evaluates the other rules.
 
-A rule fails where code of a plugin raises: the getter of a field, for a value that its author did not expect.
+A rule fails if a plugin's code raises an error: for example the getter of a field, on a value that its author did not
+expect.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from falcohost.engine.unknown import possible
 from falcohost.errors import UnknownValueError
 from falcohost.events import Event
 
-#: No more rules are asked one by one.
+#: Maximum number of rules that are evaluated one by one.
 MOST = 1000
 
 
 class Fault(NamedTuple):
-    """The name of a rule that failed, the *error*, and the field to blame as the rule writes it (empty: none)."""
+    """The name of a rule that failed, the *error*, and the field that caused it as the rule writes it (empty: none)."""
 
     rule: str
     field: str
@@ -37,7 +38,7 @@ class Salvage(NamedTuple):
 
 
 class SingleRules:
-    """The rules of one source, asked one by one; made when the first of them fails."""
+    """The rules of one source, evaluated one by one; created when the first of them fails."""
 
     def __init__(self, rules: Sequence[Rule], *, first: bool) -> None:
         self._rules = rules
@@ -45,7 +46,7 @@ class SingleRules:
         self._conditions: dict[int, tuple[Condition, bool]] = {}
 
     def ask(self, views: Sequence[Event]) -> Salvage:
-        """Ask each rule about the *views* of an event."""
+        """Evaluate each rule for the *views* of an event."""
         found = Salvage([], [])
         asked = [rule for rule in self._rules if rule.event_types is None or views[0].type in rule.event_types]
         for rule in asked[:MOST]:
@@ -76,7 +77,7 @@ class SingleRules:
 
 
 def fault(rule: Rule, event: Event, error: Exception) -> Fault:
-    """Return that *rule* failed on *event* with *error*, and because of which field."""
+    """Return the fault of *rule*, which failed on *event* with *error*, with the field that caused it."""
     refs = dict.fromkeys((*ir.fields(rule.condition), *rule.output.fields))
     return Fault(rule.name, next((ref.text for ref in refs if _raises(ref, event, error)), ""), error)
 

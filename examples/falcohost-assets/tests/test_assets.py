@@ -82,7 +82,7 @@ def test_a_change_is_seen(table, monkeypatch):
 
 
 def test_a_table_that_cannot_be_read_changes_nothing(table, monkeypatch, caplog):
-    """What was known stays known, and it is logged."""
+    """The known assets stay known, and the problem is logged."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     path = table("host,team\nweb1,web\n")

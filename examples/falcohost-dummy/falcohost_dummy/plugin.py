@@ -1,4 +1,4 @@
-"""What this plugin offers to falcohost. Hooks only: what they return is made in the other files."""
+"""The plugin's hooks. Only hooks: the objects that they return are defined in the other files."""
 
 from __future__ import annotations
 

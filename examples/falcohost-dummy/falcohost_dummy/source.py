@@ -33,12 +33,12 @@ class Tick:
 
     @property
     def key(self) -> str:
-        """The same when it is counted again."""
+        """Stays the same when the number is counted again."""
         return str(self.number)
 
     @property
     def subject(self) -> ResourceSubject:
-        """What an alert about it is about: a thing in the world of this source."""
+        """The subject of an alert about this event: a resource in the world of this source."""
         return ResourceSubject("dummy.parity", parity(self.number))
 
 

@@ -100,7 +100,7 @@ def hostile_conditions(constant, argument, letter):
 @given(hostile, hostile, hostile, st.booleans(), st.booleans(), st.sampled_from((2, 1000)))
 @settings(max_examples=settings().max_examples // 2)
 def test_no_text_of_a_rule_gets_into_the_source(constant, argument, letter, few, first, place):
-    """Whatever constants, arguments and names rules have, the generated source is made of the same few words."""
+    """The generated source has the same few words, whatever constants, arguments and names the rules have."""
     conditions = hostile_conditions(constant, argument, letter)
     sources = []
     with pytest.MonkeyPatch.context() as patch:

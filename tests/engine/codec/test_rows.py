@@ -96,7 +96,7 @@ def test_conditions_come_back(random):
 
 
 def test_equal_conditions_are_one():
-    """What is equal is written once and is one object when it is read, however many rules have it."""
+    """Equal parts of rules are written once, and are one object when they are read."""
     before = Ruleset(tuple(rule(f"r{number}", "s.text=a and s.other=b") for number in range(3)))
     row = ruleset_row(before)
     after = ruleset(row, CATALOGS)
@@ -196,7 +196,7 @@ def mutated(random, data):
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=5 * settings().max_examples)
 def test_rows_that_were_tampered_with_run_or_are_refused(random):
-    """Whatever stands in the rows: it is refused, or it is a ruleset that runs like any other."""
+    """Any content of the rows is refused, or gives a ruleset that runs like any other."""
     plain = msgspec.msgpack.decode(msgspec.msgpack.encode(ruleset_row(SEED)))
     for _ in range(random.randint(1, 2)):
         plain = mutated(random, plain)

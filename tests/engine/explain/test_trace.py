@@ -53,7 +53,7 @@ def test_what_is_known_whole_is_what_the_engine_says(random):
 
 @given(randoms)
 def test_what_is_told_from_a_part_stays(random):
-    """What the trace tells from some of the values is so whatever the others are."""
+    """A result that the trace derives from some of the values holds for all values of the others."""
     node = condition(random)
     expr = check(node, CATALOG).expr
     for _ in range(EVENTS):

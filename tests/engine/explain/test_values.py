@@ -66,7 +66,7 @@ def test_values(name, raw, expected):
     ],
 )
 def test_wrong_values(name, raw, message):
-    """What cannot be a value of the field, or is no field, is refused in one sentence."""
+    """A wrong value for a field, or an unknown field, is refused in one sentence."""
     if message is None:
         READER.read({name: raw})
         return

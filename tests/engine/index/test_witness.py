@@ -39,7 +39,7 @@ def test_each_check_that_must_hold_is_a_witness(condition, expected):
     ],
 )
 def test_a_rule_has_a_witness_for_each_event_type(condition, event_type, expected):
-    """What the type decides is no part of it; where a rule never matches, the witness has no terms."""
+    """Checks decided by the event type are not part of the witness; if a rule never matches, it has no terms."""
     assert expected == str(witness(rule("r", condition), event_type))
 
 

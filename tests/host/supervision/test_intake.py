@@ -1,4 +1,4 @@
-"""What has arrived is stored in one transaction, and what the store gave up is an alert."""
+"""Tests the intake: arrivals are stored in one transaction, and alerts that the store gave up are reported."""
 
 from falcohost.alert import Priority
 from falcohost.store.arrival import Arrival
@@ -33,7 +33,7 @@ def test_alerts_about_falcohost_itself(intake, store):
 
 
 def test_alerts_that_the_store_gave_up(intake, store):
-    """What the store gave up is told once, in an alert that is stored with what comes next."""
+    """Alerts that the store gave up are reported once, in an alert stored with the next arrival."""
     told = []
     for lost in (3, 5, 5):
         store.lost = lost

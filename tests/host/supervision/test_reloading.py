@@ -33,7 +33,7 @@ def finish(loop, done):
 
 
 def test_new_rules_are_numbered_and_taken(reloading, caplog):
-    """What can be loaded is taken; a worker's answer to it is told, one to what came before is not."""
+    """Valid rules are loaded; a worker's answer to them is reported, an answer to earlier rules is not."""
     caplog.set_level("INFO")
     one, loop, taken = reloading(lambda: "new rules")
     for number in (1, 2):
@@ -117,7 +117,7 @@ def test_a_trial_that_does_not_end(intake):
 
 
 def test_missing_files_are_waited_for(intake):
-    """What a trial finds missing is told to whoever watches files."""
+    """Files that a trial finds missing are reported to the file watcher."""
 
     def load():
         raise MissingFiles("no such files", ["/one", "/two\udc80"])

@@ -58,7 +58,7 @@ def test_no_signal_is_lost_while_handlers_are_installed(interrupted):
 
 
 def test_a_signal_is_handled_that_comes_too_late_for_the_loop():
-    """What comes when the loop no longer turns is handled at the end."""
+    """A signal that comes when the loop no longer runs is handled at the end."""
     handled = []
     with Signals(Loop(), handled.append):
         os.kill(os.getpid(), signal.SIGTERM)

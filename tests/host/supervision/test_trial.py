@@ -39,7 +39,7 @@ def test_what_can_be_taken_over():
 
 @pytest.mark.parametrize("error", [RulesError("no such file"), KeyError("a bug")])
 def test_what_is_wrong_is_told(error):
-    """What was raised is the trial's answer."""
+    """The error raised is the trial's answer."""
     assert result(fails(error)) == str(error)
 
 
@@ -55,7 +55,7 @@ def test_where_a_restart_is_needed(monkeypatch, status, said):
 
 
 def test_a_trial_is_silent(capfd, tmp_path):
-    """What is printed or logged in a trial is no message of the agent."""
+    """Output and log lines of a trial are not shown as messages of the agent."""
     handler = logging.FileHandler(tmp_path / "log")
     logging.getLogger("falcohost").addHandler(handler)
 

@@ -89,7 +89,7 @@ def test_reports_are_a_sign_of_life(watched):
 
 
 def test_a_supervisor_that_slept(watched):
-    """What passed while the supervisor itself did not run, as on a machine that was suspended, does not count."""
+    """Time in which the supervisor itself did not run, as on a suspended machine, does not count."""
     watched.last().say(wire.Ready())
     watched.passed(30)
 

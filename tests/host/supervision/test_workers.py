@@ -19,7 +19,7 @@ def fails(stage, name="one"):
 
 
 def test_messages_are_heard_in_order(stage):
-    """What a worker says is told with the source it is of, what it says before its end too."""
+    """A worker's messages are passed on with its source, also those just before its end."""
     stage = stage("one", "two")
     stage.last("one").say(wire.Ready(), wire.Alerts([], "c"))
     stage.last("two").say(wire.Ready())
@@ -42,7 +42,7 @@ def test_a_large_message_before_the_end(stage):
 
 
 def test_what_a_worker_said_last_is_heard(stage):
-    """What a worker had sent when it ended is heard to the end, though it takes more than one look."""
+    """All that a worker had sent when it ended is received, even if that takes several reads."""
     stage = stage()
     messages = [wire.Ready(), wire.LogLine(20, "x" * 300_000), wire.LogLine(20, "the last")]
     stage.last().say(*messages)
@@ -204,7 +204,7 @@ def test_acknowledgements(stage):
 
 
 def test_a_worker_that_does_not_read_is_not_waited_for(stage):
-    """What does not fit into the socket is sent when the worker reads."""
+    """Data that does not fit into the socket is sent when the worker reads."""
     stage = stage()
     cursor = "x" * (1 << 22)
     stage.workers.acknowledge({"one": cursor})

@@ -81,7 +81,7 @@ def test_rules_of_the_regression_cases(cache, corpus, no_compiler):
 
 @given(st.randoms(use_true_random=True))
 def test_mutated_rules(chance):
-    """Whatever the rules are: if they are accepted, they come out of the cache as they went in."""
+    """All accepted rules come out of the cache as they went in."""
     lines = SEED.split("\n")
     for _ in range(chance.randint(1, 4)):
         index = chance.randrange(len(lines))

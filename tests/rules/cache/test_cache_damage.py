@@ -1,4 +1,4 @@
-"""Whatever is wrong with an entry of the rules cache, the rules are compiled."""
+"""Tests damaged entries of the rules cache: the rules are compiled, whatever is wrong."""
 
 import contextlib
 import hashlib
