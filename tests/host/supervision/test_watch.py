@@ -83,3 +83,12 @@ def test_what_is_waited_for(file, tmp_path):
     assert [watch.changed(), watch.changed()] == [False, False]
     (tmp_path / "new").touch()
     assert [watch.changed(), watch.changed()] == [False, True]
+
+
+def test_where_nothing_is_watched(tmp_path):
+    """With ``watch_config_files: false`` what was missing is not waited for either."""
+    watch = Watch({})
+    watch.wait_for([str(tmp_path / "new")])
+    (tmp_path / "new").touch()
+
+    assert [watch.changed(), watch.changed()] == [False, False]

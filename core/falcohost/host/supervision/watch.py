@@ -23,6 +23,8 @@ class Watch:
 
     def wait_for(self, paths: Iterable[str]) -> None:
         """Watch *paths* too, which are missing now; when one appears, that is a change."""
+        if not self._handled:  # watching is off
+            return
         missing = dict.fromkeys(paths)
         self._handled = missing | self._handled
         self._seen = missing | self._seen
