@@ -278,6 +278,16 @@ def test_the_first_rule_counts_although_one_before_it_raises(agent, setup):
     assert ["Sound (value=1)", "Even (value=2)", "Sound (value=3)"] == fired
 
 
+def test_what_failed_is_told_at_the_end_of_a_run_that_is_stopped(agent, setup):
+    """A run that ends by a signal tells it too."""
+    running = agent(*setup("rule_matching: all", rules=TROUBLE), *ONLY_NUMBERS)
+    running.wait_for_alerts(10)
+
+    assert 0 == running.end()
+    told = "rule 'Trouble' could not be evaluated on [0-9]+ events in all, because of the field number.trouble"
+    assert re.search(told, running.stderr)
+
+
 def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
     """It is reported by the log, an alert and ``falcohost stats``, instead of being open for ever."""
     more = "json_output: true\nfalcohost: {source_timeout: 5}"
