@@ -9,7 +9,8 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 #: Falco's levels that :mod:`logging` does not have.
 NOTICE = 25
@@ -33,8 +34,7 @@ LEVELS = tuple(_LEVELS)
 log = logging.getLogger("falcohost")
 
 
-@dataclass(frozen=True, slots=True)
-class LogConfig:
+class LogConfig(Struct, frozen=True):
     """Where log messages go. *level* is one of :data:`LEVELS`."""
 
     stderr: bool

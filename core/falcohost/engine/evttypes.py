@@ -7,7 +7,7 @@ checks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 
@@ -15,8 +15,7 @@ from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Not, Or
 EVENT_TYPE = "evt.type"
 
 
-@dataclass(frozen=True, slots=True)
-class _Types:
+class _Types(Struct, frozen=True):
     """A set of event types: *names*, or, if *others* is true, all except *names*."""
 
     names: frozenset[str]

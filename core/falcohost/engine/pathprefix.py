@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from falcohost.engine.globs import Predicate, glob
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     """The components that may follow those so far."""
 
     plain: dict[str, _Node] = field(default_factory=dict)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.config import Config
 from falcohost.host.stamps import Stamps
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentOptions:
+class AgentOptions(Struct, frozen=True, kw_only=True):
     """The command line's options for a run."""
 
     enable_sources: tuple[str, ...] = ()
@@ -23,8 +22,7 @@ class AgentOptions:
     progress: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Struct, frozen=True):
     """The contents of the configuration and of the rules files.
 
     :ivar read: stat(2) results of all files and configured folders, taken before they were read.

@@ -7,7 +7,8 @@ It parses no events. Everything happens in one loop, :meth:`Supervisor.run`; eac
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from falcohost.engine.alerts import INTERNAL
 from falcohost.host import wire
@@ -29,8 +30,7 @@ from falcohost.store.arrival import Arrival
 from falcohost.subscribers.group import Subscribers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supervisor:
+class Supervisor(Struct, frozen=True, kw_only=True):
     """Runs its parts until the sources have ended or it is told to stop."""
 
     loop: Loop

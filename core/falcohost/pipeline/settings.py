@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class FoldConfig:
+class FoldConfig(Struct, frozen=True):
     """When similar matches become one counted alert: *after* this many in *window* seconds."""
 
     enabled: bool = True
@@ -14,8 +13,7 @@ class FoldConfig:
     window: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineConfig:
+class PipelineConfig(Struct, frozen=True):
     """The settings of all stages.
 
     :ivar wait: most seconds that a match waits for the row of a lookup.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from falcohost.engine.catalog import Catalog
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 _CONTAINER_INFO = "%container.info"
 
 
-@dataclass(frozen=True, slots=True)
-class AppendOutput:
+class AppendOutput(Struct, frozen=True):
     """One entry: adds to the output of the rules of *source*, named *rule*, with all *tags*; an empty one matches all.
 
     :ivar extra_output: text that is appended, with fields.
@@ -34,8 +34,7 @@ class AppendOutput:
         return self.source in ("", rule.source) and self.rule in ("", rule.name) and set(self.tags) <= set(rule.tags)
 
 
-@dataclass(frozen=True, slots=True)
-class RuleOutput:
+class RuleOutput(Struct, frozen=True):
     """The whole output of a rule.
 
     :ivar fields: name and format of fields for JSON alone; format None: the field of that name.

@@ -6,13 +6,13 @@ Positions are counted in characters from 0, as the YAML parser does; Falco's rep
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from falcohost.lang.tree import Pos
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place in a text: *offset*, *line* and *column* from 0."""
 
     offset: int = 0
@@ -23,8 +23,7 @@ class Place:
 START = Place()
 
 
-@dataclass(frozen=True, slots=True)
-class RulesFile:
+class RulesFile(Struct, frozen=True):
     """A rules file: its *name* as configured, and its *text*."""
 
     name: str
@@ -38,8 +37,7 @@ class RulesFile:
         return Place(len(self.text[: place.offset].encode()), place.line, len(line.encode()))
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """One link of a chain: an item of *kind* (``rule``, ``exception values``), called *name*, at *place*.
 
     :ivar where: the file's name, or the beginning of the condition in quotes.
@@ -51,8 +49,7 @@ class Location:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """The chain of locations, outermost first, of something in *file*.
 
     :ivar condition: the text that the last location is in, if that is not the file.

@@ -6,22 +6,20 @@ continues with the next item.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from falcohost.rules.codes import ErrorCode, WarningCode
 from falcohost.rules.places import Context, Place, RulesFile
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """The place in a file where a problem is shown."""
 
     file: RulesFile
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One error or warning.
 
     :ivar message: Falco's message.
@@ -61,8 +59,7 @@ class LoadFailure(Exception):
         self.problem = Problem(code=code, message=message, context=context, said=said, spot=spot, via=via, hint=hint)
 
 
-@dataclass(slots=True)
-class FileResult:
+class FileResult(Struct):
     """The result of loading the file *name*.
 
     :ivar schema: the result of the schema check of each document: ``ok``, or what failed; empty without a check.

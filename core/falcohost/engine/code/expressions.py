@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from falcohost.engine.code.inline import direct, inline
 from falcohost.engine.code.names import Names
@@ -46,8 +47,7 @@ DEPTH = 60
 UNREAD = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """A boolean expression, and the bit sets of the locals that are set if it is true or false."""
 
     text: str

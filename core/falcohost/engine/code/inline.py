@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from falcohost.engine.code.names import Names
 from falcohost.engine.ir import Check
@@ -16,8 +16,7 @@ _METHODS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """The source of a test with ``{}`` for the value; *guarded*: the value must not be absent."""
 
     text: str

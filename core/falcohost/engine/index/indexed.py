@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from falcohost.engine.code.module import Module, repeated_fields
 from falcohost.engine.index.filing import FOUND
@@ -39,8 +40,7 @@ INLINE = 32
 LIMIT = 4096
 
 
-@dataclass(slots=True)
-class _Branch:
+class _Branch(Struct):
     """An entry of the index with many rules.
 
     :ivar path: the lookups that led here.

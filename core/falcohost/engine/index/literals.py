@@ -7,14 +7,14 @@ to every matcher, whatever else is in the value.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from falcohost.engine.globs import Part, parse_glob
 from falcohost.engine.texts import text_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Literals:
+class Literals(Struct, frozen=True):
     """Text that every match starts with, ends with, and the longest text that every match contains."""
 
     start: str = ""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from falcohost.engine.index.literals import Literals, glob_literals, regex_literals
 from falcohost.engine.ir import Check, Const, Exists, FieldRef, ListOf, Transform
@@ -44,8 +45,7 @@ class Form(enum.Enum):
     __hash__ = object.__hash__
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """A check in a form for the index: the value of *operand* equals, starts with, … (*kind*) one of *values*.
 
     :ivar several: the operand's value is a tuple, of which one fitting member is enough.

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
+
+from msgspec import Struct, field
 
 from falcohost.engine.index.filing import FOUND, file
 from falcohost.engine.index.terms import Form, Kind, Term
@@ -20,8 +21,7 @@ from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Transform, f
 OFTEN = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Drawer:
+class Drawer(Struct, frozen=True):
     """One lookup of an operand: for each value, the numbers of its rules in order."""
 
     kind: Kind
@@ -30,8 +30,7 @@ class Drawer:
     filed: Mapping[Any, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """A check that is evaluated directly, and the numbers of its rules; *which* is the lookup that it replaces."""
 
     check: Check | Exists
@@ -39,8 +38,7 @@ class Test:
     which: Facility
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """The lookups that find the rules that may match an event.
 
     :ivar drawers: lookups by operand.
@@ -60,8 +58,7 @@ class Index:
         return tuple(dict.fromkeys(ref for operand in operands for ref in operand_fields(operand)))
 
 
-@dataclass(slots=True)
-class _Pile:
+class _Pile(Struct):
     """A lookup under construction."""
 
     terms: dict[Term, None] = field(default_factory=dict)

@@ -6,8 +6,9 @@ This module does not know the meaning of keys; :mod:`falcohost.host.config.keys`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from falcohost.errors import ConfigError
 from falcohost.host.config.folders import yaml_files
@@ -23,8 +24,7 @@ LARGEST = 16 * MIB
 STRATEGIES = ("append", "override", "add-only")
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """All files of a configuration as one tree.
 
     :ivar files: the files that were read, in order.

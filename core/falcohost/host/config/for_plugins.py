@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
@@ -20,8 +21,7 @@ _SCALARS: dict[object, tuple[Any, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ForPlugins:
+class ForPlugins(Struct, frozen=True):
     """The plugins' part of a configuration.
 
     :ivar blocks: for each plugin, its ``init_config`` plus ``open_params``.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from falcohost.alert import Priority
 from falcohost.engine.static_fields import NAME
@@ -25,8 +26,7 @@ SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 86400
 STOP = 3
 
 
-@dataclass(frozen=True, slots=True)
-class OutputsConfig:
+class OutputsConfig(Struct, frozen=True):
     """The configuration of outputs.
 
     :ivar blocks: the block of each enabled output by its name (``stdout``, ``file``, a plugin's).
@@ -39,8 +39,7 @@ class OutputsConfig:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class PluginBlock:
+class PluginBlock(Struct, frozen=True):
     """One entry of ``plugins:``. *settings* is its ``init_config`` plus ``open_params``."""
 
     name: str
@@ -48,8 +47,7 @@ class PluginBlock:
     settings: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class PluginsConfig:
+class PluginsConfig(Struct, frozen=True):
     """The plugins to load, in addition to the default ones.
 
     :ivar names: the plugins to load, in order.
@@ -65,8 +63,7 @@ class PluginsConfig:
         return {name: block.settings for name, block in self.blocks.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class StateConfig:
+class StateConfig(Struct, frozen=True):
     """The state directory (empty: the default one), and the limits of the store."""
 
     directory: str

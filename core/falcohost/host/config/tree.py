@@ -7,12 +7,12 @@ environment variables are read like any other.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Where:
+
+class Where(Struct, frozen=True):
     """A place for error messages. *line* and *column* count from 1; 0 if there are none (``-o``)."""
 
     file: str
@@ -23,8 +23,7 @@ class Where:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-@dataclass(slots=True)
-class Scalar:
+class Scalar(Struct):
     """A string. *plain*: it was not quoted; *raw*: the string before environment variables were expanded."""
 
     text: str
@@ -38,8 +37,7 @@ class Scalar:
         return self.text == "" or (self.plain and self.text in ("~", "null", "Null", "NULL"))
 
 
-@dataclass(slots=True)
-class Sequence:
+class Sequence(Struct):
     """A list. *text* is its text if ``-o`` has set it, for keys that are no lists."""
 
     items: list[Tree]
@@ -47,8 +45,7 @@ class Sequence:
     text: str = ""
 
 
-@dataclass(slots=True)
-class Mapping:
+class Mapping(Struct):
     """A mapping. *places* holds the place of each key, for messages about the key."""
 
     entries: dict[str, Tree]

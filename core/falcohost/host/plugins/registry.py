@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 import pluggy
+from msgspec import Struct, field
 
 from falcohost import hookspecs
 from falcohost.api import API
@@ -24,8 +24,7 @@ _MARK = "falcohost_api"
 _SETTINGS = "settings"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A plugin to register: any object with hooks, usually a module.
 
     :ivar settings: settings in addition to those from the configuration.

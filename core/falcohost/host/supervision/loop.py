@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import selectors
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from falcohost.clock import SYSTEM, Clock
 
@@ -29,8 +30,7 @@ class HasFileno(Protocol):
         """Return the descriptor."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Timer:
+class Timer(Struct, frozen=True, eq=False):
     """A callback that is due at the clock time *when*."""
 
     when: float

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import platform
 import signal
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 # table: NAME=Falco's number, or NAME=Falco's number<the kernel's number; tables without "<" have the kernel's numbers.
 _TABLES = """
@@ -148,8 +149,7 @@ io_uring_register: IORING_REGISTER_BUFFERS=0 IORING_UNREGISTER_BUFFERS=0x1 IORIN
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """Names of bits or of values. *kernel* pairs the kernel's numbers with Falco's; empty: they are equal."""
 
     names: tuple[tuple[str, int], ...]

@@ -7,9 +7,10 @@ the order of the parameters are Falco's (``driver/event_table.c``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 from falcohost_syscall.calls.others import GENERIC, NAMES_ONLY
 from falcohost_syscall.calls.table import TABLE
@@ -82,8 +83,7 @@ _SECTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """One of Falco's parameters of an event; *kind* selects how it is rendered, *table* the names of its flags."""
 
     name: str
@@ -92,8 +92,7 @@ class Param:
     table: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """The row of one event type. The ``…_arg`` members are those of ``struct call_spec`` in bpf/record.h.
 
     :ivar call: its number in records.
@@ -132,7 +131,7 @@ class Call:
     opens: bool = False
     hooks: tuple[str, ...] = ()
     left: int = LEFT_NOTHING
-    param_index: dict[str, int] = field(default_factory=dict)
+    param_index: dict[str, int] = {}
 
     @property
     def open_flags(self) -> int | None:

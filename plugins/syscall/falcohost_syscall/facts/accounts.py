@@ -6,8 +6,9 @@ When the files change, the filters are compiled anew (:mod:`falcohost_syscall.dr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from falcohost import Arg
 from falcohost_syscall.calls.rows import Call, Param
@@ -22,8 +23,7 @@ UID: Final = layout.header("uid", 4)
 LOGINUID: Final = layout.header("loginuid", 4)
 
 
-@dataclass(frozen=True, slots=True)
-class OfAccount:
+class OfAccount(Struct, frozen=True):
     """A text that depends on a number and on the accounts of this machine."""
 
     number: Number

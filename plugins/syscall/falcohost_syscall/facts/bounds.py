@@ -6,15 +6,15 @@ negation swaps them, so that what the kernel cannot decide counts as true in the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from falcohost.ir import Check
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, all_of
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """*over* is necessary for a check to hold, *under* is sufficient."""
 
     over: Condition

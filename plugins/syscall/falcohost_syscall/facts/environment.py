@@ -5,8 +5,9 @@ The field has a blank instead of the zero, so only constants without blanks are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from falcohost import Arg
 from falcohost.ir import Check, Exists, predicate
@@ -21,8 +22,7 @@ from falcohost_syscall.filters.condition import FALSE, TRUE, Literal, Text, nega
 _VARIABLES: Final = layout.environment()
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """The whole environment."""
 
     def bounds(self, check: Check | Exists) -> Bounds:
@@ -36,8 +36,7 @@ class Whole:
 _WITHIN: Final = frozenset({"contains", "icontains", "startswith"})
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """One variable: the kernel knows whether its name may occur. An absent variable has an empty value."""
 
     name: bytes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any as Anything
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from falcohost import Arg
 from falcohost.ir import Check, Const, Exists, FieldRef, ListOf, Transform, predicate
@@ -22,20 +23,17 @@ from falcohost_syscall.filters.condition import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decimal:
+class Decimal(Struct, frozen=True):
     """Stands for a value that is only known to be a number, as text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Otherwise:
+class Otherwise(Struct, frozen=True):
     """Stands for a value that is only known to exist and to be none of *values*."""
 
     values: frozenset[Anything] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Cases:
+class Cases(Struct, frozen=True):
     """A field with few values, each with the condition under which it has it. None: absent.
 
     The conditions must not overlap, and one of them must always hold.
@@ -86,8 +84,7 @@ def truth(holds: Condition) -> Cases:
     return Cases(((holds, True), (negate(holds), False)))
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
+class Untold(Struct, frozen=True):
     """A field of which nothing is known."""
 
     def bounds(self, check: Check | Exists) -> Bounds:
@@ -95,8 +92,7 @@ class Untold:
         return UNDECIDED
 
 
-@dataclass(frozen=True, slots=True)
-class MaybeAbsent:
+class MaybeAbsent(Struct, frozen=True):
     """A field that is as *fact* says, or absent where *fact* finds nothing in it."""
 
     fact: Fact
@@ -106,8 +102,7 @@ class MaybeAbsent:
         return UNDECIDED if isinstance(check, Exists) else self.fact.bounds(check)
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     """A field that is *then* where *when* holds, else *otherwise*."""
 
     when: Condition
@@ -124,8 +119,7 @@ class Either:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """A field that is one of *facts*, or absent; it is not known which."""
 
     facts: tuple[Fact, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from falcohost_syscall.filters.condition import Number, Point, View
 from falcohost_syscall.filters.site import Lengths, Memory

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any as Anything
+
+from msgspec import Struct
 
 from falcohost.ir import Check, Exists, predicate
 from falcohost_syscall.facts.bounds import UNDECIDED, Bounds, constants, exactly
@@ -24,8 +25,7 @@ from falcohost_syscall.filters.condition import (
 from falcohost_syscall.filters.merge import complement
 
 
-@dataclass(frozen=True, slots=True)
-class Numeric:
+class Numeric(Struct, frozen=True):
     """A field that is a number which the kernel knows, absent where *present* is false.
 
     :ivar others: further numbers; a check holds if it does for any of them.
@@ -73,8 +73,7 @@ class Numeric:
         return within(number, *(pair for pair in inside if pair[0] <= pair[1]))
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A text that shows a number.
 
     :ivar texts: the text of each number.
@@ -106,8 +105,7 @@ def _each(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     return ((number, number) for number in numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class BitNames:
+class BitNames(Struct, frozen=True):
     """A text that consists of the names of the bits that are set.
 
     :ivar names: each name with its bits in the kernel's number, or None if they cannot be told apart.
@@ -134,8 +132,7 @@ class BitNames:
         return exactly(any_of(Literal(Bits(self.number, mask)) for mask in masks if mask is not None))
 
 
-@dataclass(frozen=True, slots=True)
-class EndAddress:
+class EndAddress(Struct, frozen=True):
     """A field that is the address of one end or of either end of a socket, absent where *present* is false."""
 
     offsets: tuple[int, ...]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from falcohost import Arg
 from falcohost.ir import Check, Exists
@@ -56,8 +58,7 @@ _CAPS: Final = layout.fact("caps_permitted", 8, Point.PROCESS, unknown=record.UN
 _TTY: Final = layout.fact("tty", 4, Point.PROCESS, unknown=record.UNKNOWN_NUMBER)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyAncestor:
+class AnyAncestor(Struct, frozen=True):
     """A field of all ancestors, of which the *nearest* are known; a check holds if it does for any of them."""
 
     nearest: tuple[Fact, ...]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Final
+
+from msgspec import Struct
 
 from falcohost.ir import Check, Exists, parse_glob, regex_literals
 from falcohost.text import bytes_text, text_bytes, valid
@@ -24,8 +26,7 @@ from falcohost_syscall.filters.condition import (
 from falcohost_syscall.records.record import VIEW_LONGEST
 
 
-@dataclass(frozen=True, slots=True)
-class Textual:
+class Textual(Struct, frozen=True):
     """A field that is a text in the record, absent where *present* is false.
 
     :ivar rooted: a text that has a slash begins with one, and has no doubled slashes.

@@ -8,9 +8,11 @@ this is the one law of the push-down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Point(IntEnum):
@@ -23,8 +25,7 @@ class Point(IntEnum):
     ANCESTORS = 4  # names and texts of its ancestors
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number in the event's memory: where it is, how wide, and from which point on.
 
     :ivar late: the last point at which it may become known, if not at *point*.
@@ -55,8 +56,7 @@ class Number:
         return (1 << 8 * self.size - self.signed) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(Struct, frozen=True):
     """A number lies in one of the ranges, whose ends are included."""
 
     number: Number
@@ -68,8 +68,7 @@ class Within:
         return self.number.point
 
 
-@dataclass(frozen=True, slots=True)
-class Bits:
+class Bits(Struct, frozen=True):
     """A number has all the bits of *mask*."""
 
     number: Number
@@ -81,8 +80,7 @@ class Bits:
         return self.number.point
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A text in the event's memory, by the place of its view: two bytes of offset, two bytes of length.
 
     :ivar late: the last point at which it may become known, if not at *point*.
@@ -99,8 +97,7 @@ class View:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A text equals, begins with, ends with or contains one of *constants*, or (``exists``) is present.
 
     ``icontains`` ignores the case of ASCII letters.
@@ -116,8 +113,7 @@ class Text:
         return self.view.point
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """An address (16 bytes at *offset*, IPv4 mapped into IPv6) lies in one of the networks (address, prefix length)."""
 
     offset: int
@@ -128,23 +124,20 @@ class Address:
 Test: TypeAlias = Within | Bits | Text | Address
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A test or its negation."""
 
     test: Test
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(Struct, frozen=True):
     """Conjunction of *items*; true if there are none."""
 
     items: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Any:
+class Any(Struct, frozen=True):
     """Disjunction of *items*; false if there are none."""
 
     items: tuple[Condition, ...]

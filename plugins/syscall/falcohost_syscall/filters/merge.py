@@ -8,8 +8,9 @@ names) are joined, so that the first step applies to them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from falcohost_syscall.filters.condition import (
     All,

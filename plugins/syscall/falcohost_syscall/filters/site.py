@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from falcohost_syscall.filters.condition import Point
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
+class Lengths(Struct, frozen=True):
     """Special values of a text's length. A length that is neither one of them nor valid means "nothing known".
 
     :ivar longest: the largest valid length.
@@ -27,8 +27,7 @@ class Lengths:
     told: int
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """The layout of the event's memory.
 
     :ivar texts: offset of the bytes of texts; a view gives offset and length of its text in them.
@@ -42,8 +41,7 @@ class Memory:
     lengths: Lengths
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where filters run.
 
     :ivar points: the points at which filters are asked, in order.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from falcohost_syscall.processes.procfs import is_directory
 
@@ -17,8 +18,7 @@ from falcohost_syscall.processes.procfs import is_directory
 LIMIT = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """A container, or the host; *type* is the runtime's name."""
 
     id: str

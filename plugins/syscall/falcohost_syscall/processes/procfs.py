@@ -6,8 +6,9 @@ A pid may have been reused, so the start time is always compared too.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from falcohost_syscall.processes.boot_clock import since_boot, ticks
 from falcohost_syscall.records.text import text
@@ -16,8 +17,7 @@ from falcohost_syscall.records.text import text
 SNAP = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """Facts from ``/proc/PID/stat``; *start* is in nanoseconds since boot, rounded down to a clock tick."""
 
     comm: str

@@ -6,11 +6,11 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from errno import EINPROGRESS
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SOCK_STREAM
 from typing import TypeAlias
 
+from msgspec.structs import replace
 from random_processes import ABOUT_AT, ENVIRONMENT_AT, About
 
 from falcohost_syscall.calls.rows import CALLS, Call
