@@ -95,7 +95,7 @@ def test_what_is_not_stored(hub, store, gaps):
 
 
 def test_gone(hub, store, gaps):
-    """A delivery that GitHub does not have any more is counted, and the others are fetched."""
+    """A delivery that GitHub no longer has is counted, and the others are fetched."""
     del hub.payloads[hub.missed({"n": 1}, at=time.time() - 5)]
     hub.missed({"n": 2}, at=time.time() - 4)
 
