@@ -63,9 +63,9 @@ def test_every_mark_is_seen_once(tmp_path, bpf, soak):
         with Marks(tmp_path) as marks:
             for number in range(soak(200, 6)):
                 rules.write_text(text + (MORE.format(number=number) if number % 2 == 0 else ""))
-                before = agent.log.count("gone over")
+                before = agent.log.count("now uses the new rules")
                 agent.process.send_signal(signal.SIGHUP)
-                agent.wait_for_log(lambda log, before=before: log.count("gone over") > before)
+                agent.wait_for_log(lambda log, before=before: log.count("now uses the new rules") > before)
         last = f"{tmp_path}/mark-{marks.opened - 1}"
         agent.wait_for(lambda alert: alert["output_fields"].get("fd.name") == last)
         assert agent.stop() == 0
