@@ -14,7 +14,7 @@ import pytest
 
 from falcohost import Alert, Priority
 from falcohost.port import SocketPort, serve
-from falcohost.store.arrival import Arrival, Position
+from falcohost.store.arrival import Arrival, SubscriberPosition
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
 from falcohost.subscriber import Answer, NewAlert, SubscriberSpec
@@ -89,7 +89,7 @@ class Remote:
 
     def subscribe(self, name):
         """Ask where the subscriber is."""
-        return Position(*self._ask(Subscribe(name)).position)
+        return SubscriberPosition(*self._ask(Subscribe(name)).position)
 
     def read(self, after, most):
         """Ask for alerts."""

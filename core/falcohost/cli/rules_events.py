@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from falcohost.cli.rules_files import Loaded
+from falcohost.cli.rules_files import LoadedRules
 from falcohost.engine.explain.trace import Values
 from falcohost.engine.explain.values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
 from falcohost.engine.paths import getter
@@ -79,7 +79,7 @@ def name_of(file: IO[bytes]) -> str:
 class Readers:
     """Interprets what a user gave as events of a source."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedRules) -> None:
         self._loaded = loaded
         self._readers: dict[str, EventReader] = {}
 

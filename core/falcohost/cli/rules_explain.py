@@ -11,7 +11,7 @@ from falcohost.cli.rules_events import Given, Readers, read_one
 from falcohost.cli.rules_explain_json import explanation_json
 from falcohost.cli.rules_explain_text import asked_text, explanation_text
 from falcohost.cli.rules_explanation import Asked, Explainer, Explanation, ask, earlier_rules
-from falcohost.cli.rules_files import Loaded, complete_rule, find_rules, load
+from falcohost.cli.rules_files import LoadedRules, complete_rule, find_rules, load
 from falcohost.errors import ConfigError
 
 _EXAMPLE = """\b
@@ -68,7 +68,7 @@ def command(
 
 
 def _asked(
-    rules: list[Explanation], given: Given, loaded: Loaded, *, first: bool
+    rules: list[Explanation], given: Given, loaded: LoadedRules, *, first: bool
 ) -> list[tuple[Explanation, Asked | None]]:
     """Evaluate the rules of the event's source; *first*: the agent reports only the first rule that matches.
 

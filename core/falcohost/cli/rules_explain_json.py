@@ -10,7 +10,7 @@ from falcohost.engine.render import json_value
 from falcohost.engine.shown import shown, shown_operand
 from falcohost.lang.printer import to_text
 from falcohost.lang.tree import AndNode, NotNode
-from falcohost.rules.outline import Origin, Outline
+from falcohost.rules.outline import ItemOrigin, Outline
 
 
 def explanation_json(found: Explanation, asked: Asked | None) -> dict[str, Any]:
@@ -81,5 +81,5 @@ def _answer(traced: Traced) -> dict[str, Any]:
     return data
 
 
-def _origin(one: Origin) -> dict[str, Any]:
+def _origin(one: ItemOrigin) -> dict[str, Any]:
     return {"kind": one.kind, "name": one.name, "file": one.file, "line": one.line}

@@ -9,7 +9,7 @@ import click
 from falcohost.cli.rules_explanation import Asked, Explanation
 from falcohost.cli.rules_lines import FAINT, NAME, PLAIN, STRONG, Span, clean, lines
 from falcohost.cli.rules_tree import answer_span, check_spans, tree, value_spans
-from falcohost.rules.outline import Origin
+from falcohost.rules.outline import ItemOrigin
 
 #: Most names in a list without ``--full``.
 _MANY = 24
@@ -66,7 +66,7 @@ def _title(text: str, more: str = "") -> Iterator[str]:
     yield from lines([(text, STRONG), *([(f" ({more})", FAINT)] if more else [])])
 
 
-def _origins(found: Iterable[Origin]) -> Iterator[str]:
+def _origins(found: Iterable[ItemOrigin]) -> Iterator[str]:
     """Yield the places where the macros, lists and exceptions in a condition are defined."""
     rows = list(found)
     if not rows:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from falcohost.cli.rules_files import Loaded
+from falcohost.cli.rules_files import LoadedRules
 from falcohost.engine.explain.reasons import reasons, undecided
 from falcohost.engine.explain.trace import Traced, Values, trace
 from falcohost.engine.index.witness import Witness, witness
@@ -17,7 +17,7 @@ from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.hookspecs import SourceSpec
 from falcohost.rules.definitions import RuleDef
-from falcohost.rules.outline import Origin, Outline, Written, origin, origins, outline, written
+from falcohost.rules.outline import ItemOrigin, Outline, Written, origin, origins, outline, written
 from falcohost.rules.rule_compiler import CompiledRule
 
 
@@ -62,10 +62,10 @@ class Explanation:
 
     rule: Rule
     definition: RuleDef
-    where: Origin
+    where: ItemOrigin
     written: Sequence[Written]
     condition: Outline
-    origins: Sequence[Origin]
+    origins: Sequence[ItemOrigin]
     filed: Sequence[Filed]
     collected: Collected
 
@@ -86,7 +86,7 @@ class Asked:
 class Explainer:
     """Explains loaded rules."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedRules) -> None:
         self._loaded = loaded
         self._rules = {rule.name: rule for rule in loaded.outcome.ruleset.rules}
         self._matchers: dict[str, Matcher] = {}
@@ -157,7 +157,7 @@ def ask(found: Explanation, values: Values, earlier: Iterable[Rule]) -> Asked:
     return Asked(traced, list(checks.values()), before)
 
 
-def earlier_rules(rule: Rule, loaded: Loaded) -> list[Rule]:
+def earlier_rules(rule: Rule, loaded: LoadedRules) -> list[Rule]:
     """Return the enabled rules of the same source that precede *rule* and may match the same events."""
     rules = loaded.outcome.ruleset.enabled(rule.source)
     before = itertools.takewhile(lambda other: other.name != rule.name, rules)

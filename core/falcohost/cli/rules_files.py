@@ -22,7 +22,7 @@ from falcohost.rules.rule_compiler import CompiledRule
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedRules:
     """Rules that were loaded without errors, and the sources that they are for."""
 
     outcome: LoadOutcome
@@ -30,7 +30,7 @@ class Loaded:
     sources: Mapping[str, SourceSpec]
 
 
-def load(flags: Flags, files: Sequence[str]) -> Loaded:
+def load(flags: Flags, files: Sequence[str]) -> LoadedRules:
     """Load *files*; a folder stands for the rules files in it.
 
     :raises FalcohostError: there are none, or one has an error.
@@ -47,7 +47,7 @@ def load(flags: Flags, files: Sequence[str]) -> Loaded:
     plugins = load_all(config.for_plugins)
     outcome = load_files(names, plugins, config.rules)
     outcome.check()
-    return Loaded(outcome, catalogs(plugins), plugins.sources())
+    return LoadedRules(outcome, catalogs(plugins), plugins.sources())
 
 
 def find_rules(outcome: LoadOutcome, pattern: str) -> list[CompiledRule]:

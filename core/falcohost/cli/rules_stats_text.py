@@ -8,7 +8,7 @@ import click
 
 from falcohost.cli.rules_lines import FAINT, PLAIN, STRONG, clean, lines, width
 from falcohost.cli.rules_stream import StreamOutcome
-from falcohost.rules.outline import Origin
+from falcohost.rules.outline import ItemOrigin
 from falcohost.rules.statistics import SourceStatistics, Statistics
 from falcohost.rules.statistics_events import RuleCost, StreamCosts
 
@@ -61,7 +61,7 @@ def _types(one: SourceStatistics, full: bool) -> Iterator[str]:
         yield from lines([(", ".join(_some(names, full)), PLAIN)], f"  {count:>4}  ", " " * 8)
 
 
-def _unused(found: Sequence[Origin]) -> Iterator[str]:
+def _unused(found: Sequence[ItemOrigin]) -> Iterator[str]:
     if not found:
         return
     yield from _title("Unused macros and lists")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from falcohost.cli.rules_events import Given, Readers, as_path, name_of, read_lines
-from falcohost.cli.rules_files import Loaded
+from falcohost.cli.rules_files import LoadedRules
 from falcohost.engine.explain.trace import Reading, detached
 from falcohost.errors import ConfigError
 from falcohost.rules.statistics_events import StreamCosts
@@ -29,7 +29,7 @@ class StreamOutcome:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def put(file: IO[bytes], source: str | None, loaded: Loaded) -> StreamOutcome:
+def put(file: IO[bytes], source: str | None, loaded: LoadedRules) -> StreamOutcome:
     """Evaluate the rules for the events in *file*; *source* is the source of events that do not name one.
 
     :raises ConfigError: a line is not an event, or its source is not known.
@@ -44,7 +44,7 @@ def put(file: IO[bytes], source: str | None, loaded: Loaded) -> StreamOutcome:
 
 
 class _Stream:
-    def __init__(self, source: str | None, loaded: Loaded) -> None:
+    def __init__(self, source: str | None, loaded: LoadedRules) -> None:
         self._ruleset = loaded.outcome.ruleset
         self._sources = list(self._ruleset.sources())
         self._source = source

@@ -13,7 +13,7 @@ from falcohost.host.sources import make_tasks, opened, select_sources
 from falcohost.log import log
 
 if TYPE_CHECKING:
-    from falcohost.host.reload import NewRules
+    from falcohost.host.reload import ReloadedRules
 
 
 class Assignment:
@@ -35,15 +35,15 @@ class Assignment:
         """Return how many rules are enabled for *sources*."""
         return sum(len(self._given.ruleset.enabled(name)) for name in sources)
 
-    def renewed(self, new: Configured) -> NewRules | None:
+    def renewed(self, new: Configured) -> ReloadedRules | None:
         """Return the new rules; None if more than rules has changed, so that a restart is needed."""
-        from falcohost.host.reload import NewRules, encode_rules, only_rules_differ  # most runs never need it
+        from falcohost.host.reload import ReloadedRules, encode_rules, only_rules_differ  # most runs never need it
 
         needed = opened(self._needed(new.ruleset), self._plugins)
         if not only_rules_differ(self._given.config, new.config) or not set(needed) <= set(self.sources):
             return None
         tasks = make_tasks(self.sources, new.config, self._plugins, new.ruleset, self._maker)
-        return NewRules(
+        return ReloadedRules(
             dict(zip(self.sources, tasks, strict=True)),
             {name: encode_rules(new.ruleset, name) for name in self.sources},
             not new.config.rules.match_all,

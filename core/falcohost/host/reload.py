@@ -23,7 +23,7 @@ from falcohost.pipeline.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
-class NewRules:
+class ReloadedRules:
     """The rules that the supervisor and the workers switch to.
 
     :ivar tasks: each source's task, with its new rules.

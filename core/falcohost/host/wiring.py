@@ -31,7 +31,7 @@ from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers
 
 if TYPE_CHECKING:
-    from falcohost.host.reload import NewRules
+    from falcohost.host.reload import ReloadedRules
 
 
 def wired(
@@ -55,7 +55,7 @@ def wired(
     }
     watch = Watch(given.watched)
 
-    def take(number: int, new: NewRules) -> None:
+    def take(number: int, new: ReloadedRules) -> None:
         summary.take_rules(new.names)
         watch.go_over(new.read)
         workers.go_over(number, new)

@@ -19,7 +19,7 @@ from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.listing import family
 from falcohost.jsonlog.position import Cursor, Pace, Position, read_cursor
 from falcohost.jsonlog.refusals import Refusals
-from falcohost.jsonlog.seen import Seen, There
+from falcohost.jsonlog.scan import FileScan, There
 from falcohost.jsonlog.tail import Tail
 from falcohost.log import log
 
@@ -52,7 +52,7 @@ class FollowInput:
         self._limits = limits
         self._clock = clock
         self._refusals = Refusals()
-        self._seen = Seen(paths, suffixes, recursive, self._tell, clock)
+        self._scan = FileScan(paths, suffixes, recursive, self._tell, clock)
         self._tails: dict[str, Tail] = {}
         self._opened: dict[str, Tail] = {}
         self._former = Former(Cursor())
@@ -134,7 +134,7 @@ class FollowInput:
 
     def _look(self) -> Iterator[Texts]:
         """Read new content: first of files that are gone, then of the others, least recently changed first."""
-        there = self._seen.look(lambda file: file in self._tails and self._tails[file].is_open)
+        there = self._scan.look(lambda file: file in self._tails and self._tails[file].is_open)
         self._gone = {file: since for file, since in self._gone.items() if file not in there}
         for tail in [tail for file, tail in self._tails.items() if file not in there]:
             yield from self._read_gone(tail)
@@ -184,7 +184,7 @@ class FollowInput:
         """
         try:
             position = position_of(
-                path, now, lambda packed: self._models(path, packed, places), lambda: self._seen.is_settled(now)
+                path, now, lambda packed: self._models(path, packed, places), lambda: self._scan.is_settled(now)
             )
         except OSError as error:
             self._fails(path, error)
@@ -214,14 +214,14 @@ class FollowInput:
 
     def _fails(self, path: Path | str, error: OSError) -> None:
         if isinstance(error, FileNotFoundError):  # it was renamed
-            self._seen.list_soon()
+            self._scan.list_soon()
         else:
             self._tell(f"cannot read {path}: {error.strerror}")
 
     def _read(self, tail: Tail, now: Look) -> Iterator[Texts]:
         if tail.emptied or not self._is_changed(tail, now):
             return
-        if tail.position.packed and not self._seen.is_settled(now):
+        if tail.position.packed and not self._scan.is_settled(now):
             return
         try:
             tail.changed = now.changed

@@ -75,7 +75,7 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class PossibleMatch:
     """A rule that may match, and the copied event."""
 
     freezer: Freezer
@@ -118,7 +118,7 @@ class Freezer:
             output=in_template(rule.output, copies),
         )
 
-    def freeze(self, event: Event) -> Candidate:
+    def freeze(self, event: Event) -> PossibleMatch:
         """Return the candidate of *event*."""
         complete(event)
         values = [read(event) for read in self._readers]
@@ -126,7 +126,7 @@ class Freezer:
         for place, ref, field, told in self._questions:
             if values[place] is PENDING and (key := field.key_of(event)) is not None:
                 questions.append(Question(place, ref, field, key, told))
-        return Candidate(self, Frozen(event, values, questions))
+        return PossibleMatch(self, Frozen(event, values, questions))
 
     def unknown(self, event: Frozen) -> tuple[str, ...]:
         """Return the fields whose values are not known, as the rule writes them."""

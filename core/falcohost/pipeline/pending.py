@@ -17,7 +17,7 @@ from typing import TypeAlias
 from falcohost.clock import Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.events import Event, actor_of
-from falcohost.pipeline.frozen import Candidate
+from falcohost.pipeline.frozen import PossibleMatch
 from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.pipeline.rules import Rules
 
@@ -40,7 +40,7 @@ class _Waiting:
 
     number: int
     actor: Hashable
-    candidates: Sequence[Candidate]
+    candidates: Sequence[PossibleMatch]
     first: bool
     take: Take
     until: float

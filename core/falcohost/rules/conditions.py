@@ -37,7 +37,7 @@ class Resolved:
     """A condition with its macros expanded."""
 
     parsed: Parsed
-    expansion: macros.Expansion
+    expansion: macros.MacroExpansion
 
 
 class ConditionReader:
@@ -127,7 +127,7 @@ class ConditionReader:
 
         return lookup
 
-    def _check(self, expansion: macros.Expansion, parsed: Parsed, context: Context) -> None:
+    def _check(self, expansion: macros.MacroExpansion, parsed: Parsed, context: Context) -> None:
         text = parsed.source.value
         if expansion.too_big:
             where = context.in_condition(text, NOWHERE)
@@ -156,7 +156,7 @@ class ConditionReader:
         return did_you_mean(unresolved.name, self.trees) if self._hints <= _MOST_HINTS else None
 
     def _syntax_failure(
-        self, error: ConditionSyntaxError, source: SourceText, expansion: lists.Expansion, context: Context
+        self, error: ConditionSyntaxError, source: SourceText, expansion: lists.ListExpansion, context: Context
     ) -> LoadFailure:
         spot, via = self.origins.spot_in_text(source, expansion, error.pos.offset)
         return LoadFailure(

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from falcohost.rules.codes import ErrorCode, WarningCode
-from falcohost.rules.documents import Mapping, ScalarNode, SequenceNode, is_null, place_of, to_bool, to_unsigned
+from falcohost.rules.documents import ScalarNode, SequenceNode, YamlMap, is_null, place_of, to_bool, to_unsigned
 from falcohost.rules.places import Context
 from falcohost.rules.results import FileResult, LoadFailure
 from falcohost.rules.texts import Scalar
@@ -24,7 +24,7 @@ def missing(key: str, context: Context) -> LoadFailure:
     return invalid(f"Item has no mapping for key '{key}'", context)
 
 
-def optional_text(item: Mapping, key: str, context: Context, *, may_be_empty: bool = False) -> Scalar | None:
+def optional_text(item: YamlMap, key: str, context: Context, *, may_be_empty: bool = False) -> Scalar | None:
     """Return the string of *key*, or None if the key is missing, or if it is empty and *may_be_empty*."""
     node = item.get(key)
     if node is None:
@@ -43,7 +43,7 @@ def optional_text(item: Mapping, key: str, context: Context, *, may_be_empty: bo
     return Scalar(node.value, context.file, node)
 
 
-def required_text(item: Mapping, key: str, context: Context) -> Scalar:
+def required_text(item: YamlMap, key: str, context: Context) -> Scalar:
     """Return the string of *key*, which has to be present."""
     scalar = optional_text(item, key, context)
     if scalar is None:
@@ -51,13 +51,13 @@ def required_text(item: Mapping, key: str, context: Context) -> Scalar:
     return scalar
 
 
-def optional_bool(item: Mapping, key: str, context: Context, default: bool = False) -> bool:
+def optional_bool(item: YamlMap, key: str, context: Context, default: bool = False) -> bool:
     """Return the boolean of *key*, or *default* if the key is missing."""
     scalar = optional_text(item, key, context)
     return default if scalar is None else _bool(scalar, key, context)
 
 
-def required_bool(item: Mapping, key: str, context: Context) -> bool:
+def required_bool(item: YamlMap, key: str, context: Context) -> bool:
     """Return the boolean of *key*, which has to be present."""
     return _bool(required_text(item, key, context), key, context)
 
@@ -69,13 +69,13 @@ def _bool(scalar: Scalar, key: str, context: Context) -> bool:
     return value
 
 
-def optional_unsigned(item: Mapping, key: str, context: Context, default: int = 0) -> int:
+def optional_unsigned(item: YamlMap, key: str, context: Context, default: int = 0) -> int:
     """Return the number of *key*, or *default* if the key is missing."""
     scalar = optional_text(item, key, context)
     return default if scalar is None else _unsigned(scalar, key, context)
 
 
-def required_unsigned(item: Mapping, key: str, context: Context) -> int:
+def required_unsigned(item: YamlMap, key: str, context: Context) -> int:
     """Return the number of *key*, which has to be present."""
     return _unsigned(required_text(item, key, context), key, context)
 
@@ -88,7 +88,7 @@ def _unsigned(scalar: Scalar, key: str, context: Context) -> int:
     return value
 
 
-def texts(item: Mapping, key: str, context: Context, *, required: bool = False) -> tuple[str, ...]:
+def texts(item: YamlMap, key: str, context: Context, *, required: bool = False) -> tuple[str, ...]:
     """Return the strings of the list *key*; none if the key is missing and not *required*."""
     node = item.get(key)
     if node is None:
@@ -112,7 +112,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean '{near[0]}'?" if near else None
 
 
-def warn_of_unknown_keys(item: Mapping, known: tuple[str, ...], context: Context, result: FileResult) -> None:
+def warn_of_unknown_keys(item: YamlMap, known: tuple[str, ...], context: Context, result: FileResult) -> None:
     """Add a warning for each key of *item* that is not among *known*."""
     for key, _, _ in item.entries():
         if key not in known:

@@ -148,7 +148,7 @@ def to_unsigned(text: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class YamlMap:
     """A YAML map, by key."""
 
     node: MappingNode
@@ -184,11 +184,11 @@ class Mapping:
 
 
 __all__ = [
-    "Mapping",
     "MappingNode",
     "Node",
     "ScalarNode",
     "SequenceNode",
+    "YamlMap",
     "YamlSyntaxError",
     "is_null",
     "is_scalar",

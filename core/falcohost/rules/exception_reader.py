@@ -5,7 +5,7 @@ from __future__ import annotations
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.decode import invalid, missing, required_text
 from falcohost.rules.definitions import Entry, ExceptionDef
-from falcohost.rules.documents import Mapping, MappingNode, Node, ScalarNode, SequenceNode, is_null, is_scalar, place_of
+from falcohost.rules.documents import MappingNode, Node, ScalarNode, SequenceNode, YamlMap, is_null, is_scalar, place_of
 from falcohost.rules.places import Context
 from falcohost.rules.results import FileResult
 from falcohost.rules.texts import Scalar
@@ -13,7 +13,7 @@ from falcohost.rules.texts import Scalar
 _MAX_NESTING = 20
 
 
-def read_exceptions(item: Mapping, parent: Context, result: FileResult, *, append: bool) -> tuple[ExceptionDef, ...]:
+def read_exceptions(item: YamlMap, parent: Context, result: FileResult, *, append: bool) -> tuple[ExceptionDef, ...]:
     """Return the exceptions of *item*; their fields may be missing if they are appended.
 
     :raises LoadFailure: their structure is wrong.
@@ -29,7 +29,7 @@ def read_exceptions(item: Mapping, parent: Context, result: FileResult, *, appen
         unnamed = context.at("exception", place_of(entry))
         if not isinstance(entry, MappingNode):
             raise invalid("Rule exception must be a mapping", unnamed)
-        item = Mapping(entry)
+        item = YamlMap(entry)
         name = required_text(item, "name", unnamed).value
         named = parent.at("exception", item.place, name)
         if any(name == other.name for other in found):
@@ -39,7 +39,7 @@ def read_exceptions(item: Mapping, parent: Context, result: FileResult, *, appen
     return tuple(found)
 
 
-def _read_exception(item: Mapping, name: str, context: Context, result: FileResult, append: bool) -> ExceptionDef:
+def _read_exception(item: YamlMap, name: str, context: Context, result: FileResult, append: bool) -> ExceptionDef:
     fields = _named_entry(item, "fields", context, required=not append)
     comps = _named_entry(item, "comps", context, required=False)
     values = item.get("values")
@@ -58,7 +58,7 @@ def _read_values(node: Node | None, parent: Context) -> tuple[Entry, ...]:
     return tuple(_entry(value, "", context.at("exception value", place_of(value))) for value in node.value)
 
 
-def _named_entry(item: Mapping, key: str, context: Context, *, required: bool) -> Entry:
+def _named_entry(item: YamlMap, key: str, context: Context, *, required: bool) -> Entry:
     node = item.get(key)
     if node is None:
         if required:

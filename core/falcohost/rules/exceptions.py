@@ -12,7 +12,7 @@ from falcohost.rules.decode import did_you_mean
 from falcohost.rules.definitions import Entry, ExceptionDef
 from falcohost.rules.lists import quoted_if_needed
 from falcohost.rules.results import LoadFailure
-from falcohost.rules.texts import Piece, SourceText
+from falcohost.rules.texts import SourceText, TextPiece
 
 _MODIFIED = frozenset(f"{operator} {modifier}" for operator in STRING_OPERATORS for modifier in MODIFIERS)
 _TAKES_LIST = _MODIFIED | frozenset(LIST_OPERATORS)
@@ -59,12 +59,12 @@ def with_exceptions(condition: SourceText, exceptions: tuple[ExceptionDef, ...])
     """
     if not exceptions:
         return condition, set()
-    pieces = [Piece("("), *condition.pieces, Piece(")")]
+    pieces = [TextPiece("("), *condition.pieces, TextPiece(")")]
     fields: set[str] = set()
     for exception in exceptions:
         if not exception.values:
             continue
-        pieces.append(Piece(" and not "))
+        pieces.append(TextPiece(" and not "))
         if exception.fields.is_list:
             pieces += _tuples(exception)
             fields.update(field.item for field in exception.fields.items)
@@ -100,51 +100,51 @@ def _failure(message: str, exception: ExceptionDef, *, at: Entry | None = None, 
     return LoadFailure(ErrorCode.LOAD_ERR_VALIDATE, message, exception.context, spot=spot, hint=hint)
 
 
-def _flat(exception: ExceptionDef) -> Iterator[Piece]:
+def _flat(exception: ExceptionDef) -> Iterator[TextPiece]:
     """Yield ``(field comp (value, value))``."""
-    yield Piece("(")
-    yield Piece(exception.fields.item, exception.fields.scalar)
-    yield Piece(f" {exception.comps.item} (")
+    yield TextPiece("(")
+    yield TextPiece(exception.fields.item, exception.fields.scalar)
+    yield TextPiece(f" {exception.comps.item} (")
     for index, value in enumerate(exception.values):
         if value.is_list:
             raise _failure("Expected values array to contain a list of strings", exception)
         if index:
-            yield Piece(", ")
-        yield Piece(quoted_if_needed(value.item), value.scalar)
-    yield Piece("))")
+            yield TextPiece(", ")
+        yield TextPiece(quoted_if_needed(value.item), value.scalar)
+    yield TextPiece("))")
 
 
-def _tuples(exception: ExceptionDef) -> Iterator[Piece]:
+def _tuples(exception: ExceptionDef) -> Iterator[TextPiece]:
     """Yield ``((field comp value and field comp value) or (…))``."""
     fields, comps = exception.fields.items, exception.comps.items
-    yield Piece("(")
+    yield TextPiece("(")
     for index, values in enumerate(exception.values):
         if len(values.items) != len(fields):
             hint = f"each entry of values needs {len(fields)} values, one for each field"
             at = next((value for value in values.items if value.scalar is not None), values)
             raise _failure("Fields and values lists must have equal length", exception, at=at, hint=hint)
-        yield Piece(" or (" if index else "(")
+        yield TextPiece(" or (" if index else "(")
         for column, (field, value) in enumerate(zip(fields, values.items, strict=True)):
             comp = comps[column].item if column < len(comps) else ""
-            yield Piece(" and  " if column else " ")
-            yield Piece(field.item, field.scalar)
-            yield Piece(f" {comp} ")
+            yield TextPiece(" and  " if column else " ")
+            yield TextPiece(field.item, field.scalar)
+            yield TextPiece(f" {comp} ")
             yield from _value(value, takes_list=comp in _TAKES_LIST)
-        yield Piece(")")
-    yield Piece(")")
+        yield TextPiece(")")
+    yield TextPiece(")")
 
 
-def _value(value: Entry, *, takes_list: bool) -> Iterator[Piece]:
+def _value(value: Entry, *, takes_list: bool) -> Iterator[TextPiece]:
     if value.is_list:
-        yield Piece("(")
+        yield TextPiece("(")
         for index, item in enumerate(value.items):
             if index:
-                yield Piece(", ")
-            yield Piece(quoted_if_needed(item.item), item.scalar)
-        yield Piece(")")
+                yield TextPiece(", ")
+            yield TextPiece(quoted_if_needed(item.item), item.scalar)
+        yield TextPiece(")")
     elif not takes_list:
-        yield Piece(quoted_if_needed(value.item), value.scalar)
+        yield TextPiece(quoted_if_needed(value.item), value.scalar)
     elif value.item.startswith("("):
-        yield Piece(value.item, value.scalar)
+        yield TextPiece(value.item, value.scalar)
     else:
-        yield from (Piece("("), Piece(value.item, value.scalar), Piece(")"))
+        yield from (TextPiece("("), TextPiece(value.item, value.scalar), TextPiece(")"))

@@ -40,7 +40,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Expansion:
+class ListExpansion:
     """A condition with its lists expanded, and the replacements in order."""
 
     text: str
@@ -91,14 +91,14 @@ class ListExpander:
         self._names = tuple(lists)
         self._odd = [name for name in lists if not _WORD.fullmatch(name)]
 
-    def expand(self, text: str) -> Expansion:
+    def expand(self, text: str) -> ListExpansion:
         """Return *text* with the names of lists replaced by their items.
 
         :raises ExpansionTooLong: the result is longer than the longest allowed condition.
         """
         todo = sorted(self._mentioned(text))
         if not todo:
-            return Expansion(text)
+            return ListExpansion(text)
         edits: list[Edit] = []
         while todo:
             order = todo.pop(0)
@@ -108,7 +108,7 @@ class ListExpander:
             for later in self._mentioned(self._texts[name]) if done else ():
                 if later > order and later not in todo:
                     insort(todo, later)
-        return Expansion(text, tuple(edits))
+        return ListExpansion(text, tuple(edits))
 
     def _mentioned(self, text: str) -> Iterable[int]:
         """Return the lists, in their order, whose names may occur in *text*."""

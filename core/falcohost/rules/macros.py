@@ -21,7 +21,7 @@ Lookup: TypeAlias = Callable[[str], Node | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class TreeSize:
     """How many checks a tree has, and how deep it is."""
 
     checks: int
@@ -38,7 +38,7 @@ class Unresolved:
 
 
 @dataclass(slots=True)
-class Expansion:
+class MacroExpansion:
     """A tree without macros.
 
     :ivar used: names of the macros that were expanded.
@@ -47,7 +47,7 @@ class Expansion:
     """
 
     tree: Node
-    measure: Measure
+    measure: TreeSize
     used: set[str] = field(default_factory=set)
     unresolved: list[Unresolved] = field(default_factory=list)
     found: dict[str, Node | None] = field(default_factory=dict)
@@ -66,45 +66,45 @@ class Expansion:
         return None
 
 
-def expand_macros(tree: Node, lookup: Lookup) -> Expansion:
+def expand_macros(tree: Node, lookup: Lookup) -> MacroExpansion:
     """Return *tree* with the name of every macro that *lookup* finds replaced by its tree."""
     expander = _Expander(lookup)
     expanded, measure = expander.expand(tree)
     unresolved = sorted(expander.unresolved, key=lambda found: found.message is None)
-    return Expansion(expanded, measure, expander.used, unresolved, expander.found)
+    return MacroExpansion(expanded, measure, expander.used, unresolved, expander.found)
 
 
 class _Expander:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
-        self._done: dict[str, tuple[Node, Measure]] = {}
+        self._done: dict[str, tuple[Node, TreeSize]] = {}
         self._path: list[str] = []
         self.used: set[str] = set()
         self.unresolved: list[Unresolved] = []
         self.found: dict[str, Node | None] = {}
 
-    def expand(self, node: Node) -> tuple[Node, Measure]:
+    def expand(self, node: Node) -> tuple[Node, TreeSize]:
         match node:
             case CheckNode():
-                return node, Measure(1, 1)
+                return node, TreeSize(1, 1)
             case IdentifierNode():
                 return self._macro(node)
             case NotNode():
                 item, measure = self.expand(node.item)
                 changed = node if item is node.item else replace(node, item=item)
-                return changed, Measure(measure.checks, measure.depth + 1)
+                return changed, TreeSize(measure.checks, measure.depth + 1)
             case AndNode() | OrNode():
                 return self._items(node)
 
-    def _items(self, node: AndNode | OrNode) -> tuple[Node, Measure]:
+    def _items(self, node: AndNode | OrNode) -> tuple[Node, TreeSize]:
         found = [self.expand(item) for item in node.items]
-        measure = Measure(sum(m.checks for _, m in found), 1 + max(m.depth for _, m in found))
+        measure = TreeSize(sum(m.checks for _, m in found), 1 + max(m.depth for _, m in found))
         items = tuple(item for item, _ in found)
         if all(new is old for new, old in zip(items, node.items, strict=True)):
             return node, measure
         return replace(node, items=items), measure
 
-    def _macro(self, node: IdentifierNode) -> tuple[Node, Measure]:
+    def _macro(self, node: IdentifierNode) -> tuple[Node, TreeSize]:
         name = node.name
         if name in self._done:
             return self._done[name]
@@ -112,12 +112,12 @@ class _Expander:
         self.found[name] = body
         if body is None:
             self.unresolved.append(Unresolved(name, node.pos))
-            return node, Measure(1, 1)
+            return node, TreeSize(1, 1)
         if name in self._path:
             self.unresolved.append(Unresolved(name, node.pos, f"reference loop in macro '{name}'"))
-            return node, Measure(1, 1)
+            return node, TreeSize(1, 1)
         if len(self._path) >= MAX_DEPTH:
-            return node, Measure(1, MAX_DEPTH + 1)
+            return node, TreeSize(1, MAX_DEPTH + 1)
         self._path.append(name)
         found = self.expand(body)
         self._path.pop()

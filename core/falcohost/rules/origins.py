@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from falcohost.lang.depth import children
 from falcohost.lang.tree import CheckNode, IdentifierNode, Node, Pos
 from falcohost.rules.definitions import ListDef, MacroDef
-from falcohost.rules.lists import Expansion
+from falcohost.rules.lists import ListExpansion
 from falcohost.rules.places import in_bytes
 from falcohost.rules.results import Spot
 from falcohost.rules.texts import SourceText
@@ -23,7 +23,7 @@ class Parsed:
     """A parsed condition: the source of its text, the text with lists expanded, and its tree."""
 
     source: SourceText
-    expansion: Expansion
+    expansion: ListExpansion
     tree: Node
 
 
@@ -56,7 +56,7 @@ class Origins:
         return self.parsed[path[-1]] if path else condition
 
     def spot_in_text(
-        self, source: SourceText, expansion: Expansion, offset: int
+        self, source: SourceText, expansion: ListExpansion, offset: int
     ) -> tuple[Spot | None, tuple[str, ...]]:
         """Return where the character at *offset* of the expanded text was written, and the list that inserted it."""
         offset, name = expansion.origin(offset)

@@ -19,14 +19,14 @@ from falcohost.lang.quoting import quote
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, ListNode, Node, NotNode, OrNode, ValueNode
 from falcohost.rules.definitions import RuleDef
 from falcohost.rules.exceptions import with_exceptions
-from falcohost.rules.lists import Expansion, ListExpander
+from falcohost.rules.lists import ListExpander, ListExpansion
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.places import Context
 from falcohost.rules.texts import Scalar, SourceText
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ItemOrigin:
     """A macro, a list, an exception or a rule, and where it was first defined; *line* counts from 1."""
 
     kind: str
@@ -39,7 +39,7 @@ class Origin:
 class Constants:
     """Constants on the right of a check, as rules write them, and the list that they come from."""
 
-    origin: Origin | None
+    origin: ItemOrigin | None
     items: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ class Outline:
     node: Node
     expr: Expr
     items: tuple[Outline, ...] = ()
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[ItemOrigin, ...] = ()
     constants: tuple[Constants, ...] = ()
 
 
@@ -90,12 +90,12 @@ def written(rule: RuleDef) -> list[Written]:
     return [Written(scalar.file.name, scalar.place.line + 1, _lines(scalar)) for scalar in dict.fromkeys(scalars)]
 
 
-def origin(kind: str, name: str, context: Context) -> Origin:
+def origin(kind: str, name: str, context: Context) -> ItemOrigin:
     """Return the origin at the end of *context*."""
-    return Origin(kind, name, context.file.name, context.locations[-1].place.line + 1)
+    return ItemOrigin(kind, name, context.file.name, context.locations[-1].place.line + 1)
 
 
-def origins(part: Outline) -> Iterator[Origin]:
+def origins(part: Outline) -> Iterator[ItemOrigin]:
     """Yield all origins of *part*, in reading order."""
     yield from part.origins
     for constants in part.constants:
@@ -124,7 +124,7 @@ class _Outliner:
         expansion = self._lists.expand(source.value)
         return self._part(parse(expansion.text), expansion)
 
-    def _part(self, node: Node, expansion: Expansion) -> Outline:
+    def _part(self, node: Node, expansion: ListExpansion) -> Outline:
         match node:
             case IdentifierNode():
                 return self._macro(node.name)
@@ -146,11 +146,11 @@ class _Outliner:
             self._macros[name] = replace(body, origins=named)
         return self._macros[name]
 
-    def _constants(self, node: CheckNode, expansion: Expansion) -> tuple[Constants, ...]:
+    def _constants(self, node: CheckNode, expansion: ListExpansion) -> tuple[Constants, ...]:
         items = node.right.items if isinstance(node.right, ListNode) else ()
         values = [item for item in items if isinstance(item, ValueNode)]
         grouped = groupby(values, key=lambda item: expansion.origin(item.pos.offset)[1])
         return tuple(Constants(self._list(name), tuple(quote(item.text) for item in found)) for name, found in grouped)
 
-    def _list(self, name: str | None) -> Origin | None:
+    def _list(self, name: str | None) -> ItemOrigin | None:
         return None if name is None else origin("list", name, self._collector.lists[name].context)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from falcohost.rules.codes import ErrorCode, WarningCode
 from falcohost.rules.decode import invalid, optional_bool
-from falcohost.rules.documents import Mapping, MappingNode, Node, ScalarNode, SequenceNode, is_null, place_of
+from falcohost.rules.documents import MappingNode, Node, ScalarNode, SequenceNode, YamlMap, is_null, place_of
 from falcohost.rules.places import Context
 from falcohost.rules.results import FileResult, LoadFailure
 from falcohost.rules.texts import SourceText
@@ -35,7 +35,7 @@ class Overrides:
 
 
 def read_overrides(
-    item: Mapping, appendable: frozenset[str], replaceable: frozenset[str], context: Context, result: FileResult
+    item: YamlMap, appendable: frozenset[str], replaceable: frozenset[str], context: Context, result: FileResult
 ) -> Overrides:
     """Return the changes that *item* declares under ``override`` and ``append``.
 
@@ -60,12 +60,12 @@ def read_overrides(
     return Overrides(frozenset(append), frozenset(replace), legacy)
 
 
-def _entries(item: Mapping, context: Context) -> Iterator[tuple[str, Node, ScalarNode]]:
+def _entries(item: YamlMap, context: Context) -> Iterator[tuple[str, Node, ScalarNode]]:
     node = item.get("override")
     if isinstance(node, SequenceNode):
         raise _bad_map(context)
     if isinstance(node, MappingNode):
-        for key, key_node, operation in Mapping(node).entries():
+        for key, key_node, operation in YamlMap(node).entries():
             if not isinstance(operation, ScalarNode):
                 raise _bad_map(context)
             yield key, key_node, operation

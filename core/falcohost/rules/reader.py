@@ -27,10 +27,10 @@ from falcohost.rules.definitions import (
     PluginVersion,
 )
 from falcohost.rules.documents import (
-    Mapping,
     MappingNode,
     Node,
     SequenceNode,
+    YamlMap,
     YamlSyntaxError,
     is_null,
     place_of,
@@ -52,10 +52,10 @@ _VALID_MACRO_NAME = re.compile(_MACRO_NAME)
 _ITEMS = frozenset({"items"})
 _CONDITION = frozenset({"condition"})
 
-ItemReader = Callable[[Mapping, Context, FileResult], Iterator[Definition]]
+ItemReader = Callable[[YamlMap, Context, FileResult], Iterator[Definition]]
 
 
-class Taker(Protocol):
+class DefinitionTaker(Protocol):
     """Receives the definitions."""
 
     def take(self, definition: Definition, result: FileResult) -> None:
@@ -65,7 +65,7 @@ class Taker(Protocol):
         """Remember that the item at *context* was refused."""
 
 
-def read_rules(result: FileResult, taker: Taker) -> None:
+def read_rules(result: FileResult, taker: DefinitionTaker) -> None:
     """Read the file of *result* and hand each definition to *taker*; errors and warnings go to *result*."""
     context = Context.of_file(result.file)
     try:
@@ -94,7 +94,7 @@ def _items(document: Node, context: Context) -> list[Node]:
     return [node for node in document.value if not is_null(node)]
 
 
-def _read_one(node: Node, context: Context, result: FileResult, taker: Taker) -> None:
+def _read_one(node: Node, context: Context, result: FileResult, taker: DefinitionTaker) -> None:
     try:
         for definition in _read_item(node, context, result):
             taker.take(definition, result)
@@ -109,7 +109,7 @@ def _read_item(node: Node, context: Context, result: FileResult) -> Iterator[Def
     if not isinstance(node, MappingNode):
         message = "Unexpected element type. Each element should be a yaml associative array."
         raise invalid(message, context.at("rules content item", place_of(node)))
-    item = Mapping(node)
+    item = YamlMap(node)
     for key, reader in _READERS.items():
         if key in item:
             return reader(item, context, result)
@@ -120,7 +120,7 @@ def _read_item(node: Node, context: Context, result: FileResult) -> Iterator[Def
     return iter(())
 
 
-def _read_engine_version(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
+def _read_engine_version(item: YamlMap, parent: Context, result: FileResult) -> Iterator[Definition]:
     context = parent.at("required_engine_version", item.place)
     text = required_text(item, "required_engine_version", context).value
     number = to_unsigned(text)
@@ -132,7 +132,7 @@ def _read_engine_version(item: Mapping, parent: Context, result: FileResult) -> 
     warn_of_unknown_keys(item, ("required_engine_version",), context, result)
 
 
-def _read_plugin_versions(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
+def _read_plugin_versions(item: YamlMap, parent: Context, result: FileResult) -> Iterator[Definition]:
     node = item.get("required_plugin_versions")
     assert node is not None
     context = parent.at("required plugin versions", place_of(node))
@@ -157,17 +157,17 @@ def _plugin_requirement(node: Node, parent: Context) -> PluginRequirement:
     return PluginRequirement(alternatives=tuple(found), context=context)
 
 
-def _plugin_version(node: Node, kind: str, not_a_map: str, parent: Context) -> tuple[PluginVersion, Context, Mapping]:
+def _plugin_version(node: Node, kind: str, not_a_map: str, parent: Context) -> tuple[PluginVersion, Context, YamlMap]:
     unnamed = parent.at(kind, place_of(node))
     if not isinstance(node, MappingNode):
         raise invalid(not_a_map, unnamed)
-    item = Mapping(node)
+    item = YamlMap(node)
     name = required_text(item, "name", unnamed).value
     context = parent.at(kind, item.place, name)
     return PluginVersion(name, required_text(item, "version", context).value), context, item
 
 
-def _read_list(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
+def _read_list(item: YamlMap, parent: Context, result: FileResult) -> Iterator[Definition]:
     name = required_text(item, "list", parent.at("list", item.place)).value
     context = parent.at("list", item.place, name)
     if not _VALID_LIST_NAME.fullmatch(name):
@@ -180,7 +180,7 @@ def _read_list(item: Mapping, parent: Context, result: FileResult) -> Iterator[D
     warn_of_unknown_keys(item, ("list", "items", "append", "override"), context, result)
 
 
-def _read_macro(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
+def _read_macro(item: YamlMap, parent: Context, result: FileResult) -> Iterator[Definition]:
     name = required_text(item, "macro", parent.at("macro", item.place)).value
     context = parent.at("macro", item.place, name)
     if not _VALID_MACRO_NAME.fullmatch(name):

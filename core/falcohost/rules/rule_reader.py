@@ -21,7 +21,7 @@ from falcohost.rules.decode import (
     warn_of_unknown_keys,
 )
 from falcohost.rules.definitions import Definition, EnableDef, RuleDef, RuleUpdate
-from falcohost.rules.documents import Mapping, place_of
+from falcohost.rules.documents import YamlMap, place_of
 from falcohost.rules.exception_reader import read_exceptions
 from falcohost.rules.overrides import Overrides, read_overrides, without_append_word
 from falcohost.rules.places import Context
@@ -42,7 +42,7 @@ _ENABLED_DEPRECATED = (
 _PRIORITIES = {priority.name: priority for priority in Priority} | {"INFO": Priority.INFORMATIONAL}
 
 
-def read_rule(item: Mapping, parent: Context, result: FileResult) -> Iterator[Definition]:
+def read_rule(item: YamlMap, parent: Context, result: FileResult) -> Iterator[Definition]:
     """Yield the definition or the changes of the rule *item*, in the order in which they take effect.
 
     :raises LoadFailure: a part of it is missing or wrong.
@@ -64,7 +64,7 @@ def read_rule(item: Mapping, parent: Context, result: FileResult) -> Iterator[De
     warn_of_unknown_keys(item, _KEYS, context, result)
 
 
-def _definition(item: Mapping, name: str, context: Context, result: FileResult) -> RuleDef:
+def _definition(item: YamlMap, name: str, context: Context, result: FileResult) -> RuleDef:
     condition = required_text(item, "condition", context)
     output = required_text(item, "output", context)
     description = required_text(item, "desc", context).value
@@ -96,11 +96,11 @@ def _trimmed(output: Scalar) -> SourceText:
     return SourceText.of(output).part(begin, begin + len(stripped))
 
 
-def _tags(item: Mapping, context: Context) -> tuple[str, ...]:
+def _tags(item: YamlMap, context: Context) -> tuple[str, ...]:
     return tuple(sorted(set(texts(item, "tags", context))))
 
 
-def _priority(item: Mapping, context: Context) -> Priority:
+def _priority(item: YamlMap, context: Context) -> Priority:
     scalar = required_text(item, "priority", context)
     priority = _PRIORITIES.get(scalar.value.upper())
     if priority is None:
@@ -110,7 +110,7 @@ def _priority(item: Mapping, context: Context) -> Priority:
     return priority
 
 
-def _legacy_append(item: Mapping, name: str, source: str, context: Context, result: FileResult) -> RuleUpdate:
+def _legacy_append(item: YamlMap, name: str, source: str, context: Context, result: FileResult) -> RuleUpdate:
     condition = required_text(item, "condition", context) if "condition" in item else None
     exceptions = read_exceptions(item, context, result, append=True) if "exceptions" in item else None
     return RuleUpdate(
@@ -124,7 +124,7 @@ def _legacy_append(item: Mapping, name: str, source: str, context: Context, resu
 
 
 def _updates(
-    item: Mapping, name: str, source: str, overrides: Overrides, context: Context, result: FileResult
+    item: YamlMap, name: str, source: str, overrides: Overrides, context: Context, result: FileResult
 ) -> Iterator[RuleUpdate]:
     """Yield the update that appends, then the one that replaces; then raise an error for keys that do neither."""
     left = {key for key in _REPLACEABLE if key in item}
@@ -146,7 +146,7 @@ def _updates(
         raise invalid(message, where, hint=f"add '{key}: replace' under override")
 
 
-def _override_condition(item: Mapping, append: bool, context: Context, result: FileResult) -> SourceText:
+def _override_condition(item: YamlMap, append: bool, context: Context, result: FileResult) -> SourceText:
     scalar = required_text(item, "condition", context)
     text = SourceText.of(scalar, condition=True)
     if not append:
@@ -155,7 +155,7 @@ def _override_condition(item: Mapping, append: bool, context: Context, result: F
 
 
 #: For each key that can be overridden: the update's attribute, and its reader. Errors are reported in this order.
-_OVERRIDE_READERS: dict[str, tuple[str, Callable[[Mapping, bool, Context, FileResult], object]]] = {
+_OVERRIDE_READERS: dict[str, tuple[str, Callable[[YamlMap, bool, Context, FileResult], object]]] = {
     "condition": ("condition", _override_condition),
     "exceptions": (
         "exceptions",

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from falcohost.rules.documents import Mapping as YamlMapping
-from falcohost.rules.documents import MappingNode, Node, SequenceNode, is_scalar
+from falcohost.rules.documents import MappingNode, Node, SequenceNode, YamlMap, is_scalar
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -115,7 +114,7 @@ def _check(node: Node, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
     if "items" in schema and isinstance(node, SequenceNode):
         yield from _check_items(node, schema["items"], path)
     if "properties" in schema and isinstance(node, MappingNode):
-        yield from _check_properties(YamlMapping(node), schema, path)
+        yield from _check_properties(YamlMap(node), schema, path)
 
 
 def _check_any(node: Node, schemas: list[Schema], path: str) -> Iterator[tuple[str, str]]:
@@ -137,7 +136,7 @@ def _check_items(node: SequenceNode, schema: Schema, path: str) -> Iterator[tupl
             yield path, f"Failed to validate item #{index} in array."
 
 
-def _check_properties(item: YamlMapping, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
+def _check_properties(item: YamlMap, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
     properties = schema["properties"]
     keys = [key for key, _, _ in item.entries()]
     for key in sorted(properties):

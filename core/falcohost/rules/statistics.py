@@ -10,7 +10,7 @@ from falcohost.engine.explain.shadow import Shadow, shadows
 from falcohost.engine.index.witness import witness
 from falcohost.engine.ruleset import Rule
 from falcohost.rules.loader import LoadOutcome
-from falcohost.rules.outline import Origin, origin
+from falcohost.rules.outline import ItemOrigin, origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Statistics:
     """The statistics of all rules; *unused*: the macros and lists that are not used."""
 
     sources: Sequence[SourceStatistics]
-    unused: Sequence[Origin]
+    unused: Sequence[ItemOrigin]
 
 
 def statistics(outcome: LoadOutcome) -> Statistics:
@@ -84,7 +84,7 @@ def _without_witness(rules: Sequence[Rule]) -> Iterator[WithoutWitness]:
             yield WithoutWitness(rule, types)
 
 
-def _unused(outcome: LoadOutcome) -> Iterator[Origin]:
+def _unused(outcome: LoadOutcome) -> Iterator[ItemOrigin]:
     used, collector = outcome.compiled.used, outcome.collector
     for name, macro in collector.macros.items():
         if name not in used["macro"]:

@@ -122,7 +122,7 @@ def _escape(text: str, index: int) -> tuple[int, bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A part of a text: the value of *scalar* from *offset* on, or generated text if *scalar* is None."""
 
     text: str
@@ -134,7 +134,7 @@ class Piece:
 class SourceText:
     """A text made of pieces."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
 
     @cached_property
     def value(self) -> str:
@@ -144,16 +144,16 @@ class SourceText:
     @classmethod
     def of(cls, scalar: Scalar, *, condition: bool = False) -> SourceText:
         """Return the text of *scalar*; for a condition, without comments."""
-        return cls((Piece(scalar.without_comments() if condition else scalar.value, scalar),))
+        return cls((TextPiece(scalar.without_comments() if condition else scalar.value, scalar),))
 
     def plus(self, other: SourceText) -> SourceText:
         """Return this text followed by a blank and *other*."""
-        return SourceText((*self.pieces, Piece(" "), *other.pieces))
+        return SourceText((*self.pieces, TextPiece(" "), *other.pieces))
 
     def part(self, begin: int, end: int) -> SourceText:
         """Return the characters from *begin* to *end* of a text that has one piece."""
         (piece,) = self.pieces
-        return SourceText((Piece(piece.text[begin:end], piece.scalar, piece.offset + begin),))
+        return SourceText((TextPiece(piece.text[begin:end], piece.scalar, piece.offset + begin),))
 
     def locate(self, offset: int) -> Spot | None:
         """Return the place of the character at *offset* in its file; in generated text, of the next with a place."""

@@ -46,7 +46,7 @@ class Row(NamedTuple):
     body: bytes
 
 
-class Position(NamedTuple):
+class SubscriberPosition(NamedTuple):
     """A subscriber's position: the number of the last alert that it has taken, and its state (None: no state)."""
 
     mark: int
@@ -63,7 +63,7 @@ class Waiting(Struct):
     rows: list[Row] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
-    positions: dict[str, Position] = field(default_factory=dict)
+    positions: dict[str, SubscriberPosition] = field(default_factory=dict)
     metadata: dict[int, RuleMetadata] = field(default_factory=dict)
     written: set[int] = field(default_factory=set)
 
@@ -74,7 +74,7 @@ class Waiting(Struct):
     def move(self, subscriber: str, mark: int, state: bytes | None) -> None:
         """Set the position of *subscriber* to *mark*, with a new *state* unless that is None."""
         before = self.positions.get(subscriber)
-        self.positions[subscriber] = Position(mark, before.state if before and state is None else state)
+        self.positions[subscriber] = SubscriberPosition(mark, before.state if before and state is None else state)
 
     def write(self, connection: sqlite3.Connection, now: int) -> None:
         """Write all of it in one transaction, at *now* in seconds since the epoch."""

@@ -18,7 +18,7 @@ from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
-from falcohost.store.arrival import Arrival, Position, Row, Stored, Waiting
+from falcohost.store.arrival import Arrival, Row, Stored, SubscriberPosition, Waiting
 from falcohost.store.body import decode, encode
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
@@ -58,7 +58,7 @@ class Store:
         self._disk = Disk(path, clock)
         self.last: int = self._disk.query(_LAST)[0][0]
         self._waiting = Waiting()
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, SubscriberPosition] = {}
         self._latest: deque[Row] = deque(maxlen=MOST_KEPT)
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
@@ -94,12 +94,12 @@ class Store:
         """Return the state directory; None for a store in memory."""
         return self._path.parent if self._path is not None else None
 
-    def subscribe(self, name: str) -> Position:
+    def subscribe(self, name: str) -> SubscriberPosition:
         """Return the position of the subscriber *name*; a new one starts after the last alert."""
         with self._lock:
             rows = self._disk.query("SELECT mark, state FROM subscribers WHERE name = ?", (name,))
             if rows:
-                self._positions[name] = Position(*rows[0])
+                self._positions[name] = SubscriberPosition(*rows[0])
             else:
                 self._move(name, self.last, None)
             return self._positions[name]
@@ -180,7 +180,7 @@ class Store:
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)
-        self._positions[name] = Position(mark, before.state if before and state is None else state)
+        self._positions[name] = SubscriberPosition(mark, before.state if before and state is None else state)
         self._waiting.move(name, mark, state)
         self._forget(min(position.mark for position in self._positions.values()))
         self._settle()

@@ -9,7 +9,7 @@ from typing import Self
 from falcohost.clock import SYSTEM, Clock
 from falcohost.log import log
 from falcohost.subscribers.runner import Runner
-from falcohost.subscribers.taker import Alerts, Taken
+from falcohost.subscribers.taker import RunnerStore, Taken
 
 
 class Subscribers:
@@ -23,7 +23,7 @@ class Subscribers:
         self,
         outputs: Sequence[Runner],
         consumers: Sequence[Runner],
-        store: Alerts,
+        store: RunnerStore,
         *,
         timeout: float,
         clock: Clock = SYSTEM,

@@ -14,7 +14,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import OutputClosed, StateError
 from falcohost.log import log
 from falcohost.subscriber import MOST_TAKEN
-from falcohost.subscribers.taker import NOTHING, Alerts, Taken, Taker
+from falcohost.subscribers.taker import NOTHING, RunnerStore, Taken, Taker
 from falcohost.subscribers.trouble import Trouble
 
 #: Longest time that a buffered runner gathers alerts, in seconds.
@@ -46,7 +46,7 @@ class Runner:
         self,
         name: str,
         taker: Taker,
-        store: Alerts,
+        store: RunnerStore,
         *,
         kind: str = "output",
         buffered: bool = False,

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from falcohost.alert import Alert
 from falcohost.hookspecs import Output
-from falcohost.store.arrival import Position
+from falcohost.store.arrival import SubscriberPosition
 
 
 class Taken(NamedTuple):
@@ -42,13 +42,13 @@ class Taker(Protocol):
         """Release everything."""
 
 
-class Alerts(Protocol):
+class RunnerStore(Protocol):
     """The part of a store that a runner uses."""
 
     kept: bool
     last: int
 
-    def subscribe(self, name: str) -> Position:
+    def subscribe(self, name: str) -> SubscriberPosition:
         """Return the position of the subscriber *name*."""
 
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:

@@ -55,7 +55,7 @@ class Code(Struct, frozen=True):
     false: int = 0
 
 
-class Memory(Protocol):
+class SharedValues(Protocol):
     """Values that several functions share for one event: the list ``s``, with :data:`UNREAD` for unknown ones."""
 
     def field(self, ref: FieldRef) -> str:
@@ -79,7 +79,7 @@ class Expressions:
         names: Names,
         kept: Mapping[FieldRef | int, int],
         hoist: Callable[[Expr], str],
-        memory: Memory | None = None,
+        memory: SharedValues | None = None,
     ) -> None:
         self._names = names
         self._kept = kept

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from falcohost.engine import ir
-from falcohost.engine.code.expressions import Expressions, Memory
+from falcohost.engine.code.expressions import Expressions, SharedValues
 from falcohost.engine.code.names import Names
 from falcohost.engine.ir import Expr, FieldRef, Operand
 
@@ -26,7 +26,7 @@ class Module:
         self._lines: list[str] = []
         self._count = 0
 
-    def condition(self, expr: Expr, memory: Memory | None = None) -> str:
+    def condition(self, expr: Expr, memory: SharedValues | None = None) -> str:
         """Add a function that returns whether *expr* is true; return its name.
 
         Its arguments are the event and, with *memory*, the list of shared values.
@@ -41,7 +41,7 @@ class Module:
         text, _ = self.expressions({}).operand(operand, 0)
         return self.function([f"    return {text}"])
 
-    def expressions(self, kept: Mapping[FieldRef | int, int], memory: Memory | None = None) -> Expressions:
+    def expressions(self, kept: Mapping[FieldRef | int, int], memory: SharedValues | None = None) -> Expressions:
         """Return a writer for the expressions of one function."""
         call = "(e)" if memory is None else "(e, s)"
         return Expressions(self.names, kept, lambda expr: self.condition(expr, memory) + call, memory)

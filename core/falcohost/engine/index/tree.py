@@ -30,7 +30,7 @@ class Drawer(Struct, frozen=True):
     filed: Mapping[Any, tuple[int, ...]]
 
 
-class Test(Struct, frozen=True):
+class DirectCheck(Struct, frozen=True):
     """A check that is evaluated directly, and the numbers of its rules; *which* is the lookup that it replaces."""
 
     check: Check | Exists
@@ -47,7 +47,7 @@ class Index(Struct, frozen=True):
     """
 
     drawers: Mapping[FieldRef | Transform, Sequence[Drawer]]
-    tests: Sequence[Test]
+    tests: Sequence[DirectCheck]
     always: tuple[int, ...]
     chosen: Mapping[int, Witness | None]
 
@@ -112,12 +112,12 @@ def _arrange(chosen: Mapping[int, Witness | None]) -> Index:
     for number, found in chosen.items():
         for term in found.terms if found else ():
             piles.setdefault(facility(term), _Pile()).add(term, number)
-    tests: list[Test] = []
+    tests: list[DirectCheck] = []
     drawers: dict[FieldRef | Transform, list[Drawer]] = {}
     for which, pile in piles.items():
         first = next(iter(pile.terms))
         if len(pile.terms) == 1:  # evaluating the check directly is as good
-            tests.append(Test(first.check, tuple(pile.numbers), which))
+            tests.append(DirectCheck(first.check, tuple(pile.numbers), which))
             continue
         filed = {value: tuple(numbers) for value, numbers in pile.filed.items()}
         drawers.setdefault(first.operand, []).append(Drawer(first.kind, first.form, first.several, filed))

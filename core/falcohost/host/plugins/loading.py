@@ -12,7 +12,7 @@ from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.extras import DEFAULT, hints_for, owner
 from falcohost.host.plugins.found import imported, installed, is_ours, mend, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
-from falcohost.host.plugins.registry import Answer, Candidate, Registry
+from falcohost.host.plugins.registry import Candidate, HookAnswer, Registry
 from falcohost.host.plugins.told import Answers, of_plugin, told_settings
 from falcohost.log import log
 from falcohost.pipeline.lookups import LoadedLookup
@@ -161,7 +161,7 @@ def _plugin(one: Candidate, settings: Mapping[str, Any], answers: Answers, field
     )
 
 
-def _ask(registry: Registry, hook: str) -> list[Answer]:
+def _ask(registry: Registry, hook: str) -> list[HookAnswer]:
     """Call *hook* and return the answers; plugins that raise are left out from then on."""
     answers, raised = registry.ask(hook)
     for name, error in raised.items():
@@ -169,7 +169,7 @@ def _ask(registry: Registry, hook: str) -> list[Answer]:
     return answers
 
 
-def _ask_fields(registry: Registry, source: str, owned_by: str) -> list[Answer]:
+def _ask_fields(registry: Registry, source: str, owned_by: str) -> list[HookAnswer]:
     """Return the fields of *source*; a plugin that raises for its own source is left out, for another it adds none."""
     answers, raised = registry.ask("falcohost_fields", source=source)
     for name, error in raised.items():

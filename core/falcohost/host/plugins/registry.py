@@ -37,7 +37,7 @@ class Candidate(Struct, frozen=True):
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
-class Answer(NamedTuple):
+class HookAnswer(NamedTuple):
     """The answer of one plugin to one hook."""
 
     plugin: str
@@ -89,16 +89,18 @@ class Registry:
             setattr(stand_in, name, self._guarded(hook, getattr(candidate.module, name), candidate))
         return stand_in
 
-    def _guarded(self, hook: str, function: Callable[..., Any], candidate: Candidate) -> Callable[..., Answer | None]:
+    def _guarded(
+        self, hook: str, function: Callable[..., Any], candidate: Candidate
+    ) -> Callable[..., HookAnswer | None]:
         parameters = list(inspect.signature(function).parameters)
 
         @functools.wraps(function)  # pluggy reads the mark and the parameters
-        def guarded(*arguments: Any) -> Answer | None:
+        def guarded(*arguments: Any) -> HookAnswer | None:
             given = dict(zip(parameters, arguments, strict=False))
             if _SETTINGS in given:
                 given[_SETTINGS] = self.settings[candidate.name]
             try:
-                return Answer(candidate.name, _items(hook, function(**given)))
+                return HookAnswer(candidate.name, _items(hook, function(**given)))
             except Exception as error:
                 self._raised[candidate.name] = error
                 return None
@@ -114,7 +116,7 @@ class Registry:
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 
-    def ask(self, hook: str, **arguments: Any) -> tuple[list[Answer], dict[str, Exception]]:
+    def ask(self, hook: str, **arguments: Any) -> tuple[list[HookAnswer], dict[str, Exception]]:
         """Call *hook*; return the answers, and the exceptions of plugins that raised one instead."""
         self._raised = {}
         caller = getattr(self._manager.hook, hook)

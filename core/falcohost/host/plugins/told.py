@@ -8,17 +8,17 @@ from typing import Any, TypeAlias
 from falcohost.errors import ConfigError, PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.config.keys import KeyClash, add_key, key_tree
-from falcohost.host.plugins.registry import Answer, Candidate
+from falcohost.host.plugins.registry import Candidate, HookAnswer
 from falcohost.specs import DriverSpec
 
 #: Answers to hooks, by attribute of :class:`~falcohost.host.plugins.Plugin` or by source.
-Answers: TypeAlias = Mapping[str, Sequence[Answer]]
+Answers: TypeAlias = Mapping[str, Sequence[HookAnswer]]
 
 #: The entry in a plugin's settings with the drivers that its keys can select.
 DRIVERS = "drivers"
 
 
-def of_plugin(name: str, answers: Sequence[Answer]) -> tuple[Any, ...]:
+def of_plugin(name: str, answers: Sequence[HookAnswer]) -> tuple[Any, ...]:
     """Return all answers of the plugin *name*; it may implement a hook more than once (``specname``)."""
     return tuple(item for answer in answers if answer.plugin == name for item in answer.items)
 
@@ -52,7 +52,7 @@ def told_settings(
     return settings
 
 
-def _check_keys(answers: Sequence[Answer]) -> None:
+def _check_keys(answers: Sequence[HookAnswer]) -> None:
     tree = key_tree()
     owners: dict[str, str] = {}
     for answer in answers:
@@ -74,7 +74,7 @@ def _both(plugin: str, key: str, other: str, owner: str | None) -> str:
     return f"the plugins '{owner}' and '{plugin}' both offer the configuration key '{other}'{beside}"
 
 
-def _drivers(answers: Sequence[Answer]) -> dict[str, dict[str, DriverSpec]]:
+def _drivers(answers: Sequence[HookAnswer]) -> dict[str, dict[str, DriverSpec]]:
     """Return the drivers by the key that selects them, and by name."""
     drivers: dict[str, dict[str, DriverSpec]] = {}
     owners: dict[tuple[str, str], str] = {}

@@ -9,7 +9,7 @@ LONGEST_DELAY = 30.0
 HEALTHY = 60.0
 
 
-class BackOff:
+class RestartDelay:
     """Computes the delay before each restart: it doubles with each restart in a row."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from falcohost.counters import plus
 from falcohost.host import wire
 from falcohost.host.kept_sockets import Kept
 from falcohost.host.numbers import NOTHING
-from falcohost.host.supervision.backoff import BackOff
+from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import Fork, Process, fork
 from falcohost.host.task import Task
@@ -48,7 +48,7 @@ class Child:
         self.sockets = Kept()
         self.error = self.trace = self.stalled = ""
         self.heard = 0.0
-        self.backoff = BackOff()
+        self.backoff = RestartDelay()
         self.report = _NO_REPORT
         self.totals = self._before = NOTHING
         self.lives = 0

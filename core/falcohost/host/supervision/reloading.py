@@ -14,7 +14,7 @@ from falcohost.host.supervision.trial import Trial
 from falcohost.log import log
 
 if TYPE_CHECKING:
-    from falcohost.host.reload import NewRules
+    from falcohost.host.reload import ReloadedRules
 
 FAILURE = "Falco internal: hot restart failure"
 
@@ -32,8 +32,8 @@ class Reloading:
 
     def __init__(
         self,
-        load: Callable[[], NewRules | None],
-        take: Callable[[int, NewRules], None],
+        load: Callable[[], ReloadedRules | None],
+        take: Callable[[int, ReloadedRules], None],
         loop: Loop,
         intake: Intake,
         wait_for: Callable[[Sequence[str]], None] = lambda missing: None,
@@ -104,7 +104,7 @@ class Reloading:
         self._overdue = True
         self._trial.kill()
 
-    def _go_over(self, new: NewRules | None) -> None:
+    def _go_over(self, new: ReloadedRules | None) -> None:
         if new is None:
             log.info("restarting...")
             self._loop.end(Outcome.RESTART)

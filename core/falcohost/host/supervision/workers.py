@@ -13,7 +13,7 @@ from falcohost.host.supervision.process import Process
 from falcohost.log import log
 
 if TYPE_CHECKING:
-    from falcohost.host.reload import NewRules
+    from falcohost.host.reload import ReloadedRules
 
 #: Seconds that a worker has to end after it was told to.
 GRACE = 5.0
@@ -59,7 +59,7 @@ class Workers:
         for child in self.children:
             self._send(child, wire.Measure(on))
 
-    def go_over(self, number: int, new: NewRules) -> None:
+    def go_over(self, number: int, new: ReloadedRules) -> None:
         """Send *new* rules to all workers; their answers carry *number*."""
         for child in self.children:
             child.task = new.tasks[child.name]

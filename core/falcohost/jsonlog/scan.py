@@ -1,6 +1,6 @@
-"""Which files there are to follow, looked at again and again: those that are open often, all others by their folders.
+"""Scans for the files to follow, again and again: open files often, all others when their folders are listed.
 
-Files are looked at, not subscribed to: that sees a network file system and a bind mount alike.
+It polls instead of subscribing to changes, which also works on network file systems and bind mounts.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from falcohost.clock import Clock
 from falcohost.jsonlog.identity import Look, look
 from falcohost.jsonlog.listing import in_folder, rotated
 
-#: Where each file is, and as what it was last seen.
+#: By file: its path, and its state when last looked at.
 There: TypeAlias = dict[str, tuple[Path, Look]]
 
-#: Seconds between two looks at the folders; of one that takes long to list, so many times as long.
+#: Minimum seconds between two listings of the folders, and the minimum as a multiple of the time that a listing takes.
 _LIST = 1.0
 _SHARE = 20
 
-#: Seconds for which a packed file, or a copy, is unchanged before it is read.
+#: Seconds for which a compressed file, or a copy, has to be unchanged before it is read.
 _SETTLED = 2.0
 
 
-class Seen:
-    """Looks at *paths*: files, with what rotation makes of them, and folders. *tell* is called with what fails."""
+class FileScan:
+    """Looks at *paths*: files, with their rotated parts, and folders. *tell* is called with each error."""
 
     def __init__(
         self,
@@ -47,26 +47,26 @@ class Seen:
         self._list_at = 0.0
 
     def look(self, is_open: Callable[[str], bool]) -> There:
-        """Return what is there; the folders are listed if it is time, or if a file that *is_open* is not as before."""
+        """Return the current files; list the folders if it is time, or if a file that *is_open* has moved or shrunk."""
         there = self._known(is_open) if self._clock.monotonic() < self._list_at else None
         self._there = self._listed() if there is None else there
         return self._there
 
     def list_soon(self) -> None:
-        """List the folders at the next look: a file is not where it was."""
+        """List the folders at the next look, because a file has moved."""
         self._list_at = 0.0
 
     def is_settled(self, now: Look) -> bool:
-        """Return whether a file has been as it is *now* for a while."""
+        """Return whether a file has not changed from *now* for a while."""
         before, since = self._changing.get(now.file, (None, 0.0))
         if before != now:
             since = self._clock.monotonic()
             self._changing[now.file] = (now, since)
-        # When it was changed is said by the file system, whose clock is the machine's, or a server's.
+        # The file system tells when it was changed, by the clock of the machine or of a file server.
         return self._clock.monotonic() - since >= _SETTLED or time.time_ns() - now.changed > _SETTLED * 1e9
 
     def _known(self, is_open: Callable[[str], bool]) -> There | None:
-        """Look at the files that are open; None if one is not as it was but for its growth."""
+        """Look at the open files; return None if one has changed in another way than by growing."""
         there = {}
         for file, (path, before) in self._there.items():
             if not is_open(file):
@@ -93,7 +93,7 @@ class Seen:
                             there.setdefault(now.file, (file, now))
             except OSError as error:
                 self._tell(f"cannot read {error.filename or path}: {error.strerror}")
-                there = self._there | there  # what cannot be looked at is not gone
+                there = self._there | there  # a file that cannot be examined is not gone
         self._changing = {file: since for file, since in self._changing.items() if file in there}
         self._list_at = begun + max(_LIST, _SHARE * (self._clock.monotonic() - begun))
         return there
