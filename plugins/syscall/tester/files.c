@@ -23,7 +23,7 @@ static int open_flags(const char *how)
 	exit(2);
 }
 
-/* Nothing is read or written: opening is what is seen. */
+/* Nothing is read or written: the open itself is the event. */
 static int run_open(int argc, char **argv)
 {
 	int fd = open(argv[2], open_flags(argv[1]), 0600);

@@ -1,4 +1,4 @@
-/* Commands that ask the kernel for something special: namespaces, mounts, modules, BPF, rings. */
+/* Commands that make special requests to the kernel: namespaces, mounts, modules, BPF, rings. */
 #define _GNU_SOURCE
 #include "tester.h"
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static int run_setns(int argc, char **argv)
 	return 0;
 }
 
-/* Whether there is such a device is the caller's to know. */
+/* The caller has to know whether there is such a device. */
 static int run_mount(int argc, char **argv)
 {
 	mount(argv[1], argv[2], argv[3], MS_RDONLY, NULL);
@@ -44,7 +44,7 @@ static int run_chroot(int argc, char **argv)
 	return 0;
 }
 
-/* No module: the kernel refuses it at the first look. */
+/* Not a module: the kernel refuses it at once. */
 static int run_module(int argc, char **argv)
 {
 	if (!strcmp(argv[1], "init"))

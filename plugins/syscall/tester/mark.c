@@ -1,4 +1,4 @@
-/* What the kernel says of this process and its ancestors, from /proc. */
+/* Writes the kernel's facts of this process and its ancestors, from /proc. */
 #define _GNU_SOURCE
 #include "mark.h"
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static int read_file(const char *path, char *text, int size)
 	return n;
 }
 
-/* Name and parent of a process; the parent is 0 above the first one. */
+/* Name and parent of a process; the parent is 0 above the first process. */
 static int look_up(int pid, char *name)
 {
 	char path[64], text[1024], *end;

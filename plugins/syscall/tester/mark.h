@@ -1,4 +1,4 @@
-/* A marked moment in a process's life, seen by two: a rule, and the process itself.
+/* A marked moment in a process's life, observed by a rule and by the process itself.
  *
  * The process asks for a root directory that does not exist, /falcohost-mark/NUMBER, which a rule can see, and writes a
  * line to stdout with what the kernel says of it right then, tabs in between: number, way, pid, tid, parent's pid, name,
@@ -7,7 +7,7 @@
 #ifndef MARK_H
 #define MARK_H
 
-/* What main was given; call it first. */
+/* Takes the arguments of main; call it first. */
 void mark_arguments(int argc, char **argv);
 
 /* The ancestors have to stay until it returns. */

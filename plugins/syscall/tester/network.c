@@ -1,4 +1,4 @@
-/* Commands about sockets. Both ends are this process: nothing leaves the machine. */
+/* Commands about sockets. Both ends are in this process: nothing leaves the machine. */
 #define _GNU_SOURCE
 #include "tester.h"
 #include <arpa/inet.h>

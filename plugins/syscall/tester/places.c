@@ -1,4 +1,4 @@
-/* Places: commands that go somewhere and run the rest of the line there. */
+/* Places: commands that move somewhere and run the rest of the line there. */
 #define _GNU_SOURCE
 #include "tester.h"
 #include <arpa/inet.h>
@@ -61,7 +61,7 @@ static int run_pids(int argc, char **argv)
 	return wait_for(pid);
 }
 
-/* A network of its own, where the loopback device has that address. */
+/* A network of its own, in which the loopback device has this address. */
 static int run_network(int argc, char **argv)
 {
 	struct ifreq request = {.ifr_name = "lo"};
@@ -82,7 +82,7 @@ static int run_network(int argc, char **argv)
 	return dispatch(argc - 2, argv + 2);
 }
 
-/* A child with a terminal of its own; what it prints is passed over. */
+/* A child with a terminal of its own; its output is dropped. */
 static int run_terminal(int argc, char **argv)
 {
 	char text[256];
@@ -110,7 +110,7 @@ static void copy_myself(const char *folder, const char *name)
 	close(fd);
 }
 
-/* FOLDER/root is an overlay as container engines make it: `old` is in the image, `new` was put there later; both are
+/* FOLDER/root is an overlay like those of container engines: `old` is in the image, `new` was added later; both are
  * copies of this program. */
 static int run_overlay(int argc, char **argv)
 {

@@ -1,4 +1,4 @@
-/* Commands about processes: starting programs in several ways, names, tracing, changes of user. */
+/* Commands about processes: ways to start programs, names, tracing, changes of user. */
 #define _GNU_SOURCE
 #include "tester.h"
 #include <stdio.h>
@@ -48,7 +48,7 @@ static int run_run(int argc, char **argv)
 	return wait_for(pid);
 }
 
-/* The child runs the rest of the line, then execs there or not: what comes in between belongs to a child of this program. */
+/* The child runs the rest of the line and then execs or not: what the line does belongs to a child of this program. */
 static int run_child(int argc, char **argv)
 {
 	int pid = fork();
@@ -98,7 +98,7 @@ static int run_trace(int argc, char **argv)
 	int pid, failed = 0;
 
 	if (!strcmp(argv[1], "nobody"))
-		/* Refused: nobody is traced. */
+		/* It is refused: nobody is traced. */
 		return ptrace(PTRACE_CONT, getpid(), 0, 0) != -1;
 	pid = traced_child(argv[1]);
 	if (!strcmp(argv[1], "traceme"))
@@ -109,7 +109,7 @@ static int run_trace(int argc, char **argv)
 	return failed;
 }
 
-/* By number, since libc would do it for all threads. All three: whether it is refused is the test's to know. */
+/* By number, since libc would do it for all threads. All three calls: the test knows whether they are refused. */
 static int run_become(int argc, char **argv)
 {
 	int uid = atoi(argv[2]);

@@ -1,13 +1,13 @@
-/* requests FOLDER: does one thing after the other in FOLDER through io_uring, each of which is an event of its own.
- * requests FOLDER sockets: does so with sockets.
- * requests FOLDER buffers: moves bytes by several buffers and without any.
- * requests FOLDER fixed: moves bytes by several buffers in memory that the ring knows; says so if the kernel cannot.
- * requests FOLDER names: makes, names and removes things in "real" by way of "link", itself and by a thread of the kernel.
- * requests FOLDER quietly: opens links by requests that tell nothing: into a place of the ring's own table, into any
- *   place there, as a descriptor, and one to which there is nothing.
- * requests FOLDER later: opens "link" by one of those, says so, reads a byte of its input, and ends without using the ring.
- * requests FOLDER crowd: does so, and opens "link".
- * requests FOLDER many: asks for more files than are followed at once, none of which it is given. */
+/* requests FOLDER: does one thing after the other in FOLDER through io_uring; each is an event of its own.
+  * requests FOLDER sockets: the same with sockets.
+  * requests FOLDER buffers: transfers bytes with several buffers and without any.
+  * requests FOLDER fixed: transfers bytes with several buffers that the ring knows; says so if the kernel cannot.
+  * requests FOLDER names: makes, names and removes things in "real" through "link", directly and by a kernel thread.
+  * requests FOLDER quietly: opens links with requests without completions: into a slot of the ring's table, into any
+  *   slot, as a descriptor, and one that leads nowhere.
+  * requests FOLDER later: opens "link" with such a request, says so, reads a byte of input, and ends without the ring.
+  * requests FOLDER crowd: the same, and opens "link" again.
+  * requests FOLDER many: asks for more files than are followed at once, and gets none of them. */
 #define _GNU_SOURCE
 #include "evasion/evasion.h"
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define AT(path) .fd = AT_FDCWD, .addr = (unsigned long)(path)
 #define AND(path) .len = AT_FDCWD, .off = (unsigned long)(path)
 
-/* ring.c asks for these two. */
+/* ring.c needs these two. */
 void die(const char *what)
 {
 	perror(what);
@@ -45,7 +45,7 @@ static int ask(struct io_uring_sqe entry)
 	return ring_call(&entry);
 }
 
-/* Whoever opens a pipe to read from it waits for one who writes. */
+/* Opening a pipe for reading waits for a writer. */
 static void ask_for_many(void)
 {
 	struct io_uring_sqe entry = {.opcode = IORING_OP_OPENAT, AT("pipe"), .open_flags = O_RDONLY,
@@ -56,7 +56,7 @@ static void ask_for_many(void)
 		silent_ring_call(&entry);
 }
 
-/* No thread of the kernel is left to look for a path that is not in memory, or to note when the link was read last. */
+/* No kernel thread is left to look up a path that is not in memory, or to update the link's access time. */
 static void ask_in_a_crowd(void)
 {
 	usleep(20000);
@@ -81,7 +81,7 @@ static void work_on_names(unsigned char flags)
 	ask((struct io_uring_sqe){.opcode = IORING_OP_UNLINKAT, AT("link/none/none"), .flags = flags});
 }
 
-/* A thread of the kernel may do it later; then the ring is used once more. */
+/* A kernel thread may do it later; then the ring is used once more. */
 static void open_quietly(const char *path, unsigned place)
 {
 	silent_ring_call(&(struct io_uring_sqe){.opcode = IORING_OP_OPENAT, AT(path), .open_flags = O_RDONLY,
@@ -111,7 +111,7 @@ static void ask_quietly(void)
 	ask((struct io_uring_sqe){.opcode = IORING_OP_NOP});
 }
 
-/* Done by a thread of the kernel, which waits where the link leads to a pipe. */
+/* Done by a kernel thread, which waits where the link leads to a pipe. */
 static void ask_for_later(void)
 {
 	char byte;
@@ -134,7 +134,7 @@ static void send_and_receive(void)
 					       .len = sizeof(bytes)}));
 }
 
-/* One request accepts two connections, one receives what comes by the second. */
+/* One request accepts two connections, one receives the data of the second. */
 static void serve(int server, struct sockaddr_in *address)
 {
 	struct io_uring_sqe accepting = {.opcode = IORING_OP_ACCEPT, .fd = server, .ioprio = IORING_ACCEPT_MULTISHOT};

@@ -1,11 +1,11 @@
-/* What the groups of commands share: the shape of a command, and how one passes on to the next. */
+/* Shared by the groups of commands: the shape of a command, and how one passes on to the next. */
 #ifndef TESTER_H
 #define TESTER_H
 
-/* argv[0] is the command's name. Returns the exit code: 0 when the thing was done, or at least asked of the kernel. */
+/* argv[0] is the command's name. Returns the exit code: 0 if the thing was done, or at least requested. */
 struct command {
 	const char *name;
-	int arguments;  /* that it needs */
+	int arguments;  /* number of those that it needs */
 	const char *usage;
 	int (*run)(int argc, char **argv);
 };

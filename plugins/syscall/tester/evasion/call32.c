@@ -1,4 +1,4 @@
-/* System calls as 32-bit programs make them, from a 64-bit one. */
+/* System calls of 32-bit programs, made by a 64-bit program. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Reaching an address by other ways than connect(2) with its IPv4 form. Both ends are this process, in a network that
- * the place `network` made: nothing leaves the machine. */
+/* Reaching an address in other ways than by connect(2) with its IPv4 form. Both ends are in this process, in a network
+ * that the place `network` made: nothing leaves the machine. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <arpa/inet.h>
@@ -81,7 +81,7 @@ static int connect_nonblocking(int argc, char **argv)
 	return connect(client, (struct sockaddr *)&address, sizeof(address)) && errno != EINPROGRESS;
 }
 
-/* The first data and the connection in one. */
+/* The first data and the connection in one call. */
 static int connect_fast_open(int argc, char **argv)
 {
 	struct sockaddr_in address = address_of(argv[1]);
@@ -121,7 +121,7 @@ static int connect_ring_fast_open(int argc, char **argv)
 
 static struct sockaddr_in overwritten;
 
-/* The connection is let in when the address that was passed is another. */
+/* The connection is accepted when the passed address has been changed. */
 static void *overwrite_and_accept(void *server)
 {
 	usleep(100000);
@@ -162,7 +162,7 @@ static int connect_socketcall(int argc, char **argv)
 	return must("connect", call32(102, 3, (long)low_memory(list, sizeof(list)), 0, 0, 0));
 }
 
-/* A socket for datagrams that is connected to nothing; every datagram brings its address. */
+/* An unconnected datagram socket; every datagram has its address. */
 static int datagram(int argc, char **argv)
 {
 	struct sockaddr_in address = address_of(argv[1]);
@@ -194,7 +194,7 @@ static int datagram_ring(int argc, char **argv)
 	return must("send", ring_call(&entry)) != 1;
 }
 
-/* A datagram that the program makes itself, with its head. */
+/* A datagram with a header that the program builds itself. */
 static int datagram_raw(int argc, char **argv)
 {
 	struct sockaddr_in address = address_of(argv[1]);
@@ -220,7 +220,7 @@ static int connect_at(const struct sockaddr_un *address, socklen_t length)
 	return must("connect", connect(client, (const struct sockaddr *)address, length));
 }
 
-/* The server's socket is docker.sock in a new folder `run`; the client uses the other name. */
+/* The server's socket is docker.sock in a new folder `run`; the client uses another name. */
 static int connect_to_socket(const char *other)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "run/docker.sock"};
@@ -252,7 +252,7 @@ static int unix_relative(int argc, char **argv)
 	return connect_at(&address, sizeof(address));
 }
 
-/* By a descriptor of the socket's file. */
+/* Through a descriptor of the socket's file. */
 static int unix_descriptor(int argc, char **argv)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "docker.sock"};

@@ -1,4 +1,4 @@
-/* What the evasions share; see evasion.h. */
+/* Shared by the evasions; see evasion.h. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What the evasions share: the file that they are after, ways to call the kernel, and what to say where one cannot. */
+/* Shared by the evasions: their target file, ways to call the kernel, and messages if one cannot work here. */
 #ifndef EVASION_H
 #define EVASION_H
 
@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/types.h>
 
-/* Exit code where this kernel, or this machine, lacks what the technique needs. */
+/* Exit code if this kernel, or this machine, lacks what the technique needs. */
 #define CANNOT_HERE 77
 
-/* The file that all are after; it is there on every machine, and rules watch it. */
+/* The target of all of them; it exists on every machine, and rules watch it. */
 #define TARGET "/etc/shadow"
 
 extern const struct command read_name_commands[], read_place_commands[], read_call_commands[];
@@ -22,25 +22,25 @@ extern const struct command privilege_commands[], namespace_commands[], injectio
 /* Say what is missing here, and exit with CANNOT_HERE. */
 void cannot(const char *what) __attribute__((noreturn));
 
-/* die(what) if the result says that a call failed, cannot(what) if it is that the call is missing or forbidden. */
+/* die(what) if the result is an error, cannot(what) if the call is missing or forbidden. */
 int must(const char *what, long result);
 
-/* A child that runs this and then waits until its parent is gone; returns when it has run it. */
+/* Starts a child that runs this and then waits until its parent has ended; returns when it has run it. */
 pid_t beside(void (*prepare)(void *), void *argument);
 
 /* Mounts of this process's own. */
 void own_mounts(void);
 
-/* A small file system over /etc that nobody else sees, which was filled before it came there: `shadow` (4 bytes), `next`
+/* A small file system over /etc that nobody else sees, filled before it was put there: `shadow` (4 bytes), `next`
  * (8 bytes), and the folder pam.d. In the second one `other` is another name of `shadow`. */
 void own_etc(void);
 void own_etc_with_link(void);
 
-/* The file that TARGET leads to now; must_be_target compares by inode, so call it before names change. */
+/* The present file of TARGET; must_be_target compares by inode, so call it before names change. */
 void remember_target(void);
 int must_be_target(int fd);
 
-/* Make `other` in the working directory another link to the machine's own TARGET, called by that path, and remember it. */
+/* Make `other` in the working directory another link to the machine's own TARGET, and remember that as the target. */
 void link_target(const char *path);
 
 /* Exit with 1 unless TARGET, as own_etc made it, has the content of `next` now. */
@@ -49,25 +49,25 @@ int must_be_changed(void);
 /* The call by its number for 32-bit programs. Addresses have to be low. */
 long call32(long number, long a, long b, long c, long d, long e);
 
-/* A place below 4 GiB with that content; low_text for a string. */
+/* Memory below 4 GiB with this content; low_text for a string. */
 void *low_memory(const void *content, unsigned size);
 #define low_text(text) low_memory(text, strlen(text) + 1)
 
-/* Ask for one thing through io_uring and return its result. */
+/* Request one thing through io_uring and return its result. */
 int ring_call(const struct io_uring_sqe *entry);
-/* For several at once, up to four, of which one has a result. */
+/* The same for several at once, up to four, one of which has a result. */
 int ring_calls(const struct io_uring_sqe *entries, unsigned count);
-/* Without waiting for a result, which is returned then, if there is one. */
+/* The same without waiting for a result; returns it if there is one. */
 void silent_ring_call(const struct io_uring_sqe *entry);
 void silent_ring_calls(const struct io_uring_sqe *entries, unsigned count);
 int ring_answer(void);
-/* Write over a text of the request before its result is there. */
+/* Overwrite a text of the request before its result is there. */
 int forgetful_ring_call(const struct io_uring_sqe *entry, char *text);
 
-/* The same where a thread of the kernel takes the requests, so that no call submits them. */
+/* The same with a kernel thread that takes the requests, so that no call submits them. */
 int polled_ring_call(const struct io_uring_sqe *entry);
 
-/* What ring_call made, for what else is done with it. */
+/* The ring of ring_call, for other uses. */
 int ring_descriptor(void);
 
 #endif

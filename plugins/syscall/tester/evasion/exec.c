@@ -1,4 +1,4 @@
-/* Starting PROGRAM (with `noop` as its argument) so that it is not seen where it lies, or that it is started at all. */
+/* Starting PROGRAM (with `noop` as its argument) so that its place, or that it was started at all, is not seen. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <errno.h>
@@ -97,7 +97,7 @@ static void write_whole(const char *path, int flags, const char *text)
 	close(fd);
 }
 
-/* In a user namespace of its own a program may say what the kernel starts for files that begin in some way. */
+/* In a user namespace of its own a program may register what the kernel starts for files with a certain beginning. */
 static int exec_registered(int argc, char **argv)
 {
 	char line[4096];
@@ -116,7 +116,7 @@ static int exec_registered(int argc, char **argv)
 	return 1;
 }
 
-/* The program that the kernel starts is the dynamic linker; what runs is its argument. */
+/* The kernel starts the dynamic linker; the program that runs is its argument. */
 static void start_with_linker(const char *path)
 {
 	static const char *const linkers[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"};
@@ -199,7 +199,7 @@ static int memory_proc(int argc, char **argv)
 	return 1;
 }
 
-/* A link gives the program the name of one that may do this. */
+/* A link gives the program the name of one that is allowed to do this. */
 static int memory_as_runc(int argc, char **argv)
 {
 	char path[64];
@@ -233,7 +233,7 @@ static int exec_unnamed(int argc, char **argv)
 	return 1;
 }
 
-/* Code comes into a process that runs already: no program is started. */
+/* Code is put into a running process: no program is started. */
 static int exec_mapped(int argc, char **argv)
 {
 #ifdef __x86_64__

@@ -130,7 +130,7 @@ static int name_32bit(int argc, char **argv)
 	return must("prctl", call32(172, PR_SET_NAME, (long)low_text("kworker/1:0"), 0, 0, 0));
 }
 
-/* What ps(1) shows as the command line is memory of the process. */
+/* The command line that ps(1) shows is memory of the process. */
 static int name_arguments(int argc, char **argv)
 {
 	size_t length = strlen(argv[0]);
@@ -138,7 +138,7 @@ static int name_arguments(int argc, char **argv)
 	return memcpy(argv[0], "[kworker/1:0]", length < 13 ? length : 13) == NULL;
 }
 
-/* And then does something, which tells what they really are. */
+/* And then does something, which shows what they really are. */
 static int name_arguments_then(int argc, char **argv)
 {
 	name_arguments(argc, argv);
@@ -146,7 +146,7 @@ static int name_arguments_then(int argc, char **argv)
 	return must_be_target(open(TARGET, O_RDONLY));
 }
 
-/* The kernel is told here of places in programs at which it is to stop and tell what is in their memory. */
+/* Tells the kernel here to stop at places in programs and to report what is in their memory. */
 static int probes_file(int argc, char **argv)
 {
 	own_mounts();
@@ -166,7 +166,7 @@ static int probes_call(int argc, char **argv)
 	return must("perf_event_open", syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0)) < 0;
 }
 
-/* No module: the kernel refuses it at the first look. */
+/* Not a module: the kernel refuses it at once. */
 static int module_from_memory(int argc, char **argv)
 {
 	int fd = must("memfd_create", memfd_create("module", 0));
@@ -181,7 +181,7 @@ static int module_32bit(int argc, char **argv)
 	return 0;
 }
 
-/* By the device, whose file's rights decide, and not by the call. */
+/* Through the device, where the file's permissions decide, and not the call. */
 static int faults_by_device(int argc, char **argv)
 {
 	int fd = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);

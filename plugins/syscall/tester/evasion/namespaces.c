@@ -1,4 +1,4 @@
-/* Leaving a container by namespaces, mounts and roots. Nothing outside of the process's own changes. */
+/* Leaving a container through namespaces, mounts and roots. Nothing outside of the process itself changes. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <errno.h>
@@ -29,14 +29,14 @@ static int join_32bit(int argc, char **argv)
 	return must("setns", call32(346, must("namespace", open("/proc/self/ns/uts", O_RDONLY)), CLONE_NEWUTS, 0, 0, 0));
 }
 
-/* There is no such disk: that it is asked for is enough. */
+/* There is no such disk; the request is enough. */
 static int disk_mount(int argc, char **argv)
 {
 	mount(NO_DISK, ".", "ext4", MS_RDONLY, NULL);
 	return 0;
 }
 
-/* The device under a name of one's own. */
+/* The device under a name of its own. */
 static int disk_other_name(int argc, char **argv)
 {
 	must("disk", symlink(NO_DISK, "disk"));
@@ -85,7 +85,7 @@ static int host_root_pivot(int argc, char **argv)
 	return must("pivot_root", syscall(SYS_pivot_root, ".", "."));
 }
 
-/* Which container a process is in is told by its cgroup. */
+/* The cgroup tells which container a process is in. */
 static int cgroup_file(int argc, char **argv)
 {
 	char path[4096];
@@ -95,7 +95,7 @@ static int cgroup_file(int argc, char **argv)
 	return 0;
 }
 
-/* For a child from its beginning. The cgroup is the topmost one of the newer kind. */
+/* For a child from its start on. The cgroup is the root of cgroup v2. */
 static int cgroup_clone(int argc, char **argv)
 {
 	struct clone_args arguments = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
@@ -113,7 +113,7 @@ static int cgroup_clone(int argc, char **argv)
 	return wait_for(pid);
 }
 
-/* When the last process of a cgroup has ended the kernel starts the program that this file names. Nothing is written. */
+/* When the last process of a cgroup has ended, the kernel starts the program that this file names. Nothing is written. */
 static int agent_file(int argc, char **argv)
 {
 	static const char *const files[] = {"/sys/fs/cgroup/memory/release_agent", "/sys/fs/cgroup/pids/release_agent"};

@@ -1,4 +1,4 @@
-/* Asking for rights by other calls than those that rules name. Those that make no file are for a user without any. */
+/* Getting rights by calls that rules do not name. Those that make no file are for a user without rights. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #define SETXATTRAT 463
 #define SET_UID 04755
 
-/* The kernel refuses it, which is no failure here. */
+/* The kernel refuses it, which is not a failure here. */
 static int root_setuid(int argc, char **argv)
 {
 	syscall(SYS_setuid, 0);
@@ -115,7 +115,7 @@ static int setuid_32bit(int argc, char **argv)
 	return must("chmod", call32(15, (long)low_text("program"), SET_UID, 0, 0, 0));
 }
 
-/* The bit is there from the file's beginning; nothing is changed later. */
+/* The bit is set from the file's creation on; nothing is changed later. */
 static int setuid_open(int argc, char **argv)
 {
 	umask(0);
@@ -155,7 +155,7 @@ static int setuid_unnamed(int argc, char **argv)
 	return must("link", linkat(AT_FDCWD, path, AT_FDCWD, "program", AT_SYMLINK_FOLLOW));
 }
 
-/* Not the bit but a capability that the file gives. */
+/* Not the bit, but a capability of the file. */
 #define CAPABILITY "security.capability"
 
 static const struct vfs_cap_data capability = {

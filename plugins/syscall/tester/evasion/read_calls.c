@@ -82,7 +82,7 @@ static int read_ring_polled(int argc, char **argv)
 	return must_be_target(polled_ring_call(&entry));
 }
 
-/* A thread of the kernel opens it, after the path that was asked for has been written over. */
+/* A kernel thread opens it, after the requested path was overwritten. */
 static int read_ring_worker(int argc, char **argv)
 {
 	char path[] = TARGET;
@@ -109,7 +109,7 @@ static int read_from_table(const char *path, unsigned char flags)
 		silent_ring_call(&opening);
 	else
 		must("open", ring_call(&opening));
-	do /* what opens silently may still be at it */
+	do /* a silent open may not be done yet */
 		got = ring_call(&reading);
 	while (got < 0 && errno == EBADF && usleep(1000) == 0);
 	return must("read", got) == 1 ? 0 : 1;
@@ -126,7 +126,7 @@ static int read_ring_direct_symlink(int argc, char **argv)
 	return read_from_table("link", 0);
 }
 
-/* And the ring is told to say nothing of it. */
+/* And the ring is told not to report it. */
 static int read_ring_silent(int argc, char **argv)
 {
 	return read_from_table(TARGET, IOSQE_CQE_SKIP_SUCCESS);
@@ -138,7 +138,7 @@ static int read_ring_silent_symlink(int argc, char **argv)
 	return read_from_table("link", IOSQE_CQE_SKIP_SUCCESS);
 }
 
-/* The file gets a descriptor, whose number is that of the next one. */
+/* The file gets a descriptor with the next number. */
 static int read_ring_silent_descriptor(int argc, char **argv)
 {
 	struct io_uring_sqe opening = ring_open("link");
@@ -157,7 +157,7 @@ static int read_ring_silent_descriptor(int argc, char **argv)
 	return must_be_target(next);
 }
 
-/* It is opened, read and closed by requests that are linked to each other, and tell nothing before all is done. */
+/* It is opened, read and closed by linked requests without completions before everything is done. */
 static int read_ring_silent_chain(int argc, char **argv)
 {
 	char byte = 0;
@@ -189,7 +189,7 @@ static int read_32bit_openat(int argc, char **argv)
 	return must_be_target(call32(295, AT_FDCWD, (long)low_text(TARGET), O_RDONLY, 0, 0));
 }
 
-/* Waits until someone has to wait for the file, and writes another name where he has put his. */
+/* Waits until the opener has to wait for the file, and overwrites the name that it passed. */
 static void exchange_name(char *name, int fd, const sigset_t *signals)
 {
 	int got;
@@ -201,7 +201,7 @@ static void exchange_name(char *name, int fd, const sigset_t *signals)
 	_exit(0);
 }
 
-/* A lease on the file: who opens it waits, as long as this other process wants. */
+/* A lease on the file: whoever opens it waits as long as this other process wants. */
 static void hold_target(char *name)
 {
 	int fd = must(TARGET, open("/etc/other", O_RDONLY)), pid;
@@ -219,7 +219,7 @@ static void hold_target(char *name)
 	close(fd);
 }
 
-/* What is at the argument's address when the call returns is not what the kernel has read there. */
+/* When the call returns, the argument's address no longer holds what the kernel has read there. */
 static int read_exchanged(int argc, char **argv)
 {
 	char *name = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -260,7 +260,7 @@ static void open_target(void *argument)
 	*(int *)argument = must(TARGET, open(TARGET, O_RDONLY));
 }
 
-/* A child opens it, and this process takes the open file from there. */
+/* A child opens it, and this process takes the open file from it. */
 static int read_taken(int argc, char **argv)
 {
 	int *number = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

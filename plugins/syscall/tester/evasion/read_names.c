@@ -33,7 +33,7 @@ static int read_dots(int argc, char **argv)
 	return read_as("/etc/../etc/./shadow");
 }
 
-/* As text this is ./shadow; the link leads to a folder whose parent is another one. */
+/* As text this is ./shadow; the link leads to a folder with another parent. */
 static int read_dots_behind_link(int argc, char **argv)
 {
 	own_etc();
@@ -132,7 +132,7 @@ static int chdir_to_etc(void *argument)
 	return chdir("/etc") ? 1 : 0;
 }
 
-/* Another process that has its working directory in common with this one changes it. */
+/* Another process that shares its working directory with this one changes it. */
 static int read_shared_cwd(int argc, char **argv)
 {
 	remember_target();
@@ -164,7 +164,7 @@ static int read_long(int argc, char **argv)
 	return read_as(path);
 }
 
-/* The name that rules let pass, taken by a program that is another. */
+/* A name that rules allow, taken by another program. */
 static int read_renamed(int argc, char **argv)
 {
 	remember_target();

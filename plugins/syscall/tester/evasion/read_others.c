@@ -1,4 +1,4 @@
-/* Reading a file by way of other processes, or of a thread that is left of one. */
+/* Reading a file through other processes, or through a remaining thread of one. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <errno.h>
@@ -47,7 +47,7 @@ static void as_it_is(void)
 {
 }
 
-/* The kernel tells who opens the file, and hands over a descriptor of it with each report. */
+/* The kernel reports who opens the file, with a descriptor of it. */
 static int read_reported(int argc, char **argv)
 {
 	struct fanotify_event_metadata event;
@@ -88,7 +88,7 @@ static void answer(int listener)
 	must("answer", ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &added));
 }
 
-/* What this process opens by a name that does not exist is what its supervisor gives it. */
+/* This process opens a name that does not exist, and its supervisor gives it the file. */
 static int read_supervised(int argc, char **argv)
 {
 	int listener, child;
@@ -118,7 +118,7 @@ static void until_stopped(int pid, int request)
 		die("traced");
 }
 
-/* A program that may read the file is started and made to open it: its first call is exchanged for another. */
+/* A program that may read the file is started and made to open it: its first call is replaced by another. */
 static int read_traced(int argc, char **argv)
 {
 #ifdef __x86_64__
@@ -151,7 +151,7 @@ static int read_traced(int argc, char **argv)
 #endif
 }
 
-/* The editor of the password hashes is given a copy of them to show: this program takes its place. */
+/* The editor of password hashes gets a copy of them to show: this program takes its place. */
 static int read_edited(int argc, char **argv)
 {
 	char program[256], editor[300];
@@ -172,7 +172,7 @@ static int read_edited(int argc, char **argv)
 	return wait_for(pid);
 }
 
-/* Until the first thread is gone, which the process is named by. */
+/* Until the first thread, whose name the process has, has ended. */
 static void *read_alone(void *unused)
 {
 	char path[64], state = 0;

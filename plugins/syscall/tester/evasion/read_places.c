@@ -1,4 +1,4 @@
-/* Reading a file where it has been moved to: mounts, roots, links, layers, and places that no path leads to. */
+/* Reading a file in another place: mounts, roots, links, layers, and places that no path leads to. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <fcntl.h>
@@ -18,7 +18,7 @@ static int read_chroot(int argc, char **argv)
 	return must_be_target(open("/shadow", O_RDONLY));
 }
 
-/* The folder is outside of the root by then, so its path cannot be said from there. */
+/* The folder is outside of the root then, so its path cannot be told from there. */
 static int read_outside_root(int argc, char **argv)
 {
 	int folder = must("/etc", open("/etc", O_PATH));
@@ -72,7 +72,7 @@ static int read_bound_link(int argc, char **argv)
 	return must_be_target(open("link", O_RDONLY));
 }
 
-/* By the time that the file is opened, the mount is nowhere in the tree any more. */
+/* When the file is opened, the mount is no longer in the tree. */
 static int read_bound_descriptor(int argc, char **argv)
 {
 	int folder;
@@ -85,7 +85,7 @@ static int read_bound_descriptor(int argc, char **argv)
 	return must_be_target(openat(folder, "./shadow", O_RDONLY));
 }
 
-/* The mount is in another process's namespace only. */
+/* The mount is only in another process's namespace. */
 static void bind_of_its_own(void *argument)
 {
 	own_mounts();
@@ -102,7 +102,7 @@ static int read_mount_of_another(int argc, char **argv)
 	return must_be_target(open(path, O_RDONLY));
 }
 
-/* Folders in folders, 5,000 characters of path, and the bind mount below all of them. */
+/* Nested folders, 5,000 characters of path, and the bind mount below all of them. */
 static int read_deep(int argc, char **argv)
 {
 	char name[251], here[2048];
@@ -121,7 +121,7 @@ static int read_deep(int argc, char **argv)
 	return must_be_target(open("bound/shadow", O_RDONLY));
 }
 
-/* A copy of the mount that is nowhere in the tree. */
+/* A copy of the mount that is not in the tree. */
 static int read_detached_tree(int argc, char **argv)
 {
 	int tree;
@@ -210,7 +210,7 @@ static int read_renamed_file(int argc, char **argv)
 	return must_be_target(open("/etc/x", O_RDONLY));
 }
 
-/* Not the file at all but the disk that it is on, under a new name. Some machines refuse to open it. */
+/* Not the file but the disk that it is on, under a new name. Some machines refuse to open it. */
 static int read_disk(int argc, char **argv)
 {
 	struct stat status;

@@ -48,9 +48,9 @@ static void give_up(int signal)
 	cannot("a file system whose paths are found in memory");
 }
 
-/* A pipe that nobody writes to is opened so often that no more requests can be followed; then a link to the file. Its path
- * is in the kernel's memory, and the link has been read since it was made, so that no thread of the kernel is needed, of
- * which none is left. */
+/* A pipe without writers is opened so often that no more requests can be followed; then a link to the file. Its path is
+ * in the kernel's memory, and the link was read since it was made, so no kernel thread is needed, of which none is
+ * left. */
 static int read_ring_crowded(int argc, char **argv)
 {
 	struct io_uring_sqe waiting = opening("pipe", 0, IOSQE_ASYNC), entry = opening("link", 0, 0);
@@ -70,7 +70,7 @@ static int read_ring_crowded(int argc, char **argv)
 
 #define SILENT_ONES_LOOKED_FOR 4
 
-/* So many wait for a pipe already that no more are looked for of this process. */
+/* So many wait for a pipe already that no more are looked for in this process. */
 static int read_ring_silent_crowded(int argc, char **argv)
 {
 	struct io_uring_sqe waiting = opening("pipe", 0, IOSQE_ASYNC | IOSQE_CQE_SKIP_SUCCESS);
@@ -107,8 +107,8 @@ static void ask_for_another(void *unused)
 	silent_ring_calls(entries, 2);
 }
 
-/* A child has a link to it opened after a while, is told nothing and does nothing more; this process reads it from the table
- * that both share. */
+/* A child opens a link to it after a while, without a completion, and does nothing more; this process reads it from the
+ * table that both share. */
 static int read_ring_shared(int argc, char **argv)
 {
 	char byte;

@@ -1,4 +1,4 @@
-/* A server starting a shell, which then does nothing, without being seen as the server, or the shell as a shell. */
+/* A server starts a shell, which does nothing, without looking like the server, or the shell like a shell. */
 #define _GNU_SOURCE
 #include "evasion.h"
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static int shell_copied(int argc, char **argv)
 	return shell("./worker", "worker");
 }
 
-/* The dynamic linker is started, and is told to load the shell. */
+/* The dynamic linker is started, and told to load the shell. */
 static int shell_linker(int argc, char **argv)
 {
 	static const char *const linkers[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"};
@@ -48,7 +48,7 @@ static int shell_linker(int argc, char **argv)
 	cannot("dynamic linker");
 }
 
-/* A script, which is not called as shells are. */
+/* A script without the name of a shell. */
 static int shell_script(int argc, char **argv)
 {
 	int fd = must("worker", open("worker", O_WRONLY | O_CREAT, 0755));
@@ -59,7 +59,7 @@ static int shell_script(int argc, char **argv)
 	return shell("./worker", "worker");
 }
 
-/* No shell, but something that does all that a shell can. */
+/* Not a shell, but something that can do all that a shell can. */
 static int shell_interpreter(int argc, char **argv)
 {
 	int pid;
@@ -80,7 +80,7 @@ static int shell_linked(int argc, char **argv)
 	return shell("./worker", "worker");
 }
 
-/* The server takes another name before. */
+/* The server takes another name first. */
 static int shell_renamed_server(int argc, char **argv)
 {
 	must("prctl", prctl(PR_SET_NAME, "worker"));
@@ -89,7 +89,7 @@ static int shell_renamed_server(int argc, char **argv)
 
 #define WORKING_USER 33 /* the one of web servers, on Debian */
 
-/* Whoever starts servers gives them a user of their own. */
+/* Servers are started with a user of their own. */
 static void become_server(void)
 {
 	must("setgid", setgid(WORKING_USER));
@@ -108,7 +108,7 @@ static void become_shell(void)
 	die("/bin/sh");
 }
 
-/* Lets a grandchild become something when its parent is gone, and no process above it is a server any more. */
+/* Makes a grandchild become something when its parent has ended and no process above it is a server any more. */
 static int orphan(void (*become)(void))
 {
 	int ends[2], parent;
