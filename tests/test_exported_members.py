@@ -168,8 +168,12 @@ PUBLIC = {
         "serve",
     ],
     "falcohost.program": [
+        "PROGRAM",
+        "PROGRAM_KEYS",
         "Program",
         "ProgramInput",
+        "read_program",
+        "shown_program",
     ],
     "falcohost.settings": [
         "OPEN_PARAMS",

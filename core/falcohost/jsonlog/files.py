@@ -179,7 +179,7 @@ class FileInput:
         try:
             begin = self._begin(file)
             content = skipped(read_blocks(read), begin) if file.position.packed else read_blocks(read)
-            for items in texts(content, self._limits.document, refuse, begin):
+            for items in texts(content, self._limits.document, refuse, begin, plain=self._limits.plain):
                 if items:
                     offset, text = items[-1]
                     file.position = replace(file.position, offset=offset + len(text))

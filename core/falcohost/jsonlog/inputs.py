@@ -18,11 +18,14 @@ class Limits:
     :ivar document: a line, or a document over several lines. It is held in memory once.
     :ivar record: one record. Decoded, it takes up to thirty times as much memory.
     :ivar objects: most objects in a document that is larger than *record*.
+    :ivar plain: the log is lines of text, not JSON: a text is one line or several, and a line is complete only at its
+        newline.
     """
 
     document: int = 64 * MIB
     record: int = 8 * MIB
     objects: int = 1_000_000
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,20 +35,22 @@ def texts(
     refuse: Callable[[str, int], None],
     offset: int = 0,
     *,
+    plain: bool = False,
     clock: Clock = SYSTEM,
 ) -> Iterator[Placed]:
     """Yield, for each of *blocks*, the texts that it completes: lines of JSON, or documents.
 
     The first block is the one at *offset*. An empty block means that there is no more data for now: then a complete
     text is yielded even without a newline. *refuse* is called with cause and offset of a text that is larger than
-    *limit*.
+    *limit*. *plain*: the lines are not JSON.
 
     :raises Refused: *blocks* raised it; all complete texts have been yielded, and an incomplete one is its ``rest``.
     """
     failure: list[Exception] = []
     rest = _until_failure(blocks, failure)
-    while True:
-        seen: list[bytes] = []
+    seen: list[bytes] = []
+    while not plain:
+        seen = []
         yield from _first_line(rest, seen, limit)
         begun = b"".join(seen)
         first = _beginning(begun).partition(b"\n")[0]
@@ -64,7 +66,7 @@ def texts(
         document = whole.removeprefix(_MARK)
         yield [(offset + len(whole) - len(document), document)]
         offset += len(whole)
-    yield from _lines(itertools.chain(seen, rest), offset, limit, refuse, failure)
+    yield from _lines(itertools.chain(seen, rest), offset, limit, refuse, failure, plain=plain)
     if failure:
         raise failure[0]
 
@@ -145,6 +147,8 @@ def _lines(
     limit: int,
     refuse: Callable[[str, int], None],
     failure: list[Exception],
+    *,
+    plain: bool,
 ) -> Iterator[Placed]:
     """Split *blocks* at newlines. A line over several blocks is kept in pieces until it is complete.
 
@@ -156,7 +160,7 @@ def _lines(
         end = block.rfind(b"\n") + 1
         if not block and 0 < size <= limit:
             begun = [b"".join(begun)]
-        if end or (not block and begun and _is_whole(begun[0])):
+        if end or (not block and begun and not plain and _is_whole(begun[0])):
             yield list(_whole_lines(begun, size, block[:end], offset, limit, refuse))
             offset += size + end
             begun, size = [], 0

@@ -135,7 +135,9 @@ class Tail:
         return True
 
     def _whole_texts(self) -> Iterator[Placed]:
-        return texts(self._blocks(), self._limits.document, self._refuse, self._at, clock=self._clock)
+        return texts(
+            self._blocks(), self._limits.document, self._refuse, self._at, plain=self._limits.plain, clock=self._clock
+        )
 
     def _plain(self) -> Iterator[Placed]:
         if self._fd is None and not self._go_on():
@@ -184,7 +186,8 @@ class Tail:
         self.is_cut_off = False
         try:
             content = skipped(read_blocks(lambda size: os.read(fd, size)), self._position.offset)
-            for items in texts(content, self._limits.document, self._refuse, self._position.offset):
+            limits, begin = self._limits, self._position.offset
+            for items in texts(content, limits.document, self._refuse, begin, plain=limits.plain):
                 if items:
                     self._handle(items)
                     yield items

@@ -132,7 +132,7 @@ class ProgramInput:
         def refuse(cause: str, offset: int) -> None:
             self._refusals.add(cause, f"{origin.name}, byte {offset}")
 
-        for items in texts(self._blocks(process), self._limits.document, refuse):
+        for items in texts(self._blocks(process), self._limits.document, refuse, plain=self._limits.plain):
             yield Texts(origin, items)
         while process.poll() is None:
             yield _NOTHING

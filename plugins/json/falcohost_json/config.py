@@ -9,13 +9,13 @@ from typing import Any
 
 from falcohost import ConfigError
 from falcohost.jsonlog import FOLLOW, JsonLog, path_keys
-from falcohost.program import Program
+from falcohost.program import PROGRAM, PROGRAM_KEYS, Program, read_program, shown_program
 from falcohost.settings import OPEN_PARAMS, Settings
-from falcohost_json import program, webhook
+from falcohost_json import webhook
 
 NAME = "json"
 
-_KEYS = ("name", OPEN_PARAMS, FOLLOW, "time", "records", "description", *program.KEYS, *webhook.KEYS)
+_KEYS = ("name", OPEN_PARAMS, FOLLOW, "time", "records", "description", *PROGRAM_KEYS, *webhook.KEYS)
 
 _SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
@@ -54,7 +54,7 @@ def read_sources(settings: Mapping[str, Any]) -> list[Config]:
     entries = settings.get("sources", [])
     if not isinstance(entries, list):
         raise ConfigError("json: init_config.sources is not a list; use a list of sources")
-    if OPEN_PARAMS in settings or program.PROGRAM in settings:
+    if OPEN_PARAMS in settings or PROGRAM in settings:
         own = {key: settings[key] for key in _KEYS if key in settings}
         entries = [{"name": NAME, **own}, *entries]
     sources = [_read(entry) for entry in entries]
@@ -87,15 +87,15 @@ def _read(entry: Any) -> Config:
 
 
 def _with_input(log: JsonLog, entry: Mapping[str, Any], given: Settings) -> Config:
-    params, runs = given.open_params(), program.read_program(entry, where(log.source))
+    params, runs = given.open_params(), read_program(entry, where(log.source))
     if bool(params) == (runs is not None):
         what = "both" if params else "neither"
         raise ConfigError(
-            f"{where(log.source)} has {what} {OPEN_PARAMS} {'and' if params else 'nor'} {program.PROGRAM}; "
+            f"{where(log.source)} has {what} {OPEN_PARAMS} {'and' if params else 'nor'} {PROGRAM}; "
             "set exactly one of them"
         )
     shown = params if isinstance(params, str) else ", ".join(params)
-    usual = f"JSON records of {shown or program.shown(runs)}."
+    usual = f"JSON records of {shown or shown_program(runs)}."
     description = str(entry.get("description") or usual).replace("\n", " ")
     return Config(log, description, given, params, given.truth(FOLLOW), runs)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from falcohost import ConfigError
-from falcohost.program import Program
+from falcohost.errors import ConfigError
+from falcohost.program.input import Program
 
+#: The setting that names the command.
 PROGRAM = "program"
 _RESTART = "restart"
 
-KEYS = (PROGRAM, _RESTART)
+#: All settings of a program.
+PROGRAM_KEYS = (PROGRAM, _RESTART)
 
 #: Values of ``restart``, and whether the program is also restarted after it ended successfully.
 _ALWAYS = {"on failure": False, "always": True}
@@ -37,7 +39,7 @@ def read_program(entry: Mapping[str, Any], where: str) -> Program | None:
     raise ConfigError(f"{where}: {PROGRAM} is not a command; use a text for the shell, or a list of words")
 
 
-def shown(program: Program | None) -> str:
+def shown_program(program: Program | None) -> str:
     """Return the command as text, for messages."""
     if program is None:
         return ""
