@@ -14,12 +14,16 @@ from falcohost import ArgKind, Field
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.host.plugins import ask
 from falcohost_syscall.fields.field import SyscallField
+from falcohost_text.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- fields of {source}: written by script/docs -->"
 END = "<!-- end of fields -->"
-#: Settings of plugins that offer no source without any.
-SETTINGS = {"json": {"sources": [{"name": "json", "open_params": "FILE"}]}}
+#: Settings of plugins whose sources depend on them.
+SETTINGS = {
+    "json": {"sources": [{"name": "json", "open_params": "FILE"}]},
+    "text": {"sources": [{"name": form, "open_params": "FILE", "format": form} for form in FORMATS]},
+}
 #: Marks fields that kernel filters can check.
 IN_KERNEL = "▪"
 ARGUMENTS = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
@@ -32,7 +36,8 @@ def readmes() -> Iterator[tuple[Path, str]]:
         plugin = ask(folder.name, module, "falcohost", "0", SETTINGS.get(folder.name, {}))
         text = (folder / "README.md").read_text()
         for spec in plugin.sources:
-            fields = (*GENERIC_FIELDS, *plugin.fields.get(spec.name, ()))
+            generic = GENERIC_FIELDS if spec is plugin.sources[0] else ()
+            fields = (*generic, *plugin.fields.get(spec.name, ()))
             text = with_table(text, spec.name, {field.name: field for field in reversed(fields)}.values())
         yield folder / "README.md", text
 

@@ -13,6 +13,15 @@ from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, TOO_LARGE, Refused
 LIMIT = 1000
 
 
+def test_lines_that_are_not_json():
+    """Of plain lines a complete one ends at its newline, whatever it begins and ends with."""
+    found = [
+        text for some in texts(iter([b"[a] {b}", b"", b" c\n{", b"\nd"]), 99, pytest.fail, plain=True) for text in some
+    ]
+
+    assert found == [(0, b"[a] {b} c\n"), (10, b"{\n"), (12, b"d")]
+
+
 def cut(*given, limit=LIMIT):
     """Return the texts in blocks, and what was refused with its place."""
     refused = []

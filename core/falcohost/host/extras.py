@@ -25,6 +25,7 @@ EXTRAS: Mapping[str, Extra] = {
     "k8saudit": Extra(also=("k8s_audit", "k8saudit-eks")),
     "okta": Extra(),
     "syscall": Extra(also=("container",), default=True),
+    "text": Extra(),
 }
 
 #: Plugins that are loaded without being configured.

@@ -23,7 +23,7 @@ def rules_fired(plugin: Any, source: str, rules: Iterable[Path], settings: Mappi
     :param settings: the plugin's configuration, with the place that the source reads. The source has to end by itself.
     :raises RulesError: the rules are refused.
     """
-    plugins = Plugins((ask("tested", plugin, "tested", "0"),))
+    plugins = Plugins((ask("tested", plugin, "tested", "0", dict(settings)),))
     enabled = enabled_rules(plugins, source, rules, Selection(enable=True, rule="*"))
     matcher = Matcher(enabled, first=False)
     opened = plugins.sources()[source].make({**plugins.loaded[0].settings, **settings})

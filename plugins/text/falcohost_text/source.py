@@ -1,0 +1,136 @@
+"""The event sources of text logs: the input's lines become events, whether they have the expected form or not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from falcohost import Batch, ConfigError, Plan, Source, SourceSpec, SourceStats
+from falcohost.jsonlog import (
+    FOLLOW,
+    MIB,
+    PLUGIN_EVENT,
+    Input,
+    Limits,
+    Refusals,
+    Texts,
+    capabilities,
+    file_input,
+    files_check,
+)
+from falcohost.program import ProgramInput
+from falcohost.settings import OPEN_PARAMS
+from falcohost_text.config import NAME, Config
+from falcohost_text.event import Context, TextEvent
+from falcohost_text.formats import FORMATS
+from falcohost_text.parsing import parser
+
+log = logging.getLogger("falcohost")
+
+#: A longer line is dropped and counted.
+LIMITS = Limits(document=MIB, plain=True)
+
+#: The source of a configuration that names no log: its rules can be checked.
+UNCONFIGURED = Config(NAME, "Lines of any text log.", FORMATS["lines"])
+
+
+def source_spec(config: Config) -> SourceSpec:
+    """Return the spec of one configured source."""
+
+    def make(settings: Mapping[str, Any]) -> Source:
+        return TextSource(config, _input(config))
+
+    return SourceSpec(
+        name=config.name,
+        description=config.description,
+        make=make,
+        check=files_check(make, always=True),
+        event_types=frozenset({PLUGIN_EVENT}),
+        capabilities=capabilities({OPEN_PARAMS: config.open_params, FOLLOW: config.follow}),
+    )
+
+
+def unconfigured() -> SourceSpec:
+    """Return the source ``text`` of a configuration that names no log: rules can be checked, and nothing opened."""
+
+    def make(settings: Mapping[str, Any]) -> Source:
+        raise ConfigError(
+            f"{NAME}: there is nothing to read: name files in {OPEN_PARAMS}, or logs in init_config.sources"
+        )
+
+    return SourceSpec(name=NAME, description=UNCONFIGURED.description, make=make, event_types=frozenset({PLUGIN_EVENT}))
+
+
+def _input(config: Config) -> Input:
+    if config.program is not None:
+        return ProgramInput(config.program, plugin=config.where, limits=LIMITS)
+    return file_input(config.open_params, plugin=config.where, follow=config.follow, limits=LIMITS)
+
+
+class TextSource:
+    """Reads the lines that *given* delivers, in the form that *config* says."""
+
+    def __init__(self, config: Config, given: Input) -> None:
+        self._where = config.where
+        self._parse = parser(config.format)
+        self._context = Context(config.name, config.format.time, config.zone)
+        self._input = given
+        self._refusals = Refusals()
+        self._passed = self._unmatched = 0
+
+    def open(self, plan: Plan, cursor: str | None) -> None:
+        """Open the input at *cursor*.
+
+        :raises SourceError: it cannot be opened.
+        """
+        self._input.open(self._refusals, cursor)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the events of the input's lines."""
+        for texts in self._input.texts():
+            yield Batch(self._events(texts) if texts.items else (), texts.cursor)
+
+    def update(self, plan: Plan) -> None:
+        """Go on as before: each line is parsed, whatever the rules want."""
+
+    def ack(self, cursor: str) -> None:
+        """Tell the input that all alerts up to *cursor* are stored."""
+        self._input.ack(cursor)
+
+    def stats(self) -> SourceStats:
+        """Return the number of lines read, of those dropped by cause, and of those without the expected form."""
+        dropped = dict(self._refusals.counts)
+        notes = (f"{self._unmatched} lines did not have the expected form",) if self._unmatched else ()
+        return SourceStats(
+            self._passed + sum(dropped.values()), self._passed, dropped, done=self._input.done, notes=notes
+        )
+
+    def close(self) -> None:
+        """Close the input."""
+        self._input.close()
+
+    def _events(self, texts: Texts) -> Iterator[TextEvent]:
+        for offset, data in texts.items:
+            at = offset
+            lines = data.split(b"\n")
+            if texts.is_cut_off:
+                lines.pop()  # half a line, which has been counted
+            for line in lines:
+                raw = line.rstrip(b"\r")
+                if raw and not raw.isspace():
+                    yield self._event(raw, at, texts)
+                at += len(line) + 1
+
+    def _event(self, raw: bytes, at: int, texts: Texts) -> TextEvent:
+        groups = self._parse(raw)
+        self._passed += 1
+        event = TextEvent(raw, self._passed, texts.origin, at, groups, self._context)
+        if groups is None:
+            self._unmatched += 1
+            if self._unmatched == 1:
+                log.warning("%s: %s: the line does not have the expected form; further ones are only counted",
+                            self._where, event)  # fmt: skip
+        if self._context.start_ts is None:
+            self._context.start_ts = event.ts
+        return event
