@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from falcohost.testing.agent import Agent
 from falcohost.testing.waiting import PATIENCE
+from falcohost_syscall.processes.table import LIMIT
 
 RULES = """
 - rule: Flood
@@ -45,6 +47,10 @@ FLOODS = {
     "different files": (["different"], MOST_OF_ONE * os.cpu_count()),
     "many processes": (["forks"], MOST_OF_ALL),
 }
+
+
+#: Bytes that a process in the table takes, with what belongs to it.
+PROCESS = 800
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,23 @@ class Others:
                 return
         raise AssertionError(f"no alert about any of {wanted}")
 
+    def read_to_the_end(self):
+        """Read the alerts about all that was made: to that about something made later, of which some may be lost."""
+        later, over = [], threading.Event()
+
+        def go_on():
+            while not over.is_set():
+                later.extend(self.make())
+                over.wait(0.2)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            self.read_until(later)
+        finally:
+            over.set()
+            thread.join()
+
 
 def flooded(program, agent, folder, name, pauses, measure):
     """Flood until events that come after each of the *pauses* have alerted; *measure* is called each time."""
@@ -118,7 +141,7 @@ def flooded(program, agent, folder, name, pauses, measure):
             os.killpg(running.pid, signal.SIGTERM)
         opens = sum(map(int, running.communicate()[0].split()))
     made = len(others.made)
-    others.read_until(others.make())  # comes after all alerts about those before
+    others.read_to_the_end()
     told = len(others.told & set(others.made[:made]))
     print(f"{name}: {opens} opens; {told} of {made} other alerts")
     return Flood(opens, time.monotonic() - begun, made, told)
@@ -179,5 +202,7 @@ def test_each_is_counted(floods):
 
 
 def test_memory(floods):
-    """The agent does not grow."""
-    assert floods.grown < 32
+    """The agent does not grow, unless ends of processes are lost: then by those that its table holds at most."""
+    lost_ends = "proc_ring_full" in floods.agent.log
+
+    assert floods.grown < 32 + (LIMIT * PROCESS / (1 << 20) if lost_ends else 0)
