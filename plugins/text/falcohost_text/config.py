@@ -136,6 +136,7 @@ _CONVERTERS = {
     "number": (FieldType.INT64, number),
     "decimal": (FieldType.DOUBLE, decimal),
     "ip": (FieldType.IPADDR, address),
+    "net": (FieldType.IPNET, address),
     "time": (FieldType.ABSTIME, text),
 }
 

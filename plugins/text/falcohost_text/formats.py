@@ -49,6 +49,8 @@ _RUN = (
     r"COMMAND=(?P<command>.*)$"
 )
 _SUDO = {
+    # sudo quotes neither the directory nor a lone semicolon.
+    "sudo_ambiguous": r"^\s*(?P<user>\S+) : .* ; (?:USER=.* ; USER=|COMMAND=.* ; COMMAND=)",
     "sudo": rf"^\s*(?P<user>\S+) : {_RUN}",
     "sudo_failed": rf"^\s*(?P<user>\S+) : (?P<reason>[^;=]+) ; {_RUN}",
     "session_opened": _SESSION.format("opened"),
@@ -88,12 +90,13 @@ _STRUCTURED = (
 )
 _ACTIONS = (
     Column("action", _TEXT, "What happened: login, login_failed, invalid_user, session_opened, session_closed, sudo, "
-           "sudo_failed, su, su_failed, user_added, group_joined or password_changed.", text),
+           "sudo_failed, sudo_ambiguous, su, su_failed, user_added, group_joined or password_changed.", text),
     Column("user", _TEXT, "User who acted, or who is logged in, added or changed.", text),
     Column("as_user", _TEXT, "User as whom sudo or su runs.", text),
     Column("group", _TEXT, "Group that a user was added to.", text),
     Column("method", _TEXT, "How the user logged in: password, publickey.", text),
     Column("ip", _IP, "Address that the login came from.", address),
+    Column("net", FieldType.IPNET, "The same address, for checks against networks.", address, "ip"),
     Column("port", FieldType.PORT, "Port that the login came from.", port),
     Column("tty", _TEXT, "Terminal of sudo or su.", text),
     Column("cwd", _TEXT, "Working directory of sudo.", text),
@@ -103,6 +106,7 @@ _ACTIONS = (
 _REQUESTS = (
     Column("client", _TEXT, "Client as written: an address or a host name.", text),
     Column("ip", _IP, "Address of the client.", address, "client"),
+    Column("net", FieldType.IPNET, "The same address, for checks against networks.", address, "client"),
     Column("user", _TEXT, "User of HTTP authentication.", unescaped),
     Column("method", _TEXT, "Method of the request.", text),
     Column("url", _TEXT, "Target of the request as sent.", unescaped),

@@ -31,6 +31,12 @@ LINES = {
          "sudo:   eve : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"],
         ["sudo:   eve : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"],
     ),
+    "Sudo message with two meanings": (
+        "auth",
+        ["sudo:   eve : PWD=/x ; USER=bob ; COMMAND=/bin/true ; USER=root ; COMMAND=/bin/sh",
+         "sudo:   eve : user NOT in sudoers ; PWD=/x ; COMMAND=/bin/id ; USER=root ; COMMAND=/bin/sh"],
+        ["sudo:   eve : TTY=pts/0 ; PWD=/x;USER=bob ; USER=root ; COMMAND=/bin/id ;"],
+    ),
     "Shell through sudo": (
         "auth",
         ["sudo:   eve : TTY=pts/0 ; PWD=/home/eve ; USER=root ; COMMAND=/bin/bash",

@@ -15,7 +15,7 @@ def test_auth_log(read):
     assert all(matched for (matched,) in found.values("matched"))
     assert Counter(action for (action,) in found.values("action") if action) == {
         "login": 1, "login_failed": 10, "invalid_user": 2, "session_opened": 6, "session_closed": 6, "user_added": 1,
-        "sudo": 2, "sudo_failed": 1, "su": 3, "su_failed": 1, "group_joined": 1,
+        "sudo": 2, "sudo_ambiguous": 7, "sudo_failed": 1, "su": 3, "su_failed": 1, "group_joined": 1,
     }  # fmt: skip
     names = ("action", "user", "as_user", "method", "ip", "command", "reason", "group")
     values = [row for row in found.values(*names) if row[0]]
@@ -36,12 +36,13 @@ def test_a_user_name_forges_no_address(read):
     assert rows == {("bob from 9.9.9.9 port 1 ssh2", LOOPBACK)}
 
 
-def test_a_directory_hides_no_command(read):
-    """All that sudo wrote after the first COMMAND= is the command, whatever the directory is called."""
+def test_what_imitates_sudo(read):
+    """A directory, argument or variable that imitates sudo's message never passes for another command or user."""
     found = read(read.recorded / "auth.log", format="auth")
 
-    (command,) = [command for (command,) in found.values("command") if command and "bin/true" in command]
-    assert command == "/bin/true ; USER=root ; COMMAND=/usr/bin/sh -c 'echo ; id'"
+    rows = [row for row in found.values("action", "as_user", "command", "message") if "USER=bob" in (row[3] or "")]
+    assert len(rows) == 7
+    assert {row[:3] for row in rows} == {("sudo_ambiguous", None, None)}
 
 
 def test_rfc3339(read):
