@@ -1,13 +1,13 @@
 /* requests FOLDER: does one thing after the other in FOLDER through io_uring; each is an event of its own.
-  * requests FOLDER sockets: the same with sockets.
-  * requests FOLDER buffers: transfers bytes with several buffers and without any.
-  * requests FOLDER fixed: transfers bytes with several buffers that the ring knows; says so if the kernel cannot.
-  * requests FOLDER names: makes, names and removes things in "real" through "link", directly and by a kernel thread.
-  * requests FOLDER quietly: opens links with requests without completions: into a slot of the ring's table, into any
-  *   slot, as a descriptor, and one that leads nowhere.
-  * requests FOLDER later: opens "link" with such a request, says so, reads a byte of input, and ends without the ring.
-  * requests FOLDER crowd: the same, and opens "link" again.
-  * requests FOLDER many: asks for more files than are followed at once, and gets none of them. */
+ * requests FOLDER sockets: the same with sockets.
+ * requests FOLDER buffers: transfers bytes with several buffers and without any.
+ * requests FOLDER fixed: transfers bytes with several buffers that the ring knows; says so if the kernel cannot.
+ * requests FOLDER names: makes, names and removes things in "real" through "link", directly and by a kernel thread.
+ * requests FOLDER quietly: opens links with requests without completions: into a slot of the ring's table, into any
+ *   slot, as a descriptor, and one that leads nowhere.
+ * requests FOLDER later: opens "link" with such a request, says so, reads a byte of input, and ends without the ring.
+ * requests FOLDER crowd: the same, and opens "link" again.
+ * requests FOLDER many: asks for more files than are followed at once, and gets none of them. */
 #define _GNU_SOURCE
 #include "evasion/evasion.h"
 #include <errno.h>

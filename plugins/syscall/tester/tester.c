@@ -2,10 +2,10 @@
  *
  *	tester COMMAND ARGUMENT...
  *
-  * Places are commands that move somewhere (a cgroup, a namespace, another user) and then run the rest of the line there:
-  * `tester private /etc open write /etc/ld.so.preload` writes this file in a file system of its own. A command removes
-  * everything that it makes outside of its own namespaces and its folder before it ends. The folder `evasion` has ways
-  * to do the same unseen. The tests build it from all files here except truth.c and mark.c.
+ * Places are commands that move somewhere (a cgroup, a namespace, another user) and then run the rest of the line there:
+ * `tester private /etc open write /etc/ld.so.preload` writes this file in a file system of its own. A command removes
+ * everything that it makes outside of its own namespaces and its folder before it ends. The folder `evasion` has ways
+ * to do the same unseen. The tests build it from all files here except truth.c and mark.c.
  */
 #define _GNU_SOURCE
 #include "tester.h"

@@ -2,8 +2,8 @@
  *
  *	truth FOLDER COUNT > FILE
  *
-  * FOLDER has copies of this program under the names in NAMES. Each process marks one moment: see mark.h. Build it with
-  * `gcc -pthread -o truth truth.c mark.c`.
+ * FOLDER has copies of this program under the names in NAMES. Each process marks one moment: see mark.h. Build it with
+ * `gcc -pthread -o truth truth.c mark.c`.
  */
 #define _GNU_SOURCE
 #include "mark.h"

@@ -1,8 +1,8 @@
 /* The kernel's own types, as far as the probe reads them.
  *
-  * Only names and nesting matter: libbpf relocates every access to where the running kernel has the member (CO-RE). A type
-  * with three underscores and a suffix is the same type in older or newer kernels.
-  */
+ * Only names and nesting matter: libbpf relocates every access to where the running kernel has the member (CO-RE). A type
+ * with three underscores and a suffix is the same type in older or newer kernels.
+ */
 #ifndef FALCOHOST_KERNEL_TYPES_H
 #define FALCOHOST_KERNEL_TYPES_H
 

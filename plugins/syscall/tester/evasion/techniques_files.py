@@ -22,12 +22,12 @@ TRACED = "Process traced by a program that is not installed"
 
 
 def read(how: str = KERNEL_NAME, *more: str) -> Detection:
-    """Return that the file is seen being read; *more* rules of ours fire too."""
+    """Return the detection of reading the file; *more* of our rules fire too."""
     return Detection((READ_PUBLIC,), (READ_OWN, *more), how)
 
 
 def written(how: str = KERNEL_NAME) -> Detection:
-    """Return that the file is seen being written."""
+    """Return the detection of writing the file."""
     return Detection((WRITE_PUBLIC,), (WRITE_OWN,), how)
 
 

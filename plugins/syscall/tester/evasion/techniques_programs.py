@@ -12,12 +12,12 @@ BY_LINKER = own("that the linker was called as a program; what it runs is in its
 
 
 def started(how: str) -> Detection:
-    """Return that the place of the program is seen."""
+    """Return the detection of the program by its place."""
     return Detection((PLACE_PUBLIC,), (PLACE_OWN,), how)
 
 
 def in_memory(how: str) -> Detection:
-    """Return that the program is seen to be in no file system."""
+    """Return the detection of the program by its being in no file system."""
     return Detection((MEMORY_PUBLIC,), (MEMORY_OWN,), how)
 
 
