@@ -82,7 +82,7 @@ def state_directory(tmp_path_factory) -> None:
 
 @pytest.fixture
 def close_later() -> Iterator[Callable[[Closed], Closed]]:
-    """Return a function that returns what it is given; in the end all of that is closed, the last one first."""
+    """Return a function that returns its argument; at the end all arguments are closed, the last one first."""
     with contextlib.ExitStack() as stack:
         yield lambda one: stack.enter_context(contextlib.closing(one))
 

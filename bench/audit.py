@@ -1,4 +1,4 @@
-"""How many audit records a second one core decodes and matches: CloudTrail, with Falco's public rules.
+"""Measures how many audit records per second one core decodes and matches: CloudTrail, with Falco's public rules.
 
 The records are public events of about the size that CloudTrail's have, with identities, addresses and times varied, in
 documents as objects in S3 hold them. *bare* is a typed decoder of the same bytes that takes what the rules' conditions

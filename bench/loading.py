@@ -1,4 +1,4 @@
-"""How long a start takes until the rules are loaded: whole processes as a user sees them, from nothing and cached.
+"""Measures how long a start takes until the rules are loaded: whole processes, from nothing and with a cache.
 
 ``falcohost --dry-run`` is run over the public stable rules, and over 1,000 and 10,000 rules that are varied from them:
 other values and names in each, so that hardly a condition is like another. *From nothing* means with an empty rules

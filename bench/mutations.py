@@ -1,4 +1,4 @@
-"""How many faults of one line the tests catch: draws mutations of the code, and runs for each the tests nearest to it.
+"""Measures how many one-line faults the tests catch: mutates the code, and runs the nearest tests for each mutation.
 
     script/bench mutations pick --count 40 --seed 12 > list.json
     script/bench mutations run list.json [--tree CHECKOUT] [--seconds 120]
@@ -59,7 +59,7 @@ def sources(tree: Path) -> list[Path]:
 
 
 def edits(source: str) -> Iterator[tuple[int, int, int, str]]:
-    """Yield what may be changed: line, first column, column behind, and the text instead."""
+    """Yield the possible changes: line, first column, column after the last, and the new text."""
     lines = source.splitlines()
     for node in executed(ast.parse(source)):
         if isinstance(node, (ast.Compare, ast.BoolOp, ast.BinOp, ast.AugAssign)):

@@ -1,4 +1,4 @@
-"""How many audit events a second a webhook takes, and after how long each request is answered, which is: stored.
+"""Measures how many audit events per second a webhook takes, and how long until each request is stored and answered.
 
 The real agent with Falco's public rules for Kubernetes, bound to one core with all of its processes; senders on the
 others post lists of events as an API server does, each over one connection that is kept. The names and

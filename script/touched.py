@@ -1,8 +1,8 @@
 """Runs the tests that a change touches, nearest first, for at most a minute: script/test --touched [BASE].
 
-A test is the nearer, the fewer imports lie between it and a changed file. Tests of the same plugin, or of the folder of
-core that a file is in, count as near even without an import, since they may reach it through a process. What there was
-no time for is said: it is not tested. The whole suite is script/test.
+A test is nearer the fewer imports lie between it and a changed file. Tests of the same plugin, or of the same folder of
+core, count as near even without an import, since they may reach the file through a process. Tests that there was no
+time for are listed: they were not run. The whole suite is script/test.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Deadline:
         return True
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what was left out."""
+        """List the tests that were not run."""
         if self._files:
             terminalreporter.write_line(f"no time for {self._left} tests, in: {', '.join(self._files)}")
 

@@ -57,7 +57,7 @@ def user(uid: int, name: bytes) -> bytes:
 
 
 def event(name: str, tid: int, /, **values: int | bytes) -> bytes:
-    """Return the block of an event with these parameters; the others are empty, those behind the last are not there."""
+    """Return the block of an event with these parameters; the others are empty, those after the last are missing."""
     found = EXITS[CODES[name]]
     last = max((found.places[param] for param in values), default=-1)
     data = [_value(kind, values.get(param, b"")) for param, kind in found.params[: last + 1]]

@@ -30,7 +30,7 @@ def decoder(*types: str, all_names: bool = True) -> Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Who does it: what a header says of the thread and its process."""
+    """The actor: the data of the thread and its process in a header."""
 
     pid: int
     start: int = 1_000_000_000
@@ -98,7 +98,7 @@ def end(task: Task, reaper: int = 1, status: int = 0) -> bytes:
 
 
 def cgroups(key: int, *lines: bytes) -> bytes:
-    """Return the record that tells the paths behind a cgroup key."""
+    """Return the record with the paths for a cgroup key."""
     head = record(R.KIND_CGROUP, Task(0, cgroup=key))
     return head + b"".join(R.SECTION.pack(R.SEC_CGROUP, len(line)) + line for line in lines)
 

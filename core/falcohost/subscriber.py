@@ -76,16 +76,17 @@ class Subscriber(Protocol):
 
 @runtime_checkable
 class TimedSubscriber(Subscriber, Protocol):
-    """A subscriber that is called by the clock as well, for what does not happen: no heartbeat for five minutes."""
+    """A subscriber that is also called at times it chooses, to notice what is missing, such as a heartbeat."""
 
     def due(self) -> int | None:
-        """Return when :meth:`tick` is to be called, in nanoseconds since the epoch; None: not at all.
+        """Return the time of the next :meth:`tick`, in nanoseconds since the epoch; None: no tick.
 
-        Asked after each alert and each tick. It has to follow from the state, so that one made anew returns the same.
+        Called after each alert and each tick. It has to follow from the state, so that a recreated subscriber returns
+        the same.
         """
 
     def tick(self, now: int) -> Answer | None:
-        """Answer the clock, as :meth:`take` answers alerts; *now* is not before the time that was due.
+        """Answer to the time, as :meth:`take` answers to alerts; *now* is the time that was due, or later.
 
         Called when every stored alert has been taken, at most once a second, and not while the agent is ending. A time
         that has passed while no agent ran is due at once. If it raises, it is called again as :meth:`take` is.

@@ -1,7 +1,7 @@
-"""An action that is not taken: writes what it would do about the subjects of alerts, and raises an alert that says so.
+"""A dry-run action: writes what it would do about the subjects of alerts, and raises an alert that says so.
 
-A real action would do it in :meth:`Intended.take`. After a crash the last alerts come again, so what is done has to be
-the same when it is done twice; a process is told from a later one with its number by when it started.
+A real action would act in :meth:`Intended.take`. After a crash the last alerts come again, so acting twice has to have
+the same effect as once; the start time tells a process from a later one with the same id.
 """
 
 from __future__ import annotations

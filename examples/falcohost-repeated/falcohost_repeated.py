@@ -1,4 +1,4 @@
-"""A correlation: so many alerts of one rule about one subject, within a time, become one alert."""
+"""A correlation: several alerts of one rule about one subject, within a time, become one alert."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SECOND = 1_000_000_000
 
 
 class Repeated:
-    """Raises an alert when one rule has fired *count* times about one subject within *seconds*; then counts anew.
+    """Raises an alert when one rule has fired *count* times about one subject within *seconds*; then starts again.
 
-    :param state: what :meth:`take` has answered last.
+    :param state: the last state that :meth:`take` has returned.
     """
 
     def __init__(self, count: int, seconds: float, state: bytes | None) -> None:

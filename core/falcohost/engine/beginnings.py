@@ -1,8 +1,8 @@
-"""Fields of which only the beginning may be known, as command lines that are too long to be read whole.
+"""Handles fields whose value may be known only in part, such as the beginning of a very long command line.
 
-The getter of such a field (:attr:`~falcohost.fields.Field.known`) raises ``UnknownValueError``, which costs nothing
-where all is known. Then the rules are asked again about that event, over open fields. These are PENDING instead, so
-that :mod:`falcohost.engine.unknown` tells what holds all the same. What the beginning tells is used.
+The getter of such a field (:attr:`~falcohost.fields.Field.known`) raises ``UnknownValueError``, so events with complete
+values cost nothing extra. Then the rules are evaluated again for that event, with open fields. Their value is PENDING,
+so that :mod:`falcohost.engine.unknown` can tell which rules match all the same; the known beginning is used.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from falcohost.errors import UnknownValueError
 from falcohost.fields import Arg, Compare, Family, Field
 from falcohost.lookups import PENDING
 
-#: What a beginning tells of these, where it is longer than all constants.
+#: Operators that a beginning decides if it is longer than all constants.
 _BY_BEGINNING = frozenset({"=", "!=", "in", "startswith"})
-#: What is so of a value if it is so of its beginning.
+#: Operators that hold for a value if they hold for its beginning.
 _KEPT = frozenset({"contains", "icontains"})
 
 

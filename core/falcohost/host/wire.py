@@ -70,7 +70,7 @@ class Report(msgspec.Struct, tag=True, frozen=True):
 
 
 class Undecided(msgspec.Struct, tag=True, frozen=True):
-    """A rule could not be decided on so many *events*, because only the beginning of these *fields* is known."""
+    """A rule could not be decided on this number of *events*, because only the beginning of these *fields* is known."""
 
     rule: str
     fields: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Folds floods of similar matches into one counted alert, so that nobody can blind the agent with one rule.
+"""Folds floods of similar matches into one counted alert, so that nobody can flood the agent's output with one rule.
 
 An event may have an actor (:class:`~falcohost.events.HasActor`). A match is folded if there were, in the same window,
 already

@@ -1,4 +1,4 @@
-"""Asks rules about events of which not everything is known, and counts which rules were left undecided by that."""
+"""Evaluates rules for events that are not known completely, and counts the rules that cannot be decided."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from falcohost.engine.ruleset import Rule
 from falcohost.events import Event
 from falcohost.pipeline.frozen import Freezer
 
-#: Seconds between two tellings that a rule could not be decided.
+#: Seconds between two reports that rules could not be decided.
 QUIET = 600.0
-#: So many rules are told of at once at most.
+#: Maximum number of rules in one report.
 MOST = 8
 
 
 class Decision(NamedTuple):
-    """The rules that an event matches, each with the event; and those that it may match, with the fields to blame."""
+    """The rules that an event matches, each with the event; and those that it may match, with the fields not known."""
 
     matches: list[tuple[Rule, Event]]
     undecided: dict[str, tuple[str, ...]]
@@ -32,7 +32,7 @@ class Decision(NamedTuple):
 class CutRules:
     """The rules of one source, over open fields.
 
-    They are made when the first event needs them: most sources have none, and others few.
+    They are compiled when the first event needs them: most sources have no such events, others few.
     """
 
     def __init__(self, rules: Sequence[Rule], *, first: bool) -> None:
@@ -45,7 +45,7 @@ class CutRules:
         return Matcher([_opened(rule) for rule in self._rules], first=self._first)
 
     def decide(self, views: Sequence[Event]) -> Decision:
-        """Return what an event matches whatever is in what is not known of it, and what that would decide."""
+        """Return the rules that an event matches whatever its unknown parts are, and those that depend on them."""
         matches: dict[str, tuple[Rule, Event]] = {}
         undecided: dict[str, tuple[str, ...]] = {}
         for rule, view in self._matcher.match_views(views):
@@ -75,7 +75,7 @@ def _opened(rule: Rule) -> Rule:
 
 
 class Undecided(NamedTuple):
-    """A rule that could not be decided on so many events, for want of these fields."""
+    """A rule that could not be decided on this number of events, because these fields are not known completely."""
 
     rule: str
     fields: tuple[str, ...]
@@ -85,7 +85,7 @@ class Undecided(NamedTuple):
 class UndecidedTally:
     """Counts events on which rules could not be decided.
 
-    :ivar total: so many pairs of a rule and an event.
+    :ivar total: number of pairs of a rule and an event.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -23,7 +23,7 @@ NO_KEY = 0
 
 @functools.lru_cache(maxsize=1024)
 def key_of(metadata: RuleMetadata) -> int:
-    """Return the key of *metadata*: 63 bits of a hash, so that nobody can put other metadata in its place."""
+    """Return the key of *metadata*: 63 bits of a hash, so that nobody can forge metadata with the same key."""
     if metadata == NO_METADATA:
         return NO_KEY
     digest = hashlib.blake2b(_encode(metadata), digest_size=8).digest()

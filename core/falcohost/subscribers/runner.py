@@ -161,7 +161,7 @@ class Runner:
             self._due_trouble.ends()
 
     def _tick(self, due: int) -> None:
-        """Have the clock answered; what fails is tried again with back-off, behind the alerts that come meanwhile."""
+        """Pass on the time that is due; after a failure try again with back-off, and deliver new alerts first."""
         now = max(due, self._clock.time_ns())
         taken = self._try(lambda: self._taker.tick(self.mark, due, now))
         self._delay = TICK if taken is not None else min(2 * self._delay, LONGEST_DELAY)

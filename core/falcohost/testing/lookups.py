@@ -70,7 +70,7 @@ class LookupContract:
         assert row == opened.find(known)
 
     def test_no_row_is_found(self, opened: Lookup, unknown: Key) -> None:
-        """That there is no row becomes known, so that no event waits for it for ever."""
+        """An unknown key is reported as having no row, so that no event waits for ever."""
         assert self._found(opened, unknown) is None
 
     def test_it_answers_at_once(self, opened: Lookup, known: Key, unknown: Key) -> None:

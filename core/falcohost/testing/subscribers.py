@@ -86,7 +86,7 @@ class SubscriberContract:
         assert one_by_one == list(together.alerts)
 
     def test_what_is_due_follows_from_its_state(self, config: Mapping[str, Any]) -> None:
-        """One that is made anew wants to be called by the clock at the same time, and answers the same."""
+        """A recreated subscriber is due at the same time, and answers the same."""
         spec, state = self.spec(config), None
         living = spec.make(config, None)
         for one in self.alerts():

@@ -1,4 +1,4 @@
-"""An output that writes each alert to a file behind a mark."""
+"""An output that writes each alert to a file, after a mark."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Counter:
             raise SourceError(f"dummy: count and interval have to be numbers: {error}.") from error
 
     def open(self, plan: Plan, cursor: str | None) -> None:
-        """Begin behind the number that *cursor* names. The plan is not used: numbers are cheap."""
+        """Begin after the number in *cursor*. The plan is not used: numbers are cheap."""
         self._counted = int(cursor or 0)
 
     def batches(self) -> Iterator[Batch]:

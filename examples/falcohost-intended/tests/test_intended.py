@@ -29,7 +29,7 @@ class TestPlugin(PluginContract):
 
 
 class TestIntended(SubscriberContract):
-    """It can be made anew at any moment."""
+    """It can be recreated at any moment."""
 
     plugin = falcohost_intended
     subscriber = "intended"
@@ -45,7 +45,7 @@ class TestIntended(SubscriberContract):
 
 
 def test_writes_what_it_would_do(tmp_path):
-    """Each subject of an alert of the rules that it is told is a line, and an alert with the subject."""
+    """Each subject of an alert of the configured rules gives a line, and an alert with the subject."""
     path = tmp_path / "intended"
     answer = Intended(path, ["rule a"]).take([about(*SUBJECTS), about(*SUBJECTS, rule="b")])
 

@@ -10,7 +10,7 @@ from falcohost_missing import SECOND, Missing
 
 
 def beat(seconds, rule="rule a", **more):
-    """Return an alert of a rule, at so many seconds."""
+    """Return an alert of a rule, at this number of seconds."""
     return msgspec.structs.replace(alert("a"), rule=rule, time=int(seconds * SECOND), **more)
 
 
@@ -21,7 +21,7 @@ class TestPlugin(PluginContract):
 
 
 class TestMissing(SubscriberContract):
-    """It can be made anew at any moment."""
+    """It can be recreated at any moment."""
 
     plugin = falcohost_missing
     subscriber = "missing"
@@ -37,7 +37,7 @@ class TestMissing(SubscriberContract):
 
 
 def test_what_does_not_come_is_told_once():
-    """It is told when its time is over, with that time, and again only when it has come and is missing again."""
+    """A missing alert is reported once its time is over, with that time; again only after it has come once more."""
     one = Missing({"rule a": 60}, None)
     assert None is one.due()
     one.take([beat(10), beat(7)])

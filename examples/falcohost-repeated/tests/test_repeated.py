@@ -12,7 +12,7 @@ ANNA, BERT = UserSubject("user", "anna"), UserSubject("user", "bert")
 
 
 def about(subject, seconds=0.0, rule="a", **more):
-    """Return an alert about *subject*, so many seconds after the first."""
+    """Return an alert about *subject*, this number of seconds after the first."""
     at = int(seconds * SECOND)
     return msgspec.structs.replace(alert(rule), subjects=(subject,), time=at, **more)
 
@@ -24,7 +24,7 @@ class TestPlugin(PluginContract):
 
 
 class TestRepeated(SubscriberContract):
-    """It can be made anew at any moment."""
+    """It can be recreated at any moment."""
 
     plugin = falcohost_repeated
     subscriber = "repeated"
@@ -53,7 +53,7 @@ class TestRepeated(SubscriberContract):
     ],
 )
 def test_counts_within_the_time(alerts, raised):
-    """Three alerts of a rule about one subject within ten seconds are one alert; then it counts anew."""
+    """Three alerts of a rule about one subject within ten seconds are one alert; then it starts again."""
     assert raised == len(Repeated(3, 10, None).take(alerts).alerts)
 
 

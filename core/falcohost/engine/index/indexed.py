@@ -1,4 +1,4 @@
-"""The search for many rules: an index finds candidates, and a rule's function is generated when it first is one.
+"""The search for many rules: an index finds candidates; a rule's function is generated when it is first a candidate.
 
 The index is a tree. Its root is one generated function that reads the fields of the lookups. An entry with many rules
 becomes an index of its own, by other checks of these rules, when an event first reaches it. Generated code is bounded:
@@ -56,8 +56,8 @@ class IndexedSearch:
 
     :param conditions: the condition of each rule for this type, by its number, in order.
     :param results: by number what stands for the rule: a tuple of one.
-    :param decisive: the numbers of the rules of which one that matches is enough; those behind it are not asked.
-    :ivar search: what is called with an event.
+    :param decisive: numbers of rules that end the search when they match; later rules are not evaluated.
+    :ivar search: the function to call with an event.
     """
 
     def __init__(self, conditions: Mapping[int, Expr], results: Sequence[tuple[Rule]], decisive: Set[int]) -> None:
@@ -76,7 +76,7 @@ class IndexedSearch:
         self._lasting = len(self._branches)
 
     def candidates(self, event: Event) -> list[int]:
-        """Return the numbers of the rules that *event* is asked for, in order."""
+        """Return the numbers of the rules to evaluate for *event*, in order."""
         return list(self._find(event))
 
     @functools.cached_property

@@ -10,8 +10,8 @@ SUFFIXES = (".yaml", ".yml")
 def yaml_files(folder: str) -> list[str]:
     """Return the ``.yaml`` and ``.yml`` files in *folder*, sorted.
 
-    What cannot be read, such as a FIFO or a link that leads nowhere, is among them, so that it is told of; an editor's
-    lock, which is such a link and begins with a dot, is not.
+    Files that cannot be read, such as a FIFO or a broken link, are included, so that they are reported; an editor's
+    lock, which is a broken link whose name begins with a dot, is not.
 
     :raises OSError: the folder cannot be read.
     """

@@ -1,7 +1,7 @@
-"""Notices sources that do not come back: from being opened, from reading, or from what the rules make of a batch.
+"""Notices stalled sources: their opening, their reading, or the processing of a batch does not end.
 
-A worker reports its numbers each second, between two batches. One that does not is stalled. It is reported and left
-alone, since nobody knows whether it would do better a second time.
+A worker reports its numbers each second, between two batches. One that does not is stalled. It is reported and not
+restarted, since a second attempt may do no better.
 """
 
 from __future__ import annotations
