@@ -46,6 +46,20 @@ def test_they_are_there_once(store, path):
     assert alerts == list(History(path.parent).alerts(Wanted()))
 
 
+def test_alerts_that_are_read_again_bring_none(store, path, clock):
+    """After a crash a source may bring nothing but alerts that are there already: the store goes on."""
+    again = Arrival("test", [of_rule("a")], "1", rewinds=True)
+    store.append([again])
+    store.close()
+    store = Store(path, Limits(), clock=clock)
+    store.append([again])
+    store.append([Arrival("test", [of_rule("a", 1)], "2", rewinds=True)])
+    store.close()
+
+    assert 1 == kept(path)
+    assert [of_rule("a"), of_rule("a", 1)] == read_again(path)
+
+
 def test_alerts_without_have_none(store, path):
     """Those of falcohost itself need no row."""
     store.append([Arrival("test", [alert("a")])])

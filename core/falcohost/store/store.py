@@ -149,6 +149,7 @@ class Store:
             rewinds = arrival.rewinds
             known = self._known([alert.id for alert in arrival.alerts]) if rewinds else ()
             bodies = arrival.bodies or map(encode, arrival.alerts)
+            before = len(taken)
             for alert, body in zip(arrival.alerts, bodies, strict=True):
                 if rewinds:
                     if alert.id in known or alert.id in self._seen:
@@ -159,7 +160,8 @@ class Store:
                 rows.append(row)
                 latest.append(row)
                 taken.append(alert)
-            self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
+            if len(taken) > before:  # the metadata of alerts that are there already are there too
+                self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
