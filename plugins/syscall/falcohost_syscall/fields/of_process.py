@@ -38,13 +38,13 @@ def exepath(process: Process) -> str:
 
 def args(process: Process) -> str:
     """Return the arguments after the zeroth."""
-    return " ".join(process.argv()[1:])
+    return process.arguments()
 
 
 def cmdline(process: Process) -> str:
     """Return the name and the arguments."""
-    argv = process.argv()
-    return f"{process.comm} {' '.join(argv[1:])}" if len(argv) > 1 else process.comm
+    rest = process.arguments()
+    return f"{process.comm} {rest}" if rest or len(process.argv()) > 1 else process.comm
 
 
 def exeline(process: Process) -> str:

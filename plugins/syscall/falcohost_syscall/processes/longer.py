@@ -7,6 +7,7 @@ how long they are.
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,19 +33,28 @@ ENVIRONMENT: Final = "environ"
 _Key: TypeAlias = tuple[int, int, int, str]
 
 
-@dataclass(slots=True)
+@dataclass
 class _Text:
-    """The parts of a text, or of its beginning (not *whole*); *looked_up* in /proc."""
+    """A text, or its beginning (not *whole*); *looked_up* in /proc. It is taken apart when somebody asks for that."""
 
     raw: bytes
-    parts: tuple[str, ...]
     whole: bool
     looked_up: bool
 
-    @property
+    @functools.cached_property
+    def parts(self) -> tuple[str, ...]:
+        """All parts."""
+        return split(self.raw)
+
+    @functools.cached_property
+    def line(self) -> str:
+        """The parts without the first, with blanks between them."""
+        return text(self.raw.removesuffix(b"\0").partition(b"\0")[2].replace(b"\0", b" "))
+
+    @functools.cached_property
     def weight(self) -> int:
-        """Return about how much memory it takes."""
-        return 2 * len(self.raw) + _WEIGHT * len(self.parts)
+        """About the memory that it takes once it is taken apart, in bytes."""
+        return 4 * len(self.raw) + _WEIGHT * self.raw.count(b"\0")
 
 
 class LongerTexts:
@@ -60,17 +70,27 @@ class LongerTexts:
 
     def note(self, process: Process, which: str, raw: bytes, size: int) -> None:
         """Keep what an exec's record has of a text of *size* bytes."""
-        self._keep(_key(process, which), _Text(raw, split(raw), len(raw) >= size, False))
+        self._keep(_key(process, which), _Text(raw, len(raw) >= size, False))
 
     def parts(self, process: Process, which: str, beginning: bytes) -> tuple[str, ...]:
         """Return the parts of a text that begins so.
 
         :raises UnknownValueError: the rest of it is not known.
         """
+        return self._text(process, which, beginning).parts
+
+    def arguments(self, process: Process, beginning: bytes) -> str:
+        """Return arguments that begin so, without the zeroth, with blanks between them.
+
+        :raises UnknownValueError: the rest of them is not known.
+        """
+        return self._text(process, ARGUMENTS, beginning).line
+
+    def _text(self, process: Process, which: str, beginning: bytes) -> _Text:
         found = self._look_up(process, which, beginning)
         if not found.whole and not self.lenient:
             raise UnknownValueError
-        return found.parts
+        return found
 
     def is_whole(self, process: Process, which: str, beginning: bytes) -> bool:
         """Return whether a text that begins so is known to its end."""
@@ -89,7 +109,7 @@ class LongerTexts:
         key = _key(process, which)
         found = self._found.get(key)
         if found is None:
-            found = _Text(beginning, split(beginning), False, False)
+            found = _Text(beginning, False, False)
         elif found.whole or found.looked_up:
             self._found.move_to_end(key)
             return found
@@ -97,7 +117,7 @@ class LongerTexts:
         if raw is None or not raw.startswith(found.raw) or not procfs.same(process.pid, process.start):
             found.looked_up = True
         else:
-            found = _Text(raw[:MOST], split(raw[:MOST]), len(raw) <= MOST, True)
+            found = _Text(raw[:MOST], len(raw) <= MOST, True)
         self._keep(key, found)
         return found
 

@@ -175,6 +175,14 @@ class Process:
         self.reaper: Process | None = None
         self.alive = True
 
+    def arguments(self) -> str:
+        """Return the arguments without the zeroth, with blanks between them.
+
+        :raises UnknownValueError: only their beginning is known, and that will not do.
+        """
+        image = self.image
+        return LONGER.arguments(self, image.args_raw) if image.args_cut else " ".join(image.argv[1:])
+
     def argv(self) -> tuple[str, ...]:
         """Return the arguments, including the zeroth.
 

@@ -1,0 +1,108 @@
+"""Texts of processes that are longer than what the probe keeps."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from falcohost import UnknownValueError
+from falcohost_syscall.fields import of_process
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, KEPT, MOST, LongerTexts
+from falcohost_syscall.processes.table import Image, Process
+
+KIB = 1024
+
+
+@pytest.fixture
+def started() -> Iterator:
+    """Return a function that starts a process with arguments of these sizes, and returns what is kept of it."""
+    running = []
+
+    def started(*sizes: int, environment: int = 0) -> Process:
+        command = ["sleep", "600", *(letter * size for letter, size in zip("abc", sizes, strict=False))]
+        child = subprocess.Popen(
+            ["bash", "-c", 'exec -a sleep tail -f /dev/null "$@"', *command], env={"E": "e" * environment}
+        )
+        running.append(child)
+        while b"tail" not in (procfs.read(child.pid, "comm") or b""):
+            pass
+        start = procfs.status(child.pid).start
+        image = Image(procfs.read(child.pid, ARGUMENTS), procfs.read(child.pid, ENVIRONMENT), b"/bin/tail")
+        image.args_cut = image.env_cut = True
+        return Process(child.pid, 1, child.pid, start, "tail", 0, image)
+
+    yield started
+    for child in running:
+        child.kill()
+        child.wait()
+
+
+def parts(texts: LongerTexts, process: Process, which: str = ARGUMENTS) -> tuple[str, ...]:
+    """Return the parts of a text of *process*."""
+    return texts.parts(process, which, process.image.args_raw if which == ARGUMENTS else process.image.env_raw)
+
+
+def test_read_to_the_end(started):
+    """Arguments and environment are read to their ends."""
+    texts, process = LongerTexts(), started(5 * KIB, 50 * KIB, environment=20 * KIB)
+
+    assert ("a" * 5 * KIB, "b" * 50 * KIB) == parts(texts, process)[-2:]
+    assert "E=" + "e" * 20 * KIB in parts(texts, process, ENVIRONMENT)
+    assert parts(texts, process)[1:] == tuple(texts.arguments(process, process.image.args_raw).split(" "))
+
+
+def test_too_long(started):
+    """Of what is longer than 128 KiB the beginning is known."""
+    texts, process = LongerTexts(), started(100 * KIB, 100 * KIB)
+    with pytest.raises(UnknownValueError):
+        parts(texts, process)
+    with texts.beginnings():
+        assert MOST == len("\0".join(parts(texts, process)))
+
+
+@pytest.mark.parametrize("change", ["start", "beginning", "pid"])
+def test_another_process(started, change):
+    """What another process shows, or one that shows another beginning, is not taken."""
+    texts, process = LongerTexts(), started(5 * KIB)
+    if change == "start":
+        process.start -= 10**9
+    elif change == "beginning":
+        process.image.args_raw = b"x" + process.image.args_raw[1:]
+    else:
+        process.pid = 2**22
+    with pytest.raises(UnknownValueError):
+        parts(texts, process)
+    with texts.beginnings():
+        assert process.image.args_raw.split(b"\0")[0] == parts(texts, process)[0].encode()
+
+
+def test_an_exec_brings_more(started):
+    """What the record of an exec has is taken, also when the process is gone."""
+    texts, process = LongerTexts(), started()
+    process.pid = 2**22
+    texts.note(process, ARGUMENTS, b"a\0" + b"b" * 5000 + b"\0c\0", 5005)
+
+    assert ("a", "b" * 5000, "c") == parts(texts, process)
+
+
+def test_only_so_much_is_kept(started):
+    """However many processes have long texts, and however many parts these have, memory is bounded."""
+    texts, process = LongerTexts(), started()
+    for pid in range(20):
+        process.pid = pid
+        texts.note(process, ARGUMENTS, b"a\0" * (MOST // 2), MOST)
+
+        assert texts._weight <= KEPT
+    assert texts._weight == sum(found.weight for found in texts._found.values()) > KEPT / 2
+
+
+def test_one_long_argument(started):
+    """A command line of a zeroth argument alone is the name, however long that argument is."""
+    process = started()
+    process.pid = 2**22
+    process.image = Image(b"a" * 5000 + b"\0", b"", b"/bin/a")
+
+    assert "tail" == of_process.cmdline(process)
