@@ -73,11 +73,13 @@ def items(text: bytes, at: int) -> Iterator[tuple[int, int]]:
     """
     while True:
         end = _bracket(text, at)
+        if end == len(text):
+            raise Broken(at)
         for scalar in _SCALAR.finditer(text, at, end):
             yield from _stripped(text, *scalar.span())
         if text[end : end + 1] == b"]":
             return
-        if text[end : end + 1] not in (b"{", b"["):
+        if text[end : end + 1] == b"}":
             raise Broken(end)
         at = _behind(text, end)
         yield end, at

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -206,4 +206,4 @@ class S3Input:
     def _texts(self, fetched: Future[ObjectBody]) -> Yielding[None]:
         body = yield from self._waiting.end(fetched)
         for texts in body.texts(self._limits, self._refusals):
-            yield Texts(texts.origin, texts.items, self._pace.cursor())
+            yield replace(texts, cursor=self._pace.cursor())

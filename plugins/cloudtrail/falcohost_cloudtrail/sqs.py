@@ -12,7 +12,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, asked, is_about_the_object
@@ -223,7 +223,7 @@ class SqsInput:
         try:
             body = yield from self._waiting.end(fetched)
             for texts in body.texts(self._limits, self._refusals):
-                yield Texts(texts.origin, texts.items, self._cursor)
+                yield replace(texts, cursor=self._cursor)
         except AwsError as error:
             if not message.failed:
                 self._object_failed(messages, message, one, error)
