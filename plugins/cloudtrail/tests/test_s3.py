@@ -196,6 +196,16 @@ def test_objects_that_are_damaged(read_bucket, bucket):
     }
 
 
+def test_an_object_that_is_cut_off(read_bucket, bucket):
+    """The record in which it ends is counted once, as damaged gzip data and not as damaged JSON too."""
+    whole = gzip.compress(gzip.decompress(packed(*range(500))), compresslevel=0)
+    bucket.put(key(), whole[: len(whole) // 2])
+    source = read_bucket()
+
+    assert source.read()
+    assert {"damaged gzip data": 1} == source.dropped
+
+
 def test_damaged_records(read_bucket, bucket):
     """Of a document with damaged records each of these is counted, and the others are read."""
     deep = b'{"eventVersion":' + b"[" * 1100 + b"]" * 1100 + b"}"
