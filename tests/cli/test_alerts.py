@@ -43,6 +43,8 @@ def test_chooses(alerts):
     assert alerts("--source", "numbers", "-n", "2").stdout.split("\n")[0].endswith("Counted (value=4)")
     assert len(alerts("--since", "1h").stdout.splitlines()) == 7
     assert alerts("--since", "2100-01-01").stdout == ""
+    assert alerts("--since", "9999-01-01").stdout == ""
+    assert len(alerts("--since", "99999999999d").stdout.splitlines()) == 7
 
 
 def test_json_has_the_id(alerts):

@@ -1,6 +1,9 @@
 """Tests mistakes of newcomers: each gives a sentence after ``Error:``, status 1, and never a traceback."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +15,10 @@ import pytest
         (["nope"], "No such command 'nope'."),
         (["-c"], "Option '-c' requires an argument."),
         (["-c", "/nowhere.yaml"], "Could not find configuration file at /nowhere.yaml"),
-        (["-M", "soon"], "Invalid value for '-M': 'soon' is not a valid float."),
+        (["-M", "soon"], "Invalid value for '-M': 'soon' is not a valid float range."),
+        (["-M", "nan"], "Invalid value for '-M': nan is not a number of seconds."),
+        (["run", "-t", "inf"], "Invalid value for '-t' / '--seconds': inf is not a number of seconds."),
+        (["run", "-t", "0"], "Invalid value for '-t' / '--seconds': 0.0 is not in the range x>0."),
         (["-o", "foo"], 'Error parsing config option "foo". Must be of the form key=val or key.subkey=val'),
         (["-o", "priority=loud"], '-o priority: Unknown priority "loud"--must be one of emergency, alert,'),
         (["-V", "/nowhere.yaml"], "Could not open file /nowhere.yaml for reading"),
@@ -147,3 +153,13 @@ def test_a_bug_is_admitted(falcohost, monkeypatch):
     assert short.returncode == 1
     with pytest.raises(KeyError, match="oops"):
         falcohost("-v", "--version")
+
+
+def test_a_full_disk(environment):
+    """Output that cannot be written is told in a sentence, and is no bug of falcohost."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "falcohost", "plugins"], stdout=full, stderr=subprocess.PIPE, env=environment
+        )
+
+    assert (1, b"Error: cannot write the output: No space left on device\n") == (done.returncode, done.stderr)

@@ -23,6 +23,9 @@ _LOOK = 0.2
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
+#: The last time that the store knows, in nanoseconds since the epoch.
+_LAST = (1 << 63) - 1
+
 _COLOURS = {Priority.WARNING: "yellow", Priority.NOTICE: "cyan"}
 
 
@@ -74,10 +77,10 @@ def _line(alert: Alert, *, as_json: bool) -> str:
 
 def _nanoseconds(when: str) -> int:
     """Return the time that *when* gives, as a time or as an age, in nanoseconds since the epoch."""
-    if age := re.fullmatch(r"(\d+)([smhdw])", when):
-        return time.time_ns() - int(age[1]) * _UNITS[age[2]] * 1_000_000_000
+    if age := re.fullmatch(r"0*(\d{1,15})([smhdw])", when, re.ASCII):
+        return max(0, time.time_ns() - int(age[1]) * _UNITS[age[2]] * 1_000_000_000)
     try:
-        return int(datetime.fromisoformat(when).timestamp() * 1e9)
-    except ValueError as error:
+        return min(max(0, int(datetime.fromisoformat(when).timestamp() * 1e9)), _LAST)
+    except (ValueError, OverflowError) as error:
         problem = f"--since {when}: give a time such as 2026-11-25T14:00, or an age such as 30m, 2h or 7d"
         raise ConfigError(problem) from error

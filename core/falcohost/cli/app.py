@@ -6,6 +6,7 @@ not falcohost's own is looked up among the plugins' commands (:mod:`falcohost.cl
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -16,10 +17,14 @@ import click
 
 from falcohost.cli import plugin_commands
 from falcohost.cli.flags import Flags
+from falcohost.cli.seconds import Seconds
 from falcohost.errors import FalcohostError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+#: The output cannot take any more: a full disk or quota, or a limit on the size of a file.
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 #: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 COMMANDS = {
@@ -89,7 +94,9 @@ class _Commands(click.Group):
 @click.option("-t", "enable_tags", multiple=True, metavar="TAG", help="Enable only rules with this tag (deprecated).")
 @click.option("--enable-source", multiple=True, metavar="SOURCE", help="Open only this source; may be repeated.")
 @click.option("--disable-source", multiple=True, metavar="SOURCE", help="Do not open this source; may be repeated.")
-@click.option("-M", "seconds", type=float, default=0, metavar="SECONDS", help="Stop after this many seconds.")
+@click.option(
+    "-M", "seconds", type=Seconds(zero=True), default=0, metavar="SECONDS", help="Stop after this many seconds."
+)
 @click.option("-U", "--unbuffered", is_flag=True, help="Write each alert immediately.")
 @click.option("-p", "--print", "suffix", metavar="FORMAT", help="Append FORMAT to every rule's output (deprecated).")
 @click.option("-P", "--pidfile", metavar="FILE", help="Write the process id to FILE.")
@@ -129,13 +136,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         status = 130
     except BrokenPipeError:
-        # The reader of our output is gone; discard what Python still buffers for stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         status = 1
     except Exception as error:
-        if {"-v", "--verbose"} & set(given):
-            raise
-        status = _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. Add -v to see where.")
+        status = _failed(error, verbose=bool({"-v", "--verbose"} & set(given)))
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -146,6 +150,21 @@ def _occupy_standard_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _discard_output() -> None:
+    """Discard what Python still buffers for stdout, which cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _failed(error: Exception, *, verbose: bool) -> int:
+    """Say that the output cannot be written, or that *error* is a bug; with *verbose*, raise a bug again."""
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        _discard_output()
+        return _complain(f"cannot write the output: {error.strerror}")
+    if verbose:
+        raise error
+    return _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. Add -v to see where.")
 
 
 def _complain(text: str, status: int = 1) -> int:

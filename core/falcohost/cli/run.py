@@ -14,7 +14,9 @@ import click
 
 from falcohost.cli import start
 from falcohost.cli.flags import Flags
+from falcohost.cli.seconds import Seconds
 from falcohost.errors import ConfigError
+from falcohost.outputs.stdout import STDERR
 
 
 class _FileOrAddress(click.Path):
@@ -33,7 +35,7 @@ def _is_address(file: str) -> bool:
 @click.option("-r", "--rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of those configured.")
 @click.option("-s", "--source", "sources", multiple=True, metavar="NAME", help="Open only this event source.")
 @click.option("--json", "as_json", is_flag=True, help="Print alerts as JSON, one per line.")
-@click.option("-t", "--seconds", type=float, default=0, metavar="SECONDS", help="Stop after this many seconds.")
+@click.option("-t", "--seconds", type=Seconds(zero=False), metavar="SECONDS", help="Stop after this many seconds.")
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a configuration key.")
 @click.option("--dry-run", is_flag=True, help="Load everything, but process no events.")
@@ -44,7 +46,7 @@ def command(
     rules: tuple[str, ...],
     sources: tuple[str, ...],
     as_json: bool,
-    seconds: float,
+    seconds: float | None,
     config: str | None,
     options: tuple[str, ...],
     dry_run: bool,
@@ -66,11 +68,11 @@ def command(
         dry_run=dry_run or flags.dry_run,
     )
     if not files:
-        start.start(wanted, start.configure(wanted))
+        start.start(wanted, start.configure(wanted), summary=STDERR)
         return
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
         wanted = _looking_through(files, wanted, state)
-        start.start(wanted, start.configure(wanted), progress=sys.stderr.isatty())
+        start.start(wanted, start.configure(wanted), progress=sys.stderr.isatty(), summary=STDERR)
 
 
 def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:

@@ -17,6 +17,7 @@ from falcohost.host.plugins import Plugins
 from falcohost.host.stamps import Stamps, stamps
 from falcohost.host.version import banner
 from falcohost.log import NOTICE, log
+from falcohost.outputs.stdout import STDOUT
 
 if TYPE_CHECKING:
     from falcohost.host.given import Configured
@@ -53,10 +54,11 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.log(NOTICE, "%s has no effect: %s", key, reason)
 
 
-def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
+def start(flags: Flags, config: Config, *, progress: bool = False, summary: int = STDOUT) -> int:
     """Load the rules, then describe them or run, as *flags* say; return the exit status.
 
     :param progress: show the sources' progress on stderr.
+    :param summary: descriptor to which the summary is written.
 
     :raises FalcohostError: something is wrong with plugins, rules or the run.
     """
@@ -89,6 +91,7 @@ def start(flags: Flags, config: Config, *, progress: bool = False) -> int:
         dry_run=flags.dry_run,
         pidfile=flags.pidfile,
         progress=progress,
+        summary=summary,
     )
     # Another default file must not take the place of one that is gone.
     again = replace(flags, config=find_config(flags.config))

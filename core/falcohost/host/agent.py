@@ -19,13 +19,13 @@ from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.memory import settle
 from falcohost.host.plugins import Plugins
 from falcohost.host.restart import restart
+from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
 from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
-from falcohost.outputs.stdout import STDOUT
 from falcohost.store.store import open_store
 
 
@@ -58,7 +58,9 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
     outcome = supervisor.run()
     supervisor.progress.erase()
     store.close()
-    _report(supervisor, verbose=options.verbose, patience=config.outputs.timeout)
+    _report_sources(supervisor, verbose=options.verbose)
+    if outcome is not Outcome.FAILED or supervisor.summary.has_alerts:
+        _summarize(supervisor.summary, options.summary, patience=config.outputs.timeout)
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
@@ -75,17 +77,21 @@ def _write_pidfile(path: str) -> None:
         raise PidfileError(f"Could not write pid to pidfile {path}: {error.strerror}") from error
 
 
-def _report(supervisor: Supervisor, *, verbose: bool, patience: float) -> None:
-    """Print the statistics that Falco prints at the end. stdout may be closed or blocked."""
+def _report_sources(supervisor: Supervisor, *, verbose: bool) -> None:
+    """Print the statistics of the sources that Falco prints at the end. stderr may be closed."""
     with contextlib.suppress(BrokenPipeError):
         for child in supervisor.workers.children:
             _report_source(child, supervisor.losses.drops.get(child.name), verbose=verbose)
         sys.stderr.flush()
+
+
+def _summarize(summary: Summary, descriptor: int, *, patience: float) -> None:
+    """Write *summary* to *descriptor*, which may be closed or blocked."""
     with contextlib.suppress(ShortWrite):
-        if select.select([], [STDOUT], [], patience)[1]:
-            write_all(STDOUT, supervisor.summary.text().encode("utf-8", "replace"))
+        if select.select([], [descriptor], [], patience)[1]:
+            write_all(descriptor, summary.text().encode("utf-8", "replace"))
         else:
-            log.error("stdout is blocked: the summary is not printed")
+            log.error("the summary is not printed: nobody reads the output")
 
 
 def _report_source(child: Child, drops: DropMonitor | None, *, verbose: bool) -> None:

@@ -7,10 +7,14 @@ from msgspec import Struct
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.config import Config
 from falcohost.host.stamps import Stamps
+from falcohost.outputs.stdout import STDOUT
 
 
 class AgentOptions(Struct, frozen=True, kw_only=True):
-    """The command line's options for a run."""
+    """The command line's options for a run.
+
+    :ivar summary: descriptor to which the summary is written at the end.
+    """
 
     enable_sources: tuple[str, ...] = ()
     disable_sources: tuple[str, ...] = ()
@@ -20,6 +24,7 @@ class AgentOptions(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     pidfile: str | None = None
     progress: bool = False
+    summary: int = STDOUT
 
 
 class Configured(Struct, frozen=True):

@@ -29,6 +29,11 @@ class Summary:
             self._by_rule[alert.rule] += alert.count
             self._by_priority[alert.priority] += alert.count
 
+    @property
+    def has_alerts(self) -> bool:
+        """Return whether there was an alert."""
+        return bool(self._by_rule)
+
     def text(self) -> str:
         """Return the summary."""
         severities = [f"   {p.short}: {self._by_priority[p]}" for p in Priority if self._by_priority[p]]

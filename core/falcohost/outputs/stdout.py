@@ -8,7 +8,7 @@ from falcohost.alert import Alert
 from falcohost.errors import OutputClosed, OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
 
-STDOUT = 1
+STDOUT, STDERR = 1, 2
 
 
 class StdoutOutput:
@@ -34,4 +34,4 @@ class StdoutOutput:
         """Do nothing: stdout cannot be opened again."""
 
     def close(self) -> None:
-        """Do nothing: the summary still follows on stdout."""
+        """Do nothing: the summary may still follow."""
