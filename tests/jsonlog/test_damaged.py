@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -196,6 +197,16 @@ def is_item(text):
         depth += (mark in (b"{", b"[")) - (mark in (b"}", b"]"))
         least = min(least, depth)
     return depth == 0 and least == 0
+
+
+def test_depth_is_bounded():
+    """A text of nothing but brackets is given up early; one that is too deep for the decoder is told from the next."""
+    found, dropped = served(b"[" + DEEP + b',{"n":2}]')
+    assert (found, dropped) == ([{"n": 2}], {TOO_DEEP: 1})
+
+    begun = time.process_time()
+    assert served(b'[{"n":1},' + b"[" * (8 << 20)) == ([{"n": 1}], {NOT_JSON: 1})
+    assert time.process_time() - begun < 5
 
 
 @given(st.binary(), st.booleans())

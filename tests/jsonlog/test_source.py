@@ -171,6 +171,16 @@ def test_a_document_of_countless_records_is_refused(tmp_path, read):
     assert dropped == {TOO_LARGE: 1}
 
 
+def test_a_document_of_countless_values_is_refused(tmp_path, read):
+    """So is an array of values that are no objects, each of which would take up memory to be refused."""
+    (tmp_path / "log").write_bytes(GOOD + b"[" + b"1," * 400_000 + b"1]" + GOOD)
+
+    events, dropped = read(tmp_path / "log", limits=Limits(record=1 << 19, objects=50_000))
+
+    assert numbers(events) == ["good", "good"]
+    assert dropped == {TOO_LARGE: 1}
+
+
 def test_bad_text_is_served(tmp_path, read):
     """Bytes that are no UTF-8 and half a surrogate pair do not hide a record, nor its neighbours."""
     (tmp_path / "log").write_bytes(b'[{"n":"\xff"},{"n":"\\ud800"}]\n{"Records":[{"n":"a\\udc00"}]}\n')

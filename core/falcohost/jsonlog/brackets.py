@@ -20,6 +20,9 @@ _SCALAR = re.compile(rb'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?)++', re.DOTALL)
 #: The key before an array that is a member of an object.
 _KEY = re.compile(rb'(?<!\\)"((?:[^"\\]++|\\.)*+)"\s*:\s*\Z', re.DOTALL)
 
+#: Depth from which nothing is separated: no decoder reads it, and counting millions of brackets takes long.
+_DEEPEST = 100_000
+
 _DEEPER = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 _BLANK = b" \t\r\n"
@@ -116,7 +119,7 @@ def _behind(text: bytes, begin: int) -> int:
         if found[1] not in _DEEPER:
             break
         depth += _DEEPER[found[1]]
-        if depth <= 0:
+        if not 0 < depth < _DEEPEST:
             break
     if depth:
         raise Broken(begin)

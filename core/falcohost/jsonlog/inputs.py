@@ -17,7 +17,7 @@ class Limits:
 
     :ivar document: a line, or a document over several lines. It is held in memory once.
     :ivar record: one record. Decoded, it takes up to thirty times as much memory.
-    :ivar objects: most objects in a document that is larger than *record*.
+    :ivar objects: most objects in a document that is larger than *record*; it may hold four times as many commas.
     :ivar plain: the log is lines of text, not JSON: a text is one line or several, and a line is complete only at its
         newline.
     """

@@ -26,6 +26,10 @@ from falcohost.stats import SourceStats
 _ODD = (msgspec.ValidationError, *MALFORMED, RecursionError)
 
 
+#: Values in a document for each object that it may hold; records have several, but not all of them one byte long.
+_VALUES = 4
+
+
 class Memory(Protocol):
     """Data that a source remembers over several events; getters read it as ``event.context.memory``."""
 
@@ -87,7 +91,7 @@ class JsonSource:
 
     def _events(self, texts: Texts) -> Iterator[JsonEvent]:
         for offset, data in texts.items:
-            if len(data) > self._input.limits.record and data.count(b"{") > self._input.limits.objects:
+            if len(data) > self._input.limits.record and self._has_too_many(data):
                 self._refusals.add(TOO_LARGE, f"{texts.origin.name}, byte {offset}")
                 continue
             text = Text(self._context, texts.origin, offset, data, is_cut_off=texts.is_cut_off)
@@ -96,6 +100,11 @@ class JsonSource:
             if self._context.start_ts is None or self._see is not None:
                 events = self._noted(events)
             yield from events
+
+    def _has_too_many(self, data: bytes) -> bool:
+        """Return whether *data* holds more records, or more values that could be taken for records, than it may."""
+        most = self._input.limits.objects
+        return data.count(b"{") > most or data.count(b",") > _VALUES * most
 
     def _decoded(self, data: bytes) -> list[Record] | None:
         """Decode all records of *data* as far as rules need; None if they have to be decoded one by one."""
