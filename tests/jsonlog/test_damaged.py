@@ -205,8 +205,8 @@ def test_depth_is_bounded():
     assert (found, dropped) == ([{"n": 2}], {TOO_DEEP: 1})
 
     begun = time.process_time()
-    assert served(b'[{"n":1},' + b"[" * (8 << 20)) == ([{"n": 1}], {NOT_JSON: 1})
-    assert time.process_time() - begun < 5
+    assert served(b'[{"n":1},' + b"[" * (16 << 20)) == ([{"n": 1}], {NOT_JSON: 1})
+    assert time.process_time() - begun < 3
 
 
 @given(st.binary(), st.booleans())
