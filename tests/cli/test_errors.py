@@ -32,6 +32,7 @@ import pytest
         (["--list", "--format", "json", "--markdown"], "Cannot specify both --markdown and --format options together"),
         (["--plugin-info", "nope"], "can't find plugin and print its info: nope"),
         (["--enable-source", "nope"], "Attempted enabling an unknown event source: nope"),
+        (["run", "-s", "okta"], "Attempted enabling an unknown event source: okta; the plugin 'okta' has it, but is"),
         (["--disable-source", "nope"], "Attempted disabling an unknown event source: nope"),
         (["--disable-source", "syscall"], "Must enable at least one event source"),
         (["--enable-source", "syscall", "--disable-source", "syscall"], "You can not mix --enable-source and"),

@@ -2,6 +2,9 @@
 
 import json
 import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
@@ -142,6 +145,32 @@ def test_validate_of_a_broken_file(falcohost, tmp_path):
     assert done.stdout.startswith("rules.yaml: Ok\nbroken.yaml: Invalid\n1 Errors:\n")
     assert "LOAD_ERR_COMPILE_CONDITION" in done.stdout
     assert done.stderr.endswith(f"Error: {done.stdout}")
+
+
+def test_validate_reports_an_error_for_its_own_file(falcohost, tmp_path):
+    """The error of one file is not told again for the file behind it."""
+    (tmp_path / "broken.yaml").write_text(RULE.replace("number.value >", "number.valeu >"))
+    (tmp_path / "rules.yaml").write_text(RULE.replace("rule: A rule", "rule: Another").replace("a_number", "number"))
+    done = falcohost("-V", "broken.yaml", "-V", "rules.yaml")
+
+    assert 1 == done.returncode
+    assert done.stdout.endswith("\nrules.yaml: Ok\n")
+    assert 1 == done.stdout.count("LOAD_ERR_COMPILE_CONDITION")
+
+
+def test_validate_on_a_terminal(tmp_path, environment):
+    """There an error is told once, in the form for people, behind the verdicts."""
+    (tmp_path / "broken.yaml").write_text(RULE.replace("number.value >", "number.valeu >"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "falcohost", "-V", "broken.yaml"]
+    done = subprocess.run(command, stdout=theirs, stderr=theirs, env=environment, cwd=tmp_path)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+
+    assert 1 == done.returncode
+    assert "broken.yaml: Invalid\r\nError: broken.yaml: Invalid, 1 error\r\n" in shown
+    assert 1 == shown.count("LOAD_ERR_COMPILE_CONDITION")
 
 
 def test_validate_as_json(falcohost, tmp_path):

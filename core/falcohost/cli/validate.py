@@ -36,14 +36,17 @@ def validate(flags: Flags, config: Config) -> int:
         raise RulesError(outcome.unmet)
     described = _described(flags, outcome, plugins)
     summary = "\n".join(_told(result) for result in outcome.results)
+    readable = sys.stderr.isatty()
     if config.alerts.json:
         results = {"falco_load_results": [report.as_json(result) for result in outcome.results]}
         click.echo(json_line(results | ({"falco_describe_results": described} if described else {})))
     else:
-        click.echo(summary)
+        # On a terminal the errors follow once, in the readable form.
+        short = readable and sys.stdout.isatty() and not outcome.ok
+        click.echo("\n".join(map(report.verdict, outcome.results)) if short else summary)
         if described is not None:
             click.echo(f"\n{description_table(described)}")
-    _refuse(outcome, summary)
+    _refuse(outcome, summary, readable=readable)
     return 0
 
 
@@ -61,10 +64,10 @@ def _described(flags: Flags, outcome: LoadOutcome, plugins: Plugins) -> dict[str
     return describe(outcome, plugins, flags.describe)
 
 
-def _refuse(outcome: LoadOutcome, summary: str) -> None:
+def _refuse(outcome: LoadOutcome, summary: str, *, readable: bool) -> None:
     """Raise if a file is not valid: with the text of stdout, as Falco does, or a readable form on a terminal."""
     if outcome.ok:
         return
-    if sys.stderr.isatty():
+    if readable:
         outcome.check()
     raise RulesError(summary)

@@ -9,7 +9,7 @@ from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
-from falcohost.host.sources import make_tasks, opened, select_sources
+from falcohost.host.sources import make_tasks, opened, select_sources, where_offered
 from falcohost.log import log
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ class Assignment:
 
     def _selected(self) -> list[str]:
         options = self._options
-        return select_sources(list(self._plugins.sources()), options.enable_sources, options.disable_sources)
+        return select_sources(
+            list(self._plugins.sources()),
+            options.enable_sources,
+            options.disable_sources,
+            lambda name: where_offered(name, self._plugins),
+        )
 
     def _needed(self, ruleset: Ruleset) -> list[str]:
         """Return the sources to open for these rules."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from falcohost.engine.alerts import AlertMaker
@@ -11,16 +11,22 @@ from falcohost.errors import ConfigError
 from falcohost.hookspecs import SourceSpec
 from falcohost.host import wire
 from falcohost.host.config import Config
-from falcohost.host.plugins import Plugins
+from falcohost.host.plugins import Plugins, load_all
 from falcohost.host.settings import source_settings
 from falcohost.host.task import Task
 from falcohost.log import log
 from falcohost.pipeline.rules import Rules
 
 
-def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequence[str]) -> list[str]:
+def select_sources(
+    known: Sequence[str],
+    enable: Sequence[str],
+    disable: Sequence[str],
+    hint: Callable[[str], str] = lambda name: "",
+) -> list[str]:
     """Return the sources to open.
 
+    :param hint: returns what to add to the message about an unknown source.
     :raises ConfigError: the flags contradict each other, name an unknown source, or leave none.
     """
     if enable and disable:
@@ -28,11 +34,25 @@ def select_sources(known: Sequence[str], enable: Sequence[str], disable: Sequenc
     for verb, names in (("enabling", enable), ("disabling", disable)):
         for name in names:
             if name not in known:
-                raise ConfigError(f"Attempted {verb} an unknown event source: {name}")
+                raise ConfigError(f"Attempted {verb} an unknown event source: {name}{hint(name)}")
     selected = [name for name in known if (name in enable if enable else name not in disable)]
     if not selected:
         raise ConfigError("Must enable at least one event source")
     return selected
+
+
+def where_offered(name: str, plugins: Plugins) -> str:
+    """Return which installed plugin is called *name* or offers that source, and how to load it; empty if none does."""
+    for plugin in load_all().loaded:
+        sources = [spec.name for spec in plugin.sources]
+        if name not in (plugin.name, *sources) or not sources:
+            continue
+        what = "it" if name in sources else f"the source {', '.join(sources)}"
+        found = f"; the plugin '{plugin.name}' has {what}"
+        if plugin.name in (one.name for one in plugins.loaded):
+            return found
+        return f"{found}, but is not loaded: add it to load_plugins, or give -o load_plugins[]={plugin.name}"
+    return ""
 
 
 def opened(selected: Sequence[str], plugins: Plugins) -> list[str]:

@@ -36,17 +36,20 @@ def load_rules(
     """Load *files* in order, with the fields of *catalogs*.
 
     Errors in the rules are part of the outcome; nothing is raised. As in Falco, everything is compiled again after each
-    file, so the result of a file also has the warnings of the files before it.
+    file, so the result of a file also has the warnings of the files before it. An error is reported once, for the first
+    file that has it.
     """
     options = options or LoadOptions()
     collector = Collector(_FieldChecks(catalogs), catalogs, options.install_hints)
     compiler = Compiler(catalogs, options.event_types, options.append_output)
-    results = []
+    results: list[FileResult] = []
     compiled = Compiled()
     for file in files:
         result = FileResult(file.name, file)
         read_rules(result, collector)
         compiled = compiler.compile(collector, result)
+        told = [problem for former in results for problem in former.errors]
+        result.errors = [problem for problem in result.errors if problem not in told]
         results.append(result)
     unmet = unmet_requirement(collector.plugin_requirements, options.plugins, options.install_hints)
     ruleset = Ruleset(
