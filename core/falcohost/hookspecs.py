@@ -98,11 +98,14 @@ class OutputSpec:
     :ivar name: its block in the configuration is ``<name>_output``; ``enabled: true`` switches it on.
     :ivar description: one line that ends with a full stop.
     :ivar make: called with that block and with the configured format of alerts; returns the output.
+    :ivar check: called by ``falcohost doctor`` and ``--dry-run`` with that block; returns a sentence that says why the
+        output cannot be opened, or None, and changes nothing. Without it they call *make*, and close the output.
     """
 
     name: str
     description: str
     make: Callable[[Mapping[str, Any], AlertFormat], Output]
+    check: Callable[[Mapping[str, Any]], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,8 +207,9 @@ def test_dry_run(falcohost, setup, tmp_path):
     """--dry-run checks everything, opens nothing, and ends with 0."""
     done = falcohost(*setup("file_output: {enabled: true, filename: events.txt}"), "--dry-run", "-P", "pid")
 
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, "falcohost would start, with 2 rules for numbers, others.\n")
     assert not (tmp_path / "events.txt").exists()
+    assert not (tmp_path / "state").exists()
     assert not (tmp_path / "pid").exists()
 
 

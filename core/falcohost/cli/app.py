@@ -34,7 +34,7 @@ COMMANDS = {
     "stats": "Print statistics of the running agent.",
     "fields": "List the fields that rules can use.",
     "plugins": "List the installed plugins.",
-    "doctor": "Check whether this machine can run the sources.",
+    "doctor": "Check whether falcohost can start as it is configured.",
     "completion": "Print a shell completion script.",
 }
 
@@ -102,7 +102,7 @@ class _Commands(click.Group):
 @click.option("-P", "--pidfile", metavar="FILE", help="Write the process id to FILE.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more detail, and tracebacks of bugs.")
 @click.option("-i", "ignored", is_flag=True, help="List the event types that are ignored by default and exit.")
-@click.option("--dry-run", is_flag=True, help="Load everything, but process no events.")
+@click.option("--dry-run", is_flag=True, help="Check all that a start checks, but process no events.")
 @click.option("--version", is_flag=True, help="Print versions and exit.")
 @click.option("--support", is_flag=True, help="Print information for a bug report, without secrets, and exit.")
 @click.option("--page-size", is_flag=True, help="Print the system's page size and exit.")

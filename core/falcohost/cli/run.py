@@ -38,7 +38,7 @@ def _is_address(file: str) -> bool:
 @click.option("-t", "--seconds", type=Seconds(zero=False), metavar="SECONDS", help="Stop after this many seconds.")
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a configuration key.")
-@click.option("--dry-run", is_flag=True, help="Load everything, but process no events.")
+@click.option("--dry-run", is_flag=True, help="Check all that a start checks, but process no events.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=_FileOrAddress(exists=True))
 @click.pass_obj
 def command(

@@ -6,13 +6,14 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
 from falcohost.engine.event_fields import hostname
 from falcohost.errors import ConfigError, FalcohostError
 from falcohost.host.assignment import Assignment
+from falcohost.host.checks import Finding, start_findings
 from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_subscribers import check_names, enabled_outputs, open_subscribers
 from falcohost.host.given import AgentOptions, Configured
@@ -48,6 +49,7 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
     show_as_base64(config.alerts.base64)
     assignment = Assignment(given, plugins, options, maker)
     if options.dry_run:
+        _report_checks(start_findings(config, plugins, given.ruleset, options), assignment)
         return
     store = open_store(config.state.directory, config.state.limits)
     subscribers = open_subscribers(outputs, config, plugins, store, maker, unbuffered=options.unbuffered)
@@ -65,6 +67,23 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
         restart()
+
+
+def _report_checks(findings: Iterable[Finding], assignment: Assignment) -> None:
+    """Print that a start would succeed, and log what it would warn of.
+
+    :raises ConfigError: it would fail.
+    """
+    wrong = [finding for finding in findings if finding.problem is not None]
+    for finding in wrong:
+        if not finding.stops:
+            log.warning("%s: %s", finding.source, finding.problem)
+    if stopping := [f"{finding.source}: {finding.problem}" for finding in wrong if finding.stops]:
+        raise ConfigError("\n".join(["falcohost would not start:", *stopping]))
+    sources = assignment.sources
+    count = assignment.count(sources)
+    rules = f"{count} rule{'' if count == 1 else 's'}"
+    print(f"falcohost would start, with {rules} for {', '.join(sources) or 'no source'}.")
 
 
 def _write_pidfile(path: str) -> None:

@@ -67,20 +67,25 @@ def open_subscribers(
     :raises PluginError: a subscriber cannot be made.
     """
     buffered = config.outputs.buffered and not unbuffered
-    form = ConfiguredFormat(_json_options(config.alerts))
+    form = alert_format(config)
     return Subscribers(
         [
-            Runner(name, ToOutput(_output(spec, config.outputs, form)), store, buffered=buffered)
+            Runner(name, ToOutput(make_output(spec, config.outputs, form)), store, buffered=buffered)
             for name, spec in outputs.items()
         ],
         [
-            Runner(spec.name, _consumer(spec, plugin.settings, store, maker), store, kind="subscriber")
+            Runner(spec.name, make_consumer(spec, plugin.settings, store, maker), store, kind="subscriber")
             for plugin in plugins.loaded
             for spec in plugin.subscribers
         ],
         store,
         timeout=config.outputs.timeout,
     )
+
+
+def alert_format(config: Config) -> AlertFormat:
+    """Return the configured format of alerts."""
+    return ConfiguredFormat(_json_options(config.alerts))
 
 
 def _json_options(config: AlertsConfig) -> JsonOptions | None:
@@ -95,7 +100,11 @@ def _json_options(config: AlertsConfig) -> JsonOptions | None:
     )
 
 
-def _output(spec: OutputSpec, config: OutputsConfig, form: AlertFormat) -> Output:
+def make_output(spec: OutputSpec, config: OutputsConfig, form: AlertFormat) -> Output:
+    """Return the output of *spec*.
+
+    :raises OutputError: it cannot be opened.
+    """
     try:
         return spec.make(config.blocks[spec.name], form)
     except FalcohostError:
@@ -104,7 +113,11 @@ def _output(spec: OutputSpec, config: OutputsConfig, form: AlertFormat) -> Outpu
         raise OutputError(f"the output '{spec.name}' cannot be opened: {type(error).__name__}: {error}") from error
 
 
-def _consumer(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> Consumer:
+def make_consumer(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> Consumer:
+    """Return the consumer for the subscriber of *spec*.
+
+    :raises PluginError: the subscriber cannot be made.
+    """
     try:
         return Consumer(spec, settings, store.subscribe(spec.name).state, maker)
     except FalcohostError:

@@ -39,14 +39,18 @@ def configured_plugins(config: Config) -> Plugins:
 
     :raises PluginError: one of these is not installed or refuses its configuration, or two distributions provide it.
     """
-    outputs = [name for name in config.outputs.blocks if name in installed()]
-    named = [*config.plugins.names, *outputs]
+    named = plugin_names(config)
     plugins = load_plugins(named, config.for_plugins)
     _check_loaded(plugins, {name if name in installed() else owner(name) for name in named})
     for name in config.plugins.names:
         if name in config.plugins.blocks and config.plugins.blocks[name].library_path:
             log.info("Loaded plugin '%s'; its library_path is ignored, falcohost's plugins are Python packages", name)
     return plugins
+
+
+def plugin_names(config: Config) -> list[str]:
+    """Return the plugins that the configuration names, and those whose output it enables."""
+    return [*config.plugins.names, *(name for name in config.outputs.blocks if name in installed())]
 
 
 def _check_loaded(plugins: Plugins, named: Set[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from falcohost.hookspecs import OutputSpec
-from falcohost.outputs.file import FileOutput
+from falcohost.outputs.file import FileOutput, file_problem
 from falcohost.outputs.stdout import StdoutOutput
 
 #: The outputs by name.
@@ -19,6 +19,7 @@ BUILT_IN = {
             name="file",
             description="Appends a line per alert to a file.",
             make=lambda block, form: FileOutput(str(block["filename"]), bool(block["keep_alive"]), form.line),
+            check=lambda block: file_problem(str(block["filename"])),
         ),
     )
 }

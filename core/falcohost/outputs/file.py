@@ -10,8 +10,19 @@ from collections.abc import Callable
 from falcohost.alert import Alert
 from falcohost.errors import OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
+from falcohost.outputs.writable import write_problem
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+
+def file_problem(filename: str) -> str | None:
+    """Return why the file cannot be opened; None if it can."""
+    reason = write_problem(filename)
+    return None if reason is None else _failure(filename, reason)
+
+
+def _failure(filename: str, reason: str | None) -> str:
+    return f"failed to open output file {filename}: {reason}"
 
 
 class FileOutput:
@@ -62,7 +73,7 @@ class FileOutput:
             try:
                 self._descriptor = os.open(self._filename, _FLAGS, 0o666)
             except OSError as error:
-                raise OutputError(f"failed to open output file {self._filename}: {error.strerror}") from error
+                raise OutputError(_failure(self._filename, error.strerror)) from error
         return self._descriptor
 
     @staticmethod

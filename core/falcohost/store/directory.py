@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -52,6 +53,44 @@ def claim(directory: Path) -> int:
         os.close(lock)
         raise StateError(f"the state directory {directory} is in use by another falcohost") from error
     return lock
+
+
+def directory_problem(configured: str, *, ours: bool) -> str | None:
+    """Return why the state directory cannot be used; None if it can. Nothing is created.
+
+    :param ours: the running agent uses it.
+    """
+    try:
+        directory = state_directory(configured)
+        existing = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+        allowed = os.access(existing, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
+        if not existing.is_dir() or not allowed:
+            reason = errno.EACCES if existing.is_dir() else errno.ENOTDIR
+            return f"the state directory {directory} cannot be used: {os.strerror(reason)}"
+        if existing == directory:
+            _check(directory)
+        if not ours and _locked(directory):
+            return f"the state directory {directory} is in use by another falcohost"
+    except StateError as error:
+        return str(error)
+    except OSError as error:
+        return f"the state directory cannot be used: {error.strerror}"
+    return None
+
+
+def _locked(directory: Path) -> bool:
+    """Return whether a process holds the lock of *directory*, without keeping it."""
+    try:
+        lock = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _check(directory: Path) -> None:

@@ -35,10 +35,11 @@ _THEN = {
 }
 
 
-def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
+def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
     """Load the default plugins and *names*; a name may be that of a Falco plugin that one of ours replaces.
 
     :param told: the plugins' part of the configuration.
+    :param strict: refuse a value of a plugin's key that is not valid; otherwise it is in :attr:`Plugins.refused`.
     :raises PluginError: a plugin is not installed, or two distributions provide it.
     :raises ConfigError: the value of a plugin's key is not valid.
     """
@@ -46,7 +47,7 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
     names = list(names)
     own = [name if name in known else owner(name) for name in names]
     wanted = list(dict.fromkeys([*(name for name in DEFAULT if name in known), *own]))
-    plugins = _load_each([the_one(name, known) for name in wanted if name in known], told)
+    plugins = _load_each([the_one(name, known) for name in wanted if name in known], told, strict=strict)
     for name in names:
         if name not in known and name not in plugins.stands_for():
             raise PluginError(f"no plugin called '{name}' is installed{mend(owner(name), known)}")

@@ -1,0 +1,166 @@
+"""Checks what a start checks, without a start: for ``falcohost doctor`` and ``--dry-run``.
+
+Nothing is created, and no event is read. A source's own check may open its input and close it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from typing import Any
+
+from msgspec import Struct
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.event_fields import hostname
+from falcohost.engine.ruleset import Ruleset
+from falcohost.errors import AddressTaken, FalcohostError, StateError
+from falcohost.hookspecs import OutputSpec, SourceSpec
+from falcohost.host.config import Config
+from falcohost.host.connection import Connection
+from falcohost.host.enabled_subscribers import alert_format, check_names, enabled_outputs, make_consumer, make_output
+from falcohost.host.extras import owner
+from falcohost.host.given import AgentOptions
+from falcohost.host.listening import listens
+from falcohost.host.plugins import Plugins
+from falcohost.host.settings import source_settings
+from falcohost.host.sources import opened, select_sources
+from falcohost.outputs.writable import write_problem
+from falcohost.store.directory import directory_problem, state_directory
+from falcohost.store.limits import IN_MEMORY
+from falcohost.store.store import Store
+from falcohost.subscriber import SubscriberSpec
+
+
+class Finding(Struct, frozen=True):
+    """The result of one check.
+
+    :ivar source: the name of the source, the plugin, or the part of falcohost.
+    :ivar what: what was checked, as a statement that is true if all is well.
+    :ivar problem: what is wrong and how to fix it; None: nothing.
+    :ivar stops: a start fails because of the problem; otherwise it only warns.
+    """
+
+    source: str
+    what: str
+    problem: str | None
+    stops: bool = True
+
+
+def start_findings(
+    config: Config, plugins: Plugins, ruleset: Ruleset | None, options: AgentOptions
+) -> Iterator[Finding]:
+    """Yield a finding for the state directory, the pidfile, each output and subscriber, and each source to open.
+
+    :param ruleset: the rules, which decide which sources are opened; None: they are not valid.
+    """
+    agent = running_agent(config.state.directory)
+    problem = directory_problem(config.state.directory, ours=agent is not None)
+    yield Finding("state directory", "it can be used", problem, stops=False)
+    if options.pidfile is not None and (reason := write_problem(options.pidfile)):
+        yield Finding("pidfile", "it can be written", f"Could not write pid to pidfile {options.pidfile}: {reason}")
+    yield from _outputs(config, plugins)
+    yield from _subscribers(config, plugins)
+    try:
+        names = _sources(config, plugins, ruleset, options)
+    except FalcohostError as error:
+        yield Finding("sources", "they can be chosen", str(error))
+        return
+    specs, settings = plugins.sources(), source_settings(plugins)
+    for name in names:
+        yield from _source(specs[name], settings[name], agent)
+
+
+def running_agent(state: str) -> int | None:
+    """Return the process id of the agent that uses the state directory *state*; None if none is running."""
+    try:
+        connection = Connection(state_directory(state))
+    except (StateError, OSError):
+        return None
+    with contextlib.closing(connection):
+        return connection.supervisor
+
+
+def _sources(config: Config, plugins: Plugins, ruleset: Ruleset | None, options: AgentOptions) -> list[str]:
+    """Return the sources that a start opens, and those that the configuration has settings for.
+
+    :raises FalcohostError: the options do not fit the sources.
+    """
+    known = plugins.sources()
+    selected = select_sources(list(known), options.enable_sources, options.disable_sources)
+    asked = {*options.enable_sources, *_with_settings(config, plugins)}
+    wanted = [name for name in selected if ruleset is None or name in asked or ruleset.enabled(name)]
+    return opened(wanted or selected, plugins)
+
+
+def _with_settings(config: Config, plugins: Plugins) -> Set[str]:
+    """Return the sources of plugins that are loaded by name and have a block with settings."""
+    blocks = config.plugins.settings
+    owners = {owner(name) for name in config.plugins.names if blocks.get(name)}
+    return {spec.name for plugin in plugins.loaded if plugin.name in owners for spec in plugin.sources}
+
+
+def _outputs(config: Config, plugins: Plugins) -> Iterator[Finding]:
+    """Yield a finding for each enabled output."""
+    try:
+        outputs = enabled_outputs(config.outputs, plugins.outputs())
+        check_names(plugins)
+    except FalcohostError as error:
+        yield Finding("outputs", "they can be used", str(error))
+        return
+    for name, spec in outputs.items():
+        yield Finding(f"output {name}", "it can be opened", _output_problem(spec, config))
+
+
+def _output_problem(spec: OutputSpec, config: Config) -> str | None:
+    if spec.check is not None:
+        return spec.check(config.outputs.blocks[spec.name])
+    return _problem_of(lambda: make_output(spec, config.outputs, alert_format(config)).close())
+
+
+def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:
+    """Yield a finding for each subscriber other than outputs."""
+    offered = [(plugin.settings, spec) for plugin in plugins.loaded for spec in plugin.subscribers]
+    if not offered:
+        return
+    maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
+    with contextlib.closing(Store(None, IN_MEMORY)) as store:
+        for settings, spec in offered:
+            problem = _problem_of(functools.partial(_make_and_close, spec, settings, store, maker))
+            yield Finding(f"subscriber {spec.name}", "it can be made", problem)
+
+
+def _make_and_close(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> None:
+    make_consumer(spec, settings, store, maker).close()
+
+
+def _source(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) -> Iterator[Finding]:
+    """Yield what the source's own check finds; if it finds nothing to check, whether the source can be made."""
+    try:
+        found = [Finding(spec.name, what, problem) for what, problem in _own_check(spec, settings)]
+    except AddressTaken as error:
+        if agent is not None and listens(agent, error.port):
+            yield Finding(spec.name, "its address is available: the running agent listens on it", None)
+        else:
+            yield Finding(spec.name, "its address is available", str(error))
+        return
+    except Exception as error:
+        yield Finding(spec.name, "its check runs", f"{type(error).__name__}: {error}")
+        return
+    yield from found or [Finding(spec.name, "its settings are valid", _problem_of(lambda: spec.make(settings)))]
+
+
+def _own_check(spec: SourceSpec, settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    return () if spec.check is None else spec.check(settings)
+
+
+def _problem_of(do: Callable[[], object]) -> str | None:
+    """Return the error of *do*; None if there is none."""
+    try:
+        do()
+    except FalcohostError as error:
+        return str(error)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
