@@ -1,6 +1,7 @@
 """Reads events that a user gives in a file: alerts, objects of fields and values, or log records.
 
-Log records are read by the same source that the agent runs.
+Log records are decoded by the source that the agent runs, but from this file: a program, an address or other files
+that the configuration names are left alone.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class Readers:
 
     @contextmanager
     def records(self, path: Path, source: str, given: Given) -> Iterator[Source]:
-        """Open *path*, whose first event is *given*, as a log of *source*.
+        """Open *path*, whose first event is *given*, as a log of *source*; nothing that is configured is opened.
 
         :raises ConfigError: the source has no log that can be read from a file.
         """
@@ -120,11 +121,12 @@ class Readers:
         made = self._loaded.sources[source].make({"open_params": str(path)})
         if not isinstance(made, JsonSource):
             raise ConfigError(f"{given.where}: {given.problem}; {_FORMS}")
-        made.open(Plan(source), None)
+        opened = made.reading(path)
+        opened.open(Plan(source), None)
         try:
-            yield made
+            yield opened
         finally:
-            made.close()
+            opened.close()
 
     def _record(self, given: Given, source: str) -> Event:
         with tempfile.TemporaryDirectory() as folder:

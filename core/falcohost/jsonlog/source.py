@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from falcohost.events import Batch, Plan
 from falcohost.jsonlog.decode import MALFORMED, whole_record
 from falcohost.jsonlog.event import Context, JsonEvent, Text
+from falcohost.jsonlog.files import FileInput
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Input, Texts
 from falcohost.jsonlog.log import JsonLog, Record
@@ -49,6 +51,7 @@ class JsonSource:
     ) -> None:
         self._log = log
         self._skip = None if log.skip is None else harmless(log.skip, f"source '{log.source}': skip")
+        self._memory = memory
         self._see = None if memory is None else harmless(memory.see, f"source '{log.source}': its memory")
         self._input = given
         self._planned = planned
@@ -56,6 +59,14 @@ class JsonSource:
         self._refusals = Refusals()
         self._projection = make_projection(log, None)
         self._passed = 0
+
+    def reading(self, path: Path) -> JsonSource:
+        """Return a source of the same log that reads the file at *path* once; the input of this one is not used.
+
+        It must not be opened.
+        """
+        files = FileInput([path], self._log.plugin, (), False, self._input.limits)
+        return JsonSource(self._log, files, self._memory)
 
     def open(self, plan: Plan, cursor: str | None) -> None:
         """Open the input, resuming after *cursor*.
