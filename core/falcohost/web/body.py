@@ -30,7 +30,7 @@ _values = msgspec.json.Decoder(msgspec.Raw).decode_lines
 class Rejected(Exception):
     """The request is answered with *status* and the message.
 
-    :ivar cause: the cause by which it is counted as lost; empty if it will be sent again.
+    :ivar cause: the cause by which it is counted as lost; empty if it will be sent again, or its sender is not known.
     """
 
     def __init__(self, status: HTTPStatus, text: str, cause: str = "") -> None:

@@ -28,21 +28,20 @@ RETRY_AFTER = 2
 #: A refused body is read to its end if it is at most this many times the size limit.
 _THROWN_AWAY = 4
 
-#: The cause by which bodies with a missing or wrong signature are counted.
-UNSIGNED = "not signed with the secret"
 
-
-class _StrangerLog:
-    """Logs the first sender without the right secret."""
+class _Strangers:
+    """Counts requests without the right secret; they are not events, so they do not count as lost."""
 
     def __init__(self) -> None:
-        self.stranger = False
+        self._count = 0
+        self._next = 1
 
     def note(self, peer: str, what: str) -> None:
-        """Log a sender at *peer* without the right *what*, unless one was logged before."""
-        if not self.stranger:
-            self.stranger = True
-            log.warning("a request from %s did not have the right %s (401); further ones are not logged", peer, what)
+        """Count a request from *peer* without the right *what*; log the first, the tenth, the hundredth and so on."""
+        self._count += 1
+        if self._count == self._next:
+            self._next *= 10
+            log.warning("a request from %s did not have the right %s (401); %d so far", peer, what, self._count)
 
 
 class Desk:
@@ -54,7 +53,7 @@ class Desk:
         self.form = form
         self.limits = limits
         self.refusals = refusals
-        self.strangers = _StrangerLog()
+        self.strangers = _Strangers()
 
 
 @stream_request_body
@@ -153,9 +152,7 @@ class WebhookHandler(RequestHandler):
 
     def _unsigned(self) -> Rejected:
         self._desk.strangers.note(self.request.remote_ip or "?", "signature")
-        return Rejected(
-            HTTPStatus.UNAUTHORIZED, f"{self._desk.secret.header} has to be the signature of the body", UNSIGNED
-        )
+        return Rejected(HTTPStatus.UNAUTHORIZED, f"{self._desk.secret.header} has to be the signature of the body")
 
     def _reject(self, rejected: Rejected) -> None:
         self._forget()
