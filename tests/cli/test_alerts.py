@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -29,10 +30,12 @@ def alerts(seen, module_home):
 
 
 def test_shows_what_was_detected(seen, alerts):
-    """The lines are those that the agent printed, with an end of their own."""
+    """The lines are those that the agent printed, with the date before the time."""
     done = alerts()
+    days = {line[:11] for line in done.stdout.splitlines()}
 
-    assert sorted(done.stdout.splitlines()) == sorted(seen.alerts)
+    assert sorted(line[11:] for line in done.stdout.splitlines()) == sorted(seen.alerts)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d ", day) for day in days)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -102,6 +105,16 @@ def test_delivered_json_has_subjects_where_configured(agent, setup):
     (alert,) = running.alerts
     assert [{"type": "resource", "kind": "number", "name": "1"}] == alert["subjects"]
     assert "Fires on every number." == alert["metadata"]["description"]
+
+
+def test_delivered_json_has_the_id_where_configured(agent, setup, falcohost):
+    """With falcohost.json_include_id outputs have the id under which the alert is stored."""
+    running = agent(*setup("json_output: true\nfalcohost: {json_include_id: true}", numbers={"count": 1}), *NUMBERS)
+
+    assert 0 == running.wait()
+    (alert,) = running.alerts
+    (stored,) = _lines(falcohost)
+    assert json.loads(stored)["id"] == alert["id"]
 
 
 def test_a_store_that_is_being_made_has_no_alerts_yet(falcohost, tmp_path):

@@ -12,6 +12,7 @@ import click
 from falcohost.alert import Alert, Priority
 from falcohost.cli.flags import Flags
 from falcohost.engine.alerts import JsonOptions, encode_json
+from falcohost.engine.times import local_time
 from falcohost.errors import ConfigError
 from falcohost.host.config import load_config
 from falcohost.outputs.lines import encode_text
@@ -25,6 +26,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 #: The last time that the store knows, in nanoseconds since the epoch.
 _LAST = (1 << 63) - 1
+
+#: The beginning of a line of text, without time_format_iso_8601.
+_TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d\.\d{9}(?=: )")
 
 _COLOURS = {Priority.WARNING: "yellow", Priority.NOTICE: "cyan"}
 
@@ -72,7 +76,14 @@ def _line(alert: Alert, *, as_json: bool) -> str:
     if as_json:
         return encode_json(alert, JsonOptions(with_id=True, subjects=True)).decode()
     colour = _COLOURS.get(alert.priority, "red" if alert.priority < Priority.WARNING else None)
-    return click.style(encode_text(alert).decode("utf-8", "replace"), fg=colour)
+    return click.style(_dated(alert), fg=colour)
+
+
+def _dated(alert: Alert) -> str:
+    """Return the alert's line of text, with the date if it has only the time of day."""
+    line = encode_text(alert).decode("utf-8", "replace")
+    time_of_day = _TIME_OF_DAY.match(line)
+    return line if time_of_day is None else local_time(alert.time, date=True) + line[time_of_day.end() :]
 
 
 def _nanoseconds(when: str) -> int:

@@ -30,8 +30,9 @@ MOST_KIND = 128
 
 
 class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of an alert in JSON, as the ``json_include_*`` keys of the configuration choose them, and the id.
+    """The keys of an alert in JSON, as the ``json_include_*`` keys of the configuration choose them.
 
+    :ivar with_id: ``id``, which Falco does not have.
     :ivar subjects: ``subjects`` and ``metadata``, which Falco does not have.
     """
 

@@ -96,6 +96,7 @@ def _json_options(config: AlertsConfig) -> JsonOptions | None:
         message=config.with_message,
         output_fields=config.with_fields,
         tags=config.with_tags,
+        with_id=config.with_id,
         subjects=config.with_subjects,
     )
 

@@ -134,6 +134,13 @@ ALERTS: Final = (
         help="appends the fields that the source suggests to the output",
     ),
     ConfigKey(
+        key="falcohost.json_include_id",
+        type=bool,
+        default=False,
+        help="JSON contains `id`. The same event and rule always give the same id, so that a receiver can drop an "
+        "alert that is delivered again. Falco has none",
+    ),
+    ConfigKey(
         key="falcohost.json_include_subjects",
         type=bool,
         default=False,

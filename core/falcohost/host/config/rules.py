@@ -58,6 +58,7 @@ class AlertsConfig:
     with_message: bool
     with_fields: bool
     with_tags: bool
+    with_id: bool
     with_subjects: bool
     iso_8601: bool
     base64: bool
@@ -92,6 +93,7 @@ def read_alerts(reader: Reader) -> AlertsConfig:
         with_message=reader.boolean("json_include_message_property"),
         with_fields=reader.boolean("json_include_output_fields_property"),
         with_tags=reader.boolean("json_include_tags_property"),
+        with_id=reader.section("falcohost").boolean("json_include_id"),
         with_subjects=reader.section("falcohost").boolean("json_include_subjects"),
         iso_8601=reader.boolean("time_format_iso_8601"),
         base64=reader.boolean("buffer_format_base64"),
