@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 
 import pluggy
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from falcohost import hookspecs
 from falcohost.cli.app import COMMANDS
 from falcohost.host.config.keys import MISSING_OUTPUTS, leaves
+from falcohost.host.extras import EXTRAS
 from falcohost.host.plugins import load_plugins
 from falcohost.testing.cli import run_cli
 
@@ -171,3 +173,14 @@ def test_output_of_commands_is_up_to_date(root):
     text = module.PAGE.read_text()
 
     assert module.without_times(module.renewed(text)) == module.without_times(text)
+
+
+def test_no_page_installs_from_an_index(root):
+    """falcohost is on no package index: pages install it from a checkout or a wheel, by extras that exist."""
+    pages = [root / "README.md", *root.glob("plugins/*/README.md"), *root.glob("docs/*.md")]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = [one for page in pages for one in re.findall(r"pip install '([^'\[]*)\[([^]]+)\]'", page.read_text())]
+
+    assert [place for place, _ in found if not place.startswith(".")] == []
+    assert {extra for _, names in found for extra in names.split(",")} <= set(extras)
+    assert len(found) > len(EXTRAS)
