@@ -47,11 +47,11 @@ def test_alerts_come_out_of_the_plugins_own_output(environment, config, tmp_path
 
 
 def test_plugins_fields_are_listed(environment):
-    """``falcohost fields dummy`` knows the plugin's two fields."""
+    """``falcohost fields dummy`` knows the plugin's fields."""
     done = environment.run("falcohost", "fields", "dummy")
 
     assert done.returncode == 0, done.stderr
-    assert {"dummy.number", "dummy.parity"} <= set(done.stdout.split())
+    assert {"dummy.number", "dummy.parity", "dummy.type"} <= set(done.stdout.split())
 
 
 def test_plugin_is_listed(environment):
@@ -110,7 +110,7 @@ def test_tutorial_runs(environment, config, root, tmp_path):
 
     assert [lines(python), lines(toml)] == [9, 6]
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[:7] == ["LARGE EVEN NUMBER!"] * 7
+    assert done.stdout.splitlines()[:7] == ["Large even number!"] * 7
 
 
 def lines(text: str) -> int:

@@ -37,7 +37,14 @@ def wrong_value(field: Field, event: Event, arg: Arg) -> str | None:
         return None
     if not several and _fits(field, value):
         return None
-    return f"{where} is {value!r}, which is not {'a tuple of ' if several else ''}{field.type.value}, on {event!r}"
+    wanted = f"a getter of {field.type.value} has to return {_wanted(field, several)}"
+    return f"{where} is {value!r}, but {wanted}, on {event!r}"
+
+
+def _wanted(field: Field, several: bool) -> str:
+    """Return the Python type of the values, as a message says it."""
+    types = " or ".join(one.__name__ for one in field.type.python)
+    return f"a tuple of {types}, or None" if several else f"{types}, or None"
 
 
 def _fits(field: Field, value: object) -> bool:

@@ -46,7 +46,7 @@ def falcohost_sources() -> Iterable[SourceSpec]:
 
 @hookimpl
 def falcohost_fields(source: str) -> Iterable[Field] | None:
-    """Declare the two fields of ``dummy``."""
+    """Declare the fields of ``dummy``."""
     if source != "dummy":
         return None
     return [
@@ -61,6 +61,13 @@ def falcohost_fields(source: str) -> Iterable[Field] | None:
             type=FieldType.CHARBUF,
             description="Whether the number is even or odd.",
             get=lambda tick, _: parity(tick.number),
+        ),
+        Field(
+            name="dummy.type",
+            type=FieldType.CHARBUF,
+            description="What the event is, which is always 'tick'.",
+            get=lambda tick, _: tick.type,
+            tells_type=True,
         ),
     ]
 

@@ -23,7 +23,7 @@ class Tick:
 
     @property
     def type(self) -> str:
-        """Value of ``evt.type``."""
+        """What it is: rules read it as ``dummy.type``."""
         return "tick"
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from falcohost.testing import OutputContract, PluginContract, SourceContract
+from falcohost.testing import OutputContract, PluginContract, SourceContract, rules_fired
 from falcohost_dummy import count, plugin
 
 
@@ -41,6 +41,23 @@ class TestMarkedFile(OutputContract):
     def received(self, config):
         """Read what was written."""
         return Path(config["filename"]).read_text()
+
+
+@pytest.mark.parametrize(("condition", "fires"), [("dummy.type = tick", True), ("dummy.type != tick", False)])
+def test_rules_can_use_the_type_of_events(tmp_path, condition, fires):
+    """The rule fires on each number, or on none."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"- {{rule: R, desc: D., source: dummy, condition: {condition}, output: o, priority: INFO}}\n")
+
+    assert [["R"] if fires else []] * 3 == rules_fired(plugin, "dummy", [rules], {"count": 3})
+
+
+def test_the_rule_fires():
+    """It fires on the even numbers above seven."""
+    (rules,) = plugin.falcohost_rules()
+    fired = rules_fired(plugin, "dummy", [rules], {"count": 10})
+
+    assert [[]] * 7 + [["Large even number"], [], ["Large even number"]] == fired
 
 
 def test_counts_by_the_step():
