@@ -176,7 +176,7 @@ def test_output_of_commands_is_up_to_date(root):
 
 
 def test_no_page_installs_from_an_index(root):
-    """falcohost is on no package index: pages install it from a checkout or a wheel, by extras that exist."""
+    """No package index has falcohost: pages install it from a checkout or a wheel, by extras that exist."""
     pages = [root / "README.md", *root.glob("plugins/*/README.md"), *root.glob("docs/*.md")]
     extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     found = [one for page in pages for one in re.findall(r"pip install '([^'\[]*)\[([^]]+)\]'", page.read_text())]
