@@ -29,7 +29,14 @@ def optional_attributes() -> set[str]:
 
 def declared_attributes() -> set[str]:
     """Return the attributes that the protocols in ``falcohost.events`` declare."""
-    protocols = (events.HasActor, events.Partial, events.Described, events.HasSubject, events.Viewed)
+    protocols = (
+        events.HasActor,
+        events.Partial,
+        events.Described,
+        events.HasSubject,
+        events.HasResources,
+        events.Viewed,
+    )
     return {name for protocol in protocols for name in (*vars(protocol), *protocol.__annotations__)}
 
 

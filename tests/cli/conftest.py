@@ -74,8 +74,8 @@ class Agent:
 
     @property
     def alerts(self):
-        """The alerts that it has printed, as dicts (with JSON) or lines."""
-        lines = self.stdout.split("Events detected:")[0].splitlines()
+        """The alerts that it has printed whole, as dicts (with JSON) or lines."""
+        lines = self.stdout.split("Events detected:")[0].rpartition("\n")[0].splitlines()
         return [json.loads(line) if line.startswith("{") else line for line in lines]
 
     def wait_for(self, text):

@@ -158,7 +158,7 @@ def test_an_empty_secret(opened, tmp_path):
 
 def test_https_without_a_certificate(opened, tmp_path):
     """Where Falco's certificate and key are missing, it is said which files they are."""
-    with pytest.raises(SourceError, match=rf"{tmp_path}/server.crt with {tmp_path}/server.key has to hold"):
+    with pytest.raises(SourceError, match=rf"{tmp_path}/server.crt with {tmp_path}/server.key has to contain"):
         opened(open_params="https://127.0.0.1:{port}/")
 
 
@@ -169,7 +169,7 @@ def test_a_package_that_is_missing(opened, monkeypatch, package):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 
-    with pytest.raises(SourceError, match=r"pip install 'falcohost\[github\]' installs"):
+    with pytest.raises(SourceError, match=r"install it with pip install 'falcohost\[github\]'"):
         opened(open_params="http://127.0.0.1:{port}/")
 
 

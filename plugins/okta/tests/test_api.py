@@ -298,7 +298,7 @@ def test_token_that_is_revoked(organization, read, told, tmp_path):
     reader.wait_until(lambda: "revoked" in told.text)
     assert (
         "127.0.0.1 answers 401 Unauthorized: the API token is not valid, was revoked, or was not used for 30 "
-        "days; create one (Security > API > Tokens) and set it. It is tried again"
+        "days; create one (Security > API > Tokens) and set it. Trying again in "
     ) in told.text
     organization.tokens = {"SSWS t0k1"}
     reader.wait_for(2)

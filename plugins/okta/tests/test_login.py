@@ -107,7 +107,7 @@ def test_nonce_that_always_changes(organization, read, app, told):
     organization.mishaps = [Reply(400, b'{"error":"invalid_dpop_proof"}'), *answers]
 
     assert read_one(organization, read, **app)
-    assert "400 Bad Request: the server does not accept the request. It is tried again" in told.text
+    assert "400 Bad Request: the server does not accept the request. Trying again in " in told.text
 
 
 def test_access_token_that_ends(organization, read, app):

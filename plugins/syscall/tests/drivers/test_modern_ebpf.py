@@ -192,10 +192,12 @@ def test_wrap(machine, openat):
 def test_wake(watched, openat):
     """Waiting ends by itself when a ring fills."""
     watched.driver.set_calls({146: RARE})
-    script = "import os, time\ntime.sleep(0.2)\nfor _ in range(9000): os.sched_get_priority_max(1)"
-    with subprocess.Popen([sys.executable, "-ISc", script], env={}) as process:
+    script = "import os\ninput()\nfor _ in range(9000): os.sched_get_priority_max(1)"
+    with subprocess.Popen([sys.executable, "-ISc", script], env={}, stdin=subprocess.PIPE) as process:
         watched.read_all()
         started = time.monotonic()
+        process.stdin.write(b"\n")
+        process.stdin.close()
         watched.driver.wait(10)
         waited = time.monotonic() - started
         process.wait()
