@@ -233,3 +233,13 @@ def test_what_cannot_be_opened_is_told(read, given, text):
     """A source that cannot be opened says what is wrong."""
     with pytest.raises(SourceError, match=text):
         read(given)
+
+
+@pytest.mark.parametrize("key", [b"Records", rb"\u0052ecords", rb"Record\u0073"])
+def test_escaped_wrapper(tmp_path, read, key):
+    """The letters of a wrapper's key may be escaped: its records have their own texts all the same."""
+    (tmp_path / "log").write_bytes(b'{"n":0}\n{"%s":[{"n":1},{"n":2}]}\n' % key)
+
+    events, _ = read(tmp_path / "log")
+
+    assert [event.raw for event in events] == [b'{"n":0}', b'{"n":1}', b'{"n":2}']

@@ -7,7 +7,6 @@ large for a float become infinite, and NaN becomes null.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
@@ -67,12 +66,14 @@ def _mended_escape(match: re.Match[str]) -> str:
 
 
 def _value(raw: bytes) -> Any:
-    with contextlib.suppress(*MALFORMED):
+    try:
         return _decode(raw)
-    raw = mended(raw)
-    with contextlib.suppress(*MALFORMED):
+    except MALFORMED:
+        raw = mended(raw)
+    try:
         return _decode(raw)
-    return _lenient(raw)
+    except MALFORMED:
+        return _lenient(raw)
 
 
 def _lenient(raw: bytes) -> Any:

@@ -61,7 +61,9 @@ def _nobody(record: Record) -> None:
 
 def _resources(log: JsonLog) -> Callable[[Record], tuple[ResourceSubject, ...]]:
     find = log.resources
-    return lambda record: () if find is None else tuple(islice(find(record), MOST_SUBJECTS))
+    if find is None:
+        return lambda record: ()
+    return lambda record: tuple(islice(found, MOST_SUBJECTS)) if (found := find(record)) else ()
 
 
 def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
@@ -76,6 +78,9 @@ def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
 
         return read
     walks = [at(path) for path in log.time_paths or ()]
+    if len(walks) == 1:
+        walk = walks[0]
+        return lambda event: parse_time(walk(event.record))
     return lambda event: next((ts for walk in walks if (ts := parse_time(walk(event.record))) is not None), None)
 
 
@@ -194,7 +199,8 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def resources(self) -> tuple[ResourceSubject, ...]:
         """The resources that the record is about, for alerts."""
-        self.whole()
+        if not self.is_whole:
+            self.whole()
         found: tuple[ResourceSubject, ...] | None = self.text.context.resources(self.record)
         return found or ()
 

@@ -10,7 +10,6 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias, TypedDict
 
 import msgspec
@@ -32,8 +31,7 @@ _MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8
 _BETWEEN = re.compile(rb"\[?[ \t\r\n,]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """A record's text and the byte at which it begins."""
 
     offset: int
@@ -46,6 +44,7 @@ class Cutter:
     def __init__(self, wrappers: tuple[str, ...] = ()) -> None:
         self._keys = [json.dumps(key)[1:-1].encode() for key in wrappers]
         self._wrappers = [_wrapper(key) for key in wrappers]
+        self._are_words = all(key.isascii() and key.isalnum() for key in wrappers)
 
     def cut(self, text: bytes, offset: int, refuse: Refuse, *, is_cut_off: bool = False) -> list[Piece]:
         """Return the records of *text*, which begins at *offset*, and values that are not objects, to be refused later.
@@ -125,17 +124,21 @@ class Cutter:
 
     def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
         """Yield the records in *values*, which are in *text* in this order; *inner*: they are under a wrapper's key."""
-        at = 0
+        at, may_wrap = 0, not inner and self._may_wrap(text)
         for value in values:
             raw = bytes(value)
             at = _place(raw, text, at)
             if raw[:1] == b"[" and not inner:
                 yield from self._pieces(_array(raw), raw, offset + at)
-            elif not inner and (wrapped := self._wrapped(raw)) is not None:
+            elif may_wrap and (wrapped := self._wrapped(raw)) is not None:
                 yield from self._pieces(wrapped, raw, offset + at, inner=True)
             else:
                 yield Piece(offset + at, raw)
             at += len(raw)
+
+    def _may_wrap(self, text: bytes) -> bool:
+        """Return whether a wrapper's key may be in *text*. It is found by its letters, unless these are escaped."""
+        return not self._are_words or any(key in text for key in self._keys) or (bool(self._keys) and b"\\u" in text)
 
     def _wrapped(self, raw: bytes) -> list[msgspec.Raw] | None:
         return next((items for unwrap in self._wrappers if (items := unwrap(raw)) is not None), None)

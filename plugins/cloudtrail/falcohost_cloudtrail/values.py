@@ -45,7 +45,13 @@ def as_count(value: Any) -> int | None:
 
 def text(name: str, path: str, description: str) -> Field:
     """Return a field with the text at *path*."""
-    return of_value(name, path, description, as_text)
+    read = lookup(path)
+
+    def get(event: Any, _: Any) -> str | None:
+        value = read(event.record)
+        return value if type(value) is str else as_text(value)  # without a call for most values
+
+    return Field(name=name, type=FieldType.CHARBUF, description=description, get=get, reads=(path,))
 
 
 def json(name: str, path: str, description: str) -> Field:
