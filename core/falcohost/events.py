@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from falcohost.stats import SourceStats
@@ -123,8 +123,10 @@ def resources_of(event: Event) -> tuple[ResourceSubject, ...]:
 
 def subjects_of(event: Event) -> tuple[Subject, ...]:
     """Return the subject of *event*, and behind it its resources; no more than an alert keeps."""
-    subject, resources = subject_of(event), resources_of(event)
-    return resources if subject is None else (subject, *resources)[:MOST_SUBJECTS]
+    subject, resources = getattr(event, "subject", None), getattr(event, "resources", ())
+    if not resources:
+        return () if subject is None else (subject,)
+    return tuple(islice(resources if subject is None else chain((subject,), resources), MOST_SUBJECTS))
 
 
 @dataclass(frozen=True, slots=True)

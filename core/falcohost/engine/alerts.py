@@ -58,15 +58,16 @@ class AlertMaker:
         """Return the alert that *rule* raises about *event*; decodes the rest of *event*."""
         complete(event)
         message, fields = rule.output.filled(event)
-        fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = event.ts
+        ts = event.ts
+        fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = ts
         return Alert(
             id=alert_id(rule.source, event.key, rule.name),
             rule=rule.name,
             priority=rule.priority,
             source=rule.source,
-            time=event.ts,
+            time=ts,
             message=message,
-            output=f"{self._time(event.ts)}: {rule.priority.label} {message}",
+            output=f"{self._time(ts)}: {rule.priority.label} {message}",
             fields=fields,
             tags=rule.tags,
             hostname=self._hostname,
@@ -126,7 +127,10 @@ def bounded(subject: Subject) -> Subject:
     """Return *subject* with kind and name that are valid Unicode and not too long, since both may come from events."""
     if isinstance(subject, ProcessSubject):
         return subject
-    kind, name = valid(subject.kind[:MOST_KIND]), valid(subject.name[:MOST_TEXT])
+    kind, name = subject.kind, subject.name
+    if kind.isascii() and name.isascii() and len(kind) <= MOST_KIND and len(name) <= MOST_TEXT:
+        return subject  # as most are
+    kind, name = valid(kind[:MOST_KIND]), valid(name[:MOST_TEXT])
     return subject if (kind, name) == (subject.kind, subject.name) else type(subject)(kind, name)
 
 

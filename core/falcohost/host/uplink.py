@@ -22,7 +22,7 @@ class Uplink:
 
     def __init__(self, link: socket.socket, clock: Clock = SYSTEM) -> None:
         self.rewinds = False
-        self._clock = clock
+        self._now = clock.monotonic
         self._link = link
         self._lock = threading.Lock()  # the source's threads log through this too
         self._alerts: list[Alert] = []
@@ -54,11 +54,11 @@ class Uplink:
 
     def add(self, alert: Alert) -> None:
         """Add an alert to those that are sent next."""
-        now = self._clock.monotonic()
-        if not self._alerts:
+        alerts, now = self._alerts, self._now()
+        if not alerts:
             self._first = now
-        self._alerts.append(alert)
-        if len(self._alerts) >= MOST_GATHERED or now - self._first > GATHER:
+        alerts.append(alert)
+        if len(alerts) >= MOST_GATHERED or now - self._first > GATHER:
             self.flush(None)
 
     def flush(self, cursor: str | None) -> None:

@@ -56,11 +56,11 @@ class Pipeline:
         self, rules: Rules, make: Make, sink: Sink, config: PipelineConfig | None = None, *, clock: Clock = SYSTEM
     ) -> None:
         config = config or PipelineConfig()
-        self._make = _saying_what_is_missing(make)
+        self._make = make
         self.tally = Tally(clock)
         self.undecided = UndecidedTally(clock)
         self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
-        self.fold = Fold(config.fold, self._make, sink.add, clock=clock)
+        self.fold = Fold(config.fold, self._made, sink.add, clock=clock)
         self.last: Event | None = None
         self._rules = rules
         self._sink = sink
@@ -91,8 +91,11 @@ class Pipeline:
                 if views and (others := event.alternatives):
                     if found := match_views((event, *others)):
                         matched(event, found, take)
-                elif names := match(event):
-                    matched(event, [(rule, event) for rule in names], take)
+                elif met := match(event):
+                    if may_wait:
+                        matched(event, [(rule, event) for rule in met], take)
+                    else:
+                        self._met(event, met, take)
             except UnknownValueError:
                 self._take_cut(event, (event, *event.alternatives) if views else (event,), take)
             except Exception as error:
@@ -161,22 +164,26 @@ class Pipeline:
             except Exception as error:
                 self.tally.fails(event, error, [fault(rule, view, error)])
 
+    def _met(self, event: Event, rules: Sequence[Rule], take: Take) -> None:
+        """Pass on the matches of an event that has one view, as :meth:`_matched` does."""
+        self.tally.matches(event, rules)
+        for rule in rules:
+            try:
+                take(rule, event)
+            except Exception as error:
+                self.tally.fails(event, error, [fault(rule, event, error)])
+
     def _alert(self, rule: Rule, event: Event) -> None:
-        self._sink.add(self._make(rule, event))
+        self._sink.add(self._made(rule, event) if event.__class__ is Frozen else self._make(rule, event))
+
+    def _made(self, rule: Rule, event: Event) -> Alert:
+        """Return the alert of a match, with a field that lists the values that did not arrive in time."""
+        alert = self._make(rule, event)
+        if not isinstance(event, Frozen) or not event.missing:
+            return alert
+        return msgspec.structs.replace(alert, fields={**alert.fields, "falcohost.missing": list(event.missing)})
 
     def _reached(self, cursor: str | None) -> None:
         if cursor is not None:
             self.fold.flush()  # a cursor must not overtake matches that are only counted
         self._sink.flush(cursor)
-
-
-def _saying_what_is_missing(make: Make) -> Make:
-    """Return *make* changed so that alerts have a field that lists the values that did not arrive in time."""
-
-    def made(rule: Rule, event: Event) -> Alert:
-        alert = make(rule, event)
-        if not isinstance(event, Frozen) or not event.missing:
-            return alert
-        return msgspec.structs.replace(alert, fields={**alert.fields, "falcohost.missing": list(event.missing)})
-
-    return made

@@ -28,14 +28,13 @@ def encode(alert: Alert) -> bytes:
     """Encode *alert*."""
     line, message = alert.output, alert.message
     if line.endswith(message):  # as most do
-        line = line[: len(line) - len(message)]
-        at = len(line)
+        at = len(line) - len(message)
+        line = line[:at]
     elif (at := line.find(message)) >= 0:
         line = line[:at] + line[at + len(message) :]
     else:
         at = _NOWHERE
-    head = _HEAD.pack(_MARK, at, key_of(alert.metadata))
-    return head + _encode(replace(alert, output=line, metadata=NO_METADATA))
+    return _pack(_MARK, at, key_of(alert.metadata)) + _encode(replace(alert, output=line, metadata=NO_METADATA))
 
 
 def decode(body: bytes, metadata: ByKey) -> Alert:
@@ -67,5 +66,6 @@ def _whole(alert: Alert, at: int) -> str:
     return rest + alert.message if at == len(rest) else rest[:at] + alert.message + rest[at:]
 
 
+_pack = _HEAD.pack
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Alert).decode

@@ -5,16 +5,21 @@ Some events name them in ``resources``, each with its ARN, or several with the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from falcohost import ResourceSubject
 from falcohost.jsonlog import elements
 
 
-def resources(record: dict[str, Any]) -> Iterator[ResourceSubject]:
-    """Yield each resource by its ARN; those that share a prefix of their ARNs as one, ``PREFIX*``."""
-    for resource in elements(record.get("resources")):
+def resources(record: dict[str, Any]) -> Iterable[ResourceSubject]:
+    """Return each resource by its ARN; those that share a prefix of their ARNs as one, ``PREFIX*``."""
+    found = record.get("resources")
+    return _named(elements(found)) if found else ()
+
+
+def _named(found: Iterable[Any]) -> Iterator[ResourceSubject]:
+    for resource in found:
         if not isinstance(resource, dict):
             continue
         arn, prefix = resource.get("ARN"), resource.get("ARNPrefix")
