@@ -34,6 +34,29 @@ LEVELS = tuple(_LEVELS)
 log = logging.getLogger("falcohost")
 
 
+#: Put into ``extra`` of a message that is logged once, however often it is given.
+ONCE = {"once": True}
+
+
+class _Once(logging.Filter):
+    """Drops messages with :data:`ONCE` that were logged before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not getattr(record, "once", False):
+            return True
+        text = record.getMessage()
+        first = text not in self._seen
+        self._seen.add(text)
+        return first
+
+
+log.addFilter(_Once())
+
+
 class LogConfig(Struct, frozen=True):
     """Where log messages go. *level* is one of :data:`LEVELS`."""
 
@@ -63,6 +86,7 @@ class _Syslog(logging.Handler):
 
 def configure(config: LogConfig) -> None:
     """Set up logging as configured."""
+    log.filters[:] = [_Once()]
     handlers: list[logging.Handler] = []
     if config.stderr:
         stderr = logging.StreamHandler(sys.stderr)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from falcohost.errors import ConfigError
-from falcohost.log import log
+from falcohost.log import ONCE, log
 
 #: The key that says what to open; the other keys are those of ``init_config``.
 OPEN_PARAMS = "open_params"
@@ -31,7 +31,8 @@ class Settings:
             if key not in known and key not in (OPEN_PARAMS, AGENT_PID):
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                log.warning("plugin '%s': unknown key %s in its configuration%s", plugin, key, hint)
+                # Each hook that reads the settings makes an object like this.
+                log.warning("plugin '%s': unknown key %s in its configuration%s", plugin, key, hint, extra=ONCE)
 
     def open_params(self) -> str | list[str]:
         """Return what to open: a string or a list of strings; an empty string if it is not set.
