@@ -111,6 +111,48 @@ def test_completion_completes(falcohost):
     assert done.stdout == "plain,fields\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("falcohost --enable-source num", ["numbers"]),
+        ("falcohost --disable-source oth", ["others"]),
+        ("falcohost run -s num", ["numbers"]),
+        ("falcohost fields numbers number.v", ["number.value"]),
+        ("falcohost fields number.v", ["number.value"]),
+        ("falcohost fields oth", ["others"]),
+        ("falcohost -o json_include_out", ["json_include_output_property=", "json_include_output_fields_property="]),
+        ("falcohost run -o falcohost.state_d", ["falcohost.state_dir="]),
+        ("falcohost -c /nowhere run -s num", []),
+    ],
+)
+def test_sources_fields_and_keys_are_completed(falcohost, line, found):
+    """The shell is offered what fits, and nothing where the configuration cannot be read."""
+    done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
+
+    assert ([f"plain,{one}" for one in found], "") == (done.stdout.split(), done.stderr)
+
+
+def test_a_command_that_was_meant(falcohost):
+    """A name that is close to a command's gets a suggestion; another gets none."""
+    assert "Error: No such command 'rnu'. Did you mean run?\n" == falcohost("rnu").stderr
+    assert "Error: No such command 'zzz'.\n" == falcohost("zzz").stderr
+
+
+def test_an_unknown_key_of_a_plugin_is_told_once(program, tmp_path):
+    """Hooks, checks and workers all read the settings; the log has one line."""
+    (tmp_path / "log.jsonl").touch()
+    (tmp_path / "rules.yaml").write_text(
+        "- {rule: J, desc: d, condition: 'json.value[/a] = x', output: o, priority: INFO, source: app}"
+    )
+    (tmp_path / "falco.yaml").write_text(
+        "load_plugins: [json]\nlog_syslog: false\n"
+        "plugins: [{name: json, init_config: {sources: [{name: app, open_params: log.jsonl, fllow: true}]}}]\n"
+    )
+    logs = [program("-c", "falco.yaml", "-r", "rules.yaml", *more).stderr for more in ([], ["--dry-run"])]
+
+    assert [1, 1] == [log.count("unknown key fllow in its configuration; did you mean follow?") for log in logs]
+
+
 @pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colour_only_on_a_terminal_that_wants_it(on_a_terminal, falcohost, variables, coloured):
     """On a terminal there is colour, unless NO_COLOR is set; elsewhere there is none."""

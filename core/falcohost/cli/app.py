@@ -6,6 +6,7 @@ not falcohost's own is looked up among the plugins' commands (:mod:`falcohost.cl
 
 from __future__ import annotations
 
+import difflib
 import errno
 import importlib
 import os
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from falcohost.cli import plugin_commands
+from falcohost.cli import complete, plugin_commands
 from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
 from falcohost.errors import FalcohostError
@@ -49,6 +50,14 @@ class _Commands(click.Group):
         command: click.Command = importlib.import_module(f"falcohost.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            ctx.fail(f"No such command '{args[0]}'.{f' Did you mean {near[0]}?' if near else ''}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # click's own would import every command for its line of help.
         with formatter.section("Commands"):
@@ -74,7 +83,14 @@ class _Commands(click.Group):
 # Eager, so that the help can list the commands of configured plugins.
 @click.option("-c", "config", metavar="PATH", is_eager=True, help="Configuration file.")
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VAL", is_eager=True, help="Set a configuration key."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VAL",
+    is_eager=True,
+    shell_complete=complete.keys,
+    help="Set a configuration key.",
 )
 @click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of those configured.")
 @click.option("-V", "--validate", multiple=True, metavar="FILE", help="Validate a rules file and exit.")
@@ -92,8 +108,20 @@ class _Commands(click.Group):
 )
 @click.option("-T", "disable_tags", multiple=True, metavar="TAG", help="Disable rules with this tag (deprecated).")
 @click.option("-t", "enable_tags", multiple=True, metavar="TAG", help="Enable only rules with this tag (deprecated).")
-@click.option("--enable-source", multiple=True, metavar="SOURCE", help="Open only this source; may be repeated.")
-@click.option("--disable-source", multiple=True, metavar="SOURCE", help="Do not open this source; may be repeated.")
+@click.option(
+    "--enable-source",
+    multiple=True,
+    metavar="SOURCE",
+    shell_complete=complete.sources,
+    help="Open only this source; may be repeated.",
+)
+@click.option(
+    "--disable-source",
+    multiple=True,
+    metavar="SOURCE",
+    shell_complete=complete.sources,
+    help="Do not open this source; may be repeated.",
+)
 @click.option(
     "-M", "seconds", type=Seconds(zero=True), default=0, metavar="SECONDS", help="Stop after this many seconds."
 )

@@ -6,6 +6,7 @@ import fnmatch
 
 import click
 
+from falcohost.cli import complete
 from falcohost.cli.flags import Flags
 from falcohost.cli.listing import field_json
 from falcohost.errors import ConfigError
@@ -17,8 +18,8 @@ _ARGUMENT = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKi
 
 
 @click.command(name="fields")
-@click.argument("source", required=False)
-@click.argument("pattern", required=False)
+@click.argument("source", required=False, shell_complete=complete.sources_or_fields)
+@click.argument("pattern", required=False, shell_complete=complete.fields)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from falcohost.cli import start
+from falcohost.cli import complete, start
 from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
 from falcohost.errors import ConfigError
@@ -33,11 +33,27 @@ def _is_address(file: str) -> bool:
 
 @click.command(name="run")
 @click.option("-r", "--rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of those configured.")
-@click.option("-s", "--source", "sources", multiple=True, metavar="NAME", help="Open only this event source.")
+@click.option(
+    "-s",
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete.sources,
+    help="Open only this event source.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print alerts as JSON, one per line.")
 @click.option("-t", "--seconds", type=Seconds(zero=False), metavar="SECONDS", help="Stop after this many seconds.")
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VAL", help="Set a configuration key.")
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VAL",
+    shell_complete=complete.keys,
+    help="Set a configuration key.",
+)
 @click.option("--dry-run", is_flag=True, help="Check all that a start checks, but process no events.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=_FileOrAddress(exists=True))
 @click.pass_obj
