@@ -115,7 +115,7 @@ def parameter(row: Call, arg: Arg) -> Fact | OfAccount | None:
     if not param.source.isdigit():
         return None
     if param.kind == "open":
-        return BitNames(_FLAGS, _OPEN_NAMES)
+        return BitNames(_FLAGS, _OPEN_NAMES if row.name in ("open", "openat") else _OPEN_NAMES_IN_MEMORY)
     if param.kind in ("flags", "mode"):
         return BitNames(layout.argument(int(param.source)), _bit_names(param))
     return _enumeration(param) if param.kind == "enum" else None
@@ -172,10 +172,12 @@ def _open_names() -> Iterable[tuple[str, int | None]]:
     table = flags.TABLES["open"]
     for name, falco in table.names:
         bits = [1 << bit for bit in range(32) if flags.open_flags(1 << bit) & ~1 & falco]
-        yield name, bits[0] if len(bits) == 1 and _alone(table, falco) and falco < flags.OPEN_TMPFILE else None
+        yield name, bits[0] if len(bits) == 1 and _alone(table, falco) else None
 
 
 _OPEN_NAMES: Final = tuple(_open_names())
+# The flags of openat2 may change in memory after the kernel read them. Whether they had O_PATH, only the file tells.
+_OPEN_NAMES_IN_MEMORY: Final = tuple((name, None if name == "O_PATH" else bit) for name, bit in _OPEN_NAMES)
 
 
 def _enumeration(param: Param) -> Fact:

@@ -10,6 +10,8 @@ from falcohost_syscall.calls.rows import Call, Param
 
 #: Bit of an opened file's mode (``FMODE_CREATED``): the call created the file.
 FMODE_CREATED = 0x100000
+#: And ``FMODE_PATH``: the file was opened with O_PATH, which gives access to its name alone.
+FMODE_PATH = 0x4000
 #: The argument that holds the mode of a file that an open creates.
 MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
 #: The options of prctl(2) that set and get the name of a thread.

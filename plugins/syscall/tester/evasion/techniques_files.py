@@ -52,8 +52,8 @@ READING = Group(
             "opens it with O_PATH for writing, then again by `/proc/self/fd`",
             Detection(
                 (READ_PUBLIC, WRITE_PUBLIC),
-                (READ_OWN, WRITE_OWN),
-                KERNEL_NAME + "; the O_PATH open counts as writing, as in Falco",
+                (READ_OWN,),
+                KERNEL_NAME + "; the O_PATH open counts as writing for Falco's rules only",
             ),
         ),
         "read-proc-root": Technique("opens it below `/proc/self/root`", read()),
@@ -223,8 +223,8 @@ WRITING = Group(
             "opens it with O_PATH, then again by `/proc/self/fd`",
             Detection(
                 (READ_PUBLIC, WRITE_PUBLIC),
-                (READ_OWN, WRITE_OWN),
-                KERNEL_NAME + "; the O_PATH open counts as reading, as in Falco",
+                (WRITE_OWN,),
+                KERNEL_NAME + "; the O_PATH open counts as reading for Falco's rules only",
             ),
         ),
         "write-chroot": Technique(

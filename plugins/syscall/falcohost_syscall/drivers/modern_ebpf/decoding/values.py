@@ -24,7 +24,7 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     VTID,
     command,
 )
-from falcohost_syscall.parameters.values import FMODE_CREATED, MODE_ARG, NAMES_A_THREAD, number
+from falcohost_syscall.parameters.values import FMODE_CREATED, FMODE_PATH, MODE_ARG, NAMES_A_THREAD, number
 from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.records.record import CAPS as CAPS_SET
 from falcohost_syscall.records.record import (
@@ -233,6 +233,8 @@ def _opened(event: RecordEvent, value: int) -> int:
     if info is not None:
         if info.fmode & FMODE_CREATED:
             result |= names.OPEN_CREATED
+        # The flags of openat2 are in memory, where another thread may change them; the file's mode is the kernel's own.
+        result = result | names.OPEN_PATH if info.fmode & FMODE_PATH else result & ~names.OPEN_PATH
         result |= {1: names.OPEN_UPPER_LAYER, 2: names.OPEN_LOWER_LAYER}.get(info.layer, 0)
     return result
 

@@ -1,0 +1,134 @@
+"""Ordinary work with passwords fires neither the shipped rules nor the README's first rule; reading the hashes does."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost_rules import shared_rules
+
+ROOT = Path(__file__).resolve().parents[3]
+OWN = sorted((ROOT / "plugins/syscall/falcohost_syscall/rules").glob("*.yaml"))
+FIRST = "Shadow file read by something new"
+SHIPPED = "Password hashes read"
+BORROWED = "Password hashes read under a borrowed name"
+RULES = {FIRST, SHIPPED, BORROWED}
+
+#: Each test ends with a reader of its own name.
+NUMBERS = itertools.count()
+
+#: Opens the file at its first argument with openat2 and the flags at its second.
+OPENAT2 = """
+import ctypes, os, struct, sys
+how = ctypes.create_string_buffer(struct.pack("QQQ", int(sys.argv[2]), 0, 0))
+if ctypes.CDLL(None).syscall(437, -100, sys.argv[1].encode(), how, 24) < 0:
+    raise SystemExit("openat2 failed")
+"""
+
+
+@pytest.fixture(scope="module")
+def rules(open_folder) -> list[Path]:
+    """Return the shipped rules and a file with the README's first rule."""
+    rule = re.search("```yaml\n(- rule: .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    first = open_folder / "first.yaml"
+    first.write_text(rule[1])
+    return [*OWN, *shared_rules({"syscall"}), first]
+
+
+@pytest.fixture(scope="module")
+def agent(start_agent, rules):
+    """Return an agent with these rules, of which all that match fire."""
+    return start_agent(*rules, settings={"rule_matching": "all"})
+
+
+@pytest.fixture
+def fired(agent, tmp_path) -> Callable[[], set[tuple[str, str]]]:
+    """Return a function that returns the rules about hashes that fired since the test began, with their programs."""
+    before = len(agent.alerts)
+
+    def fired() -> set[tuple[str, str]]:
+        last = tmp_path / f"last{next(NUMBERS)}"
+        shutil.copy("/bin/cat", last)
+        subprocess.run([last, "/etc/shadow"], stdout=subprocess.DEVNULL, check=True)
+        agent.wait_for(lambda alert: alert["rule"] == FIRST and alert["output_fields"]["proc.name"] == last.name)
+        return {
+            (alert["rule"], alert["output_fields"]["proc.name"])
+            for alert in agent.alerts[before:]
+            if alert["rule"] in RULES and alert["output_fields"]["proc.name"] != last.name
+        }
+
+    return fired
+
+
+def run(*command: str | Path, code: int | None = 0) -> None:
+    """Run a program of the system that has no terminal; skip the test if it is not installed."""
+    if not shutil.which(command[0]):
+        skip_or_fail("logins", f"{command[0]} is missing")
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    assert code in (None, done.returncode), done.stderr
+
+
+def test_reading_is_told(fired):
+    """A program that has no business with the hashes fires the first rule and the shipped one."""
+    run("cat", "/etc/shadow")
+
+    assert fired() == {(FIRST, "cat"), (SHIPPED, "cat")}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("/usr/bin/su", "root", "-c", "true"),
+        ("/usr/bin/sudo", "-n", "true"),
+        ("/usr/sbin/unix_chkpwd", "root", "chkexpiry"),
+    ],
+    ids=lambda command: Path(command[0]).name,
+)
+def test_logins_are_quiet(fired, command):
+    """A program that checks passwords, where its package put it, fires nothing."""
+    run(*command, code=None)
+
+    assert fired() == set()
+
+
+@pytest.mark.parametrize("name", ["su", "sudo", "unix_chkpwd", "cron", "dovecot", "sshd-auth"])
+def test_names_alone_allow_nothing(fired, tmp_path, name):
+    """The same name elsewhere fires both."""
+    shutil.copy("/bin/cat", tmp_path / name)
+    run(tmp_path / name, "/etc/shadow")
+
+    assert fired() == {(FIRST, name), (BORROWED, name)}
+
+
+def test_another_agent_is_quiet(fired, start_agent, rules):
+    """An agent that starts looks at the files that its rules name, and reads none."""
+    assert start_agent(*rules).stop() == 0
+
+    assert fired() == set()
+
+
+def test_path_descriptors_are_quiet(fired):
+    """O_PATH reads nothing, neither by openat nor by openat2."""
+    run(sys.executable, "-c", f"import os; os.open('/etc/shadow', {os.O_PATH})")
+    run(sys.executable, "-c", OPENAT2, "/etc/shadow", str(os.O_PATH))
+
+    assert fired() == set()
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR])
+def test_reading_by_openat2_is_told(fired, tmp_path, flags):
+    """Openat2 without O_PATH reads."""
+    program = tmp_path / "opener"
+    program.symlink_to(sys.executable)
+    run(program, "-c", OPENAT2, "/etc/shadow", str(flags))
+
+    assert {rule for rule, _ in fired()} >= {FIRST, SHIPPED}
