@@ -11,7 +11,7 @@ from falcohost.log import _severity
 PROGRAM = """
 from falcohost import log
 log.configure(log.LogConfig({stderr}, False, "{level}", {iso}))
-log.log.log(log.NOTICE, "notice")
+log.log.log(log.NOTICE, "%s", {text!r})
 log.log.info("info")
 log.log.debug("debug")
 """
@@ -21,8 +21,8 @@ log.log.debug("debug")
 def logged():
     """Return a function that logs three messages in a process of its own and returns what came out."""
 
-    def logged(*, stderr=True, level="info", iso=False):
-        program = PROGRAM.format(stderr=stderr, level=level, iso=iso)
+    def logged(*, stderr=True, level="info", iso=False, text="notice"):
+        program = PROGRAM.format(stderr=stderr, level=level, iso=iso, text=text)
         return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
 
     return logged
@@ -46,6 +46,14 @@ def test_iso_time(logged):
 def test_levels(logged, level, texts):
     """Messages less severe than the level are not logged."""
     assert [line.rsplit(" ", 1)[1] for line in logged(level=level).splitlines()] == texts
+
+
+def test_a_message_cannot_forge_another(logged):
+    """Further lines of a message are indented, and controls of a terminal are replaced."""
+    first, second, _ = logged(text="opened a\nWed Nov 25 12:35:02 2026: \x1b[2Jall is well").splitlines()
+
+    assert first.endswith(": opened a")
+    assert "    Wed Nov 25 12:35:02 2026: \ufffd[2Jall is well" == second
 
 
 def test_silence(logged):

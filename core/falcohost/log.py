@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from falcohost.engine.texts import printable_lines
+
 #: Falco's levels that :mod:`logging` does not have.
 NOTICE = 25
 ALERT = 60
@@ -27,6 +29,9 @@ _LEVELS = {
     "info": logging.INFO,
     "debug": logging.DEBUG,
 }
+
+#: Precedes the further lines of a message.
+_INDENT = "    "
 
 #: Names of the levels, most severe first.
 LEVELS = tuple(_LEVELS)
@@ -74,6 +79,10 @@ class _Clock(logging.Formatter):
         self.converter = time.gmtime if iso_8601 else time.localtime
         self.datefmt = "%Y-%m-%dT%H:%M:%S+0000" if iso_8601 else "%a %b %d %H:%M:%S %Y"
 
+    def format(self, record: logging.LogRecord) -> str:
+        """Return *record* as text that cannot forge a message: only its first line is not indented."""
+        return printable_lines(super().format(record), _INDENT)
+
 
 class _Syslog(logging.Handler):
     """Writes to syslog(3); without a daemon messages are dropped silently, as in Falco."""
@@ -81,7 +90,7 @@ class _Syslog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         import syslog
 
-        syslog.syslog(_severity(record.levelno), self.format(record))
+        syslog.syslog(_severity(record.levelno), printable_lines(self.format(record), _INDENT))
 
 
 def configure(config: LogConfig) -> None:

@@ -185,6 +185,20 @@ def test_validate_as_json(falcohost, tmp_path):
     assert result["errors"][0]["code"] == "LOAD_ERR_COMPILE_CONDITION"
 
 
+def test_escapes_in_rules_are_not_printed(falcohost, tmp_path):
+    """What a rules file says reaches the terminal without controls, and cannot forge a verdict."""
+    name = json.dumps("x\x1b[2J\nother.yaml: Ok")
+    rules = f"- {{rule: {name}, desc: {name}, condition: number.%s > 0, output: x, priority: INFO, source: numbers}}"
+    (tmp_path / "good.yaml").write_text(rules % "value")
+    (tmp_path / "bad.yaml").write_text(rules % "valeu")
+    for arguments in (["-V", "good.yaml", "-L"], ["-V", "bad.yaml"], ["-r", "bad.yaml"], ["-r", "good.yaml", "-L"]):
+        done = falcohost("-o", "load_plugins[]=numbers", *arguments)
+
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "[2J" in done.stdout + done.stderr
+        assert "\nother.yaml: Ok" not in done.stdout + done.stderr
+
+
 def test_describe(falcohost, setup):
     """-L prints a table of rules, -l one rule."""
     everything = falcohost(*setup(), "-L").stdout

@@ -30,7 +30,7 @@ def test_the_text_line_is_falcos():
     """Time, priority and message; the time is local with nanoseconds."""
     alert = AlertMaker("host").make(RULE, EVENT)
 
-    assert 'x=a"\\\ufffd\ufffd\ufffdé\u2028\ufffd/ p=22 m=<NA>' == alert.message
+    assert 'x=a"\\\ufffd\ufffd\ufffdé\ufffd\ufffd/ p=22 m=<NA>' == alert.message
     assert f"19:35:48.514682170: Notice {alert.message}" == alert.output
 
 
@@ -48,8 +48,8 @@ def test_the_json_line_is_falcos():
 
     assert (
         '{"hostname":"host",'
-        '"message":"x=a\\"\\\\\ufffd\ufffd\ufffdé\u2028\ufffd/ p=22 m=<NA>",'
-        '"output":"19:35:48.514682170: Notice x=a\\"\\\\\ufffd\ufffd\ufffdé\u2028\ufffd/ p=22 m=<NA>",'
+        '"message":"x=a\\"\\\\\ufffd\ufffd\ufffdé\ufffd\ufffd/ p=22 m=<NA>",'
+        '"output":"19:35:48.514682170: Notice x=a\\"\\\\\ufffd\ufffd\ufffdé\ufffd\ufffd/ p=22 m=<NA>",'
         '"output_fields":{"evt.time":1534527348514682170,"n.port":22,"s.other":null,'
         '"s.text":"a\\"\\\\\\n\\u001b\x7fé\u2028\ufffd/"},'
         '"priority":"Notice","rule":"The rule","source":"test","tags":["a","b"],'
@@ -197,3 +197,10 @@ def test_what_falcohost_says_of_itself_is_json_already():
     alert = AlertMaker("host").internal("r", Priority.DEBUG, "m", {"z": b"a\0", "big": 2**64, "t": "\udcff"}, TS)
 
     assert {"z": "a.", "big": str(2**64), "t": "\ufffd"} == alert.fields
+
+
+def test_an_internal_alert_is_one_line():
+    """What it names, such as a file, cannot begin another line or write controls to the terminal."""
+    alert = AlertMaker("host").internal("Reload", Priority.WARNING, "no a\nb\u202e", {"file": "c\u2028\x7f"}, 0)
+
+    assert alert.output.endswith(': Warning no a\ufffdb\ufffd (file="c\ufffd\ufffd")')

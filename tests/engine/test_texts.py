@@ -2,7 +2,7 @@
 
 import pytest
 
-from falcohost.engine.texts import ascii_lower, ascii_upper, bytes_text, printable, text_bytes, valid
+from falcohost.engine.texts import ascii_lower, ascii_upper, bytes_text, printable, printable_lines, text_bytes, valid
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,24 @@ def test_what_is_not_utf8_is_replaced(data, shown):
 
 
 @pytest.mark.parametrize(
-    "char", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\ufffe", "\ufdd0", "\U0010ffff", "\ud800"]
-)
+    "char",
+    ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\u2066", "\ufffe", "\ufdd0",
+     "\U0010ffff", "\ud800"],
+)  # fmt: skip
 def test_what_is_not_printable_is_replaced(char):
-    """Control characters, C1 ones included, non-characters and lone surrogates become U+FFFD in text."""
+    """Controls (C0, C1, of lines and of direction), non-characters and lone surrogates become U+FFFD in text."""
     assert printable(f"a{char}é").strip("\ufffd") in ("a\ufffdé", "a\ufffd\ufffd\ufffdé")
 
 
 def test_printable_text_stays():
     """Letters of any script, blanks and punctuation are left alone."""
     assert "a b-é日本😀\u00a0" == printable("a b-é日本😀\u00a0")
+
+
+def test_lines_stay_lines():
+    """Text of several lines keeps its newlines and tabs; an indented line cannot pass for the first of another text."""
+    assert "a\tb\n  c\ufffd" == printable_lines("a\tb\nc\x1b", "  ")
+    assert "é\nb" == printable_lines("é\nb")
 
 
 def test_case_changes_for_ascii_alone():

@@ -19,6 +19,7 @@ import click
 from falcohost.cli import complete, plugin_commands
 from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
+from falcohost.engine.texts import printable_lines
 from falcohost.errors import FalcohostError
 
 if TYPE_CHECKING:
@@ -196,5 +197,5 @@ def _failed(error: Exception, *, verbose: bool) -> int:
 
 
 def _complain(text: str, status: int = 1) -> int:
-    click.echo(f"Error: {text}", err=True)
+    click.echo(f"Error: {printable_lines(text)}", err=True)
     return status

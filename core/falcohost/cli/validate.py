@@ -9,6 +9,7 @@ import click
 from falcohost.cli.describe import describe
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
+from falcohost.engine.texts import printable_lines
 from falcohost.errors import RulesError
 from falcohost.host.config import Config
 from falcohost.host.loading import load_files
@@ -43,7 +44,7 @@ def validate(flags: Flags, config: Config) -> int:
     else:
         # On a terminal the errors follow once, in the readable form.
         short = readable and sys.stdout.isatty() and not outcome.ok
-        click.echo("\n".join(map(report.verdict, outcome.results)) if short else summary)
+        click.echo("\n".join(map(report.verdict, outcome.results)) if short else printable_lines(summary))
         if described is not None:
             click.echo(f"\n{description_table(described)}")
     _refuse(outcome, summary, readable=readable)

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.engine.render import json_value, text_of
-from falcohost.engine.texts import text_bytes, valid
+from falcohost.engine.texts import printable, text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
 from falcohost.events import complete, subjects_of
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
@@ -86,7 +86,7 @@ class AlertMaker:
             source=INTERNAL,
             time=time,
             message=message,
-            output=f"{self._time(time)}: {priority.label} {message} ({shown})",
+            output=f"{self._time(time)}: {priority.label} {printable(message)} ({printable(shown)})",
             fields=values,
             hostname=self._hostname,
         )

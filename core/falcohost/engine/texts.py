@@ -13,7 +13,9 @@ REPLACEMENT = "\ufffd"
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
     chr((plane << 16) + 0xFFFE) + chr((plane << 16) + 0xFFFF) for plane in range(17)
 )
-_UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
+#: Line and paragraph separators, and the controls that change the direction of text (Unicode UAX 9).
+_MISLEADING = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{_MISLEADING}{_NONCHARACTERS}]")
 
 
 def text_bytes(text: str) -> bytes:
@@ -55,7 +57,21 @@ def valid(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* for a line of output: invalid UTF-8, control characters and non-characters become U+FFFD."""
+    """Return *text* for a line of output, with U+FFFD for what could forge another line or text on a terminal.
+
+    That is invalid UTF-8, control characters, separators of lines, changes of direction, and non-characters.
+    """
     if text.isascii() and text.isprintable():
         return text
     return _UNPRINTABLE.sub(REPLACEMENT, valid(text))
+
+
+def printable_lines(text: str, indent: str = "") -> str:
+    """Return *text* for several lines of output: as :func:`printable`, but with its newlines and tabs.
+
+    :param indent: precedes all lines but the first, so that none of them looks like a line of its own.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    lines = ("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+    return f"\n{indent}".join(lines)

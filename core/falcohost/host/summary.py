@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from falcohost.alert import Alert, Priority
+from falcohost.engine.texts import printable
 
 
 class Summary:
@@ -37,7 +38,7 @@ class Summary:
     def text(self) -> str:
         """Return the summary."""
         severities = [f"   {p.short}: {self._by_priority[p]}" for p in Priority if self._by_priority[p]]
-        rules = [f"   {name}: {self._by_rule[name]}" for name in self._rules if self._by_rule[name]]
+        rules = [f"   {printable(name)}: {self._by_rule[name]}" for name in self._rules if self._by_rule[name]]
         lines = [
             f"Events detected: {self._by_rule.total()}",
             "Rule counts by severity:",

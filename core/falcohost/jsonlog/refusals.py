@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
+from falcohost.engine.texts import printable
 from falcohost.log import log
 
 NOT_JSON = "not JSON"
@@ -37,9 +38,9 @@ class Refusals:
         self._lock = threading.Lock()
 
     def add(self, cause: str, place: object) -> None:
-        """Count one; *place* is shown in the log."""
+        """Count one; *place* is shown in the log, and may come from an attacker, such as the name of a file."""
         with self._lock:
             self.counts[cause] += 1
             first = self.counts[cause] == 1
         if first:
-            log.warning("%s: %s; skipped (further ones are only counted)", place, cause)
+            log.warning("%s: %s; skipped (further ones are only counted)", printable(str(place)), cause)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from falcohost.engine.catalog import Catalog
+from falcohost.engine.texts import printable, printable_lines
 from falcohost.errors import RulesError
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.parser import parse
@@ -201,7 +202,7 @@ def description_table(description: Mapping[str, object]) -> str:
     rules = description["rules"]
     assert isinstance(rules, list)
     for rule in rules:
-        lines.append(_row(rule["info"]["name"], _wrapped(rule["info"]["description"])))
+        lines.append(_row(printable(rule["info"]["name"]), printable_lines(_wrapped(rule["info"]["description"]))))
         lines.append("")
     return "\n".join(lines)
 

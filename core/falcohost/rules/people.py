@@ -12,6 +12,7 @@ okta_rules.yaml:3:14: unknown field okta.actr.name [LOAD_ERR_COMPILE_CONDITION]
 
 from __future__ import annotations
 
+from falcohost.engine.texts import printable
 from falcohost.rules.places import Location
 from falcohost.rules.results import FileResult, Problem, Spot
 
@@ -22,7 +23,7 @@ _WIDTH = 150
 def for_people(result: FileResult) -> str:
     """Return all errors of *result* as text, with their number."""
     count = len(result.errors)
-    head = f"{result.name}: Invalid, {count} error{'s' if count != 1 else ''}"
+    head = f"{printable(result.name)}: Invalid, {count} error{'s' if count != 1 else ''}"
     return head + "\n" + "\n\n".join(problem_for_people(problem) for problem in result.errors)
 
 
@@ -31,7 +32,7 @@ def problem_for_people(problem: Problem) -> str:
     spot = problem.spot or _last_place(problem)
     said = problem.said or problem.message or problem.code.value
     place = spot.place
-    lines = [f"{spot.file.name}:{place.line + 1}:{place.column + 1}: {said} [{problem.code.name}]"]
+    lines = [f"{printable(spot.file.name)}:{place.line + 1}:{place.column + 1}: {said} [{problem.code.name}]"]
     lines += _excerpt(spot)
     lines += (f"  {step}" for step in problem.via)
     lines += (f"  in {_told(location)}" for location in reversed(problem.context.locations) if location.kind in _NAMED)
@@ -49,7 +50,7 @@ def _last_place(problem: Problem) -> Spot:
 
 
 def _told(location: Location) -> str:
-    return f"{location.kind} '{location.name}'" if location.name else f"{location.kind} without a name"
+    return f"{location.kind} '{printable(location.name)}'" if location.name else f"{location.kind} without a name"
 
 
 def _excerpt(spot: Spot) -> list[str]:

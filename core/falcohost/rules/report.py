@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from falcohost.engine.texts import printable
 from falcohost.rules.codes import WARNING_MEANINGS, ErrorCode
 from falcohost.rules.places import START, Context, Location, Place
 from falcohost.rules.results import FileResult, Problem
@@ -14,9 +15,10 @@ _SNIPPET_WIDTH = 160
 
 def verdict(result: FileResult) -> str:
     """Return ``FILE: Ok``, ``FILE: Ok, with warnings`` or ``FILE: Invalid``."""
+    name = printable(result.name)
     if not result.ok:
-        return f"{result.name}: Invalid"
-    return f"{result.name}: Ok, with warnings" if result.warnings else f"{result.name}: Ok"
+        return f"{name}: Invalid"
+    return f"{name}: Ok, with warnings" if result.warnings else f"{name}: Ok"
 
 
 def summary_text(result: FileResult) -> str:
@@ -70,7 +72,7 @@ def _code_text(problem: Problem) -> str:
 
 
 def _location_line(location: Location, place: Place) -> str:
-    name = f" '{location.name}'" if location.name else ""
+    name = f" '{printable(location.name)}'" if location.name else ""
     return f"{location.kind}{name}: ({location.where}:{place.line}:{place.column})"
 
 
