@@ -1,6 +1,7 @@
 """The commands beside Falco's flags: run, fields, plugins, doctor, completion."""
 
 import json
+import re
 
 import pytest
 
@@ -22,6 +23,36 @@ def test_run_for_some_seconds(program, setup):
     config, path, rules, file = setup()
 
     assert program("run", config, path, rules, file, "-s", "numbers", "-t", "0.1").returncode == 0
+
+
+def test_run_has_a_brief_log(program, setup):
+    """The first lines are about what is wrong and when it is ready; what was loaded is there for who asks."""
+    command = ("run", *setup(numbers={"count": 1}), "-s", "numbers")
+    brief, whole = program(*command).stderr, program(*command, "-o", "log_level=info").stderr
+    lines = [line.partition(": ")[2] for line in brief.splitlines() if ": " in line and re.match(r"\w{3} \w{3} ", line)]
+
+    assert ["Ready after", "Event source 'numbers' has ended"] == [
+        re.match(r"Ready after|Event source .numbers. has ended|.*", line)[0] for line in lines
+    ]
+    assert "Loading rules from:" not in brief
+    assert "Loading rules from:" in whole
+
+
+def test_only_the_rules_of_enabled_sources_are_loaded(falcohost, tmp_path):
+    """System calls are not asked for: their shipped rules are not loaded. What is shipped and not used is not told."""
+    arguments = ["-o", "load_plugins[]=cloudtrail", "-o", "log_syslog=false", "-o"]
+    (tmp_path / "log.json").write_text('{"Records": []}')
+    arguments.append(f"plugins[]={{name: cloudtrail, open_params: {tmp_path}/log.json}}")
+    one = falcohost(*arguments, "--enable-source", "aws_cloudtrail", "--dry-run")
+    other = falcohost(*arguments, "--disable-source", "aws_cloudtrail", "-o", "engine.kind=nodriver", "--dry-run")
+
+    loaded = [
+        {name for name in ("falcohost_files_rules", "cloudtrail_rules", "aws_cloudtrail.yaml") if name in done.stderr}
+        for done in (one, other)
+    ]
+    assert [{"cloudtrail_rules", "aws_cloudtrail.yaml"}, {"falcohost_files_rules", "cloudtrail_rules"}] == loaded
+    assert "no rule uses" not in one.stderr + other.stderr
+    assert 0 == one.returncode
 
 
 def test_flags_before_a_command_count(program, setup):

@@ -61,7 +61,8 @@ def _findings(flags: Flags, config: Config) -> Iterator[Finding]:
 def _rules(flags: Flags, config: Config, plugins: Plugins) -> Ruleset | FalcohostError:
     """Return the rules, or why they are refused."""
     try:
-        loaded = load_to_run(config, plugins, files_to_load(config.rules, plugins, flags.rules), flags.suffix)
+        files = files_to_load(config.rules, plugins, flags.rules, flags.wants)
+        loaded = load_to_run(config, plugins, files, flags.suffix)
         loaded.check()
     except FalcohostError as error:
         return error

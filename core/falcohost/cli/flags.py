@@ -49,6 +49,10 @@ class Flags:
     rule_schema: bool = False
     config_schema: bool = False
 
+    def wants(self, source: str) -> bool:
+        """Return whether ``--enable-source`` and ``--disable-source`` leave *source*."""
+        return source in self.enable_source if self.enable_source else source not in self.disable_source
+
     def configuration(self) -> Config:
         """Return the configuration that ``-c`` and ``-o`` name, with the rules that ``-D``, ``-T`` and ``-t`` select.
 

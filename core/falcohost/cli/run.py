@@ -72,6 +72,8 @@ def command(
 
     Without FILEs this runs the agent, with alerts on the terminal. With FILEs, --source names the source or its plugin,
     and alerts are printed but not stored. A FILE may also be an address such as s3://BUCKET/PREFIX.
+
+    The log has notices, warnings and errors; -o log_level=info adds what was loaded.
     """
     wanted = replace(
         flags,
@@ -83,12 +85,20 @@ def command(
         unbuffered=True,
         dry_run=dry_run or flags.dry_run,
     )
+    wanted = _with_brief_log(wanted)
     if not files:
         start.start(wanted, start.configure(wanted), summary=STDERR)
         return
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
         wanted = _looking_through(files, wanted, state)
         start.start(wanted, start.configure(wanted), progress=sys.stderr.isatty(), summary=STDERR)
+
+
+def _with_brief_log(flags: Flags) -> Flags:
+    """Return *flags* with a log of notices and worse, unless a level or details are asked for."""
+    if flags.verbose or "log_level" in flags.configuration().document.root.entries:
+        return flags
+    return replace(flags, options=(*flags.options, "log_level=notice"))
 
 
 def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:

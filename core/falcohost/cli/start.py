@@ -69,7 +69,7 @@ def start(flags: Flags, config: Config, *, progress: bool = False, summary: int 
     if flags.describe_all or flags.describe is not None:
         return _describe(flags, config, plugins)
     loaded, read = _load_rules(flags, config, plugins)
-    log_warnings(loaded.results)
+    log_warnings(loaded.results, plugins)
     if flags.support:
         from falcohost.cli.support import support
 
@@ -120,7 +120,7 @@ def _load_rules(flags: Flags, config: Config, plugins: Plugins) -> tuple[Loaded,
 
     # What was named may be a folder, to which files are added.
     named = stamps(flags.rules or config.rules.files or ())
-    files = files_to_load(config.rules, plugins, flags.rules)
+    files = files_to_load(config.rules, plugins, flags.rules, flags.wants)
     read = {**stamps(files), **named, **config.document.stamps}
     loaded = load_to_run(config, plugins, files, flags.suffix)
     loaded.check()
@@ -134,7 +134,7 @@ def _describe(flags: Flags, config: Config, plugins: Plugins) -> int:
 
     outcome = load_configured_rules(config, plugins, flags.rules, flags.suffix)
     outcome.check()
-    log_warnings(outcome.results)
+    log_warnings(outcome.results, plugins)
     described = describe(outcome, plugins, flags.describe)
     click.echo(json_line(described) if config.alerts.json else description_table(described))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from falcohost.engine.catalog import Catalog
@@ -12,7 +12,7 @@ from falcohost.errors import ConfigError, PluginError, RulesError
 from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
-from falcohost.host.extras import owner
+from falcohost.host.extras import DEFAULT, owner
 from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
 from falcohost.host.version import falcohost_version
 from falcohost.log import log
@@ -150,15 +150,21 @@ def _log_files(results: Iterable[FileResult]) -> None:
         log.info("   %s | schema validation: %s", result.name, result.schema_status)
 
 
-def log_warnings(results: Sequence[FileResult]) -> None:
-    """Log each warning of loading once, and all unused macros and lists in one line."""
+def log_warnings(results: Sequence[FileResult], plugins: Plugins) -> None:
+    """Log each warning of loading once, and all unused macros and lists in one line, without those that are shipped."""
+    shipped = set(_shipped(plugins))
     seen = set()
     for problem in _warnings(results):
         text = problem_for_people(problem)
         if text not in seen:
             seen.add(text)
             log.warning("%s", text)
-    unused = [_name(problem) for result in results[-1:] for problem in result.warnings if problem.code in _UNUSED]
+    unused = [
+        _name(problem)
+        for result in results[-1:]
+        for problem in result.warnings
+        if problem.code in _UNUSED and problem.context.locations[-1].where not in shipped
+    ]
     if unused:
         log.info("Macros and lists that no rule uses: %s", ", ".join(unused))
 
@@ -173,8 +179,10 @@ def _name(problem: Problem) -> str:
     return problem.context.locations[-1].name
 
 
-def files_to_load(rules: RulesConfig, plugins: Plugins, given: Sequence[str] = ()) -> list[str]:
-    """Return the rules files *given*, or else those of the configuration, or else the shipped ones.
+def files_to_load(
+    rules: RulesConfig, plugins: Plugins, given: Sequence[str] = (), wanted: Callable[[str], bool] = lambda source: True
+) -> list[str]:
+    """Return the rules files *given*, or else those of the configuration, or else those shipped for *wanted* sources.
 
     :raises RulesError: one of them does not exist.
     :raises ConfigError: there is no file at all.
@@ -184,12 +192,24 @@ def files_to_load(rules: RulesConfig, plugins: Plugins, given: Sequence[str] = (
         if not files:
             raise RulesError(f"there is no rules file in {', '.join(given)}: names of rules files end in .yaml or .yml")
         return files
-    files = _shipped(plugins) if rules.files is None else rules_files(rules.files, rules.places)
+    files = _shipped_for(plugins, wanted) if rules.files is None else rules_files(rules.files, rules.places)
     if not files:
         raise ConfigError(
             "You must specify at least one rules file/directory via -r or a rules_files entry in the configuration"
         )
     return files
+
+
+def _shipped_for(plugins: Plugins, wanted: Callable[[str], bool]) -> list[str]:
+    """Return the shipped files, without those of default plugins of which no source is wanted; all if none is left."""
+    idle = {
+        str(path)
+        for plugin in plugins.loaded
+        if plugin.name in DEFAULT and not any(wanted(spec.name) for spec in plugin.sources)
+        for path in plugin.rules
+    }
+    own = [path for path in plugins.rules() if path not in idle]
+    return [*own, *map(str, shared_rules([*filter(wanted, plugins.sources())]))] or _shipped(plugins)
 
 
 def _shipped(plugins: Plugins) -> list[str]:

@@ -26,7 +26,7 @@ from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
-from falcohost.log import log
+from falcohost.log import NOTICE, log
 from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers
 
@@ -63,7 +63,7 @@ def wired(
     def log_ready(sources: Sequence[str]) -> None:
         if sources:
             rules = assignment.count(sources)
-            log.info("Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
+            log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
     reloading = Reloading(lambda: assignment.renewed(load()), take, loop, intake, watch.wait_for)
     return Supervisor(

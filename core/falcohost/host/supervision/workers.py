@@ -10,7 +10,7 @@ from falcohost.host import wire
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
 from falcohost.host.supervision.process import Process
-from falcohost.log import log
+from falcohost.log import NOTICE, log
 
 if TYPE_CHECKING:
     from falcohost.host.reload import ReloadedRules
@@ -127,7 +127,8 @@ class Workers:
             child.error = ""
             seen, lost, failed = child.totals.received, child.totals.lost, child.totals.failed
             more = f", a rule failed on {failed} of them" if failed else ""
-            log.info("Event source '%s' has ended: %d events received, %d lost%s", child.name, seen, lost, more)
+            text = "Event source '%s' has ended: %d events received, %d lost%s"
+            log.log(NOTICE, text, child.name, seen, lost, more)
             self._end_unless_something_is_left()
         else:
             child.error = cause
