@@ -1,7 +1,11 @@
 """The commands beside Falco's flags: run, fields, plugins, doctor, completion."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -53,6 +57,29 @@ def test_only_the_rules_of_enabled_sources_are_loaded(falcohost, tmp_path):
     assert [{"cloudtrail_rules", "aws_cloudtrail.yaml"}, {"falcohost_files_rules", "cloudtrail_rules"}] == loaded
     assert "no rule uses" not in one.stderr + other.stderr
     assert 0 == one.returncode
+
+
+@pytest.mark.parametrize(
+    ("more", "variables", "begins"),
+    [
+        ([], {}, "\x1b[36m"),
+        ([], {"NO_COLOR": "1"}, ""),
+        (["--json"], {}, ""),
+    ],
+)
+def test_alerts_of_run_are_coloured_on_a_terminal(home, setup, more, variables, begins):
+    """As those that ``alerts`` prints are; JSON is not, nor what is read by somebody who wants none."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "falcohost", "run", *setup(numbers={"count": 1}), "-s", "numbers", *more]
+    with os.fdopen(theirs, "wb") as out:
+        environment = home.environment | variables
+        subprocess.run(command, stdout=out, stderr=subprocess.DEVNULL, env=environment, cwd=home.folder, timeout=60)
+        shown = os.read(ours, 65536).decode()
+    os.close(ours)
+
+    (line,) = [line for line in shown.splitlines() if "Counted" in line]
+    assert ("\x1b" in line, line.startswith(begins)) == (bool(begins), True)
+    assert line.endswith("\x1b[0m") == bool(begins)
 
 
 def test_flags_before_a_command_count(program, setup):

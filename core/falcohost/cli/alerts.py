@@ -9,12 +9,13 @@ from datetime import datetime
 
 import click
 
-from falcohost.alert import Alert, Priority
+from falcohost.alert import Alert
 from falcohost.cli.flags import Flags
 from falcohost.engine.alerts import JsonOptions, encode_json
 from falcohost.engine.times import local_time
 from falcohost.errors import ConfigError
 from falcohost.host.config import load_config
+from falcohost.outputs.colours import colour_of
 from falcohost.outputs.lines import encode_text
 from falcohost.store.directory import state_directory
 from falcohost.store.history import History, Wanted
@@ -29,8 +30,6 @@ _LAST = (1 << 63) - 1
 
 #: The beginning of a line of text, without time_format_iso_8601.
 _TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d\.\d{9}(?=: )")
-
-_COLOURS = {Priority.WARNING: "yellow", Priority.NOTICE: "cyan"}
 
 
 @click.command(name="alerts")
@@ -75,8 +74,7 @@ def _chosen(history: History, wanted: Wanted, last: int, *, follow: bool) -> Ite
 def _line(alert: Alert, *, as_json: bool) -> str:
     if as_json:
         return encode_json(alert, JsonOptions(with_id=True, subjects=True)).decode()
-    colour = _COLOURS.get(alert.priority, "red" if alert.priority < Priority.WARNING else None)
-    return click.style(_dated(alert), fg=colour)
+    return click.style(_dated(alert), fg=colour_of(alert.priority))
 
 
 def _dated(alert: Alert) -> str:

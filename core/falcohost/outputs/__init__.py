@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from falcohost.hookspecs import OutputSpec
 from falcohost.outputs.file import FileOutput, file_problem
-from falcohost.outputs.stdout import StdoutOutput
+from falcohost.outputs.stdout import make_stdout
 
 #: The outputs by name.
 BUILT_IN = {
@@ -13,7 +13,7 @@ BUILT_IN = {
         OutputSpec(
             name="stdout",
             description="Writes a line per alert to stdout.",
-            make=lambda _, form: StdoutOutput(form.line),
+            make=lambda _, form: make_stdout(form),
         ),
         OutputSpec(
             name="file",

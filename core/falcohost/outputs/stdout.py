@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from falcohost.alert import Alert
+from falcohost.alert import Alert, AlertFormat
 from falcohost.errors import OutputClosed, OutputError
+from falcohost.outputs.colours import coloured, wants_colour
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
 
 STDOUT, STDERR = 1, 2
+
+
+def make_stdout(form: AlertFormat) -> StdoutOutput:
+    """Return the output; on a terminal, lines of text have the colour of their priority."""
+    return StdoutOutput(form.line if form.json or not wants_colour(STDOUT) else coloured(form.line))
 
 
 class StdoutOutput:
