@@ -48,6 +48,8 @@ def test_chooses(alerts):
     assert alerts("--since", "2100-01-01").stdout == ""
     assert alerts("--since", "9999-01-01").stdout == ""
     assert len(alerts("--since", "99999999999d").stdout.splitlines()) == 7
+    assert len(alerts("-n", "99999999999999999999").stdout.splitlines()) == 7
+    assert alerts("--rule", "a\udcff").stdout == alerts("--source", "a\udcff").stderr == ""
 
 
 def test_json_has_the_id(alerts):

@@ -18,6 +18,7 @@ import pytest
         (["-M", "soon"], "Invalid value for '-M': 'soon' is not a valid float range."),
         (["-M", "nan"], "Invalid value for '-M': nan is not a number of seconds."),
         (["run", "-t", "inf"], "Invalid value for '-t' / '--seconds': inf is not a number of seconds."),
+        (["stats", "--cost", "nan"], "Invalid value for '--cost': nan is not a number of seconds."),
         (["run", "-t", "0"], "Invalid value for '-t' / '--seconds': 0.0 is not in the range x>0."),
         (["-o", "foo"], 'Error parsing config option "foo". Must be of the form key=val or key.subkey=val'),
         (["-o", "priority=loud"], '-o priority: Unknown priority "loud"--must be one of emergency, alert,'),

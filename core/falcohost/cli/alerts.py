@@ -12,6 +12,7 @@ import click
 from falcohost.alert import Alert
 from falcohost.cli.flags import Flags
 from falcohost.engine.alerts import JsonOptions, encode_json
+from falcohost.engine.texts import valid
 from falcohost.engine.times import local_time
 from falcohost.errors import ConfigError
 from falcohost.host.config import load_config
@@ -25,8 +26,8 @@ _LOOK = 0.2
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-#: The last time that the store knows, in nanoseconds since the epoch.
-_LAST = (1 << 63) - 1
+#: The largest number that the store knows: a time in nanoseconds since the epoch, or a count.
+_LARGEST = (1 << 63) - 1
 
 #: The beginning of a line of text, without time_format_iso_8601.
 _TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d\.\d{9}(?=: )")
@@ -55,11 +56,11 @@ def command(
 
     Example: falcohost alerts --since 2h --rule 'Read sensitive*' --json
     """
-    wanted = Wanted(_nanoseconds(since) if since else 0, rule, source)
+    wanted = Wanted(_nanoseconds(since) if since else 0, valid(rule), valid(source))
     configured = state_dir or load_config(flags.config, flags.options).state.directory
     history = History(state_directory(configured))
     try:
-        for alert in _chosen(history, wanted, last or 0, follow=follow):
+        for alert in _chosen(history, wanted, min(last or 0, _LARGEST), follow=follow):
             click.echo(_line(alert, as_json=as_json))
     finally:
         history.close()
@@ -89,7 +90,7 @@ def _nanoseconds(when: str) -> int:
     if age := re.fullmatch(r"0*(\d{1,15})([smhdw])", when, re.ASCII):
         return max(0, time.time_ns() - int(age[1]) * _UNITS[age[2]] * 1_000_000_000)
     try:
-        return min(max(0, int(datetime.fromisoformat(when).timestamp() * 1e9)), _LAST)
+        return min(max(0, int(datetime.fromisoformat(when).timestamp() * 1e9)), _LARGEST)
     except (ValueError, OverflowError) as error:
         problem = f"--since {when}: give a time such as 2026-11-25T14:00, or an age such as 30m, 2h or 7d"
         raise ConfigError(problem) from error

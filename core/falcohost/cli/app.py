@@ -123,9 +123,7 @@ class _Commands(click.Group):
     shell_complete=complete.sources,
     help="Do not open this source; may be repeated.",
 )
-@click.option(
-    "-M", "seconds", type=Seconds(zero=True), default=0, metavar="SECONDS", help="Stop after this many seconds."
-)
+@click.option("-M", "seconds", type=Seconds(min=0), default=0, metavar="SECONDS", help="Stop after this many seconds.")
 @click.option("-U", "--unbuffered", is_flag=True, help="Write each alert immediately.")
 @click.option("-p", "--print", "suffix", metavar="FORMAT", help="Append FORMAT to every rule's output (deprecated).")
 @click.option("-P", "--pidfile", metavar="FILE", help="Write the process id to FILE.")

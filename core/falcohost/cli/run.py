@@ -43,7 +43,9 @@ def _is_address(file: str) -> bool:
     help="Open only this event source.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print alerts as JSON, one per line.")
-@click.option("-t", "--seconds", type=Seconds(zero=False), metavar="SECONDS", help="Stop after this many seconds.")
+@click.option(
+    "-t", "--seconds", type=Seconds(min=0, min_open=True), metavar="SECONDS", help="Stop after this many seconds."
+)
 @click.option("-c", "--config", metavar="PATH", help="Configuration file.")
 @click.option(
     "-o",

@@ -7,19 +7,16 @@ from typing import Any
 
 import click
 
+#: The longest time: 31 years. The kernel's clocks take no arbitrary number.
+_LONGEST = 1e9
+
 
 class Seconds(click.FloatRange):
-    """A finite number of seconds that is not negative.
-
-    :param zero: 0 is allowed, and sets no limit, as in Falco.
-    """
-
-    def __init__(self, *, zero: bool) -> None:
-        super().__init__(min=0, min_open=not zero)
+    """A finite number of seconds in a range; a longer one than :data:`_LONGEST` is cut."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return *value* as a number."""
         seconds: float = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
             self.fail(f"{value} is not a number of seconds.", param, ctx)
-        return seconds
+        return min(seconds, _LONGEST)

@@ -9,6 +9,7 @@ import click
 
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line, pretty_json
+from falcohost.cli.seconds import Seconds
 from falcohost.cli.stats_text import stats_text
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
@@ -25,7 +26,7 @@ _PATIENCE = 5.0
 
 
 @click.command(name="stats")
-@click.option("--cost", type=click.FloatRange(min=1), metavar="SECONDS", help="Measure for SECONDS what events cost.")
+@click.option("--cost", type=Seconds(min=1), metavar="SECONDS", help="Measure for SECONDS what events cost.")
 @click.option("-w", "--watch", is_flag=True, help="Keep printing the changes until Ctrl-C.")
 @click.option("--full", is_flag=True, help="Print all event types.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch one object per line.")
