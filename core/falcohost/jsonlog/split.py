@@ -127,7 +127,8 @@ class Cutter:
         at, may_wrap = 0, not inner and self._may_wrap(text)
         for value in values:
             raw = bytes(value)
-            at = _place(raw, text, at)
+            # Mostly one separator is between them. Two values that overlap by all but one byte would be one value.
+            at = at + 1 if text.startswith(raw, at + 1) else _place(raw, text, at)
             if raw[:1] == b"[" and not inner:
                 yield from self._pieces(_array(raw), raw, offset + at)
             elif may_wrap and (wrapped := self._wrapped(raw)) is not None:

@@ -29,7 +29,8 @@ def parse_time(value: Any) -> int | None:
     counts seconds, milliseconds, microseconds or nanoseconds since the epoch, depending on its size.
     """
     if isinstance(value, str):
-        if value[-1:] == "Z" and (ts := _usual_time(value)) is not None:
+        usual = _whole_second if len(value) == _WHOLE_SECOND else _usual_time
+        if value[-1:] == "Z" and (ts := usual(value)) is not None:
             return ts
         match = _TEXT.fullmatch(value)
         return _text_time(match) if match is not None else _number_text(value)
@@ -48,6 +49,12 @@ def _usual_time(text: str) -> int | None:
     if text[19] != "." or not (fraction.isascii() and fraction.isdigit()):
         return None
     return _bounded(seconds * SECOND + int(fraction[:9].ljust(9, "0")))
+
+
+#: Length of a time in the usual form without a fraction.
+_WHOLE_SECOND = len("2026-11-27T12:00:00Z")
+
+_whole_second = functools.lru_cache(maxsize=1024)(_usual_time)
 
 
 # Many records have the same second.

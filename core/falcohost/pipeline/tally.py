@@ -44,8 +44,9 @@ class Tally:
 
     def matches(self, event: Event, rules: Sequence[Rule]) -> None:
         """Count an event that matches *rules*, one or more."""
-        self.hit[event.type] += 1
-        self.matched[event.type] += len(rules)
+        kind = event.type
+        self.hit[kind] += 1
+        self.matched[kind] += len(rules)
         for rule in rules:
             self.rules[rule.name] += 1
 

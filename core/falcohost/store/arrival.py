@@ -37,7 +37,7 @@ class Stored(Struct):
     cursors: dict[str, str] = field(default_factory=dict)
 
 
-class Row(NamedTuple):
+class Row(Struct, frozen=True, gc=False):
     """An alert, its number, whether it may come a second time, and what is stored of it."""
 
     seq: int
@@ -105,16 +105,17 @@ class Waiting(Struct):
         """Return what the table of alerts holds of them, stored *now*."""
         return [
             (
-                seq,
+                row.seq,
                 alert.id,
-                rewinds,
+                row.rewinds,
                 alert.time if -_LARGEST <= alert.time <= _LARGEST else _LARGEST,
                 alert.rule,
                 alert.source,
                 now,
-                body,
+                row.body,
             )
-            for seq, rewinds, alert, body in self.rows
+            for row in self.rows
+            for alert in (row.alert,)
         ]
 
     def clear(self) -> None:

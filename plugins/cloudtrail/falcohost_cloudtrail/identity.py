@@ -31,7 +31,6 @@ _role = lookup(_ROLE)
 _account = lookup(_ACCOUNT)
 _recipient = lookup(_RECIPIENT)
 
-_by_arn = user_at("aws.arn", _ARN)
 _by_principal = user_at("aws.principal", _PRINCIPAL)
 _service = user_at("aws.service", _INVOKER)
 
@@ -57,7 +56,10 @@ def user(record: dict[str, Any]) -> str | None:
 
 def subject(record: dict[str, Any]) -> UserSubject | None:
     """Return the actor: by ARN, else by principal id; an AWS service by its name."""
-    return _by_arn(record) or _by_principal(record) or _service(record)
+    arn = _arn(record)
+    if type(arn) is str and arn:
+        return UserSubject("aws.arn", arn)
+    return _by_principal(record) or _service(record)
 
 
 def original_user(record: dict[str, Any]) -> str | None:
