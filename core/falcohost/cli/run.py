@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from falcohost.cli import complete, start
 from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
 from falcohost.errors import ConfigError
 from falcohost.outputs.stdout import STDERR
+
+if TYPE_CHECKING:
+    from falcohost.host.config.for_plugins import ForPlugins
+
+#: What a source reads, and whether it goes on; files that are given take the place of this.
+_WHERE = ("open_params", "program", "follow")
 
 
 class _FileOrAddress(click.Path):
@@ -107,32 +114,54 @@ def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:
     """Return *flags* changed so that the one source that they name reads *files*."""
     if len(flags.enable_source) != 1:
         raise ConfigError("--source has to name the one source that reads these files")
-    plugin, source = _plugin_and_source(flags.enable_source[0], files)
     where = [file if _is_address(file) else str(Path(file).absolute()) for file in files]
-    block = json.dumps({"name": plugin, "open_params": where})
+    plugin, source, settings = _reading(flags.enable_source[0], where, flags.configuration().for_plugins)
+    opened = settings.pop("open_params", [])
+    block = json.dumps({"name": plugin, "init_config": settings, "open_params": opened}, default=str)
     # A dollar sign in a path does not begin a variable.
     options = (f"plugins[]={block.replace('${', '$${')}", f"load_plugins[]={plugin}", f"falcohost.state_dir={state}")
     return replace(flags, options=(*flags.options, *options), enable_source=(source,))
 
 
-def _plugin_and_source(name: str, files: Sequence[str]) -> tuple[str, str]:
-    """Return the plugin called *name*, or the plugin of the source called *name*, and its source for *files*.
+def _reading(name: str, files: list[str], told: ForPlugins) -> tuple[str, str, dict[str, Any]]:
+    """Return a plugin, its source that reads *files*, and its settings for that.
 
+    :param name: the plugin, or the source; a source may be one that the configuration *told* defines.
     :raises ConfigError: there is no such plugin or source, or it does not read files.
     """
-    from falcohost.host.config.for_plugins import ForPlugins
     from falcohost.host.plugins import installed, load_all, load_plugins
 
     owners = [name] if name in installed() else [
-        plugin.name for plugin in load_all().loaded if name in (spec.name for spec in plugin.sources)
+        plugin.name
+        for plugin in load_all(told, strict=False).loaded
+        if name in (spec.name for spec in plugin.sources)
     ]  # fmt: skip
     if not owners:
         raise ConfigError(f"there is no source and no plugin called '{name}'; 'falcohost plugins' lists them")
-    plugins = load_plugins(owners, ForPlugins({owners[0]: {"open_params": list(files)}}))
-    if owners[0] in plugins.left_out:
-        raise ConfigError(plugins.left_out[owners[0]])
-    (owner,) = (plugin for plugin in plugins.loaded if plugin.name == owners[0])
+    plugin = owners[0]
+    settings = _settings_for(told.blocks.get(plugin, {}), name, files)
+    plugins = load_plugins([plugin], structs.replace(told, blocks={**told.blocks, plugin: settings}))
+    if plugin in plugins.left_out:
+        raise ConfigError(plugins.left_out[plugin])
+    (owner,) = (one for one in plugins.loaded if one.name == plugin)
     offered = [spec.name for spec in owner.sources if spec.reads_files]
     if not offered:
-        raise ConfigError(f"the plugin '{owners[0]}' has no source that reads files")
-    return owners[0], name if name in offered else offered[0]
+        raise ConfigError(f"the plugin '{plugin}' has no source that reads files")
+    return plugin, name if name in offered else offered[0], settings
+
+
+def _settings_for(block: Mapping[str, Any], name: str, files: list[str]) -> dict[str, Any]:
+    """Return a plugin's settings in *block*, changed so that the source *name* reads *files* once.
+
+    A source of its own is in the list ``sources``; otherwise the block itself is the source.
+    """
+    sources = block.get("sources")
+    entries = [entry for entry in sources if isinstance(entry, Mapping)] if isinstance(sources, list) else []
+    if name not in (entry.get("name") for entry in entries):
+        return _once(block, files)
+    others = {key: value for key, value in block.items() if key not in _WHERE}
+    return others | {"sources": [_once(entry, files) for entry in entries if entry.get("name") == name]}
+
+
+def _once(settings: Mapping[str, Any], files: list[str]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in _WHERE} | {"open_params": files}

@@ -329,3 +329,20 @@ def test_agent(aws, bucket, tmp_path):
 
     assert 0 == agent.process.wait(PATIENCE), agent.log
     assert ["a", "b"] == [alert["output"].split()[-1] for alert in agent.alerts]
+
+
+def test_quick_look_with_a_configuration(aws, bucket, tmp_path, monkeypatch):
+    """It uses the configured region, endpoint and accounts, and ends where the configuration follows."""
+    bucket.put(key(), packed("a"))
+    bucket.put(key(account=OTHER), packed("no"))
+    for name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "rules.yaml").write_text(trail.RULES)
+    settings = {"aws": aws.settings, "s3AccountList": ACCOUNT, "follow": True}
+    block = {"name": "cloudtrail", "init_config": settings, "open_params": "s3://elsewhere/"}
+    (tmp_path / "falco.yaml").write_text(json.dumps({"plugins": [block], "load_plugins": []}))
+    command = [PROGRAM, "run", "-c", "falco.yaml", "-r", "rules.yaml", "--source", "cloudtrail", f"s3://{BUCKET}/"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path, check=False)
+
+    assert 0 == done.returncode, done.stderr
+    assert ["a"] == [line.split()[-1] for line in done.stdout.splitlines()]

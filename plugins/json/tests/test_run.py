@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+import pytest
+
 from falcohost.testing.agent import PROGRAM
 from falcohost.testing.cli import run_cli
 from falcohost.testing.waiting import PATIENCE
@@ -133,3 +135,19 @@ def test_a_log_that_is_not_named(tmp_path):
     assert done.stderr.endswith(
         "Error: json: there is nothing to read: name files in open_params, or logs in init_config.sources\n"
     )
+
+
+@pytest.mark.parametrize("own", [{"open_params": "/var/log/none.jsonl", "follow": True}, {"program": "false"}])
+def test_a_configured_source(tmp_path, own):
+    """``falcohost run -c`` reads a file as the source that the configuration names, with its settings, to the end."""
+    rule = {"rule": "Ordered", "desc": "d", "condition": "json.value[/id] = 7", "output": "%evt.time.iso8601"}
+    (tmp_path / "rules.yaml").write_text(json.dumps([rule | {"priority": "INFO", "source": "orders"}]))
+    sources = [{"name": "orders", "time": "at", **own}, {"name": "other", "open_params": "/var/log/other.jsonl"}]
+    block = {"name": "json", "init_config": {"sources": sources}}
+    (tmp_path / "falco.yaml").write_text(json.dumps({"plugins": [block], "load_plugins": ["json"]}))
+    (tmp_path / "orders.jsonl").write_text('{"id": 7, "at": "2026-03-01T12:00:00Z"}\n{"id": 8}\n')
+    command = [PROGRAM, "run", "-c", "falco.yaml", "-r", "rules.yaml", "--source", "orders", "orders.jsonl"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path, check=False)
+
+    assert 0 == done.returncode, done.stderr
+    assert "2026-03-01T12:00:00" in done.stdout
