@@ -15,6 +15,7 @@ from falcohost.rules.codes import WarningCode
 from falcohost.rules.collector import Collector
 from falcohost.rules.conditions import BlamedElsewhere, ConditionReader
 from falcohost.rules.lists import expand_items
+from falcohost.rules.pace import paced
 from falcohost.rules.results import FileResult, LoadFailure
 from falcohost.rules.rule_compiler import CompiledRule, RuleCompiler
 
@@ -58,7 +59,11 @@ class Compiler:
         self._conditions.begin(items, collector.lists, collector.macros, broken)
         self._parse_macros(collector, result)
         self._resolve_macros(collector, result)
-        rules = [self._rules.compile(rule) for rule in collector.rules.values() if not rule.unknown_source]
+        rules = [
+            self._rules.compile(rule)
+            for rule in paced("Compiling rules", collector.rules.values())
+            if not rule.unknown_source
+        ]
         for rule in rules:
             result.errors += rule.errors
             result.warnings += rule.warnings
