@@ -55,6 +55,14 @@ def test_the_doctor_says_what_a_start_refuses(falcohost, command, options, reaso
     assert 1 == found.returncode
 
 
+def test_a_dry_run_without_a_source(falcohost, command):
+    """A source that the settings switch off is told once, and the last line says that none is left."""
+    done = falcohost(*command, "--enable-source", "syscall", "--dry-run")
+
+    assert 1 == done.stderr.count("will be opened with no driver")
+    assert "falcohost would start, but open no source: all that are needed are switched off.\n" == done.stdout
+
+
 def test_several_problems_are_told_at_once(falcohost, command):
     """A dry run does not stop at the first."""
     options = [part for name in ("source", "output", "pidfile") for part in REFUSED[name][0]]

@@ -83,7 +83,10 @@ def _report_checks(findings: Iterable[Finding], assignment: Assignment) -> None:
     sources = assignment.sources
     count = assignment.count(sources)
     rules = f"{count} rule{'' if count == 1 else 's'}"
-    print(f"falcohost would start, with {rules} for {', '.join(sources) or 'no source'}.")
+    if sources:
+        print(f"falcohost would start, with {rules} for {', '.join(sources)}.")
+    else:
+        print("falcohost would start, but open no source: all that are needed are switched off.")
 
 
 def _write_pidfile(path: str) -> None:

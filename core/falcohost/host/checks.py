@@ -25,7 +25,7 @@ from falcohost.host.given import AgentOptions
 from falcohost.host.listening import listens
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import source_settings
-from falcohost.host.sources import opened, select_sources
+from falcohost.host.sources import select_sources, switched_off
 from falcohost.outputs.writable import write_problem
 from falcohost.store.directory import directory_problem, state_directory
 from falcohost.store.limits import IN_MEMORY
@@ -91,7 +91,8 @@ def _sources(config: Config, plugins: Plugins, ruleset: Ruleset | None, options:
     selected = select_sources(list(known), options.enable_sources, options.disable_sources)
     asked = {*options.enable_sources, *_with_settings(config, plugins)}
     wanted = [name for name in selected if ruleset is None or name in asked or ruleset.enabled(name)]
-    return opened(wanted or selected, plugins)
+    off = switched_off(selected, plugins)
+    return [name for name in wanted or selected if name not in off]
 
 
 def _with_settings(config: Config, plugins: Plugins) -> Set[str]:

@@ -57,11 +57,17 @@ def where_offered(name: str, plugins: Plugins) -> str:
 
 def opened(selected: Sequence[str], plugins: Plugins) -> list[str]:
     """Return *selected* without the sources that their plugin's settings switch off; log the reasons."""
+    reasons = switched_off(selected, plugins)
+    for reason in reasons.values():
+        log.warning("%s", reason)
+    return [name for name in selected if name not in reasons]
+
+
+def switched_off(selected: Sequence[str], plugins: Plugins) -> dict[str, str]:
+    """Return why those of *selected* that their plugin's settings switch off are off, by source."""
     specs, settings = plugins.sources(), source_settings(plugins)
     reasons = {name: off(settings[name]) for name in selected if (off := specs[name].off) is not None}
-    for reason in filter(None, reasons.values()):
-        log.warning("%s", reason)
-    return [name for name in selected if not reasons.get(name)]
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def make_tasks(
