@@ -49,7 +49,8 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
     alert = _decode(body[_HEAD.size :])
     force_setattr(alert, "metadata", metadata[key])  # nobody else has it yet, and a copy would cost as much as decoding
     if at != _NOWHERE:
-        force_setattr(alert, "output", _whole(alert, at))
+        rest = alert.output
+        force_setattr(alert, "output", rest + alert.message if at == len(rest) else _whole(alert, at))
     return alert
 
 

@@ -51,7 +51,12 @@ def text(name: str, path: str, description: str) -> Field:
         value = read(event.record)
         return value if type(value) is str else as_text(value)  # without a call for most values
 
-    return Field(name=name, type=FieldType.CHARBUF, description=description, get=get, reads=(path,))
+    def get_member(event: Any, _: Any) -> str | None:
+        value = event.record.get(path, ABSENT)
+        return value if type(value) is str else as_text(value)
+
+    getter = get_member if path.isidentifier() else get
+    return Field(name=name, type=FieldType.CHARBUF, description=description, get=getter, reads=(path,))
 
 
 def json(name: str, path: str, description: str) -> Field:
