@@ -47,9 +47,9 @@ class SourceSpec:
     :ivar event_params: called by ``--list-events``; returns the parameters of each event type.
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
-    :ivar check: called by ``falcohost doctor``; yields pairs of what was checked, and None or a sentence that says what
-        is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
-        perhaps by a running agent.
+    :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
+        sentence that says what is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
+        perhaps by a running agent. Without it, and if it yields nothing, *make* is called.
     :ivar drops: for a source that cannot rewind: returns what to do about lost events.
     :ivar off: returns a sentence if the settings switch the source off, else None.
     :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` works with it.
