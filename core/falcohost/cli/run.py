@@ -100,7 +100,7 @@ def command(
         return
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
         wanted = _looking_through(files, wanted, state)
-        start.start(wanted, start.configure(wanted), progress=sys.stderr.isatty(), summary=STDERR)
+        start.start(wanted, start.configure(wanted), once=True, progress=sys.stderr.isatty(), summary=STDERR)
 
 
 def _with_brief_log(flags: Flags) -> Flags:

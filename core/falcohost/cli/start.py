@@ -54,9 +54,10 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.log(NOTICE, "%s has no effect: %s", key, reason)
 
 
-def start(flags: Flags, config: Config, *, progress: bool = False, summary: int = STDOUT) -> int:
+def start(flags: Flags, config: Config, *, once: bool = False, progress: bool = False, summary: int = STDOUT) -> int:
     """Load the rules, then describe them or run, as *flags* say; return the exit status.
 
+    :param once: a source that gives up ends the run.
     :param progress: show the sources' progress on stderr.
     :param summary: descriptor to which the summary is written.
 
@@ -90,6 +91,7 @@ def start(flags: Flags, config: Config, *, progress: bool = False, summary: int 
         verbose=flags.verbose,
         dry_run=flags.dry_run,
         pidfile=flags.pidfile,
+        once=once,
         progress=progress,
         summary=summary,
     )

@@ -14,6 +14,7 @@ class AgentOptions(Struct, frozen=True, kw_only=True):
     """The command line's options for a run.
 
     :ivar summary: descriptor to which the summary is written at the end.
+    :ivar once: the sources are read once; one that gives up ends the run.
     """
 
     enable_sources: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class AgentOptions(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     pidfile: str | None = None
     progress: bool = False
+    once: bool = False
     summary: int = STDOUT
 
 

@@ -45,7 +45,7 @@ def wired(
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     loop, intake = Loop(), Intake(store, maker)
-    workers = Workers([Child(task) for task in assignment.tasks], loop, store.cursor)
+    workers = Workers([Child(task) for task in assignment.tasks], loop, store.cursor, once=options.once)
     children = workers.children
     summary = Summary(given.rules)
     drops = {

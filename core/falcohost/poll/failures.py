@@ -27,9 +27,13 @@ class BackOff:
 
 
 class Failures:
-    """The consecutive failures of *name*, as messages call it."""
+    """The consecutive failures of *name*, as messages call it.
 
-    def __init__(self, name: str, back_off: BackOff, clock: Clock = SYSTEM) -> None:
+    :param each: log each failure; otherwise the same cause is not logged again for :data:`QUIET` seconds.
+    """
+
+    def __init__(self, name: str, back_off: BackOff, clock: Clock = SYSTEM, *, each: bool = False) -> None:
+        self._quiet = 0.0 if each else QUIET
         self._name = name
         self._clock = clock
         self._back_off = back_off
@@ -37,6 +41,16 @@ class Failures:
         self._since = 0.0
         self._is_told = False
         self._told: dict[str, float] = {}
+
+    @property
+    def count(self) -> int:
+        """The number of failures since the last success."""
+        return self._count
+
+    @property
+    def lasting(self) -> float:
+        """The seconds since the first failure after the last success."""
+        return self._clock.monotonic() - self._since if self._count else 0.0
 
     def failed(self, error: Exception) -> float:
         """Record *error*; return how many seconds to wait, with jitter so that a fleet of agents spreads out."""
@@ -60,8 +74,8 @@ class Failures:
         self._is_told = False
 
     def _tell(self, text: str, wait: float, now: float) -> None:
-        if now - self._told.get(text, -QUIET) >= QUIET:
-            self._told = {cause: told for cause, told in self._told.items() if now - told < QUIET}
+        if now - self._told.get(text, -self._quiet) >= self._quiet:
+            self._told = {cause: told for cause, told in self._told.items() if now - told < self._quiet}
             self._told[text] = now
             self._is_told = True
             log.warning("%s: %s. Trying again in %.0f s", self._name, text, wait)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+import sys
 
 import pytest
 import trail
 from trail import ACCOUNT, BUCKET, ids, key, packed, record
 
+from falcohost import SourceError
 from falcohost.testing.agent import PROGRAM, Agent
 from falcohost.testing.waiting import PATIENCE
 from falcohost_cloudtrail import plugin
@@ -346,3 +348,44 @@ def test_quick_look_with_a_configuration(aws, bucket, tmp_path, monkeypatch):
 
     assert 0 == done.returncode, done.stderr
     assert ["a"] == [line.split()[-1] for line in done.stdout.splitlines()]
+
+
+def test_given_up(aws, reader, caplog):
+    """A bucket that is read once and cannot be listed is tried for a minute, each time with a line in the log."""
+    source = reader(open_params="s3://no-such-bucket/", aws=aws.settings)
+    with pytest.raises(SourceError, match=r"the bucket does not exist.*; given up after \d+ s and \d+ attempts"):
+        source.read()
+
+    assert caplog.text.count("Trying again in") >= 6
+
+
+def test_followed_for_ever(aws, reader, clock, caplog):
+    """A bucket that is followed is not given up, and its failures are logged every ten minutes."""
+    source = reader(open_params="s3://no-such-bucket/", aws=aws.settings, follow=True)
+    begun = clock.monotonic()
+
+    assert [] == source.read_until(lambda: clock.monotonic() > begun + 500)
+    assert caplog.text.count("Trying again in") == 1
+
+
+def test_quick_look_is_given_up(aws, tmp_path):
+    """``falcohost run`` ends with the reason when the source gives up."""
+    (tmp_path / "rules.yaml").write_text(trail.RULES)
+    block = {"name": "cloudtrail", "init_config": {"aws": aws.settings}}
+    (tmp_path / "falco.yaml").write_text(json.dumps({"plugins": [block]}))
+    command = [PROGRAM, "run", "-c", "falco.yaml", "-r", "rules.yaml", "--source", "cloudtrail", "s3://no-such-bucket/"]
+    code = (
+        "import sys; from falcohost_cloudtrail import s3; s3.GIVE_UP = 1.0; from falcohost.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        cwd=tmp_path,
+        check=False,
+    )
+
+    assert 1 == done.returncode, done.stderr
+    assert "Trying again in" in done.stderr
+    assert "the bucket does not exist; check its name (NoSuchBucket); given up after" in done.stderr.splitlines()[-1]

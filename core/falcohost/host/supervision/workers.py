@@ -26,9 +26,13 @@ class Workers:
     """The workers of all sources. When none of them has work left, the run ends.
 
     :param cursor: returns a source's last stored cursor.
+    :param once: end the run when a source gives up; otherwise it is opened again.
     """
 
-    def __init__(self, children: Iterable[Child], loop: Loop, cursor: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, children: Iterable[Child], loop: Loop, cursor: Callable[[str], str | None], *, once: bool = False
+    ) -> None:
+        self._once = once
         self.children = list(children)
         self._loop = loop
         self._cursor = cursor
@@ -130,6 +134,8 @@ class Workers:
             text = "Event source '%s' has ended: %d events received, %d lost%s"
             log.log(NOTICE, text, child.name, seen, lost, more)
             self._end_unless_something_is_left()
+        elif self._once and child.error and not child.trace:  # in its own words, so that a crash is no reason to end
+            self._loop.end(Outcome.FAILED, cause)
         else:
             child.error = cause
             if not self._end_unless_something_is_left():
