@@ -41,6 +41,7 @@ PUBLIC = {
         "Priority",
         "ProcessSubject",
         "ResourceSubject",
+        "RetriedProblem",
         "RuleMetadata",
         "RulesError",
         "Source",

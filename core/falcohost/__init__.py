@@ -29,7 +29,7 @@ from falcohost.events import (
     Viewed,
 )
 from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
-from falcohost.hookspecs import EventParam, Output, OutputSpec, SourceSpec, StandsFor, hookimpl
+from falcohost.hookspecs import EventParam, Output, OutputSpec, RetriedProblem, SourceSpec, StandsFor, hookimpl
 from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
 from falcohost.stats import SourceStats, TypeCount
 from falcohost.subject import ProcessSubject, ResourceSubject, Subject, UserSubject
@@ -67,6 +67,7 @@ __all__ = [
     "Priority",
     "ProcessSubject",
     "ResourceSubject",
+    "RetriedProblem",
     "RuleMetadata",
     "RulesError",
     "Source",

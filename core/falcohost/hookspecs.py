@@ -34,6 +34,15 @@ class EventParam:
     flags: tuple[str, ...] = ()
 
 
+class RetriedProblem(str):
+    """A problem that a source's check has found, after which a start goes on: the source tries again by itself.
+
+    For example an API that is down, which must not keep the agent from starting or from taking a new configuration.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """An event source that a plugin offers.
@@ -49,7 +58,8 @@ class SourceSpec:
         None: it runs as an unprivileged user.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
         sentence that says what is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
-        perhaps by a running agent. Without it, and if it yields nothing, *make* is called.
+        perhaps by a running agent. A :class:`RetriedProblem` does not stop a start. Without *check*, and if it yields
+        nothing, *make* is called.
     :ivar drops: for a source that cannot rewind: returns what to do about lost events.
     :ivar off: returns a sentence if the settings switch the source off, else None.
     :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` works with it.

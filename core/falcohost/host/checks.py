@@ -16,7 +16,7 @@ from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.event_fields import hostname
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import AddressTaken, FalcohostError, StateError
-from falcohost.hookspecs import OutputSpec, SourceSpec
+from falcohost.hookspecs import OutputSpec, RetriedProblem, SourceSpec
 from falcohost.host.config import Config
 from falcohost.host.connection import Connection
 from falcohost.host.enabled_subscribers import alert_format, check_names, enabled_outputs, make_consumer, make_output
@@ -139,7 +139,10 @@ def _make_and_close(spec: SubscriberSpec, settings: Mapping[str, Any], store: St
 def _source(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) -> Iterator[Finding]:
     """Yield what the source's own check finds; if it finds nothing to check, whether the source can be made."""
     try:
-        found = [Finding(spec.name, what, problem) for what, problem in _own_check(spec, settings)]
+        found = [
+            Finding(spec.name, what, problem, stops=not isinstance(problem, RetriedProblem))
+            for what, problem in _own_check(spec, settings)
+        ]
     except AddressTaken as error:
         if agent is not None and listens(agent, error.port):
             yield Finding(spec.name, "its address is available: the running agent listens on it", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from falcohost.errors import FalcohostError
+from falcohost.hookspecs import RetriedProblem
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.poll.page import Poller
 
@@ -16,5 +17,5 @@ def poll_problem(poller: Poller) -> str | None:
         finally:
             poller.close()
     except FalcohostError as error:
-        return str(error)
+        return RetriedProblem(error)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from falcohost import FalcohostError
+from falcohost import FalcohostError, RetriedProblem
 from falcohost.aws import AwsSession
 from falcohost.jsonlog import files_check
 from falcohost_cloudtrail import config, layout
@@ -47,15 +47,13 @@ def _of_bucket(session: AwsSession, given: S3Settings) -> Iterator[Finding]:
         prefix = next(layout.partitions(bucket.folders, given.prefix, given.accounts), given.prefix)
         page = bucket.page(prefix, "", None)
     except FalcohostError as error:
-        yield what, str(error)
+        yield what, RetriedProblem(error)
         return
     yield what, None
     logs = [listed.key for listed in page.objects if layout.is_log(listed.key)]
     if not logs:
-        yield (
-            what,
-            f"there is no CloudTrail log at the beginning of s3://{given.bucket}/{prefix}; check the prefix",
-        )
+        text = f"there is no CloudTrail log at the beginning of s3://{given.bucket}/{prefix}; check the prefix"
+        yield what, RetriedProblem(text)
         return
     yield "its objects can be read", _problem(lambda: bucket.body(logs[0]))
 
@@ -67,7 +65,7 @@ def _of_queue(session: AwsSession, given: SqsSettings) -> Iterator[Finding]:
     try:
         queue = Queue(client, name, queue_url(client, given), given.hidden)
     except FalcohostError as error:
-        yield f"{name} exists", str(error)
+        yield f"{name} exists", RetriedProblem(error)
         return
     yield f"{name} exists", None
     yield f"messages of {name} can be kept", _problem(lambda: queue.hide([_NO_MESSAGE], 0))
@@ -79,5 +77,5 @@ def _problem(call: Callable[[], object]) -> str | None:
     try:
         call()
     except FalcohostError as error:
-        return str(error)
+        return RetriedProblem(error)
     return None

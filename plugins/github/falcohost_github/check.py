@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from falcohost import FalcohostError
+from falcohost import FalcohostError, RetriedProblem
 from falcohost.jsonlog import open_problem
 from falcohost_github import hooks
 from falcohost_github.api import GithubApi, RequestRefused
@@ -52,7 +52,7 @@ def _problem(look: Callable[[], object]) -> str | None:
     try:
         look()
     except FalcohostError as error:
-        return str(error)
+        return RetriedProblem(error)
     return None
 
 

@@ -125,6 +125,15 @@ def test_doctor(configured, organization, tmp_path):
     assert "the API token is not valid, was revoked" in doctor(tmp_path, configured(url))
     assert "the name nobody.invalid is unknown" in doctor(tmp_path, configured("https://nobody.invalid"))
     assert "cannot be read from /nowhere" in doctor(tmp_path, configured(url, api_token_file="/nowhere"))
+
+
+def test_dry_run_while_the_api_is_down(configured, tmp_path):
+    """A start goes on and asks again, so a dry run, and a reload behind it, warn only."""
+    doctor(tmp_path, configured("http://127.0.0.1:9"))
+    done = run_cli("-c", "falco.yaml", "--dry-run", folder=tmp_path, environment={"OKTA_API_TOKEN": "t0k1"})
+
+    assert 0 == done.returncode
+    assert "okta: 127.0.0.1 cannot be reached: Connection refused" in done.stderr
     elsewhere = HttpServer(lambda request: Reply(404, b"{}"))
     try:
         assert "there is no such organization; check organization or url" in doctor(tmp_path, configured(elsewhere.url))
