@@ -46,7 +46,7 @@ _REGEX = re.compile(
     | (?P<class> \[ \^? \]? (?: \[:\w+:\] | \\. | [^\]\\] )* \] )
     | (?P<digits> \\[wWdDsS] )
     | (?P<open> \( ) | (?P<close> \) ) | (?P<either> \| )
-    | (?P<other> [.^$*?+] | \{ [^}]* \} )
+    | (?P<other> [.^$*?+] | \{ \d+ (?: , \d* )? \} )  # another brace is plain, and what is around it not understood
     """,
     re.VERBOSE | re.ASCII,
 )
