@@ -23,7 +23,7 @@ class Tick:
 
     @property
     def type(self) -> str:
-        """What it is: rules read it as ``dummy.type``."""
+        """Return its type; rules read it as ``dummy.type``."""
         return "tick"
 
     @property

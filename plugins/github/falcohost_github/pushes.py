@@ -95,7 +95,7 @@ class Pushes:
 
     @property
     def kept(self) -> dict[str, str]:
-        """What has to be stored of the records that were not taken yet."""
+        """Return what has to be stored of the records that were not taken yet."""
         with self._changed:
             return {guid: waiting.kept for guid, waiting in self._waiting.items()}
 

@@ -30,7 +30,7 @@ DENIALS = 200
 
 
 class Life(threading.Thread):
-    """What happens in an organization, until it is stopped: events, some late or given twice, and mishaps.
+    """Makes things happen in an organization, until it is stopped: events, some late or given twice, and mishaps.
 
     :ivar sessions: those that were recorded, by number.
     :ivar denials: how many pushes were denied.

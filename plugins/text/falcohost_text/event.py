@@ -24,7 +24,7 @@ OWN = ("line", "matched")
 
 
 class Context:
-    """What the events of one source have in common.
+    """Holds what the events of one source have in common.
 
     :ivar start_ts: time of the first event; None before it.
     """

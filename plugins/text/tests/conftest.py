@@ -16,7 +16,7 @@ RECORDED = Path(__file__).parent / "recorded"
 
 
 class Lines:
-    """What a source has read: its events, the values of their fields, and its numbers."""
+    """Collects what a source has read: its events, the values of their fields, and its numbers."""
 
     def __init__(self, config, source):
         self.events = [event for batch in source.batches() for event in batch.events]

@@ -1,4 +1,4 @@
-"""What the configuration of sources of text may say."""
+"""Tests which configurations of text sources are valid, and how others are refused."""
 
 from ipaddress import ip_address
 

@@ -76,7 +76,7 @@ def _process(random: Random, pid: int, parent: Process | None) -> Process:
 
 
 class About:
-    """What is told of a process and those above it, of so many *generations*: as the probe does, first of one.
+    """Return what is told of a process and those above it, of so many *generations*: as the probe does, first of one.
 
     Views in order, numbers, and the bytes behind the record.
     """

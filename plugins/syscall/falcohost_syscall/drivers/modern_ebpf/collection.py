@@ -22,7 +22,7 @@ _log = logging.getLogger("falcohost")
 
 
 class Collection:
-    """What a loaded probe collects.
+    """Sets what a loaded probe collects.
 
     :ivar options: what it sends besides calls.
     :ivar weaker: number of groups of event types whose filter was weakened.

@@ -147,7 +147,7 @@ class ModernEbpf:
 
     @property
     def collection(self) -> Collection:
-        """What the probe collects.
+        """Return what the probe collects.
 
         :raises SourceError: the driver is not open.
         """

@@ -53,7 +53,7 @@ class Options(NamedTuple):
     watched: bool = False
     """The names of watched files (:meth:`.Probe.watch`), whatever link opened them."""
     about_execs: int = 0
-    """What the filters of execs need to know of processes (:func:`.facts.processes.about`)."""
+    """Facts about processes that the filters of execs need (:func:`.facts.processes.about`)."""
     about_exits: int = 0
 
     def pack(self) -> bytes:
