@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.host.confine.users import DYNAMIC
 from falcohost.testing.agent import SLOWNESS
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
@@ -319,7 +320,7 @@ def test_losses_are_told(finite):
 
 
 def test_workers_have_no_privileges(agent, setup):
-    """The worker of a source that asks for nothing runs as nobody, without capabilities, with nothing inherited."""
+    """The worker of a source that asks for nothing has a user of its own, no capability, and nothing inherited."""
     if os.geteuid() != 0:
         pytest.skip("only root has privileges to drop")
     running = agent(*setup("file_output: {enabled: true, filename: events.txt, keep_alive: true}"), *ONLY_NUMBERS)
@@ -327,7 +328,9 @@ def test_workers_have_no_privileges(agent, setup):
     (worker,) = running.workers()
     status = Path(f"/proc/{worker}/status").read_text()
 
-    assert "Uid:\t65534\t65534\t65534\t65534" in status
+    user = int(status.partition("Uid:\t")[2].split()[0])
+    assert user in DYNAMIC
+    assert f"Uid:\t{user}\t{user}\t{user}\t{user}\nGid:\t{user}\t{user}\t{user}\t{user}\n" in status
     assert "CapEff:\t0000000000000000" in status
     assert "NoNewPrivs:\t1" in status
     targets = {str(entry.readlink()) for entry in Path(f"/proc/{worker}/fd").iterdir()}

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import importlib
 import os
-import pwd
 from collections.abc import Iterable
 
 from falcohost.errors import SourceError
@@ -26,10 +25,6 @@ CAPABILITIES = tuple(
         "SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
     ).split()
 )
-
-#: The user that workers run as, and its id if the machine has no such user.
-NOBODY = "nobody"
-NOBODY_ID = 65534
 
 # linux/prctl.h
 _PR_SET_KEEPCAPS = 8
@@ -59,11 +54,11 @@ def close_the_way_back() -> None:
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def drop_privileges(keep: frozenset[str] | None) -> None:
-    """Become an unprivileged user and keep only the capabilities *keep*, as far as this process has them.
+def drop_privileges(keep: frozenset[str] | None, user: int | None) -> None:
+    """Become *user* and keep only the capabilities *keep*, as far as this process has them.
 
-    Threads that are already running lose all of their capabilities. If the process does not run as root, the user stays
-    and the capabilities are dropped all the same.
+    Threads that are already running lose all of their capabilities. Without a *user*, as where the agent does not run
+    as root, the user stays and the capabilities are dropped all the same.
 
     :raises SourceError: a capability is unknown, or the kernel refuses the change.
     """
@@ -73,8 +68,8 @@ def drop_privileges(keep: frozenset[str] | None) -> None:
     try:
         if _CAP_SETPCAP in permitted:
             _drop_bounding(kept)
-        if os.geteuid() == 0:
-            _become_nobody()
+        if user is not None:
+            _become(user)
         _set_capabilities(kept)
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
@@ -115,15 +110,10 @@ def _drop_bounding(kept: frozenset[int]) -> None:
             return  # EINVAL: this kernel has no capability of that number, nor any above
 
 
-def _become_nobody() -> None:
-    try:
-        entry = pwd.getpwnam(NOBODY)
-        user, group = entry.pw_uid, entry.pw_gid
-    except KeyError:
-        user = group = NOBODY_ID
+def _become(user: int) -> None:
     prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
-    os.setresgid(group, group, group)
+    os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.assignment import Assignment
+from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions, Configured
@@ -19,6 +21,7 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.process import fork
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
@@ -45,7 +48,8 @@ def wired(
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     loop, intake = Loop(), Intake(store, maker)
-    workers = Workers([Child(task) for task in assignment.tasks], loop, store.cursor, once=options.once)
+    forked = functools.partial(fork, users=Users(given.config.uids, str(store.directory)))
+    workers = Workers([Child(task, forked) for task in assignment.tasks], loop, store.cursor, once=options.once)
     children = workers.children
     summary = Summary(given.rules)
     drops = {

@@ -32,7 +32,12 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 def run_worker(
-    task: Task, link: socket.socket, parent: int, cursor: str | None, kept: Mapping[str, Sequence[int]]
+    task: Task,
+    link: socket.socket,
+    parent: int,
+    cursor: str | None,
+    kept: Mapping[str, Sequence[int]],
+    user: int | None = None,
 ) -> NoReturn:
     """Run *task* in this forked process until the source ends or SIGTERM arrives.
 
@@ -40,11 +45,12 @@ def run_worker(
     in calls that only a signal ends.
 
     :param kept: the listening sockets of an earlier worker.
+    :param user: the user that the worker becomes once its source is open.
     """
     status = 1
     try:
         _take_over(link, parent, kept)
-        status = _work(task, Uplink(link), parent, cursor)
+        status = _work(task, Uplink(link), parent, cursor, user)
     except SystemExit:
         pass  # the supervisor is gone
     finally:
@@ -86,7 +92,7 @@ def _let_go_of_descriptors(keep: Set[int]) -> None:
     os.dup2(2, 1)
 
 
-def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None) -> int:
+def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None, user: int | None) -> int:
     log.forward(uplink.log)
     stop = _Stop()
     pipeline = Pipeline(task.rules, task.make, uplink, task.config)
@@ -97,7 +103,7 @@ def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None) -> int:
         source.open(task.rules.plan, cursor)
         pipeline.open_lookups(task.rules)
         uplink.send_sockets()
-        privileges.drop_privileges(task.spec.capabilities)
+        privileges.drop_privileges(task.spec.capabilities, user)
         die_with_parent(parent)  # changing the user has cleared it
         settle()
         signal.signal(signal.SIGTERM, stop)

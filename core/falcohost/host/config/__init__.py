@@ -25,6 +25,7 @@ from falcohost.host.config.sections import (
     read_source_timeout,
     read_state,
     read_static_fields,
+    read_uids,
 )
 from falcohost.log import LogConfig
 from falcohost.pipeline.settings import PipelineConfig
@@ -48,6 +49,7 @@ class Config:
     :ivar document: the unparsed files, for messages and ``--support``.
     :ivar static: the values of the fields ``static.*``.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
+    :ivar uids: the users of which each process of the agent gets one.
     :ivar others: values of keys that are not falcohost's own but plugins', as plain data.
     """
 
@@ -61,6 +63,7 @@ class Config:
     pipeline: PipelineConfig
     static: Mapping[str, str]
     source_timeout: float
+    uids: range
     others: Mapping[str, Any]
 
     @property
@@ -120,5 +123,6 @@ def parse(document: Document) -> Config:
         pipeline=read_pipeline(reader),
         static=read_static_fields(reader),
         source_timeout=read_source_timeout(reader),
+        uids=read_uids(reader),
         others=without_known(document.root, key_tree()),
     )

@@ -92,6 +92,13 @@ PLUGINS: Final = (
         "is reported, by the log, an alert and `falcohost stats` (`stalled`): 5 to 86400; 0: never",
     ),
     ConfigKey(
+        key="falcohost.uids",
+        type=str,
+        default="61184-65519",
+        help="user ids of which each process of an agent that runs as root gets one for itself, so that no other "
+        "process may stop or trace it. The default is systemd's range of dynamic users",
+    ),
+    ConfigKey(
         key="plugins[].library_path",
         type=str,
         help="ignored; falcohost's plugins are Python packages",

@@ -22,6 +22,9 @@ LONGEST_WINDOW = 3600
 #: Seconds after which a source may count as stalled; sources come back each second.
 SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 86400
 
+#: The highest uid; the next one means "unchanged" in system calls.
+HIGHEST_UID = 2**32 - 2
+
 #: Seconds that a stop may take; matches that wait for a lookup have to be decided before.
 STOP = 3
 
@@ -111,6 +114,18 @@ def read_state(reader: Reader) -> StateConfig:
         megabytes=alerts.integer("max_size_mb", at_least=1),
     )
     return StateConfig(ours.text("state_dir"), limits)
+
+
+def read_uids(reader: Reader) -> range:
+    """Return the users of which each process of the agent gets one.
+
+    :raises ConfigError: it is no range of user ids.
+    """
+    section = reader.section("falcohost")
+    first, _, last = (part.strip() for part in section.text("uids").partition("-"))
+    if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= HIGHEST_UID:
+        return range(int(first), int(last) + 1)
+    raise section.error("uids", f"has to be a range such as 61184-65519, from 1 to {HIGHEST_UID}")
 
 
 def read_source_timeout(reader: Reader) -> float:

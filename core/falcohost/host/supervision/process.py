@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from falcohost.host.confine.users import Users
 from falcohost.host.task import Task
 from falcohost.host.worker import HANDLED, run_worker
 
@@ -69,8 +70,11 @@ class ForkedProcess:
         return f"ended with status {code}"
 
 
-def fork(task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> ForkedProcess:
-    """Fork a worker; see :class:`Fork`."""
+def fork(
+    task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]], users: Users | None = None
+) -> ForkedProcess:
+    """Fork a worker; see :class:`Fork`. *users* gives it a user; without them it keeps that of this process."""
+    user = None if users is None else users.user(f"source {task.spec.name}")
     oom_kills = _oom_kills()
     parent = os.getpid()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -79,7 +83,7 @@ def fork(task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> F
     try:
         pid = os.fork()
         if pid == 0:
-            run_worker(task, there, parent, cursor, kept)
+            run_worker(task, there, parent, cursor, kept, user)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()

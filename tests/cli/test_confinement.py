@@ -1,0 +1,82 @@
+"""Processes of the agent are out of reach for other users, and cannot do what their job does not need."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+
+NOBODY = 65534
+
+
+@pytest.fixture(autouse=True)
+def as_root():
+    """Skip where this is not root."""
+    if os.geteuid() != 0:
+        skip_or_fail("root", "only root can become another user")
+
+
+def as_user(uid, do):
+    """Call *do* in a process of the user *uid*; return the errno of its error, or 0."""
+    pid = os.fork()
+    if pid == 0:
+        status = 255
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            do()
+            status = 0
+        except OSError as error:
+            status = error.errno
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def user_of(pid):
+    """Return the user and the group of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return [int(line.split()[1]) for line in lines if line.startswith(("Uid:", "Gid:"))]
+
+
+def test_other_users_cannot_stop_a_worker(agent, setup):
+    """Nobody, and another source's worker, can neither kill nor stop a worker; each has a user of its own."""
+    running = agent(*setup("json_output: true"))
+    running.wait_for("Ready after")
+    one, two = running.workers()
+    users = {*user_of(one), *user_of(two)}
+
+    assert 2 == len(users)
+    assert not users & {0, NOBODY}
+    for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM):
+        assert 1 == as_user(NOBODY, lambda number=number: os.kill(one, number))
+        assert 1 == as_user(user_of(two)[0], lambda number=number: os.kill(one, number))
+    assert running.end() == 0
+
+
+def test_two_agents_share_no_user(module_home, tmp_path_factory):
+    """Workers of two agents on one machine have different users."""
+    agents = [module_home.agent(*module_home.setup(f"falcohost: {{state_dir: {name}}}")) for name in ("a", "b")]
+    for running in agents:
+        running.wait_for("Ready after")
+    users = [user_of(pid)[0] for running in agents for pid in running.workers()]
+
+    assert 4 == len({*users})
+    assert [0, 0] == [running.end() for running in agents]
+
+
+def test_a_configured_range(agent, setup):
+    """``falcohost.uids`` says which users the processes get; a wrong range is an error with its place."""
+    running = agent(*setup("falcohost: {uids: 45001-45002}"))
+    running.wait_for("Ready after")
+    assert {45001, 45002} == {user_of(pid)[0] for pid in running.workers()}
+    assert running.end() == 0
+
+    for wrong in ("0-5", "7", "9-8", "a-b", "1-4294967295"):
+        failed = agent(*setup(f"falcohost: {{uids: {wrong}}}"))
+        assert failed.wait() == 1
+        assert "falcohost.uids has to be a range such as 61184-65519, from 1 to 4294967294" in failed.stderr
+        assert "falco.yaml:" in failed.stderr
