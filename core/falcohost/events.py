@@ -7,7 +7,7 @@ declares.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -139,11 +139,16 @@ class Batch:
     :ivar events: the events, in order.
     :ivar cursor: where to resume after these events; None for a source that cannot resume.
     :ivar views: every event is a :class:`Viewed`.
+    :ivar stored: for a source without cursors that can read again what its worker had not finished when it ended:
+        called, in the worker, once the store has the alerts of these events and of all earlier ones.
+    :ivar again: an earlier worker may have read these events, so that the store may have their alerts already.
     """
 
     events: Iterable[Event]
     cursor: str | None = None
     views: bool = False
+    stored: Callable[[], object] | None = None
+    again: bool = False
 
 
 #: A field's name, and its argument or None.

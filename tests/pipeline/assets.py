@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,10 @@ class Told:
         if cursor is not None and cursor != self._last:
             self._last = cursor
             self.told.append(f"cursor {cursor}")
+
+    def once_stored(self, call: Callable[[], object]) -> None:
+        """Run *call*: what was told is stored."""
+        call()
 
 
 class Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from assets import WAIT, Happening, Run
 
+from falcohost.events import Batch
 from falcohost.pipeline import pending
 
 
@@ -301,3 +302,24 @@ def test_a_match_decided_in_a_batch_without_a_cursor_may_come_again():
     run.take()
 
     assert [True] == run.sink.rewinding
+
+
+def test_a_source_hears_when_all_is_stored():
+    """What a batch wants to hear comes when the alerts of its events are stored, also those that wait for a row."""
+    run, heard = Run("machine.owner = bob"), []
+    run.pipeline.take(Batch([Happening()], stored=lambda: heard.append("first")))
+    run.pipeline.take(Batch([], stored=lambda: heard.append("second")))
+    assert [] == heard
+
+    run.machines.answer("web", owner="bob")
+    assert ["1 ann 1"] == run.take()
+    assert ["first", "second"] == heard
+
+
+def test_events_that_are_read_again():
+    """Alerts of events that an earlier worker may have read are marked, and those behind them are not."""
+    run = Run("it.what = login")
+    for again in (False, True, False):
+        run.pipeline.take(Batch([Happening()], stored=lambda: None, again=again))
+
+    assert [False, True, False] == run.sink.rewinding

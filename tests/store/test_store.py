@@ -41,6 +41,15 @@ def test_a_source_without_cursors_may_repeat_itself(store, arrival, names):
     assert names(store) == ["a", "a"]
 
 
+def test_what_a_workers_successor_reads_again_comes_once(store, arrival, names):
+    """Alerts of a source without cursors that come again by another worker are not stored again, nor by a third."""
+    assert store.append([arrival("a", rewinds=False, number=1)]).numbers == {"source": 1}
+    store.append([arrival("a", "b", rewinds=True, number=2)])
+    assert store.append([arrival("b", "c", rewinds=True, number=3)]).numbers == {"source": 3}
+
+    assert names(store) == ["a", "b", "c"]
+
+
 def test_the_cursor_is_kept(store, path, arrival):
     """The cursor is there after a restart; only a written one is returned for acknowledgement."""
     assert store.cursor("source") is None

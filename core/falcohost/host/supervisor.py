@@ -74,7 +74,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         """Store what has arrived; then acknowledge cursors and notify subscribers."""
         if (stored := self.intake.commit()) is not None:
             self.summary.add(alert for alert in stored.alerts if alert.source != INTERNAL)
-            self.workers.acknowledge(stored.cursors)
+            self.workers.acknowledge(stored.cursors, stored.numbers)
             self.subscribers.notify()
 
     def _hear(self, child: Child, message: wire.Up) -> None:
@@ -115,4 +115,5 @@ class Supervisor(Struct, frozen=True, kw_only=True):
 
 
 def _arrival(source: str, sent: wire.Alerts) -> Arrival:
-    return Arrival(source, sent.alerts, sent.cursor, sent.rewinds, bodies=sent.bodies, metadata=sent.metadata)
+    alerts, bodies, metadata = sent.alerts, sent.bodies, sent.metadata
+    return Arrival(source, alerts, sent.cursor, sent.rewinds, number=sent.number, bodies=bodies, metadata=metadata)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections import deque
+from collections.abc import Callable
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
@@ -28,6 +30,9 @@ class Uplink:
         self._alerts: list[Alert] = []
         self._first = 0.0
         self._cursor: str | None = None
+        # No number of an earlier worker is as high, so no late answer to that one counts here.
+        self._sent = self._stored = int(clock.monotonic() * 1e9)
+        self._once_stored: deque[tuple[int, Callable[[], object]]] = deque()
         self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
 
     def send(self, message: wire.Up) -> None:
@@ -65,9 +70,23 @@ class Uplink:
         """Send the gathered alerts with *cursor*, unless it is the one that was sent last."""
         new = None if cursor == self._cursor else cursor
         if self._alerts or new is not None:
-            self.send(wire.Alerts(self._alerts, new, self.rewinds))
+            self._sent += 1
+            self.send(wire.Alerts(self._alerts, new, self.rewinds, self._sent))
             self._cursor = new or self._cursor
             self._alerts = []
+
+    def once_stored(self, call: Callable[[], object]) -> None:
+        """Run *call* once the store has the alerts that were sent; at once if it has."""
+        if self._stored == self._sent:
+            call()
+        else:
+            self._once_stored.append((self._sent, call))
+
+    def stored(self, number: int) -> None:
+        """Take note that the store has the alerts up to the message with this number."""
+        self._stored = max(self._stored, min(number, self._sent))
+        while self._once_stored and self._once_stored[0][0] <= self._stored:
+            self._once_stored.popleft()[1]()
 
     def log(self, level: int, text: str) -> None:
         """Send a message for the log."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -38,13 +38,15 @@ class Listening(msgspec.Struct, tag=True, frozen=True):
 class Alerts(msgspec.Struct, tag=True, frozen=True):
     """Alerts in order, and the cursor to store with them (None: no new one).
 
-    *rewinds*: the source has cursors, so the same events may be read again. *bodies* and *metadata*: the alerts in
-    bytes as they came, to be stored as they are, and the metadata of their rules; empty before they are sent.
+    *rewinds*: the same events may be read again, or were. *number*: rises with each message; :class:`Stored` names it.
+    *bodies* and *metadata*: the alerts in bytes as they came, to be stored as they are, and the metadata of their
+    rules; empty before they are sent.
     """
 
     alerts: list[Alert]
     cursor: str | None = None
     rewinds: bool = False
+    number: int = 0
     bodies: list[bytes] = []
     metadata: dict[int, RuleMetadata] = {}
 
@@ -56,6 +58,7 @@ class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
     metadata: list[RuleMetadata]
     cursor: str | None
     rewinds: bool
+    number: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
 
 
 class Report(msgspec.Struct, tag=True, frozen=True):
@@ -103,6 +106,12 @@ class Ack(msgspec.Struct, tag=True, frozen=True):
     cursor: str
 
 
+class Stored(msgspec.Struct, tag=True, frozen=True):
+    """The store has the alerts up to the message with this *number* (:class:`Alerts`)."""
+
+    number: int
+
+
 class NewRules(msgspec.Struct, tag=True, frozen=True):
     """New rules, encoded by :mod:`falcohost.host.reload`; *number* identifies the reload.
 
@@ -129,7 +138,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 #: What workers say; :class:`PackedAlerts` stand for :class:`Alerts` on the socket.
 Up: TypeAlias = Ready | Listening | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
-Down: TypeAlias = Ack | NewRules | Measure
+Down: TypeAlias = Ack | Stored | NewRules | Measure
 
 _Sent: TypeAlias = Ready | Listening | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 
@@ -204,7 +213,8 @@ class FromWorker(Received[Up]):
 
 def _pack(message: Alerts) -> PackedAlerts:
     metadata = {id(alert.metadata): alert.metadata for alert in message.alerts}
-    return PackedAlerts([*map(encode, message.alerts)], [*metadata.values()], message.cursor, message.rewinds)
+    bodies, cursor = [*map(encode, message.alerts)], message.cursor
+    return PackedAlerts(bodies, [*metadata.values()], cursor, message.rewinds, message.number)
 
 
 def _unpack(message: PackedAlerts) -> Alerts:
@@ -214,4 +224,4 @@ def _unpack(message: PackedAlerts) -> Alerts:
         alerts = [decode(body, metadata) for body in message.bodies]
     except KeyError as error:
         raise ValueError(f"an alert with metadata that are not there ({error})") from error
-    return Alerts(alerts, message.cursor, message.rewinds, message.bodies, metadata)
+    return Alerts(alerts, message.cursor, message.rewinds, message.number, message.bodies, metadata)

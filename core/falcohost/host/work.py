@@ -71,6 +71,8 @@ class Work:
     def _obey(self, message: wire.Down) -> None:
         if isinstance(message, wire.Ack):
             self._source.ack(message.cursor)
+        elif isinstance(message, wire.Stored):
+            self._uplink.stored(message.number)
         elif isinstance(message, wire.Measure):
             self._measure(message.on)
         else:

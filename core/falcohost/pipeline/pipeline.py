@@ -29,8 +29,7 @@ from falcohost.pipeline.undecided import UndecidedTally
 class Sink(Protocol):
     """Receives alerts.
 
-    :ivar rewinds: the source has cursors, so an alert may come again. Stays true, since a match may be decided in a
-        later batch, which has none.
+    :ivar rewinds: an alert may come again: the source has cursors, or reads what an earlier worker may have read.
     """
 
     rewinds: bool
@@ -40,6 +39,9 @@ class Sink(Protocol):
 
     def flush(self, cursor: str | None) -> None:
         """Pass on the alerts that were added, with the *cursor* to store with them (None: no new one)."""
+
+    def once_stored(self, call: Callable[[], object]) -> None:
+        """Run *call* once the store has the alerts that were passed on; at once if it has."""
 
 
 class Pipeline:
@@ -82,8 +84,10 @@ class Pipeline:
         if may_wait:
             self.pending.poll()
         match, match_views = rules.match, rules.match_views
-        if batch.cursor is not None:
+        if batch.cursor is not None or batch.again:
             self._sink.rewinds = True
+        elif batch.stored is not None and not self.pending:
+            self._sink.rewinds = False
         take = self.fold.take if self._folds and batch.cursor is None else self._alert
         matched = self._may_match if may_wait else self._matched
         for event in cast("Iterable[Viewed]", batch.events):
@@ -105,9 +109,9 @@ class Pipeline:
             self.pending.poll()  # what a lookup of this process can say at once
         if self.pending:
             self._sink.flush(None)
-            self.pending.then(lambda: self._reached(batch.cursor))
+            self.pending.then(lambda: self._reached(batch.cursor, batch.stored))
         else:
-            self._reached(batch.cursor)
+            self._reached(batch.cursor, batch.stored)
 
     def answered(self) -> None:
         """Decide what the rows decide that have come, and pass it on; for while the source waits."""
@@ -183,7 +187,9 @@ class Pipeline:
             return alert
         return msgspec.structs.replace(alert, fields={**alert.fields, "falcohost.missing": list(event.missing)})
 
-    def _reached(self, cursor: str | None) -> None:
+    def _reached(self, cursor: str | None, stored: Callable[[], object] | None) -> None:
         if cursor is not None:
             self.fold.flush()  # a cursor must not overtake matches that are only counted
         self._sink.flush(cursor)
+        if stored is not None:
+            self._sink.once_stored(stored)

@@ -17,6 +17,7 @@ class Arrival(Struct, frozen=True):
     """Alerts from a source or a subscriber, and the cursor to store with them.
 
     :ivar rewinds: the source is read again from its cursor after a crash, so that an alert may come twice.
+    :ivar number: the number of the worker's message; 0: nobody waits for an answer.
     :ivar ended: the source has ended; if it is read again, it starts from the beginning.
     :ivar bodies: the alerts as bytes (:mod:`falcohost.store.body`), if they came so; *metadata*: the metadata they use.
     """
@@ -25,16 +26,21 @@ class Arrival(Struct, frozen=True):
     alerts: Sequence[Alert]
     cursor: str | None = None
     rewinds: bool = False
+    number: int = 0
     ended: bool = False
     bodies: Sequence[bytes] = ()
     metadata: ByKey = {}
 
 
 class Stored(Struct):
-    """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written."""
+    """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written.
+
+    :ivar numbers: the highest number of each source's arrivals, which the store now has.
+    """
 
     alerts: list[Alert] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
 
 
 class Row(Struct, frozen=True, gc=False):

@@ -35,6 +35,10 @@ MOST_KEPT = 500
 #: So many ids are asked for at once.
 MOST_ASKED = 256
 
+#: Number of recent alerts of sources without cursors whose ids are known: a worker's successor may read again the
+#: events of which the worker has not heard that their alerts are stored.
+MOST_RECENT = 8192
+
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
 
 
@@ -63,6 +67,7 @@ class Store:
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._recent: dict[str, None] = {}
         self._files = 0
         self._surplus = Surplus(limits, clock)
         self._metadata = StoredMetadata(self._disk.query)
@@ -70,10 +75,12 @@ class Store:
     def append(self, arrivals: Iterable[Arrival]) -> Stored:
         """Store *arrivals* in one transaction. An alert that is already stored is not stored again."""
         with self._lock:
-            alerts = self._take(arrivals)
+            arrived = list(arrivals)
+            alerts = self._take(arrived)
             self._settle()
             written, self._to_acknowledge = self._to_acknowledge, {}
-            return Stored(alerts, written)
+            numbers = {arrival.source: arrival.number for arrival in arrived if arrival.number}
+            return Stored(alerts, written, numbers)
 
     def cursor(self, source: str) -> str | None:
         """Return the stored cursor of *source*."""
@@ -152,9 +159,11 @@ class Store:
             before = len(taken)
             for alert, body in zip(arrival.alerts, bodies, strict=True):
                 if rewinds:
-                    if alert.id in known or alert.id in self._seen:
+                    if alert.id in known or alert.id in self._seen or alert.id in self._recent:
                         continue
                     self._seen.add(alert.id)
+                if arrival.number and arrival.cursor is None:
+                    self._recent[alert.id] = None
                 self.last += 1
                 row = Row(self.last, rewinds, alert, body)
                 rows.append(row)
@@ -162,6 +171,8 @@ class Store:
                 taken.append(alert)
             if len(taken) > before:  # the metadata of alerts that are there already are there too
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
+            while len(self._recent) > MOST_RECENT:
+                del self._recent[next(iter(self._recent))]
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:

@@ -185,3 +185,7 @@ class _Sink:
         if self._alerts or cursor is not None:
             alerts, self._alerts = self._alerts, []
             self._keep(alerts, cursor, self.rewinds)
+
+    def once_stored(self, call: Callable[[], object]) -> None:
+        """Run *call*: what was passed on is stored."""
+        call()

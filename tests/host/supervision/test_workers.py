@@ -196,18 +196,18 @@ def test_rubbish(stage, caplog):
 
 
 def test_acknowledgements(stage):
-    """Each source is told of its own cursor."""
+    """Each source is told of its own cursor, and of the number of its last message that is stored."""
     stage = stage("one", "two")
-    stage.workers.acknowledge({"two": "c"})
+    stage.workers.acknowledge({"two": "c"}, {"one": 7})
 
-    assert ([], [wire.Ack("c")]) == (stage.last("one").hear(), stage.last("two").hear())
+    assert ([wire.Stored(7)], [wire.Ack("c")]) == (stage.last("one").hear(), stage.last("two").hear())
 
 
 def test_a_worker_that_does_not_read_is_not_waited_for(stage):
     """Data that does not fit into the socket is sent when the worker reads."""
     stage = stage()
     cursor = "x" * (1 << 22)
-    stage.workers.acknowledge({"one": cursor})
+    stage.workers.acknowledge({"one": cursor}, {})
     found = stage.last().hear()
     assert [] == found
     while not found:
@@ -265,7 +265,7 @@ def test_a_worker_that_hangs_up(stage):
     began = time.monotonic()
     stage.loop.turn(0.05)
     assert time.monotonic() - began >= 0.05
-    stage.workers.acknowledge({"one": "c"})
+    stage.workers.acknowledge({"one": "c"}, {})
     fails(stage)
     stage.let_pass(0.2)
 

@@ -51,11 +51,13 @@ class Workers:
         for child in self.children:
             self._start(child)
 
-    def acknowledge(self, cursors: Mapping[str, str]) -> None:
-        """Acknowledge the cursors up to which all alerts of the sources are stored."""
+    def acknowledge(self, cursors: Mapping[str, str], numbers: Mapping[str, int]) -> None:
+        """Acknowledge the cursors up to which all alerts of the sources are stored, and the numbers of messages."""
         for child in self.children:
             if child.name in cursors:
                 self._send(child, wire.Ack(cursors[child.name]))
+            if child.name in numbers:
+                self._send(child, wire.Stored(numbers[child.name]))
 
     def measure(self, on: bool) -> None:
         """Start or stop measuring the cost of events in all workers, including those that start later."""
