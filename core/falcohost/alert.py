@@ -75,6 +75,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :ivar metadata: further facts about the rule.
     :ivar depth: number of subscribers in the chain that led to it: 0 for a rule's alert, 1 for an alert that a
         subscriber raised about such alerts.
+    :ivar read: the values that the rule's condition read and the output does not show, as a MessagePack map by fields'
+        names; about 8 KiB at most. Not delivered unless ``falcohost.json_include_condition_fields`` says so.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subjects: tuple[Subject, ...] = ()
     metadata: RuleMetadata = NO_METADATA
     depth: int = 0
+    read: bytes = b""
 
 
 class AlertFormat(Protocol):

@@ -167,3 +167,36 @@ def test_outputs_miss_nothing(agent, setup, soak):
 
 def _lines(falcohost):
     return falcohost("alerts", "--json").stdout.splitlines()
+
+
+SECRETIVE = """
+- rule: Hides its reason
+  desc: The output shows nothing of what the condition read.
+  condition: number.value in (2, 3) and not number.value = 3
+  output: A number
+  priority: NOTICE
+  source: numbers
+"""
+
+
+def test_a_stored_alert_is_explained(agent, setup, falcohost):
+    """The JSON of a stored alert says all that its condition read, so that its rule is explained without a gap."""
+    running = agent(*setup("json_output: true", rules=SECRETIVE, numbers={"count": 5}), *NUMBERS)
+    assert 0 == running.wait()
+    (stored,) = _lines(falcohost)
+
+    (explained,) = json.loads(
+        falcohost("rules", "explain", "rules.yaml", "--json", "--event", "-", stdin=stored.encode()).stdout
+    )
+    assert explained["event"]["fires"] is True
+    assert {"number.value": 2} == json.loads(stored)["condition_fields"]
+    assert "condition_fields" not in running.alerts[0]
+
+
+def test_delivered_json_has_condition_fields_where_configured(agent, setup):
+    """With falcohost.json_include_condition_fields outputs have them too."""
+    config = "json_output: true\nfalcohost: {json_include_condition_fields: true}"
+    running = agent(*setup(config, rules=SECRETIVE, numbers={"count": 2}), *NUMBERS)
+
+    assert 0 == running.wait()
+    assert [{"number.value": 2}] == [alert["condition_fields"] for alert in running.alerts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from assets import WAIT, Happening, Run
 
+from falcohost.engine.condition_values import kept_values
 from falcohost.events import Batch
 from falcohost.pipeline import pending
 
@@ -52,6 +53,24 @@ def test_a_match_that_is_certain_does_not_wait():
     """A row that cannot change the answer, and that the output does not show, is not waited for."""
     run = Run("it.what = login or machine.owner = bob")
     assert ["1 ann 1"] == run.take(Happening())
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("it.what = login", {"it.what": "login"}),
+        ("it.what = login and machine.owner = bob", {"it.what": "login"}),
+        ("it.what = login and it.site = here", {"it.what": "login", "it.site": "here"}),
+    ],
+)
+def test_what_the_condition_read_is_kept(condition, kept):
+    """An alert that has waited keeps the values that its condition read, as one does that has not."""
+    run = Run(condition, output="on a machine of %machine.owner")
+    assert [] == run.take(Happening(site="here"))
+
+    run.machines.answer("web", owner="bob")
+    run.take()
+    assert [kept] == [kept_values(alert.read) for alert in run.sink.alerts]
 
 
 def test_what_the_output_shows_is_waited_for():

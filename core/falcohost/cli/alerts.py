@@ -39,7 +39,12 @@ _TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d\.\d{9}(?=: )")
 @click.option("--source", default="", metavar="NAME", help="Only alerts of this event source.")
 @click.option("-n", "--last", type=click.IntRange(min=1), metavar="COUNT", help="Only the last COUNT alerts.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new alerts until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line, with its id and subjects.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON, one alert per line, with its id, subjects and condition_fields.",
+)
 @click.option("--state-dir", metavar="PATH", help="The agent's state directory; default: the configured one.")
 @click.pass_obj
 def command(
@@ -74,7 +79,7 @@ def _chosen(history: History, wanted: Wanted, last: int, *, follow: bool) -> Ite
 
 def _line(alert: Alert, *, as_json: bool) -> str:
     if as_json:
-        return encode_json(alert, JsonOptions(with_id=True, subjects=True)).decode()
+        return encode_json(alert, JsonOptions(with_id=True, subjects=True, condition_fields=True)).decode()
     return click.style(_dated(alert), fg=colour_of(alert.priority))
 
 

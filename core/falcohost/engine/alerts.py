@@ -11,6 +11,8 @@ import msgspec
 from msgspec import UNSET
 
 from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
+from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.condition_values import ConditionValues, kept_values
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import printable, text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
@@ -34,6 +36,7 @@ class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     :ivar with_id: ``id``, which Falco does not have.
     :ivar subjects: ``subjects`` and ``metadata``, which Falco does not have.
+    :ivar condition_fields: ``condition_fields``, the values that only the condition read; Falco has none.
     """
 
     output: bool = True
@@ -42,6 +45,7 @@ class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
     tags: bool = True
     with_id: bool = False
     subjects: bool = False
+    condition_fields: bool = False
 
 
 class AlertMaker:
@@ -50,9 +54,10 @@ class AlertMaker:
     :param iso8601: write times in text as ISO 8601 in UTC (``time_format_iso_8601``) instead of local time.
     """
 
-    def __init__(self, hostname: str, *, iso8601: bool = False) -> None:
+    def __init__(self, hostname: str, *, iso8601: bool = False, clock: Clock = SYSTEM) -> None:
         self._hostname = valid(hostname)
         self._iso8601 = iso8601
+        self._values = ConditionValues(clock)
 
     def make(self, rule: Rule, event: Event) -> Alert:
         """Return the alert that *rule* raises about *event*; decodes the rest of *event*."""
@@ -73,6 +78,7 @@ class AlertMaker:
             hostname=self._hostname,
             subjects=tuple(map(bounded, subjects_of(event))),
             metadata=_metadata(rule.description, rule.file, rule.exceptions),
+            read=self._values.of(rule, event),
         )
 
     def internal(self, rule: str, priority: Priority, message: str, fields: Mapping[str, object], time: int) -> Alert:
@@ -150,6 +156,7 @@ def _text(text: str) -> str:
 class _Line(msgspec.Struct):
     """Falco's line of JSON: its keys in alphabetical order; those that are unset are left out."""
 
+    condition_fields: dict[str, object] | msgspec.UnsetType
     hostname: str
     id: str | msgspec.UnsetType
     message: str | msgspec.UnsetType
@@ -168,6 +175,7 @@ def encode_json(alert: Alert, options: JsonOptions) -> bytes:
     """Return *alert* as Falco's line of JSON, without the newline: keys in alphabetical order, no blanks."""
     internal = alert.source == INTERNAL
     line = _Line(
+        condition_fields=(kept_values(alert.read) or UNSET) if options.condition_fields else UNSET,
         hostname=alert.hostname,
         id=alert.id if options.with_id else UNSET,
         message=alert.message if options.message and not internal else UNSET,

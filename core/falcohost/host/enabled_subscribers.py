@@ -98,6 +98,7 @@ def _json_options(config: AlertsConfig) -> JsonOptions | None:
         tags=config.with_tags,
         with_id=config.with_id,
         subjects=config.with_subjects,
+        condition_fields=config.with_condition_fields,
     )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from falcohost.engine.code.module import Condition, compile_condition, compile_values
-from falcohost.engine.ir import FieldRef, fields
+from falcohost.engine.condition_values import ConditionValues
+from falcohost.engine.ir import And, FieldRef, fields
 from falcohost.engine.known import known
 from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.paths import Getter
@@ -39,11 +40,12 @@ class Frozen:
 
     :ivar questions: the values that are not known yet.
     :ivar missing: fields whose values did not arrive in time, as written in the rule.
+    :ivar read: the values that the condition read (:attr:`falcohost.alert.Alert.read`), if it is decided already.
     """
 
-    __slots__ = ("actor", "key", "missing", "num", "questions", "resources", "subject", "ts", "type", "values")
+    __slots__ = ("actor", "key", "missing", "num", "questions", "read", "resources", "subject", "ts", "type", "values")
 
-    def __init__(self, event: Event, values: list[Any], questions: list[Question]) -> None:
+    def __init__(self, event: Event, values: list[Any], questions: list[Question], read: bytes = b"") -> None:
         self.type = event.type
         self.ts = event.ts
         self.num = event.num
@@ -54,6 +56,7 @@ class Frozen:
         self.values = values
         self.questions = questions
         self.missing: tuple[str, ...] = ()
+        self.read = read
 
     def ask(self) -> None:
         """Fill in the values of rows that have arrived."""
@@ -96,10 +99,11 @@ class PossibleMatch:
 class Freezer:
     """Makes the candidates of *rule*.
 
-    :ivar rule: the same rule, changed to read the copies.
+    :ivar rule: the same rule, changed to read the copies; its condition is true if *rule* has been decided.
     """
 
     def __init__(self, rule: Rule) -> None:
+        self._decided, self._condition_values = rule, ConditionValues()
         shown = {ref: known(ref) for ref in rule.output.fields}
         rule = replace(rule, output=in_template(rule.output, shown))
         told = frozenset(rule.output.fields)
@@ -114,7 +118,7 @@ class Freezer:
         ]
         self.rule = replace(
             rule,
-            condition=in_condition(rule.condition, copies) if self._is_open else rule.condition,
+            condition=in_condition(rule.condition, copies) if self._is_open else And(()),
             output=in_template(rule.output, copies),
         )
 
@@ -126,7 +130,8 @@ class Freezer:
         for place, ref, field, told in self._questions:
             if values[place] is PENDING and (key := field.key_of(event)) is not None:
                 questions.append(Question(place, ref, field, key, told))
-        return PossibleMatch(self, Frozen(event, values, questions))
+        read = b"" if self._is_open else self._condition_values.of(self._decided, event)
+        return PossibleMatch(self, Frozen(event, values, questions, read))
 
     def unknown(self, event: Frozen) -> tuple[str, ...]:
         """Return the fields whose values are not known, as the rule writes them."""

@@ -183,7 +183,11 @@ class Pipeline:
     def _made(self, rule: Rule, event: Event) -> Alert:
         """Return the alert of a match, with a field that lists the values that did not arrive in time."""
         alert = self._make(rule, event)
-        if not isinstance(event, Frozen) or not event.missing:
+        if not isinstance(event, Frozen):
+            return alert
+        if event.read:
+            alert = msgspec.structs.replace(alert, read=event.read)
+        if not event.missing:
             return alert
         return msgspec.structs.replace(alert, fields={**alert.fields, "falcohost.missing": list(event.missing)})
 

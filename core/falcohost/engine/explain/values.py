@@ -27,8 +27,9 @@ from falcohost.lang.parser import parse_operand
 from falcohost.lang.syntax import ConditionSyntaxError
 from falcohost.lang.tree import FieldNode
 
-#: The key of an alert's fields.
+#: The keys of an alert's fields, and of what else its rule's condition read.
 OUTPUT_FIELDS = "output_fields"
+CONDITION_FIELDS = "condition_fields"
 
 #: Prefixes of fields whose values follow from the time of the event.
 _OF_TIME = ("evt.time", "evt.datetime", "evt.rawtime")
@@ -79,6 +80,11 @@ class EventReader:
             ref = self._field(name)
             if ref is not None and _is_told(ref, raw):
                 found[key_of(ref)] = _value(ref, raw)
+        read = data.get(CONDITION_FIELDS)
+        for name, raw in read.items() if isinstance(read, dict) else ():
+            ref = self._field(name)
+            if ref is not None:
+                found[key_of(ref)] = _value(ref, raw)  # as the condition read it, which outputs may not show
         return KnownValues(self._completed(found, data))
 
     def _flat(self, data: Mapping[str, Any]) -> list[tuple[FieldRef, object]]:

@@ -148,6 +148,13 @@ ALERTS: Final = (
         "alert that is delivered again. Falco has none",
     ),
     ConfigKey(
+        key="falcohost.json_include_condition_fields",
+        type=bool,
+        default=False,
+        help="JSON contains `condition_fields`: the values that the rule's condition read and `output_fields` does not "
+        "show, for `falcohost rules explain --event`. `falcohost alerts --json` always prints them. Falco has none",
+    ),
+    ConfigKey(
         key="falcohost.json_include_subjects",
         type=bool,
         default=False,

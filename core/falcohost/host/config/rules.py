@@ -59,6 +59,7 @@ class AlertsConfig:
     with_fields: bool
     with_tags: bool
     with_id: bool
+    with_condition_fields: bool
     with_subjects: bool
     iso_8601: bool
     base64: bool
@@ -94,6 +95,7 @@ def read_alerts(reader: Reader) -> AlertsConfig:
         with_fields=reader.boolean("json_include_output_fields_property"),
         with_tags=reader.boolean("json_include_tags_property"),
         with_id=reader.section("falcohost").boolean("json_include_id"),
+        with_condition_fields=reader.section("falcohost").boolean("json_include_condition_fields"),
         with_subjects=reader.section("falcohost").boolean("json_include_subjects"),
         iso_8601=reader.boolean("time_format_iso_8601"),
         base64=reader.boolean("buffer_format_base64"),
