@@ -132,6 +132,11 @@ PUBLIC = {
         "user_at",
         "whole_record",
     ],
+    "falcohost.kept": [
+        "MOST_KEPT",
+        "inherited",
+        "keep",
+    ],
     "falcohost.lookups": [
         "PENDING",
         "AskedLookup",

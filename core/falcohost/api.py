@@ -25,6 +25,7 @@ MODULES: Final = {
     "falcohost.clock": PROVISIONAL,
     "falcohost.ir": PROVISIONAL,
     "falcohost.jsonlog": STABLE,
+    "falcohost.kept": PROVISIONAL,
     "falcohost.lookups": PROVISIONAL,
     "falcohost.poll": STABLE,
     "falcohost.port": PROVISIONAL,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
-from falcohost.host import kept_sockets, wire
+from falcohost.host import kept_descriptors, wire
 
 #: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
 GATHER = 0.05
@@ -46,14 +46,14 @@ class Uplink:
         except OSError as error:
             raise SystemExit(1) from error
 
-    def send_sockets(self) -> None:
-        """Send the source's listening sockets.
+    def send_descriptors(self) -> None:
+        """Send the source's descriptors that are to be kept.
 
         :raises SystemExit: the supervisor is gone.
         """
         try:
             with self._lock:
-                kept_sockets.hand_up(self._link)
+                kept_descriptors.hand_up(self._link)
         except OSError as error:
             raise SystemExit(1) from error
 

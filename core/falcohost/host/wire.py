@@ -1,6 +1,6 @@
 """The messages between a worker and the supervisor: length-prefixed MessagePack on a socket pair.
 
-A worker sends readiness, listening sockets, alerts, numbers, log lines and its end. The supervisor sends
+A worker sends readiness, descriptors to keep, alerts, numbers, log lines and its end. The supervisor sends
 acknowledgements, new rules and whether to measure; it stops a worker with a signal.
 """
 
@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from falcohost.alert import Alert, RuleMetadata
+from falcohost.handed import MOST_KEPT
 from falcohost.host.numbers import Numbers
 from falcohost.store.body import decode, encode
 from falcohost.store.metadata import by_key
@@ -24,15 +25,18 @@ MAX_MESSAGE = 64 * 1024 * 1024
 
 _LENGTH = struct.Struct("<I")
 
+_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_KEPT)]
+
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
     """The source is open and its privileges are dropped."""
 
 
-class Listening(msgspec.Struct, tag=True, frozen=True):
-    """The listening sockets that are attached to this message, *counts* for each socket name."""
+class Descriptors(msgspec.Struct, tag=True, frozen=True):
+    """The descriptors to keep, which are attached to this message, *counts* for each name."""
 
-    counts: dict[str, int]
+    counts: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=MOST_KEPT)]
 
 
 class Alerts(msgspec.Struct, tag=True, frozen=True):
@@ -137,10 +141,10 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What workers say; :class:`PackedAlerts` stand for :class:`Alerts` on the socket.
-Up: TypeAlias = Ready | Listening | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+Up: TypeAlias = Ready | Descriptors | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = Ack | Stored | NewRules | Measure
 
-_Sent: TypeAlias = Ready | Listening | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+_Sent: TypeAlias = Ready | Descriptors | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from falcohost import listening, log
+from falcohost import handed, log
 from falcohost.errors import FalcohostError
 from falcohost.events import Source
 from falcohost.host import privileges, wire
@@ -44,7 +44,7 @@ def run_worker(
     Until the source is open, SIGTERM ends the process at once: there is nothing to lose yet, and opening may take long,
     in calls that only a signal ends.
 
-    :param kept: the listening sockets of an earlier worker.
+    :param kept: the descriptors that were kept for the source, by name.
     :param user: the user that the worker becomes once its source is open.
     """
     status = 1
@@ -76,7 +76,7 @@ def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     _let_go_of_descriptors({link.fileno(), *itertools.chain(*kept.values())})
-    listening.inherit(kept)
+    handed.inherit(kept)
 
 
 def _let_go_of_descriptors(keep: Set[int]) -> None:
@@ -102,7 +102,7 @@ def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None, user: int
         source = task.spec.make(task.settings)
         source.open(task.rules.plan, cursor)
         pipeline.open_lookups(task.rules)
-        uplink.send_sockets()
+        uplink.send_descriptors()
         privileges.drop_privileges(task.spec.capabilities, user)
         die_with_parent(parent)  # changing the user has cleared it
         settle()

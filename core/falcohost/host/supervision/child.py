@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from falcohost.clock import SYSTEM, Clock
 from falcohost.counters import plus
 from falcohost.host import wire
-from falcohost.host.kept_sockets import Kept
+from falcohost.host.kept_descriptors import Kept
 from falcohost.host.numbers import NOTHING
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
@@ -28,7 +28,7 @@ class Child:
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has ended.
     :ivar renewing: the worker was told to end so that a new one reopens the source.
-    :ivar sockets: the worker's listening sockets, kept for the next one.
+    :ivar kept: the descriptors that are kept for the next worker.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
     :ivar stalled: why the source counts as stalled; empty if it does not.
     :ivar heard: when the worker last showed that it is not, on the monotonic clock.
@@ -45,7 +45,7 @@ class Child:
         self.pid = 0
         self.ready = self.was_ready = False
         self.ended = self.renewing = False
-        self.sockets = Kept()
+        self.kept = Kept()
         self.error = self.trace = self.stalled = ""
         self.heard = 0.0
         self.backoff = RestartDelay()
@@ -72,8 +72,8 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = ""
-        self.process = process = self._start_process(self.task, cursor, self.sockets.descriptors)
-        self.link = Link(process.link, self.sockets)
+        self.process = process = self._start_process(self.task, cursor, self.kept.descriptors)
+        self.link = Link(process.link, self.kept)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
         self.lives += 1
@@ -112,10 +112,10 @@ class Child:
     def bury(self, process: Process) -> str:
         """Clean up after the process has ended; return the cause in words.
 
-        Closes the listening sockets if no new worker will serve them soon, so that senders are refused.
+        Closes what is kept if no new worker will use it soon: so senders are refused whom nobody would serve.
         """
         if not self.ready or (self.ended and not self.renewing):
-            self.sockets.close()
+            self.kept.close()
         cause = process.reap()
         life = self._clock.monotonic() - self._born
         self._lived += life
@@ -129,8 +129,8 @@ class Child:
         if isinstance(message, wire.Ready):
             self.ready = self.was_ready = True
             self.heard = self._clock.monotonic()
-        elif isinstance(message, wire.Listening):
-            self.sockets.take(message.counts)
+        elif isinstance(message, wire.Descriptors):
+            self.kept.take(message.counts)
         elif isinstance(message, wire.Report):
             self._take(message)
             self.heard = self._clock.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from falcohost.host import wire
-from falcohost.host.kept_sockets import Kept
+from falcohost.host.kept_descriptors import Kept
 
 
 class Link:

@@ -37,7 +37,7 @@ class Fork(Protocol):
     """Starts a process."""
 
     def __call__(self, task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> Process:
-        """Start a process whose source resumes after *cursor*; *kept*: listening sockets of an earlier worker.
+        """Start a process whose source resumes after *cursor*; *kept*: descriptors that were kept for it.
 
         :raises OSError: no process can be started.
         """

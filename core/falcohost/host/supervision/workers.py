@@ -76,7 +76,7 @@ class Workers:
         for child in self.children:
             if (restart := self._restarts.pop(child.name, None)) is not None:
                 self._loop.cancel(restart)
-            child.sockets.close()
+            child.kept.close()
             child.signal(signal.SIGTERM)
         self._loop.after(GRACE, self.kill)
 

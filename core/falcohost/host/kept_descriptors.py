@@ -1,7 +1,7 @@
-"""Passes listening sockets (:mod:`falcohost.listening`) from a worker to the supervisor, which keeps them.
+"""Passes descriptors (:mod:`falcohost.kept`) from a worker to the supervisor, which keeps them for the next worker.
 
-The supervisor's copies keep the port open between two workers; the source's next worker inherits them. Accepted
-connections end with their worker.
+The supervisor's copies keep ports open and what the kernel collects in place between two workers. Connections that were
+accepted end with their worker.
 """
 
 from __future__ import annotations
@@ -10,35 +10,31 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
+from falcohost.handed import MOST_KEPT, taken
 from falcohost.host import wire
-from falcohost.listening import taken
-
-#: Most sockets that are kept for one worker.
-MOST = 16
 
 _INT = struct.Struct("i")
 _SIZE = 1 << 18
 
 
 def hand_up(link: socket.socket) -> None:
-    """Send the supervisor the source's listening sockets, and close inherited ones that the source does not use.
+    """Send the supervisor the descriptors to keep, and close inherited ones that the source does not use.
 
     :raises OSError: the supervisor is gone.
     """
-    if sockets := taken():
-        counts = {name: len(those) for name, those in sockets.items()}
-        descriptors = [one.fileno() for those in sockets.values() for one in those]
-        data = wire.packed(wire.Listening(counts))
-        sent = socket.send_fds(link, [data], descriptors)
+    if kept := taken():
+        counts = {name: len(those) for name, those in kept.items()}
+        data = wire.packed(wire.Descriptors(counts))
+        sent = socket.send_fds(link, [data], [descriptor for those in kept.values() for descriptor in those])
         link.sendall(data[sent:])
 
 
 class Kept:
-    """The supervisor's copies of a source's listening sockets.
+    """The supervisor's copies of a source's descriptors.
 
-    :ivar descriptors: by socket name (:func:`falcohost.listening.listening_sockets`).
+    :ivar descriptors: by name.
     """
 
     def __init__(self) -> None:
@@ -54,11 +50,11 @@ class Kept:
         :raises OSError: nothing has arrived, or the worker is gone.
         """
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-        size, ancillary, _, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST * _INT.size), flags)
+        size, ancillary, _, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST_KEPT * _INT.size), flags)
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 self._arrived += [number for (number,) in _INT.iter_unpack(data[: len(data) // _INT.size * _INT.size])]
-        while len(self._arrived) > MOST:
+        while len(self._arrived) > MOST_KEPT:
             os.close(self._arrived.pop())
         return self._buffer[:size]
 
@@ -79,7 +75,7 @@ class Kept:
         self.descriptors.clear()
 
 
-def _close(descriptors: Sequence[int]) -> None:
+def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptor)

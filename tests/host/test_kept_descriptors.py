@@ -1,0 +1,104 @@
+"""Descriptors go from a worker to the supervisor, and on to the next worker."""
+
+import os
+import socket
+
+import pytest
+
+from falcohost import handed
+from falcohost.handed import MOST_KEPT, inherit
+from falcohost.host import wire
+from falcohost.host.kept_descriptors import Kept, hand_up
+from falcohost.kept import inherited, keep
+from falcohost.listening import listening_sockets
+
+
+@pytest.fixture
+def link():
+    """Return both ends of a way to the supervisor, in a process that has nothing to keep yet."""
+    handed.KEPT.clear()
+    handed.INHERITED.clear()
+    here, there = socket.socketpair()
+    with here, there:
+        yield here, there
+
+
+def open_descriptors():
+    """Return how many descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def test_the_next_worker_listens_on_the_same_socket(link):
+    """It is bound once; who connects while nobody serves is there when somebody does."""
+    here, there = link
+    (bound,) = listening_sockets("a", lambda: [socket.create_server(("127.0.0.1", 0))])
+    address = bound.getsockname()
+    hand_up(there)
+    kept = Kept()
+    (message,) = wire.FromWorker().feed(kept.receive(here))
+    kept.take(message.counts)
+    bound.close()
+    waiting = socket.create_connection(address)
+    inherit(kept.descriptors)
+    (again,) = listening_sockets("a", lambda: pytest.fail("bound again"))
+    with waiting, again:
+        assert waiting.getsockname() == again.accept()[1]
+
+
+def test_what_is_no_longer_listened_on_is_closed(link):
+    """An address that a source had and has no more is free."""
+    _, there = link
+    server = socket.create_server(("127.0.0.1", 0))
+    address = server.getsockname()
+    inherit({"former": [server.detach()]})
+    hand_up(there)
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+def test_a_worker_that_sends_descriptors_without_end(link):
+    """No more are kept than there may be, and none when the port is let go."""
+    here, there = link
+    before, kept = open_descriptors(), Kept()
+    for _ in range(20):
+        socket.send_fds(there, [b"x"], [0] * MOST_KEPT)
+        kept.receive(here)
+    assert open_descriptors() <= before + MOST_KEPT
+
+    kept.take({"a": 3})
+    assert 3 == len(kept.descriptors["a"]) == open_descriptors() - before
+    kept.close()
+    assert before == open_descriptors()
+
+
+def test_any_descriptor_is_kept_under_its_name(link):
+    """What was written to a file in memory is there for the next worker, and several of one name keep their order."""
+    here, there = link
+    files = [os.memfd_create(f"file {number}", os.MFD_CLOEXEC) for number in range(2)]
+    for number, file in enumerate(files):
+        os.write(file, b"%d" % number)
+    keep("files", files)
+    hand_up(there)
+    kept = Kept()
+    (message,) = wire.FromWorker().feed(kept.receive(here))
+    kept.take(message.counts)
+    for file in files:
+        os.close(file)
+    inherit(kept.descriptors)
+
+    assert [b"0", b"1"] == [os.pread(file, 9, 0) for file in inherited("files")]
+    assert () == inherited("files")
+
+
+def test_more_than_can_be_kept():
+    """It is an error of the source, before anything is sent."""
+    with pytest.raises(ValueError, match="no more than 128 descriptors can be kept"):
+        keep("many", [0] * (MOST_KEPT + 1))
+
+
+@pytest.mark.parametrize("counts", [{"a": -1}, {"a": MOST_KEPT + 1}, {"x" * 5000: 1}, {str(n): 1 for n in range(200)}])
+def test_counts_that_are_none(counts):
+    """A worker that names descriptors that it cannot have sent is not understood."""
+    with pytest.raises(ValueError):
+        wire.FromWorker().feed(wire.packed(wire.Descriptors(counts)))
