@@ -89,7 +89,10 @@ def progress(help: str) -> Counter:
 def by_name(
     help: str, *, over: Over = Over.SUM, unit: Unit = Unit.COUNT, text: str, json: str = "", colour: str | None = None
 ) -> Counter:
-    """Declare one number per name. *text* follows their sum, or, if they are the last worker's, precedes them."""
+    """Declare one number per name. *text* follows their sum, or, if they are the last worker's, precedes them.
+
+    A text that begins with ``{}`` is a line of its own, left out while all numbers are 0.
+    """
     return Counter(help=help, shape=Shape.BY_NAME, over=over, unit=unit, text=text, json=json, colour=colour)
 
 

@@ -70,4 +70,12 @@ class SourceStats(msgspec.Struct, frozen=True):
             text="buffers filled at most",
         ),
     ] = {}
+    turned_away: Annotated[
+        Mapping[str, int],
+        by_name(
+            "connections and requests that a listener did not serve, by cause",
+            text="{} connections and requests not served",
+            colour="yellow",
+        ),
+    ] = {}
     notes: Annotated[tuple[str, ...], sentences("sentences about how the source collects events")] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import logging
@@ -19,7 +18,7 @@ from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, Limits
 from falcohost.testing import skip_or_fail
 from falcohost.testing.ports import Port
-from falcohost.testing.waiting import PATIENCE, wait_until
+from falcohost.testing.waiting import PATIENCE
 from falcohost.web import Listener, Secret, WebhookInput, WebLimits, inbox, read_address
 
 LOG = JsonLog(source="app", plugin="tester", wrappers=("items",))
@@ -66,6 +65,11 @@ class Served:
         self._thread.start()
 
     @property
+    def turned_away(self):
+        """Return what was counted as not served."""
+        return dict(self._source.stats().turned_away)
+
+    @property
     def dropped(self):
         """Return what was counted as lost."""
         return dict(self._source.stats().dropped)
@@ -110,18 +114,6 @@ class Served:
             return answer.status, json.loads(answer.read())["message"], answer.headers
         finally:
             connection.close()
-
-    def post_until_there_is_room(self, body):
-        """Send *body* again for as long as connections are closed; return the answer."""
-        answers = []
-
-        def is_answered():
-            with contextlib.suppress(http.client.RemoteDisconnected, ConnectionResetError):
-                answers.append(self.post(body))
-            return answers
-
-        wait_until(is_answered)
-        return answers[0]
 
 
 @pytest.fixture

@@ -63,8 +63,8 @@ def _counts(numbers: msgspec.Struct) -> Iterator[str]:
         if "{" not in text:
             yield f"{counter.unit.value.format(value)} {text}"
     for counter, text, value in _told(numbers, Shape.BY_NAME):
-        if counter.over is Over.SUM:
-            yield _by_cause(counter, text, {cause: count for cause, count in value.items() if count})
+        if counter.over is Over.SUM and "{" not in text:
+            yield _by_cause(counter, text, _not_zero(value))
 
 
 def _by_cause(counter: Counter, text: str, counts: Mapping[str, int]) -> str:
@@ -73,6 +73,10 @@ def _by_cause(counter: Counter, text: str, counts: Mapping[str, int]) -> str:
         return f"{form(0)} {text}"
     causes = ", ".join(f"{clean(cause)} {form(count)}" for cause, count in counts.items())
     return click.style(f"{form(sum(counts.values()))} {text} ({causes})", fg=counter.colour)
+
+
+def _not_zero(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
 
 
 def _parts(numbers: Numbers) -> Iterator[str]:
@@ -94,6 +98,9 @@ def _warnings(numbers: msgspec.Struct, before: str) -> Iterator[str]:
     for counter, text, value in _told(numbers, Shape.NUMBER):
         if "{" in text and value:
             yield click.style(before + text.format(value), fg=counter.colour)
+    for counter, text, value in _told(numbers, Shape.BY_NAME):
+        if "{" in text and (counts := _not_zero(value)):
+            yield before + _by_cause(counter, text.replace("{} ", ""), counts)
 
 
 def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:

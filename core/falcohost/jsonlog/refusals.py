@@ -31,10 +31,13 @@ class Refusals:
     """Counts what a source skipped. Thread-safe.
 
     :ivar counts: numbers by cause.
+    :ivar turned_away: numbers of connections and requests that a listener did not serve, by cause; no records are lost
+        with them, since their senders know of it.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.turned_away: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def add(self, cause: str, place: object) -> None:
@@ -44,3 +47,8 @@ class Refusals:
             first = self.counts[cause] == 1
         if first:
             log.warning("%s: %s; skipped (further ones are only counted)", printable(str(place)), cause)
+
+    def turn_away(self, cause: str) -> None:
+        """Count a connection or request that a listener did not serve."""
+        with self._lock:
+            self.turned_away[cause] += 1

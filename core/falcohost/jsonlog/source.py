@@ -94,7 +94,13 @@ class JsonSource:
     def stats(self) -> SourceStats:
         """Return the numbers of records read and skipped, by cause."""
         dropped = dict(self._refusals.counts)
-        return SourceStats(self._passed + sum(dropped.values()), self._passed, dropped, done=self._input.done)
+        return SourceStats(
+            self._passed + sum(dropped.values()),
+            self._passed,
+            dropped,
+            done=self._input.done,
+            turned_away=dict(self._refusals.turned_away),
+        )
 
     def close(self) -> None:
         """Close the input."""

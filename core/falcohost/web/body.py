@@ -13,7 +13,6 @@ import msgspec
 from falcohost.jsonlog import brackets
 from falcohost.jsonlog.decode import MALFORMED, mended, whole_record
 from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON, TOO_DEEP, TOO_LARGE, Refused
-from falcohost.web.inbox import Inbox
 
 _PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
 
@@ -40,19 +39,22 @@ class Rejected(Exception):
 
 
 class Body:
-    """Collects a body of at most *limit* bytes, compressed and decompressed, within the memory limit of *inbox*.
+    """Collects a body of at most *limit* bytes, compressed and decompressed.
 
+    :param hold: reserves memory for so many bytes; returns whether there was enough.
+    :param release: releases it.
     :raises Rejected: the encoding is not supported.
     """
 
-    def __init__(self, encoding: str, limit: int, inbox: Inbox) -> None:
+    def __init__(self, encoding: str, limit: int, hold: Callable[[int], bool], release: Callable[[int], None]) -> None:
         encoding = encoding.strip().lower()
         if encoding not in _PLAIN + _GZIP:
             text = f"the content encoding '{encoding[:40]}' is not supported; use none or gzip"
             raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
         self._gzip = zlib.decompressobj(wbits=31) if encoding in _GZIP else None
         self._limit = limit
-        self._inbox = inbox
+        self._hold = hold
+        self._release = release
         self._parts: list[bytes] = []
         self._sent = self._size = 0
 
@@ -83,19 +85,19 @@ class Body:
         if self._gzip is not None and not self._gzip.eof:
             raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP)
         text = read(b"".join(self._parts))
-        if not self._inbox.hold(len(text) - self._size):
+        if not self._hold(len(text) - self._size):
             raise _no_room()
         self._parts, self._size = [], 0
         return text
 
     def drop(self) -> None:
         """Discard the body and release its memory."""
-        self._inbox.release(self._size)
+        self._release(self._size)
         self._parts, self._size = [], 0
 
     def _keep(self, data: bytes) -> None:
         self._check(self._size + len(data))
-        if not self._inbox.hold(len(data)):
+        if not self._hold(len(data)):
             raise _no_room()
         self._size += len(data)
         self._parts.append(data)

@@ -16,7 +16,10 @@ from tornado.web import RequestHandler, stream_request_body
 
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.log import log
+from falcohost.web.address import Address
 from falcohost.web.body import Body, Rejected, too_large
+from falcohost.web.browsers import media_type, refuse_browsers
+from falcohost.web.connections import Connection, Connections
 from falcohost.web.form import Form
 from falcohost.web.inbox import Delivery, Inbox
 from falcohost.web.limits import WebLimits
@@ -47,12 +50,23 @@ class _Strangers:
 class Desk:
     """Objects that all requests of a listener share."""
 
-    def __init__(self, inbox: Inbox, secret: Secret, form: Form, limits: WebLimits, refusals: Refusals) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        address: Address,
+        secret: Secret,
+        form: Form,
+        limits: WebLimits,
+        refusals: Refusals,
+        connections: Connections,
+    ) -> None:
         self.inbox = inbox
+        self.address = address
         self.secret = secret
         self.form = form
         self.limits = limits
         self.refusals = refusals
+        self.connections = connections
         self.strangers = _Strangers()
 
 
@@ -63,6 +77,7 @@ class WebhookHandler(RequestHandler):
     def initialize(self, desk: Desk) -> None:
         """Initialise the request."""
         self._desk = desk
+        self._connection: Connection | None = None
         self._body: Body | None = None
         self._rejected: Rejected | None = None
         self._thrown_away = 0
@@ -78,10 +93,13 @@ class WebhookHandler(RequestHandler):
         connection = self.request.connection
         assert isinstance(connection, HTTP1Connection)
         connection.set_max_body_size(1 << 62)  # data_received() limits it, to send an answer of ours
+        self._connection = self._desk.connections.of(connection.stream)
         try:
             self._body = self._opened()
         except Rejected as rejected:
             self._reject(rejected)
+        else:
+            self._admitted()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Add a part of the body."""
@@ -110,6 +128,11 @@ class WebhookHandler(RequestHandler):
             self._answer_rejected()
             return
         self._body = None
+        if self._connection is not None:
+            self._connection.drop = None
+            self._connection.waits = True
+            if self._desk.secret:
+                self._desk.connections.prove(self._connection)
         stored = await self._stored(body)
         if stored:
             self._answer(HTTPStatus.OK, "stored")
@@ -119,6 +142,8 @@ class WebhookHandler(RequestHandler):
     def on_finish(self) -> None:
         """Discard what is left of the body."""
         self._forget()
+        if self._connection is not None:
+            self._desk.connections.answered(self._connection, good=self.get_status() == HTTPStatus.OK)
 
     def on_connection_close(self) -> None:
         """Discard an incomplete body."""
@@ -128,21 +153,38 @@ class WebhookHandler(RequestHandler):
         """Answer errors of the server itself: 405, and 500 after a bug."""
         self._answer(HTTPStatus(status_code), HTTPStatus(status_code).phrase.lower())
 
+    def _admitted(self) -> None:
+        """Record that the headers were accepted, and whether they show the secret."""
+        if self._connection is None:
+            return
+        if self._desk.secret and self._desk.secret.key is None:
+            self._desk.connections.prove(self._connection)
+        else:
+            self._connection.drop = self._forget
+
     def _opened(self) -> Body:
         headers = self.request.headers
+        if not self._desk.secret and self._desk.address.is_loopback:
+            refuse_browsers(headers, self._desk.address)
         if not self._desk.secret.admits(headers.get("Authorization")):
             self._desk.strangers.note(self.request.remote_ip or "?", "token")
             raise Rejected(HTTPStatus.UNAUTHORIZED, "the right bearer token is needed")
         if self._desk.secret.key is not None and self._desk.secret.header not in headers:
             raise self._unsigned()
-        kind = headers.get("Content-Type", "").lower()
-        if not any(wanted in kind for wanted in self._desk.form.types):
+        if media_type(headers.get("Content-Type", "")) not in self._desk.form.types:
             text = f"the content type has to be {' or '.join(self._desk.form.types)}"
             raise Rejected(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
         length = headers.get("Content-Length", "")
         if length.isdigit() and int(length) > self._desk.limits.body:
             raise too_large(self._desk.limits.body)
-        return Body(headers.get("Content-Encoding", ""), self._desk.limits.body, self._desk.inbox)
+        return Body(headers.get("Content-Encoding", ""), self._desk.limits.body, self._hold, self._desk.inbox.release)
+
+    def _hold(self, size: int) -> bool:
+        """Reserve memory for *size* bytes, for which older requests without the secret may have to go."""
+        while not self._desk.inbox.hold(size):
+            if not self._desk.connections.free_memory(self._connection):
+                return False
+        return True
 
     def _read(self, body: bytes) -> bytes:
         headers = self.request.headers
@@ -157,6 +199,7 @@ class WebhookHandler(RequestHandler):
     def _reject(self, rejected: Rejected) -> None:
         self._forget()
         self._rejected = rejected
+        self._desk.refusals.turn_away(f"requests answered with {rejected.status:d}")
         if rejected.cause:
             self._desk.refusals.add(rejected.cause, f"a request from {self.request.remote_ip}")
         if self.request.headers.get("Expect", "").lower() == "100-continue":
@@ -196,6 +239,8 @@ class WebhookHandler(RequestHandler):
             return False
 
     def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.drop = None
         if self._body is not None:
             self._body.drop()
             self._body = None

@@ -7,7 +7,7 @@ import resource
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,15 +109,17 @@ class WebhookInput:
         listener = self._listener
         _admit(listener)
         try:
+            from falcohost.web.connections import Connections
             from falcohost.web.handler import Desk
             from falcohost.web.server import Server
         except ModuleNotFoundError as error:
             mend = f"pip install 'falcohost[{listener.plugin}]'"
             raise SourceError(f"{listener.plugin}: a listener needs {error.name}; install it with {mend}") from error
         tls = _tls(listener)
-        _make_room(listener.limits.connections)
+        limits = _within_open_files(listener)
         sockets = listening_sockets(str(listener.address), lambda: _bound(listener))
-        desk = Desk(self._inbox, listener.secret, listener.form, listener.limits, refusals)
+        connections = Connections(listener.plugin, limits, refusals, reserves=bool(listener.secret))
+        desk = Desk(self._inbox, listener.address, listener.secret, listener.form, limits, refusals, connections)
         self._server = Server(sockets, listener.address.path, tls, desk)
         log.info("%s: listening on %s", listener.plugin, listener.address)
 
@@ -198,10 +200,18 @@ def _bound(listener: Listener) -> list[socket.socket]:
     return bound
 
 
-def _make_room(connections: int) -> None:
-    """Raise the limit of open files to what *connections* need, as far as permitted."""
+def _within_open_files(listener: Listener) -> WebLimits:
+    """Raise the limit of open files to what the connections need, as far as permitted; return what is possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OTHERS
+    limits = listener.limits
+    wanted = limits.connections + _OTHERS
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return limits
+    log.warning(
+        "%s: at most %d connections, since a process may have %d files open (RLIMIT_NOFILE, LimitNOFILE= of systemd)",
+        listener.plugin, max(1, soft - _OTHERS), soft,
+    )  # fmt: skip
+    return replace(limits, connections=max(1, soft - _OTHERS))

@@ -15,8 +15,9 @@ class WebLimits:
     :ivar header: size of all headers of a request.
     :ivar held: size of all bodies that are arriving or waiting; further requests are told to try again later.
     :ivar waiting: number of requests that wait to be stored.
-    :ivar connections: number of connections; further ones are closed.
-    :ivar header_time: time from the handshake to the end of the headers, and between requests.
+    :ivar connections: number of connections; for further ones, the oldest without the right secret are closed.
+    :ivar peer_connections: number of connections from one address that have not shown the right secret.
+    :ivar header_time: time for the TLS handshake, for the headers, and between requests.
     :ivar body_time: time to receive a body.
     :ivar store_time: time until the alerts are stored, after which the sender is told to try again later.
     """
@@ -26,6 +27,7 @@ class WebLimits:
     held: int = 128 * MIB
     waiting: int = 4096
     connections: int = 2048
+    peer_connections: int = 1024
     header_time: float = 10.0
     body_time: float = 20.0
     store_time: float = 10.0

@@ -9,15 +9,18 @@ import re
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, SSLIOStream
+from tornado.netutil import add_accept_handler
 from tornado.web import Application, RequestHandler
 
+from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
 from falcohost.web.handler import Desk, WebhookHandler
-from falcohost.web.limits import WebLimits
+from falcohost.web.handshake import THREADS, hang_up, shaken
 
 #: Seconds for sending the last answers when the listener is closed.
 FAREWELL = 1.0
@@ -25,8 +28,14 @@ FAREWELL = 1.0
 #: Largest body of a request to another path.
 _ELSEWHERE = 64 << 10
 
+#: Seconds between two checks for connections that take too long.
+_SWEEP = 5.0
+
 #: Bytes that are read ahead from a connection.
 _AHEAD = 256 << 10
+
+#: Bytes that are read from a connection at a time.
+_CHUNK = 64 << 10
 
 
 class Server:
@@ -74,13 +83,16 @@ class Server:
             default_handler_class=_Elsewhere,
             log_function=lambda _: None,
         )
-        server = _limited(application, self._tls, self._desk.limits)
-        server.add_sockets(self._listening)
+        door = _Door(_limited(application, self._tls, self._desk), self._tls, self._desk)
+        stops = [add_accept_handler(listening, door.arrived) for listening in self._listening]
+        sweeping = asyncio.create_task(door.sweep())
         await self._closing.wait()
-        server.stop()
+        sweeping.cancel()
+        for stop in stops:
+            stop()
         await asyncio.sleep(0.05)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(server.close_all_connections(), FAREWELL)
+            await asyncio.wait_for(door.close(), FAREWELL)
 
 
 class _Elsewhere(RequestHandler):
@@ -94,34 +106,84 @@ class _Elsewhere(RequestHandler):
 
 
 class _Server(HTTPServer):
-    """Closes connections beyond the limit."""
+    """Tells the table of connections when one has ended."""
 
-    most = 0
-    count = 0
+    connections: Connections
 
-    def handle_stream(self, stream: IOStream, address: Any) -> None:
-        """Serve a new connection, unless the limit is reached."""
-        if self.count >= self.most:
-            stream.close()
-            return
-        self.count += 1
-        super().handle_stream(stream, address)
-
-    def on_close(self, server_conn: object) -> None:
-        """Count a connection that has ended."""
-        self.count -= 1
+    def on_close(self, server_conn: Any) -> None:
+        """Forget a connection that has ended."""
+        self.connections.detach(server_conn.stream)
         super().on_close(server_conn)
 
 
-def _limited(application: Application, tls: ssl.SSLContext | None, limits: WebLimits) -> _Server:
+class _Door:
+    """Lets connections in: makes room for them, and does the TLS handshake."""
+
+    def __init__(self, server: _Server, tls: ssl.SSLContext | None, desk: Desk) -> None:
+        self._server = server
+        self._tls = tls
+        self._desk = desk
+        self._threads = ThreadPoolExecutor(THREADS, "handshakes")
+        self._handshakes: set[asyncio.Task[None]] = set()
+
+    def arrived(self, connection: socket.socket, address: Any) -> None:
+        """Serve a new connection."""
+        host = address[0] if isinstance(address, tuple) else "(local)"
+        if self._tls is None:
+            stream = IOStream(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
+            self._serve(self._desk.connections.arrive(host, stream.close), stream, address)
+            return
+        connection.setblocking(False)
+        wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        one = self._desk.connections.arrive(host, lambda: hang_up(wrapped))
+        task = asyncio.get_running_loop().create_task(self._shake(one, wrapped, address))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    async def sweep(self) -> None:
+        """Close connections that take too long, again and again."""
+        while True:
+            await asyncio.sleep(_SWEEP)
+            self._desk.connections.sweep()
+
+    async def close(self) -> None:
+        """End all connections after their answers are sent."""
+        await self._server.close_all_connections()
+        self._desk.connections.close()
+        if self._handshakes:
+            await asyncio.wait(self._handshakes)
+        self._threads.shutdown()
+
+    @property
+    def _buffer(self) -> int:
+        return max(_AHEAD, self._desk.limits.header)
+
+    async def _shake(self, one: Connection, connection: ssl.SSLSocket, address: Any) -> None:
+        if not await shaken(connection, self._desk.limits.header_time, self._threads):
+            self._desk.connections.leave(one)
+            self._desk.refusals.turn_away(BAD_HANDSHAKE)
+            connection.close()
+            return
+        stream = SSLIOStream(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
+        one.end = stream.close
+        if self._desk.secret.client_ca is not None:
+            self._desk.connections.prove(one)
+        self._serve(one, stream, address)
+
+    def _serve(self, one: Connection, stream: IOStream, address: Any) -> None:
+        self._desk.connections.attach(one, stream)
+        self._server.handle_stream(stream, address)
+
+
+def _limited(application: Application, tls: ssl.SSLContext | None, desk: Desk) -> _Server:
+    limits = desk.limits
     server = _Server(
         application,
-        ssl_options=tls,
+        protocol="http" if tls is None else "https",
         max_header_size=limits.header,
         max_body_size=_ELSEWHERE,
         idle_connection_timeout=limits.header_time,
         body_timeout=limits.body_time,
-        max_buffer_size=max(_AHEAD, limits.header),
     )
-    server.most = limits.connections
+    server.connections = desk.connections
     return server
