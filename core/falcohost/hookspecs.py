@@ -64,8 +64,10 @@ class SourceSpec:
     :ivar off: returns a sentence if the settings switch the source off, else None.
     :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` works with it.
     :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened; when one of
-        them changes, the source is opened again. Raises :class:`SourceError` if one cannot be used. Called in a process
-        that may read them.
+        them changes, the source is opened again. Raises :class:`SourceError` if one cannot be used. Called in the
+        worker before *make*, and in a process of its own when a file has changed; both may read the files.
+    :ivar settings: returns the part of the plugin's settings that this source needs, for a plugin whose sources have
+        settings of their own; its worker gets no other. Without it the worker gets all settings of the plugin.
     :ivar pushed: called by ``falcohost rules explain`` with the plan of a single rule; yields pairs of which events,
         and which part of the rule the source decides or reads for them.
     """
@@ -82,6 +84,7 @@ class SourceSpec:
     off: Callable[[Mapping[str, Any]], str | None] | None = None
     reads_files: bool = True
     secrets: Callable[[Mapping[str, Any]], Iterable[Path]] | None = None
+    settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 
 

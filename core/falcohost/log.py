@@ -111,6 +111,11 @@ def forward(send: Callable[[int, str], None]) -> None:
     _install([_Forward(send)], logging.getLogger().level)
 
 
+def mute() -> None:
+    """Drop all messages until the next of these calls."""
+    _install([logging.NullHandler()], logging.getLogger().level)
+
+
 class _Forward(logging.Handler):
     def __init__(self, send: Callable[[int, str], None]) -> None:
         super().__init__()

@@ -25,7 +25,6 @@ def monitor():
             rate=rate,
             burst=burst,
             simulate=simulate,
-            fields=lambda dropped: {f"n_{cause}": str(count) for cause, count in dropped.items()},
         )
         return DropMonitor(policy, lambda *alert: alerts.append(AlertMaker("host").internal(*alert, 0)), clock), alerts
 
@@ -38,10 +37,12 @@ def totals(received, **dropped):
 
 
 def test_alert_in_falcos_form(monitor):
-    """The alert has Falco's rule, priority and message, and beside the numbers the fields of the policy."""
+    """The alert has Falco's rule, priority and message, and beside the numbers the source's fields."""
     one, alerts = monitor()
 
-    one.observe(totals(75, buffer_open_exit=20, ring_full=5))
+    one.observe(
+        totals(75, buffer_open_exit=20, ring_full=5), {"n_buffer_open_exit": "20", "n_ring_full": "5", "n_evts": "0"}
+    )
 
     (alert,) = alerts
     assert alert.rule == "Falco internal: syscall event drop"

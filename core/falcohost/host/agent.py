@@ -47,7 +47,7 @@ def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: 
     check_names(plugins)
     maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
     show_as_base64(config.alerts.base64)
-    assignment = Assignment(given, plugins, options, maker)
+    assignment = Assignment(given, plugins, options)
     if options.dry_run:
         _report_checks(start_findings(config, plugins, given.ruleset, options), assignment)
         return

@@ -1,55 +1,80 @@
-"""Decides which sources the agent opens and what their workers do, at start-up and after a reload."""
+"""Decides which sources the agent opens and what their workers get, at start-up and after a reload."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.event_fields import hostname
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
-from falcohost.host.sources import make_tasks, opened, select_sources, where_offered
+from falcohost.host.reload import encode_rules
+from falcohost.host.settings import source_settings
+from falcohost.host.sources import opened, select_sources, where_offered
+from falcohost.host.worker_data import WorkerData, plugins_for, seal
 from falcohost.log import log
+from falcohost.specs import DropPolicy
 
 if TYPE_CHECKING:
     from falcohost.host.reload import ReloadedRules
 
 
 class Assignment:
-    """The sources and worker tasks of one run.
+    """The sources of one run, and what their workers get.
 
     :ivar sources: names of the sources to open.
-    :ivar tasks: the task of each source's worker.
     """
 
-    def __init__(self, given: Configured, plugins: Plugins, options: AgentOptions, maker: AlertMaker) -> None:
+    def __init__(self, given: Configured, plugins: Plugins, options: AgentOptions) -> None:
         self._given = given
         self._plugins = plugins
         self._options = options
-        self._maker = maker
         self.sources = self._chosen()
-        self.tasks = make_tasks(self.sources, given.config, plugins, given.ruleset, maker)
 
     def count(self, sources: Iterable[str]) -> int:
         """Return how many rules are enabled for *sources*."""
         return sum(len(self._given.ruleset.enabled(name)) for name in sources)
 
+    def data(self) -> dict[str, int]:
+        """Return a sealed memfd for each source's worker.
+
+        :raises ConfigError: a setting cannot be passed on.
+        """
+        return self._data(self._given)
+
+    def drops(self) -> dict[str, DropPolicy]:
+        """Return what to do about lost events, for the sources that say so."""
+        specs, settings = self._plugins.sources(), source_settings(self._plugins)
+        return {name: drops(settings[name]) for name in self.sources if (drops := specs[name].drops) is not None}
+
     def renewed(self, new: Configured) -> ReloadedRules | None:
         """Return the new rules; None if more than rules has changed, so that a restart is needed."""
-        from falcohost.host.reload import ReloadedRules, encode_rules, only_rules_differ  # most runs never need it
+        from falcohost.host.reload import ReloadedRules, only_rules_differ  # most runs never need it
 
         needed = opened(self._needed(new.ruleset), self._plugins)
         if not only_rules_differ(self._given.config, new.config) or not set(needed) <= set(self.sources):
             return None
-        tasks = make_tasks(self.sources, new.config, self._plugins, new.ruleset, self._maker)
-        return ReloadedRules(
-            dict(zip(self.sources, tasks, strict=True)),
-            {name: encode_rules(new.ruleset, name) for name in self.sources},
-            not new.config.rules.match_all,
-            new.rules,
-            new.watched,
-        )
+        return ReloadedRules(self._data(new), new.rules, new.watched)
+
+    def _data(self, given: Configured) -> dict[str, int]:
+        config = given.config
+        return {
+            name: seal(
+                WorkerData(
+                    source=name,
+                    plugins=plugins_for(name, self._plugins),
+                    static=self._plugins.static,
+                    rules=encode_rules(given.ruleset, name),
+                    first=not config.rules.match_all,
+                    pipeline=config.pipeline,
+                    hostname=hostname(),
+                    iso8601=config.alerts.iso_8601,
+                    base64=config.alerts.base64,
+                )
+            )
+            for name in self.sources
+        }
 
     def _chosen(self) -> list[str]:
         log.info("Loaded event sources: %s", ", ".join(self._plugins.sources()))

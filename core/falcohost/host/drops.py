@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 from falcohost.alert import Priority
@@ -63,8 +64,8 @@ class DropMonitor:
         self._bucket = _TokenBucket(policy.rate, policy.burst, clock)
         self._last = NOTHING
 
-    def observe(self, totals: Numbers) -> None:
-        """Process the report of the last second."""
+    def observe(self, totals: Numbers, of_drops: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Process the report of the last second; *of_drops*: the source's fields about what was lost."""
         dropped = Counter(totals.dropped) - Counter(self._last.dropped)
         count = dropped.total()
         events = totals.received - self._last.received + count
@@ -80,16 +81,16 @@ class DropMonitor:
             log.debug("%s but token bucket depleted, skipping actions", self.policy.what.capitalize())
             return
         self.taken += 1
-        self._act(events, count, dropped)
+        self._act(events, count, of_drops)
 
-    def _act(self, events: int, count: int, dropped: Counter[str]) -> None:
+    def _act(self, events: int, count: int, of_drops: Mapping[str, str]) -> None:
         rule = f"Falco internal: {self.policy.what}"
         text = f"{rule}. {count} {self.policy.events} dropped in last second."
         for action in self.policy.actions:
             if action == "log":
                 log.debug(text)
             elif action == "alert":
-                fields = {"n_evts": str(events), "n_drops": str(count), **self.policy.fields(dropped)}
+                fields = {**of_drops, "n_evts": str(events), "n_drops": str(count)}
                 self._raise(rule, Priority.DEBUG, text, fields)
             elif action == "exit":
                 log.critical(text)

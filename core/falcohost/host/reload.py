@@ -1,4 +1,4 @@
-"""New rules for a running agent: the supervisor compiles them, workers switch to them between two batches.
+"""New rules for a running agent: workers switch to them between two batches. And rules as bytes, for workers.
 
 Only rules can be changed in this way. Any other change of the configuration needs a restart.
 """
@@ -18,24 +18,19 @@ from falcohost.host.catalogs import catalogs
 from falcohost.host.config import Config
 from falcohost.host.plugins import Plugins
 from falcohost.host.stamps import Stamps
-from falcohost.host.task import Task
 from falcohost.pipeline.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadedRules:
-    """The rules that the supervisor and the workers switch to.
+    """What the supervisor and the workers switch to.
 
-    :ivar tasks: each source's task, with its new rules.
-    :ivar encoded: the same rules by source, encoded for the workers.
-    :ivar first: report only the first rule that an event matches.
+    :ivar data: the memfd of each source's worker, with its new rules.
     :ivar names: the names of all rules, in order.
     :ivar read: the files to watch from now on, as they were read.
     """
 
-    tasks: Mapping[str, Task]
-    encoded: Mapping[str, bytes]
-    first: bool
+    data: Mapping[str, int]
     names: Sequence[str]
     read: Stamps
 

@@ -1,21 +1,13 @@
-"""Selects the event sources to open, and makes a task for each worker."""
+"""Selects the event sources to open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from falcohost.engine.alerts import AlertMaker
-from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import ConfigError
-from falcohost.hookspecs import SourceSpec
-from falcohost.host import wire
-from falcohost.host.config import Config
 from falcohost.host.plugins import Plugins, load_all
 from falcohost.host.settings import source_settings
-from falcohost.host.task import Task
 from falcohost.log import log
-from falcohost.pipeline.rules import Rules
 
 
 def select_sources(
@@ -68,29 +60,3 @@ def switched_off(selected: Sequence[str], plugins: Plugins) -> dict[str, str]:
     specs, settings = plugins.sources(), source_settings(plugins)
     reasons = {name: off(settings[name]) for name in selected if (off := specs[name].off) is not None}
     return {name: reason for name, reason in reasons.items() if reason}
-
-
-def make_tasks(
-    sources: Sequence[str], config: Config, plugins: Plugins, ruleset: Ruleset, maker: AlertMaker
-) -> list[Task]:
-    """Return the task of each source's worker: its settings and its compiled rules."""
-    specs, settings = plugins.sources(), source_settings(plugins)
-    return [_task(name, specs[name], settings[name], config, plugins, ruleset, maker) for name in sources]
-
-
-def _task(
-    name: str,
-    spec: SourceSpec,
-    settings: Mapping[str, Any],
-    config: Config,
-    plugins: Plugins,
-    ruleset: Ruleset,
-    maker: AlertMaker,
-) -> Task:
-    def decode(message: wire.NewRules) -> Rules:
-        from falcohost.host.reload import decode_rules  # most runs never need it
-
-        return decode_rules(message.rules, name, plugins, first=message.first)
-
-    rules = Rules.compiled(name, ruleset.enabled(name), first=not config.rules.match_all)
-    return Task(spec, settings, rules, maker.make, decode, config.pipeline)

@@ -1,16 +1,23 @@
-"""The task that the supervisor gives to a worker."""
+"""The task of a worker: what it makes of the plain data that it gets."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.buffers import show_as_base64
 from falcohost.hookspecs import SourceSpec
-from falcohost.host import wire
+from falcohost.host.plugins import Plugins, load_data
+from falcohost.host.reload import decode_rules
+from falcohost.host.worker_data import WorkerData, unseal
 from falcohost.pipeline.fold import Make
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
+from falcohost.settings import AGENT_PID
+from falcohost.specs import DropPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +26,50 @@ class Task:
 
     :ivar settings: the source's settings.
     :ivar make: returns the alert of a rule that matched.
-    :ivar decode: returns the rules in a message from the supervisor.
+    :ivar decode: returns the rules in new data for the same source.
     :ivar config: the pipeline's configuration.
+    :ivar drops: what to do about lost events; None: nothing but count them.
     """
 
     spec: SourceSpec
     settings: Mapping[str, Any]
     rules: Rules
     make: Make
-    decode: Callable[[wire.NewRules], Rules]
+    decode: Callable[[WorkerData], Rules]
     config: PipelineConfig
+    drops: DropPolicy | None = None
+
+
+def make_task(data: WorkerData, agent: int) -> Task:
+    """Load the plugins and the rules in *data*; return the task.
+
+    :param agent: the id of the process that writes the alerts.
+    :raises PluginError: a plugin cannot be loaded.
+    :raises ValueError: the rules are not for the fields of these plugins.
+    """
+    plugins = load_data(data.plugins, data.static)
+    spec, settings = plugins.sources()[data.source], _settings(plugins, data.source, agent)
+
+    def decode(data: WorkerData) -> Rules:
+        return decode_rules(data.rules, data.source, plugins, first=data.first)
+
+    show_as_base64(data.base64)
+    make = AlertMaker(data.hostname, iso8601=data.iso8601).make
+    drops = None if spec.drops is None else spec.drops(settings)
+    return Task(spec, settings, decode(data), make, decode, data.pipeline, drops)
+
+
+def check_secrets(descriptor: int) -> None:
+    """Check the files with certificates and secrets of the source whose data is in a memfd.
+
+    :raises FalcohostError: one cannot be used.
+    """
+    data = unseal(descriptor)
+    plugins = load_data(data.plugins, data.static)
+    secrets = plugins.sources()[data.source].secrets
+    if secrets is not None:
+        list(secrets(_settings(plugins, data.source, os.getppid())))
+
+
+def _settings(plugins: Plugins, source: str, agent: int) -> dict[str, Any]:
+    return {**plugins.owner(source).settings, AGENT_PID: agent}

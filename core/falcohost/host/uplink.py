@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections import deque
@@ -10,10 +11,15 @@ from collections.abc import Callable
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host import kept_descriptors, wire
+from falcohost.host.descriptors import receive_with
+from falcohost.host.worker_data import WorkerData, unseal
 
 #: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
 GATHER = 0.05
 MOST_GATHERED = 256
+
+#: Most descriptors that arrive at once; a message with one ends what arrives at once.
+MOST_ATTACHED = 4
 
 
 class Uplink:
@@ -33,6 +39,7 @@ class Uplink:
         # No number of an earlier worker is as high, so no late answer to that one counts here.
         self._sent = self._stored = int(clock.monotonic() * 1e9)
         self._once_stored: deque[tuple[int, Callable[[], object]]] = deque()
+        self._attached: deque[int] = deque()
         self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
 
     def send(self, message: wire.Up) -> None:
@@ -95,11 +102,23 @@ class Uplink:
     def received(self) -> list[wire.Down]:
         """Return the messages that have arrived since the last call, without waiting."""
         try:
-            data = self._link.recv(65536, socket.MSG_DONTWAIT)
+            data, attached = receive_with(self._link, 65536, MOST_ATTACHED)
         except BlockingIOError:
             return []
         except OSError as error:
             raise SystemExit(1) from error
         if not data:
             raise SystemExit(1)
+        self._attached += attached
         return self._received.feed(data)
+
+    def new_data(self) -> WorkerData:
+        """Return the data that is attached to the earliest message for which this was not called yet.
+
+        :raises ValueError: it cannot be read.
+        """
+        descriptor = self._attached.popleft()
+        try:
+            return unseal(descriptor)
+        finally:
+            os.close(descriptor)

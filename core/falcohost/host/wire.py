@@ -39,6 +39,12 @@ class Descriptors(msgspec.Struct, tag=True, frozen=True):
     counts: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=MOST_KEPT)]
 
 
+class Secrets(msgspec.Struct, tag=True, frozen=True):
+    """The files with certificates and secrets that the source reads, before it is open."""
+
+    files: list[str]
+
+
 class Alerts(msgspec.Struct, tag=True, frozen=True):
     """Alerts in order, and the cursor to store with them (None: no new one).
 
@@ -68,12 +74,14 @@ class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
 class Report(msgspec.Struct, tag=True, frozen=True):
     """The numbers since this worker opened its source, and when they were taken, on the monotonic clock.
 
-    *measuring*: costs are being measured, or the source cannot measure them.
+    *measuring*: costs are being measured, or the source cannot measure them. *of_drops*: fields for an alert about the
+    events that were lost since the last report.
     """
 
     numbers: Numbers
     at: float = 0.0
     measuring: bool = False
+    of_drops: dict[str, str] = {}
 
 
 class Undecided(msgspec.Struct, tag=True, frozen=True):
@@ -117,14 +125,9 @@ class Stored(msgspec.Struct, tag=True, frozen=True):
 
 
 class NewRules(msgspec.Struct, tag=True, frozen=True):
-    """New rules, encoded by :mod:`falcohost.host.reload`; *number* identifies the reload.
-
-    *first*: report only the first rule that an event matches.
-    """
+    """New rules, in the memfd that is attached (:mod:`falcohost.host.worker_data`); *number* identifies the reload."""
 
     number: int
-    rules: bytes
-    first: bool
 
 
 class Measure(msgspec.Struct, tag=True, frozen=True):
@@ -141,10 +144,12 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What workers say; :class:`PackedAlerts` stand for :class:`Alerts` on the socket.
-Up: TypeAlias = Ready | Descriptors | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+Up: TypeAlias = Ready | Descriptors | Secrets | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = Ack | Stored | NewRules | Measure
 
-_Sent: TypeAlias = Ready | Descriptors | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+_Sent: TypeAlias = (
+    Ready | Descriptors | Secrets | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+)
 
 _encoder = msgspec.msgpack.Encoder()
 

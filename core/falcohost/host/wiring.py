@@ -49,14 +49,10 @@ def wired(
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     loop, intake = Loop(), Intake(store, maker)
     forked = functools.partial(fork, users=Users(given.config.uids, str(store.directory)))
-    workers = Workers([Child(task, forked) for task in assignment.tasks], loop, store.cursor, once=options.once)
-    children = workers.children
+    children = [Child(name, data, forked) for name, data in assignment.data().items()]
+    workers = Workers(children, loop, store.cursor, once=options.once)
     summary = Summary(given.rules)
-    drops = {
-        task.spec.name: DropMonitor(task.spec.drops(task.settings), intake.raise_alert)
-        for task in assignment.tasks
-        if task.spec.drops is not None
-    }
+    drops = {name: DropMonitor(policy, intake.raise_alert) for name, policy in assignment.drops().items()}
     watch = Watch(given.watched)
 
     def take(number: int, new: ReloadedRules) -> None:
@@ -79,7 +75,7 @@ def wired(
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=Watchdog(children, given.config.source_timeout, intake.raise_alert),
         reloading=reloading,
-        files=Files(watch, Renewals(children), reloading),
+        files=Files(watch, Renewals(children, loop), reloading),
         control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),
         summary=summary,
         progress=Progress(shown=options.progress),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
-from falcohost.host.numbers import LookupNumbers, counted
+from falcohost.host.numbers import LookupNumbers, Numbers, counted
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.pipeline.pipeline import Pipeline
@@ -39,6 +40,7 @@ class Work:
         self._stopped = stopped
         self._stopping: tuple[float, int] | None = None  # time of the stop, by both clocks
         self._measuring = False
+        self._lost: Mapping[str, int] = {}
         self._due = 0.0
 
     def run(self) -> None:
@@ -81,7 +83,7 @@ class Work:
     def _go_over(self, message: wire.NewRules) -> None:
         """Switch the source, then the matching, to new rules; on an error, report it and keep the old rules."""
         try:
-            rules = self._task.decode(message)
+            rules = self._task.decode(self._uplink.new_data())
             self._pipeline.open_lookups(rules)
             self._source.update(rules.plan)
         except Exception as error:
@@ -125,7 +127,15 @@ class Work:
             lookups={one.name: from_attributes(one, LookupNumbers) for one in pending.lookups},
             crowded=pending.crowded,
         )
-        self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring))
+        self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring, self._of_drops(numbers)))
+
+    def _of_drops(self, numbers: Numbers) -> dict[str, str]:
+        """Return the fields that the drop policy has for what was lost since the last report."""
+        policy = self._task.drops
+        if policy is None or (numbers.dropped == self._lost and not policy.simulate):
+            return {}
+        lost, self._lost = Counter(numbers.dropped) - Counter(self._lost), numbers.dropped
+        return dict(policy.fields(lost))
 
 
 class _Collector:

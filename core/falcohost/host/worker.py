@@ -1,7 +1,8 @@
 """A worker: one process that runs the pipeline of one source and sends its alerts to the supervisor.
 
-It is forked after the rules are compiled, so that it shares their memory pages with the supervisor. It never returns
-into the code that forked it; it ends with ``os._exit``.
+It reads its settings and rules from a memfd (:mod:`falcohost.host.worker_data`) and loads only the plugins that it
+needs, so that no other source's secrets are in its memory. It never returns into the code that forked it; it ends with
+``os._exit``.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from falcohost.errors import FalcohostError
 from falcohost.events import Source
 from falcohost.host import privileges, wire
 from falcohost.host.memory import settle
-from falcohost.host.task import Task
+from falcohost.host.task import Task, make_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work
+from falcohost.host.worker_data import unseal
 from falcohost.libc import die_with_parent
 from falcohost.pipeline.pipeline import Pipeline
 
@@ -32,25 +34,27 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 def run_worker(
-    task: Task,
+    data: int,
     link: socket.socket,
     parent: int,
     cursor: str | None,
     kept: Mapping[str, Sequence[int]],
     user: int | None = None,
 ) -> NoReturn:
-    """Run *task* in this forked process until the source ends or SIGTERM arrives.
+    """Run a source in this forked process until the source ends or SIGTERM arrives.
 
     Until the source is open, SIGTERM ends the process at once: there is nothing to lose yet, and opening may take long,
     in calls that only a signal ends.
 
+    :param data: the memfd with the source's settings and rules.
     :param kept: the descriptors that were kept for the source, by name.
     :param user: the user that the worker becomes once its source is open.
     """
     status = 1
     try:
-        _take_over(link, parent, kept)
-        status = _work(task, Uplink(link), parent, cursor, user)
+        take_over({data, link.fileno(), *itertools.chain(*kept.values())}, parent)
+        handed.inherit(kept)
+        status = _work(data, Uplink(link), parent, cursor, user)
     except SystemExit:
         pass  # the supervisor is gone
     finally:
@@ -67,16 +71,15 @@ class _Stop:
         self.asked = True
 
 
-def _take_over(link: socket.socket, parent: int, kept: Mapping[str, Sequence[int]]) -> None:
-    """Separate this fork from its parent: signals and descriptors."""
+def take_over(descriptors: Set[int], parent: int) -> None:
+    """Separate this fork from its *parent*: signals, and all descriptors but these."""
     die_with_parent(parent)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-    _let_go_of_descriptors({link.fileno(), *itertools.chain(*kept.values())})
-    handed.inherit(kept)
+    _let_go_of_descriptors(descriptors)
 
 
 def _let_go_of_descriptors(keep: Set[int]) -> None:
@@ -92,13 +95,17 @@ def _let_go_of_descriptors(keep: Set[int]) -> None:
     os.dup2(2, 1)
 
 
-def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None, user: int | None) -> int:
-    log.forward(uplink.log)
+def _work(data: int, uplink: Uplink, parent: int, cursor: str | None, user: int | None) -> int:
     stop = _Stop()
-    pipeline = Pipeline(task.rules, task.make, uplink, task.config)
+    pipeline: Pipeline | None = None
     source: Source | None = None
     try:
         privileges.close_the_way_back()
+        task = _task(data, parent)
+        log.forward(uplink.log)
+        pipeline = Pipeline(task.rules, task.make, uplink, task.config)
+        if task.spec.secrets is not None:
+            uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
         source = task.spec.make(task.settings)
         source.open(task.rules.plan, cursor)
         pipeline.open_lookups(task.rules)
@@ -112,8 +119,9 @@ def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None, user: int
         source.close()
         pipeline.close()
     except Exception as error:
-        pipeline.finish()
-        pipeline.close()
+        if pipeline is not None:
+            pipeline.finish()
+            pipeline.close()
         foreseen = isinstance(error, FalcohostError)
         trace = "" if foreseen else traceback.format_exc()
         text = str(error) if foreseen else f"{type(error).__name__}: {error}"
@@ -122,6 +130,15 @@ def _work(task: Task, uplink: Uplink, parent: int, cursor: str | None, user: int
         return 1
     uplink.send(wire.Ended(stop.asked))
     return 0
+
+
+def _task(data: int, parent: int) -> Task:
+    """Make the task from the memfd *data*, and close that."""
+    log.mute()  # plugins log the same as they did when the settings were read
+    try:
+        return make_task(unseal(data), parent)
+    finally:
+        os.close(data)
 
 
 def _close(source: Source | None) -> None:

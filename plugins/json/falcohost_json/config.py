@@ -65,6 +65,12 @@ def read_sources(settings: Mapping[str, Any]) -> list[Config]:
     return sources
 
 
+def settings_of(source: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of *settings* that is about *source*."""
+    own = [entry for entry in settings.get("sources", []) if entry["name"] == source]
+    return {"sources": own} if own else {key: value for key, value in settings.items() if key != "sources"}
+
+
 def _read(entry: Any) -> Config:
     if not isinstance(entry, Mapping):
         raise ConfigError("json: an entry of init_config.sources is not a mapping; use one with a name and open_params")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from falcohost.jsonlog import (
 from falcohost.program import ProgramInput
 from falcohost.settings import OPEN_PARAMS
 from falcohost.web import Listener, WebhookInput, is_address, secret_files
-from falcohost_json.config import NAME, Config
+from falcohost_json.config import NAME, Config, settings_of
 from falcohost_json.webhook import read_listener
 
 
@@ -43,6 +44,7 @@ def source_spec(config: Config) -> SourceSpec:
         event_types=frozenset({PLUGIN_EVENT}),
         capabilities=capabilities({OPEN_PARAMS: config.open_params, FOLLOW: config.follow}),
         secrets=lambda settings: secret_files(listener()),
+        settings=functools.partial(settings_of, config.log.source),
         pushed=pushed,
     )
 

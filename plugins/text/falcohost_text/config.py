@@ -74,6 +74,12 @@ def read_sources(settings: Mapping[str, Any]) -> list[Config]:
     return sources
 
 
+def settings_of(source: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of *settings* that is about *source*."""
+    own = [entry for entry in settings.get("sources", []) if entry["name"] == source]
+    return {"sources": own} if own else {key: value for key, value in settings.items() if key != "sources"}
+
+
 def _read(entry: Any) -> Config:
     if not isinstance(entry, Mapping):
         raise ConfigError(

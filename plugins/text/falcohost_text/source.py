@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +22,7 @@ from falcohost.jsonlog import (
 )
 from falcohost.program import ProgramInput
 from falcohost.settings import OPEN_PARAMS
-from falcohost_text.config import NAME, Config
+from falcohost_text.config import NAME, Config, settings_of
 from falcohost_text.event import Context, TextEvent
 from falcohost_text.formats import FORMATS
 from falcohost_text.parsing import parser
@@ -48,6 +49,7 @@ def source_spec(config: Config) -> SourceSpec:
         check=files_check(make, always=True),
         event_types=frozenset({PLUGIN_EVENT}),
         capabilities=capabilities({OPEN_PARAMS: config.open_params, FOLLOW: config.follow}),
+        settings=functools.partial(settings_of, config.name),
     )
 
 

@@ -2,12 +2,12 @@
 
 import os
 import socket
-from types import SimpleNamespace
 
 import pytest
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host import wire
+from falcohost.host.sealed import sealed
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop
@@ -25,9 +25,9 @@ class Played:
 
     ends_by = None
 
-    def __init__(self, task, cursor, kept):
+    def __init__(self, data, cursor, kept):
         self.pid = 4711
-        self.task, self.cursor, self.kept = task, cursor, dict(kept)
+        self.data, self.cursor, self.kept = data, cursor, dict(kept)
         self.signals = []
         self.link, self._there = socket.socketpair()
         self._there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -89,19 +89,15 @@ class Stage:
         self.cursors = {}
         self.played = {name: [] for name in names}
         self.refused = False
-        children = [Child(self.task(name), self.start, self.clock) for name in names]
+        children = [Child(name, sealed(name, b""), self.start, self.clock) for name in names]
         self.workers = Workers(children, self.loop, self.cursors.get)
 
-    def task(self, name):
-        """Return the task of a source, as far as it matters here."""
-        return SimpleNamespace(spec=SimpleNamespace(name=name, secrets=None), settings={})
-
-    def start(self, task, cursor, kept):
+    def start(self, name, data, cursor, kept):
         """Start a process."""
         if self.refused:
             raise OSError(11, "Resource temporarily unavailable")
-        played = Played(task, cursor, kept)
-        self.played[task.spec.name].append(played)
+        played = Played(data, cursor, kept)
+        self.played[name].append(played)
         return played
 
     def begin(self):
@@ -130,6 +126,7 @@ class Stage:
         for child in self.workers.children:
             if child.process is not None:
                 child.bury(child.process)
+            os.close(child.data)
 
 
 @pytest.fixture

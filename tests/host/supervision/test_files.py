@@ -4,6 +4,7 @@ import pytest
 
 from falcohost.host.stamps import stamps
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
 from falcohost.testing.clock import ManualClock
@@ -31,7 +32,7 @@ def file(tmp_path):
 def test_a_change_begins_a_reload(file):
     """A change that has settled begins one reload; between two looks there is a second."""
     clock, reloading = ManualClock(), Begun()
-    files = Files(Watch(stamps([str(file)])), Renewals([]), reloading, clock)
+    files = Files(Watch(stamps([str(file)])), Renewals([], Loop()), reloading, clock)
     files.look()
     file.write_text("ab")
     begun = []

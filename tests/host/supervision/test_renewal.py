@@ -1,13 +1,15 @@
 """Certificates and secrets that are new: the source is opened anew where they can be used, and told of where not."""
 
+import os
+import select
 import signal
-from types import SimpleNamespace
+import time
 
 import pytest
 
 from falcohost.errors import ConfigError
 from falcohost.host import wire
-from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.renewal import PATIENCE, Renewals
 
 
 @pytest.fixture
@@ -22,16 +24,26 @@ def secret(tmp_path):
 def renewed(stage, secret):
     """Return a worker whose source has read the secret, and what looks at it; a secret ``bad`` cannot be used."""
 
-    def secrets(settings):
+    def check(data):
+        os.fstat(data)
         if secret.read_text() == "bad":
             raise ConfigError("the secret is too short")
-        return [secret]
+        if secret.read_text() == "slow":
+            time.sleep(60)
 
     stage = stage()
-    stage.last().say(wire.Ready())
+    stage.last().say(wire.Secrets([str(secret)]), wire.Ready())
     stage.turn()
-    stage.child().task = SimpleNamespace(spec=SimpleNamespace(name="one", secrets=secrets), settings={})
-    return stage, Renewals(stage.workers.children)
+    return stage, Renewals(stage.workers.children, stage.loop, check)
+
+
+def look(stage, renewals):
+    """Look at the files; return how many signals the worker has got once the checks have ended."""
+    renewals.look()
+    for errand in renewals._checks.values():
+        select.select([errand.finished], [], [], 60)
+    stage.turn()
+    return len(stage.last().signals)
 
 
 def test_a_new_secret_renews_the_worker(renewed, secret, caplog):
@@ -40,12 +52,8 @@ def test_a_new_secret_renews_the_worker(renewed, secret, caplog):
     stage, renewals = renewed
     renewals.look()
     secret.write_text("newer")
-    found = []
-    for _ in range(4):
-        renewals.look()
-        found.append(len(stage.last().signals))
 
-    assert [0, 1, 1, 1] == found
+    assert [0, 1, 1, 1] == [look(stage, renewals) for _ in range(4)]
     assert [signal.SIGTERM] == stage.last().signals
     assert stage.child().renewing
     assert ["event source 'one': its certificate or secret has changed; reopening it"] == caplog.messages
@@ -54,21 +62,40 @@ def test_a_new_secret_renews_the_worker(renewed, secret, caplog):
 def test_a_secret_that_cannot_be_used_changes_nothing(renewed, secret, caplog):
     """The worker goes on with what it has, which is told, until the secret is good again."""
     stage, renewals = renewed
+    renewals.look()
     secret.write_text("bad")
-    for _ in range(3):
-        renewals.look()
-    assert [] == stage.last().signals
+
+    assert [0, 0, 0] == [look(stage, renewals) for _ in range(3)]
     assert ["event source 'one' keeps its former certificate and secret: the secret is too short"] == (caplog.messages)
     secret.write_text("good again")
-    for _ in range(3):
-        renewals.look()
+    assert [0, 1, 1] == [look(stage, renewals) for _ in range(3)]
 
-    assert [signal.SIGTERM] == stage.last().signals
+
+def test_a_check_that_does_not_end(renewed, secret, caplog):
+    """It is killed after a while; the supervisor does not wait for it."""
+    stage, renewals = renewed
+    renewals.look()
+    secret.write_text("slow")
+    renewals.look()
+    renewals.look()
+    stage.let_pass(PATIENCE)
+
+    assert 0 == look(stage, renewals)
+    assert ["event source 'one' keeps its former certificate and secret: its process was killed"] == caplog.messages
+
+
+def test_a_worker_names_its_files_before_it_is_open(stage, secret):
+    """What it says afterwards, when it has read what others have sent, does not count."""
+    stage = stage()
+    stage.last().say(wire.Secrets([str(secret)]), wire.Ready(), wire.Secrets(["/etc/shadow"]))
+    stage.turn()
+
+    assert (str(secret),) == stage.child().secrets
 
 
 def test_sources_without_secrets_are_left_alone(stage):
     """A source that names no files is never renewed."""
     stage = stage()
-    Renewals(stage.workers.children).look()
+    Renewals(stage.workers.children, stage.loop).look()
 
     assert [] == stage.last().signals

@@ -52,7 +52,7 @@ def supervised(stage, intake, store):
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             watchdog=Watchdog(workers.children, 60, intake.raise_alert, played.clock),
             reloading=reloading,
-            files=Files(Watch(stamps(watched)), Renewals(workers.children), reloading, played.clock),
+            files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),
             control=Control(loop, None, lambda: None, workers.measure),
             summary=Summary(["rule a"]),
             progress=Progress(shown=False),

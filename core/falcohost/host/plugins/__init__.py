@@ -4,6 +4,7 @@ Only the plugins that are needed are imported. A plugin that raises is named and
 two plugins claim the same name, that is an error that names both.
 """
 
+from falcohost.host.plugins.data import PluginData, load_data, needed_by, plugin_data
 from falcohost.host.plugins.found import installed
 from falcohost.host.plugins.loading import ask, gather, install_hints, load_all, load_others, load_plugins
 from falcohost.host.plugins.offers import Plugin, Plugins
@@ -12,12 +13,16 @@ from falcohost.host.plugins.registry import Candidate
 __all__ = [
     "Candidate",
     "Plugin",
+    "PluginData",
     "Plugins",
     "ask",
     "gather",
     "install_hints",
     "installed",
     "load_all",
+    "load_data",
     "load_others",
     "load_plugins",
+    "needed_by",
+    "plugin_data",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -13,21 +14,22 @@ from falcohost.host.numbers import NOTHING
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import Fork, Process, fork
-from falcohost.host.task import Task
 
 _NO_REPORT = wire.Report(NOTHING)
 
 
 class Child:
-    """The worker of *task*.
+    """The worker of the source *name*.
 
     :param start_process: starts a worker process.
+    :ivar data: the memfd with its settings and rules; this object closes it.
     :ivar process: the process; None while there is none.
     :ivar link: the connection to this process, or to the previous one.
     :ivar ready: its source is open.
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has ended.
     :ivar renewing: the worker was told to end so that a new one reopens the source.
+    :ivar secrets: the files with certificates and secrets that the source has read.
     :ivar kept: the descriptors that are kept for the next worker.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
     :ivar stalled: why the source counts as stalled; empty if it does not.
@@ -37,9 +39,10 @@ class Child:
     :ivar lives: number of processes so far.
     """
 
-    def __init__(self, task: Task, start_process: Fork = fork, clock: Clock = SYSTEM) -> None:
-        self.task = task
-        self.name = task.spec.name
+    def __init__(self, name: str, data: int, start_process: Fork = fork, clock: Clock = SYSTEM) -> None:
+        self.name = name
+        self.secrets: tuple[str, ...] = ()
+        self.data = data
         self.process: Process | None = None
         self.link: Link
         self.pid = 0
@@ -72,12 +75,18 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = ""
-        self.process = process = self._start_process(self.task, cursor, self.kept.descriptors)
+        self.process = process = self._start_process(self.name, self.data, cursor, self.kept.descriptors)
         self.link = Link(process.link, self.kept)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
         self.lives += 1
         return process
+
+    def go_over(self, data: int) -> int:
+        """Have later processes get the memfd *data* in place of the former one; return it."""
+        os.close(self.data)
+        self.data = data
+        return data
 
     def read(self) -> list[wire.Up] | None:
         """Return the messages that are now complete; None if no data has arrived.
@@ -116,6 +125,7 @@ class Child:
         """
         if not self.ready or (self.ended and not self.renewing):
             self.kept.close()
+        self.link.close()
         cause = process.reap()
         life = self._clock.monotonic() - self._born
         self._lived += life
@@ -129,6 +139,8 @@ class Child:
         if isinstance(message, wire.Ready):
             self.ready = self.was_ready = True
             self.heard = self._clock.monotonic()
+        elif isinstance(message, wire.Secrets) and not self.ready:
+            self.secrets = tuple(message.files)
         elif isinstance(message, wire.Descriptors):
             self.kept.take(message.counts)
         elif isinstance(message, wire.Report):

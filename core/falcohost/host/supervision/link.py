@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections import deque
 
 from falcohost.host import wire
+from falcohost.host.descriptors import send_with
 from falcohost.host.kept_descriptors import Kept
 
 
@@ -20,6 +23,7 @@ class Link:
         self._kept = kept
         self._received = wire.FromWorker()
         self._outgoing = bytearray()
+        self._attached: deque[tuple[int, int]] = deque()
         self._deaf = False
 
     def fileno(self) -> int:
@@ -48,19 +52,47 @@ class Link:
             self._deaf = True
             raise
 
-    def send(self, message: wire.Down) -> None:
-        """Send *message*, or as much of it as the socket takes; :meth:`send_rest` sends the rest."""
+    def send(self, message: wire.Down, descriptor: int | None = None) -> None:
+        """Send *message*, or as much of it as the socket takes; :meth:`send_rest` sends the rest.
+
+        A duplicate of *descriptor* goes with it.
+        """
+        if descriptor is not None:
+            self._attached.append((len(self._outgoing), os.dup(descriptor)))
         self._outgoing += wire.packed(message)
         self.send_rest()
 
     def send_rest(self) -> None:
         """Send pending data, as far as possible without waiting."""
         try:
-            del self._outgoing[: self._link.send(self._outgoing, socket.MSG_DONTWAIT)]
+            while self._outgoing and self._send_some():
+                pass
         except BlockingIOError:
             pass
         except OSError:
             self._outgoing.clear()  # the worker is gone; its successor starts from the current state
+            self._forget_attached()
+
+    def close(self) -> None:
+        """Close the descriptors that were not sent."""
+        self._forget_attached()
+
+    def _send_some(self) -> bool:
+        """Send data up to the next message with a descriptor, or from there on; return whether all of that was sent."""
+        if self._attached and self._attached[0][0] == 0:
+            end = self._attached[1][0] if len(self._attached) > 1 else len(self._outgoing)
+            sent = send_with(self._link, bytes(self._outgoing[:end]), [self._attached[0][1]])
+            os.close(self._attached.popleft()[1])
+        else:
+            end = self._attached[0][0] if self._attached else len(self._outgoing)
+            sent = self._link.send(bytes(self._outgoing[:end]), socket.MSG_DONTWAIT)
+        del self._outgoing[:sent]
+        self._attached = deque((at - sent, one) for at, one in self._attached)
+        return sent == end
+
+    def _forget_attached(self) -> None:
+        while self._attached:
+            os.close(self._attached.popleft()[1])
 
     @property
     def waits_to_send(self) -> bool:

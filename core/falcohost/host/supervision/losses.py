@@ -32,7 +32,7 @@ class Losses:
         """Process a new report of *child*."""
         self._logs[child.name].observe(child.totals)
         if (monitor := self.drops.get(child.name)) is not None:
-            monitor.observe(child.totals)
+            monitor.observe(child.totals, child.report.of_drops)
             if monitor.exiting:
                 text = f"{monitor.policy.events} were dropped, and {monitor.policy.key} contains 'exit'"
                 self._loop.end(Outcome.FAILED, text)

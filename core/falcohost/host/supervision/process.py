@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from falcohost.host.confine.users import Users
-from falcohost.host.task import Task
 from falcohost.host.worker import HANDLED, run_worker
 
 
@@ -36,8 +35,11 @@ class Process(Protocol):
 class Fork(Protocol):
     """Starts a process."""
 
-    def __call__(self, task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> Process:
-        """Start a process whose source resumes after *cursor*; *kept*: descriptors that were kept for it.
+    def __call__(self, name: str, data: int, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> Process:
+        """Start a worker of the source *name* that resumes after *cursor*.
+
+        :param data: the memfd with its settings and rules.
+        :param kept: descriptors that were kept for it.
 
         :raises OSError: no process can be started.
         """
@@ -71,10 +73,10 @@ class ForkedProcess:
 
 
 def fork(
-    task: Task, cursor: str | None, kept: Mapping[str, Sequence[int]], users: Users | None = None
+    name: str, data: int, cursor: str | None, kept: Mapping[str, Sequence[int]], users: Users | None = None
 ) -> ForkedProcess:
     """Fork a worker; see :class:`Fork`. *users* gives it a user; without them it keeps that of this process."""
-    user = None if users is None else users.user(f"source {task.spec.name}")
+    user = None if users is None else users.user(f"source {name}")
     oom_kills = _oom_kills()
     parent = os.getpid()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -83,7 +85,7 @@ def fork(
     try:
         pid = os.fork()
         if pid == 0:
-            run_worker(task, there, parent, cursor, kept, user)
+            run_worker(data, there, parent, cursor, kept, user)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()

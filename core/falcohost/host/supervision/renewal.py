@@ -1,47 +1,69 @@
 """Reopens a source in a new worker when its certificate or secret changes.
 
-Only the supervisor can still read the files; the worker has dropped that privilege. The new worker replaces the old one
-within moments; a request that arrives meanwhile waits, or is told to try again.
+The worker has dropped the right to read the files, so a process of its own checks them first. The new worker replaces
+the old one within moments; a request that arrives meanwhile waits, or is told to try again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 
-from falcohost.errors import FalcohostError
 from falcohost.host.stamps import stamps
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.errand import Errand
+from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.watch import Watch
+from falcohost.host.task import check_secrets
 from falcohost.log import log
+
+#: Seconds that a check may take.
+PATIENCE = 60.0
 
 
 class Renewals:
-    """Checks the files that the sources of *children* name in ``SourceSpec.secrets``."""
+    """Checks the files that the sources of *children* have read (``SourceSpec.secrets``).
 
-    def __init__(self, children: Iterable[Child]) -> None:
-        self._children = [child for child in children if child.task.spec.secrets is not None]
-        self._watches: dict[str, Watch] = {}
-        for child in self._children:
-            self._files(child)
+    :param check: called with a memfd in a process of its own; raises if the files of that source cannot be used.
+    """
+
+    def __init__(self, children: Iterable[Child], loop: Loop, check: Callable[[int], object] = check_secrets) -> None:
+        self._children = list(children)
+        self._loop = loop
+        self._check = check
+        self._watches: dict[str, tuple[tuple[str, ...], Watch]] = {}
+        self._checks: dict[str, Errand] = {}
 
     def look(self) -> None:
-        """Tell workers whose files have changed to end, if the files are valid; the supervisor starts new workers."""
+        """Start a check of each source whose files have changed."""
         for child in self._children:
-            if child.name not in self._watches:
-                self._files(child)
-            elif self._watches[child.name].changed() and self._files(child):
-                log.info("event source '%s': its certificate or secret has changed; reopening it", child.name)
-                child.renew()
+            if child.secrets and child.name not in self._checks and self._watch(child).changed():
+                self._begin(child)
 
-    def _files(self, child: Child) -> bool:
-        """Watch the source's files; return whether they are valid, and log it if files that were valid are not."""
-        secrets, settings = child.task.spec.secrets, child.task.settings
-        assert secrets is not None
-        try:
-            files = [str(path) for path in secrets(settings)]
-        except FalcohostError as error:
-            if child.name in self._watches:
-                log.error("event source '%s' keeps its former certificate and secret: %s", child.name, error)
-            return False
-        self._watches.setdefault(child.name, Watch(stamps(files)))
-        return True
+    def _watch(self, child: Child) -> Watch:
+        files, watch = self._watches.get(child.name, ((), None))
+        if watch is None or files != child.secrets:
+            watch = Watch(stamps(child.secrets))
+            self._watches[child.name] = child.secrets, watch
+        return watch
+
+    def _begin(self, child: Child) -> None:
+        errand = Errand(functools.partial(self._check, child.data), {child.data})
+        self._checks[child.name] = errand
+        limit = self._loop.after(PATIENCE, errand.kill)
+
+        def finish() -> None:
+            self._loop.forget(errand.finished)
+            self._loop.cancel(limit)
+            del self._checks[child.name]
+            self._finish(child, errand.error())
+
+        self._loop.watch(errand.finished, finish)
+
+    def _finish(self, child: Child, error: str | None) -> None:
+        """Have the worker replaced if its files can be used, and log it if not."""
+        if error is not None:
+            log.error("event source '%s' keeps its former certificate and secret: %s", child.name, error)
+        else:
+            log.info("event source '%s': its certificate or secret has changed; reopening it", child.name)
+            child.renew()

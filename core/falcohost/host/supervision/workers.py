@@ -68,8 +68,7 @@ class Workers:
     def go_over(self, number: int, new: ReloadedRules) -> None:
         """Send *new* rules to all workers; their answers carry *number*."""
         for child in self.children:
-            child.task = new.tasks[child.name]
-            self._send(child, wire.NewRules(number, new.encoded[child.name], new.first))
+            self._send(child, wire.NewRules(number), child.go_over(new.data[child.name]))
 
     def stop(self) -> None:
         """Tell all workers to end; kill those that are still running after :data:`GRACE` seconds."""
@@ -98,9 +97,9 @@ class Workers:
         if self._measuring:
             self._send(child, wire.Measure(True))
 
-    def _send(self, child: Child, message: wire.Down) -> None:
+    def _send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> None:
         if child.alive and not child.link.closed:
-            child.link.send(message)
+            child.link.send(message, descriptor)
             self._loop.watch_writing(child.link, child.link.waits_to_send)
 
     def _serve(self, child: Child) -> None:

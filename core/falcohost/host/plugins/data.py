@@ -1,0 +1,101 @@
+"""A plugin as plain data: where it is, and its settings. A process loads from it without reading the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from msgspec import Struct
+
+from falcohost.api import GROUP
+from falcohost.errors import PluginError
+from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.plugins.found import installed, the_one
+from falcohost.host.plugins.loading import gather
+from falcohost.host.plugins.offers import Plugin, Plugins
+from falcohost.host.plugins.registry import Candidate
+from falcohost.host.plugins.told import DRIVERS
+from falcohost.specs import ConfigKey, DriverSpec
+
+
+class PluginData(Struct, frozen=True):
+    """A plugin to load.
+
+    :ivar entry: the value of its entry point: the module, and the object in it.
+    :ivar settings: its settings, without drivers, which are no plain data.
+    """
+
+    name: str
+    entry: str
+    distribution: str
+    version: str
+    settings: Mapping[str, Any]
+
+
+class _Told(ForPlugins, frozen=True):
+    """Settings that another process has read and checked."""
+
+    given: Mapping[str, Mapping[str, Any]] = {}
+
+    def settings(
+        self, name: str, former: Iterable[str], keys: Iterable[ConfigKey], chosen: Mapping[str, Collection[str]]
+    ) -> dict[str, Any]:
+        """Return the settings of the plugin *name*."""
+        return dict(self.given[name])
+
+
+def plugin_data(plugin: Plugin, settings: Mapping[str, Any]) -> PluginData:
+    """Return *plugin* with *settings* as plain data."""
+    entry = the_one(plugin.name, installed()).value
+    plain = {key: value for key, value in settings.items() if key != DRIVERS or not _are_drivers(value)}
+    return PluginData(plugin.name, entry, plugin.distribution, plugin.version, plain)
+
+
+def _are_drivers(value: object) -> bool:
+    return isinstance(value, dict) and any(isinstance(one, DriverSpec) for one in value.values())
+
+
+def needed_by(source: str, plugins: Plugins) -> Iterator[Plugin]:
+    """Yield the plugin that offers *source*, and those that add fields, lookups or the chosen drivers to it."""
+    owner = plugins.owner(source)
+    chosen = {(key.key, _value(owner.settings, key)) for key in owner.config_keys if key.type is str}
+    for one in plugins.loaded:
+        if (
+            one is owner
+            or source in one.fields
+            or any(source in lookup.spec.key for lookup in one.lookups)
+            or any((driver.chosen_by, driver.name) in chosen for driver in one.drivers)
+        ):
+            yield one
+
+
+def load_data(data: Iterable[PluginData], static: Mapping[str, str]) -> Plugins:
+    """Load the plugins in *data*.
+
+    :param static: the values of the fields ``static.*``.
+    :raises PluginError: one cannot be loaded.
+    """
+    data = list(data)
+    candidates = [Candidate(one.name, _imported(one), one.distribution, one.version) for one in data]
+    plugins = gather(candidates, _Told(static=static, given={one.name: one.settings for one in data}))
+    if plugins.left_out:
+        raise PluginError("\n".join(plugins.left_out.values()))
+    return plugins
+
+
+def _imported(one: PluginData) -> Any:
+    try:
+        return EntryPoint(one.name, one.entry, GROUP).load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        mend = "it has changed since the agent was started; restart the agent"
+        raise PluginError(f"plugin '{one.name}' cannot be loaded: {reason}; {mend}") from error
+
+
+def _value(settings: Mapping[str, Any], key: ConfigKey) -> object:
+    """Return the value of *key* in *settings*; None if it is not there."""
+    value: object = settings
+    for step in key.key.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,49 @@
+"""Passes plain data from one process of the agent to another in a sealed memfd (memfd_create(2), fcntl(2)).
+
+A process that only passes the descriptor on never has the content in its memory. Once sealed, nobody can change it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import Final
+
+#: The most bytes that are read; rules of one source are far below that.
+LARGEST: Final = 256 << 20
+
+_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+def sealed(name: str, data: bytes) -> int:
+    """Return the descriptor of a new memfd with *data*; *name* shows in ``/proc``."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_sealed(descriptor: int, largest: int = LARGEST) -> bytes:
+    """Return the content of a memfd; its position stays.
+
+    :raises ValueError: it is not sealed, or larger than *largest* bytes.
+    """
+    try:
+        seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+    except OSError as error:
+        raise ValueError("it is no memfd") from error
+    if seals & _SEALS != _SEALS:
+        raise ValueError("it can still be changed")
+    size = os.fstat(descriptor).st_size
+    if size > largest:
+        raise ValueError(f"it has {size} bytes, more than {largest}")
+    data = bytearray()
+    while len(data) < size and (block := os.pread(descriptor, size - len(data), len(data))):
+        data += block
+    return bytes(data)

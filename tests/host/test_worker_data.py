@@ -1,0 +1,142 @@
+"""What a worker gets: its source's settings, and those of the plugins that add to it, and of no other."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from falcohost import ConfigError, Field, FieldType, SourceSpec, hookimpl
+from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.plugins import Candidate, PluginData, gather
+from falcohost.host.worker_data import WorkerData, plugins_for, seal, unseal
+from falcohost.lookups import LookupSpec
+from falcohost.pipeline.settings import PipelineConfig
+from falcohost.specs import ConfigKey, DriverSpec
+
+
+def field(name):
+    """Return a field."""
+    return Field(name=name, type=FieldType.UINT64, description="A number.", get=lambda event: 1)
+
+
+def source(name, **more):
+    """Return a source."""
+    return SourceSpec(name=name, description="A source.", make=lambda settings: None, **more)
+
+
+class Fruit:
+    """A plugin with two sources, one of which needs only a part of the settings, and a key that selects a driver."""
+
+    @hookimpl
+    def falcohost_config_keys(self):
+        """Return the key."""
+        return [ConfigKey(key="fruit.kind", type=str, default="red")]
+
+    @hookimpl
+    def falcohost_sources(self):
+        """Return the sources."""
+        return [source("apple"), source("pear", settings=lambda settings: {"pear": settings["pear"]})]
+
+    @hookimpl
+    def falcohost_fields(self, source):
+        """Return a field."""
+        return [field("fruit.size")] if source in ("apple", "pear") else None
+
+
+class More:
+    """A plugin with a field for one of these sources."""
+
+    @hookimpl
+    def falcohost_fields(self, source):
+        """Return the field."""
+        return [field("more.x")] if source == "apple" else None
+
+
+class Who:
+    """A plugin with a lookup for the other source."""
+
+    @hookimpl
+    def falcohost_lookups(self):
+        """Return the lookup."""
+        key = {"pear": ["fruit.size"]}
+        return [LookupSpec(name="who", description="A lookup.", fields=[], key=key, make=lambda settings: None)]
+
+
+class Driver:
+    """A plugin with a driver."""
+
+    def __init__(self, name):
+        self._name = name
+
+    @hookimpl
+    def falcohost_drivers(self):
+        """Return the driver."""
+        return [DriverSpec(name=self._name, description="A driver.", chosen_by="fruit.kind", make=int)]
+
+
+class Alone:
+    """A plugin with a source, and nothing for others."""
+
+    @hookimpl
+    def falcohost_sources(self):
+        """Return the source."""
+        return [source("alone")]
+
+
+MODULES = {
+    "fruit": Fruit(),
+    "more": More(),
+    "who": Who(),
+    "red": Driver("red"),
+    "blue": Driver("blue"),
+    "alone": Alone(),
+}
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Return a function that returns the settings that the worker of a source gets, by plugin."""
+    entries = {name: [SimpleNamespace(value="module")] for name in MODULES}
+    monkeypatch.setattr("falcohost.host.plugins.data.installed", lambda: entries)
+    told = ForPlugins({name: {"own": f"of {name}", "pear": f"pear of {name}"} for name in MODULES})
+    plugins = gather([Candidate(name, module) for name, module in MODULES.items()], told)
+    assert not plugins.left_out
+    return lambda source: {one.name: dict(one.settings) for one in plugins_for(source, plugins)}
+
+
+def test_a_worker_gets_what_its_source_needs(found):
+    """That is its own plugin, and those with fields, lookups and the chosen driver for it; drivers are not passed."""
+    fruit = {"own": "of fruit", "pear": "pear of fruit", "fruit": {"kind": "red"}}
+
+    assert ["fruit", "more", "red"] == list(found("apple"))
+    assert fruit == found("apple")["fruit"]
+    assert {"alone": {"own": "of alone", "pear": "pear of alone"}} == found("alone")
+
+
+def test_a_source_may_need_only_a_part_of_its_plugins_settings(found):
+    """The plugin says which; other plugins' settings stay whole."""
+    assert ["fruit", "who", "red"] == list(found("pear"))
+    assert {"pear": "pear of fruit"} == found("pear")["fruit"]
+    assert {"own": "of who", "pear": "pear of who"} == found("pear")["who"]
+
+
+def given(settings):
+    """Return data with one plugin that has these settings."""
+    plugins = [PluginData("fruit", "module", "dist", "1", settings)]
+    return WorkerData("apple", plugins, {"a": "b"}, b"rules", True, PipelineConfig(), "host", False, True)
+
+
+def test_data_goes_through_a_memfd():
+    """Settings arrive as they were, whatever YAML can hold."""
+    data = given({"a": None, "b": [1, 2.5, True, "x"], "c": {"d": -(2**63)}})
+    descriptor = seal(data)
+    try:
+        assert data == unseal(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_a_number_that_is_too_large():
+    """It is refused in words."""
+    with pytest.raises(ConfigError, match="the settings of 'apple' cannot be passed to its worker"):
+        seal(given({"a": 2**64}))
