@@ -1,14 +1,11 @@
-"""Drops a worker's privileges once its source is open: user, capabilities, no_new_privs (prctl(2), capset(2)).
+"""Drops a process's privileges: user, capabilities, no_new_privs (prctl(2), capset(2)).
 
-The order matters: the bounding set and the user can only be changed while the worker has CAP_SETPCAP and CAP_SETUID.
+The order matters: the bounding set and the user can only be changed while the process has CAP_SETPCAP and CAP_SETUID.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import ctypes
-import importlib
 import os
 from collections.abc import Iterable
 
@@ -62,7 +59,6 @@ def drop_privileges(keep: frozenset[str] | None, user: int | None) -> None:
 
     :raises SourceError: a capability is unknown, or the kernel refuses the change.
     """
-    _load_codecs()
     permitted = permitted_capabilities()
     kept = _numbers(keep or ()) & permitted
     try:
@@ -74,15 +70,6 @@ def drop_privileges(keep: frozenset[str] | None, user: int | None) -> None:
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
         raise SourceError(f"the worker's privileges cannot be dropped: {error.strerror}") from error
-
-
-def _load_codecs() -> None:
-    """Import what Python would import on first use, while its folder is readable: it may belong to root."""
-    with contextlib.suppress(ImportError):
-        importlib.import_module("_strptime")
-    for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
-        with contextlib.suppress(LookupError):
-            codecs.lookup(name)
 
 
 def permitted_capabilities() -> frozenset[int]:

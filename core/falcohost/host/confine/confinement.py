@@ -1,0 +1,62 @@
+"""Confines a process for good, at the moment when it has opened what its job needs.
+
+Every process of the agent ends its preparation with :func:`confine`. What the kernel does not have is left out, and
+logged; nothing of it can be undone by the process.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import importlib
+import os
+
+from msgspec import Struct
+
+from falcohost.errors import SourceError
+from falcohost.host.confine import seccomp
+from falcohost.host.confine.capabilities import drop_privileges
+from falcohost.libc import die_with_parent
+from falcohost.log import log
+from falcohost.needs import ALL, Needs
+
+
+class Confinement(Struct, frozen=True, kw_only=True):
+    """What a process may do from now on.
+
+    :ivar user: the user that it becomes, and the number of its group; None: the user stays.
+    :ivar capabilities: the capabilities that it keeps.
+    :ivar needs: what it does.
+    :ivar only_log: forbidden system calls are made, and the kernel logs them.
+    """
+
+    user: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    needs: Needs = Needs()
+    only_log: bool = False
+
+
+def confine(confinement: Confinement, parent: int) -> None:
+    """Confine this process, which has set ``no_new_privs``, with all its threads. It ends when *parent* ends.
+
+    :raises SourceError: a need or a capability is unknown, or the kernel refuses a change of user or capabilities.
+    """
+    needs = confinement.needs
+    if unknown := sorted(needs.calls - ALL):
+        raise SourceError(f"the source has unknown needs: {', '.join(unknown)}; there are {', '.join(sorted(ALL))}")
+    _import_lazy()
+    drop_privileges(confinement.capabilities, confinement.user)
+    die_with_parent(parent)  # changing the user has cleared it
+    try:
+        seccomp.restrict(needs.calls, log=confinement.only_log)
+    except OSError as error:
+        log.warning("system calls of this process are not restricted: seccomp(2) answers %s", os.strerror(error.errno))
+
+
+def _import_lazy() -> None:
+    """Import what Python would import on first use, while its folder is readable: it may belong to root."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("_strptime")
+    for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
+        with contextlib.suppress(LookupError):
+            codecs.lookup(name)
