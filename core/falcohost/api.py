@@ -27,6 +27,7 @@ MODULES: Final = {
     "falcohost.jsonlog": STABLE,
     "falcohost.kept": PROVISIONAL,
     "falcohost.lookups": PROVISIONAL,
+    "falcohost.needs": PROVISIONAL,
     "falcohost.poll": STABLE,
     "falcohost.port": PROVISIONAL,
     "falcohost.program": STABLE,

@@ -1,4 +1,4 @@
-"""What a source does once it is open, from which falcohost decides what its process may do (:class:`Needs`)."""
+"""Needs: what a source does once it is open, from which falcohost decides what its process may do (provisional)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
+
+__all__ = [
+    "ALL",
+    "CONNECT",
+    "GENEROUS",
+    "LISTEN",
+    "MAPS",
+    "PROBE",
+    "PROGRAM",
+    "THREADS",
+    "WRITE",
+    "Modest",
+    "Needs",
+    "needs_of",
+]
 
 #: Starts threads.
 THREADS: Final = "threads"
@@ -22,6 +37,7 @@ MAPS: Final = "maps"
 #: Loads and attaches BPF programs.
 PROBE: Final = "probe"
 
+#: All of these.
 ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, PROGRAM, MAPS, PROBE})
 
 

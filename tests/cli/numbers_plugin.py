@@ -23,6 +23,7 @@ from falcohost import (
     hookimpl,
 )
 from falcohost.lookups import PENDING, LookupSpec
+from falcohost.needs import GENEROUS, Needs
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Counter:
     cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``slow`` (so many seconds pass while it
     is opened), ``fail_at`` (raises before that number), ``lose`` (reports so many lost), ``deaf`` (does not come back
     behind its first number), ``babble`` (writes rubbish to the supervisor). With ``ns`` it says, while it measures,
-    that each number costs so much.
+    that each number costs so much. ``runs``: Python code that it runs behind its first number, as an attacker would who
+    has taken over its process; ``needs``: the needs that it says it has.
     """
 
     def __init__(self, name, settings):
@@ -89,8 +91,16 @@ class Counter:
             self._timed += self._measuring
             number = Number(self._now, time.time_ns(), self._name)
             yield Batch([number], str(self._now) if self._settings.get("cursor") else None)
+            if "runs" in self._settings:
+                exec(self._settings["runs"], {})
             while self._settings.get("deaf"):
                 time.sleep(1)
+
+    @property
+    def needs(self):
+        """The needs in the settings; else any."""
+        found = self._settings.get("needs")
+        return GENEROUS if found is None else Needs(frozenset(found))
 
     def update(self, plan):
         """Nothing to do."""

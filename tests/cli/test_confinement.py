@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import wait_until
 
 NOBODY = 65534
 
@@ -80,3 +81,31 @@ def test_a_configured_range(agent, setup):
         assert failed.wait() == 1
         assert "falcohost.uids has to be a range such as 61184-65519, from 1 to 4294967294" in failed.stderr
         assert "falco.yaml:" in failed.stderr
+
+
+FORBIDDEN = "Falcohost internal: forbidden system call"
+
+
+@pytest.mark.parametrize(
+    ("code", "needs"),
+    [
+        pytest.param("import os; os.execv('/bin/true', ['true'])", None, id="runs a program"),
+        pytest.param("import ctypes; ctypes.CDLL(None).unshare(0x10000000)", None, id="gets a user namespace"),
+        pytest.param("import socket; socket.socket()", [], id="connects without need"),
+    ],
+)
+def test_a_worker_that_was_taken_over(agent, setup, code, needs):
+    """What its job does not need ends it, which is a critical alert that names the source; the other one goes on."""
+    numbers = {"runs": code} | ({} if needs is None else {"needs": needs})
+    running = agent(*setup("json_output: true", numbers=numbers))
+    wait_until(
+        lambda: any(alert["rule"] == FORBIDDEN for alert in running.alerts), lambda: running.stderr + running.stdout
+    )
+    alert = next(alert for alert in running.alerts if alert["rule"] == FORBIDDEN)
+    seen = len(running.alerts)
+    running.wait_for_alerts(seen + 5)
+
+    assert ("Critical", "numbers") == (alert["priority"], alert["output_fields"]["source"])
+    assert "the worker of event source 'numbers' made a system call that its job does not need" in alert["output"]
+    assert "killed by SIGSYS, for a system call that its job does not need" in running.stderr
+    assert running.end() == 0

@@ -9,6 +9,7 @@ from typing import Any
 from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
 from falcohost.errors import SourceError
+from falcohost.needs import CONNECT, PROGRAM, THREADS, Needs
 
 #: Timeouts of connecting and of reading, in seconds; the latter is longer than a long poll of a queue.
 _CONNECT, _SILENT = 10, 40
@@ -57,6 +58,13 @@ class AwsSession:
             core.create_client("sts", region_name=_ANY)  # loads files that a profile's role needs later
         except _boto_errors() as error:
             raise SourceError(f"{plugin}: {sentence(error)}") from error
+
+    @property
+    def needs(self) -> Needs:
+        """Return what it does: threads make connections; files of credentials are read again, and a program may run."""
+        credentials = self._session.get_credentials()
+        runs = getattr(credentials, "method", "") == "custom-process"
+        return Needs(frozenset({CONNECT, THREADS, *((PROGRAM,) if runs else ())}), None)
 
     def client(self, service: str, *, connections: int = 10) -> Any:
         """Return a client for *service* that *connections* threads can use at once.

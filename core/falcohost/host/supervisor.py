@@ -88,7 +88,13 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         elif isinstance(message, wire.Undecided):
             self.intake.raise_undecided(child.name, message)
         elif isinstance(message, wire.RulesTaken):
-            self.reloading.taken(child.name, message)
+            if message.renew:
+                log.info(
+                    "Event source '%s' is opened again: the new rules need more than its worker may do", child.name
+                )
+                child.renew()
+            else:
+                self.reloading.taken(child.name, message)
         elif isinstance(message, wire.Ready) and self.readiness.reached:
             log.info("Event source '%s' is open again", child.name)
         elif isinstance(message, wire.LogLine):

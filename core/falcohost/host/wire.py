@@ -137,10 +137,14 @@ class Measure(msgspec.Struct, tag=True, frozen=True):
 
 
 class RulesTaken(msgspec.Struct, tag=True, frozen=True):
-    """The worker has switched to the rules with this *number*, or, if there is an *error*, kept its former rules."""
+    """The worker has switched to the rules with this *number*, or, if there is an *error*, kept its former rules.
+
+    *renew*: these rules need what the worker may no longer do; a new one is to take them.
+    """
 
     number: int
     error: str = ""
+    renew: bool = False
 
 
 #: What workers say; :class:`PackedAlerts` stand for :class:`Alerts` on the socket.

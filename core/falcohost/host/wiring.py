@@ -18,6 +18,7 @@ from falcohost.host.snapshot import snapshot
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
@@ -50,7 +51,7 @@ def wired(
     loop, intake = Loop(), Intake(store, maker)
     forked = functools.partial(fork, users=Users(given.config.uids, str(store.directory)))
     children = [Child(name, data, forked) for name, data in assignment.data().items()]
-    workers = Workers(children, loop, store.cursor, once=options.once)
+    workers = Workers(children, loop, store.cursor, Forbidden(intake.raise_alert).tell, once=options.once)
     summary = Summary(given.rules)
     drops = {name: DropMonitor(policy, intake.raise_alert) for name, policy in assignment.drops().items()}
     watch = Watch(given.watched)

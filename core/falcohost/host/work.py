@@ -13,7 +13,9 @@ from falcohost.host import wire
 from falcohost.host.numbers import LookupNumbers, Numbers, counted
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
+from falcohost.needs import GENEROUS, Needs, needs_of
 from falcohost.pipeline.pipeline import Pipeline
+from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.waker import Waker
 
 #: Most seconds that a stopping worker keeps reading events from before the stop. A source that rewinds reads the rest
@@ -27,16 +29,24 @@ WAITING = 1.0
 class Work:
     """Passes the batches of *source* to *pipeline*.
 
+    :param confined: what this process may do.
     :param stopped: returns whether the worker was told to stop.
     """
 
     def __init__(
-        self, task: Task, source: Source, pipeline: Pipeline, uplink: Uplink, stopped: Callable[[], bool]
+        self,
+        task: Task,
+        source: Source,
+        pipeline: Pipeline,
+        uplink: Uplink,
+        confined: Needs,
+        stopped: Callable[[], bool],
     ) -> None:
         self._task = task
         self._source = source
         self._pipeline = pipeline
         self._uplink = uplink
+        self._confined = confined
         self._stopped = stopped
         self._stopping: tuple[float, int] | None = None  # time of the stop, by both clocks
         self._measuring = False
@@ -84,6 +94,9 @@ class Work:
         """Switch the source, then the matching, to new rules; on an error, report it and keep the old rules."""
         try:
             rules = self._task.decode(self._uplink.new_data())
+            if not needs_for(self._source, rules) <= self._confined:
+                self._uplink.send(wire.RulesTaken(message.number, renew=True))
+                return
             self._pipeline.open_lookups(rules)
             self._source.update(rules.plan)
         except Exception as error:
@@ -136,6 +149,12 @@ class Work:
             return {}
         lost, self._lost = Counter(numbers.dropped) - Counter(self._lost), numbers.dropped
         return dict(policy.fields(lost))
+
+
+def needs_for(source: Source, rules: Rules) -> Needs:
+    """Return what *source* needs, and the lookups that *rules* read."""
+    found = needs_of(source)
+    return found | GENEROUS if rules.lookups else found
 
 
 class _Collector:

@@ -20,11 +20,13 @@ from typing import NoReturn
 from falcohost import handed, log
 from falcohost.errors import FalcohostError
 from falcohost.events import Source
-from falcohost.host import privileges, wire
+from falcohost.host import wire
+from falcohost.host.confine.capabilities import close_the_way_back
+from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.memory import settle
 from falcohost.host.task import Task, make_task
 from falcohost.host.uplink import Uplink
-from falcohost.host.work import Work
+from falcohost.host.work import Work, needs_for
 from falcohost.host.worker_data import unseal
 from falcohost.libc import die_with_parent
 from falcohost.pipeline.pipeline import Pipeline
@@ -100,7 +102,7 @@ def _work(data: int, uplink: Uplink, parent: int, cursor: str | None, user: int 
     pipeline: Pipeline | None = None
     source: Source | None = None
     try:
-        privileges.close_the_way_back()
+        close_the_way_back()
         task = _task(data, parent)
         log.forward(uplink.log)
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
@@ -110,12 +112,13 @@ def _work(data: int, uplink: Uplink, parent: int, cursor: str | None, user: int 
         source.open(task.rules.plan, cursor)
         pipeline.open_lookups(task.rules)
         uplink.send_descriptors()
-        privileges.drop_privileges(task.spec.capabilities, user)
-        die_with_parent(parent)  # changing the user has cleared it
+        needs = needs_for(source, task.rules)
+        capabilities = task.spec.capabilities or frozenset()
+        confine(Confinement(user=user, capabilities=capabilities, needs=needs), parent)
         settle()
         signal.signal(signal.SIGTERM, stop)
         uplink.send(wire.Ready())
-        Work(task, source, pipeline, uplink, lambda: stop.asked).run()
+        Work(task, source, pipeline, uplink, needs, lambda: stop.asked).run()
         source.close()
         pipeline.close()
     except Exception as error:

@@ -26,6 +26,7 @@ from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.listing import in_folder
 from falcohost.jsonlog.position import Cursor, Pace, Position, is_continued, read_cursor, sampled, skipped
 from falcohost.jsonlog.refusals import Refusals, Refused
+from falcohost.needs import Needs
 from falcohost.settings import OPEN_PARAMS
 
 #: Descriptors that a worker needs in addition to those of its files.
@@ -127,6 +128,11 @@ class FileInput:
     def done(self) -> float | None:
         """Share of the files that has been read."""
         return min(1.0, self._read / self._size) if self._size else None
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it needs nothing more: all files are open."""
+        return Needs()
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Open all files.

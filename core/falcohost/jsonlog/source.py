@@ -22,6 +22,7 @@ from falcohost.jsonlog.inputs import Input, Texts
 from falcohost.jsonlog.log import JsonLog, Record
 from falcohost.jsonlog.projection import make_projection
 from falcohost.jsonlog.refusals import TOO_LARGE, Refusals, Refused
+from falcohost.needs import Needs, needs_of
 from falcohost.stats import SourceStats
 
 #: What the projecting decoder raises for unexpected records.
@@ -59,6 +60,11 @@ class JsonSource:
         self._refusals = Refusals()
         self._projection = make_projection(log, None)
         self._passed = 0
+
+    @property
+    def needs(self) -> Needs:
+        """Return what its input needs."""
+        return needs_of(self._input)
 
     def reading(self, path: Path) -> JsonSource:
         """Return a source of the same log that reads the file at *path* once; the input of this one is not used.

@@ -10,6 +10,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
+from falcohost.needs import CONNECT, THREADS, Needs, needs_of
 from falcohost.poll.failures import BackOff, Failures
 from falcohost.poll.page import Page, Poller
 
@@ -63,6 +64,11 @@ class PollInput:
     def done(self) -> float | None:
         """Return None: it never ends."""
         return None
+
+    @property
+    def needs(self) -> Needs:
+        """Return that a thread makes connections, and what the poller needs."""
+        return Needs(frozenset({CONNECT, THREADS})) | needs_of(self._poller)
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Open the poller; an unreachable server is not an error, since fetches are retried.

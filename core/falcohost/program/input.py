@@ -22,6 +22,7 @@ from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.log import log
+from falcohost.needs import PROGRAM, Needs
 from falcohost.poll.failures import BackOff, Failures
 from falcohost.program.keeper import keep
 
@@ -79,6 +80,11 @@ class ProgramInput:
     def done(self) -> float | None:
         """None: not known."""
         return None
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it runs a program, which may need anything."""
+        return Needs(frozenset({PROGRAM}), None)
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Check that the program exists; it is started after the privileges are dropped.

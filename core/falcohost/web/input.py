@@ -16,6 +16,7 @@ from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.listening import listening_sockets
 from falcohost.log import log
+from falcohost.needs import LISTEN, THREADS, Needs
 from falcohost.web.address import Address
 from falcohost.web.form import Form
 from falcohost.web.inbox import Answer, Delivery, Inbox
@@ -100,6 +101,11 @@ class WebhookInput:
     def done(self) -> float | None:
         """Return None: it never ends."""
         return None
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it accepts connections, which threads serve."""
+        return Needs(frozenset({LISTEN, THREADS}))
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Bind the address, and read files that need root.

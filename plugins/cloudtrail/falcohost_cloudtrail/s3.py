@@ -15,6 +15,7 @@ from falcohost import SourceError
 from falcohost.aws import AwsError, AwsSession, AwsSettings, is_about_the_object
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Pace, Refusals, Texts
+from falcohost.needs import Needs
 from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail import layout
 from falcohost_cloudtrail.interval import read_interval
@@ -55,7 +56,10 @@ class S3Settings:
 
 
 class S3Input:
-    """Reads the objects that *settings* select, for *plugin*."""
+    """Reads the objects that *settings* select, for *plugin*.
+
+    :ivar needs: what it does once it is open.
+    """
 
     def __init__(
         self, plugin: str, aws: AwsSettings, settings: S3Settings, limits: Limits, clock: Clock = SYSTEM
@@ -71,6 +75,7 @@ class S3Input:
         self._pace = Pace(lambda: self._cursor)
         self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()), clock)
         self._done: float | None = None
+        self.needs = Needs()
 
     @property
     def limits(self) -> Limits:
@@ -90,7 +95,9 @@ class S3Input:
         """
         self._refusals = refusals
         self._cursor = self._begin(cursor)
-        client = AwsSession(self._plugin, self._aws).client("s3", connections=self._settings.concurrency + 1)
+        session = AwsSession(self._plugin, self._aws)
+        self.needs = session.needs
+        client = session.client("s3", connections=self._settings.concurrency + 1)
         self._bucket = Bucket(client, self._settings.bucket)
 
     def texts(self) -> Iterator[Texts]:

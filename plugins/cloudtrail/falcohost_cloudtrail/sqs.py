@@ -18,6 +18,7 @@ from typing import Any
 from falcohost.aws import AwsError, AwsSession, AwsSettings, asked, is_about_the_object
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Texts
+from falcohost.needs import Needs
 from falcohost.poll import BackOff, Failures
 from falcohost_cloudtrail.messages import Messages, Queue
 from falcohost_cloudtrail.notifications import Named, Unknown, named
@@ -87,7 +88,10 @@ def queue_url(client: Any, given: SqsSettings) -> str:
 
 
 class SqsInput:
-    """Reads the objects that messages of the queue in *settings* name, for *plugin*."""
+    """Reads the objects that messages of the queue in *settings* name, for *plugin*.
+
+    :ivar needs: what it does once it is open.
+    """
 
     def __init__(
         self, plugin: str, aws: AwsSettings, settings: SqsSettings, limits: Limits, clock: Clock = SYSTEM
@@ -109,6 +113,7 @@ class SqsInput:
         self._not_before = 0.0
         self._told: set[str] = set()
         self._messages: Messages | None = None
+        self.needs = Needs()
 
     @property
     def limits(self) -> Limits:
@@ -127,6 +132,7 @@ class SqsInput:
         """
         self._refusals = refusals
         session = AwsSession(self._plugin, self._aws)
+        self.needs = session.needs
         self._sqs = session.client("sqs", connections=4)
         self._s3 = session.client("s3", connections=self._settings.concurrency)
 

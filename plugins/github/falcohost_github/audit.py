@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from falcohost.jsonlog import Limits, Origin, Refusals, Refused, whole_record
+from falcohost.needs import Needs
 from falcohost.poll import Page, PollError, PollInput, Seen, array_items
 from falcohost_github.api import GithubApi, RequestRefused
 
@@ -69,6 +70,11 @@ class AuditLog:
     def __init__(self, api: GithubApi, whose: str) -> None:
         self._api = api
         self._path = f"{whose if '/' in whose else f'orgs/{whose}'}/audit-log"
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it reads no files later, and does no more than its input."""
+        return Needs()
 
     def open(self, refusals: Refusals) -> None:
         """Open the API."""

@@ -6,11 +6,13 @@ on deliveries of each webhook have to be checked, the waiting pushes, and how fa
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import islice
+from operator import or_
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ import msgspec
 from falcohost import Plan
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Refused, Texts, whole_record
+from falcohost.needs import CONNECT, THREADS, Needs
 from falcohost.poll import PollInput
 from falcohost.web import WebhookInput
 from falcohost_github.api import GithubApi
@@ -91,6 +94,12 @@ class GithubInput:
     def done(self) -> float | None:
         """None: the input never ends."""
         return None
+
+    @property
+    def needs(self) -> Needs:
+        """Return that threads make connections, if there is a token, and what webhooks and the audit log need."""
+        own = frozenset({CONNECT, THREADS}) if self._api.has_token else frozenset({THREADS})
+        return functools.reduce(or_, (part.needs for part in (self._web, self._audit) if part is not None), Needs(own))
 
     def plan(self, plan: Plan) -> None:
         """Fetch what the rules ask for from now on."""

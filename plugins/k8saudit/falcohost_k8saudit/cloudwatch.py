@@ -16,6 +16,7 @@ import msgspec
 from falcohost.aws import AwsError, AwsSession, asked, clock
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Input, Limits, Origin, Refusals
+from falcohost.needs import Needs
 from falcohost.poll import BackOff, Page, PollInput
 from falcohost_k8saudit.log_group import Group
 
@@ -47,7 +48,10 @@ def cloudwatch_input(group: Group, limits: Limits, plugin: str, own: Clock = SYS
 
 
 class LogEvents:
-    """Fetches the events of *group* for *plugin*."""
+    """Fetches the events of *group* for *plugin*.
+
+    :ivar needs: what it does once it is open.
+    """
 
     def __init__(self, group: Group, plugin: str, own: Clock = SYSTEM) -> None:
         self._own = own
@@ -59,6 +63,7 @@ class LogEvents:
         self._seen: dict[str, int] = {}
         self._deep_at = 0.0
         self._is_deep = False
+        self.needs = Needs()
 
     def open(self, refusals: Refusals) -> None:
         """Read the credentials.
@@ -66,7 +71,9 @@ class LogEvents:
         :raises SourceError: there are none, or the region is not known.
         """
         self._refusals = refusals
-        self._client = AwsSession(self._plugin, self._group.aws).client("logs")
+        session = AwsSession(self._plugin, self._group.aws)
+        self.needs = session.needs
+        self._client = session.client("logs")
 
     def fetch(self, cursor: str | None) -> Page:
         """Return the new events.

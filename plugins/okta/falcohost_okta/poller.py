@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from falcohost import Plan
 from falcohost.jsonlog import Refusals, Refused
+from falcohost.needs import Needs
 from falcohost.poll import Answer, HttpClient, HttpError, Page, Seen, Unreadable, array_items, texts_of
 from falcohost_okta.config import NAME, SECOND, Api
 from falcohost_okta.ids import uuid_and_time
@@ -52,6 +53,11 @@ class LogPoller:
         self._wanted = ""
         self._spoilt = 0
         self._largest = 1  # largest page so far, in events; the server may return fewer than requested
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it reads no files later, and does no more than its input."""
+        return Needs()
 
     def open(self, refusals: Refusals) -> None:
         """Read secrets and certificates.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from falcohost import Batch, Plan, SourceStats
+from falcohost.needs import Needs, needs_of
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
 
@@ -21,6 +22,11 @@ class SyscallSource:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.driver: Driver = drivers.configured(settings).make(settings)
+
+    @property
+    def needs(self) -> Needs:
+        """Return what the driver needs."""
+        return needs_of(self.driver)
 
     def open(self, plan: Plan, cursor: str | None) -> None:
         """Start the driver.

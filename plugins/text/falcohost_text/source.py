@@ -20,6 +20,7 @@ from falcohost.jsonlog import (
     file_input,
     files_check,
 )
+from falcohost.needs import Needs, needs_of
 from falcohost.program import ProgramInput
 from falcohost.settings import OPEN_PARAMS
 from falcohost_text.config import NAME, Config, settings_of
@@ -80,6 +81,11 @@ class TextSource:
         self._input = given
         self._refusals = Refusals()
         self._passed = self._unmatched = 0
+
+    @property
+    def needs(self) -> Needs:
+        """Return what its input needs."""
+        return needs_of(self._input)
 
     def open(self, plan: Plan, cursor: str | None) -> None:
         """Open the input at *cursor*.

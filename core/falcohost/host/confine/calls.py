@@ -33,10 +33,10 @@ _BASE: Final = """
 
 _MORE: Final = {
     CONNECT: "connect bind",
-    LISTEN: "accept accept4",
+    LISTEN: "listen accept accept4",
     WRITE: """
         unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir truncate ftruncate fallocate fsync fdatasync
-        sync_file_range flock chmod fchmod fchmodat utime utimes utimensat futimesat copy_file_range sendfile
+        sync_file_range flock chmod fchmod fchmodat fchown utime utimes utimensat futimesat copy_file_range sendfile
     """,
 }
 

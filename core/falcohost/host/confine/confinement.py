@@ -50,7 +50,7 @@ def confine(confinement: Confinement, parent: int) -> None:
     try:
         seccomp.restrict(needs.calls, log=confinement.only_log)
     except OSError as error:
-        log.warning("system calls of this process are not restricted: seccomp(2) answers %s", os.strerror(error.errno))
+        log.warning("system calls of this process are not restricted: %s", os.strerror(error.errno or 0))
 
 
 def _import_lazy() -> None:

@@ -13,7 +13,7 @@ from falcohost.host.kept_descriptors import Kept
 from falcohost.host.numbers import NOTHING
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
-from falcohost.host.supervision.process import Fork, Process, fork
+from falcohost.host.supervision.process import FORBIDDEN, Fork, Process, fork
 
 _NO_REPORT = wire.Report(NOTHING)
 
@@ -32,6 +32,7 @@ class Child:
     :ivar secrets: the files with certificates and secrets that the source has read.
     :ivar kept: the descriptors that are kept for the next worker.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
+    :ivar forbidden: the last process was killed for a system call that it may not make.
     :ivar stalled: why the source counts as stalled; empty if it does not.
     :ivar heard: when the worker last showed that it is not, on the monotonic clock.
     :ivar report: the last report of the current process.
@@ -50,6 +51,7 @@ class Child:
         self.ended = self.renewing = False
         self.kept = Kept()
         self.error = self.trace = self.stalled = ""
+        self.forbidden = False
         self.heard = 0.0
         self.backoff = RestartDelay()
         self.report = _NO_REPORT
@@ -75,6 +77,7 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = ""
+        self.forbidden = False
         self.process = process = self._start_process(self.name, self.data, cursor, self.kept.descriptors)
         self.link = Link(process.link, self.kept)
         self.pid = process.pid
@@ -127,6 +130,7 @@ class Child:
             self.kept.close()
         self.link.close()
         cause = process.reap()
+        self.forbidden = cause == FORBIDDEN
         life = self._clock.monotonic() - self._born
         self._lived += life
         self.backoff.lived(life)

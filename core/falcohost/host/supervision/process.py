@@ -13,6 +13,9 @@ from typing import Protocol
 from falcohost.host.confine.users import Users
 from falcohost.host.worker import HANDLED, run_worker
 
+#: The cause of the end of a process that made a system call that it may not make (seccomp(2)).
+FORBIDDEN = "killed by SIGSYS, for a system call that its job does not need"
+
 
 class Process(Protocol):
     """A worker process.
@@ -67,6 +70,8 @@ class ForkedProcess:
         code = os.waitstatus_to_exitcode(status)
         if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
             return "killed because memory ran out"
+        if code == -signal.SIGSYS:
+            return FORBIDDEN
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         return f"ended with status {code}"

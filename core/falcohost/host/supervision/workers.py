@@ -26,12 +26,20 @@ class Workers:
     """The workers of all sources. When none of them has work left, the run ends.
 
     :param cursor: returns a source's last stored cursor.
+    :param buried: called with each whose worker has ended.
     :param once: end the run when a source gives up; otherwise it is opened again.
     """
 
     def __init__(
-        self, children: Iterable[Child], loop: Loop, cursor: Callable[[str], str | None], *, once: bool = False
+        self,
+        children: Iterable[Child],
+        loop: Loop,
+        cursor: Callable[[str], str | None],
+        buried: Callable[[Child], None] = lambda child: None,
+        *,
+        once: bool = False,
     ) -> None:
+        self._buried = buried
         self._once = once
         self.children = list(children)
         self._loop = loop
@@ -121,6 +129,7 @@ class Workers:
             self._loop.forget(child.link)
         self._loop.forget(process.ended)
         cause = child.bury(process)
+        self._buried(child)
         if child.trace:
             log.debug("%s", child.trace)
         if self._loop.outcome is not None:

@@ -27,6 +27,11 @@ class HostNames:
         self._round = threading.Event()
         self._wake = threading.Event()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether rules compare with any name."""
+        return bool(self._wanted)
+
     def want(self, name: str) -> None:
         """Add a name that a rule compares with."""
         if name not in self._wanted:

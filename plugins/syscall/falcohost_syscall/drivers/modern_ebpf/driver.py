@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from falcohost import Batch, Plan, SourceError, SourceStats
+from falcohost.needs import CONNECT, PROBE, THREADS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
@@ -63,6 +64,11 @@ class ModernEbpf:
         self._lost: dict[str, int] = {}
         self._swept = 0.0
         self._looked = 0.0
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it loads filters when rules change, and looks up the host names in rules."""
+        return Needs(frozenset({PROBE, THREADS, *((CONNECT,) if HOSTS.wanted else ())}), None)
 
     def open(self, plan: Plan) -> None:
         """Load the probe, then read the running processes; events that occur meanwhile wait in the rings.

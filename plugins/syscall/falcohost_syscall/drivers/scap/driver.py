@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from falcohost import Batch, ConfigError, Plan, SourceStats
+from falcohost.needs import Needs
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.drivers import engine
@@ -56,6 +57,11 @@ class Replay:
         self._types: frozenset[str] = frozenset()
         self._received = self._passed = self._damaged = 0
         self._ended = False
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it needs nothing more: the capture is open."""
+        return Needs()
 
     def open(self, plan: Plan) -> None:
         """Open the capture; :meth:`batches` reads all but its first block, without privileges.

@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from falcohost import SourceError
-from falcohost.host.privileges import CAPABILITIES, drop_privileges
+from falcohost.host.confine.capabilities import CAPABILITIES, drop_privileges
 from falcohost.testing import skip_or_fail
 
 PROGRAM = """
 import os
-from falcohost.host.privileges import close_the_way_back, drop_privileges
+from falcohost.host.confine.capabilities import close_the_way_back, drop_privileges
 close_the_way_back()
 drop_privileges({keep}, {user})
 print(open("/proc/self/status").read())
@@ -72,7 +72,7 @@ def test_what_is_asked_for_is_kept(as_root):
 
 def test_without_root_what_is_there_is_dropped(as_root):
     """An unprivileged user has no capability to keep; asking for one is no error."""
-    leave = "import falcohost.host.privileges, os; os.setgroups([]); os.setgid(65534); os.setuid(65534)"
+    leave = "import falcohost.host.confine.capabilities, os; os.setgroups([]); os.setgid(65534); os.setuid(65534)"
     program = leave + PROGRAM.format(keep={"CAP_BPF"}, user=None)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
