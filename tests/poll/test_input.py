@@ -6,11 +6,14 @@ import time
 import msgspec
 import pytest
 
+from falcohost import retries
+from falcohost.errors import SourceError
 from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, Limits, Origin, Refusals
 from falcohost.poll import BackOff, Page, PollError, PollInput, Seen, poll_problem
 from falcohost.poll.failures import Failures
 from falcohost.poll.input import AHEAD
+from falcohost.retries import run_on_demand
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.waiting import PATIENCE, wait_until
 
@@ -98,6 +101,58 @@ def test_back_off():
     assert 3600 == failures.failed(PollError("no", retry_after=1e9))
     failures.succeeded()
     assert failures.failed(PollError("no")) <= 1
+
+
+@pytest.fixture
+def on_demand():
+    """Somebody waits for the sources of this process."""
+    run_on_demand(True)
+    yield
+    run_on_demand(False)
+
+
+def test_a_run_on_demand_gives_up(on_demand, told):
+    """Where somebody waits each failure is logged, and after a minute of them reading ends with the reason."""
+    clock = ManualClock()
+    poller = Numbers(*(PollError("no") for _ in range(1000)))
+    pages = given(poller, clock=clock, idle=0.001)
+    pages.open(Refusals(), None)
+
+    def read_on():
+        for _ in pages.texts():
+            clock.advance(1)
+
+    with pytest.raises(SourceError, match=r"^numbers: no; given up after \d\d s and \d+ attempts$"):
+        read_on()
+    assert 6 <= len([text for text in told.messages if text.startswith("numbers: no. Trying again in ")]) <= 40
+    pages.close()
+
+
+def test_a_run_on_demand_does_not_wait_for_an_hour(on_demand):
+    """A server that asks for more patience than there is ends the run."""
+    with pytest.raises(SourceError, match="numbers: busy; given up, since the server asks to wait for 900 s"):
+        Failures("numbers", BackOff()).failed(PollError("busy", retry_after=900))
+
+
+def test_what_never_gives_up(on_demand):
+    """What is done beside reading is tried for ever."""
+    clock = ManualClock()
+    failures = Failures("numbers", BackOff(longest=60), clock, endless=True)
+    for _ in range(100):
+        clock.advance(failures.failed(PollError("no")))
+
+    assert clock.monotonic() > retries.GIVE_UP
+
+
+def test_failures_are_known():
+    """What fails now, and how often in a row, is among the numbers of the process, until it works again."""
+    failures = Failures("tester: numbers", BackOff())
+    failures.failed(PollError("numbers: no"))
+    failures.failed(PollError("numbers: no"))
+
+    assert 2 == retries.failing()["tester: numbers: no"]
+    failures.succeeded()
+    assert "tester: numbers: no" not in retries.failing()
 
 
 def test_waits():

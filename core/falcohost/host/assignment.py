@@ -71,6 +71,7 @@ class Assignment:
                     hostname=hostname(),
                     iso8601=config.alerts.iso_8601,
                     base64=config.alerts.base64,
+                    once=self._options.once,
                 )
             )
             for name in self.sources

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from falcohost.counters import Over, Shape, counters, number, rows
+from falcohost.counters import Over, Shape, by_name, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
 
 
@@ -82,6 +82,15 @@ class Numbers(SourceStats, frozen=True):
             colour="red",
         ),
     ] = 0
+    retrying: Annotated[
+        Mapping[str, int],
+        by_name(
+            "what the source tries again because it fails, with the number of failures in a row",
+            over=Over.LAST,
+            text="trying again (failures in a row)",
+            colour="red",
+        ),
+    ] = {}
     rules: Annotated[Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", text="rule")] = {}
     lookups: Annotated[Mapping[str, LookupNumbers], rows("numbers for each lookup that was used", text="lookup")] = {}
 

@@ -20,6 +20,7 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.signals import Signals
@@ -40,6 +41,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     losses: Losses
     readiness: Readiness
     watchdog: Watchdog
+    outages: Outages
     reloading: Reloading
     files: Files
     control: Control
@@ -64,6 +66,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     def _look(self) -> None:
         self.readiness.check()
         self.watchdog.check()
+        self.outages.check()
         if error := self.subscribers.check():
             self.loop.end(Outcome.FAILED, error)
         if self.readiness.reached:

@@ -16,6 +16,7 @@ from falcohost.host.worker_data import WorkerData, unseal
 from falcohost.pipeline.fold import Make
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
+from falcohost.retries import run_on_demand
 from falcohost.settings import AGENT_PID
 from falcohost.specs import DropPolicy
 
@@ -54,6 +55,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
         return decode_rules(data.rules, data.source, plugins, first=data.first)
 
     show_as_base64(data.base64)
+    run_on_demand(data.once)
     make = AlertMaker(data.hostname, iso8601=data.iso8601).make
     drops = None if spec.drops is None else spec.drops(settings)
     return Task(spec, settings, decode(data), make, decode, data.pipeline, drops)

@@ -22,6 +22,7 @@ from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.intake import Intake
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.process import fork
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
@@ -75,6 +76,7 @@ def wired(
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=Watchdog(children, given.config.source_timeout, intake.raise_alert),
+        outages=Outages(children, intake.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading),
         control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),

@@ -17,6 +17,7 @@ from falcohost.needs import GENEROUS, Needs, needs_of
 from falcohost.pipeline.pipeline import Pipeline
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.waker import Waker
+from falcohost.retries import failing
 
 #: Most seconds that a stopping worker keeps reading events from before the stop. A source that rewinds reads the rest
 #: after the next start.
@@ -139,6 +140,7 @@ class Work:
             folded=self._pipeline.fold.folded,
             lookups={one.name: from_attributes(one, LookupNumbers) for one in pending.lookups},
             crowded=pending.crowded,
+            retrying=failing(),
         )
         self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring, self._of_drops(numbers)))
 

@@ -26,6 +26,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
     :ivar base64: write buffers in base64.
+    :ivar once: somebody waits for the source, so that it gives up what fails for long.
     """
 
     source: str
@@ -37,6 +38,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     hostname: str
     iso8601: bool
     base64: bool
+    once: bool = False
 
 
 def plugins_for(source: str, plugins: Plugins) -> list[PluginData]:

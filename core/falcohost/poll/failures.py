@@ -1,4 +1,4 @@
-"""Handles failed fetches: computes how long to wait after each, and logs them."""
+"""Handles failed fetches: computes how long to wait after each, logs them, and gives up where somebody waits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import random
 import traceback
 from dataclasses import dataclass
 
+from falcohost import retries
 from falcohost.clock import SYSTEM, Clock
-from falcohost.errors import FalcohostError
+from falcohost.errors import FalcohostError, SourceError
 from falcohost.log import log
 from falcohost.poll.page import PollError
 
@@ -29,40 +30,48 @@ class BackOff:
 class Failures:
     """The consecutive failures of *name*, as messages call it.
 
-    :param each: log each failure; otherwise the same cause is not logged again for :data:`QUIET` seconds.
+    :param once: what fails is read once, so that somebody may wait for it: each failure is logged, and after
+        :data:`falcohost.retries.GIVE_UP` seconds it is given up. The same holds for everything in a run on demand.
+        Otherwise the same cause is not logged again for :data:`QUIET` seconds.
+    :param endless: never give up.
     """
 
-    def __init__(self, name: str, back_off: BackOff, clock: Clock = SYSTEM, *, each: bool = False) -> None:
-        self._quiet = 0.0 if each else QUIET
+    def __init__(
+        self, name: str, back_off: BackOff, clock: Clock = SYSTEM, *, once: bool = False, endless: bool = False
+    ) -> None:
+        once = once or retries.is_on_demand()
+        self._quiet = 0.0 if once else QUIET
+        self._gives_up = once and not endless
         self._name = name
         self._clock = clock
-        self._back_off = back_off
+        self._longest = min(back_off.longest, retries.ON_DEMAND_WAIT) if once else back_off.longest
+        self._first = back_off.first
         self._count = 0
         self._since = 0.0
         self._is_told = False
         self._told: dict[str, float] = {}
 
-    @property
-    def count(self) -> int:
-        """The number of failures since the last success."""
-        return self._count
-
-    @property
-    def lasting(self) -> float:
-        """The seconds since the first failure after the last success."""
-        return self._clock.monotonic() - self._since if self._count else 0.0
-
     def failed(self, error: Exception) -> float:
-        """Record *error*; return how many seconds to wait, with jitter so that a fleet of agents spreads out."""
+        """Record *error*; return how many seconds to wait, with jitter so that a fleet of agents spreads out.
+
+        :raises SourceError: it is given up.
+        """
         now = self._clock.monotonic()
         if not self._count:
             self._since = now
-        wait = min(self._back_off.longest, self._back_off.first * 2.0 ** min(self._count, 30))
+        text = _text(error)
+        if self._gives_up and now - self._since >= retries.GIVE_UP:
+            spent = f"{now - self._since:.0f} s and {self._count + 1} attempts"
+            raise SourceError(f"{self._sentence(text)}; given up after {spent}")
+        wait = min(self._longest, self._first * 2.0 ** min(self._count, 30))
         wait *= random.uniform(0.5, 1.0)
         if isinstance(error, PollError) and error.retry_after is not None:
             wait = max(wait, min(error.retry_after, MOST_ASKED))
+            if self._gives_up and wait > retries.GIVE_UP:
+                raise SourceError(f"{self._sentence(text)}; given up, since the server asks to wait for {wait:.0f} s")
         self._count += 1
-        self._tell(_text(error), wait, now)
+        retries.note(self, self._sentence(text), self._count)
+        self._tell(text, wait, now)
         return wait
 
     def succeeded(self) -> None:
@@ -70,6 +79,8 @@ class Failures:
         if self._is_told:
             seconds = self._clock.monotonic() - self._since
             log.info("%s: works again, after %.0f s (failed attempts: %d)", self._name, seconds, self._count)
+        if self._count:
+            retries.forget(self)
         self._count = 0
         self._is_told = False
 
@@ -78,7 +89,12 @@ class Failures:
             self._told = {cause: told for cause, told in self._told.items() if now - told < self._quiet}
             self._told[text] = now
             self._is_told = True
-            log.warning("%s: %s. Trying again in %.0f s", self._name, text, wait)
+            log.warning("%s. Trying again in %.0f s", self._sentence(text), wait)
+
+    def _sentence(self, text: str) -> str:
+        """Return *text* with the name in front, of which it may have the last part already."""
+        plugin, _, name = self._name.rpartition(": ")
+        return f"{plugin}: {text}" if plugin and text.startswith(name) else f"{self._name}: {text}"
 
 
 def _text(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The input of a JSON log that fetches pages with a poller, in a thread, and retries without end."""
+"""The input of a JSON log that fetches pages with a poller, in a thread, and retries; a run on demand gives up."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class PollInput:
         self._stopped = False
         self._cursor: str | None = None
         self._thread: threading.Thread | None = None
+        self._given_up: SourceError | None = None
 
     @property
     def limits(self) -> Limits:
@@ -81,7 +82,7 @@ class PollInput:
     def texts(self) -> Iterator[Texts]:
         """Yield pages; while there are none, empty texts.
 
-        :raises SourceError: the thread has ended, which is a bug.
+        :raises SourceError: it is given up; or the thread has ended, which is a bug.
         """
         # Started here, since a thread keeps the privileges with which it was started.
         self._thread = threading.Thread(target=self._fetch, name=f"{self._plugin} poll", daemon=True)
@@ -93,7 +94,7 @@ class PollInput:
                 yield Texts(self._origin, [])
             else:
                 yield Texts(self._origin, [(0, item) for item in page.items], page.cursor)
-        raise SourceError(f"{self._plugin}: the thread that fetches pages has ended")
+        raise self._given_up or SourceError(f"{self._plugin}: the thread that fetches pages has ended")
 
     def ack(self, cursor: str) -> None:
         """Do nothing: pages can be fetched again."""
@@ -112,7 +113,12 @@ class PollInput:
             try:
                 page = self._poller.fetch(self._cursor)
             except Exception as error:
-                self._wait(self._failures.failed(error))
+                try:
+                    seconds = self._failures.failed(error)
+                except SourceError as given_up:
+                    self._given_up = given_up
+                    return
+                self._wait(seconds)
                 continue
             self._failures.succeeded()
             self._cursor = page.cursor

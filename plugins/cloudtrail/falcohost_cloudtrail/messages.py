@@ -86,7 +86,7 @@ class Messages:
         self._held: set[str] = set()
         self._given_back: list[tuple[str, int]] = []
         self._done: set[str] = set()
-        self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60), clock)
+        self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60), clock, endless=True)
         self._news = self._over = False
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
 

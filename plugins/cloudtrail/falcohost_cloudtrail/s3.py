@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from falcohost import SourceError
 from falcohost.aws import AwsError, AwsSession, AwsSettings, is_about_the_object
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Pace, Refusals, Texts
@@ -31,9 +30,6 @@ _FOR_GOOD = {"NoSuchKey", "InvalidObjectState"}
 #: Defaults: seconds by which an object may be late, and number of objects that are fetched ahead.
 LATE = 6 * 3600
 CONCURRENCY = 32
-
-#: Seconds of failures in a row after which a bucket that is read once is given up.
-GIVE_UP = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +65,7 @@ class S3Input:
         self._settings = settings
         self._limits = limits
         name = f"{plugin}: s3://{settings.bucket}"
-        # Somebody may wait for a bucket that is read once; one that is followed is read for years.
-        once = not settings.every
-        self._failures = Failures(name, BackOff(longest=10 if once else 60), clock, each=once)
+        self._failures = Failures(name, BackOff(longest=60), clock, once=not settings.every)
         self._pace = Pace(lambda: self._cursor)
         self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()), clock)
         self._done: float | None = None
@@ -146,18 +140,7 @@ class S3Input:
                     failed.append((prefix, error))
             left = [prefix for prefix, _ in failed]
             if failed:
-                yield from self._pause(failed[0][1])
-
-    def _pause(self, error: AwsError) -> Yielding[None]:
-        """Wait before the next attempt.
-
-        :raises SourceError: the bucket is read once, and has failed for :data:`GIVE_UP` seconds.
-        """
-        failures = self._failures
-        if not self._settings.every and failures.lasting >= GIVE_UP:
-            spent = f"{failures.lasting:.0f} s and {failures.count + 1} attempts"
-            raise SourceError(f"{self._plugin}: {error}; given up after {spent}")
-        yield from self._waiting.pause(failures.failed(error))
+                yield from self._waiting.pause(self._failures.failed(failed[0][1]))
 
     def _partitions(self) -> Yielding[list[str]]:
         given = self._settings
@@ -167,7 +150,7 @@ class S3Input:
                     lambda: list(layout.partitions(self._bucket.folders, given.prefix, given.accounts))
                 ))  # fmt: skip
             except AwsError as error:
-                yield from self._pause(error)
+                yield from self._waiting.pause(self._failures.failed(error))
 
     def _read_partition(self, prefix: str) -> Yielding[None]:
         """Read new objects whose keys begin with *prefix*.

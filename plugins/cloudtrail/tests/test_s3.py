@@ -368,15 +368,20 @@ def test_followed_for_ever(aws, reader, clock, caplog):
     assert caplog.text.count("Trying again in") == 1
 
 
-def test_quick_look_is_given_up(aws, tmp_path):
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("s3://no-such-bucket/", "s3://no-such-bucket/: the bucket does not exist; check its name (NoSuchBucket)"),
+        ("sqs://no-such-queue", "sqs://no-such-queue: the queue does not exist in this region"),
+    ],
+)
+def test_quick_look_is_given_up(aws, tmp_path, address, reason):
     """``falcohost run`` ends with the reason when the source gives up."""
     (tmp_path / "rules.yaml").write_text(trail.RULES)
     block = {"name": "cloudtrail", "init_config": {"aws": aws.settings}}
     (tmp_path / "falco.yaml").write_text(json.dumps({"plugins": [block]}))
-    command = [PROGRAM, "run", "-c", "falco.yaml", "-r", "rules.yaml", "--source", "cloudtrail", "s3://no-such-bucket/"]
-    code = (
-        "import sys; from falcohost_cloudtrail import s3; s3.GIVE_UP = 1.0; from falcohost.__main__ import main; main()"
-    )
+    command = [PROGRAM, "run", "-c", "falco.yaml", "-r", "rules.yaml", "--source", "cloudtrail", address]
+    code = "from falcohost import retries; retries.GIVE_UP = 1.0; from falcohost.__main__ import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *command[1:]],
         capture_output=True,
@@ -387,5 +392,7 @@ def test_quick_look_is_given_up(aws, tmp_path):
     )
 
     assert 1 == done.returncode, done.stderr
+    assert f"cloudtrail: {reason}" in done.stderr
     assert "Trying again in" in done.stderr
-    assert "the bucket does not exist; check its name (NoSuchBucket); given up after" in done.stderr.splitlines()[-1]
+    assert reason in done.stderr.splitlines()[-1]
+    assert "; given up after" in done.stderr.splitlines()[-1]

@@ -17,6 +17,7 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
@@ -51,6 +52,7 @@ def supervised(stage, intake, store):
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             watchdog=Watchdog(workers.children, 60, intake.raise_alert, played.clock),
+            outages=Outages(workers.children, intake.raise_alert, played.clock),
             reloading=reloading,
             files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),
             control=Control(loop, None, lambda: None, workers.measure),

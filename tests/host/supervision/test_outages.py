@@ -1,0 +1,50 @@
+"""A source that is open, and tries in vain to reach what it reads, is an alert."""
+
+import pytest
+from msgspec.structs import replace
+
+from falcohost.host import wire
+from falcohost.host.numbers import NOTHING
+from falcohost.host.supervision.outages import FAILING, Outages
+
+NO = {"one: sqs://q: there is no such queue": 7}
+
+
+@pytest.fixture
+def watched(stage):
+    """Return a function that has a source report what it tries again, second by second; it returns the alerts."""
+    played = stage("one", "two")
+    alerts = []
+    outages = Outages(played.workers.children, lambda *alert: alerts.append(alert), played.clock)
+
+    def report(seconds, retrying):
+        for _ in range(seconds):
+            played.last("one").say(wire.Report(replace(NOTHING, retrying=retrying)))
+            played.last("two").say(wire.Report(NOTHING))
+            played.turn()
+            outages.check()
+            played.clock.advance(1)
+        found = list(alerts)
+        alerts.clear()
+        return found
+
+    played.last("one").say(wire.Ready())
+    played.last("two").say(wire.Ready())
+    return report
+
+
+def test_a_lasting_outage(watched):
+    """Each outage is told once, after a minute, with its reason; the next one again."""
+    assert [] == watched(60, NO)
+    ((rule, priority, text, fields),) = watched(300, NO)
+
+    assert (FAILING, "ERROR", {"source": "one", "attempts": 7, "seconds": 60}) == (rule, priority.name, fields)
+    assert text == "event source 'one' sees nothing of what it tries again: one: sqs://q: there is no such queue"
+    assert [] == watched(1, {})
+    assert 1 == len(watched(62, NO))
+
+
+def test_short_outages(watched):
+    """What works again within a minute is no alert."""
+    for _ in range(5):
+        assert [] == watched(59, NO) + watched(1, {})
