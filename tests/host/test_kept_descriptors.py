@@ -35,7 +35,7 @@ def test_the_next_worker_listens_on_the_same_socket(link):
     address = bound.getsockname()
     hand_up(there)
     kept = Kept()
-    (message,) = wire.FromWorker().feed(kept.receive(here))
+    (message,) = wire.Received(wire.Up).feed(kept.receive(here))
     kept.take(message.counts)
     bound.close()
     waiting = socket.create_connection(address)
@@ -81,7 +81,7 @@ def test_any_descriptor_is_kept_under_its_name(link):
     keep("files", files)
     hand_up(there)
     kept = Kept()
-    (message,) = wire.FromWorker().feed(kept.receive(here))
+    (message,) = wire.Received(wire.Up).feed(kept.receive(here))
     kept.take(message.counts)
     for file in files:
         os.close(file)
@@ -101,4 +101,4 @@ def test_more_than_can_be_kept():
 def test_counts_that_are_none(counts):
     """A worker that names descriptors that it cannot have sent is not understood."""
     with pytest.raises(ValueError):
-        wire.FromWorker().feed(wire.packed(wire.Descriptors(counts)))
+        wire.Received(wire.Up).feed(wire.packed(wire.Descriptors(counts)))

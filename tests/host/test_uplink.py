@@ -1,38 +1,54 @@
-"""The way from a worker to the supervisor: few messages, and none late."""
+"""The way from a worker to the store: few messages, none late, and none lost when a store takes another's place."""
 
 import socket
+import threading
 
 import pytest
 
-from falcohost.host import wire
-from falcohost.host.uplink import GATHER, MOST_GATHERED, Uplink
+from falcohost.host import data, store_link, wire
+from falcohost.host.outgoing import Outgoing
+from falcohost.host.store_link import StoreLink
+from falcohost.host.uplink import GATHER, LAST, MOST_GATHERED, Uplink
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 
 
 class Link:
-    """An uplink, and how many alerts are in each message that has arrived at its other end.
+    """An uplink, and what has arrived at its other ends."""
 
-    :ivar numbers: the numbers of the messages that have arrived.
-    """
+    def __init__(self):
+        self.clock = ManualClock()
+        here, self._supervisor = socket.socketpair()
+        store, self.store = socket.socketpair()
+        self.uplink = Uplink(here, StoreLink(store), self.clock)
+        self._received = data.FromSource()
 
-    def __init__(self, clock=None):
-        self.clock = clock or ManualClock()
-        here, self._there = socket.socketpair()
-        self.uplink = Uplink(here, self.clock)
-        self._received = wire.FromWorker()
-        self.numbers = []
+    @property
+    def messages(self):
+        """Return the messages to the store since the last time."""
+        try:
+            return self._received.feed(self.store.recv(1 << 20, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return []
 
     @property
     def arrived(self):
-        """Return the sizes of the messages since the last time."""
-        try:
-            data = self._there.recv(1 << 20, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return []
-        messages = self._received.feed(data)
-        self.numbers += [message.number for message in messages]
-        return [len(message.alerts) for message in messages]
+        """Return the sizes of these messages."""
+        return [len(message.alerts) for message in self.messages]
+
+    def say(self, message):
+        """Say something as the store."""
+        self.store.sendall(wire.packed(message))
+
+    def replace_store(self):
+        """Have another store take the place of this one."""
+        self.store.close()
+        self._received = data.FromSource()
+        there, self.store = socket.socketpair()
+        outgoing = Outgoing()
+        outgoing.add(wire.packed(wire.NewStore()), there.fileno())
+        outgoing.send(self._supervisor)
+        there.close()
 
 
 @pytest.fixture
@@ -78,24 +94,87 @@ def test_what_waits_until_the_store_has_it(link):
         link.uplink.once_stored(lambda name=name: ran.append(name))
     link.uplink.once_stored(lambda: ran.append("behind b"))
     assert [1, 1] == link.arrived
-    assert ["nothing was sent"] == ran
-    link.uplink.stored(link.numbers[0])
-    assert ["nothing was sent", "a"] == ran
-    link.uplink.stored(link.numbers[1])
+    for number in (1, 2):
+        link.say(data.Stored(number))
+        link.uplink.written()
+        assert number == ran.count("a") + ran.count("b")
     assert ["nothing was sent", "a", "b", "behind b"] == ran
 
 
-def test_an_answer_to_an_earlier_worker(link):
-    """The number of a message of an earlier worker is lower than any of this one, and says nothing."""
-    earlier, ran = Link(link.clock), []
-    earlier.uplink.add(alert("a"))
-    earlier.uplink.flush(None)
-    assert [1] == earlier.arrived
-    link.clock.advance(0.001)
-    later = Link(link.clock)
-    later.uplink.add(alert("b"))
-    later.uplink.flush(None)
-    later.uplink.once_stored(lambda: ran.append("b"))
-    later.uplink.stored(earlier.numbers[0])
+def test_the_store_says_where_to_begin(link):
+    """The source is opened when the store has said from where on it is read."""
+    threading.Timer(0.05, link.say, [data.Begin("7")]).start()
 
-    assert [] == ran
+    assert "7" == link.uplink.begin()
+
+
+def test_what_is_not_stored_is_sent_to_the_next_store(link):
+    """A new store is sent what its predecessor has not acknowledged, and knows that this comes again."""
+    for name in "abc":
+        link.uplink.add(alert(name))
+        link.uplink.flush(f"cursor {name}")
+    link.say(data.Stored(1, "cursor a"))
+    assert "cursor a" == link.uplink.written()
+    link.store.close()
+    link.uplink.add(alert("d"))
+    link.uplink.flush(None)
+    link.replace_store()
+    link.uplink.received()
+    link.uplink.add(alert("e"))
+    link.uplink.flush(None)
+
+    found = [(message.sent.number, message.alerts[0].id, message.sent.again) for message in link.messages]
+    assert [(2, "id-b", True), (3, "id-c", True), (4, "id-d", True), (5, "id-e", False)] == found
+    link.say(data.Stored(5, "cursor c"))
+    assert "cursor c" == link.uplink.written()
+
+
+def test_a_source_waits_when_too_much_is_not_stored(link, monkeypatch):
+    """While there is no store, a source goes on until much waits, and then waits for a new store."""
+    monkeypatch.setattr(store_link, "MOST_ALERTS", 3)
+    link.store.close()
+    for name in "abc":
+        link.uplink.add(alert(name))
+        link.uplink.flush(None)
+
+    def come():
+        link.replace_store()
+        while not (messages := link.messages):
+            pass
+        link.say(data.Stored(messages[-1].sent.number))
+
+    timer = threading.Timer(0.05, come)
+    timer.start()
+    link.uplink.add(alert("d"))
+    link.uplink.flush(None)
+    timer.join()
+
+    link.uplink.finish(ended=False)  # which would wait if something were not stored
+
+
+def test_the_end_waits_for_the_store_but_not_for_ever(link, monkeypatch):
+    """A worker that ends waits until its last alerts are stored, for a short time."""
+    monkeypatch.setattr("falcohost.host.uplink.LAST", LAST / 10)
+    link.uplink.add(alert("a"))
+    link.uplink.flush(None)
+    link.uplink.finish(ended=True)
+    assert [(1, False), (0, True)] == [(len(one.alerts), one.sent.ended) for one in link.messages]
+
+    threading.Timer(0.02, link.say, [data.Stored(3)]).start()
+    link.uplink.finish(ended=True)
+
+
+def test_messages_of_the_supervisor_are_not_lost_while_waiting(link):
+    """What the supervisor says while a worker waits for the store is heard afterwards."""
+    link._supervisor.sendall(wire.packed(wire.Measure(True)))
+    link.say(data.Begin(None))
+    assert link.uplink.begin() is None
+
+    assert [wire.Measure(True)] == link.uplink.received()
+
+
+def test_nobody_is_left(link):
+    """A worker whose supervisor is gone ends."""
+    link._supervisor.close()
+    with pytest.raises(SystemExit):
+        link.uplink.received()

@@ -1,4 +1,4 @@
-"""Messages between worker and supervisor survive the way, in whatever pieces they arrive."""
+"""Messages of workers to supervisor and store survive the way, in whatever pieces they arrive."""
 
 import socket
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcohost.alert import RuleMetadata
-from falcohost.host import wire
+from falcohost.host import data, wire
 from falcohost.host.numbers import Numbers, TypeNumbers
 from falcohost.store.body import encode
 from falcohost.store.metadata import key_of
@@ -18,18 +18,11 @@ OF_A_RULE = msgspec.structs.replace(alert("b"), metadata=RuleMetadata(descriptio
 
 MESSAGES = [
     wire.Ready(),
-    wire.Alerts([alert("a"), alert("ü"), OF_A_RULE], "cursor"),
-    wire.Alerts([]),
     wire.Report(Numbers(3, 2, {"ring full": 1}, types={"open": TypeNumbers(1, matched=1)}), 4.5, measuring=True),
     wire.LogLine(40, "text"),
     wire.Failed("error", "trace"),
     wire.Ended(),
 ]
-
-
-def plain(message):
-    """Return *message* as it was before it was sent."""
-    return msgspec.structs.replace(message, bodies=[], metadata={}) if isinstance(message, wire.Alerts) else message
 
 
 @pytest.fixture(scope="module")
@@ -42,49 +35,56 @@ def sent():
         return other.recv(1 << 20)
 
 
-@given(st.data())
-def test_any_pieces(sent, data):
+@given(drawn=st.data())
+def test_any_pieces(sent, drawn):
     """The same messages come out, cut the stream where you will."""
-    cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)))))
-    received = wire.FromWorker()
+    cuts = sorted(drawn.draw(st.sets(st.integers(0, len(sent)))))
+    received = wire.Received(wire.Up)
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
 
-    assert [plain(message) for piece in pieces for message in received.feed(piece)] == MESSAGES
+    assert [message for piece in pieces for message in received.feed(piece)] == MESSAGES
 
 
-def test_acks_go_down():
+def test_commands_go_down():
     """The other direction has its own messages."""
     one, other = socket.socketpair()
     with one, other:
-        wire.send(one, wire.Ack("x"))
+        wire.send(one, wire.Measure(True))
 
-        assert wire.Received(wire.Down).feed(other.recv(1000)) == [wire.Ack("x")]
+        assert wire.Received(wire.Down).feed(other.recv(1000)) == [wire.Measure(True)]
 
 
-@pytest.mark.parametrize("data", [b"\xff\xff\xff\xff", b"\x01\x00\x00\x00\xc1", b"\x02\x00\x00\x00\x91\x01"])
-def test_rubbish_is_refused(data):
+@pytest.mark.parametrize("received", [wire.Received(wire.Up), data.FromSource()], ids=["supervisor", "store"])
+@pytest.mark.parametrize("sent", [b"\xff\xff\xff\xff", b"\x01\x00\x00\x00\xc1", b"\x02\x00\x00\x00\x91\x01"])
+def test_rubbish_is_refused(received, sent):
     """Bytes that are not a message are an error, not a wait for four gigabytes."""
     with pytest.raises(ValueError, match=r"."):
-        wire.FromWorker().feed(data)
+        received.feed(sent)
+
+
+def of_alerts(alerts):
+    """Return a message of *alerts*."""
+    return data.pack(1, alerts, None, rewinds=False, ended=False)
 
 
 def packed(*bodies, metadata=()):
     """Return a message of alerts as a worker may make it."""
-    body = msgspec.msgpack.encode(wire.PackedAlerts(list(bodies), list(metadata), None, rewinds=False))
+    body = msgspec.msgpack.encode(data.PackedAlerts(1, list(bodies), list(metadata), None, rewinds=False))
     return len(body).to_bytes(4, "little") + body
 
 
 def test_alerts_are_stored_as_they_came():
     """Alerts that a worker has encoded are passed on as bytes beside the alerts, with the metadata that they use."""
-    (message,) = wire.FromWorker().feed(wire.packed(wire.Alerts([OF_A_RULE, alert("a")])))
+    (message,) = data.FromSource().feed(wire.packed(of_alerts([OF_A_RULE, alert("a")])))
 
-    assert [encode(OF_A_RULE), encode(alert("a"))] == message.bodies
+    assert [OF_A_RULE, alert("a")] == message.alerts
+    assert [encode(OF_A_RULE), encode(alert("a"))] == message.sent.bodies
     assert OF_A_RULE.metadata == message.metadata[key_of(OF_A_RULE.metadata)]
 
 
 def test_metadata_are_sent_once():
     """A message has the metadata of a rule once, however many of its alerts it has."""
-    one, ten = (len(wire.packed(wire.Alerts([OF_A_RULE] * count))) for count in (1, 10))
+    one, ten = (len(wire.packed(of_alerts([OF_A_RULE] * count))) for count in (1, 10))
 
     assert b"description" not in encode(OF_A_RULE)
     assert ten - one < 10 * (len(encode(OF_A_RULE)) + 4)
@@ -94,10 +94,10 @@ def test_metadata_are_sent_once():
 def test_alerts_that_are_none_are_refused(body):
     """A worker that sends something else is found out, whatever it is."""
     with pytest.raises(ValueError, match=r"."):
-        wire.FromWorker().feed(packed(body, metadata=[OF_A_RULE.metadata]))
+        data.FromSource().feed(packed(body, metadata=[OF_A_RULE.metadata]))
 
 
 def test_alerts_with_metadata_that_were_not_sent_are_refused():
     """The key of another's metadata gets a worker nothing, and one that it makes up neither."""
     with pytest.raises(ValueError, match="metadata that are not there"):
-        wire.FromWorker().feed(packed(encode(OF_A_RULE), metadata=[RuleMetadata(description="other")]))
+        data.FromSource().feed(packed(encode(OF_A_RULE), metadata=[RuleMetadata(description="other")]))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 _INT = struct.Struct("i")
 
 
-def send_with(link: socket.socket, data: bytes, descriptors: Sequence[int]) -> int:
+def send_with(link: socket.socket, data: bytes | memoryview, descriptors: Sequence[int]) -> int:
     """Send *data*, or its beginning, with duplicates of *descriptors*; return how many bytes were sent.
 
     :raises OSError: nothing can be sent now, or the other end is gone.

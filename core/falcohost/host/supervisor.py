@@ -10,14 +10,14 @@ import signal
 
 from msgspec import Struct
 
-from falcohost.engine.alerts import INTERNAL
 from falcohost.host import wire
 from falcohost.host.control import Control
 from falcohost.host.progress import Progress
+from falcohost.host.storing.intake import Intake
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
-from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
@@ -27,7 +27,6 @@ from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
-from falcohost.store.arrival import Arrival
 from falcohost.subscribers.group import Subscribers
 
 
@@ -37,6 +36,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     loop: Loop
     workers: Workers
     intake: Intake
+    internal: InternalAlerts
     subscribers: Subscribers
     losses: Losses
     readiness: Readiness
@@ -54,13 +54,13 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.workers.start(self._hear)
             while self.loop.outcome is None:
                 self.loop.turn()
-                self._commit()
+                self.intake.commit()
                 self._look()
             self.workers.stop()
-            while self.workers.any_alive:
+            while self.workers.any_alive or not self.intake.silent:
                 self.loop.turn()
-                self._commit()
-            self._commit()
+                self.intake.commit()
+            self.intake.commit()
         return self.loop.outcome
 
     def _look(self) -> None:
@@ -73,23 +73,12 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.files.look()
         self.progress.show(self.workers.children)
 
-    def _commit(self) -> None:
-        """Store what has arrived; then acknowledge cursors and notify subscribers."""
-        if (stored := self.intake.commit()) is not None:
-            self.summary.add(alert for alert in stored.alerts if alert.source != INTERNAL)
-            self.workers.acknowledge(stored.cursors, stored.numbers)
-            self.subscribers.notify()
-
     def _hear(self, child: Child, message: wire.Up) -> None:
         """Pass a worker's message to the part that handles it."""
-        if isinstance(message, wire.Alerts):
-            self.intake.take(_arrival(child.name, message))
-        elif isinstance(message, wire.Ended) and not message.asked:
-            self.intake.take(Arrival(child.name, [], ended=True))
-        elif isinstance(message, wire.Report):
+        if isinstance(message, wire.Report):
             self.losses.observe(child)
         elif isinstance(message, wire.Undecided):
-            self.intake.raise_undecided(child.name, message)
+            self.internal.raise_undecided(child.name, message)
         elif isinstance(message, wire.RulesTaken):
             if message.renew:
                 log.info(
@@ -121,8 +110,3 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         else:
             self.workers.kill()
         self.loop.end(Outcome.STOPPED)
-
-
-def _arrival(source: str, sent: wire.Alerts) -> Arrival:
-    alerts, bodies, metadata = sent.alerts, sent.bodies, sent.metadata
-    return Arrival(source, alerts, sent.cursor, sent.rewinds, number=sent.number, bodies=bodies, metadata=metadata)

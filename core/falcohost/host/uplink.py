@@ -1,10 +1,12 @@
-"""A worker's connection to the supervisor: the sink of its pipeline, and all other messages between the two."""
+"""A worker's connections: the sink of its pipeline, whose alerts go to the store, and messages with the supervisor."""
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -12,6 +14,7 @@ from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host import kept_descriptors, wire
 from falcohost.host.descriptors import receive_with
+from falcohost.host.store_link import StoreLink
 from falcohost.host.worker_data import WorkerData, unseal
 
 #: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
@@ -21,29 +24,39 @@ MOST_GATHERED = 256
 #: Most descriptors that arrive at once; a message with one ends what arrives at once.
 MOST_ATTACHED = 4
 
+#: Seconds for which the end of a worker waits until its last alerts are stored.
+LAST = 0.8
+
 
 class Uplink:
-    """Sends messages to the supervisor; gathers alerts into few messages without delaying them.
+    """Sends messages to the supervisor, and alerts to the store; gathers alerts into few messages without delay.
 
+    :param link: the socket to the supervisor; *store*: the link to the store.
     :ivar rewinds: the current batch has a cursor.
     """
 
-    def __init__(self, link: socket.socket, clock: Clock = SYSTEM) -> None:
+    def __init__(self, link: socket.socket, store: StoreLink, clock: Clock = SYSTEM) -> None:
         self.rewinds = False
         self._now = clock.monotonic
         self._link = link
+        self._store = store
         self._lock = threading.Lock()  # the source's threads log through this too
         self._alerts: list[Alert] = []
         self._first = 0.0
         self._cursor: str | None = None
-        # No number of an earlier worker is as high, so no late answer to that one counts here.
-        self._sent = self._stored = int(clock.monotonic() * 1e9)
-        self._once_stored: deque[tuple[int, Callable[[], object]]] = deque()
-        self._attached: deque[int] = deque()
         self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
+        self._heard: list[wire.Down] = []
+        self._attached: deque[int] = deque()
+        self._data: deque[int] = deque()
+
+    def begin(self) -> str | None:
+        """Return the cursor after which the source resumes; waits until the store says it."""
+        while not self._store.begun:
+            self._wait()
+        return self._store.cursor
 
     def send(self, message: wire.Up) -> None:
-        """Send *message*.
+        """Send *message* to the supervisor.
 
         :raises SystemExit: the supervisor is gone, so there is nothing left to do.
         """
@@ -77,47 +90,83 @@ class Uplink:
         """Send the gathered alerts with *cursor*, unless it is the one that was sent last."""
         new = None if cursor == self._cursor else cursor
         if self._alerts or new is not None:
-            self._sent += 1
-            self.send(wire.Alerts(self._alerts, new, self.rewinds, self._sent))
+            alerts, self._alerts = self._alerts, []
             self._cursor = new or self._cursor
-            self._alerts = []
+            self._store.send(alerts, new, rewinds=self.rewinds)
+            while self._store.full:
+                self._wait()
+
+    def finish(self, *, ended: bool) -> None:
+        """Wait until all alerts are stored, for at most :data:`LAST` seconds.
+
+        :param ended: the source has ended by itself; if it is read again, it starts from the beginning.
+        """
+        if ended:
+            self._store.send((), None, rewinds=self.rewinds, ended=True)
+        until = time.monotonic() + LAST
+        while not self._store.empty and (left := until - time.monotonic()) > 0:
+            self._wait(left)
 
     def once_stored(self, call: Callable[[], object]) -> None:
         """Run *call* once the store has the alerts that were sent; at once if it has."""
-        if self._stored == self._sent:
-            call()
-        else:
-            self._once_stored.append((self._sent, call))
-
-    def stored(self, number: int) -> None:
-        """Take note that the store has the alerts up to the message with this number."""
-        self._stored = max(self._stored, min(number, self._sent))
-        while self._once_stored and self._once_stored[0][0] <= self._stored:
-            self._once_stored.popleft()[1]()
+        self._store.once_stored(call)
 
     def log(self, level: int, text: str) -> None:
         """Send a message for the log."""
         self.send(wire.LogLine(level, text))
 
+    def written(self) -> str | None:
+        """Return the cursor that the store has written since the last call; None: none. Never waits.
+
+        Runs what waits for alerts that are stored now.
+        """
+        self._store.read()
+        return self._store.written()
+
     def received(self) -> list[wire.Down]:
-        """Return the messages that have arrived since the last call, without waiting."""
+        """Return the supervisor's messages that have arrived since the last call, without waiting."""
+        self._listen()
+        heard, self._heard = self._heard, []
+        return heard
+
+    def _wait(self, seconds: float | None = None) -> None:
+        """Wait until the store or the supervisor says something, and process it."""
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        if (descriptor := self._store.fileno()) is not None:
+            poll.register(descriptor, select.POLLIN)
+        poll.poll(None if seconds is None else seconds * 1000)
+        self._listen()
+        self._store.read()
+
+    def _listen(self) -> None:
+        """Take the supervisor's messages.
+
+        :raises SystemExit: the supervisor is gone.
+        """
         try:
             data, attached = receive_with(self._link, 65536, MOST_ATTACHED)
         except BlockingIOError:
-            return []
+            return
         except OSError as error:
             raise SystemExit(1) from error
         if not data:
             raise SystemExit(1)
         self._attached += attached
-        return self._received.feed(data)
+        for message in self._received.feed(data):
+            if isinstance(message, wire.NewStore):
+                self._store.renew(socket.socket(fileno=self._attached.popleft()))
+                continue
+            if isinstance(message, wire.NewRules):
+                self._data.append(self._attached.popleft())
+            self._heard.append(message)
 
     def new_data(self) -> WorkerData:
-        """Return the data that is attached to the earliest message for which this was not called yet.
+        """Return the data that is attached to the earliest new rules for which this was not called yet.
 
         :raises ValueError: it cannot be read.
         """
-        descriptor = self._attached.popleft()
+        descriptor = self._data.popleft()
         try:
             return unseal(descriptor)
         finally:

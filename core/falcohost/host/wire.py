@@ -1,7 +1,8 @@
 """The messages between a worker and the supervisor: length-prefixed MessagePack on a socket pair.
 
-A worker sends readiness, descriptors to keep, alerts, numbers, log lines and its end. The supervisor sends
-acknowledgements, new rules and whether to measure; it stops a worker with a signal.
+A worker sends readiness, descriptors to keep, numbers, log lines and its end. The supervisor sends new rules, whether
+to measure, and a socket to a new store; it stops a worker with a signal. Alerts go to the store
+(:mod:`falcohost.host.data`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,8 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from falcohost.alert import Alert, RuleMetadata
 from falcohost.handed import MOST_KEPT
 from falcohost.host.numbers import Numbers
-from falcohost.store.body import decode, encode
-from falcohost.store.metadata import by_key
 
 T = TypeVar("T")
 
@@ -43,32 +41,6 @@ class Secrets(msgspec.Struct, tag=True, frozen=True):
     """The files with certificates and secrets that the source reads, before it is open."""
 
     files: list[str]
-
-
-class Alerts(msgspec.Struct, tag=True, frozen=True):
-    """Alerts in order, and the cursor to store with them (None: no new one).
-
-    *rewinds*: the same events may be read again, or were. *number*: rises with each message; :class:`Stored` names it.
-    *bodies* and *metadata*: the alerts in bytes as they came, to be stored as they are, and the metadata of their
-    rules; empty before they are sent.
-    """
-
-    alerts: list[Alert]
-    cursor: str | None = None
-    rewinds: bool = False
-    number: int = 0
-    bodies: list[bytes] = []
-    metadata: dict[int, RuleMetadata] = {}
-
-
-class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
-    """:class:`Alerts` on their way. Each is encoded once, by the worker, and each rule's metadata is there once."""
-
-    bodies: list[bytes]
-    metadata: list[RuleMetadata]
-    cursor: str | None
-    rewinds: bool
-    number: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
 
 
 class Report(msgspec.Struct, tag=True, frozen=True):
@@ -112,16 +84,8 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     trace: str = ""
 
 
-class Ack(msgspec.Struct, tag=True, frozen=True):
-    """All alerts up to *cursor* are stored."""
-
-    cursor: str
-
-
-class Stored(msgspec.Struct, tag=True, frozen=True):
-    """The store has the alerts up to the message with this *number* (:class:`Alerts`)."""
-
-    number: int
+class NewStore(msgspec.Struct, tag=True, frozen=True):
+    """The former store is gone; the socket to the new one is attached."""
 
 
 class NewRules(msgspec.Struct, tag=True, frozen=True):
@@ -147,24 +111,20 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     renew: bool = False
 
 
-#: What workers say; :class:`PackedAlerts` stand for :class:`Alerts` on the socket.
-Up: TypeAlias = Ready | Descriptors | Secrets | Alerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
-Down: TypeAlias = Ack | Stored | NewRules | Measure
-
-_Sent: TypeAlias = (
-    Ready | Descriptors | Secrets | PackedAlerts | Report | Undecided | LogLine | RulesTaken | Ended | Failed
-)
+#: What workers say, and what they are told.
+Up: TypeAlias = Ready | Descriptors | Secrets | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+Down: TypeAlias = NewStore | NewRules | Measure
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def packed(message: Up | Down) -> bytes:
+def packed(message: msgspec.Struct) -> bytes:
     """Return *message* encoded for the socket."""
-    body = _encoder.encode(_pack(message) if isinstance(message, Alerts) else message)
+    body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 
 
-def send(link: socket.socket, message: Up) -> None:
+def send(link: socket.socket, message: msgspec.Struct) -> None:
     """Send *message*; blocks while the other side does not read.
 
     :raises OSError: the other side is gone.
@@ -175,7 +135,7 @@ def send(link: socket.socket, message: Up) -> None:
 class Received(Generic[T]):
     """Reassembles messages that arrive in pieces.
 
-    :param kinds: the expected messages: :data:`Up` or :data:`Down`.
+    :param kinds: the expected messages, such as :data:`Up`.
     """
 
     def __init__(self, kinds: Any) -> None:
@@ -211,30 +171,3 @@ class Received(Generic[T]):
 
     def _message(self, data: memoryview) -> T:
         return self._decoder.decode(data)
-
-
-class FromWorker(Received[Up]):
-    """Puts together what a worker says."""
-
-    def __init__(self) -> None:
-        super().__init__(_Sent)
-
-    def _message(self, data: memoryview) -> Up:
-        message: Up | PackedAlerts = super()._message(data)
-        return _unpack(message) if isinstance(message, PackedAlerts) else message
-
-
-def _pack(message: Alerts) -> PackedAlerts:
-    metadata = {id(alert.metadata): alert.metadata for alert in message.alerts}
-    bodies, cursor = [*map(encode, message.alerts)], message.cursor
-    return PackedAlerts(bodies, [*metadata.values()], cursor, message.rewinds, message.number)
-
-
-def _unpack(message: PackedAlerts) -> Alerts:
-    # The keys are computed here: no worker says what metadata another's alerts have.
-    metadata = by_key(message.metadata)
-    try:
-        alerts = [decode(body, metadata) for body in message.bodies]
-    except KeyError as error:
-        raise ValueError(f"an alert with metadata that are not there ({error})") from error
-    return Alerts(alerts, message.cursor, message.rewinds, message.number, message.bodies, metadata)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from falcohost.engine.alerts import AlertMaker
+from falcohost.alert import Alert
+from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.host.assignment import Assignment
 from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
@@ -15,11 +17,12 @@ from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.progress import Progress
 from falcohost.host.restart import age
 from falcohost.host.snapshot import snapshot
+from falcohost.host.storing.intake import Intake
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
-from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
@@ -32,6 +35,7 @@ from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
 from falcohost.log import NOTICE, log
+from falcohost.store.arrival import Arrival
 from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers
 
@@ -49,12 +53,24 @@ def wired(
     subscribers: Subscribers,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
-    loop, intake = Loop(), Intake(store, maker)
+    loop, summary = Loop(), Summary(given.rules)
+
+    def count(alerts: Sequence[Alert]) -> None:
+        summary.add(alert for alert in alerts if alert.source != INTERNAL)
+        subscribers.notify()
+
+    intake = Intake(loop, store, maker, count, lambda source, error: workers.accuse(source, error))
+    internal = InternalAlerts(maker, lambda alert: intake.take(Arrival(INTERNAL, [alert])))
+
+    def attach(source: str) -> socket.socket:
+        here, there = socket.socketpair()
+        intake.attach(source, here)
+        return there
+
     forked = functools.partial(fork, users=Users(given.config.uids, str(store.directory)))
     children = [Child(name, data, forked) for name, data in assignment.data().items()]
-    workers = Workers(children, loop, store.cursor, Forbidden(intake.raise_alert).tell, once=options.once)
-    summary = Summary(given.rules)
-    drops = {name: DropMonitor(policy, intake.raise_alert) for name, policy in assignment.drops().items()}
+    workers = Workers(children, loop, attach, Forbidden(internal.raise_alert).tell, once=options.once)
+    drops = {name: DropMonitor(policy, internal.raise_alert) for name, policy in assignment.drops().items()}
     watch = Watch(given.watched)
 
     def take(number: int, new: ReloadedRules) -> None:
@@ -67,16 +83,17 @@ def wired(
             rules = assignment.count(sources)
             log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
-    reloading = Reloading(lambda: assignment.renewed(load()), take, loop, intake, watch.wait_for)
+    reloading = Reloading(lambda: assignment.renewed(load()), take, loop, internal, watch.wait_for)
     return Supervisor(
         loop=loop,
         workers=workers,
         intake=intake,
+        internal=internal,
         subscribers=subscribers,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
-        watchdog=Watchdog(children, given.config.source_timeout, intake.raise_alert),
-        outages=Outages(children, intake.raise_alert),
+        watchdog=Watchdog(children, given.config.source_timeout, internal.raise_alert),
+        outages=Outages(children, internal.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading),
         control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),

@@ -61,6 +61,8 @@ class Work:
         self._pipeline.finish(None if self._stopping is None else self._stopping[0] + LINGER + WAITING)
         self._report()
         self._tell_undecided()
+        self._uplink.finish(ended=not self._stopped())
+        self._acknowledge()
 
     def _read(self, waker: Waker, collector: _Collector) -> None:
         for batch in self._source.batches():
@@ -78,17 +80,18 @@ class Work:
 
     def _take(self, batch: Batch) -> None:
         self._pipeline.take(batch)
+        self._acknowledge()
         for message in self._uplink.received():
             self._obey(message)
 
+    def _acknowledge(self) -> None:
+        if (cursor := self._uplink.written()) is not None:
+            self._source.ack(cursor)
+
     def _obey(self, message: wire.Down) -> None:
-        if isinstance(message, wire.Ack):
-            self._source.ack(message.cursor)
-        elif isinstance(message, wire.Stored):
-            self._uplink.stored(message.number)
-        elif isinstance(message, wire.Measure):
+        if isinstance(message, wire.Measure):
             self._measure(message.on)
-        else:
+        elif isinstance(message, wire.NewRules):
             self._go_over(message)
 
     def _go_over(self, message: wire.NewRules) -> None:

@@ -1,4 +1,4 @@
-"""A worker: one process that runs the pipeline of one source and sends its alerts to the supervisor.
+"""A worker: one process that runs the pipeline of one source and sends its alerts to the store.
 
 It reads its settings and rules from a memfd (:mod:`falcohost.host.worker_data`) and loads only the plugins that it
 needs, so that no other source's secrets are in its memory. It never returns into the code that forked it; it ends with
@@ -24,6 +24,7 @@ from falcohost.host import wire
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.memory import settle
+from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, make_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work, needs_for
@@ -38,8 +39,8 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 def run_worker(
     data: int,
     link: socket.socket,
+    store: socket.socket,
     parent: int,
-    cursor: str | None,
     kept: Mapping[str, Sequence[int]],
     user: int | None = None,
 ) -> NoReturn:
@@ -49,14 +50,15 @@ def run_worker(
     in calls that only a signal ends.
 
     :param data: the memfd with the source's settings and rules.
+    :param link: the socket to the supervisor; *store*: the socket to the store.
     :param kept: the descriptors that were kept for the source, by name.
     :param user: the user that the worker becomes once its source is open.
     """
     status = 1
     try:
-        take_over({data, link.fileno(), *itertools.chain(*kept.values())}, parent)
+        take_over({data, link.fileno(), store.fileno(), *itertools.chain(*kept.values())}, parent)
         handed.inherit(kept)
-        status = _work(data, Uplink(link), parent, cursor, user)
+        status = _work(data, Uplink(link, StoreLink(store)), parent, user)
     except SystemExit:
         pass  # the supervisor is gone
     finally:
@@ -97,7 +99,7 @@ def _let_go_of_descriptors(keep: Set[int]) -> None:
     os.dup2(2, 1)
 
 
-def _work(data: int, uplink: Uplink, parent: int, cursor: str | None, user: int | None) -> int:
+def _work(data: int, uplink: Uplink, parent: int, user: int | None) -> int:
     stop = _Stop()
     pipeline: Pipeline | None = None
     source: Source | None = None
@@ -109,7 +111,7 @@ def _work(data: int, uplink: Uplink, parent: int, cursor: str | None, user: int 
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
         source = task.spec.make(task.settings)
-        source.open(task.rules.plan, cursor)
+        source.open(task.rules.plan, uplink.begin())
         pipeline.open_lookups(task.rules)
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
@@ -125,6 +127,7 @@ def _work(data: int, uplink: Uplink, parent: int, cursor: str | None, user: int 
         if pipeline is not None:
             pipeline.finish()
             pipeline.close()
+        uplink.finish(ended=False)
         foreseen = isinstance(error, FalcohostError)
         trace = "" if foreseen else traceback.format_exc()
         text = str(error) if foreseen else f"{type(error).__name__}: {error}"

@@ -20,6 +20,7 @@ class Arrival(Struct, frozen=True):
     :ivar number: the number of the worker's message; 0: nobody waits for an answer.
     :ivar ended: the source has ended; if it is read again, it starts from the beginning.
     :ivar bodies: the alerts as bytes (:mod:`falcohost.store.body`), if they came so; *metadata*: the metadata they use.
+    :ivar again: sent a second time, because the store ended before it acknowledged it; it may be stored already.
     """
 
     source: str
@@ -30,17 +31,14 @@ class Arrival(Struct, frozen=True):
     ended: bool = False
     bodies: Sequence[bytes] = ()
     metadata: ByKey = {}
+    again: bool = False
 
 
 class Stored(Struct):
-    """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written.
-
-    :ivar numbers: the highest number of each source's arrivals, which the store now has.
-    """
+    """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written."""
 
     alerts: list[Alert] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
 
 
 class Row(Struct, frozen=True, gc=False):

@@ -6,6 +6,7 @@ acknowledged.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -36,7 +37,8 @@ MOST_KEPT = 500
 MOST_ASKED = 256
 
 #: Number of recent alerts of sources without cursors whose ids are known: a worker's successor may read again the
-#: events of which the worker has not heard that their alerts are stored.
+#: events of which the worker has not heard that their alerts are stored, and a worker sends again what it has not heard
+#: to be stored by a store that has ended.
 MOST_RECENT = 8192
 
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
@@ -75,12 +77,16 @@ class Store:
     def append(self, arrivals: Iterable[Arrival]) -> Stored:
         """Store *arrivals* in one transaction. An alert that is already stored is not stored again."""
         with self._lock:
-            arrived = list(arrivals)
-            alerts = self._take(arrived)
+            alerts = self._take(arrivals)
             self._settle()
             written, self._to_acknowledge = self._to_acknowledge, {}
-            numbers = {arrival.source: arrival.number for arrival in arrived if arrival.number}
-            return Stored(alerts, written, numbers)
+            return Stored(alerts, written)
+
+    def recall(self) -> None:
+        """Take over from a store that has ended: know what it has stored, since that may come again."""
+        sql = "SELECT id FROM alerts WHERE seq > ? AND NOT rewinds ORDER BY seq"
+        with self._lock, contextlib.suppress(StateError):
+            self._recent = dict.fromkeys(found for (found,) in self._disk.query(sql, (self.last - MOST_RECENT,)))
 
     def cursor(self, source: str) -> str | None:
         """Return the stored cursor of *source*."""
@@ -153,15 +159,16 @@ class Store:
         taken: list[Alert] = []
         rows, latest = self._waiting.rows, self._latest
         for arrival in arrivals:
-            rewinds = arrival.rewinds
+            rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
             known = self._known([alert.id for alert in arrival.alerts]) if rewinds else ()
             bodies = arrival.bodies or map(encode, arrival.alerts)
             before = len(taken)
             for alert, body in zip(arrival.alerts, bodies, strict=True):
-                if rewinds:
+                if again:
                     if alert.id in known or alert.id in self._seen or alert.id in self._recent:
                         continue
-                    self._seen.add(alert.id)
+                    if rewinds:
+                        self._seen.add(alert.id)
                 if arrival.number and arrival.cursor is None:
                     self._recent[alert.id] = None
                 self.last += 1

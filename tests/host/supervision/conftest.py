@@ -7,9 +7,11 @@ import pytest
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host import wire
+from falcohost.host.descriptors import receive_with
 from falcohost.host.sealed import sealed
+from falcohost.host.store_link import StoreLink
 from falcohost.host.supervision.child import Child
-from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.workers import Workers
 from falcohost.store.limits import IN_MEMORY
@@ -25,9 +27,10 @@ class Played:
 
     ends_by = None
 
-    def __init__(self, data, cursor, kept):
+    def __init__(self, data, store, kept):
         self.pid = 4711
-        self.data, self.cursor, self.kept = data, cursor, dict(kept)
+        self.data, self.kept = data, dict(kept)
+        self.store = StoreLink(store.dup())
         self.signals = []
         self.link, self._there = socket.socketpair()
         self._there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -46,6 +49,7 @@ class Played:
         """Give everything back; return the cause of the end."""
         for one in (self.link, self._there):
             one.close()
+        self.store.close()
         for descriptor in (self.ended, self._end):
             os.close(descriptor)
         return self._cause
@@ -54,6 +58,10 @@ class Played:
         """Send messages, or bytes, to the supervisor."""
         for message in messages:
             self._there.sendall(message if isinstance(message, bytes) else wire.packed(message))
+
+    def store_alerts(self, *alerts, cursor=None, rewinds=False, ended=False):
+        """Send alerts to the store."""
+        self.store.send(alerts, cursor, rewinds=rewinds, ended=ended)
 
     def hang_up(self):
         """Close its end of the socket."""
@@ -65,13 +73,16 @@ class Played:
         os.write(self._end, b"x")
 
     def hear(self):
-        """Return what the supervisor has said since the last call."""
+        """Return what the supervisor has said since the last call; a socket to a new store is used from now on."""
         found = []
         while True:
             try:
-                found += self._received.feed(self._there.recv(1 << 20, socket.MSG_DONTWAIT))
+                data, descriptors = receive_with(self._there, 1 << 20, 4)
             except BlockingIOError:
                 return found
+            for descriptor in descriptors:
+                self.store.renew(socket.socket(fileno=descriptor))
+            found += self._received.feed(data)
 
 
 class Stage:
@@ -86,17 +97,23 @@ class Stage:
         self.clock = ManualClock()
         self.loop = Loop(self.clock)
         self.heard = []
-        self.cursors = {}
+        self.attached = []
         self.played = {name: [] for name in names}
         self.refused = False
         children = [Child(name, sealed(name, b""), self.start, self.clock) for name in names]
-        self.workers = Workers(children, self.loop, self.cursors.get)
+        self.workers = Workers(children, self.loop, lambda name: self.attach(name))
 
-    def start(self, name, data, cursor, kept):
+    def attach(self, name):
+        """Return a worker's socket to the store, which nobody listens to unless a test does."""
+        here, there = socket.socketpair()
+        self.attached.append((name, here))
+        return there
+
+    def start(self, name, data, store, kept):
         """Start a process."""
         if self.refused:
             raise OSError(11, "Resource temporarily unavailable")
-        played = Played(data, cursor, kept)
+        played = Played(data, store, kept)
         self.played[name].append(played)
         return played
 
@@ -153,7 +170,15 @@ def store():
     store.close()
 
 
+class Raised:
+    """Keeps the alerts about falcohost itself."""
+
+    def __init__(self):
+        self.alerts = []
+        self.internal = InternalAlerts(AlertMaker("host"), self.alerts.append, ManualClock())
+
+
 @pytest.fixture
-def intake(store):
-    """Return the intake of that store."""
-    return Intake(store, AlertMaker("host"), ManualClock())
+def raised():
+    """Return the alerts about falcohost itself."""
+    return Raised()

@@ -9,6 +9,7 @@ import pytest
 from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.sealed import sealed
+from falcohost.host.store_link import StoreLink
 from falcohost.host.supervision.link import Link
 from falcohost.host.uplink import Uplink
 from falcohost.host.worker_data import WorkerData, seal
@@ -23,7 +24,7 @@ def connected():
         one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     with here, there:
         link = Link(here, Kept())
-        yield link, Uplink(there)
+        yield link, Uplink(there, StoreLink(socket.socket()))
         link.close()
 
 
@@ -35,6 +36,18 @@ def data(source):
 def opened():
     """Return how many descriptors are open."""
     return len([*Path("/proc/self/fd").iterdir()])
+
+
+FILLING = wire.Measure(True)
+
+
+def fill(link):
+    """Send messages until the socket takes no more; return how many."""
+    count = 0
+    while not link.waits_to_send:
+        link.send(FILLING)
+        count += 1
+    return count
 
 
 def received(link, uplink, count):
@@ -51,16 +64,16 @@ def received(link, uplink, count):
 def test_each_descriptor_is_the_one_of_its_message(connected):
     """It makes no difference how much is sent before, between and after, or that the socket takes only parts of it."""
     link, uplink = connected
-    filling = wire.Ack("x" * 20_000)
     memfds = [data("one"), data("two")]
-    link.send(filling)
+    count = fill(link)
     for number, memfd in enumerate(memfds):
         link.send(wire.NewRules(number), memfd)
         os.close(memfd)
-        link.send(filling)
+        link.send(FILLING)
     assert link.waits_to_send
 
-    assert [filling, (0, "one"), filling, (1, "two"), filling] == received(link, uplink, 5)
+    expected = [FILLING] * count + [(0, "one"), FILLING, (1, "two"), FILLING]
+    assert expected == received(link, uplink, len(expected))
     assert not link.waits_to_send
 
 
@@ -71,7 +84,7 @@ def test_nothing_stays_open(connected):
     memfd = data("one")
     link.send(wire.NewRules(1), memfd)
     received(link, uplink, 1)
-    link.send(wire.Ack("x" * 200_000))
+    fill(link)
     link.send(wire.NewRules(2), memfd)
     os.close(memfd)
     link.close()

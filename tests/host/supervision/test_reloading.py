@@ -13,12 +13,12 @@ from falcohost.testing.clock import ManualClock
 
 
 @pytest.fixture
-def reloading(intake):
+def reloading(raised):
     """Return a function that sets up a reload which loads in a certain way; and its loop, and what was taken."""
 
     def reloading(load):
         loop, taken = Loop(), []
-        return Reloading(load, lambda *new: taken.append(new), loop, intake), loop, taken
+        return Reloading(load, lambda *new: taken.append(new), loop, raised.internal), loop, taken
 
     return reloading
 
@@ -53,7 +53,7 @@ def test_new_rules_are_numbered_and_taken(reloading, caplog):
     ] == caplog.messages
 
 
-def test_what_is_wrong_is_an_alert(reloading, intake):
+def test_what_is_wrong_is_an_alert(reloading, raised):
     """Falco's alert says what is wrong, and nothing is taken."""
 
     def load():
@@ -61,13 +61,12 @@ def test_what_is_wrong_is_an_alert(reloading, intake):
 
     one, loop, taken = reloading(load)
     one.begin("SIGHUP received")
-    alerts = []
-    finish(loop, lambda: alerts.extend(stored.alerts if (stored := intake.commit()) else ()) or alerts)
+    finish(loop, lambda: raised.alerts)
 
     assert ([], None) == (taken, loop.outcome)
-    assert "Falco internal: hot restart failure" == alerts[0].rule
-    assert "Falco internal: hot restart failure: no such list" == alerts[0].message
-    assert {"reason": "no such list"} == dict(alerts[0].fields)
+    assert "Falco internal: hot restart failure" == raised.alerts[0].rule
+    assert "Falco internal: hot restart failure: no such list" == raised.alerts[0].message
+    assert {"reason": "no such list"} == dict(raised.alerts[0].fields)
 
 
 def test_where_more_than_rules_is_new(reloading, monkeypatch):
@@ -98,32 +97,33 @@ def test_what_changes_during_a_trial_is_tried_after_it(reloading, caplog):
     ] == caplog.messages
 
 
-def test_a_trial_that_does_not_end(intake):
+def test_a_trial_that_does_not_end(raised):
     """It is ended after a while, with an alert that says so; the next one is tried."""
     clock = ManualClock()
     loop, taken, hangs = Loop(clock), [], [True]
-    one = Reloading(lambda: signal.pause() if hangs else "new rules", lambda *new: taken.append(new), loop, intake)
+    one = Reloading(
+        lambda: signal.pause() if hangs else "new rules", lambda *new: taken.append(new), loop, raised.internal
+    )
     one.begin("SIGHUP received")
     clock.advance(PATIENCE)
-    alerts = []
-    finish(loop, lambda: alerts.extend(stored.alerts if (stored := intake.commit()) else ()) or alerts)
+    finish(loop, lambda: raised.alerts)
     hangs.clear()
     one.begin("SIGHUP received")
     finish(loop, lambda: taken)
 
     reason = f"checking configuration and rules took more than {PATIENCE:g} s, and was ended"
-    assert {"reason": reason} == dict(alerts[0].fields)
+    assert {"reason": reason} == dict(raised.alerts[0].fields)
     assert [(1, "new rules")] == taken
 
 
-def test_missing_files_are_waited_for(intake):
+def test_missing_files_are_waited_for(raised):
     """Files that a trial finds missing are reported to the file watcher."""
 
     def load():
         raise MissingFiles("no such files", ["/one", "/two\udc80"])
 
     loop, waited = Loop(), []
-    one = Reloading(load, lambda *new: None, loop, intake, waited.extend)
+    one = Reloading(load, lambda *new: None, loop, raised.internal, waited.extend)
     one.begin("SIGHUP received")
     finish(loop, lambda: waited)
 

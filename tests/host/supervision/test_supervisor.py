@@ -2,10 +2,13 @@
 
 import os
 import signal
+import socket
 import threading
 
+import msgspec
 import pytest
 
+from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.errors import OutputClosed
 from falcohost.host import wire
 from falcohost.host.control import Control
@@ -13,8 +16,10 @@ from falcohost.host.drops import DropMonitor
 from falcohost.host.numbers import Numbers
 from falcohost.host.progress import Progress
 from falcohost.host.stamps import stamps
+from falcohost.host.storing.intake import Intake
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
@@ -25,6 +30,7 @@ from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervisor import Supervisor
 from falcohost.specs import DropPolicy
+from falcohost.store.arrival import Arrival
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import ToOutput
@@ -33,34 +39,56 @@ from falcohost.testing.waiting import wait_until
 
 
 @pytest.fixture
-def supervised(stage, intake, store):
+def supervised(stage, store):
     """Return a function that sets up workers and their supervisor."""
 
     def supervised(*names, actions=("ignore",), outputs=(), watched=()):
         played = stage(*names, begun=False)
-        loop, workers = played.loop, played.workers
-        reloading = Reloading(lambda: "no rules", lambda *_: None, loop, intake)
+        loop, workers, summary = played.loop, played.workers, Summary(["rule a"])
+        runners = [Runner("sink", ToOutput(one), store) for one in outputs]
+        subscribers = Subscribers(runners, [], store, timeout=1.0)
+
+        def stored(alerts):
+            summary.add(alerts)
+            subscribers.notify()
+
+        intake = Intake(loop, store, AlertMaker("host"), stored, workers.accuse)
+        internal = InternalAlerts(AlertMaker("host"), lambda alert: intake.take(Arrival(INTERNAL, [alert])))
+
+        def attach(name):
+            here, there = socket.socketpair()
+            intake.attach(name, here)
+            return there
+
+        played.attach = attach
+        reloading = Reloading(lambda: "no rules", lambda *_: None, loop, internal)
         policy = DropPolicy(
             what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
         )
-        drops = {"syscall": DropMonitor(policy, intake.raise_alert)}
+        drops = {"syscall": DropMonitor(policy, internal.raise_alert)}
         return played, Supervisor(
             loop=loop,
             workers=workers,
             intake=intake,
-            subscribers=Subscribers([Runner("sink", ToOutput(one), store) for one in outputs], [], store, timeout=1.0),
+            internal=internal,
+            subscribers=subscribers,
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
-            watchdog=Watchdog(workers.children, 60, intake.raise_alert, played.clock),
-            outages=Outages(workers.children, intake.raise_alert, played.clock),
+            watchdog=Watchdog(workers.children, 60, internal.raise_alert, played.clock),
+            outages=Outages(workers.children, internal.raise_alert, played.clock),
             reloading=reloading,
             files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),
             control=Control(loop, None, lambda: None, workers.measure),
-            summary=Summary(["rule a"]),
+            summary=summary,
             progress=Progress(shown=False),
         )
 
     return supervised
+
+
+def of(source, name):
+    """Return an alert of a source."""
+    return msgspec.structs.replace(alert(name), source=source)
 
 
 def script(stage, *steps):
@@ -78,17 +106,27 @@ def test_a_cursor_is_acknowledged_when_its_alerts_are_stored(supervised, store):
     """A worker is told of its cursor in the turn in which its alerts arrived, and not before they are stored."""
     stage, supervisor = supervised("one")
     seen = []
+
+    def look():
+        stage.last().store.read()
+        seen.append((store.last, stage.last().store.written()))
+
+    def end():
+        stage.last().store_alerts(ended=True)
+        stage.last().say(wire.Ended())
+
     script(
         stage,
-        lambda: stage.last().say(wire.Ready(), wire.Alerts([alert("a")], "1", rewinds=True)),
-        lambda: seen.append((store.last, stage.last().hear())),
-        lambda: seen.append((store.last, stage.last().hear())),
-        lambda: stage.last().say(wire.Ended()),
+        lambda: stage.last().say(wire.Ready()),
+        lambda: stage.last().store_alerts(of("one", "a"), cursor="1", rewinds=True),
+        look,
+        look,
+        end,
         lambda: stage.last().end(""),
     )
 
     assert supervisor.run() is Outcome.STOPPED
-    assert [(0, []), (1, [wire.Ack("1")])] == seen
+    assert [(0, None), (1, "1")] == seen
     assert "   rule a: 1\n" in supervisor.summary.text()
     assert store.cursor("one") is None  # who reads it again wants all of it again
 
@@ -100,7 +138,8 @@ def test_a_signal_ends_the_run(supervised, store, caplog):
 
     def begin():
         stage.last("one").say(wire.Ready())
-        stage.last("two").say(wire.Ready(), wire.Alerts([alert("a")]))
+        stage.last("two").say(wire.Ready())
+        stage.last("two").store_alerts(of("two", "a"))
         stage.last("one").ends_by = stage.last("two").ends_by = signal.SIGTERM
 
     script(stage, begin, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -137,12 +176,14 @@ def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
     stage, supervisor = supervised("one", outputs=[sink])
     script(
         stage,
-        lambda: stage.last().say(wire.Ready(), wire.Alerts([alert("a")])),
+        lambda: stage.last().say(wire.Ready()),
+        lambda: stage.last().store_alerts(of("one", "a")),
         lambda: os.kill(os.getpid(), signal.SIGUSR1),
         lambda: sink.reopened.wait(60),
         lambda: os.kill(os.getpid(), signal.SIGHUP),
         lambda: None,
-        lambda: stage.last().say(wire.Alerts([alert("b")]), wire.Ended()),
+        lambda: stage.last().store_alerts(of("one", "b")),
+        lambda: stage.last().say(wire.Ended()),
         lambda: stage.last().end(""),
     )
 
@@ -168,7 +209,8 @@ def test_the_run_fails_when_no_output_is_left(supervised):
 
     def begin():
         stage.last().ends_by = signal.SIGTERM
-        stage.last().say(wire.Ready(), wire.Alerts([alert("a")]))
+        stage.last().say(wire.Ready())
+        stage.last().store_alerts(of("one", "a"))
 
     script(stage, begin, lambda: None, lambda: wait_until(lambda: runner.gone))
 

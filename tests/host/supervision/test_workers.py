@@ -5,10 +5,11 @@ import time
 
 import pytest
 
-from falcohost.host import wire
+from falcohost.host import data, wire
 from falcohost.host.numbers import Numbers
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.workers import GRACE
+from falcohost.testing.outputs import alert
 
 
 def fails(stage, name="one"):
@@ -21,14 +22,14 @@ def fails(stage, name="one"):
 def test_messages_are_heard_in_order(stage):
     """A worker's messages are passed on with its source, also those just before its end."""
     stage = stage("one", "two")
-    stage.last("one").say(wire.Ready(), wire.Alerts([], "c"))
+    stage.last("one").say(wire.Ready(), wire.LogLine(20, "c"))
     stage.last("two").say(wire.Ready())
     stage.turn()
     stage.last("two").say(wire.LogLine(20, "the last"))
     stage.last("two").end()
     stage.turn()
 
-    assert [wire.Ready(), wire.Alerts([], "c")] == [message for name, message in stage.heard if name == "one"]
+    assert [wire.Ready(), wire.LogLine(20, "c")] == [message for name, message in stage.heard if name == "one"]
     assert [wire.Ready(), wire.LogLine(20, "the last")] == [message for name, message in stage.heard if name == "two"]
 
 
@@ -114,16 +115,34 @@ def test_no_process_can_be_started(stage, caplog):
     assert 2 == len(stage.played["one"])
 
 
-def test_the_next_worker_goes_on_from_what_is_stored(stage):
-    """A process is given the cursor up to which its source's alerts are stored when it starts."""
+def test_each_worker_has_a_link_to_the_store(stage):
+    """Each process is given a socket of its own, by which the store knows the source; nobody keeps a copy."""
     stage = stage()
     stage.last().say(wire.Ready())
     stage.turn()
     fails(stage)
-    stage.cursors["one"] = "42"
     stage.let_pass(0.2)
+    (_, former), (name, now) = stage.attached
+    stage.last().store_alerts(alert("a"))
 
-    assert [None, "42"] == [played.cursor for played in stage.played["one"]]
+    assert "one" == name
+    assert b"" == former.recv(1000)
+    assert b"rule a" in now.recv(1000)
+
+
+def test_a_new_store(stage):
+    """Workers that run are given sockets to a store that has taken the place of another; their alerts go there."""
+    stage = stage()
+    stage.last().store_alerts(alert("a"))
+    stage.workers.attach_again()
+    (_, former), (name, now) = stage.attached
+    former.close()
+    assert [wire.NewStore()] == stage.last().hear()
+    stage.last().store_alerts(alert("b"))
+    messages = data.FromSource().feed(now.recv(9999))
+
+    assert "one" == name
+    assert [["id-a"], ["id-b"]] == [[one.id for one in message.alerts] for message in messages]
 
 
 def test_numbers_of_all_lives(stage):
@@ -195,26 +214,31 @@ def test_rubbish(stage, caplog):
     assert "worker failed: its worker sent an invalid message" in caplog.text
 
 
-def test_acknowledgements(stage):
-    """Each source is told of its own cursor, and of the number of its last message that is stored."""
+def test_an_accused_worker(stage, caplog):
+    """A worker that the store accuses is killed, and the log says why."""
     stage = stage("one", "two")
-    stage.workers.acknowledge({"two": "c"}, {"one": 7})
+    stage.last("one").say(wire.Ready())
+    stage.turn()
+    stage.workers.accuse("one", "an alert of the source 'two'")
+    fails(stage, "one")
 
-    assert ([wire.Stored(7)], [wire.Ack("c")]) == (stage.last("one").hear(), stage.last("two").hear())
+    assert ([signal.SIGKILL], []) == (stage.played["one"][0].signals, stage.last("two").signals)
+    assert "its worker sent an invalid message (an alert of the source 'two') and was killed" in caplog.text
 
 
 def test_a_worker_that_does_not_read_is_not_waited_for(stage):
     """Data that does not fit into the socket is sent when the worker reads."""
     stage = stage()
-    cursor = "x" * (1 << 22)
-    stage.workers.acknowledge({"one": cursor}, {})
-    found = stage.last().hear()
-    assert [] == found
-    while not found:
+    count = 0
+    while not stage.child().link.waits_to_send:
+        stage.workers.measure(count % 2 == 0)
+        count += 1
+    found = []
+    while len(found) < count:
+        found += stage.last().hear()
         stage.turn()
-        found = stage.last().hear()
 
-    assert [wire.Ack(cursor)] == found
+    assert [wire.Measure(number % 2 == 0) for number in range(count)] == found
     assert not stage.child().link.waits_to_send
 
 
@@ -265,7 +289,7 @@ def test_a_worker_that_hangs_up(stage):
     began = time.monotonic()
     stage.loop.turn(0.05)
     assert time.monotonic() - began >= 0.05
-    stage.workers.acknowledge({"one": "c"}, {})
+    stage.workers.measure(True)
     fails(stage)
     stage.let_pass(0.2)
 

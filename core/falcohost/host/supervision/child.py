@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 
 from falcohost.clock import SYSTEM, Clock
@@ -71,14 +72,14 @@ class Child:
         """Return the seconds that all processes have run, in total."""
         return self._lived + (self._clock.monotonic() - self._born if self.alive else 0.0)
 
-    def start(self, cursor: str | None) -> Process:
-        """Start a process whose source resumes after *cursor*.
+    def start(self, store: socket.socket) -> Process:
+        """Start a process whose alerts go to *store*.
 
         :raises OSError: none can be started.
         """
         self.error = self.trace = ""
         self.forbidden = False
-        self.process = process = self._start_process(self.name, self.data, cursor, self.kept.descriptors)
+        self.process = process = self._start_process(self.name, self.data, store, self.kept.descriptors)
         self.link = Link(process.link, self.kept)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
@@ -98,13 +99,17 @@ class Child:
         """
         try:
             messages = self.link.read()
-        except ValueError as error:  # a compromised worker
-            self.error = f"its worker sent an invalid message ({error}) and was killed"
-            self.signal(signal.SIGKILL)
+        except ValueError as error:
+            self.accuse(str(error))
             return []
         for message in messages or ():
             self._note(message)
         return messages
+
+    def accuse(self, error: str) -> None:
+        """Kill the worker, which is compromised: it has sent a message that is not valid."""
+        self.error = f"its worker sent an invalid message ({error}) and was killed"
+        self.signal(signal.SIGKILL)
 
     def drain(self) -> Iterator[wire.Up]:
         """Yield the remaining messages of a worker that has ended."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections import deque
 
 from falcohost.host import wire
-from falcohost.host.descriptors import send_with
 from falcohost.host.kept_descriptors import Kept
+from falcohost.host.outgoing import Outgoing
 
 
 class Link:
@@ -21,9 +19,8 @@ class Link:
         self.closed = False
         self._link = link
         self._kept = kept
-        self._received = wire.FromWorker()
-        self._outgoing = bytearray()
-        self._attached: deque[tuple[int, int]] = deque()
+        self._received: wire.Received[wire.Up] = wire.Received(wire.Up)
+        self._outgoing = Outgoing()
         self._deaf = False
 
     def fileno(self) -> int:
@@ -57,42 +54,19 @@ class Link:
 
         A duplicate of *descriptor* goes with it.
         """
-        if descriptor is not None:
-            self._attached.append((len(self._outgoing), os.dup(descriptor)))
-        self._outgoing += wire.packed(message)
+        self._outgoing.add(wire.packed(message), descriptor)
         self.send_rest()
 
     def send_rest(self) -> None:
         """Send pending data, as far as possible without waiting."""
         try:
-            while self._outgoing and self._send_some():
-                pass
-        except BlockingIOError:
-            pass
+            self._outgoing.send(self._link)
         except OSError:
             self._outgoing.clear()  # the worker is gone; its successor starts from the current state
-            self._forget_attached()
 
     def close(self) -> None:
         """Close the descriptors that were not sent."""
-        self._forget_attached()
-
-    def _send_some(self) -> bool:
-        """Send data up to the next message with a descriptor, or from there on; return whether all of that was sent."""
-        if self._attached and self._attached[0][0] == 0:
-            end = self._attached[1][0] if len(self._attached) > 1 else len(self._outgoing)
-            sent = send_with(self._link, bytes(self._outgoing[:end]), [self._attached[0][1]])
-            os.close(self._attached.popleft()[1])
-        else:
-            end = self._attached[0][0] if self._attached else len(self._outgoing)
-            sent = self._link.send(bytes(self._outgoing[:end]), socket.MSG_DONTWAIT)
-        del self._outgoing[:sent]
-        self._attached = deque((at - sent, one) for at, one in self._attached)
-        return sent == end
-
-    def _forget_attached(self) -> None:
-        while self._attached:
-            os.close(self._attached.popleft()[1])
+        self._outgoing.clear()
 
     @property
     def waits_to_send(self) -> bool:

@@ -38,10 +38,11 @@ class Process(Protocol):
 class Fork(Protocol):
     """Starts a process."""
 
-    def __call__(self, name: str, data: int, cursor: str | None, kept: Mapping[str, Sequence[int]]) -> Process:
-        """Start a worker of the source *name* that resumes after *cursor*.
+    def __call__(self, name: str, data: int, store: socket.socket, kept: Mapping[str, Sequence[int]]) -> Process:
+        """Start a worker of the source *name*.
 
         :param data: the memfd with its settings and rules.
+        :param store: its socket to the store.
         :param kept: descriptors that were kept for it.
 
         :raises OSError: no process can be started.
@@ -78,7 +79,7 @@ class ForkedProcess:
 
 
 def fork(
-    name: str, data: int, cursor: str | None, kept: Mapping[str, Sequence[int]], users: Users | None = None
+    name: str, data: int, store: socket.socket, kept: Mapping[str, Sequence[int]], users: Users | None = None
 ) -> ForkedProcess:
     """Fork a worker; see :class:`Fork`. *users* gives it a user; without them it keeps that of this process."""
     user = None if users is None else users.user(f"source {name}")
@@ -90,7 +91,7 @@ def fork(
     try:
         pid = os.fork()
         if pid == 0:
-            run_worker(data, there, parent, cursor, kept, user)
+            run_worker(data, there, store, parent, kept, user)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from falcohost.alert import Priority
 from falcohost.errors import FalcohostError
 from falcohost.host import wire
-from falcohost.host.supervision.intake import Intake
+from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
 from falcohost.host.supervision.trial import Trial
 from falcohost.log import log
@@ -35,14 +35,14 @@ class Reloading:
         load: Callable[[], ReloadedRules | None],
         take: Callable[[int, ReloadedRules], None],
         loop: Loop,
-        intake: Intake,
+        internal: InternalAlerts,
         wait_for: Callable[[Sequence[str]], None] = lambda missing: None,
         patience: float = PATIENCE,
     ) -> None:
         self._load = load
         self._take = take
         self._loop = loop
-        self._intake = intake
+        self._internal = internal
         self._wait_for = wait_for
         self._patience = patience
         self._trial: Trial | None = None
@@ -94,7 +94,7 @@ class Reloading:
                 self._go_over(new)
         if error is not None:
             log.error("%s: %s", FAILURE, error)
-            self._intake.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
+            self._internal.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
         if self._next and self._loop.outcome is None:
             cause, self._next = self._next, ""
             self.begin(cause)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 from falcohost.host import wire
@@ -25,7 +26,7 @@ Hear: TypeAlias = Callable[[Child, wire.Up], None]
 class Workers:
     """The workers of all sources. When none of them has work left, the run ends.
 
-    :param cursor: returns a source's last stored cursor.
+    :param attach: returns a new socket to the store for the source with this name.
     :param buried: called with each whose worker has ended.
     :param once: end the run when a source gives up; otherwise it is opened again.
     """
@@ -34,7 +35,7 @@ class Workers:
         self,
         children: Iterable[Child],
         loop: Loop,
-        cursor: Callable[[str], str | None],
+        attach: Callable[[str], socket.socket],
         buried: Callable[[Child], None] = lambda child: None,
         *,
         once: bool = False,
@@ -43,7 +44,7 @@ class Workers:
         self._once = once
         self.children = list(children)
         self._loop = loop
-        self._cursor = cursor
+        self._attach = attach
         self._hear: Hear
         self._restarts: dict[str, Timer] = {}
         self._measuring = False
@@ -59,13 +60,18 @@ class Workers:
         for child in self.children:
             self._start(child)
 
-    def acknowledge(self, cursors: Mapping[str, str], numbers: Mapping[str, int]) -> None:
-        """Acknowledge the cursors up to which all alerts of the sources are stored, and the numbers of messages."""
+    def attach_again(self) -> None:
+        """Give all workers sockets to a new store."""
         for child in self.children:
-            if child.name in cursors:
-                self._send(child, wire.Ack(cursors[child.name]))
-            if child.name in numbers:
-                self._send(child, wire.Stored(numbers[child.name]))
+            if child.alive and not child.link.closed:
+                with self._attach(child.name) as store:
+                    self._send(child, wire.NewStore(), store.fileno())
+
+    def accuse(self, source: str, error: str) -> None:
+        """Kill the worker of *source*, which has sent the store what is not valid."""
+        for child in self.children:
+            if child.name == source:
+                child.accuse(error)
 
     def measure(self, on: bool) -> None:
         """Start or stop measuring the cost of events in all workers, including those that start later."""
@@ -96,7 +102,8 @@ class Workers:
 
     def _start(self, child: Child) -> None:
         try:
-            process = child.start(self._cursor(child.name))
+            with self._attach(child.name) as store:
+                process = child.start(store)
         except OSError as error:
             self._restart(child, f"cannot start a process: {error.strerror}")
             return

@@ -1,0 +1,73 @@
+"""An intake with a store in memory, and sources that a test plays at the other ends of real sockets."""
+
+import socket
+
+import msgspec
+import pytest
+
+from falcohost.engine.alerts import AlertMaker
+from falcohost.host.store_link import StoreLink
+from falcohost.host.storing.intake import Intake
+from falcohost.host.supervision.loop import Loop
+from falcohost.store.limits import IN_MEMORY
+from falcohost.store.store import Store
+from falcohost.testing.clock import ManualClock
+from falcohost.testing.outputs import alert
+
+
+class Taking:
+    """An intake in a loop.
+
+    :ivar stored: the ids of alerts, by transaction.
+    :ivar accused: what sources were accused of.
+    """
+
+    def __init__(self, store):
+        self.store = store
+        self.loop = Loop(ManualClock())
+        self.stored, self.accused = [], []
+        self.intake = Intake(
+            self.loop,
+            store,
+            AlertMaker("host"),
+            lambda alerts: self.stored.append([one.id for one in alerts]),
+            lambda *told: self.accused.append(told),
+            ManualClock(),
+        )
+
+    def socket(self, name):
+        """Return a socket of a new worker of the source *name*."""
+        here, there = socket.socketpair()
+        self.intake.attach(name, here)
+        return there
+
+    def source(self, name):
+        """Return the link of a new worker of the source *name*."""
+        return StoreLink(self.socket(name))
+
+    def turn(self):
+        """Take what is there, and store it."""
+        self.loop.turn(0)
+        self.intake.commit()
+
+
+@pytest.fixture
+def store():
+    """Return an empty store in memory."""
+    store = Store(None, IN_MEMORY)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def taking(store):
+    """Return an intake."""
+    taking = Taking(store)
+    yield taking
+    taking.intake.close()
+
+
+@pytest.fixture
+def of():
+    """Return a function that returns an alert of a source."""
+    return lambda source, name: msgspec.structs.replace(alert(name), source=source)

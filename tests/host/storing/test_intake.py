@@ -1,0 +1,153 @@
+"""Tests the intake: what workers send is stored in one transaction and acknowledged, whatever becomes of them."""
+
+from pathlib import Path
+
+import pytest
+
+from falcohost.host import data, wire
+from falcohost.store.arrival import Arrival
+from falcohost.testing.outputs import alert
+
+
+def test_all_that_has_arrived_is_stored_at_once(taking, of):
+    """Alerts of all sources are stored in order, and each is told of its own cursor."""
+    one, two = taking.source("one"), taking.source("two")
+    one.send([of("one", "a"), of("one", "b")], "1", rewinds=True)
+    two.send([of("two", "c")], None, rewinds=False)
+    one.send([], "2", rewinds=True)
+    taking.turn()
+    one.read()
+    two.read()
+
+    assert [["id-a", "id-b", "id-c"]] == taking.stored
+    assert ("2", None) == (one.written(), two.written())
+    assert one.empty
+    assert two.empty
+
+
+def test_nothing_has_arrived(taking):
+    """Where nothing has arrived nothing is done."""
+    taking.turn()
+
+    assert [] == taking.stored
+
+
+def test_a_worker_begins_at_the_cursor(taking, of):
+    """A worker is told from where on its source is read; the next one goes on from what its predecessor has stored."""
+    first = taking.source("one")
+    first.send([of("one", "a")], "7", rewinds=True)
+    second = taking.source("one")  # attached before the first one's alerts are read
+    first.close()
+    for _ in range(3):
+        taking.turn()
+        second.read()
+
+    assert (True, "7") == (second.begun, second.cursor)
+
+
+def test_the_next_worker_waits_for_what_its_predecessor_sent(taking, of):
+    """All that a worker had sent is stored before anything from the next one."""
+    first = taking.source("one")
+    second = taking.source("one")
+    second.send([of("one", "b")], None, rewinds=False)
+    taking.turn()
+    assert [] == taking.stored
+    first.send([of("one", "a")], None, rewinds=False)
+    first.close()
+    for _ in range(3):
+        taking.turn()
+
+    assert ["id-a", "id-b"] == [name for names in taking.stored for name in names]
+
+
+def test_a_source_that_has_ended_begins_anew(taking, of):
+    """A source that has ended by itself has no cursor any more."""
+    source = taking.source("one")
+    source.send([of("one", "a")], "7", rewinds=True)
+    source.send([], None, rewinds=True, ended=True)
+    taking.turn()
+
+    assert taking.store.cursor("one") is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "accusation"),
+    [
+        (b"\xff\xff\xff\xff", "a message of 4294967295 bytes"),
+        (b"\x01\0\0\0\xc1", ""),
+        (wire.packed(data.Stored(1)), "Invalid value 'Stored'"),
+        (wire.packed(data.pack(1, [alert("a")], None, rewinds=False, ended=False)), "an alert of the source 'test'"),
+    ],
+    ids=["too large", "rubbish", "another message", "another source"],
+)
+def test_what_a_source_may_not_say(taking, of, sent, accusation):
+    """A source that says what it may not is accused and not listened to any more; others are not concerned."""
+    wrong, right = taking.socket("one"), taking.source("two")
+    wrong.sendall(sent)
+    wrong.sendall(wire.packed(data.pack(2, [of("one", "b")], None, rewinds=False, ended=False)))
+    right.send([of("two", "c")], None, rewinds=False)
+    for _ in range(3):
+        taking.turn()
+
+    assert [["id-c"]] == taking.stored
+    ((name, why),) = taking.accused
+    assert "one" == name
+    assert accusation in why
+
+
+def test_what_is_sent_again_is_stored_once(taking, of):
+    """A worker that has sent a message to a former store sends it again, and it is stored once all the same."""
+    source = taking.source("one")
+    source.send([of("one", "a")], None, rewinds=False)
+    taking.turn()  # stored, but the worker does not read that
+    source.send([of("one", "b")], None, rewinds=False)
+    taking.intake.close()  # before the second has been read
+    source.renew(taking.socket("one"))
+    source.send([of("one", "c")], None, rewinds=False)
+    taking.turn()
+    source.read()
+
+    assert ["id-a", "id-b", "id-c"] == [one.id for _, one in taking.store.read(0, 99)]
+    assert source.empty
+
+
+def test_a_worker_that_does_not_read(taking, of):
+    """The last of many acknowledgements counts, and nothing piles up for a worker that does not read them."""
+    source = taking.source("one")
+    link = next(iter(taking.intake._sources._links.values()))
+    for number in range(3000):
+        source.send([], f"{number}" + "x" * 100, rewinds=True)
+        taking.turn()
+    assert link._outgoing.size < 1000
+    for _ in range(3):
+        source.read()
+        taking.turn()
+    source.read()
+
+    assert source.empty
+    assert source.written().startswith("2999x")
+
+
+def test_alerts_that_the_store_gave_up(taking, store):
+    """Alerts that the store gave up are reported once, in an alert stored with the next arrival."""
+    told = []
+    for lost in (3, 5, 5):
+        store.lost, before = lost, store.last
+        taking.intake.take(Arrival("one", [alert("a")]))
+        taking.turn()
+        taking.turn()
+        told.append([(one.rule, one.message, dict(one.fields)) for _, one in store.read(before + 1, 9)])
+
+    rule, text = "Falcohost internal: alerts given up", "alerts were given up before every output had them"
+    assert [[(rule, f"3 {text}", {"count": 3})], [(rule, f"2 {text}", {"count": 2})], []] == told
+
+
+def test_nothing_is_left_open(taking):
+    """Links of workers that have left are closed."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        taking.source("one").close()
+        taking.turn()
+
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
+    assert taking.intake.silent
