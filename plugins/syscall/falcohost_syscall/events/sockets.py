@@ -245,6 +245,13 @@ class Socket:
         return SERVER if incoming and self.type == _DGRAM and not answered else CLIENT
 
 
+class SocketMemory(NamedTuple):
+    """What is remembered of sockets, by inode: the roles of their ends, and the last destinations."""
+
+    roles: dict[int, str]
+    last: dict[int, tuple[bytes, int]]
+
+
 class Sockets:
     """Remembers roles and last destinations of sockets, of the latest :data:`LIMIT` ones."""
 
@@ -266,6 +273,17 @@ class Sockets:
         last, now = self._last.get(ino), (end.ip, end.port)
         self._put(self._last, ino, now)
         return last != now
+
+    def known(self) -> SocketMemory:
+        """Return what is remembered."""
+        return SocketMemory(dict(self._roles), dict(self._last))
+
+    def remember(self, memory: SocketMemory) -> None:
+        """Remember this too."""
+        for ino, role in memory.roles.items():
+            self._put(self._roles, ino, role)
+        for ino, end in memory.last.items():
+            self._put(self._last, ino, end)
 
     def _put(self, table: dict[int, _T], ino: int, value: _T) -> None:
         table.pop(ino, None)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from falcohost import SourceError
 from falcohost_syscall.kernel.kernel_types import KernelTypes
+from falcohost_syscall.kernel.maps import Maps
 
 LIBRARY: Final = "libbpf.so.1"
 LOG_LINES: Final = 40
@@ -25,7 +26,6 @@ LOG_SIZE: Final = 1 << 24
 
 INSTRUCTION: Final = 8
 """Size of one instruction in bytes."""
-_NOEXIST: Final = 1
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -35,6 +35,8 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_object__find_map_by_name": (c_void_p, (c_void_p, c_char_p)),
     "bpf_object__find_program_by_name": (c_void_p, (c_void_p, c_char_p)),
     "bpf_map__fd": (c_int, (c_void_p,)),
+    "bpf_map__name": (c_char_p, (c_void_p,)),
+    "bpf_object__next_map": (c_void_p, (c_void_p, c_void_p)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
     "bpf_map__max_entries": (c_uint32, (c_void_p,)),
     "bpf_map__value_size": (c_uint32, (c_void_p,)),
@@ -130,12 +132,11 @@ class Library:
         return result
 
 
-class Object:
+class Object(Maps):
     """One opened BPF object file; finds its maps and programs by name."""
 
     def __init__(self, library: Library, image: bytes) -> None:
-        self.library = library
-        self._lib = library.lib
+        super().__init__(library)
         pointer = self._lib.bpf_object__open_mem(image, len(image), None)
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
         self._links: dict[str, int] = {}
@@ -222,36 +223,25 @@ class Object:
         """Detach a program that was attached."""
         self._lib.bpf_link__destroy(self._links.pop(name))
 
-    def iterate(self, name: str) -> int:
-        """Return the descriptor of a file that an iterator program writes while it is read; the caller closes it."""
-        link = self.library.check(self._lib.bpf_program__attach_iter(self.program(name), None), f"Cannot attach {name}")
-        try:
-            return self.library.check(self._lib.bpf_iter_create(self._lib.bpf_link__fd(link)), f"Cannot read {name}")
-        finally:
-            self._lib.bpf_link__destroy(link)
+    def iterator(self, name: str) -> int:
+        """Return the descriptor of an iterator program's link (:meth:`iterate`), which stays until :meth:`close`."""
+        if name not in self._links:
+            link = self._lib.bpf_program__attach_iter(self.program(name), None)
+            self._links[name] = self.library.check(link, f"Cannot attach {name}")
+        return int(self._lib.bpf_link__fd(self._links[name]))
 
-    def update(self, map_fd: int, key: bytes, value: bytes) -> None:
-        """Set one entry of a map."""
-        self.library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map of the probe")
+    def map_fds(self) -> dict[str, int]:
+        """Return the descriptors of all maps of the loaded object, by name."""
+        found: dict[str, int] = {}
+        one = None
+        while one := self._lib.bpf_object__next_map(self._opened(), one):
+            if (descriptor := self._lib.bpf_map__fd(one)) >= 0:
+                found[self._lib.bpf_map__name(one).decode()] = descriptor
+        return found
 
-    def add(self, map_fd: int, key: bytes, value: bytes) -> bool:
-        """Set one entry of a map unless the key exists; return whether it was set."""
-        return int(self._lib.bpf_map_update_elem(map_fd, key, value, _NOEXIST)) == 0
-
-    def delete(self, map_fd: int, key: bytes) -> None:
-        """Remove one entry of a map, if it exists."""
-        self._lib.bpf_map_delete_elem(map_fd, key)
-
-    def lookup(self, map_fd: int, key: bytes, size: int) -> bytes:
-        """Return one entry of a map, *size* bytes; for a per-CPU map these are the values of all CPUs."""
-        buffer = ctypes.create_string_buffer(size)
-        self.library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map of the probe")
-        return buffer.raw
-
-    def find(self, map_fd: int, key: bytes, size: int) -> bytes | None:
-        """Return one entry of a map, or None if the key does not exist."""
-        buffer = ctypes.create_string_buffer(size)
-        return None if self._lib.bpf_map_lookup_elem(map_fd, key, buffer) else buffer.raw
+    def link_fds(self) -> list[int]:
+        """Return the descriptors of the links of everything that is attached."""
+        return [int(self._lib.bpf_link__fd(link)) for link in self._links.values()]
 
     def close(self) -> None:
         """Detach and unload everything."""

@@ -4,6 +4,8 @@ Layout and protocol: Documentation/bpf/ringbuf.rst and kernel/bpf/ringbuf.c. The
 position and is writable. Behind it are a page with the producer's position and the data, which is mapped twice in a row
 so that a record that wraps around is contiguous. A record has a header of eight bytes; the first four are its length
 and the bits *busy* (still being written) and *discard*.
+
+Reading gives no space back to the kernel: until :meth:`Ring.release` a record can be read again, by another process.
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ BATCH: Final = 2048
 
 
 class Ring:
-    """A ring buffer of *size* bytes, given the descriptor of its map."""
+    """A ring buffer of *size* bytes, given the descriptor of its map.
 
-    def __init__(self, map_fd: int, size: int) -> None:
+    :ivar position: up to which it was read.
+    """
+
+    def __init__(self, map_fd: int, size: int, position: int = 0) -> None:
+        """Read from *position* on, or from where the kernel has records if that is later."""
         page = os.sysconf("SC_PAGESIZE")
         self.fd = map_fd
         self._mask = size - 1
@@ -33,6 +39,7 @@ class Ring:
         self._consumer = memoryview(self._page).cast("Q")
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._data = page
+        self.position: int = min(max(position, self._consumer[0]), self.produced())
 
     def produced(self) -> int:
         """Return the position up to which the kernel has reserved records."""
@@ -41,18 +48,30 @@ class Ring:
 
     def unread(self) -> int:
         """Return the number of bytes that are reserved and not read yet."""
-        return self.produced() - self._consumer[0]
+        return self.produced() - self.position
 
-    def drain(self, until: int | None = None, limit: int = BATCH) -> list[bytes]:
+    @property
+    def held(self) -> int:
+        """Return the number of bytes that were read and not given back."""
+        return self.position - int(self._consumer[0])
+
+    def release(self, position: int) -> None:
+        """Give the space before *position*, which was read, back to the kernel."""
+        if position > self._consumer[0]:
+            self._consumer[0] = position
+
+    def drain(self, until: int | None = None, limit: int = BATCH, places: list[int] | None = None) -> list[bytes]:
         """Return the complete records, at most *limit*, up to the position *until* (default: the producer's).
 
-        Stops at the first record that is still being written. The space of what was read is given back to the kernel.
+        Stops at the first record that is still being written.
+
+        :param places: the position of each record is added to these.
         """
         producer, data, mask = self._producer, self._data, self._mask
         unpack = _LENGTH.unpack_from
         records: list[bytes] = []
         append = records.append
-        position = start = self._consumer[0]
+        position = self.position
         end = self.produced() if until is None else until
         while position < end and len(records) < limit:
             offset = data + (position & mask)
@@ -64,14 +83,15 @@ class Ring:
             else:
                 body = offset + _HEADER
                 append(producer[body : body + length])
+                if places is not None:
+                    places.append(position)
             position += (length + 15) & ~7
-        if position != start:
-            self._consumer[0] = position
+        self.position = position
         return records
 
     def read_up_to(self, position: int) -> bool:
         """Return whether everything before *position* has been read."""
-        return self._consumer[0] >= position
+        return self.position >= position
 
     def close(self) -> None:
         """Unmap the ring; the descriptor stays open."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -104,6 +105,10 @@ def _bpm(path: str) -> Container | None:
     return Container(name, name, "bpm")
 
 
+#: The cgroups behind keys, as ``subsystem=path``.
+Cgroups: TypeAlias = dict[int, tuple[str, ...]]
+
+
 class Containers:
     """Remembers the cgroups and the container behind each key of a task's cgroups."""
 
@@ -129,6 +134,10 @@ class Containers:
         """Return the container behind *key*, or the host if the key is unknown."""
         known = self._known.get(key)
         return known[0] if known else HOST
+
+    def known(self) -> Cgroups:
+        """Return the cgroups behind all keys."""
+        return {key: lines for key, (_, lines) in self._known.items()}
 
     def cgroups(self, key: int) -> tuple[str, ...]:
         """Return the cgroups behind *key* as ``subsystem=path``."""

@@ -11,10 +11,13 @@ from typing import NamedTuple
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from read_probe import ReadProbe
+
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
-from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -40,7 +43,7 @@ def taken_apart(record: bytes) -> Record:
 class Watched:
     """The probe, and what it saw of one program."""
 
-    def __init__(self, driver: Probe) -> None:
+    def __init__(self, driver: ReadProbe) -> None:
         self.driver = driver
 
     def run(self, *command: str | Path, **options) -> list[Record]:
@@ -103,7 +106,7 @@ def watched(machine) -> Iterator[Watched]:
     """Return the loaded probe; which calls it collects is the test's to say."""
     settings = LoadSettings(execve=EXECVE)
     options = Options(threads=True, exec_cwd=True, exec_env=True, all_processes=True)
-    with Probe(settings, options) as driver:
+    with ReadProbe(settings, options) as driver:
         yield Watched(driver)
 
 

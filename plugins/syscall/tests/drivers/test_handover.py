@@ -13,11 +13,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from read_probe import ReadProbe
 
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import PATIENCE, wait_until
-from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 from falcohost_syscall.source import SyscallSource
@@ -172,7 +172,7 @@ def test_threads_wait(attach, waiters):
 def test_each_once(attach, numbers, soak):
     """While calls come to be seen elsewhere, again and again, each is told once."""
     reloads, count = random.Random(0), soak(400, 40)
-    with Probe(by_function=attach == "function") as driver:
+    with ReadProbe(by_function=attach == "function") as driver:
         driver.set_calls({number: SPECS[number] for number in (READV, SYMLINK)})
         found = read(driver, numbers.pid)
         begun = time.monotonic()

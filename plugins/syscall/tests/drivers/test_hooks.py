@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 import pytest
+from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls.rows import BY_NAME, CALLS
 from falcohost_syscall.drivers.modern_ebpf import hooks as driver_hooks
 from falcohost_syscall.drivers.modern_ebpf.hooks import HOOKS, REQUESTS
 from falcohost_syscall.drivers.modern_ebpf.options import Options
-from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.wanted import calls, hooks, requests
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
@@ -58,7 +58,7 @@ def test_a_kernel_that_refuses(machine, monkeypatch):
     """Where the kernel does not take the programs after all, the probe is there without them."""
     real = driver_hooks.find(Kernel(Library()))
     monkeypatch.setattr(driver_hooks, "find", lambda kernel: HOOKS | REQUESTS)
-    with Probe() as driver:
+    with ReadProbe() as driver:
         driver.set_calls(calls(TYPES, hooks=driver.hooks), passing=driver.hooks)
 
         assert real == driver.hooks
@@ -71,7 +71,7 @@ def test_not_a_function(watched):
 
 def test_falcos_reading(machine):
     """Where names are to be as they were requested, nothing is looked for."""
-    with Probe(options=Options(requested=True)) as driver:
+    with ReadProbe(options=Options(requested=True)) as driver:
         assert frozenset() == driver.hooks
 
 

@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from read_probe import ReadProbe
 
 from falcohost.testing.waiting import PATIENCE
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf.options import Options
-from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.wanted import calls
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -147,7 +147,7 @@ def test_attribute(told, file, name):
 
 def test_falcos_reading(machine):
     """Where names are to be as they were requested, nothing is looked for."""
-    with Probe(options=Options(requested=True)) as driver:
+    with ReadProbe(options=Options(requested=True)) as driver:
         driver.set_calls(calls(TYPES))
         process = subprocess.Popen([sys.executable, "-ISc", "import os; os.chroot('/')"])
         process.wait(timeout=PATIENCE)

@@ -12,10 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from read_probe import ReadProbe
 
 from falcohost.errors import SourceError
 from falcohost.testing import skip_or_fail
-from falcohost_syscall.drivers.modern_ebpf import probe, requirements
+from falcohost_syscall.drivers.modern_ebpf import loading, probe, requirements
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
@@ -40,7 +41,7 @@ def test_programs(image):
     loaded = Object(Library(), (BPF / image).read_bytes())
     names = [
         *probe._PROGRAMS,
-        *probe._URING,
+        *loading.URING,
         *probe._LEFT_OUT.values(),
         *ENTRIES,
         "sys_exit",
@@ -153,7 +154,7 @@ for _ in range(15):
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
 def test_flood(machine, openat, flood):
     """Calls that find no room are counted, and cost no call of a process that makes few."""
-    with Probe(LoadSettings(ring_size=1 << 16)) as driver:
+    with ReadProbe(LoadSettings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: RARE})
         for script in (flood, "os.sched_get_priority_max(1)"):
             child = subprocess.Popen([sys.executable, "-ISc", f"import os\n{script}"], env={})
@@ -172,7 +173,7 @@ def test_flood(machine, openat, flood):
 
 def test_wrap(machine, openat):
     """Nothing is lost or torn while the ring turns many times."""
-    with Probe(LoadSettings(ring_size=1 << 16)) as driver:
+    with ReadProbe(LoadSettings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: R.CallSpec(1, R.WANT_CWD)})
         script = "import os, time\nfor i in range(6000):\n    os.sched_get_priority_max(1)\n"
         script += "    if i % 50 == 0: time.sleep(0.002)"
@@ -266,7 +267,7 @@ def test_no_libbpf(monkeypatch):
 
 def test_refused(machine, monkeypatch):
     """When libbpf refuses the probe, its own words are in the error."""
-    monkeypatch.setattr(probe, "_image", lambda: b"not an object")
+    monkeypatch.setattr(loading, "image", lambda: b"not an object")
 
     with pytest.raises(SourceError, match="libbpf cannot open the probe") as caught:
         Probe()

@@ -270,7 +270,7 @@ def test_cgroup(watched, tmp_path):
 def test_running_processes(watched):
     """Processes that ran before are told like an exec, kernel threads included, threads not."""
     with subprocess.Popen([sys.executable, "-Sc", "input()"], stdin=subprocess.PIPE, cwd="/usr") as process:
-        tasks = {parts.header(record).pid: record for record in watched.driver.tasks()}
+        tasks = {parts.header(record).pid: record for record in watched.driver.tasks_listed()}
         process.communicate(b"\n")
     sections = dict(parts.sections(tasks[process.pid]))
     numbers = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
@@ -284,7 +284,7 @@ def test_running_processes(watched):
 
 def test_start_time(watched):
     """The start of a process is the one in /proc/PID/stat."""
-    tasks = {parts.header(record).pid: parts.header(record) for record in watched.driver.tasks()}
+    tasks = {parts.header(record).pid: parts.header(record) for record in watched.driver.tasks_listed()}
     truth = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
 
     assert truth == tasks[os.getpid()].start * os.sysconf("SC_CLK_TCK") // 10**9

@@ -43,6 +43,7 @@ def test_position_never_goes_back(c_program):
         while watcher.poll() is None:
             position += 8
             ring.drain(until=position)
+            ring.release(ring.position)
         back, last = map(int, watcher.stdout.read().split())
     ring.close()
     os.close(memory)

@@ -1,7 +1,6 @@
-"""Loads the compiled probe, attaches it, configures it, and reads its records.
+"""The probe in the kernel: attaches and configures it.
 
-Records are bytes (see :mod:`falcohost_syscall.records.record`), in order of time. The probe is told which calls to
-collect; nothing here knows what a record means.
+The probe is told which calls to collect; nothing here knows what a record means, and :mod:`.feed` reads them.
 """
 
 from __future__ import annotations
@@ -9,34 +8,20 @@ from __future__ import annotations
 import os
 import platform
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from falcohost import SourceError
-from falcohost_syscall.drivers.modern_ebpf import hooks
-from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
-from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
-from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError, find
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
-from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
-from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
-from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
-from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, TwiceAtTracepoint, may_be_left_out
+from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, TASKS
+from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
-from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS, check
-from falcohost_syscall.drivers.modern_ebpf.rings import Rings
-from falcohost_syscall.kernel.function_programs import FunctionKernel
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.drivers.modern_ebpf.requirements import check
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record
 
-_URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
-"""Programs for io_uring requests, and the tracepoints that they need (the first exists since Linux 6.4)."""
-_URING_LOOK: Final = "uring_look"
-"""The program with which those look for files that were opened silently."""
 _SETTLE: Final = "settle_wanted"
 """The program that makes a new set of calls take effect."""
 #: The program for names that are written to files in /proc, and the call that has the same effect.
@@ -45,38 +30,21 @@ _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
-#: Context (about a KiB each) is reserved for four times as many processes as are running, and at least for this many.
-LEAST_PROCESSES: Final = 8192
-_FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
-_Part = TypeVar("_Part")
 _SOCKETCALL: Final = 102
 """The 32-bit call behind which the probe finds other calls (x86)."""
 _NO_CALL: Final = record.CALL_SPEC.pack(*record.CallSpec(0, 0))
 
 
-def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
-    """Return the functions at which calls can be observed, or why they cannot."""
-    try:
-        return find(FunctionKernel(library)), ""
-    except NotPossibleError as error:
-        return None, str(error)
-
-
-def _running() -> int:
-    return sum(path.name.isdigit() for path in Path("/proc").iterdir())
-
-
-def _image() -> bytes:
-    return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
-
-
 class Probe:
     """The probe in the kernel; use it as a context manager or call :meth:`close`.
 
-    :ivar sees_requests: io_uring requests are events too.
+    :ivar attachment: the way in which calls are observed.
     :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
+    :ivar rows: the rows of calls that were ever collected.
+    :ivar ring_size: size of each of its two rings, in bytes.
+    :ivar sees_requests: io_uring requests are events too.
     """
 
     def __init__(
@@ -89,104 +57,53 @@ class Probe:
         settings, options = settings or LoadSettings(), options or Options()
         check()
         self._library = library = Library()
-        self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
-        self._object = Object(library, _image())
         self.kernel = Kernel(library)
+        loaded = load(library, self.kernel, settings, options, by_function=by_function)
+        self._object, self.attachment, self.hooks, self.sees_requests = loaded
+        self.ring_size = settings.ring_size
+        self.rows = {settings.execve, settings.procexit} - {0}
         self._calls: dict[tuple[str, int], bytes] = {}
         self._asked: set[int] = set()
-        self._rows = {settings.execve, settings.procexit} - {0}
-        self.sees_requests = False
-        self._attachment: Attachment | None = None
-        self.hooks: frozenset[str] = frozenset()
         self._hooked: frozenset[str] = frozenset()
         self._renames = False
         self._filters: frozenset[tuple[str, int]] = frozenset()
-        self._rings: Rings | None = None
         try:
-            with library.types:
-                functions, why_not = _find_functions(library) if by_function else (None, "")
-                self.hooks = self.hooks if options.requested else hooks.find(self.kernel)
-                self._load(settings, options, functions, why_not)
+            self._attach()
         except BaseException:
             self.close()
             raise
 
-    def _load(self, settings: LoadSettings, options: Options, functions: CallFunctions | None, why_not: str) -> None:
-        twice = settings.twice or (functions is None and may_be_left_out(self.kernel))
-        settings = settings._replace(functions=functions is not None, twice=twice)
-        self._prepare(settings, options)
-        try:
-            self._object.load()
-        except LibbpfError:
-            if not self.hooks:
-                raise
-            self.hooks = frozenset()  # perhaps these are what the kernel refused; the rest works without them
-            self._object.close()
-            self._object = Object(self._library, _image())
-            self._prepare(settings, options)
-            self._object.load()
-        self._attachment = self._chosen(functions, twice, why_not)
-        self._attach(settings)
-
-    def _chosen(self, functions: CallFunctions | None, twice: bool, why_not: str) -> Attachment:
-        """Return the way to observe calls: at *functions*, if the kernel allows it."""
-        if functions is not None:
-            try:
-                return AtFunctions(self._library, self._object, functions)
-            except NotPossibleError as error:
-                return AtTracepoint(self._library, self._object, str(error))
-        chosen = TwiceAtTracepoint if twice else AtTracepoint
-        return chosen(self._library, self._object, why_not)
-
-    @property
-    def attachment(self) -> Attachment:
-        """The way in which calls are observed."""
-        return self._loaded(self._attachment)
-
-    @staticmethod
-    def _loaded(part: _Part | None) -> _Part:
-        if part is None:
-            raise SourceError("The probe is not loaded.")
-        return part
+    def _attach(self) -> None:
+        self.ignore(os.getpid())
+        if self.sees_requests:
+            look = self._object.program_fd(URING_LOOK)
+            self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
+        for name in (*_PROGRAMS, *(URING if self.sees_requests else ())):
+            self._object.attach(name)
+        self.attachment.start()
 
     def still_sees(self) -> bool:
         """Return whether calls are still observed as after :meth:`set_calls`; if not, call it again with all calls."""
         successor = self.attachment.successor()
         if successor is None:
             return True
-        self._attachment = successor
+        self.attachment = successor
         return False
 
-    def _prepare(self, settings: LoadSettings, options: Options) -> None:
-        self._object.resize("scratches", 2 * self._cpus)
-        self._object.resize("context_scratches", self._cpus)
-        self._object.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
-        self._object.set_data(".rodata.settings", settings.pack())
-        self._object.set_data(".data.options", options.pack())
-        for name in ("call_ring", "proc_ring"):
-            self._object.resize(name, settings.ring_size)
-        self.sees_requests = all(map(self.kernel.has_tracepoint, _URING.values()))
-        if not self.sees_requests:
-            self._object.resize("requests", 1)
-            self._object.resize("silent", 1)
-            for name in (*_URING, _URING_LOOK):
-                self._object.leave_out(name)
-            self.hooks -= hooks.REQUESTS
-        for name in () if settings.functions else (*ENTRIES, ITERATOR):
-            self._object.leave_out(name)
-        if not settings.twice:
-            self._object.leave_out(AGAIN)
-        hooks.prepare(self._object, self.hooks, self._cpus)
+    @property
+    def maps(self) -> dict[str, int]:
+        """The descriptors of the maps that a reader needs."""
+        return {name: self._object.map_fd(name) for name in MAPS}
 
-    def _attach(self, settings: LoadSettings) -> None:
-        self._rings = Rings(self._object.map_fd("call_ring"), self._object.map_fd("proc_ring"), settings.ring_size)
-        self.ignore(os.getpid())
-        if self.sees_requests:
-            look = self._object.program_fd(_URING_LOOK)
-            self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
-        for name in (*_PROGRAMS, *(_URING if self.sees_requests else ())):
-            self._object.attach(name)
-        self.attachment.start()
+    @property
+    def tasks(self) -> int:
+        """The descriptor of the link of the program that lists the running processes."""
+        return self._object.iterator(TASKS)
+
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors on which it depends that the kernel goes on as it is."""
+        return [*self._object.map_fds().values(), *self._object.link_fds()]
 
     @property
     def places(self) -> Sequence[Probe | Stages]:
@@ -231,7 +148,7 @@ class Probe:
         for hook in passing - self._hooked:
             self._object.attach(hook)
         calls = self.attachment.enter(calls, traced)
-        self._rows.update(spec.call for spec in calls.values())
+        self.rows.update(spec.call for spec in calls.values())
         wanted = {("calls", number): record.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
         wanted |= {("uring_calls", number): record.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
         places = {number % record.COMPAT_BASE for number in calls} | {_SOCKETCALL}
@@ -276,17 +193,6 @@ class Probe:
             self._object.delete(self._object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
 
-    def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> bool:
-        """Have the kernel cache this context of a process; return False if it has some already."""
-        key = _U32.pack(pid)
-        if large is not None:
-            self._object.add(self._object.map_fd("large_images"), key, record.LARGE_IMAGE.pack(*large))
-        return self._object.add(self._object.map_fd("processes"), key, record.KEPT.pack(*kept))
-
-    def set_container(self, key: int, place: int) -> None:
-        """Tell filters what the cgroups behind *key* are (``facts.containers.told_of``)."""
-        self._object.update(self._object.map_fd("containers"), _U64.pack(key), bytes([place]))
-
     def ignore(self, pid: int, *, forks: bool = False) -> None:
         """Collect no calls of this process; its fork, exec and exit are still reported.
 
@@ -313,65 +219,13 @@ class Probe:
         else:
             self._object.update(self._object.map_fd("watched_files"), file, names)
 
-    def wait(self, timeout: float) -> None:
-        """Sleep until there is much to read, but at most *timeout* seconds."""
-        self._loaded(self._rings).wait(timeout)
-
-    def read(self) -> list[bytes]:
-        """Return the next records in order of time; empty if there are none."""
-        return self._loaded(self._rings).read()
-
-    def fill(self) -> dict[str, float]:
-        """Return the highest fill level of each ring since the last call, from 0 to 1."""
-        return self._loaded(self._rings).fill()
-
-    def tasks(self) -> Iterator[bytes]:
-        """Yield a KIND_TASK record for each running process."""
-        fd = self._object.iterate("dump_task")
-        rest = b""
-        with os.fdopen(fd, "rb", buffering=0) as stream:
-            while chunk := stream.read(1 << 18):
-                rest += chunk
-                position = 0
-                while position + 4 <= len(rest):
-                    end = position + 4 + _U32.unpack_from(rest, position)[0]
-                    if end > len(rest):
-                        break
-                    yield rest[position + 4 : end]
-                    position = end
-                rest = rest[position:]
-
-    def lost(self) -> dict[str, int]:
-        """Return how often something was lost since loading, by cause (enum lost of bpf/record.h)."""
-        fd = self._object.map_fd("lost")
-        lost = {cause: sum(self._per_cpu(fd, row, 1)) for row, cause in enumerate(record.ENUMS["lost"])}
-        others = (*_PROGRAMS, *(_URING if self.sees_requests else ()))
+    def missed(self) -> int:
+        """Return how often the kernel skipped one of the programs."""
+        others = (*_PROGRAMS, *(URING if self.sees_requests else ()))
         missed = sum(misses(self._library, self._object.program_fd(name)) for name in others)
-        return lost | {"preempted": self.attachment.missed() + missed}
-
-    def counts(self) -> dict[int, record.CallCount]:
-        """Return the counters of each event type, by row.
-
-        What no rule asks for is counted in row 0 (calls) and in the rows ``record.COUNT_…``.
-        """
-        members = len(record.CallCount._fields)
-        fd = self._object.map_fd("call_counts")
-        unwanted = (0, record.COUNT_FORKS, record.COUNT_EXECS, record.COUNT_EXITS)
-        found = {row: self._per_cpu(fd, row, members) for row in (*unwanted, *self._rows)}
-        return {
-            row: record.CallCount(*(sum(values[place::members]) for place in range(members)))
-            for row, values in found.items()
-        }
-
-    def _per_cpu(self, fd: int, row: int, numbers: int) -> tuple[int, ...]:
-        size = 8 * numbers * self._cpus
-        return struct.unpack(f"={numbers * self._cpus}Q", self._object.lookup(fd, _U32.pack(row), size))
+        return self.attachment.missed() + missed
 
     def close(self) -> None:
         """Detach and unload the probe."""
-        if self._rings is not None:
-            self._rings.close()
-            self._rings = None
-        if self._attachment is not None:
-            self._attachment.close()
+        self.attachment.close()
         self._object.close()

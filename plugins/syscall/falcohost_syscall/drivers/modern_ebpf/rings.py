@@ -6,27 +6,61 @@ import contextlib
 import os
 import select
 import struct
-from typing import Final
+from typing import Annotated, Final
 
-from falcohost_syscall.kernel.ring import Ring
+import msgspec
+
+from falcohost_syscall.kernel.ring import BATCH, Ring
 
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
 #: The first member of every record.
 _TIMESTAMP: Final = struct.Struct("=Q")
 
+_Unsigned = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """How far both rings were read: where somebody else would go on.
+
+    :ivar calls: the position in the ring of calls.
+    :ivar processes: the position of the first record of processes that was not returned.
+    :ivar until: the position up to which they were looked at; in between those were returned that are not later than
+        *bound*, in nanoseconds since boot.
+    """
+
+    calls: _Unsigned = 0
+    processes: _Unsigned = 0
+    until: _Unsigned = 0
+    bound: _Unsigned = 0
+
 
 class Rings:
-    """The records that the probe has written and that were not read yet."""
+    """The records that the probe has written and that were not read yet.
 
-    def __init__(self, calls: int, processes: int, size: int) -> None:
-        """Read the rings with these descriptors, of *size* bytes each."""
-        self._rings = [Ring(fd, size) for fd in (calls, processes)]
+    :ivar position: how far they were read.
+    """
+
+    def __init__(self, calls: int, processes: int, size: int, position: Position | None = None) -> None:
+        """Read the rings with these descriptors, of *size* bytes each, from *position* on."""
+        self.position = position or Position()
+        self._rings = [Ring(calls, size, self.position.calls), Ring(processes, size, self.position.processes)]
         self._size = size
         self._fullest = [0, 0]
-        self._pending: list[bytes] = []
+        self._pending: list[tuple[int, bytes]] = []  # records of processes, with their places
+        self._resumed = self.position
+        self._bound = self.position.bound
         self._poll = select.epoll()
         for ring in self._rings:
             self._poll.register(ring.fd, select.EPOLLIN | select.EPOLLET)  # only the probe's wake-ups count
+
+    def produced(self) -> tuple[int, int]:
+        """Return the positions up to which the kernel has written both rings."""
+        calls, processes = self._rings
+        return calls.produced(), processes.produced()
+
+    def has_read(self, produced: tuple[int, int]) -> bool:
+        """Return whether all before these positions was read and returned."""
+        return self.position.calls >= produced[0] and self.position.processes >= produced[1]
 
     def wait(self, timeout: float) -> None:
         """Sleep until a sixteenth of a ring is filled, but at most *timeout* seconds."""
@@ -35,41 +69,58 @@ class Rings:
         with contextlib.suppress(InterruptedError):
             self._poll.poll(timeout)
 
-    def read(self) -> list[bytes]:
-        """Return the next records of both rings in order of time; empty if there are none.
+    def read(self, limit: int = BATCH) -> list[bytes]:
+        """Return the next records of both rings in order of time, up to *limit* of calls; empty if there are none.
 
         The position of the calls is noted before the processes are read, so a call is never returned before the fork or
         exec that it follows. Process records newer than the last call in this batch wait for the next batch.
         """
         calls, processes = self._rings
-        self._fullest = [max(most, ring.unread()) for most, ring in zip(self._fullest, self._rings, strict=True)]
+        self._fullest = [
+            max(most, ring.unread() + ring.held) for most, ring in zip(self._fullest, self._rings, strict=True)
+        ]
         until = calls.produced()
-        newer = self._drain_processes(processes.produced())
-        batch = calls.drain(until)
-        whole = len(batch) == 0 or calls.read_up_to(until)
-        pending = self._pending + newer
-        if whole:
+        pending = self._pending + self._drain_processes(processes.produced())
+        batch = calls.drain(until, limit)
+        if not batch or calls.read_up_to(until):
             self._pending = []
         else:
-            last = batch[-1][:8]
-            bound = _TIMESTAMP.unpack(last)[0]
-            self._pending = [record for record in pending if _time(record) > bound]
-            pending = [record for record in pending if _time(record) <= bound]
+            bound = self._bound = max(self._bound, _time(batch[-1]))
+            self._pending = [one for one in pending if _time(one[1]) > bound]
+            pending = [one for one in pending if _time(one[1]) <= bound]
+        first = self._pending[0][0] if self._pending else processes.position
+        self.position = Position(calls.position, first, processes.position, self._bound)
         if pending:
-            batch += pending
+            batch += [record for _, record in pending]
             batch.sort(key=_time)
         return batch
 
-    def _drain_processes(self, goal: int) -> list[bytes]:
+    def release(self, position: Position) -> None:
+        """Give the space of what was read up to *position* back to the kernel."""
+        calls, processes = self._rings
+        calls.release(position.calls)
+        processes.release(position.processes)
+
+    @property
+    def held(self) -> float:
+        """Return the share of the fuller ring that was read and not given back, from 0 to 1."""
+        return max(ring.held for ring in self._rings) / self._size
+
+    def _drain_processes(self, goal: int) -> list[tuple[int, bytes]]:
         """Return the process records up to *goal*; wait briefly for those that are still being written."""
         processes = self._rings[1]
-        newer = processes.drain(limit=1 << 30)
+        places: list[int] = []
+        newer = processes.drain(limit=1 << 30, places=places)
         for _ in range(1000):
             if processes.read_up_to(goal):
                 break
             os.sched_yield()
-            newer += processes.drain(limit=1 << 30)
-        return newer
+            newer += processes.drain(limit=1 << 30, places=places)
+        found = list(zip(places, newer, strict=True))
+        if found and found[0][0] < self._resumed.until:
+            resumed = self._resumed
+            return [one for one in found if one[0] >= resumed.until or _time(one[1]) > resumed.bound]
+        return found
 
     def fill(self) -> dict[str, float]:
         """Return the highest fill level of each ring since the last call, from 0 to 1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 from typing import Final
@@ -49,8 +48,8 @@ class Handover:
             return
         if self._state == _ALL:
             self._probe.update(self._probe.map_fd(".data.may_wait"), _FIRST, bytes(record.WAITING_HINTS))
-        with os.fdopen(self._probe.iterate(ITERATOR), "rb") as threads:
-            found = frozenset(thread for (thread,) in _U32.iter_unpack(threads.read()))
+        threads = b"".join(self._probe.iterate(self._probe.iterator(ITERATOR)))
+        found = frozenset(thread for (thread,) in _U32.iter_unpack(threads))
         self.waiting = found
         if not found:
             self._set(0)

@@ -18,6 +18,8 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     cgroup_sections,
 )
 from falcohost_syscall.drivers.modern_ebpf.decoding.process_records import KEEPS_TABLE, ProcessRecords
+from falcohost_syscall.drivers.modern_ebpf.rings import Position
+from falcohost_syscall.drivers.modern_ebpf.takeover.progress import Step
 from falcohost_syscall.events.event import Context, SyscallEvent
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
@@ -82,13 +84,27 @@ class Decoder:
     def _learn_cgroups(self, key: int, data: bytes) -> None:
         self._on_container(key, self.context.containers.learn(key, cgroup_sections(data)))
 
-    def events(self, records: Iterable[bytes]) -> Iterator[SyscallEvent]:
-        """Yield the events in *records*; each is yielded while the table is as of this event."""
+    def apply(self, records: Iterable[bytes]) -> None:
+        """Change the tables as *records* say (those in :attr:`Step.records`), without events."""
+        passed = self.passed
+        for _ in self.events(records):
+            pass
+        self.passed = passed
+
+    def events(self, records: Iterable[bytes], step: Step | None = None) -> Iterator[SyscallEvent]:
+        """Yield the events in *records*; each is yielded while the table is as of this event.
+
+        :param step: gets those that change the tables, and, at the end, the number of events passed on.
+        """
+        step = step or Step(Position())
+        changes = step.records.append
         unpack, context, types, told = HEADER.unpack_from, self.context, self.types, self._told
         processes, make = self._processes.processes, self._make
         for data in records:
             h = unpack(data)
             kind = h[KIND]
+            if kind != KIND_CALL:
+                changes(data)
             if kind == KIND_CGROUP:
                 self._learn_cgroups(h[CGROUP], data)
                 continue
@@ -119,6 +135,7 @@ class Decoder:
             name = row.name
             if name in KEEPS_TABLE:
                 told.keep(name, h, data, process)
+                changes(data)
             if name not in types:
                 continue
             self.passed += 1
@@ -127,6 +144,9 @@ class Decoder:
                 context.first = event.ts
             if name in _NOTES_SOCKET:
                 event.note_socket()
+                changes(data)
             elif name in _SENDS and self.track_destinations:
                 event.note_destination()
+                changes(data)
             yield event
+        step.passed = self.passed

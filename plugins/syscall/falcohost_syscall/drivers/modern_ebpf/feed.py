@@ -1,0 +1,102 @@
+"""What the loaded probe has for a reader: its records, counters and tables. All that is needed are descriptors.
+
+So the process that reads what strangers do need not be the one that loads programs, and the next such process goes on
+where one has ended.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from falcohost_syscall.drivers.modern_ebpf.rings import Position, Rings
+from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.maps import Maps
+from falcohost_syscall.records import record
+
+#: The maps of the probe that a reader needs.
+MAPS: Final = ("call_ring", "proc_ring", "lost", "call_counts", "containers", "processes", "large_images")
+#: The program that lists the running processes.
+TASKS: Final = "dump_task"
+#: Rows of counters of what no rule asks for.
+_UNWANTED: Final = (0, record.COUNT_FORKS, record.COUNT_EXECS, record.COUNT_EXITS)
+_U32: Final = struct.Struct("=I")
+_U64: Final = struct.Struct("=Q")
+
+
+class Feed:
+    """Reads a loaded probe.
+
+    :param maps: the descriptors of :data:`MAPS`.
+    :param tasks: the descriptor of the link of :data:`TASKS`.
+    :ivar rings: its records, from :meth:`start` on.
+    """
+
+    def __init__(self, maps: Mapping[str, int], tasks: int) -> None:
+        library = Library()
+        self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
+        self._access = Maps(library)
+        self._maps = maps
+        self._tasks = tasks
+        self.rings: Rings
+
+    def start(self, ring_size: int, position: Position | None = None) -> None:
+        """Read the rings, of *ring_size* bytes each, from *position* on."""
+        self.rings = Rings(self._maps["call_ring"], self._maps["proc_ring"], ring_size, position)
+
+    def release(self, position: Position) -> None:
+        """Give the space of what was read up to *position* back to the kernel."""
+        self.rings.release(position)
+
+    def tasks(self) -> Iterator[bytes]:
+        """Yield a KIND_TASK record for each running process."""
+        rest = b""
+        for chunk in self._access.iterate(self._tasks):
+            rest += chunk
+            position = 0
+            while position + 4 <= len(rest):
+                end = position + 4 + _U32.unpack_from(rest, position)[0]
+                if end > len(rest):
+                    break
+                yield rest[position + 4 : end]
+                position = end
+            rest = rest[position:]
+
+    def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> bool:
+        """Have the kernel cache this context of a process; return False if it has some already."""
+        key, access = _U32.pack(pid), self._access
+        if large is not None:
+            access.add(self._maps["large_images"], key, record.LARGE_IMAGE.pack(*large))
+        return access.add(self._maps["processes"], key, record.KEPT.pack(*kept))
+
+    def set_container(self, key: int, place: int) -> None:
+        """Tell filters what the cgroups behind *key* are (``facts.containers.told_of``)."""
+        self._access.update(self._maps["containers"], _U64.pack(key), bytes([place]))
+
+    def lost(self) -> dict[str, int]:
+        """Return how often the probe lost something since it was loaded, by cause (enum lost of bpf/record.h)."""
+        descriptor = self._maps["lost"]
+        return {cause: sum(self._per_cpu(descriptor, row, 1)) for row, cause in enumerate(record.ENUMS["lost"])}
+
+    def counts(self, rows: Iterable[int]) -> dict[int, record.CallCount]:
+        """Return the counters of each event type since the probe was loaded, by row, for these *rows*.
+
+        What no rule asks for is counted in row 0 (calls) and in the rows ``record.COUNT_…``.
+        """
+        members = len(record.CallCount._fields)
+        descriptor = self._maps["call_counts"]
+        found = {row: self._per_cpu(descriptor, row, members) for row in (*_UNWANTED, *rows)}
+        return {
+            row: record.CallCount(*(sum(values[place::members]) for place in range(members)))
+            for row, values in found.items()
+        }
+
+    def _per_cpu(self, descriptor: int, row: int, numbers: int) -> tuple[int, ...]:
+        size = 8 * numbers * self._cpus
+        return struct.unpack(f"={numbers * self._cpus}Q", self._access.lookup(descriptor, _U32.pack(row), size))
+
+    def close(self) -> None:
+        """Stop reading; the descriptors stay open."""
+        if hasattr(self, "rings"):
+            self.rings.close()

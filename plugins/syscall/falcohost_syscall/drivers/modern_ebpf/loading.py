@@ -1,0 +1,140 @@
+"""Loads the compiled probe, as far as this kernel allows it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from falcohost_syscall.drivers.modern_ebpf import hooks
+from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
+from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
+from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError, find
+from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
+from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
+from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
+from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, TwiceAtTracepoint, may_be_left_out
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS
+from falcohost_syscall.kernel.function_programs import FunctionKernel
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.programs import Kernel
+
+URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
+"""Programs for io_uring requests, and the tracepoints that they need (the first exists since Linux 6.4)."""
+URING_LOOK: Final = "uring_look"
+"""The program with which those look for files that were opened silently."""
+#: Context (about a KiB each) is reserved for four times as many processes as are running, and at least for this many.
+LEAST_PROCESSES: Final = 8192
+_FOLDER: Final = Path(__file__).parents[2] / "bpf"
+
+
+class Loaded(NamedTuple):
+    """The loaded probe.
+
+    :ivar attachment: the way in which calls are observed, not started yet.
+    :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
+    :ivar sees_requests: io_uring requests are events too.
+    """
+
+    probe: Object
+    attachment: Attachment
+    hooks: frozenset[str]
+    sees_requests: bool
+
+
+class _Wanted(NamedTuple):
+    """What is to be loaded."""
+
+    settings: LoadSettings
+    options: Options
+    hooks: frozenset[str]
+    sees_requests: bool
+
+
+def load(library: Library, kernel: Kernel, settings: LoadSettings, options: Options, *, by_function: bool) -> Loaded:
+    """Load the probe; observe calls at their functions if asked to and if the kernel allows it.
+
+    :raises LibbpfError: the kernel refused it.
+    """
+    with library.types:
+        functions, why_not = _find_functions(library) if by_function else (None, "")
+        found = frozenset() if options.requested else hooks.find(kernel)
+        sees_requests = all(map(kernel.has_tracepoint, URING.values()))
+        twice = settings.twice or (functions is None and may_be_left_out(kernel))
+        settings = settings._replace(functions=functions is not None, twice=twice)
+        wanted = _Wanted(settings, options, found if sees_requests else found - hooks.REQUESTS, sees_requests)
+        try:
+            probe = _loaded(library, wanted)
+        except LibbpfError:
+            if not wanted.hooks:
+                raise
+            wanted = wanted._replace(hooks=frozenset())  # perhaps these are what the kernel refused; the rest works
+            probe = _loaded(library, wanted)
+        try:
+            attachment = _chosen(library, probe, functions, twice, why_not)
+        except BaseException:
+            probe.close()
+            raise
+        return Loaded(probe, attachment, wanted.hooks, sees_requests)
+
+
+def image() -> bytes:
+    """Return the compiled probe for this machine."""
+    return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
+
+
+def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
+    """Return the functions at which calls can be observed, or why they cannot."""
+    try:
+        return find(FunctionKernel(library)), ""
+    except NotPossibleError as error:
+        return None, str(error)
+
+
+def _loaded(library: Library, wanted: _Wanted) -> Object:
+    probe = Object(library, image())
+    try:
+        _prepare(library, probe, wanted)
+        probe.load()
+    except BaseException:
+        probe.close()
+        raise
+    return probe
+
+
+def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
+    settings = wanted.settings
+    cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
+    probe.resize("scratches", 2 * cpus)
+    probe.resize("context_scratches", cpus)
+    probe.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
+    probe.set_data(".rodata.settings", settings.pack())
+    probe.set_data(".data.options", wanted.options.pack())
+    for name in ("call_ring", "proc_ring"):
+        probe.resize(name, settings.ring_size)
+    if not wanted.sees_requests:
+        probe.resize("requests", 1)
+        probe.resize("silent", 1)
+        for name in (*URING, URING_LOOK):
+            probe.leave_out(name)
+    for name in () if settings.functions else (*ENTRIES, ITERATOR):
+        probe.leave_out(name)
+    if not settings.twice:
+        probe.leave_out(AGAIN)
+    hooks.prepare(probe, wanted.hooks, cpus)
+
+
+def _running() -> int:
+    return sum(path.name.isdigit() for path in Path("/proc").iterdir())
+
+
+def _chosen(library: Library, probe: Object, functions: CallFunctions | None, twice: bool, why_not: str) -> Attachment:
+    """Return the way to observe calls: at *functions*, if the kernel allows it."""
+    if functions is not None:
+        try:
+            return AtFunctions(library, probe, functions)
+        except NotPossibleError as error:
+            return AtTracepoint(library, probe, str(error))
+    chosen = TwiceAtTracepoint if twice else AtTracepoint
+    return chosen(library, probe, why_not)

@@ -1,0 +1,159 @@
+"""Reads what the probe tells, from where the reader before it ended, and remembers how far it came."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from falcohost import SourceError
+from falcohost import kept as descriptors_kept
+from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, Feed
+from falcohost_syscall.drivers.modern_ebpf.loader import JOURNAL, PROBE, REPORTED, STATUS, Status
+from falcohost_syscall.drivers.modern_ebpf.takeover.journal import Journal, Reached
+from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
+from falcohost_syscall.drivers.modern_ebpf.takeover.progress import MOST_HELD, Progress, Step
+from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import restore, tables
+from falcohost_syscall.drivers.modern_ebpf.takeover.told import Told
+from falcohost_syscall.events.event import Context
+from falcohost_syscall.kernel.ring import BATCH
+from falcohost_syscall.records.record import CallCount
+
+#: When so many readers in a row have ended before they came on, records are read one by one, each once.
+MOST_ATTEMPTS: Final = 4
+
+_log = logging.getLogger("falcohost")
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """The probe's counters: of calls by row, and of losses by cause."""
+
+    counts: dict[int, tuple[int, ...]] = {}
+    lost: dict[str, int] = {}
+
+
+class Since(NamedTuple):
+    """What was counted since the last report of an earlier reader."""
+
+    counts: dict[int, CallCount]
+    lost: dict[str, int]
+
+
+def inherited() -> Mapping[str, Sequence[int]] | None:
+    """Return the descriptors of a probe that another process has loaded, by name; None if there is none."""
+    found = {name: descriptors_kept.inherited(name) for name in (PROBE, STATUS, REPORTED, JOURNAL)}
+    return found if all(found.values()) else None
+
+
+class Reader:
+    """Reads the probe with these *descriptors* (:attr:`.Loader.descriptors`), for the tables in *context*.
+
+    :ivar feed: what is read.
+    :ivar progress: how far it came.
+    :ivar is_successor: an earlier reader has left its tables; :meth:`restore` before the first :meth:`read`.
+    :ivar is_second: an earlier reader has ended before it left any.
+    :ivar again: an earlier reader may have read what was read last.
+    """
+
+    def __init__(self, descriptors: Mapping[str, Sequence[int]], context: Context) -> None:
+        *maps, tasks = descriptors[PROBE]
+        journal = Memory(descriptors[JOURNAL][0])
+        self.feed = Feed(dict(zip(MAPS, maps, strict=True)), tasks)
+        self.again = False
+        self._context = context
+        self._told = Told(Memory(descriptors[STATUS][0]), Status)
+        self._reported = Told(Memory(descriptors[REPORTED][0]), Counters)
+        self._before = self._reported.heard() or Counters()
+        self._journal = Journal(journal)
+        self.is_successor = journal.size > 0
+        self.is_second = self._journal.begun and not self.is_successor
+        self._careful = self._journal.attempts > MOST_ATTEMPTS
+        self._until = (0, 0)
+        self.progress = Progress(self._journal, self.feed.release, lambda: tables(context))
+
+    def begin(self, passed: int) -> None:
+        """Begin at the present end of the tables: nobody has read before."""
+        self.feed.start(self._ring_size)
+        self.progress.begin(Reached(self.feed.rings.position, passed))
+
+    def restore(self, apply: Callable[[Iterable[bytes]], object]) -> int:
+        """Make the tables as an earlier reader had them where it ended; *apply* applies records to them.
+
+        Return the number of events that it had passed on. To be called with the rights that reading takes, and no more:
+        who has written this has parsed what strangers do.
+
+        :raises SourceError: what was left cannot be used.
+        """
+        try:
+            left = self._journal.left()
+            if left.tables is not None:
+                restore(left.tables, self._context)
+            apply(left.records)
+        except ValueError as error:
+            raise SourceError(f"What the worker before has left cannot be used: {error}") from error
+        self.feed.start(self._ring_size, left.reached.position)
+        self._until = self.feed.rings.produced()
+        self.again = True
+        if self._careful:
+            _log.error(
+                "The last %d workers ended before they came on: each record is now read once, also if that fails.",
+                MOST_ATTEMPTS,
+            )
+        return left.reached.passed
+
+    def read(self, passed: int) -> tuple[list[bytes], Step]:
+        """Return the next records, and the step that they are; *passed*: number of events passed on before."""
+        rings = self.feed.rings
+        if rings.held > MOST_HELD:
+            self.progress.hurry()
+        self.again = self.again and not rings.has_read(self._until)
+        before = rings.position
+        records = rings.read(1 if self._careful and self.again else BATCH)
+        if not records and rings.position == before:
+            return records, Step(before)
+        step = self.progress.step(rings.position)
+        if self._careful and self.again:
+            self.progress.skip(step, passed)
+        return records, step
+
+    def counters(self, status: Status) -> Since:
+        """Return what was counted since the last report of an earlier reader; from now on this is the last report."""
+        counts = self.feed.counts(status.rows)
+        now = Counters(
+            {row: tuple(count) for row, count in counts.items()}, self.feed.lost() | {"preempted": status.missed}
+        )
+        self._reported.say(now)
+        before = self._before
+        return Since(
+            {row: _since(count, before.counts.get(row, ())) for row, count in counts.items()},
+            {cause: max(count - before.lost.get(cause, 0), 0) for cause, count in now.lost.items()},
+        )
+
+    def status(self) -> Status:
+        """Return what the loader last said.
+
+        :raises SourceError: it has said nothing.
+        """
+        status = self._told.heard()
+        if status is None:
+            raise SourceError("The probe's loader has not said how the probe is loaded.")
+        return status
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.feed.close()
+        self._journal.close()
+        self._told.close()
+        self._reported.close()
+
+    @property
+    def _ring_size(self) -> int:
+        return self.status().ring_size
+
+
+def _since(count: CallCount, before: Sequence[int]) -> CallCount:
+    if len(before) != len(count):
+        return count
+    return CallCount(*(max(now - then, 0) for now, then in zip(count, before, strict=True)))

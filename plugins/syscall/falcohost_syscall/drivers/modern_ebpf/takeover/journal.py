@@ -1,0 +1,130 @@
+"""The journal: what the tables of a source were at some moment, and the records since that changed them.
+
+It ends where all alerts of the events before are stored. A worker that takes over makes the tables from it as they were
+there, and reads the rings from there on. So an event has the same process, ancestors and container as if one worker had
+read it: also of processes that have ended since, and whatever they call themselves by then.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from falcohost_syscall.drivers.modern_ebpf.rings import Position
+from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
+from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
+
+#: Size of each half of the journal's memory, which takes only what is written.
+HALF: Final = 64 << 20
+#: The journal is begun anew with the tables when it has grown by so many bytes, or to twice the size of the tables.
+GROWTH: Final = 2 << 20
+
+#: Words of the memory: the journal was begun once; so many workers have taken over since it went on last.
+_BEGUN, _ATTEMPTS = 1, 2
+_LENGTH: Final = struct.Struct("=IB")
+_TABLES, _RECORD, _REACHED = range(3)
+
+
+class Reached(msgspec.Struct, frozen=True, array_like=True):
+    """How far the worker has come.
+
+    :ivar passed: number of events that it had passed on.
+    """
+
+    position: Position = Position()
+    passed: int = 0
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What the journal has.
+
+    :ivar tables: the tables at its beginning; None: it has none.
+    :ivar records: the records since.
+    """
+
+    reached: Reached = Reached()
+    tables: Tables | None = None
+    records: Sequence[bytes] = ()
+
+
+class Journal:
+    """The journal in *memory*.
+
+    :ivar begun: an earlier worker has begun it.
+    :ivar attempts: so many workers have taken over, this one included, since the journal went on last.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._base = 0
+        self.begun = bool(memory.word(_BEGUN))
+        self.attempts = min(memory.word(_ATTEMPTS), 1 << 32) + 1
+        memory.set_word(_ATTEMPTS, self.attempts)
+        memory.set_word(_BEGUN, 1)
+
+    def left(self) -> Left:
+        """Return what an earlier worker has left.
+
+        :raises ValueError: it is no journal.
+        """
+        tables, records, reached = None, [], Reached()
+        pending: list[bytes] = []
+        for kind, data in _entries(self._memory.read()):
+            if kind == _RECORD:
+                pending.append(data)
+            elif kind == _TABLES:
+                tables = _tables.decode(data)
+            else:
+                reached = _reached.decode(data)
+                records += pending
+                pending = []
+        return Left(reached, tables, records)
+
+    def begin(self, tables: Tables, reached: Reached) -> None:
+        """Begin the journal anew with these tables; they are not kept if they are too large."""
+        data = _entry(_TABLES, _encode(tables)) + _entry(_REACHED, _encode(reached))
+        if not self._memory.replace(data):
+            self._memory.replace(_entry(_REACHED, _encode(reached)))
+        self._base = self._memory.size
+        self._goes_on()
+
+    def go_on(self, records: Iterable[bytes], reached: Reached) -> bool:
+        """Add the records up to *reached*; return whether the journal should begin anew soon."""
+        entries = [_entry(_RECORD, record) for record in records]
+        entries.append(_entry(_REACHED, _encode(reached)))
+        if not self._memory.append(b"".join(entries)):
+            return True
+        self._goes_on()
+        return self._memory.size > max(self._base + GROWTH, 2 * self._base)
+
+    def close(self) -> None:
+        """Unmap it."""
+        self._memory.close()
+
+    def _goes_on(self) -> None:
+        if self.attempts:
+            self.attempts = 0
+            self._memory.set_word(_ATTEMPTS, 0)
+
+
+def _entry(kind: int, data: bytes) -> bytes:
+    return _LENGTH.pack(len(data), kind) + data
+
+
+def _entries(data: bytes) -> Iterable[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        if at + _LENGTH.size > len(data):
+            raise ValueError("the journal is cut")
+        length, kind = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size
+        yield kind, data[at : at + length]
+        at += length
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_tables = msgspec.msgpack.Decoder(Tables)
+_reached = msgspec.msgpack.Decoder(Reached)

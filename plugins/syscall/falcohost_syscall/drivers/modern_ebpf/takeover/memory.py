@@ -1,0 +1,95 @@
+"""Memory that outlives the process that writes it: two halves, of which one counts.
+
+Which half counts, and how much of it, stands in one word of eight bytes, which is stored at once. So a process that
+ends while it writes, at any moment, leaves what was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+from typing import Final
+
+_PAGE: Final = mmap.PAGESIZE
+_HALF: Final = 1
+#: The size is fixed: who has the descriptor cannot take pages away under a reader.
+_SEALS: Final = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+#: Words in the first page: which half counts and how much of it, and further ones for the owner.
+_STATE, WORDS = 0, 64
+
+
+def make(name: str, half: int) -> int:
+    """Return the descriptor of new memory with two halves of *half* bytes, a multiple of the page size.
+
+    It takes only as much as is written.
+    """
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, _PAGE + 2 * half)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    return descriptor
+
+
+class Memory:
+    """The memory with this *descriptor*."""
+
+    def __init__(self, descriptor: int) -> None:
+        size = os.fstat(descriptor).st_size
+        self.half = (size - _PAGE) // 2
+        self._map = mmap.mmap(descriptor, size)
+        # A memoryview stores 64 bits at once.
+        self._words = memoryview(self._map)[:_PAGE].cast("Q")
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes that count."""
+        return min(self._words[_STATE] >> _HALF, self.half)
+
+    def word(self, number: int) -> int:
+        """Return a word of the owner, from 1 on."""
+        return self._words[number]
+
+    def set_word(self, number: int, value: int) -> None:
+        """Set a word of the owner."""
+        self._words[number] = value
+
+    def read(self) -> bytes:
+        """Return the bytes that count, as they were at one moment."""
+        while True:
+            state = self._words[_STATE]
+            start = self._start(state & _HALF)
+            data = self._map[start : start + min(state >> _HALF, self.half)]
+            if state == self._words[_STATE]:
+                return data
+
+    def append(self, data: bytes) -> bool:
+        """Add *data* to what counts; return False if there is no room for it."""
+        state = self._words[_STATE]
+        size = state >> _HALF
+        if size + len(data) > self.half:
+            return False
+        start = self._start(state & _HALF) + size
+        self._map[start : start + len(data)] = data
+        self._words[_STATE] = state + (len(data) << _HALF)
+        return True
+
+    def replace(self, data: bytes) -> bool:
+        """Have *data* count instead of what did, whose pages are given back; return False if there is no room."""
+        if len(data) > self.half:
+            return False
+        former = self._words[_STATE] & _HALF
+        start = self._start(1 - former)
+        self._map[start : start + len(data)] = data
+        self._words[_STATE] = len(data) << _HALF | 1 - former
+        with contextlib.suppress(OSError):
+            self._map.madvise(mmap.MADV_REMOVE, self._start(former), self.half)
+        return True
+
+    def close(self) -> None:
+        """Unmap it; the descriptor stays open."""
+        self._words.release()
+        self._map.close()
+
+    def _start(self, half: int) -> int:
+        return _PAGE + half * self.half

@@ -1,0 +1,41 @@
+"""A small message in shared memory: what the loader last said, or what a worker has reported."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
+
+#: Size of each half of the memory.
+HALF: Final = 1 << 18
+_T = TypeVar("_T")
+
+
+class Told(Generic[_T]):
+    """The last message of type *kind* in *memory*."""
+
+    def __init__(self, memory: Memory, kind: type[_T]) -> None:
+        self._memory = memory
+        self._decoder = msgspec.msgpack.Decoder(kind)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._said = b""
+
+    def say(self, message: _T) -> None:
+        """Replace the message; one that is too large is left out."""
+        data = self._encoder.encode(message)
+        if data != self._said and self._memory.replace(data):
+            self._said = data
+
+    def heard(self) -> _T | None:
+        """Return the message; None if there is none."""
+        data = self._memory.read()
+        try:
+            return self._decoder.decode(data) if data else None
+        except msgspec.DecodeError:
+            return None
+
+    def close(self) -> None:
+        """Unmap it."""
+        self._memory.close()

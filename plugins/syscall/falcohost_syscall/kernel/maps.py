@@ -1,0 +1,52 @@
+"""Reads and changes BPF maps, and reads iterators, by their descriptors alone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from falcohost_syscall.kernel.libbpf import Library
+
+_NOEXIST: Final = 1
+_CHUNK: Final = 1 << 18
+
+
+class Maps:
+    """Reads and changes maps, whoever made them."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._lib = library.lib
+
+    def update(self, map_fd: int, key: bytes, value: bytes) -> None:
+        """Set one entry of a map."""
+        self.library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map of the probe")
+
+    def add(self, map_fd: int, key: bytes, value: bytes) -> bool:
+        """Set one entry of a map unless the key exists; return whether it was set."""
+        return int(self._lib.bpf_map_update_elem(map_fd, key, value, _NOEXIST)) == 0
+
+    def delete(self, map_fd: int, key: bytes) -> None:
+        """Remove one entry of a map, if it exists."""
+        self._lib.bpf_map_delete_elem(map_fd, key)
+
+    def lookup(self, map_fd: int, key: bytes, size: int) -> bytes:
+        """Return one entry of a map, *size* bytes; for a per-CPU map these are the values of all CPUs."""
+        buffer = ctypes.create_string_buffer(size)
+        self.library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map of the probe")
+        return buffer.raw
+
+    def find(self, map_fd: int, key: bytes, size: int) -> bytes | None:
+        """Return one entry of a map, or None if the key does not exist."""
+        buffer = ctypes.create_string_buffer(size)
+        return None if self._lib.bpf_map_lookup_elem(map_fd, key, buffer) else buffer.raw
+
+    def iterate(self, link: int) -> Iterator[bytes]:
+        """Yield what the iterator program behind *link* writes, in pieces."""
+        descriptor = self.library.check(self._lib.bpf_iter_create(link), "Cannot read an iterator of the probe")
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk

@@ -1,0 +1,49 @@
+"""The probe, loaded and read by one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from falcohost_syscall.drivers.modern_ebpf.feed import Feed
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.records import record
+
+
+class ReadProbe(Probe):
+    """The probe with what it tells; what was read is given back at once."""
+
+    def __init__(
+        self, settings: LoadSettings | None = None, options: Options | None = None, *, by_function: bool = False
+    ) -> None:
+        super().__init__(settings, options, by_function=by_function)
+        self.feed = Feed(self.maps, self.tasks)
+        self.feed.start(self.ring_size)
+
+    def read(self) -> list[bytes]:
+        """Return the next records."""
+        found = self.feed.rings.read()
+        self.feed.release(self.feed.rings.position)
+        return found
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is much to read."""
+        self.feed.rings.wait(seconds)
+
+    def tasks_listed(self) -> Iterator[bytes]:
+        """Yield records of the running processes."""
+        return self.feed.tasks()
+
+    def lost(self) -> dict[str, int]:
+        """Return how often something was lost, by cause."""
+        return self.feed.lost() | {"preempted": self.missed()}
+
+    def counts(self) -> dict[int, record.CallCount]:
+        """Return the counters of calls, by row."""
+        return self.feed.counts(self.rows)
+
+    def close(self) -> None:
+        """Stop reading, and unload it."""
+        if hasattr(self, "feed"):
+            self.feed.close()
+        super().close()
