@@ -72,6 +72,7 @@ PUBLIC = {
         "Clock",
         "SystemClock",
     ],
+    "falcohost.helpers": ["HELPERS", "Helper", "HelperSpec"],
     "falcohost.ir": [
         "FALSE",
         "TRUE",
@@ -152,6 +153,7 @@ PUBLIC = {
         "GENEROUS",
         "LISTEN",
         "MAPS",
+        "NOTHING",
         "PROBE",
         "PROGRAM",
         "THREADS",

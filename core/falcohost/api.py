@@ -23,6 +23,7 @@ MODULES: Final = {
     "falcohost": STABLE,
     "falcohost.aws": STABLE,
     "falcohost.clock": PROVISIONAL,
+    "falcohost.helpers": PROVISIONAL,
     "falcohost.ir": PROVISIONAL,
     "falcohost.jsonlog": STABLE,
     "falcohost.kept": PROVISIONAL,

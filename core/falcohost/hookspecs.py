@@ -17,6 +17,7 @@ import pluggy
 from falcohost.alert import Alert, AlertFormat
 from falcohost.events import Plan, Source
 from falcohost.fields import Field
+from falcohost.helpers import HelperSpec
 from falcohost.lookups import LookupSpec
 from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
 from falcohost.subscriber import SubscriberSpec
@@ -56,6 +57,7 @@ class SourceSpec:
     :ivar event_params: called by ``--list-events``; returns the parameters of each event type.
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
+    :ivar helpers: processes that do for the source what takes rights that it should not have. Provisional.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
         sentence that says what is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
         perhaps by a running agent. A :class:`RetriedProblem` does not stop a start. Without *check*, and if it yields
@@ -79,6 +81,7 @@ class SourceSpec:
     on_request: frozenset[str] = frozenset()
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
+    helpers: tuple[HelperSpec, ...] = ()
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     drops: Callable[[Mapping[str, Any]], DropPolicy] | None = None
     off: Callable[[Mapping[str, Any]], str | None] | None = None

@@ -13,6 +13,7 @@ __all__ = [
     "GENEROUS",
     "LISTEN",
     "MAPS",
+    "NOTHING",
     "PROBE",
     "PROGRAM",
     "THREADS",
@@ -68,6 +69,9 @@ class Needs:
 def _within(these: Collection[Path] | None, those: Collection[Path]) -> bool:
     return these is not None and set(these) <= set(those)
 
+
+#: The needs of what does nothing but compute, and use the descriptors that it has.
+NOTHING: Final = Needs()
 
 #: The needs of a source that does not say what it needs.
 GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE}), None)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from falcohost.errors import ConfigError
+from falcohost.helpers import HELPERS
 from falcohost.log import ONCE, log
 
 #: The key that says what to open; the other keys are those of ``init_config``.
@@ -28,7 +29,7 @@ class Settings:
         self._plugin = plugin
         self._settings = settings
         for key in settings:
-            if key not in known and key not in (OPEN_PARAMS, AGENT_PID):
+            if key not in known and key not in (OPEN_PARAMS, AGENT_PID, HELPERS):
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 # Each hook that reads the settings makes an object like this.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from falcohost.helpers import HelperSpec
+
 if TYPE_CHECKING:
     import click
 
@@ -80,6 +82,7 @@ class DriverSpec:
         can select in ``settings["drivers"]``, a mapping from name to spec.
     :ivar check: what the driver needs, for ``falcohost doctor``; works like :attr:`falcohost.SourceSpec.check`.
     :ivar capabilities: what the driver keeps once it is open; works like :attr:`falcohost.SourceSpec.capabilities`.
+    :ivar helpers: works like :attr:`falcohost.SourceSpec.helpers`.
     """
 
     name: str
@@ -88,6 +91,7 @@ class DriverSpec:
     make: Callable[..., Any]
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     capabilities: frozenset[str] | None = None
+    helpers: tuple[HelperSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

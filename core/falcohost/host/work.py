@@ -31,6 +31,7 @@ class Work:
     """Passes the batches of *source* to *pipeline*.
 
     :param confined: what this process may do.
+    :param check: called once a second; raises if the source cannot go on.
     :param stopped: returns whether the worker was told to stop.
     """
 
@@ -41,6 +42,7 @@ class Work:
         pipeline: Pipeline,
         uplink: Uplink,
         confined: Needs,
+        check: Callable[[], None],
         stopped: Callable[[], bool],
     ) -> None:
         self._task = task
@@ -48,6 +50,7 @@ class Work:
         self._pipeline = pipeline
         self._uplink = uplink
         self._confined = confined
+        self._check = check
         self._stopped = stopped
         self._stopping: tuple[float, int] | None = None  # time of the stop, by both clocks
         self._measuring = False
@@ -69,6 +72,7 @@ class Work:
             with waker.held():
                 self._take(batch)
                 if time.monotonic() >= self._due:
+                    self._check()
                     self._pipeline.tick()
                     waker.watch()
                     self._report()

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import traceback
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
@@ -20,20 +20,20 @@ from typing import NoReturn
 from falcohost import handed, log
 from falcohost.errors import FalcohostError
 from falcohost.events import Source
+from falcohost.helpers import HELPERS
 from falcohost.host import wire
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
+from falcohost.host.confine.users import WorkerUsers
+from falcohost.host.forked import take_over
+from falcohost.host.helping import Helpers
 from falcohost.host.memory import settle
 from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, make_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work, needs_for
 from falcohost.host.worker_data import unseal
-from falcohost.libc import die_with_parent
 from falcohost.pipeline.pipeline import Pipeline
-
-#: Signals that the supervisor and its workers handle.
-HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 def run_worker(
@@ -42,7 +42,7 @@ def run_worker(
     store: socket.socket,
     parent: int,
     kept: Mapping[str, Sequence[int]],
-    user: int | None = None,
+    users: WorkerUsers,
 ) -> NoReturn:
     """Run a source in this forked process until the source ends or SIGTERM arrives.
 
@@ -52,13 +52,13 @@ def run_worker(
     :param data: the memfd with the source's settings and rules.
     :param link: the socket to the supervisor; *store*: the socket to the store.
     :param kept: the descriptors that were kept for the source, by name.
-    :param user: the user that the worker becomes once its source is open.
+    :param users: the users that the worker, once its source is open, and its helpers become.
     """
     status = 1
     try:
         take_over({data, link.fileno(), store.fileno(), *itertools.chain(*kept.values())}, parent)
         handed.inherit(kept)
-        status = _work(data, Uplink(link, StoreLink(store)), parent, user)
+        status = _work(data, Uplink(link, StoreLink(store)), parent, users)
     except SystemExit:
         pass  # the supervisor is gone
     finally:
@@ -75,31 +75,7 @@ class _Stop:
         self.asked = True
 
 
-def take_over(descriptors: Set[int], parent: int) -> None:
-    """Separate this fork from its *parent*: signals, and all descriptors but these."""
-    die_with_parent(parent)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-    _let_go_of_descriptors(descriptors)
-
-
-def _let_go_of_descriptors(keep: Set[int]) -> None:
-    """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr; stdout becomes stderr.
-
-    The numbers stay in use, so that an inherited object that closes its descriptor never closes one of the source's.
-    """
-    null = os.open(os.devnull, os.O_RDWR)
-    inherited = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
-    for number in inherited:
-        if number not in {1, 2, null, *keep}:
-            os.dup2(null, number, inheritable=number == 0)
-    os.dup2(2, 1)
-
-
-def _work(data: int, uplink: Uplink, parent: int, user: int | None) -> int:
+def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
     stop = _Stop()
     pipeline: Pipeline | None = None
     source: Source | None = None
@@ -110,17 +86,18 @@ def _work(data: int, uplink: Uplink, parent: int, user: int | None) -> int:
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
-        source = task.spec.make(task.settings)
+        helpers = Helpers(task.spec.helpers, users.helpers)
+        source = task.spec.make({**task.settings, HELPERS: helpers.running})
         source.open(task.rules.plan, uplink.begin())
         pipeline.open_lookups(task.rules)
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
         capabilities = task.spec.capabilities or frozenset()
-        confine(Confinement(user=user, capabilities=capabilities, needs=needs), parent)
+        confine(Confinement(user=users.worker, capabilities=capabilities, needs=needs), parent)
         settle()
         signal.signal(signal.SIGTERM, stop)
         uplink.send(wire.Ready())
-        Work(task, source, pipeline, uplink, needs, lambda: stop.asked).run()
+        Work(task, source, pipeline, uplink, needs, helpers.check, lambda: stop.asked).run()
         source.close()
         pipeline.close()
     except Exception as error:

@@ -89,6 +89,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             on_request=NOT_BY_DEFAULT,
             event_params=_event_params,
             capabilities=drivers.capabilities(settings),
+            helpers=drivers.helpers(settings),
             check=_check,
             drops=_drops,
             off=_off,

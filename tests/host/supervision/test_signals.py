@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.host.forked import HANDLED
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.signals import Signals
-from falcohost.host.worker import HANDLED
 
 
 def opened():

@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from falcohost.log import log
 
@@ -27,6 +27,13 @@ NOBODY: Final = 65534
 LOCKS: Final = (Path("/run/systemd/dynamic-uid"), Path("/run/falcohost/uids"))
 
 _WHO: Final = b"falcohost\n"
+
+
+class WorkerUsers(NamedTuple):
+    """The users of a source's worker and of its helpers; None: that of the process that starts them."""
+
+    worker: int | None = None
+    helpers: int | None = None
 
 
 class Users:
@@ -55,6 +62,10 @@ class Users:
         if role not in self._given:
             self._given[role] = self._choose(role)
         return self._given[role]
+
+    def of_source(self, name: str) -> WorkerUsers:
+        """Return the users of the processes of the source *name*."""
+        return WorkerUsers(self.user(f"source {name}"), self.user(f"helpers of source {name}"))
 
     def _choose(self, role: str) -> int | None:
         if os.geteuid() != 0:

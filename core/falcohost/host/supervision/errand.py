@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from falcohost import log
 from falcohost.errors import FalcohostError
-from falcohost.host.worker import HANDLED, take_over
+from falcohost.host.forked import HANDLED, take_over
 
 #: Most bytes of an error; they fit into a pipe, so that writing them never waits.
 LONGEST = 4096

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from falcohost.host.confine.users import Users
-from falcohost.host.worker import HANDLED, run_worker
+from falcohost.host.confine.users import Users, WorkerUsers
+from falcohost.host.forked import HANDLED
+from falcohost.host.worker import run_worker
 
 #: The cause of the end of a process that made a system call that it may not make (seccomp(2)).
 FORBIDDEN = "killed by SIGSYS, for a system call that its job does not need"
@@ -81,8 +82,8 @@ class ForkedProcess:
 def fork(
     name: str, data: int, store: socket.socket, kept: Mapping[str, Sequence[int]], users: Users | None = None
 ) -> ForkedProcess:
-    """Fork a worker; see :class:`Fork`. *users* gives it a user; without them it keeps that of this process."""
-    user = None if users is None else users.user(f"source {name}")
+    """Fork a worker; see :class:`Fork`. *users* gives users to it and its helpers."""
+    own = WorkerUsers() if users is None else users.of_source(name)
     oom_kills = _oom_kills()
     parent = os.getpid()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -91,7 +92,7 @@ def fork(
     try:
         pid = os.fork()
         if pid == 0:
-            run_worker(data, there, store, parent, kept, user)
+            run_worker(data, there, store, parent, kept, own)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()

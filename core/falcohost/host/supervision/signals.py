@@ -7,8 +7,8 @@ import os
 import signal
 from collections.abc import Callable
 
+from falcohost.host.forked import HANDLED
 from falcohost.host.supervision.loop import Loop
-from falcohost.host.worker import HANDLED
 
 
 class Signals:

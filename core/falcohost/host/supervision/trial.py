@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import IO, NoReturn
 
 from falcohost.host.config.rules import MissingFiles
+from falcohost.host.forked import HANDLED
 from falcohost.host.restart import command
-from falcohost.host.worker import HANDLED
 
 
 class Trial:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from falcohost import ConfigError, DriverSpec
+from falcohost.helpers import HelperSpec
 from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
-# To read and change BPF maps and to read /proc of all processes; more is needed only until the source is open.
-_EBPF_CAPABILITIES: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})
+# To load filters when rules change, and to look into maps before Linux 5.19; more is needed only to open the source.
+_EBPF_CAPABILITIES: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"})
+#: The name of the helper that reads /proc.
+PROC: Final = "proc"
 
 
 def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
@@ -24,6 +28,12 @@ def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str |
     from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 
     return requirements()
+
+
+def _proc_helper() -> Callable[[socket.socket], None]:
+    from falcohost_syscall.processes.proc_helper import serve
+
+    return serve
 
 
 def _make_replay(settings: Mapping[str, Any]) -> Driver:
@@ -40,6 +50,9 @@ DRIVERS: Final = (
         make=_make_modern_ebpf,
         check=_check_modern_ebpf,
         capabilities=_EBPF_CAPABILITIES,
+        helpers=(
+            HelperSpec(name=PROC, make=_proc_helper, capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})),
+        ),
     ),
     DriverSpec(
         name="replay",
@@ -77,6 +90,12 @@ def capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the capabilities that the configured driver keeps once it is open; None if it needs no privileges."""
     found = _named(settings)
     return None if found is None else found.capabilities
+
+
+def helpers(settings: Mapping[str, Any]) -> tuple[HelperSpec, ...]:
+    """Return the helpers of the configured driver."""
+    found = _named(settings)
+    return () if found is None else found.helpers
 
 
 def _named(settings: Mapping[str, Any]) -> DriverSpec | None:

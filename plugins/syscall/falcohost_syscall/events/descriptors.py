@@ -5,7 +5,6 @@ from __future__ import annotations
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.events.event import SyscallEvent
 
-NOT_TOLD = "<NA>"
 CHARS = {
     "file": "f",
     "ipv4": "4",

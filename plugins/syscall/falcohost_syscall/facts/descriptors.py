@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from falcohost import Arg
 from falcohost_syscall.calls.rows import EXEC, Call
-from falcohost_syscall.events.descriptors import NOT_TOLD
 from falcohost_syscall.events.event import AT_FDCWD
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.header import RET
@@ -27,6 +26,7 @@ from falcohost_syscall.facts.kinds import (
 from falcohost_syscall.facts.numbers import EndAddress, Numeric
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import Condition, Number, Point, View, negate, within
+from falcohost_syscall.processes.open_files import NOT_TOLD
 from falcohost_syscall.records import record
 from falcohost_syscall.records.record import (
     FD_DIRECTORY,

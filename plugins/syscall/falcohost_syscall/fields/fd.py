@@ -11,6 +11,7 @@ from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.events.sockets import LISTENING, SERVER
 from falcohost_syscall.facts import descriptors as facts
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
+from falcohost_syscall.processes.open_files import NOT_TOLD
 
 T = FieldType
 
@@ -72,7 +73,7 @@ def _l4proto(event: SyscallEvent, _: Arg) -> str | None:
     if not event.row.has_fd:
         return None
     socket = event.socket
-    return descriptors.NOT_TOLD if socket is None else socket.l4proto
+    return NOT_TOLD if socket is None else socket.l4proto
 
 
 def _family(event: SyscallEvent, _: Arg) -> str | None:

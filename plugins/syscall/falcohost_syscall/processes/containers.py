@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from falcohost_syscall.processes.procfs import is_directory
+from falcohost_syscall.processes.procfs import READING
 
 #: Number of cgroups whose container is remembered.
 LIMIT = 16_384
@@ -52,10 +51,6 @@ _PATTERNS = tuple(
 )
 # ctr puts a task right below its namespace, under a name that the user chose; many other cgroups look the same.
 _CTR = re.compile(r"^/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]{0,63})$")
-# Where containerd keeps its running tasks, by namespace and id.
-_TASKS = tuple(
-    Path("/run", run, "io.containerd.runtime.v2.task") for run in ("containerd", "k3s/containerd", "host-containerd")
-)
 _UNITS = (".service", ".slice", ".scope")
 _LXC = re.compile(r"/(?:lxc/|lxc\.payload/|lxc\.payload\.)([^/]+)")
 _LIBVIRT_NAMES = (
@@ -68,7 +63,7 @@ _BPM = re.compile(r"/bpm-([^/]+)\.scope$|/bpm/([^/]+)")
 
 def containerd_has(namespace: str, name: str) -> bool:
     """Return whether containerd runs a task *name* in *namespace*."""
-    return any(is_directory(tasks / namespace / name) for tasks in _TASKS)
+    return READING.reader.has_task(namespace, name)
 
 
 def from_path(path: str, is_task: Callable[[str, str], bool] = containerd_has) -> Container | None:

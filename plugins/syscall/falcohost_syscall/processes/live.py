@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import is_rounded, ticks
 from falcohost_syscall.processes.table import LIMIT, NO_SESSION, Image, Process, ProcessTable
@@ -30,9 +28,8 @@ class LiveProcesses(ProcessTable):
     def by_number(self, pid: int) -> Process | None:
         """Return the process with this pid; an unknown one is looked up in ``/proc``."""
         process = self.processes.get(pid)
-        if process is None and pid > 0 and (status := procfs.status(pid)) is not None:
-            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, Image(b"", None, b""))
-            self.look_up(process)
+        if process is None and pid > 0 and (found := procfs.facts(pid)) is not None:
+            process = _made(pid, found, Image(b"", None, b""))
         return process
 
     @staticmethod
@@ -59,11 +56,11 @@ class LiveProcesses(ProcessTable):
 
     def look_up(self, process: Process) -> None:
         """Fill in from ``/proc`` a process that the kernel has no context of."""
-        found = procfs.image(process.pid, process.start)
+        found = procfs.facts(process.pid, process.start)
         if found is not None:
-            process.image = _image(found)
-        process.comm = procfs.comm(process.pid, process.start) or process.comm
-        process.session = procfs.session(process.pid, process.start) or process.session
+            process.image = process.image if found.image is None else _image(found.image)
+            process.comm = found.status.comm or process.comm
+            process.session = found.status.session
 
     def task(self, process: Process) -> None:
         """Add a process that ran at start-up; :meth:`link` sets its parent later."""
@@ -81,28 +78,28 @@ class LiveProcesses(ProcessTable):
 
     def sweep(self) -> None:
         """Remove processes that no longer exist; needed after records of exits may have been lost."""
-        for pid in [pid for pid in self.processes if not Path(f"/proc/{pid}").exists()]:
-            self.exit(self.processes[pid], 1)
+        running = procfs.READING.reader.pids()
+        if running is not None:
+            for pid in self.processes.keys() - running:
+                self.exit(self.processes[pid], 1)
 
     def _discover(self, pid: int, start: int, ppid: int, vpid: int, comm: str, cgroup: int) -> Process:
-        found = procfs.image(pid, start)
-        image = _image(found) if found else Image(b"", b"", b"")
-        process = Process(pid, ppid, vpid, start, procfs.comm(pid, start) or comm, cgroup, image)
-        process.session = procfs.session(pid, start) or NO_SESSION
+        found = procfs.facts(pid, start)
+        image = _image(found.image) if found is not None and found.image is not None else Image(b"", b"", b"")
+        name, session = (comm, NO_SESSION) if found is None else (found.status.comm or comm, found.status.session)
+        process = Process(pid, ppid, vpid, start, name, cgroup, image)
+        process.session = session
         self._discover_parents(ppid)
         return process
 
     def _discover_parents(self, pid: int) -> None:
         """Add a process and its ancestors from ``/proc``, up to the first that is known or that ``/proc`` lacks."""
         below: Process | None = None
-        while pid and pid not in self.processes and (status := procfs.status(pid)) is not None:
-            image = _image(procfs.image(pid, status.start) or (b"", b"", b""))
-            process = Process(pid, status.ppid, pid, status.start, status.comm, 0, image)
-            process.session = status.session
-            self.processes[pid] = process
+        while pid and pid not in self.processes and (found := procfs.facts(pid)) is not None:
+            self.processes[pid] = process = _made(pid, found, Image(b"", b"", b""))
             if below is not None:
                 below.parent = process
-            below, pid = process, status.ppid
+            below, pid = process, found.status.ppid
         if below is not None:
             below.parent = self.processes.get(pid)
 
@@ -110,6 +107,15 @@ class LiveProcesses(ProcessTable):
         """Remove processes that ended unnoticed, then the oldest entries, until there is room for one more."""
         self.sweep()
         super().make_room()
+
+
+def _made(pid: int, found: procfs.Facts, unknown: Image) -> Process:
+    """Return a process with the facts that were *found*; *unknown* is its image if they lack that."""
+    status = found.status
+    image = unknown if found.image is None else _image(found.image)
+    process = Process(pid, status.ppid, pid, status.start, status.comm, 0, image)
+    process.session = status.session
+    return process
 
 
 def _image(found: tuple[bytes, bytes | None, bytes]) -> Image:

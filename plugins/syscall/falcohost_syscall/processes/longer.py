@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from falcohost import UnknownValueError
 from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.proc_reader import File
 from falcohost_syscall.records.text import text
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ MOST: Final = 128 * 1024
 KEPT: Final = 16 * 1024 * 1024
 _WEIGHT: Final = 64
 
-ARGUMENTS: Final = "cmdline"
-ENVIRONMENT: Final = "environ"
+ARGUMENTS: Final[File] = "cmdline"
+ENVIRONMENT: Final[File] = "environ"
 #: A text of a process: its pid, start, and when its program was started; and which of the two.
-_Key: TypeAlias = tuple[int, int, int, str]
+_Key: TypeAlias = tuple[int, int, int, File]
 
 
 @dataclass
@@ -68,11 +69,11 @@ class LongerTexts:
         self._found: OrderedDict[_Key, _Text] = OrderedDict()
         self._weight = 0
 
-    def note(self, process: Process, which: str, raw: bytes, size: int) -> None:
+    def note(self, process: Process, which: File, raw: bytes, size: int) -> None:
         """Keep what an exec's record has of a text of *size* bytes."""
         self._keep(_key(process, which), _Text(raw, len(raw) >= size, False))
 
-    def parts(self, process: Process, which: str, beginning: bytes) -> tuple[str, ...]:
+    def parts(self, process: Process, which: File, beginning: bytes) -> tuple[str, ...]:
         """Return the parts of a text that begins so.
 
         :raises UnknownValueError: the rest of it is not known.
@@ -86,13 +87,13 @@ class LongerTexts:
         """
         return self._text(process, ARGUMENTS, beginning).line
 
-    def _text(self, process: Process, which: str, beginning: bytes) -> _Text:
+    def _text(self, process: Process, which: File, beginning: bytes) -> _Text:
         found = self._look_up(process, which, beginning)
         if not found.whole and not self.lenient:
             raise UnknownValueError
         return found
 
-    def is_whole(self, process: Process, which: str, beginning: bytes) -> bool:
+    def is_whole(self, process: Process, which: File, beginning: bytes) -> bool:
         """Return whether a text that begins so is known to its end."""
         return self._look_up(process, which, beginning).whole
 
@@ -105,7 +106,7 @@ class LongerTexts:
         finally:
             self.lenient = before
 
-    def _look_up(self, process: Process, which: str, beginning: bytes) -> _Text:
+    def _look_up(self, process: Process, which: File, beginning: bytes) -> _Text:
         key = _key(process, which)
         found = self._found.get(key)
         if found is None:
@@ -113,8 +114,8 @@ class LongerTexts:
         elif found.whole or found.looked_up:
             self._found.move_to_end(key)
             return found
-        raw = procfs.read(process.pid, which, MOST + 1)
-        if raw is None or not raw.startswith(found.raw) or not procfs.same(process.pid, process.start):
+        raw = procfs.read_if_same(process.pid, process.start, which, MOST + 1)
+        if not raw or not raw.startswith(found.raw):
             found.looked_up = True
         else:
             found = _Text(raw[:MOST], len(raw) <= MOST, True)
@@ -138,5 +139,5 @@ def split(raw: bytes) -> tuple[str, ...]:
     return tuple(text(part) for part in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
 
 
-def _key(process: Process, which: str) -> _Key:
+def _key(process: Process, which: File) -> _Key:
     return process.pid, process.start, process.image.exec_ts, which

@@ -1,20 +1,23 @@
-"""Reads facts of a process from ``/proc``, for processes that started before the probe.
+"""Facts of processes from ``/proc``, for processes that started before the probe.
 
 A pid may have been reused, so the start time is always compared too.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
 from falcohost_syscall.processes.boot_clock import since_boot, ticks
+from falcohost_syscall.processes.proc_reader import File, Here, Link, ProcReader
 from falcohost_syscall.records.text import text
 
 #: Number of bytes of the command line and the environment that are read, as in the probe.
-SNAP = 4096
+SNAP: Final = 4096
+
+#: Ids of session and group, and the terminal.
+Session = tuple[int, int, int, int, int]
 
 
 class Status(Struct, frozen=True):
@@ -23,50 +26,54 @@ class Status(Struct, frozen=True):
     comm: str
     ppid: int
     start: int
-    session: tuple[int, int, int, int, int]
+    session: Session
 
 
-def read(pid: int, name: str, most: int = SNAP) -> bytes | None:
+class Facts(Struct, frozen=True):
+    """Facts of a process.
+
+    :ivar image: its arguments, environment (None: not read yet) and executable; None: they cannot be read.
+    """
+
+    status: Status
+    image: tuple[bytes, bytes | None, bytes] | None
+
+
+class _Reading:
+    """Who reads: this process, or a helper that has the rights for it."""
+
+    def __init__(self) -> None:
+        self.reader: ProcReader = Here()
+
+
+#: Who reads for this process.
+READING: Final = _Reading()
+
+
+def read(pid: int, name: File, most: int = SNAP) -> bytes | None:
     """Return the first *most* bytes of ``/proc/PID/NAME``, or None if it cannot be read."""
-    try:
-        fd = os.open(f"/proc/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    data = b""
-    try:
-        while len(data) < most and (more := os.read(fd, most - len(data))):
-            data += more
-        return data
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
+    found = READING.reader.read(pid, None, (name,), most)
+    return None if found is None else found[0]
 
 
-def link(pid: int, name: str) -> str | None:
+def link(pid: int, name: Link) -> str | None:
     """Return the target of the link ``/proc/PID/NAME``, or None."""
-    target = _link(pid, name)
-    return None if target is None else text(target)
+    found = READING.reader.read(pid, None, (name,), SNAP)
+    return None if found is None or found[0] is None else text(found[0])
 
 
-def _link(pid: int, name: str) -> bytes | None:
-    try:
-        return os.fsencode(Path(f"/proc/{pid}/{name}").readlink())
-    except OSError:
-        return None
-
-
-def is_directory(path: Path) -> bool:
-    """Return whether *path* is a directory; False if it cannot be examined."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+def link_if_same(pid: int, start: int, name: Link) -> str | None:
+    """Return the target of the link ``/proc/PID/NAME`` of the process that started at *start*, or None."""
+    found = READING.reader.read(pid, ticks(start), (name,), SNAP)
+    return None if found is None or found[0] is None else text(found[0])
 
 
 def status(pid: int) -> Status | None:
     """Return the facts of a running process, or None."""
-    stat = read(pid, "stat")
+    return _status(read(pid, "stat"))
+
+
+def _status(stat: bytes | None) -> Status | None:
     if stat is None or b")" not in stat:
         return None
     head, _, tail = stat.rpartition(b")")
@@ -83,31 +90,24 @@ def status(pid: int) -> Status | None:
 
 def same(pid: int, start: int) -> bool:
     """Return whether *pid* is still the process that started at *start*."""
-    found = status(pid)
-    return found is not None and ticks(found.start) == ticks(start)
+    return READING.reader.read(pid, ticks(start), (), SNAP) is not None
 
 
-def read_if_same(pid: int, start: int, name: str) -> bytes:
+def read_if_same(pid: int, start: int, name: File, most: int = SNAP) -> bytes:
     """Return the first bytes of ``/proc/PID/NAME`` if the process started at *start*, else b""."""
-    data = read(pid, name)
-    return data if data is not None and same(pid, start) else b""
+    found = READING.reader.read(pid, ticks(start), (name,), most)
+    return found[0] or b"" if found else b""
 
 
-def image(pid: int, start: int) -> tuple[bytes, bytes | None, bytes] | None:
-    """Return arguments, environment (None: not read yet) and executable of a process, or None if it is another now."""
-    args, exe = read(pid, "cmdline"), _link(pid, "exe")
-    if args is None or not same(pid, start):
+def facts(pid: int, start: int | None = None) -> Facts | None:
+    """Return the facts of a process, or None if it has ended or, with a *start*, is another now."""
+    found = READING.reader.read(pid, None if start is None else ticks(start), ("stat", "cmdline", "exe"), SNAP)
+    if found is None or (status := _status(found[0])) is None:
         return None
-    return args, None, exe or b""
+    return Facts(status, None if found[1] is None else (found[1], None, found[2] or b""))
 
 
-def comm(pid: int, start: int) -> str | None:
-    """Return the name of the main thread, or None if *pid* is another process now."""
-    found = status(pid)
-    return found.comm if found is not None and ticks(found.start) == ticks(start) else None
-
-
-def session(pid: int, start: int) -> tuple[int, int, int, int, int] | None:
-    """Return the ids of session and group and the terminal, or None if *pid* is another process now."""
-    found = status(pid)
-    return found.session if found is not None and ticks(found.start) == ticks(start) else None
+def pid_namespace(pid: int, start: int) -> int | None:
+    """Return the inode of the pid namespace of the process that started at *start*, or None."""
+    found = READING.reader.read(pid, ticks(start), ("ns/pid",), SNAP)
+    return None if not found or found[0] is None else int(found[0])

@@ -21,10 +21,7 @@ def live_subject(pid: int, start: int, key: int, cgroups: tuple[str, ...]) -> Pr
 
     :param cgroups: the cgroups of the event, as ``subsystem=path``; *key* identifies them.
     """
-    pidns = _inode(f"/proc/{pid}/ns/pid")
-    if pidns is not None and not procfs.same(pid, start):
-        pidns = None
-    return ProcessSubject(pid, start, pidns, _cgroup(key, cgroups))
+    return ProcessSubject(pid, start, procfs.pid_namespace(pid, start), _cgroup(key, cgroups))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from falcohost import Batch, Plan, SourceError, SourceStats
+from falcohost.helpers import HELPERS, Helper
 from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, Needs
 from falcohost_syscall.calls.event_types import event_types
+from falcohost_syscall.drivers.drivers import PROC
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.counts import by_type, unwanted
@@ -29,6 +31,8 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.processes.boot_clock import boot_time
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.proc_helper import Remote
+from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.needs import needs
 
@@ -56,6 +60,9 @@ class ModernEbpf:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self._config = config.parse(settings)
+        helper: Helper | None = settings.get(HELPERS, {}).get(PROC)
+        if helper is not None:
+            READING.reader = Remote(helper.link)
         self.users = Users()
         self.processes = LiveProcesses()
         self.context = Context(self.processes, self.users)

@@ -16,6 +16,7 @@ from falcohost_syscall.events.event import AT_FDCWD
 from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.boot_clock import ticks
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.subject import live_subject
 from falcohost_syscall.records.record import (
@@ -72,8 +73,8 @@ class RecordEvent(RecordFacts):
         if (told := self.text_of(SEC_CWD)) is not None:
             return told
         process = self.proc
-        if process.cwd is None and procfs.same(process.pid, process.start):
-            process.cwd = procfs.link(process.pid, "cwd")
+        if process.cwd is None:
+            process.cwd = procfs.link_if_same(process.pid, process.start, "cwd")
         return process.cwd
 
     value = values.value
@@ -92,13 +93,13 @@ class RecordEvent(RecordFacts):
     def stream(self, number: int) -> tuple[str, str] | None:
         """Return type and path of the process's descriptor *number*, from ``/proc``."""
         process = self.proc
-        target = fd_types.open_fd(process.pid, number) if procfs.same(process.pid, process.start) else None
-        return None if target is None else (fd_types.link_type(process.pid, number, target), target)
+        found = procfs.READING.reader.descriptor(process.pid, ticks(process.start), number)
+        return None if found is None else (found[0], text(found[1]))
 
     @property
     def open_types(self) -> tuple[str, ...]:
         """The types of the process's descriptors, each once, from ``/proc``."""
-        return fd_types.open_types(self.proc.pid)
+        return tuple(procfs.READING.reader.descriptors(self.proc.pid))
 
     @property
     def buffer(self) -> bytes | None:

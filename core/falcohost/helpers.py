@@ -1,0 +1,45 @@
+"""Helpers: processes that do for a source what takes rights that the source itself should not have (provisional)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from falcohost.needs import NOTHING, Needs
+
+__all__ = ["HELPERS", "Helper", "HelperSpec"]
+
+#: The key that falcohost adds to the settings of a source with helpers: a :class:`Helper` for each, by name.
+HELPERS: Final = "helpers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelperSpec:
+    """A process that the worker of a source starts before it opens the source, and that ends with the worker.
+
+    :ivar name: its name in messages and in ``settings["helpers"]``.
+    :ivar make: called in the process before it is confined; imports what it needs, and returns what serves the worker:
+        a function that is called with the process's end of the socket, and returns when the worker has closed the
+        other. What comes may come from an attacker: check it, and raise to end the worker.
+    :ivar capabilities: Linux capabilities that it keeps.
+    :ivar needs: what it does, besides using the socket.
+    """
+
+    name: str
+    make: Callable[[], Callable[[socket.socket], None]]
+    capabilities: frozenset[str] = frozenset()
+    needs: Needs = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A running helper.
+
+    :ivar pid: its process.
+    :ivar link: the socket to it, of type ``SOCK_SEQPACKET``.
+    """
+
+    pid: int
+    link: socket.socket

@@ -1,0 +1,36 @@
+"""What a fork of the supervisor, or of a worker, does first: it separates itself from its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Set
+
+from falcohost.libc import die_with_parent
+
+#: Signals that the supervisor and its workers handle.
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+def take_over(descriptors: Set[int], parent: int) -> None:
+    """Separate this fork from its *parent*: signals, and all descriptors but these."""
+    die_with_parent(parent)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    _let_go_of_descriptors(descriptors)
+
+
+def _let_go_of_descriptors(keep: Set[int]) -> None:
+    """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr; stdout becomes stderr.
+
+    The numbers stay in use, so that an inherited object that closes its descriptor never closes one of the source's.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    inherited = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    for number in inherited:
+        if number not in {1, 2, null, *keep}:
+            os.dup2(null, number, inheritable=number == 0)
+    os.dup2(2, 1)

@@ -1,0 +1,75 @@
+"""Starts the helpers of a source (:mod:`falcohost.helpers`), and notices when one has ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import traceback
+from collections.abc import Iterable
+from typing import NoReturn
+
+from falcohost import log
+from falcohost.errors import SourceError
+from falcohost.helpers import Helper, HelperSpec
+from falcohost.host.confine.capabilities import close_the_way_back
+from falcohost.host.confine.confinement import Confinement, confine
+from falcohost.host.forked import take_over
+from falcohost.host.memory import settle
+
+
+class Helpers:
+    """The helpers of this process, whose user is *user* (None: that of this process).
+
+    :ivar running: the helpers by name.
+    """
+
+    def __init__(self, specs: Iterable[HelperSpec], user: int | None) -> None:
+        self.running: dict[str, Helper] = {}
+        self._ends: dict[int, str] = {}
+        for spec in specs:
+            helper = _started(spec, user)
+            self.running[spec.name] = helper
+            self._ends[os.pidfd_open(helper.pid)] = spec.name
+
+    def check(self) -> None:
+        """Check that all of them are running.
+
+        :raises SourceError: one has ended. If that was for a forbidden system call, this process ends the same way.
+        """
+        for end in select.select(self._ends, (), (), 0)[0] if self._ends else ():
+            name = self._ends[end]
+            code = os.waitstatus_to_exitcode(os.waitpid(self.running[name].pid, 0)[1])
+            if code == -signal.SIGSYS:
+                signal.raise_signal(signal.SIGSYS)
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"has ended with status {code}"
+            raise SourceError(f"its helper '{name}' {how}")
+
+
+def _started(spec: HelperSpec, user: int | None) -> Helper:
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    worker = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _run(spec, there, worker, user)
+    there.close()
+    return Helper(pid, here)
+
+
+def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None) -> NoReturn:
+    status = 1
+    try:
+        log.mute()
+        take_over({link.fileno()}, worker)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a worker that is told to stop still needs it
+        close_the_way_back()
+        serve = spec.make()
+        confine(Confinement(user=user, capabilities=spec.capabilities, needs=spec.needs), worker)
+        settle()
+        serve(link)
+        status = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(status)

@@ -1,0 +1,170 @@
+"""The process that reads ``/proc`` for the syscall source, and the source's end of the socket to it.
+
+The source decodes records whose content any user's process decides, so that it has no rights over other processes. Its
+helper has these rights, and reads nothing but short requests: which process, since when it runs, and what of it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from falcohost_syscall.processes.proc_reader import Here, ProcReader, What
+
+#: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
+PATIENCE: Final = 0.5
+#: Largest request and answer, in bytes; texts of a process may have :data:`MOST`.
+LONGEST_REQUEST: Final = 1024
+MOST: Final = (128 << 10) + 1
+LONGEST_ANSWER: Final = 256 << 10
+
+_Number: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 32)]
+_Pid: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 22)]
+_Start: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+_Word: TypeAlias = Annotated[str, Meta(max_length=128)]
+
+
+class AskFiles(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.read`."""
+
+    ident: _Number
+    pid: _Pid
+    start: _Start | None
+    what: Annotated[tuple[What, ...], Meta(max_length=4)]
+    most: Annotated[int, Meta(ge=1, le=MOST)]
+
+
+class AskDescriptor(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.descriptor`."""
+
+    ident: _Number
+    pid: _Pid
+    start: _Start
+    number: _Number
+
+
+class AskDescriptors(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.descriptors`."""
+
+    ident: _Number
+    pid: _Pid
+
+
+class AskPids(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.pids`."""
+
+    ident: _Number
+
+
+class AskTask(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.has_task`."""
+
+    ident: _Number
+    namespace: _Word
+    name: _Word
+
+
+class Answer(Struct, array_like=True, frozen=True):
+    """The answer to the request *ident*; None: there is none."""
+
+    ident: int
+    values: list[bytes | None] | None
+
+
+Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskTask
+
+_PIDS: Final = struct.Struct("=I")
+_TIME: Final = struct.Struct("ll")
+_MOST_IDENT: Final = 1 << 31
+_encode = msgspec.msgpack.Encoder().encode
+_request = msgspec.msgpack.Decoder(Request).decode
+_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+def serve(link: socket.socket) -> None:
+    """Answer requests until the source ends.
+
+    :raises ValueError: what came is no request: the source is in an attacker's hands.
+    """
+    reader = Here()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ANSWER)
+    while data := link.recv(LONGEST_REQUEST + 1):
+        request = _request(data)
+        data = _encode(Answer(request.ident, _answered(reader, request)))
+        if len(data) > LONGEST_ANSWER:
+            data = _encode(Answer(request.ident, None))
+        link.sendall(data)
+
+
+def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None:
+    if isinstance(request, AskFiles):
+        return reader.read(request.pid, request.start, request.what, request.most)
+    if isinstance(request, AskDescriptor):
+        found = reader.descriptor(request.pid, request.start, request.number)
+        return None if found is None else [found[0].encode(), found[1]]
+    if isinstance(request, AskDescriptors):
+        return [kind.encode() for kind in reader.descriptors(request.pid)]
+    if isinstance(request, AskPids):
+        return [b"".join(map(_PIDS.pack, reader.pids() or ()))]
+    return [b""] if reader.has_task(request.namespace, request.name) else None
+
+
+class Remote:
+    """Has a helper read (:class:`ProcReader`); *link* is the socket to it.
+
+    What does not come in time is not known. Until it comes nothing else is known, and nobody waits again.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._lock = threading.Lock()
+        self._ident = 0
+        self._late = False
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIME.pack(0, int(PATIENCE * 1_000_000)))
+
+    def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:
+        """Return what is asked for."""
+        return self._ask(lambda ident: AskFiles(ident, pid, start, tuple(what), most))
+
+    def descriptor(self, pid: int, start: int, number: int) -> tuple[str, bytes] | None:
+        """Return type and target of a descriptor, or None."""
+        found = self._ask(lambda ident: AskDescriptor(ident, pid, start, number))
+        return None if not found or found[0] is None or found[1] is None else (found[0].decode(), found[1])
+
+    def descriptors(self, pid: int) -> list[str]:
+        """Return the types of all descriptors, each once."""
+        found = self._ask(lambda ident: AskDescriptors(ident, pid))
+        return [kind.decode() for kind in found or () if kind is not None]
+
+    def pids(self) -> frozenset[int] | None:
+        """Return the running processes; None: not known."""
+        found = self._ask(AskPids)
+        return frozenset(pid for (pid,) in _PIDS.iter_unpack(found[0])) if found and found[0] else None
+
+    def has_task(self, namespace: str, name: str) -> bool:
+        """Return whether containerd runs a task *name* in *namespace*."""
+        return self._ask(lambda ident: AskTask(ident, namespace, name)) is not None
+
+    def _ask(self, make: Callable[[int], Request]) -> list[bytes | None] | None:
+        with self._lock:
+            try:
+                if self._late:
+                    self._link.recv(LONGEST_ANSWER, socket.MSG_DONTWAIT)
+                    self._late = False
+                self._ident = ident = self._ident % _MOST_IDENT + 1
+                self._link.send(_encode(make(ident)))
+                self._late = True
+                while data := self._link.recv(LONGEST_ANSWER):
+                    answer = _answer(data)
+                    if answer.ident == ident:
+                        self._late = False
+                        return answer.values
+            except OSError:
+                pass  # it is late, or has ended, which the worker notices
+            return None

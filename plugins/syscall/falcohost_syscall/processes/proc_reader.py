@@ -1,0 +1,125 @@
+"""Reads ``/proc`` of other processes, which takes rights that what reads the kernel's records does not have.
+
+In an agent this runs in a process of its own (:mod:`falcohost_syscall.processes.proc_helper`), elsewhere in this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal, Protocol, TypeAlias
+
+from falcohost_syscall.processes.open_files import link_type
+
+#: What can be read of a process: the content of files, targets of links, and inodes of namespaces (as decimal numbers).
+File: TypeAlias = Literal["stat", "cmdline", "environ", "comm"]
+Link: TypeAlias = Literal["exe", "cwd", "root"]
+Namespace: TypeAlias = Literal["ns/pid"]
+What: TypeAlias = File | Link | Namespace
+
+_LINKS: Final = frozenset({"exe", "cwd", "root"})
+_NAMESPACES: Final = frozenset({"ns/pid"})
+
+#: Most descriptors of a process that are looked at.
+MOST_DESCRIPTORS: Final = 65536
+
+# Where containerd keeps its running tasks, by namespace and id.
+_TASKS: Final = tuple(
+    Path("/run", run, "io.containerd.runtime.v2.task") for run in ("containerd", "k3s/containerd", "host-containerd")
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,75}")
+
+
+class ProcReader(Protocol):
+    """Reads facts of processes. With a *start*, as ``/proc/PID/stat`` shows it, only those of the same process."""
+
+    def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:
+        """Return the first *most* bytes of each of *what*, None for one that cannot be read; None: another process."""
+
+    def descriptor(self, pid: int, start: int, number: int) -> tuple[str, bytes] | None:
+        """Return type and target of a descriptor, or None."""
+
+    def descriptors(self, pid: int) -> list[str]:
+        """Return the types of all descriptors, each once."""
+
+    def pids(self) -> frozenset[int] | None:
+        """Return the running processes; None: not known."""
+
+    def has_task(self, namespace: str, name: str) -> bool:
+        """Return whether containerd runs a task *name* in *namespace*."""
+
+
+class Here:
+    """Reads with the rights of this process (:class:`ProcReader`)."""
+
+    def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:
+        """Return what is asked for."""
+        found = [_read(pid, one, most) for one in what]
+        return found if start is None or start_of(_read(pid, "stat", most)) == start else None
+
+    def descriptor(self, pid: int, start: int, number: int) -> tuple[str, bytes] | None:
+        """Return type and target of a descriptor, or None."""
+        target = _link(f"/proc/{pid}/fd/{number}")
+        if target is None or start_of(_read(pid, "stat", 4096)) != start:
+            return None
+        return link_type(pid, number, os.fsdecode(target)), target
+
+    def descriptors(self, pid: int) -> list[str]:
+        """Return the types of all descriptors, each once."""
+        targets: dict[bytes, int] = {}
+        with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+            for _, entry in zip(range(MOST_DESCRIPTORS), entries, strict=False):
+                if (target := _link(entry.path)) is not None:
+                    targets[target] = int(entry.name)
+        return sorted({link_type(pid, number, os.fsdecode(target)) for target, number in targets.items()})
+
+    def pids(self) -> frozenset[int]:
+        """Return the running processes."""
+        return frozenset(int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208
+
+    def has_task(self, namespace: str, name: str) -> bool:
+        """Return whether containerd runs a task *name* in *namespace*."""
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+            return False
+        with contextlib.suppress(OSError):
+            return any((tasks / namespace / name).is_dir() for tasks in _TASKS)
+        return False
+
+
+def start_of(stat: bytes | None) -> int | None:
+    """Return the start time in the content of ``/proc/PID/stat``."""
+    words = [] if stat is None else stat.rpartition(b")")[2].split()
+    return int(words[19]) if len(words) > 19 else None
+
+
+def _read(pid: int, what: What, most: int) -> bytes | None:
+    if what in _LINKS:
+        return _link(f"/proc/{pid}/{what}")
+    if what in _NAMESPACES:
+        try:
+            return str(os.stat(f"/proc/{pid}/{what}").st_ino).encode()  # noqa: PTH116 (a Path costs more than the call)
+        except OSError:
+            return None
+    try:
+        fd = os.open(f"/proc/{pid}/{what}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    data = b""
+    try:
+        while len(data) < most and (more := os.read(fd, most - len(data))):
+            data += more
+        return data
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def _link(path: str) -> bytes | None:
+    try:
+        return os.fsencode(os.readlink(path))  # noqa: PTH115 (a Path costs more than the call)
+    except OSError:
+        return None

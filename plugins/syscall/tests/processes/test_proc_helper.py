@@ -1,0 +1,155 @@
+"""A helper reads /proc for the source: it answers what the source could read itself, and nothing but that."""
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+import pytest
+
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.boot_clock import ticks
+from falcohost_syscall.processes.proc_helper import LONGEST_ANSWER, MOST, PATIENCE, Remote, serve
+from falcohost_syscall.processes.proc_reader import Here
+
+HERE = Here()
+
+
+@pytest.fixture
+def ends():
+    """Yield the two ends of a socket."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with here, there:
+        yield here, there
+
+
+@pytest.fixture
+def remote(ends):
+    """Yield what asks a helper, which runs in a thread."""
+    here, there = ends
+    thread = threading.Thread(target=serve, args=(there,))
+    thread.start()
+    yield Remote(here)
+    here.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.fixture
+def child():
+    """Yield a process with long arguments and some descriptors."""
+    command = [sys.executable, "-c", "import os, sys; os.pipe(); os.close(1); sys.stdin.read()", "x" * 100_000]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"A": "b"}) as process:
+        assert process.stdout is not None
+        process.stdout.read()  # until it has closed its own
+        yield process.pid
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def test_the_same_as_here(remote, child):
+    """Files, links, namespaces, descriptors, processes and tasks are as this process reads them."""
+    start = ticks(procfs.status(child).start)
+    what = ("cmdline", "exe", "cwd", "ns/pid")
+
+    assert HERE.read(child, start, what, MOST) == remote.read(child, start, what, MOST)
+    assert HERE.read(child, None, ("environ", "root"), 7) == remote.read(child, None, ("environ", "root"), 7)
+    assert [None] == remote.read(child, None, ("environ",), 1)[1:] or [b"A"] == remote.read(
+        child, None, ("environ",), 1
+    )
+    assert ("pipe", b"pipe") == (remote.descriptor(child, start, 0)[0], remote.descriptor(child, start, 0)[1][:4])
+    assert HERE.descriptors(child) == remote.descriptors(child)
+    assert {1, os.getpid(), child} <= remote.pids()
+    assert not remote.has_task("default", "no-such-task")
+    assert len(remote.read(child, start, ("cmdline",), MOST)[0]) > 100_000
+
+
+def test_another_process(remote, child):
+    """Nothing is said of a process that started at another time, or of none."""
+    start = ticks(procfs.status(child).start)
+
+    assert remote.read(child, start + 1, ("stat",), 100) is None
+    assert remote.descriptor(child, start + 1, 0) is None
+    assert remote.read(1 << 22, 5, (), 100) is None
+    assert [None] == remote.read(1 << 22, None, ("exe",), 100)
+
+
+@pytest.mark.parametrize("namespace", ["..", "a/b", "", "a" * 100, ".", "-x", "a\0b"])
+def test_no_path_is_made_of_names(remote, namespace):
+    """A name that would leave the folder of tasks is none."""
+    assert not remote.has_task(namespace, "x")
+    assert not remote.has_task("x", namespace)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        b"\x00",
+        msgspec.msgpack.encode(["AskFiles", 1, 1, None, ["mem"], 100]),
+        msgspec.msgpack.encode(["AskFiles", 1, 1, None, ["../../etc/shadow"], 100]),
+        msgspec.msgpack.encode(["AskFiles", 1, "self", None, ["stat"], 100]),
+        msgspec.msgpack.encode(["AskFiles", 1, -1, None, ["stat"], 100]),
+        msgspec.msgpack.encode(["AskFiles", 1, 1, None, ["stat"] * 5, 100]),
+        msgspec.msgpack.encode(["AskFiles", 1, 1, None, ["environ"], MOST + 1]),
+        msgspec.msgpack.encode(["AskFiles", 1, 1, 1 << 63, ["stat"], 100]),
+        msgspec.msgpack.encode(["AskDescriptor", 1, 1, 1, "../mem"]),
+        msgspec.msgpack.encode(["AskTask", 1, "x" * 129, "y"]),
+        msgspec.msgpack.encode(["AskTask", 1, "x", "y" * 2000]),
+        msgspec.msgpack.encode(["AskAnything", 1]),
+        msgspec.msgpack.encode({"type": "AskPids", "ident": 1}),
+    ],
+)
+def test_what_is_no_request(ends, request_):
+    """It ends the helper, and with it the source."""
+    here, there = ends
+    here.send(request_ or b"\xc1")
+
+    with pytest.raises((ValueError, msgspec.ValidationError)):
+        serve(there)
+
+
+def test_an_answer_that_is_late(ends):
+    """It is waited for once; until it comes nothing else is, and it is not taken for another one."""
+    here, there = ends
+    remote = Remote(here)
+    begun = time.monotonic()
+    assert remote.pids() is None
+    assert PATIENCE <= time.monotonic() - begun < PATIENCE + 0.4
+    begun = time.monotonic()
+    assert [None] * 50 == [remote.read(1, None, ("stat",), 100) for _ in range(50)]
+    assert time.monotonic() - begun < 0.2
+
+    ident = msgspec.msgpack.decode(there.recv(1000))[1]
+    there.send(msgspec.msgpack.encode([ident, [struct.pack("=I", 666)]]))
+    thread = threading.Thread(target=serve, args=(there,))
+    thread.start()
+    assert 666 not in (remote.pids() or ())
+    assert os.getpid() in remote.pids()
+    here.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_too_many_processes(ends, monkeypatch):
+    """A list that does not fit is not told, so that no process is taken for ended."""
+    here, there = ends
+    monkeypatch.setattr(Here, "pids", lambda self: frozenset(range(LONGEST_ANSWER)))
+    thread = threading.Thread(target=serve, args=(there,))
+    thread.start()
+    assert Remote(here).pids() is None
+    here.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_a_helper_that_is_gone(ends):
+    """Nothing is known any more, at once."""
+    here, there = ends
+    remote = Remote(here)
+    there.close()
+
+    assert remote.read(1, None, ("stat",), 100) is None
+    assert remote.pids() is None
+    assert [] == remote.descriptors(1)

@@ -1,0 +1,69 @@
+"""The processes of the source have the rights of their job: who decodes records reaches no other process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing.waiting import wait_until
+
+RULE = """
+- rule: Marked
+  desc: Somebody opened the mark; the environment is read in /proc if the process ran before.
+  condition: evt.type in (open, openat) and fd.name endswith falcohost-mark
+  output: marked | %proc.name %proc.env[MARK] %proc.cwd %proc.pexe
+  priority: NOTICE
+"""
+
+#: linux/capability.h
+NAMES = {2: "CAP_DAC_READ_SEARCH", 19: "CAP_SYS_PTRACE", 38: "CAP_PERFMON", 39: "CAP_BPF"}
+
+
+def status(pid):
+    """Return the lines of /proc/PID/status as a dict."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines)
+
+
+def capabilities(pid):
+    """Return the names of the capabilities of a process."""
+    mask = int(status(pid)["CapPrm"], 16)
+    return {NAMES.get(number, str(number)) for number in range(64) if mask >> number & 1}
+
+
+@pytest.fixture
+def agent(start_agent, tmp_path):
+    """Return an agent that waits for a mark."""
+    (tmp_path / "rules.yaml").write_text(RULE)
+    return start_agent(tmp_path / "rules.yaml")
+
+
+def test_who_has_which_rights(agent, children):
+    """The worker cannot trace; its helper can, and loads no BPF program; both are filtered, with users of their own."""
+    (worker,) = children(agent.process.pid)
+    (helper,) = children(worker)
+
+    assert "CAP_SYS_PTRACE" not in capabilities(worker)
+    assert {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} == capabilities(helper)
+    assert ["2", "2"] == [status(pid)["Seccomp"] for pid in (worker, helper)]
+    users = {int(status(pid)["Uid"].split()[0]) for pid in (worker, helper)}
+    assert 2 == len(users)
+    assert not users & {0, 65534}
+
+
+def test_a_helper_that_is_killed(agent, children, tmp_path):
+    """The source is opened again with another helper, and sees events."""
+    (worker,) = children(agent.process.pid)
+    (helper,) = children(worker)
+    os.kill(helper, signal.SIGKILL)
+    agent.wait_for_log(lambda log: "its helper 'proc' was killed by SIGKILL" in log)
+    agent.wait_for_log(lambda log: "Event source 'syscall' is open again" in log)
+
+    def marked():
+        (tmp_path / "falcohost-mark").open("w").close()
+        return any(alert["rule"] == "Marked" for alert in agent.alerts)
+
+    wait_until(marked)
