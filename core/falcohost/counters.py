@@ -13,11 +13,16 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+#: The largest sum over workers, and the most names of one counter: a worker may be hostile each time it is started.
+MOST = (1 << 63) - 1
+MOST_NAMES = 1 << 17
 
 
 class Over(enum.Enum):
@@ -186,14 +191,14 @@ def _layout(of: Any) -> tuple[tuple[str, bool], ...]:
 
 
 def _sum(before: Any, now: Any) -> Any:
-    """Return the sum; mappings and structs are added entry by entry."""
+    """Return the sum; mappings and structs are added entry by entry, up to the limits."""
     if isinstance(now, int):
-        return before + now
+        return min(before + now, MOST)
     if isinstance(now, Mapping):
         sums = {**before, **now}
         for name in before.keys() & now.keys():
             sums[name] = _sum(before[name], now[name])
-        return sums
+        return sums if len(sums) <= MOST_NAMES else dict(islice(sums.items(), MOST_NAMES))
     return plus(before, now)
 
 

@@ -23,6 +23,11 @@ def link():
         yield here, there
 
 
+def from_worker():
+    """Return what puts together the messages of a worker."""
+    return wire.Received(wire.Up)
+
+
 def open_descriptors():
     """Return how many descriptors this process has."""
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
@@ -35,7 +40,7 @@ def test_the_next_worker_listens_on_the_same_socket(link):
     address = bound.getsockname()
     hand_up(there)
     kept = Kept()
-    (message,) = wire.Received(wire.Up).feed(kept.receive(here))
+    (message,) = from_worker().feed(kept.receive(here))
     kept.take(message.counts)
     bound.close()
     waiting = socket.create_connection(address)
@@ -66,8 +71,8 @@ def test_a_worker_that_sends_descriptors_without_end(link):
         kept.receive(here)
     assert open_descriptors() <= before + MOST_KEPT
 
-    kept.take({"a": 3})
-    assert 3 == len(kept.descriptors["a"]) == open_descriptors() - before
+    assert kept.take({"a": 3, "b": MOST_KEPT - 3})
+    assert (3, MOST_KEPT) == (len(kept.descriptors["a"]), open_descriptors() - before)
     kept.close()
     assert before == open_descriptors()
 
@@ -81,7 +86,7 @@ def test_any_descriptor_is_kept_under_its_name(link):
     keep("files", files)
     hand_up(there)
     kept = Kept()
-    (message,) = wire.Received(wire.Up).feed(kept.receive(here))
+    (message,) = from_worker().feed(kept.receive(here))
     kept.take(message.counts)
     for file in files:
         os.close(file)
@@ -100,5 +105,19 @@ def test_more_than_can_be_kept():
 @pytest.mark.parametrize("counts", [{"a": -1}, {"a": MOST_KEPT + 1}, {"x" * 5000: 1}, {str(n): 1 for n in range(200)}])
 def test_counts_that_are_none(counts):
     """A worker that names descriptors that it cannot have sent is not understood."""
-    with pytest.raises(ValueError):
-        wire.Received(wire.Up).feed(wire.packed(wire.Descriptors(counts)))
+    received = from_worker()
+    assert [] == received.feed(wire.packed(wire.Descriptors(counts)))
+    assert received.refused is not None
+
+
+@pytest.mark.parametrize("counts", [{"a": 2}, {}, {"a": 1, "b": 1}])
+def test_descriptors_that_are_not_as_many_as_it_says(link, counts):
+    """None is kept of a worker that does not send as many as it says."""
+    here, there = link
+    kept = Kept()
+    socket.send_fds(there, [b"x"], [0])
+    kept.receive(here)
+    before = open_descriptors()
+
+    assert not kept.take(counts)
+    assert ({}, before - 1) == (kept.descriptors, open_descriptors())

@@ -5,12 +5,21 @@ import threading
 
 import pytest
 
+from falcohost.alert import NO_METADATA, Priority
+from falcohost.engine.facts import RuleFacts
 from falcohost.host import data, store_link, wire
 from falcohost.host.outgoing import Outgoing
 from falcohost.host.store_link import StoreLink
 from falcohost.host.uplink import GATHER, LAST, MOST_GATHERED, Uplink
+from falcohost.store.admission import Admission
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
+
+FACTS = {
+    f"rule {name}": RuleFacts(Priority.WARNING, ("test",), NO_METADATA)
+    for name in (*"abcdef", *map(str, range(MOST_GATHERED)))
+}
+ADMISSION = Admission("test", "localhost", FACTS)
 
 
 class Link:
@@ -21,7 +30,7 @@ class Link:
         here, self._supervisor = socket.socketpair()
         store, self.store = socket.socketpair()
         self.uplink = Uplink(here, StoreLink(store), self.clock)
-        self._received = data.FromSource()
+        self._received = data.FromSource(ADMISSION)
 
     @property
     def messages(self):
@@ -43,7 +52,7 @@ class Link:
     def replace_store(self):
         """Have another store take the place of this one."""
         self.store.close()
-        self._received = data.FromSource()
+        self._received = data.FromSource(ADMISSION)
         there, self.store = socket.socketpair()
         outgoing = Outgoing()
         outgoing.add(wire.packed(wire.NewStore()), there.fileno())

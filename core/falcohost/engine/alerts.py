@@ -31,6 +31,10 @@ INTERNAL = "internal"
 MOST_KIND = 128
 
 
+#: The latest time of an alert.
+MOST_TIME = (1 << 63) - 1
+
+
 class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of an alert in JSON, as the ``json_include_*`` keys of the configuration choose them.
 
@@ -52,10 +56,11 @@ class AlertMaker:
     """Makes the alerts of one host.
 
     :param iso8601: write times in text as ISO 8601 in UTC (``time_format_iso_8601``) instead of local time.
+    :ivar hostname: the name of the host, as it stands in alerts.
     """
 
     def __init__(self, hostname: str, *, iso8601: bool = False, clock: Clock = SYSTEM) -> None:
-        self._hostname = valid(hostname)
+        self.hostname = valid(hostname)
         self._iso8601 = iso8601
         self._values = ConditionValues(clock)
 
@@ -63,7 +68,7 @@ class AlertMaker:
         """Return the alert that *rule* raises about *event*; decodes the rest of *event*."""
         complete(event)
         message, fields = rule.output.filled(event)
-        ts = event.ts
+        ts = within(event.ts)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = ts
         return Alert(
             id=alert_id(rule.source, event.key, rule.name),
@@ -75,9 +80,9 @@ class AlertMaker:
             output=f"{self._time(ts)}: {rule.priority.label} {message}",
             fields=fields,
             tags=rule.tags,
-            hostname=self._hostname,
+            hostname=self.hostname,
             subjects=tuple(map(bounded, subjects_of(event))),
-            metadata=_metadata(rule.description, rule.file, rule.exceptions),
+            metadata=metadata_of(rule),
             read=self._values.of(rule, event),
         )
 
@@ -94,7 +99,7 @@ class AlertMaker:
             message=message,
             output=f"{self._time(time)}: {priority.label} {printable(message)} ({printable(shown)})",
             fields=values,
-            hostname=self._hostname,
+            hostname=self.hostname,
         )
 
     def raised(self, subscriber: str, new: NewAlert, *, key: str, time: int, depth: int) -> Alert:
@@ -113,7 +118,7 @@ class AlertMaker:
             output=f"{self._time(time)}: {new.priority.label} {message}",
             fields={valid(name): json_value(value) for name, value in new.fields.items()},
             tags=tuple(map(_text, new.tags)),
-            hostname=self._hostname,
+            hostname=self.hostname,
             subjects=tuple(map(bounded, new.subjects[:MOST_SUBJECTS])),
             metadata=_metadata(new.description, "", ()),
             depth=depth,
@@ -121,6 +126,11 @@ class AlertMaker:
 
     def _time(self, ts: int) -> str:
         return iso8601(ts) if self._iso8601 else local_time(ts)
+
+
+def within(time: int) -> int:
+    """Return *time* within the range that a database takes; a source may pass on any number."""
+    return time if -MOST_TIME <= time <= MOST_TIME else MOST_TIME if time > 0 else -MOST_TIME
 
 
 def alert_id(source: str, key: str, rule: str) -> str:
@@ -138,6 +148,11 @@ def bounded(subject: Subject) -> Subject:
         return subject  # as most are
     kind, name = valid(kind[:MOST_KIND]), valid(name[:MOST_TEXT])
     return subject if (kind, name) == (subject.kind, subject.name) else type(subject)(kind, name)
+
+
+def metadata_of(rule: Rule) -> RuleMetadata:
+    """Return the metadata of *rule*."""
+    return _metadata(rule.description, rule.file, rule.exceptions)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -78,7 +78,7 @@ def joined(values: tuple[Any, ...] | None) -> str | None:
 
 
 def json_value(value: Any) -> object:
-    """Return *value* as a JSON value; a list is an array."""
+    """Return *value* as a JSON value; a list is an array, whose items are no arrays."""
     if isinstance(value, str):
         return valid(value)
     if value is None or isinstance(value, (bool, float)):
@@ -87,5 +87,5 @@ def json_value(value: Any) -> object:
         # An integer of more than 64 bits becomes a string.
         return value if -(1 << 63) <= value < 1 << 64 else str(value)
     if isinstance(value, (tuple, list)):
-        return [json_value(item) for item in value]
+        return [json_value(str(item) if isinstance(item, (tuple, list)) else item) for item in value]
     return text_of(value)

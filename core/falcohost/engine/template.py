@@ -14,7 +14,7 @@ from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.code.output import Fill, compile_output, compile_same
 from falcohost.engine.ir import FieldRef, Operand
-from falcohost.engine.texts import valid
+from falcohost.engine.texts import printable_lines, valid
 from falcohost.engine.tokens import Token, find_operand, tokens
 
 #: Prefixes of the names of fields that differ in each event, or only tell equal events apart.
@@ -62,7 +62,7 @@ class Template:
                     values.setdefault(valid(ref.text), ref)
         for name, source in self.extra:
             values[valid(name)] = source.message if isinstance(source, Template) else source
-        parts = [valid(part) if isinstance(part, str) else (part.operand, part.width) for part in self.parts]
+        parts = [printable_lines(part) if isinstance(part, str) else (part.operand, part.width) for part in self.parts]
         return compile_output(parts, values.items())
 
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from falcohost.engine.event_fields import hostname
+from falcohost.engine.facts import Facts, facts_of
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
@@ -43,6 +44,10 @@ class Assignment:
         """
         return self._data(self._given)
 
+    def facts(self) -> dict[str, Facts]:
+        """Return the facts of each source's rules, which the alerts of its worker have to repeat."""
+        return self._facts(self._given)
+
     def drops(self) -> dict[str, DropPolicy]:
         """Return what to do about lost events, for the sources that say so."""
         specs, settings = self._plugins.sources(), source_settings(self._plugins)
@@ -55,7 +60,7 @@ class Assignment:
         needed = opened(self._needed(new.ruleset), self._plugins)
         if not only_rules_differ(self._given.config, new.config) or not set(needed) <= set(self.sources):
             return None
-        return ReloadedRules(self._data(new), new.rules, new.watched)
+        return ReloadedRules(self._data(new), self._facts(new), new.rules, new.watched)
 
     def _data(self, given: Configured) -> dict[str, int]:
         config = given.config
@@ -76,6 +81,9 @@ class Assignment:
             )
             for name in self.sources
         }
+
+    def _facts(self, given: Configured) -> dict[str, Facts]:
+        return {name: facts_of(given.ruleset.enabled(name)) for name in self.sources}
 
     def _chosen(self) -> list[str]:
         log.info("Loaded event sources: %s", ", ".join(self._plugins.sources()))

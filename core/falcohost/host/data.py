@@ -5,15 +5,15 @@ They have a socket pair of their own. Which source speaks is known by the socket
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from falcohost.alert import Alert, RuleMetadata
 from falcohost.host.wire import Received
-from falcohost.store.body import decode, encode
-from falcohost.store.metadata import by_key
+from falcohost.store.admission import MOST, MOST_BODIES, Admission
+from falcohost.store.body import encode
 
 
 class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
@@ -27,7 +27,7 @@ class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
     :ivar again: sent before, to a store that ended before it acknowledged the message.
     """
 
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=1, le=MOST)]
     bodies: list[bytes]
     metadata: list[RuleMetadata]
     cursor: str | None
@@ -61,24 +61,34 @@ class Stored(msgspec.Struct, tag=True, frozen=True):
 ToSource: TypeAlias = Begin | Stored
 
 
-def pack(number: int, alerts: Sequence[Alert], cursor: str | None, *, rewinds: bool, ended: bool) -> PackedAlerts:
-    """Return the message for *alerts*."""
-    metadata = {id(alert.metadata): alert.metadata for alert in alerts}
-    return PackedAlerts(number, [*map(encode, alerts)], [*metadata.values()], cursor, rewinds, ended)
+def pack(
+    number: int, alerts: Sequence[Alert], cursor: str | None, *, rewinds: bool, ended: bool
+) -> Iterator[PackedAlerts]:
+    """Yield the messages for *alerts*: one, or more if they are too large for that. The last has the cursor.
+
+    :param number: that of the first.
+    """
+    bodies = [*map(encode, alerts)]
+    begin = size = 0
+    for end, body in enumerate(bodies):
+        if size + len(body) > MOST_BODIES and end > begin:
+            yield PackedAlerts(number, bodies[begin:end], _metadata(alerts[begin:end]), None, rewinds)
+            number, begin, size = number + 1, end, 0
+        size += len(body)
+    yield PackedAlerts(number, bodies[begin:], _metadata(alerts[begin:]), cursor, rewinds, ended)
+
+
+def _metadata(alerts: Sequence[Alert]) -> list[RuleMetadata]:
+    return [*{id(alert.metadata): alert.metadata for alert in alerts}.values()]
 
 
 class FromSource(Received[Alerts]):
-    """Reassembles what a source says."""
+    """Reassembles what a source says; *admission* decides what is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission) -> None:
         super().__init__(PackedAlerts)
-        self._decode = msgspec.msgpack.Decoder(PackedAlerts).decode
+        self._admission = admission
 
     def _message(self, data: memoryview) -> Alerts:
-        sent = self._decode(data)
-        # The keys are computed here: no worker says what metadata another's alerts have.
-        metadata = by_key(sent.metadata)
-        try:
-            return Alerts(sent, [decode(body, metadata) for body in sent.bodies], metadata)
-        except KeyError as error:
-            raise ValueError(f"an alert with metadata that are not there ({error})") from error
+        sent: PackedAlerts = self._decode(data)
+        return Alerts(sent, *self._admission.admit(sent.bodies, sent.metadata, sent.cursor))

@@ -13,6 +13,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.log import log
 from falcohost.specs import DropPolicy
+from falcohost.token_bucket import TokenBucket
 
 #: Raises an alert about falcohost itself: its rule, priority, text and fields.
 Raise: TypeAlias = Callable[[str, Priority, str, Mapping[str, object]], None]
@@ -61,7 +62,7 @@ class DropMonitor:
         self.exiting = False
         self.policy = policy
         self._raise = raise_alert
-        self._bucket = _TokenBucket(policy.rate, policy.burst, clock)
+        self._bucket = TokenBucket(policy.rate, policy.burst, clock)
         self._last = NOTHING
 
     def observe(self, totals: Numbers, of_drops: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -74,7 +75,7 @@ class DropMonitor:
             log.info("Simulating %s", self.policy.what)
             count += 1
             events += 1
-        if count <= 0 or count / events <= self.policy.threshold:
+        if count <= 0 or count <= events * self.policy.threshold:
             return
         self.occurrences += 1
         if not self._bucket.claim():
@@ -96,24 +97,3 @@ class DropMonitor:
                 log.critical(text)
                 log.log(logging.CRITICAL, "Exiting.")
                 self.exiting = True
-
-
-class _TokenBucket:
-    """A token bucket: gains *rate* tokens a second, holds at most *burst*, and starts full."""
-
-    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._tokens = burst
-        self._clock = clock
-        self._at = clock.monotonic()
-
-    def claim(self) -> bool:
-        """Take a token; return whether there was one."""
-        now = self._clock.monotonic()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True

@@ -58,13 +58,19 @@ class Kept:
             os.close(self._arrived.pop())
         return self._buffer[:size]
 
-    def take(self, counts: Mapping[str, int]) -> None:
-        """Keep the descriptors that have arrived, *counts* for each name, and close the former ones."""
+    def take(self, counts: Mapping[str, int]) -> bool:
+        """Keep the descriptors that have arrived, *counts* for each name, and close the former ones.
+
+        Return False, and keep none, if not as many have arrived.
+        """
         arrived, self._arrived = self._arrived, []
         self.close()
+        if sum(counts.values()) != len(arrived):
+            _close(arrived)
+            return False
         for name, count in counts.items():
             self.descriptors[name], arrived = arrived[:count], arrived[count:]
-        _close(arrived)
+        return True
 
     def close(self) -> None:
         """Close all descriptors."""

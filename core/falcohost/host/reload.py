@@ -13,6 +13,7 @@ import msgspec
 from falcohost.engine.codec.decode import ruleset as decode_ruleset
 from falcohost.engine.codec.encode import ruleset_row
 from falcohost.engine.codec.rows import RulesetRow
+from falcohost.engine.facts import Facts
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.catalogs import catalogs
 from falcohost.host.config import Config
@@ -26,11 +27,13 @@ class ReloadedRules:
     """What the supervisor and the workers switch to.
 
     :ivar data: the memfd of each source's worker, with its new rules.
+    :ivar facts: the facts of each source's new rules.
     :ivar names: the names of all rules, in order.
     :ivar read: the files to watch from now on, as they were read.
     """
 
     data: Mapping[str, int]
+    facts: Mapping[str, Facts]
     names: Sequence[str]
     read: Stamps
 

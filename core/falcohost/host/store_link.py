@@ -51,12 +51,12 @@ class StoreLink:
 
     def send(self, alerts: Sequence[Alert], cursor: str | None, *, rewinds: bool, ended: bool = False) -> None:
         """Send *alerts*, and keep them until they are stored. Waits while the store does not read."""
-        self._number += 1
-        message = data.pack(self._number, alerts, cursor, rewinds=rewinds, ended=ended)
-        self._unstored.append(message)
         self._sent = cursor or self._sent
-        self._count(message, 1)
-        self._transmit(message)
+        for message in data.pack(self._number + 1, alerts, cursor, rewinds=rewinds, ended=ended):
+            self._number = message.number
+            self._unstored.append(message)
+            self._count(message, 1)
+            self._transmit(message)
 
     def read(self) -> None:
         """Process what the store has said, without waiting."""

@@ -22,6 +22,7 @@ from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
+from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.watchdog import Watchdog
@@ -38,6 +39,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     intake: Intake
     internal: InternalAlerts
     subscribers: Subscribers
+    refusals: Refusals
     losses: Losses
     readiness: Readiness
     watchdog: Watchdog
@@ -77,6 +79,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         """Pass a worker's message to the part that handles it."""
         if isinstance(message, wire.Report):
             self.losses.observe(child)
+            self.refusals.look(child)
         elif isinstance(message, wire.Undecided):
             self.internal.raise_undecided(child.name, message)
         elif isinstance(message, wire.RulesTaken):
@@ -86,6 +89,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
                 )
                 child.renew()
             else:
+                if not message.error:
+                    self.intake.switched(child.name, message.number)
                 self.reloading.taken(child.name, message)
         elif isinstance(message, wire.Ready) and self.readiness.reached:
             log.info("Event source '%s' is open again", child.name)

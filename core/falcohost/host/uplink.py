@@ -12,10 +12,12 @@ from collections.abc import Callable
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
+from falcohost.errors import SourceError
 from falcohost.host import kept_descriptors, wire
 from falcohost.host.descriptors import receive_with
 from falcohost.host.store_link import StoreLink
 from falcohost.host.worker_data import WorkerData, unseal
+from falcohost.store.admission import MOST_CURSOR
 
 #: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
 GATHER = 0.05
@@ -87,8 +89,13 @@ class Uplink:
             self.flush(None)
 
     def flush(self, cursor: str | None) -> None:
-        """Send the gathered alerts with *cursor*, unless it is the one that was sent last."""
+        """Send the gathered alerts with *cursor*, unless it is the one that was sent last.
+
+        :raises SourceError: the cursor is too long.
+        """
         new = None if cursor == self._cursor else cursor
+        if new is not None and len(new) > MOST_CURSOR:
+            raise SourceError(f"its cursor has {len(new)} characters, more than the limit of {MOST_CURSOR}.")
         if self._alerts or new is not None:
             alerts, self._alerts = self._alerts, []
             self._cursor = new or self._cursor
@@ -113,7 +120,7 @@ class Uplink:
 
     def log(self, level: int, text: str) -> None:
         """Send a message for the log."""
-        self.send(wire.LogLine(level, text))
+        self.send(wire.LogLine(level, wire.shortened(text, wire.MOST_TEXT)))
 
     def written(self) -> str | None:
         """Return the cursor that the store has written since the last call; None: none. Never waits.

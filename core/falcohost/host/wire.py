@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from falcohost.engine.texts import valid
 from falcohost.handed import MOST_KEPT
 from falcohost.host.numbers import Numbers
+from falcohost.store.admission import Refused, guarded
 
 T = TypeVar("T")
 
-#: Largest message. Texts of alerts are bounded where they are made.
-MAX_MESSAGE = 64 * 1024 * 1024
+#: Bytes of the largest message.
+MAX_MESSAGE = 8 * 1024 * 1024
+
+#: Most characters of a message for the log or of an error, and of a traceback.
+MOST_TEXT = 16_384
+MOST_TRACE = 65_536
 
 _LENGTH = struct.Struct("<I")
 
@@ -124,6 +131,11 @@ def packed(message: msgspec.Struct) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
+def shortened(text: str, most: int) -> str:
+    """Return *text* valid and with no more than *most* characters: its end, which says most of a traceback."""
+    return valid(text if len(text) <= most else f"…{text[1 - most :]}")
+
+
 def send(link: socket.socket, message: msgspec.Struct) -> None:
     """Send *message*; blocks while the other side does not read.
 
@@ -136,17 +148,18 @@ class Received(Generic[T]):
     """Reassembles messages that arrive in pieces.
 
     :param kinds: the expected messages, such as :data:`Up`.
+    :ivar refused: why what has come after the last message is not one; nothing after it is read.
     """
 
     def __init__(self, kinds: Any) -> None:
-        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kinds)
+        self._decode: Callable[[memoryview], Any] = msgspec.msgpack.Decoder(kinds).decode
         self._buffer = bytearray()
+        self.refused: Refused | None = None
 
     def feed(self, data: bytes | memoryview) -> list[T]:
-        """Return the messages that *data* completes.
-
-        :raises ValueError: the data is not a message.
-        """
+        """Return the messages that *data* completes, up to one that is refused."""
+        if self.refused is not None:
+            return []
         rest = self._buffer
         rest += data
         with memoryview(rest) as view:
@@ -160,14 +173,19 @@ class Received(Generic[T]):
         at = 0
         while len(view) - at >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(view, at)
-            if length > MAX_MESSAGE:
-                raise ValueError(f"a message of {length} bytes")
             end = at + _LENGTH.size + length
-            if len(view) < end:
-                break
-            messages.append(self._message(view[at + _LENGTH.size : end]))
+            try:
+                if length > MAX_MESSAGE:
+                    raise Refused(f"a message of {length} bytes")
+                if len(view) < end:
+                    break
+                messages.append(guarded(self._message, view[at + _LENGTH.size : end]))
+            except Refused as refused:
+                self.refused = Refused(str(refused))  # without a traceback, which would hold the data
+                return messages, len(view)
             at = end
         return messages, at
 
     def _message(self, data: memoryview) -> T:
-        return self._decoder.decode(data)
+        message: T = self._decode(data)
+        return message

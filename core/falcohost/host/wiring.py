@@ -28,6 +28,7 @@ from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.process import fork
 from falcohost.host.supervision.readiness import Readiness
+from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
@@ -35,6 +36,7 @@ from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
 from falcohost.log import NOTICE, log
+from falcohost.store.admission import Admission
 from falcohost.store.arrival import Arrival
 from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers
@@ -59,7 +61,9 @@ def wired(
         summary.add(alert for alert in alerts if alert.source != INTERNAL)
         subscribers.notify()
 
-    intake = Intake(loop, store, maker, count, lambda source, error: workers.accuse(source, error))
+    facts = assignment.facts()
+    admissions = {name: Admission(name, maker.hostname, of_source) for name, of_source in facts.items()}
+    intake = Intake(loop, store, maker, admissions, count, lambda source, error: workers.accuse(source, error))
     internal = InternalAlerts(maker, lambda alert: intake.take(Arrival(INTERNAL, [alert])))
 
     def attach(source: str) -> socket.socket:
@@ -68,14 +72,21 @@ def wired(
         return there
 
     forked = functools.partial(fork, users=Users(given.config.uids, str(store.directory)))
-    children = [Child(name, data, forked) for name, data in assignment.data().items()]
-    workers = Workers(children, loop, attach, Forbidden(internal.raise_alert).tell, once=options.once)
+    children = [Child(name, data, forked, rules=facts[name].keys()) for name, data in assignment.data().items()]
+    forbidden, refusals = Forbidden(internal.raise_alert), Refusals(internal.raise_alert)
+
+    def buried(child: Child) -> None:
+        forbidden.tell(child)
+        refusals.tell(child)
+
+    workers = Workers(children, loop, attach, buried, once=options.once)
     drops = {name: DropMonitor(policy, internal.raise_alert) for name, policy in assignment.drops().items()}
     watch = Watch(given.watched)
 
     def take(number: int, new: ReloadedRules) -> None:
         summary.take_rules(new.names)
         watch.go_over(new.read)
+        intake.go_over(number, new.facts)
         workers.go_over(number, new)
 
     def log_ready(sources: Sequence[str]) -> None:
@@ -90,6 +101,7 @@ def wired(
         intake=intake,
         internal=internal,
         subscribers=subscribers,
+        refusals=refusals,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=Watchdog(children, given.config.source_timeout, internal.raise_alert),

@@ -108,7 +108,8 @@ class Work:
             self._pipeline.open_lookups(rules)
             self._source.update(rules.plan)
         except Exception as error:
-            self._uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
+            text = wire.shortened(f"{type(error).__name__}: {error}", wire.MOST_TEXT)
+            self._uplink.send(wire.RulesTaken(message.number, text))
             return
         self._pipeline.go_over(rules, lambda: self._uplink.send(wire.RulesTaken(message.number)))
         self._due = 0.0  # they may have opened lookups

@@ -109,7 +109,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         trace = "" if foreseen else traceback.format_exc()
         text = str(error) if foreseen else f"{type(error).__name__}: {error}"
         _close(source)
-        uplink.send(wire.Failed(text, trace))
+        uplink.send(wire.Failed(wire.shortened(text, wire.MOST_TEXT), wire.shortened(trace, wire.MOST_TRACE)))
         return 1
     uplink.send(wire.Ended(stop.asked))
     return 0

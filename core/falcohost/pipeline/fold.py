@@ -21,7 +21,7 @@ import msgspec
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
-from falcohost.engine.alerts import bounded
+from falcohost.engine.alerts import bounded, within
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.times import SECOND, rfc3339
 from falcohost.events import Event, actor_of, complete, subjects_of
@@ -208,7 +208,7 @@ class Fold:
 
     def _tell(self, tally: _Tally, same: str) -> None:
         if tally.alert is not None:
-            alert = counted(tally.alert, tally.folded, tally.last, same)
+            alert = counted(tally.alert, tally.folded, within(tally.last), same)
             self._add(about(alert, tally.subjects.values()) if tally.subjects else alert)
 
 

@@ -11,7 +11,11 @@ import msgspec
 from msgspec.structs import force_setattr, replace
 
 from falcohost.alert import NO_METADATA, Alert
+from falcohost.store.cut import MOST_FIELDS, tried
 from falcohost.store.metadata import ByKey, key_of
+
+#: Most bytes of an alert.
+MOST_BODY = 1 << 20
 
 #: A byte that never begins an alert in MessagePack, the offset of the message in the text line, and the metadata's key.
 _HEAD = struct.Struct(">BIQ")
@@ -25,7 +29,13 @@ _MARK_2 = 0xC1
 
 
 def encode(alert: Alert) -> bytes:
-    """Encode *alert*."""
+    """Encode *alert*. What is too large is cut, and marked with the field ``falcohost.cut``."""
+    if len(alert.fields) <= MOST_FIELDS and len(body := _encoded(alert)) <= MOST_BODY:
+        return body
+    return next(body for shorter in tried(alert) if len(body := _encoded(shorter)) <= MOST_BODY)
+
+
+def _encoded(alert: Alert) -> bytes:
     line, message = alert.output, alert.message
     if line.endswith(message):  # as most do
         at = len(line) - len(message)

@@ -5,14 +5,32 @@ import socket
 import msgspec
 import pytest
 
+from falcohost.alert import NO_METADATA, Priority
 from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.facts import RuleFacts
 from falcohost.host.store_link import StoreLink
 from falcohost.host.storing.intake import Intake
 from falcohost.host.supervision.loop import Loop
+from falcohost.store.admission import Admission
 from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
+
+#: Facts of the rules of alerts that tests make.
+FACTS = {
+    f"rule {name}": RuleFacts(Priority.WARNING, ("test",), NO_METADATA)
+    for name in map(str, [*"abcdefgh", *range(2000)])
+}
+
+
+class Admissions(dict):
+    """What admits the alerts of any source."""
+
+    def __missing__(self, source):
+        """Return that of *source*."""
+        self[source] = Admission(source, "localhost", FACTS)
+        return self[source]
 
 
 class Taking:
@@ -30,6 +48,7 @@ class Taking:
             self.loop,
             store,
             AlertMaker("host"),
+            Admissions(),
             lambda alerts: self.stored.append([one.id for one in alerts]),
             lambda *told: self.accused.append(told),
             ManualClock(),

@@ -100,7 +100,7 @@ class Stage:
         self.attached = []
         self.played = {name: [] for name in names}
         self.refused = False
-        children = [Child(name, sealed(name, b""), self.start, self.clock) for name in names]
+        children = [Child(name, sealed(name, b""), self.start, self.clock, rules=["rule"]) for name in names]
         self.workers = Workers(children, self.loop, lambda name: self.attach(name))
 
     def attach(self, name):

@@ -8,7 +8,9 @@ import threading
 import msgspec
 import pytest
 
+from falcohost.alert import NO_METADATA, Priority
 from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.engine.facts import RuleFacts
 from falcohost.errors import OutputClosed
 from falcohost.host import wire
 from falcohost.host.control import Control
@@ -24,18 +26,23 @@ from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
+from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervisor import Supervisor
 from falcohost.specs import DropPolicy
+from falcohost.store.admission import Admission
 from falcohost.store.arrival import Arrival
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import ToOutput
 from falcohost.testing.outputs import alert
 from falcohost.testing.waiting import wait_until
+
+#: Facts of the rules of alerts that tests make.
+FACTS = {f"rule {name}": RuleFacts(Priority.WARNING, ("test",), NO_METADATA) for name in "ab"}
 
 
 @pytest.fixture
@@ -52,7 +59,8 @@ def supervised(stage, store):
             summary.add(alerts)
             subscribers.notify()
 
-        intake = Intake(loop, store, AlertMaker("host"), stored, workers.accuse)
+        admissions = {name: Admission(name, "localhost", FACTS) for name in names}
+        intake = Intake(loop, store, AlertMaker("host"), admissions, stored, workers.accuse)
         internal = InternalAlerts(AlertMaker("host"), lambda alert: intake.take(Arrival(INTERNAL, [alert])))
 
         def attach(name):
@@ -72,6 +80,7 @@ def supervised(stage, store):
             intake=intake,
             internal=internal,
             subscribers=subscribers,
+            refusals=Refusals(internal.raise_alert),
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             watchdog=Watchdog(workers.children, 60, internal.raise_alert, played.clock),
@@ -265,9 +274,10 @@ def test_lost_system_calls_can_end_the_run(supervised, caplog):
     def begin():
         for name in ("syscall", "other"):
             stage.last(name).ends_by = signal.SIGTERM
-        stage.last("other").say(wire.Report(Numbers(0, 0, {"full": 1})))
+        stage.last("other").say(wire.Ready(), wire.Report(Numbers(0, 0, {"full": 1})))
 
-    script(stage, begin, lambda: stage.last("syscall").say(wire.Report(Numbers(10, 10, {"full": 9}))))
+    report = wire.Report(Numbers(10, 10, {"full": 9}))
+    script(stage, begin, lambda: stage.last("syscall").say(wire.Ready(), report))
 
     assert supervisor.run() is Outcome.FAILED
     assert "calls were dropped, and drops contains 'exit'" == stage.loop.error

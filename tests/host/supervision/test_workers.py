@@ -5,11 +5,20 @@ import time
 
 import pytest
 
+from falcohost.alert import NO_METADATA, Priority
+from falcohost.engine.facts import RuleFacts
 from falcohost.host import data, wire
 from falcohost.host.numbers import Numbers
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.workers import GRACE
+from falcohost.store.admission import Admission
 from falcohost.testing.outputs import alert
+
+#: Facts of the rules of alerts that tests make.
+FACTS = {f"rule {name}": RuleFacts(Priority.WARNING, ("test",), NO_METADATA) for name in "ab"}
+
+#: A large message.
+LARGE = wire.Secrets(["x" * 4000] * 100)
 
 
 def fails(stage, name="one"):
@@ -36,7 +45,7 @@ def test_messages_are_heard_in_order(stage):
 def test_a_large_message_before_the_end(stage):
     """A message that is too large to be read at once, and what is behind it, is not lost when its worker ends."""
     stage = stage()
-    messages = [wire.LogLine(20, "x" * 300_000), wire.LogLine(20, "the last")]
+    messages = [LARGE, wire.LogLine(20, "the last")]
     stage.last().say(*messages)
 
     assert messages == list(stage.child().drain())
@@ -45,7 +54,7 @@ def test_a_large_message_before_the_end(stage):
 def test_what_a_worker_said_last_is_heard(stage):
     """All that a worker had sent when it ended is received, even if that takes several reads."""
     stage = stage()
-    messages = [wire.Ready(), wire.LogLine(20, "x" * 300_000), wire.LogLine(20, "the last")]
+    messages = [LARGE, wire.Ready(), wire.LogLine(20, "the last")]
     stage.last().say(*messages)
     stage.last().end()
     stage.turn()
@@ -139,7 +148,7 @@ def test_a_new_store(stage):
     former.close()
     assert [wire.NewStore()] == stage.last().hear()
     stage.last().store_alerts(alert("b"))
-    messages = data.FromSource().feed(now.recv(9999))
+    messages = data.FromSource(Admission("test", "localhost", FACTS)).feed(now.recv(9999))
 
     assert "one" == name
     assert [["id-a"], ["id-b"]] == [[one.id for one in message.alerts] for message in messages]
@@ -154,7 +163,7 @@ def test_numbers_of_all_lives(stage):
     fails(stage)
     assert Numbers(5, 4, {"full": 1}) == stage.child().totals
     stage.let_pass(1.0)
-    stage.last().say(wire.Report(Numbers(1, 1, {"full": 2}), 2.0))
+    stage.last().say(wire.Ready(), wire.Report(Numbers(1, 1, {"full": 2}), 2.0))
     stage.let_pass(3.0)
 
     assert Numbers(6, 5, {"full": 3}) == stage.child().totals

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.engine.facts import Facts
 from falcohost.host.storing.sources import Accuse, Sources
 from falcohost.host.supervision.loop import Loop
+from falcohost.store.admission import Admission
 from falcohost.store.arrival import Arrival
 from falcohost.store.store import Store
 
@@ -19,6 +21,7 @@ _GIVEN_UP = "Falcohost internal: alerts given up"
 class Intake:
     """Collects what sources send over their links, and stores it.
 
+    :param admissions: by source, what decides which of its alerts are taken.
     :param on_stored: called with the new alerts of each transaction.
     :param accuse: called when a source has sent what is not valid.
     """
@@ -28,21 +31,32 @@ class Intake:
         loop: Loop,
         store: Store,
         maker: AlertMaker,
+        admissions: Mapping[str, Admission],
         on_stored: Callable[[Sequence[Alert]], None],
         accuse: Accuse,
         clock: Clock = SYSTEM,
     ) -> None:
         self._store = store
         self._maker = maker
+        self._admissions = admissions
         self._on_stored = on_stored
         self._clock = clock
         self._arrived: list[Arrival] = []
         self._given_up = 0
-        self._sources = Sources(loop, self.take, accuse)
+        self._sources = Sources(loop, admissions, self.take, accuse)
 
     def attach(self, name: str, link: socket.socket) -> None:
         """Take what arrives on *link*, from the source *name*."""
         self._sources.attach(name, link)
+
+    def go_over(self, number: int, facts: Mapping[str, Facts]) -> None:
+        """Take alerts of the rules of reload *number* from now on; *facts*: those of each source's rules."""
+        for name, admission in self._admissions.items():
+            admission.renew(number, facts[name])
+
+    def switched(self, source: str, number: int) -> None:
+        """Take note that the worker of *source* has switched to the rules of reload *number*."""
+        self._admissions[source].switched(number)
 
     @property
     def silent(self) -> bool:

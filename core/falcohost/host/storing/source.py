@@ -6,26 +6,28 @@ import socket
 
 from falcohost.host import data, wire
 from falcohost.host.outgoing import Outgoing
+from falcohost.store.admission import Admission, Refused
 
 _SIZE = 1 << 18
 
 
 class SourceLink:
-    """The link to one worker of the source *name*.
+    """The link to one worker of the source of *admission*, which decides what is taken from it.
 
+    :ivar name: the name of the source.
     :ivar begun: the worker was told from where on to read.
     :ivar closed: the worker has closed its end or is not listened to any more; nothing more will arrive.
     :ivar number: the number of the last message that has arrived.
     """
 
-    def __init__(self, name: str, link: socket.socket) -> None:
-        self.name = name
+    def __init__(self, admission: Admission, link: socket.socket) -> None:
+        self.name = admission.source
         self.begun = self.closed = False
         self.number = 0
         self._told = 0
         self._cursor: str | None = None
         self._link = link
-        self._received = data.FromSource()
+        self._received = data.FromSource(admission)
         self._outgoing = Outgoing()
         self._buffer = memoryview(bytearray(_SIZE))  # reused, since allocating it costs more than reading into it
 
@@ -34,10 +36,7 @@ class SourceLink:
         return self._link.fileno()
 
     def read(self) -> list[data.Alerts]:
-        """Return the messages that are now complete.
-
-        :raises ValueError: what has arrived is not a message.
-        """
+        """Return the messages that are now complete."""
         try:
             size = self._link.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -51,6 +50,11 @@ class SourceLink:
         if messages:
             self.number = messages[-1].sent.number
         return messages
+
+    @property
+    def refused(self) -> Refused | None:
+        """Return why what has arrived is not taken; nothing more is read."""
+        return self._received.refused
 
     def begin(self, cursor: str | None) -> None:
         """Tell the worker from where on to read."""

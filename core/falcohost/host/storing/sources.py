@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from falcohost.host.data import Alerts
-from falcohost.host.storing.checks import check
 from falcohost.host.storing.source import SourceLink
 from falcohost.host.supervision.loop import Loop
+from falcohost.store.admission import Admission
 from falcohost.store.arrival import Arrival
 
 #: Is told which source has sent something that it may not send, and why that is so.
@@ -20,11 +20,15 @@ Accuse: TypeAlias = Callable[[str, str], None]
 class Sources:
     """The links to workers, by source.
 
+    :param admissions: by source, what decides which of its alerts are taken.
     :param take: called with all that arrives.
     :param accuse: called when a source has sent what is not valid; it is not listened to any more.
     """
 
-    def __init__(self, loop: Loop, take: Callable[[Arrival], None], accuse: Accuse) -> None:
+    def __init__(
+        self, loop: Loop, admissions: Mapping[str, Admission], take: Callable[[Arrival], None], accuse: Accuse
+    ) -> None:
+        self._admissions = admissions
         self._loop = loop
         self._take = take
         self._accuse = accuse
@@ -34,7 +38,7 @@ class Sources:
 
     def attach(self, name: str, link: socket.socket) -> None:
         """Listen to a new worker of the source *name*, once all that its predecessor has sent is read."""
-        self._next.setdefault(name, deque()).append(SourceLink(name, link))
+        self._next.setdefault(name, deque()).append(SourceLink(self._admissions[name], link))
         if name not in self._links:
             self._listen_to_next(name)
 
@@ -62,19 +66,18 @@ class Sources:
         waiting = self._next.get(name)
         if waiting:
             link = self._links[name] = waiting.popleft()
+            self._admissions[name].restarted()
             self._new.append(link)
             self._loop.watch(link, lambda: self._serve(link))
 
     def _serve(self, link: SourceLink) -> None:
         if self._links.get(link.name) is not link:
             return
-        try:
-            link.send_rest()
-            for message in link.read():
-                check(link.name, message)
-                self._take(_arrival(link.name, message))
-        except ValueError as error:
-            self._accuse(link.name, str(error))
+        link.send_rest()
+        for message in link.read():
+            self._take(_arrival(link.name, message))
+        if link.refused is not None:
+            self._accuse(link.name, str(link.refused))
             link.closed = True
         if link.closed:
             self._leave(link)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from falcohost.clock import SYSTEM, Clock
 from falcohost.counters import plus
 from falcohost.host import wire
+from falcohost.host.checked import Speech
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.numbers import NOTHING
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import FORBIDDEN, Fork, Process, fork
+from falcohost.store.admission import Refused
 
 _NO_REPORT = wire.Report(NOTHING)
 
@@ -23,6 +25,7 @@ class Child:
     """The worker of the source *name*.
 
     :param start_process: starts a worker process.
+    :param rules: the names of the source's rules.
     :ivar data: the memfd with its settings and rules; this object closes it.
     :ivar process: the process; None while there is none.
     :ivar link: the connection to this process, or to the previous one.
@@ -39,9 +42,13 @@ class Child:
     :ivar report: the last report of the current process.
     :ivar totals: the numbers of all processes together.
     :ivar lives: number of processes so far.
+    :ivar refused: why the last process was killed for what it has said; empty if it was not.
+    :ivar speech: decides which of its messages are heard.
     """
 
-    def __init__(self, name: str, data: int, start_process: Fork = fork, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, name: str, data: int, start_process: Fork = fork, clock: Clock = SYSTEM, *, rules: Collection[str] = ()
+    ) -> None:
         self.name = name
         self.secrets: tuple[str, ...] = ()
         self.data = data
@@ -51,7 +58,8 @@ class Child:
         self.ready = self.was_ready = False
         self.ended = self.renewing = False
         self.kept = Kept()
-        self.error = self.trace = self.stalled = ""
+        self.error = self.trace = self.stalled = self.refused = ""
+        self.speech = Speech(rules, clock)
         self.forbidden = False
         self.heard = 0.0
         self.backoff = RestartDelay()
@@ -77,8 +85,9 @@ class Child:
 
         :raises OSError: none can be started.
         """
-        self.error = self.trace = ""
+        self.error = self.trace = self.refused = ""
         self.forbidden = False
+        self.speech.begin()
         self.process = process = self._start_process(self.name, self.data, store, self.kept.descriptors)
         self.link = Link(process.link, self.kept)
         self.pid = process.pid
@@ -86,10 +95,14 @@ class Child:
         self.lives += 1
         return process
 
-    def go_over(self, data: int) -> int:
-        """Have later processes get the memfd *data* in place of the former one; return it."""
+    def go_over(self, number: int, data: int, rules: Collection[str]) -> int:
+        """Have later processes get the memfd *data* in place of the former one; return it.
+
+        :param number: identifies the reload; *rules*: the names of its rules.
+        """
         os.close(self.data)
         self.data = data
+        self.speech.expect(number, rules)
         return data
 
     def read(self) -> list[wire.Up] | None:
@@ -97,17 +110,24 @@ class Child:
 
         Updates this object from messages about the worker itself.
         """
+        messages = self.link.read()
+        if messages is None:
+            return None
+        heard: list[wire.Up] = []
         try:
-            messages = self.link.read()
-        except ValueError as error:
-            self.accuse(str(error))
-            return []
-        for message in messages or ():
-            self._note(message)
-        return messages
+            for message in () if self.refused else messages:
+                if self.speech.check(message):
+                    self._note(message)
+                    heard.append(message)
+            if self.link.refused is not None:
+                raise self.link.refused
+        except Refused as refused:
+            self.accuse(str(refused))
+        return heard
 
     def accuse(self, error: str) -> None:
-        """Kill the worker, which is compromised: it has sent a message that is not valid."""
+        """Kill the worker, which is compromised: it has sent a message that is not valid. It is not heard any more."""
+        self.refused = self.refused or error
         self.error = f"its worker sent an invalid message ({error}) and was killed"
         self.signal(signal.SIGKILL)
 
@@ -151,7 +171,8 @@ class Child:
         elif isinstance(message, wire.Secrets) and not self.ready:
             self.secrets = tuple(message.files)
         elif isinstance(message, wire.Descriptors):
-            self.kept.take(message.counts)
+            if not self.kept.take(message.counts):
+                raise Refused("another number of descriptors than it has sent")
         elif isinstance(message, wire.Report):
             self._take(message)
             self.heard = self._clock.monotonic()

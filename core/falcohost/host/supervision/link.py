@@ -7,6 +7,7 @@ import socket
 from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.outgoing import Outgoing
+from falcohost.store.admission import Refused
 
 
 class Link:
@@ -21,17 +22,13 @@ class Link:
         self._kept = kept
         self._received: wire.Received[wire.Up] = wire.Received(wire.Up)
         self._outgoing = Outgoing()
-        self._deaf = False
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
         return self._link.fileno()
 
     def read(self) -> list[wire.Up] | None:
-        """Return the messages that are now complete; None if no data has arrived.
-
-        :raises ValueError: the data is not a message; all further data from this worker is ignored.
-        """
+        """Return the messages that are now complete; None if no data has arrived."""
         try:
             data = self._kept.receive(self._link)
         except BlockingIOError:
@@ -41,13 +38,12 @@ class Link:
         if not data:
             self.closed = True
             return None
-        if self._deaf:
-            return []
-        try:
-            return self._received.feed(data)
-        except ValueError:
-            self._deaf = True
-            raise
+        return self._received.feed(data)
+
+    @property
+    def refused(self) -> Refused | None:
+        """Return why what has arrived is not a message; all further data from this worker is ignored."""
+        return self._received.refused
 
     def send(self, message: wire.Down, descriptor: int | None = None) -> None:
         """Send *message*, or as much of it as the socket takes; :meth:`send_rest` sends the rest.

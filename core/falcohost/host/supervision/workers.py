@@ -82,7 +82,8 @@ class Workers:
     def go_over(self, number: int, new: ReloadedRules) -> None:
         """Send *new* rules to all workers; their answers carry *number*."""
         for child in self.children:
-            self._send(child, wire.NewRules(number), child.go_over(new.data[child.name]))
+            data = child.go_over(number, new.data[child.name], new.facts[child.name])
+            self._send(child, wire.NewRules(number), data)
 
     def stop(self) -> None:
         """Tell all workers to end; kill those that are still running after :data:`GRACE` seconds."""

@@ -1,0 +1,57 @@
+"""Raises an alert when a worker was killed for what it has said, and logs how many of its messages were dropped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost.alert import Priority
+from falcohost.clock import SYSTEM, Clock
+from falcohost.host.drops import Raise
+from falcohost.host.supervision.child import Child
+from falcohost.log import log
+
+REFUSED: Final = "Falcohost internal: worker sent an invalid message"
+
+#: Seconds between two alerts about the same source; a hostile worker must not flood by being started again and again.
+QUIET: Final = 600.0
+
+#: Seconds between two messages about what was dropped.
+PAUSE: Final = 10.0
+
+
+class Refusals:
+    """Tells of workers whose messages are refused; *raise_alert* raises an alert about falcohost itself."""
+
+    def __init__(self, raise_alert: Raise, clock: Clock = SYSTEM) -> None:
+        self._raise = raise_alert
+        self._clock = clock
+        self._lives: dict[str, int] = {}
+        self._untold: dict[str, int] = {}
+        self._quiet_until: dict[str, float] = {}
+        self._dropped: dict[str, int] = {}
+        self._look_at: dict[str, float] = {}
+
+    def tell(self, child: Child) -> None:
+        """Tell of the worker of *child*, which was refused; once of each, and of one in :data:`QUIET` seconds."""
+        name = child.name
+        if self._lives.get(name) == child.lives:
+            return
+        self._lives[name] = child.lives
+        now = self._clock.monotonic()
+        if now < self._quiet_until.get(name, now):
+            self._untold[name] = self._untold.get(name, 0) + 1
+            return
+        self._quiet_until[name] = now + QUIET
+        more = self._untold.pop(name, 0)
+        text = f"the worker of event source '{name}' sent an invalid message and was killed: {child.refused}"
+        fields = {"source": name, "reason": child.refused, "pid": child.pid, "earlier": more}
+        self._raise(REFUSED, Priority.CRITICAL, text, fields)
+
+    def look(self, child: Child) -> None:
+        """Log now and then how many messages of the source were dropped because there were too many."""
+        name, now = child.name, self._clock.monotonic()
+        dropped = child.speech.lines.dropped + child.speech.undecided.dropped
+        before = self._dropped.get(name, 0)
+        if dropped > before and now >= self._look_at.get(name, now):
+            self._dropped[name], self._look_at[name] = dropped, now + PAUSE
+            log.warning("event source '%s' says too much: %d of its messages were dropped", name, dropped - before)

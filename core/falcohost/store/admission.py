@@ -1,0 +1,200 @@
+"""Decides whether alerts that a worker has sent are taken.
+
+A worker reads what attackers write and may be in their hands. So everything it sends is bounded before and after it is
+decoded, and its alerts have to be about its own source and about rules that this source has, as they were loaded. The
+checks look at nothing but their arguments, so that any process can run them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from falcohost.alert import Alert, RuleMetadata
+from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.facts import Facts, RuleFacts
+from falcohost.engine.texts import printable, printable_lines
+from falcohost.store.body import MOST_BODY, decode
+from falcohost.store.cut import MOST_FIELDS
+from falcohost.store.metadata import by_key
+from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+#: Most alerts in one message, and most bytes of them together unless there is only one.
+MOST_ALERTS = 512
+MOST_BODIES = 1 << 20
+
+#: Most characters of a cursor.
+MOST_CURSOR = 1 << 22
+
+#: Most characters of what stands before the message in an alert's line of text: the time.
+MOST_BEFORE = 64
+
+#: Most characters of an alert's id.
+MOST_ID = 64
+
+#: Most bytes of the values that an alert keeps from its condition; most characters of a subject's kind and name.
+MOST_READ = 1 << 14
+MOST_SUBJECT = 1025
+
+#: Seconds for which alerts of former rules are admitted after the worker has switched to new ones.
+LATE = 120.0
+
+#: Integers have to be in this range: that of a column in SQLite, and of other languages that read our JSON.
+LEAST, MOST = -(1 << 63), (1 << 63) - 1
+
+#: Errors of a decoder; what is nested too deep is a RecursionError, and a RuleMetadata that is not there a KeyError.
+UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
+
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
+class Refused(ValueError):
+    """A message is not one that an intact worker sends; the text says why."""
+
+
+def guarded(decode: Callable[[S], T], data: S) -> T:
+    """Return what *decode* makes of *data*.
+
+    :raises Refused: it fails, in whatever way.
+    """
+    try:
+        return decode(data)
+    except Refused:
+        raise
+    except UNDECODABLE:
+        raise Refused("it cannot be decoded") from None
+
+
+class Admission:
+    """Admits the alerts of one source.
+
+    :param source: the name of the source.
+    :param hostname: the name of this host, which every alert repeats.
+    :param facts: the facts of the source's rules.
+    """
+
+    def __init__(self, source: str, hostname: str, facts: Facts, clock: Clock = SYSTEM) -> None:
+        self.source = source
+        self._hostname = hostname
+        self._clock = clock
+        self._newest: Facts = facts
+        self._former: dict[int, tuple[Facts, float]] = {}
+        self._number = 0
+
+    def renew(self, number: int, facts: Facts) -> None:
+        """Admit alerts of the rules of reload *number* as well, since the worker may switch to them at any time."""
+        self._former[self._number] = self._newest, math.inf
+        self._newest, self._number = facts, number
+
+    def switched(self, number: int) -> None:
+        """Take note that the worker has switched to the rules of reload *number*.
+
+        Alerts of earlier rules are admitted for :data:`LATE` seconds more: matches may be folded or wait for a lookup.
+        """
+        until = self._clock.monotonic() + LATE
+        for former, (facts, last) in list(self._former.items()):
+            if former < number:
+                self._former[former] = facts, min(last, until)
+
+    def restarted(self) -> None:
+        """Take note that a new worker has begun, with the newest rules."""
+        self.switched(self._number)
+
+    def admit(
+        self, bodies: Sequence[bytes], metadata: Sequence[RuleMetadata], cursor: str | None
+    ) -> tuple[list[Alert], dict[int, RuleMetadata]]:
+        """Return the alerts in *bodies*, and the *metadata* of their rules by key.
+
+        :raises Refused: they are not taken.
+        """
+        if cursor is not None and len(cursor) > MOST_CURSOR:
+            raise Refused(f"a cursor of {len(cursor)} characters")
+        if len(bodies) > MOST_ALERTS or len(metadata) > len(bodies):
+            raise Refused(f"{len(bodies)} alerts and {len(metadata)} descriptions of rules in one message")
+        if len(bodies) > 1 and sum(map(len, bodies)) > MOST_BODIES:
+            raise Refused(f"{sum(map(len, bodies))} bytes of alerts in one message")
+        # The keys are computed here: no worker says what metadata another's alerts have.
+        keys = by_key(metadata)
+        return [self._admitted(body, keys) for body in bodies], keys
+
+    def _admitted(self, body: bytes, metadata: dict[int, RuleMetadata]) -> Alert:
+        if len(body) > MOST_BODY:
+            raise Refused(f"an alert of {len(body)} bytes")
+        try:
+            alert = decode(body, metadata)
+        except UNDECODABLE:
+            raise Refused("an alert that cannot be decoded") from None
+        self._check(alert)
+        return alert
+
+    def _check(self, alert: Alert) -> None:
+        if alert.source != self.source:
+            raise Refused(f"an alert of the source {_named(alert.source)}")
+        facts = self._newest.get(alert.rule)
+        if facts is None or not facts.are_those_of(alert):
+            facts = self._former_facts(alert) or facts
+        if facts is None or not facts.are_those_of(alert):
+            why = "does not have" if facts is None else "has with another priority, other tags or another description"
+            raise Refused(f"an alert of the rule {_named(alert.rule)}, which the source {why}")
+        if alert.hostname != self._hostname or alert.depth:
+            raise Refused("an alert of another host, or of a subscriber")
+        if not (0 < len(alert.id) <= MOST_ID and alert.id.isprintable()):
+            raise Refused(f"an alert with the id {_named(alert.id)}")
+        if not (LEAST <= alert.time <= MOST and 0 < alert.count <= MOST):
+            raise Refused(f"an alert with the time {alert.time} and the count {alert.count}")
+        check_text(alert, facts.breaks)
+        check_fields(alert.fields)
+        if len(alert.subjects) > MOST_SUBJECTS or not all(map(_is_subject, alert.subjects)):
+            raise Refused("an alert with too many subjects, or with one that is too long")
+
+    def _former_facts(self, alert: Alert) -> RuleFacts | None:
+        """Return the facts of a former rule that *alert* repeats; None if there is none."""
+        now = self._clock.monotonic()
+        self._former = {number: kept for number, kept in self._former.items() if now <= kept[1]}
+        former = (facts.get(alert.rule) for facts, _ in self._former.values())
+        return next((facts for facts in former if facts is not None and facts.are_those_of(alert)), None)
+
+
+def check_text(alert: Alert, breaks: int) -> None:
+    """Check the texts of *alert*, which has as many line *breaks* as its rule's output.
+
+    :raises Refused: they could forge another line, or are not about the same alert.
+    """
+    message, output = alert.message, alert.output
+    end = f": {alert.priority.label} {message}"
+    if not (output.endswith(end) and len(output) - len(end) <= MOST_BEFORE):
+        raise Refused("an alert whose line does not end with its priority and message")
+    if output.isascii() and output.isprintable():
+        return
+    if output.count("\n") > breaks or printable_lines(output) != output:
+        raise Refused("an alert with control characters in its line")
+
+
+def check_fields(fields: dict[str, object]) -> None:
+    """Check the values of an alert's *fields*: texts, numbers, and lists of these.
+
+    :raises Refused: there are others, or too many.
+    """
+    if len(fields) > MOST_FIELDS:
+        raise Refused(f"an alert with {len(fields)} fields")
+    if _PLAIN.issuperset(map(type, fields.values())):
+        return
+    for name, value in fields.items():
+        if type(value) not in _PLAIN and not (isinstance(value, list) and _PLAIN.issuperset(map(type, value))):
+            raise Refused(f"an alert whose field {_named(name)} is neither text nor number nor a list of these")
+
+
+def _is_subject(subject: Subject) -> bool:
+    if isinstance(subject, ProcessSubject):
+        numbers = (subject.pid, subject.start, subject.pidns or 0, subject.cgroup or 0)
+        return all(LEAST <= number <= MOST for number in numbers)
+    return len(subject.kind) <= MOST_SUBJECT and len(subject.name) <= MOST_SUBJECT
+
+
+def _named(name: str) -> str:
+    """Return *name* in quotes, short and printable, since it is what an attacker has chosen."""
+    return f"'{printable(name[:100])}'"

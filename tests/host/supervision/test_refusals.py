@@ -1,0 +1,74 @@
+"""A worker that says what it may not: it is killed, an alert names source and reason, and the agent goes on."""
+
+import signal
+
+import pytest
+
+from falcohost.alert import Priority
+from falcohost.host import wire
+from falcohost.host.supervision.refusals import QUIET, REFUSED, Refusals
+
+
+@pytest.fixture
+def refusing(stage, raised):
+    """Return a function that sets up workers whose refusals are told."""
+
+    def refusing(*names):
+        played = stage(*names)
+        refusals = Refusals(raised.internal.raise_alert, played.clock)
+        played.workers._buried = refusals.tell
+        return played, refusals
+
+    return refusing
+
+
+#: A rule that no source has.
+FORGED = wire.Undecided("other", (), 1)
+
+
+def test_it_is_killed_and_told_of(refusing, raised):
+    """What came before is heard; the alert is critical, and says which source and why."""
+    stage, _ = refusing("one", "two")
+    stage.last("one").say(wire.Ready(), wire.LogLine(20, "before"), FORGED, wire.LogLine(20, "after"))
+    stage.turn()
+    stage.last("one").end("killed by SIGKILL")
+    stage.turn()
+
+    assert [("one", wire.Ready()), ("one", wire.LogLine(20, "before"))] == stage.heard
+    assert [signal.SIGKILL] == stage.last("one").signals
+    assert [] == stage.last("two").signals
+    (alert,) = raised.alerts
+    assert (REFUSED, Priority.CRITICAL) == (alert.rule, alert.priority)
+    assert "the worker of event source 'one' sent an invalid message and was killed: " in alert.message
+    assert {
+        "source": "one",
+        "reason": "a rule was not decided that the source does not have",
+        "pid": 4711,
+        "earlier": 0,
+    } == alert.fields
+
+
+def test_restarts_do_not_flood(refusing, raised):
+    """A worker that does it again and again is told of every ten minutes, with the number of times since."""
+    stage, _ = refusing("one", "two")
+    for _ in range(30):
+        stage.last("one").say(wire.Ready(), FORGED)
+        stage.turn()
+        stage.last("one").end("killed by SIGKILL")
+        stage.turn()
+        stage.let_pass(31)
+    times = int(QUIET // 31)
+
+    assert [0, times] == [alert.fields["earlier"] for alert in raised.alerts]
+
+
+def test_what_is_dropped_is_logged(refusing, caplog):
+    """Messages for the log beyond the limit are counted in the log."""
+    stage, refusals = refusing("one")
+    for _ in range(10):
+        stage.last().say(*[wire.LogLine(20, "x")] * 500)
+        stage.turn()
+    refusals.look(stage.child())
+    refusals.look(stage.child())
+
+    assert ["event source 'one' says too much: 3000 of its messages were dropped"] == caplog.messages
