@@ -48,6 +48,16 @@ def test_it_is_killed_and_told_of(refusing, raised):
     } == alert.fields
 
 
+def test_others_are_not_told_of(refusing, raised):
+    """A worker that ends for another reason is not told of."""
+    stage, _ = refusing("one")
+    stage.last().say(wire.Ready(), wire.Ended())
+    stage.last().end("")
+    stage.turn()
+
+    assert [] == raised.alerts
+
+
 def test_restarts_do_not_flood(refusing, raised):
     """A worker that does it again and again is told of every ten minutes, with the number of times since."""
     stage, _ = refusing("one", "two")

@@ -25,18 +25,16 @@ class Refusals:
     def __init__(self, raise_alert: Raise, clock: Clock = SYSTEM) -> None:
         self._raise = raise_alert
         self._clock = clock
-        self._lives: dict[str, int] = {}
         self._untold: dict[str, int] = {}
         self._quiet_until: dict[str, float] = {}
         self._dropped: dict[str, int] = {}
         self._look_at: dict[str, float] = {}
 
     def tell(self, child: Child) -> None:
-        """Tell of the worker of *child*, which was refused; once of each, and of one in :data:`QUIET` seconds."""
-        name = child.name
-        if self._lives.get(name) == child.lives:
+        """Tell of the worker of *child*, which has ended, if that was why; of one in :data:`QUIET` seconds."""
+        if not child.refused:
             return
-        self._lives[name] = child.lives
+        name = child.name
         now = self._clock.monotonic()
         if now < self._quiet_until.get(name, now):
             self._untold[name] = self._untold.get(name, 0) + 1
