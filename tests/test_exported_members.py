@@ -46,6 +46,7 @@ PUBLIC = {
         "RulesError",
         "Source",
         "SourceError",
+        "SourceLoader",
         "SourceSpec",
         "SourceStats",
         "StandsFor",

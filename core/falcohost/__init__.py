@@ -26,6 +26,7 @@ from falcohost.events import (
     Partial,
     Plan,
     Source,
+    SourceLoader,
     Viewed,
 )
 from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
@@ -72,6 +73,7 @@ __all__ = [
     "RulesError",
     "Source",
     "SourceError",
+    "SourceLoader",
     "SourceSpec",
     "SourceStats",
     "StandsFor",

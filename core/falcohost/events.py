@@ -211,6 +211,28 @@ class Source(Protocol):
         """Release everything. Called once, even after a failure."""
 
 
+class SourceLoader(Protocol):
+    """Prepares in the kernel what a source's worker reads, in another process, and has the supervisor keep it."""
+
+    def open(self, plan: Plan) -> None:
+        """Prepare what *plan* asks for, with the privileges of the caller.
+
+        :raises SourceError: a sentence that says what is missing and what to do.
+        """
+
+    def hand_up(self) -> None:
+        """Have the supervisor keep the descriptors that the worker needs (:func:`falcohost.kept.keep`)."""
+
+    def update(self, plan: Plan) -> None:
+        """Switch to *plan*. Called before the worker switches; what both plans ask for is not interrupted."""
+
+    def measure(self, on: bool) -> None:
+        """Start or stop measuring what events cost before they reach the worker."""
+
+    def look(self) -> None:
+        """Adapt to what has changed by itself. Called at least twice a second."""
+
+
 @runtime_checkable
 class MeasuredSource(Protocol):
     """A source that can measure what events cost before they reach it (``TypeCount.ns``)."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import pluggy
 
 from falcohost.alert import Alert, AlertFormat
-from falcohost.events import Plan, Source
+from falcohost.events import Plan, Source, SourceLoader
 from falcohost.fields import Field
 from falcohost.helpers import HelperSpec
 from falcohost.lookups import LookupSpec
@@ -58,6 +58,10 @@ class SourceSpec:
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
     :ivar helpers: processes that do for the source what takes rights that it should not have. Provisional.
+    :ivar load: called with the same settings in a process of its own; returns what prepares in the kernel what the
+        worker reads, or None. Its process stays, with the user of the agent; the worker finds the descriptors in
+        :mod:`falcohost.kept` and may end at any time: the next one goes on with them.
+    :ivar load_capabilities: the capabilities that this process keeps.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
         sentence that says what is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
         perhaps by a running agent. A :class:`RetriedProblem` does not stop a start. Without *check*, and if it yields
@@ -82,6 +86,8 @@ class SourceSpec:
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     helpers: tuple[HelperSpec, ...] = ()
+    load: Callable[[Mapping[str, Any]], SourceLoader | None] | None = None
+    load_capabilities: frozenset[str] | None = None
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     drops: Callable[[Mapping[str, Any]], DropPolicy] | None = None
     off: Callable[[Mapping[str, Any]], str | None] | None = None

@@ -83,6 +83,8 @@ class DriverSpec:
     :ivar check: what the driver needs, for ``falcohost doctor``; works like :attr:`falcohost.SourceSpec.check`.
     :ivar capabilities: what the driver keeps once it is open; works like :attr:`falcohost.SourceSpec.capabilities`.
     :ivar helpers: works like :attr:`falcohost.SourceSpec.helpers`.
+    :ivar load: makes what prepares in another process what the driver reads; works like
+        :attr:`falcohost.SourceSpec.load`. *load_capabilities*: what that process keeps.
     """
 
     name: str
@@ -92,6 +94,8 @@ class DriverSpec:
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     capabilities: frozenset[str] | None = None
     helpers: tuple[HelperSpec, ...] = ()
+    load: Callable[[Mapping[str, Any]], Any] | None = None
+    load_capabilities: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
+from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.plugins import Plugins, load_data
 from falcohost.host.reload import decode_rules
@@ -39,6 +40,10 @@ class Task:
     decode: Callable[[WorkerData], Rules]
     config: PipelineConfig
     drops: DropPolicy | None = None
+
+    def loader(self) -> SourceLoader | None:
+        """Return what prepares in the kernel what the source reads; None if it does that itself."""
+        return None if self.spec.load is None else self.spec.load(self.settings)
 
 
 def make_task(data: WorkerData, agent: int) -> Task:

@@ -118,6 +118,10 @@ class Uplink:
         """Run *call* once the store has the alerts that were sent; at once if it has."""
         self._store.once_stored(call)
 
+    def leave_store(self) -> None:
+        """Let go of the store: nothing will be sent to it."""
+        self._store.close()
+
     def log(self, level: int, text: str) -> None:
         """Send a message for the log."""
         self.send(wire.LogLine(level, wire.shortened(text, wire.MOST_TEXT)))
@@ -135,6 +139,13 @@ class Uplink:
         self._listen()
         heard, self._heard = self._heard, []
         return heard
+
+    def wait(self, seconds: float) -> list[wire.Down]:
+        """Return the supervisor's next messages; wait for them for at most so many *seconds*."""
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        poll.poll(seconds * 1000)
+        return self.received()
 
     def _wait(self, seconds: float | None = None) -> None:
         """Wait until the store or the supervisor says something, and process it."""

@@ -38,6 +38,10 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     """The source is open and its privileges are dropped."""
 
 
+class Loaded(msgspec.Struct, tag=True, frozen=True):
+    """What the source reads is prepared, and the descriptors are sent: the worker is to be another process."""
+
+
 class Descriptors(msgspec.Struct, tag=True, frozen=True):
     """The descriptors to keep, which are attached to this message, *counts* for each name."""
 
@@ -119,7 +123,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What workers say, and what they are told.
-Up: TypeAlias = Ready | Descriptors | Secrets | Report | Undecided | LogLine | RulesTaken | Ended | Failed
+Up: TypeAlias = Ready | Loaded | Descriptors | Secrets | Report | Undecided | LogLine | RulesTaken | Ended | Failed
 Down: TypeAlias = NewStore | NewRules | Measure
 
 _encoder = msgspec.msgpack.Encoder()

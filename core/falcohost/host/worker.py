@@ -27,6 +27,7 @@ from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.forked import take_over
 from falcohost.host.helping import Helpers
+from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
 from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, make_task
@@ -83,6 +84,9 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         close_the_way_back()
         task = _task(data, parent)
         log.forward(uplink.log)
+        if not handed.INHERITED and (loader := task.loader()) is not None:
+            uplink.leave_store()
+            run_loader(loader, task, uplink, parent)
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))

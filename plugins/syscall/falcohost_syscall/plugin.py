@@ -90,6 +90,8 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             event_params=_event_params,
             capabilities=drivers.capabilities(settings),
             helpers=drivers.helpers(settings),
+            load=drivers.loader,
+            load_capabilities=drivers.load_capabilities(settings),
             check=_check,
             drops=_drops,
             off=_off,

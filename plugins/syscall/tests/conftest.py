@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -145,6 +146,39 @@ def children() -> Callable[[int], list[int]]:
 
     # Not /proc/PID/task/*/children: a kernel may be built without it.
     return lambda pid: [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if parent_of(stat) == pid]
+
+
+@pytest.fixture(scope="session")
+def syscall_worker(children) -> Callable[[int], int]:
+    """Return a function that waits for the worker of the source of the agent with this pid, and returns its pid.
+
+    It reads maps of the probe, as the loader does, but has a user of its own.
+    """
+
+    def reads_the_probe(pid: int) -> bool:
+        try:
+            links = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+            return "anon_inode:bpf-map" in links and _user(pid) != 0
+        except OSError:
+            return False
+
+    def syscall_worker(pid: int) -> int:
+        found: list[int] = []
+
+        def is_there() -> bool:
+            found[:] = [child for child in children(pid) if reads_the_probe(child)]
+            return bool(found)
+
+        wait_until(is_there)
+        return found[-1]
+
+    return syscall_worker
+
+
+def _user(pid: int) -> int:
+    """Return the user of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^Uid:\t(\d+)", status, re.MULTILINE)[1])
 
 
 @pytest.fixture(scope="session")

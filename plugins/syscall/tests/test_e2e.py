@@ -146,13 +146,12 @@ def test_replaced_file_is_watched(agent, folder):
     wait_until(told)
 
 
-def test_killed_worker_is_back(agent, children, tmp_path):
+def test_killed_worker_is_back(agent, syscall_worker, tmp_path):
     """When the worker is killed by SIGKILL, there are alerts again as soon as another has started."""
     started = re.search(r"Ready after ([\d.]+) s", agent.log)
     limit = max(10, 5 * float(started[1]))
-    workers = children(agent.process.pid)
-    assert len(workers) == 1
-    os.kill(workers[0], signal.SIGKILL)
+    worker = syscall_worker(agent.process.pid)
+    os.kill(worker, signal.SIGKILL)
     killed = time.monotonic()
 
     programs = []
@@ -160,7 +159,7 @@ def test_killed_worker_is_back(agent, children, tmp_path):
         assert time.monotonic() - killed < limit, agent.log
         programs.append(read_shadow(tmp_path / f"cat{len(programs)}"))
         time.sleep(0.05)
-    assert children(agent.process.pid) != workers
+    assert worker != syscall_worker(agent.process.pid)
 
 
 def test_stops_cleanly(agent, stopped):

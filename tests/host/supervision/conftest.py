@@ -80,9 +80,14 @@ class Played:
                 data, descriptors = receive_with(self._there, 1 << 20, 4)
             except BlockingIOError:
                 return found
-            for descriptor in descriptors:
-                self.store.renew(socket.socket(fileno=descriptor))
-            found += self._received.feed(data)
+            messages = self._received.feed(data)
+            with_descriptors = [one for one in messages if isinstance(one, wire.NewStore | wire.NewRules)]
+            for message, descriptor in zip(with_descriptors, descriptors, strict=True):
+                if isinstance(message, wire.NewStore):
+                    self.store.renew(socket.socket(fileno=descriptor))
+                else:
+                    os.close(descriptor)
+            found += messages
 
 
 class Stage:

@@ -1,7 +1,10 @@
 """Workers: what becomes of them when they fail, end, are renewed, told to stop, or say what nobody can read."""
 
 import signal
+import socket
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +12,8 @@ from falcohost.alert import NO_METADATA, Priority
 from falcohost.engine.facts import RuleFacts
 from falcohost.host import data, wire
 from falcohost.host.numbers import Numbers
+from falcohost.host.sealed import sealed
+from falcohost.host.supervision.backoff import MOST_AT_ONCE, SOON, SPAN
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.workers import GRACE
 from falcohost.store.admission import Admission
@@ -91,6 +96,143 @@ def test_uptime_resets_the_back_off(stage, uptime, processes):
     stage.let_pass(0.201)
 
     assert processes == len(stage.played["one"])
+
+
+def killed(stage, name="one"):
+    """Have the source's worker be killed; return how many processes it has had since it began."""
+    stage.last(name).end("killed by SIGKILL")
+    stage.turn()
+    return len(stage.played[name])
+
+
+def test_a_worker_that_was_killed_while_all_was_well(stage, caplog):
+    """Another one is there at once, also after many; of very many in a row the later ones wait for a moment."""
+    stage = stage()
+    for count in range(MOST_AT_ONCE):
+        stage.last().say(wire.Ready())
+        stage.turn()
+        assert count + 2 == killed(stage)
+    assert "'one' (pid 4711): worker failed: killed by SIGKILL; starting it again at once" in caplog.text
+
+    stage.last().say(wire.Ready())
+    stage.turn()
+    count = killed(stage)
+    stage.let_pass(SOON - 0.01)
+    assert count == len(stage.played["one"])
+    stage.let_pass(0.01)
+    assert count + 1 == len(stage.played["one"])
+    stage.let_pass(SPAN)
+    stage.last().say(wire.Ready())
+    stage.turn()
+    assert count + 2 == killed(stage)
+
+
+def test_a_worker_that_somebody_else_told_to_end(stage):
+    """SIGTERM from a stranger does not end the source: another worker is there at once."""
+    stage = stage()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    stage.last().say(wire.Ended(asked=True))
+    stage.last().end("ended with status 0")
+    stage.turn()
+
+    assert 2 == len(stage.played["one"])
+    assert stage.loop.outcome is None
+
+
+@pytest.fixture
+def prepared(stage):
+    """Return a stage whose source has a loader that has prepared everything, and a worker that is open."""
+    played = stage()
+    loader = played.last()
+    with Path("/dev/null").open() as null:
+        message = wire.packed(wire.Descriptors({"ring": 1}))
+        socket.send_fds(loader._there, [message], [null.fileno()])
+    loader.say(wire.Loaded())
+    played.turn()
+    played.loader = loader
+    played.last().say(wire.Ready())
+    played.turn()
+    yield played
+    if played.child().preparation is not None:
+        played.child().preparation.bury()
+
+
+def test_the_worker_of_a_loader(prepared):
+    """It is another process, which gets what the loader has handed up, as does the next one; that is one life."""
+    assert [[], ["ring"]] == [[*played.kept] for played in prepared.played["one"]]
+    assert (1, True) == (prepared.child().lives, prepared.child().ready)
+    assert 3 == killed(prepared)
+    assert ["ring"] == [*prepared.last().kept]
+
+
+def test_what_a_loader_has_prepared_is_not_the_workers_to_replace(prepared):
+    """Descriptors that the worker hands up are not kept."""
+    before = prepared.child().kept.descriptors["ring"]
+    with Path("/dev/zero").open() as zero:
+        message = wire.packed(wire.Descriptors({"ring": 1}))
+        socket.send_fds(prepared.last()._there, [message], [zero.fileno()])
+    prepared.turn()
+
+    assert before == prepared.child().kept.descriptors["ring"]
+    assert 3 == killed(prepared)
+
+
+def test_a_worker_that_is_killed_before_it_is_open(prepared):
+    """Where everything is prepared it does not matter how far the worker was."""
+    assert 3 == killed(prepared)
+    assert 4 == killed(prepared)
+
+
+def test_new_rules_go_to_the_loader_first(prepared):
+    """The worker has them when the loader has switched; when it cannot, the error is told as the source's."""
+    data = {"one": sealed("one", b"new")}
+    prepared.workers.go_over(5, SimpleNamespace(data=data))
+    prepared.turn()
+    assert ([wire.NewRules(5)], []) == (prepared.loader.hear(), prepared.last().hear())
+    prepared.loader.say(wire.RulesTaken(5))
+    prepared.turn()
+    assert [wire.NewRules(5)] == prepared.last().hear()
+    prepared.loader.say(wire.RulesTaken(6, "no"))
+    prepared.turn()
+    assert ("one", wire.RulesTaken(6, "no")) == prepared.heard[-1]
+    assert [] == prepared.last().hear()
+
+
+def test_a_loader_that_ends(prepared, caplog):
+    """The worker is told to end, and the next process of the source loads everything anew."""
+    prepared.loader.end("killed by SIGKILL")
+    prepared.turn()
+    assert [signal.SIGTERM] == prepared.last().signals
+    prepared.last().say(wire.Ended(asked=True))
+    prepared.last().end("ended with status 0")
+    prepared.turn()
+
+    assert "event source 'one': its loader has ended: killed by SIGKILL; everything is loaded anew" in caplog.text
+    assert {} == prepared.last().kept
+    assert (3, None) == (len(prepared.played["one"]), prepared.child().preparation)
+
+
+def test_measuring_is_the_loaders_task_too(prepared):
+    """Both are told."""
+    prepared.workers.measure(True)
+    prepared.turn()
+
+    assert ([wire.Measure(True)], [wire.Measure(True)]) == (prepared.loader.hear(), prepared.last().hear())
+
+
+def test_stopping_ends_the_loader_too(prepared):
+    """The run has ended when both are gone."""
+    prepared.loop.end(Outcome.STOPPED)
+    prepared.workers.stop()
+    assert [signal.SIGTERM] == prepared.last().signals == prepared.loader.signals
+    prepared.last().end("")
+    prepared.turn()
+    assert prepared.workers.any_alive
+    prepared.loader.end("")
+    prepared.turn()
+
+    assert not prepared.workers.any_alive
 
 
 def test_a_source_that_cannot_be_opened(stage, caplog):

@@ -15,6 +15,7 @@ from falcohost.host.kept_descriptors import Kept
 from falcohost.host.numbers import NOTHING
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
+from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import FORBIDDEN, Fork, Process, fork
 from falcohost.store.admission import Refused
 
@@ -35,8 +36,10 @@ class Child:
     :ivar renewing: the worker was told to end so that a new one reopens the source.
     :ivar secrets: the files with certificates and secrets that the source has read.
     :ivar kept: the descriptors that are kept for the next worker.
+    :ivar preparation: the loader that has prepared what the worker reads; None if there is none.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
     :ivar forbidden: the last process was killed for a system call that it may not make.
+    :ivar at_once: the last process did not fail by itself, so that the next one need not wait.
     :ivar stalled: why the source counts as stalled; empty if it does not.
     :ivar heard: when the worker last showed that it is not, on the monotonic clock.
     :ivar report: the last report of the current process.
@@ -58,11 +61,14 @@ class Child:
         self.ready = self.was_ready = False
         self.ended = self.renewing = False
         self.kept = Kept()
+        self.preparation: Preparation | None = None
+        self.at_once = self._asked = False
+        self._unwanted = Kept()
         self.error = self.trace = self.stalled = self.refused = ""
         self.speech = Speech(rules, clock)
         self.forbidden = False
         self.heard = 0.0
-        self.backoff = RestartDelay()
+        self.backoff = RestartDelay(clock)
         self.report = _NO_REPORT
         self.totals = self._before = NOTHING
         self.lives = 0
@@ -76,6 +82,11 @@ class Child:
         return self.process is not None
 
     @property
+    def present(self) -> bool:
+        """Return whether the worker or its loader has a process."""
+        return self.alive or self.preparation is not None
+
+    @property
     def seconds(self) -> float:
         """Return the seconds that all processes have run, in total."""
         return self._lived + (self._clock.monotonic() - self._born if self.alive else 0.0)
@@ -86,14 +97,28 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = self.refused = ""
-        self.forbidden = False
+        self.forbidden = self.at_once = self._asked = False
         self.speech.begin()
         self.process = process = self._start_process(self.name, self.data, store, self.kept.descriptors)
-        self.link = Link(process.link, self.kept)
+        # What a loader has handed up is not for its worker to replace.
+        self.link = Link(process.link, self.kept if self.preparation is None else self._unwanted)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
         self.lives += 1
         return process
+
+    def prepared(self) -> Preparation:
+        """Take note that the process is a loader, which has prepared everything, and that another has to be started."""
+        assert self.process is not None
+        self.preparation = Preparation(self.process, self.link)
+        self.process = None
+        self.lives -= 1
+        return self.preparation
+
+    def unprepared(self) -> None:
+        """Take note that the loader has ended: what it has prepared is not kept."""
+        self.preparation = None
+        self.kept.close()
 
     def go_over(self, number: int, data: int, rules: Collection[str]) -> int:
         """Have later processes get the memfd *data* in place of the former one; return it.
@@ -151,11 +176,15 @@ class Child:
 
         Closes what is kept if no new worker will use it soon: so senders are refused whom nobody would serve.
         """
-        if not self.ready or (self.ended and not self.renewing):
+        self._unwanted.close()
+        if self.preparation is None and (not self.ready or (self.ended and not self.renewing)):
             self.kept.close()
         self.link.close()
         cause = process.reap()
         self.forbidden = cause == FORBIDDEN
+        killed = cause.startswith("killed by ") and not self.forbidden
+        open_and_killed = self.ready and (killed or self._asked)
+        self.at_once = not self.error and (open_and_killed or self.preparation is not None)
         life = self._clock.monotonic() - self._born
         self._lived += life
         self.backoff.lived(life)
@@ -171,13 +200,13 @@ class Child:
         elif isinstance(message, wire.Secrets) and not self.ready:
             self.secrets = tuple(message.files)
         elif isinstance(message, wire.Descriptors):
-            if not self.kept.take(message.counts):
-                raise Refused("another number of descriptors than it has sent")
+            if self.preparation is not None or not self.kept.take(message.counts):
+                raise Refused("other descriptors than it has to send")
         elif isinstance(message, wire.Report):
             self._take(message)
             self.heard = self._clock.monotonic()
         elif isinstance(message, wire.Ended):
-            self.ended = True
+            self.ended, self._asked = not message.asked, message.asked
         elif isinstance(message, wire.Failed):
             self.error, self.trace = message.error, message.trace
 

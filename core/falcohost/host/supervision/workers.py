@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from falcohost.host import wire
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
+from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
 from falcohost.log import NOTICE, log
 
@@ -51,8 +52,8 @@ class Workers:
 
     @property
     def any_alive(self) -> bool:
-        """Return whether any worker is running."""
-        return any(child.alive for child in self.children)
+        """Return whether any worker or loader is running."""
+        return any(child.present for child in self.children)
 
     def start(self, hear: Hear) -> None:
         """Start all workers; *hear* is called with each of their messages."""
@@ -77,13 +78,18 @@ class Workers:
         """Start or stop measuring the cost of events in all workers, including those that start later."""
         self._measuring = on
         for child in self.children:
+            self._send_loader(child, wire.Measure(on))
             self._send(child, wire.Measure(on))
 
     def go_over(self, number: int, new: ReloadedRules) -> None:
-        """Send *new* rules to all workers; their answers carry *number*."""
+        """Send *new* rules to all workers; their answers carry *number*.
+
+        Where there is a loader it comes first, so that the worker gets what it asks for once it has switched.
+        """
         for child in self.children:
             data = child.go_over(number, new.data[child.name], new.facts[child.name])
-            self._send(child, wire.NewRules(number), data)
+            if not self._send_loader(child, wire.NewRules(number), data):
+                self._send(child, wire.NewRules(number), data)
 
     def stop(self) -> None:
         """Tell all workers to end; kill those that are still running after :data:`GRACE` seconds."""
@@ -92,6 +98,8 @@ class Workers:
                 self._loop.cancel(restart)
             child.kept.close()
             child.signal(signal.SIGTERM)
+            if child.preparation is not None:
+                child.preparation.signal(signal.SIGTERM)
         self._loop.after(GRACE, self.kill)
 
     def kill(self) -> None:
@@ -100,6 +108,8 @@ class Workers:
             if child.alive:
                 log.error("event source '%s' does not end; killing its worker", child.name)
                 child.signal(signal.SIGKILL)
+            if child.preparation is not None:
+                child.preparation.signal(signal.SIGKILL)
 
     def _start(self, child: Child) -> None:
         try:
@@ -113,6 +123,15 @@ class Workers:
         if self._measuring:
             self._send(child, wire.Measure(True))
 
+    def _send_loader(self, child: Child, message: wire.Down, descriptor: int | None = None) -> bool:
+        """Send a message to the loader of *child*; return whether it has one."""
+        loader = child.preparation
+        if loader is None or loader.link.closed:
+            return False
+        loader.link.send(message, descriptor)
+        self._loop.watch_writing(loader.link, loader.link.waits_to_send)
+        return True
+
     def _send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> None:
         if child.alive and not child.link.closed:
             child.link.send(message, descriptor)
@@ -123,9 +142,51 @@ class Workers:
             if child.link.waits_to_send:
                 child.link.send_rest()
                 self._loop.watch_writing(child.link, child.link.waits_to_send)
-            self._tell(child, child.read() or ())
+            messages = child.read() or ()
             if child.link.closed:  # a closed socket stays readable
                 self._loop.forget(child.link)
+            self._tell(child, messages)
+            if any(isinstance(message, wire.Loaded) for message in messages) and child.preparation is None:
+                self._go_on_prepared(child)
+
+    def _go_on_prepared(self, child: Child) -> None:
+        """Start the worker of *child*, whose process has turned out to be a loader, and has prepared everything."""
+        assert child.process is not None
+        self._loop.forget(child.process.ended)
+        if not child.link.closed:
+            self._loop.forget(child.link)
+        loader = child.prepared()
+        self._loop.watch(loader.process.ended, lambda: self._loader_died(child, loader))
+        if not loader.link.closed:
+            self._loop.watch(loader.link, lambda: self._serve_loader(child, loader))
+        if self._measuring:
+            self._send_loader(child, wire.Measure(True))
+        self._start(child)
+
+    def _serve_loader(self, child: Child, loader: Preparation) -> None:
+        if child.preparation is not loader:  # it has ended in the same turn
+            return
+        if loader.link.waits_to_send:
+            loader.link.send_rest()
+            self._loop.watch_writing(loader.link, loader.link.waits_to_send)
+        messages = loader.read()
+        if loader.link.closed:
+            self._loop.forget(loader.link)
+        for message in messages:
+            if isinstance(message, wire.RulesTaken) and not message.error and child.alive:
+                self._send(child, wire.NewRules(message.number), child.data)
+            elif isinstance(message, wire.RulesTaken | wire.LogLine):
+                self._hear(child, message)
+
+    def _loader_died(self, child: Child, loader: Preparation) -> None:
+        self._loop.forget(loader.process.ended)
+        if not loader.link.closed:
+            self._loop.forget(loader.link)
+        child.unprepared()
+        cause = loader.bury()
+        if self._loop.outcome is None:
+            log.error("event source '%s': its loader has ended: %s; everything is loaded anew", child.name, cause)
+            child.signal(signal.SIGTERM)
 
     def _tell(self, child: Child, messages: Iterable[wire.Up]) -> None:
         for message in messages:
@@ -160,15 +221,15 @@ class Workers:
                 self._restart(child, cause)
 
     def _restart(self, child: Child, cause: str) -> None:
-        delay = child.backoff.next()
+        delay = child.backoff.at_once() if child.at_once else child.backoff.next()
         self._restarts[child.name] = self._loop.after(delay, lambda: self._start(child))
         what = "worker failed" if child.was_ready else "cannot be opened"
-        again = f"starting it again in {delay:.1f} s"
+        again = f"starting it again in {delay:.1f} s" if delay else "starting it again at once"
         log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause.rstrip("."), again)
 
     def _end_unless_something_is_left(self) -> bool:
         """End the run if every source has ended or was never open; return whether it was ended."""
-        if any(child.alive or (child.was_ready and not child.ended) for child in self.children):
+        if any(child.present or (child.was_ready and not child.ended) for child in self.children):
             return False
         errors = [child.error for child in self.children if not child.ended]
         self._loop.end(Outcome.FAILED if errors else Outcome.STOPPED, "; ".join(errors))

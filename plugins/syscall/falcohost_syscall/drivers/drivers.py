@@ -6,14 +6,16 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from falcohost import ConfigError, DriverSpec
+from falcohost import ConfigError, DriverSpec, SourceLoader
 from falcohost.helpers import HelperSpec
 from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
-# To load filters when rules change, and to look into maps before Linux 5.19; more is needed only to open the source.
-_EBPF_CAPABILITIES: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"})
+# To look into maps, which anybody who has their descriptors may do since Linux 5.19.
+_READING: Final = frozenset({"CAP_BPF"})
+# To load programs and attach them, and to look at files that rules name; more is needed only until the probe is loaded.
+_LOADING: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"})
 #: The name of the helper that reads /proc.
 PROC: Final = "proc"
 
@@ -22,6 +24,12 @@ def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
     from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
 
     return ModernEbpf(settings)
+
+
+def _load_modern_ebpf(settings: Mapping[str, Any]) -> SourceLoader:
+    from falcohost_syscall.drivers.modern_ebpf.loader import Loader
+
+    return Loader(settings)
 
 
 def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
@@ -49,10 +57,12 @@ DRIVERS: Final = (
         chosen_by=KEY,
         make=_make_modern_ebpf,
         check=_check_modern_ebpf,
-        capabilities=_EBPF_CAPABILITIES,
         helpers=(
             HelperSpec(name=PROC, make=_proc_helper, capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})),
         ),
+        capabilities=_READING,
+        load=_load_modern_ebpf,
+        load_capabilities=_LOADING,
     ),
     DriverSpec(
         name="replay",
@@ -96,6 +106,21 @@ def helpers(settings: Mapping[str, Any]) -> tuple[HelperSpec, ...]:
     """Return the helpers of the configured driver."""
     found = _named(settings)
     return () if found is None else found.helpers
+
+
+def load_capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the capabilities that the process keeps that has loaded what the configured driver reads."""
+    found = _named(settings)
+    return None if found is None else found.load_capabilities
+
+
+def loader(settings: Mapping[str, Any]) -> SourceLoader | None:
+    """Return what loads, in another process, what the configured driver reads; None if there is nothing to load.
+
+    :raises ConfigError: no driver has the configured name.
+    """
+    load = configured(settings).load
+    return None if load is None else load(settings)
 
 
 def _named(settings: Mapping[str, Any]) -> DriverSpec | None:

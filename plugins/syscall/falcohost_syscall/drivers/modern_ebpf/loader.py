@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from falcohost import Plan, kept
+from falcohost.needs import PROBE as NEEDS_PROBE
+from falcohost.needs import THREADS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
@@ -88,6 +90,11 @@ class Loader:
         except BaseException:
             probe.close()
             raise
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it loads filters when rules change, and looks for the files that rules name."""
+        return Needs(frozenset({NEEDS_PROBE, THREADS}), None)
 
     @property
     def descriptors(self) -> Mapping[str, tuple[int, ...]]:

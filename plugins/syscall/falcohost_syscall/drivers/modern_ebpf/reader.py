@@ -22,7 +22,7 @@ from falcohost_syscall.kernel.ring import BATCH
 from falcohost_syscall.records.record import CallCount
 
 #: When so many readers in a row have ended before they came on, records are read one by one, each once.
-MOST_ATTEMPTS: Final = 4
+MOST_ATTEMPTS: Final = 5
 
 _log = logging.getLogger("falcohost")
 
@@ -69,7 +69,8 @@ class Reader:
         self._journal = Journal(journal)
         self.is_successor = journal.size > 0
         self.is_second = self._journal.begun and not self.is_successor
-        self._careful = self._journal.attempts > MOST_ATTEMPTS
+        self._careful = self._journal.attempts >= MOST_ATTEMPTS
+        self._tried = False
         self._until = (0, 0)
         self.progress = Progress(self._journal, self.feed.release, lambda: tables(context))
 
@@ -113,6 +114,9 @@ class Reader:
         records = rings.read(1 if self._careful and self.again else BATCH)
         if not records and rings.position == before:
             return records, Step(before)
+        if not self._tried:
+            self._tried = True
+            self._journal.try_on()
         step = self.progress.step(rings.position)
         if self._careful and self.again:
             self.progress.skip(step, passed)

@@ -22,7 +22,7 @@ HALF: Final = 64 << 20
 #: The journal is begun anew with the tables when it has grown by so many bytes, or to twice the size of the tables.
 GROWTH: Final = 2 << 20
 
-#: Words of the memory: the journal was begun once; so many workers have taken over since it went on last.
+#: Words of the memory: the journal was begun once; so many workers have begun to read since it went on last.
 _BEGUN, _ATTEMPTS = 1, 2
 _LENGTH: Final = struct.Struct("=IB")
 _TABLES, _RECORD, _REACHED = range(3)
@@ -54,15 +54,14 @@ class Journal:
     """The journal in *memory*.
 
     :ivar begun: an earlier worker has begun it.
-    :ivar attempts: so many workers have taken over, this one included, since the journal went on last.
+    :ivar attempts: so many workers have begun to read (:meth:`try_on`) since the journal went on last.
     """
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._base = 0
         self.begun = bool(memory.word(_BEGUN))
-        self.attempts = min(memory.word(_ATTEMPTS), 1 << 32) + 1
-        memory.set_word(_ATTEMPTS, self.attempts)
+        self.attempts = memory.word(_ATTEMPTS)
         memory.set_word(_BEGUN, 1)
 
     def left(self) -> Left:
@@ -99,6 +98,11 @@ class Journal:
             return True
         self._goes_on()
         return self._memory.size > max(self._base + GROWTH, 2 * self._base)
+
+    def try_on(self) -> None:
+        """Take note that this worker begins to read, which may be its end."""
+        self.attempts = min(self.attempts + 1, 1 << 32)
+        self._memory.set_word(_ATTEMPTS, self.attempts)
 
     def close(self) -> None:
         """Unmap it."""
