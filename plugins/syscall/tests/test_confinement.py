@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing.waiting import wait_until
+from falcohost_syscall.drivers import drivers
 
 RULE = """
 - rule: Marked
@@ -41,22 +42,24 @@ def agent(start_agent, tmp_path):
     return start_agent(tmp_path / "rules.yaml")
 
 
-def test_who_has_which_rights(agent, children):
-    """The worker cannot trace; its helper can, and loads no BPF program; both are filtered, with users of their own."""
-    (worker,) = children(agent.process.pid)
+def test_who_has_which_rights(agent, children, syscall_worker):
+    """The worker neither traces nor loads BPF programs; the helper can trace, the loader load; all are filtered."""
+    worker = syscall_worker(agent.process.pid)
     (helper,) = children(worker)
+    (loader,) = [pid for pid in children(agent.process.pid) if "CAP_PERFMON" in capabilities(pid)]
 
-    assert "CAP_SYS_PTRACE" not in capabilities(worker)
+    assert set(drivers.capabilities({})) == capabilities(worker)
     assert {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"} == capabilities(helper)
-    assert ["2", "2"] == [status(pid)["Seccomp"] for pid in (worker, helper)]
+    assert {"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"} == capabilities(loader)
+    assert ["2", "2", "2"] == [status(pid)["Seccomp"] for pid in (worker, helper, loader)]
     users = {int(status(pid)["Uid"].split()[0]) for pid in (worker, helper)}
     assert 2 == len(users)
     assert not users & {0, 65534}
 
 
-def test_a_helper_that_is_killed(agent, children, tmp_path):
+def test_a_helper_that_is_killed(agent, children, syscall_worker, tmp_path):
     """The source is opened again with another helper, and sees events."""
-    (worker,) = children(agent.process.pid)
+    worker = syscall_worker(agent.process.pid)
     (helper,) = children(worker)
     os.kill(helper, signal.SIGKILL)
     agent.wait_for_log(lambda log: "its helper 'proc' was killed by SIGKILL" in log)

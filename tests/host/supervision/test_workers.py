@@ -167,7 +167,7 @@ def test_the_worker_of_a_loader(prepared):
 
 
 def test_what_a_loader_has_prepared_is_not_the_workers_to_replace(prepared):
-    """Descriptors that the worker hands up are not kept."""
+    """A worker that hands up descriptors is compromised, and is killed."""
     before = prepared.child().kept.descriptors["ring"]
     with Path("/dev/zero").open() as zero:
         message = wire.packed(wire.Descriptors({"ring": 1}))
@@ -175,7 +175,7 @@ def test_what_a_loader_has_prepared_is_not_the_workers_to_replace(prepared):
     prepared.turn()
 
     assert before == prepared.child().kept.descriptors["ring"]
-    assert 3 == killed(prepared)
+    assert [signal.SIGKILL] == prepared.last().signals
 
 
 def test_a_worker_that_is_killed_before_it_is_open(prepared):
@@ -187,7 +187,7 @@ def test_a_worker_that_is_killed_before_it_is_open(prepared):
 def test_new_rules_go_to_the_loader_first(prepared):
     """The worker has them when the loader has switched; when it cannot, the error is told as the source's."""
     data = {"one": sealed("one", b"new")}
-    prepared.workers.go_over(5, SimpleNamespace(data=data))
+    prepared.workers.go_over(5, SimpleNamespace(data=data, facts={"one": ()}))
     prepared.turn()
     assert ([wire.NewRules(5)], []) == (prepared.loader.hear(), prepared.last().hear())
     prepared.loader.say(wire.RulesTaken(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -12,12 +13,19 @@ from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
-# To look into maps, which anybody who has their descriptors may do since Linux 5.19.
-_READING: Final = frozenset({"CAP_BPF"})
+#: The first kernel on which whoever has the descriptor of a map may use it, without CAP_BPF.
+_OPEN_MAPS: Final = (5, 19)
 # To load programs and attach them, and to look at files that rules name; more is needed only until the probe is loaded.
 _LOADING: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"})
 #: The name of the helper that reads /proc.
 PROC: Final = "proc"
+
+
+def _reading() -> frozenset[str]:
+    """Return the capabilities that it takes to use maps."""
+    numbers = os.uname().release.split("-")[0].split(".")[:2]
+    release = tuple(int(number) for number in numbers if number.isdigit())
+    return frozenset() if release >= _OPEN_MAPS else frozenset({"CAP_BPF"})
 
 
 def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
@@ -60,7 +68,7 @@ DRIVERS: Final = (
         helpers=(
             HelperSpec(name=PROC, make=_proc_helper, capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})),
         ),
-        capabilities=_READING,
+        capabilities=_reading(),
         load=_load_modern_ebpf,
         load_capabilities=_LOADING,
     ),
