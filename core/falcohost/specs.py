@@ -84,7 +84,8 @@ class DriverSpec:
     :ivar capabilities: what the driver keeps once it is open; works like :attr:`falcohost.SourceSpec.capabilities`.
     :ivar helpers: works like :attr:`falcohost.SourceSpec.helpers`.
     :ivar load: makes what prepares in another process what the driver reads; works like
-        :attr:`falcohost.SourceSpec.load`. *load_capabilities*: what that process keeps.
+        :attr:`falcohost.SourceSpec.load`.
+    :ivar load_capabilities: works like :attr:`falcohost.SourceSpec.load_capabilities`.
     """
 
     name: str
