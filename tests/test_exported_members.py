@@ -150,8 +150,10 @@ PUBLIC = {
     ],
     "falcohost.needs": [
         "ALL",
+        "BENEATH",
         "CONNECT",
         "GENEROUS",
+        "INSPECT",
         "LISTEN",
         "MAPS",
         "NOTHING",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 __all__ = [
     "ALL",
+    "BENEATH",
     "CONNECT",
     "GENEROUS",
+    "INSPECT",
     "LISTEN",
     "MAPS",
     "NOTHING",
@@ -23,6 +25,8 @@ __all__ = [
     "needs_of",
 ]
 
+_T = TypeVar("_T")
+
 #: Starts threads.
 THREADS: Final = "threads"
 #: Makes connections, and looks up names.
@@ -31,6 +35,10 @@ CONNECT: Final = "connect"
 LISTEN: Final = "listen"
 #: Creates and changes files.
 WRITE: Final = "write"
+#: Opens files below a folder without following links (openat2(2)).
+BENEATH: Final = "beneath"
+#: Reads what /proc shows of other processes, with CAP_SYS_PTRACE; Landlock would not let it.
+INSPECT: Final = "inspect"
 #: Runs programs; they inherit what the process may not do.
 PROGRAM: Final = "program"
 #: Reads and changes BPF maps that it has.
@@ -39,7 +47,7 @@ MAPS: Final = "maps"
 PROBE: Final = "probe"
 
 #: All of these.
-ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, PROGRAM, MAPS, PROBE})
+ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, INSPECT, PROGRAM, MAPS, PROBE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +55,44 @@ class Needs:
     """What a source does once it is open. What is not needed ends the process, and raises an alert.
 
     :ivar calls: any of ``threads`` (start threads), ``connect`` (make connections), ``listen`` (accept connections, on
-        sockets that were opened before), ``write`` (create and change files), ``program`` (run programs), ``maps``
+        sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
+        with openat2(2)), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs), ``maps``
         (read and change BPF maps) and ``probe`` (load BPF programs).
-    :ivar files: files and folders that it opens, with what is in them; None: any. Python's own, and those that
+    :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
+    :ivar groups: names of further groups that it is in (``systemd-journal``).
+    :ivar writes: files and folders that it creates and changes, if ``write`` is among *calls*; None: any.
     """
 
     calls: frozenset[str] = frozenset()
     files: tuple[Path, ...] | None = ()
+    writes: tuple[Path, ...] | None = ()
+    groups: tuple[str, ...] = ()
 
     def __or__(self, other: Needs) -> Needs:
         """Return what either needs."""
-        files = None if self.files is None or other.files is None else (*self.files, *other.files)
-        return Needs(self.calls | other.calls, files)
+        files, writes = _joined(self.files, other.files), _joined(self.writes, other.writes)
+        return Needs(self.calls | other.calls, files, writes, _joined(self.groups, other.groups) or ())
 
     def __le__(self, other: Needs) -> bool:
         """Return whether all of this is in *other*."""
-        return self.calls <= other.calls and (other.files is None or _within(self.files, other.files))
+        within = _within(self.files, other.files) and _within(self.writes, other.writes)
+        return self.calls <= other.calls and within and set(self.groups) <= set(other.groups)
 
 
-def _within(these: Collection[Path] | None, those: Collection[Path]) -> bool:
-    return these is not None and set(these) <= set(those)
+def _joined(these: tuple[_T, ...] | None, those: tuple[_T, ...] | None) -> tuple[_T, ...] | None:
+    return None if these is None or those is None else tuple(dict.fromkeys((*these, *those)))
+
+
+def _within(these: Collection[Path] | None, those: Collection[Path] | None) -> bool:
+    return those is None or (these is not None and set(these) <= set(those))
 
 
 #: The needs of what does nothing but compute, and use the descriptors that it has.
 NOTHING: Final = Needs()
 
 #: The needs of a source that does not say what it needs.
-GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE}), None)
+GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH}), None, None)
 
 
 @runtime_checkable

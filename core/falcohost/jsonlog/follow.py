@@ -22,7 +22,7 @@ from falcohost.jsonlog.refusals import Refusals
 from falcohost.jsonlog.scan import FileScan, There
 from falcohost.jsonlog.tail import Tail
 from falcohost.log import log
-from falcohost.needs import Needs
+from falcohost.needs import BENEATH, Needs
 
 #: Seconds between two checks of the files.
 _LOOK = 0.25
@@ -75,7 +75,7 @@ class FollowInput:
     @property
     def needs(self) -> Needs:
         """Return that it opens what appears in the folders."""
-        return Needs(files=tuple({*self._paths, *(path.parent for path in self._paths)}))
+        return Needs(frozenset({BENEATH}), tuple({*self._paths, *(path.parent for path in self._paths)}))
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Check the paths.

@@ -44,10 +44,12 @@ class Program:
 
     :ivar command: the program and its arguments.
     :ivar always: restart it even after it has ended with status 0; otherwise the source ends then.
+    :ivar groups: further groups in which it runs; only an agent that runs as root can give them.
     """
 
     command: Sequence[str]
     always: bool = False
+    groups: tuple[str, ...] = ()
 
 
 class ProgramInput:
@@ -84,7 +86,7 @@ class ProgramInput:
     @property
     def needs(self) -> Needs:
         """Return that it runs a program, which may need anything."""
-        return Needs(frozenset({PROGRAM}), None)
+        return Needs(frozenset({PROGRAM}), None, None, self._program.groups)
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Check that the program exists; it is started after the privileges are dropped.

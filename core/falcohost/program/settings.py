@@ -10,10 +10,10 @@ from falcohost.program.input import Program
 
 #: The setting that names the command.
 PROGRAM = "program"
-_RESTART = "restart"
+_RESTART, _GROUPS = "restart", "groups"
 
 #: All settings of a program.
-PROGRAM_KEYS = (PROGRAM, _RESTART)
+PROGRAM_KEYS = (PROGRAM, _RESTART, _GROUPS)
 
 #: Values of ``restart``, and whether the program is also restarted after it ended successfully.
 _ALWAYS = {"on failure": False, "always": True}
@@ -30,12 +30,15 @@ def read_program(entry: Mapping[str, Any], where: str) -> Program | None:
     command, restart = entry.get(PROGRAM), entry.get(_RESTART, "on failure")
     if restart not in _ALWAYS:
         raise ConfigError(f"{where}: {_RESTART} {restart!r} is not valid; use one of: {', '.join(_ALWAYS)}")
+    groups = entry.get(_GROUPS, [])
+    if not isinstance(groups, list) or not all(isinstance(name, str) and name for name in groups):
+        raise ConfigError(f"{where}: {_GROUPS} is not a list of names of groups, such as [systemd-journal]")
     if command is None:
         return None
     if isinstance(command, str) and command.strip():
-        return Program((*_SHELL, command), _ALWAYS[restart])
+        return Program((*_SHELL, command), _ALWAYS[restart], tuple(groups))
     if isinstance(command, list) and command and all(isinstance(word, str) and word for word in command):
-        return Program(tuple(command), _ALWAYS[restart])
+        return Program(tuple(command), _ALWAYS[restart], tuple(groups))
     raise ConfigError(f"{where}: {PROGRAM} is not a command; use a text for the shell, or a list of words")
 
 

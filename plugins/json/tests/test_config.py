@@ -63,6 +63,7 @@ def test_programs():
         ([{"name": "one", "open_params": "x", "program": "y"}], "'one' has both open_params and program"),
         ([{"name": "one", "program": ["x", 1]}], "a text for the shell, or a list of words"),
         ([{"name": "one", "program": "x", "restart": "never"}], "use one of: on failure, always"),
+        ([{"name": "one", "program": "x", "groups": "adm"}], "groups is not a list of names of groups"),
         ([{"name": "two words", "open_params": "x"}], "the name is not valid; use letters"),
         ([{"name": "one", "open_params": "x", "time": "a..b"}], "is not a JSON path"),
         (

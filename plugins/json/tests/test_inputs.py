@@ -21,12 +21,14 @@ RULES = """
 - rule: Record
   desc: Fires on every record.
   condition: json.value[/n] exists
-  output: "%evt.time.iso8601 n=%json.value[/n] uid=%json.value[/uid]"
+  output: "%evt.time.iso8601 n=%json.value[/n] uid=%json.value[/uid] %json.value[/groups]"
   priority: INFO
   source: app
 """
 
-PROGRAM = """trap '' TERM; echo '{"n":1,"uid":'$(id -u)'}'; sleep 1000 & echo '{"n":'$!'}'; wait"""
+PROGRAM = (
+    """trap '' TERM; echo '{"n":1,"uid":'$(id -u)',"groups":"'$(id -Gn)'"}'; sleep 1000 & echo '{"n":'$!'}'; wait"""
+)
 
 
 class Sent:
@@ -78,7 +80,7 @@ def test_sent(sent):
     assert [sent.post(body) for body in bodies] == [200] * 4
     assert [sent.post(body, **{"Content-Encoding": "gzip"}) for body in bodies] == [200] * 4
     assert sent.post(records[0], key=b"guessed") == 401
-    expected = [f"2026-03-01T12:00:0{n}.000000000+0000 n={n} uid=<NA>" for n in range(6)]
+    expected = [f"2026-03-01T12:00:0{n}.000000000+0000 n={n} uid=<NA> <NA>" for n in range(6)]
     assert sent.pipeline.messages == expected
     assert [sent.post(b'{"n":7}') for _ in range(2)] == [200, 200]
     assert len(sent.pipeline.messages) == 8
@@ -88,7 +90,8 @@ def test_sent(sent):
 def printing(tmp_path):
     """Return an agent with a source that a program prints."""
     (tmp_path / "rules.yaml").write_text(RULES)
-    block = {"name": "json", "init_config": {"sources": [{"name": "app", "program": PROGRAM}]}}
+    source = {"name": "app", "program": PROGRAM, "groups": ["daemon"]}
+    block = {"name": "json", "init_config": {"sources": [source]}}
     settings = {"plugins": [block], "load_plugins": ["json"], "engine": {"kind": "nodriver"}}
     agent = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings)
     yield agent
@@ -98,7 +101,9 @@ def printing(tmp_path):
 def test_printed(printing):
     """The program runs without root's rights, and ends with the worker, however that ends."""
     first = printing.wait_for(lambda alert: alert["output_fields"].get("json.value[/uid]"))
-    assert first["output_fields"]["json.value[/uid]"] == str(65534 if os.geteuid() == 0 else os.geteuid())
+    uid = int(first["output_fields"]["json.value[/uid]"])
+    assert "daemon" in first["output_fields"]["json.value[/groups]"].split() or os.geteuid() != 0
+    assert uid not in (0, 65534) if os.geteuid() == 0 else uid == os.geteuid()
     second = printing.wait_for(lambda alert: alert not in [first])
     pid = second["output_fields"]["json.value[/n]"]
     assert Path(f"/proc/{pid}").exists()

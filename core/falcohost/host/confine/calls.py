@@ -12,12 +12,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from falcohost.needs import CONNECT, LISTEN, MAPS, PROBE, THREADS, WRITE
+from falcohost.needs import BENEATH, CONNECT, LISTEN, MAPS, PROBE, THREADS, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 _BASE: Final = """
     read readv pread64 preadv write writev pwrite64 close close_range dup dup2 dup3 fcntl lseek fadvise64
-    open openat openat2 stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents
+    stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents
     getdents64 getcwd statfs fstatfs
     mmap munmap mprotect mremap madvise brk
     futex set_robust_list get_robust_list rseq membarrier sched_yield getcpu sched_getaffinity
@@ -32,6 +32,7 @@ _BASE: Final = """
 """
 
 _MORE: Final = {
+    BENEATH: "openat2",
     CONNECT: "connect bind",
     LISTEN: "listen accept accept4",
     WRITE: """
@@ -80,6 +81,9 @@ PROCESS: Final = Argument(0, without=_CLONE_NEW | _CLONE_PTRACE | _CLONE_UNTRACE
 # linux/prctl.h: PDEATHSIG, GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, GET_NO_NEW_PRIVS, SET_VMA.
 _PRCTL: Final = Argument(0, frozenset({1, 2, 3, 15, 16, 21, 39, 0x53564D41}))
 
+# open(2): neither O_WRONLY, O_RDWR, O_CREAT nor O_TRUNC in the flags, which are in this place.
+_ONLY_READ: Final = {place: Argument(place, without=0o1103) for place in (1, 2)}
+
 # asm-generic/ioctls.h: TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX.
 _IOCTL: Final = frozenset({0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451})
 # linux/perf_event.h: ENABLE, DISABLE, SET_BPF.
@@ -107,6 +111,7 @@ def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Argument | None]:
     found["tgkill"] = Argument(0, frozenset({pid}))
     found["prlimit64"] = Argument(0, frozenset({0, pid}))
     found["ioctl"] = Argument(1, _IOCTL | (_PERF_IOCTL if PROBE in needs else frozenset()))
+    found["open"], found["openat"] = (None, None) if WRITE in needs else (_ONLY_READ[1], _ONLY_READ[2])
     if THREADS in needs:
         found["clone"] = _THREAD
     if CONNECT in needs:

@@ -6,6 +6,7 @@ The order matters: the bounding set and the user can only be changed while the p
 from __future__ import annotations
 
 import ctypes
+import grp
 import os
 from collections.abc import Iterable
 
@@ -51,21 +52,22 @@ def close_the_way_back() -> None:
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def drop_privileges(keep: frozenset[str] | None, user: int | None) -> None:
-    """Become *user* and keep only the capabilities *keep*, as far as this process has them.
+def drop_privileges(keep: frozenset[str] | None, user: int | None, groups: Iterable[str] = ()) -> None:
+    """Become *user*, in *groups*, and keep only the capabilities *keep*, as far as this process has them.
 
     Threads that are already running lose all of their capabilities. Without a *user*, as where the agent does not run
     as root, the user stays and the capabilities are dropped all the same.
 
-    :raises SourceError: a capability is unknown, or the kernel refuses the change.
+    :raises SourceError: a capability or a group is unknown, or the kernel refuses the change.
     """
     permitted = permitted_capabilities()
     kept = _numbers(keep or ()) & permitted
+    numbers = [_group(name) for name in groups]
     try:
         if _CAP_SETPCAP in permitted:
             _drop_bounding(kept)
         if user is not None:
-            _become(user)
+            _become(user, numbers)
         _set_capabilities(kept)
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
@@ -97,9 +99,16 @@ def _drop_bounding(kept: frozenset[int]) -> None:
             return  # EINVAL: this kernel has no capability of that number, nor any above
 
 
-def _become(user: int) -> None:
+def _group(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise SourceError(f"the group {name}, in which the source is to be, does not exist") from None
+
+
+def _become(user: int, groups: list[int]) -> None:
     prctl(_PR_SET_KEEPCAPS, 1)
-    os.setgroups([])
+    os.setgroups(groups)
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 

@@ -14,11 +14,12 @@ import os
 from msgspec import Struct
 
 from falcohost.errors import SourceError
-from falcohost.host.confine import seccomp
+from falcohost.host.confine import landlock, seccomp
 from falcohost.host.confine.capabilities import drop_privileges
+from falcohost.host.confine.files import readable, writable
 from falcohost.libc import die_with_parent
 from falcohost.log import log
-from falcohost.needs import ALL, Needs
+from falcohost.needs import ALL, INSPECT, PROGRAM, Needs
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
@@ -39,18 +40,28 @@ class Confinement(Struct, frozen=True, kw_only=True):
 def confine(confinement: Confinement, parent: int) -> None:
     """Confine this process, which has set ``no_new_privs``, with all its threads. It ends when *parent* ends.
 
-    :raises SourceError: a need or a capability is unknown, or the kernel refuses a change of user or capabilities.
+    :raises SourceError: a need, a capability or a group is unknown, or the kernel refuses to change rights.
     """
     needs = confinement.needs
     if unknown := sorted(needs.calls - ALL):
         raise SourceError(f"the source has unknown needs: {', '.join(unknown)}; there are {', '.join(sorted(ALL))}")
     _import_lazy()
-    drop_privileges(confinement.capabilities, confinement.user)
+    _restrict_files(needs)
+    drop_privileges(confinement.capabilities, confinement.user, needs.groups)
     die_with_parent(parent)  # changing the user has cleared it
     try:
         seccomp.restrict(needs.calls, log=confinement.only_log)
     except OSError as error:
         log.warning("system calls of this process are not restricted: %s", os.strerror(error.errno or 0))
+
+
+def _restrict_files(needs: Needs) -> None:
+    try:
+        alone = needs.calls.isdisjoint((PROGRAM, INSPECT))
+        if not landlock.restrict(readable(needs), writable(needs), alone=alone):
+            log.info("This kernel has no Landlock: which files this process opens is left to their permissions")
+    except OSError as error:
+        log.warning("files that this process opens are not restricted: Landlock answers %s", error.strerror)
 
 
 def _import_lazy() -> None:

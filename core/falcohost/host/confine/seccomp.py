@@ -63,7 +63,9 @@ def program_for(needs: frozenset[str], machine: Machine, pid: int, *, log: bool 
         other = denied = _LOG if log else _KILL
         blocks = {name: _checked(argument, denied) for name, argument in allowed(needs, pid).items()}
     too_new = _result(_ERRNO | errno.ENOSYS)
-    blocks["clone3"] = too_new  # its flags are in memory; libraries use clone then
+    # Arguments of these are in memory; libraries use clone and openat then.
+    blocks["clone3"] = too_new
+    blocks.setdefault("openat2", too_new if PROGRAM not in needs else _result(_ALLOW))
     known = {machine.calls[name]: block for name, block in blocks.items() if name in machine.calls}
     return _packed(
         (

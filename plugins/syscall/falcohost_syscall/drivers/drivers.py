@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from falcohost import ConfigError, DriverSpec, SourceLoader
 from falcohost.helpers import HelperSpec
+from falcohost.needs import INSPECT, Needs
 from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
@@ -66,7 +67,12 @@ DRIVERS: Final = (
         make=_make_modern_ebpf,
         check=_check_modern_ebpf,
         helpers=(
-            HelperSpec(name=PROC, make=_proc_helper, capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"})),
+            HelperSpec(
+                name=PROC,
+                make=_proc_helper,
+                capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}),
+                needs=Needs(frozenset({INSPECT})),
+            ),
         ),
         capabilities=_reading(),
         load=_load_modern_ebpf,

@@ -9,6 +9,7 @@ import functools
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from falcohost import Batch, Plan, SourceError, SourceStats
@@ -42,6 +43,9 @@ PERIOD: Final = 0.05
 IDLE: Final = 0.5
 #: Least number of seconds between two comparisons of the table with /proc after a loss.
 SWEEP: Final = 10.0
+
+# Where users and groups are; their files are replaced there.
+_ACCOUNTS: Final = (Path("/etc"),)
 
 #: Causes of the probe's counters with which the event was sent, but incomplete.
 INCOMPLETE: Final = frozenset({"unreadable", "cut", "real_name"})
@@ -81,8 +85,10 @@ class ModernEbpf:
     @property
     def needs(self) -> Needs:
         """Return that it loads filters, if it has loaded the probe, and looks up the host names in rules."""
-        calls = {MAPS} if self._loader is None else {PROBE, THREADS}
-        return Needs(frozenset(calls | ({CONNECT, THREADS} if HOSTS.wanted else set())), None)
+        reads_only = self._loader is None
+        calls = {MAPS} if reads_only else {PROBE, THREADS}
+        files = _ACCOUNTS if reads_only else None
+        return Needs(frozenset(calls | ({CONNECT, THREADS} if HOSTS.wanted else set())), files)
 
     def open(self, plan: Plan) -> None:
         """Go on with the probe that another process has loaded, or load it; events that occur meanwhile are not lost.

@@ -1,0 +1,69 @@
+"""Which files a process may open besides those that its job names: Python's own, and what connections need."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from falcohost.needs import CONNECT, INSPECT, PROGRAM, WRITE, Needs
+
+# Libraries, time zones, certificates and facts about the machine.
+_ALWAYS: Final = (
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/sys/devices/system/cpu",
+)
+
+# Name servers, hosts and certificates. Most are in /etc, and are replaced there, so that the folder has to do.
+_CONNECTING: Final = (
+    "/etc",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+)
+
+_DEVICES: Final = (Path("/dev/null"),)
+
+
+def readable(needs: Needs) -> tuple[Path, ...] | None:
+    """Return below which paths a process with these *needs* may read; None: anywhere."""
+    if needs.files is None or not needs.calls.isdisjoint((PROGRAM, INSPECT)):
+        return None
+    more = _CONNECTING if CONNECT in needs.calls else ()
+    return (*map(Path, (*_ALWAYS, *more)), *_python(), *needs.files)
+
+
+def writable(needs: Needs) -> tuple[Path, ...] | None:
+    """Return below which paths a process with these *needs* may change files; None: anywhere."""
+    if not needs.calls.isdisjoint((PROGRAM, INSPECT)):
+        return None
+    if WRITE in needs.calls:
+        return None if needs.writes is None else (*_DEVICES, *needs.writes)
+    return _DEVICES
+
+
+def _python() -> Iterator[Path]:
+    """Yield the folders from which Python imports: the standard library, what is installed, and loaded packages."""
+    for name in ("stdlib", "platstdlib", "purelib", "platlib"):
+        yield Path(sysconfig.get_path(name))
+    packages = (module for name, module in sys.modules.copy().items() if "." not in name)
+    yield from {Path(folder) for package in packages for folder in getattr(package, "__path__", ())}
