@@ -12,7 +12,6 @@ NOT_AT_START = {
     "falcohost.engine.explain": "the commands that explain",
     "falcohost.engine.typecheck": "rules that are not in the cache",
     "falcohost.host.config.yaml_tree": "a configuration file",
-    "falcohost.host.reload": "a reload",
     "falcohost.jsonlog": "a source of logs",
     "falcohost.rules.documents": "rules that are not in the cache",
     "falcohost.rules.loader": "rules that are not in the cache",

@@ -72,6 +72,9 @@ class SourceSpec:
     :ivar secrets: returns the files with certificates and secrets that the source reads when it is opened; when one of
         them changes, the source is opened again. Raises :class:`SourceError` if one cannot be used. Called in the
         worker before *make*, and in a process of its own when a file has changed; both may read the files.
+    :ivar environment: names of the environment variables that the source reads; ``*`` stands for any characters. Its
+        worker gets these, those that every process has (``PATH``, ``HOME``, ``LANG``, ``TZ`` …), and those that the
+        configuration names for the plugin. A program that it starts does not get these.
     :ivar settings: returns the part of the plugin's settings that this source needs, for a plugin whose sources have
         settings of their own; its worker gets no other. Without it the worker gets all settings of the plugin.
     :ivar pushed: called by ``falcohost rules explain`` with the plan of a single rule; yields pairs of which events,
@@ -93,6 +96,7 @@ class SourceSpec:
     off: Callable[[Mapping[str, Any]], str | None] | None = None
     reads_files: bool = True
     secrets: Callable[[Mapping[str, Any]], Iterable[Path]] | None = None
+    environment: tuple[str, ...] = ()
     settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 

@@ -1,13 +1,16 @@
 """Which outputs and subscribers there are: names that clash, what cannot be made, and what each is given."""
 
 import json
+import os
+from types import SimpleNamespace
 
 import pytest
 
 from falcohost import ConfigError, OutputError, OutputSpec, PluginError, hookimpl
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.config import load_config
-from falcohost.host.enabled_subscribers import check_names, enabled_outputs, open_subscribers
+from falcohost.host.enabled_subscribers import check_names, enabled_outputs, json_options, open_subscribers
+from falcohost.host.outputs_data import outputs_data, seal_outputs, unseal_outputs
 from falcohost.host.plugins import Plugins, ask
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
@@ -57,8 +60,10 @@ class Offered:
 
 
 @pytest.fixture
-def configured(tmp_path):
-    """Return a function that reads a configuration."""
+def configured(tmp_path, monkeypatch):
+    """Return a function that reads a configuration; the plugin counts as installed."""
+    entries = {"tested": [SimpleNamespace(value="module")]}
+    monkeypatch.setattr("falcohost.host.plugins.data.installed", lambda: entries)
 
     def configured(*options):
         (tmp_path / "falco.yaml").touch()
@@ -75,10 +80,11 @@ def plugins(offered):
 def opened(offered, config, store=None):
     """Return the subscribers that are opened for it."""
     found = plugins(offered)
-    outputs = enabled_outputs(config.outputs, found.outputs())
-    return open_subscribers(
-        outputs, config, found, store or Store(None, Limits()), AlertMaker("host"), unbuffered=False
-    )
+    names = [*enabled_outputs(config.outputs, found.outputs())]
+    descriptor = seal_outputs(outputs_data(names, config, found, json_options(config.alerts), "host"))
+    data = unseal_outputs(descriptor)
+    os.close(descriptor)
+    return open_subscribers(data, found, store or Store(None, Limits()), AlertMaker("host"), unbuffered=False)
 
 
 def test_an_output_is_given_its_block_and_the_form(configured):

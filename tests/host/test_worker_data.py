@@ -1,5 +1,6 @@
 """What a worker gets: its source's settings, and those of the plugins that add to it, and of no other."""
 
+import json
 import os
 from types import SimpleNamespace
 
@@ -7,8 +8,8 @@ import pytest
 
 from falcohost import ConfigError, Field, FieldType, SourceSpec, hookimpl
 from falcohost.host.config.for_plugins import ForPlugins
-from falcohost.host.plugins import Candidate, PluginData, gather
-from falcohost.host.worker_data import WorkerData, plugins_for, seal, unseal
+from falcohost.host.plugins import Candidate, Plugin, gather, plugin_data
+from falcohost.host.worker_data import WorkerData, as_bytes, as_texts, plugins_for, seal, unseal
 from falcohost.lookups import LookupSpec
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey, DriverSpec
@@ -101,7 +102,7 @@ def found(monkeypatch):
     told = ForPlugins({name: {"own": f"of {name}", "pear": f"pear of {name}"} for name in MODULES})
     plugins = gather([Candidate(name, module) for name, module in MODULES.items()], told)
     assert not plugins.left_out
-    return lambda source: {one.name: dict(one.settings) for one in plugins_for(source, plugins)}
+    return lambda source: {one.name: json.loads(one.settings) for one in plugins_for(source, plugins)}
 
 
 def test_a_worker_gets_what_its_source_needs(found):
@@ -120,23 +121,34 @@ def test_a_source_may_need_only_a_part_of_its_plugins_settings(found):
     assert {"own": "of who", "pear": "pear of who"} == found("pear")["who"]
 
 
-def given(settings):
-    """Return data with one plugin that has these settings."""
-    plugins = [PluginData("fruit", "module", "dist", "1", settings)]
-    return WorkerData("apple", plugins, {"a": "b"}, b"rules", True, PipelineConfig(), "host", False, True)
-
-
-def test_data_goes_through_a_memfd():
-    """Settings arrive as they were, whatever YAML can hold."""
-    data = given({"a": None, "b": [1, 2.5, True, "x"], "c": {"d": -(2**63)}})
+def test_data_goes_through_a_memfd(found):
+    """Settings arrive as they were, whatever YAML can hold; so do variables that are no UTF-8."""
+    settings = {"a": None, "b": [1, 2.5, True, "x\udcff"], "c": {"d": 2**64}}
+    data = WorkerData(
+        source="apple",
+        plugins=[plugin_data(Plugin(name="fruit", distribution="dist", version="1"), settings)],
+        environment=as_bytes({"A": "\udcff"}),
+        programs=("A",),
+        static={},
+        rules=b"rules",
+        first=True,
+        pipeline=PipelineConfig(),
+        hostname="host",
+        iso8601=False,
+        base64=True,
+    )
     descriptor = seal(data)
     try:
-        assert data == unseal(descriptor)
+        arrived = unseal(descriptor)
     finally:
         os.close(descriptor)
 
+    assert data == arrived
+    assert settings == json.loads(arrived.plugins[0].settings)
+    assert {"A": "\udcff"} == as_texts(arrived.environment)
 
-def test_a_number_that_is_too_large():
+
+def test_a_setting_that_is_no_plain_data(found):
     """It is refused in words."""
-    with pytest.raises(ConfigError, match="the settings of 'apple' cannot be passed to its worker"):
-        seal(given({"a": 2**64}))
+    with pytest.raises(ConfigError, match="the settings of the plugin 'fruit' are no plain data: Object of"):
+        plugin_data(Plugin(name="fruit", distribution="dist", version="1"), {"a": {1}})

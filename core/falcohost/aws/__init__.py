@@ -5,9 +5,10 @@ boto3 is imported only when a session is opened.
 
 from falcohost.aws.reasons import AwsError, asked, clock, is_about_the_object
 from falcohost.aws.session import AwsSession
-from falcohost.aws.settings import KEYS, AwsSettings, capabilities, read_aws
+from falcohost.aws.settings import ENVIRONMENT, KEYS, AwsSettings, capabilities, read_aws
 
 __all__ = [
+    "ENVIRONMENT",
     "KEYS",
     "AwsError",
     "AwsSession",

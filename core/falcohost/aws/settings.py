@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from falcohost.environment import PROXIES
 from falcohost.settings import Settings
 
 #: Variables that name a token file, which is read again whenever credentials expire. It often belongs to root.
@@ -31,6 +32,9 @@ class AwsSettings:
     external_id: str = ""
     role_session_name: str = ""
 
+
+#: The environment variables that AWS's client reads.
+ENVIRONMENT = ("AWS_*", "BOTO_*", *PROXIES)
 
 #: The keys of the settings.
 KEYS = tuple(field.name for field in fields(AwsSettings))

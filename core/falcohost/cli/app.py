@@ -21,6 +21,7 @@ from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
 from falcohost.engine.texts import printable_lines
 from falcohost.errors import FalcohostError
+from falcohost.host.environment import restore
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -144,6 +145,8 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
     if "NO_COLOR" in os.environ:
         ctx.color = False
     ctx.obj = Flags(**given)
+    if ctx.invoked_subcommand not in (None, "run"):
+        restore()
     if ctx.invoked_subcommand is None:
         from falcohost.cli.falco import follow
 

@@ -11,6 +11,7 @@ from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line, pretty_json
 from falcohost.errors import ConfigError
 from falcohost.host.config import Config
+from falcohost.host.environment import restore
 
 
 def follow(flags: Flags) -> int:
@@ -18,6 +19,11 @@ def follow(flags: Flags) -> int:
 
     :raises FalcohostError: something is wrong with the flags, the configuration, plugins, rules or the run.
     """
+    if flags.runs:
+        from falcohost.cli import start
+
+        return start.start(flags)
+    restore()
     printed = _without_configuration(flags)
     if printed is not None:
         click.echo(printed)
@@ -33,7 +39,7 @@ def follow(flags: Flags) -> int:
         from falcohost.cli.validate import validate
 
         return validate(flags, config)
-    return start.start(flags, config)
+    return start.tell(flags, config)
 
 
 def _without_configuration(flags: Flags) -> str | None:

@@ -49,6 +49,14 @@ class Flags:
     rule_schema: bool = False
     config_schema: bool = False
 
+    @property
+    def runs(self) -> bool:
+        """Return whether the agent is to run, and nothing is only to be told."""
+        texts = (self.describe, self.listed, self.plugin_info)
+        told = (self.describe_all, self.list_events, self.list_plugins, self.ignored, self.dry_run, self.version)
+        also = (self.support, self.page_size, self.rule_schema, self.config_schema, self.validate)
+        return not any(told) and not any(also) and all(text is None for text in texts)
+
     def wants(self, source: str) -> bool:
         """Return whether ``--enable-source`` and ``--disable-source`` leave *source*."""
         return source in self.enable_source if self.enable_source else source not in self.disable_source

@@ -58,7 +58,10 @@ def _plugins(ctx: click.Context) -> Plugins | None:
     if all(entry.dist is not None and entry.dist.name == OURS for entry in entry_points(group=GROUP)):
         return None
     from falcohost.host.config import load_config
+    from falcohost.host.environment import restore
     from falcohost.host.plugins import load_others
+
+    restore()
 
     # During shell completion the flags are parsed, but no command of ours has run.
     config = load_config(ctx.params.get("config"), ctx.params.get("options") or ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from falcohost.cli import complete, start
 from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
 from falcohost.errors import ConfigError
+from falcohost.host.environment import restore
 from falcohost.outputs.stdout import STDERR
 
 if TYPE_CHECKING:
@@ -94,13 +95,21 @@ def command(
         unbuffered=True,
         dry_run=dry_run or flags.dry_run,
     )
-    wanted = _with_brief_log(wanted)
     if not files:
-        start.start(wanted, start.configure(wanted), summary=STDERR)
+        _start(wanted, _with_brief_log)
         return
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
-        wanted = _looking_through(files, wanted, state)
-        start.start(wanted, start.configure(wanted), once=True, progress=sys.stderr.isatty(), summary=STDERR)
+        _start(wanted, lambda flags: _looking_through(files, _with_brief_log(flags), state), once=True)
+
+
+def _start(flags: Flags, prepared: Callable[[Flags], Flags], *, once: bool = False) -> None:
+    """Run the agent, or check a start."""
+    if flags.dry_run:
+        restore()
+        flags = prepared(flags)
+        start.tell(flags, start.configure(flags))
+    else:
+        start.start(flags, prepared, once=once, progress=once and sys.stderr.isatty(), summary=STDERR)
 
 
 def _with_brief_log(flags: Flags) -> Flags:

@@ -1,36 +1,40 @@
-"""Starts the agent from flags: reads and logs the configuration, loads plugins and rules, and runs."""
+"""Starts the agent from flags, or tells what it would do: reads and logs the configuration, loads plugins and rules."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace as replace_fields
 
 from falcohost import log as host_log
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
 from falcohost.host.config import Config, find_config
-from falcohost.host.config.document import Document
 from falcohost.host.config.keys import keys_without_effect, unknown_keys
 from falcohost.host.plugins import Plugins
 from falcohost.host.stamps import Stamps, stamps
 from falcohost.host.version import banner
-from falcohost.log import NOTICE, log
+from falcohost.log import NOTICE, LogConfig, log
 from falcohost.outputs.stdout import STDOUT
 
 if TYPE_CHECKING:
-    from falcohost.host.given import Configured
+    from falcohost.host.given import AgentOptions
+    from falcohost.host.loader_link import Teller
+    from falcohost.host.supervision.loader import Load
     from falcohost.rules.loaded import Loaded
 
 
-def configure(flags: Flags) -> Config:
+def configure(flags: Flags, set_up: Callable[[LogConfig], None] = host_log.configure) -> Config:
     """Read the configuration, set up the log, and log the version.
 
     :raises ConfigError: it cannot be read.
     """
     config = flags.configuration()
-    host_log.configure(config.log)
+    set_up(config.log)
     log.info("%s", banner())
     for text in flags.deprecations():
         log.warning("%s", text)
@@ -54,14 +58,35 @@ def log_configuration(config: Config, plugins: Plugins) -> None:
         log.log(NOTICE, "%s has no effect: %s", key, reason)
 
 
-def start(flags: Flags, config: Config, *, once: bool = False, progress: bool = False, summary: int = STDOUT) -> int:
-    """Load the rules, then describe them or run, as *flags* say; return the exit status.
+def start(
+    flags: Flags,
+    prepared: Callable[[Flags], Flags] = lambda flags: flags,
+    *,
+    once: bool = False,
+    progress: bool = False,
+    summary: int = STDOUT,
+) -> int:
+    """Run the agent as *flags* say; return the exit status.
 
+    :param prepared: returns the flags with what the configuration adds to them; called where that is read.
     :param once: a source that gives up ends the run.
     :param progress: show the sources' progress on stderr.
     :param summary: descriptor to which the summary is written.
 
-    :raises FalcohostError: something is wrong with plugins, rules or the run.
+    :raises FalcohostError: something is wrong with the configuration, plugins, rules or the run.
+    """
+    from falcohost.host.agent import run_agent
+
+    options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
+    loading = Loading(flags, prepared, options)
+    run_agent(loading.first, loading.again, options)
+    return 0
+
+
+def tell(flags: Flags, config: Config) -> int:
+    """Load the rules, then describe them or check a start, as *flags* say; return the exit status.
+
+    :raises FalcohostError: something is wrong with plugins or rules, or a start would fail.
     """
     from falcohost.host.loading import configured_plugins, log_warnings
 
@@ -69,7 +94,7 @@ def start(flags: Flags, config: Config, *, once: bool = False, progress: bool = 
     log_configuration(config, plugins)
     if flags.describe_all or flags.describe is not None:
         return _describe(flags, config, plugins)
-    loaded, read = _load_rules(flags, config, plugins)
+    loaded, read = load_rules(flags, config, plugins)
     log_warnings(loaded.results, plugins)
     if flags.support:
         from falcohost.cli.support import support
@@ -77,46 +102,90 @@ def start(flags: Flags, config: Config, *, once: bool = False, progress: bool = 
         secret = {key.key for plugin in plugins.loaded for key in plugin.config_keys if key.secret}
         click.echo(support(config, [result.file for result in loaded.results], secret))
         return 0
-    from falcohost.host.agent import run_agent
-    from falcohost.host.given import AgentOptions, Configured
+    from falcohost.host.agent import check_agent
+    from falcohost.host.given import Configured
 
-    given = Configured(config, loaded.ruleset, read)
-    del loaded
+    check_agent(Configured(config, loaded.ruleset, read), plugins, _options(flags))
+    return 0
 
-    options = AgentOptions(
+
+class Loading:
+    """What the loader does: reads configuration, plugins and rules as *flags* say, and hands over what each needs."""
+
+    def __init__(self, flags: Flags, prepared: Callable[[Flags], Flags], options: AgentOptions) -> None:
+        self._flags = flags
+        self._prepared = prepared
+        self._options = options
+
+    def first(self, teller: Teller) -> bool:
+        """Load for a start.
+
+        :raises FalcohostError: something is wrong, or the agent cannot start like this.
+        """
+        from falcohost.host.given import Configured
+        from falcohost.host.hand_over import hand_over
+        from falcohost.host.loading import configured_plugins, log_warnings
+
+        flags = self._prepared(self._flags)
+        config = configure(flags, teller.log_to)
+        plugins = configured_plugins(config)
+        log_configuration(config, plugins)
+        loaded, read = load_rules(flags, config, plugins)
+        log_warnings(loaded.results, plugins)
+        given = Configured(config, loaded.ruleset, read)
+        # Another default file must not take the place of one that is gone.
+        file = find_config(flags.config)
+        missing = [*map(os.fsencode, config.document.missing)]
+        hand_over(teller, given, plugins, self._chosen(flags), None if file is None else os.fsencode(file), missing)
+        return True
+
+    def again(self, baseline: int) -> Load:
+        """Return what loads for a reload; *baseline*: the memfd with what the agent was started with."""
+        return lambda teller: self._again(teller, baseline)
+
+    def _again(self, teller: Teller, descriptor: int) -> bool:
+        """Load for a reload; return False if more than rules has changed.
+
+        :raises FalcohostError: something is wrong, or a file of the configuration is no longer there.
+        """
+        from falcohost.host.assigning import beside_rules
+        from falcohost.host.config.rules import MissingFiles
+        from falcohost.host.given import Configured
+        from falcohost.host.hand_over import hand_over_again, read_baseline
+        from falcohost.host.loading import configured_plugins
+
+        baseline = read_baseline(descriptor)
+        file = self._flags.config if baseline.config is None else os.fsdecode(baseline.config)
+        flags = self._prepared(replace(self._flags, config=file))
+        config = flags.configuration()
+        if gone := [path for path in config.document.missing if os.fsencode(path) not in baseline.missing]:
+            raise MissingFiles(f"config_files names {', '.join(gone)}, which is no longer there", gone)
+        if beside_rules(config) != baseline.beside_rules:
+            return False
+        plugins = configured_plugins(config)
+        loaded, read = load_rules(flags, config, plugins)
+        given = Configured(config, loaded.ruleset, read)
+        return hand_over_again(teller, given, plugins, self._chosen(flags), baseline)
+
+    def _chosen(self, flags: Flags) -> AgentOptions:
+        """Return the options with the sources that *flags* choose."""
+        return replace_fields(self._options, enable_sources=flags.enable_source, disable_sources=flags.disable_source)
+
+
+def _options(flags: Flags) -> AgentOptions:
+    from falcohost.host.given import AgentOptions
+
+    return AgentOptions(
         enable_sources=flags.enable_source,
         disable_sources=flags.disable_source,
         seconds=flags.seconds,
         unbuffered=flags.unbuffered,
         verbose=flags.verbose,
-        dry_run=flags.dry_run,
         pidfile=flags.pidfile,
-        once=once,
-        progress=progress,
-        summary=summary,
     )
-    # Another default file must not take the place of one that is gone.
-    again = replace(flags, config=find_config(flags.config))
-    run_agent(given, plugins, options, lambda: _load(again, config.document, plugins))
-    return 0
 
 
-def _load(flags: Flags, before: Document, plugins: Plugins) -> Configured:
-    """Load the configuration and rules anew, for a reload; *before*: the configuration files at the start.
-
-    :raises FalcohostError: something in them is wrong, or a file of the configuration is no longer there.
-    """
-    from falcohost.host.config.rules import MissingFiles
-    from falcohost.host.given import Configured
-
-    config = flags.configuration()
-    if gone := [path for path in config.document.missing if path not in before.missing]:
-        raise MissingFiles(f"config_files names {', '.join(gone)}, which is no longer there", gone)
-    loaded, read = _load_rules(flags, config, plugins)
-    return Configured(config, loaded.ruleset, read)
-
-
-def _load_rules(flags: Flags, config: Config, plugins: Plugins) -> tuple[Loaded, Stamps]:
+def load_rules(flags: Flags, config: Config, plugins: Plugins) -> tuple[Loaded, Stamps]:
     """Return the rules, and how the files of the configuration and of the rules looked before they were read."""
     from falcohost.host.loading import files_to_load, load_to_run
 

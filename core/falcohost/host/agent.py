@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterable
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
-from falcohost.engine.event_fields import hostname
 from falcohost.errors import ConfigError, FalcohostError
-from falcohost.host.assignment import Assignment
+from falcohost.host.assigning import Assigning
 from falcohost.host.checks import Finding, start_findings
 from falcohost.host.drops import DropMonitor
-from falcohost.host.enabled_subscribers import check_names, enabled_outputs, open_subscribers
+from falcohost.host.enabled_subscribers import open_subscribers
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.memory import settle
+from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.host.plugins import Plugins
 from falcohost.host.restart import restart
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.loader import Load, Loader
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
@@ -36,40 +37,49 @@ class PidfileError(ConfigError):
     exit_status = 255
 
 
-def run_agent(given: Configured, plugins: Plugins, options: AgentOptions, load: Callable[[], Configured]) -> None:
+def check_agent(given: Configured, plugins: Plugins, options: AgentOptions) -> None:
+    """Check what a start checks, and print that it would succeed.
+
+    :raises FalcohostError: it would fail.
+    """
+    show_as_base64(given.config.alerts.base64)
+    assigning = Assigning(given, plugins, options)
+    assigning.outputs()
+    assigning.workers()
+    _report_checks(start_findings(given.config, plugins, given.ruleset, options), assigning)
+
+
+def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) -> None:
     """Run until all sources have ended or a signal arrives; then print the summary.
 
-    :param load: reads configuration and rules again, for a reload.
+    :param first: reads configuration and rules, in a process of its own.
+    :param again: returns what reads them for a reload, and compares them with those in a memfd.
     :raises FalcohostError: it cannot start, or failed.
     """
-    config = given.config
-    outputs = enabled_outputs(config.outputs, plugins.outputs())
-    check_names(plugins)
-    maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
-    show_as_base64(config.alerts.base64)
-    assignment = Assignment(given, plugins, options)
-    if options.dry_run:
-        _report_checks(start_findings(config, plugins, given.ruleset, options), assignment)
-        return
-    store = open_store(config.state.directory, config.state.limits)
-    subscribers = open_subscribers(outputs, config, plugins, store, maker, unbuffered=options.unbuffered)
+    handed = Loader(first).wait()
+    assignment = handed.assignment
+    maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
+    store = open_store(assignment.state_directory, assignment.limits)
+    outputs = unseal_outputs(handed.outputs)
+    os.close(handed.outputs)
+    subscribers = open_subscribers(outputs, load_for_outputs(outputs), store, maker, unbuffered=options.unbuffered)
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
-    supervisor = wired(given, options, load, maker, assignment, store, subscribers)
+    supervisor = wired(handed, options, again, maker, store, subscribers)
     settle()
     outcome = supervisor.run()
     supervisor.progress.erase()
     store.close()
     _report_sources(supervisor, verbose=options.verbose)
     if outcome is not Outcome.FAILED or supervisor.summary.has_alerts:
-        _summarize(supervisor.summary, options.summary, patience=config.outputs.timeout)
+        _summarize(supervisor.summary, options.summary, patience=assignment.output_timeout)
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
         restart()
 
 
-def _report_checks(findings: Iterable[Finding], assignment: Assignment) -> None:
+def _report_checks(findings: Iterable[Finding], assigning: Assigning) -> None:
     """Print that a start would succeed, and log what it would warn of.
 
     :raises ConfigError: it would fail.
@@ -80,8 +90,8 @@ def _report_checks(findings: Iterable[Finding], assignment: Assignment) -> None:
             log.warning("%s: %s", finding.source, finding.problem)
     if stopping := [f"{finding.source}: {finding.problem}" for finding in wrong if finding.stops]:
         raise ConfigError("\n".join(["falcohost would not start:", *stopping]))
-    sources = assignment.sources
-    count = assignment.count(sources)
+    sources = assigning.sources
+    count = assigning.count()
     rules = f"{count} rule{'' if count == 1 else 's'}"
     if sources:
         print(f"falcohost would start, with {rules} for {', '.join(sources)}.")

@@ -117,7 +117,7 @@ def _outputs(config: Config, plugins: Plugins) -> Iterator[Finding]:
 def _output_problem(spec: OutputSpec, config: Config) -> str | None:
     if spec.check is not None:
         return spec.check(config.outputs.blocks[spec.name])
-    return _problem_of(lambda: make_output(spec, config.outputs, alert_format(config)).close())
+    return _problem_of(lambda: make_output(spec, config.outputs.blocks[spec.name], alert_format(config)).close())
 
 
 def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:

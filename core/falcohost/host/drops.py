@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
+from falcohost.host.assignment import Drops
 from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.log import log
-from falcohost.specs import DropPolicy
 from falcohost.token_bucket import TokenBucket
 
 #: Raises an alert about falcohost itself: its rule, priority, text and fields.
@@ -56,7 +56,7 @@ class DropMonitor:
     :ivar exiting: the action ``exit`` was taken.
     """
 
-    def __init__(self, policy: DropPolicy, raise_alert: Raise, clock: Clock = SYSTEM) -> None:
+    def __init__(self, policy: Drops, raise_alert: Raise, clock: Clock = SYSTEM) -> None:
         self.occurrences = 0
         self.taken = 0
         self.exiting = False

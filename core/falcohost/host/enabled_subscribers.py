@@ -7,12 +7,14 @@ from typing import Any
 
 from falcohost.alert import AlertFormat
 from falcohost.engine.alerts import INTERNAL, AlertMaker, JsonOptions
+from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
 from falcohost.hookspecs import Output, OutputSpec
 from falcohost.host.config import Config
 from falcohost.host.config.keys import MISSING_OUTPUTS
 from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.config.sections import OutputsConfig
+from falcohost.host.outputs_data import OutputsData
 from falcohost.host.plugins import Plugins
 from falcohost.log import log
 from falcohost.outputs import BUILT_IN
@@ -53,25 +55,21 @@ def check_names(plugins: Plugins) -> None:
 
 
 def open_subscribers(
-    outputs: Mapping[str, OutputSpec],
-    config: Config,
-    plugins: Plugins,
-    store: Store,
-    maker: AlertMaker,
-    *,
-    unbuffered: bool,
+    data: OutputsData, plugins: Plugins, store: Store, maker: AlertMaker, *, unbuffered: bool
 ) -> Subscribers:
-    """Return a runner for each of *outputs* and of the plugins' subscribers, not yet started.
+    """Return a runner for each output and each of the subscribers of *plugins*, not yet started.
 
     :raises OutputError: an output cannot be opened.
     :raises PluginError: a subscriber cannot be made.
     """
-    buffered = config.outputs.buffered and not unbuffered
-    form = alert_format(config)
+    show_as_base64(data.base64)
+    known = BUILT_IN | plugins.outputs()
+    buffered = data.buffered and not unbuffered
+    form = ConfiguredFormat(data.json)
     return Subscribers(
         [
-            Runner(name, ToOutput(make_output(spec, config.outputs, form)), store, buffered=buffered)
-            for name, spec in outputs.items()
+            Runner(name, ToOutput(make_output(known[name], data.block(name), form)), store, buffered=buffered)
+            for name in data.outputs
         ],
         [
             Runner(spec.name, make_consumer(spec, plugin.settings, store, maker), store, kind="subscriber")
@@ -79,16 +77,17 @@ def open_subscribers(
             for spec in plugin.subscribers
         ],
         store,
-        timeout=config.outputs.timeout,
+        timeout=data.timeout,
     )
 
 
 def alert_format(config: Config) -> AlertFormat:
     """Return the configured format of alerts."""
-    return ConfiguredFormat(_json_options(config.alerts))
+    return ConfiguredFormat(json_options(config.alerts))
 
 
-def _json_options(config: AlertsConfig) -> JsonOptions | None:
+def json_options(config: AlertsConfig) -> JsonOptions | None:
+    """Return what alerts in JSON have; None: alerts are text."""
     if not config.json:
         return None
     return JsonOptions(
@@ -102,13 +101,13 @@ def _json_options(config: AlertsConfig) -> JsonOptions | None:
     )
 
 
-def make_output(spec: OutputSpec, config: OutputsConfig, form: AlertFormat) -> Output:
-    """Return the output of *spec*.
+def make_output(spec: OutputSpec, block: Mapping[str, Any], form: AlertFormat) -> Output:
+    """Return the output of *spec*, whose block in the configuration is *block*.
 
     :raises OutputError: it cannot be opened.
     """
     try:
-        return spec.make(config.blocks[spec.name], form)
+        return spec.make(block, form)
     except FalcohostError:
         raise
     except Exception as error:

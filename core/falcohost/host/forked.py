@@ -20,10 +20,10 @@ def take_over(descriptors: Set[int], parent: int) -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-    _let_go_of_descriptors(descriptors)
+    let_go_of_descriptors(descriptors)
 
 
-def _let_go_of_descriptors(keep: Set[int]) -> None:
+def let_go_of_descriptors(keep: Set[int]) -> None:
     """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr; stdout becomes stderr.
 
     The numbers stay in use, so that an inherited object that closes its descriptor never closes one of the source's.

@@ -22,7 +22,6 @@ class AgentOptions(Struct, frozen=True, kw_only=True):
     seconds: float = 0
     unbuffered: bool = False
     verbose: bool = False
-    dry_run: bool = False
     pidfile: str | None = None
     progress: bool = False
     once: bool = False

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import NoReturn
+
+from falcohost.host import environment
 
 #: Environment variable with the agent's start time (boot-time clock), set if the process itself is older: after a
 #: restart in place, or if script/run prepared something first.
@@ -23,12 +24,7 @@ def age() -> float:
     return now - started / os.sysconf("SC_CLK_TCK")
 
 
-def command() -> list[str]:
-    """Return the command that started this process."""
-    return [sys.executable, *sys.orig_argv[1:]]
-
-
 def restart() -> NoReturn:
     """Replace this process by a new run of the command that started it."""
     os.environ[STARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
-    os.execv(sys.executable, command())
+    environment.execute(environment.command(), os.environ)

@@ -29,10 +29,10 @@ def sealed(name: str, data: bytes) -> int:
     return descriptor
 
 
-def read_sealed(descriptor: int, largest: int = LARGEST) -> bytes:
-    """Return the content of a memfd; its position stays.
+def check_sealed(descriptor: int) -> None:
+    """Check that *descriptor* is that of a memfd which nobody can change.
 
-    :raises ValueError: it is not sealed, or larger than *largest* bytes.
+    :raises ValueError: it is not.
     """
     try:
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
@@ -40,6 +40,14 @@ def read_sealed(descriptor: int, largest: int = LARGEST) -> bytes:
         raise ValueError("it is no memfd") from error
     if seals & _SEALS != _SEALS:
         raise ValueError("it can still be changed")
+
+
+def read_sealed(descriptor: int, largest: int = LARGEST) -> bytes:
+    """Return the content of a memfd; its position stays.
+
+    :raises ValueError: it is not sealed, or larger than *largest* bytes.
+    """
+    check_sealed(descriptor)
     size = os.fstat(descriptor).st_size
     if size > largest:
         raise ValueError(f"it has {size} bytes, more than {largest}")

@@ -9,11 +9,12 @@ from typing import Any
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
+from falcohost.environment import BASE, let_programs_have, selected
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.encoded_rules import decode_rules
 from falcohost.host.plugins import Plugins, load_data
-from falcohost.host.reload import decode_rules
-from falcohost.host.worker_data import WorkerData, unseal
+from falcohost.host.worker_data import WorkerData, as_texts, unseal
 from falcohost.pipeline.fold import Make
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
@@ -53,7 +54,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
     :raises PluginError: a plugin cannot be loaded.
     :raises ValueError: the rules are not for the fields of these plugins.
     """
-    plugins = load_data(data.plugins, data.static)
+    plugins = load_data(data.plugins, as_texts(data.static))
     spec, settings = plugins.sources()[data.source], _settings(plugins, data.source, agent)
 
     def decode(data: WorkerData) -> Rules:
@@ -66,13 +67,22 @@ def make_task(data: WorkerData, agent: int) -> Task:
     return Task(spec, settings, decode(data), make, decode, data.pipeline, drops)
 
 
+def limit_environment(data: WorkerData) -> None:
+    """Give this process, and the programs that it starts, the environment that is meant for them."""
+    limited = {**selected(os.environ, BASE), **as_texts(data.environment)}
+    os.environ.clear()
+    os.environ.update(limited)
+    let_programs_have(data.programs)
+
+
 def check_secrets(descriptor: int) -> None:
     """Check the files with certificates and secrets of the source whose data is in a memfd.
 
     :raises FalcohostError: one cannot be used.
     """
     data = unseal(descriptor)
-    plugins = load_data(data.plugins, data.static)
+    limit_environment(data)
+    plugins = load_data(data.plugins, as_texts(data.static))
     secrets = plugins.sources()[data.source].secrets
     if secrets is not None:
         list(secrets(_settings(plugins, data.source, os.getppid())))

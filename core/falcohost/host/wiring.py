@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from falcohost.alert import Alert
 from falcohost.engine.alerts import INTERNAL, AlertMaker
-from falcohost.host.assignment import Assignment
 from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
 from falcohost.host.drops import DropMonitor
-from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.given import AgentOptions
+from falcohost.host.loader_link import Handed
 from falcohost.host.progress import Progress
 from falcohost.host.restart import age
 from falcohost.host.snapshot import snapshot
@@ -23,6 +23,7 @@ from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.internal import InternalAlerts
+from falcohost.host.supervision.loader import Load, Loader
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
@@ -41,27 +42,25 @@ from falcohost.store.arrival import Arrival
 from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers
 
-if TYPE_CHECKING:
-    from falcohost.host.reload import ReloadedRules
-
 
 def wired(
-    given: Configured,
+    handed: Handed,
     options: AgentOptions,
-    load: Callable[[], Configured],
+    again: Callable[[int], Load],
     maker: AlertMaker,
-    assignment: Assignment,
     store: Store,
     subscribers: Subscribers,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
-    loop, summary = Loop(), Summary(given.rules)
+    assignment = handed.assignment
+    first, last = assignment.uids
+    loop, summary = Loop(), Summary(assignment.rules)
 
     def count(alerts: Sequence[Alert]) -> None:
         summary.add(alert for alert in alerts if alert.source != INTERNAL)
         subscribers.notify()
 
-    facts = assignment.facts()
+    facts = assignment.facts
     admissions = {name: Admission(name, maker.hostname, of_source) for name, of_source in facts.items()}
     intake = Intake(loop, store, maker, admissions, count, lambda source, error: workers.accuse(source, error))
     internal = InternalAlerts(maker, lambda alert: intake.take(Arrival(INTERNAL, [alert])))
@@ -71,8 +70,8 @@ def wired(
         intake.attach(source, here)
         return there
 
-    forked = functools.partial(fork, users=Users(given.config.uids, str(store.directory)))
-    children = [Child(name, data, forked, rules=facts[name].keys()) for name, data in assignment.data().items()]
+    forked = functools.partial(fork, users=Users(range(first, last + 1), str(store.directory)))
+    children = [Child(name, data, forked, rules=facts[name].keys()) for name, data in handed.workers.items()]
     forbidden, refusals = Forbidden(internal.raise_alert), Refusals(internal.raise_alert)
 
     def buried(child: Child) -> None:
@@ -80,13 +79,19 @@ def wired(
         refusals.tell(child)
 
     workers = Workers(children, loop, attach, buried, once=options.once)
-    drops = {name: DropMonitor(policy, internal.raise_alert) for name, policy in assignment.drops().items()}
-    watch = Watch(given.watched)
+    drops = {
+        source.name: DropMonitor(source.drops, internal.raise_alert)
+        for source in assignment.sources
+        if source.drops is not None
+    }
+    watch = Watch(assignment.watched)
 
-    def take(number: int, new: ReloadedRules) -> None:
-        summary.take_rules(new.names)
-        watch.go_over(new.read)
-        intake.go_over(number, new.facts)
+    def take(number: int, new: Handed) -> None:
+        os.close(new.outputs)
+        os.close(new.baseline)
+        summary.take_rules(new.assignment.rules)
+        watch.go_over(new.assignment.watched)
+        intake.go_over(number, new.assignment.facts)
         workers.go_over(number, new)
 
     def log_ready(sources: Sequence[str]) -> None:
@@ -94,7 +99,10 @@ def wired(
             rules = assignment.count(sources)
             log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
-    reloading = Reloading(lambda: assignment.renewed(load()), take, loop, internal, watch.wait_for)
+    def load() -> Loader:
+        return Loader(again(handed.baseline), silent=True, keep={handed.baseline})
+
+    reloading = Reloading(load, take, loop, internal, watch.wait_for)
     return Supervisor(
         loop=loop,
         workers=workers,
@@ -104,7 +112,7 @@ def wired(
         refusals=refusals,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
-        watchdog=Watchdog(children, given.config.source_timeout, internal.raise_alert),
+        watchdog=Watchdog(children, assignment.source_timeout, internal.raise_alert),
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading),

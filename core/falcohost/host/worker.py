@@ -30,7 +30,7 @@ from falcohost.host.helping import Helpers
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
 from falcohost.host.store_link import StoreLink
-from falcohost.host.task import Task, make_task
+from falcohost.host.task import Task, limit_environment, make_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work, needs_for
 from falcohost.host.worker_data import unseal
@@ -123,7 +123,9 @@ def _task(data: int, parent: int) -> Task:
     """Make the task from the memfd *data*, and close that."""
     log.mute()  # plugins log the same as they did when the settings were read
     try:
-        return make_task(unseal(data), parent)
+        given = unseal(data)
+        limit_environment(given)
+        return make_task(given, parent)
     finally:
         os.close(data)
 

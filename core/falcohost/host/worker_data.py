@@ -6,11 +6,11 @@ are in no other process's memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import msgspec
 
-from falcohost.errors import ConfigError
 from falcohost.host.plugins import PluginData, Plugins, needed_by, plugin_data
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.pipeline.settings import PipelineConfig
@@ -20,8 +20,10 @@ class WorkerData(msgspec.Struct, frozen=True):
     """Everything that a worker needs to run one source.
 
     :ivar plugins: the plugins to load, with their settings: the source's own, and those that add something to it.
+    :ivar environment: the environment variables that the source needs, beside those that every process has.
+    :ivar programs: names of those that programs get which the source starts.
     :ivar static: the values of the fields ``static.*``.
-    :ivar rules: the enabled rules of the source, encoded by :mod:`falcohost.host.reload`.
+    :ivar rules: the enabled rules of the source, encoded by :mod:`falcohost.host.encoded_rules`.
     :ivar first: report only the first rule that an event matches.
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
@@ -31,7 +33,9 @@ class WorkerData(msgspec.Struct, frozen=True):
 
     source: str
     plugins: list[PluginData]
-    static: Mapping[str, str]
+    environment: Mapping[bytes, bytes]
+    programs: tuple[str, ...]
+    static: Mapping[bytes, bytes]
     rules: bytes
     first: bool
     pipeline: PipelineConfig
@@ -42,23 +46,32 @@ class WorkerData(msgspec.Struct, frozen=True):
 
 
 def plugins_for(source: str, plugins: Plugins) -> list[PluginData]:
-    """Return the plugins that the worker of *source* loads, each with the settings that it needs for that."""
+    """Return the plugins that the worker of *source* loads, each with the settings that it needs for that.
+
+    :raises ConfigError: a setting cannot be plain data.
+    """
     owner, trim = plugins.owner(source), plugins.sources()[source].settings
-    return [
-        plugin_data(one, trim(one.settings) if one is owner and trim is not None else one.settings)
-        for one in needed_by(source, plugins)
-    ]
+    found = []
+    for one in needed_by(source, plugins):
+        settings = trim(one.settings) if one is owner and trim is not None else one.settings
+        others = {stand.name for stand in one.stands_for} - {*plugins.blocks(one)}
+        found.append(plugin_data(one, {key: value for key, value in settings.items() if key not in others}))
+    return found
+
+
+def as_bytes(texts: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return *texts* as bytes, which may be no UTF-8, since they come from the command line or the environment."""
+    return {os.fsencode(name): os.fsencode(value) for name, value in texts.items()}
+
+
+def as_texts(data: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return what :func:`as_bytes` got."""
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in data.items()}
 
 
 def seal(data: WorkerData) -> int:
-    """Return the descriptor of a sealed memfd with *data*.
-
-    :raises ConfigError: a setting cannot be passed on.
-    """
-    try:
-        return sealed(f"falcohost {data.source}", _encode(data))
-    except (TypeError, OverflowError) as error:
-        raise ConfigError(f"the settings of '{data.source}' cannot be passed to its worker: {error}") from error
+    """Return the descriptor of a sealed memfd with *data*."""
+    return sealed(f"falcohost {data.source}", _encode(data))
 
 
 def unseal(descriptor: int) -> WorkerData:

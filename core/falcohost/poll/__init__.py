@@ -4,6 +4,7 @@ A plugin implements a :class:`Poller`, which returns one :class:`Page` at a time
 the counterpart of :func:`falcohost.jsonlog.file_input` for files. :class:`HttpClient` is a client for HTTP servers.
 """
 
+from falcohost.environment import PROXIES as ENVIRONMENT
 from falcohost.poll.answer import Answer, HttpError, Unreadable
 from falcohost.poll.check import poll_problem
 from falcohost.poll.failures import BackOff, Failures
@@ -15,6 +16,7 @@ from falcohost.poll.secret import find_secret, read_secret
 from falcohost.poll.seen import Seen
 
 __all__ = [
+    "ENVIRONMENT",
     "Answer",
     "BackOff",
     "Explain",

@@ -1,7 +1,8 @@
 """The input of a JSON log that reads the output of a program.
 
-The program runs without privileges, like the worker, and is restarted when it fails. Output that was not read when the
-agent ended is lost, since a pipe cannot be read again.
+The program runs without privileges, like the worker, and is restarted when it fails. Of the agent's environment it gets
+what every process has, and what the configuration names for it. Output that was not read when the agent ended is lost,
+since a pipe cannot be read again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from falcohost.clock import SYSTEM, Clock
+from falcohost.environment import for_programs
 from falcohost.errors import SourceError
 from falcohost.jsonlog.blocks import BLOCK
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
@@ -161,6 +163,7 @@ class ProgramInput:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=for_programs(),
             start_new_session=True,
             preexec_fn=lambda: keep(worker),  # safe: no thread of this source holds a lock that it needs
         )

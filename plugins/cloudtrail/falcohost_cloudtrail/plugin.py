@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
+from falcohost.aws import ENVIRONMENT
 from falcohost.jsonlog import PLUGIN_EVENT, pushed
 from falcohost_cloudtrail.check import check
-from falcohost_cloudtrail.config import capabilities
+from falcohost_cloudtrail.config import capabilities, is_remote
 from falcohost_cloudtrail.fields import FIELDS
 from falcohost_cloudtrail.source import LOG, make
 
@@ -30,6 +31,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
+            environment=ENVIRONMENT if is_remote(settings) else (),
             pushed=pushed,
         ),
     )

@@ -8,7 +8,9 @@ from typing import Any
 
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
 from falcohost.jsonlog import PLUGIN_EVENT, capabilities, pushed
+from falcohost.poll import ENVIRONMENT
 from falcohost_github.check import check
+from falcohost_github.config import SECRET_VARIABLE, TOKEN_VARIABLE
 from falcohost_github.fields import FIELDS
 from falcohost_github.source import LOG, make, secrets
 
@@ -30,6 +32,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             secrets=secrets,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
+            environment=(SECRET_VARIABLE, TOKEN_VARIABLE, *ENVIRONMENT),
             pushed=pushed,
         ),
     )

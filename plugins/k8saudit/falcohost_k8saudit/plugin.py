@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
+from falcohost.aws import ENVIRONMENT
 from falcohost.jsonlog import PLUGIN_EVENT, pushed
 from falcohost.web import secret_files
 from falcohost_k8saudit.check import check
 from falcohost_k8saudit.config import NAME, read_config
 from falcohost_k8saudit.fields import FIELDS
-from falcohost_k8saudit.log_group import EKS, capabilities
+from falcohost_k8saudit.log_group import EKS, capabilities, is_in_cloudwatch
 from falcohost_k8saudit.source import LOG, make_source
+from falcohost_k8saudit.webhook import TOKEN
 
 #: Version of the plugin API that this plugin uses.
 falcohost_api = 1
@@ -33,6 +35,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             secrets=lambda settings: secret_files(read_config(settings).listener),
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
+            environment=ENVIRONMENT if is_in_cloudwatch(settings) else (TOKEN,),
             pushed=pushed,
         )
     ]

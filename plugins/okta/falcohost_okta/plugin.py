@@ -8,8 +8,11 @@ from typing import Any
 
 from falcohost import Field, SourceSpec, StandsFor, hookimpl
 from falcohost.jsonlog import PLUGIN_EVENT, capabilities
+from falcohost.poll import ENVIRONMENT
 from falcohost_okta.check import check
 from falcohost_okta.fields import FIELDS
+from falcohost_okta.login import TOKEN
+from falcohost_okta.service_app import PRIVATE_KEY
 from falcohost_okta.source import LOG, make
 from falcohost_okta.wanted import pushed_down
 
@@ -30,6 +33,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             check=check,
             event_types=frozenset({PLUGIN_EVENT}),
             capabilities=capabilities(settings),
+            environment=(TOKEN, PRIVATE_KEY, *ENVIRONMENT),
             pushed=pushed_down(settings),
         ),
     )

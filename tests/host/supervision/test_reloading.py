@@ -1,4 +1,4 @@
-"""A reload: tried first, then taken; what is wrong with it is an alert, and the agent stays with what it has."""
+"""A reload: loaded elsewhere, then taken; what is wrong with it is an alert, and the agent stays with what it has."""
 
 import signal
 
@@ -7,9 +7,26 @@ import pytest
 from falcohost.errors import RulesError
 from falcohost.host import wire
 from falcohost.host.config.rules import MissingFiles
+from falcohost.host.sealed import sealed
+from falcohost.host.supervision.loader import Loader
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.reloading import PATIENCE, Reloading
 from falcohost.testing.clock import ManualClock
+
+
+def silent(load):
+    """Return what starts a loader whose result is what *load* returns, in place of memfds."""
+
+    class Simple(Loader):
+        def _handed(self):
+            return "new rules" if self._memfds else None
+
+    def hand(teller):
+        if (found := load()) is not None:
+            teller.hand(found, sealed("test", b""))
+        return found is not None
+
+    return lambda: Simple(hand, silent=True)
 
 
 @pytest.fixture
@@ -18,7 +35,7 @@ def reloading(raised):
 
     def reloading(load):
         loop, taken = Loop(), []
-        return Reloading(load, lambda *new: taken.append(new), loop, raised.internal), loop, taken
+        return Reloading(silent(load), lambda *new: taken.append(new), loop, raised.internal), loop, taken
 
     return reloading
 
@@ -71,7 +88,7 @@ def test_what_is_wrong_is_an_alert(reloading, raised):
 
 def test_where_more_than_rules_is_new(reloading, monkeypatch):
     """The agent ends, to be started again."""
-    monkeypatch.setattr("falcohost.host.supervision.trial.command", lambda: ["/bin/true"])
+    monkeypatch.setattr("falcohost.host.supervision.loader.command", lambda: ["/bin/true"])
     monkeypatch.setattr("sys.executable", "/bin/true")
     one, loop, taken = reloading(lambda: None)
     one.begin("SIGHUP received")
@@ -101,9 +118,8 @@ def test_a_trial_that_does_not_end(raised):
     """It is ended after a while, with an alert that says so; the next one is tried."""
     clock = ManualClock()
     loop, taken, hangs = Loop(clock), [], [True]
-    one = Reloading(
-        lambda: signal.pause() if hangs else "new rules", lambda *new: taken.append(new), loop, raised.internal
-    )
+    load = silent(lambda: signal.pause() if hangs else "new rules")
+    one = Reloading(load, lambda *new: taken.append(new), loop, raised.internal)
     one.begin("SIGHUP received")
     clock.advance(PATIENCE)
     finish(loop, lambda: raised.alerts)
@@ -123,7 +139,7 @@ def test_missing_files_are_waited_for(raised):
         raise MissingFiles("no such files", ["/one", "/two\udc80"])
 
     loop, waited = Loop(), []
-    one = Reloading(load, lambda *new: None, loop, raised.internal, waited.extend)
+    one = Reloading(silent(load), lambda *new: None, loop, raised.internal, waited.extend)
     one.begin("SIGHUP received")
     finish(loop, lambda: waited)
 

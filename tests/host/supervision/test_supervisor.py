@@ -22,6 +22,7 @@ from falcohost.host.storing.intake import Intake
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
+from falcohost.host.supervision.loader import Loader
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.outages import Outages
@@ -69,7 +70,7 @@ def supervised(stage, store):
             return there
 
         played.attach = attach
-        reloading = Reloading(lambda: "no rules", lambda *_: None, loop, internal)
+        reloading = Reloading(lambda: Loader(lambda _: signal.pause(), silent=True), lambda *_: None, loop, internal)
         policy = DropPolicy(
             what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
         )

@@ -85,6 +85,13 @@ PLUGINS: Final = (
         help="what the plugin opens: a string, or a list of strings",
     ),
     ConfigKey(
+        key="plugins[].environment",
+        type=list,
+        help="names of environment variables that the plugin's processes and their programs (`program`) get, in "
+        "addition to those that every process has and those that the plugin itself asks for; `*` stands for any "
+        "characters",
+    ),
+    ConfigKey(
         key="falcohost.source_timeout",
         type=float,
         default=60.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -43,11 +43,16 @@ class OutputsConfig(Struct, frozen=True):
 
 
 class PluginBlock(Struct, frozen=True):
-    """One entry of ``plugins:``. *settings* is its ``init_config`` plus ``open_params``."""
+    """One entry of ``plugins:``.
+
+    :ivar settings: its ``init_config`` plus ``open_params``.
+    :ivar environment: names of environment variables for its workers, and for programs that they start.
+    """
 
     name: str
     library_path: str
     settings: Mapping[str, Any]
+    environment: tuple[str, ...] = ()
 
 
 class PluginsConfig(Struct, frozen=True):
@@ -64,6 +69,10 @@ class PluginsConfig(Struct, frozen=True):
     def settings(self) -> dict[str, Mapping[str, Any]]:
         """Return the settings of each block by the name of its plugin."""
         return {name: block.settings for name, block in self.blocks.items()}
+
+    def environment(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the environment variables that are named in the blocks *names*."""
+        return tuple(one for name in names if name in self.blocks for one in self.blocks[name].environment)
 
 
 class StateConfig(Struct, frozen=True):
@@ -198,7 +207,7 @@ def _plugin_block(section: Reader) -> PluginBlock:
     params = section.texts("open_params")
     if any(params):
         settings["open_params"] = params[0] if len(params) == 1 else list(params)
-    return PluginBlock(name, section.text("library_path"), settings)
+    return PluginBlock(name, section.text("library_path"), settings, section.texts("environment"))
 
 
 def _init_config(section: Reader) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from falcohost.api import GROUP
-from falcohost.errors import PluginError
+from falcohost.errors import ConfigError, PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.plugins.found import installed, the_one
 from falcohost.host.plugins.loading import gather
@@ -23,14 +24,14 @@ class PluginData(Struct, frozen=True):
     """A plugin to load.
 
     :ivar entry: the value of its entry point: the module, and the object in it.
-    :ivar settings: its settings, without drivers, which are no plain data.
+    :ivar settings: its settings as JSON, without drivers, which are no plain data.
     """
 
     name: str
     entry: str
     distribution: str
     version: str
-    settings: Mapping[str, Any]
+    settings: bytes
 
 
 class _Told(ForPlugins, frozen=True):
@@ -46,10 +47,17 @@ class _Told(ForPlugins, frozen=True):
 
 
 def plugin_data(plugin: Plugin, settings: Mapping[str, Any]) -> PluginData:
-    """Return *plugin* with *settings* as plain data."""
+    """Return *plugin* with *settings* as plain data.
+
+    :raises ConfigError: a setting cannot be plain data.
+    """
     entry = the_one(plugin.name, installed()).value
     plain = {key: value for key, value in settings.items() if key != DRIVERS or not _are_drivers(value)}
-    return PluginData(plugin.name, entry, plugin.distribution, plugin.version, plain)
+    try:
+        encoded = json.dumps(plain).encode()  # which leaves no number and no text out, however odd
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the settings of the plugin '{plugin.name}' are no plain data: {error}") from error
+    return PluginData(plugin.name, entry, plugin.distribution, plugin.version, encoded)
 
 
 def _are_drivers(value: object) -> bool:
@@ -78,7 +86,7 @@ def load_data(data: Iterable[PluginData], static: Mapping[str, str]) -> Plugins:
     """
     data = list(data)
     candidates = [Candidate(one.name, _imported(one), one.distribution, one.version) for one in data]
-    plugins = gather(candidates, _Told(static=static, given={one.name: one.settings for one in data}))
+    plugins = gather(candidates, _Told(static=static, given={one.name: json.loads(one.settings) for one in data}))
     if plugins.left_out:
         raise PluginError("\n".join(plugins.left_out.values()))
     return plugins

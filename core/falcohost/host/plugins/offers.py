@@ -123,6 +123,11 @@ class Plugins:
         own = {plugin.name: plugin.version for plugin in self.loaded}
         return own | {stand.name: stand.version for plugin in self.loaded for stand in plugin.stands_for}
 
+    def blocks(self, plugin: Plugin) -> list[str]:
+        """Return the names of the blocks of *plugin*: its own, and of what it replaces unless another plugin has it."""
+        others = {one.name for one in self.loaded} - {plugin.name}
+        return [plugin.name, *({stand.name for stand in plugin.stands_for} - {plugin.name} - others)]
+
     def owner(self, source: str) -> Plugin:
         """Return the plugin that offers *source*."""
         return next(p for p in self.loaded for spec in p.sources if spec.name == source)

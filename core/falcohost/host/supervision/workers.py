@@ -5,17 +5,15 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from falcohost.host import wire
+from falcohost.host.loader_link import Handed
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
 from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
 from falcohost.log import NOTICE, log
-
-if TYPE_CHECKING:
-    from falcohost.host.reload import ReloadedRules
 
 #: Seconds that a worker has to end after it was told to.
 GRACE = 5.0
@@ -81,13 +79,14 @@ class Workers:
             self._send_loader(child, wire.Measure(on))
             self._send(child, wire.Measure(on))
 
-    def go_over(self, number: int, new: ReloadedRules) -> None:
-        """Send *new* rules to all workers; their answers carry *number*.
+    def go_over(self, number: int, new: Handed) -> None:
+        """Send each worker its *new* memfd; their answers carry *number*.
 
         Where there is a loader it comes first, so that the worker gets what it asks for once it has switched.
         """
+        facts = new.assignment.facts
         for child in self.children:
-            data = child.go_over(number, new.data[child.name], new.facts[child.name])
+            data = child.go_over(number, new.workers[child.name], facts[child.name])
             if not self._send_loader(child, wire.NewRules(number), data):
                 self._send(child, wire.NewRules(number), data)
 

@@ -1,0 +1,75 @@
+"""The environment of the processes that the agent starts: each gets the variables that it needs, and no others.
+
+Variables often hold secrets, and a process's environment stays readable in ``/proc`` for as long as it lives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+#: What every process has, programs that sources start included: none of these holds a secret.
+BASE: Final = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TZDIR",
+    "TMPDIR",
+    "TERM",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "PYTHON*",
+    "VIRTUAL_ENV",
+)
+
+#: What the supervisor has besides: what it is told about its state, its cache, its terminal and by systemd.
+SUPERVISOR: Final = (
+    "FALCOHOST_STATE_DIR",
+    "FALCOHOST_CACHE_DIR",
+    "FALCOHOST_STARTED",
+    "FALCO_HOSTNAME",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "STATE_DIRECTORY",
+    "CACHE_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_*",
+    "LISTEN_*",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "COLORTERM",
+    "NO_COLOR",
+)
+
+#: What a client needs that may have to go through a proxy.
+PROXIES: Final = ("*_PROXY", "*_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+class _Programs:
+    also: tuple[str, ...] = ()
+
+
+def selected(variables: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return those of *variables* that *names* name; ``*`` stands for any characters."""
+    patterns = tuple(names)
+    return {name: value for name, value in variables.items() if any(fnmatchcase(name, one) for one in patterns)}
+
+
+def let_programs_have(names: Iterable[str]) -> None:
+    """Have programs that this process starts get the variables *names*, too."""
+    _Programs.also = tuple(names)
+
+
+def for_programs() -> dict[str, str]:
+    """Return the environment of a program that this process starts."""
+    return selected(os.environ, (*BASE, *_Programs.also))

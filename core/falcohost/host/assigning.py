@@ -1,0 +1,149 @@
+"""Decides in the loader which sources the agent opens, and what each process gets, at start-up and for a reload."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from falcohost.engine.event_fields import hostname
+from falcohost.engine.facts import facts_of
+from falcohost.engine.ruleset import Ruleset
+from falcohost.engine.texts import valid
+from falcohost.environment import selected
+from falcohost.host.assignment import Assignment, Drops, SourceAssignment
+from falcohost.host.config import Config
+from falcohost.host.enabled_subscribers import check_names, enabled_outputs, json_options
+from falcohost.host.encoded_rules import encode_rules
+from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.outputs_data import OutputsData, outputs_data
+from falcohost.host.plugins import Plugins
+from falcohost.host.settings import source_settings
+from falcohost.host.sources import opened, select_sources, where_offered
+from falcohost.host.worker_data import WorkerData, as_bytes, plugins_for
+from falcohost.log import log
+
+
+class Assigning:
+    """Assigns what was configured.
+
+    :param sources: the sources of the running agent; None: choose them.
+    :ivar sources: names of the sources to open.
+    """
+
+    def __init__(
+        self, given: Configured, plugins: Plugins, options: AgentOptions, sources: list[str] | None = None
+    ) -> None:
+        self._given = given
+        self._plugins = plugins
+        self._options = options
+        self._hostname = valid(hostname())
+        self.sources = self._chosen() if sources is None else sources
+
+    def count(self) -> int:
+        """Return how many rules are enabled for all sources."""
+        return sum(len(self._given.ruleset.enabled(name)) for name in self.sources)
+
+    def assignment(self) -> Assignment:
+        """Return what the supervisor gets."""
+        config = self._given.config
+        specs, settings = self._plugins.sources(), source_settings(self._plugins)
+        drops = {name: make(settings[name]) for name in self.sources if (make := specs[name].drops) is not None}
+        return Assignment(
+            sources=[
+                SourceAssignment(
+                    name, facts_of(self._given.ruleset.enabled(name)), Drops.of(drops[name]) if name in drops else None
+                )
+                for name in self.sources
+            ],
+            rules=self._given.rules,
+            read=[(os.fsencode(path), stamp) for path, stamp in self._given.watched.items()],
+            state=os.fsencode(config.state.directory),
+            limits=config.state.limits,
+            uids=(config.uids[0], config.uids[-1]),
+            source_timeout=config.source_timeout,
+            output_timeout=config.outputs.timeout,
+            hostname=self._hostname,
+            iso8601=config.alerts.iso_8601,
+        )
+
+    def outputs(self) -> OutputsData:
+        """Return what outputs and other subscribers get.
+
+        :raises ConfigError: no output is enabled.
+        :raises PluginError: plugins' names clash.
+        """
+        config = self._given.config
+        names = [*enabled_outputs(config.outputs, self._plugins.outputs())]
+        check_names(self._plugins)
+        return outputs_data(names, config, self._plugins, json_options(config.alerts), self._hostname)
+
+    def workers(self) -> list[WorkerData]:
+        """Return what each worker gets.
+
+        :raises ConfigError: a setting cannot be plain data.
+        """
+        return [self._worker(name) for name in self.sources]
+
+    def _worker(self, source: str) -> WorkerData:
+        config, spec = self._given.config, self._plugins.sources()[source]
+        needed = plugins_for(source, self._plugins)
+        blocks = {one.name: self._plugins.blocks(one) for one in self._plugins.loaded}
+        configured = [name for one in needed for name in config.plugins.environment(blocks[one.name])]
+        return WorkerData(
+            source=source,
+            plugins=needed,
+            environment=as_bytes(selected(os.environ, (*spec.environment, *configured))),
+            programs=config.plugins.environment(blocks[self._plugins.owner(source).name]),
+            static=as_bytes(self._plugins.static),
+            rules=encode_rules(self._given.ruleset, source),
+            first=not config.rules.match_all,
+            pipeline=config.pipeline,
+            hostname=self._hostname,
+            iso8601=config.alerts.iso_8601,
+            base64=config.alerts.base64,
+            once=self._options.once,
+        )
+
+    def _chosen(self) -> list[str]:
+        log.info("Loaded event sources: %s", ", ".join(self._plugins.sources()))
+        selected = _selected(self._plugins, self._options)
+        log.info("Enabled event sources: %s", ", ".join(selected))
+        needed = needed_sources(self._given.ruleset, self._plugins, self._options)
+        if not needed:
+            log.warning("No rule is enabled for %s: nothing will be detected", ", ".join(selected))
+            needed = selected
+        for name in selected:
+            if name not in needed:
+                log.info("Event source '%s' is not opened: none of its rules is enabled", name)
+        return opened(needed, self._plugins)
+
+
+def needed_sources(ruleset: Ruleset, plugins: Plugins, options: AgentOptions) -> list[str]:
+    """Return the sources to open for these rules."""
+    selected = _selected(plugins, options)
+    return [name for name in selected if ruleset.enabled(name) or name in options.enable_sources]
+
+
+def _selected(plugins: Plugins, options: AgentOptions) -> list[str]:
+    return select_sources(
+        list(plugins.sources()),
+        options.enable_sources,
+        options.disable_sources,
+        lambda name: where_offered(name, plugins),
+    )
+
+
+def beside_rules(config: Config) -> bytes:
+    """Return all of *config* but the rules, such that equal configurations are equal bytes."""
+    parts = {name: getattr(config, name) for name in config.__slots__ if name not in ("document", "rules")}
+    return repr(msgspec.to_builtins(parts, order="deterministic", enc_hook=_plain)).encode(errors="surrogatepass")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, range):
+        return [value.start, value.stop]
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError

@@ -1,0 +1,89 @@
+"""Keeps the environment that the agent was started with out of the memory of the supervisor and its forks.
+
+The agent begins with its environment in memory, where whoever it forks would have it too. So it executes itself anew
+with the few variables that the supervisor needs, and with all of them in a memfd. Only the loader reads that, for the
+configuration (``${NAME}``) and for what sources need.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from falcohost.environment import BASE, SUPERVISOR, selected
+from falcohost.host.sealed import check_sealed, read_sealed, sealed
+
+#: The environment variable with the number of the memfd's descriptor.
+VARIABLE = "FALCOHOST_ENVIRONMENT"
+
+#: Descriptors from here on are no standard ones, even if those are closed.
+_LOWEST = 10
+
+
+class _Kept:
+    """The memfd with the environment of this process's start; None: there is none."""
+
+    descriptor: int | None = None
+
+
+def command() -> list[str]:
+    """Return the command that started this process."""
+    return [sys.executable, *sys.orig_argv[1:]]
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Execute this process anew without the variables that the supervisor does not need, if *arguments* may start it.
+
+    Called first of all, by a process that has its command line for itself.
+    """
+    if VARIABLE in os.environ:
+        _take_over(os.environ.pop(VARIABLE))
+    elif may_supervise(arguments) and not selected(os.environ, ("_FALCOHOST_COMPLETE",)):
+        few = selected(os.environ, (*BASE, *SUPERVISOR))
+        if len(few) < len(os.environ):
+            keep()
+            execute(command(), few)
+
+
+def may_supervise(arguments: Sequence[str]) -> bool:
+    """Return whether *arguments* may be those of an agent; of other commands most are told apart."""
+    one_process = {"-h", "--help", "--version", "--dry-run"}
+    return not one_process & set(arguments) and (not arguments or arguments[0] == "run" or arguments[0][:1] == "-")
+
+
+def keep() -> int:
+    """Return the descriptor of the memfd with the environment that this process was started with."""
+    if _Kept.descriptor is None:
+        made = sealed("falcohost environment", json.dumps(dict(os.environ)).encode())
+        _Kept.descriptor = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
+        os.close(made)
+    return _Kept.descriptor
+
+
+def restore() -> None:
+    """Give this process the whole environment. In the supervisor's place this would give it to all its forks."""
+    if _Kept.descriptor is not None:
+        os.environ.update(json.loads(read_sealed(_Kept.descriptor)))
+
+
+def execute(line: Sequence[str], few: Mapping[str, str]) -> NoReturn:
+    """Execute falcohost's command *line* with *few* variables, and the others in the memfd."""
+    descriptor = keep()
+    os.set_inheritable(descriptor, True)
+    sys.stdout.flush()
+    os.execve(line[0], list(line), {**few, VARIABLE: str(descriptor)})
+
+
+def _take_over(text: str) -> None:
+    """Take over the memfd from before the execution; ignore whatever else the variable says."""
+    try:
+        descriptor = int(text)
+        check_sealed(descriptor)
+        os.set_inheritable(descriptor, False)
+    except (ValueError, OSError):
+        return
+    _Kept.descriptor = descriptor

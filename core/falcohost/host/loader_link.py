@@ -1,0 +1,95 @@
+"""What the loader sends to the supervisor: log lines, memfds for other processes, and the assignment or an error.
+
+The supervisor decodes only these messages and the assignment. It passes the memfds on without reading them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import msgspec
+
+from falcohost import log
+from falcohost.host import wire
+from falcohost.host.assignment import Assignment
+from falcohost.log import LogConfig
+
+
+class Log(msgspec.Struct, tag=True, frozen=True):
+    """Where the log goes; comes before the first line."""
+
+    config: LogConfig
+
+
+class Memfd(msgspec.Struct, tag=True, frozen=True):
+    """The memfd that is attached: *what* it is, and of which source."""
+
+    what: str
+    source: str = ""
+
+
+class Failed(msgspec.Struct, tag=True, frozen=True):
+    """Loading has failed.
+
+    :ivar status: the exit status of the agent.
+    :ivar bug: the error is none of falcohost's own.
+    :ivar missing: files whose appearance may mend it.
+    """
+
+    text: str
+    status: int = 1
+    bug: bool = False
+    missing: list[bytes] = []
+
+
+#: What the loader says.
+Told: TypeAlias = Log | wire.LogLine | Memfd | Failed
+
+ASSIGNMENT: Final = "assignment"
+BASELINE: Final = "baseline"
+OUTPUTS: Final = "outputs"
+WORKER: Final = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What the loader has handed over.
+
+    :ivar workers: the memfd of each source's worker.
+    :ivar outputs: the memfd of outputs and other subscribers.
+    :ivar baseline: the memfd with what the next loader compares.
+    """
+
+    assignment: Assignment
+    workers: Mapping[str, int]
+    outputs: int
+    baseline: int
+
+
+class Teller:
+    """The loader's end of the link to the supervisor."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+
+    def log_to(self, config: LogConfig) -> None:
+        """Have the supervisor log as configured, and send it what this process logs."""
+        log.configure(config)
+        log.forward(lambda level, text: self._send(wire.LogLine(level, text)))
+        self._send(Log(config))
+
+    def hand(self, what: str, descriptor: int, source: str = "") -> None:
+        """Send the memfd *descriptor*."""
+        message = wire.packed(Memfd(what, source))
+        sent = socket.send_fds(self._link, [message], [descriptor])
+        self._link.sendall(message[sent:])
+
+    def fail(self, failed: Failed) -> None:
+        """Send why loading has failed."""
+        self._send(failed)
+
+    def _send(self, message: Told) -> None:
+        self._link.sendall(wire.packed(message))

@@ -1,0 +1,106 @@
+"""What the process of outputs and other subscribers gets, as plain data, in a memfd that no other process reads."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from falcohost.engine.alerts import JsonOptions
+from falcohost.environment import selected
+from falcohost.errors import ConfigError
+from falcohost.host.config import Config
+from falcohost.host.plugins import PluginData, Plugins, load_data, plugin_data
+from falcohost.host.sealed import read_sealed, sealed
+from falcohost.host.worker_data import as_bytes, as_texts
+
+
+class OutputsData(msgspec.Struct, frozen=True):
+    """Everything that outputs and other subscribers need.
+
+    :ivar plugins: the plugins to load: those that offer an enabled output, or a subscriber.
+    :ivar environment: the environment variables that the configuration names for these plugins.
+    :ivar static: the values of the fields ``static.*``.
+    :ivar outputs: the block of each enabled output as JSON, by its name.
+    :ivar buffered: gather lines for up to a second.
+    :ivar timeout: seconds after which a blocked output is reported.
+    :ivar json: write alerts as JSON; None: as text.
+    :ivar hostname: the name of this host in alerts.
+    :ivar iso8601: write times in alerts as ISO 8601.
+    :ivar base64: write buffers in base64.
+    """
+
+    plugins: list[PluginData]
+    environment: Mapping[bytes, bytes]
+    static: Mapping[bytes, bytes]
+    outputs: Mapping[str, bytes]
+    buffered: bool
+    timeout: float
+    json: JsonOptions | None
+    hostname: str
+    iso8601: bool
+    base64: bool
+
+    def block(self, name: str) -> Mapping[str, Any]:
+        """Return the block of the output *name*."""
+        block: Mapping[str, Any] = json.loads(self.outputs[name])
+        return block
+
+
+def outputs_data(
+    names: list[str], config: Config, plugins: Plugins, json_options: JsonOptions | None, hostname: str
+) -> OutputsData:
+    """Return the data of the outputs *names* and of all subscribers.
+
+    :raises ConfigError: a setting cannot be plain data.
+    """
+    used = [p for p in plugins.loaded if p.subscribers or any(spec.name in names for spec in p.outputs)]
+    variables = [name for plugin in used for name in config.plugins.environment(plugins.blocks(plugin))]
+    return OutputsData(
+        plugins=[plugin_data(plugin, plugin.settings) for plugin in used],
+        environment=as_bytes(selected(os.environ, variables)),
+        static=as_bytes(plugins.static),
+        outputs={name: _as_json(name, config.outputs.blocks[name]) for name in names},
+        buffered=config.outputs.buffered,
+        timeout=config.outputs.timeout,
+        json=json_options,
+        hostname=hostname,
+        iso8601=config.alerts.iso_8601,
+        base64=config.alerts.base64,
+    )
+
+
+def _as_json(name: str, block: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(block).encode()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"the block {name}_output is no plain data: {error}") from error
+
+
+def load_for_outputs(data: OutputsData) -> Plugins:
+    """Load the plugins in *data*, with the environment that they need.
+
+    :raises PluginError: one cannot be loaded.
+    """
+    os.environ.update(as_texts(data.environment))
+    return load_data(data.plugins, as_texts(data.static))
+
+
+def seal_outputs(data: OutputsData) -> int:
+    """Return the descriptor of a sealed memfd with *data*."""
+    return sealed("falcohost outputs", _encode(data))
+
+
+def unseal_outputs(descriptor: int) -> OutputsData:
+    """Return what :func:`seal_outputs` wrote.
+
+    :raises ValueError: it is something else.
+    """
+    return _decoder.decode(read_sealed(descriptor))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(OutputsData)

@@ -1,0 +1,239 @@
+"""Reads configuration, rules and plugins in a process of its own, so that no secret and no parser is in this one.
+
+At start-up the loader's log lines are logged here. For a reload it is silent: what is wrong is an alert. If more than
+rules has changed, it executes the agent's command with ``--dry-run``, since a restart would also start from scratch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Set
+from typing import IO, NoReturn, TypeAlias
+
+from falcohost import log
+from falcohost.errors import FalcohostError
+from falcohost.host import wire
+from falcohost.host.assignment import read_assignment
+from falcohost.host.config.rules import MissingFiles
+from falcohost.host.descriptors import receive_with
+from falcohost.host.environment import command, restore
+from falcohost.host.forked import HANDLED, let_go_of_descriptors
+from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
+from falcohost.libc import die_with_parent
+
+#: Loads, and hands over what it has loaded; returns False if more than rules has changed.
+Load: TypeAlias = Callable[[Teller], bool]
+
+
+class LoadingError(FalcohostError):
+    """Loading has failed.
+
+    :ivar missing: files whose appearance may mend it.
+    """
+
+    def __init__(self, text: str, status: int = 1, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.exit_status = status  # type: ignore[misc]
+        self.missing = missing
+
+
+class Bug(Exception):
+    """Loading has raised an exception that is none of falcohost's own; its text is the exception's type and text."""
+
+
+class Loader:
+    """Runs *load* in a fork.
+
+    :param keep: for a silent loader, the memfds that it reads; it has no other descriptors.
+    """
+
+    def __init__(self, load: Load, *, silent: bool = False, keep: Set[int] = frozenset()) -> None:
+        self._received: wire.Received[Told] = wire.Received(Told)
+        self._attached: deque[int] = deque()
+        self._memfds: dict[tuple[str, str], int] = {}
+        self._failed: Failed | None = None
+        self._stderr = tempfile.TemporaryFile() if silent else None  # noqa: SIM115
+        self.link, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        parent = os.getpid()
+        sys.stderr.flush()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                _run(load, there, parent, self._stderr, keep)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            there.close()
+        self.finished = os.pidfd_open(self._pid)
+
+    def read(self, *, wait: bool = False) -> bool:
+        """Take what has arrived; return False at the end.
+
+        :raises ValueError: it is not valid.
+        """
+        try:
+            return self._receive(wait=wait)
+        except BlockingIOError:
+            return True
+
+    def kill(self) -> None:
+        """Kill it."""
+        signal.pidfd_send_signal(self.finished, signal.SIGKILL)
+
+    def cancel(self) -> None:
+        """Kill it, and forget what it has said."""
+        self.kill()
+        self._reap()
+        self._close()
+
+    def wait(self) -> Handed:
+        """Wait for the end; return what was handed over.
+
+        :raises LoadingError: loading has failed.
+        :raises Bug: it has raised an unexpected exception.
+        """
+        try:
+            while self.read(wait=True):
+                pass
+        except BaseException:
+            self.cancel()
+            raise
+        handed = self.result()
+        if handed is None:
+            raise LoadingError("the process that reads the configuration has ended")
+        return handed
+
+    def result(self) -> Handed | None:
+        """Return what the loader, which has ended, has handed over; None: more than rules has changed.
+
+        :raises LoadingError: loading has failed.
+        :raises Bug: it has raised an unexpected exception.
+        """
+        try:
+            status, said = self._reap()
+            with contextlib.suppress(BlockingIOError):
+                while self._receive():
+                    pass
+            if self._failed is not None:
+                raise _error(self._failed)
+            if status != 0:
+                raise LoadingError(said or _ended(status))
+            return self._handed()
+        except ValueError as error:
+            raise LoadingError(
+                f"the process that reads the configuration has sent what is not valid: {error}"
+            ) from error
+        finally:
+            self._close()
+
+    def _receive(self, *, wait: bool = False) -> bool:
+        try:
+            data, attached = receive_with(self.link, 1 << 16, 1, wait=wait)
+        except ConnectionError:
+            return False
+        self._attached += attached
+        for message in self._received.feed(data):
+            self._take(message)
+        if self._received.refused is not None:
+            raise self._received.refused
+        return bool(data)
+
+    def _take(self, message: Told) -> None:
+        if isinstance(message, Log):
+            log.configure(message.config)
+        elif isinstance(message, wire.LogLine):
+            log.log.log(message.level, "%s", message.text)
+        elif isinstance(message, Failed):
+            self._failed = message
+        elif self._attached:
+            self._memfds[message.what, message.source] = self._attached.popleft()
+        else:
+            raise ValueError(f"{message.what} without its memfd")
+
+    def _handed(self) -> Handed | None:
+        if (ASSIGNMENT, "") not in self._memfds:
+            return None
+        memfds = self._memfds
+        assignment = read_assignment(memfds[ASSIGNMENT, ""])
+        names = [source.name for source in assignment.sources]
+        wanted = [(OUTPUTS, ""), (BASELINE, ""), *((WORKER, name) for name in names)]
+        if missing := [what for what in wanted if what not in memfds]:
+            raise ValueError(f"a memfd is missing: {missing[0]}")
+        return Handed(
+            assignment,
+            {name: memfds.pop((WORKER, name)) for name in names},
+            memfds.pop((OUTPUTS, "")),
+            memfds.pop((BASELINE, "")),
+        )
+
+    def _reap(self) -> tuple[int, str]:
+        """Return how it ended, and what it has said on stderr."""
+        _, status = os.waitpid(self._pid, 0)
+        os.close(self.finished)
+        said = "" if self._stderr is None else _written(self._stderr).decode(errors="replace")
+        return os.waitstatus_to_exitcode(status), said.partition("Error: ")[2].strip() or said.strip()
+
+    def _close(self) -> None:
+        self.link.close()
+        for descriptor in (*self._attached, *self._memfds.values()):
+            os.close(descriptor)
+        self._attached.clear()
+        self._memfds.clear()
+
+
+def _error(failed: Failed) -> LoadingError | Bug:
+    if failed.bug:
+        return Bug(failed.text)
+    return LoadingError(failed.text, failed.status, tuple(map(os.fsdecode, failed.missing)))
+
+
+def _ended(status: int) -> str:
+    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"has ended with status {status}"
+    return f"the process that reads the configuration {how}"
+
+
+def _written(file: IO[bytes]) -> bytes:
+    with file:
+        file.seek(0)
+        return file.read()
+
+
+def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None, keep: Set[int]) -> NoReturn:
+    status, teller = 1, Teller(link)
+    try:
+        restore()
+        _take_over(parent, None if stderr is None else stderr.fileno(), {link.fileno(), *keep})
+        if not load(teller):
+            os.execv(sys.executable, [*command(), "--dry-run"])
+        status = 0
+    except FalcohostError as error:
+        missing = [os.fsencode(path) for path in error.paths] if isinstance(error, MissingFiles) else []
+        teller.fail(Failed(str(error), error.exit_status, missing=missing))
+    except BrokenPipeError:
+        pass  # the supervisor is gone
+    except Exception as error:
+        teller.fail(Failed(f"{type(error).__name__}: {error}", bug=True))
+    finally:
+        os._exit(status)
+
+
+def _take_over(parent: int, stderr: int | None, keep: Set[int]) -> None:
+    """Separate this fork from its parent: default signal handlers; with an own *stderr*, no other descriptors."""
+    die_with_parent(parent)
+    signal.set_wakeup_fd(-1)
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    if stderr is None:
+        return
+    logging.disable()
+    os.dup2(stderr, 2)
+    let_go_of_descriptors(keep)
+    os.dup2(0, 1)

@@ -1,0 +1,231 @@
+"""The loader: what it hands over arrives, what goes wrong in it is told, and this process is left alone."""
+
+import gc
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.errors import RulesError
+from falcohost.host import wire
+from falcohost.host.assignment import Assignment, SourceAssignment, encoded
+from falcohost.host.config.rules import MissingFiles
+from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER
+from falcohost.host.sealed import read_sealed, sealed
+from falcohost.host.supervision import loader
+from falcohost.host.supervision.loader import Bug, Loader, LoadingError
+from falcohost.log import LogConfig
+from falcohost.store.limits import Limits
+
+ASSIGNED = Assignment(
+    [SourceAssignment("one", {}, None)], ["a", "b"], [(b"/\xff", None)], b"", Limits(), (1, 2), 60.0, 2.0, "host", False
+)
+
+
+def hand_over(teller):
+    """Hand over all that the supervisor needs."""
+    teller.hand(ASSIGNMENT, sealed("assignment", encoded(ASSIGNED)))
+    teller.hand(WORKER, sealed("worker", b"data" * 100_000), "one")
+    teller.hand(OUTPUTS, sealed("outputs", b"outputs"))
+    teller.hand(BASELINE, sealed("baseline", b"baseline"))
+    return True
+
+
+def raises(error):
+    """Return a load that raises it."""
+
+    def load(teller):
+        raise error
+
+    return load
+
+
+def result(load, **more):
+    """Return the result of a silent loader once it has ended."""
+    loader = Loader(load, silent=True, **more)
+    assert select.select([loader.finished], [], [], 30)[0]
+    return loader.result()
+
+
+def opened():
+    """Return how many descriptors are open, without those of garbage."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+@pytest.mark.parametrize("get", [result, lambda load: Loader(load).wait()])
+def test_what_is_handed_over(get):
+    """Memfds arrive unread, each under its name, and the assignment is decoded; nothing else stays open."""
+    before = opened()
+    handed = get(hand_over)
+
+    assert handed.assignment == ASSIGNED
+    assert ["/\udcff"] == list(handed.assignment.watched)
+    assert b"data" * 100_000 == read_sealed(handed.workers["one"])
+    assert [b"outputs", b"baseline"] == [read_sealed(one) for one in (handed.outputs, handed.baseline)]
+    for descriptor in (*handed.workers.values(), handed.outputs, handed.baseline):
+        os.close(descriptor)
+    assert before == opened()
+
+
+@pytest.mark.parametrize("get", [result, lambda load: Loader(load).wait()])
+def test_what_is_wrong_is_told(get):
+    """The error comes with its exit status and the files that are missing; a bug is told apart."""
+    before = opened()
+    with pytest.raises(LoadingError, match="no such file") as told:
+        get(raises(MissingFiles("no such file", ["/one", "/two\udc80"])))
+    with pytest.raises(Bug, match="KeyError: 'a bug'"):
+        get(raises(KeyError("a bug")))
+
+    assert (1, ("/one", "/two\udc80")) == (told.value.exit_status, told.value.missing)
+    assert before == opened()
+
+
+def test_a_loader_that_is_killed():
+    """It is told how it ended."""
+    with pytest.raises(LoadingError, match="was killed by SIGKILL"):
+        Loader(lambda teller: os.kill(os.getpid(), signal.SIGKILL)).wait()
+
+
+@pytest.mark.parametrize("left_out", [WORKER, OUTPUTS, BASELINE])
+def test_what_is_not_whole_is_refused(left_out):
+    """Each memfd that the assignment needs has to be there."""
+
+    def load(teller):
+        hand = teller.hand
+        teller.hand = lambda what, *rest: what == left_out or hand(what, *rest)
+        return hand_over(teller)
+
+    before = opened()
+    with pytest.raises(LoadingError, match=f"a memfd is missing: .*{left_out}"):
+        result(load)
+    assert before == opened()
+
+
+@pytest.mark.parametrize("sent", [b"\x03\x00\x00\x00abc", b"\xff\xff\xff\xff", wire.packed(wire.Ready())])
+def test_what_is_not_a_message_is_refused(sent):
+    """The supervisor does not believe all that the loader sends."""
+
+    def load(teller):
+        teller._link.sendall(sent)
+        return True
+
+    with pytest.raises(LoadingError, match="has sent what is not valid"):
+        result(load)
+
+
+def test_an_assignment_that_can_be_changed():
+    """A memfd that is not sealed is not read."""
+
+    def load(teller):
+        teller.hand(ASSIGNMENT, os.memfd_create("assignment", os.MFD_ALLOW_SEALING))
+        return True
+
+    with pytest.raises(LoadingError, match="it can still be changed"):
+        result(load)
+
+
+def test_it_logs_here(caplog):
+    """At start-up what the loader logs is logged by this process, as configured."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+
+    def load(teller):
+        teller.log_to(LogConfig(False, False, "notice", False))
+        logging.getLogger("falcohost").info("quiet")
+        logging.getLogger("falcohost").warning("loud %d %%", 1)
+        return hand_over(teller)
+
+    told = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append((record.levelno, record.getMessage()))
+    logging.getLogger("falcohost").addHandler(handler)
+    try:
+        Loader(load).wait()
+    finally:
+        logging.getLogger("falcohost").removeHandler(handler)
+        root.handlers[:], level = before
+        root.setLevel(level)
+
+    assert [(logging.WARNING, "loud 1 %")] == told
+
+
+@pytest.mark.parametrize(("status", "said"), [(0, None), (1, "no such option")])
+def test_where_more_than_rules_is_new(monkeypatch, status, said):
+    """The command is tried, with --dry-run behind it."""
+    script = (
+        f"import sys; print('Error: no such option', file=sys.stderr); sys.exit({status} or sys.argv[1] != '--dry-run')"
+    )
+    monkeypatch.setattr(loader, "command", lambda: [sys.executable, "-c", script])
+
+    try:
+        assert (None, None) == (result(lambda teller: False), said)
+    except LoadingError as error:
+        assert said == str(error)
+
+
+def test_a_silent_loader(capfd, tmp_path):
+    """Neither output nor log lines are shown, and it has only the descriptors that it needs."""
+    handler = logging.FileHandler(tmp_path / "log")
+    logging.getLogger("falcohost").addHandler(handler)
+    kept, other = (os.open("/etc/passwd", os.O_RDONLY) for _ in range(2))
+
+    def load(teller):
+        os.write(1, b"printed")
+        logging.getLogger("falcohost").error("logged")
+        assert ("/etc/passwd", "/dev/null") == tuple(
+            str(Path(f"/proc/self/fd/{one}").readlink()) for one in (kept, other)
+        )
+        return hand_over(teller)
+
+    try:
+        assert result(load, keep={kept}) is not None
+    finally:
+        logging.getLogger("falcohost").removeHandler(handler)
+        handler.close()
+        os.close(kept)
+        os.close(other)
+    assert ("", "") == tuple(capfd.readouterr())
+    assert "" == (tmp_path / "log").read_text()
+
+
+def test_a_signal_ends_a_loader():
+    """A loader does with signals what a process does that has said nothing of them, whatever the agent does."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(LoadingError, match="was killed by SIGTERM"):
+            result(lambda teller: os.kill(os.getpid(), signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_interrupted_wait_leaves_nothing(tmp_path):
+    """Who is interrupted while it waits for the loader ends that, too."""
+    before = opened()
+
+    def load(teller):
+        time.sleep(1)
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(60)
+
+    loader = Loader(load)
+    with pytest.raises(KeyboardInterrupt):
+        loader.wait()
+    assert before == opened()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(loader._pid, os.WNOHANG)
+
+
+def test_what_a_loader_changes_is_not_changed_here():
+    """It is another process."""
+    changed = []
+
+    assert result(lambda teller: changed.append(1) or hand_over(teller)) is not None
+    assert changed == []
+    with pytest.raises(LoadingError):
+        result(raises(RulesError("no")))
