@@ -47,6 +47,19 @@ def test_the_agent_begins_without_it(close_all):
     assert "memfd" not in inherited
 
 
+def test_it_keeps_its_name(tmp_path):
+    """In ps it is called as before, and not as the interpreter."""
+    script = tmp_path / "namedagent"
+    script.write_text(
+        f"#!{sys.executable}\nfrom falcohost.host import environment\nenvironment.begin([])\n"
+        "print(open('/proc/self/comm').read().strip())\n"
+    )
+    script.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "SECRET": "secret"}
+
+    assert "namedagent\n" == subprocess.run([script], env=environment, stdout=subprocess.PIPE, text=True).stdout
+
+
 def test_nothing_to_leave_out():
     """Without such variables the process is not executed anew."""
     few, now, _, opened, _ = begun(LANG="C")

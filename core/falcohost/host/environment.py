@@ -7,21 +7,26 @@ configuration (``${NAME}``) and for what sources need.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from falcohost.environment import BASE, SUPERVISOR, selected
 from falcohost.host.sealed import check_sealed, read_sealed, sealed
 
-#: The environment variable with the number of the memfd's descriptor.
+#: The environment variable with the number of the memfd's descriptor, and the name that the process had in ``ps``.
 VARIABLE = "FALCOHOST_ENVIRONMENT"
 
 #: Descriptors from here on are no standard ones, even if those are closed.
 _LOWEST = 10
+
+#: The process's name in ``ps``, which would be that of the interpreter (proc(5)).
+_COMM = Path("/proc/self/comm")
 
 
 class _Kept:
@@ -75,15 +80,18 @@ def execute(line: Sequence[str], few: Mapping[str, str]) -> NoReturn:
     descriptor = keep()
     os.set_inheritable(descriptor, True)
     sys.stdout.flush()
-    os.execve(line[0], list(line), {**few, VARIABLE: str(descriptor)})
+    os.execve(line[0], list(line), {**few, VARIABLE: f"{descriptor} {_COMM.read_text().strip()}"})
 
 
 def _take_over(text: str) -> None:
     """Take over the memfd from before the execution; ignore whatever else the variable says."""
+    number, _, name = text.partition(" ")
     try:
-        descriptor = int(text)
+        descriptor = int(number)
         check_sealed(descriptor)
         os.set_inheritable(descriptor, False)
     except (ValueError, OSError):
         return
     _Kept.descriptor = descriptor
+    with contextlib.suppress(OSError):
+        _COMM.write_text(name)
