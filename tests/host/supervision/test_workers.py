@@ -187,7 +187,7 @@ def test_a_worker_that_is_killed_before_it_is_open(prepared):
 def test_new_rules_go_to_the_loader_first(prepared):
     """The worker has them when the loader has switched; when it cannot, the error is told as the source's."""
     data = {"one": sealed("one", b"new")}
-    prepared.workers.go_over(5, SimpleNamespace(data=data, facts={"one": ()}))
+    prepared.workers.go_over(5, SimpleNamespace(workers=data, assignment=SimpleNamespace(facts={"one": ()})))
     prepared.turn()
     assert ([wire.NewRules(5)], []) == (prepared.loader.hear(), prepared.last().hear())
     prepared.loader.say(wire.RulesTaken(5))
