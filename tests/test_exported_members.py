@@ -58,6 +58,7 @@ PUBLIC = {
         "hookimpl",
     ],
     "falcohost.aws": [
+        "ENVIRONMENT",
         "KEYS",
         "AwsError",
         "AwsSession",
@@ -166,6 +167,7 @@ PUBLIC = {
         "needs_of",
     ],
     "falcohost.poll": [
+        "ENVIRONMENT",
         "Answer",
         "BackOff",
         "Explain",
