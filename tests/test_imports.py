@@ -1,4 +1,4 @@
-"""Which modules the agent has imported before it forks its workers: each costs time at start, and memory for good."""
+"""Which modules loading imports, and which the supervisor: each costs time at start, some memory for good."""
 
 import subprocess
 import sys
@@ -26,6 +26,20 @@ NOT_AT_START = {
     "yaml": "a configuration file, and rules that are not in the cache",
 }
 
+#: What the supervisor never imports, each with who does: it parses nothing, and loads no plugin.
+NOT_IN_THE_SUPERVISOR = {
+    "falcohost.host.assigning": "the loader",
+    "falcohost.host.checks": "a dry run",
+    "falcohost.host.config.yaml_tree": "the loader",
+    "falcohost.host.loading": "the loader",
+    "falcohost.rules.cache": "the loader",
+    "falcohost.rules.loader": "the loader",
+    "falcohost_rules": "the loader",
+    "falcohost_syscall": "the loader and the worker",
+    "ssl": "a worker",
+    "yaml": "the loader",
+}
+
 #: The command, that says at its end what it has imported.
 PROGRAM = """
 import atexit, sys
@@ -37,7 +51,7 @@ main()
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
-    """Return what the agent imports until its sources are opened, with rules that are in the cache."""
+    """Return what reading everything imports, with rules that are in the cache."""
     folder = tmp_path_factory.mktemp("imports")
     rules = folder / "rules.yaml"
     rules.write_text("- {rule: r, desc: d, condition: evt.type=execve, output: o, priority: INFO}\n")
@@ -50,11 +64,30 @@ def imported(tmp_path_factory):
 
 
 def test_what_is_measured(imported):
-    """The list is that of a run that has come to opening its sources."""
-    assert {"falcohost.host.supervisor", "falcohost_syscall.plugin"} <= imported
+    """The list is that of a run that has come to choosing its sources."""
+    assert {"falcohost.host.assigning", "falcohost_syscall.plugin"} <= imported
 
 
 @pytest.mark.parametrize("module", NOT_AT_START)
 def test_a_start_does_without(imported, module):
     """Nobody imports this before it is needed."""
     assert [name for name in sorted(imported) if name == module or name.startswith(f"{module}.")] == []
+
+
+@pytest.fixture(scope="module")
+def supervising(tmp_path_factory):
+    """Return what the supervisor has imported at its end, with a configuration and rules that are not in the cache."""
+    folder = tmp_path_factory.mktemp("supervising")
+    (folder / "rules.yaml").write_text("- {rule: r, desc: d, condition: evt.type=execve, output: o, priority: INFO}\n")
+    (folder / "falco.yaml").write_text("engine: {kind: nodriver}\nstdout_output: {enabled: true}\n")
+    command = [sys.executable, "-c", PROGRAM, "-c", "falco.yaml", "-r", "rules.yaml", "-M", "1"]
+    environment = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(folder / "cache"), "FALCOHOST_STATE_DIR": "state"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True, cwd=folder)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", NOT_IN_THE_SUPERVISOR)
+def test_the_supervisor_does_without(supervising, module):
+    """It imports none of this, so that neither it nor what it forks has read what comes from outside."""
+    assert "falcohost.host.supervisor" in supervising
+    assert [name for name in sorted(supervising) if name == module or name.startswith(f"{module}.")] == []

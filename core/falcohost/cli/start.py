@@ -102,7 +102,7 @@ def tell(flags: Flags, config: Config) -> int:
         secret = {key.key for plugin in plugins.loaded for key in plugin.config_keys if key.secret}
         click.echo(support(config, [result.file for result in loaded.results], secret))
         return 0
-    from falcohost.host.agent import check_agent
+    from falcohost.host.dry_run import check_agent
     from falcohost.host.given import Configured
 
     check_agent(Configured(config, loaded.ruleset, read), plugins, _options(flags))

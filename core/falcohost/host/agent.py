@@ -1,4 +1,4 @@
-"""The agent: assembles rules, sources and outputs, runs them under the supervisor, and prints the summary."""
+"""The agent: has a loader read everything, runs the sources under the supervisor, and prints the summary."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from falcohost.engine.alerts import AlertMaker
-from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError
-from falcohost.host.assigning import Assigning
-from falcohost.host.checks import Finding, start_findings
 from falcohost.host.drops import DropMonitor
 from falcohost.host.enabled_subscribers import open_subscribers
-from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.given import AgentOptions
 from falcohost.host.memory import settle
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
-from falcohost.host.plugins import Plugins
 from falcohost.host.restart import restart
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
@@ -35,18 +31,6 @@ class PidfileError(ConfigError):
     """The pidfile cannot be written; Falco has its own exit status for this."""
 
     exit_status = 255
-
-
-def check_agent(given: Configured, plugins: Plugins, options: AgentOptions) -> None:
-    """Check what a start checks, and print that it would succeed.
-
-    :raises FalcohostError: it would fail.
-    """
-    show_as_base64(given.config.alerts.base64)
-    assigning = Assigning(given, plugins, options)
-    assigning.outputs()
-    assigning.workers()
-    _report_checks(start_findings(given.config, plugins, given.ruleset, options), assigning)
 
 
 def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) -> None:
@@ -77,26 +61,6 @@ def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) 
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
         restart()
-
-
-def _report_checks(findings: Iterable[Finding], assigning: Assigning) -> None:
-    """Print that a start would succeed, and log what it would warn of.
-
-    :raises ConfigError: it would fail.
-    """
-    wrong = [finding for finding in findings if finding.problem is not None]
-    for finding in wrong:
-        if not finding.stops:
-            log.warning("%s: %s", finding.source, finding.problem)
-    if stopping := [f"{finding.source}: {finding.problem}" for finding in wrong if finding.stops]:
-        raise ConfigError("\n".join(["falcohost would not start:", *stopping]))
-    sources = assigning.sources
-    count = assigning.count()
-    rules = f"{count} rule{'' if count == 1 else 's'}"
-    if sources:
-        print(f"falcohost would start, with {rules} for {', '.join(sources)}.")
-    else:
-        print("falcohost would start, but open no source: all that are needed are switched off.")
 
 
 def _write_pidfile(path: str) -> None:

@@ -1,0 +1,45 @@
+"""A dry run: checks what a start of the agent checks, in one process, and prints what it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from falcohost.engine.buffers import show_as_base64
+from falcohost.errors import ConfigError
+from falcohost.host.assigning import Assigning
+from falcohost.host.checks import Finding, start_findings
+from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.plugins import Plugins
+from falcohost.log import log
+
+
+def check_agent(given: Configured, plugins: Plugins, options: AgentOptions) -> None:
+    """Check what a start checks, and print that it would succeed.
+
+    :raises FalcohostError: it would fail.
+    """
+    show_as_base64(given.config.alerts.base64)
+    assigning = Assigning(given, plugins, options)
+    assigning.outputs()
+    assigning.workers()
+    _report_checks(start_findings(given.config, plugins, given.ruleset, options), assigning)
+
+
+def _report_checks(findings: Iterable[Finding], assigning: Assigning) -> None:
+    """Print that a start would succeed, and log what it would warn of.
+
+    :raises ConfigError: it would fail.
+    """
+    wrong = [finding for finding in findings if finding.problem is not None]
+    for finding in wrong:
+        if not finding.stops:
+            log.warning("%s: %s", finding.source, finding.problem)
+    if stopping := [f"{finding.source}: {finding.problem}" for finding in wrong if finding.stops]:
+        raise ConfigError("\n".join(["falcohost would not start:", *stopping]))
+    sources = assigning.sources
+    count = assigning.count()
+    rules = f"{count} rule{'' if count == 1 else 's'}"
+    if sources:
+        print(f"falcohost would start, with {rules} for {', '.join(sources)}.")
+    else:
+        print("falcohost would start, but open no source: all that are needed are switched off.")
