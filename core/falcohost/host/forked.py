@@ -12,6 +12,29 @@ from falcohost.libc import die_with_parent
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
+#: The children that this process has forked and not reaped yet.
+_own: set[int] = set()
+
+
+def forked(pid: int) -> int:
+    """Take note that this process has forked *pid*, if it is not the child; return it."""
+    if pid != 0:
+        _own.add(pid)
+    return pid
+
+
+def reaped(pid: int) -> int:
+    """Wait for the end of *pid*, which this process has forked; return its exit code, or minus the signal's number."""
+    _, status = os.waitpid(pid, 0)
+    _own.discard(pid)
+    return os.waitstatus_to_exitcode(status)
+
+
+def own_children() -> Set[int]:
+    """Return the children that this process has forked and not reaped yet."""
+    return _own
+
+
 def take_over(descriptors: Set[int], parent: int) -> None:
     """Separate this fork from its *parent*: signals, and all descriptors but these."""
     die_with_parent(parent)

@@ -20,6 +20,7 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
@@ -49,6 +50,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     control: Control
     summary: Summary
     progress: Progress
+    orphans: Orphans
 
     def run(self) -> Outcome:
         """Run to the end; return how the run ended."""
@@ -73,6 +75,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.loop.end(Outcome.FAILED, error)
         if self.readiness.reached:
             self.files.look()
+        self.orphans.reap()
         self.progress.show(self.workers.children)
 
     def _hear(self, child: Child, message: wire.Up) -> None:

@@ -26,6 +26,7 @@ from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loader import Load, Loader
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.process import fork
 from falcohost.host.supervision.readiness import Readiness
@@ -119,4 +120,5 @@ def wired(
         control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),
         summary=summary,
         progress=Progress(shown=options.progress),
+        orphans=Orphans(),
     )

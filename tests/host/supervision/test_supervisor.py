@@ -25,6 +25,7 @@ from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loader import Loader
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
@@ -91,6 +92,7 @@ def supervised(stage, store):
             control=Control(loop, None, lambda: None, workers.measure),
             summary=summary,
             progress=Progress(shown=False),
+            orphans=Orphans(),
         )
 
     return supervised

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from falcohost import log
 from falcohost.errors import FalcohostError
-from falcohost.host.forked import HANDLED, take_over
+from falcohost.host.forked import HANDLED, forked, reaped, take_over
 
 #: Most bytes of an error; they fit into a pipe, so that writing them never waits.
 LONGEST = 4096
@@ -26,7 +26,7 @@ class Errand:
         parent = os.getpid()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
-            self._pid = os.fork()
+            self._pid = forked(os.fork())
             if self._pid == 0:
                 _run(do, {answer, *keep}, answer, parent)
         finally:
@@ -41,7 +41,7 @@ class Errand:
     def error(self) -> str | None:
         """Return why it failed, once it has ended; None if it has not failed."""
         os.close(self.finished)
-        _, status = os.waitpid(self._pid, 0)
+        status = reaped(self._pid)
         with os.fdopen(self._answer, "rb") as answer:
             text = answer.read(LONGEST).decode(errors="replace")
         if status == 0:

@@ -24,7 +24,7 @@ from falcohost.host.assignment import read_assignment
 from falcohost.host.config.rules import MissingFiles
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
-from falcohost.host.forked import HANDLED, let_go_of_descriptors
+from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
 from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
 from falcohost.libc import die_with_parent
 
@@ -65,7 +65,7 @@ class Loader:
         sys.stderr.flush()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
-            self._pid = os.fork()
+            self._pid = forked(os.fork())
             if self._pid == 0:
                 _run(load, there, parent, self._stderr, keep)
         finally:
@@ -175,10 +175,10 @@ class Loader:
 
     def _reap(self) -> tuple[int, str]:
         """Return how it ended, and what it has said on stderr."""
-        _, status = os.waitpid(self._pid, 0)
+        status = reaped(self._pid)
         os.close(self.finished)
         said = "" if self._stderr is None else _written(self._stderr).decode(errors="replace")
-        return os.waitstatus_to_exitcode(status), said.partition("Error: ")[2].strip() or said.strip()
+        return status, said.partition("Error: ")[2].strip() or said.strip()
 
     def _close(self) -> None:
         self.link.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from falcohost.host.confine.users import Users, WorkerUsers
-from falcohost.host.forked import HANDLED
+from falcohost.host.forked import HANDLED, forked, reaped
 from falcohost.host.worker import run_worker
 
 #: The cause of the end of a process that made a system call that it may not make (seccomp(2)).
@@ -66,10 +66,9 @@ class ForkedProcess:
 
     def reap(self) -> str:
         """Reap the ended process, close the link and *ended*; return the cause of its end in words."""
-        _, status = os.waitpid(self.pid, 0)
+        code = reaped(self.pid)
         os.close(self.ended)
         self.link.close()
-        code = os.waitstatus_to_exitcode(status)
         if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
             return "killed because memory ran out"
         if code == -signal.SIGSYS:
@@ -90,7 +89,7 @@ def fork(
     # Block signals while the child still has the supervisor's handlers; the child unblocks them itself.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        pid = os.fork()
+        pid = forked(os.fork())
         if pid == 0:
             run_worker(data, there, store, parent, kept, own)
     finally:

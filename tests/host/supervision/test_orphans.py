@@ -1,0 +1,80 @@
+"""Orphans that a process inherits are reaped, and its own children are left to those who wait for them."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from falcohost.host.forked import forked, reaped
+from falcohost.host.supervision.orphans import LOOK, Orphans
+from falcohost.testing.clock import ManualClock
+
+
+@pytest.fixture
+def looked():
+    """Return a function that has a process look for orphans in so many seconds."""
+    clock = ManualClock()
+    orphans = Orphans(inherits=True, clock=clock)
+
+    def looked(seconds):
+        clock.advance(seconds)
+        orphans.reap()
+
+    return looked
+
+
+def ended(status=0):
+    """Return a child that has ended."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(status)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
+
+
+def test_an_orphan_is_reaped_at_the_second_look(looked):
+    """Before that, whoever started it may wait for it."""
+    pid = ended()
+    looked(LOOK)
+    assert Path(f"/proc/{pid}").exists()
+    looked(LOOK / 2)
+    assert Path(f"/proc/{pid}").exists()
+    looked(LOOK)
+
+    assert not Path(f"/proc/{pid}").exists()
+    looked(LOOK)
+
+
+def test_own_children_are_left(looked):
+    """The exit status is there for who waits for it, however late."""
+    pid = forked(ended(7))
+    for _ in range(3):
+        looked(LOOK)
+
+    assert 7 == reaped(pid)
+
+
+def test_who_runs_is_left(looked):
+    """A process that has not ended is not waited for."""
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(60)
+        os._exit(0)
+    for _ in range(3):
+        looked(LOOK)
+    os.kill(pid, signal.SIGKILL)
+
+    assert (pid, signal.SIGKILL) == os.waitpid(pid, 0)
+
+
+def test_who_inherits_nothing_looks_for_nothing():
+    """Only process 1 of a container inherits orphans."""
+    pid, clock = ended(), ManualClock()
+    orphans = Orphans(clock=clock)
+    for _ in range(3):
+        orphans.reap()
+        clock.advance(LOOK)
+
+    assert (pid, 0) == os.waitpid(pid, 0)

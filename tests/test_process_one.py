@@ -1,0 +1,65 @@
+"""The agent as process 1 of a container: it reaps what it inherits, ends at SIGTERM, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost.testing.agent import Agent
+from falcohost.testing.waiting import wait_until
+
+RULES = "- {rule: A, desc: d, condition: 'json.value[/x] exists', output: o, priority: INFO, source: json}\n"
+
+#: Begins a process whose parent ends at once, so that process 1 inherits it.
+ORPHAN = "sleep 0.5 & echo"
+
+
+@pytest.fixture
+def contained(tmp_path):
+    """Return a running agent, and the process id that it has outside of its namespace."""
+    if os.geteuid() != 0:
+        skip_or_fail("root", "only root makes namespaces of processes")
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "log").touch()
+    block = {"name": "json", "open_params": str(tmp_path / "log"), "init_config": {"follow": True}}
+    agent = Agent(
+        tmp_path,
+        [tmp_path / "rules.yaml"],
+        settings={"plugins": [block], "engine": {"kind": "nodriver"}},
+        before=["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"],
+    )
+    agent.wait_until_ready()
+    yield agent, agent.worker()
+    agent.kill()
+
+
+def children(pid):
+    """Return the process ids and states of a process's children."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(one): Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[0] for one in found}
+
+
+def test_what_it_inherits_is_reaped(contained):
+    """Orphans are its children until they end, and no zombies after that; its worker stays."""
+    agent, one = contained
+    (worker,) = children(one)
+    for _ in range(3):
+        subprocess.run(["nsenter", f"--target={one}", "--pid", "--mount", "sh", "-c", ORPHAN], check=True)
+    assert 4 == len(children(one))
+
+    wait_until(lambda: {worker} == set(children(one)), lambda: str(children(one)))
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: "is open again" in agent.log or children(one).keys() - {worker}, lambda: agent.log)
+
+
+def test_it_ends_at_sigterm(contained):
+    """Its workers end with it; its status is that of a stop."""
+    agent, one = contained
+    workers = children(one)
+    os.kill(one, signal.SIGTERM)
+
+    assert 0 == agent.process.wait(60)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
