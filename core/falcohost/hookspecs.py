@@ -62,6 +62,8 @@ class SourceSpec:
         worker reads, or None. Its process stays, with the user of the agent; the worker finds the descriptors in
         :mod:`falcohost.kept` and may end at any time: the next one goes on with them.
     :ivar load_capabilities: the capabilities that this process keeps.
+    :ivar modules: modules that its processes need. They are imported once, before the processes are forked, and must do
+        nothing but define names.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
         sentence that says what is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
         perhaps by a running agent. A :class:`RetriedProblem` does not stop a start. Without *check*, and if it yields
@@ -91,6 +93,7 @@ class SourceSpec:
     helpers: tuple[HelperSpec, ...] = ()
     load: Callable[[Mapping[str, Any]], SourceLoader | None] | None = None
     load_capabilities: frozenset[str] | None = None
+    modules: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     drops: Callable[[Mapping[str, Any]], DropPolicy] | None = None
     off: Callable[[Mapping[str, Any]], str | None] | None = None

@@ -86,6 +86,7 @@ class DriverSpec:
     :ivar load: makes what prepares in another process what the driver reads; works like
         :attr:`falcohost.SourceSpec.load`.
     :ivar load_capabilities: works like :attr:`falcohost.SourceSpec.load_capabilities`.
+    :ivar modules: works like :attr:`falcohost.SourceSpec.modules`.
     """
 
     name: str
@@ -97,6 +98,7 @@ class DriverSpec:
     helpers: tuple[HelperSpec, ...] = ()
     load: Callable[[Mapping[str, Any]], Any] | None = None
     load_capabilities: frozenset[str] | None = None
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from falcohost.host.enabled_subscribers import open_subscribers
 from falcohost.host.given import AgentOptions
 from falcohost.host.memory import settle
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
+from falcohost.host.preload import preload
 from falcohost.host.restart import restart
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
@@ -52,6 +53,7 @@ def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) 
     subscribers = open_subscribers(outputs, load_for_outputs(outputs), store, maker, unbuffered=options.unbuffered)
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
+    preload(module for source in assignment.sources for module in source.modules)
     supervisor = wired(handed, options, again, maker, store, subscribers)
     settle()
     outcome = supervisor.run()

@@ -53,7 +53,10 @@ class Assigning:
         return Assignment(
             sources=[
                 SourceAssignment(
-                    name, facts_of(self._given.ruleset.enabled(name)), Drops.of(drops[name]) if name in drops else None
+                    name,
+                    facts_of(self._given.ruleset.enabled(name)),
+                    Drops.of(drops[name]) if name in drops else None,
+                    specs[name].modules,
                 )
                 for name in self.sources
             ],

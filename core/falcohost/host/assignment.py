@@ -36,11 +36,13 @@ class SourceAssignment(msgspec.Struct, frozen=True):
     """A source to open.
 
     :ivar rules: the facts of the rules that are enabled for it, which its alerts have to repeat.
+    :ivar modules: the modules that its processes need (``SourceSpec.modules``).
     """
 
     name: str
     rules: Mapping[str, RuleFacts]
     drops: Drops | None
+    modules: tuple[str, ...] = ()
 
 
 class Assignment(msgspec.Struct, frozen=True):

@@ -92,6 +92,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             helpers=drivers.helpers(settings),
             load=drivers.loader,
             load_capabilities=drivers.load_capabilities(settings),
+            modules=drivers.modules(settings),
             check=_check,
             drops=_drops,
             off=_off,

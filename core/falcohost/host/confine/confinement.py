@@ -45,7 +45,7 @@ def confine(confinement: Confinement, parent: int) -> None:
     needs = confinement.needs
     if unknown := sorted(needs.calls - ALL):
         raise SourceError(f"the source has unknown needs: {', '.join(unknown)}; there are {', '.join(sorted(ALL))}")
-    _import_lazy()
+    import_lazy()
     _restrict_files(needs)
     drop_privileges(confinement.capabilities, confinement.user, needs.groups)
     die_with_parent(parent)  # changing the user has cleared it
@@ -64,7 +64,7 @@ def _restrict_files(needs: Needs) -> None:
         log.warning("files that this process opens are not restricted: Landlock answers %s", error.strerror)
 
 
-def _import_lazy() -> None:
+def import_lazy() -> None:
     """Import what Python would import on first use, while its folder is readable: it may belong to root."""
     with contextlib.suppress(ImportError):
         importlib.import_module("_strptime")

@@ -14,6 +14,8 @@ from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
+_PACKAGE: Final = "falcohost_syscall"
+_DRIVER: Final = f"drivers.{DEFAULT}"
 #: The first kernel on which whoever has the descriptor of a map may use it, without CAP_BPF.
 _OPEN_MAPS: Final = (5, 19)
 # To load programs and attach them, and to look at files that rules name; more is needed only until the probe is loaded.
@@ -77,6 +79,7 @@ DRIVERS: Final = (
         capabilities=_reading(),
         load=_load_modern_ebpf,
         load_capabilities=_LOADING,
+        modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
     ),
     DriverSpec(
         name="replay",
@@ -126,6 +129,12 @@ def load_capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the capabilities that the process keeps that has loaded what the configured driver reads."""
     found = _named(settings)
     return None if found is None else found.load_capabilities
+
+
+def modules(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the modules that the processes of the configured driver need."""
+    found = _named(settings)
+    return () if found is None else found.modules
 
 
 def loader(settings: Mapping[str, Any]) -> SourceLoader | None:
