@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from falcohost_syscall.drivers.drivers import modules
+
 #: Libraries, and rooms of ours, that starting does not take, each with who imports it when it is needed.
 NOT_AT_START = {
     "boto3": "a source of AWS, in its worker",
@@ -26,7 +28,8 @@ NOT_AT_START = {
     "yaml": "a configuration file, and rules that are not in the cache",
 }
 
-#: What the supervisor never imports, each with who does: it parses nothing, and loads no plugin.
+#: What the supervisor never imports, each with who does: it parses nothing, and loads no plugin. Of a plugin it imports
+#: what its source names (SourceSpec.modules), which has to do without these as well.
 NOT_IN_THE_SUPERVISOR = {
     "falcohost.host.assigning": "the loader",
     "falcohost.host.checks": "a dry run",
@@ -35,7 +38,7 @@ NOT_IN_THE_SUPERVISOR = {
     "falcohost.rules.cache": "the loader",
     "falcohost.rules.loader": "the loader",
     "falcohost_rules": "the loader",
-    "falcohost_syscall": "the loader and the worker",
+    "falcohost_syscall": "nobody where the source has no driver",
     "ssl": "a worker",
     "yaml": "the loader",
 }
@@ -91,3 +94,14 @@ def test_the_supervisor_does_without(supervising, module):
     """It imports none of this, so that neither it nor what it forks has read what comes from outside."""
     assert "falcohost.host.supervisor" in supervising
     assert [name for name in sorted(supervising) if name == module or name.startswith(f"{module}.")] == []
+
+
+def test_what_is_imported_for_a_source_parses_nothing():
+    """The modules that the source of system calls names bring nothing that the supervisor does without."""
+    names = "', '".join(modules({}))
+    program = f"import importlib, sys; [*map(importlib.import_module, ('{names}',))]; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    brought = set(done.stdout.split())
+
+    assert "falcohost_syscall.drivers.modern_ebpf.driver" in brought
+    assert brought & NOT_IN_THE_SUPERVISOR.keys() <= {"falcohost_syscall"}
