@@ -1,9 +1,11 @@
 """A long loading says how far it is; a short one says nothing."""
 
+import io
+
 import pytest
 
 from falcohost.log import NOTICE
-from falcohost.rules import pace
+from falcohost.rules import documents, pace
 from falcohost.testing.clock import ManualClock
 
 
@@ -38,9 +40,43 @@ def test_a_short_loading(messages):
 
 def test_a_large_file_is_named_before_it_is_read(messages, load, monkeypatch):
     """Reading has no count of rules yet: the size says why it takes long."""
-    monkeypatch.setattr(pace, "LARGE", 100)
+    monkeypatch.setattr(documents, "LARGE", 100)
     text = "- {rule: R, desc: d, condition: evt.type = open, output: o, priority: INFO}\n"
     load(text)
     load(text + "#" * 100)
 
     assert ["Reading rules.yaml, which has 0 MiB"] == messages()
+
+
+def read_all(text, seconds):
+    """Return *text* as a parser reads it in four pieces, each of which takes *seconds*."""
+    clock = ManualClock()
+    paced, found = pace.PacedText("rules\n.yaml", text, clock), []
+    while piece := paced.read(-(-len(text) // 4)):
+        clock.advance(seconds)
+        found.append(piece)
+    return "".join(found)
+
+
+def test_reading_shows_its_share(messages):
+    """Nothing of the text is lost, and every three seconds the log has the share."""
+    text = "é" * (3 << 20)
+
+    assert text == read_all(text, 2)
+    what = "Reading rules\ufffd.yaml, which has 3 MiB"
+    assert [what, f"{what}: 50 %", f"{what}: 100 %"] == messages()
+
+
+def test_on_a_terminal(messages, monkeypatch):
+    """On a terminal it is one line, which is erased at the end, and nothing is logged."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    run(3, 1)
+    read_all("x" * 8, 1)
+
+    *shown, end = terminal.getvalue().split("\r")
+    what = "Reading rules\ufffd.yaml, which has 0 MiB"
+    assert ["Compiling rules: 1 of 3\x1b[K", "Compiling rules: 2 of 3\x1b[K", f"\x1b[K{what}\x1b[K"] == shown[:3]
+    assert (f"{what}: 25 %\x1b[K", "\x1b[K") == (shown[3], end)
+    assert [] == messages()

@@ -30,6 +30,8 @@ from falcohost.lang.tree import (
 if TYPE_CHECKING:
     from lark import Lark, Token
 
+    from falcohost.lang.driver import Driver
+
 #: Most characters of a condition with lists expanded; bounds memory when lists contain lists that contain lists.
 MAX_LENGTH = 1024 * 1024
 
@@ -61,7 +63,10 @@ def _parsed(text: str, start: str) -> Any:
     if len(text) > MAX_LENGTH:
         raise ConditionSyntaxError(f"condition is longer than {MAX_LENGTH} characters", Pos())
     try:
-        node = _lark().parse(text, start=start)
+        driver = _driver()
+        node = None if driver is None else driver.parse(text, start)
+        if node is None:
+            node = _lark().parse(text, start=start)
     except UnexpectedInput:
         from falcohost.lang.complaints import complaint
 
@@ -84,6 +89,16 @@ def _lark() -> Lark:
         transformer=_TreeBuilder(),
         maybe_placeholders=False,
     )
+
+
+@cache
+def _driver() -> Driver | None:
+    from falcohost.lang.driver import Driver
+
+    try:
+        return Driver(_lark())
+    except (AttributeError, TypeError, ValueError):  # another version of Lark
+        return None
 
 
 def _pos(token: Token) -> Pos:
@@ -147,11 +162,9 @@ class _TreeBuilder:
         return TransformNode("val", (field,), None, _pos(token))
 
     def transformer(self, found: list[Any]) -> TransformNode:
-        from lark import Token
-
         token, *operands = found
         argument = None
-        if isinstance(operands[-1], Token):
+        if isinstance(operands[-1], str):
             last = operands.pop()
             argument = _argument(last, _pos(last))
         return TransformNode(token[:-1], tuple(operands), argument, _pos(token))

@@ -14,6 +14,7 @@ from functools import cached_property
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from falcohost.rules.pace import LARGE, PacedText
 from falcohost.rules.places import Place
 from falcohost.rules.yaml_words import in_falcos_words
 
@@ -57,13 +58,15 @@ class YamlSyntaxError(ValueError):
         self.place = place
 
 
-def read_documents(text: str) -> list[Node]:
+def read_documents(text: str, name: str = "") -> list[Node]:
     """Return the documents in *text*, without the empty ones.
+
+    :param name: the file's name, for the progress of a large file.
 
     :raises YamlSyntaxError: it is not valid YAML.
     """
     try:
-        found = _composed(text)
+        found = _composed(text, name)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
@@ -82,10 +85,10 @@ def read_documents(text: str) -> list[Node]:
     return [node for node in found if not is_null(node)]
 
 
-def _composed(text: str) -> list[Node]:
+def _composed(text: str, name: str) -> list[Node]:
     if not _ODD_TEXT.search(text):
-        return _composed_as_is(text)
-    documents = _composed_as_is(text.translate(_STAND_INS))
+        return _composed_as_is(text, name)
+    documents = _composed_as_is(text.translate(_STAND_INS), name)
     todo, seen = list(documents), set()
     while todo:
         node = todo.pop()
@@ -101,9 +104,9 @@ def _composed(text: str) -> list[Node]:
     return documents
 
 
-def _composed_as_is(text: str) -> list[Node]:
+def _composed_as_is(text: str, name: str) -> list[Node]:
     try:
-        return list(yaml.compose_all(text, _Loader))
+        return list(yaml.compose_all(PacedText(name, text) if len(text) >= LARGE else text, _Loader))
     except yaml.composer.ComposerError as error:
         if error.problem != "second occurrence":
             raise

@@ -15,7 +15,6 @@ from falcohost.rules.collector import Collector
 from falcohost.rules.compiler import Compiled, Compiler
 from falcohost.rules.exceptions import FieldCheck
 from falcohost.rules.loaded import Loaded, LoadOptions, read_file
-from falcohost.rules.pace import announce
 from falcohost.rules.places import RulesFile
 from falcohost.rules.reader import read_rules
 from falcohost.rules.requirements import unmet_requirement
@@ -47,7 +46,6 @@ def load_rules(
     compiled = Compiled()
     for file in files:
         result = FileResult(file.name, file)
-        announce(file.name, file.text)
         read_rules(result, collector)
         compiled = compiler.compile(collector, result)
         told = [problem for former in results for problem in former.errors]

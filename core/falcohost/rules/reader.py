@@ -38,6 +38,7 @@ from falcohost.rules.documents import (
     to_unsigned,
 )
 from falcohost.rules.overrides import read_overrides, without_append_word
+from falcohost.rules.pace import paced
 from falcohost.rules.places import Context
 from falcohost.rules.results import FileResult, LoadFailure
 from falcohost.rules.rule_reader import read_rule
@@ -69,7 +70,7 @@ def read_rules(result: FileResult, taker: DefinitionTaker) -> None:
     """Read the file of *result* and hand each definition to *taker*; errors and warnings go to *result*."""
     context = Context.of_file(result.file)
     try:
-        documents = read_documents(result.file.text)
+        documents = read_documents(result.file.text, result.file.name)
         result.schema = [verdict for document in documents for verdict in check_document(document)]
     except YamlSyntaxError as error:
         where = context if error.place is None else context.at("value for", error.place)
@@ -77,7 +78,7 @@ def read_rules(result: FileResult, taker: DefinitionTaker) -> None:
         return
     for document in documents:
         try:
-            items = _items(document, context)
+            items = paced("Reading rules", _items(document, context))
         except LoadFailure as failure:
             result.fail(failure)
             continue
