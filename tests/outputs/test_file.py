@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import stat
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_appends(path, keep_alive):
     output.deliver([alert("c")])
 
     assert path.read_text() == "before\nrule a\nrule b\nrule c\n"
+
+
+def test_only_its_owner_reads_it(path, tmp_path):
+    """A file that is created is closed to others; an existing one keeps its permissions."""
+    (tmp_path / "open").touch(0o644)
+    for name in (path, tmp_path / "open"):
+        FileOutput(str(name), False, encode).deliver([alert("a")])
+
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert 0o644 == stat.S_IMODE((tmp_path / "open").stat().st_mode)
 
 
 def test_without_keep_alive_the_file_may_move(path):

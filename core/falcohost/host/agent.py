@@ -71,7 +71,7 @@ def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) 
 def _write_pidfile(path: str) -> None:
     try:
         # A FIFO that nobody reads is an error, and not waited for.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         with os.fdopen(descriptor, "w") as file:
             file.write(str(os.getpid()))
     except OSError as error:

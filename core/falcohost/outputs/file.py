@@ -1,4 +1,7 @@
-"""The output ``file``: appends a line per alert. With ``keep_alive`` the file stays open until it is reopened."""
+"""The output ``file``: appends a line per alert. With ``keep_alive`` the file stays open until it is reopened.
+
+A file that it creates can be read by its owner alone. An existing one keeps its permissions.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ class FileOutput:
     def _open(self) -> int:
         if self._descriptor is None:
             try:
-                self._descriptor = os.open(self._filename, _FLAGS, 0o666)
+                self._descriptor = os.open(self._filename, _FLAGS, 0o600)
             except OSError as error:
                 raise OutputError(_failure(self._filename, error.strerror)) from error
         return self._descriptor

@@ -62,6 +62,7 @@ class Waiting(Struct):
 
     :ivar positions: by subscriber; a position without a state keeps the stored state.
     :ivar metadata: the alerts' metadata, by key; *written*: the keys of metadata that are written already.
+    :ivar size: bytes of the bodies in *rows*.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Waiting(Struct):
     positions: dict[str, SubscriberPosition] = field(default_factory=dict)
     metadata: dict[int, RuleMetadata] = field(default_factory=dict)
     written: set[int] = field(default_factory=set)
+    size: int = 0
 
     def __bool__(self) -> bool:
         """Return whether there is anything."""
@@ -81,7 +83,7 @@ class Waiting(Struct):
         self.positions[subscriber] = SubscriberPosition(mark, before.state if before and state is None else state)
 
     def write(self, connection: sqlite3.Connection, now: int) -> None:
-        """Write all of it in one transaction, at *now* in seconds since the epoch."""
+        """Write all of it in one transaction, at *now* (:mod:`falcohost.store.age`)."""
         positions = [(name, *position) for name, position in self.positions.items()]
         execute, execute_many = connection.execute, connection.executemany
         if len(positions) == 1 and not (self.rows or self.cursors or self.ended):
@@ -125,6 +127,7 @@ class Waiting(Struct):
     def clear(self) -> None:
         """Forget it, since it is written."""
         self.written |= self.metadata.keys()
+        self.size = 0
         for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata):
             part.clear()
 

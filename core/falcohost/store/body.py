@@ -10,7 +10,7 @@ import struct
 import msgspec
 from msgspec.structs import force_setattr, replace
 
-from falcohost.alert import NO_METADATA, Alert
+from falcohost.alert import NO_METADATA, Alert, Priority
 from falcohost.store.cut import MOST_FIELDS, tried
 from falcohost.store.metadata import ByKey, key_of
 
@@ -64,6 +64,16 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
     return alert
 
 
+def priority_of(body: bytes) -> Priority:
+    """Return the priority of the alert in *body*, of any version."""
+    begin = _HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
+    return _decode_priority(body[begin:]).priority
+
+
+class _OnlyPriority(msgspec.Struct):
+    priority: Priority
+
+
 def _decode_older(body: bytes) -> Alert:
     if not body or body[0] != _MARK_2 or len(body) < _HEAD_2.size:
         return _decode(body)
@@ -80,3 +90,4 @@ def _whole(alert: Alert, at: int) -> str:
 _pack = _HEAD.pack
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Alert).decode
+_decode_priority = msgspec.msgpack.Decoder(_OnlyPriority).decode

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from pathlib import Path
 
@@ -14,16 +15,31 @@ from falcohost.errors import StateError
 from falcohost.log import log
 
 #: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
-SCHEMA = 3
+SCHEMA = 4
 
 #: Versions with the same table of alerts, which can be read without a migration.
-READABLE = (1, 2, 3)
+READABLE = (1, 2, 3, 4)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
 #: *last*: the number of an alert with it; until metadata are written again, alerts that are not many later have it too.
 _METADATA = "CREATE TABLE metadata (key INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
 
+#: A source can make any id; so it keeps out no alert of another source.
+_ONCE = "CREATE UNIQUE INDEX once ON alerts (id, source) WHERE rewinds;"
+
+#: One row: the clock by which alerts age (:mod:`falcohost.store.age`).
+_AGE = """
+CREATE TABLE age (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    boot TEXT NOT NULL,
+    monotonic REAL NOT NULL,
+    wall INTEGER NOT NULL,
+    seconds INTEGER NOT NULL
+) STRICT;
+"""
+
+#: *stored* is by the clock of :mod:`falcohost.store.age`; before, it was the time of day.
 _TABLES = f"""
 CREATE TABLE alerts (
     seq INTEGER PRIMARY KEY,
@@ -35,16 +51,24 @@ CREATE TABLE alerts (
     stored INTEGER NOT NULL,
     alert BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX once ON alerts (id) WHERE rewinds;
+{_ONCE}
 CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
 {_SUBSCRIBERS}
 {_METADATA}
+{_AGE}
 """
 
 #: SQL that migrates a file to the next version.
 _MIGRATIONS = {
     1: f"{_SUBSCRIBERS} INSERT INTO subscribers SELECT output, seq, NULL FROM marks; DROP TABLE marks;",
     2: _METADATA,
+    3: f"""
+        DROP INDEX once;
+        {_ONCE}
+        {_AGE}
+        UPDATE alerts SET stored = (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1)
+            WHERE stored > (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1);
+    """,
 }
 
 
@@ -91,9 +115,23 @@ def put_aside(path: Path, error: sqlite3.Error) -> None:
     log.error("the state in %s is corrupt (%s); it was renamed to %s, and a new one is created", path, error, aside)
 
 
+def _make_private(name: str) -> None:
+    """Create the file if it is missing, and take it from everybody but its owner; SQLite gives its others its mode."""
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_IMODE(status.st_mode) & 0o077 and status.st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o600)
+            for other in (Path(f"{name}-wal"), Path(f"{name}-shm")):
+                if other.is_file() and not other.is_symlink():
+                    other.chmod(0o600)
+    finally:
+        os.close(descriptor)
+
+
 def _prepared(name: str) -> sqlite3.Connection:
     if name != ":memory:":
-        os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        _make_private(name)
     connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

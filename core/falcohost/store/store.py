@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,19 +19,23 @@ from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
+from falcohost.store.age import Age, Reading
 from falcohost.store.arrival import Arrival, Row, Stored, SubscriberPosition, Waiting
 from falcohost.store.body import decode, encode
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
 from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import StoredMetadata, by_key
-from falcohost.store.surplus import MOST_LATER, Surplus
+from falcohost.store.shares import Place, surplus
+from falcohost.store.surplus import Surplus
 
-#: Most alerts in memory while the disk cannot be written.
+#: Most alerts in memory while the disk cannot be written, and bytes of them.
 MOST_UNWRITTEN = 100_000
+MOST_UNWRITTEN_BYTES = 256 << 20
 
-#: Number of recent alerts in memory, so that subscribers that keep up need not read the disk.
+#: Number of recent alerts in memory, and bytes of them, so that subscribers that keep up need not read the disk.
 MOST_KEPT = 500
+MOST_KEPT_BYTES = 8 << 20
 
 #: So many ids are asked for at once.
 MOST_ASKED = 256
@@ -66,12 +70,14 @@ class Store:
         self._waiting = Waiting()
         self._positions: dict[str, SubscriberPosition] = {}
         self._latest: deque[Row] = deque(maxlen=MOST_KEPT)
+        self._latest_size = 0
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
-        self._seen: set[str] = set()
-        self._recent: dict[str, None] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._recent: dict[tuple[str, str], None] = {}
         self._files = 0
-        self._surplus = Surplus(limits, clock)
+        self._age = self._read_age()
+        self._surplus = Surplus(limits, self._age, clock)
         self._metadata = StoredMetadata(self._disk.query)
 
     def append(self, arrivals: Iterable[Arrival]) -> Stored:
@@ -84,9 +90,9 @@ class Store:
 
     def recall(self) -> None:
         """Take over from a store that has ended: know what it has stored, since that may come again."""
-        sql = "SELECT id FROM alerts WHERE seq > ? AND NOT rewinds ORDER BY seq"
+        sql = "SELECT source, id FROM alerts WHERE seq > ? AND NOT rewinds ORDER BY seq"
         with self._lock, contextlib.suppress(StateError):
-            self._recent = dict.fromkeys(found for (found,) in self._disk.query(sql, (self.last - MOST_RECENT,)))
+            self._recent = dict.fromkeys(self._disk.query(sql, (self.last - MOST_RECENT,)))
 
     def cursor(self, source: str) -> str | None:
         """Return the stored cursor of *source*."""
@@ -161,16 +167,18 @@ class Store:
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
             known = self._known([alert.id for alert in arrival.alerts]) if rewinds else ()
-            bodies = arrival.bodies or map(encode, arrival.alerts)
-            before = len(taken)
+            bodies = arrival.bodies or [*map(encode, arrival.alerts)]
+            before, size = len(taken), 0
             for alert, body in zip(arrival.alerts, bodies, strict=True):
                 if again:
-                    if alert.id in known or alert.id in self._seen or alert.id in self._recent:
+                    key = alert.source, alert.id
+                    if key in known or key in self._seen or key in self._recent:
                         continue
                     if rewinds:
-                        self._seen.add(alert.id)
+                        self._seen.add(key)
                 if arrival.number and arrival.cursor is None:
-                    self._recent[alert.id] = None
+                    self._recent[alert.source, alert.id] = None
+                size += len(body)
                 self.last += 1
                 row = Row(self.last, rewinds, alert, body)
                 rows.append(row)
@@ -178,6 +186,8 @@ class Store:
                 taken.append(alert)
             if len(taken) > before:  # the metadata of alerts that are there already are there too
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
+            self._waiting.size += size
+            self._keep_latest(size)
             while len(self._recent) > MOST_RECENT:
                 del self._recent[next(iter(self._recent))]
             if arrival.cursor is not None:
@@ -186,14 +196,22 @@ class Store:
                 self._waiting.ended.add(arrival.source)
         return taken
 
-    def _known(self, ids: Sequence[str]) -> set[str]:
-        """Return those of *ids* that are in the file."""
-        found: set[str] = set()
+    def _keep_latest(self, more: int) -> None:
+        """Bound what is kept in memory, to which alerts of *more* bytes were added."""
+        self._latest_size += more
+        while self._latest_size > MOST_KEPT_BYTES:  # counted anew each time it has grown that much
+            self._latest_size = sum(len(row.body) for row in self._latest)
+            if self._latest_size > MOST_KEPT_BYTES:
+                self._latest.popleft()
+
+    def _known(self, ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
+        found: set[tuple[str, str]] = set()
         for begin in range(0, len(ids), MOST_ASKED):
             some = ids[begin : begin + MOST_ASKED]
-            sql = f"SELECT id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * len(some))})"
+            sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * len(some))})"
             try:
-                found.update(alert_id for (alert_id,) in self._disk.query(sql, tuple(some)))
+                found.update(self._disk.query(sql, tuple(some)))
             except StateError:
                 break
         return found
@@ -206,10 +224,13 @@ class Store:
         self._settle()
 
     def _settle(self) -> None:
-        if self._disk.worth_trying:
+        if not self._disk.worth_trying:
+            self._bound()
+        else:
             self._write()
             if not self._disk.failing and self._surplus.due(self.last):
-                self._disk.change(self._delete_surplus)
+                if not self._disk.change(self._delete_surplus):
+                    self._surplus.renew()
                 self._waiting.written.clear()
 
     def _write(self) -> None:
@@ -218,10 +239,11 @@ class Store:
             self._files = self._disk.begun
             self._waiting.positions |= self._positions
             self._waiting.written.clear()
+            self._surplus.renew()
         waiting = self._waiting
         if not waiting:
             return
-        now = self._clock.time_ns() // 1_000_000_000
+        now = self._age.now()
         if not self._disk.change(lambda connection: waiting.write(connection, now)):
             self._bound()
             return
@@ -230,36 +252,60 @@ class Store:
         for source in waiting.ended:
             self._cursors.pop(source, None)
         self._seen.clear()
+        self._surplus.wrote(waiting.size)
         waiting.clear()
 
     def _bound(self) -> None:
-        rows = self._waiting.rows
-        more = len(rows) - MOST_UNWRITTEN
-        if more > 0:
-            for row in rows[:more]:
-                self._seen.discard(row.alert.id)
-            self._give_up(rows[more - 1].seq, rows[0].seq)
-            del rows[:more]
+        """Give up alerts that wait for the disk, of those who have more than their share, if there are too many."""
+        waiting, least = self._waiting, MOST_UNWRITTEN_BYTES // MOST_UNWRITTEN
+        if len(waiting.rows) <= MOST_UNWRITTEN and waiting.size <= MOST_UNWRITTEN_BYTES:
+            return
+        used: Counter[Place] = Counter()
+        for row in waiting.rows:
+            used[_place(row.alert)] += max(len(row.body), least)
+        above = surplus(used, int(0.9 * MOST_UNWRITTEN_BYTES))
+        gone, kept = [], []
+        for row in waiting.rows:
+            place = _place(row.alert)
+            if above.get(place, 0) > 0:
+                above[place] -= max(len(row.body), least)
+                gone.append(row)
+            else:
+                kept.append(row)
+        waiting.rows[:] = kept
+        waiting.size = sum(len(row.body) for row in kept)
+        self._seen.difference_update((row.alert.source, row.alert.id) for row in gone)
+        behind = self._behind
+        self._lose(sum(row.seq > behind for row in gone))  # some may still be read from memory
 
     def _delete_surplus(self, connection: sqlite3.Connection) -> None:
-        first, until = self._surplus.find(connection, self.last)
-        if first and until >= first:
-            connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
-            connection.execute("DELETE FROM metadata WHERE last < ?", (until - MOST_LATER,))
-            self._give_up(until, first)
+        deleted = self._surplus.delete(connection, self.last, self._behind)
+        self._forget(deleted.until)
+        self._lose(deleted.missed)
+
+    @property
+    def _behind(self) -> int:
+        """Return the number of the last alert that every subscriber has."""
+        return min((position.mark for position in self._positions.values()), default=self.last)
 
     def _forget(self, until: int) -> None:
         """Drop alerts up to number *until* from memory."""
         while self._latest and self._latest[0].seq <= until:
             self._latest.popleft()
 
-    def _give_up(self, until: int, first: int) -> None:
-        self._forget(until)
-        behind = min((position.mark for position in self._positions.values()), default=until)
-        count = until - max(behind, first - 1)
+    def _lose(self, count: int) -> None:
         if count > 0:
             self.lost += count
             log.error("deleted %d alerts that an output has not taken: the store has reached its limits", count)
+
+    def _read_age(self) -> Age:
+        readings = self._disk.query("SELECT boot, monotonic, wall, seconds FROM age")
+        stored = self._disk.query("SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1")
+        return Age(Reading(*readings[0]) if readings else None, stored[0][0] if stored else None, self._clock)
+
+
+def _place(alert: Alert) -> Place:
+    return Place(alert.source, alert.priority, alert.rule)
 
 
 def open_store(configured: str, limits: Limits) -> Store:

@@ -1,16 +1,26 @@
-"""Finds the alerts in a store that exceed its limits, at intervals."""
+"""Deletes the alerts in a store that exceed its limits, at intervals.
+
+Age is that of :mod:`falcohost.store.age`. When there are too many bytes, those who have more than their share lose
+their oldest alerts (:mod:`falcohost.store.shares`).
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from falcohost.clock import Clock
+from falcohost.store.age import Age
+from falcohost.store.body import priority_of
 from falcohost.store.database import one
 from falcohost.store.limits import Limits
+from falcohost.store.shares import Place, surplus
 
-#: Seconds, and number of alerts, after which age and size are checked again.
+#: Seconds, number of alerts, and part of the file's limit, after which age and size are checked again.
 PAUSE = 60.0
 PAUSE_ALERTS = 20_000
+PAUSE_PART = 16
 
 #: Metadata in use are written again after each check. Metadata written this many alerts ago are not used any more.
 MOST_LATER = 10 * PAUSE_ALERTS
@@ -18,35 +28,144 @@ MOST_LATER = 10 * PAUSE_ALERTS
 #: How full a file is after deleting.
 _LEFT = 0.9
 
+#: Bytes of pages for each byte of alerts. There may be more, since pages from which single alerts were deleted are not
+#: filled again; the file is then larger than its limit, by less than the limit.
+_SPARSE = 1.5
+
+#: Bytes of an alert in the file beside its body, about.
+_BESIDE = 150
+
 _DAY = 86_400
+
+_ADDED = (
+    "SELECT source, rule, min(seq), sum(length(alert)), count(*) FROM alerts WHERE seq > ? AND seq <= ?"
+    " GROUP BY source, rule"
+)
+_READING = "INSERT OR REPLACE INTO age VALUES (1, ?, ?, ?, ?)"
+
+
+class Deleted(NamedTuple):
+    """What was deleted: all alerts up to number *until*, and *missed* alerts that not every subscriber had."""
+
+    until: int
+    missed: int
+
+
+@dataclass
+class _Used:
+    """What the alerts of one rule use: *size* bytes; *first*: none has a lower number."""
+
+    priority: int
+    first: int
+    size: int = 0
 
 
 class Surplus:
-    """Finds alerts beyond *limits*."""
+    """Deletes alerts beyond *limits*."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, age: Age, clock: Clock) -> None:
         self._limits = limits
+        self._age = age
         self._clock = clock
         self._look_at = 0.0
         self._look_last = 0
+        self._written = 0
+        self._used: dict[tuple[str, str], _Used] = {}
+        self._counted = 0
+
+    def wrote(self, size: int) -> None:
+        """Take note that *size* bytes were written."""
+        self._written += size
+
+    def renew(self) -> None:
+        """Forget what was counted, since a new file has taken the place of the former one."""
+        self._used.clear()
+        self._counted = 0
 
     def due(self, last: int) -> bool:
         """Return whether it is time to check again; *last* is the number of the last alert."""
         now = self._clock.monotonic()
-        if now < self._look_at and last < self._look_last:
+        much = self._written > (self._limits.megabytes << 20) // PAUSE_PART
+        if now < self._look_at and last < self._look_last and not much:
             return False
         self._look_at = now + PAUSE
         self._look_last = last + PAUSE_ALERTS
+        self._written = 0
         return True
 
-    def find(self, connection: sqlite3.Connection, last: int) -> tuple[int, int]:
-        """Return the number of the first stored alert, and that of the last one beyond the limits."""
-        first = one(connection, "SELECT coalesce(min(seq), 0) FROM alerts")
-        oldest = self._clock.time_ns() // 1_000_000_000 - self._limits.days * _DAY
+    def delete(self, connection: sqlite3.Connection, last: int, behind: int) -> Deleted:
+        """Delete what exceeds the limits, in one transaction.
+
+        :param last: the number of the last alert; *behind*: that of the last that every subscriber has.
+        """
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_READING, self._age.reading())
+        deleted = self._delete_old(connection, last, behind)
+        missed = self._delete_much(connection, last, behind)
+        if deleted.until or missed is not None:
+            first = one(connection, f"SELECT coalesce(min(seq), {last + 1}) FROM alerts")
+            connection.execute("DELETE FROM metadata WHERE last < ?", (first - MOST_LATER,))
+        connection.execute("COMMIT")
+        return Deleted(deleted.until, deleted.missed + (missed or 0))
+
+    def _delete_old(self, connection: sqlite3.Connection, last: int, behind: int) -> Deleted:
+        oldest = self._age.now() - self._limits.days * _DAY
         young = f"SELECT seq FROM alerts WHERE stored >= {oldest} ORDER BY seq LIMIT 1"
         until = one(connection, f"SELECT coalesce(({young}), {last + 1})") - 1
+        if not one(connection, f"SELECT EXISTS (SELECT 1 FROM alerts WHERE seq <= {until})"):
+            return Deleted(0, 0)
+        if self._counted:
+            for source, rule, _, size, count in connection.execute(_ADDED, (0, min(until, self._counted))):
+                self._used[source, rule].size -= size + count * _BESIDE
+        missed = one(connection, f"SELECT count(*) FROM alerts WHERE seq <= {until} AND seq > {behind}")
+        connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
+        return Deleted(until, missed)
+
+    def _delete_much(self, connection: sqlite3.Connection, last: int, behind: int) -> int | None:
+        """Return how many were deleted that not every subscriber had; None: nothing was deleted."""
+        most = self._limits.megabytes << 20
         pages = one(connection, "PRAGMA page_count") - one(connection, "PRAGMA freelist_count")
-        used, most = pages * one(connection, "PRAGMA page_size"), self._limits.megabytes << 20
-        if used > most:
-            until = max(until, first + int((last - first) * (1 - _LEFT * most / used)))
-        return first, until
+        taken = pages * one(connection, "PRAGMA page_size")
+        if taken <= most:
+            return None
+        self._count(connection, last)
+        used = {Place(source, part.priority, rule): part.size for (source, rule), part in self._used.items()}
+        size = sum(used.values())
+        room = int(_LEFT * most / min(taken / max(size, 1), _SPARSE))
+        if size <= room:
+            return None
+        above = surplus(used, room)
+        gone = self._oldest(connection, {(place.source, place.rule): size for place, size in above.items()})
+        connection.executemany("DELETE FROM alerts WHERE seq = ?", [(seq,) for seq in gone])
+        return sum(seq > behind for seq in gone)
+
+    def _count(self, connection: sqlite3.Connection, last: int) -> None:
+        """Count the alerts that were not counted yet."""
+        for source, rule, first, size, count in connection.execute(_ADDED, (self._counted, last)).fetchall():
+            used = self._used.get((source, rule))
+            body = connection.execute("SELECT alert FROM alerts WHERE seq = ?", (first,)).fetchone()[0]
+            if used is None:
+                used = self._used[source, rule] = _Used(0, first)
+            used.priority = priority_of(body)
+            used.size += size + count * _BESIDE
+        self._counted = last
+
+    def _oldest(self, connection: sqlite3.Connection, above: dict[tuple[str, str], int]) -> list[int]:
+        """Return the numbers of the oldest alerts of each rule, so many that they have as many bytes as are *above*."""
+        gone: list[int] = []
+        begin = min((self._used[key].first for key in above), default=0)
+        sql = "SELECT seq, source, rule, length(alert) FROM alerts WHERE seq >= ? ORDER BY seq"
+        for seq, source, rule, length in connection.execute(sql, (begin,)):
+            left = above.get((source, rule))
+            if left is None:
+                continue
+            size, used = length + _BESIDE, self._used[source, rule]
+            gone.append(seq)
+            used.size -= size
+            used.first = seq + 1
+            above[source, rule] = left - size
+            if left <= size:
+                del above[source, rule]
+                if not above:
+                    break
+        return gone

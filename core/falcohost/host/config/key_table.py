@@ -71,7 +71,11 @@ FILES: Final = (
     ConfigKey(key="falcohost.state_dir", type=str, shown_default=_STATE, help="directory for alerts and cursors"),
     ConfigKey(key="falcohost.alerts.max_age_days", type=int, default=Limits.days, help="days that alerts are kept"),
     ConfigKey(
-        key="falcohost.alerts.max_size_mb", type=int, default=Limits.megabytes, help="MiB of alerts that are kept"
+        key="falcohost.alerts.max_size_mb",
+        type=int,
+        default=Limits.megabytes,
+        help="MiB of alerts that are kept; sources have equal shares, within them priorities, and within these rules "
+        "([decision 0047](decisions/0047-a-source-speaks-for-itself.md))",
     ),
 )
 
