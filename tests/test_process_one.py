@@ -63,3 +63,22 @@ def test_it_ends_at_sigterm(contained):
 
     assert 0 == agent.process.wait(60)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_it_ends_at_sigterm_while_it_starts(tmp_path):
+    """The kernel delivers process 1 no signal for which it has no handler."""
+    (tmp_path / "rules.yaml").write_text("".join(RULES.replace("rule: A", f"rule: A{n}") for n in range(3000)))
+    agent = Agent(
+        tmp_path,
+        [tmp_path / "rules.yaml"],
+        settings={"plugins": [{"name": "json", "open_params": str(tmp_path)}], "log_level": "info"},
+        before=["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"],
+    )
+    try:
+        agent.wait_for_log(lambda log: "initialized with configuration files" in log)
+        os.kill(agent.worker(), signal.SIGTERM)
+
+        assert 128 + signal.SIGTERM == agent.process.wait(60)
+        assert "Ready" not in agent.log
+    finally:
+        agent.kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -10,6 +12,8 @@ from falcohost.host.environment import begin
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    if os.getpid() == 1:  # to which the kernel delivers no signal without a handler
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     begin(sys.argv[1:])
     from falcohost.cli.app import run
 

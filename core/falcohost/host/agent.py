@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import sys
 from collections.abc import Callable
 
@@ -42,8 +41,6 @@ def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) 
     :param again: returns what reads them for a reload, and compares them with those in a memfd.
     :raises FalcohostError: it cannot start, or failed.
     """
-    if os.getpid() == 1:  # to which the kernel delivers no signal without a handler
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     handed = Loader(first).wait()
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
