@@ -18,7 +18,7 @@ from falcohost.needs import needs_of
 PAUSE = 0.5
 
 
-def run_loader(loader: SourceLoader, task: Task, uplink: Uplink, parent: int) -> None:
+def run_loader(loader: SourceLoader, task: Task, uplink: Uplink, parent: int, user: int | None) -> None:
     """Prepare what the rules of *task* ask for; then follow the supervisor's messages until it is gone.
 
     :raises SystemExit: the supervisor is gone.
@@ -28,7 +28,7 @@ def run_loader(loader: SourceLoader, task: Task, uplink: Uplink, parent: int) ->
     loader.hand_up()
     uplink.send_descriptors()
     capabilities = task.spec.load_capabilities or frozenset()
-    confine(Confinement(capabilities=capabilities, needs=needs_of(loader)), parent)
+    confine(Confinement(user=user, capabilities=capabilities, needs=needs_of(loader)), parent)
     settle()
     uplink.send(wire.Loaded())
     while True:

@@ -86,7 +86,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         log.forward(uplink.log)
         if not handed.INHERITED and (loader := task.loader()) is not None:
             uplink.leave_store()
-            run_loader(loader, task, uplink, parent)
+            run_loader(loader, task, uplink, parent, users.loader)
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))

@@ -15,7 +15,7 @@ from msgspec import Struct
 from falcohost.needs import BENEATH, CONNECT, LISTEN, MAPS, PROBE, THREADS, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
-_BASE: Final = """
+BASE: Final = """
     read readv pread64 preadv write writev pwrite64 close close_range dup dup2 dup3 fcntl lseek fadvise64
     stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents
     getdents64 getcwd statfs fstatfs
@@ -31,7 +31,7 @@ _BASE: Final = """
     recvmsg recvfrom recvmmsg sendmsg sendto sendmmsg shutdown getsockopt setsockopt getsockname getpeername socketpair
 """
 
-_MORE: Final = {
+ADDED: Final = {
     BENEATH: "openat2",
     CONNECT: "connect bind",
     LISTEN: "listen accept accept4",
@@ -105,7 +105,7 @@ def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Argument | None]:
     :param pid: the process, which may signal its own threads and read its own limits only.
     """
     needs = frozenset(needs)
-    names = " ".join((_BASE, *(_MORE.get(need, "") for need in needs))).split()
+    names = " ".join((BASE, *(ADDED.get(need, "") for need in needs))).split()
     found: dict[str, Argument | None] = dict.fromkeys(names)
     found["prctl"] = _PRCTL
     found["tgkill"] = Argument(0, frozenset({pid}))

@@ -26,13 +26,12 @@ NOBODY: Final = 65534
 #: Where systemd locks dynamic users, and where falcohost locks them on a machine without systemd.
 LOCKS: Final = (Path("/run/systemd/dynamic-uid"), Path("/run/falcohost/uids"))
 
-_WHO: Final = b"falcohost\n"
-
 
 class WorkerUsers(NamedTuple):
-    """The users of a source's worker and of its helpers; None: that of the process that starts them."""
+    """The users of a source's worker, loader and helpers; None: that of the process that starts them."""
 
     worker: int | None = None
+    loader: int | None = None
     helpers: int | None = None
 
 
@@ -65,7 +64,8 @@ class Users:
 
     def of_source(self, name: str) -> WorkerUsers:
         """Return the users of the processes of the source *name*."""
-        return WorkerUsers(self.user(f"source {name}"), self.user(f"helpers of source {name}"))
+        roles = (f"source {name}", f"loader of source {name}", f"helpers of source {name}")
+        return WorkerUsers(*map(self.user, roles))
 
     def _choose(self, role: str) -> int | None:
         if os.geteuid() != 0:
@@ -76,7 +76,7 @@ class Users:
         if not self._taken:
             self._taken = _accounts(self._root) | _running(self._root)
         for uid in self._preferred(role):
-            if uid in mapped and uid not in self._taken and self._lock(uid):
+            if uid in mapped and uid not in self._taken and self._lock(uid, role):
                 self._taken.add(uid)
                 return uid
         log.warning(
@@ -96,8 +96,8 @@ class Users:
         yield from self._uids[start:]
         yield from self._uids[:start]
 
-    def _lock(self, uid: int) -> bool:
-        """Lock *uid* for this process; return False if another process has locked it."""
+    def _lock(self, uid: int, role: str) -> bool:
+        """Lock *uid* for this process, and write down for what; return False if another process has locked it."""
         folder = self._folder()
         if folder is None:
             return True
@@ -111,7 +111,7 @@ class Users:
             if os.fstat(descriptor).st_nlink == 0:  # removed by its former owner meanwhile
                 raise OSError
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, _WHO)
+            os.write(descriptor, f"falcohost: {role}\n".encode(errors="replace"))
         except OSError:
             os.close(descriptor)
             return False

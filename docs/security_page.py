@@ -1,0 +1,151 @@
+"""Writes the tables in docs/security.md, between their marks: what the processes of a running agent may do.
+
+script/security runs it, as root, and tests/test_security.py compares, so that the page is never out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from confined import Confined, processes
+
+from falcohost.host.confine.calls import ADDED, BASE, DANGEROUS
+from falcohost.needs import CONNECT
+from falcohost.testing.agent import Agent
+from falcohost.testing.ports import Port
+
+PAGE = Path(__file__).resolve().parent / "security.md"
+_TABLE = "<!-- {name}: written by script/security -->\n(?s:.*?)<!-- end of {name} -->"
+
+
+class Role(NamedTuple):
+    """What a process is there for.
+
+    :ivar budget: the most memory that it takes when it is idle, in MiB: its proportional set size.
+    """
+
+    what: str
+    files: str
+    network: str
+    budget: int
+
+
+#: The processes of the agent that is looked at.
+ROLES: Mapping[str, Role] = {
+    "supervisor": Role("starts, watches and replaces the others", "any", "the control socket", 45),
+    "loader of source syscall": Role("loads the probe and its filters", "reads any", "-", 25),
+    "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-", 35),
+    "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 10),
+    "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 20),
+    "source app": Role("follows files", "reads their folders", "-", 20),
+    "source printed": Role("runs a program", "any of its user", "any", 20),
+    "source okta": Role("asks an API", "reads `/etc`", "connects", 25),
+}
+
+RULES = """
+- rule: {source}
+  desc: Gives the source something to do.
+  condition: {condition}
+  output: seen
+  priority: NOTICE
+  source: {source}
+"""
+
+CONDITIONS = {
+    "syscall": "evt.type = openat and fd.name = /tmp/falcohost-nothing",
+    "k8s_audit": "ka.verb = nothing",
+    "app": "json.value[/nothing] = nothing",
+    "printed": "text.line = nothing",
+    "okta": "okta.evt.type = nothing",
+}
+
+
+def look(folder: Path) -> dict[str, Confined]:
+    """Start an agent with a source of each kind, whose files are in *folder*; return what its processes may do."""
+    port = Port()
+    (folder / "rules.yaml").write_text("".join(RULES.format(source=s, condition=c) for s, c in CONDITIONS.items()))
+    (folder / "token").write_text("a-token-of-an-example-0123456789")
+    (folder / "token").chmod(stat.S_IRUSR)
+    (folder / "logs").mkdir()
+    agent = Agent(folder, [folder / "rules.yaml"], settings=_settings(folder, port.number))
+    try:
+        agent.wait_until_ready()
+        return processes(agent.process.pid)
+    finally:
+        agent.kill()
+        port.close()
+
+
+def _settings(folder: Path, port: int) -> dict[str, Any]:
+    nowhere = "http://127.0.0.1:9"
+    token = str(folder / "token")
+    app = {"name": "app", "open_params": str(folder / "logs/app.log"), "follow": True}
+    return {
+        "load_plugins": ["k8saudit", "json", "text", "okta"],
+        "plugins": [
+            {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/audit", "init_config": {"tokenFile": token}},
+            {"name": "json", "init_config": {"sources": [app]}},
+            {"name": "text", "init_config": {"sources": [{"name": "printed", "program": "sleep 1000"}]}},
+            {"name": "okta", "init_config": {"organization": "example", "url": nowhere, "api_token_file": token}},
+        ],
+    }
+
+
+def renewed(text: str, found: Mapping[str, Confined]) -> str:
+    """Return the page *text* with current tables."""
+    for name, table in {"processes": process_table(found), "system calls": call_table()}.items():
+        lines = "\n".join(table)
+        new = f"<!-- {name}: written by script/security -->\n\n{lines}\n\n<!-- end of {name} -->"
+        text = re.sub(_TABLE.format(name=name), new.replace("\\", r"\\"), text)
+    return text
+
+
+def process_table(found: Mapping[str, Confined]) -> Iterator[str]:
+    """Yield the lines of the table of processes."""
+    heads = ("process", "for", "user", "capabilities", "system calls", "files", "network", "memory")
+    yield from _row(*heads)
+    yield from _row(*["---"] * len(heads))
+    for role, may in found.items():
+        what, files, network, budget = ROLES[role]
+        capabilities = ", ".join(f"`{name}`" if name != "all" else name for name in may.capabilities) or "-"
+        calls = may.calls if may.calls in ("all", "") else ", ".join(f"`{need}`" for need in may.calls.split(", "))
+        yield from _row(role, what, may.user, capabilities, calls or "-", files, network, f"{budget} MiB")
+
+
+def call_table() -> Iterator[str]:
+    """Yield the lines of the table of system calls."""
+    own = ("prctl", "ioctl", "tgkill", "prlimit64", "open", "openat")
+    yield from _row("need", "system calls")
+    yield from _row("---", "---")
+    yield from _row("any process", _names(BASE, *own))
+    for need, names in ADDED.items():
+        yield from _row(f"`{need}`", _names(names, *(("socket",) if need == CONNECT else ())))
+    yield from _row("`inspect`", "no more; but no Landlock")
+    yield from _row("`threads`", "`clone` of threads, in no new namespace")
+    yield from _row("`maps`", "`bpf`, to look up, change and delete in maps and to run programs, by descriptor")
+    yield from _row("`probe`", "the same, and to load and attach programs; `perf_event_open`")
+    yield from _row("`program`", f"all but these, which fail with EPERM: {_names(DANGEROUS)}")
+
+
+def _names(names: str, *more: str) -> str:
+    return " ".join(f"`{name}`" for name in sorted((*names.split(), *more)))
+
+
+def _row(*cells: str) -> Iterator[str]:
+    yield f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        looked_at = look(Path(scratch))
+    for role_, may_ in looked_at.items():
+        print(f"{role_}: {may_.memory:.1f} MiB")
+    PAGE.write_text(renewed(PAGE.read_text(), looked_at))
