@@ -42,9 +42,9 @@ class Role(NamedTuple):
 ROLES: Mapping[str, Role] = {
     "supervisor": Role("starts, watches and replaces the others", "any", "the control socket", 45),
     "loader of source syscall": Role("loads the probe and its filters", "reads any", "-", 25),
-    "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-", 35),
-    "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 10),
-    "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 20),
+    "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-", 40),
+    "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
+    "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
     "source app": Role("follows files", "reads their folders", "-", 20),
     "source printed": Role("runs a program", "any of its user", "any", 20),
     "source okta": Role("asks an API", "reads `/etc`", "connects", 25),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-
-from falcohost.needs import NOTHING, Needs
 
 __all__ = ["HELPERS", "Helper", "HelperSpec"]
 
@@ -17,20 +14,20 @@ HELPERS: Final = "helpers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelperSpec:
-    """A process that the worker of a source starts before it opens the source, and that ends with the worker.
+    """A process that the worker of a source starts before it loads anything, and that ends with the worker.
 
     :ivar name: its name in messages and in ``settings["helpers"]``.
-    :ivar make: called in the process before it is confined; imports what it needs, and returns what serves the worker:
-        a function that is called with the process's end of the socket, and returns when the worker has closed the
-        other. What comes may come from an attacker: check it, and raise to end the worker.
+    :ivar serve: the function that serves the worker, as ``module:name``; no other module of the plugin is imported. It
+        is called with the process's end of the socket, and returns when the worker has closed the other. What comes
+        may come from an attacker: check it, and raise to end the worker.
     :ivar capabilities: Linux capabilities that it keeps.
-    :ivar needs: what it does, besides using the socket.
+    :ivar calls: what it does, besides using the socket; works like :attr:`falcohost.needs.Needs.calls`.
     """
 
     name: str
-    make: Callable[[], Callable[[socket.socket], None]]
+    serve: str
     capabilities: frozenset[str] = frozenset()
-    needs: Needs = NOTHING
+    calls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from falcohost import ConfigError, Field, FieldType, SourceSpec, hookimpl
+from falcohost.helpers import HelperSpec
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.plugins import Candidate, Plugin, gather, plugin_data
-from falcohost.host.worker_data import WorkerData, as_bytes, as_texts, plugins_for, seal, unseal
+from falcohost.host.worker_data import Beginning, WorkerData, as_bytes, as_texts, peek, plugins_for, seal, unseal
 from falcohost.lookups import LookupSpec
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey, DriverSpec
@@ -126,6 +127,8 @@ def test_data_goes_through_a_memfd(found):
     settings = {"a": None, "b": [1, 2.5, True, "x\udcff"], "c": {"d": 2**64}}
     data = WorkerData(
         source="apple",
+        loads=False,
+        helpers=[HelperSpec(name="worm", serve="worm:eat", calls=frozenset({"inspect"}))],
         plugins=[plugin_data(Plugin(name="fruit", distribution="dist", version="1"), settings)],
         environment=as_bytes({"A": "\udcff"}),
         programs=("A",),
@@ -139,11 +142,13 @@ def test_data_goes_through_a_memfd(found):
     )
     descriptor = seal(data)
     try:
+        beginning = peek(descriptor)
         arrived = unseal(descriptor)
     finally:
         os.close(descriptor)
 
     assert data == arrived
+    assert Beginning(data.loads, data.helpers) == beginning
     assert settings == json.loads(arrived.plugins[0].settings)
     assert {"A": "\udcff"} == as_texts(arrived.environment)
 

@@ -96,6 +96,8 @@ class Assigning:
         configured = [name for one in needed for name in config.plugins.environment(blocks[one.name])]
         return WorkerData(
             source=source,
+            loads=spec.load is not None,
+            helpers=list(spec.helpers),
             plugins=needed,
             environment=as_bytes(selected(os.environ, (*spec.environment, *configured))),
             programs=config.plugins.environment(blocks[self._plugins.owner(source).name]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import select
 import signal
@@ -16,7 +18,7 @@ from falcohost.helpers import Helper, HelperSpec
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.forked import take_over
-from falcohost.host.memory import settle
+from falcohost.needs import Needs
 
 
 class Helpers:
@@ -60,13 +62,15 @@ def _started(spec: HelperSpec, user: int | None) -> Helper:
 def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None) -> NoReturn:
     status = 1
     try:
+        gc.disable()  # nothing here makes cycles, and pages that nobody touches stay shared
         log.mute()
+        os.environ.clear()
         take_over({link.fileno()}, worker)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a worker that is told to stop still needs it
         close_the_way_back()
-        serve = spec.make()
-        confine(Confinement(user=user, capabilities=spec.capabilities, needs=spec.needs), worker)
-        settle()
+        module, _, name = spec.serve.partition(":")
+        serve = getattr(importlib.import_module(module), name)
+        confine(Confinement(user=user, capabilities=spec.capabilities, needs=Needs(spec.calls)), worker)
         serve(link)
         status = 0
     except Exception:

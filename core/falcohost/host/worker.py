@@ -33,7 +33,7 @@ from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, limit_environment, make_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work, needs_for
-from falcohost.host.worker_data import unseal
+from falcohost.host.worker_data import peek, unseal
 from falcohost.pipeline.pipeline import Pipeline
 
 
@@ -82,15 +82,20 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
     source: Source | None = None
     try:
         close_the_way_back()
+        beginning = peek(data)
+        may_load = beginning.loads and not handed.INHERITED
+        # First, while there is nothing in memory; a loader needs none.
+        helpers = Helpers(() if may_load else beginning.helpers, users.helpers)
         task = _task(data, parent)
         log.forward(uplink.log)
-        if not handed.INHERITED and (loader := task.loader()) is not None:
-            uplink.leave_store()
-            run_loader(loader, task, uplink, parent, users.loader)
+        if may_load:
+            if (loader := task.loader()) is not None:
+                uplink.leave_store()
+                run_loader(loader, task, uplink, parent, users.loader)
+            helpers = Helpers(beginning.helpers, users.helpers)
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
-        helpers = Helpers(task.spec.helpers, users.helpers)
         source = task.spec.make({**task.settings, HELPERS: helpers.running})
         source.open(task.rules.plan, uplink.begin())
         pipeline.open_lookups(task.rules)

@@ -6,19 +6,23 @@ are in no other process's memory.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Mapping
 
 import msgspec
 
+from falcohost.helpers import HelperSpec
 from falcohost.host.plugins import PluginData, Plugins, needed_by, plugin_data
-from falcohost.host.sealed import read_sealed, sealed
+from falcohost.host.sealed import check_sealed, read_sealed, sealed
 from falcohost.pipeline.settings import PipelineConfig
 
 
 class WorkerData(msgspec.Struct, frozen=True):
     """Everything that a worker needs to run one source.
 
+    :ivar loads: the source has a loader.
+    :ivar helpers: the helpers to start.
     :ivar plugins: the plugins to load, with their settings: the source's own, and those that add something to it.
     :ivar environment: the environment variables that the source needs, beside those that every process has.
     :ivar programs: names of those that programs get which the source starts.
@@ -32,6 +36,8 @@ class WorkerData(msgspec.Struct, frozen=True):
     """
 
     source: str
+    loads: bool
+    helpers: list[HelperSpec]
     plugins: list[PluginData]
     environment: Mapping[bytes, bytes]
     programs: tuple[str, ...]
@@ -74,6 +80,23 @@ def seal(data: WorkerData) -> int:
     return sealed(f"falcohost {data.source}", _encode(data))
 
 
+def peek(descriptor: int) -> Beginning:
+    """Return the beginning of what :func:`seal` wrote, and have nothing else of it in memory.
+
+    :raises ValueError: it is something else.
+    """
+    check_sealed(descriptor)
+    with mmap.mmap(descriptor, 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as content:
+        return _peek(content)
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """What a worker has to know of its :class:`WorkerData` before it loads anything."""
+
+    loads: bool
+    helpers: list[HelperSpec]
+
+
 def unseal(descriptor: int) -> WorkerData:
     """Return what :func:`seal` wrote.
 
@@ -84,3 +107,4 @@ def unseal(descriptor: int) -> WorkerData:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(WorkerData)
+_peek = msgspec.msgpack.Decoder(Beginning).decode

@@ -194,12 +194,12 @@ def test_secrets_are_not_shown(told):
 LATE = """
 import sys
 from falcohost.events import Plan
-from falcohost.host.confine.confinement import _import_lazy
+from falcohost.host.confine.confinement import import_lazy
 from falcohost_okta.source import make
 
 source = make(dict(argument.split("=", 1) for argument in sys.argv[1:]))
 source.open(Plan(source="okta"), None)
-_import_lazy()
+import_lazy()
 before = set(sys.modules)
 next(event.key for batch in source.batches() for event in batch.events)
 source.close()

@@ -65,7 +65,10 @@ def _restrict_files(needs: Needs) -> None:
 
 
 def import_lazy() -> None:
-    """Import what Python would import on first use, while its folder is readable: it may belong to root."""
+    """Import what Python would import on first use, while its folder is readable: it may belong to root.
+
+    Who forks others does this before, so that they share the memory of it.
+    """
     with contextlib.suppress(ImportError):
         importlib.import_module("_strptime")
     for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -63,7 +63,7 @@ def writable(needs: Needs) -> tuple[Path, ...] | None:
 
 def _python() -> Iterator[Path]:
     """Yield the folders from which Python imports: the standard library, what is installed, and loaded packages."""
-    for name in ("stdlib", "platstdlib", "purelib", "platlib"):
-        yield Path(sysconfig.get_path(name))
+    yield Path(os.__file__).parent
+    yield from (Path(folder) for folder in sys.path if folder.endswith(("-packages", "lib-dynload", ".zip")))
     packages = (module for name, module in sys.modules.copy().items() if "." not in name)
     yield from {Path(folder) for package in packages for folder in getattr(package, "__path__", ())}

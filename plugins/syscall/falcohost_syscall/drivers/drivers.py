@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from falcohost import ConfigError, DriverSpec, SourceLoader
 from falcohost.helpers import HelperSpec
-from falcohost.needs import INSPECT, Needs
+from falcohost.needs import INSPECT
 from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
@@ -49,12 +48,6 @@ def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str |
     return requirements()
 
 
-def _proc_helper() -> Callable[[socket.socket], None]:
-    from falcohost_syscall.processes.proc_helper import serve
-
-    return serve
-
-
 def _make_replay(settings: Mapping[str, Any]) -> Driver:
     from falcohost_syscall.drivers.scap.driver import Replay
 
@@ -71,9 +64,9 @@ DRIVERS: Final = (
         helpers=(
             HelperSpec(
                 name=PROC,
-                make=_proc_helper,
+                serve="falcohost_syscall.processes.proc_helper:serve",
                 capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}),
-                needs=Needs(frozenset({INSPECT})),
+                calls=frozenset({INSPECT}),
             ),
         ),
         capabilities=_reading(),
