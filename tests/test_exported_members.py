@@ -183,6 +183,7 @@ PUBLIC = {
         "Unreadable",
         "array_items",
         "find_secret",
+        "how_to_install",
         "poll_problem",
         "read_secret",
         "texts_of",

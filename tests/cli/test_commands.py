@@ -181,10 +181,26 @@ def test_completion_completes(falcohost):
         ("falcohost -o json_include_out", ["json_include_output_property=", "json_include_output_fields_property="]),
         ("falcohost run -o falcohost.state_d", ["falcohost.state_dir="]),
         ("falcohost -c /nowhere run -s num", []),
+        ("falcohost alerts --source num", ["numbers"]),
+        ("falcohost alerts --source inter", ["internal"]),
+        ("falcohost rules stats --source oth", ["others"]),
+        ("falcohost --list num", ["numbers"]),
+        ("falcohost --format ma", ["markdown"]),
+        ("falcohost --plugin-info cloudt", ["cloudtrail"]),
+        ("falcohost -o priority=wa", ["priority=warning"]),
+        ("falcohost run -o json_output=", ["json_output=true", "json_output=false"]),
+        ("falcohost -o rule_matching=a", ["rule_matching=all"]),
+        ("falcohost -r rules.yaml -t n", ["network"]),
+        ("falcohost -r rules.yaml -T f", ["files"]),
+        ("falcohost -r rules.yaml -l fir", ["First"]),
+        ("falcohost -r rules.yaml -D sec", ["Second"]),
+        ("falcohost -r /nowhere.yaml -l fir", []),
     ],
 )
-def test_sources_fields_and_keys_are_completed(falcohost, line, found):
+def test_names_and_values_are_completed(falcohost, tmp_path, line, found):
     """The shell is offered what fits, and nothing where the configuration cannot be read."""
+    form = "- {{rule: {}, desc: d, condition: evt.num > 0, output: o, priority: INFO, source: numbers, tags: [{}]}}\n"
+    (tmp_path / "rules.yaml").write_text(form.format("First", "files") + form.format("Second", "network"))
     done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
 
     assert ([f"plain,{one}" for one in found], "") == (done.stdout.split(), done.stderr)

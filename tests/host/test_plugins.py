@@ -92,7 +92,7 @@ def test_a_misspelt_plugin(install):
         ),
         (
             "import falcohost.later",
-            "needs the Python package 'falcohost.later', which is not installed: pip",
+            "needs the Python package 'falcohost.later', which is not installed: install",
         ),
         ("import no_such_thing", "plugin 'pear' needs the Python package 'no_such_thing', which is not installed: pip"),
         (GOOD.format(name="pear").replace("return [Source", "raise ValueError('no') #"), "left out: ValueError: no"),
@@ -108,7 +108,7 @@ def test_a_misspelt_plugin(install):
         ),
         (
             "falcohost_api = 2\n" + GOOD.format(name="pear"),
-            "it is written for version 2 of the plugin API, but this falcohost has version 1: pip install",
+            "it is written for version 2 of the plugin API, but this falcohost has version 1: install",
         ),
         (
             "falcohost_api = 0\n" + GOOD.format(name="pear"),

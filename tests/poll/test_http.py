@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from falcohost.errors import SourceError
+from falcohost.installing import how_to_install
 from falcohost.poll import HttpClient, HttpError, HttpLimits, PollError, Unreadable
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import PATIENCE
@@ -274,7 +276,7 @@ def test_missing_package(monkeypatch):
     """Where urllib3 is not installed, what installs it is said."""
     monkeypatch.setitem(__import__("sys").modules, "urllib3", None)
 
-    with pytest.raises(SourceError, match=r"need urllib3; install it with pip install 'falcohost\[tester\]'"):
+    with pytest.raises(SourceError, match=re.escape(f"need urllib3; install it with {how_to_install('tester')}")):
         opened()
 
 

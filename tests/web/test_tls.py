@@ -12,6 +12,7 @@ import warnings
 import pytest
 
 from falcohost.errors import SourceError
+from falcohost.installing import how_to_install
 from falcohost.testing.waiting import PATIENCE
 
 HTTPS = "https://127.0.0.1:{port}/in"
@@ -90,7 +91,7 @@ def test_without_what_it_needs(serve, monkeypatch):
     with pytest.raises(SourceError) as raised:
         serve()
 
-    assert "pip install 'falcohost[tester]'" in str(raised.value)
+    assert how_to_install("tester") in str(raised.value)
 
 
 def test_a_port_that_is_taken(serve, port):

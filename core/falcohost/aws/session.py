@@ -9,6 +9,7 @@ from typing import Any
 from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
 from falcohost.errors import SourceError
+from falcohost.installing import how_to_install
 from falcohost.needs import CONNECT, PROGRAM, THREADS, Needs
 
 #: Timeouts of connecting and of reading, in seconds; the latter is longer than a long poll of a queue.
@@ -41,7 +42,7 @@ class AwsSession:
             import boto3
             import botocore.session
         except ModuleNotFoundError as error:
-            mend = f"pip install 'falcohost[{plugin}]'"
+            mend = how_to_install(plugin)
             raise SourceError(f"{plugin}: AWS needs {error.name}; install it with {mend}") from error
         for name in ("boto3", "botocore", "urllib3"):
             logging.getLogger(name).setLevel(logging.ERROR)

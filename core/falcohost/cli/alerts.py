@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from falcohost.alert import Alert
+from falcohost.cli import complete
 from falcohost.cli.flags import Flags
 from falcohost.engine.alerts import JsonOptions, encode_json
 from falcohost.engine.texts import valid
@@ -35,8 +36,20 @@ _TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d\.\d{9}(?=: )")
 
 @click.command(name="alerts")
 @click.option("--since", metavar="WHEN", help="Only alerts since a time (2026-11-25T14:00) or of the last 30m, 2h, 7d.")
-@click.option("--rule", default="*", metavar="NAME", help="Only alerts of rules with this name; wildcards allowed.")
-@click.option("--source", default="", metavar="NAME", help="Only alerts of this event source.")
+@click.option(
+    "--rule",
+    default="*",
+    metavar="NAME",
+    shell_complete=complete.rules,
+    help="Only alerts of rules with this name; wildcards allowed.",
+)
+@click.option(
+    "--source",
+    default="",
+    metavar="NAME",
+    shell_complete=complete.sources_of_alerts,
+    help="Only alerts of this event source.",
+)
 @click.option("-n", "--last", type=click.IntRange(min=1), metavar="COUNT", help="Only the last COUNT alerts.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new alerts until Ctrl-C.")
 @click.option(

@@ -97,19 +97,52 @@ class _Commands(click.Group):
 @click.option("-r", "rules", multiple=True, metavar="PATH", help="Rules file or folder, instead of those configured.")
 @click.option("-V", "--validate", multiple=True, metavar="FILE", help="Validate a rules file and exit.")
 @click.option("-L", "describe_all", is_flag=True, help="Describe all rules and exit.")
-@click.option("-l", "describe", metavar="RULE", help="Describe one rule and exit.")
-@click.option("--list", "listed", is_flag=False, flag_value="", metavar="[SOURCE]", help="List fields and exit.")
+@click.option("-l", "describe", metavar="RULE", shell_complete=complete.rules, help="Describe one rule and exit.")
+@click.option(
+    "--list",
+    "listed",
+    is_flag=False,
+    flag_value="",
+    metavar="[SOURCE]",
+    shell_complete=complete.sources,
+    help="List fields and exit.",
+)
 @click.option("--list-events", is_flag=True, help="List the event types of each source and exit.")
 @click.option("--list-plugins", is_flag=True, help="List the loaded plugins and exit.")
-@click.option("--plugin-info", metavar="NAME", help="Describe a plugin and exit.")
+@click.option("--plugin-info", metavar="NAME", shell_complete=complete.plugins, help="Describe a plugin and exit.")
 @click.option("-N", "names_only", is_flag=True, help="With --list: print names only.")
-@click.option("--format", "form", metavar="text|markdown|json", help="Format for --list and --list-events.")
+@click.option(
+    "--format",
+    "form",
+    metavar="text|markdown|json",
+    shell_complete=complete.one_of("text", "markdown", "json"),
+    help="Format for --list and --list-events.",
+)
 @click.option("--markdown", is_flag=True, help="Same as --format markdown (deprecated).")
 @click.option(
-    "-D", "disable_rules", multiple=True, metavar="TEXT", help="Disable rules with TEXT in their name (deprecated)."
+    "-D",
+    "disable_rules",
+    multiple=True,
+    metavar="TEXT",
+    shell_complete=complete.rules,
+    help="Disable rules with TEXT in their name (deprecated).",
 )
-@click.option("-T", "disable_tags", multiple=True, metavar="TAG", help="Disable rules with this tag (deprecated).")
-@click.option("-t", "enable_tags", multiple=True, metavar="TAG", help="Enable only rules with this tag (deprecated).")
+@click.option(
+    "-T",
+    "disable_tags",
+    multiple=True,
+    metavar="TAG",
+    shell_complete=complete.tags,
+    help="Disable rules with this tag (deprecated).",
+)
+@click.option(
+    "-t",
+    "enable_tags",
+    multiple=True,
+    metavar="TAG",
+    shell_complete=complete.tags,
+    help="Enable only rules with this tag (deprecated).",
+)
 @click.option(
     "--enable-source",
     multiple=True,

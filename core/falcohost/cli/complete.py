@@ -1,20 +1,26 @@
-"""Completes sources, fields and configuration keys in a shell; a broken configuration or plugin completes nothing."""
+"""Completes names in a shell: sources, fields, keys and their values, plugins, rules, tags.
+
+A broken configuration or plugin completes nothing.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from falcohost.alert import Priority
 from falcohost.errors import FalcohostError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from falcohost import ConfigKey
     from falcohost.host.plugins import Plugins
+    from falcohost.rules.definitions import RuleDef
 
 
 def sources(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -42,13 +48,72 @@ def sources_or_fields(ctx: click.Context, parameter: click.Parameter, incomplete
 
 
 def keys(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the configuration keys that begin with *incomplete*, each with the equals sign that follows it."""
+    """Return the configuration keys that begin with *incomplete*, each with the equals sign that follows it.
+
+    After the equals sign of a key with few values, these.
+    """
     from falcohost.host.config.keys import leaves
 
     with _quietly():
-        found = {f"{key.key}=": key.help.replace("`", "") for key in leaves(_plugins(ctx).known_keys())}
-        return _items(found.items(), incomplete)
+        known = leaves(_plugins(ctx).known_keys())
+        if "=" not in incomplete:
+            return _items(((f"{key.key}=", key.help.replace("`", "")) for key in known), incomplete)
+        found = [f"{key.key}={value}" for key in known for value in _values(key)]
+        return _items(((one, "") for one in found), incomplete)
     return []
+
+
+def _values(key: ConfigKey) -> Sequence[str]:
+    """Return the values that *key* may have, if they are few."""
+    if key.key == "priority":
+        return [priority.name.lower() for priority in Priority]
+    return ("true", "false") if key.type is bool else key.choices
+
+
+def sources_of_alerts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the event sources, and the source of falcohost's alerts about itself."""
+    from falcohost.engine.alerts import INTERNAL
+
+    return [*sources(ctx, parameter, incomplete), *_items([(INTERNAL, "falcohost itself")], incomplete)]
+
+
+def plugins(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the plugins whose names begin with *incomplete*."""
+    with _quietly():
+        return _items(((plugin.name, "") for plugin in _plugins(ctx).loaded), incomplete)
+    return []
+
+
+def rules(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the rules, of the files that are named before or else of the configured ones."""
+    from falcohost.cli.rules_files import named_rules
+
+    with _quietly():
+        return named_rules(_definitions(ctx), incomplete)
+    return []
+
+
+def tags(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the tags of the same rules."""
+    with _quietly():
+        found = {tag for rule in _definitions(ctx) for tag in rule.tags}
+        return _items(((tag, "") for tag in sorted(found)), incomplete)
+    return []
+
+
+def _definitions(ctx: click.Context) -> Collection[RuleDef]:
+    from falcohost.cli.rules_files import read_definitions
+    from falcohost.host.config import load_config
+    from falcohost.host.loading import files_to_load
+
+    config, loaded = load_config(_config(ctx), ()), _plugins(ctx)
+    given = next(filter(None, (context.params.get("rules") for context in (ctx, *_above(ctx)))), ())
+    return read_definitions(files_to_load(config.rules, loaded, given))
+
+
+def one_of(*values: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes one of *values*."""
+    return lambda ctx, parameter, incomplete: _items(((value, "") for value in values), incomplete)
 
 
 def _items(found: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
@@ -62,9 +127,12 @@ def _plugins(ctx: click.Context) -> Plugins:
     from falcohost.host.config import load_config
     from falcohost.host.plugins import load_all
 
+    return load_all(load_config(_config(ctx), ()).for_plugins, strict=False)
+
+
+def _config(ctx: click.Context) -> str | None:
     given = [context.params.get("config") for context in (ctx, *_above(ctx))]
-    config = next(filter(None, given), None)
-    return load_all(load_config(config, ()).for_plugins, strict=False)
+    return next(filter(None, given), None)
 
 
 def _above(ctx: click.Context) -> Iterator[click.Context]:

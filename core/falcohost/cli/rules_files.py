@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -15,6 +15,7 @@ from falcohost.cli.flags import Flags
 from falcohost.engine.catalog import Catalog
 from falcohost.errors import FalcohostError, RulesError
 from falcohost.hookspecs import SourceSpec
+from falcohost.rules.definitions import RuleDef
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.people import problem_for_people
 from falcohost.rules.results import Problem
@@ -87,20 +88,30 @@ def _warnings(outcome: LoadOutcome) -> list[Problem]:
 
 def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name of a rule from the files that precede it on the command line."""
+    # While the option has no value yet, click has not assigned the files to their parameter.
+    return named_rules(read_definitions(_files_so_far(ctx.params.get("files") or ctx.args)), incomplete)
+
+
+def read_definitions(files: Iterable[str]) -> Collection[RuleDef]:
+    """Return the rules that are defined in *files*; a file that cannot be read has none."""
     from falcohost.rules.collector import Collector
     from falcohost.rules.loader import read_file
     from falcohost.rules.reader import read_rules
     from falcohost.rules.results import FileResult
 
     collector = Collector(lambda source: None, (), {})
-    # While the option has no value yet, click has not assigned the files to their parameter.
-    for name in _files_so_far(ctx.params.get("files") or ctx.args):
+    for name in files:
         try:
             file = read_file(name)
             read_rules(FileResult(name, file), collector)
         except FalcohostError:
             continue
-    names = [name for name in collector.rules if name.lower().startswith(incomplete.lower())]
+    return collector.rules.values()
+
+
+def named_rules(rules: Iterable[RuleDef], incomplete: str) -> list[CompletionItem]:
+    """Return what completes *incomplete* to the name of one of *rules*."""
+    names = [rule.name for rule in rules if rule.name.lower().startswith(incomplete.lower())]
     return [CompletionItem(_escaped(name)) for name in names]
 
 

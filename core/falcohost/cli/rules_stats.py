@@ -6,6 +6,7 @@ from typing import IO
 
 import click
 
+from falcohost.cli import complete
 from falcohost.cli.flags import Flags
 from falcohost.cli.rules_files import load
 from falcohost.cli.rules_stats_json import statistics_json
@@ -23,7 +24,9 @@ Examples:
 @click.command(name="stats", epilog=_EXAMPLE)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--events", type=click.File("rb"), metavar="FILE.jsonl", help="Evaluate the rules for these events.")
-@click.option("--source", metavar="NAME", help="Event source of events that do not name one.")
+@click.option(
+    "--source", metavar="NAME", shell_complete=complete.sources, help="Event source of events that do not name one."
+)
 @click.option("--full", is_flag=True, help="Print all rows and names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj

@@ -1,10 +1,12 @@
-"""falcohost's extras (``pip install falcohost[NAME]``), and hints on how to get a missing plugin or source."""
+"""falcohost's extras, and hints on how to get a missing plugin or source."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct
+
+from falcohost.installing import how_to_install
 
 
 class Extra(Struct, frozen=True):
@@ -49,6 +51,6 @@ def hints_for(loaded: Collection[str], left_out: Mapping[str, str], installed: C
         elif name in installed:
             hint = f"add {name} to load_plugins in the configuration"
         else:
-            hint = f"pip install 'falcohost[{name}]'"
+            hint = how_to_install(name)
         hints |= dict.fromkeys((name, *EXTRAS.get(name, Extra()).also), hint)
     return hints

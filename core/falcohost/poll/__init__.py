@@ -5,6 +5,7 @@ the counterpart of :func:`falcohost.jsonlog.file_input` for files. :class:`HttpC
 """
 
 from falcohost.environment import PROXIES as ENVIRONMENT
+from falcohost.installing import how_to_install
 from falcohost.poll.answer import Answer, HttpError, Unreadable
 from falcohost.poll.check import poll_problem
 from falcohost.poll.failures import BackOff, Failures
@@ -32,6 +33,7 @@ __all__ = [
     "Unreadable",
     "array_items",
     "find_secret",
+    "how_to_install",
     "poll_problem",
     "read_secret",
     "texts_of",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from falcohost.errors import SourceError
+from falcohost.installing import how_to_install
 from falcohost.jsonlog.blocks import read_blocks
 from falcohost.jsonlog.inputs import MIB
 from falcohost.jsonlog.refusals import TOO_LARGE, Refused
@@ -96,7 +97,7 @@ class HttpClient:
         try:
             import urllib3  # noqa: F401
         except ModuleNotFoundError as error:
-            mend = f"pip install 'falcohost[{self._plugin}]'"
+            mend = how_to_install(self._plugin)
             raise SourceError(f"{self._plugin}: HTTP requests need {error.name}; install it with {mend}") from error
         try:
             if self._ca is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from falcohost.errors import AddressTaken, SourceError
+from falcohost.installing import how_to_install
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.listening import listening_sockets
@@ -119,7 +120,7 @@ class WebhookInput:
             from falcohost.web.handler import Desk
             from falcohost.web.server import Server
         except ModuleNotFoundError as error:
-            mend = f"pip install 'falcohost[{listener.plugin}]'"
+            mend = how_to_install(listener.plugin)
             raise SourceError(f"{listener.plugin}: a listener needs {error.name}; install it with {mend}") from error
         tls = _tls(listener)
         limits = _within_open_files(listener)

@@ -10,6 +10,7 @@ import pytest
 from trail import BUCKET, ids, key, packed
 
 from falcohost import SourceError
+from falcohost.installing import how_to_install
 from falcohost_cloudtrail import plugin
 from falcohost_cloudtrail.objects import Bucket
 
@@ -191,7 +192,7 @@ def test_without_boto3(aws, reader, monkeypatch):
     with pytest.raises(SourceError) as raised:
         reader(open_params="s3://bucket")
 
-    assert "cloudtrail: AWS needs boto3; install it with pip install 'falcohost[cloudtrail]'" == str(raised.value)
+    assert f"cloudtrail: AWS needs boto3; install it with {how_to_install('cloudtrail')}" == str(raised.value)
 
 
 def test_files_import_no_boto3():

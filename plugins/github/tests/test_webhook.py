@@ -15,6 +15,7 @@ import pytest
 
 from falcohost.errors import SourceError
 from falcohost.events import Plan
+from falcohost.installing import how_to_install
 from falcohost.testing import skip_or_fail
 from falcohost.testing.ports import Port
 from falcohost_github.source import make
@@ -169,7 +170,7 @@ def test_a_package_that_is_missing(opened, monkeypatch, package):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 
-    with pytest.raises(SourceError, match=r"install it with pip install 'falcohost\[github\]'"):
+    with pytest.raises(SourceError, match=re.escape(f"install it with {how_to_install('github')}")):
         opened(open_params="http://127.0.0.1:{port}/")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from falcohost import SourceError
-from falcohost.poll import Answer, HttpClient, HttpError, PollError, find_secret
+from falcohost.poll import Answer, HttpClient, HttpError, PollError, find_secret, how_to_install
 from falcohost_okta.config import NAME, SCOPE, Api
 from falcohost_okta.dpop import Prover
 from falcohost_okta.refusals import error_of
@@ -56,7 +56,7 @@ class ServiceApp:
             import jwt
         except ModuleNotFoundError as error:
             raise SourceError(
-                f"okta: a service app needs {error.name}, which pip install 'falcohost[okta]' installs"
+                f"okta: a service app needs {error.name}, which this installs: {how_to_install('okta')}"
             ) from error
         api = self._api
         text, where = find_secret(NAME, "the private key", given="", file=api.private_key_file, variable=PRIVATE_KEY)

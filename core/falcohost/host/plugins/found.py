@@ -14,6 +14,7 @@ from falcohost.errors import PluginError
 from falcohost.host.extras import EXTRAS
 from falcohost.host.plugins.registry import Candidate
 from falcohost.host.version import falcohost_version
+from falcohost.installing import how_to_install, how_to_upgrade
 
 
 def installed() -> Mapping[str, list[EntryPoint]]:
@@ -61,7 +62,9 @@ def imported(entry: EntryPoint) -> Candidate:
         if error.name is None or error.name.partition(".")[0] != OURS:
             raise PluginError(f"plugin '{entry.name}' is left out: {type(error).__name__}: {error}") from error
         ours = f"falcohost {falcohost_version()}, which has version {API} of the plugin API"
-        text = f"plugin '{entry.name}' needs what this falcohost does not have: {error.msg} ({ours}): {_upgrade()}"
+        text = (
+            f"plugin '{entry.name}' needs what this falcohost does not have: {error.msg} ({ours}): {how_to_upgrade()}"
+        )
         raise PluginError(text) from error
     except Exception as error:
         raise PluginError(f"plugin '{entry.name}' is left out: {type(error).__name__}: {error}") from error
@@ -71,7 +74,7 @@ def imported(entry: EntryPoint) -> Candidate:
 def mend(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about the missing plugin *name*: how to get it."""
     if name in _extras():
-        return f": pip install 'falcohost[{name}]'"
+        return f": {how_to_install(name)}"
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean {near[0]}?"
@@ -80,16 +83,12 @@ def mend(name: str, known: Iterable[str]) -> str:
 
 def _missing_package(entry: EntryPoint, distribution: str, error: ModuleNotFoundError) -> str:
     if (error.name or "").partition(".")[0] == OURS:
-        fix = _upgrade()
+        fix = how_to_upgrade()
     elif distribution == OURS and entry.name in _extras():
-        fix = f"pip install 'falcohost[{entry.name}]'"
+        fix = how_to_install(entry.name)
     else:
         fix = f"pip install --force-reinstall {distribution}"
     return f"plugin '{entry.name}' needs the Python package '{error.name}', which is not installed: {fix}"
-
-
-def _upgrade() -> str:
-    return f"pip install --upgrade {OURS}"
 
 
 def _distribution(entry: EntryPoint) -> tuple[str, str]:

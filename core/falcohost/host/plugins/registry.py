@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from falcohost import hookspecs
 from falcohost.api import API
 from falcohost.errors import FalcohostError, PluginError
+from falcohost.installing import how_to_upgrade
 
 _MARK = "falcohost_api"
 _SETTINGS = "settings"
@@ -152,7 +153,7 @@ def _item_type(hook: str) -> type:
 
 def _other_version(candidate: Candidate, wanted: object) -> str:
     mend = (
-        "pip install --upgrade falcohost"
+        how_to_upgrade()
         if isinstance(wanted, int) and wanted > API
         else f"install a version of {candidate.distribution} that is written for version {API}"
     )
