@@ -20,6 +20,7 @@ from falcohost.host.snapshot import snapshot
 from falcohost.host.storing.intake import Intake
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.internal import InternalAlerts
@@ -79,7 +80,8 @@ def wired(
         forbidden.tell(child)
         refusals.tell(child)
 
-    workers = Workers(children, loop, attach, buried, once=options.once)
+    died = Deaths(internal.raise_alert).tell
+    workers = Workers(children, loop, attach, buried, died=died, once=options.once)
     drops = {
         source.name: DropMonitor(source.drops, internal.raise_alert)
         for source in assignment.sources

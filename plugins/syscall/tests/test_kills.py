@@ -175,6 +175,37 @@ def test_killed_between_reading_and_storing(agent, folder, syscall_worker):
     assert {1} == {len(fields) for fields in wait_for(agent, programs).values()}
 
 
+def test_a_worker_that_is_stopped(agent, folder, syscall_worker):
+    """It is replaced within moments, with an alert, and what happened meanwhile is told."""
+    worker = syscall_worker(agent.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    program = read(folder, "stopped")
+    assert {1} == {len(fields) for fields in wait_for(agent, [program]).values()}
+
+    alert = agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: source stalled")
+    assert "its worker was stopped by a signal; its worker is replaced" in alert["output"]
+    assert "Critical" == alert["priority"]
+
+
+def test_an_end_is_an_alert(agent, folder, syscall_worker):
+    """A worker that is killed is an alert at once, and so is a loader; after that everything is loaded anew."""
+    killed = agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: worker ended")
+    assert ("Critical", "syscall") == (killed["priority"], killed["output_fields"]["source"])
+    worker = syscall_worker(agent.process.pid)
+    (loader,) = [pid for pid in agent.workers() if pid != worker and is_loader(pid)]
+    time.sleep(10)  # alerts about the same source are rare
+    os.kill(loader, signal.SIGKILL)
+    agent.wait_for(lambda alert: "the loader of event source" in alert["output"])
+    wait_until(lambda: syscall_worker(agent.process.pid) != worker)
+
+    assert {1} == {len(fields) for fields in wait_for(agent, [read(folder, "anew")]).values()}
+
+
+def is_loader(pid: int) -> bool:
+    """Return whether a process has programs of the probe."""
+    return any("bpf-prog" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
 RENAMES = """
 import ctypes, sys
 ctypes.CDLL(None).prctl(15, b"sshd", 0, 0, 0)

@@ -23,9 +23,11 @@ class Played:
     """A worker's process that the test plays: it speaks by a real socket, and ends when the test says so.
 
     :ivar ends_by: the signal at which it ends by itself.
+    :ivar stopped: a signal has stopped it.
     """
 
     ends_by = None
+    stopped = False
 
     def __init__(self, data, store, kept):
         self.pid = 4711
@@ -44,6 +46,10 @@ class Played:
         if number == self.ends_by:
             self.say(wire.Ended(asked=True))
             self.end("")
+
+    def is_stopped(self):
+        """Return whether it is stopped."""
+        return self.stopped
 
     def reap(self):
         """Give everything back; return the cause of the end."""
@@ -93,6 +99,7 @@ class Played:
 class Stage:
     """Workers of the sources that are named, in a loop whose clock stands.
 
+    :ivar deaths: the source, what has ended of it, and why, of each end that nobody had asked for.
     :ivar heard: what they have said, each with the name of its source.
     :ivar played: the processes of each source, in order.
     :ivar refused: processes cannot be started.
@@ -106,7 +113,9 @@ class Stage:
         self.played = {name: [] for name in names}
         self.refused = False
         children = [Child(name, sealed(name, b""), self.start, self.clock, rules=["rule"]) for name in names]
-        self.workers = Workers(children, self.loop, lambda name: self.attach(name))
+        self.deaths = []
+        died = lambda child, *told: self.deaths.append((child.name, *told))  # noqa: E731
+        self.workers = Workers(children, self.loop, lambda name: self.attach(name), died=died)
 
     def attach(self, name):
         """Return a worker's socket to the store, which nobody listens to unless a test does."""

@@ -1,4 +1,6 @@
-"""A source that does not come back is reported once, and again when it does."""
+"""A worker that stands still is reported once, and replaced."""
+
+import signal
 
 import pytest
 
@@ -50,29 +52,53 @@ def test_a_source_that_stops_yielding(watched, caplog):
 
     why = "it has not come back from reading for more than 60 s"
     assert (RULE, "CRITICAL", {"source": "one", "seconds": 60}) == (rule, priority.name, fields)
-    assert f"event source 'one' is stalled: {why}" == text
+    assert f"event source 'one' is stalled: {why}; its worker is replaced" == text
+    assert [signal.SIGKILL] == watched.last().signals
     assert ("stalled", why) == state(watched)
-    assert f"event source 'one' (pid 4711) is stalled: {why}" in caplog.messages
+    assert f"event source 'one' (pid 4711) is stalled: {why}; its worker is replaced" in caplog.messages
 
 
-def test_it_comes_back(watched, caplog):
-    """The log says so, and the next time is another alert."""
-    caplog.set_level("INFO")
+def test_the_next_worker(watched):
+    """It is there at once, and what holds it up is another alert."""
+    watched.last().ends_by = signal.SIGKILL
     watched.last().say(wire.Ready())
-    watched.passed(61)
-    watched.last().say(wire.Report(NOTHING))
+    assert 1 == len(watched.passed(61))
     watched.passed(1)
-
-    assert ("open", "") == state(watched)
-    assert "Event source 'one' reads again" in caplog.messages
+    assert 2 == len(watched.played["one"])
+    assert ("starting", "") == state(watched)
     assert 2 == len(watched.passed(61))
+
+
+def test_a_worker_that_is_stopped(watched):
+    """Whoever stops it gains a moment: it is replaced as soon as it is seen twice."""
+    watched.last().say(wire.Ready())
+    watched.passed(5)
+    watched.last().stopped = True
+    ((rule, priority, text, _),) = watched.passed(2)
+
+    assert (RULE, "CRITICAL") == (rule, priority.name)
+    assert "event source 'one' is stalled: its worker was stopped by a signal; its worker is replaced" == text
+    assert [signal.SIGKILL] == watched.last().signals
+    assert 1 == len(watched.passed(5))
+
+
+def test_a_worker_that_was_stopped_for_a_moment(watched):
+    """One that goes on by itself is left alone."""
+    watched.last().say(wire.Ready())
+    for _ in range(5):
+        watched.last().stopped = True
+        watched.passed(1)
+        watched.last().stopped = False
+        assert [] == watched.passed(1)
+
+    assert [] == watched.last().signals
 
 
 def test_a_source_that_does_not_open(watched):
     """Opening is held to the same."""
     ((_, _, text, _),) = watched.passed(61)
 
-    assert text.endswith("it has not come back from being opened for more than 60 s")
+    assert text.endswith("it has not come back from being opened for more than 60 s; its worker is replaced")
     assert "stalled" == state(watched)[0]
 
 

@@ -14,9 +14,11 @@ from falcohost.host import data, wire
 from falcohost.host.numbers import Numbers
 from falcohost.host.sealed import sealed
 from falcohost.host.supervision.backoff import MOST_AT_ONCE, SOON, SPAN
+from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.workers import GRACE
 from falcohost.store.admission import Admission
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 
 #: Facts of the rules of alerts that tests make.
@@ -125,6 +127,41 @@ def test_a_worker_that_was_killed_while_all_was_well(stage, caplog):
     stage.last().say(wire.Ready())
     stage.turn()
     assert count + 2 == killed(stage)
+
+
+def test_ends_that_nobody_asked_for(stage):
+    """They are told of; an end that was asked for is not, nor that of a source that was never open."""
+    stage = stage("one", "two")
+    stage.last("one").say(wire.Ready())
+    stage.turn()
+    fails(stage, "two")
+    killed(stage, "one")
+    assert [("one", "worker", "killed by SIGKILL")] == stage.deaths
+    stage.last("one").say(wire.Ready())
+    stage.turn()
+    stage.child("one").renew()
+    stage.last("one").say(wire.Ended(asked=True))
+    fails(stage, "one")
+
+    assert 1 == len(stage.deaths)
+
+
+def test_many_ends_are_few_alerts():
+    """The first is an alert at once; those of the next seconds are counted, and told with the one after."""
+    alerts, clock = [], ManualClock()
+    deaths = Deaths(lambda *alert: alerts.append(alert), clock)
+    child = SimpleNamespace(name="one", pid=4711)
+    for _ in range(5):
+        deaths.tell(child, "worker", "killed by SIGKILL")
+        clock.advance(1)
+    assert 1 == len(alerts)
+    clock.advance(10)
+    deaths.tell(child, "worker", "killed by SIGKILL")
+    (_, _, text, fields) = alerts[1]
+
+    begun = "the worker of event source 'one' has ended: killed by SIGKILL; it is replaced"
+    assert [begun, f"{begun}; so have 4 others since the last such alert"] == [alerts[0][2], text]
+    assert {"source": "one", "pid": 4711, "cause": "killed by SIGKILL", "others": 4} == fields
 
 
 def test_a_worker_that_somebody_else_told_to_end(stage):

@@ -100,7 +100,7 @@ PLUGINS: Final = (
         type=float,
         default=60.0,
         help="seconds after which a source that does not come back from being opened, from reading or from its rules "
-        "is reported, by the log, an alert and `falcohost stats` (`stalled`): 5 to 86400; 0: never",
+        "gets another worker, with an alert: 5 to 86400; 0: never. One that a signal has stopped is replaced sooner",
     ),
     ConfigKey(
         key="falcohost.uids",

@@ -32,6 +32,9 @@ class Process(Protocol):
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal, if it still exists."""
 
+    def is_stopped(self) -> bool:
+        """Return whether a signal or a tracer has stopped the process."""
+
     def reap(self) -> str:
         """Reap the ended process, close the link and *ended*; return the cause of its end in words."""
 
@@ -63,6 +66,14 @@ class ForkedProcess:
         """Send the process a signal, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.ended, number)
+
+    def is_stopped(self) -> bool:
+        """Return whether a signal or a tracer has stopped the process."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_bytes()
+        except OSError:
+            return False
+        return stat.rpartition(b") ")[2][:1] in (b"T", b"t")
 
     def reap(self) -> str:
         """Reap the ended process, close the link and *ended*; return the cause of its end in words."""

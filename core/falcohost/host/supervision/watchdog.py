@@ -1,11 +1,12 @@
-"""Notices stalled sources: their opening, their reading, or the processing of a batch does not end.
+"""Notices workers that stand still, and has them replaced.
 
-A worker reports its numbers each second, between two batches. One that does not is stalled. It is reported and not
-restarted, since a second attempt may do no better.
+A worker reports its numbers each second, between two batches. A source is stalled when it does not: its opening, its
+reading, or the processing of a batch does not end. A worker that somebody has stopped (SIGSTOP) is noticed sooner.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
@@ -19,24 +20,32 @@ STALLED: Final = "Falcohost internal: source stalled"
 #: Longest time between two checks in seconds; after a longer one the supervisor itself was not running.
 ASLEEP: Final = 5.0
 
+#: Seconds between two looks at whether workers are stopped; one that is, both times, is replaced.
+LOOKS: Final = 1.0
+
 #: Raises an alert about falcohost itself: rule, priority, text and fields.
 RaiseAlert: TypeAlias = Callable[[str, Priority, str, Mapping[str, object]], None]
 
 
 class Watchdog:
-    """Checks whether the workers of *children* report; *limit*: seconds without a report, 0: do not check."""
+    """Checks the workers of *children*; *limit*: seconds without a report, 0: do not check."""
 
     def __init__(self, children: Iterable[Child], limit: float, raise_alert: RaiseAlert, clock: Clock = SYSTEM) -> None:
         self._children = list(children)
         self._limit = limit
         self._raise_alert = raise_alert
         self._clock = clock
-        self._checked = clock.monotonic()
+        self._checked = self._looked = clock.monotonic()
+        self._stopped: set[int] = set()
+        self._replaced: dict[str, int] = {}  # by source: the life that was ended
 
     def check(self) -> None:
-        """Report each source that has stalled since the last check, and each that is back."""
+        """Replace each worker that has stalled since the last check; report that, and each source that is back."""
         now, before = self._clock.monotonic(), self._checked
         self._checked = now
+        if now - self._looked >= LOOKS:
+            self._looked = now
+            self._look_for_stopped()
         if not self._limit:
             return
         for child in self._children:
@@ -45,13 +54,25 @@ class Watchdog:
             self._check(child, now - child.heard)
 
     def _check(self, child: Child, silent: float) -> None:
+        if self._replaced.get(child.name) == child.lives and child.alive:
+            return
         if not child.alive or silent < self._limit:
-            if child.stalled and child.alive:
-                log.info("Event source '%s' reads again", child.name)
             child.stalled = ""
         elif not child.stalled:
             what = "reading" if child.ready else "being opened"
-            child.stalled = f"it has not come back from {what} for more than {self._limit:g} s"
-            log.error("event source '%s' (pid %d) is stalled: %s", child.name, child.pid, child.stalled)
-            text = f"event source '{child.name}' is stalled: {child.stalled}"
-            self._raise_alert(STALLED, Priority.CRITICAL, text, {"source": child.name, "seconds": int(silent)})
+            self._replace(child, f"it has not come back from {what} for more than {self._limit:g} s", int(silent))
+
+    def _look_for_stopped(self) -> None:
+        stopped = {child.pid for child in self._children if child.process is not None and child.process.is_stopped()}
+        for child in self._children:
+            if child.pid in stopped & self._stopped and self._replaced.get(child.name) != child.lives:
+                self._replace(child, "its worker was stopped by a signal", 0)
+        self._stopped = stopped
+
+    def _replace(self, child: Child, why: str, seconds: int) -> None:
+        child.stalled = why
+        self._replaced[child.name] = child.lives
+        log.error("event source '%s' (pid %d) is stalled: %s; its worker is replaced", child.name, child.pid, why)
+        text = f"event source '{child.name}' is stalled: {why}; its worker is replaced"
+        self._raise_alert(STALLED, Priority.CRITICAL, text, {"source": child.name, "seconds": seconds})
+        child.signal(signal.SIGKILL)

@@ -27,6 +27,7 @@ class Workers:
 
     :param attach: returns a new socket to the store for the source with this name.
     :param buried: called with each whose worker has ended.
+    :param died: called with each of which the worker or the loader has ended unasked, which it was, and the cause.
     :param once: end the run when a source gives up; otherwise it is opened again.
     """
 
@@ -37,8 +38,10 @@ class Workers:
         attach: Callable[[str], socket.socket],
         buried: Callable[[Child], None] = lambda child: None,
         *,
+        died: Callable[[Child, str, str], None] = lambda child, what, cause: None,
         once: bool = False,
     ) -> None:
+        self._died_unasked = died
         self._buried = buried
         self._once = once
         self.children = list(children)
@@ -185,6 +188,7 @@ class Workers:
         cause = loader.bury()
         if self._loop.outcome is None:
             log.error("event source '%s': its loader has ended: %s; everything is loaded anew", child.name, cause)
+            self._died_unasked(child, "loader", cause)
             child.signal(signal.SIGTERM)
 
     def _tell(self, child: Child, messages: Iterable[wire.Up]) -> None:
@@ -216,6 +220,8 @@ class Workers:
             self._loop.end(Outcome.FAILED, cause)
         else:
             child.error = cause
+            if child.was_ready:
+                self._died_unasked(child, "worker", cause)
             if not self._end_unless_something_is_left():
                 self._restart(child, cause)
 

@@ -1,0 +1,38 @@
+"""Raises an alert when a process of the agent ends without having been told to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from falcohost.alert import Priority
+from falcohost.clock import SYSTEM, Clock
+from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.watchdog import RaiseAlert
+
+ENDED: Final = "Falcohost internal: worker ended"
+
+#: Seconds between two alerts about the same source; in between they are counted.
+QUIET: Final = 10.0
+
+
+class Deaths:
+    """Tells of workers, and of loaders, that have ended."""
+
+    def __init__(self, raise_alert: RaiseAlert, clock: Clock = SYSTEM) -> None:
+        self._raise = raise_alert
+        self._clock = clock
+        self._told: dict[str, float] = {}
+        self._since: dict[str, int] = {}
+
+    def tell(self, child: Child, what: str, cause: str) -> None:
+        """Tell that *what* (``worker``, ``loader``) of *child* has ended, and of what *cause*."""
+        name, now = child.name, self._clock.monotonic()
+        if now - self._told.get(name, -QUIET) < QUIET:
+            self._since[name] = self._since.get(name, 0) + 1
+            return
+        self._told[name] = now
+        others = self._since.pop(name, 0)
+        more = f"; so have {others} others since the last such alert" if others else ""
+        text = f"the {what} of event source '{name}' has ended: {cause.rstrip('.')}; it is replaced{more}"
+        fields = {"source": name, "pid": child.pid, "cause": cause, "others": others}
+        self._raise(ENDED, Priority.CRITICAL, text, fields)
