@@ -86,6 +86,20 @@ def test_a_configured_range(agent, setup):
 FORBIDDEN = "Falcohost internal: forbidden system call"
 
 
+def test_what_is_only_logged(agent, setup):
+    """With ``falcohost.forbidden_calls: log`` such a call is made, and the worker goes on; another word is an error."""
+    numbers = {"runs": "import os; os.waitpid(os.fork() or os._exit(0), 0)"}
+    running = agent(*setup("json_output: true\nfalcohost: {forbidden_calls: log}", numbers=numbers))
+    running.wait_for_alerts(10)
+
+    assert running.end() == 0
+    assert FORBIDDEN not in running.stdout
+    assert "worker failed" not in running.stderr
+    failed = agent(*setup("falcohost: {forbidden_calls: none}"))
+    assert failed.wait() == 1
+    assert "falcohost.forbidden_calls has to be kill or log, not 'none'" in failed.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "needs"),
     [

@@ -127,6 +127,7 @@ def test_data_goes_through_a_memfd(found):
     settings = {"a": None, "b": [1, 2.5, True, "x\udcff"], "c": {"d": 2**64}}
     data = WorkerData(
         source="apple",
+        only_log=False,
         loads=False,
         helpers=[HelperSpec(name="worm", serve="worm:eat", calls=frozenset({"inspect"}))],
         plugins=[plugin_data(Plugin(name="fruit", distribution="dist", version="1"), settings)],
@@ -148,7 +149,7 @@ def test_data_goes_through_a_memfd(found):
         os.close(descriptor)
 
     assert data == arrived
-    assert Beginning(data.loads, data.helpers) == beginning
+    assert Beginning(data.only_log, data.loads, data.helpers) == beginning
     assert settings == json.loads(arrived.plugins[0].settings)
     assert {"A": "\udcff"} == as_texts(arrived.environment)
 

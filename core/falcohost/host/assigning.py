@@ -96,6 +96,7 @@ class Assigning:
         configured = [name for one in needed for name in config.plugins.environment(blocks[one.name])]
         return WorkerData(
             source=source,
+            only_log=config.only_logs,
             loads=spec.load is not None,
             helpers=list(spec.helpers),
             plugins=needed,

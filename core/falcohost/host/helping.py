@@ -24,14 +24,16 @@ from falcohost.needs import Needs
 class Helpers:
     """The helpers of this process, whose user is *user* (None: that of this process).
 
+    :param only_log: system calls that are forbidden are only logged.
+
     :ivar running: the helpers by name.
     """
 
-    def __init__(self, specs: Iterable[HelperSpec], user: int | None) -> None:
+    def __init__(self, specs: Iterable[HelperSpec], user: int | None, *, only_log: bool) -> None:
         self.running: dict[str, Helper] = {}
         self._ends: dict[int, str] = {}
         for spec in specs:
-            helper = _started(spec, user)
+            helper = _started(spec, user, only_log)
             self.running[spec.name] = helper
             self._ends[os.pidfd_open(helper.pid)] = spec.name
 
@@ -49,17 +51,17 @@ class Helpers:
             raise SourceError(f"its helper '{name}' {how}")
 
 
-def _started(spec: HelperSpec, user: int | None) -> Helper:
+def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     worker = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _run(spec, there, worker, user)
+        _run(spec, there, worker, user, only_log)
     there.close()
     return Helper(pid, here)
 
 
-def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None) -> NoReturn:
+def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, only_log: bool) -> NoReturn:
     status = 1
     try:
         gc.disable()  # nothing here makes cycles, and pages that nobody touches stay shared
@@ -70,7 +72,8 @@ def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None) -
         close_the_way_back()
         module, _, name = spec.serve.partition(":")
         serve = getattr(importlib.import_module(module), name)
-        confine(Confinement(user=user, capabilities=spec.capabilities, needs=Needs(spec.calls)), worker)
+        needs = Needs(spec.calls)
+        confine(Confinement(user=user, capabilities=spec.capabilities, needs=needs, only_log=only_log), worker)
         serve(link)
         status = 0
     except Exception:

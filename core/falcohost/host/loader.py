@@ -18,7 +18,9 @@ from falcohost.needs import needs_of
 PAUSE = 0.5
 
 
-def run_loader(loader: SourceLoader, task: Task, uplink: Uplink, parent: int, user: int | None) -> None:
+def run_loader(
+    loader: SourceLoader, task: Task, uplink: Uplink, parent: int, user: int | None, *, only_log: bool
+) -> None:
     """Prepare what the rules of *task* ask for; then follow the supervisor's messages until it is gone.
 
     :raises SystemExit: the supervisor is gone.
@@ -28,7 +30,8 @@ def run_loader(loader: SourceLoader, task: Task, uplink: Uplink, parent: int, us
     loader.hand_up()
     uplink.send_descriptors()
     capabilities = task.spec.load_capabilities or frozenset()
-    confine(Confinement(user=user, capabilities=capabilities, needs=needs_of(loader)), parent)
+    needs = needs_of(loader)
+    confine(Confinement(user=user, capabilities=capabilities, needs=needs, only_log=only_log), parent)
     settle()
     uplink.send(wire.Loaded())
     while True:

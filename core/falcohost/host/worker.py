@@ -85,14 +85,14 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         beginning = peek(data)
         may_load = beginning.loads and not handed.INHERITED
         # First, while there is nothing in memory; a loader needs none.
-        helpers = Helpers(() if may_load else beginning.helpers, users.helpers)
+        helpers = Helpers(() if may_load else beginning.helpers, users.helpers, only_log=beginning.only_log)
         task = _task(data, parent)
         log.forward(uplink.log)
         if may_load:
             if (loader := task.loader()) is not None:
                 uplink.leave_store()
-                run_loader(loader, task, uplink, parent, users.loader)
-            helpers = Helpers(beginning.helpers, users.helpers)
+                run_loader(loader, task, uplink, parent, users.loader, only_log=beginning.only_log)
+            helpers = Helpers(beginning.helpers, users.helpers, only_log=beginning.only_log)
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
@@ -102,7 +102,10 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
         capabilities = task.spec.capabilities or frozenset()
-        confine(Confinement(user=users.worker, capabilities=capabilities, needs=needs), parent)
+        confinement = Confinement(
+            user=users.worker, capabilities=capabilities, needs=needs, only_log=beginning.only_log
+        )
+        confine(confinement, parent)
         settle()
         signal.signal(signal.SIGTERM, stop)
         uplink.send(wire.Ready())

@@ -21,6 +21,7 @@ from falcohost.pipeline.settings import PipelineConfig
 class WorkerData(msgspec.Struct, frozen=True):
     """Everything that a worker needs to run one source.
 
+    :ivar only_log: system calls that are forbidden are only logged.
     :ivar loads: the source has a loader.
     :ivar helpers: the helpers to start.
     :ivar plugins: the plugins to load, with their settings: the source's own, and those that add something to it.
@@ -36,6 +37,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     """
 
     source: str
+    only_log: bool
     loads: bool
     helpers: list[HelperSpec]
     plugins: list[PluginData]
@@ -93,6 +95,7 @@ def peek(descriptor: int) -> Beginning:
 class Beginning(msgspec.Struct, frozen=True):
     """What a worker has to know of its :class:`WorkerData` before it loads anything."""
 
+    only_log: bool
     loads: bool
     helpers: list[HelperSpec]
 

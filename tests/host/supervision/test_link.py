@@ -31,7 +31,7 @@ def connected():
 
 def data(source):
     """Return the memfd of a source's worker."""
-    return seal(WorkerData(source, False, [], [], {}, (), {}, b"", True, PipelineConfig(), "host", False, False))
+    return seal(WorkerData(source, False, False, [], [], {}, (), {}, b"", True, PipelineConfig(), "host", False, False))
 
 
 def opened():

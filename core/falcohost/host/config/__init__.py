@@ -19,6 +19,7 @@ from falcohost.host.config.sections import (
     PluginsConfig,
     StateConfig,
     read_log,
+    read_only_logs,
     read_outputs,
     read_pipeline,
     read_plugins,
@@ -49,6 +50,7 @@ class Config:
     :ivar document: the unparsed files, for messages and ``--support``.
     :ivar static: the values of the fields ``static.*``.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
+    :ivar only_logs: system calls that are forbidden are only logged.
     :ivar uids: the users of which each process of the agent gets one.
     :ivar others: values of keys that are not falcohost's own but plugins', as plain data.
     """
@@ -64,6 +66,7 @@ class Config:
     static: Mapping[str, str]
     source_timeout: float
     uids: range
+    only_logs: bool
     others: Mapping[str, Any]
 
     @property
@@ -124,5 +127,6 @@ def parse(document: Document) -> Config:
         static=read_static_fields(reader),
         source_timeout=read_source_timeout(reader),
         uids=read_uids(reader),
+        only_logs=read_only_logs(reader),
         others=without_known(document.root, key_tree()),
     )

@@ -110,6 +110,15 @@ PLUGINS: Final = (
         "process may stop or trace it. The default is systemd's range of dynamic users",
     ),
     ConfigKey(
+        key="falcohost.forbidden_calls",
+        type=str,
+        default="kill",
+        choices=("kill", "log"),
+        help="what happens when a process of the agent makes a system call that its job does not need: `kill` ends it "
+        "and raises an alert; `log` lets it, and the kernel logs the call, so that an agent goes on where a library "
+        "needs a call that falcohost does not know of yet ([security.md](security.md))",
+    ),
+    ConfigKey(
         key="plugins[].library_path",
         type=str,
         help="ignored; falcohost's plugins are Python packages",

@@ -137,6 +137,12 @@ def read_uids(reader: Reader) -> range:
     raise section.error("uids", f"has to be a range such as 61184-65519, from 1 to {HIGHEST_UID}")
 
 
+def read_only_logs(reader: Reader) -> bool:
+    """Return whether forbidden system calls are only logged."""
+    section = reader.section("falcohost")
+    return section.choice("forbidden_calls", "falcohost.forbidden_calls has to be kill or log, not '{}'") == "log"
+
+
 def read_source_timeout(reader: Reader) -> float:
     """Return after how many seconds a source that does not come back is reported; 0: never.
 
