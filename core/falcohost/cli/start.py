@@ -75,11 +75,14 @@ def start(
 
     :raises FalcohostError: something is wrong with the configuration, plugins, rules or the run.
     """
-    from falcohost.host.agent import run_agent
+    from falcohost.host.supervision.loader import Loader
 
     options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
     loading = Loading(flags, prepared, options)
-    run_agent(loading.first, loading.again, options)
+    loader = Loader(loading.first)
+    from falcohost.host.agent import run_agent  # while the loader reads
+
+    run_agent(loader, loading.again, options)
     return 0
 
 

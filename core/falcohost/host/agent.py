@@ -34,14 +34,14 @@ class PidfileError(ConfigError):
     exit_status = 255
 
 
-def run_agent(first: Load, again: Callable[[int], Load], options: AgentOptions) -> None:
+def run_agent(loader: Loader, again: Callable[[int], Load], options: AgentOptions) -> None:
     """Run until all sources have ended or a signal arrives; then print the summary.
 
-    :param first: reads configuration and rules, in a process of its own.
+    :param loader: reads configuration and rules.
     :param again: returns what reads them for a reload, and compares them with those in a memfd.
     :raises FalcohostError: it cannot start, or failed.
     """
-    handed = Loader(first).wait()
+    handed = loader.wait()
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
     store = open_store(assignment.state_directory, assignment.limits)
