@@ -28,6 +28,10 @@ def _preset(size: int) -> str | None:
     )
 
 
+def _snaplen(size: int) -> str | None:
+    return None if 0 <= size <= 65535 else f"falco_libs.snaplen: expected a number from 0 to 65535, not {size}"
+
+
 def _threshold(share: float) -> str | None:
     if 0 <= share <= 1:
         return None
@@ -162,9 +166,10 @@ _DROPS = (
     ConfigKey(
         key="syscall_event_drops.actions",
         type=list,
-        default=(),
+        default=("alert",),
         check=_actions,
-        help="what to do about lost events: `log`, `alert`, `exit` or `ignore`",
+        help="what to do about lost events: `log`, `alert`, `exit` or `ignore`, which is also `[]`; they are counted "
+        "and logged in any case",
     ),
     ConfigKey(
         key="syscall_event_drops.rate",
@@ -205,8 +210,9 @@ _IDLE = (
         key="falco_libs.snaplen",
         type=int,
         default=80,
-        effect=False,
-        help="the probe is compiled for the first 80 bytes of a buffer, Falco's default",
+        check=_snaplen,
+        help="number of bytes that are collected of the data that calls read and write (`evt.buffer`, `evt.arg.data`), "
+        "0 to 65535; 0 means 80, and what is above 4096 means 4096",
     ),
 )
 

@@ -21,7 +21,7 @@
 static const struct command *const groups[] = {
 	place_commands, file_commands, process_commands, kernel_commands, network_commands,
 	read_name_commands, read_place_commands, read_call_commands, read_ring_commands, read_other_commands, agent_commands,
-	write_name_commands, write_call_commands,
+	write_name_commands, write_call_commands, rewritten_commands,
 	exec_commands, shell_commands, connect_commands, privilege_commands, namespace_commands, injection_commands, NULL,
 };
 

@@ -19,6 +19,7 @@ from falcohost.host.sources import opened
 from falcohost_syscall import plugin
 from falcohost_syscall.config_keys import KEYS
 from falcohost_syscall.drivers import drivers
+from falcohost_syscall.drivers.modern_ebpf.config import parse as parse_driver
 
 
 def plugins(text):
@@ -97,12 +98,28 @@ def test_keys_without_effect():
 def test_sizes_of_falcos_libraries():
     """At Falco's defaults they ask for nothing; another value is told with the reason why it does nothing."""
     known = plugins("").known_keys()
-    usual = "falco_libs: {thread_table_size: 262144, snaplen: 80}\nsyscall_event_timeouts: {max_consecutives: 1000}"
-    other = "falco_libs: {thread_table_size: 262144, snaplen: 512}"
+    usual = "falco_libs: {thread_table_size: 262144, snaplen: 512}\nsyscall_event_timeouts: {max_consecutives: 1000}"
+    other = "falco_libs: {thread_table_size: 1024}"
 
     assert [] == keys_without_effect(read_text(usual, "test").root, known)
     ((key, reason),) = keys_without_effect(read_text(other, "test").root, known)
-    assert ("falco_libs", "the probe is compiled for the first 80 bytes of a buffer, Falco's default") == (key, reason)
+    assert (
+        "falco_libs.thread_table_size",
+        "the table of processes is sized by the number of processes at the start",
+    ) == (key, reason)
+
+
+@pytest.mark.parametrize(("snaplen", "collected"), [(80, 80), (0, 80), (1, 1), (512, 512), (4096, 4096), (65535, 4096)])
+def test_snaplen(snaplen, collected):
+    """It is how many bytes are collected, up to what a record has room for; 0 is Falco's word for its default."""
+    assert collected == parse_driver({"falco_libs": {"snaplen": snaplen}}).snaplen
+
+
+@pytest.mark.parametrize("snaplen", [-1, 65536, True, "80"])
+def test_snaplen_out_of_range(snaplen):
+    """What Falco refuses is refused, with the range."""
+    with pytest.raises(ConfigError, match=r"falco_libs\.snaplen: expected a number from 0 to 65535, not"):
+        parse_driver({"falco_libs": {"snaplen": snaplen}})
 
 
 VALUES = st.text("{}[]:,-0123456789.exautonly! \n", max_size=8) | st.sampled_from(["{}", "[]", "[1, {}]", "1e999"])

@@ -66,7 +66,7 @@ def folder(open_folder):
     """Return a folder with the files that are opened."""
     folder = open_folder / "cut"
     folder.mkdir(mode=0o755)
-    for name in ("whole", "hopeless", "again", "short", "end"):
+    for name in ("whole", "hopeless", "again", "short", "brief", "end"):
         (folder / name).write_text("")
     return folder
 
@@ -97,6 +97,20 @@ def test_late_argument(agent, size, times):
     before = sum(alert["rule"] == "Late argument" for alert in agent.alerts)
     subprocess.run(["/bin/true", *["x" * size] * times, "LATE_MARK"], check=True)
     agent.wait_for(lambda _: sum(alert["rule"] == "Late argument" for alert in agent.alerts) > before)
+
+
+def test_programs_that_end_at_once(agent, folder):
+    """Arguments of up to 128 KiB are known of a program that has ended long before a rule asks for them."""
+    sizes = [number * 4 * KIB + 2000 for number in range(2, 30)]
+    before = len(agent.alerts)
+    for size in sizes:
+        subprocess.run(["/bin/true", *["x" * KIB] * (size // KIB), "LATE_MARK"], check=True)
+        open_with(folder / "brief", *["z" * KIB] * (size // KIB), "LAST_MARK")
+    rules = [alert["rule"] for alert in until_end(agent, folder)[before:]]
+
+    assert len(sizes) == rules.count("Late argument")
+    assert (len(sizes), len(sizes) + 1) == (rules.count("Last argument"), rules.count("No such argument"))
+    assert UNDECIDED not in rules
 
 
 def test_shown(agent, folder):

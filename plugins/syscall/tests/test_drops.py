@@ -16,10 +16,10 @@ def policy(text):
 
 
 def test_defaults():
-    """Without a word about it, losses above a tenth count, and nothing is done."""
+    """Without a word about it, losses above a tenth raise an alert."""
     found = policy("")
 
-    assert (0.1, ("ignore",), 0.03333, 1) == (found.threshold, found.actions, found.rate, found.burst)
+    assert (0.1, ("alert",), 0.03333, 1) == (found.threshold, found.actions, found.rate, found.burst)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,8 @@ def test_defaults():
     [
         ("actions: [log, alert, log]", 0.1, ("log", "alert")),
         ("threshold: .5, actions: exit", 0.5, ("exit",)),
-        ("threshold: .5, simulate_drops: true", 0.0, ("ignore",)),
+        ("threshold: .5, simulate_drops: true", 0.0, ("alert",)),
+        ("actions: []", 0.1, ("ignore",)),
     ],
 )
 def test_policy(text, threshold, actions):

@@ -198,7 +198,8 @@ def test_each_is_counted(floods):
     opens = sum(flood.opens for flood in floods.flood.values())
     print(f"{opens} opens, {count} counted in alerts, {flooding} lost of {everything}")
 
-    assert count + flooding <= opens <= count + everything
+    assert count <= opens <= count + everything
+    assert count + flooding <= 1.01 * opens  # others in its cgroup may have lost some too
 
 
 def test_memory(floods):

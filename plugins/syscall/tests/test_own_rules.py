@@ -181,6 +181,10 @@ LINES = {
         "@tool agent-mounted",
     ),
     "Kernel replaced while running": ("@implant kernel-replaced", "@kexec kernel-replaced"),
+    "Arguments of a call changed while it ran": (
+        "@implant open-rewritten",
+        "@useradd private /etc made /etc/passwd- unlink /etc/passwd-",
+    ),
 }
 
 #: Other ways that a rule has to see.

@@ -12,6 +12,7 @@
 #include "ignored.bpf.h"
 #include "handover.bpf.h"
 #include "asked.bpf.h"
+#include "entered.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 /* The order in which an event is put together. Between them filters may end it: see filters below. Where they do so
@@ -92,12 +93,6 @@ static __always_inline bool unwanted(struct call_spec *spec, __u32 tgid, long re
 	return ignored(tgid) != NULL;
 }
 
-static __always_inline void read_how(struct scratch *s)
-{
-	if (bpf_probe_read_user(&s->header.args[3], 3 * sizeof(__u64), (void *)s->header.args[2]))
-		s->header.flags |= FLAG_UNREADABLE;
-}
-
 /* Goes on to a stage by way of the filter before it, if there is one. */
 static __always_inline void go_on(void *ctx, __u32 call, enum stage stage)
 {
@@ -153,7 +148,9 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		s->header.flags |= FLAG_COMPAT;
 	}
 	if (s->spec.want & WANT_HOW)
-		read_how(s);
+		read_how(s, task);
+	if (s->spec.want & WANT_ENTERED)
+		note_rewritten(s);
 	if (s->spec.want & WANT_REACHED && s->spec.left)
 		take_left(s);
 	else if (s->spec.want & WANT_REACHED)
@@ -254,6 +251,22 @@ int gather_memory(unsigned long long *ctx)
 	return 0;
 }
 
+/* Corrects the flags of clone3(2) by those that the kernel has used, even if the structure is no longer there. */
+static __always_inline void put_made_flags(struct scratch *s, __u64 *room, __u32 before)
+{
+	__u32 tid = s->header.tid;
+	__u64 *flags = bpf_map_lookup_elem(&made_flags, &tid);
+
+	if (!flags || !room || s->header.ret < 0)
+		return;
+	if (s->pos == before) {
+		__builtin_memset(room, 0, STRUCT_SIZE);
+		end_section(s, SEC_STRUCT, STRUCT_SIZE);
+	}
+	*room = *flags;
+	bpf_map_delete_elem(&made_flags, &tid);
+}
+
 static __always_inline void put_structure(struct scratch *s, __u64 address)
 {
 	__u64 *room = section_room(s);
@@ -261,6 +274,8 @@ static __always_inline void put_structure(struct scratch *s, __u64 address)
 
 	s->facts.structure = UNKNOWN_BITS;
 	put_user_bytes(s, SEC_STRUCT, address, STRUCT_SIZE, STRUCT_SIZE);
+	if (s->spec.want & WANT_MADE)
+		put_made_flags(s, room, before);
 	if (room && s->pos > before)
 		s->facts.structure = *room;
 }
@@ -293,13 +308,15 @@ int gather_arguments(unsigned long long *ctx)
 	if (want & WANT_QUEUE && s->header.ret >= 0)
 		put_queue(s, task, arg(s, 0));
 	if (want & WANT_DATA && s->header.ret > 0)
-		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), s->header.ret, SNAPLEN);
+		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), s->header.ret, snaplen());
 	if (want & WANT_BUFFER)
-		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1), SNAPLEN);
+		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1), snaplen());
 	if (want & WANT_IOV)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
 	if (want & WANT_STRUCT)
 		put_structure(s, arg(s, s->spec.str_arg));
+	if (want & WANT_ENTERED)
+		compare_entered(s);
 	go_on(ctx, s->spec.call, STAGE_PROCESS);
 	return 0;
 }
@@ -345,7 +362,21 @@ int gather_ancestors(unsigned long long *ctx)
 	return 0;
 }
 
-/* What user space does not know yet of those who have to do with the event goes before it. */
+/* Filters have not known all of a text that is cut, unreadable or rewritten. */
+static __always_inline enum account account_of(struct scratch *s)
+{
+	return s->header.flags & (FLAG_CUT | FLAG_UNREADABLE | FLAG_REWRITTEN) ? OF_UNSURE : OF_CALLS;
+}
+
+static __always_inline int over_budget(struct scratch *s)
+{
+	count_lost(LOST_FLOOD);
+	count_result(s->header.call, false);
+	count_time(s->spec.call, s->began);
+	return 0;
+}
+
+/* What user space does not know yet of those who have to do with the event goes before it, if both get room. */
 SEC("raw_tp/sys_exit")
 int tell_call(unsigned long long *ctx)
 {
@@ -355,21 +386,18 @@ int tell_call(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	task = task_of(s);
-	announce_cgroups(task, &s->header);
-	tell(&s->header, OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg));
+	if (!(s->spec.want & WANT_MESSAGES) && !has_room(&s->header, &call_ring, s->pos, account_of(s)))
+		return over_budget(s);
+	if (!announce_cgroups(task, &s->header) ||
+	    !tell(&s->header, OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg)))
+		return over_budget(s);
 	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
 	return 0;
 }
 
 static __always_inline void submit_one(struct scratch *s)
 {
-	bool passed = false;
-
-	if (has_room(&s->header, &call_ring, s->pos))
-		passed = submit(s, &call_ring, LOST_RING_FULL);
-	else
-		count_lost(LOST_FLOOD);
-	count_result(s->header.call, passed);
+	count_result(s->header.call, submit(s, &call_ring, LOST_RING_FULL));
 }
 
 SEC("raw_tp/sys_exit")

@@ -2,6 +2,7 @@
 #ifndef FALCOHOST_CGROUP_BPF_H
 #define FALCOHOST_CGROUP_BPF_H
 
+#include "flood.bpf.h"
 #include "path.bpf.h"
 
 #define MAX_SUBSYS 14
@@ -106,24 +107,30 @@ GLOBAL int put_cgroups(struct scratch *s, __u64 set)
 	return 0;
 }
 
-/* Sends the paths behind the task's key, unless they were sent already. Sorts before the record that carries the key. */
-static __always_inline void announce_cgroups(struct task_struct *task, struct header *event)
+/* Sends the paths behind the task's key, unless they were sent already. Sorts before the record that carries the key. False:
+ * the process has spent its budget. */
+static __always_inline bool announce_cgroups(struct task_struct *task, struct header *event)
 {
 	__u64 key = event->cgroup;
 	__u8 known = 1;
 	struct scratch *s;
 
 	if (bpf_map_lookup_elem(&known_cgroups, &key))
-		return;
+		return true;
 	s = get_scratch(1);
-	if (!s)
-		return count_lost(LOST_SCRATCH);
+	if (!s) {
+		count_lost(LOST_SCRATCH);
+		return true;
+	}
 	start_record(s, KIND_CGROUP);
 	s->header.ts = event->ts - 1;
 	s->header.cgroup = key;
 	put_cgroups(s, NUMBER(struct task_struct, task, cgroups));
+	if (!has_room(event, &proc_ring, s->pos, OF_PROCESSES))
+		return false;
 	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		bpf_map_update_elem(&known_cgroups, &key, &known, BPF_ANY);
+	return true;
 }
 
 #endif

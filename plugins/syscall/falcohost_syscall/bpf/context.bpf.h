@@ -12,6 +12,18 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
+/* Those for which that has no room, so that nobody can fill it for others. User space sets max_entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct process);
+} further_processes SEC(".maps");
+
+/* Whether there is or was one of these: looking for them costs others nothing. */
+static volatile __u32 has_further;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
@@ -44,11 +56,27 @@ static __always_inline struct task_struct *parent_of(struct task_struct *leader)
 	return TYPED(struct task_struct, TASK(TASK(leader, real_parent), group_leader));
 }
 
+static __always_inline struct process *process_with(__u32 pid)
+{
+	struct process *p = bpf_map_lookup_elem(&processes, &pid);
+
+	return p || !has_further ? p : bpf_map_lookup_elem(&further_processes, &pid);
+}
+
+static __always_inline struct process *add_process(__u32 pid, const struct process *p)
+{
+	if (bpf_map_update_elem(&processes, &pid, p, BPF_ANY) == 0)
+		return bpf_map_lookup_elem(&processes, &pid);
+	has_further = 1;
+	bpf_map_update_elem(&further_processes, &pid, p, BPF_ANY);
+	return bpf_map_lookup_elem(&further_processes, &pid);
+}
+
 static __always_inline struct process *process_of(struct task_struct *leader)
 {
 	__u32 pid = TASK(leader, tgid);
 	__u64 start = TASK(leader, start_boottime);
-	struct process *p = bpf_map_lookup_elem(&processes, &pid);
+	struct process *p = process_with(pid);
 
 	if (!p)
 		return NULL;
@@ -70,8 +98,7 @@ static __always_inline struct process *process_or_new(struct task_struct *leader
 
 	if (p || !lives(leader))
 		return p;
-	bpf_map_update_elem(&processes, &pid, &no_process, BPF_ANY);
-	p = bpf_map_lookup_elem(&processes, &pid);
+	p = add_process(pid, &no_process);
 	if (p) {
 		p->start = TASK(leader, start_boottime);
 		p->seq = 2;
@@ -90,7 +117,8 @@ static __always_inline void forget(struct task_struct *leader)
 {
 	__u32 pid = leader->tgid;
 
-	bpf_map_delete_elem(&processes, &pid);
+	if (bpf_map_delete_elem(&processes, &pid) && has_further)
+		bpf_map_delete_elem(&further_processes, &pid);
 	bpf_map_delete_elem(&large_images, &pid);
 }
 
@@ -108,9 +136,9 @@ static __always_inline void keep_fork(struct task_struct *maker, struct task_str
 	struct large_image *large;
 	__u32 pid = child->tgid;
 
-	if (!p || bpf_map_update_elem(&processes, &pid, p, BPF_ANY))
+	if (!p)
 		return;
-	c = bpf_map_lookup_elem(&processes, &pid);
+	c = add_process(pid, p);
 	if (!c)
 		return;
 	c->start = child->start_boottime;

@@ -92,6 +92,7 @@ struct fs_struct { struct path root, pwd; };
 
 /* processes */
 typedef struct { __u64 val; } kernel_cap_t;
+struct user_namespace { struct user_namespace *parent; kuid_t owner; };
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
@@ -100,6 +101,7 @@ struct cred {
 	kuid_t fsuid;
 	kgid_t fsgid;
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset; /* since 6.3 one number */
+	struct user_namespace *user_ns;
 };
 struct upid { int nr; struct pid_namespace *ns; };
 struct proc_fs_info { struct pid_namespace *pid_ns; };
@@ -118,6 +120,7 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 struct mm_struct {
+	atomic_t mm_users;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };

@@ -4,6 +4,16 @@
 
 #include "user_memory.bpf.h"
 
+#define CLONE3 435 /* everywhere */
+
+/* The flags of clone3(2), by the thread that will return from it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, __u64);
+} made_flags SEC(".maps");
+
 /* The two descriptors at the address, and the type of the first. */
 static __always_inline void put_pair(struct scratch *s, struct task_struct *task, __u64 address)
 {

@@ -23,7 +23,12 @@ static int message_step(__u32 i, struct messages_context *context)
 		s->header.ret = length;
 	}
 	put_message(s, message);
-	submit_one(s);
+	if (has_room(&s->header, &call_ring, s->pos, OF_CALLS)) {
+		submit_one(s);
+	} else {
+		count_lost(LOST_FLOOD);
+		count_result(s->header.call, false);
+	}
 	return 0;
 }
 

@@ -237,22 +237,12 @@ static __always_inline bool submit_counted(struct scratch *s)
 	return passed;
 }
 
-#define MORE_ARGS 3 /* sections of so many bytes as CHUNK */
-#define MORE_ENV 2
-
-/* Puts what follows the first CHUNK bytes of a text in the caller's memory into the record, as far as there is room. */
-GLOBAL int put_more(struct scratch *s, __u64 begin, __u64 end, __u32 tag, __u32 sections)
+/* The process has spent its budget. */
+static __always_inline int lose(struct scratch *s)
 {
-	if (!s)
-		return 0;
-	for (__u32 i = 0; i < MORE_ARGS && i < sections; i++) {
-		begin += CHUNK;
-		if (begin >= end)
-			return 0;
-		put_user_bytes(s, tag, begin, end - begin, CHUNK);
-	}
-	if (begin + CHUNK < end)
-		s->header.flags |= FLAG_CUT;
+	count_lost(LOST_FLOOD);
+	count_result(s->header.call, false);
+	count_time(s->header.call, s->began);
 	return 0;
 }
 
@@ -266,6 +256,8 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 
 	if (!s)
 		return 0;
+	if (!has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES))
+		return lose(s);
 	room = section_room(s);
 	if (room) {
 		len = bpf_probe_read_kernel_str(room, CHUNK, bprm->filename);
@@ -274,11 +266,9 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 	}
 	if (options & OPTION_EXEC_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
-	put_more(s, task->mm->arg_start, task->mm->arg_end, SEC_MORE_ARGS, MORE_ARGS);
-	if (options & OPTION_EXEC_ENV)
-		put_more(s, task->mm->env_start, task->mm->env_end, SEC_MORE_ENV, MORE_ENV);
-	announce_cgroups(task, &s->header);
-	tell(&s->header, OWN_EXEC, 0);
+	if (!announce_cgroups(task, &s->header) || !tell(&s->header, OWN_EXEC, 0))
+		return lose(s);
+	send_more(&s->header, s->header.ts);
 	if (submit_counted(s))
 		told_exec(&s->header);
 	count_time(s->header.call, s->began);
@@ -384,15 +374,23 @@ int submit_exit(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
+	struct process *p;
+	bool known;
 
 	if (!s)
 		return 0;
-	announce_cgroups(task, &s->header);
+	p = process_of(leader_of(task));
+	known = options & OPTION_ALL_PROCESSES || (p && p->known); /* then it goes in any case: it has paid for its context */
+	if (!known && !has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES))
+		return lose(s);
+	if (!announce_cgroups(task, &s->header) && !known)
+		return lose(s);
 	if (s->spec.call != s->header.call) { /* no rule wants it, but user space knows the process */
 		submit(s, &proc_ring, LOST_PROC_RING_FULL);
 		return 0;
 	}
-	tell(&s->header, OWN, s->header.args[2]);
+	if (!tell(&s->header, OWN, s->header.args[2]) && !known)
+		return lose(s);
 	submit_counted(s);
 	return 0;
 }

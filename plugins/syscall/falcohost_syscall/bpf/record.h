@@ -17,6 +17,9 @@ enum kind {
 	KIND_CGROUP = 5, /* the paths behind a cgroup key that was not seen before (sections SEC_CGROUP) */
 	KIND_TASK = 6,   /* the context of a process, before an event that needs it or from the task iterator: args[0] = start of
 	                    its parent (ppid 0: not sent), args[1] = 1 if the kernel has its struct process (task iterator) */
+	KIND_MORE = 7,   /* more of a process's arguments (SEC_MORE_ARGS) or environment (SEC_MORE_ENV), in several sections, before
+	                    the record that needs it: args[0] = time of its exec, args[1] = where in the text this begins,
+	                    args[2] = the text's size */
 };
 
 enum flag {
@@ -28,6 +31,7 @@ enum flag {
 	FLAG_URING = 32,     /* requested through io_uring */
 	FLAG_UNFINISHED = 64, /* the end of such a request will not be seen: it counts as successful */
 	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file of an AF_UNIX socket */
+	FLAG_REWRITTEN = 256, /* what the caller passed in its memory was another when the call began: SEC_ENTERED_PATH … */
 };
 
 struct header {
@@ -48,8 +52,7 @@ struct header {
 	__u16 kind;
 	__u16 call;      /* row number in calls/rows.py (KIND_CALL and KIND_EXEC: that of execve, as in Falco) */
 	__u16 cpu;
-	__u8 flags;
-	__u8 pad;
+	__u16 flags;
 	char comm[16];   /* of the thread */
 };
 
@@ -96,9 +99,13 @@ enum tag {
 	SEC_REALPATH2 = 32,/* process's root as SEC_FDPATH, found while the call was under way (reached.bpf.h) */
 	SEC_REALHOST = 33, /* and by which path the machine's init reaches it, if that differs */
 	SEC_REALHOST2 = 34,
-	SEC_MORE_ARGS = 35, /* in KIND_EXEC: what follows SEC_ARGS, in several sections, as far as there is room */
-	SEC_MORE_ENV = 36,  /* and what follows SEC_ENV */
+	SEC_MORE_ARGS = 35, /* in KIND_MORE */
+	SEC_MORE_ENV = 36,
+	SEC_ENTERED_PATH = 37,  /* SEC_PATH, SEC_PATH2 and SEC_STR as they were when the call began, if they are not the same any */
+	SEC_ENTERED_PATH2 = 38, /* more (FLAG_REWRITTEN), and were not longer than ENTERED_KEPT */
+	SEC_ENTERED_STR = 39,
 };
+#define ENTERED_KEPT 256
 
 struct fdinfo {
 	__u64 ino;
@@ -238,7 +245,7 @@ enum want {
 	WANT_SOCKADDR = 8,   /* SEC_SOCKADDR from args[addr_arg], length args[addr_arg + 1] */
 	WANT_MSGHDR = 16,    /* args[addr_arg] is a struct msghdr: SEC_SOCKADDR from msg_name, its buffers as WANT_IOV */
 	WANT_CWD = 32,
-	WANT_DATA = 64,      /* SEC_DATA from args[data_arg], up to ret bytes, <= 80 (snaplen) */
+	WANT_DATA = 64,      /* SEC_DATA from args[data_arg], up to ret bytes, at most settings.snaplen */
 	WANT_STR = 128,      /* SEC_STR from args[str_arg] */
 	WANT_PAIR = 256,     /* SEC_PAIR from args[str_arg]; SEC_FD and SEC_SOCK of the first */
 	WANT_HOW = 512,      /* openat2: args[2] is a struct open_how; args[3..5] become flags, mode, resolve */
@@ -253,6 +260,9 @@ enum want {
 	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
 	WANT_REACHED = 1048576, /* SEC_REALPATH and the others, where the kernel let us find them */
+	WANT_ENTERED = 2097152, /* what lies in the caller's memory is read when the call begins, too, and compared */
+	WANT_FREQUENT = 8388608, /* with WANT_ENTERED: only of processes with several threads, or that share their memory so */
+	WANT_MADE = 4194304, /* the first member of the structure are flags, which the kernel has told of the new process */
 	WANT_NAMED = 134217728, /* set by the probe itself: the thread gets the name that lies in args from NAMED_AT on */
 	WANT_LATELY = 268435456, /* only since a moment ago: threads may be in calls that its program does not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
@@ -290,6 +300,9 @@ struct settings {
 	__u32 procexit;        /* and of KIND_EXIT */
 	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
 	__u32 twice;           /* 1: the tracepoint has sys_exit and, behind it, sys_exit_again */
+	__u64 secret[2];       /* random: nobody can choose two texts with the same hash */
+	__u32 snaplen;         /* bytes of data that are sent (SEC_DATA), at most those of one section */
+	__u32 pad;
 };
 
 /* Settings that it may change at any time: bits of the variable `options`. */
@@ -303,6 +316,7 @@ enum option {
 	OPTION_SESSIONS = 64, /* KIND_TASK again when session or group have changed, and of their leaders */
 	OPTION_EXECVE = 128, OPTION_EXIT = 256, /* KIND_EXEC and KIND_EXIT that pass the filters */
 	OPTION_WATCHED = 512, /* watched files have their names whatever link opened them */
+	OPTION_MORE_ARGS = 1024, /* KIND_MORE of arguments; of the environment with OPTION_EXEC_ENV */
 };
 
 /* From these bits on: the same, for the filters of execs and of exits. */
@@ -330,11 +344,12 @@ enum ignored {
 enum lost {
 	LOST_RING_FULL,        /* ring of calls */
 	LOST_PROC_RING_FULL,   /* ring of fork, exec, exit */
-	LOST_FLOOD,            /* calls of a process that had spent its budget */
+	LOST_FLOOD,            /* calls and execs of a process that had spent its budget */
 	LOST_SCRATCH,          /* no scratch memory */
 	LOST_UNREADABLE,       /* user memory was paged out: event sent without it */
 	LOST_CUT,              /* did not fit: event sent cut */
 	LOST_REAL_NAME,        /* of a path, not found or not kept: event sent without it */
+	LOST_MORE,             /* KIND_MORE of a process that had spent its budget: event sent without it */
 	LOST_MAX,
 };
 

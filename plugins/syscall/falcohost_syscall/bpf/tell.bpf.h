@@ -2,7 +2,7 @@
 #ifndef FALCOHOST_TELL_BPF_H
 #define FALCOHOST_TELL_BPF_H
 
-#include "context.bpf.h"
+#include "more.bpf.h"
 
 #define MAX_GENERATIONS 64 /* ancestors that are told of */
 
@@ -101,33 +101,46 @@ static __always_inline void put_process(struct scratch *s, struct process *p, st
 	put_large(s, p, s->header.pid);
 }
 
-/* Sends the present context of one process; the record's time is before that of the event. */
-static __always_inline bool tell_now(struct process *p, struct task_struct *leader, struct now *now, __u64 ts)
+enum sent { NOT_SENT, SENT, REFUSED };
+
+/* Sends the present context of one process; the record's time is before that of the event, whose process pays for it. REFUSED:
+ * that has spent its budget. */
+GLOBAL int tell_now(struct process *p, __u64 leader, struct now *now, struct header *event)
 {
-	struct task_struct *task = leader;
+	struct task_struct *task = TYPED(struct task_struct, (void *)leader);
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	__u8 known;
 
+	if (!p || !now || !event)
+		return NOT_SENT;
 	if (!s) {
 		count_lost(LOST_SCRATCH);
-		return false;
+		return NOT_SENT;
 	}
+	known = p->known;
 	start_record(s, KIND_TASK);
 	fill_ids(&s->header, task);
 	bpf_probe_read_kernel(s->header.comm, sizeof(s->header.comm), task->comm);
 	s->header.pid = TASK(task, tgid);
 	s->header.tid = TASK(task, pid);
-	s->header.ts = ts;
+	s->header.ts = event->ts - 1;
 	s->header.args[0] = now->start;
 	if (p->has_image)
-		put_process(s, p, leader);
+		put_process(s, p, task);
 	if (now->cwd[1])
 		put_path(s, SEC_CWD, task, &TASK(task, fs)->pwd);
 	p->known = 1;
-	if (!submit(s, &proc_ring, LOST_PROC_RING_FULL))
-		return false;
-	mark_told(p, now, ts);
-	return true;
+	if (!has_room(event, &proc_ring, s->pos, OF_PROCESSES)) {
+		p->known = known;
+		return REFUSED;
+	}
+	if (!submit(s, &proc_ring, LOST_PROC_RING_FULL)) {
+		p->known = known;
+		return NOT_SENT;
+	}
+	mark_told(p, now, s->header.ts);
+	return SENT;
 }
 
 /* The position of the walk up from a process. */
@@ -138,6 +151,7 @@ struct telling {
 	__u64 latest; /* time of the latest record of those that told of what was passed */
 	__u32 own;    /* enum own of the next */
 	__u32 fragile; /* something is about to change, or could not be told */
+	__u32 refused; /* the event's process has spent its budget */
 };
 
 /* Whether it is the event's process; an exec's record describes its process itself. */
@@ -148,6 +162,7 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 {
 	struct now now;
 	bool told;
+	int sent;
 
 	see_now(&now, p, leader, own);
 	told = is_as_told(p, &now);
@@ -156,8 +171,11 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 			t->latest = p->checked_ts;
 		return true;
 	}
-	if (!told && own != OWN_EXEC && !tell_now(p, leader, &now, t->event->ts - 1))
-		t->fragile = 1;
+	if (!told && own != OWN_EXEC) {
+		sent = tell_now(p, NUMBER(struct task_struct, leader, group_leader), &now, t->event);
+		t->fragile |= sent != SENT;
+		t->refused |= sent == REFUSED;
+	}
 	if (p->told_ts > t->latest)
 		t->latest = p->told_ts;
 	return false;
@@ -174,57 +192,58 @@ static int tell_step(__u32 i, struct telling *t)
 	t->leader = parent;
 	if (!p || !lives(parent))
 		t->fragile = 1;
-	return (p && tell_one(t, p, leader, own)) || TASK(parent, tgid) == 0;
+	return (p && tell_one(t, p, leader, own)) || t->refused || TASK(parent, tgid) == 0;
 }
 
-/* Sends the contexts of a process and its ancestors that have changed since, and makes the event's time later than theirs. */
-static __always_inline void tell_from(struct task_struct *leader, struct header *event, __u32 own)
+/* Sends the contexts of a process and its ancestors that have changed since, and makes the event's time later than theirs. False: the
+ * event's process has spent its budget. */
+GLOBAL int tell_from(__u64 from, struct header *event, __u32 own)
 {
+	struct task_struct *leader = TYPED(struct task_struct, (void *)from);
 	struct telling t = {.leader = leader, .event = event, .own = own, .since = generation};
 	struct process *p;
 
+	if (!event)
+		return true;
 	bpf_loop(MAX_GENERATIONS, tell_step, &t, 0);
 	if (event->ts <= t.latest)
 		event->ts = t.latest + 1;
 	p = process_of(leader);
 	if (!p || t.fragile || own == OWN_EXEC)
-		return;
+		return !t.refused;
 	p->checked_ts = t.latest;
 	p->checked = t.since;
+	return true;
 }
 
 /* The leader of a session or process group need not be an ancestor. */
-static __always_inline struct task_struct *leader_by(struct task_struct *task, enum pid_type type)
+static __always_inline __u64 leader_by(__u64 pid)
 {
-	struct pid *pid = READ(struct signal_struct, TASK(task, signal), pids[type]);
-	void *link = READ(struct pid, pid, tasks[PIDTYPE_TGID].first);
+	__u64 link = pid ? NUMBER(struct pid, pid, tasks[PIDTYPE_TGID].first) : 0;
 
-	return link ? TYPED(struct task_struct, link - bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_TGID]))
-		    : NULL;
+	return link ? link - bpf_core_field_offset(struct task_struct, pid_links[PIDTYPE_TGID]) : 0;
 }
 
-struct needing {
-	struct header *event;
-	__u32 own;
-};
-
-/* The process itself, then the leaders of its session and of its process group. */
-static int tell_target(__u32 i, struct needing *needing)
+/* Tells of the process itself, and of the leaders of its session and of its process group. */
+static __always_inline bool tell_all(struct header *event, __u32 own)
 {
-	struct task_struct *own = leader_of(current_task()), *target = own;
+	struct task_struct *leader = leader_of(current_task());
+	__u64 session, group;
 
-	if (i)
-		target = leader_by(own, i == 1 ? PIDTYPE_SID : PIDTYPE_PGID);
-	if (target)
-		tell_from(target, needing->event, i ? ANOTHER : needing->own);
-	return !(options & OPTION_SESSIONS);
+	if (!tell_from(NUMBER(struct task_struct, leader, group_leader), event, own))
+		return false;
+	if (!(options & OPTION_SESSIONS))
+		return true;
+	session = leader_by(PID_OF(leader, PIDTYPE_SID));
+	group = leader_by(PID_OF(leader, PIDTYPE_PGID));
+	return (!session || tell_from(session, event, ANOTHER)) && (!group || tell_from(group, event, ANOTHER));
 }
 
 /* Sends the context of a process that an event refers to by pid, without its parent. */
 static __always_inline void tell_number(struct header *event, __s32 number)
 {
 	__u32 pid = number, cpu = bpf_get_smp_processor_id();
-	struct process *p = bpf_map_lookup_elem(&processes, &pid);
+	struct process *p = process_with(pid);
 	struct scratch *s;
 	__u64 named;
 
@@ -243,21 +262,35 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 	s->header.ts = event->ts - 1;
 	put_process(s, p, NULL);
 	p->known = 1;
-	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))
+	if (has_room(event, &proc_ring, s->pos, OF_PROCESSES) && submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		p->named = named;
 }
 
+/* When the current process was given the program that user space does not know yet; 0: it knows it. */
+static __always_inline __u64 untold_exec(void)
+{
+	struct process *p = process_of(leader_of(current_task()));
+
+	if (!p || !p->has_image || (p->told_of == p->start && p->told_seq == p->seq))
+		return 0;
+	return p->exec_ts;
+}
+
 /* Has to be called before a record of the current process is sent; after an exec also told_exec, once it was sent. number: the
- * process that the event refers to, if any. */
+ * process that the event refers to, if any. False: the process has spent its budget, so the record is not to be sent. */
 GLOBAL int tell(struct header *event, __u32 own, __s32 number)
 {
-	struct needing needing = {.event = event, .own = own};
+	__u64 untold;
 
 	if (!event || options & OPTION_ALL_PROCESSES)
-		return 0;
-	bpf_loop(3, tell_target, &needing, 0);
+		return true;
+	untold = own == OWN ? untold_exec() : 0;
+	if (!tell_all(event, own))
+		return false;
+	if (untold)
+		send_more(event, untold);
 	tell_number(event, number);
-	return 0;
+	return true;
 }
 
 static __always_inline void told_exec(struct header *event)

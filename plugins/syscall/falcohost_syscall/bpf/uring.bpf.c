@@ -138,7 +138,7 @@ static __always_inline struct scratch *start_request(struct request *r, __u64 re
 	s = start_call(spec, task, ret, began);
 	if (!s)
 		return NULL;
-	s->spec.want &= ~(WANT_STR | WANT_HOW);
+	s->spec.want &= ~(WANT_STR | WANT_HOW | WANT_ENTERED);
 	s->header.flags = FLAG_URING | flags;
 	if (s->spec.want & WANT_REACHED && !(flags & FLAG_UNFINISHED))
 		take_reached(s, req);

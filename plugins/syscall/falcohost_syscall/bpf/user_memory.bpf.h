@@ -6,9 +6,14 @@
 
 #define AT_FDCWD (-100)
 #define SOCKADDR_MAX 128
-#define SNAPLEN 80
 #define MAX_ARGV 64
 #define MAX_IOV 1024 /* the kernel's own limit */
+
+/* How many bytes of data are sent; the verifier knows the number. */
+static __always_inline __u32 snaplen(void)
+{
+	return settings.snaplen < CHUNK ? settings.snaplen : CHUNK;
+}
 
 static __always_inline __u64 arg(struct scratch *s, __u8 n)
 {
@@ -154,11 +159,11 @@ static int iov_step(__u32 i, struct iov_context *context)
 	}
 	len = buffer[1];
 	context->size += len;
-	if (!room || !len || context->limit > SNAPLEN || used >= context->limit)
+	if (!room || !len || context->limit > CHUNK || used >= context->limit)
 		return 0;
 	if (len > context->limit - used)
 		len = context->limit - used;
-	if (used > SNAPLEN || len > SNAPLEN)
+	if (used > CHUNK || len > CHUNK)
 		return 0;
 	if (bpf_probe_read_user(room + used, len, (void *)buffer[0])) {
 		context->s->header.flags |= FLAG_UNREADABLE;
@@ -175,11 +180,11 @@ static __always_inline void put_iov(struct scratch *s, __u64 iov, __u64 count)
 	struct iov_context context = {.s = s, .iov = iov, .compat = s->header.flags & FLAG_COMPAT};
 
 	if (s->header.ret > 0)
-		context.limit = s->header.ret < SNAPLEN ? s->header.ret : SNAPLEN;
+		context.limit = s->header.ret < snaplen() ? s->header.ret : snaplen();
 	if (iov && count <= MAX_IOV)
 		bpf_loop(count, iov_step, &context, 0);
 	s->header.args[5] = context.size;
-	if (context.used && context.used <= SNAPLEN)
+	if (context.used && context.used <= CHUNK)
 		end_section(s, SEC_DATA, context.used);
 }
 

@@ -25,10 +25,13 @@ from falcohost_syscall.records.record import (
     WANT_CONTROL,
     WANT_CWD,
     WANT_DATA,
+    WANT_ENTERED,
     WANT_FAILED_ONLY,
     WANT_FD,
+    WANT_FREQUENT,
     WANT_HOW,
     WANT_IOV,
+    WANT_MADE,
     WANT_MESSAGES,
     WANT_MSGHDR,
     WANT_PAIR,
@@ -80,6 +83,9 @@ _SECTIONS = {
     "caps": ("", WANT_CAPS),
     "queue": ("", WANT_QUEUE),
     "buffer": ("data", WANT_BUFFER),
+    "entered": ("", WANT_ENTERED),
+    "frequent": ("", WANT_FREQUENT),
+    "made": ("", WANT_MADE),
 }
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 #   name | numbers on x86_64, arm64, i386 (several: "2,5"; none: "-") | category | fd | what the probe reads
 # fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT). The
 # probe reads sections, each from an argument (section=ARGUMENT). hook= names the hooks (the kernel's security_…) that
-# the call passes with its paths, left= what it leaves behind, from which the file of its first path is known. Then,
+# the call passes with its paths, left= what it leaves behind, from which the file of its first path is known. What
+# lies in memory is also read when a call with `entered` begins; with `frequent`, if threads share the memory. Then,
 # indented, come the parameters in Falco's order: name:kind=where the value comes from (a number: that argument).
 TABLE = """
 # files: opening
@@ -14,7 +15,7 @@ open | 2 - 5 | file | creates | path=0 fd=ret
     fd:fd=ret name:path=path flags:open=1 mode:oct=openmode dev:hex=dev ino:u64=ino
 openat | 257 56 295 | file | creates | path=1 dir=0 fd=ret
     fd:fd=ret dirfd:fd=0 name:relpath=path flags:open=2 mode:oct=openmode dev:hex=dev ino:u64=ino
-openat2 | 437 437 437 | file | creates | path=1 dir=0 fd=ret how
+openat2 | 437 437 437 | file | creates | path=1 dir=0 fd=ret how entered
     fd:fd=ret dirfd:fd=0 name:relpath=path flags:open=3 mode:oct=openmode resolve:flags/resolve=5 dev:hex=dev
     ino:u64=ino
 creat | 85 - 8 | file | creates | path=0 fd=ret
@@ -42,25 +43,25 @@ chdir | 80 49 12 | file | - | path=0 cwd
     res:errno=ret path:str=path
 fchdir | 81 50 133 | file | uses | fd=0 cwd
     res:errno=ret fd:fd=0
-chroot | 161 51 61 | process | - | path=0 left=root
+chroot | 161 51 61 | process | - | path=0 left=root entered
     res:errno=ret path:path=path
-rename | 82 - 38 | file | - | path=0 path2=1 hook=path_rename
+rename | 82 - 38 | file | - | path=0 path2=1 hook=path_rename entered
     res:errno=ret oldpath:path=path newpath:path=path2
-renameat | 264 38 302 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_rename
+renameat | 264 38 302 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_rename entered
     res:errno=ret olddirfd:fd=0 oldpath:relpath=path newdirfd:fd=2 newpath:relpath=path2
-renameat2 | 316 276 353 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_rename
+renameat2 | 316 276 353 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_rename entered
     res:errno=ret olddirfd:fd=0 oldpath:relpath=path newdirfd:fd=2 newpath:relpath=path2 flags:flags/renameat2=4
-link | 86 - 9 | file | - | path=0 path2=1 hook=path_link
+link | 86 - 9 | file | - | path=0 path2=1 hook=path_link entered
     res:errno=ret oldpath:path=path newpath:path=path2
-linkat | 265 37 303 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_link
+linkat | 265 37 303 | file | - | path=1 dir=0 path2=3 dir2=2 hook=path_link entered
     res:errno=ret olddir:fd=0 oldpath:relpath=path newdir:fd=2 newpath:relpath=path2 flags:flags/linkat=4
-symlink | 88 - 83 | file | - | str=0 path=1 hook=path_symlink
+symlink | 88 - 83 | file | - | str=0 path=1 hook=path_symlink entered
     res:errno=ret target:str=str linkpath:path=path
-symlinkat | 266 36 304 | file | dirfd=1 | str=0 path=2 dir=1 hook=path_symlink
+symlinkat | 266 36 304 | file | dirfd=1 | str=0 path=2 dir=1 hook=path_symlink entered
     res:errno=ret target:str=str linkdirfd:fd=1 linkpath:relpath=path
-unlink | 87 - 10 | file | - | path=0 hook=path_unlink
+unlink | 87 - 10 | file | - | path=0 hook=path_unlink entered frequent
     res:errno=ret path:path=path
-unlinkat | 263 35 301 | file | dirfd=0 | path=1 dir=0 hook=path_unlink,path_rmdir
+unlinkat | 263 35 301 | file | dirfd=0 | path=1 dir=0 hook=path_unlink,path_rmdir entered frequent
     res:errno=ret dirfd:fd=0 name:relpath=path flags:flags/unlinkat=2
 mkdir | 83 - 39 | file | - | path=0 hook=path_mkdir
     res:errno=ret path:path=path mode:hex=1
@@ -72,11 +73,11 @@ mknod | 133 - 14 | other | - | path=0 hook=path_mknod
     res:errno=ret path:path=path mode:mode/mknod=1 dev:u32=2
 mknodat | 259 33 297 | other | dirfd=0 | path=1 dir=0 hook=path_mknod
     res:errno=ret dirfd:fd=0 path:relpath=path mode:mode/mknod=2 dev:u32=3
-chmod | 90 - 15 | file | - | path=0 hook=path_chmod
+chmod | 90 - 15 | file | - | path=0 hook=path_chmod entered frequent
     res:errno=ret filename:path=path mode:mode/chmod=1
 fchmod | 91 52 94 | file | uses | fd=0
     res:errno=ret fd:fd=0 mode:mode/chmod=1
-fchmodat | 268,452 53,452 306,452 | file | dirfd=0 | path=1 dir=0 hook=path_chmod
+fchmodat | 268,452 53,452 306,452 | file | dirfd=0 | path=1 dir=0 hook=path_chmod entered frequent
     res:errno=ret dirfd:fd=0 filename:relpath=path mode:mode/chmod=2
 chown | 92 - 182,212 | file | - | path=0 hook=path_chown
     res:errno=ret path:path=path uid:u32=1 gid:u32=2
@@ -94,7 +95,7 @@ newfstatat | 262 79 300 | file | dirfd=0 | path=1 dir=0
     res:errno=ret dirfd:fd=0 path:relpath=path flags:flags/newfstatat=3
 fstat | 5 80 108 | file | uses | fd=0
     res:errno=ret fd:fd=0
-mount | 165 40 21 | file | - | str=0 path=1 path2=2 hook=sb_mount left=mount
+mount | 165 40 21 | file | - | str=0 path=1 path2=2 hook=sb_mount left=mount entered
     res:errno=ret dev:str=str dir:path=path type:str=path2 flags:flags/mount=3
 umount | - - 22 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path
@@ -221,7 +222,7 @@ fork | 57 - 2 | process | - | -
     FORK
 vfork | 58 - 190 | process | - | -
     FORK
-clone3 | 435 435 435 | process | - | struct=0
+clone3 | 435 435 435 | process | - | struct=0 made
     FORK
 procexit | - - - | process | - | -
     status:errno=0 ret:errno=exitcode sig:sig=exitsig core:u32=exitcore reaper_tid:pid=2
@@ -281,7 +282,7 @@ init_module | 175 105 128 | other | - | str=2 buffer=0
     res:errno=ret img:bytes=data length:u64=1 uargs:str=str
 finit_module | 313 273 350 | other | uses | fd=0 str=1
     res:errno=ret fd:fd=0 uargs:str=str flags:flags/finit_module=2
-delete_module | 176 106 129 | other | - | str=0
+delete_module | 176 106 129 | other | - | str=0 entered
     res:errno=ret name:str=str flags:flags/delete_module=1
 mmap | 9 222 90 | memory | uses | fd=4
     res:errno=ret addr:hex=0 length:u64=1 prot:flags/prot=2 flags:flags/mmap=3 fd:fd=4 offset:u64=5

@@ -147,6 +147,10 @@ class EventFacts(Protocol):
         """Whether a text of the event or of its process is longer than what is known of it."""
 
     @property
+    def is_rewritten(self) -> bool:
+        """Whether what the caller passed in its memory was changed while the call was under way."""
+
+    @property
     def container(self) -> Container:
         """The container of the thread, or the host."""
 

@@ -10,11 +10,13 @@ from falcohost_syscall.calls.rows import EXIT, Call
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, always, constant, truth
 from falcohost_syscall.facts.numbers import Numeric
-from falcohost_syscall.filters.condition import Condition, Point, any_of, negate, within
+from falcohost_syscall.filters.condition import Bits, Condition, Literal, Point, any_of, negate, within
+from falcohost_syscall.records.record import FLAG_REWRITTEN, WANT_ENTERED
 
 RET: Final = layout.header("ret", 8, signed=True)
 _ERRORS: Final = within(RET, (RET.lowest, -1))
 _LAST_ERRNO: Final = 4095
+_FLAGS: Final = layout.header("flags", 2)
 
 
 def number(member: str) -> Describe:
@@ -51,6 +53,11 @@ def result(row: Call, _: Arg) -> Fact:
     cases += [(within(RET, (number, number)), flags.errno_name(number)) for number in named]
     named_or_success = any_of(condition for condition, _ in cases)
     return Cases((*cases, (negate(named_or_success), Decimal())))
+
+
+def rewritten(row: Call, _: Arg) -> Fact:
+    """Describe whether what was passed in memory was changed meanwhile."""
+    return truth(Literal(Bits(_FLAGS, FLAG_REWRITTEN))) if row.want & WANT_ENTERED else constant(False)
 
 
 def length(row: Call, _: Arg) -> Fact:

@@ -86,7 +86,7 @@ def file_name(name: str) -> View:
 
 def environment() -> View:
     """Return the environment with which the program was started; each variable is terminated by a zero."""
-    return View(FACTS + MEMBERS["environment"], Point.PROCESS, Point.PROCESS, searched=record.VIEW_LONGEST)
+    return View(FACTS + MEMBERS["environment"], Point.PROCESS, Point.PROCESS)
 
 
 def process_name(generation: int) -> View:

@@ -227,7 +227,7 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.buffer",
         type=FieldType.BYTEBUF,
-        description="First bytes (at most 80) of the data that was read or written.",
+        description="First bytes (as many as `falco_libs.snaplen` says) of the data that was read or written.",
         get=lambda e, _: e.buffer,
         untold="data that was read or written is examined only after an event has been passed on",
     ),
@@ -304,6 +304,14 @@ FIELDS: tuple[SyscallField, ...] = (
         type=FieldType.BOOL,
         description="A text of the event, or arguments or environment of its process, are longer than what is known.",
         get=lambda e, _: e.is_cut,
+    ),
+    SyscallField(
+        name="evt.is_rewritten",
+        type=FieldType.BOOL,
+        description="What the caller passed in its memory was changed while the call was under way; only for calls "
+        "that leave nothing behind from which it can be told: rename, mount, setxattr, openat2 and the like.",
+        get=lambda e, _: e.is_rewritten,
+        fact=header.rewritten,
     ),
     SyscallField(
         name="evt.is_syslog",

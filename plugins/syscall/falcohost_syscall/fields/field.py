@@ -20,6 +20,7 @@ class Need(enum.Enum):
 
     DIRECTORIES = "working directories of processes"
     ENVIRONMENTS = "environments of programs"
+    ARGUMENTS = "arguments of programs that are longer than what the kernel keeps"
     SESSIONS = "sessions, process groups and terminals of processes"
     PARAMETERS = "the data of parameters: of the one that is the field's argument, or of all"
     DESTINATIONS = "the previous destinations of sockets"

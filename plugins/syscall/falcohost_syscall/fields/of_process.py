@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from falcohost import Arg, UnknownValueError
 from falcohost_syscall.events.event import SyscallEvent
-from falcohost_syscall.fields.field import Get, SyscallField
+from falcohost_syscall.fields.field import Get, Need, SyscallField
 from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.processes.table import Process
 
@@ -65,7 +65,8 @@ def known(get: Get) -> Get:
 def may_be_cut(field: SyscallField) -> SyscallField:
     """Return *field* as one that reads a text which may be too long to be known."""
     assert field.get is not None
-    return replace(field, known=known(field.get))
+    needs = field.needs if Need.ENVIRONMENTS in field.needs else field.needs | {Need.ARGUMENTS}
+    return replace(field, known=known(field.get), needs=needs)
 
 
 def own(of: Of) -> Get:

@@ -93,7 +93,7 @@ class View(Struct, frozen=True):
     point: Point
     late: Point
     absolute: bool = False
-    searched: int = 1024
+    searched: int = 4096
     cut: bool = False
 
 

@@ -1,8 +1,8 @@
 """Arguments and environments that are longer than what the probe keeps of each process.
 
-The record of an exec brings more of them. What is still missing is read in ``/proc`` when a rule asks for it, if the
-process is the same and still shows what the kernel has told. Only few are kept, since whoever starts processes says
-how long they are.
+The probe sends more of them before the exec, or the first event of a process, that passes its filters. What is still
+missing is read in ``/proc`` when a rule asks for it, if the process is the same and still shows what the kernel has
+told. Only few are kept, since whoever starts processes says how long they are.
 """
 
 from __future__ import annotations
@@ -31,7 +31,19 @@ _WEIGHT: Final = 64
 ARGUMENTS: Final[File] = "cmdline"
 ENVIRONMENT: Final[File] = "environ"
 #: A text of a process: its pid, start, and when its program was started; and which of the two.
-_Key: TypeAlias = tuple[int, int, int, File]
+Key: TypeAlias = tuple[int, int, int, File]
+#: Number of bytes that the kernel tells of each text with a process; what it sends in addition begins behind them.
+BEGINNING: Final = 4096
+#: Maximum number of texts whose rest has come and was not asked for yet.
+RESTS: Final = 64
+
+
+@dataclass
+class _Rest:
+    """What follows the beginning of a text of *size* bytes, as far as it has come."""
+
+    raw: bytearray
+    size: int
 
 
 @dataclass
@@ -66,12 +78,20 @@ class LongerTexts:
 
     def __init__(self) -> None:
         self.lenient = False
-        self._found: OrderedDict[_Key, _Text] = OrderedDict()
+        self._found: OrderedDict[Key, _Text] = OrderedDict()
+        self._rest: OrderedDict[Key, _Rest] = OrderedDict()
         self._weight = 0
 
-    def note(self, process: Process, which: File, raw: bytes, size: int) -> None:
-        """Keep what an exec's record has of a text of *size* bytes."""
-        self._keep(_key(process, which), _Text(raw, len(raw) >= size, False))
+    def more(self, key: Key, begin: int, data: bytes, size: int) -> None:
+        """Keep a part of a text of *size* bytes that the kernel has sent; the parts come in order."""
+        before = self._rest.pop(key, None)
+        if before is None or begin == BEGINNING:
+            before = _Rest(bytearray(), size)
+        if begin == BEGINNING + len(before.raw) and size == before.size:
+            before.raw += data
+            self._rest[key] = before
+        while len(self._rest) > RESTS:
+            self._rest.popitem(last=False)
 
     def parts(self, process: Process, which: File, beginning: bytes) -> tuple[str, ...]:
         """Return the parts of a text that begins so.
@@ -109,6 +129,11 @@ class LongerTexts:
     def _look_up(self, process: Process, which: File, beginning: bytes) -> _Text:
         key = _key(process, which)
         found = self._found.get(key)
+        rest = self._rest.pop(key, None)
+        if rest is not None and len(beginning) == BEGINNING:
+            known = beginning + bytes(rest.raw)
+            found = _Text(known, len(known) >= rest.size, False)
+            self._keep(key, found)
         if found is None:
             found = _Text(beginning, False, False)
         elif found.whole or found.looked_up:
@@ -122,7 +147,7 @@ class LongerTexts:
         self._keep(key, found)
         return found
 
-    def _keep(self, key: _Key, found: _Text) -> None:
+    def _keep(self, key: Key, found: _Text) -> None:
         before = self._found.pop(key, None)
         self._weight += found.weight - (0 if before is None else before.weight)
         self._found[key] = found
@@ -139,5 +164,5 @@ def split(raw: bytes) -> tuple[str, ...]:
     return tuple(text(part) for part in raw.removesuffix(b"\0").split(b"\0")) if raw else ()
 
 
-def _key(process: Process, which: File) -> _Key:
+def _key(process: Process, which: File) -> Key:
     return process.pid, process.start, process.image.exec_ts, which

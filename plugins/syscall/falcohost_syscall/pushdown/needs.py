@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from falcohost import Plan
+from falcohost.ir import Check, FieldRef, ListOf, Transform, checks
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, FORKS, Call
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.fields.rows import BY_FIELD_NAME
@@ -26,6 +27,27 @@ def needs(plan: Plan) -> frozenset[Need]:
     if Need.PARAMETERS in found:
         found |= {need for name in (EXEC, *FORKS) for need in _of_parameters(BY_NAME[name], plan.asked_of(name))}
     return frozenset(found)
+
+
+def in_conditions(plan: Plan) -> frozenset[Need]:
+    """Return what those fields need that the conditions of *plan* read."""
+    if plan.condition is None:
+        return needs(plan)
+    refs = [*plan.also_read]
+    for check in checks(plan.condition):
+        refs += _refs(check.left)
+        if isinstance(check, Check):
+            refs += _refs(check.right)
+    names = {ref.field.name for ref in refs}
+    return frozenset(need for name in names & BY_FIELD_NAME.keys() for need in BY_FIELD_NAME[name].needs)
+
+
+def _refs(operand: object) -> Iterator[FieldRef]:
+    if isinstance(operand, FieldRef):
+        yield operand
+    elif isinstance(operand, (Transform, ListOf)):
+        for item in operand.args if isinstance(operand, Transform) else operand.items:
+            yield from _refs(item)
 
 
 def table_calls(needed: frozenset[Need]) -> frozenset[str]:

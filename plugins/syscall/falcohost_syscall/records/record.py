@@ -15,6 +15,7 @@ KIND_EXEC: Final = 3
 KIND_EXIT: Final = 4
 KIND_CGROUP: Final = 5
 KIND_TASK: Final = 6
+KIND_MORE: Final = 7
 
 # enum flag
 FLAG_COMPAT: Final = 1
@@ -25,6 +26,7 @@ FLAG_OTHER_NAME: Final = 16
 FLAG_URING: Final = 32
 FLAG_UNFINISHED: Final = 64
 FLAG_SOCKET_FILE: Final = 128
+FLAG_REWRITTEN: Final = 256
 
 # enum tag
 SEC_PATH: Final = 1
@@ -63,6 +65,9 @@ SEC_REALHOST: Final = 33
 SEC_REALHOST2: Final = 34
 SEC_MORE_ARGS: Final = 35
 SEC_MORE_ENV: Final = 36
+SEC_ENTERED_PATH: Final = 37
+SEC_ENTERED_PATH2: Final = 38
+SEC_ENTERED_STR: Final = 39
 
 # enum exe_flag
 EXE_WRITABLE: Final = 1
@@ -92,6 +97,9 @@ WANT_SENDER: Final = 131072
 WANT_QUEUE: Final = 262144
 WANT_BUFFER: Final = 524288
 WANT_REACHED: Final = 1048576
+WANT_ENTERED: Final = 2097152
+WANT_FREQUENT: Final = 8388608
+WANT_MADE: Final = 4194304
 WANT_NAMED: Final = 134217728
 WANT_LATELY: Final = 268435456
 WANT_BY_FUNCTION: Final = 536870912
@@ -113,6 +121,7 @@ OPTION_SESSIONS: Final = 64
 OPTION_EXECVE: Final = 128
 OPTION_EXIT: Final = 256
 OPTION_WATCHED: Final = 512
+OPTION_MORE_ARGS: Final = 1024
 
 # enum count_row
 COUNT_FORKS: Final = 512
@@ -132,7 +141,8 @@ LOST_SCRATCH: Final = 3
 LOST_UNREADABLE: Final = 4
 LOST_CUT: Final = 5
 LOST_REAL_NAME: Final = 6
-LOST_MAX: Final = 7
+LOST_MORE: Final = 7
+LOST_MAX: Final = 8
 
 # enum stage
 STAGE_OBJECTS: Final = 0
@@ -214,6 +224,7 @@ LED_TO: Final = 1
 LED_TO2: Final = 2
 
 # #define, in record.h and facts.h and scratch.bpf.h
+ENTERED_KEPT: Final = 256
 EXE_KEPT: Final = 256
 ARGS_KEPT: Final = 512
 NOT_KEPT: Final = 0xFFFF
@@ -455,6 +466,8 @@ class LoadedSettings(NamedTuple):
     procexit: int
     functions: int
     twice: int
+    secret: bytes
+    snaplen: int
 
 
 class CallCount(NamedTuple):
@@ -467,7 +480,7 @@ class CallCount(NamedTuple):
     ns: int = 0
 
 
-HEADER: Final = struct.Struct("=4Qq6Q8I3HB1x16s")
+HEADER: Final = struct.Struct("=4Qq6Q8I4H16s")
 SECTION: Final = struct.Struct("=2H")
 FDINFO: Final = struct.Struct("=Q5I4x")
 SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
@@ -481,7 +494,7 @@ INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=2I13B3xQ")
-SETTINGS: Final = struct.Struct("=Q4I")
+SETTINGS: Final = struct.Struct("=Q4I16sI4x")
 CALL_COUNT: Final = struct.Struct("=5Q")
 
 ENUMS: Final = {
@@ -493,6 +506,7 @@ ENUMS: Final = {
         "unreadable",
         "cut",
         "real_name",
+        "more",
     ),
     "view_index": (
         "name",
@@ -533,7 +547,6 @@ PLACES: Final = {
         "call": 122,
         "cpu": 124,
         "flags": 126,
-        "pad": 127,
         "comm": 128,
     },
     "facts": {
@@ -617,7 +630,7 @@ SIZES: Final = {
     "queue": 8,
     "scratch": 41752,
     "section": 4,
-    "settings": 24,
+    "settings": 48,
     "sockinfo": 72,
     "watched_file": 1056,
     "watched_name": 6,

@@ -15,7 +15,7 @@
 
 extern const struct command read_name_commands[], read_place_commands[], read_call_commands[];
 extern const struct command read_ring_commands[], read_other_commands[], agent_commands[];
-extern const struct command write_name_commands[], write_call_commands[];
+extern const struct command write_name_commands[], write_call_commands[], rewritten_commands[];
 extern const struct command exec_commands[], shell_commands[], connect_commands[];
 extern const struct command privilege_commands[], namespace_commands[], injection_commands[];
 

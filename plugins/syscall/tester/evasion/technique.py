@@ -84,4 +84,7 @@ def by_ring(seen: Detection) -> Detection:
     return seen._replace(own=(*seen.own, RING), how="the request is seen as the call that does the same")
 
 
+#: Of what is changed in memory while the kernel waits for a page of it.
+REWRITTEN = ("Arguments of a call changed while it ran", "Page faults handled by an unusual program")
+ENTERED = "the text is compared with what it was when the call began"
 ARGUMENTS = "the call is read with the arguments of 32-bit programs"

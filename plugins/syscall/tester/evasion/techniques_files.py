@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, RING, SHOWN, Detection, Group, Technique, by_ring, by_way, own, unseen
+from evasion.technique import (
+    ARGUMENTS,
+    ENTERED,
+    REWRITTEN,
+    RING,
+    SHOWN,
+    Detection,
+    Group,
+    Technique,
+    by_ring,
+    by_way,
+    own,
+    unseen,
+)
 
 KERNEL_NAME = "fd.name is the kernel's own name of the file that was opened"
 WATCHED = "the file is watched by its inode, and fd.name is tried as the path that rules name"
@@ -244,6 +257,14 @@ WRITING = Group(
         "write-rename-proc-root": Technique("does so below `/proc/self/root`", unseen(SPELLED), hooked=(REPLACED,)),
         "write-rename-relative": Technique("does so with names relative to the folder", own(REPLACING, REPLACED)),
         "write-exchange": Technique("exchanges it with another file", own(REPLACING, REPLACED)),
+        "write-exchange-rewritten": Technique(
+            "exchanges it with another file, and writes over the name before the call returns",
+            own(ENTERED, REPLACED, *REWRITTEN),
+        ),
+        "write-openat2-rewritten": Technique(
+            "opens it with openat2, and writes over the flags before the call returns",
+            Detection((WRITE_PUBLIC,), (WRITE_OWN, *REWRITTEN), "the flags are those of the opened file"),
+        ),
         "write-link": Technique("removes it and links another file there", own(REPLACING, REPLACED)),
         "write-symlink-in-place": Technique("removes it and puts a symbolic link there", own(REPLACING, REPLACED)),
         "write-unnamed": Technique(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evasion.technique import ARGUMENTS, Detection, Group, Technique, by_ring, own
+from evasion.technique import ARGUMENTS, ENTERED, REWRITTEN, Detection, Group, Technique, by_ring, own
 
 FILE_RIGHTS = "Rights to files changed by a program that is not installed"
 REFUSED = "Attempt to become root refused"
@@ -50,6 +50,11 @@ RISING = Group(
             "@implant {}",
         ),
         "file-capability-at": Technique("does so by setxattrat", CAPABLE, "@implant {}"),
+        "file-capability-rewritten": Technique(
+            "does so by setxattr, and writes over the attribute's name before the call returns",
+            CAPABLE._replace(own=(*CAPABLE.own, *REWRITTEN), how=ENTERED),
+            "@implant {}",
+        ),
         "file-capability-ring": Technique(
             "does so through io_uring by the file's name", by_ring(CAPABLE), "@implant {}"
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
@@ -27,17 +28,26 @@ OPENAT = R.CallSpec(257, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, 
 
 
 class Record(NamedTuple):
-    """A record taken apart: the header, the sections by tag (the last of each), and the paths of its cgroups."""
+    """A record taken apart: the header, the sections by tag (the last of each), the paths of its cgroups, and *more*.
+
+    That is what follows the beginning of a text, by tag.
+    """
 
     header: R.Header
     sections: dict[int, bytes]
     cgroups: tuple[bytes, ...] = ()
+    more: Mapping[int, bytes] = MappingProxyType({})
 
 
 def taken_apart(record: bytes) -> Record:
     """Return a record taken apart."""
     sections = parts.sections(record)
-    return Record(parts.header(record), dict(sections), tuple(data for tag, data in sections if tag == R.SEC_CGROUP))
+    cgroups = tuple(data for tag, data in sections if tag == R.SEC_CGROUP)
+    more: dict[int, bytes] = {}
+    for tag, data in sections:
+        if tag in (R.SEC_MORE_ARGS, R.SEC_MORE_ENV):
+            more[tag] = more.get(tag, b"") + data
+    return Record(parts.header(record), dict(sections), cgroups, more)
 
 
 class Watched:
@@ -105,8 +115,15 @@ def machine() -> None:
 def watched(machine) -> Iterator[Watched]:
     """Return the loaded probe; which calls it collects is the test's to say."""
     settings = LoadSettings(execve=EXECVE)
-    options = Options(threads=True, exec_cwd=True, exec_env=True, all_processes=True)
+    options = Options(threads=True, exec_cwd=True, exec_env=True, more_args=True, all_processes=True)
     with ReadProbe(settings, options) as driver:
+        yield Watched(driver)
+
+
+@pytest.fixture(scope="module")
+def roomy(machine) -> Iterator[Watched]:
+    """Return the same with rings that have room for what else goes on here."""
+    with ReadProbe(LoadSettings(execve=EXECVE, ring_size=1 << 26), Options(all_processes=True)) as driver:
         yield Watched(driver)
 
 

@@ -140,6 +140,34 @@ def test_more_calls_than_a_batch(watched, openat):
     assert sorted(times) == times
 
 
+WRITE, WRITEV = 1, 20
+WRITES = {
+    WRITE: R.CallSpec(WRITE, R.WANT_DATA, data_arg=1),
+    WRITEV: R.CallSpec(WRITEV, R.WANT_IOV, data_arg=1),
+}
+
+
+@pytest.mark.parametrize("length", [1, 80, 81, 4095, 4096])
+def test_snaplen(machine, openat, length):
+    """As many bytes of the data that is written are sent as the setting says, from one buffer or from several."""
+    with ReadProbe(LoadSettings(snaplen=length)) as driver:
+        driver.set_calls(WRITES)
+        script = (
+            "for n in (1, 80, 4096, 9000): os.write(2, b'x' * n); os.writev(2, [b'y' * (n // 2), b'z' * (n - n // 2)])"
+        )
+        with subprocess.Popen([sys.executable, "-ISc", f"import os\n{script}"], stderr=subprocess.DEVNULL) as child:
+            child.wait()
+        found: dict[int, list[bytes]] = {}
+        while batch := driver.read():
+            for record in batch:
+                if (header := parts.header(record)).pid == child.pid and header.kind == R.KIND_CALL:
+                    found.setdefault(header.call, []).append(dict(parts.sections(record))[R.SEC_DATA])
+
+        sizes = (1, 80, 4096, 9000)
+        assert [(b"x" * n)[:length] for n in sizes] == found[WRITE]
+        assert [(b"y" * (n // 2) + b"z" * (n - n // 2))[:length] for n in sizes] == found[WRITEV]
+
+
 FLOODS = {
     "one process": "for _ in range(9000): os.sched_get_priority_max(1)",
     "many processes": """

@@ -82,23 +82,38 @@ def test_not_writable(watched, tmp_path):
 
 
 def test_long_arguments(watched):
-    """Of arguments and environment the record has more than 4096 bytes, and says how many there are."""
+    """Arguments and environment beyond 4096 bytes come in records of their own, before that of the exec."""
     environment = {"NAME": "y" * 9000}
-    (record,) = kinds(watched.run("/bin/true", "x" * 10000, env=environment), R.KIND_EXEC)
+    found = watched.run("/bin/true", "x" * 100_000, env=environment)
+    (record,) = kinds(found, R.KIND_EXEC)
+    arguments, variables = more_of(found, R.SEC_MORE_ARGS), more_of(found, R.SEC_MORE_ENV)
 
-    assert b"/bin/true\0" + b"x" * 4086 == record.sections[R.SEC_ARGS]
-    assert b"x" * (10000 - 4086 - 4096) + b"\0" == record.sections[R.SEC_MORE_ARGS]
-    assert b"y" * (9000 - 4091 - 4096) + b"\0" == record.sections[R.SEC_MORE_ENV]
-    assert (10011, 9006) == (execed(record).args_size, execed(record).env_size)
-    assert not record.header.flags & R.FLAG_CUT
+    assert b"/bin/true\0" + b"x" * 100_000 + b"\0" == record.sections[R.SEC_ARGS] + arguments
+    assert b"NAME=" + b"y" * 9000 + b"\0" == record.sections[R.SEC_ENV] + variables
+    assert (100_011, 9006) == (execed(record).args_size, execed(record).env_size)
+    assert {(record.header.ts, 100_011), (record.header.ts, 9006)} == {
+        (more.header.arg0, more.header.arg2) for more in kinds(found, R.KIND_MORE)
+    }
+    assert found.index(record) > max(found.index(more) for more in kinds(found, R.KIND_MORE))
+
+
+def more_of(records, tag):
+    """Return all that was sent of one text behind its beginning; each record says where it begins."""
+    text = b""
+    for more in kinds(records, R.KIND_MORE):
+        if tag in more.more:
+            assert R.CHUNK + len(text) == more.header.arg1
+            text += more.more[tag]
+    return text
 
 
 def test_arguments_that_are_too_long(watched):
-    """Where not all of them fit, the record says that something was cut."""
-    (record,) = kinds(watched.run("/bin/true", "x" * 100_000), R.KIND_EXEC)
+    """128 KiB of them are sent."""
+    found = watched.run("/bin/true", *["x" * 100_000] * 3)
+    (record,) = kinds(found, R.KIND_EXEC)
 
-    assert 100_011 == execed(record).args_size
-    assert R.FLAG_CUT == record.header.flags & R.FLAG_CUT
+    assert 300_013 == execed(record).args_size
+    assert (128 << 10) - R.CHUNK == len(more_of(found, R.SEC_MORE_ARGS))
 
 
 def test_many_arguments_of_an_exec_that_fails(watched):

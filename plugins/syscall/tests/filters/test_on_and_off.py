@@ -20,6 +20,8 @@ DETOURS = """
 
 #: A rule whose line has agents leave out what follows, one before the other.
 BLINDING = "BPF object of another taken by an unusual program"
+#: A rule about a race, whose end the two agents see at different moments.
+RACING = "Arguments of a call changed while it ran"
 
 #: What two agents say differently of one event: when they saw it, and what stands for the kernel's addresses.
 TIMES = re.compile(r"time$|time\.|_ts$|duration")
@@ -52,7 +54,7 @@ def test_same_alerts(agents, provocations):
     lines = {}
     for module in (test_public_rules, test_own_rules):
         for rule, pair in module.LINES.items():
-            lines |= {f"{rule}, {number}": line for number, line in enumerate(pair) if rule != BLINDING}
+            lines |= {f"{rule}, {number}": line for number, line in enumerate(pair) if rule not in (BLINDING, RACING)}
     provocations.run(lines)
     lines |= {name: f"@detour {name}" for name in DETOURS.split()}
     provocations.attempt({name: lines[name] for name in DETOURS.split()})

@@ -10,7 +10,7 @@ import pytest
 from falcohost import UnknownValueError
 from falcohost_syscall.fields import of_process
 from falcohost_syscall.processes import procfs
-from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, KEPT, MOST, LongerTexts
+from falcohost_syscall.processes.longer import ARGUMENTS, BEGINNING, ENVIRONMENT, KEPT, MOST, RESTS, LongerTexts
 from falcohost_syscall.processes.table import Image, Process
 
 KIB = 1024
@@ -79,21 +79,59 @@ def test_another_process(started, change):
         assert process.image.args_raw.split(b"\0")[0] == parts(texts, process)[0].encode()
 
 
-def test_an_exec_brings_more(started):
-    """What the record of an exec has is taken, also when the process is gone."""
+def send(texts, process, raw, pieces=1, size=None):
+    """Let the kernel send what follows the beginning of the arguments *raw*, which the process then has."""
+    process.image = Image(raw[:BEGINNING], b"", b"/bin/a")
+    process.image.args_cut = True
+    key = (process.pid, process.start, process.image.exec_ts, ARGUMENTS)
+    step = -(-(len(raw) - BEGINNING) // pieces)
+    for begin in range(BEGINNING, len(raw), step):
+        texts.more(key, begin, raw[begin : begin + step], size or len(raw))
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_more(started, pieces):
+    """What the kernel has sent in pieces is taken, also when the process is gone."""
     texts, process = LongerTexts(), started()
     process.pid = 2**22
-    texts.note(process, ARGUMENTS, b"a\0" + b"b" * 5000 + b"\0c\0", 5005)
+    send(texts, process, b"a\0" + b"b" * 5000 + b"\0c\0", pieces)
 
     assert ("a", "b" * 5000, "c") == parts(texts, process)
+
+
+def test_a_piece_that_is_missing(started):
+    """What comes behind a piece that was lost is not taken for what comes before it."""
+    texts, process = LongerTexts(), started()
+    process.pid = 2**22
+    send(texts, process, b"a\0" + b"b" * 5000 + b"\0")
+    key = (process.pid, process.start, process.image.exec_ts, ARGUMENTS)
+    texts.more(key, BEGINNING, b"b" * 100, 20_000)
+    texts.more(key, BEGINNING + 200, b"c" * 100, 20_000)
+
+    with pytest.raises(UnknownValueError):
+        parts(texts, process)
+    with texts.beginnings():
+        assert 0 < len(parts(texts, process)[1]) <= BEGINNING + 100
+
+
+def test_few_rests_are_kept(started):
+    """Of texts that nobody asks for the latest are kept."""
+    texts, process = LongerTexts(), started()
+    for pid in range(2**22, 2**22 + 2 * RESTS):
+        process.pid = pid
+        send(texts, process, b"a\0" * 3000)
+
+    assert RESTS == len(texts._rest)
+    assert ("a",) * 3000 == parts(texts, process)
 
 
 def test_only_so_much_is_kept(started):
     """However many processes have long texts, and however many parts these have, memory is bounded."""
     texts, process = LongerTexts(), started()
-    for pid in range(20):
+    for pid in range(2**22, 2**22 + 20):
         process.pid = pid
-        texts.note(process, ARGUMENTS, b"a\0" * (MOST // 2), MOST)
+        send(texts, process, b"a\0" * (MOST // 2))
+        parts(texts, process)
 
         assert texts._weight <= KEPT
     assert texts._weight == sum(found.weight for found in texts._found.values()) > KEPT / 2

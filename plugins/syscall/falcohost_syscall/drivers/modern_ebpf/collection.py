@@ -55,6 +55,7 @@ class Collection:
             wanted.requests(collected, needed=needed, only_successful=only_successful, hooks=hooks),
             traced=wanted.returning_twice(collected, needed=needed),
             passing=hooks,
+            entered=wanted.entered(collected),
         )
         return event_types(plan)
 

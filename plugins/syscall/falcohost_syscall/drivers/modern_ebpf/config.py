@@ -10,11 +10,14 @@ from falcohost import ConfigError
 from falcohost_syscall.calls import base_syscalls
 from falcohost_syscall.calls.base_syscalls import BaseSyscalls
 from falcohost_syscall.drivers.drivers import engine
+from falcohost_syscall.records.record import CHUNK
 from falcohost_syscall.watched.paths import LONGEST_WATCHED, RULES, is_watchable
 
 #: Falco's ring sizes by ``buf_size_preset``, in bytes.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
 DEFAULT_PRESET = 4
+#: Falco's default of ``falco_libs.snaplen``, for which 0 stands too, and its maximum; the probe has room for MOST_DATA.
+SNAPLEN, LONGEST_SNAPLEN, MOST_DATA = 80, 65535, CHUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Config:
     :ivar attach: ``auto`` and ``function`` observe calls at kernel functions where the kernel allows it, ``tracepoint``
         always at the tracepoint.
     :ivar only_successful: failed calls are not collected.
+    :ivar snaplen: number of bytes that are collected of the data that calls read and write.
     :ivar all_names: a file has all its names, not only the requested one.
     :ivar watched: paths of files that are watched by inode; RULES stands for those in rules.
     :ivar base: calls to collect besides those that rules ask for, and calls not to collect.
@@ -39,6 +43,7 @@ class Config:
     process_context: bool = True
     attach: str = "auto"
     only_successful: bool = False
+    snaplen: int = SNAPLEN
     all_names: bool = True
     watched: tuple[str, ...] = (RULES,)
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
@@ -60,6 +65,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         process_context=_switch(settings.get("falcohost"), "falcohost.process_context", True),
         attach=_word(settings, "attach", "auto", "function", "tracepoint"),
         only_successful=_switch(own, "engine.modern_ebpf.drop_failed_exit", False),
+        snaplen=_snaplen(settings.get("falco_libs")),
         all_names=_word(settings, "names", "all", "requested") == "all",
         watched=_watched(settings.get("falcohost")),
         base=base_syscalls.parse(settings.get("base_syscalls")),
@@ -71,6 +77,13 @@ def _switch(block: Any, key: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise ConfigError(f"{key}: expected true or false, not {value!r}.")
     return value
+
+
+def _snaplen(block: Any) -> int:
+    found = block.get("snaplen", SNAPLEN) if isinstance(block, Mapping) else SNAPLEN
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= LONGEST_SNAPLEN:
+        raise ConfigError(f"falco_libs.snaplen: expected a number from 0 to {LONGEST_SNAPLEN}, not {found!r}.")
+    return min(found or SNAPLEN, MOST_DATA)
 
 
 def _word(settings: Mapping[str, Any], key: str, default: str, *others: str) -> str:

@@ -48,7 +48,7 @@ SWEEP: Final = 10.0
 _ACCOUNTS: Final = (Path("/etc"),)
 
 #: Causes of the probe's counters with which the event was sent, but incomplete.
-INCOMPLETE: Final = frozenset({"unreadable", "cut", "real_name"})
+INCOMPLETE: Final = frozenset({"unreadable", "cut", "real_name", "more"})
 #: At start the running processes are listed up to this many times, until the kernel has context of all of them.
 LISTED: Final = 3
 

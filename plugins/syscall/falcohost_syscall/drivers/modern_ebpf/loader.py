@@ -78,7 +78,8 @@ class Loader:
         """
         found = self._config
         options = Options(all_processes=not found.process_context, requested=not found.all_names)
-        settings = LoadSettings(BY_NAME[EXEC].call, BY_NAME[EXIT].call, ring_size=found.ring_size)
+        rows = (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
+        settings = LoadSettings(*rows, ring_size=found.ring_size, snaplen=found.snaplen)
         self.probe = probe = Probe(settings, options, by_function=found.attach != "tracepoint")
         try:
             self.collection = Collection(found, probe, options, WatchedFiles(probe))
@@ -135,7 +136,7 @@ class Loader:
     def status(self) -> Status:
         """Return what a reader wants to know."""
         probe = self.probe
-        weaker, where = self.collection.weaker, probe.attachment.told
+        weaker, where = self.collection.weaker, probe.told
         return Status(probe.ring_size, sorted(probe.rows), weaker, where, probe.missed())
 
     def close(self) -> None:

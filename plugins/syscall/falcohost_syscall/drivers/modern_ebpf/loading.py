@@ -26,6 +26,8 @@ URING_LOOK: Final = "uring_look"
 """The program with which those look for files that were opened silently."""
 #: Context (about a KiB each) is reserved for four times as many processes as are running, and at least for this many.
 LEAST_PROCESSES: Final = 8192
+#: For others it is allocated when they start, up to this many; each place takes 16 bytes.
+MOST_PROCESSES: Final = 1 << 18
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 
 
@@ -109,6 +111,7 @@ def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
     probe.resize("scratches", 2 * cpus)
     probe.resize("context_scratches", cpus)
     probe.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
+    probe.resize("further_processes", _most_processes())
     probe.set_data(".rodata.settings", settings.pack())
     probe.set_data(".data.options", wanted.options.pack())
     for name in ("call_ring", "proc_ring"):
@@ -127,6 +130,12 @@ def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
 
 def _running() -> int:
     return sum(path.name.isdigit() for path in Path("/proc").iterdir())
+
+
+def _most_processes() -> int:
+    """Return how many processes the machine may run, as far as there are places for them."""
+    threads = Path("/proc/sys/kernel/threads-max").read_text()
+    return min(max(int(threads), LEAST_PROCESSES), MOST_PROCESSES)
 
 
 def _chosen(library: Library, probe: Object, functions: CallFunctions | None, twice: bool, why_not: str) -> Attachment:

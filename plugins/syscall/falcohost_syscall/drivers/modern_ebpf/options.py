@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import Final, NamedTuple
 
@@ -22,11 +23,14 @@ class LoadSettings(NamedTuple):
     """Calls may be observed at the kernel's functions."""
     twice: bool = False
     """Two programs are attached to the tracepoint (:mod:`.twice`)."""
+    snaplen: int = 80
+    """Number of bytes that are sent of the data that calls read and write."""
 
     def pack(self) -> bytes:
         """Return ``struct settings``."""
         rows = (self.execve, self.procexit)
-        return record.SETTINGS.pack(self.ring_size, *rows, self.functions, self.twice)
+        secret = os.urandom(16)
+        return record.SETTINGS.pack(self.ring_size, *rows, self.functions, self.twice, secret, self.snaplen)
 
 
 class Options(NamedTuple):
@@ -50,6 +54,8 @@ class Options(NamedTuple):
     """Execs that pass the filters."""
     procexit: bool = False
     """Exits of processes that pass the filters."""
+    more_args: bool = False
+    """Arguments of a program that are longer than what the kernel keeps."""
     watched: bool = False
     """The names of watched files (:meth:`.Probe.watch`), whatever link opened them."""
     about_execs: int = 0
@@ -72,5 +78,6 @@ _OPTIONS: Final = {
     "sessions": record.OPTION_SESSIONS,
     "execve": record.OPTION_EXECVE,
     "procexit": record.OPTION_EXIT,
+    "more_args": record.OPTION_MORE_ARGS,
     "watched": record.OPTION_WATCHED,
 }

@@ -17,6 +17,7 @@ from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
+from falcohost_syscall.kernel.call_tracepoints import CallTracepoints
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import Kernel
@@ -27,6 +28,10 @@ _SETTLE: Final = "settle_wanted"
 #: The program for names that are written to files in /proc, and the call that has the same effect.
 _RENAMED: Final = "task_renamed"
 _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
+#: The program that notes the flags of clone3(2), and the call's number on every machine.
+_MADE, _CLONE3 = "task_made", 435
+#: The program that runs when calls begin that are compared.
+_BEGINS: Final = "call_begins"
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
@@ -65,7 +70,8 @@ class Probe:
         self._calls: dict[tuple[str, int], bytes] = {}
         self._asked: set[int] = set()
         self._hooked: frozenset[str] = frozenset()
-        self._renames = False
+        self._attached: set[str] = set()
+        self._begins: CallTracepoints | None = None
         self._filters: frozenset[tuple[str, int]] = frozenset()
         try:
             self._attach()
@@ -80,6 +86,7 @@ class Probe:
             self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
         for name in (*_PROGRAMS, *(URING if self.sees_requests else ())):
             self._object.attach(name)
+        self._begins = CallTracepoints(self._object.program_fd(_BEGINS))
         self.attachment.start()
 
     def still_sees(self) -> bool:
@@ -104,6 +111,14 @@ class Probe:
     def held(self) -> Sequence[int]:
         """The descriptors on which it depends that the kernel goes on as it is."""
         return [*self._object.map_fds().values(), *self._object.link_fds()]
+
+    @property
+    def told(self) -> str:
+        """Where calls are seen, and what is not seen of them, in words."""
+        problem = None if self._begins is None else self._begins.problem
+        if problem is None:
+            return self.attachment.told
+        return f"{self.attachment.told}; what lies in the caller's memory is not compared with what it was: {problem}"
 
     @property
     def places(self) -> Sequence[Probe | Stages]:
@@ -138,13 +153,18 @@ class Probe:
         *,
         passing: frozenset[str] = frozenset(),
         traced: AbstractSet[int] = frozenset(),
+        entered: frozenset[str] = frozenset(),
     ) -> None:
         """Collect these calls from now on, by number (32-bit calls plus ``COMPAT_BASE``), and no others.
 
         :param requests: io_uring requests, by operation.
         :param passing: the hooks that calls with ``WANT_REACHED`` pass.
         :param traced: calls of which functions do not show all returns.
+        :param entered: the names of calls with ``WANT_ENTERED``; functions do not show their begin.
         """
+        if self._begins is not None and self.attachment.where == "tracepoint":
+            self._begins.set(entered)
+        self._attach_if(_MADE, _CLONE3 in calls)
         for hook in passing - self._hooked:
             self._object.attach(hook)
         calls = self.attachment.enter(calls, traced)
@@ -164,15 +184,16 @@ class Probe:
         for hook in self._hooked - passing:
             self._object.detach(hook)
         self._hooked = passing
-        self._tell_renames(_PRCTL.get(platform.machine()) in calls)
+        self._attach_if(_RENAMED, _PRCTL.get(platform.machine()) in calls)
 
-    def _tell_renames(self, wanted: bool) -> None:
-        """Start or stop to report names that are written to files in /proc."""
-        if wanted and not self._renames:
-            self._object.attach(_RENAMED)
-        elif self._renames and not wanted:
-            self._object.detach(_RENAMED)
-        self._renames = wanted
+    def _attach_if(self, program: str, wanted: bool) -> None:
+        """Attach a program that belongs to a call, or detach it."""
+        if wanted and program not in self._attached:
+            self._object.attach(program)
+            self._attached.add(program)
+        elif program in self._attached and not wanted:
+            self._object.detach(program)
+            self._attached.remove(program)
 
     def _ask(self, places: set[int]) -> None:
         """Let the probe look at calls with these numbers, from whichever table."""
@@ -227,5 +248,7 @@ class Probe:
 
     def close(self) -> None:
         """Detach and unload the probe."""
+        if self._begins is not None:
+            self._begins.close()
         self.attachment.close()
         self._object.close()

@@ -14,11 +14,12 @@ from falcohost_syscall.facts.leaves import leaf_bits
 from falcohost_syscall.facts.processes import about, asks
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, may_hold
-from falcohost_syscall.pushdown.needs import needs, table_calls
+from falcohost_syscall.pushdown.needs import in_conditions, needs, table_calls
 from falcohost_syscall.records.record import (
     COMPAT_BASE,
     NO_ARG,
     RET_ARG,
+    WANT_ENTERED,
     WANT_FAILED_ONLY,
     WANT_REACHED,
     WANT_SUCCESS_ONLY,
@@ -68,6 +69,8 @@ _PERFORMED = {
     "symlinkat": "io_symlinkat",
     "linkat": "io_linkat",
 }
+#: Calls that are events of another one's type.
+_AS_WELL = {"fchmodat": ("fchmodat2",)}
 
 
 def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
@@ -84,6 +87,7 @@ def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool 
         exec_env=Need.ENVIRONMENTS in reads,
         all_processes=all_processes,
         sessions=Need.SESSIONS in reads,
+        more_args=Need.ARGUMENTS in in_conditions(plan),
         execve=EXEC in types,
         procexit=EXIT in types,
         about_execs=about(needed.get(EXEC, TRUE)),
@@ -137,6 +141,12 @@ def hooks(types: frozenset[str]) -> frozenset[str]:
     """Return the hooks that the paths of these event types pass, and the functions that perform requests."""
     passed = {hook for name in types for hook in BY_NAME[name].hooks}
     return frozenset(passed | {_PERFORMED[name] for name in types & _PERFORMED.keys()})
+
+
+def entered(types: frozenset[str]) -> frozenset[str]:
+    """Return the calls of these event types that are also read when they begin, by their names in the kernel."""
+    compared = {name for name in types if BY_NAME[name].want & WANT_ENTERED}
+    return frozenset(compared.union(*(_AS_WELL.get(name, ()) for name in compared)))
 
 
 def requests(

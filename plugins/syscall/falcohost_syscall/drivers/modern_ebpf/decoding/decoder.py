@@ -30,6 +30,7 @@ from falcohost_syscall.records.record import (
     KIND_EXEC,
     KIND_EXIT,
     KIND_FORK,
+    KIND_MORE,
     KIND_TASK,
 )
 
@@ -110,6 +111,9 @@ class Decoder:
                 continue
             if kind == KIND_TASK:
                 told.tell(h, data)
+                continue
+            if kind == KIND_MORE:
+                told.more(h, data)
                 continue
             process = processes.get(h[PID])
             if process is None or process.start != h[START]:

@@ -17,20 +17,28 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import FLAGS, KIND
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.records.record import (
     FLAG_OTHER_NAME,
+    FLAG_REWRITTEN,
     FLAG_SOCKET_FILE,
     KIND_EXEC,
+    SEC_ENTERED_PATH,
+    SEC_ENTERED_PATH2,
+    SEC_ENTERED_STR,
     SEC_FDPATH,
     SEC_HOSTDIR,
     SEC_HOSTDIR2,
     SEC_HOSTPATH,
     SEC_PATH,
+    SEC_PATH2,
     SEC_REALHOST,
     SEC_REALHOST2,
     SEC_REALPATH,
     SEC_REALPATH2,
+    SEC_STR,
 )
 from falcohost_syscall.records.text import absolute
 
+#: The sections with what texts were when the call began, by those with what they are now.
+_ENTERED = {SEC_PATH: SEC_ENTERED_PATH, SEC_PATH2: SEC_ENTERED_PATH2, SEC_STR: SEC_ENTERED_STR}
 _HOSTS = frozenset({SEC_HOSTPATH, SEC_HOSTDIR, SEC_HOSTDIR2, SEC_REALHOST, SEC_REALHOST2})
 
 
@@ -106,6 +114,20 @@ class HostView(_View):
         return start.rstrip("/") + below if below != "/" else start
 
 
+class EnteredView(_View):
+    """Paths and the further text are what they were when the call began, before they were changed."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, event: RecordEvent) -> Self:
+        """Return *event*, a rewritten one, with the texts that were kept of its begin."""
+        view = super().of(event)
+        found = event.sections
+        view._sections = found | {now: found[then] for now, then in _ENTERED.items() if then in found}
+        return view
+
+
 class WatchedView(_View):
     """The file has a path by which it is watched."""
 
@@ -155,6 +177,8 @@ class NamedEvent(RecordEvent):
         flags = self.h[FLAGS]
         if self.h[KIND] == KIND_EXEC:
             return tuple(self._executed()) if flags & FLAG_OTHER_NAME else ()
+        if flags & FLAG_REWRITTEN:
+            return (EnteredView.of(self), RequestedView.of(self), *self._further())
         if not row.named and not self.reached:
             return ()
         asked = (row.opens and self._asked_otherwise()) or (flags & FLAG_SOCKET_FILE and self._bound_otherwise())

@@ -27,7 +27,6 @@ from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, LONGER
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import (
-    EXECED,
     FLAG_NEWTHREAD,
     FORKED,
     KEPT,
@@ -47,8 +46,8 @@ from falcohost_syscall.records.record import (
 )
 from falcohost_syscall.records.text import text
 
-#: The two texts: the sections of the beginning and of what follows, and the place of the size in ``struct execed``.
-_LONGER: Final = ((ARGUMENTS, SEC_ARGS, SEC_MORE_ARGS, 13), (ENVIRONMENT, SEC_ENV, SEC_MORE_ENV, 14))
+#: The two texts that may be long, by the sections with what follows their beginnings.
+_MORE: Final = {SEC_MORE_ARGS: ARGUMENTS, SEC_MORE_ENV: ENVIRONMENT}
 
 #: Calls that change the table if it is fed with all processes.
 KEEPS_TABLE = frozenset({"setsid", "setpgid", "chdir", "fchdir"})
@@ -116,14 +115,13 @@ class ProcessRecords:
             None if cwd is None else text(cwd),
         )
         process.cgroup = h[CGROUP]
-        self._note_longer(process, found, data)
 
-    def _note_longer(self, process: Process, found: dict[int, bytes], data: bytes) -> None:
-        """Keep what an exec's record has of arguments and environment beyond their beginnings."""
-        for which, first, more, size in _LONGER:
-            if more in found:
-                raw = found[first] + b"".join(sections_of(data, more))
-                LONGER.note(process, which, raw, EXECED.unpack_from(found[SEC_EXEC])[size])
+    def more(self, h: Header, data: bytes) -> None:
+        """Keep a part of the arguments or the environment of a process that is behind their beginnings."""
+        exec_ts, begin, size = h[ARG0 : ARG0 + 3]
+        for tag, which in _MORE.items():
+            if raw := b"".join(sections_of(data, tag)):
+                LONGER.more((h[PID], h[START], exec_ts, which), begin, raw, size)
 
     def keep(self, name: str, h: Header, data: bytes, process: Process) -> None:
         """Apply the change that a call (one of KEEPS_TABLE) made to its process."""

@@ -1,0 +1,47 @@
+/* Programs that run while a call is under way: for what its caller may change before it returns. */
+
+/* A call begins of those that are compared. Attached to the tracepoint of each such call, so that others do not pass here. */
+SEC("tp")
+int call_begins(void *ctx)
+{
+	struct task_struct *task = current_task();
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	bool compat = is_compat(task);
+	__u32 nr = table_nr(regs, compat, 0), zero = 0;
+	struct call_spec *spec = bpf_map_lookup_elem(&calls, &nr);
+	struct text_bytes *text = bpf_map_lookup_elem(&entering, &zero);
+	struct entered *e;
+
+	if (!spec || !text || !(spec->want & WANT_ENTERED) || ignored(task->tgid))
+		return 0;
+	if (spec->want & WANT_FREQUENT && task->mm->mm_users.counter == 1) {
+		e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, 0);
+		if (e)
+			e->call = 0; /* another one, from which it has returned */
+		return 0;
+	}
+	e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!e)
+		return 0;
+	call_args(regs, compat, e->args);
+	e->call = spec->call;
+	e->has_how = spec->want & WANT_HOW && bpf_probe_read_user(e->how, sizeof(e->how), (void *)e->args[2]) == 0;
+	keep_entered(e, text, ENTERED_PATH, spec->want & WANT_PATH ? spec->path_arg : NO_ARG);
+	keep_entered(e, text, ENTERED_PATH2, spec->want & WANT_PATH2 ? spec->path2_arg : NO_ARG);
+	keep_entered(e, text, ENTERED_STR, spec->want & WANT_STR ? spec->str_arg : NO_ARG);
+	return 0;
+}
+
+/* clone3(2) makes a process or thread, with these flags. Both return from the call. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_made, struct task_struct *child, __u64 flags)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u32 maker = current_task()->pid, made = TYPED(struct task_struct, child)->pid;
+
+	if (call_nr(regs) != CLONE3)
+		return 0;
+	bpf_map_update_elem(&made_flags, &maker, &flags, BPF_ANY);
+	bpf_map_update_elem(&made_flags, &made, &flags, BPF_ANY);
+	return 0;
+}

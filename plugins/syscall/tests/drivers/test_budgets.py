@@ -1,0 +1,146 @@
+"""Who fills a ring loses its own records; those of others, and what is certain to be wanted, still get room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from read_probe import ReadProbe
+
+from falcohost.testing import skip_or_fail
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.records import parts
+from falcohost_syscall.records import record as R
+
+RING = 1 << 18
+RARE, OPEN = 146, 257
+RARELY = R.CallSpec(RARE, R.WANT_CWD)
+OPENS = R.CallSpec(OPEN, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, dir_arg=0)
+ROOTS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
+CGROUPS = next((path for path in ROOTS if (path / "cgroup.procs").exists()), None)
+
+
+@pytest.fixture
+def probe(machine, request):
+    """Return a loaded probe whose rings nobody reads, and which tells of execs; its parameter is their size."""
+    if os.uname().machine != "x86_64":
+        skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
+    settings = LoadSettings(execve=300, ring_size=getattr(request, "param", RING))
+    with ReadProbe(settings, Options(execve=True, exec_cwd=True)) as driver:
+        yield driver
+
+
+def run(script, **options):
+    """Run Python to its end and return its pid."""
+    child = subprocess.Popen([sys.executable, "-ISc", f"import os, sys\n{script}"], env={}, **options)
+    assert child.wait() == 0
+    return child.pid
+
+
+def headers(driver):
+    """Return the headers of all records that wait."""
+    found = []
+    while batch := driver.read():
+        found += map(parts.header, batch)
+    return found
+
+
+def test_working_directories(probe, tmp_path):
+    """Who changes its directory before each call does not cost the starts of others."""
+    probe.set_calls({RARE: RARELY})
+    for name in "ab":
+        (tmp_path / (name * 200)).mkdir()
+    run(f"for i in range(3000): os.chdir('{tmp_path}/' + 'ab'[i % 2] * 200); os.sched_get_priority_max(1)")
+    other = run("os.sched_get_priority_max(1)")
+    found = headers(probe)
+    lost = probe.lost()
+
+    assert {R.KIND_EXEC, R.KIND_CALL} <= {header.kind for header in found if header.pid == other}
+    assert lost["flood"] > 1000
+    assert (0, 0) == (lost["proc_ring_full"], lost["ring_full"])
+
+
+def test_every_call_has_its_context(probe, tmp_path):
+    """A call whose process's context found no room is left out too, so each says in which directory it was made."""
+    probe.set_calls({RARE: RARELY})
+    for name in "ab":
+        (tmp_path / (name * 200)).mkdir()
+    pid = run(f"for i in range(2000): os.chdir('{tmp_path}/' + 'ab'[i % 2] * 200); os.sched_get_priority_max(1)")
+    cwd, compared = None, 0
+    while batch := probe.read():
+        for record in batch:
+            header, sections = parts.header(record), dict(parts.sections(record))
+            if header.pid != pid:
+                continue
+            if header.kind == R.KIND_CALL:
+                assert cwd == sections[R.SEC_CWD]
+                compared += 1
+            elif header.kind in (R.KIND_TASK, R.KIND_EXEC):
+                cwd = sections.get(R.SEC_CWD, cwd)
+
+    assert 2000 == compared + probe.lost()["flood"]
+    assert compared > 20
+
+
+def test_what_filters_cannot_tell(probe, tmp_path):
+    """Opens of files whose path is too long for a filter do not cost the process's other opens."""
+    probe.set_calls({OPEN: OPENS})
+    script = f"""
+os.chdir({str(tmp_path)!r})
+for i in range(22):
+    os.mkdir("d" * 200); os.chdir("d" * 200)
+os.close(os.open("file", os.O_CREAT))
+for i in range(4000): os.close(os.open("file", os.O_RDONLY))
+for i in range(50): os.close(os.open("/etc/passwd", os.O_RDONLY))
+"""
+    pid = run(script)
+    paths = []
+    while batch := probe.read():
+        for record in batch:
+            if (header := parts.header(record)).pid == pid and header.kind == R.KIND_CALL:
+                paths.append(dict(parts.sections(record)).get(R.SEC_FDPATH))
+
+    assert 50 == paths.count(b"/etc/passwd")
+    assert probe.lost()["flood"] > 1000
+
+
+@pytest.mark.parametrize("probe", [32 * RING], indirect=True)
+def test_many_long_arguments(probe):
+    """Programs with long arguments, one after the other, cost neither their own starts nor those of others."""
+    probe.set_options(Options(execve=True, exec_cwd=True, more_args=True))
+    run("for i in range(40):\n    os.spawnv(os.P_WAIT, '/bin/true', ['true', *['x' * 1000] * 100])")
+    other = run("")
+    found = headers(probe)
+    lost = probe.lost()
+
+    assert [R.KIND_EXEC] == [header.kind for header in found if header.pid == other and header.kind == R.KIND_EXEC]
+    assert lost["more"] > 10
+    assert 0 == lost["proc_ring_full"]
+
+
+def test_users(probe):
+    """A user who spreads a flood over cgroups does not cost the calls of others."""
+    if CGROUPS is None or not os.access(CGROUPS, os.W_OK):
+        skip_or_fail("cgroups", "no cgroup can be made here")
+    probe.set_calls({RARE: RARELY})
+    folders = [CGROUPS / f"falcohost-test-{os.getpid()}-{number}" for number in range(16)]
+    try:
+        for folder in folders:
+            folder.mkdir()
+            run(
+                f"open('{folder}/cgroup.procs', 'w').write('0')\nos.setgid(65534); os.setuid(65534)\n"
+                "for _ in range(4):\n    if os.fork() == 0:\n        break\n"
+                "for _ in range(2000): os.sched_get_priority_max(1)\n"
+                "try:\n    while True: os.wait()\nexcept ChildProcessError: pass"
+            )
+        other = run("os.sched_get_priority_max(1)")
+        found = headers(probe)
+    finally:
+        for folder in folders:
+            folder.rmdir()
+
+    assert {R.KIND_EXEC, R.KIND_CALL} <= {header.kind for header in found if header.pid == other}
+    assert (0, 0) == (probe.lost()["proc_ring_full"], probe.lost()["ring_full"])
