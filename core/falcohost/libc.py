@@ -7,6 +7,7 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 
 
 def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -14,6 +15,11 @@ def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> Non
     prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def name_process(name: str) -> None:
+    """Give this thread the name *name*, of at most 15 bytes, which is that of the process if it has no other thread."""
+    call("prctl", _PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
 
 
 def prctl(option: int, argument: int) -> None:

@@ -21,7 +21,7 @@ class Intended:
     """Appends a line of JSON to *path* for each subject of an alert of one of *rules*."""
 
     def __init__(self, path: Path, rules: Iterable[str]) -> None:
-        self._path = path
+        self._file = path.open("a", encoding="utf-8")  # now, since later this process may open less
         self._rules = frozenset(rules)
 
     @classmethod
@@ -36,14 +36,15 @@ class Intended:
         found = [(alert, subject) for alert in alerts if alert.rule in self._rules for subject in alert.subjects]
         if not found:
             return Answer()
-        with self._path.open("a", encoding="utf-8") as file:
-            file.writelines(
-                json.dumps({"alert": alert.id, "do": intention(subject)}) + "\n" for alert, subject in found
-            )
+        self._file.writelines(
+            json.dumps({"alert": alert.id, "do": intention(subject)}) + "\n" for alert, subject in found
+        )
+        self._file.flush()
         return Answer([self._report(alert, subject) for alert, subject in found])
 
     def close(self) -> None:
-        """Do nothing: the file is opened for each line."""
+        """Close the file."""
+        self._file.close()
 
     def _report(self, alert: Alert, subject: Subject) -> NewAlert:
         return NewAlert(

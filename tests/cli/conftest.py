@@ -1,5 +1,6 @@
 """Commands and agents, with a plugin of these tests installed for them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.storing.process import NAME as STORE
 from falcohost.testing.cli import run_cli, run_cli_on_terminal
 from falcohost.testing.waiting import PATIENCE, wait_until
 
@@ -88,8 +91,15 @@ class Agent:
 
     def workers(self):
         """Return the process ids of the workers."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        return [pid for pid, name in children(self.process.pid).items() if name not in (STORE, OUTPUTS)]
+
+    def children(self):
+        """Return the names of the supervisor's children by process id."""
+        return children(self.process.pid)
+
+    def service(self, name):
+        """Return the process id of the store or of the outputs."""
+        return until_so(lambda: next((p for p, n in children(self.process.pid).items() if n == name), 0), str)
 
     def end(self, how=signal.SIGTERM, seconds=PATIENCE):
         """Send a signal, wait for the end, return the exit status."""
@@ -99,6 +109,15 @@ class Agent:
     def wait(self, seconds=PATIENCE):
         """Wait for the end; return the exit status."""
         return self.process.wait(seconds)
+
+
+def children(pid):
+    """Return the names of the children of a process, by process id."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it has ended
+            found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+    return found
 
 
 def install(site):

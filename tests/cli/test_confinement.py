@@ -71,9 +71,9 @@ def test_two_agents_share_no_user(module_home, tmp_path_factory):
 
 def test_a_configured_range(agent, setup):
     """``falcohost.uids`` says which users the processes get; a wrong range is an error with its place."""
-    running = agent(*setup("falcohost: {uids: 45001-45006}"))
+    running = agent(*setup("falcohost: {uids: 45001-45012}"))
     running.wait_for("Ready after")
-    assert {user_of(pid)[0] for pid in running.workers()} < {*range(45001, 45007)}
+    assert {user_of(pid)[0] for pid in running.workers()} < {*range(45001, 45013)}
     assert running.end() == 0
 
     for wrong in ("0-5", "7", "9-8", "a-b", "1-4294967295"):

@@ -30,7 +30,7 @@ class Served:
         self.measured = []
         self._over = False
         self._loop = Loop()
-        self._control = Control(self._loop, directory, lambda: SNAPSHOT, self.measured.append)
+        self._control = Control(self._loop, directory, lambda then: then(), lambda: SNAPSHOT, self.measured.append)
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self):

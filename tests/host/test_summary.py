@@ -3,7 +3,7 @@
 import msgspec
 
 from falcohost import Priority
-from falcohost.host.summary import Summary
+from falcohost.host.summary import Counts, Summary
 from falcohost.testing.outputs import alert
 
 
@@ -15,8 +15,11 @@ def test_nothing_detected():
 def test_counts():
     """Severities in order and upper case, INFO short; rules in order of definition; only what fired."""
     summary = Summary(["rule b", "rule quiet", "rule a"])
-    summary.add([alert("a"), alert("b"), alert("a")])
-    summary.add([msgspec.structs.replace(alert("b"), priority=Priority.INFORMATIONAL)])
+    informational = msgspec.structs.replace(alert("b"), priority=Priority.INFORMATIONAL)
+    for alerts in ([alert("a"), alert("b"), alert("a")], [informational]):
+        counts = Counts()
+        counts.add(alerts)
+        summary.count(counts.rules, counts.priorities)
 
     assert summary.text().splitlines() == [
         "Events detected: 4",

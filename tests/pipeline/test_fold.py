@@ -16,7 +16,7 @@ from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
 from falcohost.engine.times import SECOND
 from falcohost.fields import Field, FieldType
-from falcohost.host.summary import Summary
+from falcohost.host.summary import Counts, Summary
 from falcohost.pipeline import fold
 from falcohost.pipeline.fold import Fold
 from falcohost.pipeline.settings import FoldConfig
@@ -253,7 +253,9 @@ def test_the_summary_counts_matches():
     told = Told().take(map(Opened, range(10)))
     told.fold.flush()
     summary = Summary(["opened"])
-    summary.add(told.alerts)
+    counts = Counts()
+    counts.add(told.alerts)
+    summary.count(counts.rules, counts.priorities)
 
     assert "Events detected: 10\n" in summary.text()
     assert "   opened: 10\n" in summary.text()

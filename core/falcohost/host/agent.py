@@ -7,16 +7,18 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from falcohost.engine.alerts import AlertMaker
-from falcohost.errors import ConfigError, FalcohostError
+from falcohost.errors import ConfigError, FalcohostError, StateError
+from falcohost.host.assignment import Assignment
+from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
-from falcohost.host.enabled_subscribers import open_subscribers
 from falcohost.host.given import AgentOptions
 from falcohost.host.memory import settle
-from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.host.preload import preload
 from falcohost.host.restart import restart
+from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loader import Load, Loader
@@ -25,7 +27,7 @@ from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
 from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
-from falcohost.store.store import open_store
+from falcohost.store.directory import claim, state_directory
 
 
 class PidfileError(ConfigError):
@@ -44,18 +46,15 @@ def run_agent(loader: Loader, again: Callable[[int], Load], options: AgentOption
     handed = loader.wait()
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
-    store = open_store(assignment.state_directory, assignment.limits)
-    outputs = unseal_outputs(handed.outputs)
-    os.close(handed.outputs)
-    subscribers = open_subscribers(outputs, load_for_outputs(outputs), store, maker, unbuffered=options.unbuffered)
+    users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)
+    store = _claimed(assignment, users, maker)
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     preload(module for source in assignment.sources for module in source.modules)
-    supervisor = wired(handed, options, again, maker, store, subscribers)
+    supervisor = wired(handed, options, again, maker, store, users)
     settle()
     outcome = supervisor.run()
     supervisor.progress.erase()
-    store.close()
     _report_sources(supervisor, verbose=options.verbose)
     if outcome is not Outcome.FAILED or supervisor.summary.has_alerts:
         _summarize(supervisor.summary, options.summary, patience=assignment.output_timeout)
@@ -63,6 +62,23 @@ def run_agent(loader: Loader, again: Callable[[int], Load], options: AgentOption
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
         restart()
+
+
+def _claimed(assignment: Assignment, users: Users, maker: AlertMaker) -> StoreGiven:
+    """Lock the state directory and give it to the user of the store; if it cannot be used, warn."""
+    user = users.user("store")
+    first, last = assignment.uids
+    directory: Path | None
+    lock: int | None
+    try:
+        directory = state_directory(assignment.state_directory)
+        lock = claim(directory, user, range(first, last + 1))
+    except StateError as error:
+        log.warning("%s; keeping the state of this run in memory only", error)
+        directory = lock = None
+    return StoreGiven(
+        directory=directory, lock=lock, limits=assignment.limits, user=user, takers=assignment.takers, maker=maker
+    )
 
 
 def _write_pidfile(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 
@@ -14,7 +15,7 @@ from falcohost.engine.texts import valid
 from falcohost.environment import selected
 from falcohost.host.assignment import Assignment, Drops, SourceAssignment
 from falcohost.host.config import Config
-from falcohost.host.enabled_subscribers import check_names, enabled_outputs, json_options
+from falcohost.host.enabled_subscribers import check_names, enabled_outputs, files_of, json_options
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.outputs_data import OutputsData, outputs_data
@@ -69,7 +70,14 @@ class Assigning:
             output_timeout=config.outputs.timeout,
             hostname=self._hostname,
             iso8601=config.alerts.iso_8601,
+            outputs=self._outputs,
+            subscribers=[*self._plugins.subscribers()],
+            files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs)],
         )
+
+    @functools.cached_property
+    def _outputs(self) -> list[str]:
+        return [*enabled_outputs(self._given.config.outputs, self._plugins.outputs())]
 
     def outputs(self) -> OutputsData:
         """Return what outputs and other subscribers get.
@@ -78,7 +86,7 @@ class Assigning:
         :raises PluginError: plugins' names clash.
         """
         config = self._given.config
-        names = [*enabled_outputs(config.outputs, self._plugins.outputs())]
+        names = self._outputs
         check_names(self._plugins)
         return outputs_data(names, config, self._plugins, json_options(config.alerts), self._hostname)
 

@@ -56,6 +56,8 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar output_timeout: seconds after which a blocked output is reported.
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
+    :ivar outputs: the names of the enabled outputs; *subscribers*: those of subscribers that may raise alerts.
+    :ivar files: the files that outputs write to, which the supervisor opens.
     """
 
     sources: list[SourceAssignment]
@@ -68,6 +70,14 @@ class Assignment(msgspec.Struct, frozen=True):
     output_timeout: float
     hostname: str
     iso8601: bool
+    outputs: list[str] = []
+    subscribers: list[str] = []
+    files: list[bytes] = []
+
+    @property
+    def takers(self) -> dict[str, bool]:
+        """Return the names of outputs and subscribers, and whether each may raise alerts."""
+        return dict.fromkeys(self.outputs, False) | dict.fromkeys(self.subscribers, True)
 
     @property
     def facts(self) -> dict[str, Facts]:

@@ -34,6 +34,7 @@ class Control:
     """Answers clients from the supervisor's loop.
 
     :param directory: the state directory; None if there is none, so that no client can connect.
+    :param refresh: calls its argument when the numbers are those of now.
     :param answer: returns the current numbers.
     :param measure: called with True when the first client wants costs measured, with False when the last one has left.
     """
@@ -42,12 +43,14 @@ class Control:
         self,
         loop: Loop,
         directory: Path | None,
+        refresh: Callable[[Callable[[], None]], None],
         answer: Callable[[], Snapshot],
         measure: Callable[[bool], None],
     ) -> None:
         self._measuring = False
         self._loop = loop
         self._directory = directory
+        self._refresh = refresh
         self._answer = answer
         self._measure = measure
         self._clients: set[_Client] = set()
@@ -98,15 +101,24 @@ class Control:
                 self._reply(client, _decode_request(line))  # clients send one line and wait; more is not valid JSON
         except (OSError, ValueError):
             data = b""
-        if not data or len(client.received) > LONGEST_REQUEST:
+        if client in self._clients and (not data or len(client.received) > LONGEST_REQUEST):
             self._leave(client)
 
     def _reply(self, client: _Client, request: Request) -> None:
         client.measures = request.measure
         self._look_who_measures()
+        self._refresh(lambda: self._answer_to(client))
+
+    def _answer_to(self, client: _Client) -> None:
+        if client not in self._clients:
+            return
         reply = encode(self._answer())
-        if client.link.send(reply) < len(reply):
-            raise ValueError("the client does not read its answers")
+        try:
+            whole = client.link.send(reply) == len(reply)
+        except OSError:
+            whole = False
+        if not whole:  # it does not read its answers, or is gone
+            self._leave(client)
 
     def _leave(self, client: _Client) -> None:
         self._loop.forget(client.link)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from falcohost.alert import AlertFormat
@@ -19,12 +19,11 @@ from falcohost.host.plugins import Plugins
 from falcohost.log import log
 from falcohost.outputs import BUILT_IN
 from falcohost.outputs.lines import ConfiguredFormat
-from falcohost.store.store import Store
 from falcohost.subscriber import SubscriberSpec
 from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
-from falcohost.subscribers.taker import ToOutput
+from falcohost.subscribers.taker import RunnerStore, ToOutput
 
 
 def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
@@ -54,8 +53,13 @@ def check_names(plugins: Plugins) -> None:
         raise PluginError(f"a plugin offers the subscriber '{min(both)}', the name of a source or an output")
 
 
+def files_of(outputs: Iterable[str], config: OutputsConfig) -> list[str]:
+    """Return the files to which those of *outputs* write that have the supervisor open them."""
+    return [str(config.blocks[name]["filename"]) for name in outputs if name == "file"]
+
+
 def open_subscribers(
-    data: OutputsData, plugins: Plugins, store: Store, maker: AlertMaker, *, unbuffered: bool
+    data: OutputsData, plugins: Plugins, store: RunnerStore, maker: AlertMaker, *, unbuffered: bool
 ) -> Subscribers:
     """Return a runner for each output and each of the subscribers of *plugins*, not yet started.
 
@@ -114,7 +118,7 @@ def make_output(spec: OutputSpec, block: Mapping[str, Any], form: AlertFormat) -
         raise OutputError(f"the output '{spec.name}' cannot be opened: {type(error).__name__}: {error}") from error
 
 
-def make_consumer(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> Consumer:
+def make_consumer(spec: SubscriberSpec, settings: Mapping[str, Any], store: RunnerStore, maker: AlertMaker) -> Consumer:
     """Return the consumer for the subscriber of *spec*.
 
     :raises PluginError: the subscriber cannot be made.

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Set
 
-from falcohost.libc import die_with_parent
+from falcohost.libc import die_with_parent, name_process
 
 #: Signals that the supervisor and its workers handle.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -35,8 +35,13 @@ def own_children() -> Set[int]:
     return _own
 
 
-def take_over(descriptors: Set[int], parent: int) -> None:
-    """Separate this fork from its *parent*: signals, and all descriptors but these."""
+def take_over(descriptors: Set[int], parent: int, name: str = "") -> None:
+    """Separate this fork from its *parent*: signals, and all descriptors but these.
+
+    :param name: the process's name, as ps(1) shows it; empty: that of its parent.
+    """
+    if name:
+        name_process(name)
     die_with_parent(parent)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -47,7 +52,9 @@ def take_over(descriptors: Set[int], parent: int) -> None:
 
 
 def let_go_of_descriptors(keep: Set[int]) -> None:
-    """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr; stdout becomes stderr.
+    """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr.
+
+    Unless stdout is to be kept, it becomes stderr.
 
     The numbers stay in use, so that an inherited object that closes its descriptor never closes one of the source's.
     """
@@ -56,4 +63,5 @@ def let_go_of_descriptors(keep: Set[int]) -> None:
     for number in inherited:
         if number not in {1, 2, null, *keep}:
             os.dup2(null, number, inheritable=number == 0)
-    os.dup2(2, 1)
+    if 1 not in keep:
+        os.dup2(2, 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,8 +17,6 @@ from falcohost.host.numbers import Numbers, OutputNumbers, StoreNumbers
 from falcohost.host.restart import age
 from falcohost.host.supervision.child import Child
 from falcohost.host.version import falcohost_version
-from falcohost.store.store import Store
-from falcohost.subscribers.runner import Runner
 
 
 class SourceState(msgspec.Struct, frozen=True):
@@ -151,18 +149,15 @@ def _parted(one: Mapping[str, Any], of: type[msgspec.Struct]) -> Mapping[str, ob
     return {"state": one, "numbers": counters.from_json(one, of)}
 
 
-def snapshot(children: Iterable[Child], runners: Sequence[Runner], store: Store) -> Snapshot:
-    """Return the current numbers; those of workers are up to a second old."""
+def snapshot(children: Iterable[Child], outputs: list[OutputSnapshot], store: StoreSnapshot) -> Snapshot:
+    """Return the current numbers, which are up to a second old."""
     return Snapshot(
         falcohost_version(),
         os.getpid(),
         age(),
         [source_snapshot(child) for child in children],
-        [
-            OutputSnapshot(OutputState(one.name, one.busy(), one.kind), counters.from_attributes(one, OutputNumbers))
-            for one in runners
-        ],
-        StoreSnapshot(StoreState(store.kept), counters.from_attributes(store, StoreNumbers)),
+        outputs,
+        store,
     )
 
 

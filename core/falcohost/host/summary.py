@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from falcohost.alert import Alert, Priority
 from falcohost.engine.texts import printable
+
+
+class Counts:
+    """New alerts, by rule and by priority."""
+
+    def __init__(self) -> None:
+        self.rules: Counter[str] = Counter()
+        self.priorities: Counter[int] = Counter()
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return bool(self.rules)
+
+    def add(self, alerts: Iterable[Alert]) -> None:
+        """Count *alerts*."""
+        for alert in alerts:
+            self.rules[alert.rule] += alert.count
+            self.priorities[int(alert.priority)] += alert.count
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.rules.clear()
+        self.priorities.clear()
 
 
 class Summary:
@@ -24,11 +47,10 @@ class Summary:
         """Switch to new rules; former rules keep their lines, after those of the new ones."""
         self._rules = list(dict.fromkeys([*rules, *self._rules]))
 
-    def add(self, alerts: Iterable[Alert]) -> None:
-        """Count *alerts*."""
-        for alert in alerts:
-            self._by_rule[alert.rule] += alert.count
-            self._by_priority[alert.priority] += alert.count
+    def count(self, rules: Mapping[str, int], priorities: Mapping[int, int]) -> None:
+        """Add new alerts, by rule and by priority."""
+        self._by_rule.update(rules)
+        self._by_priority.update({Priority(priority): number for priority, number in priorities.items()})
 
     @property
     def has_alerts(self) -> bool:

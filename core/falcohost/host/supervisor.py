@@ -1,4 +1,4 @@
-"""The supervisor: runs a worker per source, stores the alerts, switches to new rules, and stops cleanly.
+"""The supervisor: runs a worker per source, the store and the outputs, switches to new rules, and stops cleanly.
 
 It parses no events. Everything happens in one loop, :meth:`Supervisor.run`; each task is an object of
 :mod:`falcohost.host.supervision`.
@@ -13,7 +13,6 @@ from msgspec import Struct
 from falcohost.host import wire
 from falcohost.host.control import Control
 from falcohost.host.progress import Progress
-from falcohost.host.storing.intake import Intake
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
@@ -25,11 +24,11 @@ from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
-from falcohost.subscribers.group import Subscribers
 
 
 class Supervisor(Struct, frozen=True, kw_only=True):
@@ -37,9 +36,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
 
     loop: Loop
     workers: Workers
-    intake: Intake
     internal: InternalAlerts
-    subscribers: Subscribers
+    services: Services
     refusals: Refusals
     losses: Losses
     readiness: Readiness
@@ -54,25 +52,25 @@ class Supervisor(Struct, frozen=True, kw_only=True):
 
     def run(self) -> Outcome:
         """Run to the end; return how the run ended."""
-        with self.reloading, self.losses, self.subscribers, Signals(self.loop, self._signal), self.control:
-            self.workers.start(self._hear)
+        with self.reloading, self.losses, Signals(self.loop, self._signal), self.control:
+            self.services.start()
+            if self.loop.outcome is None:
+                self.workers.start(self._hear)
             while self.loop.outcome is None:
                 self.loop.turn()
-                self.intake.commit()
                 self._look()
             self.workers.stop()
-            while self.workers.any_alive or not self.intake.silent:
+            while self.workers.any_alive:
                 self.loop.turn()
-                self.intake.commit()
-            self.intake.commit()
+            self.services.finish()
+            while not self.services.over:
+                self.loop.turn()
         return self.loop.outcome
 
     def _look(self) -> None:
         self.readiness.check()
         self.watchdog.check()
         self.outages.check()
-        if error := self.subscribers.check():
-            self.loop.end(Outcome.FAILED, error)
         if self.readiness.reached:
             self.files.look()
         self.orphans.reap()
@@ -93,7 +91,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
                 child.renew()
             else:
                 if not message.error:
-                    self.intake.switched(child.name, message.number)
+                    self.services.switched(child.name, message.number)
                 self.reloading.taken(child.name, message)
         elif isinstance(message, wire.Ready) and self.readiness.reached:
             log.info("Event source '%s' is open again", child.name)
@@ -107,7 +105,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             log.info("%s received, which is too late: the run ends", signal.Signals(number).name)
         elif number == signal.SIGUSR1:
             log.info("SIGUSR1 received, reopening outputs...")
-            self.subscribers.reopen()
+            self.services.reopen()
         elif number == signal.SIGHUP:
             self.reloading.begin("SIGHUP received")
 
@@ -116,5 +114,5 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         if self.loop.outcome in (None, Outcome.RESTART):
             log.info("SIGINT received, exiting...")
         else:
-            self.workers.kill()
+            (self.workers if self.workers.any_alive else self.services).kill()
         self.loop.end(Outcome.STOPPED)

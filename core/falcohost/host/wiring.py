@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 from collections.abc import Callable, Sequence
 
-from falcohost.alert import Alert
-from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.engine.alerts import AlertMaker
 from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
+from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
 from falcohost.host.loader_link import Handed
 from falcohost.host.progress import Progress
 from falcohost.host.restart import age
 from falcohost.host.snapshot import snapshot
-from falcohost.host.storing.intake import Intake
+from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.internal import InternalAlerts
+from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.loader import Load, Loader
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
@@ -34,15 +34,12 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
 from falcohost.log import NOTICE, log
-from falcohost.store.admission import Admission
-from falcohost.store.arrival import Arrival
-from falcohost.store.store import Store
-from falcohost.subscribers.group import Subscribers
 
 
 def wired(
@@ -50,29 +47,31 @@ def wired(
     options: AgentOptions,
     again: Callable[[int], Load],
     maker: AlertMaker,
-    store: Store,
-    subscribers: Subscribers,
+    store: StoreGiven,
+    users: Users,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
-    assignment = handed.assignment
-    first, last = assignment.uids
+    assignment, facts = handed.assignment, handed.assignment.facts
     loop, summary = Loop(), Summary(assignment.rules)
-
-    def count(alerts: Sequence[Alert]) -> None:
-        summary.add(alert for alert in alerts if alert.source != INTERNAL)
-        subscribers.notify()
-
-    facts = assignment.facts
-    admissions = {name: Admission(name, maker.hostname, of_source) for name, of_source in facts.items()}
-    intake = Intake(loop, store, maker, admissions, count, lambda source, error: workers.accuse(source, error))
-    internal = InternalAlerts(maker, lambda alert: intake.take(Arrival(INTERNAL, [alert])))
-
-    def attach(source: str) -> socket.socket:
-        here, there = socket.socketpair()
-        intake.attach(source, here)
-        return there
-
-    forked = functools.partial(fork, users=Users(range(first, last + 1), str(store.directory)))
+    link = InternalLink(loop)
+    internal = InternalAlerts(maker, link.send)
+    services = Services(
+        loop,
+        store,
+        facts,
+        OutputsGiven(
+            make=functools.partial(open_outputs, handed.outputs, options.unbuffered),
+            keep=frozenset({handed.outputs}),
+            files=[os.fsdecode(path) for path in assignment.files],
+            user=users.user("outputs"),
+        ),
+        link,
+        summary,
+        lambda source, error: workers.accuse(source, error),
+        lambda: workers.attach_again(),
+        internal.raise_alert,
+    )
+    forked = functools.partial(fork, users=users)
     children = [Child(name, data, forked, rules=facts[name].keys()) for name, data in handed.workers.items()]
     forbidden, refusals = Forbidden(internal.raise_alert), Refusals(internal.raise_alert)
 
@@ -81,7 +80,7 @@ def wired(
         refusals.tell(child)
 
     died = Deaths(internal.raise_alert).tell
-    workers = Workers(children, loop, attach, buried, died=died, once=options.once)
+    workers = Workers(children, loop, services.attach, buried, died=died, once=options.once)
     drops = {
         source.name: DropMonitor(source.drops, internal.raise_alert)
         for source in assignment.sources
@@ -94,7 +93,7 @@ def wired(
         os.close(new.baseline)
         summary.take_rules(new.assignment.rules)
         watch.go_over(new.assignment.watched)
-        intake.go_over(number, new.assignment.facts)
+        services.go_over(number, new.assignment.facts)
         workers.go_over(number, new)
 
     def log_ready(sources: Sequence[str]) -> None:
@@ -109,9 +108,8 @@ def wired(
     return Supervisor(
         loop=loop,
         workers=workers,
-        intake=intake,
         internal=internal,
-        subscribers=subscribers,
+        services=services,
         refusals=refusals,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
@@ -119,7 +117,13 @@ def wired(
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading),
-        control=Control(loop, store.directory, lambda: snapshot(children, subscribers.runners, store), workers.measure),
+        control=Control(
+            loop,
+            store.directory,
+            services.refresh,
+            lambda: snapshot(children, services.outputs(), services.store()),
+            workers.measure,
+        ),
         summary=summary,
         progress=Progress(shown=options.progress),
         orphans=Orphans(),

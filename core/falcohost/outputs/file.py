@@ -13,9 +13,8 @@ from collections.abc import Callable
 from falcohost.alert import Alert
 from falcohost.errors import OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
+from falcohost.outputs.opening import open_output
 from falcohost.outputs.writable import write_problem
-
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 def file_problem(filename: str) -> str | None:
@@ -74,7 +73,7 @@ class FileOutput:
     def _open(self) -> int:
         if self._descriptor is None:
             try:
-                self._descriptor = os.open(self._filename, _FLAGS, 0o600)
+                self._descriptor = open_output(self._filename)
             except OSError as error:
                 raise OutputError(_failure(self._filename, error.strerror)) from error
         return self._descriptor

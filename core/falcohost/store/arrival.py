@@ -34,6 +34,20 @@ class Arrival(Struct, frozen=True):
     again: bool = False
 
 
+class Answer(Struct, frozen=True):
+    """The answer of the subscriber *name*, which has taken all alerts up to *mark*; *state*: None if unchanged.
+
+    :ivar bodies: its alerts as bytes, if they came so; *metadata*: the metadata they use.
+    """
+
+    name: str
+    mark: int
+    alerts: Sequence[Alert] = ()
+    state: bytes | None = None
+    bodies: Sequence[bytes] = ()
+    metadata: ByKey = {}
+
+
 class Stored(Struct):
     """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written."""
 

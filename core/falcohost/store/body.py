@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr, replace
 
 from falcohost.alert import NO_METADATA, Alert, Priority
 from falcohost.store.cut import MOST_FIELDS, tried
-from falcohost.store.metadata import ByKey, key_of
+from falcohost.store.metadata import NO_KEY, ByKey, key_of
 
 #: Most bytes of an alert.
 MOST_BODY = 1 << 20
@@ -62,6 +62,11 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
         rest = alert.output
         force_setattr(alert, "output", rest + alert.message if at == len(rest) else _whole(alert, at))
     return alert
+
+
+def key_in(body: bytes) -> int:
+    """Return the key of the metadata that :func:`decode` needs for *body*."""
+    return _HEAD.unpack_from(body)[2] if len(body) >= _HEAD.size and body[0] == _MARK else NO_KEY
 
 
 def priority_of(body: bytes) -> Priority:

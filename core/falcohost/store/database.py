@@ -72,25 +72,28 @@ _MIGRATIONS = {
 }
 
 
-def connect(path: Path | None) -> sqlite3.Connection:
+def connect(path: Path | None, shown: Path | None = None) -> sqlite3.Connection:
     """Return a connection to the state in *path*, which is created if it is missing; None: in memory.
+
+    Messages call it *shown*.
 
     A file that is not a database, or is corrupt, is renamed and a new one is created.
 
     :raises StateError: the file cannot be used.
     """
     if path is None:
-        return _prepared(":memory:")
+        return _prepared(":memory:", None)
+    shown = shown or path
     try:
-        return _prepared(str(path))
+        return _prepared(str(path), shown)
     except sqlite3.DatabaseError as error:
         if not is_broken(error):
-            raise StateError(f"the state in {path} cannot be used: {error}") from error
-        put_aside(path, error)
+            raise StateError(f"the state in {shown} cannot be used: {error}") from error
+        put_aside(path, error, shown)
     try:
-        return _prepared(str(path))
+        return _prepared(str(path), shown)
     except sqlite3.Error as error:
-        raise StateError(f"the state in {path} cannot be used: {error}") from error
+        raise StateError(f"the state in {shown} cannot be used: {error}") from error
 
 
 def one(connection: sqlite3.Connection, sql: str) -> int:
@@ -105,14 +108,16 @@ def is_broken(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def put_aside(path: Path, error: sqlite3.Error) -> None:
-    """Rename a corrupt file, so that a new one can be created and the old one examined."""
+def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> None:
+    """Rename a corrupt file, so that a new one can be created and the old one examined; messages call it *shown*."""
     aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
     for ending in ("", "-wal", "-shm"):
         part = path.with_name(path.name + ending)
         if part.exists():
             part.rename(aside.with_name(aside.name + ending))
-    log.error("the state in %s is corrupt (%s); it was renamed to %s, and a new one is created", path, error, aside)
+    shown = shown or path
+    text = "the state in %s is corrupt (%s); it was renamed to %s, and a new one is created"
+    log.error(text, shown, error, shown.with_name(aside.name))
 
 
 def _make_private(name: str) -> None:
@@ -129,7 +134,7 @@ def _make_private(name: str) -> None:
         os.close(descriptor)
 
 
-def _prepared(name: str) -> sqlite3.Connection:
+def _prepared(name: str, shown: Path | None) -> sqlite3.Connection:
     if name != ":memory:":
         _make_private(name)
     connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5)
@@ -139,7 +144,7 @@ def _prepared(name: str) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StateError(
-                f"the state in {name} was written by a newer falcohost; use that version, or remove the file"
+                f"the state in {shown} was written by a newer falcohost; use that version, or remove the file"
             )
         if version < SCHEMA:
             steps = "".join(_MIGRATIONS[old] for old in range(version, SCHEMA)) if version else _TABLES

@@ -6,6 +6,8 @@ import errno
 import fcntl
 import os
 import stat
+import time
+from collections.abc import Container
 from pathlib import Path
 
 from falcohost.errors import StateError
@@ -15,6 +17,12 @@ VARIABLE = "FALCOHOST_STATE_DIR"
 
 DATABASE = "state.db"
 _LOCK = "lock"
+
+#: How the names of what falcohost has in the directory begin, and what a file system may have there.
+_OURS = (DATABASE, _LOCK, "agent.sock", "lost+found")
+
+#: Seconds to wait for an agent that was killed, whose processes are about to end.
+ENDING = 1.0
 
 
 def state_directory(configured: str = "") -> Path:
@@ -36,29 +44,94 @@ def state_directory(configured: str = "") -> Path:
         raise StateError(f"no state directory: this user has no home directory; set {VARIABLE}") from error
 
 
-def claim(directory: Path) -> int:
+def claim(directory: Path, owner: int | None = None, users: Container[int] = ()) -> int:
     """Create *directory* if it is missing and lock it for this process; return the descriptor that holds the lock.
 
+    :param owner: the user that it and the files in it are given to; None: their users stay.
+    :param users: the users that earlier agents may have given it to.
     :raises StateError: it cannot be used, other users can write to it, or another agent uses it.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check(directory)
-        lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        _check(directory, users)
+        lock = _lock(directory)
     except OSError as error:
         raise StateError(f"the state directory {directory} cannot be used: {error.strerror}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if owner is not None:
+            _give(directory, owner, users)
     except OSError as error:
         os.close(lock)
-        raise StateError(f"the state directory {directory} is in use by another falcohost") from error
+        raise StateError(f"the state directory {directory} cannot be given to its user: {error.strerror}") from error
+    except BaseException:
+        os.close(lock)
+        raise
     return lock
 
 
-def directory_problem(configured: str, *, ours: bool) -> str | None:
+def _lock(directory: Path) -> int:
+    """Lock *directory*; wait for a moment for an agent that is just ending.
+
+    :raises OSError: the lock cannot be opened.
+    :raises StateError: another agent has it.
+    """
+    lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    until = time.monotonic() + ENDING
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() >= until:
+                os.close(lock)
+                raise StateError(f"the state directory {directory} is in use by another falcohost") from error
+            time.sleep(0.01)
+        else:
+            return lock
+
+
+def _give(directory: Path, owner: int, users: Container[int]) -> None:
+    """Give *directory* and the files of a store in it to *owner*, for whom alone they are from then on.
+
+    Its present user may be hostile, so no link is followed, and no file that is somebody else's is given away.
+
+    :raises StateError: there is something else in it.
+    """
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+        if others := sorted(name for name in names if not name.startswith(_OURS)):
+            raise StateError(
+                f"the state directory {directory} has other files ({others[0]}), but is given to the user of the store;"
+                " name a directory that is only for falcohost"
+            )
+        os.fchown(folder, owner, owner)
+        os.fchmod(folder, 0o700)
+        for name in names:
+            _give_file(folder, name, owner, users)
+    finally:
+        os.close(folder)
+
+
+def _give_file(folder: int, name: str, owner: int, users: Container[int]) -> None:
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return  # a socket, or a link
+    try:
+        status = os.fstat(file)
+        ours = status.st_uid in (0, os.geteuid(), owner) or status.st_uid in users
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and ours:
+            os.fchown(file, owner, owner)
+            os.fchmod(file, 0o600)
+    finally:
+        os.close(file)
+
+
+def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()) -> str | None:
     """Return why the state directory cannot be used; None if it can. Nothing is created.
 
     :param ours: the running agent uses it.
+    :param users: the users that it may be given to.
     """
     try:
         directory = state_directory(configured)
@@ -68,7 +141,7 @@ def directory_problem(configured: str, *, ours: bool) -> str | None:
             reason = errno.EACCES if existing.is_dir() else errno.ENOTDIR
             return f"the state directory {directory} cannot be used: {os.strerror(reason)}"
         if existing == directory:
-            _check(directory)
+            _check(directory, users)
         if not ours and _locked(directory):
             return f"the state directory {directory} is in use by another falcohost"
     except StateError as error:
@@ -93,9 +166,9 @@ def _locked(directory: Path) -> bool:
     return False
 
 
-def _check(directory: Path) -> None:
+def _check(directory: Path, users: Container[int]) -> None:
     status = directory.stat()
-    if status.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in (0, os.geteuid()) and status.st_uid not in users:
         raise StateError(f"the state directory {directory} belongs to another user (uid {status.st_uid})")
     if stat.S_IMODE(status.st_mode) & 0o022:
         raise StateError(

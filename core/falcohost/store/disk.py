@@ -20,19 +20,20 @@ RETRY = 1.0
 
 
 class Disk:
-    """The database in *path*; None: in memory.
+    """The database in *path*; None: in memory. Messages call it *shown*.
 
     :ivar failing: the last access failed.
     :ivar begun: number of new files that replaced a corrupt one.
     """
 
-    def __init__(self, path: Path | None, clock: Clock) -> None:
+    def __init__(self, path: Path | None, clock: Clock, shown: Path | None = None) -> None:
         self.failing = False
         self.begun = 0
         self._path = path
+        self._shown = shown or path
         self._clock = clock
         self._retry_at = 0.0
-        self._connection = connect(path)
+        self._connection = connect(path, self._shown)
 
     @property
     def worth_trying(self) -> bool:
@@ -48,7 +49,7 @@ class Disk:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             self._fails(error)
-            raise StateError(f"the state in {self._path} cannot be read: {error}") from error
+            raise StateError(f"the state in {self._shown} cannot be read: {error}") from error
 
     def change(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Run *work* and return whether it succeeded; on failure, roll it back and log the first."""
@@ -59,7 +60,7 @@ class Disk:
             return False
         if self.failing:
             self.failing = False
-            log.log(NOTICE, "the state in %s is writable again", self._path)
+            log.log(NOTICE, "the state in %s is writable again", self._shown)
         return True
 
     def close(self) -> None:
@@ -70,14 +71,14 @@ class Disk:
         self._retry_at = self._clock.monotonic() + RETRY
         if not self.failing:
             self.failing = True
-            log.critical("the state in %s cannot be written (%s); keeping alerts in memory", self._path, error)
+            log.critical("the state in %s cannot be written (%s); keeping alerts in memory", self._shown, error)
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if is_broken(error) and self._path is not None:
                 self._connection.close()
-                put_aside(self._path, error)
-                self._connection = connect(self._path)
+                put_aside(self._path, error, self._shown)
+                self._connection = connect(self._path, self._shown)
                 self.begun += 1
         except (sqlite3.Error, StateError, OSError) as again:
             log.debug("the state cannot be repaired: %s", again)

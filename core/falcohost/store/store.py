@@ -10,22 +10,22 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections import Counter, deque
+from collections import ChainMap, Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from falcohost.alert import Alert
+from falcohost.alert import Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store.age import Age, Reading
-from falcohost.store.arrival import Arrival, Row, Stored, SubscriberPosition, Waiting
-from falcohost.store.body import decode, encode
+from falcohost.store.arrival import Answer, Arrival, Row, Stored, SubscriberPosition, Waiting
+from falcohost.store.body import decode, encode, key_in
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
 from falcohost.store.limits import IN_MEMORY, Limits
-from falcohost.store.metadata import StoredMetadata, by_key
+from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.shares import Place, surplus
 from falcohost.store.surplus import Surplus
 
@@ -53,19 +53,27 @@ class Store:
 
     :param path: the file; None for a store in memory.
     :param claimed: the descriptor that locks the directory, closed with the store.
+    :param shown: how messages call the file, if not by *path*.
     :ivar kept: the state is on disk.
     :ivar last: number of the last alert; the first is 1, and numbers are never reused.
     :ivar lost: number of alerts that were deleted before every subscriber had them, because of the limits.
     """
 
-    def __init__(self, path: Path | None, limits: Limits, claimed: int | None = None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        limits: Limits,
+        claimed: int | None = None,
+        clock: Clock = SYSTEM,
+        shown: Path | None = None,
+    ) -> None:
         self.kept = path is not None
         self.lost = 0
-        self._path = path
         self._claimed = claimed
+        self._shown = shown or path
         self._clock = clock
         self._lock = threading.Lock()
-        self._disk = Disk(path, clock)
+        self._disk = Disk(path, clock, self._shown)
         self.last: int = self._disk.query(_LAST)[0][0]
         self._waiting = Waiting()
         self._positions: dict[str, SubscriberPosition] = {}
@@ -80,10 +88,17 @@ class Store:
         self._surplus = Surplus(limits, self._age, clock)
         self._metadata = StoredMetadata(self._disk.query)
 
-    def append(self, arrivals: Iterable[Arrival]) -> Stored:
-        """Store *arrivals* in one transaction. An alert that is already stored is not stored again."""
+    def append(self, arrivals: Iterable[Arrival], answers: Iterable[Answer] = ()) -> Stored:
+        """Store *arrivals* and subscribers' *answers* in one transaction.
+
+        An alert that is already stored is not stored again.
+
+        :return: the arrivals' new alerts, and what is written.
+        """
         with self._lock:
             alerts = self._take(arrivals)
+            for answer in answers:
+                self._reply(answer)
             self._settle()
             written, self._to_acknowledge = self._to_acknowledge, {}
             return Stored(alerts, written)
@@ -108,11 +123,6 @@ class Store:
         """Return the number of alerts in memory that wait for the disk."""
         return len(self._waiting.rows)
 
-    @property
-    def directory(self) -> Path | None:
-        """Return the state directory; None for a store in memory."""
-        return self._path.parent if self._path is not None else None
-
     def subscribe(self, name: str) -> SubscriberPosition:
         """Return the position of the subscriber *name*; a new one starts after the last alert."""
         with self._lock:
@@ -121,6 +131,7 @@ class Store:
                 self._positions[name] = SubscriberPosition(*rows[0])
             else:
                 self._move(name, self.last, None)
+                self._settle()
             return self._positions[name]
 
     def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
@@ -131,35 +142,80 @@ class Store:
         :param state: its new state; None: unchanged.
         """
         with self._lock:
-            if alerts:
-                self._take([Arrival(name, alerts, rewinds=True)])
-            self._move(name, mark, state)
+            self._reply(Answer(name, mark, alerts, state))
+            self._settle()
+
+    def advance(self, last: int) -> None:
+        """Give no later alert a number up to *last*, since a subscriber may have had another with it."""
+        with self._lock:
+            if last > self.last:
+                self.last = last
+                self._latest.clear()  # which has no gaps
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """Return the mark of each subscriber."""
+        return {name: position.mark for name, position in self._positions.items()}
+
+    def recent(self, after: int) -> list[Row] | None:
+        """Return all alerts after number *after*; None if they are not all in memory."""
+        with self._lock:
+            if not self._latest or self._latest[0].seq > after + 1:
+                return None
+            return list(islice(self._latest, after + 1 - self._latest[0].seq, None))
+
+    def bodies(self, after: int, most: int) -> list[tuple[int, bytes]]:
+        """Return up to *most* alerts after number *after* as bytes, each with its number.
+
+        :raises StateError: the file cannot be read.
+        """
+        with self._lock:
+            return self._bodies(after, most)
+
+    def metadata(self, bodies: Iterable[bytes]) -> list[RuleMetadata]:
+        """Return the metadata that alerts in bytes need.
+
+        :raises StateError: the file cannot be read.
+        """
+        with self._lock:
+            keys = dict.fromkeys(map(key_in, bodies))
+            return [self._waiting.metadata.get(key) or self._metadata[key] for key in keys if key != NO_KEY]
 
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
         """Return up to *most* alerts after number *after*, each with its number.
 
         :raises StateError: the file cannot be read.
         """
-        sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
         with self._lock:
             if self._latest and self._latest[0].seq <= after + 1:
                 begin = after + 1 - self._latest[0].seq
                 return [(row.seq, row.alert) for row in islice(self._latest, begin, begin + most)]
-            found = [(seq, decode(body, self._metadata)) for seq, body in self._disk.query(sql, (after, most))]
-            if len(found) < most and self._waiting.rows:
-                rest = (row for row in self._waiting.rows if row.seq > after)
-                found += [(row.seq, row.alert) for row in islice(rest, most - len(found))]
-        return found
+            known = ChainMap(self._waiting.metadata, self._metadata)
+            return [(seq, decode(body, known)) for seq, body in self._bodies(after, most)]
 
     def close(self) -> None:
         """Write what is left and release the file."""
         with self._lock:
             self._write()
             if self._waiting.rows:
-                log.error("%d alerts could not be stored in %s", len(self._waiting.rows), self._path)
+                log.error("%d alerts could not be stored in %s", len(self._waiting.rows), self._shown)
             self._disk.close()
             if self._claimed is not None:
                 os.close(self._claimed)
+
+    def _bodies(self, after: int, most: int) -> list[tuple[int, bytes]]:
+        sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
+        found: list[tuple[int, bytes]] = self._disk.query(sql, (after, most))
+        if len(found) < most and self._waiting.rows:
+            rest = (row for row in self._waiting.rows if row.seq > after)
+            found += [(row.seq, row.body) for row in islice(rest, most - len(found))]
+        return found
+
+    def _reply(self, answer: Answer) -> None:
+        if answer.alerts:
+            arrival = Arrival(answer.name, answer.alerts, rewinds=True, bodies=answer.bodies, metadata=answer.metadata)
+            self._take([arrival])
+        self._move(answer.name, answer.mark, answer.state)
 
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
         taken: list[Alert] = []
@@ -221,7 +277,6 @@ class Store:
         self._positions[name] = SubscriberPosition(mark, before.state if before and state is None else state)
         self._waiting.move(name, mark, state)
         self._forget(min(position.mark for position in self._positions.values()))
-        self._settle()
 
     def _settle(self) -> None:
         if not self._disk.worth_trying:

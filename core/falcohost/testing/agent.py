@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.storing.process import NAME as STORE
 from falcohost.testing.waiting import PATIENCE
 
 #: One alert as JSON.
@@ -86,10 +88,21 @@ class Agent:
 
     def workers(self) -> list[int]:
         """Return its workers' process ids; none if the supervisor has ended."""
+        return [pid for pid, name in self.processes().items() if name not in (STORE, OUTPUTS)]
+
+    def processes(self) -> dict[int, str]:
+        """Return the names of the supervisor's children by process id; none if it has ended."""
         pid = self.process.pid
+        found = {}
         with contextlib.suppress(OSError):
-            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        return []
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                with contextlib.suppress(OSError):
+                    found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+        return found
+
+    def service(self, name: str) -> int | None:
+        """Return the process id of the store (:data:`STORE`) or of the outputs (:data:`OUTPUTS`); None: it has none."""
+        return next((pid for pid, found in self.processes().items() if found == name), None)
 
     def worker(self) -> int | None:
         """Return its first worker's process id; None if there is no worker at the moment."""
@@ -124,9 +137,9 @@ class Agent:
         return self.process.wait(seconds * SLOWNESS)
 
     def kill(self) -> None:
-        """Kill the agent and its workers, and return when they are gone; for the end of a test."""
+        """Kill the agent and all its processes, and return when they are gone; for the end of a test."""
         with contextlib.ExitStack() as ending:
-            watched = [ending.enter_context(_watched(pid)) for pid in self.workers()]
+            watched = [ending.enter_context(_watched(pid)) for pid in self.processes()]
             self.process.kill()
             self.process.wait()
             for descriptor in filter(None, watched):

@@ -18,6 +18,8 @@ from typing import NamedTuple
 import pytest
 
 from falcohost.events import Plan
+from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.storing.process import NAME as STORE
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import SLOWNESS, Agent
 from falcohost.testing.waiting import PATIENCE, wait_until
@@ -136,7 +138,10 @@ def remove_cgroup(group: Path) -> None:
 
 @pytest.fixture(scope="session")
 def children() -> Callable[[int], list[int]]:
-    """Return a function that returns the process ids of a process's children."""
+    """Return a function that returns the process ids of a process's children, but the agent's store and outputs."""
+
+    def is_service(stat: Path) -> bool:
+        return any(f"({name})" in stat.read_text() for name in (STORE, OUTPUTS))
 
     def parent_of(stat: Path) -> int:
         try:
@@ -145,7 +150,11 @@ def children() -> Callable[[int], list[int]]:
             return 0
 
     # Not /proc/PID/task/*/children: a kernel may be built without it.
-    return lambda pid: [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat") if parent_of(stat) == pid]
+    return lambda pid: [
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if parent_of(stat) == pid and not is_service(stat)
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from falcohost.host.store_link import StoreLink
 from falcohost.host.storing.intake import Intake
 from falcohost.host.supervision.loop import Loop
 from falcohost.store.admission import Admission
+from falcohost.store.answers import AnswerAdmission
 from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
 from falcohost.testing.clock import ManualClock
@@ -49,6 +50,7 @@ class Taking:
             store,
             AlertMaker("host"),
             Admissions(),
+            AnswerAdmission({}),
             lambda alerts: self.stored.append([one.id for one in alerts]),
             lambda *told: self.accused.append(told),
             ManualClock(),

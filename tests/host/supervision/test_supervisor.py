@@ -2,26 +2,27 @@
 
 import os
 import signal
-import socket
-import threading
+import time
 
 import msgspec
 import pytest
 
 from falcohost.alert import NO_METADATA, Priority
-from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.facts import RuleFacts
-from falcohost.errors import OutputClosed
+from falcohost.errors import OutputClosed, OutputError
 from falcohost.host import wire
 from falcohost.host.control import Control
+from falcohost.host.delivering.process import OutputsGiven
 from falcohost.host.drops import DropMonitor
 from falcohost.host.numbers import Numbers
 from falcohost.host.progress import Progress
 from falcohost.host.stamps import stamps
-from falcohost.host.storing.intake import Intake
+from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
+from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.loader import Loader
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
@@ -31,46 +32,90 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervisor import Supervisor
 from falcohost.specs import DropPolicy
-from falcohost.store.admission import Admission
-from falcohost.store.arrival import Arrival
+from falcohost.store.directory import claim
+from falcohost.store.limits import Limits
+from falcohost.store.store import Store
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import ToOutput
 from falcohost.testing.outputs import alert
-from falcohost.testing.waiting import wait_until
 
 #: Facts of the rules of alerts that tests make.
 FACTS = {f"rule {name}": RuleFacts(Priority.WARNING, ("test",), NO_METADATA) for name in "ab"}
 
 
+class Sink:
+    """An output that writes what happens to it into a file, since it runs in another process."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @property
+    def told(self):
+        """Return what has happened so far."""
+        return self.path.read_text().splitlines() if self.path.exists() else []
+
+    def deliver(self, alerts):
+        """Accept them."""
+        for one in alerts:
+            self._write(one.rule)
+
+    def reopen(self):
+        """Take note of it."""
+        self._write("reopened")
+
+    def close(self):
+        """Do nothing."""
+
+    def _write(self, line):
+        with self.path.open("a") as file:
+            file.write(f"{line}\n")
+
+
+class Closed(Sink):
+    """An output without a reader."""
+
+    def deliver(self, alerts):
+        """Refuse them."""
+        raise OutputClosed("nobody reads")
+
+
 @pytest.fixture
-def supervised(stage, store):
-    """Return a function that sets up workers and their supervisor."""
+def supervised(stage, tmp_path):
+    """Return a function that sets up workers and their supervisor, with a store and outputs in real processes."""
+    state = tmp_path / "state"
+    lock = claim(state)
 
-    def supervised(*names, actions=("ignore",), outputs=(), watched=()):
-        played = stage(*names, begun=False)
+    def supervised(*names, actions=("ignore",), sink=Sink, watched=()):
+        played, maker = stage(*names, begun=False), AlertMaker("localhost")
         loop, workers, summary = played.loop, played.workers, Summary(["rule a"])
-        runners = [Runner("sink", ToOutput(one), store) for one in outputs]
-        subscribers = Subscribers(runners, [], store, timeout=1.0)
+        link = InternalLink(loop)
+        internal = InternalAlerts(maker, link.send)
+        output = sink(tmp_path / "sink")
 
-        def stored(alerts):
-            summary.add(alerts)
-            subscribers.notify()
+        def make(store):
+            if isinstance(output, Exception):
+                raise output
+            return Subscribers([Runner("sink", ToOutput(output), store)], [], store, timeout=1.0)
 
-        admissions = {name: Admission(name, "localhost", FACTS) for name in names}
-        intake = Intake(loop, store, AlertMaker("host"), admissions, stored, workers.accuse)
-        internal = InternalAlerts(AlertMaker("host"), lambda alert: intake.take(Arrival(INTERNAL, [alert])))
-
-        def attach(name):
-            here, there = socket.socketpair()
-            intake.attach(name, here)
-            return there
-
-        played.attach = attach
+        services = Services(
+            loop,
+            StoreGiven(directory=state, lock=lock, limits=Limits(), user=None, takers={"sink": False}, maker=maker),
+            dict.fromkeys(names, FACTS),
+            OutputsGiven(make=make, keep=frozenset(), files=[], user=None),
+            link,
+            summary,
+            workers.accuse,
+            workers.attach_again,
+            internal.raise_alert,
+        )
+        played.attach = services.attach
+        played.sink = output
         reloading = Reloading(lambda: Loader(lambda _: signal.pause(), silent=True), lambda *_: None, loop, internal)
         policy = DropPolicy(
             what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
@@ -79,9 +124,8 @@ def supervised(stage, store):
         return played, Supervisor(
             loop=loop,
             workers=workers,
-            intake=intake,
             internal=internal,
-            subscribers=subscribers,
+            services=services,
             refusals=Refusals(internal.raise_alert),
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
@@ -89,13 +133,28 @@ def supervised(stage, store):
             outages=Outages(workers.children, internal.raise_alert, played.clock),
             reloading=reloading,
             files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),
-            control=Control(loop, None, lambda: None, workers.measure),
+            control=Control(loop, None, services.refresh, lambda: None, workers.measure),
             summary=summary,
             progress=Progress(shown=False),
             orphans=Orphans(),
         )
 
-    return supervised
+    yield supervised
+    os.close(lock)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Return a function that returns the ids of the alerts that are stored, with the cursor of a source."""
+
+    def stored(source="one"):
+        store = Store(tmp_path / "state" / "state.db", Limits())
+        try:
+            return [one.id for _, one in store.read(0, 99)], store.cursor(source)
+        finally:
+            store.close()
+
+    return stored
 
 
 def of(source, name):
@@ -104,24 +163,31 @@ def of(source, name):
 
 
 def script(stage, *steps):
-    """Have the steps done one after the other, each in a turn of its own."""
+    """Have the steps done one after the other, each in a turn of its own; one that returns False is done again."""
 
     def do(rest):
-        rest[0]()
-        if rest[1:]:
-            stage.loop.after(0, lambda: do(rest[1:]))
+        again = not all(stage.played.values()) or rest[0]() is False
+        if not again:
+            rest = rest[1:]
+        if rest:
+            stage.loop.after(0, lambda: do(rest))
+        if again:
+            time.sleep(0.01)
 
     stage.loop.after(0, lambda: do(steps))
 
 
-def test_a_cursor_is_acknowledged_when_its_alerts_are_stored(supervised, store):
-    """A worker is told of its cursor in the turn in which its alerts arrived, and not before they are stored."""
+def test_a_cursor_is_acknowledged_when_its_alerts_are_stored(supervised, stored):
+    """A worker is told of its cursor when its alerts are stored; the cursor of a source that has ended is gone."""
     stage, supervisor = supervised("one")
     seen = []
 
     def look():
         stage.last().store.read()
-        seen.append((store.last, stage.last().store.written()))
+        if (cursor := stage.last().store.written()) is None:
+            return False
+        seen.append((cursor, stored()))
+        return True
 
     def end():
         stage.last().store_alerts(ended=True)
@@ -132,18 +198,17 @@ def test_a_cursor_is_acknowledged_when_its_alerts_are_stored(supervised, store):
         lambda: stage.last().say(wire.Ready()),
         lambda: stage.last().store_alerts(of("one", "a"), cursor="1", rewinds=True),
         look,
-        look,
         end,
         lambda: stage.last().end(""),
     )
 
     assert supervisor.run() is Outcome.STOPPED
-    assert [(0, None), (1, "1")] == seen
+    assert [("1", (["id-a"], "1"))] == seen
     assert "   rule a: 1\n" in supervisor.summary.text()
-    assert store.cursor("one") is None  # who reads it again wants all of it again
+    assert stored() == (["id-a"], None)  # who reads it again wants all of it again
 
 
-def test_a_signal_ends_the_run(supervised, store, caplog):
+def test_a_signal_ends_the_run(supervised, stored, caplog):
     """Workers are told to end, and what they say until then is stored."""
     caplog.set_level("INFO")
     stage, supervisor = supervised("one", "two")
@@ -158,40 +223,21 @@ def test_a_signal_ends_the_run(supervised, store, caplog):
 
     assert supervisor.run() is Outcome.STOPPED
     assert [[signal.SIGTERM]] * 2 == [stage.last(name).signals for name in ("one", "two")]
-    assert 1 == store.last
+    assert ["id-a"] == stored()[0]
+    assert ["rule a"] == stage.sink.told
     assert ["SIGINT received, exiting..."] == caplog.messages
-
-
-class Sink:
-    """An output that takes note of what happens to it."""
-
-    def __init__(self):
-        self.rules = []
-        self.reopened = threading.Event()
-
-    def deliver(self, alerts):
-        """Accept them."""
-        self.rules += [one.rule for one in alerts]
-
-    def reopen(self):
-        """Take note of it."""
-        self.reopened.set()
-
-    def close(self):
-        """Do nothing."""
 
 
 def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
     """SIGUSR1 reopens outputs, SIGHUP tries new rules; alerts are delivered meanwhile and until the end."""
     caplog.set_level("INFO")
-    sink = Sink()
-    stage, supervisor = supervised("one", outputs=[sink])
+    stage, supervisor = supervised("one")
     script(
         stage,
         lambda: stage.last().say(wire.Ready()),
         lambda: stage.last().store_alerts(of("one", "a")),
         lambda: os.kill(os.getpid(), signal.SIGUSR1),
-        lambda: sink.reopened.wait(60),
+        lambda: "reopened" in stage.sink.told,
         lambda: os.kill(os.getpid(), signal.SIGHUP),
         lambda: None,
         lambda: stage.last().store_alerts(of("one", "b")),
@@ -200,8 +246,7 @@ def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
     )
 
     assert supervisor.run() is Outcome.STOPPED
-    assert sink.reopened.is_set()
-    assert ["rule a", "rule b"] == sink.rules
+    assert ["rule a", "rule b"] == [line for line in stage.sink.told if line != "reopened"]
     assert [
         "SIGUSR1 received, reopening outputs...",
         "SIGHUP received, checking configuration and rules...",
@@ -211,24 +256,87 @@ def test_other_signals_change_something_and_the_run_goes_on(supervised, caplog):
 
 def test_the_run_fails_when_no_output_is_left(supervised):
     """When nobody reads alerts any more there is nothing left to run for, and workers are told to end."""
-
-    class Closed(Sink):
-        def deliver(self, alerts):
-            raise OutputClosed("nobody reads")
-
-    stage, supervisor = supervised("one", outputs=[Closed()])
-    (runner,) = supervisor.subscribers.runners
+    stage, supervisor = supervised("one", sink=Closed)
 
     def begin():
         stage.last().ends_by = signal.SIGTERM
         stage.last().say(wire.Ready())
         stage.last().store_alerts(of("one", "a"))
 
-    script(stage, begin, lambda: None, lambda: wait_until(lambda: runner.gone))
+    script(stage, begin)
 
     assert supervisor.run() is Outcome.FAILED
     assert "no output is left: the reader of sink is gone" == supervisor.loop.error
     assert [signal.SIGTERM] == stage.last().signals
+
+
+def test_an_output_that_cannot_be_opened(supervised):
+    """The run does not begin, and says why."""
+    stage, supervisor = supervised("one", sink=lambda _: OutputError("no such folder"))
+
+    assert supervisor.run() is Outcome.FAILED
+    assert ("no such folder", []) == (supervisor.loop.error, stage.played["one"])
+
+
+def test_a_store_that_is_killed(supervised, stored, caplog):
+    """Another takes its place at once; alerts that were on their way are stored once, and the loss is an alert."""
+    stage, supervisor = supervised("one")
+    killed = []
+
+    def kill():
+        killed.append(supervisor.services._store._process.pid)
+        os.kill(killed[0], signal.SIGKILL)
+        stage.last().store_alerts(of("one", "b"))
+
+    def hear():
+        stage.last().hear()
+        stage.last().store.read()
+        return stage.last().store.empty
+
+    script(
+        stage,
+        lambda: stage.last().say(wire.Ready()),
+        lambda: stage.last().store_alerts(of("one", "a")),
+        lambda: stage.sink.told == ["rule a"],
+        lambda: stage.clock.advance(2),
+        kill,
+        hear,
+        lambda: stage.last().say(wire.Ended()),
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    ids, _ = stored()
+    assert ["id-a", "id-b"] == [one for one in ids if one.startswith("id-")]
+    assert ["rule a", "rule b"] == [line for line in stage.sink.told if line.startswith("rule")]
+    assert "Falcohost internal: process restarted" in stage.sink.told
+    assert f"the store process (pid {killed[0]}) has ended and is started again: killed by SIGKILL" in caplog.messages
+    assert "   rule a: 1\n" in supervisor.summary.text()
+
+
+def test_outputs_that_are_killed(supervised, stored, caplog):
+    """Another process takes its place at once, and goes on at the marks; the loss is an alert."""
+    stage, supervisor = supervised("one")
+
+    def kill():
+        os.kill(supervisor.services._outputs._process.pid, signal.SIGKILL)
+        stage.last().store_alerts(of("one", "b"))
+
+    script(
+        stage,
+        lambda: stage.last().say(wire.Ready()),
+        lambda: stage.last().store_alerts(of("one", "a")),
+        lambda: stage.sink.told == ["rule a"],
+        lambda: stage.clock.advance(2),
+        kill,
+        lambda: "rule b" in stage.sink.told,
+        lambda: stage.last().say(wire.Ended()),
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert "Falcohost internal: process restarted" in stage.sink.told
+    assert ["rule a", "rule b"] == sorted({line for line in stage.sink.told if line.startswith("rule")})
 
 
 def test_files_are_looked_at_when_everything_is_ready(supervised, tmp_path, caplog):

@@ -9,10 +9,12 @@ from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.engine.facts import Facts
+from falcohost.host.storing.outputs import OutputsLink
 from falcohost.host.storing.sources import Accuse, Sources
 from falcohost.host.supervision.loop import Loop
-from falcohost.store.admission import Admission
-from falcohost.store.arrival import Arrival
+from falcohost.store.admission import Admission, Refused
+from falcohost.store.answers import AnswerAdmission
+from falcohost.store.arrival import Answer, Arrival
 from falcohost.store.store import Store
 
 _GIVEN_UP = "Falcohost internal: alerts given up"
@@ -22,8 +24,9 @@ class Intake:
     """Collects what sources send over their links, and stores it.
 
     :param admissions: by source, what decides which of its alerts are taken.
-    :param on_stored: called with the new alerts of each transaction.
-    :param accuse: called when a source has sent what is not valid.
+    :param answers: the same for what outputs and subscribers answer.
+    :param on_stored: called with the sources' new alerts of each transaction.
+    :param accuse: called when a source, or the outputs process, has sent what is not valid.
     """
 
     def __init__(
@@ -32,16 +35,22 @@ class Intake:
         store: Store,
         maker: AlertMaker,
         admissions: Mapping[str, Admission],
+        answers: AnswerAdmission,
         on_stored: Callable[[Sequence[Alert]], None],
         accuse: Accuse,
         clock: Clock = SYSTEM,
     ) -> None:
+        self._loop = loop
         self._store = store
         self._maker = maker
+        self._answer_admission = answers
+        self._accuse = accuse
         self._admissions = admissions
         self._on_stored = on_stored
         self._clock = clock
         self._arrived: list[Arrival] = []
+        self._answers: list[Answer] = []
+        self._outputs: OutputsLink | None = None
         self._given_up = 0
         self._sources = Sources(loop, admissions, self.take, accuse)
 
@@ -51,12 +60,23 @@ class Intake:
 
     def go_over(self, number: int, facts: Mapping[str, Facts]) -> None:
         """Take alerts of the rules of reload *number* from now on; *facts*: those of each source's rules."""
-        for name, admission in self._admissions.items():
-            admission.renew(number, facts[name])
+        for name, of_source in facts.items():
+            self._admissions[name].renew(number, of_source)
 
     def switched(self, source: str, number: int) -> None:
         """Take note that the worker of *source* has switched to the rules of reload *number*."""
         self._admissions[source].switched(number)
+
+    def attach_outputs(self, link: socket.socket) -> None:
+        """Serve the outputs process at the other end of *link*, instead of a former one."""
+        self._leave_outputs()
+        self._outputs = outputs = OutputsLink(link, self._store, self._answer_admission, self._answers.append)
+        self._loop.watch(outputs, lambda: self._serve(outputs))
+
+    @property
+    def delivering(self) -> bool:
+        """Return whether there is an outputs process."""
+        return self._outputs is not None
 
     @property
     def silent(self) -> bool:
@@ -70,17 +90,40 @@ class Intake:
     def commit(self) -> None:
         """Store what has arrived since the last call; then acknowledge it."""
         cursors: dict[str, str] = {}
-        if self._arrived or self._store.behind:
-            stored = self._store.append(self._arrived)
-            self._arrived = []
+        if self._arrived or self._answers or self._store.behind:
+            stored = self._store.append(self._arrived, self._answers)
+            self._arrived.clear()
+            self._answers.clear()
             cursors = stored.cursors
             self._tell_given_up()
             self._on_stored(stored.alerts)
         self._sources.tell(cursors, self._store.cursor)
+        if self._outputs is not None:
+            self._outputs.tell()
+            self._loop.watch_writing(self._outputs, self._outputs.waits_to_send)
 
     def close(self) -> None:
         """Close all links."""
         self._sources.close()
+        self._leave_outputs()
+
+    def _serve(self, outputs: OutputsLink) -> None:
+        if outputs is not self._outputs:
+            return
+        try:
+            outputs.serve()
+        except Refused as refused:
+            self._accuse("", str(refused))
+            self._leave_outputs()
+            return
+        if outputs.closed:
+            self._leave_outputs()
+
+    def _leave_outputs(self) -> None:
+        if self._outputs is not None:
+            self._loop.forget(self._outputs)
+            self._outputs.close()
+            self._outputs = None
 
     def _tell_given_up(self) -> None:
         """Raise an alert about alerts that the store had to delete before every output had them."""

@@ -6,9 +6,9 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, NoReturn, Protocol
 
 from falcohost.host.confine.users import Users, WorkerUsers
 from falcohost.host.forked import HANDLED, forked, reaped
@@ -16,6 +16,10 @@ from falcohost.host.worker import run_worker
 
 #: The cause of the end of a process that made a system call that it may not make (seccomp(2)).
 FORBIDDEN = "killed by SIGSYS, for a system call that its job does not need"
+
+
+#: The cause of the end of a process that has ended as it should.
+ENDED: Final = "ended with status 0"
 
 
 class Process(Protocol):
@@ -86,7 +90,7 @@ class ForkedProcess:
             return FORBIDDEN
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        return f"ended with status {code}"
+        return f"ended with status {code}" if code else ENDED
 
 
 def fork(
@@ -94,15 +98,26 @@ def fork(
 ) -> ForkedProcess:
     """Fork a worker; see :class:`Fork`. *users* gives users to it and its helpers."""
     own = WorkerUsers() if users is None else users.of_source(name)
-    oom_kills = _oom_kills()
     parent = os.getpid()
+    return start_fork(lambda link: run_worker(data, link, store, parent, kept, own))
+
+
+def start_fork(run: Callable[[socket.socket], NoReturn]) -> ForkedProcess:
+    """Fork a process that runs *run* with its end of the socket to this process.
+
+    :raises OSError: no process can be started.
+    """
+    oom_kills = _oom_kills()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     # Block signals while the child still has the supervisor's handlers; the child unblocks them itself.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
         pid = forked(os.fork())
         if pid == 0:
-            run_worker(data, there, store, parent, kept, own)
+            run(there)
+    except OSError:
+        here.close()
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()

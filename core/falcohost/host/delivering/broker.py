@@ -1,0 +1,47 @@
+"""The outputs process's end of the supervisor's open-broker, which opens files that only root may open.
+
+A request is the index of a file in the configuration, never a path, so that this process cannot have others opened.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from collections.abc import Sequence
+
+import msgspec
+
+from falcohost.host.delivering.messages import FileOpened, OpenFile
+from falcohost.host.descriptors import receive_with
+
+_SIZE = 64
+
+
+class FileBroker:
+    """Has *files* opened by the supervisor at the other end of *link*."""
+
+    def __init__(self, link: socket.socket, files: Sequence[str]) -> None:
+        self._link = link
+        self._files = list(files)
+        self._lock = threading.Lock()
+
+    def __call__(self, filename: str) -> int:
+        """Return a descriptor of the file, open for appending.
+
+        :raises OSError: it cannot be opened.
+        """
+        request = _encode(OpenFile(self._files.index(filename)))
+        with self._lock:
+            self._link.send(request)
+            select.select([self._link], [], [])
+            data, descriptors = receive_with(self._link, _SIZE, 1)
+        error = _decode(data).error
+        if error or not descriptors:
+            raise OSError(error, os.strerror(error))
+        return descriptors[0]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(FileOpened).decode

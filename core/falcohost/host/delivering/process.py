@@ -1,0 +1,241 @@
+"""The outputs process: runs all outputs and subscribers, each in a thread; without privileges.
+
+It is forked by the supervisor, and never returns into the code that forked it; it ends with ``os._exit``.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from falcohost import log
+from falcohost.engine.alerts import AlertMaker
+from falcohost.errors import FalcohostError
+from falcohost.host import wire
+from falcohost.host.confine.capabilities import close_the_way_back
+from falcohost.host.confine.confinement import Confinement, confine, import_lazy
+from falcohost.host.delivering import messages
+from falcohost.host.delivering.broker import FileBroker
+from falcohost.host.delivering.remote import RemoteStore
+from falcohost.host.descriptors import receive_with
+from falcohost.host.enabled_subscribers import open_subscribers
+from falcohost.host.forked import take_over
+from falcohost.host.memory import settle
+from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
+from falcohost.needs import CONNECT, THREADS, WRITE, Needs
+from falcohost.outputs import opening
+from falcohost.outputs.stdout import STDOUT
+from falcohost.subscribers.group import Subscribers
+from falcohost.subscribers.taker import RunnerStore
+
+#: The name of the process.
+NAME: Final = "falcohost-out"
+
+#: Seconds between two reports while something is being delivered.
+PAUSE = 1.0
+
+
+class OutputsGiven(Struct, frozen=True, kw_only=True):
+    """What the outputs process is given.
+
+    :ivar make: returns all outputs and subscribers, for a store.
+    :ivar keep: the descriptors that it uses.
+    :ivar files: the files that outputs write to, which the supervisor opens.
+    :ivar user: the user of the process; None: it stays.
+    """
+
+    make: Callable[[RunnerStore], Subscribers]
+    keep: frozenset[int]
+    files: Sequence[str]
+    user: int | None
+
+
+class Ends(Struct, frozen=True):
+    """The process's ends of its sockets: to the supervisor, to the store, and to the supervisor's broker."""
+
+    supervisor: socket.socket
+    store: socket.socket
+    broker: socket.socket
+
+    def descriptors(self) -> set[int]:
+        """Return their descriptors."""
+        return {self.supervisor.fileno(), self.store.fileno(), self.broker.fileno()}
+
+
+def run_outputs(given: OutputsGiven, ends: Ends, parent: int) -> NoReturn:
+    """Run the outputs process."""
+    status = 1
+    try:
+        take_over({*ends.descriptors(), *given.keep, STDOUT}, parent, NAME)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor says when to end
+        supervisor = _Supervisor(ends.supervisor)
+        log.forward(lambda level, text: supervisor.say(wire.LogLine(level, text)))
+        opening.through(FileBroker(ends.broker, given.files))
+        status = _run(given, supervisor, ends.store, parent)
+    except SystemExit:
+        pass  # the supervisor is gone
+    finally:
+        os._exit(status)
+
+
+def _run(given: OutputsGiven, supervisor: _Supervisor, link: socket.socket, parent: int) -> int:
+    try:
+        close_the_way_back()
+        import_lazy()
+        store = RemoteStore(link, supervisor.next_store)
+        subscribers = given.make(store)
+        needs = Needs(frozenset({THREADS, CONNECT, WRITE}), None, None)
+        confine(Confinement(user=given.user, needs=needs), parent)
+        settle()
+    except FalcohostError as error:
+        supervisor.say(messages.NotOpened(str(error)))
+        return 1
+    supervisor.say(messages.Opened())
+    try:
+        OutputsProcess(supervisor, store, subscribers).run()
+    except Exception as error:
+        log.log.critical("delivering alerts has failed: %s: %s", type(error).__name__, error)
+        log.log.debug("%s", traceback.format_exc())
+        return 1
+    return 0
+
+
+def open_outputs(memfd: int, unbuffered: bool, store: RunnerStore) -> Subscribers:
+    """Return all outputs and subscribers that *memfd* has the data of, and close that.
+
+    :raises FalcohostError: one cannot be opened.
+    """
+    data = unseal_outputs(memfd)
+    os.close(memfd)
+    maker = AlertMaker(data.hostname, iso8601=data.iso8601)
+    return open_subscribers(data, load_for_outputs(data), store, maker, unbuffered=unbuffered)
+
+
+class _Supervisor:
+    """The supervisor at the other end of *link*. Any thread may say something; one listens."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._lock = threading.Lock()
+        self._received: wire.Received[messages.FromSupervisor] = wire.Received(messages.FromSupervisor)
+        self._heard: list[messages.FromSupervisor] = []
+        self._sockets: list[int] = []
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._link.fileno()
+
+    def say(self, message: msgspec.Struct) -> None:
+        """Send *message*; end this process if the supervisor is gone."""
+        try:
+            with self._lock:
+                wire.send(self._link, message)
+        except OSError:
+            os._exit(1)
+
+    def heard(self) -> list[messages.FromSupervisor]:
+        """Return the messages that have arrived, without waiting.
+
+        :raises SystemExit: the supervisor is gone.
+        """
+        try:
+            data, descriptors = receive_with(self._link, 65536, 4)
+        except BlockingIOError:
+            data, descriptors = None, []
+        except OSError as error:
+            raise SystemExit(1) from error
+        if data is not None:
+            if not data:
+                raise SystemExit(1)
+            self._sockets += descriptors
+            self._heard += self._received.feed(data)
+        heard, self._heard = self._heard, []
+        return heard
+
+    def store(self) -> socket.socket:
+        """Return the socket that came with the earliest message about a new store."""
+        return socket.socket(fileno=self._sockets.pop(0))
+
+    def next_store(self) -> socket.socket:
+        """Wait for a socket to a new store; keep what the supervisor says besides."""
+        while True:
+            for place, message in enumerate(heard := self.heard()):
+                if isinstance(message, wire.NewStore):
+                    self._heard += heard[:place] + heard[place + 1 :]
+                    return self.store()
+            self._heard += heard
+            select.select([self._link], [], [])
+
+
+class OutputsProcess:
+    """Runs *subscribers* with alerts from *store*, as *supervisor* says."""
+
+    def __init__(self, supervisor: _Supervisor, store: RemoteStore, subscribers: Subscribers) -> None:
+        self._supervisor = supervisor
+        self._store = store
+        self._subscribers = subscribers
+        self._said = messages.Deliveries([])
+        self._none_left = False
+        self._closing: threading.Thread | None = None
+        self._ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def run(self) -> None:
+        """Run until the supervisor says that it is the end."""
+        self._subscribers.__enter__()
+        while self._closing is None or self._closing.is_alive():
+            self._wait()
+            if self._store.pump():
+                self._subscribers.notify()
+            for message in self._supervisor.heard():
+                self._obey(message)
+            self._report()
+        self._report()
+
+    def _wait(self) -> None:
+        """Wait for a message; while something is being delivered, for a second at most."""
+        poll = select.poll()
+        for descriptor in (self._supervisor.fileno(), self._store.fileno(), self._ended):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        poll.poll(PAUSE * 1000 if self._is_busy() else None)
+
+    def _is_busy(self) -> bool:
+        return any(one.waiting or one.busy() for one in self._subscribers.runners)
+
+    def _obey(self, message: messages.FromSupervisor) -> None:
+        if isinstance(message, wire.NewStore):
+            self._store.renew(self._supervisor.store())
+        elif isinstance(message, messages.Reopen):
+            self._subscribers.reopen()
+        elif self._closing is None:
+            self._closing = threading.Thread(target=self._close, name="end", daemon=True)
+            self._closing.start()
+
+    def _close(self) -> None:
+        try:
+            self._store.sync()
+            self._subscribers.__exit__(None, None, None)
+        finally:
+            os.eventfd_write(self._ended, 1)
+
+    def _report(self) -> None:
+        states = []
+        for one in self._subscribers.runners:
+            busy = one.busy()
+            states.append(messages.Delivery(one.name, one.kind, busy if busy >= PAUSE else 0.0, one.dropped))
+        if (now := messages.Deliveries(states)) != self._said:
+            self._said = now
+            self._supervisor.say(now)
+        error = self._subscribers.check()
+        if error and not self._none_left:
+            self._none_left = True
+            self._supervisor.say(messages.NoneLeft(error))

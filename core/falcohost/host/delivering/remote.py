@@ -1,0 +1,214 @@
+"""The store as the outputs process sees it: at the other end of a socket, where another store may take its place.
+
+New alerts come by themselves and are kept until every runner has taken them; older ones are asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import select
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import msgspec
+
+from falcohost.alert import NO_METADATA, Alert
+from falcohost.errors import StateError
+from falcohost.host import wire
+from falcohost.host.storing import messages
+from falcohost.log import log
+from falcohost.store.arrival import SubscriberPosition
+from falcohost.store.body import decode, encode
+from falcohost.store.metadata import NO_KEY, by_key
+from falcohost.store.store import MOST_KEPT
+
+_SIZE = 1 << 18
+
+#: Seconds for which a runner that waits for the store sleeps at most, so that it notices the end.
+LOOK = 1.0
+
+
+class RemoteStore:
+    """The store at the other end of *link*; runners' threads ask it, one thread calls :meth:`pump`.
+
+    :param next_store: called to wait for a socket to another store.
+    :ivar kept: alerts are on disk.
+    :ivar last: number of the last alert.
+    """
+
+    def __init__(self, link: socket.socket, next_store: Callable[[], socket.socket]) -> None:
+        self.kept = True
+        self.last = 0
+        self._next_store = next_store
+        self._link: socket.socket | None = None
+        self._received: wire.Received[messages.ToOutputs]
+        self._changed = threading.Condition()
+        self._sending = threading.Lock()
+        self._marks: dict[str, int] = {}
+        self._positions: dict[str, SubscriberPosition] = {}
+        self._number = 0
+        self._asked: dict[int, messages.Read | messages.Answer] = {}
+        self._found: dict[int, messages.Found | messages.Answered] = {}
+        self._latest: deque[tuple[int, Alert]] = deque()
+        self._complete = 0, 0  # all alerts after the first number, up to the second, are in _latest
+        self.renew(link)
+
+    def fileno(self) -> int | None:
+        """Return the socket's descriptor; None while there is no store."""
+        return None if self._link is None else self._link.fileno()
+
+    def subscribe(self, name: str) -> SubscriberPosition:
+        """Return the position of the subscriber *name*. Called before there is another thread."""
+        if name not in self._positions:
+            self._send(messages.Subscribe(name))
+            while name not in self._positions:
+                if (link := self._link) is None:
+                    self.renew(self._next_store())
+                    self._send(messages.Subscribe(name))
+                else:
+                    select.select([link], [], [])
+                    self.pump()
+            self._marks[name] = self._positions[name].mark
+        return self._positions[name]
+
+    def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
+        """Return up to *most* alerts after number *after*, each with its number.
+
+        :raises StateError: the store cannot read them.
+        """
+        with self._changed:
+            if self._complete[0] <= after < self._complete[1]:
+                begin = next((n for n, (seq, _) in enumerate(self._latest) if seq > after), len(self._latest))
+                return list(islice(self._latest, begin, begin + most))
+        while True:
+            found = self._ask(functools.partial(_question, after, most))
+            assert isinstance(found, messages.Found)
+            if found.error:
+                raise StateError(found.error)
+            alerts = list(_alerts(found))
+            if alerts or not found.rows:
+                return alerts
+            after = found.rows[-1][0]  # all of these are damaged
+
+    def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
+        """Store the answer of the subscriber *name*; return when it is stored or, if it is only a mark, sent."""
+        if not alerts and state is None:
+            self._move(name, mark)
+            self._send(messages.Answer(name, mark))
+            return
+        bodies = [*map(encode, alerts)]
+        metadata = list({id(alert.metadata): alert.metadata for alert in alerts}.values())
+        self._ask(lambda number: messages.Answer(name, mark, number, bodies, metadata, state))
+        self._move(name, mark)
+
+    def sync(self) -> None:
+        """Ask for the number of the last alert."""
+        self._ask(lambda number: messages.Read(number, self.last, 1))
+
+    def pump(self) -> bool:
+        """Process what the store has said, without waiting; return whether there are new alerts."""
+        before = self.last
+        if (link := self._link) is not None:
+            try:
+                while data := link.recv(_SIZE, socket.MSG_DONTWAIT):
+                    for message in self._received.feed(data):
+                        self._hear(message)
+                self._drop()
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._drop()
+        return self.last > before
+
+    def renew(self, link: socket.socket) -> None:
+        """Go on with another store: tell it what was taken, and ask again what was not answered."""
+        with self._sending, self._changed:
+            self._lose()
+            self._link = link
+            self._received = wire.Received(messages.ToOutputs)
+            self._say(messages.Hello(self.last, dict(self._marks)))
+            for message in self._asked.values():
+                self._say(message)
+
+    def _ask(self, question: Callable[[int], messages.Read | messages.Answer]) -> messages.Found | messages.Answered:
+        with self._changed:
+            self._number += 1
+            number = self._number
+            message = self._asked[number] = question(number)
+        self._send(message)
+        with self._changed:
+            while number not in self._found:
+                self._changed.wait(LOOK)
+            del self._asked[number]
+            return self._found.pop(number)
+
+    def _move(self, name: str, mark: int) -> None:
+        with self._changed:
+            self._marks[name] = mark
+            done = min(self._marks.values())
+            while self._latest and self._latest[0][0] <= done:
+                self._forget()
+
+    def _hear(self, message: messages.ToOutputs) -> None:
+        if isinstance(message, messages.News):
+            self._take(message)
+        elif isinstance(message, messages.Position):
+            self.kept = message.kept
+            self._positions[message.name] = SubscriberPosition(message.mark, message.state)
+        else:
+            with self._changed:
+                self.last = max(self.last, message.last)
+                if message.number in self._asked:
+                    self._found[message.number] = message
+                self._changed.notify_all()
+
+    def _take(self, news: messages.News) -> None:
+        alerts = list(_alerts(news))
+        with self._changed:
+            if news.after != self._complete[1]:
+                self._latest.clear()
+                self._complete = news.after, news.after
+            self._complete = self._complete[0], news.last
+            self._latest += alerts
+            while len(self._latest) > MOST_KEPT:
+                self._forget()
+            self.last = max(self.last, news.last)
+
+    def _forget(self) -> None:
+        self._complete = self._latest.popleft()[0], self._complete[1]
+
+    def _send(self, message: msgspec.Struct) -> None:
+        with self._sending:
+            self._say(message)
+
+    def _say(self, message: msgspec.Struct) -> None:
+        if self._link is not None:
+            with contextlib.suppress(OSError):  # the next store is told what matters
+                wire.send(self._link, message)
+
+    def _drop(self) -> None:
+        with self._sending:  # no thread is using it
+            self._lose()
+
+    def _lose(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+
+def _question(after: int, most: int, number: int) -> messages.Read:
+    return messages.Read(number, after, most)
+
+
+def _alerts(message: messages.News | messages.Found) -> Iterator[tuple[int, Alert]]:
+    """Yield the alerts of *message*, each with its number; one that is damaged is left out."""
+    known = {NO_KEY: NO_METADATA, **by_key(message.metadata)}
+    for seq, body in message.rows:
+        try:
+            yield seq, decode(body, known)
+        except (ValueError, KeyError) as error:
+            log.error("the alert with the number %d is damaged, and is not delivered: %s", seq, error)

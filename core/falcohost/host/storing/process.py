@@ -1,0 +1,263 @@
+"""The store process: it alone has the database. Takes alerts from workers, and hands them to the outputs process.
+
+It is forked by the supervisor, and never returns into the code that forked it; it ends with ``os._exit``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import traceback
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from falcohost import log
+from falcohost.alert import Alert
+from falcohost.counters import from_attributes
+from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.engine.facts import Facts, RuleFacts
+from falcohost.errors import StateError
+from falcohost.host.channel import Channel
+from falcohost.host.confine.capabilities import close_the_way_back
+from falcohost.host.confine.confinement import Confinement, confine, import_lazy
+from falcohost.host.forked import take_over
+from falcohost.host.memory import settle
+from falcohost.host.numbers import StoreNumbers
+from falcohost.host.sealed import read_sealed, sealed
+from falcohost.host.storing import messages
+from falcohost.host.storing.intake import Intake
+from falcohost.host.summary import Counts
+from falcohost.host.supervision.loop import Loop
+from falcohost.host.wire import LogLine
+from falcohost.needs import NOTHING, WRITE, Needs
+from falcohost.store.admission import Admission
+from falcohost.store.answers import AnswerAdmission, InternalAdmission
+from falcohost.store.directory import DATABASE
+from falcohost.store.limits import IN_MEMORY, Limits
+from falcohost.store.store import Store
+from falcohost.subscriber import MOST_TAKEN
+
+#: The name of the process.
+NAME: Final = "falcohost-store"
+
+#: Seconds between two reports, and longest wait while there is nothing to report.
+PAUSE, IDLE = 1.0, 60.0
+
+
+class StoreGiven(Struct, frozen=True, kw_only=True):
+    """What the store process is given.
+
+    :ivar directory: the state directory, which is claimed; None: the state is in memory.
+    :ivar lock: the descriptor that locks it.
+    :ivar user: the user of the process; None: it stays.
+    :ivar takers: the names of outputs and subscribers, and whether each may answer with alerts.
+    """
+
+    directory: Path | None
+    lock: int | None
+    limits: Limits
+    user: int | None
+    takers: Mapping[str, bool]
+    maker: AlertMaker
+
+
+class Rules(Struct, frozen=True):
+    """The facts of the rules of all sources.
+
+    :ivar former: those before the last reload, which has *number*; the same if there was none.
+    """
+
+    former: Mapping[str, Facts]
+    facts: Mapping[str, Facts]
+    number: int = 0
+
+    def admissions(self, hostname: str) -> dict[str, Admission]:
+        """Return what decides by these facts which alerts are taken, by source."""
+        found: dict[str, Admission] = {INTERNAL: InternalAdmission(hostname)}
+        for name, facts in self.facts.items():
+            found[name] = Admission(name, hostname, self.former[name])
+            if self.number:
+                found[name].renew(self.number, facts)
+        return found
+
+
+def run_store(given: StoreGiven, rules: Rules, link: socket.socket, parent: int, counted: int | None) -> NoReturn:
+    """Run the store process.
+
+    :param rules: the facts of the rules that sources have now.
+    :param link: the socket to the supervisor.
+    :param counted: the number of the last alert that a former store process has counted; None: there was none.
+    """
+    status = 1
+    try:
+        take_over({link.fileno()} | ({given.lock} if given.lock is not None else set()), parent, NAME)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor says when to end
+        control: Channel[messages.FromSupervisor] = Channel(link, messages.FromSupervisor)
+        log.forward(lambda level, text: control.send(LogLine(level, text)))
+        try:
+            close_the_way_back()
+            store = _opened(given, parent)
+            settle()
+            StoreProcess(given, rules, control, store, counted).run()
+            status = 0
+        except Exception as error:
+            log.log.critical("the store has failed: %s: %s", type(error).__name__, error)
+            log.log.debug("%s", traceback.format_exc())
+    finally:
+        os._exit(status)
+
+
+def _opened(given: StoreGiven, parent: int) -> Store:
+    """Return the store, in a process that has no other files any more."""
+    directory = shown = given.directory
+    if directory is not None and given.user is not None:
+        import_lazy()
+        try:
+            os.chroot(directory)
+            os.chdir("/")
+            directory = Path("/")
+        except OSError as error:
+            log.log.warning("the store process is not confined to %s: %s", directory, error.strerror)
+    needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
+    confine(Confinement(user=given.user, needs=needs), parent)
+    if directory is None or shown is None:
+        return Store(None, IN_MEMORY)
+    try:
+        return Store(directory / DATABASE, given.limits, shown=shown / DATABASE)
+    except (StateError, sqlite3.Error, OSError) as error:
+        log.log.warning("%s; keeping the state of this run in memory only", error)
+        return Store(None, IN_MEMORY)
+
+
+class StoreProcess:
+    """Serves the supervisor at the other end of *control*, and those whom it attaches."""
+
+    def __init__(
+        self,
+        given: StoreGiven,
+        rules: Rules,
+        control: Channel[messages.FromSupervisor],
+        store: Store,
+        counted: int | None,
+        loop: Loop | None = None,
+    ) -> None:
+        self._loop = loop or Loop()
+        self._control = control
+        self._store = store
+        self._intake = Intake(
+            self._loop,
+            store,
+            given.maker,
+            rules.admissions(given.maker.hostname),
+            AnswerAdmission(given.takers),
+            self._count,
+            self._accuse,
+        )
+        self._counts = Counts()
+        self._report_at = 0.0
+        self._reported: messages.StoreReport | None = None
+        self._finishing = self._drained = self._asked = False
+        if counted is not None:
+            store.recall()
+            self._count_again(counted, given.takers)
+        self._tell_counts()
+
+    def run(self) -> None:
+        """Run until the supervisor says that it is the end, or is gone."""
+        self._loop.watch(self._control, self._serve)
+        while not (self._control.closed or self._is_over()):
+            self._loop.turn(PAUSE if self._store.behind or self._changed() else IDLE)
+            self._intake.commit()
+            self._report()
+            self._loop.watch_writing(self._control, self._control.waits_to_send)
+        self._intake.commit()
+        self._store.close()
+        self._report(last=True)
+        while self._control.waits_to_send and not self._control.closed:
+            self._loop.turn()
+
+    def _is_over(self) -> bool:
+        if not self._finishing or not self._intake.silent:
+            return False
+        if not self._drained:
+            self._drained = True
+            self._control.send(messages.Drained())
+        return not self._intake.delivering
+
+    def _serve(self) -> None:
+        self._control.send_rest()
+        for message in self._control.read():
+            if isinstance(message, messages.Attach):
+                self._intake.attach(message.source, self._control.take_socket())
+            elif isinstance(message, messages.AttachOutputs):
+                self._intake.attach_outputs(self._control.take_socket())
+            elif isinstance(message, messages.GoOver):
+                self._intake.go_over(message.number, _facts(self._control.attached.popleft()))
+            elif isinstance(message, messages.Switched):
+                self._intake.switched(message.source, message.number)
+            elif isinstance(message, messages.Tell):
+                self._asked = True
+            else:
+                self._finishing = True
+        if self._control.refused is not None:
+            raise self._control.refused
+
+    def _count(self, alerts: Sequence[Alert]) -> None:
+        self._counts.add(alert for alert in alerts if alert.source != INTERNAL)
+
+    def _count_again(self, after: int, takers: Container[str]) -> None:
+        """Count what a former store process has stored and not told of."""
+        while found := self._store.read(after, MOST_TAKEN):
+            self._count([alert for _, alert in found if alert.source not in takers])
+            after = found[-1][0]
+
+    def _accuse(self, source: str, error: str) -> None:
+        self._control.send(messages.Accused(source, error))
+
+    def _changed(self) -> bool:
+        return bool(self._counts) or self._numbers() != self._reported
+
+    def _numbers(self) -> messages.StoreReport:
+        return messages.StoreReport(self._store.kept, from_attributes(self._store, StoreNumbers), self._store.marks)
+
+    def _report(self, *, last: bool = False) -> None:
+        """Report what has changed, at intervals."""
+        now = self._loop.clock.monotonic()
+        if now < self._report_at and not (last or self._asked):
+            return
+        numbers = self._numbers()
+        if numbers != self._reported or self._asked:
+            self._asked = False
+            self._control.send(numbers)
+            self._reported = numbers
+            self._report_at = now + PAUSE
+        if self._counts:
+            self._tell_counts()
+            self._report_at = now + PAUSE
+
+    def _tell_counts(self) -> None:
+        counts = self._counts
+        self._control.send(messages.Counted(dict(counts.rules), dict(counts.priorities), self._store.last))
+        counts.clear()
+
+
+def seal_facts(facts: Mapping[str, Facts]) -> int:
+    """Return the descriptor of a sealed memfd with *facts*, for :class:`~falcohost.host.storing.messages.GoOver`."""
+    return sealed("falcohost facts", _encode(facts))
+
+
+def _facts(descriptor: int) -> dict[str, dict[str, RuleFacts]]:
+    try:
+        return _decode(read_sealed(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, dict[str, RuleFacts]]).decode

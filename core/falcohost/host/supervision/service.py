@@ -1,0 +1,159 @@
+"""A process that the agent always has, such as the store: forks it, hears it, and replaces it when it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from falcohost.alert import Priority
+from falcohost.host.channel import Channel
+from falcohost.host.supervision.backoff import RestartDelay
+from falcohost.host.supervision.loop import Loop, Timer
+from falcohost.host.supervision.process import ENDED, ForkedProcess
+from falcohost.host.supervision.watchdog import RaiseAlert
+from falcohost.log import log
+
+RESTARTED: Final = "Falcohost internal: process restarted"
+
+#: A process that lived for less than so many seconds is replaced after a delay; any other at once.
+SHORT: Final = 1.0
+
+#: How often a process is replaced that is killed while it finishes.
+LAST_LIVES: Final = 3
+
+T = TypeVar("T")
+
+
+class Service(Generic[T]):
+    """The process called *name*.
+
+    :param start: starts the process.
+    :param kinds: the messages that it sends.
+    :param hear: called with each of its messages.
+    :param begun: called after each start.
+    :param raise_alert: raises the alert about a process that has ended, though it should not.
+    :ivar finishing: it may end by itself; if it is killed, it is replaced a few times.
+    :ivar ending: it is not replaced any more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loop: Loop,
+        start: Callable[[], ForkedProcess],
+        kinds: Any,
+        hear: Callable[[T], None],
+        begun: Callable[[], None],
+        raise_alert: RaiseAlert,
+    ) -> None:
+        self.name = name
+        self.finishing = self.ending = False
+        self._loop = loop
+        self._start = start
+        self._kinds = kinds
+        self._hear = hear
+        self._begun = begun
+        self._raise_alert = raise_alert
+        self._process: ForkedProcess | None = None
+        self._channel: Channel[T]
+        self._restart: Timer | None = None
+        self._backoff = RestartDelay()
+        self._born = 0.0
+        self._left = LAST_LIVES
+
+    @property
+    def alive(self) -> bool:
+        """Return whether it has a process."""
+        return self._process is not None
+
+    @property
+    def over(self) -> bool:
+        """Return whether it has ended, and will not be started again."""
+        return self._process is None and self._restart is None
+
+    def start(self) -> None:
+        """Start the process; if that is impossible now, later."""
+        self._restart = None
+        try:
+            self._process = process = self._start()
+        except OSError as error:
+            self._later(f"cannot start a process: {error.strerror}")
+            return
+        self._born = self._loop.clock.monotonic()
+        self._channel = Channel(process.link, self._kinds)
+        self._loop.watch(self._channel, self._serve)
+        self._loop.watch(process.ended, self._died)
+        self._begun()
+
+    def send(self, message: msgspec.Struct, descriptor: int | None = None) -> None:
+        """Send *message*, with a duplicate of *descriptor*, if there is a process."""
+        if self._process is not None and not self._channel.closed:
+            self._channel.send(message, descriptor)
+            self._loop.watch_writing(self._channel, self._channel.waits_to_send)
+
+    def kill(self, why: str = "") -> None:
+        """Kill the process."""
+        if self._process is not None:
+            if why:
+                log.error("the %s process (pid %d) is killed: %s", self.name, self._process.pid, why)
+            self._process.signal(signal.SIGKILL)
+
+    def _serve(self) -> None:
+        if self._process is None or self._channel.closed:
+            return
+        self._channel.send_rest()
+        self._loop.watch_writing(self._channel, self._channel.waits_to_send)
+        self._read()
+        if self._channel.closed:  # a closed socket stays readable
+            self._loop.forget(self._channel)
+
+    def _read(self) -> bool:
+        """Pass on the messages that have arrived; return whether there were any."""
+        messages = self._channel.read()
+        for message in messages:
+            self._hear(message)
+        if self._channel.refused is not None and not self._channel.closed:
+            self._channel.closed = True
+            self.kill(f"it sent an invalid message ({self._channel.refused})")
+        return bool(messages)
+
+    def _died(self) -> None:
+        process = self._process
+        assert process is not None
+        if not self._channel.closed:
+            while self._read():
+                pass
+            self._loop.forget(self._channel)
+        self._channel.close()
+        self._loop.forget(process.ended)
+        self._process = None
+        cause = process.reap()
+        if self.ending or (self.finishing and cause == ENDED):
+            return
+        if self.finishing:
+            self._finish_again(process.pid, cause)
+            return
+        life = self._loop.clock.monotonic() - self._born
+        self._backoff.lived(life)
+        text = f"the {self.name} process (pid {process.pid}) has ended and is started again: {cause}"
+        log.error("%s", text)
+        self._raise_alert(RESTARTED, Priority.CRITICAL, text, {"process": self.name, "cause": cause})
+        if life < SHORT:
+            self._later("")
+        else:
+            self.start()
+
+    def _finish_again(self, pid: int, cause: str) -> None:
+        log.error("the %s process (pid %d) has ended before it had finished: %s", self.name, pid, cause)
+        self._left -= 1
+        if self._left >= 0:
+            self.start()
+
+    def _later(self, why: str) -> None:
+        delay = self._backoff.next()
+        if why:
+            log.error("the %s process: %s; trying again in %.1f s", self.name, why, delay)
+        self._restart = self._loop.after(delay, self.start)

@@ -1,0 +1,211 @@
+"""The store process and the outputs process: starts them, connects them with each other and with workers, ends them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+
+from falcohost.engine.alerts import INTERNAL
+from falcohost.engine.facts import Facts
+from falcohost.host import wire
+from falcohost.host.delivering import messages as delivering
+from falcohost.host.delivering.process import Ends, OutputsGiven, run_outputs
+from falcohost.host.numbers import OutputNumbers, StoreNumbers
+from falcohost.host.snapshot import OutputSnapshot, OutputState, StoreSnapshot, StoreState
+from falcohost.host.storing import messages as storing
+from falcohost.host.storing.process import Rules, StoreGiven, run_store, seal_facts
+from falcohost.host.summary import Summary
+from falcohost.host.supervision.broker import Broker
+from falcohost.host.supervision.internal_link import InternalLink
+from falcohost.host.supervision.loop import Loop, Outcome
+from falcohost.host.supervision.process import ForkedProcess, start_fork
+from falcohost.host.supervision.service import Service
+from falcohost.host.supervision.watchdog import RaiseAlert
+from falcohost.log import log
+
+_NOTHING_STORED = storing.StoreReport(False, StoreNumbers(), {})
+
+
+class Services:
+    """Both processes.
+
+    :param facts: the facts of each source's rules.
+    :param internal: the link for the supervisor's own alerts.
+    :param accuse: called with a source that has sent what is not valid.
+    :param attach_workers: gives all workers sockets to a new store.
+    :ivar opened: all outputs are open.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        store: StoreGiven,
+        facts: Mapping[str, Facts],
+        outputs: OutputsGiven,
+        internal: InternalLink,
+        summary: Summary,
+        accuse: Callable[[str, str], None],
+        attach_workers: Callable[[], None],
+        raise_alert: RaiseAlert,
+    ) -> None:
+        self.opened = False
+        self._loop = loop
+        self._given = store
+        self._rules = Rules(facts, facts)
+        self._outputs_given = outputs
+        self._internal = internal
+        self._summary = summary
+        self._accuse = accuse
+        self._attach_workers = attach_workers
+        self._broker = Broker(loop, outputs.files)
+        self._drained = False
+        self._counted: int | None = None
+        self._stored = _NOTHING_STORED
+        self._waiting: list[Callable[[], None]] = []
+        self._deliveries: list[delivering.Delivery] = []
+        self._store: Service[storing.ToSupervisor] = Service(
+            "store", loop, self._fork_store, storing.ToSupervisor, self._hear_store, self._store_begun, raise_alert
+        )
+        self._outputs: Service[delivering.ToSupervisor] = Service(
+            "outputs",
+            loop,
+            self._fork_outputs,
+            delivering.ToSupervisor,
+            self._hear_outputs,
+            self._outputs_begun,
+            raise_alert,
+        )
+
+    def start(self) -> None:
+        """Start both; return when all outputs are open, or the run has ended."""
+        self._store.start()
+        self._outputs.start()
+        while not self.opened and self._loop.outcome is None:
+            self._loop.turn()
+
+    def attach(self, source: str) -> socket.socket:
+        """Return a new socket to the store for a worker of *source*."""
+        here, there = socket.socketpair()
+        with here:
+            self._store.send(storing.Attach(source), here.fileno())
+        return there
+
+    def go_over(self, number: int, facts: Mapping[str, Facts]) -> None:
+        """Have the store take alerts of new rules; *facts*: those of reload *number*, by source."""
+        self._rules = Rules(self._rules.facts, facts, number)
+        memfd = seal_facts(facts)
+        self._store.send(storing.GoOver(number), memfd)
+        os.close(memfd)
+
+    def switched(self, source: str, number: int) -> None:
+        """Take note that the worker of *source* has switched to the rules of reload *number*."""
+        self._store.send(storing.Switched(source, number))
+
+    def reopen(self) -> None:
+        """Reopen all outputs before their next delivery."""
+        self._outputs.send(delivering.Reopen())
+
+    def finish(self) -> None:
+        """Begin to end, since there are no more workers: store, then deliver what is left."""
+        self._store.finishing = True
+        self._internal.close()
+        self._store.send(storing.Finish())
+        if not self.opened:
+            self._outputs.ending = True
+            self._outputs.kill()
+
+    @property
+    def over(self) -> bool:
+        """Return whether both have ended."""
+        return self._store.over and self._outputs.over
+
+    def kill(self) -> None:
+        """Kill both, since they are not to be waited for."""
+        for service in (self._outputs, self._store):
+            service.ending = True
+            service.kill()
+
+    def refresh(self, then: Callable[[], None]) -> None:
+        """Call *then* when the numbers of the store are those of now."""
+        self._waiting.append(then)
+        self._store.send(storing.Tell())
+
+    def outputs(self) -> list[OutputSnapshot]:
+        """Return the states and numbers of all outputs and subscribers."""
+        last, marks = self._stored.numbers.last, self._stored.marks
+        return [
+            OutputSnapshot(
+                OutputState(one.name, one.busy, one.kind), OutputNumbers(last - marks.get(one.name, last), one.dropped)
+            )
+            for one in self._deliveries
+        ]
+
+    def store(self) -> StoreSnapshot:
+        """Return the state and numbers of the store."""
+        return StoreSnapshot(StoreState(self._stored.kept), self._stored.numbers)
+
+    def _fork_store(self) -> ForkedProcess:
+        parent = os.getpid()
+        return start_fork(lambda link: run_store(self._given, self._rules, link, parent, self._counted))
+
+    def _store_begun(self) -> None:
+        self._internal.renew(self.attach(INTERNAL))
+        self._attach_workers()
+        if self._outputs.alive:
+            with self._attach_outputs() as there:
+                self._outputs.send(wire.NewStore(), there.fileno())
+        if self._waiting:
+            self._store.send(storing.Tell())
+        if self._store.finishing:
+            self._internal.close()
+            self._store.send(storing.Finish())
+
+    def _attach_outputs(self) -> socket.socket:
+        here, there = socket.socketpair()
+        with here:
+            self._store.send(storing.AttachOutputs(), here.fileno())
+        return there
+
+    def _fork_outputs(self) -> ForkedProcess:
+        parent = os.getpid()
+        with self._attach_outputs() as store, self._broker.renew() as broker:
+            return start_fork(lambda link: run_outputs(self._outputs_given, Ends(link, store, broker), parent))
+
+    def _outputs_begun(self) -> None:
+        if self._drained:
+            self._outputs.send(delivering.Finish())
+
+    def _hear_store(self, message: storing.ToSupervisor) -> None:
+        if isinstance(message, storing.StoreReport):
+            self._stored = message
+            waiting, self._waiting = self._waiting, []
+            for then in waiting:
+                then()
+        elif isinstance(message, storing.Counted):
+            self._counted = message.until
+            self._summary.count(message.rules, message.priorities)
+        elif isinstance(message, wire.LogLine):
+            log.log(message.level, "%s", message.text)
+        elif isinstance(message, storing.Drained):
+            self._drained = self._outputs.finishing = True
+            self._outputs.send(delivering.Finish())
+        elif message.source:
+            self._accuse(message.source, message.error)
+        else:
+            self._outputs.kill(f"it sent the store an invalid message ({message.error})")
+
+    def _hear_outputs(self, message: delivering.ToSupervisor) -> None:
+        if isinstance(message, delivering.Deliveries):
+            self._deliveries = message.all
+        elif isinstance(message, wire.LogLine):
+            log.log(message.level, "%s", message.text)
+        elif isinstance(message, delivering.Opened):
+            self.opened = True
+        elif isinstance(message, delivering.NoneLeft):
+            self._loop.end(Outcome.FAILED, message.error)
+        elif self.opened:
+            log.error("the outputs cannot be opened again: %s", message.error)
+        else:
+            self._outputs.ending = True
+            self._loop.end(Outcome.FAILED, message.error)

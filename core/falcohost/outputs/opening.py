@@ -1,0 +1,79 @@
+"""Opens files to which outputs append.
+
+In the agent, outputs run without privileges, and the supervisor opens the files for them (:func:`through`).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+
+#: Most links that are followed one after the other, as in the kernel (path_resolution(7)).
+_MOST_LINKS = 40
+
+
+def open_appending(filename: str) -> int:
+    """Return a descriptor of *filename*, open for appending; the file is created if it is missing.
+
+    A FIFO without a reader is an error (ENXIO), and not waited for. A link is followed if it is root's or ours, since
+    another user's could lead to any file.
+
+    :raises OSError: it cannot be opened.
+    """
+    descriptor = _open(filename)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+    return descriptor
+
+
+def _open(filename: str) -> int:
+    for _ in range(_MOST_LINKS):
+        try:
+            return os.open(filename, _FLAGS | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        target = _target(filename)
+        if target is None:
+            return os.open(filename, _FLAGS, 0o600)
+        filename = target
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _target(link: str) -> str | None:
+    """Return where *link* leads; None if it is one of the kernel's in ``/proc``, which have no path to follow.
+
+    :raises OSError: it is not to be followed.
+    """
+    descriptor = os.open(link, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in (0, os.geteuid()):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if status.st_dev == Path("/proc").stat().st_dev:
+            return None
+        return os.path.join(os.path.dirname(link), os.readlink("", dir_fd=descriptor))  # noqa: PTH118, PTH120
+    finally:
+        os.close(descriptor)
+
+
+_opener: Callable[[str], int] = open_appending
+
+
+def through(opener: Callable[[str], int]) -> None:
+    """Have *opener* open all files in this process from now on."""
+    global _opener
+    _opener = opener
+
+
+def open_output(filename: str) -> int:
+    """Return a descriptor of *filename*, open for appending.
+
+    :raises OSError: it cannot be opened.
+    """
+    return _opener(filename)

@@ -1,0 +1,140 @@
+"""The store process and the outputs process of a running agent: who has what, and what becomes of them when killed."""
+
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.storing.process import NAME as STORE
+from falcohost.store.history import History, Wanted
+from falcohost.testing.waiting import wait_until
+
+ONLY_NUMBERS = ("--enable-source", "numbers")
+
+RESTARTED = "Falcohost internal: process restarted"
+
+
+def opened(pid):
+    """Return the paths of the files that a process has open."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(str(link.readlink()))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def stored(folder):
+    """Return the messages of all stored alerts, in order."""
+    history = History(folder / "state")
+    try:
+        return [alert.message for alert in history.alerts(Wanted())]
+    finally:
+        history.close()
+
+
+def numbers(messages):
+    """Return the numbers that alerts have counted."""
+    return [int(text.partition("value=")[2].rstrip(")")) for text in messages if "value=" in text]
+
+
+def test_only_the_store_has_the_database(agent, setup, tmp_path):
+    """No other process has the file open, in whatever state the run is."""
+    running = agent(*setup(numbers={"interval": 0.01}), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    having = {
+        name
+        for pid, name in [(running.process.pid, "supervisor"), *running.children().items()]
+        if any(Path(path).name.startswith("state.db") for path in opened(pid))
+    }
+
+    assert {STORE} == having
+    assert {STORE, OUTPUTS} < set(running.children().values())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has users to give")
+def test_each_has_a_user_of_its_own(agent, setup, tmp_path):
+    """Store, outputs and worker have different users without capabilities; the state is the store's alone."""
+    (tmp_path / "state").mkdir(mode=0o755)
+    (tmp_path / "state" / "state.db.broken-1").write_text("former")
+    running = agent(*setup(numbers={"interval": 0.01}), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    users = {}
+    for pid, name in running.children().items():
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        users[name] = int(status["Uid"].split()[0])
+        assert {status[f"Cap{kind}"] for kind in ("Eff", "Prm", "Bnd", "Amb")} == {"0" * 16}
+        assert {"2", "1"} == {status["Seccomp"], status["NoNewPrivs"]}
+    state = tmp_path / "state"
+    modes = {file.name: (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) for file in state.iterdir()}
+
+    assert 3 == len({*users.values()} - {0})
+    assert (users[STORE], 0o700) == (state.stat().st_uid, stat.S_IMODE(state.stat().st_mode))
+    assert {0o600} == {mode for _, mode in modes.values()}
+    assert {users[STORE]} == {user for name, (user, _) in modes.items() if name != "agent.sock"}
+    assert "/state" not in " ".join(opened(running.service(OUTPUTS)))
+    assert str(state) == str(Path(f"/proc/{running.service(STORE)}/root").readlink())
+
+
+def test_a_directory_with_other_files_is_not_given_away(agent, setup, tmp_path):
+    """A state directory that holds something else keeps its user, and the state of the run is in memory."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "notes.txt").write_text("mine")
+    running = agent(*setup(numbers={"count": 3}), *ONLY_NUMBERS)
+    running.wait()
+
+    assert "has other files (notes.txt), but is given to the user of the store" in running.stderr
+    assert "keeping the state of this run in memory only" in running.stderr
+    assert os.geteuid() == (tmp_path / "state").stat().st_uid
+    assert 3 == len(running.alerts)
+
+
+@pytest.mark.parametrize("which", [STORE, OUTPUTS])
+def test_one_that_is_killed_is_replaced_at_once(agent, setup, tmp_path, which):
+    """Nothing is lost, nothing is stored twice; outputs may have the last alerts again; the loss is an alert."""
+    running = agent(*setup("json_output: true", numbers={"interval": 0.002, "count": 1500}), *ONLY_NUMBERS)
+    running.wait_for_alerts(50)
+    for kills in range(1, 4):
+        os.kill(running.service(which), signal.SIGKILL)
+        wait_until(lambda kills=kills: running.stderr.count("has ended and is started again") >= kills)
+        seen = len(running.alerts)
+        running.wait_for_alerts(seen + 20)
+    assert 0 == running.wait()
+    told = [alert["output"] for alert in running.alerts if alert["rule"] == "Every number"]
+    counts = numbers(stored(tmp_path))
+
+    assert list(range(1, 1501)) == counts
+    assert list(range(1, 1501)) == list(dict.fromkeys(numbers(told)))
+    assert (len(told) == 1500) or which == OUTPUTS
+    assert 3 == sum(alert["rule"] == RESTARTED for alert in running.alerts)
+    assert {"Critical"} == {alert["priority"] for alert in running.alerts if alert["rule"] == RESTARTED}
+    assert "Every number: 1500" in running.stdout
+
+
+def test_a_second_signal_does_not_wait_for_outputs(agent, setup, tmp_path):
+    """A stop that waits for an output is ended by a second signal."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    config = f"output_timeout: 60000\nfile_output: {{enabled: true, keep_alive: true, filename: {tmp_path}/pipe}}"
+    running = agent(*setup(config, numbers={"interval": 0, "count": 3000}), *ONLY_NUMBERS)
+    wait_until(lambda: "has ended" in running.stderr)
+    running.process.send_signal(signal.SIGTERM)
+
+    assert 0 == running.end()
+    os.close(reader)
+
+
+def test_nobody_else_reaches_the_links(agent, setup, tmp_path):
+    """The processes speak over socket pairs; the one socket with a name is for commands, and is the agent's user's."""
+    running = agent(*setup(numbers={"interval": 0.01}), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    named = [line for line in Path("/proc/net/unix").read_text().splitlines() if str(tmp_path) in line]
+
+    assert all("agent.sock" in line for line in named)
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(tmp_path / "state" / "agent.sock"))
