@@ -161,13 +161,14 @@ def children() -> Callable[[int], list[int]]:
 def syscall_worker(children) -> Callable[[int], int]:
     """Return a function that waits for the worker of the source of the agent with this pid, and returns its pid.
 
-    It reads maps of the probe, as the loader does, but has a user of its own.
+    It reads maps of the probe, as the loader does, but has no program, and it has become another user.
     """
 
     def reads_the_probe(pid: int) -> bool:
         try:
             links = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
-            return "anon_inode:bpf-map" in links and _user(pid) != 0
+            has_programs = "anon_inode:bpf-prog" in links
+            return "anon_inode:bpf-map" in links and not has_programs and _user(pid) != 0
         except OSError:
             return False
 
