@@ -105,3 +105,18 @@ def test_a_memfd_that_can_be_changed():
         os.close(one)
 
     assert [None, "secret"] == found
+
+
+@pytest.mark.parametrize("data", [b"", b"[]x", b"1", b'["a"]', b'{"A": 1}', b'{"A": "\\u0000"}', b"\xff"])
+def test_a_memfd_with_something_else(data):
+    """Whoever sets the variable reads what is wrong, and no traceback."""
+    descriptor = sealed("test", data)
+    environment = {"PATH": os.environ["PATH"], VARIABLE: str(descriptor)}
+    command = [sys.executable, "-m", "falcohost", "alerts"]
+    done = subprocess.run(
+        command, env=environment, stderr=subprocess.PIPE, timeout=60, pass_fds=[descriptor], text=True
+    )
+    os.close(descriptor)
+
+    assert f"Error: the environment variable {VARIABLE} is not falcohost's; unset it: " in done.stderr
+    assert 1 == done.returncode

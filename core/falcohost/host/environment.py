@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from falcohost.environment import BASE, SUPERVISOR, selected
+from falcohost.errors import ConfigError
 from falcohost.host.sealed import check_sealed, read_sealed, sealed
 
 #: The environment variable with the number of the memfd's descriptor, and the name that the process had in ``ps``.
@@ -70,17 +71,29 @@ def keep() -> int:
 
 
 def restore() -> None:
-    """Give this process the whole environment. In the supervisor's place this would give it to all its forks."""
-    if _Kept.descriptor is not None:
-        os.environ.update(json.loads(read_sealed(_Kept.descriptor)))
+    """Give this process the whole environment. In the supervisor's place this would give it to all its forks.
+
+    :raises ConfigError: the memfd holds something else.
+    """
+    if _Kept.descriptor is None:
+        return
+    try:
+        os.environ.update(dict(json.loads(read_sealed(_Kept.descriptor))))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"the environment variable {VARIABLE} is not falcohost's; unset it: {error}") from error
 
 
 def execute(line: Sequence[str], few: Mapping[str, str]) -> NoReturn:
     """Execute falcohost's command *line* with *few* variables, and the others in the memfd."""
-    descriptor = keep()
+    descriptor, name = keep(), ""
+    with contextlib.suppress(OSError):
+        name = _COMM.read_text().strip()
     os.set_inheritable(descriptor, True)
     sys.stdout.flush()
-    os.execve(line[0], list(line), {**few, VARIABLE: f"{descriptor} {_COMM.read_text().strip()}"})
+    try:
+        os.execve(line[0], list(line), {**few, VARIABLE: f"{descriptor} {name}"})
+    except OSError as error:
+        sys.exit(f"Error: {line[0]} cannot be executed: {error.strerror}")
 
 
 def _take_over(text: str) -> None:
