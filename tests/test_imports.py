@@ -36,6 +36,8 @@ NOT_IN_THE_SUPERVISOR = {
     "falcohost.host.config.yaml_tree": "the loader",
     "falcohost.host.loading": "the loader",
     "falcohost.rules.cache": "the loader",
+    "importlib.metadata": "the loader, which looks for plugins",
+    "zipfile": "the loader",
     "falcohost.rules.loader": "the loader",
     "falcohost_rules": "the loader",
     "falcohost_syscall": "nobody where the source has no driver",

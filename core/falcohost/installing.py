@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shlex
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -37,6 +36,8 @@ def _place() -> tuple[Path | None, str] | None:
 
     The path is None if nothing is there any more.
     """
+    from importlib.metadata import PackageNotFoundError, distribution  # large, and hardly needed
+
     try:
         record = distribution(OURS).read_text("direct_url.json")
     except PackageNotFoundError:

@@ -8,7 +8,6 @@ for these imports.
 from __future__ import annotations
 
 from collections.abc import Collection
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import click
@@ -54,6 +53,8 @@ def find(ctx: click.Context, name: str, own: Collection[str]) -> click.Command |
 
 
 def _plugins(ctx: click.Context) -> Plugins | None:
+    from importlib.metadata import entry_points  # slow, and large
+
     # Without third-party plugins, which is cheap to find out, the configuration need not be read.
     if all(entry.dist is not None and entry.dist.name == OURS for entry in entry_points(group=GROUP)):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 
 from falcohost.rules.versions import ENGINE_VERSION
 
@@ -13,6 +12,8 @@ FALCO_VERSION = "0.44.1"
 
 def falcohost_version() -> str:
     """Return falcohost's own version."""
+    from importlib.metadata import PackageNotFoundError, version  # large, and the supervisor hardly needs it
+
     try:
         return version("falcohost")
     except PackageNotFoundError:

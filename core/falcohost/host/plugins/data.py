@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint
 from typing import Any
 
 from msgspec import Struct
 
-from falcohost.api import GROUP
 from falcohost.errors import ConfigError, PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.plugins.found import installed, the_one
@@ -94,7 +93,11 @@ def load_data(data: Iterable[PluginData], static: Mapping[str, str]) -> Plugins:
 
 def _imported(one: PluginData) -> Any:
     try:
-        return EntryPoint(one.name, one.entry, GROUP).load()
+        module, _, name = one.entry.partition(":")
+        found: Any = importlib.import_module(module)
+        for step in filter(None, name.split(".")):
+            found = getattr(found, step)
+        return found
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         mend = "it has changed since the agent was started; restart the agent"

@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
+from typing import TYPE_CHECKING
 
 from falcohost.api import API, GROUP, OURS
 from falcohost.errors import PluginError
@@ -15,6 +15,9 @@ from falcohost.host.extras import EXTRAS
 from falcohost.host.plugins.registry import Candidate
 from falcohost.host.version import falcohost_version
 from falcohost.installing import how_to_install, how_to_upgrade
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 def installed() -> Mapping[str, list[EntryPoint]]:
@@ -25,6 +28,8 @@ def installed() -> Mapping[str, list[EntryPoint]]:
 @cache
 def _installed(path: Sequence[str]) -> Mapping[str, list[EntryPoint]]:
     """Look through all distributions in the folders of *path*, which takes a while: once is enough for a process."""
+    from importlib.metadata import entry_points  # large, and neither the supervisor nor workers need it
+
     found: dict[str, list[EntryPoint]] = defaultdict(list)
     for entry in entry_points(group=GROUP):
         found[entry.name].append(entry)
@@ -97,6 +102,8 @@ def _distribution(entry: EntryPoint) -> tuple[str, str]:
 
 
 def _extras() -> list[str]:
+    from importlib.metadata import PackageNotFoundError, metadata
+
     try:
         return metadata(OURS).get_all("Provides-Extra") or list(EXTRAS)
     except PackageNotFoundError:

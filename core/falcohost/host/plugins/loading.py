@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from falcohost.errors import PluginError
 from falcohost.host.config.for_plugins import ForPlugins
@@ -16,6 +15,9 @@ from falcohost.host.plugins.registry import Candidate, HookAnswer, Registry
 from falcohost.host.plugins.told import Answers, of_plugin, told_settings
 from falcohost.log import log
 from falcohost.pipeline.lookups import LoadedLookup
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 NOTHING = ForPlugins()
 
