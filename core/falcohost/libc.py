@@ -1,13 +1,17 @@
-"""libc functions that Python lacks: prctl(2), and ending a process when its parent ends."""
+"""libc functions that Python lacks: prctl(2), capget(2), and ending a process when its parent ends."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+import struct
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+
+# linux/capability.h
+_CAPABILITY_VERSION_3 = 0x20080522
 
 
 def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -28,6 +32,17 @@ def prctl(option: int, argument: int) -> None:
     :raises OSError: the kernel refuses.
     """
     call("prctl", option, ctypes.c_ulong(argument), 0, 0, 0)
+
+
+def effective_capabilities() -> int:
+    """Return the capabilities that this process has now, as bits (man 2 capget).
+
+    :raises OSError: the kernel refuses.
+    """
+    found = ctypes.create_string_buffer(24)
+    call("capget", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), found)
+    low, _, _, high, _, _ = struct.unpack("=6I", found.raw)
+    return int(low | high << 32)
 
 
 def call(name: str, *arguments: object) -> None:

@@ -24,6 +24,7 @@ from falcohost.jsonlog.identity import look
 from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
 from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.listing import in_folder
+from falcohost.jsonlog.opening import NotTrusted, open_log
 from falcohost.jsonlog.position import Cursor, Pace, Position, is_continued, read_cursor, sampled, skipped
 from falcohost.jsonlog.refusals import Refusals, Refused
 from falcohost.needs import Needs
@@ -145,7 +146,12 @@ class FileInput:
         files = [file for path in self._paths for file in self._files(path)]
         self._make_room(len(files))
         for file in files:
-            self._open.append(self._opened(file))
+            try:
+                self._open.append(self._opened(file))
+            except NotTrusted as error:
+                if file in self._paths:
+                    raise self._error(file, error) from error
+                refusals.add(UNREADABLE, f"{file}: {error.strerror}")
 
     def texts(self) -> Iterator[Texts]:
         """Yield the texts of one file after the other."""
@@ -239,8 +245,10 @@ class FileInput:
 
     def _opened(self, path: Path) -> _File:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # it may be a FIFO by now
+            fd = open_log(str(path))
             seen = look(fd)
+        except NotTrusted:
+            raise
         except OSError as error:
             raise self._error(path, error) from error
         if not seen.regular:

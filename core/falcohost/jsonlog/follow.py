@@ -16,7 +16,8 @@ from falcohost.jsonlog.copies import longer_form, position_of
 from falcohost.jsonlog.former import Former
 from falcohost.jsonlog.identity import Look
 from falcohost.jsonlog.inputs import Limits, Origin, Texts
-from falcohost.jsonlog.listing import family
+from falcohost.jsonlog.listing import family, has_links
+from falcohost.jsonlog.opening import open_log
 from falcohost.jsonlog.position import Cursor, Pace, Position, read_cursor
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.jsonlog.scan import FileScan, There
@@ -31,6 +32,9 @@ _LOOK = 0.25
 _GRACE = 10.0
 
 _NOWHERE = Origin("", "")
+
+#: Most different errors that are logged; whoever writes to the folder chooses the names in them.
+_MOST_TOLD = 1000
 
 #: Most files that are kept open.
 _MOST_OPEN = 128
@@ -74,8 +78,11 @@ class FollowInput:
 
     @property
     def needs(self) -> Needs:
-        """Return that it opens what appears in the folders."""
-        return Needs(frozenset({BENEATH}), tuple({*self._paths, *(path.parent for path in self._paths)}))
+        """Return that it opens what appears in the folders, and anything where root's links may lead elsewhere."""
+        if any(has_links(path) for path in self._paths):
+            return Needs(frozenset({BENEATH}), None)
+        places = {place for path in self._paths for place in (path, path.resolve(strict=False))}
+        return Needs(frozenset({BENEATH}), tuple({*places, *(place.parent for place in places)}))
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Check the paths.
@@ -117,7 +124,7 @@ class FollowInput:
         elif path.exists():
             if not path.is_file():
                 raise SourceError(f"{self._plugin}: {path} is neither a file nor a folder")
-            os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+            os.close(open_log(str(path)))
         elif not path.parent.is_dir():
             raise SourceError(f"{self._plugin}: cannot follow {path}: the folder {path.parent} does not exist")
         else:
@@ -132,7 +139,7 @@ class FollowInput:
         return Texts(_NOWHERE, [], self._pace.cursor(now=True))
 
     def _tell(self, text: str) -> None:
-        if text not in self._told:
+        if text not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(text)
             log.error("%s: %s; trying again", self._plugin, text)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from falcohost.jsonlog.identity import look
 from falcohost.jsonlog.listing import family, rotated
+from falcohost.jsonlog.opening import NotTrusted, open_log
 from falcohost.jsonlog.position import Cursor, Position, sampled
 
 #: Most remembered contents of files that are gone.
@@ -57,15 +58,24 @@ class Former:
         :raises OSError: one cannot be examined.
         """
         for other in rotated(path):
-            seen = look(str(other))
-            if seen.file in self._waiting or not seen.regular:
+            try:
+                self._leave_alone(other)
+            except NotTrusted:  # reported when it is found as a new file
                 continue
-            position = Position(str(other), seen.file, seen.file, seen.size, seen.size, packed=other.suffix == ".gz")
-            if not position.packed:
-                fd = os.open(other, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-                position = sampled(fd, position)
-                os.close(fd)
-            self._waiting[seen.file] = position
+            except OSError:
+                if not other.is_symlink():  # whoever may write to the folder could make one that leads nowhere
+                    raise
+
+    def _leave_alone(self, path: Path) -> None:
+        seen = look(str(path))
+        if seen.file in self._waiting or not seen.regular:
+            return
+        position = Position(str(path), seen.file, seen.file, seen.size, seen.size, packed=path.suffix == ".gz")
+        if not position.packed:
+            fd = open_log(str(path))
+            position = sampled(fd, position)
+            os.close(fd)
+        self._waiting[seen.file] = position
 
     def settle(self) -> None:
         """Treat files that have not been found again as gone; forget the oldest beyond the limit."""

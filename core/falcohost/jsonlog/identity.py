@@ -14,6 +14,8 @@ import stat
 import struct
 from dataclasses import dataclass
 
+from falcohost.jsonlog.opening import open_log
+
 #: Number of bytes, at the start of a file and before a position, whose fingerprint identifies the content.
 SAMPLE = 512
 
@@ -58,7 +60,7 @@ def open_same(path: str, file: str) -> int:
     :raises FileNotFoundError: another file is at *path* now.
     :raises OSError: it cannot be opened.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    fd = open_log(path)
     if look(fd).file != file:
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+#: Most entries of a folder that are examined for links.
+_MOST_EXAMINED = 10_000
 
 _ROTATION = re.compile(r"[.-]\d[\dTZ:._-]*(?=\.|$)")
 
 
 def in_folder(folder: Path, suffixes: tuple[str, ...], *, recursive: bool) -> Iterator[Path]:
     """Yield the non-hidden files in *folder* whose names end in one of *suffixes*; without suffixes, all.
+
+    A file that cannot be examined is among them.
 
     :raises OSError: the folder cannot be listed.
     """
@@ -22,10 +28,29 @@ def in_folder(folder: Path, suffixes: tuple[str, ...], *, recursive: bool) -> It
     for here, below, names in os.walk(folder, onerror=fail):
         for name in names:
             path = Path(here, name)
-            if not name.startswith(".") and name.endswith(suffixes or "") and path.is_file():
+            if not name.startswith(".") and name.endswith(suffixes or "") and _may_be_file(path):
                 yield path
         if not recursive:
             below.clear()
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def has_links(path: Path) -> bool:
+    """Return whether *path* is a folder in which root has made symbolic links, as those of Kubernetes."""
+    try:
+        with os.scandir(path) as entries:
+            return any(
+                entry.is_symlink() and entry.stat(follow_symlinks=False).st_uid == 0
+                for entry in itertools.islice(entries, _MOST_EXAMINED)
+            )
+    except OSError:
+        return False
 
 
 def family(path: str) -> str:

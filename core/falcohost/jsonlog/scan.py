@@ -5,7 +5,6 @@ It polls instead of subscribing to changes, which also works on network file sys
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -87,16 +86,24 @@ class FileScan:
         for path in self._paths:
             try:
                 for file in self._files(path):
-                    with contextlib.suppress(FileNotFoundError):
-                        now = look(str(file))
-                        if now.regular:
-                            there.setdefault(now.file, (file, now))
+                    if (now := self._looked(file)) is not None and now.regular:
+                        there.setdefault(now.file, (file, now))
             except OSError as error:
                 self._tell(f"cannot read {error.filename or path}: {error.strerror}")
                 there = self._there | there  # a file that cannot be examined is not gone
         self._changing = {file: since for file, since in self._changing.items() if file in there}
         self._list_at = begun + max(_LIST, _SHARE * (self._clock.monotonic() - begun))
         return there
+
+    def _looked(self, path: Path) -> Look | None:
+        """Return the state of the file at *path*; if it cannot be examined, its last one; None: it is gone."""
+        try:
+            return look(str(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._tell(f"cannot read {path}: {error.strerror}")
+            return next((before for known, before in self._there.values() if known == path), None)
 
     def _files(self, path: Path) -> Iterator[Path]:
         if path.is_dir():

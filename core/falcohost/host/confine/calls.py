@@ -27,7 +27,7 @@ BASE: Final = """
     pipe2 timerfd_create timerfd_settime timerfd_gettime signalfd4 inotify_init1 inotify_add_watch inotify_rm_watch
     nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getitimer setitimer alarm
     getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid uname
-    sysinfo getrusage getrlimit getpriority getrandom umask
+    capget sysinfo getrusage getrlimit getpriority getrandom umask
     recvmsg recvfrom recvmmsg sendmsg sendto sendmmsg shutdown getsockopt setsockopt getsockname getpeername socketpair
 """
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 # Name, number on x86_64 (entry/syscalls/syscall_64.tbl), number on aarch64 (uapi/asm-generic/unistd.h).
 _NUMBERS: Final = """
     accept 43 202, accept4 288 242, access 21 -, acct 163 89, add_key 248 217, adjtimex 159 171, alarm 37 -,
-    bind 49 200, bpf 321 280, brk 12 214, chmod 90 -, chroot 161 51, clock_adjtime 305 266, clock_getres 229 114,
+    bind 49 200, bpf 321 280, brk 12 214, capget 125 90, chmod 90 -, chroot 161 51, clock_adjtime 305 266,
+    clock_getres 229 114,
     clock_gettime 228 113, clock_nanosleep 230 115, clock_settime 227 112, clone 56 220, clone3 435 435, close 3 57,
     close_range 436 436, connect 42 203, copy_file_range 326 285, create_module 174 -, delete_module 176 106,
     dup 32 23, dup2 33 -, dup3 292 24, epoll_create 213 -, epoll_create1 291 20, epoll_ctl 233 21,
