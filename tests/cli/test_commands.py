@@ -9,6 +9,11 @@ import sys
 
 import pytest
 
+#: Names the plugin of these tests.
+NAMED = ("-o", "load_plugins[]=numbers")
+
+RULE = "- {rule: First, desc: d, condition: proc.name = a, output: o, priority: INFO}"
+
 
 def test_run(program, setup):
     """``run`` takes rules and source as options and prints alerts as JSON, and nothing else, to stdout."""
@@ -91,7 +96,7 @@ def test_flags_before_a_command_count(program, setup):
 
 def test_fields(falcohost):
     """``fields`` finds by source and by a part of the name or a pattern."""
-    one = falcohost("fields", "numbers", "number").stdout
+    one = falcohost(*NAMED, "fields", "numbers", "number").stdout
     by_pattern = falcohost("fields", "proc.*name").stdout
 
     assert one.split("\n")[0].split() == ["number.value", "UINT64", "The", "number."]
@@ -101,7 +106,7 @@ def test_fields(falcohost):
 
 def test_fields_as_json(falcohost):
     """``fields --json`` has source, name, type, description, argument."""
-    found = json.loads(falcohost("fields", "numbers", "value", "--json").stdout)
+    found = json.loads(falcohost(*NAMED, "fields", "numbers", "value", "--json").stdout)
 
     assert found == [
         {
@@ -117,14 +122,61 @@ def test_fields_as_json(falcohost):
 
 def test_plugins(falcohost, program, own_site):
     """``plugins`` shows what is installed, and what is wrong with what cannot be used."""
-    found = {one["name"]: one for one in json.loads(falcohost("plugins", "--json").stdout)}
-    text = falcohost("plugins").stdout
+    found = {one["name"]: one for one in json.loads(falcohost(*NAMED, "plugins", "--json").stdout)}
+    text = falcohost(*NAMED, "plugins").stdout
     (own_site / "falcohost_numbers.py").write_text("raise RuntimeError('broken')")
-    broken = {one["name"]: one for one in json.loads(program("plugins", "--json").stdout)}
+    broken = {one["name"]: one for one in json.loads(program(*NAMED, "plugins", "--json").stdout)}
 
     assert [source["name"] for source in found["numbers"]["sources"]] == ["numbers", "others"]
     assert "numbers  (falcohost-numbers 1.0)" in text
     assert broken["numbers"]["error"] == "plugin 'numbers' is left out: RuntimeError: broken"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plugins"],
+        ["plugins", "--json"],
+        ["fields"],
+        ["--help"],
+        ["--list"],
+        ["--list", "nothing"],
+        ["--list-events"],
+        ["--list-plugins"],
+        ["--config-schema"],
+        ["-V", "rules.yaml"],
+        ["--enable-source", "numbers", "--dry-run"],
+        ["doctor"],
+        ["run", "--source", "numbers", "file"],
+        ["rules", "explain", "First"],
+        ["completion", "bash"],
+        ["nosuch"],
+    ],
+)
+def test_what_is_not_named_is_not_imported(program, own_site, tmp_path, arguments):
+    """A plugin of another distribution does not run where the configuration does not name it."""
+    imported = tmp_path / "imported"
+    (own_site / "falcohost_numbers.py").write_text(f"open({str(imported)!r}, 'w')\nraise RuntimeError('broken')\n")
+    (tmp_path / "rules.yaml").write_text(RULE)
+    done = program(*arguments)
+
+    assert not imported.exists() or arguments[0] == "run", done.stderr
+    if arguments[0] == "plugins":
+        assert "falcohost-numbers" in done.stdout
+    program(*NAMED, "plugins")
+    assert imported.exists()
+
+
+def test_doctor_lists_what_runs(falcohost, setup):
+    """``doctor`` names each distribution with its place, its owner and its processes."""
+    done = falcohost(*setup(), "doctor")
+    rows = [line for line in done.stdout.splitlines() if "runs as " in line]
+
+    assert any(": falcohost 0.1.0, " in row and row.endswith(", in all processes") for row in rows)
+    (plugin,) = (row for row in rows if "falcohost-numbers 1.0" in row)
+    assert "falcohost_numbers.py (of uid " in plugin
+    assert plugin.endswith(", in the agent's main process and in the workers of numbers, others")
+    assert any(": Python 3." in row for row in rows)
 
 
 def test_doctor(falcohost, setup):
@@ -172,19 +224,19 @@ def test_completion_completes(falcohost):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("falcohost --enable-source num", ["numbers"]),
-        ("falcohost --disable-source oth", ["others"]),
-        ("falcohost run -s num", ["numbers"]),
-        ("falcohost fields numbers number.v", ["number.value"]),
-        ("falcohost fields number.v", ["number.value"]),
-        ("falcohost fields oth", ["others"]),
+        ("falcohost -o load_plugins[]=numbers --enable-source num", ["numbers"]),
+        ("falcohost -o load_plugins[]=numbers --disable-source oth", ["others"]),
+        ("falcohost -o load_plugins[]=numbers run -s num", ["numbers"]),
+        ("falcohost -o load_plugins[]=numbers fields numbers number.v", ["number.value"]),
+        ("falcohost -o load_plugins[]=numbers fields number.v", ["number.value"]),
+        ("falcohost -o load_plugins[]=numbers fields oth", ["others"]),
         ("falcohost -o json_include_out", ["json_include_output_property=", "json_include_output_fields_property="]),
         ("falcohost run -o falcohost.state_d", ["falcohost.state_dir="]),
         ("falcohost -c /nowhere run -s num", []),
-        ("falcohost alerts --source num", ["numbers"]),
+        ("falcohost -o load_plugins[]=numbers alerts --source num", ["numbers"]),
         ("falcohost alerts --source inter", ["internal"]),
-        ("falcohost rules stats --source oth", ["others"]),
-        ("falcohost --list num", ["numbers"]),
+        ("falcohost -o load_plugins[]=numbers rules stats --source oth", ["others"]),
+        ("falcohost -o load_plugins[]=numbers --list num", ["numbers"]),
         ("falcohost --format ma", ["markdown"]),
         ("falcohost --plugin-info cloudt", ["cloudtrail"]),
         ("falcohost -o priority=wa", ["priority=warning"]),
@@ -195,6 +247,7 @@ def test_completion_completes(falcohost):
         ("falcohost -r rules.yaml -l fir", ["First"]),
         ("falcohost -r rules.yaml -D sec", ["Second"]),
         ("falcohost -r /nowhere.yaml -l fir", []),
+        ("falcohost --enable-source num", []),
     ],
 )
 def test_names_and_values_are_completed(falcohost, tmp_path, line, found):
@@ -231,7 +284,7 @@ def test_an_unknown_key_of_a_plugin_is_told_once(program, tmp_path):
 def test_colour_only_on_a_terminal_that_wants_it(on_a_terminal, falcohost, variables, coloured):
     """On a terminal there is colour, unless NO_COLOR is set; elsewhere there is none."""
     assert ("\x1b[" in on_a_terminal("plugins", **variables)) is coloured
-    assert "\x1b[" not in falcohost("plugins").stdout
+    assert "\x1b[" not in falcohost(*NAMED, "plugins").stdout
 
 
 def test_help(falcohost):

@@ -127,7 +127,9 @@ def _plugins(ctx: click.Context) -> Plugins:
     from falcohost.host.config import load_config
     from falcohost.host.plugins import load_all
 
-    return load_all(load_config(_config(ctx), ()).for_plugins, strict=False)
+    given = [context.params for context in (ctx, *_above(ctx))]
+    options = [option for params in reversed(given) for option in params.get("options") or () if "=" in option]
+    return load_all(load_config(_config(ctx), options).for_plugins, strict=False)
 
 
 def _config(ctx: click.Context) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import click
@@ -10,10 +11,12 @@ from falcohost.cli.flags import Flags
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import FalcohostError, PluginError
 from falcohost.host.checks import Finding, start_findings
+from falcohost.host.code import code_findings
 from falcohost.host.config import Config
 from falcohost.host.given import AgentOptions
 from falcohost.host.loading import files_to_load, load_to_run, plugin_names
 from falcohost.host.plugins import Plugins, load_plugins
+from falcohost.host.trusted import configuration_problems, rules_problems
 
 
 @click.command(name="doctor")
@@ -47,6 +50,7 @@ def _findings(flags: Flags, config: Config) -> Iterator[Finding]:
         yield Finding(name, "the plugin can be used", reason)
     for name, reason in plugins.refused.items():
         yield Finding(name, "its configuration is valid", reason)
+    yield from _trust(flags, config, plugins)
     rules = _rules(flags, config, plugins)
     if isinstance(rules, FalcohostError):
         yield Finding("rules", "they are valid", str(rules))
@@ -55,7 +59,17 @@ def _findings(flags: Flags, config: Config) -> Iterator[Finding]:
     options = AgentOptions(
         enable_sources=flags.enable_source, disable_sources=flags.disable_source, pidfile=flags.pidfile
     )
+    yield from code_findings(plugins)
     yield from start_findings(config, plugins, None if isinstance(rules, FalcohostError) else rules, options)
+
+
+def _trust(flags: Flags, config: Config, plugins: Plugins) -> Iterator[Finding]:
+    """Yield whether other users could change what falcohost reads."""
+    problems = [*configuration_problems(config)]
+    with contextlib.suppress(FalcohostError):  # reported with the rules
+        files = files_to_load(config.rules, plugins, flags.rules, flags.wants)
+        problems += rules_problems(config, files, flags.rules or config.rules.files or ())
+    yield Finding("files", "only root, and falcohost's user, can change them", "; ".join(problems) or None)
 
 
 def _rules(flags: Flags, config: Config, plugins: Plugins) -> Ruleset | FalcohostError:

@@ -6,19 +6,26 @@ from typing import Any
 
 import click
 
-from falcohost.host.plugins import Plugin, load_all
+from falcohost.cli.flags import Flags
+from falcohost.host.plugins import Plugin, Plugins, installed, load_all, provider
 
 
 @click.command(name="plugins")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> None:
-    """List the installed plugins and what each offers."""
-    plugins = load_all()
+@click.pass_obj
+def command(flags: Flags, as_json: bool) -> None:
+    """List the installed plugins and what each offers.
+
+    A plugin of another distribution is imported, and what it offers is listed, only if the configuration names it.
+    """
+    plugins = load_all(flags.configuration().for_plugins, strict=False)
+    idle = _not_named(plugins)
     if as_json:
         import json
 
         out = [_json(plugin) for plugin in plugins.loaded]
         out += [{"name": name, "error": reason} for name, reason in plugins.left_out.items()]
+        out += [{"name": name, "distribution": of, "version": version} for name, (of, version) in idle.items()]
         click.echo(json.dumps(out, indent=2))
         return
     for plugin in plugins.loaded:
@@ -28,6 +35,15 @@ def command(as_json: bool) -> None:
                 click.echo(f"  {what:<11} {', '.join(names)}")
     for name, reason in plugins.left_out.items():
         click.echo(f"{click.style(name, fg='red', bold=True)}  {reason}")
+    for name, (distribution, version) in idle.items():
+        click.echo(f"{click.style(name, fg='cyan', bold=True)}  ({distribution} {version})")
+        click.echo("  not imported, since the configuration does not name it: add it to load_plugins")
+
+
+def _not_named(plugins: Plugins) -> dict[str, tuple[str, str]]:
+    """Return the distributions and versions of plugins that were not imported."""
+    known = {plugin.name for plugin in plugins.loaded} | plugins.left_out.keys()
+    return {name: provider(entries[0]) for name, entries in installed().items() if name not in known}
 
 
 def _offers(plugin: Plugin) -> tuple[tuple[str, list[str]], ...]:

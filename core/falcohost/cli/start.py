@@ -17,6 +17,7 @@ from falcohost.host.config import Config, find_config
 from falcohost.host.config.keys import keys_without_effect, unknown_keys
 from falcohost.host.plugins import Plugins
 from falcohost.host.stamps import Stamps, stamps
+from falcohost.host.trusted import check_configuration, check_rules
 from falcohost.host.version import banner
 from falcohost.log import NOTICE, LogConfig, log
 from falcohost.outputs.stdout import STDOUT
@@ -93,9 +94,12 @@ def tell(flags: Flags, config: Config) -> int:
     """
     from falcohost.host.loading import configured_plugins, log_warnings
 
+    describes = flags.describe_all or flags.describe is not None
+    if not describes:
+        check_configuration(config)
     plugins = configured_plugins(config)
     log_configuration(config, plugins)
-    if flags.describe_all or flags.describe is not None:
+    if describes:
         return _describe(flags, config, plugins)
     loaded, read = load_rules(flags, config, plugins)
     log_warnings(loaded.results, plugins)
@@ -131,6 +135,7 @@ class Loading:
 
         flags = self._prepared(self._flags)
         config = configure(flags, teller.log_to)
+        check_configuration(config)
         plugins = configured_plugins(config)
         log_configuration(config, plugins)
         loaded, read = load_rules(flags, config, plugins)
@@ -161,6 +166,7 @@ class Loading:
         file = self._flags.config if baseline.config is None else os.fsdecode(baseline.config)
         flags = self._prepared(replace(self._flags, config=file))
         config = flags.configuration()
+        check_configuration(config)
         if gone := [path for path in config.document.missing if os.fsencode(path) not in baseline.missing]:
             raise MissingFiles(f"config_files names {', '.join(gone)}, which is no longer there", gone)
         if beside_rules(config) != baseline.beside_rules:
@@ -195,6 +201,7 @@ def load_rules(flags: Flags, config: Config, plugins: Plugins) -> tuple[Loaded, 
     # What was named may be a folder, to which files are added.
     named = stamps(flags.rules or config.rules.files or ())
     files = files_to_load(config.rules, plugins, flags.rules, flags.wants)
+    check_rules(config, files, named)
     read = {**stamps(files), **named, **config.document.stamps}
     loaded = load_to_run(config, plugins, files, flags.suffix)
     loaded.check()

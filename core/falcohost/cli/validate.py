@@ -14,6 +14,7 @@ from falcohost.errors import RulesError
 from falcohost.host.config import Config
 from falcohost.host.loading import load_files
 from falcohost.host.plugins import Plugins, load_all
+from falcohost.host.trusted import rules_problems
 from falcohost.log import log
 from falcohost.rules import report
 from falcohost.rules.describe import description_table
@@ -29,6 +30,8 @@ def validate(flags: Flags, config: Config) -> int:
     log.info("Validating rules file(s):")
     for file in flags.validate:
         log.info("   %s", file)
+    for problem in rules_problems(config, flags.validate, ()):
+        log.warning("an agent would not start with this file: %s", problem)
     plugins = load_all(config.for_plugins)
     for reason in plugins.left_out.values():
         log.error("%s", reason)

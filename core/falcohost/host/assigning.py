@@ -62,7 +62,8 @@ class Assigning:
                 for name in self.sources
             ],
             rules=self._given.rules,
-            read=[(os.fsencode(path), stamp) for path, stamp in self._given.watched.items()],
+            read=[(os.fsencode(path), stamp) for path, stamp in self._given.read.items()],
+            watches=self._given.config.rules.watched,
             state=os.fsencode(config.state.directory),
             limits=config.state.limits,
             uids=(config.uids[0], config.uids[-1]),

@@ -49,7 +49,8 @@ class Assignment(msgspec.Struct, frozen=True):
     """The agent's sources, and all that the supervisor needs of the configuration.
 
     :ivar rules: the names of all rules, in order of definition.
-    :ivar read: the files to watch for a reload, as they were when they were read.
+    :ivar read: all files, as they were when they were read.
+    :ivar watches: a change of one is a reload.
     :ivar state: the configured state directory.
     :ivar uids: the first and the last user that processes may get.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
@@ -70,6 +71,7 @@ class Assignment(msgspec.Struct, frozen=True):
     output_timeout: float
     hostname: str
     iso8601: bool
+    watches: bool = True
     outputs: list[str] = []
     subscribers: list[str] = []
     files: list[bytes] = []
@@ -87,6 +89,11 @@ class Assignment(msgspec.Struct, frozen=True):
     @property
     def watched(self) -> Stamps:
         """Return the files to watch."""
+        return self.files_read if self.watches else {}
+
+    @property
+    def files_read(self) -> Stamps:
+        """Return all files that were read."""
         return {os.fsdecode(path): stamp for path, stamp in self.read}
 
     @property

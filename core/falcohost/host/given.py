@@ -42,8 +42,3 @@ class Configured(Struct, frozen=True):
     def rules(self) -> list[str]:
         """Return the names of all rules, in order of definition."""
         return [rule.name for rule in self.ruleset.rules]
-
-    @property
-    def watched(self) -> Stamps:
-        """Return the files to watch for a reload, as they were when they were read."""
-        return self.read if self.config.rules.watched else {}

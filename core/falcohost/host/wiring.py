@@ -18,6 +18,7 @@ from falcohost.host.restart import age
 from falcohost.host.snapshot import snapshot
 from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
+from falcohost.host.supervision.accepted import Accepted
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.files import Files
@@ -104,7 +105,8 @@ def wired(
     def load() -> Loader:
         return Loader(again(handed.baseline), silent=True, keep={handed.baseline})
 
-    reloading = Reloading(load, take, loop, internal, watch.wait_for)
+    accepted = Accepted(assignment.files_read, len(assignment.rules), internal)
+    reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell)
     return Supervisor(
         loop=loop,
         workers=workers,

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from falcohost.trust import distrust
+
 #: The environment variable with the cache's directory.
 VARIABLE = "FALCOHOST_CACHE_DIR"
 
@@ -96,6 +98,8 @@ def _name(key: bytes) -> str:
 
 @contextlib.contextmanager
 def _opened(directory: Path) -> Iterator[int]:
+    if (reason := distrust(directory, listed=True)) is not None:
+        raise UntrustedFile(reason)
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
     try:
         _check(os.fstat(folder), directory)

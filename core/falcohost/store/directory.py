@@ -11,6 +11,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from falcohost.errors import StateError
+from falcohost.trust import distrust
 
 #: Environment variable with the state directory, if the configuration does not set it.
 VARIABLE = "FALCOHOST_STATE_DIR"
@@ -174,3 +175,5 @@ def _check(directory: Path, users: Container[int]) -> None:
         raise StateError(
             f"other users can write to the state directory {directory}; remove that permission with chmod go-w"
         )
+    if (reason := distrust(directory, listed=True)) is not None:
+        raise StateError(f"other users can change the state directory {directory}: {reason}")

@@ -109,7 +109,11 @@ class PluginContract:
 
     def _others(self) -> list[Candidate]:
         wanted = set(self.sources)
-        offering = [p.name for p in (load_all().loaded if wanted else ()) if wanted & {spec.name for spec in p.sources}]
+        offering = [
+            p.name
+            for p in (load_all(others=True).loaded if wanted else ())
+            if wanted & {spec.name for spec in p.sources}
+        ]
         known = installed()
         return [imported(the_one(name, known)) for name in offering]
 

@@ -18,6 +18,7 @@ from falcohost.host.config.sections import (
     OutputsConfig,
     PluginsConfig,
     StateConfig,
+    TrustConfig,
     read_log,
     read_only_logs,
     read_outputs,
@@ -26,6 +27,7 @@ from falcohost.host.config.sections import (
     read_source_timeout,
     read_state,
     read_static_fields,
+    read_trust,
     read_uids,
 )
 from falcohost.log import LogConfig
@@ -67,12 +69,14 @@ class Config:
     source_timeout: float
     uids: range
     only_logs: bool
+    trust: TrustConfig
     others: Mapping[str, Any]
 
     @property
     def for_plugins(self) -> ForPlugins:
         """Return the part of the configuration for plugins."""
-        return ForPlugins(self.plugins.settings, self.document.root, self.static)
+        named = frozenset({*self.plugins.names, *self.plugins.blocks, *self.outputs.blocks})
+        return ForPlugins(self.plugins.settings, self.document.root, self.static, named, trusted=self.trust.files)
 
 
 def find_config(path: str | None) -> str | None:
@@ -128,5 +132,6 @@ def parse(document: Document) -> Config:
         source_timeout=read_source_timeout(reader),
         uids=read_uids(reader),
         only_logs=read_only_logs(reader),
+        trust=read_trust(reader),
         others=without_known(document.root, key_tree()),
     )

@@ -27,11 +27,15 @@ class ForPlugins(Struct, frozen=True):
     :ivar blocks: for each plugin, its ``init_config`` plus ``open_params``.
     :ivar root: the whole tree, in which keys are looked up.
     :ivar static: the values of the fields ``static.*``.
+    :ivar named: the names that the configuration has for plugins; of other distributions, only these are imported.
+    :ivar trusted: plugins are imported even if other users may change their files.
     """
 
     blocks: MappingABC[str, MappingABC[str, Any]] = field(default_factory=dict)
     root: Mapping = field(default_factory=lambda: Mapping({}, Where("(no configuration)")))
     static: MappingABC[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
+    trusted: bool = False
 
     def settings(
         self, name: str, former: Iterable[str], keys: Iterable[ConfigKey], chosen: MappingABC[str, Collection[str]]

@@ -69,6 +69,13 @@ FILES: Final = (
         "`~/.cache/falcohost` for others; not used if other users can write to that directory",
     ),
     ConfigKey(key="falcohost.state_dir", type=str, shown_default=_STATE, help="directory for alerts and cursors"),
+    ConfigKey(
+        key="falcohost.trust_files",
+        type=bool,
+        default=False,
+        help="reads rules files and plugins even if other users could change them: the file, a folder above it, or a "
+        "link on the way. On the command line it counts for configuration files, too",
+    ),
     ConfigKey(key="falcohost.alerts.max_age_days", type=int, default=Limits.days, help="days that alerts are kept"),
     ConfigKey(
         key="falcohost.alerts.max_size_mb",

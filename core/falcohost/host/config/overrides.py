@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from falcohost.errors import ConfigError
 from falcohost.host.config.document import INCLUDE, Document, read_text
-from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where
+from falcohost.host.config.tree import OPTION, Mapping, Scalar, Sequence, Tree, Where
 
 #: One step of a path: a key, an index, or None for "append".
 _Step: TypeAlias = str | int | None
@@ -43,7 +43,7 @@ def apply_option(document: Document, option: str) -> None:
     :raises ConfigError: its form is wrong, or its path leads through something that is not a mapping or list.
     """
     key, text = split_option(option)
-    where = Where(f"-o {key}")
+    where = Where(f"{OPTION}{key}")
     value: Tree | None = None
     if text.startswith("{") and text.endswith("}"):
         value = read_text(text, str(where)).root

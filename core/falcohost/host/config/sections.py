@@ -12,6 +12,7 @@ from falcohost.alert import Priority
 from falcohost.engine.static_fields import NAME
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
+from falcohost.host.config.tree import OPTION
 from falcohost.log import LEVELS, LogConfig
 from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.limits import Limits
@@ -82,6 +83,17 @@ class StateConfig(Struct, frozen=True):
     limits: Limits
 
 
+class TrustConfig(Struct, frozen=True):
+    """Whether files are trusted that other users may change.
+
+    :ivar files: rules files and plugins are.
+    :ivar configuration: configuration files are, too.
+    """
+
+    files: bool = False
+    configuration: bool = False
+
+
 def read_log(reader: Reader) -> LogConfig:
     """Return the configuration of the log."""
     level = reader.choice("log_level", "Unknown log level {}; it has to be one of " + ", ".join(LEVELS))
@@ -123,6 +135,13 @@ def read_state(reader: Reader) -> StateConfig:
         megabytes=alerts.integer("max_size_mb", at_least=1),
     )
     return StateConfig(ours.text("state_dir"), limits)
+
+
+def read_trust(reader: Reader) -> TrustConfig:
+    """Return whether files are trusted that others may change, and whether the command line says so."""
+    ours = reader.section("falcohost")
+    trusts = ours.boolean("trust_files")
+    return TrustConfig(trusts, trusts and ours.where("trust_files").file.startswith(OPTION))
 
 
 def read_uids(reader: Reader) -> range:

@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
+#: How the place of a value from the command line begins.
+OPTION = "-o "
+
 
 class Where(Struct, frozen=True):
     """A place for error messages. *line* and *column* count from 1; 0 if there are none (``-o``)."""

@@ -7,6 +7,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from falcohost.api import API, GROUP, OURS
@@ -15,6 +17,7 @@ from falcohost.host.extras import EXTRAS
 from falcohost.host.plugins.registry import Candidate
 from falcohost.host.version import falcohost_version
 from falcohost.installing import how_to_install, how_to_upgrade
+from falcohost.trust import distrust_all
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -43,14 +46,39 @@ def the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
     """
     entries = known[name]
     if len(entries) > 1:
-        both = " and ".join(sorted(_distribution(entry)[0] for entry in entries))
+        both = " and ".join(sorted(provider(entry)[0] for entry in entries))
         raise PluginError(f"the plugin '{name}' is provided by two distributions, {both}: uninstall one of them")
     return entries[0]
 
 
 def is_ours(entry: EntryPoint) -> bool:
     """Return whether the plugin is part of falcohost's distribution."""
-    return _distribution(entry)[0] == OURS
+    return provider(entry)[0] == OURS
+
+
+def require_trusted(entry: EntryPoint) -> None:
+    """Check that only trusted users may change the files of the plugin *entry*, without importing it.
+
+    :raises PluginError: others may.
+    """
+    for place in places(entry):
+        if (reason := distrust_all(place)) is not None:
+            raise PluginError(
+                f"plugin '{entry.name}' is left out, since other users could change it: {reason}, or "
+                "falcohost.trust_files: true"
+            )
+
+
+def places(entry: EntryPoint) -> list[Path]:
+    """Return the file or the folders of the top package of the plugin *entry*, without importing it."""
+    try:
+        spec = find_spec(entry.module.partition(".")[0])
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        return []
+    folders = spec.submodule_search_locations
+    return [Path(folder) for folder in folders] if folders is not None else [Path(spec.origin or "")]
 
 
 def imported(entry: EntryPoint) -> Candidate:
@@ -58,7 +86,7 @@ def imported(entry: EntryPoint) -> Candidate:
 
     :raises PluginError: it cannot be imported.
     """
-    distribution, version = _distribution(entry)
+    distribution, version = provider(entry)
     try:
         module = entry.load()
     except ModuleNotFoundError as error:
@@ -96,7 +124,8 @@ def _missing_package(entry: EntryPoint, distribution: str, error: ModuleNotFound
     return f"plugin '{entry.name}' needs the Python package '{error.name}', which is not installed: {fix}"
 
 
-def _distribution(entry: EntryPoint) -> tuple[str, str]:
+def provider(entry: EntryPoint) -> tuple[str, str]:
+    """Return the name and version of the distribution that has the plugin *entry*."""
     dist = entry.dist
     return (dist.name, dist.version) if dist is not None else ("(unknown)", "0")
 

@@ -1,4 +1,8 @@
-"""Loads plugins (those that the configuration names, or all installed ones) and calls their hooks."""
+"""Loads plugins (those that the configuration names, or all of ours) and calls their hooks.
+
+Importing a plugin runs it, with all rights of this process. So a plugin of another distribution is imported only if the
+configuration or the command line names it, and if no other user may change its files.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from falcohost.errors import PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.extras import DEFAULT, hints_for, owner
-from falcohost.host.plugins.found import imported, installed, is_ours, mend, the_one
+from falcohost.host.plugins.found import imported, installed, is_ours, mend, require_trusted, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate, HookAnswer, Registry
 from falcohost.host.plugins.told import Answers, of_plugin, told_settings
@@ -67,10 +71,11 @@ def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
     return _load_each([entry for entry in entries if not is_ours(entry)], told)
 
 
-def load_all(told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
-    """Load all installed plugins; one that two distributions provide is left out.
+def load_all(told: ForPlugins = NOTHING, *, strict: bool = True, others: bool = False) -> Plugins:
+    """Load all of falcohost's plugins, and those that *told* names; one that two distributions provide is left out.
 
     :param told: the plugins' part of the configuration.
+    :param others: also load all other installed ones.
     :param strict: refuse a value of a plugin's key that is not valid; otherwise it is in :attr:`Plugins.refused`.
     :raises ConfigError: the value of a plugin's key is not valid.
     """
@@ -79,9 +84,12 @@ def load_all(told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
     known = installed()
     for name in known:
         try:
-            entries.append(the_one(name, known))
+            entry = the_one(name, known)
         except PluginError as error:
             left_out[name] = str(error)
+            continue
+        if others or is_ours(entry) or name in told.named:
+            entries.append(entry)
     return _load_each(entries, told, left_out, strict=strict)
 
 
@@ -97,6 +105,8 @@ def _load_each(
     candidates: list[Candidate] = []
     for entry in entries:
         try:
+            if not (told.trusted or is_ours(entry)):
+                require_trusted(entry)
             candidates.append(imported(entry))
         except PluginError as error:
             failed[entry.name] = str(error)

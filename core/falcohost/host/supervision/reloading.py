@@ -23,6 +23,7 @@ class Reloading:
 
     :param load: starts a loader.
     :param take: called with the number of the reload and what the loader has handed over.
+    :param accept: called before *take*, and before a restart, then with None.
     :param wait_for: called with the files that a loader found missing, to watch for them.
     """
 
@@ -33,6 +34,7 @@ class Reloading:
         loop: Loop,
         internal: InternalAlerts,
         wait_for: Callable[[Sequence[str]], None] = lambda missing: None,
+        accept: Callable[[Handed | None], None] = lambda new: None,
         patience: float = PATIENCE,
     ) -> None:
         self._load = load
@@ -40,6 +42,7 @@ class Reloading:
         self._loop = loop
         self._internal = internal
         self._wait_for = wait_for
+        self._accept = accept
         self._patience = patience
         self._loader: Loader | None = None
         self._limit: Timer
@@ -119,6 +122,7 @@ class Reloading:
         self._loader.kill()
 
     def _go_over(self, new: Handed | None) -> None:
+        self._accept(new)
         if new is None:
             log.info("restarting...")
             self._loop.end(Outcome.RESTART)

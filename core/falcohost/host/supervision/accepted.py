@@ -1,0 +1,39 @@
+"""Raises an alert for each reload that is accepted: new rules may be what an attacker wants."""
+
+from __future__ import annotations
+
+from falcohost.alert import Priority
+from falcohost.host.loader_link import Handed
+from falcohost.host.stamps import Stamps, stamps
+from falcohost.host.supervision.internal import InternalAlerts
+
+RELOADED = "Falcohost internal: reload"
+
+#: Most files that are named.
+_MOST = 20
+
+
+class Accepted:
+    """Knows what was read last: *read*, the files, and *rules*, how many rules are in them."""
+
+    def __init__(self, read: Stamps, rules: int, internal: InternalAlerts) -> None:
+        self._read = read
+        self._rules = rules
+        self._internal = internal
+
+    def tell(self, new: Handed | None) -> None:
+        """Raise the alert: *new* rules are taken over; None: the agent restarts with a new configuration."""
+        now = stamps(self._read)
+        changed = [path for path, before in self._read.items() if now[path] != before]
+        fields: dict[str, object] = {}
+        if new is not None:
+            read, rules = new.assignment.files_read, len(new.assignment.rules)
+            changed += [path for path in read if path not in self._read]
+            fields = {"rules_before": self._rules, "rules_after": rules}
+            what = f"{rules} rules instead of {self._rules} are used from now on"
+            self._read, self._rules = read, rules
+        else:
+            what = "the agent restarts with a new configuration"
+        shown = [*changed[:_MOST], *(["..."] if len(changed) > _MOST else [])]
+        files = f"; changed files: {', '.join(shown)}" if shown else "; no file has changed"
+        self._internal.raise_alert(RELOADED, Priority.NOTICE, f"Reload: {what}{files}", {"files": shown, **fields})
