@@ -41,6 +41,8 @@ class Role(NamedTuple):
 #: The processes of the agent that is looked at.
 ROLES: Mapping[str, Role] = {
     "supervisor": Role("starts, watches and replaces the others", "any", "the control socket", 45),
+    "store": Role("decodes alerts, and is the only one that writes the database", "the state directory", "-", 20),
+    "outputs": Role("delivers alerts", "any that others may read or change", "connects", 25),
     "loader of source syscall": Role("loads the probe and its filters", "reads any", "-", 25),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),

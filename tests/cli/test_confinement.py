@@ -123,3 +123,32 @@ def test_a_worker_that_was_taken_over(agent, setup, code, needs):
     assert "the worker of event source 'numbers' made a system call that its job does not need" in alert["output"]
     assert "killed by SIGSYS, for a system call that its job does not need" in running.stderr
     assert running.end() == 0
+
+
+WITH_NAMES = """
+- rule: Named number
+  desc: Fires on every number that has a name; names are looked up.
+  condition: number.name != ""
+  output: Named %number.name
+  priority: NOTICE
+  source: numbers
+"""
+
+
+def test_new_rules_that_need_more(agent, setup, tmp_path):
+    """The source is opened again when new rules need what its worker may no longer do, such as lookups."""
+    config = "json_output: true\nrule_matching: all"
+    running = agent(*setup(config, numbers={"needs": [], "cursor": True}), "--enable-source", "numbers")
+    running.wait_for_alerts(3)
+    before = running.workers()
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(rules.read_text() + WITH_NAMES)
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for("Event source 'numbers' is opened again: the new rules need more than its worker may do")
+    wait_until(lambda: "Named n" in running.stdout, lambda: running.stderr)
+
+    assert before != running.workers()
+    assert running.end() == 0
+    assert FORBIDDEN not in running.stdout
+    values = [a["output_fields"]["number.value"] for a in running.alerts if a["rule"] == "Every number"]
+    assert values == list(range(1, len(values) + 1))
