@@ -221,6 +221,15 @@ def test_a_worker_that_is_killed_before_it_is_open(prepared):
     assert 4 == killed(prepared)
 
 
+def test_a_prepared_worker_that_fails_is_back_soon(prepared):
+    """What is prepared goes on collecting, so that it is not left alone for long, however often the worker fails."""
+    for _ in range(8):
+        prepared.last().say(wire.Ready(), wire.Failed("its helper was killed"))
+        count = fails(prepared)
+        prepared.let_pass(1)
+        assert count + 1 == len(prepared.played["one"])
+
+
 def test_new_rules_go_to_the_loader_first(prepared):
     """The worker has them when the loader has switched; when it cannot, the error is told as the source's."""
     data = {"one": sealed("one", b"new")}

@@ -18,6 +18,9 @@ from falcohost.log import NOTICE, log
 #: Seconds that a worker has to end after it was told to.
 GRACE = 5.0
 
+#: Most seconds until a worker is started again whose loader goes on: what it reads is kept for so long only.
+LONGEST_PREPARED = 1.0
+
 #: Handles a worker's message.
 Hear: TypeAlias = Callable[[Child, wire.Up], None]
 
@@ -227,6 +230,8 @@ class Workers:
 
     def _restart(self, child: Child, cause: str) -> None:
         delay = child.backoff.at_once() if child.at_once else child.backoff.next()
+        if child.preparation is not None:
+            delay = min(delay, LONGEST_PREPARED)
         self._restarts[child.name] = self._loop.after(delay, lambda: self._start(child))
         what = "worker failed" if child.was_ready else "cannot be opened"
         again = f"starting it again in {delay:.1f} s" if delay else "starting it again at once"

@@ -68,6 +68,7 @@ class Loader:
             JOURNAL: memory.make("falcohost journal", journal.HALF),
         }
         self._told = told.Told(memory.Memory(self._memories[STATUS]), Status)
+        memory.keep_to_oneself(self._memories[STATUS])
         self.probe: Probe
         self.collection: Collection
 

@@ -63,7 +63,7 @@ class Reader:
         self.feed = Feed(dict(zip(MAPS, maps, strict=True)), tasks)
         self.again = False
         self._context = context
-        self._told = Told(Memory(descriptors[STATUS][0]), Status)
+        self._told = Told(Memory(descriptors[STATUS][0], writable=False), Status)
         self._reported = Told(Memory(descriptors[REPORTED][0]), Counters)
         self._before = self._reported.heard() or Counters()
         self._journal = Journal(journal)
@@ -75,8 +75,11 @@ class Reader:
         self.progress = Progress(self._journal, self.feed.release, lambda: tables(context))
 
     def begin(self, passed: int) -> None:
-        """Begin at the present end of the tables: nobody has read before."""
+        """Begin with the present tables: nobody has left others."""
         self.feed.start(self._ring_size)
+        if self.is_second:
+            self._until = self.feed.rings.produced()
+            self.again = True
         self.progress.begin(Reached(self.feed.rings.position, passed))
 
     def restore(self, apply: Callable[[Iterable[bytes]], object]) -> int:
@@ -93,6 +96,7 @@ class Reader:
                 restore(left.tables, self._context)
             apply(left.records)
         except ValueError as error:
+            self._journal.clear()  # the next worker begins as the first one did
             raise SourceError(f"What the worker before has left cannot be used: {error}") from error
         self.feed.start(self._ring_size, left.reached.position)
         self._until = self.feed.rings.produced()

@@ -51,6 +51,21 @@ def test_its_size_is_fixed(descriptor):
         os.ftruncate(descriptor, 0)
 
 
+def test_what_only_its_maker_writes(descriptor):
+    """Others can read it, also what is written later; they cannot map it for writing, nor write it otherwise."""
+    writer = Memory(descriptor)
+    memory.keep_to_oneself(descriptor)
+    assert writer.replace(b"one")
+
+    assert b"one" == Memory(descriptor, writable=False).read()
+    with pytest.raises(PermissionError):
+        Memory(descriptor)
+    with pytest.raises(PermissionError):
+        os.pwrite(descriptor, b"x", 0)
+    assert writer.replace(b"two")
+    assert b"two" == Memory(descriptor, writable=False).read()
+
+
 def test_former_pages_are_given_back(descriptor):
     """Replacing does not need more memory each time."""
     writer = Memory(descriptor)

@@ -19,8 +19,10 @@ from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
 
 #: Size of each half of the journal's memory, which takes only what is written.
 HALF: Final = 64 << 20
-#: The journal is begun anew with the tables when it has grown by so many bytes, or to twice the size of the tables.
+#: The journal is begun anew with the tables when it has grown by so many bytes, and by so many times their size, since
+#: writing the tables costs 7 µs for each process.
 GROWTH: Final = 2 << 20
+TIMES: Final = 6
 
 #: Words of the memory: the journal was begun once; so many workers have begun to read since it went on last.
 _BEGUN, _ATTEMPTS = 1, 2
@@ -92,17 +94,21 @@ class Journal:
 
     def go_on(self, records: Iterable[bytes], reached: Reached) -> bool:
         """Add the records up to *reached*; return whether the journal should begin anew soon."""
-        entries = [_entry(_RECORD, record) for record in records]
-        entries.append(_entry(_REACHED, _encode(reached)))
-        if not self._memory.append(b"".join(entries)):
+        parts = [part for record in records for part in (_LENGTH.pack(len(record), _RECORD), record)]
+        parts.append(_entry(_REACHED, _encode(reached)))
+        if not self._memory.append(b"".join(parts)):
             return True
         self._goes_on()
-        return self._memory.size > max(self._base + GROWTH, 2 * self._base)
+        return self._memory.size - self._base > max(GROWTH, TIMES * self._base)
 
     def try_on(self) -> None:
         """Take note that this worker begins to read, which may be its end."""
         self.attempts = min(self.attempts + 1, 1 << 32)
         self._memory.set_word(_ATTEMPTS, self.attempts)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._memory.clear()
 
     def close(self) -> None:
         """Unmap it."""

@@ -15,7 +15,9 @@ from typing import Final
 _PAGE: Final = mmap.PAGESIZE
 _HALF: Final = 1
 #: The size is fixed: who has the descriptor cannot take pages away under a reader.
-_SEALS: Final = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+_SEALS: Final = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+#: From include/uapi/linux/fcntl.h: what is mapped for writing stays so, and nothing else will be.
+_SEAL_FUTURE_WRITE: Final = 0x10
 #: Words in the first page: which half counts and how much of it, and further ones for the owner.
 _STATE, WORDS = 0, 64
 
@@ -31,13 +33,19 @@ def make(name: str, half: int) -> int:
     return descriptor
 
 
-class Memory:
-    """The memory with this *descriptor*."""
+def keep_to_oneself(descriptor: int) -> None:
+    """Let only this process write, which has the memory as a :class:`Memory`; others can read it."""
+    with contextlib.suppress(OSError):  # before Linux 5.1
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEAL_FUTURE_WRITE)
 
-    def __init__(self, descriptor: int) -> None:
+
+class Memory:
+    """The memory with this *descriptor*; *writable*: it is not only read."""
+
+    def __init__(self, descriptor: int, *, writable: bool = True) -> None:
         size = os.fstat(descriptor).st_size
         self.half = (size - _PAGE) // 2
-        self._map = mmap.mmap(descriptor, size)
+        self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
         # A memoryview stores 64 bits at once.
         self._words = memoryview(self._map)[:_PAGE].cast("Q")
 
@@ -85,6 +93,10 @@ class Memory:
         with contextlib.suppress(OSError):
             self._map.madvise(mmap.MADV_REMOVE, self._start(former), self.half)
         return True
+
+    def clear(self) -> None:
+        """Have nothing count."""
+        self._words[_STATE] = 0
 
     def close(self) -> None:
         """Unmap it; the descriptor stays open."""
