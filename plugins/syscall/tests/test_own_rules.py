@@ -12,6 +12,9 @@ from falcohost_rules import shared_rules
 OWN = sorted((Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules").glob("*.yaml"))
 RULES = [*OWN, *shared_rules({"syscall"})]
 
+#: Runs the rest of the line by a program that lies where packages put theirs; the folder is seen in the command line.
+INSTALLED = "@a private /usr/sbin installed /usr/sbin"
+
 #: For each rule a command line that fires it and one that is close but fires nothing; conftest says how to read them.
 LINES = {
     "Attack tool started": ("@peirates open read /etc/hostname", "@pirates open read /etc/hostname"),
@@ -21,11 +24,12 @@ LINES = {
     ),
     "Scheduled job written": (
         "@implant private /etc folder /etc/cron.d open write /etc/cron.d/update",
-        "@crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
+        f"{INSTALLED}/cron folder $tmp/x private /etc folder /etc/cron.d open write /etc/cron.d/update",
     ),
     "Service unit written": (
         "@implant private /etc folder /etc/systemd/system open write /etc/systemd/system/x.service",
-        "@dpkg private /etc folder /etc/systemd/system child open write /etc/systemd/system/x.service",
+        f"{INSTALLED}/apk folder $tmp/x private /etc folder /etc/systemd/system child open write "
+        "/etc/systemd/system/x.service",
     ),
     "SSH keys of an account changed": (
         "@implant folder $tmp/.ssh open append $tmp/.ssh/authorized_keys",
@@ -33,11 +37,11 @@ LINES = {
     ),
     "Rules of sudo changed": (
         "@implant private /etc folder /etc/sudoers.d open write /etc/sudoers.d/me",
-        "@visudo private /etc open write /etc/sudoers",
+        f"{INSTALLED}/visudo folder $tmp/x private /etc open write /etc/sudoers",
     ),
     "Accounts written by hand": (
         "@implant private /etc open write /etc/shadow",
-        "@useradd private /etc open write /etc/shadow",
+        f"{INSTALLED}/useradd folder $tmp/x private /etc open write /etc/shadow",
     ),
     "Login checks changed": (
         "@implant private /etc folder /etc/pam.d open write /etc/pam.d/sshd",
@@ -121,7 +125,10 @@ LINES = {
         "@runc cgroup $cgroup exec @tool connect 127.0.0.1 0",
     ),
     "Account file opened by handle": ("@thief read-by-handle", "@thief handle /etc/hostname"),
-    "Account file replaced": ("@implant write-rename", "@useradd write-rename"),
+    "Account file replaced": (
+        "@implant write-rename",
+        f"{INSTALLED}/useradd folder $tmp/x write-rename",
+    ),
     "Password hashes read under a borrowed name": ("@sshd open read /etc/shadow", "@sshd open read /etc/passwd"),
     "Program run from memory": ("@loader exec-memory @payload", "@loader exec @payload noop"),
     "Program without a name started": ("@loader exec-unnamed @payload", "@loader exec-descriptor @payload"),
@@ -189,6 +196,20 @@ LINES = {
 
 #: Other ways that a rule has to see.
 MORE = {
+    "by a program called crontab": (
+        "Scheduled job written",
+        "@crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
+    ),
+    "below a program called dpkg": (
+        "Service unit written",
+        "@dpkg private /etc folder /etc/systemd/system child open write /etc/systemd/system/x.service",
+    ),
+    "by a program called visudo": ("Rules of sudo changed", "@visudo private /etc open write /etc/sudoers"),
+    "by a program called useradd": ("Accounts written by hand", "@useradd private /etc open write /etc/shadow"),
+    "by an installed program with another name": (
+        "Password hashes read under a borrowed name",
+        "@a private /usr/sbin folder /usr/sbin/x installed /usr/sbin/x/sshd folder $tmp/x open read /etc/shadow",
+    ),
     "removed by unlinkat": ("Shell history wiped", "@implant made $tmp/.zsh_history unlinkat $tmp .zsh_history"),
     "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
     "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),

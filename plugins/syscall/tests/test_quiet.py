@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import wait_until
 from falcohost_rules import shared_rules
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,6 +34,12 @@ how = ctypes.create_string_buffer(struct.pack("QQQ", int(sys.argv[2]), 0, 0))
 if ctypes.CDLL(None).syscall(437, -100, sys.argv[1].encode(), how, 24) < 0:
     raise SystemExit("openat2 failed")
 """
+
+
+PERL = "/usr/bin/perl"
+
+#: Reads the hashes, in Perl.
+READS = "open(F, '/etc/shadow') or die; <F>;"
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +114,71 @@ def test_names_alone_allow_nothing(fired, tmp_path, name):
     run(tmp_path / name, "/etc/shadow")
 
     assert fired() == {(FIRST, name), (BORROWED, name)}
+
+
+@pytest.mark.parametrize("name", ["su", "sshd", "cron", "(systemd)", "unix_chkpwd"])
+@pytest.mark.parametrize("way", ["link", "script", "renamed"])
+def test_an_installed_interpreter_under_another_name_is_told(fired, tmp_path, name, way):
+    """An interpreter below /usr that has the name of a trusted program is not one."""
+    if not Path(PERL).exists():
+        skip_or_fail("logins", "perl is missing")
+    program = tmp_path / name
+    if way == "link":
+        program.symlink_to(PERL)
+        run(program, "-e", READS)
+    elif way == "script":
+        program.write_text(f"#!{PERL}\n{READS}\n")
+        program.chmod(0o755)
+        run(program)
+    else:
+        run(PERL, "-e", f"$0 = '{name}'; {READS}")
+
+    # A process keeps, for rules, the name with which it was started.
+    assert fired() == ({(FIRST, "perl"), (SHIPPED, "perl")} if way == "renamed" else {(FIRST, name), (BORROWED, name)})
+
+
+@pytest.mark.parametrize("name", ["dpkg", "apt-get", "dnf", "unattended-upgr"])
+def test_a_false_package_manager_is_told(fired, tmp_path, name):
+    """Nor does the name of a package manager allow anything, to the program itself or to what it starts."""
+    program = tmp_path / name
+    program.symlink_to(PERL)
+    run(program, "-e", READS)
+    run(program, "-e", "system('/bin/cat /etc/shadow >/dev/null'); exit 0")
+
+    assert fired() == {(FIRST, name), (SHIPPED, name), (FIRST, "cat"), (SHIPPED, "cat")}
+
+
+@pytest.mark.parametrize("name", ["su", "sshd", "cron"])
+def test_a_copied_interpreter_is_told(fired, name):
+    """Nor is a copy of one that lies where administrators install programs."""
+    copy = Path("/usr/local/lib") / f"falcohost-{os.getpid()}" / name
+    copy.parent.mkdir()
+    try:
+        shutil.copy("/bin/cat", copy)
+        run(copy, "/etc/shadow")
+        assert fired() == {(FIRST, name), (BORROWED, name)}
+    finally:
+        shutil.rmtree(copy.parent)
+
+
+def test_cron_is_quiet(fired, tmp_path):
+    """The real cron, which asks PAM about the account of each job, fires nothing."""
+    if not shutil.which("cron"):
+        skip_or_fail("logins", "cron is missing")
+    done, table = tmp_path / "done", Path("/etc/cron.d/falcohost-test")
+    Path("/run/crond.reboot").unlink(missing_ok=True)  # by which cron knows that it has run once
+    table.write_text(f"@reboot root touch {done}\n")
+    cron = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: done.exists() or cron.poll() is not None)
+    finally:
+        table.unlink()
+        cron.kill()
+        cron.wait()
+    if not done.exists():
+        skip_or_fail("logins", "another cron is running")
+
+    assert fired() == set()
 
 
 def test_another_agent_is_quiet(fired, start_agent, rules):
