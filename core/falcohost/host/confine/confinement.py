@@ -10,7 +10,6 @@ import codecs
 import contextlib
 import importlib
 import os
-import sysconfig
 
 from msgspec import Struct
 
@@ -72,7 +71,6 @@ def import_lazy() -> None:
     """
     with contextlib.suppress(ImportError):
         importlib.import_module("_strptime")
-    sysconfig.get_paths()
     for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
         with contextlib.suppress(LookupError):
             codecs.lookup(name)

@@ -116,15 +116,17 @@ def run_store(given: StoreGiven, rules: Rules, link: socket.socket, parent: int,
 def _opened(given: StoreGiven, parent: int) -> Store:
     """Return the store, in a process that has no other files any more."""
     directory = shown = given.directory
+    needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
     if directory is not None and given.user is not None:
         import_lazy()
         try:
             os.chroot(directory)
             os.chdir("/")
-            directory = Path("/")
         except OSError as error:
             log.log.warning("the store process is not confined to %s: %s", directory, error.strerror)
-    needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
+        else:
+            directory = Path("/")
+            needs = Needs(frozenset({WRITE}), None, None)  # there is nothing else that it could open
     confine(Confinement(user=given.user, needs=needs), parent)
     if directory is None or shown is None:
         return Store(None, IN_MEMORY)
