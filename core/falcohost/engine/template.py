@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.code.output import Fill, compile_output, compile_same
+from falcohost.engine.code.output import Fill, compile_output, compile_same, compile_shown
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.texts import printable_lines, valid
 from falcohost.engine.tokens import Token, find_operand, tokens
@@ -65,6 +65,16 @@ class Template:
         parts = [printable_lines(part) if isinstance(part, str) else (part.operand, part.width) for part in self.parts]
         return compile_output(parts, values.items())
 
+    @cached_property
+    def lasting(self) -> tuple[FieldRef, ...]:
+        """Return the fields without those in :data:`PER_EVENT`."""
+        return tuple(ref for ref in self.fields if not ref.text.startswith(PER_EVENT))
+
+    @cached_property
+    def shown(self) -> Callable[[Any], tuple[Any, ...]]:
+        """Return the function from an event to the values of :attr:`lasting`, for ``shown_value``."""
+        return compile_shown(self.lasting)
+
     @classmethod
     def parse(cls, text: str, catalog: Catalog, *, extra_fields: Iterable[ExtraField] = ()) -> Template:
         """Return the template *text* over the fields of *catalog*.
@@ -91,7 +101,7 @@ class Template:
     @cached_property
     def same(self) -> Callable[[Any], int]:
         """Return the function from an event to a number; outputs that differ only in :data:`PER_EVENT` share it."""
-        return compile_same(field for field in self.fields if not field.text.startswith(PER_EVENT))
+        return compile_same(self.lasting)
 
 
 def _whole_operand(text: str, catalog: Catalog) -> Operand:

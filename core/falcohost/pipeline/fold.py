@@ -7,14 +7,18 @@ already
 - :data:`PER_ACTOR` times as many of the same rule and actor, whatever their outputs, or
 - :data:`PER_RULE` times as many of the same rule.
 
-The first folded match is made into an alert and kept back; the others are only counted. When the window ends, the kept
-alert is sent with their number. Counts are exact: each match has an alert of its own or is counted once.
+The first folded match is made into an alert and kept back; the others are counted. When the window ends, the kept alert
+is sent with their number. Counts are exact: each match has an alert of its own or is counted once.
+
+Where folded matches have different outputs, the alert lists the distinct values of the fields in them
+(:mod:`falcohost.pipeline.distinct`), so that nobody can hide a match among others. When the list is full, the alert is
+sent, and another one begins; beyond :data:`MOST_LISTS` lists of one rule the last has a sample.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -22,9 +26,11 @@ import msgspec
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import bounded, within
+from falcohost.engine.render import text_of
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.times import SECOND, rfc3339
 from falcohost.events import Event, actor_of, complete, subjects_of
+from falcohost.pipeline.distinct import Distinct
 from falcohost.pipeline.settings import FoldConfig
 from falcohost.subject import MOST_SUBJECTS, Subject
 
@@ -39,6 +45,9 @@ PER_RULE = 100
 #: recently active actor ends.
 MOST_REMEMBERED = 1 << 15
 
+#: Most alerts of one rule with full lists of values, in one window.
+MOST_LISTS = 64
+
 #: The text in a counted alert for what its matches have in common.
 _SAME = {
     "output": "",
@@ -46,33 +55,46 @@ _SAME = {
     "rule": ", same rule, values of the first",
 }
 
+#: Characters that separate values in a text.
+_SEPARATORS = frozenset(',;"')
+
 
 class _Tally:
     """Counts matches with alerts of their own, and matches folded into *alert*, the last of which was at *last*.
 
     :ivar subjects: subjects of the folded matches other than that of *alert*, by actor.
+    :ivar values: the values of their fields; None where they are the same.
     """
 
-    __slots__ = ("alert", "folded", "last", "subjects", "told")
+    __slots__ = ("alert", "folded", "last", "subjects", "told", "values")
 
     def __init__(self) -> None:
         self.told = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin to fold anew."""
         self.folded = 0
         self.last = 0
         self.alert: Alert | None = None
         self.subjects: dict[object, tuple[Subject, ...]] = {}
+        self.values: Distinct | None = None
 
 
 class _Window(_Tally):
-    """A tally since *start* (time of its first event); *opened* is the start by the worker's clock."""
+    """A tally since *start* (time of its first event); *opened* is the start by the worker's clock.
 
-    __slots__ = ("opened", "outputs", "start")
+    :ivar lists: number of full lists of values that were sent.
+    """
+
+    __slots__ = ("lists", "opened", "outputs", "start")
 
     def __init__(self, start: int, opened: float) -> None:
         super().__init__()
         self.start = start
         self.opened = opened
         self.outputs: dict[int, _Tally] = {}
+        self.lists = 0
 
 
 class Fold:
@@ -110,7 +132,7 @@ class Fold:
         if everyone is None or not -self._span < ts - everyone.start < self._span:
             everyone = self._new_rule(name, ts)
         if everyone.told >= after * PER_RULE:
-            self._fold(everyone, rule, event)
+            self._fold_with_values(everyone, everyone, "rule", rule, event)
             return
         who = actor_of(event)
         place = (name, who)
@@ -121,7 +143,7 @@ class Fold:
             self._actors.move_to_end(place)
         too_many = who is not None and actor.told >= after * PER_ACTOR
         if too_many or len(actor.outputs) >= MOST_REMEMBERED // 2:
-            self._fold(actor, rule, event)
+            self._fold_with_values(actor, everyone, "rule" if who is None else "actor", rule, event)
             return
         same = rule.output.same
         if actor.told < after:  # so there are fewer than that of any output
@@ -166,6 +188,19 @@ class Fold:
         if event.ts > tally.last:
             tally.last = event.ts
 
+    def _fold_with_values(self, tally: _Tally, everyone: _Window, same: str, rule: Rule, event: Event) -> None:
+        """Fold a match, and keep the values in its output; when there are many, tell them at once."""
+        complete(event)
+        values = rule.output.shown(event)
+        if tally.values is None:
+            tally.values = Distinct(rule.output.lasting, sampling=everyone.lists >= MOST_LISTS)
+        self._fold(tally, rule, event)
+        tally.values.add(values)
+        if not tally.values.sampling and tally.values.full:
+            everyone.lists += 1
+            self._tell(tally, same)
+            tally.clear()
+
     def _keep_subject(self, tally: _Tally, event: Event) -> None:
         """Keep the subject of *event*, once per actor, up to the limit."""
         if len(tally.subjects) < MOST_SUBJECTS:
@@ -208,7 +243,7 @@ class Fold:
 
     def _tell(self, tally: _Tally, same: str) -> None:
         if tally.alert is not None:
-            alert = counted(tally.alert, tally.folded, within(tally.last), same)
+            alert = counted(tally.alert, tally.folded, within(tally.last), same, tally.values)
             self._add(about(alert, tally.subjects.values()) if tally.subjects else alert)
 
 
@@ -222,12 +257,25 @@ def about(alert: Alert, others: Iterable[tuple[Subject, ...]]) -> Alert:
     return msgspec.structs.replace(alert, subjects=tuple(dict.fromkeys(map(bounded, in_order)))[:MOST_SUBJECTS])
 
 
-def counted(alert: Alert, count: int, last: int, same: str) -> Alert:
-    """Return *alert* changed to stand for *count* matches, the last of which was at *last*; *same*: what they share."""
+def counted(alert: Alert, count: int, last: int, same: str, values: Distinct | None = None) -> Alert:
+    """Return *alert* changed to stand for *count* matches, the last of which was at *last*; *same*: what they share.
+
+    :param values: the values of the fields in their outputs.
+    """
     if count == 1:
         return alert
-    said = f" ({count} times until {rfc3339(last)}{_SAME[same]})"
-    fields = {"falcohost.count": count, "falcohost.first": alert.time, "falcohost.last": last, "falcohost.same": same}
+    listed = {} if values is None else values.listed()
+    left_out = 0 if values is None else values.left_out
+    said = f" ({count} times until {rfc3339(last)}{_SAME[same]}{_said(listed, left_out)})"
+    fields: dict[str, object] = {
+        "falcohost.count": count,
+        "falcohost.first": alert.time,
+        "falcohost.last": last,
+        "falcohost.same": same,
+    }
+    fields |= {f"falcohost.values.{name}": of_field for name, of_field in listed.items()}
+    if left_out:
+        fields["falcohost.left_out"] = left_out
     return msgspec.structs.replace(
         alert,
         message=alert.message + said,
@@ -235,3 +283,17 @@ def counted(alert: Alert, count: int, last: int, same: str) -> Alert:
         fields={**alert.fields, **fields},
         count=count,
     )
+
+
+def _said(listed: Mapping[str, list[object]], left_out: int) -> str:
+    """Return the values of each field as text."""
+    said = [f"; {name}: {', '.join(_quoted(text_of(value)) for value in values)}" for name, values in listed.items()]
+    return "".join(said) + (f"; {left_out} values left out" if left_out else "")
+
+
+def _quoted(text: str) -> str:
+    """Return *text* in quotes where it could be taken for several values."""
+    if _SEPARATORS.isdisjoint(text):
+        return text
+    inside = text.replace('"', "'")
+    return f'"{inside}"'

@@ -41,6 +41,21 @@ def compile_same(fields: Iterable[FieldRef]) -> Callable[[Any], int]:
     return module.functions()[name]
 
 
+def compile_shown(fields: Sequence[FieldRef]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the function from an event to the values of *fields* that :func:`shown_value` converts for the JSON."""
+    output = _Output()
+    values = "".join(f"{output.shown(known(ref))}, " for ref in fields)
+    return output.function([f"    return ({values})"])
+
+
+def shown_value(ref: FieldRef, value: Any) -> object:
+    """Return the JSON value of the field *ref*, as :func:`compile_output` has it."""
+    plain = ref.field.json is None and _shown(ref) is None
+    if plain and value_type(ref).compare is not Compare.SCALAR:
+        value = joined(value)
+    return json_value(value)
+
+
 class _Output:
     """Writes one function."""
 
@@ -60,6 +75,17 @@ class _Output:
         filled = f"{of(''.join, 'join')}(({''.join(f'{piece}, ' for piece in text)}))"
         self._body.append(f"    return {filled}, {{{', '.join(json)}}}")
         name = self._module.function(self._body)
+        return self._module.functions()[name]
+
+    def shown(self, operand: Operand) -> str:
+        """Return the source that reads what outputs show of *operand*."""
+        if isinstance(operand, FieldRef) and operand.field.json is not None:
+            return self._read("json", operand)
+        return self._read("value" if _shown(operand) is None else "shown", operand)
+
+    def function(self, body: list[str]) -> Callable[[Any], Any]:
+        """Return the function with this *body*."""
+        name = self._module.function(body)
         return self._module.functions()[name]
 
     def _text(self, operand: Operand, width: int) -> str:

@@ -200,7 +200,9 @@ ALERTS: Final = (
         default=_PIPELINE.fold.enabled,
         help="in a flood of similar matches, only the first become alerts; the rest are counted and reported in one "
         "alert with `falcohost.count`, `falcohost.first`, `falcohost.last` and `falcohost.same` in "
-        "`output_fields`. Does not apply to sources that can be read again, such as logs "
+        "`output_fields`, and with the distinct values of each field in the output as `falcohost.values.FIELD` "
+        "([decision 0048](decisions/0048-folds-keep-values.md)). Does not apply to sources that can be read again, "
+        "such as logs "
         "([decision 0013](decisions/0013-floods-are-folded.md))",
     ),
     ConfigKey(
