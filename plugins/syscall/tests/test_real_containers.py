@@ -25,6 +25,7 @@ BUSYBOX = Path("/bin/busybox")
 STATE, SOCKET = Path("/run/containerd"), Path("/run/containerd/containerd.sock")
 NAMESPACE = "falcohost-test"
 SHELL = "Terminal shell in container"
+ENTRYPOINT = "Modify Container Entrypoint"
 
 RULES = """
 - rule: Seen
@@ -208,10 +209,12 @@ def runtime(request, bpf, tmp_path_factory) -> Iterator[Ctr | Podman]:
 
 @pytest.fixture(scope="module")
 def agent(runtime, start_agent, corpus, tmp_path_factory):
-    """Return an agent with the public stable rules and those of this file."""
+    """Return an agent with the public stable rules, one of the others, and those of this file."""
     rules = tmp_path_factory.mktemp("rules") / "containers.yaml"
     rules.write_text(RULES)
-    return start_agent(corpus / "rules" / "falco_rules.yaml", rules, settings={"rule_matching": "all"})
+    public = [corpus / "rules" / name for name in ("falco_rules.yaml", "falco-sandbox_rules.yaml")]
+    chosen = [{"disable": {"tag": "maturity_sandbox"}}, {"enable": {"rule": ENTRYPOINT}}]
+    return start_agent(*public, rules, settings={"rule_matching": "all", "rules": chosen})
 
 
 def reads(mark: str) -> str:
@@ -258,3 +261,21 @@ def test_terminal_shell(agent, runtime):
     assert ("sh", runtime.parent) == (alert["output_fields"]["proc.name"], alert["output_fields"]["proc.pname"])
     assert alert["output_fields"]["proc.tty"] != 0
     assert not any(alert["rule"] == SHELL and quiet in str(alert) for alert in agent.alerts)
+
+
+def test_output_opened_by_its_descriptor(agent, runtime):
+    """Falco's rule about descriptors that are opened anew for writing fires where these are pipes or a terminal."""
+    pipe, terminal, quiet, last = (secrets.token_hex(4) for _ in range(4))
+    runtime.start(f"echo {quiet} > /dev/null", terminal=False)
+    runtime.start(f"echo {pipe} > /proc/self/fd/1", terminal=False)
+    runtime.start(f"echo {terminal} > /proc/self/fd/1", terminal=True)
+    runtime.start(reads(last), terminal=False)
+    agent.wait_for(lambda alert: alert["rule"] == "Seen" and last in str(alert))
+    found = {
+        mark: alert["output_fields"]["fd.name"]
+        for alert in agent.alerts
+        for mark in (pipe, terminal, quiet)
+        if alert["rule"] == ENTRYPOINT and mark in str(alert)
+    }
+
+    assert {pipe: "/proc/self/fd/1", terminal: "/proc/self/fd/1"} == found
