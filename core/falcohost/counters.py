@@ -20,9 +20,9 @@ import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-#: The largest sum over workers, and the most names of one counter: a worker may be hostile each time it is started.
+#: The largest sum over workers, and the most names that workers add up to: each may be hostile.
 MOST = (1 << 63) - 1
-MOST_NAMES = 1 << 17
+MOST_NAMES = 1 << 14
 
 
 class Over(enum.Enum):
@@ -198,7 +198,8 @@ def _sum(before: Any, now: Any) -> Any:
         sums = {**before, **now}
         for name in before.keys() & now.keys():
             sums[name] = _sum(before[name], now[name])
-        return sums if len(sums) <= MOST_NAMES else dict(islice(sums.items(), MOST_NAMES))
+        most = max(MOST_NAMES, len(now))
+        return sums if len(sums) <= most else dict(islice(sums.items(), most))
     return plus(before, now)
 
 

@@ -15,12 +15,12 @@ class TokenBucket:
         self._clock = clock
         self._at = clock.monotonic()
 
-    def claim(self) -> bool:
-        """Take a token; return whether there was one."""
+    def claim(self, tokens: float = 1.0) -> bool:
+        """Take *tokens*; return whether there were as many."""
         now = self._clock.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if self._tokens < 1:
+        if self._tokens < tokens:
             return False
-        self._tokens -= 1
+        self._tokens -= tokens
         return True

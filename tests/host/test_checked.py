@@ -143,6 +143,12 @@ def test_too_many_lines(speech, clock):
     assert speech.check(line)
 
 
+def test_long_lines(speech):
+    """A long message counts as several."""
+    line = wire.LogLine(20, "x" * 16_000)
+    assert LINES_AT_ONCE // 16 == sum(speech.check(line) for _ in range(1000))
+
+
 def test_too_many_undecided_rules(speech):
     """Each becomes an alert, so there are few."""
     assert UNDECIDED_AT_ONCE == sum(speech.check(wire.Undecided("rule", (), 1)) for _ in range(1000))

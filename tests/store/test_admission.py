@@ -126,6 +126,9 @@ REFUSED = {
     "a struct": changed(fields={"a": {"b": 1}}),
     "a list of lists": changed(fields={"a": [[1]]}),
     "an extension": changed(fields={"a": msgspec.msgpack.Ext(5, b"x")}),
+    "deep values of its condition": changed(read=b"\x81\xa1a" + b"\x91" * 900 + b"\x01"),
+    "many values of its condition": changed(read=msgspec.msgpack.encode({"a": "x" * 20_000})),
+    "values of its condition that are none": changed(read=b"\x01"),
     "many subjects": changed(subjects=(ProcessSubject(1, 1),) * (MOST_SUBJECTS + 1)),
     "a large pid": changed(subjects=(ProcessSubject((1 << 64) - 1, 1),)),
     "a long name": changed(subjects=(UserSubject("k", "x" * 2000),)),
@@ -221,6 +224,12 @@ def test_changed_values(values):
     body = ENCODED[:13] + msgspec.msgpack.encode(members)
     with contextlib.suppress(Refused):
         Admission("test", "host", facts_of([rule()])).admit([body], [GOOD.metadata], None)
+
+
+def test_values_of_the_condition(admission):
+    """What a condition has read is taken as it is."""
+    alert = changed(read=msgspec.msgpack.encode({"proc.args": ["a", b"\xff"], "fd.sport": 22, "x": None}))
+    assert [alert] == admit(admission, alert)
 
 
 def test_old_and_new_rules_after_a_reload(admission, clock):

@@ -25,8 +25,10 @@ MOST_NAMES = 1 << 12
 MOST_SENTENCES = 256
 MOST_NAME = 4096
 
-#: Messages for the log per second, in the long run and at once. Those beyond are dropped and counted.
+#: Messages for the log per second, in the long run and at once. Those beyond are dropped and counted. A long one counts
+#: as one more for each of these many characters.
 LINES, LINES_AT_ONCE = 100.0, 2000.0
+LINE = 1024
 
 #: The same for rules that could not be decided, of which each becomes an alert.
 UNDECIDED, UNDECIDED_AT_ONCE = 0.1, 64.0
@@ -48,9 +50,9 @@ class Limit:
         self.dropped = 0
         self._bucket = TokenBucket(rate, burst, clock)
 
-    def passes(self) -> bool:
-        """Return whether one more passes."""
-        passes = self._bucket.claim()
+    def passes(self, weight: int = 1) -> bool:
+        """Return whether one more passes; *weight*: it counts as so many."""
+        passes = self._bucket.claim(weight)
         self.dropped += not passes
         return passes
 
@@ -90,7 +92,7 @@ class Speech:
         if isinstance(message, wire.LogLine):
             _bound("message for the log", message.text, MOST_TEXT)
             _within("level of a message for the log", message.level, _HIGHEST)
-            return self.lines.passes()
+            return self.lines.passes(1 + len(message.text) // LINE)
         if self._ended:
             raise Refused(f"{type(message).__name__} after its last message")
         if isinstance(message, _Open) and not self._ready:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from falcohost.alert import Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.facts import Facts, RuleFacts
@@ -50,6 +52,12 @@ LEAST, MOST = -(1 << 63), (1 << 63) - 1
 UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
+#: Deepest nesting of values that an alert keeps from its condition.
+DEEPEST = 4
+
+_decode_read = msgspec.msgpack.Decoder(dict[str, object]).decode
 
 
 class Refused(ValueError):
@@ -147,6 +155,8 @@ class Admission:
         if not (LEAST <= alert.time <= MOST and 0 < alert.count <= MOST):
             raise Refused(f"an alert with the time {alert.time} and the count {alert.count}")
         check_text(alert, facts.breaks)
+        if alert.read:
+            check_read(alert.read)
         check_fields(alert.fields)
         if len(alert.subjects) > MOST_SUBJECTS or not all(map(_is_subject, alert.subjects)):
             raise Refused("an alert with too many subjects, or with one that is too long")
@@ -174,6 +184,17 @@ def check_text(alert: Alert, breaks: int) -> None:
         raise Refused("an alert with control characters in its line")
 
 
+def check_read(data: bytes) -> None:
+    """Check the encoded values that an alert's condition has read.
+
+    :raises Refused: they cannot be decoded, are nested deep, or too many.
+    """
+    if len(data) > MOST_READ:
+        raise Refused(f"an alert with {len(data)} bytes of values of its condition")
+    if not all(_is_flat(value, DEEPEST) for value in guarded(_decode_read, data).values()):
+        raise Refused("an alert with deep values of its condition")
+
+
 def check_fields(fields: dict[str, object]) -> None:
     """Check the values of an alert's *fields*: texts, numbers, and lists of these.
 
@@ -186,6 +207,14 @@ def check_fields(fields: dict[str, object]) -> None:
     for name, value in fields.items():
         if type(value) not in _PLAIN and not (isinstance(value, list) and _PLAIN.issuperset(map(type, value))):
             raise Refused(f"an alert whose field {_named(name)} is neither text nor number nor a list of these")
+
+
+def _is_flat(value: object, levels: int) -> bool:
+    """Return whether *value* is a text, bytes, a number, or lists and maps of such with no more than these *levels*."""
+    if type(value) in _PLAIN or isinstance(value, bytes):
+        return True
+    items = value if isinstance(value, list) else value.values() if isinstance(value, dict) else (value,)
+    return levels > 0 and all(_is_flat(item, levels - 1) for item in items)
 
 
 def _is_subject(subject: Subject) -> bool:
