@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-#: What every process has, programs that sources start included: none of these holds a secret.
+#: What every process of the agent has; none of these holds a secret.
 BASE: Final = (
     "PATH",
     "HOME",
@@ -33,6 +33,9 @@ BASE: Final = (
     "PYTHON*",
     "VIRTUAL_ENV",
 )
+
+#: What programs have that sources start: where programs are, and how times and texts are written.
+PROGRAMS: Final = ("PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "TZDIR")
 
 #: What the supervisor has besides: what it is told about its state, its cache, its terminal and by systemd.
 SUPERVISOR: Final = (
@@ -75,4 +78,4 @@ def let_programs_have(names: Iterable[str]) -> None:
 
 def for_programs() -> dict[str, str]:
     """Return the environment of a program that this process starts."""
-    return selected(os.environ, (*BASE, *_Programs.also))
+    return selected(os.environ, (*PROGRAMS, *_Programs.also))

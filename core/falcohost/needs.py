@@ -62,22 +62,26 @@ class Needs:
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).
     :ivar writes: files and folders that it creates and changes, if ``write`` is among *calls*; None: any.
+    :ivar user: name of the user that it runs as; empty: a user of its own.
     """
 
     calls: frozenset[str] = frozenset()
     files: tuple[Path, ...] | None = ()
     writes: tuple[Path, ...] | None = ()
     groups: tuple[str, ...] = ()
+    user: str = ""
 
     def __or__(self, other: Needs) -> Needs:
         """Return what either needs."""
         files, writes = _joined(self.files, other.files), _joined(self.writes, other.writes)
-        return Needs(self.calls | other.calls, files, writes, _joined(self.groups, other.groups) or ())
+        groups = _joined(self.groups, other.groups) or ()
+        return Needs(self.calls | other.calls, files, writes, groups, self.user or other.user)
 
     def __le__(self, other: Needs) -> bool:
         """Return whether all of this is in *other*."""
         within = _within(self.files, other.files) and _within(self.writes, other.writes)
-        return self.calls <= other.calls and within and set(self.groups) <= set(other.groups)
+        alike = set(self.groups) <= set(other.groups) and self.user in ("", other.user)
+        return self.calls <= other.calls and within and alike
 
 
 def _joined(these: tuple[_T, ...] | None, those: tuple[_T, ...] | None) -> tuple[_T, ...] | None:

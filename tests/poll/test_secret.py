@@ -24,6 +24,19 @@ def test_order(tmp_path):
     assert None is read(TOKEN=" ")
 
 
+def test_credentials(tmp_path):
+    """A credential of systemd counts before the environment, and after file and configuration; a wrong name is none."""
+    (tmp_path / "TOKEN").write_text("of systemd\n")
+    folder = str(tmp_path)
+
+    assert "of systemd" == read(TOKEN="of environment", CREDENTIALS_DIRECTORY=folder)
+    assert "of text" == read("of text", CREDENTIALS_DIRECTORY=folder)
+    assert "of environment" == read(TOKEN="of environment", CREDENTIALS_DIRECTORY=f"{folder}/none")
+    (tmp_path / "TOKEN").write_text("")
+    with pytest.raises(SourceError, match=f"the token cannot be read from {folder}/TOKEN: the file is empty"):
+        read(TOKEN="of environment", CREDENTIALS_DIRECTORY=folder)
+
+
 def test_unusable(tmp_path):
     """A file that is missing or empty, and characters that no header may have, are told without showing the secret."""
     (tmp_path / "empty").write_text("\n")

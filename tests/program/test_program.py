@@ -29,7 +29,7 @@ class Ran:
         given = ProgramInput(Program(command, always), plugin="tester", clock=ManualClock(), **options)
         self.source = JsonSource(LOG, given)
         self.source.open(Plan(source="app"), None)
-        self.numbers, self.keys = [], []
+        self.numbers, self.keys, self.records = [], [], []
         self._batches = self.source.batches()
 
     def wait(self, count=1 << 30, seconds=PATIENCE):
@@ -39,6 +39,8 @@ class Ran:
             for event in batch.events:
                 self.numbers.append(event.record["n"])
                 self.keys.append(event.key)
+                event.whole()
+                self.records.append(event.record)
             assert batch.cursor is None
             if len(self.numbers) >= count or time.monotonic() > end:
                 break
@@ -221,3 +223,40 @@ def test_how_it_begins(run):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def test_what_it_inherits(run, monkeypatch, tmp_path):
+    """A program gets few variables, no descriptors, a session of its own, and no way to more privileges."""
+    for name in ("TOKEN", "LD_PRELOAD", "HOME", "CREDENTIALS_DIRECTORY", "PYTHONPATH"):
+        monkeypatch.setenv(name, str(tmp_path) if name != "LD_PRELOAD" else "")
+    monkeypatch.setenv("LC_TIME", "C")
+    with (tmp_path / "secret").open("w") as secret:
+        os.set_inheritable(secret.fileno(), True)
+        ran = run(sys.executable, "-c", _TELLS)
+        assert ran.wait(1) == [1]
+        (told,) = ran.records
+
+    assert (
+        {"PATH", "LC_TIME"}
+        <= set(told["variables"])
+        <= {"PATH", "LANG", "LANGUAGE", "LC_TIME", "LC_ALL", "TZ", "LC_CTYPE"}
+    )
+    assert [0, 1, 2] == told["descriptors"]
+    assert told["session"] not in (os.getsid(0), 0)
+    assert "1" == told["no_new_privs"]
+
+
+_TELLS = """
+import json, os
+def is_open(number):
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+told = {"n": 1, "variables": list(os.environ), "descriptors": [n for n in range(1000) if is_open(n)],
+        "session": os.getsid(0), "no_new_privs": status["NoNewPrivs"].strip()}
+print(json.dumps(told), flush=True)
+import time; time.sleep(1000)
+"""

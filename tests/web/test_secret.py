@@ -22,6 +22,16 @@ def test_a_token_from_a_file_or_the_environment(tmp_path):
     assert not secret()
 
 
+def test_a_token_of_systemd(tmp_path):
+    """A credential counts before the environment, and after the file that is named."""
+    (tmp_path / "T").write_text("of systemd\n")
+    (tmp_path / "token").write_text("of file\n")
+    environment = {"T": "of environment", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+
+    assert secret("", environment).token == b"of systemd"
+    assert secret(tmp_path / "token", environment).token == b"of file"
+
+
 def test_what_is_no_token(tmp_path):
     """A file that is not there or empty is told in a sentence, as is an empty variable."""
     (tmp_path / "empty").write_text(" \n")

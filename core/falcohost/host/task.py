@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from falcohost.credentials import VARIABLE as CREDENTIALS
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
 from falcohost.environment import BASE, let_programs_have, selected
@@ -69,7 +70,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
 
 def limit_environment(data: WorkerData) -> None:
     """Give this process, and the programs that it starts, the environment that is meant for them."""
-    limited = {**selected(os.environ, BASE), **as_texts(data.environment)}
+    limited = {**selected(os.environ, (*BASE, CREDENTIALS)), **as_texts(data.environment)}
     os.environ.clear()
     os.environ.update(limited)
     let_programs_have(data.programs)

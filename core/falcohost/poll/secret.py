@@ -1,10 +1,11 @@
-"""Reads a secret for a server from the settings, a file or the environment."""
+"""Reads a secret for a server from the settings, a file, systemd's credentials or the environment."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 
+from falcohost.credentials import credential
 from falcohost.errors import SourceError
 from falcohost.regular import SMALL, read_regular
 
@@ -12,9 +13,9 @@ from falcohost.regular import SMALL, read_regular
 def find_secret(
     plugin: str, what: str, *, given: str, file: str, variable: str, environment: Mapping[str, str] = os.environ
 ) -> tuple[str, str]:
-    """Return *what* (``the API token``) and where it was found: in *file*, else in *given*, else in the environment.
+    """Return *what* (``the API token``) and where it was found: in *file*, else in *given*, else under *variable*.
 
-    It is empty if it was not found.
+    That is the name of a credential of systemd, and of an environment variable. Without a secret the text is empty.
 
     :raises SourceError: the file cannot be read.
     """
@@ -22,6 +23,8 @@ def find_secret(
         return _content(plugin, what, file), file
     if given.strip():
         return given.strip(), "the configuration"
+    if (credentials := credential(variable, environment)) is not None:
+        return _content(plugin, what, str(credentials)), str(credentials)
     return environment.get(variable, "").strip(), variable
 
 

@@ -1,8 +1,8 @@
 """The input of a JSON log that reads the output of a program.
 
 The program runs without privileges, like the worker, and is restarted when it fails. Of the agent's environment it gets
-what every process has, and what the configuration names for it. Output that was not read when the agent ended is lost,
-since a pipe cannot be read again.
+little, and what the configuration names for it; of its descriptors, none. Output that was not read when the agent ended
+is lost, since a pipe cannot be read again.
 """
 
 from __future__ import annotations
@@ -47,11 +47,13 @@ class Program:
     :ivar command: the program and its arguments.
     :ivar always: restart it even after it has ended with status 0; otherwise the source ends then.
     :ivar groups: further groups in which it runs; only an agent that runs as root can give them.
+    :ivar user: the user that it runs as, if the agent runs as root; empty: a user of its own.
     """
 
     command: Sequence[str]
     always: bool = False
     groups: tuple[str, ...] = ()
+    user: str = ""
 
 
 class ProgramInput:
@@ -88,7 +90,7 @@ class ProgramInput:
     @property
     def needs(self) -> Needs:
         """Return that it runs a program, which may need anything."""
-        return Needs(frozenset({PROGRAM}), None, None, self._program.groups)
+        return Needs(frozenset({PROGRAM}), None, None, self._program.groups, self._program.user)
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Check that the program exists; it is started after the privileges are dropped.

@@ -7,16 +7,16 @@ the session.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 from pathlib import Path
 from typing import NoReturn
 
-from falcohost.libc import die_with_parent
+from falcohost.libc import die_with_parent, prctl
 
 # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
 
 #: Exit status of a program that a signal ended, minus the signal's number; as in a shell.
 SIGNALLED = 128
@@ -35,7 +35,8 @@ def keep(worker: int) -> None:
     the program's.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)  # the worker has set it, too, where it could
     die_with_parent(worker, signal.SIGTERM)
     keeper = os.getpid()
     program = os.fork()

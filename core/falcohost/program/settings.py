@@ -10,13 +10,15 @@ from falcohost.program.input import Program
 
 #: The setting that names the command.
 PROGRAM = "program"
-_RESTART, _GROUPS = "restart", "groups"
+_RESTART, _GROUPS, _USER = "restart", "groups", "user"
 
 #: All settings of a program.
-PROGRAM_KEYS = (PROGRAM, _RESTART, _GROUPS)
+PROGRAM_KEYS = (PROGRAM, _RESTART, _GROUPS, _USER)
 
 #: Values of ``restart``, and whether the program is also restarted after it ended successfully.
 _ALWAYS = {"on failure": False, "always": True}
+
+_ROOT = ("root", "0")
 
 #: Runs a command that is given as a text.
 _SHELL = ("/bin/sh", "-c")
@@ -33,12 +35,15 @@ def read_program(entry: Mapping[str, Any], where: str) -> Program | None:
     groups = entry.get(_GROUPS, [])
     if not isinstance(groups, list) or not all(isinstance(name, str) and name for name in groups):
         raise ConfigError(f"{where}: {_GROUPS} is not a list of names of groups, such as [systemd-journal]")
+    user = entry.get(_USER, "")
+    if not isinstance(user, str) or user in _ROOT:
+        raise ConfigError(f"{where}: {_USER} is not the name of a user other than root")
     if command is None:
         return None
     if isinstance(command, str) and command.strip():
-        return Program((*_SHELL, command), _ALWAYS[restart], tuple(groups))
+        return Program((*_SHELL, command), _ALWAYS[restart], tuple(groups), user)
     if isinstance(command, list) and command and all(isinstance(word, str) and word for word in command):
-        return Program(tuple(command), _ALWAYS[restart], tuple(groups))
+        return Program(tuple(command), _ALWAYS[restart], tuple(groups), user)
     raise ConfigError(f"{where}: {PROGRAM} is not a command; use a text for the shell, or a list of words")
 
 

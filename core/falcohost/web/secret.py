@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from falcohost.credentials import credential
 from falcohost.errors import SourceError
 from falcohost.regular import SMALL, read_regular
 
@@ -57,7 +58,7 @@ class Secret:
 def read_secret(
     plugin: str, *, token_file: str, variable: str, client_ca: str, environment: Mapping[str, str] = os.environ
 ) -> Secret:
-    """Return the secret with the token in *token_file* or in the environment's *variable*, and with *client_ca*.
+    """Return the secret with the token in *token_file* or under *variable*, and with *client_ca*.
 
     Empty strings mean that it is not set.
 
@@ -70,13 +71,13 @@ def read_secret(
 def read_token(
     plugin: str, file: str, variable: str, environment: Mapping[str, str] = os.environ, *, what: str = "token"
 ) -> bytes | None:
-    """Return the content of *file*, or of the environment's *variable*; None if neither is set.
+    """Return the content of *file*, or of the credential of systemd or the variable *variable*; None: there is none.
 
     :param what: its name in messages.
     :raises SourceError: the file cannot be read, or is empty.
     """
     text, where = environment.get(variable), variable
-    if file:
+    if file := file or str(credential(variable, environment) or ""):
         where = file
         try:
             text = read_regular(file, SMALL).decode()

@@ -64,6 +64,8 @@ def test_programs():
         ([{"name": "one", "program": ["x", 1]}], "a text for the shell, or a list of words"),
         ([{"name": "one", "program": "x", "restart": "never"}], "use one of: on failure, always"),
         ([{"name": "one", "program": "x", "groups": "adm"}], "groups is not a list of names of groups"),
+        ([{"name": "one", "program": "x", "user": "root"}], "user is not the name of a user other than root"),
+        ([{"name": "one", "program": "x", "user": 5}], "user is not the name of a user other than root"),
         ([{"name": "two words", "open_params": "x"}], "the name is not valid; use letters"),
         ([{"name": "one", "open_params": "x", "time": "a..b"}], "is not a JSON path"),
         (

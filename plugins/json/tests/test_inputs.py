@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.client
 import os
+import pwd
 import signal
 from pathlib import Path
 
@@ -87,10 +88,10 @@ def test_sent(sent):
 
 
 @pytest.fixture
-def printing(tmp_path):
-    """Return an agent with a source that a program prints."""
+def printing(tmp_path, request):
+    """Return an agent with a source that a program prints; a parameter has more of its settings."""
     (tmp_path / "rules.yaml").write_text(RULES)
-    source = {"name": "app", "program": PROGRAM, "groups": ["daemon"]}
+    source = {"name": "app", "program": PROGRAM, "groups": ["daemon"], **getattr(request, "param", {})}
     block = {"name": "json", "init_config": {"sources": [source]}}
     settings = {"plugins": [block], "load_plugins": ["json"], "engine": {"kind": "nodriver"}}
     agent = Agent(tmp_path, [tmp_path / "rules.yaml"], settings=settings)
@@ -128,3 +129,23 @@ def test_wrong_settings(settings, error, text):
 
     with pytest.raises(error, match=text):
         spec.make(entry)
+
+
+WHO = """echo '{"n":1,"uid":'$(id -u)',"groups":"'$(id -Gn)'"}'; sleep 1000"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("printing", [{"user": "games", "program": WHO}], indirect=True)
+def test_printed_as_a_user(printing):
+    """The program runs as the user that the settings name, in that user's main group and the further ones."""
+    fields = printing.wait_for(lambda alert: alert["output_fields"].get("json.value[/uid]"))["output_fields"]
+
+    assert str(pwd.getpwnam("games").pw_uid) == str(fields["json.value[/uid]"])
+    assert {"games", "daemon"} == set(fields["json.value[/groups]"].split())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("printing", [{"user": "nosuchuser"}], indirect=True)
+def test_a_user_that_is_not_there(printing):
+    """A user that does not exist is told."""
+    wait_until(lambda: "the user nosuchuser, as whom the source is to run, does not exist" in printing.log)

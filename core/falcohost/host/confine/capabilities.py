@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import grp
 import os
+import pwd
 from collections.abc import Iterable
 
 from falcohost.errors import SourceError
@@ -52,13 +53,15 @@ def close_the_way_back() -> None:
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def drop_privileges(keep: frozenset[str] | None, user: int | None, groups: Iterable[str] = ()) -> None:
+def drop_privileges(keep: frozenset[str] | None, user: int | None, groups: Iterable[str] = (), name: str = "") -> None:
     """Become *user*, in *groups*, and keep only the capabilities *keep*, as far as this process has them.
+
+    With a *name*, become the user of that name instead, in its main group.
 
     Threads that are already running lose all of their capabilities. Without a *user*, as where the agent does not run
     as root, the user stays and the capabilities are dropped all the same.
 
-    :raises SourceError: a capability or a group is unknown, or the kernel refuses the change.
+    :raises SourceError: a capability, a group or the name is unknown, or the kernel refuses the change.
     """
     permitted = permitted_capabilities()
     kept = _numbers(keep or ()) & permitted
@@ -67,7 +70,7 @@ def drop_privileges(keep: frozenset[str] | None, user: int | None, groups: Itera
         if _CAP_SETPCAP in permitted:
             _drop_bounding(kept)
         if user is not None:
-            _become(user, numbers)
+            _become(*(_named(name) if name else (user, user)), numbers)
         _set_capabilities(kept)
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
@@ -106,10 +109,21 @@ def _group(name: str) -> int:
         raise SourceError(f"the group {name}, in which the source is to be, does not exist") from None
 
 
-def _become(user: int, groups: list[int]) -> None:
+def _named(name: str) -> tuple[int, int]:
+    """Return the numbers of the user *name* and of its main group."""
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        raise SourceError(f"the user {name}, as whom the source is to run, does not exist") from None
+    if found.pw_uid == 0:
+        raise SourceError(f"the source may not run as the user {name}, who is root: name another one")
+    return found.pw_uid, found.pw_gid
+
+
+def _become(user: int, group: int, groups: list[int]) -> None:
     prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups(groups)
-    os.setresgid(user, user, user)
+    os.setresgid(group, group, group)
     os.setresuid(user, user, user)
 
 

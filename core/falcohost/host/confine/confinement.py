@@ -47,7 +47,7 @@ def confine(confinement: Confinement, parent: int) -> None:
         raise SourceError(f"the source has unknown needs: {', '.join(unknown)}; there are {', '.join(sorted(ALL))}")
     import_lazy()
     _restrict_files(needs)
-    drop_privileges(confinement.capabilities, confinement.user, needs.groups)
+    drop_privileges(confinement.capabilities, confinement.user, needs.groups, needs.user)
     die_with_parent(parent)  # changing the user has cleared it
     try:
         seccomp.restrict(needs.calls, log=confinement.only_log)
