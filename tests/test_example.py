@@ -47,11 +47,13 @@ def test_alerts_come_out_of_the_plugins_own_output(environment, config, tmp_path
 
 
 def test_plugins_fields_are_listed(environment):
-    """``falcohost fields dummy`` knows the plugin's fields."""
-    done = environment.run("falcohost", "fields", "dummy")
+    """``falcohost fields dummy`` knows the plugin's fields, if the plugin is named; else it says how to name it."""
+    done = environment.run("falcohost", "-o", "load_plugins[]=dummy", "fields", "dummy")
+    refused = environment.run("falcohost", "fields", "dummy")
 
     assert done.returncode == 0, done.stderr
     assert {"dummy.number", "dummy.parity", "dummy.type"} <= set(done.stdout.split())
+    assert "does not name them: dummy (-o load_plugins[]=dummy)" in refused.stderr
 
 
 def test_plugin_is_listed(environment):

@@ -12,7 +12,7 @@ from falcohost.cli.listing import field_json
 from falcohost.errors import ConfigError
 from falcohost.fields import ArgKind, Field
 from falcohost.host.catalogs import all_fields
-from falcohost.host.plugins import load_all
+from falcohost.host.plugins import Plugins, installed, load_all
 
 _ARGUMENT = {ArgKind.NONE: "", ArgKind.INDEX: "[n]", ArgKind.KEY: "[key]", ArgKind.ANY: "[n or key]"}
 
@@ -34,7 +34,8 @@ def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool
     if source is not None and source not in fields and pattern is None:
         source, pattern = None, source
     if source is not None and source not in fields:
-        raise ConfigError(f"there is no event source '{source}'; the sources are: {', '.join(sorted(fields))}")
+        known = ", ".join(sorted(fields))
+        raise ConfigError(f"there is no event source '{source}'; the sources are: {known}{_idle(plugins)}")
     found = [
         (name, field)
         for name, of_source in fields.items()
@@ -47,8 +48,17 @@ def command(flags: Flags, source: str | None, pattern: str | None, as_json: bool
         click.echo(json.dumps([{"source": name, **field_json(field)} for name, field in found], indent=2))
         return
     if not found:
-        raise ConfigError(f"no field name contains '{pattern}'")
+        raise ConfigError(f"no field name contains '{pattern}'{_idle(plugins)}")
     _print(found, with_source=source is None and len(fields) > 1)
+
+
+def _idle(plugins: Plugins) -> str:
+    """Return which installed plugins were not asked, for a message; empty if all were."""
+    names = [name for name in installed() if name not in (plugin.name for plugin in plugins.loaded)]
+    names = [name for name in names if name not in plugins.left_out]
+    if not names:
+        return ""
+    return f"; not asked, since the configuration does not name them: {', '.join(names)} (-o load_plugins[]={names[0]})"
 
 
 def _matches(field: Field, pattern: str | None) -> bool:
