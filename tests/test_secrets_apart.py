@@ -55,6 +55,11 @@ def found(pid, known):
     return {name for name, secret in known.items() if any(secret.encode() in block for block in blocks)}
 
 
+def opened(pid):
+    """Return what a process has open."""
+    return [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+
+
 class Running:
     """An agent with a secret of each kind.
 
@@ -99,6 +104,7 @@ class Running:
         assert set() == found(self.agent.process.pid, self.secrets)
         assert sorted(everywhere) == sorted(name for name, owner in OWNERS.items() if owner)
         assert [1, 1, 1, 1] == [len(names) for names in where.values()]
+        assert [] == [file for pid in where for file in opened(pid) if "memfd:falcohost" in file]
 
     def close(self):
         """End it."""

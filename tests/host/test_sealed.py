@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from falcohost.errors import StateError
 from falcohost.host.sealed import read_sealed, sealed
 
 
@@ -53,3 +54,24 @@ def test_what_is_too_large_is_refused(closing):
     """The reader says how much it takes."""
     with pytest.raises(ValueError, match="it has 4 bytes, more than 3"):
         read_sealed(closing(sealed("test", b"data")), 3)
+
+
+def test_nobody_executes_it(closing):
+    """Where the kernel can, it refuses to make it a program."""
+    descriptor = closing(sealed("test", b"#!/bin/true"))
+    executable = os.fstat(descriptor).st_mode & 0o111
+    release = tuple(map(int, os.uname().release.split(".")[:2]))
+
+    assert bool(executable) == (release < (6, 3))
+
+
+def test_where_there_can_be_none(monkeypatch):
+    """It is told in words."""
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.memfd_create", refuse)
+
+    with pytest.raises(StateError, match="a memfd cannot be made"):
+        sealed("test", b"data")

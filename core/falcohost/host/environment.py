@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from falcohost.environment import BASE, SUPERVISOR, selected
-from falcohost.errors import ConfigError
+from falcohost.errors import ConfigError, StateError
 from falcohost.host.sealed import check_sealed, read_sealed, sealed
 
 #: The environment variable with the number of the memfd's descriptor, and the name that the process had in ``ps``.
@@ -51,8 +51,10 @@ def begin(arguments: Sequence[str]) -> None:
     elif may_supervise(arguments) and not selected(os.environ, ("_FALCOHOST_COMPLETE",)):
         few = selected(os.environ, (*BASE, *SUPERVISOR))
         if len(few) < len(os.environ):
-            keep()
-            execute(command(), few)
+            try:
+                execute(command(), few)
+            except StateError as error:
+                sys.exit(f"Error: {error}")
 
 
 def may_supervise(arguments: Sequence[str]) -> bool:

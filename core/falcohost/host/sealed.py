@@ -5,19 +5,35 @@ A process that only passes the descriptor on never has the content in its memory
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from typing import Final
 
+from falcohost.errors import StateError
+
 #: The most bytes that are read; rules of one source are far below that.
 LARGEST: Final = 256 << 20
+
+#: Nobody can execute it (linux/memfd.h).
+_MFD_NOEXEC_SEAL: Final = 0x8
 
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 def sealed(name: str, data: bytes) -> int:
-    """Return the descriptor of a new memfd with *data*; *name* shows in ``/proc``."""
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    """Return the descriptor of a new memfd with *data*; *name* shows in ``/proc``.
+
+    :raises StateError: there can be none.
+    """
+    try:
+        return _sealed(name, data)
+    except OSError as error:
+        raise StateError(f"a memfd cannot be made (memfd_create(2)): {error.strerror}") from error
+
+
+def _sealed(name: str, data: bytes) -> int:
+    descriptor = _new(name)
     try:
         view = memoryview(data)
         while view:
@@ -27,6 +43,16 @@ def sealed(name: str, data: bytes) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _new(name: str) -> int:
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        return os.memfd_create(name, flags | _MFD_NOEXEC_SEAL)  # which vm.memfd_noexec=2 demands
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # before Linux 6.3
+            raise
+        return os.memfd_create(name, flags)
 
 
 def check_sealed(descriptor: int) -> None:
