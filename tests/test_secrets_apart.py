@@ -1,4 +1,4 @@
-"""Secrets of one source are in no other process of the agent: neither in its memory nor in its environment."""
+"""Secrets of a source or an output are in no other process of the agent: neither in memory nor in the environment."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost.testing.agent import Agent
+from falcohost.testing.agent import OUTPUTS, Agent
 from falcohost.testing.ports import Port
 from falcohost.testing.waiting import wait_until
 
@@ -21,15 +21,12 @@ RULES = """
 - {rule: D, desc: d, condition: "okta.evt.type exists", output: o, priority: INFO, source: okta}
 """
 
-#: The secrets, each with the source whose worker has it; of the last two no source that is open knows.
-OWNERS = {
-    "in a file": "filed",
-    "in another file": "also",
-    "in the environment": "k8s_audit",
-    "inline": "okta",
-    "of a source that is not open": None,
-    "of nobody": None,
-}
+#: The secrets that a source has, and those that none has that is open.
+OF_SOURCES = ("in a file", "in another file", "in the environment", "inline")
+OF_NONE = ("of a source that is not open", "of nobody")
+
+#: The secret of an output.
+OF_AN_OUTPUT = "of an output"
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +64,7 @@ class Running:
     """
 
     def __init__(self, folder, monkeypatch):
-        self.secrets = {name: secrets.token_hex(16) for name in OWNERS}
+        self.secrets = {name: secrets.token_hex(16) for name in (*OF_SOURCES, *OF_NONE, OF_AN_OUTPUT)}
         self._ports = [Port() for _ in range(4)]
         for name in ("a file", "another file"):
             (folder / name).write_text(self.secrets[f"in {name}"])
@@ -91,20 +88,23 @@ class Running:
             "load_plugins": ["json", "k8saudit", "okta"],
             "engine": {"kind": "nodriver"},
             "log_level": "info",
+            "stdout_output": {"enabled": True, "password": self.secrets[OF_AN_OUTPUT]},
         }
         self.rules = folder / "rules.yaml"
         self.agent = Agent(folder, [self.rules], settings=settings)
         self.agent.wait_until_ready()
 
     def check(self):
-        """Check that the supervisor has no secret, and each worker its own."""
-        where = {pid: found(pid, self.secrets) for pid in self.agent.workers()}
-        everywhere = [name for names in where.values() for name in names]
+        """Check that the supervisor and the store have no secret, each worker its own, and outputs at most theirs."""
+        names = {self.agent.process.pid: "supervisor", **self.agent.processes()}
+        where = {pid: found(pid, self.secrets) for pid in names}
+        others = [where[pid] for pid, name in names.items() if name != OUTPUTS]
+        (outputs,) = (where[pid] for pid, name in names.items() if name == OUTPUTS)
 
-        assert set() == found(self.agent.process.pid, self.secrets)
-        assert sorted(everywhere) == sorted(name for name, owner in OWNERS.items() if owner)
-        assert [1, 1, 1, 1] == [len(names) for names in where.values()]
-        assert [] == [file for pid in where for file in opened(pid) if "memfd:falcohost" in file]
+        assert sorted([[], [], *([name] for name in OF_SOURCES)]) == sorted(map(sorted, others))
+        assert set() == where[self.agent.process.pid]
+        assert outputs <= {OF_AN_OUTPUT}  # stdout forgets what it does not know
+        assert [] == [file for pid in self.agent.processes() for file in opened(pid) if "memfd:falcohost" in file]
 
     def close(self):
         """End it."""
