@@ -47,7 +47,7 @@ class Number:
 
 
 class Counter:
-    """Counts to ``count`` (0: for ever), a number each ``interval`` seconds.
+    """Counts to ``count`` (0: for ever), a number each ``interval`` seconds, the first after that time or ``at_once``.
 
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
     cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``slow`` (so many seconds pass while it
@@ -86,7 +86,8 @@ class Counter:
                 raise ValueError("a bug in the source")
             if self._settings.get("babble"):
                 _babble()
-            time.sleep(interval)
+            if self._now or not self._settings.get("at_once"):
+                time.sleep(interval)
             self._now += 1
             self._timed += self._measuring
             number = Number(self._now, time.time_ns(), self._name)

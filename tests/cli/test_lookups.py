@@ -43,7 +43,7 @@ def test_alerts_wait_for_the_answer(agent, setup):
 
 def test_an_answer_wakes_a_source_that_waits(agent, setup):
     """The alert comes with the answer, though the source has nothing to say for long."""
-    settings = {"names_after": 0.2, "names_wake": True, "interval": 20}
+    settings = {"names_after": 0.2, "names_wake": True, "interval": 20, "at_once": True}
     running = agent(*setup(CONFIG % 2, RULES, settings), *ONLY_NUMBERS)
     alert = running.wait_for_alerts(1)[0]
     late = time.time() - alert["output_fields"]["evt.time"] / 1e9

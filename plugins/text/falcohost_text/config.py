@@ -23,7 +23,8 @@ from falcohost_text.values import Column, address, decimal, number, text
 NAME = "text"
 
 _FORMAT, _PATTERN, _TYPES, _TIME, _ZONE = "format", "pattern", "types", "time", "timezone"
-_KEYS = ("name", OPEN_PARAMS, FOLLOW, _FORMAT, _PATTERN, _TYPES, _TIME, _ZONE, "description", *PROGRAM_KEYS)
+_FIRST = "first_line"
+_KEYS = ("name", OPEN_PARAMS, FOLLOW, _FORMAT, _PATTERN, _TYPES, _TIME, _ZONE, _FIRST, "description", *PROGRAM_KEYS)
 
 _SOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
@@ -33,6 +34,7 @@ class Config:
     """One source: the form of its lines, and its input.
 
     :ivar zone: of times without one; None: that of this machine.
+    :ivar first_line: pattern of the first line of a record; empty: each line is one.
     :ivar open_params: files and folders; empty if a program prints the log.
     """
 
@@ -40,6 +42,7 @@ class Config:
     description: str
     format: Format
     zone: tzinfo | None = None
+    first_line: str = ""
     open_params: str | list[str] = ""
     follow: bool = False
     program: Program | None = None
@@ -101,7 +104,19 @@ def _read(entry: Any) -> Config:
     usual = f"Lines of {shown or shown_program(runs)}."
     description = str(entry.get("description") or usual).replace("\n", " ")
     zone = _zone(given, where(name))
-    return Config(name, description, _format(given, zone, where(name)), zone, params, given.truth(FOLLOW), runs)
+    form, first = _format(given, zone, where(name)), _first_line(given, where(name))
+    return Config(name, description, form, zone, first, params, given.truth(FOLLOW), runs)
+
+
+def _first_line(given: Settings, place: str) -> str:
+    pattern = given.text(_FIRST)
+    if pattern and given.text(_FORMAT) == "journald":
+        raise ConfigError(f"{place}: {_FIRST} has no meaning for the format journald, whose records are one line each")
+    try:
+        compiled(pattern)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {_FIRST} is not a regular expression of RE2: {error}") from None
+    return pattern
 
 
 def _format(given: Settings, zone: tzinfo | None, place: str) -> Format:

@@ -29,9 +29,10 @@ _JOURNAL = {
 }
 
 
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str, *, over_lines: bool = False) -> Any:
     """Return the compiled *pattern*; it matches bytes, whatever their encoding.
 
+    :param over_lines: a dot also matches the end of a line.
     :raises ConfigError: RE2 does not accept it.
     """
     import re2  # takes long to import, and is only needed for a source that is opened or checked
@@ -39,6 +40,7 @@ def compiled(pattern: str) -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
+    options.dot_nl = over_lines
     try:
         return re2.compile(pattern.encode(), options)
     except re2.error as error:
@@ -52,9 +54,10 @@ def named_groups(pattern: Any) -> list[tuple[str, int]]:
     return sorted(groups, key=lambda group: group[1])
 
 
-def parser(form: Format) -> Parse:
-    """Return the function that parses lines of the format *form*."""
-    parse = _journal if form.is_journal else _by_patterns([compiled(one) for one in form.patterns], form.absent)
+def parser(form: Format, *, over_lines: bool = False) -> Parse:
+    """Return the function that parses lines of the format *form*, or records of several lines."""
+    patterns = [compiled(one, over_lines=over_lines) for one in form.patterns]
+    parse = _journal if form.is_journal else _by_patterns(patterns, form.absent)
     if not form.has_messages:
         return parse
     messages = {

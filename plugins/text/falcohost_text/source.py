@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from falcohost import Batch, ConfigError, Plan, Source, SourceSpec, SourceStats
+from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import (
     FOLLOW,
     MIB,
     PLUGIN_EVENT,
     Input,
     Limits,
+    Origin,
     Refusals,
     Texts,
     capabilities,
@@ -26,7 +28,8 @@ from falcohost.settings import OPEN_PARAMS
 from falcohost_text.config import NAME, Config, settings_of
 from falcohost_text.event import Context, TextEvent
 from falcohost_text.formats import FORMATS
-from falcohost_text.parsing import parser
+from falcohost_text.parsing import compiled, parser
+from falcohost_text.records import Record, Records
 
 log = logging.getLogger("falcohost")
 
@@ -74,13 +77,16 @@ def _input(config: Config) -> Input:
 class TextSource:
     """Reads the lines that *given* delivers, in the form that *config* says."""
 
-    def __init__(self, config: Config, given: Input) -> None:
+    def __init__(self, config: Config, given: Input, clock: Clock = SYSTEM) -> None:
         self._where = config.where
-        self._parse = parser(config.format)
+        self._parse = parser(config.format, over_lines=bool(config.first_line))
         self._context = Context(config.name, config.format.time, config.zone)
         self._input = given
         self._refusals = Refusals()
         self._passed = self._unmatched = 0
+        self._records: Records | None = None
+        if config.first_line:
+            self._records = Records(compiled(config.first_line).search, LIMITS.document, self._refusals, clock)
 
     @property
     def needs(self) -> Needs:
@@ -95,9 +101,15 @@ class TextSource:
         self._input.open(self._refusals, cursor)
 
     def batches(self) -> Iterator[Batch]:
-        """Yield the events of the input's lines."""
+        """Yield the events of the input's lines, or of its records of several lines."""
+        records = self._records
         for texts in self._input.texts():
-            yield Batch(self._events(texts) if texts.items else (), texts.cursor)
+            if records is None:
+                yield Batch(self._events(texts) if texts.items else (), texts.cursor)
+            else:
+                yield self._batch(*records.take(texts))
+        if records is not None:
+            yield self._batch(*records.rest())
 
     def update(self, plan: Plan) -> None:
         """Go on as before: each line is parsed, whatever the rules want."""
@@ -127,13 +139,16 @@ class TextSource:
             for line in lines:
                 raw = line.rstrip(b"\r")
                 if raw and not raw.isspace():
-                    yield self._event(raw, at, texts)
+                    yield self._event(raw, at, texts.origin)
                 at += len(line) + 1
 
-    def _event(self, raw: bytes, at: int, texts: Texts) -> TextEvent:
+    def _batch(self, records: Iterable[Record], cursor: str | None) -> Batch:
+        return Batch([self._event(record.raw, record.at, record.origin) for record in records], cursor)
+
+    def _event(self, raw: bytes, at: int, origin: Origin) -> TextEvent:
         groups = self._parse(raw)
         self._passed += 1
-        event = TextEvent(raw, self._passed, texts.origin, at, groups, self._context)
+        event = TextEvent(raw, self._passed, origin, at, groups, self._context)
         if groups is None:
             self._unmatched += 1
             if self._unmatched == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -389,24 +388,3 @@ FIELDS: tuple[SyscallField, ...] = (
         )
     ),
 )
-
-
-def _without_value() -> Iterator[SyscallField]:
-    for name in ("evt.latency", "evt.latency.s", "evt.latency.ns", "evt.wait_latency"):
-        yield SyscallField(
-            name=name,
-            type=FieldType.RELTIME,
-            description="Always 0, since only returns are reported. Kept for old rules.",
-            get=lambda _, __: 0,
-            deprecated=True,
-        )
-    yield SyscallField(
-        name="evt.latency.human",
-        type=FieldType.CHARBUF,
-        description="Always 0ns, since only returns are reported. Kept for old rules.",
-        get=lambda _, __: "0ns",
-        deprecated=True,
-    )
-
-
-DEPRECATED_FIELDS: tuple[SyscallField, ...] = tuple(_without_value())

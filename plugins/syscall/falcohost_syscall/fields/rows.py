@@ -8,6 +8,7 @@ from typing import Final
 from falcohost import FieldType
 from falcohost_syscall.fields import container as fields_container
 from falcohost_syscall.fields import event as fields_event
+from falcohost_syscall.fields import event_deprecated
 from falcohost_syscall.fields import fd as fields_fd
 from falcohost_syscall.fields import file_names as fields_file_names
 from falcohost_syscall.fields import open as fields_open
@@ -39,7 +40,7 @@ def _not_collected() -> Iterator[SyscallField]:
 FIELDS: tuple[SyscallField, ...] = (
     *fields_event.FIELDS,
     *fields_open.FIELDS,
-    *fields_event.DEPRECATED_FIELDS,
+    *event_deprecated.FIELDS,
     *fields_process.FIELDS,
     *fields_user.FIELDS,
     *fields_fd.FIELDS,
