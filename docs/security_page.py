@@ -44,7 +44,7 @@ ROLES: Mapping[str, Role] = {
     "store": Role("decodes alerts, and is the only one that writes the database", "the state directory", "-", 20),
     "outputs": Role("delivers alerts", "any that others may read or change", "connects", 25),
     "loader of source syscall": Role("loads the probe and its filters", "reads any", "-", 25),
-    "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-", 40),
+    "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
     "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
     "source app": Role("follows files", "reads their folders", "-", 20),
@@ -132,8 +132,8 @@ def call_table() -> Iterator[str]:
         yield from _row(f"`{need}`", _names(names, *(("socket",) if need == CONNECT else ())))
     yield from _row("`inspect`", "no more; but no Landlock")
     yield from _row("`threads`", "`clone` of threads, in no new namespace")
-    yield from _row("`maps`", "`bpf`, to look up, change and delete in maps and to run programs, by descriptor")
-    yield from _row("`probe`", "the same, and to load and attach programs; `perf_event_open`")
+    yield from _row("`maps`", "`bpf`, to look up, change and delete in maps, by descriptor")
+    yield from _row("`probe`", "the same, and to load, attach and run programs; `perf_event_open`")
     yield from _row("`program`", f"all but these, which fail with EPERM: {_names(DANGEROUS)}")
 
 

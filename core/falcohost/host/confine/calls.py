@@ -91,12 +91,12 @@ _PERF_IOCTL: Final = frozenset({0x2400, 0x2401, 0x40042408})
 
 _FAMILIES: Final = frozenset({socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK})
 
-# linux/bpf.h: commands on descriptors that a process has: look up, update, delete, next key, test run, information,
-# look up and delete, and the four for many entries.
-_MAPS: Final = frozenset({1, 2, 3, 4, 10, 15, 21, 24, 25, 26, 27})
-# Create a map, load a program, query, open a tracepoint, load types, freeze, create, update and detach links,
-# statistics, iterate, bind a map.
-_PROBE: Final = _MAPS | {0, 5, 16, 17, 18, 22, 28, 29, 32, 33, 34, 35}
+# linux/bpf.h: commands on descriptors of maps that a process has: look up, update, delete, next key, look up and
+# delete, and the four for many entries.
+_MAPS: Final = frozenset({1, 2, 3, 4, 21, 24, 25, 26, 27})
+# Create a map, load a program, test run, information, query, open a tracepoint, load types, freeze, create, update and
+# detach links, statistics, iterate, bind a map.
+_PROBE: Final = _MAPS | {0, 5, 10, 15, 16, 17, 18, 22, 28, 29, 32, 33, 34, 35}
 
 
 def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Argument | None]:
