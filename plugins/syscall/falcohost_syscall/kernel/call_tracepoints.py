@@ -39,24 +39,31 @@ class CallTracepoints:
     """
 
     def __init__(self, program: int) -> None:
-        """Attach the loaded *program* (of type ``tracepoint``) by and by, see :meth:`set`."""
+        """Attach the loaded *program* (of type ``tracepoint``) by and by, see :meth:`set`.
+
+        The folder is opened now, since mounting takes rights that the process gives up once the probe is loaded.
+        """
         self.problem: str | None = None
+        self._folder = -1
         self._program = program
         self._events: dict[str, int] = {}
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
         self._syscall.restype = c_long
+        try:
+            self._folder = self._opened()
+        except OSError as error:
+            self.problem = os.strerror(error.errno or 0)
 
     def set(self, calls: frozenset[str]) -> None:
         """Have the program run when one of these *calls* begins, and no other; what the kernel lacks is left out."""
         for name in self._events.keys() - calls:
             os.close(self._events.pop(name))
         missing = calls - self._events.keys()
-        if not missing:
+        if not missing or self._folder < 0:
             return
         try:
-            with self._tracefs() as folder:
-                for name, number in _numbers(folder, missing):
-                    self._events[name] = self._attach(number)
+            for name, number in _numbers(self._folder, missing):
+                self._events[name] = self._attach(number)
             self.problem = None
         except OSError as error:
             self.problem = os.strerror(error.errno or 0)
@@ -66,6 +73,9 @@ class CallTracepoints:
         for fd in self._events.values():
             os.close(fd)
         self._events.clear()
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
 
     def _attach(self, number: int) -> int:
         attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, number, 1)
@@ -81,22 +91,15 @@ class CallTracepoints:
             raise
         return fd
 
-    @contextlib.contextmanager
-    def _tracefs(self) -> Iterator[int]:
-        """Provide a descriptor of the folder with the calls' tracepoints.
+    def _opened(self) -> int:
+        """Return a descriptor of the folder with the calls' tracepoints.
 
         :raises OSError: there is none.
         """
         for path in _FOLDERS:
             with contextlib.suppress(OSError):
-                folder = os.open(f"{path}/{_CALLS}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-                break
-        else:
-            folder = self._mounted()
-        try:
-            yield folder
-        finally:
-            os.close(folder)
+                return os.open(f"{path}/{_CALLS}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._mounted()
 
     def _mounted(self) -> int:
         context = self._call(_FSOPEN, c_char_p(b"tracefs"), _CLOEXEC)
