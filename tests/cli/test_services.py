@@ -138,3 +138,13 @@ def test_nobody_else_reaches_the_links(agent, setup, tmp_path):
     assert all("agent.sock" in line for line in named)
     with socket.socket(socket.AF_UNIX) as link:
         link.connect(str(tmp_path / "state" / "agent.sock"))
+
+
+def test_the_next_run_goes_on(agent, setup, tmp_path):
+    """The state that one run has given to the user of its store is used by the next, and can be looked at by root."""
+    for expected in (3, 6):
+        running = agent(*setup(numbers={"count": 3}), *ONLY_NUMBERS)
+        assert 0 == running.wait()
+
+        assert "in memory only" not in running.stderr
+        assert expected == len(stored(tmp_path))

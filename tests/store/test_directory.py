@@ -5,7 +5,7 @@ import os
 import pytest
 
 from falcohost.errors import StateError
-from falcohost.store.directory import claim, state_directory
+from falcohost.store.directory import claim, directory_problem, state_directory
 from falcohost.store.limits import Limits
 from falcohost.store.store import open_store
 
@@ -37,6 +37,57 @@ def test_a_directory_that_cannot_be_made(tmp_path):
 
     with pytest.raises(StateError, match="cannot be used: Not a directory"):
         claim(tmp_path / "file" / "state")
+
+
+def owners(folder):
+    """Return the user of a folder and of each file in it."""
+    return {path.name: path.stat(follow_symlinks=False).st_uid for path in (folder, *folder.iterdir())}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_directory_is_given_to_its_user(tmp_path):
+    """Directory and files of an earlier version, or of an earlier user, belong to the new user alone."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o755)
+    for name in ("state.db", "state.db-wal", "state.db.broken-20260101T000000"):
+        (state / name).write_text("x")
+    os.close(claim(state, 61200, range(61184, 61300)))
+    assert {61200} == set(owners(state).values())
+    assert {0o700, 0o600} == {path.stat().st_mode & 0o777 for path in (state, *state.iterdir())}
+
+    os.close(claim(state, 61201, range(61184, 61300)))
+    assert {61201} == set(owners(state).values())
+    with pytest.raises(StateError, match=r"belongs to another user \(uid 61201\)"):
+        claim(state, 70000, range(70000, 70001))
+    assert directory_problem(str(state), ours=False, users=range(61184, 61300)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_a_hostile_user_has_put_there_is_not_given_away(tmp_path):
+    """No link is followed, no file with two names is given to anybody, and no file of a third user."""
+    state, secret = tmp_path / "state", tmp_path / "secret"
+    state.mkdir(mode=0o700)
+    secret.write_text("root's")
+    (state / "state.db").symlink_to(secret)
+    (state / "state.db-wal").hardlink_to(secret)
+    (state / "state.db-shm").write_text("somebody's")
+    os.mkfifo(state / "state.db.broken-1")
+    os.chown(state / "state.db-shm", 1234, 1234)
+    os.close(claim(state, 61200, range(61184, 61300)))
+
+    assert (0, 1234) == (secret.stat().st_uid, (state / "state.db-shm").stat().st_uid)
+    assert 0 == (state / "state.db.broken-1").stat().st_uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_directory_that_has_something_else_is_not_given_away(tmp_path):
+    """A directory that falcohost was told of by mistake keeps its user and its mode."""
+    (tmp_path / "notes").touch()
+    before = tmp_path.stat()
+
+    with pytest.raises(StateError, match=r"has other files \(notes\).*name a directory that is only for falcohost"):
+        claim(tmp_path, 61200)
+    assert (before.st_uid, before.st_mode) == (tmp_path.stat().st_uid, tmp_path.stat().st_mode)
 
 
 def test_where_the_state_is(monkeypatch):

@@ -26,12 +26,14 @@ class Channel(Generic[T]):
     """One end of *link*.
 
     :param kinds: the messages that may arrive.
+    :param attached: descriptors may come with them; otherwise the kernel closes those that do.
     :ivar closed: the other end is gone; nothing more will arrive.
     :ivar attached: the descriptors that have arrived, which whoever reads the messages takes from the left.
     """
 
-    def __init__(self, link: socket.socket, kinds: Any) -> None:
+    def __init__(self, link: socket.socket, kinds: Any, *, attached: bool = False) -> None:
         self.closed = False
+        self._most_attached = MOST_ATTACHED if attached else 0
         self.attached: deque[int] = deque()
         self._link = link
         self._received: wire.Received[T] = wire.Received(kinds)
@@ -44,7 +46,7 @@ class Channel(Generic[T]):
     def read(self) -> list[T]:
         """Return the messages that are now complete."""
         try:
-            data, attached = receive_with(self._link, _SIZE, MOST_ATTACHED)
+            data, attached = receive_with(self._link, _SIZE, self._most_attached)
         except BlockingIOError:
             return []
         except OSError:

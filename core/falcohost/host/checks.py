@@ -56,7 +56,7 @@ def start_findings(
     :param ruleset: the rules, which decide which sources are opened; None: they are not valid.
     """
     agent = running_agent(config.state.directory)
-    problem = directory_problem(config.state.directory, ours=agent is not None)
+    problem = directory_problem(config.state.directory, ours=agent is not None, users=config.uids)
     yield Finding("state directory", "it can be used", problem, stops=False)
     if options.pidfile is not None and (reason := write_problem(options.pidfile)):
         yield Finding("pidfile", "it can be written", f"Could not write pid to pidfile {options.pidfile}: {reason}")

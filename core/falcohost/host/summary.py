@@ -40,16 +40,18 @@ class Summary:
 
     def __init__(self, rules: Sequence[str]) -> None:
         self._rules = list(rules)
+        self._known = set(rules)
         self._by_rule: Counter[str] = Counter()
         self._by_priority: Counter[Priority] = Counter()
 
     def take_rules(self, rules: Sequence[str]) -> None:
         """Switch to new rules; former rules keep their lines, after those of the new ones."""
         self._rules = list(dict.fromkeys([*rules, *self._rules]))
+        self._known.update(rules)
 
     def count(self, rules: Mapping[str, int], priorities: Mapping[int, int]) -> None:
-        """Add new alerts, by rule and by priority."""
-        self._by_rule.update(rules)
+        """Add new alerts, by rule and by priority. Rules that there are not are left out."""
+        self._by_rule.update({rule: number for rule, number in rules.items() if rule in self._known})
         self._by_priority.update({Priority(priority): number for priority, number in priorities.items()})
 
     @property

@@ -71,6 +71,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.readiness.check()
         self.watchdog.check()
         self.outages.check()
+        self.services.check()
         if self.readiness.reached:
             self.files.look()
         self.orphans.reap()

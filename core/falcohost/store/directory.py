@@ -11,7 +11,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from falcohost.errors import StateError
-from falcohost.trust import distrust
+from falcohost.trust import distrust, trusted_users
 
 #: Environment variable with the state directory, if the configuration does not set it.
 VARIABLE = "FALCOHOST_STATE_DIR"
@@ -175,5 +175,5 @@ def _check(directory: Path, users: Container[int]) -> None:
         raise StateError(
             f"other users can write to the state directory {directory}; remove that permission with chmod go-w"
         )
-    if (reason := distrust(directory, listed=True)) is not None:
+    if (reason := distrust(directory, {*trusted_users(), status.st_uid}, listed=True)) is not None:
         raise StateError(f"other users can change the state directory {directory}: {reason}")

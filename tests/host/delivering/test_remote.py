@@ -178,6 +178,20 @@ def test_what_an_outputs_process_may_not_say(served, said, accusation):
     assert 0 == one.store.last
 
 
+def test_an_outputs_process_that_only_asks(served):
+    """One that asks for alerts and does not read them is left before it has the store run out of memory."""
+    one = served()
+    one.put(*[f"{number:0900}" for number in range(1000)])
+    link = one.socket()
+    link.sendall(wire.packed(messages.Hello(0, {})))
+    question = wire.packed(messages.Read(1, 0, 1000))
+    with pytest.raises(OSError, match=r"pipe|reset"):
+        while True:
+            link.sendall(question)
+
+    assert "bytes that it does not read" in one.accused[0][1]
+
+
 def test_an_outputs_process_that_does_not_read(served):
     """New alerts are only announced to an outputs process that does not read, so that nothing piles up."""
     one = served()

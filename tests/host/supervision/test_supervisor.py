@@ -314,6 +314,38 @@ def test_a_store_that_is_killed(supervised, stored, caplog):
     assert "   rule a: 1\n" in supervisor.summary.text()
 
 
+@pytest.mark.parametrize("name", ["_store", "_outputs"])
+def test_one_that_is_stopped(supervised, stored, caplog, name):
+    """A store or outputs that somebody has stopped are replaced; alerts that were on their way are stored and told."""
+    stage, supervisor = supervised("one")
+
+    def stop():
+        os.kill(getattr(supervisor.services, name)._process.pid, signal.SIGSTOP)
+        stage.last().store_alerts(of("one", "b"))
+
+    def look():
+        if "is killed" not in caplog.text:
+            stage.clock.advance(5.1)
+        stage.last().hear()
+        stage.last().store.read()
+        return {"rule a", "rule b", "Falcohost internal: process restarted"} <= set(stage.sink.told)
+
+    script(
+        stage,
+        lambda: stage.last().say(wire.Ready()),
+        lambda: stage.last().store_alerts(of("one", "a")),
+        lambda: stage.sink.told == ["rule a"],
+        stop,
+        look,
+        lambda: stage.last().say(wire.Ended()),
+        lambda: stage.last().end(""),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert "is killed: it was stopped by a signal" in caplog.text
+    assert ["id-a", "id-b"] == [one for one in stored()[0] if one.startswith("id-")]
+
+
 def test_outputs_that_are_killed(supervised, stored, caplog):
     """Another process takes its place at once, and goes on at the marks; the loss is an alert."""
     stage, supervisor = supervised("one")

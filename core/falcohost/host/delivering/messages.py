@@ -13,6 +13,10 @@ class Reopen(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: reopen all outputs before their next delivery."""
 
 
+class Tell(msgspec.Struct, tag=True, frozen=True):
+    """From the supervisor: report now, to show that the process works."""
+
+
 class Finish(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: deliver what is left, and end."""
 
@@ -60,5 +64,5 @@ class FileOpened(msgspec.Struct, frozen=True):
     error: int = 0
 
 
-FromSupervisor: TypeAlias = Reopen | Finish | NewStore
+FromSupervisor: TypeAlias = Reopen | Tell | Finish | NewStore
 ToSupervisor: TypeAlias = LogLine | Opened | NotOpened | Deliveries | NoneLeft

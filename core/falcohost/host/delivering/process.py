@@ -184,7 +184,7 @@ class OutputsProcess:
         self._store = store
         self._subscribers = subscribers
         self._said = messages.Deliveries([])
-        self._none_left = False
+        self._none_left = self._asked = False
         self._closing: threading.Thread | None = None
         self._ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
@@ -216,6 +216,8 @@ class OutputsProcess:
             self._store.renew(self._supervisor.store())
         elif isinstance(message, messages.Reopen):
             self._subscribers.reopen()
+        elif isinstance(message, messages.Tell):
+            self._asked = True
         elif self._closing is None:
             self._closing = threading.Thread(target=self._close, name="end", daemon=True)
             self._closing.start()
@@ -232,8 +234,8 @@ class OutputsProcess:
         for one in self._subscribers.runners:
             busy = one.busy()
             states.append(messages.Delivery(one.name, one.kind, busy if busy >= PAUSE else 0.0, one.dropped))
-        if (now := messages.Deliveries(states)) != self._said:
-            self._said = now
+        if (now := messages.Deliveries(states)) != self._said or self._asked:
+            self._said, self._asked = now, False
             self._supervisor.say(now)
         error = self._subscribers.check()
         if error and not self._none_left:

@@ -9,6 +9,7 @@ from falcohost.alert import RuleMetadata
 from falcohost.errors import StateError
 from falcohost.host.channel import Channel
 from falcohost.host.storing import messages
+from falcohost.store.admission import Refused
 from falcohost.store.answers import AnswerAdmission
 from falcohost.store.arrival import Answer
 from falcohost.store.store import Store
@@ -16,6 +17,9 @@ from falcohost.subscriber import MOST_TAKEN
 
 #: Most bytes that wait for the outputs process before new alerts are only announced.
 MOST_UNSENT = 1 << 20
+
+#: Most bytes that wait for a process that asks for alerts.
+MOST_UNREAD = 64 << 20
 
 #: About this many bytes of alerts are in one answer.
 MOST_BYTES = 4 << 20
@@ -59,6 +63,8 @@ class OutputsLink:
         :raises Refused: it may not say so.
         """
         self._channel.send_rest()
+        if self._channel.unsent > MOST_UNREAD:
+            raise Refused(f"it has asked for {self._channel.unsent} bytes that it does not read")
         for message in self._channel.read():
             self._handle(message)
         if self._channel.refused is not None:

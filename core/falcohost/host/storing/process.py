@@ -98,7 +98,7 @@ def run_store(given: StoreGiven, rules: Rules, link: socket.socket, parent: int,
     try:
         take_over({link.fileno()} | ({given.lock} if given.lock is not None else set()), parent, NAME)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor says when to end
-        control: Channel[messages.FromSupervisor] = Channel(link, messages.FromSupervisor)
+        control: Channel[messages.FromSupervisor] = Channel(link, messages.FromSupervisor, attached=True)
         log.forward(lambda level, text: control.send(LogLine(level, text)))
         try:
             close_the_way_back()

@@ -44,17 +44,20 @@ class Broker:
             self._link = None
 
     def _serve(self) -> None:
-        assert self._link is not None
+        if (link := self._link) is None:
+            return
         try:
-            request = self._link.recv(_SIZE, socket.MSG_DONTWAIT)
-            if not request:
-                self.close()
-                return
-            self._answer(self._link, _decode(request).index)
+            request = link.recv(_SIZE, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            pass
+            return
+        except OSError:
+            request = b""
+        try:
+            if not request:
+                raise ValueError
+            self._answer(link, _decode(request).index)
         except (OSError, ValueError):
-            self.close()
+            self.close()  # it is gone, does not read, or has asked for something else
 
     def _answer(self, link: socket.socket, index: int) -> None:
         """Open the file and send its descriptor, or say why it cannot be opened.

@@ -10,16 +10,22 @@ import msgspec
 
 from falcohost.alert import Priority
 from falcohost.host.channel import Channel
+from falcohost.host.checked import LINES, LINES_AT_ONCE, Limit
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.loop import Loop, Timer
 from falcohost.host.supervision.process import ENDED, ForkedProcess
-from falcohost.host.supervision.watchdog import RaiseAlert
+from falcohost.host.supervision.watchdog import ASLEEP, RaiseAlert
+from falcohost.host.wire import LogLine
 from falcohost.log import log
 
 RESTARTED: Final = "Falcohost internal: process restarted"
 
 #: A process that lived for less than so many seconds is replaced after a delay; any other at once.
 SHORT: Final = 1.0
+
+#: Seconds between two looks at whether it works; after so many without an answer it is replaced.
+LOOKS: Final = 5.0
+SILENT: Final = 60.0
 
 #: How often a process is replaced that is killed while it finishes.
 LAST_LIVES: Final = 3
@@ -32,6 +38,7 @@ class Service(Generic[T]):
 
     :param start: starts the process.
     :param kinds: the messages that it sends.
+    :param tell: the message that it answers.
     :param hear: called with each of its messages.
     :param begun: called after each start.
     :param raise_alert: raises the alert about a process that has ended, though it should not.
@@ -45,6 +52,7 @@ class Service(Generic[T]):
         loop: Loop,
         start: Callable[[], ForkedProcess],
         kinds: Any,
+        tell: msgspec.Struct,
         hear: Callable[[T], None],
         begun: Callable[[], None],
         raise_alert: RaiseAlert,
@@ -54,6 +62,10 @@ class Service(Generic[T]):
         self._loop = loop
         self._start = start
         self._kinds = kinds
+        self._tell = tell
+        self._lines = Limit(LINES, LINES_AT_ONCE, loop.clock)
+        self._heard = self._looked = 0.0
+        self._was_stopped = self._answers = False
         self._hear = hear
         self._begun = begun
         self._raise_alert = raise_alert
@@ -82,7 +94,8 @@ class Service(Generic[T]):
         except OSError as error:
             self._later(f"cannot start a process: {error.strerror}")
             return
-        self._born = self._loop.clock.monotonic()
+        self._born = self._heard = self._looked = self._loop.clock.monotonic()
+        self._was_stopped = self._answers = False
         self._channel = Channel(process.link, self._kinds)
         self._loop.watch(self._channel, self._serve)
         self._loop.watch(process.ended, self._died)
@@ -93,6 +106,23 @@ class Service(Generic[T]):
         if self._process is not None and not self._channel.closed:
             self._channel.send(message, descriptor)
             self._loop.watch_writing(self._channel, self._channel.waits_to_send)
+
+    def check(self) -> None:
+        """Replace the process if it is stopped, or has not answered for :data:`SILENT` seconds."""
+        now, before = self._loop.clock.monotonic(), self._looked
+        if self._process is None or now - before < LOOKS:
+            return
+        self._looked = now
+        if now - before > ASLEEP + LOOKS:  # this process itself was not running
+            self._heard = now
+        stopped = self._process.is_stopped()
+        if stopped and self._was_stopped:
+            self.kill("it was stopped by a signal")
+        elif self._answers and now - self._heard > SILENT:  # until then it opens what may take long
+            self.kill(f"it has not answered for {now - self._heard:.0f} s")
+        else:
+            self.send(self._tell)
+        self._was_stopped = stopped
 
     def kill(self, why: str = "") -> None:
         """Kill the process."""
@@ -114,7 +144,12 @@ class Service(Generic[T]):
         """Pass on the messages that have arrived; return whether there were any."""
         messages = self._channel.read()
         for message in messages:
-            self._hear(message)
+            self._heard = self._loop.clock.monotonic()
+            if not isinstance(message, LogLine):
+                self._answers = True
+                self._hear(message)
+            elif self._lines.passes():
+                log.log(message.level, "%s", message.text)
         if self._channel.refused is not None and not self._channel.closed:
             self._channel.closed = True
             self.kill(f"it sent an invalid message ({self._channel.refused})")

@@ -24,6 +24,9 @@ from falcohost.host.supervision.service import Service
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
 
+#: Most characters of an accusation.
+MOST_TEXT = 1024
+
 _NOTHING_STORED = storing.StoreReport(False, StoreNumbers(), {})
 
 
@@ -65,13 +68,21 @@ class Services:
         self._waiting: list[Callable[[], None]] = []
         self._deliveries: list[delivering.Delivery] = []
         self._store: Service[storing.ToSupervisor] = Service(
-            "store", loop, self._fork_store, storing.ToSupervisor, self._hear_store, self._store_begun, raise_alert
+            "store",
+            loop,
+            self._fork_store,
+            storing.ToSupervisor,
+            storing.Tell(),
+            self._hear_store,
+            self._store_begun,
+            raise_alert,
         )
         self._outputs: Service[delivering.ToSupervisor] = Service(
             "outputs",
             loop,
             self._fork_outputs,
             delivering.ToSupervisor,
+            delivering.Tell(),
             self._hear_outputs,
             self._outputs_begun,
             raise_alert,
@@ -131,6 +142,11 @@ class Services:
         self._waiting.append(then)
         self._store.send(storing.Tell())
 
+    def check(self) -> None:
+        """Replace a process that is stopped, or does not answer."""
+        self._store.check()
+        self._outputs.check()
+
     def outputs(self) -> list[OutputSnapshot]:
         """Return the states and numbers of all outputs and subscribers."""
         last, marks = self._stored.numbers.last, self._stored.marks
@@ -185,27 +201,23 @@ class Services:
         elif isinstance(message, storing.Counted):
             self._counted = message.until
             self._summary.count(message.rules, message.priorities)
-        elif isinstance(message, wire.LogLine):
-            log.log(message.level, "%s", message.text)
         elif isinstance(message, storing.Drained):
             self._drained = self._outputs.finishing = True
             self._outputs.send(delivering.Finish())
-        elif message.source:
-            self._accuse(message.source, message.error)
-        else:
-            self._outputs.kill(f"it sent the store an invalid message ({message.error})")
+        elif isinstance(message, storing.Accused) and message.source:
+            self._accuse(message.source, message.error[:MOST_TEXT])
+        elif isinstance(message, storing.Accused):
+            self._outputs.kill(f"it sent the store an invalid message ({message.error[:MOST_TEXT]})")
 
     def _hear_outputs(self, message: delivering.ToSupervisor) -> None:
         if isinstance(message, delivering.Deliveries):
             self._deliveries = message.all
-        elif isinstance(message, wire.LogLine):
-            log.log(message.level, "%s", message.text)
         elif isinstance(message, delivering.Opened):
             self.opened = True
         elif isinstance(message, delivering.NoneLeft):
             self._loop.end(Outcome.FAILED, message.error)
-        elif self.opened:
+        elif isinstance(message, delivering.NotOpened) and self.opened:
             log.error("the outputs cannot be opened again: %s", message.error)
-        else:
+        elif isinstance(message, delivering.NotOpened):
             self._outputs.ending = True
             self._loop.end(Outcome.FAILED, message.error)

@@ -1,0 +1,100 @@
+"""The open-broker: configured files by their index, and nothing else."""
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from falcohost.host.delivering.broker import FileBroker
+from falcohost.host.delivering.messages import OpenFile
+from falcohost.host.supervision.broker import Broker
+from falcohost.host.supervision.loop import Loop
+
+
+class Served:
+    """A broker of *files* in a loop of its own thread, and the outputs process's end."""
+
+    def __init__(self, files):
+        self.loop = Loop()
+        self.broker = Broker(self.loop, files)
+        self.link = self.broker.renew()
+        self._over = False
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while not self._over:
+            self.loop.turn(0.005)
+
+    def end(self):
+        """End."""
+        self._over = True
+        self._thread.join()
+        self.broker.close()
+        self.link.close()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Return a broker of two files."""
+    served = Served([str(tmp_path / "one"), str(tmp_path / "missing" / "two")])
+    yield served
+    served.end()
+
+
+def test_a_configured_file_is_opened(served, tmp_path):
+    """The outputs process gets a descriptor of the file, again after the file was moved away."""
+    files = FileBroker(served.link, [str(tmp_path / "one"), str(tmp_path / "missing" / "two")])
+    for name in ("one", "moved"):
+        descriptor = files(str(tmp_path / "one"))
+        os.write(descriptor, name.encode())
+        os.close(descriptor)
+        if name == "one":
+            (tmp_path / "one").rename(tmp_path / "first")
+
+    assert ("one", "moved") == ((tmp_path / "first").read_text(), (tmp_path / "one").read_text())
+    assert not os.get_inheritable(files(str(tmp_path / "one")))
+
+
+def test_one_that_cannot_be_opened(served, tmp_path):
+    """The error is that of the supervisor's open(2); the next file is opened all the same."""
+    files = FileBroker(served.link, [str(tmp_path / "one"), str(tmp_path / "missing" / "two")])
+
+    with pytest.raises(FileNotFoundError):
+        files(str(tmp_path / "missing" / "two"))
+    os.close(files(str(tmp_path / "one")))
+
+
+@pytest.mark.parametrize("index", [-1, 2, 1 << 62])
+def test_an_index_that_there_is_not(served, index):
+    """Nothing is opened for an index beyond the configured files, whether from the front or from behind."""
+    served.link.send(msgspec.msgpack.encode(OpenFile(index)))
+    served.link.settimeout(60)
+    answer, descriptors, _, _ = socket.recv_fds(served.link, 64, 4)
+
+    assert [] == list(descriptors)
+    assert {"error": 22} == msgspec.msgpack.decode(answer)
+
+
+@pytest.mark.parametrize(
+    "request_", [b"\xc1", b"/etc/shadow", msgspec.msgpack.encode({"index": "/etc/shadow"}), b"x" * 999]
+)
+def test_rubbish_ends_the_service(served, request_):
+    """Who asks for something else is not served any more."""
+    served.link.send(request_)
+    served.link.settimeout(60)
+
+    assert b"" == served.link.recv(64)
+
+
+def test_who_does_not_read(served):
+    """Who asks and asks without reading is not waited for, and leaves no descriptors behind."""
+    request = msgspec.msgpack.encode(OpenFile(0))
+    before = len([*Path("/proc/self/fd").iterdir()])
+    with pytest.raises(OSError, match=r"Broken pipe|reset|Connection"):
+        while True:
+            served.link.send(request)
+    assert len([*Path("/proc/self/fd").iterdir()]) <= before
