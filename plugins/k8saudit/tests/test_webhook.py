@@ -21,7 +21,7 @@ import pytest
 from falcohost.errors import ConfigError, SourceError
 from falcohost.store.history import History, Wanted
 from falcohost.testing import skip_or_fail
-from falcohost.testing.agent import Agent
+from falcohost.testing.agent import STORE, Agent
 from falcohost.testing.certificates import self_signed
 from falcohost.testing.kills import KILLS, kill_often
 from falcohost.testing.pipeline import Pipeline
@@ -232,14 +232,15 @@ def test_a_disk_that_takes_nothing(hook, tmp_path):
     """While nothing can be written nothing is answered; when that is over it is, and what was sent is stored once."""
     served = hook()
     body = event_list([event("a")])
-    size = (tmp_path / "state" / "state.db-wal").stat().st_size  # which is more than the agent has to say
-    resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    size = (tmp_path / "state" / "state.db-wal").stat().st_size
+    store = served.agent.service(STORE)
+    resource.prlimit(store, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     with ThreadPoolExecutor(1) as sender:
         answer = sender.submit(lambda: (served.post(body), served.stored()))
         served.agent.wait_for_log(lambda log: "cannot be written" in log)
         assert served.stored() == []
-        resource.prlimit(served.agent.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        resource.prlimit(store, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         status, stored = answer.result()
     assert (status, len(stored)) in ((200, 1), (503, 0), (503, 1))  # what is answered too early is not stored yet
     assert served.post(body) == 200
