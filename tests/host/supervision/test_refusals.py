@@ -1,6 +1,7 @@
 """A worker that says what it may not: it is killed, an alert names source and reason, and the agent goes on."""
 
 import signal
+import socket
 
 import pytest
 
@@ -46,6 +47,22 @@ def test_it_is_killed_and_told_of(refusing, raised):
         "pid": 4711,
         "earlier": 0,
     } == alert.fields
+
+
+def test_a_source_that_does_not_end(refusing, raised):
+    """A worker cannot say that a source with a port has ended, and so make an end of it, or of the agent."""
+    stage, _ = refusing("one")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        data = wire.packed(wire.Descriptors({"port": 1}))
+        socket.send_fds(stage.last()._there, [data], [server.fileno()])
+    stage.last().say(wire.Ready(), wire.Ended())
+    stage.turn()
+    stage.last().end("killed by SIGKILL")
+    stage.turn()
+
+    assert [signal.SIGKILL] == stage.last().signals
+    assert "the end of a source that does not end" in raised.alerts[0].message
+    assert stage.loop.outcome is None
 
 
 def test_others_are_not_told_of(refusing, raised):

@@ -206,6 +206,8 @@ class Child:
             self._take(message)
             self.heard = self._clock.monotonic()
         elif isinstance(message, wire.Ended):
+            if not message.asked and (self.preparation is not None or self.kept.descriptors):
+                raise Refused("the end of a source that does not end: it has ports, or what the kernel collects")
             self.ended, self._asked = not message.asked, message.asked
         elif isinstance(message, wire.Failed):
             self.error, self.trace = message.error, message.trace
