@@ -35,3 +35,14 @@ def test_variables_of_the_configuration(agent, home, setup, until):
     running.wait_for("restarting...")
     told("third")
     assert running.end() == 0
+
+
+def test_the_name_of_the_host(agent, home, setup):
+    """FALCO_HOSTNAME is the host's name in alerts and in the field, which the worker reads."""
+    home.environment["FALCO_HOSTNAME"] = "node-7"
+    running = agent(*setup("json_output: true\n", RULES.format("first").replace("%static.where", "%evt.hostname")))
+    (found, *_) = running.wait_for_alerts(1)
+
+    assert "node-7" == found["hostname"]
+    assert found["output"].endswith("first: node-7")
+    assert running.end() == 0

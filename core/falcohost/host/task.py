@@ -11,6 +11,7 @@ from falcohost.credentials import VARIABLE as CREDENTIALS
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
 from falcohost.environment import BASE, let_programs_have, selected
+from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.encoded_rules import decode_rules
@@ -56,7 +57,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
     :raises ValueError: the rules are not for the fields of these plugins.
     """
     plugins = load_data(data.plugins, as_texts(data.static))
-    spec, settings = plugins.sources()[data.source], _settings(plugins, data.source, agent)
+    spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
 
     def decode(data: WorkerData) -> Rules:
         return decode_rules(data.rules, data.source, plugins, first=data.first)
@@ -84,9 +85,18 @@ def check_secrets(descriptor: int) -> None:
     data = unseal(descriptor)
     limit_environment(data)
     plugins = load_data(data.plugins, as_texts(data.static))
-    secrets = plugins.sources()[data.source].secrets
+    secrets = _spec(plugins, data.source).secrets
     if secrets is not None:
         list(secrets(_settings(plugins, data.source, os.getppid())))
+
+
+def _spec(plugins: Plugins, source: str) -> SourceSpec:
+    try:
+        return plugins.sources()[source]
+    except KeyError:
+        names = ", ".join(plugin.name for plugin in plugins.loaded)
+        reason = "hooks have to give the same answers in each process, from the settings alone"
+        raise PluginError(f"no plugin offers the source '{source}' in its worker ({names}): {reason}") from None
 
 
 def _settings(plugins: Plugins, source: str, agent: int) -> dict[str, Any]:
