@@ -137,6 +137,7 @@ PUBLIC = {
     ],
     "falcohost.kept": [
         "MOST_KEPT",
+        "hold",
         "inherited",
         "keep",
     ],

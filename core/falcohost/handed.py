@@ -12,6 +12,8 @@ MOST_KEPT: Final = 128
 #: This process's descriptors by name: those of an earlier worker, and those that the supervisor is to keep.
 INHERITED: Final[dict[str, tuple[int, ...]]] = {}
 KEPT: Final[dict[str, tuple[int, ...]]] = {}
+#: Further descriptors that the supervisor is to hold, and that no other process gets.
+HELD: Final[list[int]] = []
 
 
 def inherit(kept: Mapping[str, Sequence[int]]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from falcohost.handed import INHERITED, KEPT, MOST_KEPT
+from falcohost.handed import HELD, INHERITED, KEPT, MOST_KEPT
 
-__all__ = ["MOST_KEPT", "inherited", "keep"]
+__all__ = ["MOST_KEPT", "hold", "inherited", "keep"]
 
 
 def keep(name: str, descriptors: Sequence[int]) -> None:
@@ -18,10 +18,24 @@ def keep(name: str, descriptors: Sequence[int]) -> None:
 
     :raises ValueError: these are more than :data:`MOST_KEPT` with those of other names.
     """
-    others = sum(len(those) for other, those in KEPT.items() if other != name)
-    if others + len(descriptors) > MOST_KEPT:
-        raise ValueError(f"{name}: no more than {MOST_KEPT} descriptors can be kept")
+    _check(sum(len(those) for other, those in KEPT.items() if other != name) + len(descriptors) + len(HELD), name)
     KEPT[name] = tuple(descriptors)
+
+
+def hold(descriptors: Sequence[int]) -> None:
+    """Have the supervisor hold copies of *descriptors*, which no other process gets.
+
+    What they stand for goes on as long as the source does, also without the process that has made it.
+
+    :raises ValueError: these are more than :data:`MOST_KEPT` with those that are kept.
+    """
+    _check(sum(map(len, KEPT.values())) + len(descriptors), "held")
+    HELD[:] = descriptors
+
+
+def _check(count: int, name: str) -> None:
+    if count > MOST_KEPT:
+        raise ValueError(f"{name}: no more than {MOST_KEPT} descriptors can be kept")
 
 
 def inherited(name: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Iterable, Mapping
 
-from falcohost.handed import MOST_KEPT, taken
+from falcohost.handed import HELD, MOST_KEPT, taken
 from falcohost.host import wire
 
 _INT = struct.Struct("i")
@@ -26,8 +26,8 @@ def hand_up(link: socket.socket) -> None:
     """
     if kept := taken():
         counts = {name: len(those) for name, those in kept.items()}
-        data = wire.packed(wire.Descriptors(counts))
-        sent = socket.send_fds(link, [data], [descriptor for those in kept.values() for descriptor in those])
+        data = wire.packed(wire.Descriptors(counts, len(HELD)))
+        sent = socket.send_fds(link, [data], [*(one for those in kept.values() for one in those), *HELD])
         link.sendall(data[sent:])
 
 
@@ -35,10 +35,12 @@ class Kept:
     """The supervisor's copies of a source's descriptors.
 
     :ivar descriptors: by name.
+    :ivar held: further ones, which nobody gets.
     """
 
     def __init__(self) -> None:
         self.descriptors: dict[str, list[int]] = {}
+        self.held: list[int] = []
         self._arrived: list[int] = []
         self._buffer = memoryview(bytearray(_SIZE))  # reused, since allocating it costs more than reading into it
 
@@ -58,24 +60,26 @@ class Kept:
             os.close(self._arrived.pop())
         return self._buffer[:size]
 
-    def take(self, counts: Mapping[str, int]) -> bool:
-        """Keep the descriptors that have arrived, *counts* for each name, and close the former ones.
+    def take(self, counts: Mapping[str, int], held: int = 0) -> bool:
+        """Keep the descriptors that have arrived, *counts* for each name, and hold *held*; close the former ones.
 
         Return False, and keep none, if not as many have arrived.
         """
         arrived, self._arrived = self._arrived, []
         self.close()
-        if sum(counts.values()) != len(arrived):
+        if sum(counts.values()) + held != len(arrived):
             _close(arrived)
             return False
         for name, count in counts.items():
             self.descriptors[name], arrived = arrived[:count], arrived[count:]
+        self.held = arrived
         return True
 
     def close(self) -> None:
         """Close all descriptors."""
         _close(self._arrived)
-        self._arrived = []
+        _close(self.held)
+        self._arrived, self.held = [], []
         for descriptors in self.descriptors.values():
             _close(descriptors)
         self.descriptors.clear()

@@ -43,9 +43,13 @@ class Loaded(msgspec.Struct, tag=True, frozen=True):
 
 
 class Descriptors(msgspec.Struct, tag=True, frozen=True):
-    """The descriptors to keep, which are attached to this message, *counts* for each name."""
+    """The descriptors to keep, which are attached to this message, *counts* for each name.
+
+    *held*: number of further ones, which are to be held and not given to anybody.
+    """
 
     counts: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=MOST_KEPT)]
+    held: _Count = 0
 
 
 class Secrets(msgspec.Struct, tag=True, frozen=True):

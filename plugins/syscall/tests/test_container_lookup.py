@@ -84,7 +84,7 @@ class Containers:
 
 
 class Watched:
-    """The real source and the pipeline in this process; *rewinds*, *add* and *flush* make it the sink."""
+    """The real source and the pipeline in this process; *rewinds*, *add*, *flush*, *once_stored* make it the sink."""
 
     def __init__(self, rules: Path) -> None:
         self.containers = Containers()
@@ -102,6 +102,10 @@ class Watched:
 
     def flush(self, cursor: str | None) -> None:
         """Nothing to do."""
+
+    def once_stored(self, call: Any) -> None:
+        """Run *call*: what was added is stored."""
+        call()
 
     def read_until(self, is_so: Any) -> None:
         """Take batches until *is_so* holds."""

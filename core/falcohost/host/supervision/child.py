@@ -37,6 +37,7 @@ class Child:
     :ivar secrets: the files with certificates and secrets that the source has read.
     :ivar kept: the descriptors that are kept for the next worker.
     :ivar preparation: the loader that has prepared what the worker reads; None if there is none.
+    :ivar next_preparation: the one that will take its place and is preparing; None if there is none.
     :ivar error: why the last process failed, in the words of the source; empty if it did not.
     :ivar forbidden: the last process was killed for a system call that it may not make.
     :ivar at_once: the last process did not fail by itself, so that the next one need not wait.
@@ -62,8 +63,8 @@ class Child:
         self.ended = self.renewing = False
         self.kept = Kept()
         self.preparation: Preparation | None = None
+        self.next_preparation: Preparation | None = None
         self.at_once = self._asked = False
-        self._unwanted = Kept()
         self.error = self.trace = self.stalled = self.refused = ""
         self.speech = Speech(rules, clock)
         self.forbidden = False
@@ -84,7 +85,8 @@ class Child:
     @property
     def present(self) -> bool:
         """Return whether the worker or its loader has a process."""
-        return self.alive or self.preparation is not None
+        loaders = (self.preparation, self.next_preparation)
+        return self.alive or any(loader is not None and loader.process is not None for loader in loaders)
 
     @property
     def seconds(self) -> float:
@@ -99,26 +101,41 @@ class Child:
         self.error = self.trace = self.refused = ""
         self.forbidden = self.at_once = self._asked = False
         self.speech.begin()
-        self.process = process = self._start_process(self.name, self.data, store, self.kept.descriptors)
-        # What a loader has handed up is not for its worker to replace.
-        self.link = Link(process.link, self.kept if self.preparation is None else self._unwanted)
+        kept = self.kept if self.preparation is None else self.preparation.kept
+        self.process = process = self._start_process(self.name, self.data, store, kept.descriptors)
+        self.link = Link(process.link, self.kept)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
         self.lives += 1
         return process
 
-    def prepared(self) -> Preparation:
+    def prepared(self, process: Process) -> Preparation:
         """Take note that the process is a loader, which has prepared everything, and that another has to be started."""
-        assert self.process is not None
-        self.preparation = Preparation(self.process, self.link)
-        self.process = None
+        self.preparation = Preparation(process, self.link, self.kept)
+        self.process, self.kept = None, Kept()
         self.lives -= 1
         return self.preparation
 
-    def unprepared(self) -> None:
-        """Take note that the loader has ended: what it has prepared is not kept."""
-        self.preparation = None
-        self.kept.close()
+    def start_loader(self, store: socket.socket) -> Preparation:
+        """Start a loader that will take the place of the one that has ended.
+
+        :raises OSError: none can be started.
+        """
+        process, kept = self._start_process(self.name, self.data, store, {}), Kept()
+        self.next_preparation = Preparation(process, Link(process.link, kept), kept)
+        return self.next_preparation
+
+    def go_over_to_next(self) -> None:
+        """Let go of what the former loader has prepared: the next one has prepared everything anew."""
+        assert self.preparation is not None and self.next_preparation is not None
+        self.preparation.kept.close()
+        self.preparation, self.next_preparation = self.next_preparation, None
+
+    def forget_next(self) -> None:
+        """Take note that the next loader has ended before it had prepared everything."""
+        if self.next_preparation is not None:
+            self.next_preparation.kept.close()
+            self.next_preparation = None
 
     def go_over(self, number: int, data: int, rules: Collection[str]) -> int:
         """Have later processes get the memfd *data* in place of the former one; return it.
@@ -176,7 +193,6 @@ class Child:
 
         Closes what is kept if no new worker will use it soon: so senders are refused whom nobody would serve.
         """
-        self._unwanted.close()
         if self.preparation is None and (not self.ready or (self.ended and not self.renewing)):
             self.kept.close()
         self.link.close()
@@ -200,7 +216,7 @@ class Child:
         elif isinstance(message, wire.Secrets) and not self.ready:
             self.secrets = tuple(message.files)
         elif isinstance(message, wire.Descriptors):
-            if self.preparation is not None or not self.kept.take(message.counts):
+            if self.preparation is not None or not self.kept.take(message.counts, message.held):
                 raise Refused("other descriptors than it has to send")
         elif isinstance(message, wire.Report):
             self._take(message)

@@ -5,33 +5,52 @@ from __future__ import annotations
 import signal
 
 from falcohost.host import wire
+from falcohost.host.kept_descriptors import Kept
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import Process
 
 
 class Preparation:
-    """A loader that has prepared everything; it began as the source's worker.
+    """A loader, and what it has handed up, which stays when the loader has ended.
 
+    :ivar process: its process; None when it has ended.
     :ivar link: the connection to it.
+    :ivar kept: what it has handed up.
+    :ivar outdated: there are newer rules than it has begun with; their number, or 0.
+    :ivar error: why it has failed, in the words of the source; empty if it has not.
     """
 
-    def __init__(self, process: Process, link: Link) -> None:
-        self.process = process
+    def __init__(self, process: Process, link: Link, kept: Kept) -> None:
+        self.process: Process | None = process
         self.link = link
+        self.kept = kept
+        self.outdated = 0
+        self.error = ""
 
     def read(self) -> list[wire.Up]:
         """Return the messages that are now complete. One that is not valid is its end."""
         try:
-            return self.link.read() or []
-        except ValueError:
+            messages = self.link.read() or []
+        except ValueError as error:
+            self.error = f"it sent an invalid message ({error}) and was killed"
             self.signal(signal.SIGKILL)
             return []
+        for message in messages:
+            if isinstance(message, wire.Descriptors):
+                self.kept.take(message.counts, message.held)
+            elif isinstance(message, wire.Failed):
+                self.error = message.error
+        return messages
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        self.process.signal(number)
+        if self.process is not None:
+            self.process.signal(number)
 
     def bury(self) -> str:
-        """Clean up after it has ended; return the cause in words."""
+        """Clean up after it has ended; return the cause in words. What it has handed up is still kept."""
+        assert self.process is not None
         self.link.close()
-        return self.process.reap()
+        cause = self.process.reap()
+        self.process = None
+        return self.error or cause

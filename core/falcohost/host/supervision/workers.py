@@ -10,8 +10,8 @@ from typing import TypeAlias
 from falcohost.host import wire
 from falcohost.host.loader_link import Handed
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.loaders import Loaders, Of
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
-from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
 from falcohost.log import NOTICE, log
 
@@ -51,6 +51,8 @@ class Workers:
         self._loop = loop
         self._attach = attach
         self._hear: Hear
+        of = Of(attach, self._start, self._send, lambda child, message: self._hear(child, message), died)
+        self._loaders = Loaders(loop, of)
         self._restarts: dict[str, Timer] = {}
         self._measuring = False
 
@@ -80,9 +82,9 @@ class Workers:
 
     def measure(self, on: bool) -> None:
         """Start or stop measuring the cost of events in all workers, including those that start later."""
-        self._measuring = on
+        self._measuring = self._loaders.measuring = on
         for child in self.children:
-            self._send_loader(child, wire.Measure(on))
+            self._loaders.send(child, wire.Measure(on))
             self._send(child, wire.Measure(on))
 
     def go_over(self, number: int, new: Handed) -> None:
@@ -93,7 +95,8 @@ class Workers:
         facts = new.assignment.facts
         for child in self.children:
             data = child.go_over(number, new.workers[child.name], facts[child.name])
-            if not self._send_loader(child, wire.NewRules(number), data):
+            self._loaders.outdate(child, number)
+            if not self._loaders.send(child, wire.NewRules(number), data):
                 self._send(child, wire.NewRules(number), data)
 
     def stop(self) -> None:
@@ -103,8 +106,7 @@ class Workers:
                 self._loop.cancel(restart)
             child.kept.close()
             child.signal(signal.SIGTERM)
-            if child.preparation is not None:
-                child.preparation.signal(signal.SIGTERM)
+            self._loaders.signal(child, signal.SIGTERM)
         self._loop.after(GRACE, self.kill)
 
     def kill(self) -> None:
@@ -113,8 +115,7 @@ class Workers:
             if child.alive:
                 log.error("event source '%s' does not end; killing its worker", child.name)
                 child.signal(signal.SIGKILL)
-            if child.preparation is not None:
-                child.preparation.signal(signal.SIGKILL)
+            self._loaders.signal(child, signal.SIGKILL)
 
     def _start(self, child: Child) -> None:
         try:
@@ -127,15 +128,6 @@ class Workers:
         self._loop.watch(process.ended, lambda: self._died(child, process))
         if self._measuring:
             self._send(child, wire.Measure(True))
-
-    def _send_loader(self, child: Child, message: wire.Down, descriptor: int | None = None) -> bool:
-        """Send a message to the loader of *child*; return whether it has one."""
-        loader = child.preparation
-        if loader is None or loader.link.closed:
-            return False
-        loader.link.send(message, descriptor)
-        self._loop.watch_writing(loader.link, loader.link.waits_to_send)
-        return True
 
     def _send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> None:
         if child.alive and not child.link.closed:
@@ -152,47 +144,15 @@ class Workers:
                 self._loop.forget(child.link)
             self._tell(child, messages)
             if any(isinstance(message, wire.Loaded) for message in messages) and child.preparation is None:
-                self._go_on_prepared(child)
+                self._begin_loader(child)
 
-    def _go_on_prepared(self, child: Child) -> None:
-        """Start the worker of *child*, whose process has turned out to be a loader, and has prepared everything."""
+    def _begin_loader(self, child: Child) -> None:
+        """Take note that the process of *child* has turned out to be a loader, and has prepared everything."""
         assert child.process is not None
         self._loop.forget(child.process.ended)
         if not child.link.closed:
             self._loop.forget(child.link)
-        loader = child.prepared()
-        self._loop.watch(loader.process.ended, lambda: self._loader_died(child, loader))
-        if not loader.link.closed:
-            self._loop.watch(loader.link, lambda: self._serve_loader(child, loader))
-        if self._measuring:
-            self._send_loader(child, wire.Measure(True))
-        self._start(child)
-
-    def _serve_loader(self, child: Child, loader: Preparation) -> None:
-        if child.preparation is not loader:  # it has ended in the same turn
-            return
-        if loader.link.waits_to_send:
-            loader.link.send_rest()
-            self._loop.watch_writing(loader.link, loader.link.waits_to_send)
-        messages = loader.read()
-        if loader.link.closed:
-            self._loop.forget(loader.link)
-        for message in messages:
-            if isinstance(message, wire.RulesTaken) and not message.error and child.alive:
-                self._send(child, wire.NewRules(message.number), child.data)
-            elif isinstance(message, wire.RulesTaken | wire.LogLine):
-                self._hear(child, message)
-
-    def _loader_died(self, child: Child, loader: Preparation) -> None:
-        self._loop.forget(loader.process.ended)
-        if not loader.link.closed:
-            self._loop.forget(loader.link)
-        child.unprepared()
-        cause = loader.bury()
-        if self._loop.outcome is None:
-            log.error("event source '%s': its loader has ended: %s; everything is loaded anew", child.name, cause)
-            self._died_unasked(child, "loader", cause)
-            child.signal(signal.SIGTERM)
+        self._loaders.begin(child, child.process)
 
     def _tell(self, child: Child, messages: Iterable[wire.Up]) -> None:
         for message in messages:

@@ -109,6 +109,7 @@ class Loader:
         """Have the supervisor keep the descriptors, and those on which it depends that the kernel goes on."""
         for name, descriptors in self.descriptors.items():
             kept.keep(name, descriptors)
+        kept.hold(self.probe.held)
 
     def update(self, plan: Plan) -> None:
         """Collect what *plan* asks for from now on; calls that both plans ask for are not interrupted."""

@@ -1,0 +1,137 @@
+"""Watches the loaders of sources, and replaces one that has ended.
+
+What a loader has prepared goes on without it, since the supervisor holds its descriptors. The next loader prepares
+everything anew; then the worker is replaced too, and reads what that one has prepared.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from falcohost.host import wire
+from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.loop import Loop
+from falcohost.host.supervision.preparation import Preparation
+from falcohost.host.supervision.process import Process
+from falcohost.log import log
+
+
+class Of(Struct, frozen=True):
+    """What loaders need of the workers.
+
+    :ivar attach: returns a new socket to the store for the source with this name.
+    :ivar start: starts the worker of a source.
+    :ivar send: sends a message to the worker of a source, with a descriptor.
+    :ivar hear: handles a message.
+    :ivar died: called when a loader has ended unasked, with what it was and the cause.
+    """
+
+    attach: Callable[[str], socket.socket]
+    start: Callable[[Child], None]
+    send: Callable[[Child, wire.Down, int], None]
+    hear: Callable[[Child, wire.Up], None]
+    died: Callable[[Child, str, str], None]
+
+
+class Loaders:
+    """The loaders of all sources that have one.
+
+    :ivar measuring: whether costs are measured.
+    """
+
+    def __init__(self, loop: Loop, of: Of) -> None:
+        self.measuring = False
+        self._loop = loop
+        self._of = of
+
+    def begin(self, child: Child, process: Process) -> None:
+        """Take over *process*, which began as the worker of *child* and has prepared everything; start the worker."""
+        loader = child.prepared(process)
+        self._watch(child, loader)
+        self._is_prepared(child, loader)
+        self._of.start(child)
+
+    def send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> bool:
+        """Send a message to the loader of *child*; return whether it has one."""
+        loader = child.preparation
+        if loader is None or loader.process is None or loader.link.closed:
+            return False
+        loader.link.send(message, descriptor)
+        self._loop.watch_writing(loader.link, loader.link.waits_to_send)
+        return True
+
+    def outdate(self, child: Child, number: int) -> None:
+        """Take note that a loader that is preparing will need the rules with this *number*."""
+        if child.next_preparation is not None:
+            child.next_preparation.outdated = number
+
+    def signal(self, child: Child, number: signal.Signals) -> None:
+        """Send the loaders of *child* a signal."""
+        for loader in (child.preparation, child.next_preparation):
+            if loader is not None:
+                loader.signal(number)
+
+    def _watch(self, child: Child, loader: Preparation) -> None:
+        assert loader.process is not None
+        self._loop.watch(loader.process.ended, lambda: self._ended(child, loader))
+        if not loader.link.closed:
+            self._loop.watch(loader.link, lambda: self._serve(child, loader))
+
+    def _is_prepared(self, child: Child, loader: Preparation) -> None:
+        if self.measuring:
+            self.send(child, wire.Measure(True))
+        if loader.outdated:
+            self.send(child, wire.NewRules(loader.outdated), child.data)
+
+    def _serve(self, child: Child, loader: Preparation) -> None:
+        if loader.process is None:  # it has ended in the same turn
+            return
+        if loader.link.waits_to_send:
+            loader.link.send_rest()
+            self._loop.watch_writing(loader.link, loader.link.waits_to_send)
+        messages = loader.read()
+        if loader.link.closed:
+            self._loop.forget(loader.link)
+        for message in messages:
+            if isinstance(message, wire.RulesTaken) and not message.error:
+                self._of.send(child, wire.NewRules(message.number), child.data)
+            elif isinstance(message, wire.RulesTaken | wire.LogLine):
+                self._of.hear(child, message)
+            elif isinstance(message, wire.Loaded) and child.next_preparation is loader:
+                child.go_over_to_next()
+                self._is_prepared(child, loader)
+                child.signal(signal.SIGTERM)
+
+    def _ended(self, child: Child, loader: Preparation) -> None:
+        assert loader.process is not None
+        self._loop.forget(loader.process.ended)
+        if not loader.link.closed:
+            self._loop.forget(loader.link)
+        cause = loader.bury()
+        if self._loop.outcome is not None:
+            return
+        if child.next_preparation is loader:
+            child.forget_next()
+            delay = child.backoff.next()
+        else:
+            self._of.died(child, "loader", cause)
+            delay = child.backoff.at_once()
+        again = f"another one is started in {delay:.1f} s" if delay else "another one is started"
+        log.error("event source '%s': its loader has ended: %s; %s", child.name, cause.rstrip("."), again)
+        self._loop.after(delay, lambda: self._load_again(child))
+
+    def _load_again(self, child: Child) -> None:
+        if self._loop.outcome is not None or child.next_preparation is not None:
+            return
+        try:
+            with self._of.attach(child.name) as store:
+                loader = child.start_loader(store)
+        except OSError as error:
+            log.error("event source '%s': no loader can be started: %s", child.name, error.strerror)
+            self._loop.after(child.backoff.next(), lambda: self._load_again(child))
+            return
+        self._watch(child, loader)
