@@ -110,8 +110,8 @@ def _read(entry: Any) -> Config:
 
 def _first_line(given: Settings, place: str) -> str:
     pattern = given.text(_FIRST)
-    if pattern and given.text(_FORMAT) == "journald":
-        raise ConfigError(f"{place}: {_FIRST} has no meaning for the format journald, whose records are one line each")
+    if pattern and (form := given.text(_FORMAT)).startswith("journald"):
+        raise ConfigError(f"{place}: {_FIRST} has no meaning for the format {form}, whose records show where they end")
     try:
         compiled(pattern)
     except ConfigError as error:

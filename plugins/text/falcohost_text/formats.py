@@ -6,7 +6,7 @@ part that somebody else chooses is as long as the rest of the line allows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from falcohost import FieldType
 from falcohost_text.values import Column, address, facility, number, path, port, query, severity, text, unescaped
@@ -136,6 +136,7 @@ class Format:
     :ivar time: the group with the event's time.
     :ivar has_messages: :data:`MESSAGES` has patterns of what is in the group ``message``.
     :ivar is_journal: lines are JSON records of the journal, and there are no patterns.
+    :ivar is_export: the same for entries of the journal's export format.
     """
 
     patterns: tuple[str, ...] = ()
@@ -144,15 +145,19 @@ class Format:
     time: str = "time"
     has_messages: bool = False
     is_journal: bool = False
+    is_export: bool = False
 
 
 _ACCESS_LOG = Format(_ACCESS, _REQUESTS, absent=b"-")
+
+_JOURNALD = Format(columns=(*_HEAD, _SEVERITY, *_JOURNAL, *_ACTIONS), has_messages=True, is_journal=True)
 
 FORMATS = {
     "lines": Format(),
     "syslog": Format(_SYSLOG, (*_HEAD, _FACILITY, _SEVERITY, *_STRUCTURED), absent=b"-"),
     "auth": Format(_SYSLOG, (*_HEAD, _FACILITY, _SEVERITY, *_ACTIONS), absent=b"-", has_messages=True),
-    "journald": Format(columns=(*_HEAD, _SEVERITY, *_JOURNAL, *_ACTIONS), has_messages=True, is_journal=True),
+    "journald": _JOURNALD,
+    "journald-export": replace(_JOURNALD, is_journal=False, is_export=True),
     "nginx": _ACCESS_LOG,
     "apache": _ACCESS_LOG,
 }

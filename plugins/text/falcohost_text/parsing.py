@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from falcohost import ConfigError
 from falcohost.jsonlog import Refused, whole_record
+from falcohost_text.exported import members
 from falcohost_text.formats import MESSAGES, Format
 
 #: What the groups of a pattern matched.
@@ -57,7 +58,9 @@ def named_groups(pattern: Any) -> list[tuple[str, int]]:
 def parser(form: Format, *, over_lines: bool = False) -> Parse:
     """Return the function that parses lines of the format *form*, or records of several lines."""
     patterns = [compiled(one, over_lines=over_lines) for one in form.patterns]
-    parse = _journal if form.is_journal else _by_patterns(patterns, form.absent)
+    parse = _by_patterns(patterns, form.absent)
+    if form.is_journal or form.is_export:
+        parse = _journal if form.is_journal else _exported
     if not form.has_messages:
         return parse
     messages = {
@@ -102,10 +105,19 @@ def _journal(line: bytes) -> Groups | None:
         record = whole_record(line)
     except Refused:
         return None
-    if "__REALTIME_TIMESTAMP" not in record:
+    return _of_journal({name: value for name in (*_JOURNAL, "_COMM") if (value := _member(record, name)) is not None})
+
+
+def _exported(entry: bytes) -> Groups | None:
+    return _of_journal({name.decode("ascii", "replace"): value for name, value in members(entry).items()})
+
+
+def _of_journal(found: dict[str, bytes]) -> Groups | None:
+    if "__REALTIME_TIMESTAMP" not in found:
         return None
-    record.setdefault("SYSLOG_IDENTIFIER", record.get("_COMM"))
-    groups = {group: value for member, group in _JOURNAL.items() if (value := _member(record, member)) is not None}
+    if "_COMM" in found:
+        found.setdefault("SYSLOG_IDENTIFIER", found["_COMM"])
+    groups = {group: found[member] for member, group in _JOURNAL.items() if member in found}
     if not groups.get("priority", b"0").isdigit():
         del groups["priority"]
     return groups

@@ -20,17 +20,18 @@ TOO_LONG = "lines of a record that is too long"
 
 @dataclass(slots=True)
 class Record:
-    """Lines that belong together; *at* is the offset of the first."""
+    """Lines that belong together, or a *whole* that is not made of lines; *at* is the offset of the first."""
 
     origin: Origin
     at: int
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    whole: bytes | None = None
 
     @property
     def raw(self) -> bytes:
         """The lines without empty ones at the end."""
-        return b"\n".join(self.lines).rstrip()
+        return b"\n".join(self.lines).rstrip() if self.whole is None else self.whole
 
 
 class Records:

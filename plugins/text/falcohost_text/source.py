@@ -27,6 +27,7 @@ from falcohost.program import ProgramInput
 from falcohost.settings import OPEN_PARAMS
 from falcohost_text.config import NAME, Config, settings_of
 from falcohost_text.event import Context, TextEvent
+from falcohost_text.exported import Entries
 from falcohost_text.formats import FORMATS
 from falcohost_text.parsing import compiled, parser
 from falcohost_text.records import Record, Records
@@ -84,8 +85,10 @@ class TextSource:
         self._input = given
         self._refusals = Refusals()
         self._passed = self._unmatched = 0
-        self._records: Records | None = None
-        if config.first_line:
+        self._records: Records | Entries | None = None
+        if config.format.is_export:
+            self._records = Entries(LIMITS.document, self._refusals, clock)
+        elif config.first_line:
             self._records = Records(compiled(config.first_line).search, LIMITS.document, self._refusals, clock)
 
     @property
