@@ -43,7 +43,7 @@ ROLES: Mapping[str, Role] = {
     "supervisor": Role("starts, watches and replaces the others", "any", "the control socket", 45),
     "store": Role("decodes alerts, and is the only one that writes the database", "the state directory", "-", 20),
     "outputs": Role("delivers alerts", "any that others may read or change", "connects", 25),
-    "loader of source syscall": Role("loads the probe and its filters", "reads any", "-", 25),
+    "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 25),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
     "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
@@ -124,7 +124,7 @@ def process_table(found: Mapping[str, Confined]) -> Iterator[str]:
 
 def call_table() -> Iterator[str]:
     """Yield the lines of the table of system calls."""
-    own = ("prctl", "ioctl", "tgkill", "prlimit64", "open", "openat")
+    own = ("prctl", "ioctl", "tgkill", "prlimit64", "open", "openat", "socketpair")
     yield from _row("need", "system calls")
     yield from _row("---", "---")
     yield from _row("any process", _names(BASE, *own))

@@ -45,6 +45,7 @@ ATTACKS = {
     "be dumpable": SYSCALL + "libc.prctl(4, 1, 0, 0, 0)",
     "type into a terminal": SYSCALL + "libc.ioctl(0, 0x5412, b'x')",
     "open a raw socket": "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
+    "have a module loaded": "import socket; socket.socketpair(30)",
     "use the kernel's ciphers": "import socket; socket.socket(socket.AF_ALG)",
     "make a device": "import os; os.mknod('/tmp/device', 0o20600, 0)",
     "have code in a file of no name": "import os; os.memfd_create('x')",

@@ -68,6 +68,15 @@ def test_what_is_taken_is_not_given(users):
     assert {9, 10, 11} == {agent.user(role) for role in ("a", "b", "c")}
 
 
+def test_what_users_may_give_their_containers(users, machine):
+    """A user that an ordinary user may have in a container of its own is left out: it could stop the process."""
+    (machine / "etc/subuid").write_text("alice:12:3\nbroken\nbob:x:y\n")
+    (machine / "etc/subgid").write_text("alice:15:1\n")
+    agent = users(12, 17)
+
+    assert {16, 17} == {agent.user(role) for role in ("a", "b")}
+
+
 def test_agents_do_not_collide(users):
     """What another agent has locked is left out, also one of the same name."""
     one, two = users(100, 103), users(100, 103)

@@ -28,7 +28,7 @@ BASE: Final = """
     nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getitimer setitimer alarm
     getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid uname
     capget sysinfo getrusage getrlimit getpriority getrandom umask
-    recvmsg recvfrom recvmmsg sendmsg sendto sendmmsg shutdown getsockopt setsockopt getsockname getpeername socketpair
+    recvmsg recvfrom recvmmsg sendmsg sendto sendmmsg shutdown getsockopt setsockopt getsockname getpeername
 """
 
 ADDED: Final = {
@@ -89,6 +89,7 @@ _IOCTL: Final = frozenset({0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451})
 # linux/perf_event.h: ENABLE, DISABLE, SET_BPF.
 _PERF_IOCTL: Final = frozenset({0x2400, 0x2401, 0x40042408})
 
+_UNIX: Final = Argument(0, frozenset({socket.AF_UNIX}))
 _FAMILIES: Final = frozenset({socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK})
 
 # linux/bpf.h: commands on descriptors of maps that a process has: look up, update, delete, next key, look up and
@@ -108,6 +109,7 @@ def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Argument | None]:
     names = " ".join((BASE, *(ADDED.get(need, "") for need in needs))).split()
     found: dict[str, Argument | None] = dict.fromkeys(names)
     found["prctl"] = _PRCTL
+    found["socketpair"] = _UNIX  # of another family, the kernel would load a module for it
     found["tgkill"] = Argument(0, frozenset({pid}))
     found["prlimit64"] = Argument(0, frozenset({0, pid}))
     found["ioctl"] = Argument(1, _IOCTL | (_PERF_IOCTL if PROBE in needs else frozenset()))

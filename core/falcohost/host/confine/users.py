@@ -51,6 +51,7 @@ class Users:
         self._root = root
         self._given: dict[str, int | None] = {}
         self._taken: set[int] = set()
+        self._delegated: list[range] = []
         self._held: list[int] = []
 
     def user(self, role: str) -> int | None:
@@ -75,8 +76,10 @@ class Users:
         mapped = _mapped(self._root)
         if not self._taken:
             self._taken = _accounts(self._root) | _running(self._root)
+            self._delegated = _delegated(self._root)
         for uid in self._preferred(role):
-            if uid in mapped and uid not in self._taken and self._lock(uid, role):
+            free = uid in mapped and uid not in self._taken and not any(uid in those for those in self._delegated)
+            if free and self._lock(uid, role):
                 self._taken.add(uid)
                 return uid
         log.warning(
@@ -148,6 +151,18 @@ def _accounts(root: Path) -> set[int]:
                 columns = line.split(":")
                 if len(columns) > 2 and columns[2].isdecimal():
                     found.add(int(columns[2]))
+    return found
+
+
+def _delegated(root: Path) -> list[range]:
+    """Return the users and groups that users may have in their own containers (subuid(5))."""
+    found: list[range] = []
+    for name in ("etc/subuid", "etc/subgid"):
+        with contextlib.suppress(OSError):
+            for line in (root / name).read_text(errors="replace").splitlines():
+                first, _, count = line.partition(":")[2].partition(":")
+                if first.isdecimal() and count.strip().isdecimal():
+                    found.append(range(int(first), int(first) + int(count)))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -28,6 +29,9 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.needs import needs
 from falcohost_syscall.watched.files import WatchedFiles
+
+# Where accounts, types of the kernel and its settings are; of the files that rules name, only the inode is looked at.
+_READ: Final = (Path("/etc"), Path("/sys"), Path("/proc"))
 
 #: Seconds between two looks at what may change by itself.
 LOOKS: Final = 0.5
@@ -96,7 +100,7 @@ class Loader:
     @property
     def needs(self) -> Needs:
         """Return that it loads filters when rules change, and looks for the files that rules name."""
-        return Needs(frozenset({NEEDS_PROBE, THREADS}), None)
+        return Needs(frozenset({NEEDS_PROBE, THREADS}), _READ)
 
     @property
     def descriptors(self) -> Mapping[str, tuple[int, ...]]:
