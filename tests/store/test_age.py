@@ -97,6 +97,7 @@ def test_events_of_any_time_age_alike(path, clock, names):
 def test_no_boot_is_known(clock, monkeypatch, tmp_path):
     """Where /proc is missing each start counts as one of the machine."""
     monkeypatch.setattr(age, "_BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(age, "boot_id", age.boot_id.__wrapped__)
     first = Age(None, None, clock)
     reading = first.reading()
     clock.advance(10 * DAY)

@@ -7,6 +7,7 @@ monotonic clock does not survive, it follows the time of day, by no more than :d
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,8 +65,12 @@ def _off(seconds: int) -> int:
     return min(max(seconds, 0), MOST_OFF)
 
 
+@functools.cache
 def boot_id() -> str:
-    """Return what identifies this start of the machine; empty if it is not known."""
+    """Return what identifies this start of the machine; empty if it is not known. It is read once.
+
+    A process that is about to lose ``/proc`` calls this before.
+    """
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:

@@ -37,6 +37,7 @@ from falcohost.host.supervision.loop import Loop
 from falcohost.host.wire import LogLine
 from falcohost.needs import NOTHING, WRITE, Needs
 from falcohost.store.admission import Admission
+from falcohost.store.age import boot_id
 from falcohost.store.answers import AnswerAdmission, InternalAdmission
 from falcohost.store.directory import DATABASE
 from falcohost.store.limits import IN_MEMORY, Limits
@@ -117,6 +118,7 @@ def _opened(given: StoreGiven, parent: int) -> Store:
     """Return the store, in a process that has no other files any more."""
     directory = shown = given.directory
     needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
+    boot_id()  # while /proc is there
     if directory is not None and given.user is not None:
         import_lazy()
         try:
