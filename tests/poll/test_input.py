@@ -155,6 +155,15 @@ def test_failures_are_known():
     assert "tester: numbers: no" not in retries.failing()
 
 
+def test_reasons_are_bounded(told):
+    """A reason that a server has written is cut, wherever it is shown."""
+    failures = Failures("tester", BackOff())
+    failures.failed(PollError("x" * 100_000))
+
+    assert len(told.messages[0]) < 600
+    assert all(len(reason) < 600 for reason in retries.failing())
+
+
 def test_waits():
     """Between two pages as long is waited as the poller says, and after a failure as long as the back-off does."""
     clock = ManualClock()

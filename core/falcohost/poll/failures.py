@@ -15,6 +15,9 @@ from falcohost.poll.page import PollError
 #: Seconds for which the same cause is not logged again.
 QUIET = 600.0
 
+#: Most characters of a reason.
+MOST_TEXT = 500
+
 #: Longest wait that a server can ask for, in seconds.
 MOST_ASKED = 3600.0
 
@@ -92,7 +95,8 @@ class Failures:
             log.warning("%s. Trying again in %.0f s", self._sentence(text), wait)
 
     def _sentence(self, text: str) -> str:
-        """Return *text* with the name in front, of which it may have the last part already."""
+        """Return *text*, which a server may have written in part, with the name in front unless it is there already."""
+        text = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"
         plugin, _, name = self._name.rpartition(": ")
         return f"{plugin}: {text}" if plugin and text.startswith(name) else f"{self._name}: {text}"
 

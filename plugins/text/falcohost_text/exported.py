@@ -15,6 +15,9 @@ CUT_OFF = "entry of the journal that is cut off"
 
 _LENGTH = 8
 
+#: The longest value that journald writes (DATA_SIZE_MAX in systemd's sources).
+MOST_VALUE = 768 << 20
+
 
 class Entries:
     """Makes records of the entries of a journal.
@@ -95,6 +98,9 @@ class Entries:
         if len(self._data) < value:
             return None
         length = int.from_bytes(self._data[end + 1 : value], "little")
+        if length > MOST_VALUE:  # so that a damaged length does not swallow the rest of the log
+            self._dropped = True
+            return end + 1
         whole = value + length + 1
         if whole - self._parsed > self._most:
             self._dropped = True

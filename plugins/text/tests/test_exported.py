@@ -53,6 +53,13 @@ def test_what_is_too_long_is_counted_and_forges_nothing(sizes):
     assert ([b"a", b"b"], {TOO_LONG: 1}) == read_pieces(data, sizes)
 
 
+def test_a_damaged_length():
+    """A length that no journal has costs its own entry, and not the rest of the log."""
+    data = b"MESSAGE\n" + b"\xff" * 8 + b"a\n_PID=7\n\n" + entry(MESSAGE=b"b")
+
+    assert ([b"b"], {TOO_LONG: 1}) == read_pieces(data, [])
+
+
 def test_many_members_are_bounded():
     """An entry of many members is dropped as well."""
     data = entry(**{f"M{number}": b"x" * 50 for number in range(100)}) + entry(MESSAGE=b"b")
