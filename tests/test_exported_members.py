@@ -57,6 +57,7 @@ PUBLIC = {
         "Viewed",
         "hookimpl",
     ],
+    "falcohost.appending": ["open_appending"],
     "falcohost.aws": [
         "ENVIRONMENT",
         "KEYS",

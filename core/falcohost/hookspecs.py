@@ -129,12 +129,15 @@ class OutputSpec:
     :ivar make: called with that block and with the configured format of alerts; returns the output.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run`` with that block; returns a sentence that says why the
         output cannot be opened, or None, and changes nothing. Without it they call *make*, and close the output.
+    :ivar files: called with that block; returns the paths of files that :func:`falcohost.appending.open_appending`
+        opens for the output as the agent's user, also when the output itself has no privileges any more. Provisional.
     """
 
     name: str
     description: str
     make: Callable[[Mapping[str, Any], AlertFormat], Output]
     check: Callable[[Mapping[str, Any]], str | None] | None = None
+    files: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ An output is a subscriber that answers nothing; it has its own protocol (:class:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -102,8 +102,11 @@ class SubscriberSpec:
     :ivar description: one line that ends with a full stop.
     :ivar make: called with the plugin's own configuration and the last stored state (None: there is none yet); returns
         the subscriber.
+    :ivar files: called with that configuration; returns the paths of files that
+        :func:`falcohost.appending.open_appending` opens for the subscriber as the agent's user.
     """
 
     name: str
     description: str
     make: Callable[[Mapping[str, Any], bytes | None], Subscriber]
+    files: Callable[[Mapping[str, Any]], Iterable[str]] | None = None

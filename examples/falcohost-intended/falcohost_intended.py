@@ -7,11 +7,13 @@ the same effect as once; the start time tells a process from a later one with th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from falcohost import Alert, ConfigError, Priority, ProcessSubject, Subject, UserSubject, hookimpl
+from falcohost.appending import open_appending
 from falcohost.subscriber import Answer, NewAlert, SubscriberSpec
 
 falcohost_api = 1
@@ -21,7 +23,7 @@ class Intended:
     """Appends a line of JSON to *path* for each subject of an alert of one of *rules*."""
 
     def __init__(self, path: Path, rules: Iterable[str]) -> None:
-        self._file = path.open("a", encoding="utf-8")  # now, since later this process may open less
+        self._file = os.fdopen(open_appending(path), "a", encoding="utf-8")
         self._rules = frozenset(rules)
 
     @classmethod
@@ -70,5 +72,10 @@ def intention(subject: Subject) -> str:
 def falcohost_subscribers() -> Iterable[SubscriberSpec]:
     """Offer the action."""
     return [
-        SubscriberSpec(name="intended", description="Writes what it would do about alerts.", make=Intended.from_config)
+        SubscriberSpec(
+            name="intended",
+            description="Writes what it would do about alerts.",
+            make=Intended.from_config,
+            files=lambda settings: [str(settings.get("filename", ""))],
+        )
     ]

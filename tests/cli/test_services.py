@@ -148,3 +148,20 @@ def test_the_next_run_goes_on(agent, setup, tmp_path):
 
         assert "in memory only" not in running.stderr
         assert expected == len(stored(tmp_path))
+
+
+def test_a_file_of_root_moves(agent, setup, tmp_path):
+    """Outputs without rights write a file in a folder of root, and have it created anew after SIGUSR1."""
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
+    config = f"file_output: {{enabled: true, keep_alive: true, filename: {folder}/./out}}"
+    running = agent(*setup(config, numbers={"interval": 0.01}), *ONLY_NUMBERS)
+    wait_until(lambda: (folder / "out").exists() and (folder / "out").read_text())
+    (folder / "out").rename(folder / "old")
+    running.process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: (folder / "out").exists() and (folder / "out").read_text(), lambda: running.stderr)
+    running.end()
+    told = (folder / "old").read_text() + (folder / "out").read_text()
+
+    assert numbers(told.splitlines()) == list(range(1, len(numbers(told.splitlines())) + 1))
+    assert 0o600 == stat.S_IMODE((folder / "out").stat().st_mode)

@@ -73,7 +73,7 @@ class Assigning:
             iso8601=config.alerts.iso_8601,
             outputs=self._outputs,
             subscribers=[*self._plugins.subscribers()],
-            files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs)],
+            files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
         )
 
     @functools.cached_property

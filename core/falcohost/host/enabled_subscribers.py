@@ -53,9 +53,27 @@ def check_names(plugins: Plugins) -> None:
         raise PluginError(f"a plugin offers the subscriber '{min(both)}', the name of a source or an output")
 
 
-def files_of(outputs: Iterable[str], config: OutputsConfig) -> list[str]:
-    """Return the files to which those of *outputs* write that have the supervisor open them."""
-    return [str(config.blocks[name]["filename"]) for name in outputs if name == "file"]
+def files_of(outputs: Iterable[str], config: OutputsConfig, plugins: Plugins) -> list[str]:
+    """Return the files that the supervisor opens for *outputs* and for the subscribers of *plugins*.
+
+    :raises OutputError: an output or a subscriber cannot say which.
+    """
+    known = BUILT_IN | plugins.outputs()
+    specs: list[tuple[OutputSpec | SubscriberSpec, Mapping[str, Any]]] = [
+        *((known[name], config.blocks[name]) for name in outputs),
+        *((spec, plugin.settings) for plugin in plugins.loaded for spec in plugin.subscribers),
+    ]
+    found: list[str] = []
+    for spec, settings in specs:
+        try:
+            found += map(str, spec.files(settings)) if spec.files is not None else ()
+        except FalcohostError:
+            raise
+        except Exception as error:
+            raise OutputError(
+                f"'{spec.name}' cannot say which files it has: {type(error).__name__}: {error}"
+            ) from error
+    return list(dict.fromkeys(found))
 
 
 def open_subscribers(

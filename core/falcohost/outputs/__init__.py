@@ -20,6 +20,7 @@ BUILT_IN = {
             description="Appends a line per alert to a file.",
             make=lambda block, form: FileOutput(str(block["filename"]), bool(block["keep_alive"]), form.line),
             check=lambda block: file_problem(str(block["filename"])),
+            files=lambda block: [str(block["filename"])],
         ),
     )
 }

@@ -11,9 +11,9 @@ import stat
 from collections.abc import Callable
 
 from falcohost.alert import Alert
+from falcohost.appending import open_appending
 from falcohost.errors import OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
-from falcohost.outputs.opening import open_output
 from falcohost.outputs.writable import write_problem
 
 
@@ -73,7 +73,7 @@ class FileOutput:
     def _open(self) -> int:
         if self._descriptor is None:
             try:
-                self._descriptor = open_output(self._filename)
+                self._descriptor = open_appending(self._filename)
             except OSError as error:
                 raise OutputError(_failure(self._filename, error.strerror)) from error
         return self._descriptor

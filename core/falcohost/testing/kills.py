@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from falcohost.engine.alerts import INTERNAL
 from falcohost.errors import StateError
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
@@ -78,13 +79,13 @@ class Killed:
         self.agent.wait_until_ready()
 
     def stored(self) -> Counter[str]:
-        """Return how often each alert message is in the store."""
+        """Return how often each message of a source's alert is in the store."""
         try:
             history = History(self._folder / "state")
         except StateError:
             return Counter()
         try:
-            return Counter(alert.message for alert in history.alerts(Wanted()))
+            return Counter(alert.message for alert in history.alerts(Wanted()) if alert.source != INTERNAL)
         finally:
             history.close()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from falcohost import Alert, AlertFormat, OutputError
+from falcohost.appending import open_appending
 
 
 class MarkedFile:
@@ -24,10 +26,15 @@ class MarkedFile:
             raise OutputError("dummy_output has no filename: say which file to write to.")
         return cls(Path(str(filename)), str(config.get("mark", "!!!")))
 
+    @staticmethod
+    def files(config: Mapping[str, Any]) -> list[str]:
+        """Return the file, which falcohost opens: this output itself has no rights while it delivers."""
+        return [str(config.get("filename", ""))]
+
     def deliver(self, alerts: list[Alert]) -> None:
         """Append the alerts, and have them in the file when this returns."""
         try:
-            with self._path.open("a", encoding="utf-8") as file:
+            with os.fdopen(open_appending(self._path), "a", encoding="utf-8") as file:
                 file.writelines(f"{self._mark} {alert.rule}: {alert.message}\n" for alert in alerts)
         except OSError as error:
             raise OutputError(f"dummy_output cannot write to {self._path}: {error.strerror}.") from error

@@ -83,7 +83,10 @@ def falcohost_outputs() -> Iterable[OutputSpec]:
     """Offer the output that is configured as ``dummy_output``."""
     return [
         OutputSpec(
-            name="dummy", description="Writes alerts to a file, with a mark before each.", make=MarkedFile.from_config
+            name="dummy",
+            description="Writes alerts to a file, with a mark before each.",
+            make=MarkedFile.from_config,
+            files=MarkedFile.files,
         )
     ]
 

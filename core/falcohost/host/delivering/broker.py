@@ -10,11 +10,13 @@ import select
 import socket
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from falcohost.host.delivering.messages import FileOpened, OpenFile
 from falcohost.host.descriptors import receive_with
+from falcohost.opening import open_here
 
 _SIZE = 64
 
@@ -24,15 +26,18 @@ class FileBroker:
 
     def __init__(self, link: socket.socket, files: Sequence[str]) -> None:
         self._link = link
-        self._files = list(files)
+        self._files = {str(Path(file)): index for index, file in enumerate(files)}
         self._lock = threading.Lock()
 
     def __call__(self, filename: str) -> int:
-        """Return a descriptor of the file, open for appending.
+        """Return a descriptor of the file, open for appending; this process opens what is not configured itself.
 
         :raises OSError: it cannot be opened.
         """
-        request = _encode(OpenFile(self._files.index(filename)))
+        index = self._files.get(str(Path(filename)))
+        if index is None:
+            return open_here(filename)
+        request = _encode(OpenFile(index))
         with self._lock:
             self._link.send(request)
             select.select([self._link], [], [])

@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 import msgspec
 from msgspec import Struct
 
-from falcohost import log
+from falcohost import log, opening
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import FalcohostError
 from falcohost.host import wire
@@ -32,7 +32,6 @@ from falcohost.host.forked import take_over
 from falcohost.host.memory import settle
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
-from falcohost.outputs import opening
 from falcohost.outputs.stdout import STDOUT
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.taker import RunnerStore

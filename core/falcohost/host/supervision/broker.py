@@ -15,7 +15,7 @@ import msgspec
 from falcohost.host.delivering.messages import FileOpened, OpenFile
 from falcohost.host.descriptors import send_with
 from falcohost.host.supervision.loop import Loop
-from falcohost.outputs.opening import open_appending
+from falcohost.opening import open_here
 
 _SIZE = 64
 
@@ -67,7 +67,7 @@ class Broker:
         try:
             if not 0 <= index < len(self._files):
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            descriptor = open_appending(self._files[index])
+            descriptor = open_here(self._files[index])
         except OSError as error:
             link.send(_encode(FileOpened(error.errno or errno.EIO)), socket.MSG_DONTWAIT)
             return

@@ -1,7 +1,4 @@
-"""Opens files to which outputs append.
-
-In the agent, outputs run without privileges, and the supervisor opens the files for them (:func:`through`).
-"""
+"""How files are opened to which outputs append: here, or by another process with the right to (:func:`through`)."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 _MOST_LINKS = 40
 
 
-def open_appending(filename: str) -> int:
-    """Return a descriptor of *filename*, open for appending; the file is created if it is missing.
+def open_here(filename: str) -> int:
+    """Return a descriptor of *filename*, opened by this process for appending; a missing file is created.
 
     A FIFO without a reader is an error (ENXIO), and not waited for. A link is followed if it is root's or ours, since
     another user's could lead to any file.
@@ -62,17 +59,17 @@ def _target(link: str) -> str | None:
         os.close(descriptor)
 
 
-_opener: Callable[[str], int] = open_appending
-
-
 def through(opener: Callable[[str], int]) -> None:
     """Have *opener* open all files in this process from now on."""
     global _opener
     _opener = opener
 
 
-def open_output(filename: str) -> int:
-    """Return a descriptor of *filename*, open for appending.
+_opener: Callable[[str], int] = open_here
+
+
+def opened(filename: str) -> int:
+    """Return a descriptor of *filename*, open for appending, from the opener of this process.
 
     :raises OSError: it cannot be opened.
     """

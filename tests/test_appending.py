@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from falcohost.outputs.opening import open_appending
+from falcohost.appending import open_appending
 
 
 def written(path):
