@@ -167,7 +167,6 @@ def test_what_is_behind_what_is_stored(descriptor):
     progress.stored(steps[2])
 
     assert [at(1), at(3), at(4)] == released
-    assert 1 == progress.hurried
 
 
 def test_readers_that_end_before_they_come_on(descriptor):

@@ -35,11 +35,9 @@ class Progress:
     """Moves the position on in the *journal*, and then in the rings (*release*).
 
     :param tables: returns the tables as they are.
-    :ivar hurried: number of batches whose position has moved on before all was stored.
     """
 
     def __init__(self, journal: Journal, release: Callable[[Position], None], tables: Callable[[], Tables]) -> None:
-        self.hurried = 0
         self._journal = journal
         self._release = release
         self._tables = tables
@@ -69,7 +67,6 @@ class Progress:
     def hurry(self) -> None:
         """Move on to the end of all steps, which have been read."""
         if self._steps:
-            self.hurried += len(self._steps)
             self._move(self._steps[-1])
 
     def skip(self, step: Step, passed: int) -> None:
