@@ -207,3 +207,19 @@ def test_the_busiest_address_goes_first():
 def test_peers(host, peer):
     """IPv6 addresses of one network count as one sender."""
     assert peer == peer_of(host)
+
+
+def test_pipelined_requests(serve, idle, small):
+    """Thousands of requests on one connection keep nobody waiting; who may not send has to connect for each."""
+    served = serve(limits=small, token=b"t")
+    greedy = b"POST /in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+    for request in (greedy, b"GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        one = idle(served, "127.0.0.2", request * 500)
+        one.settimeout(PATIENCE)
+        answers = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := one.recv(1 << 16):
+                answers += data
+        assert answers.count(b"HTTP/1.1 ") <= 1, answers[:200]
+
+    assert served.post(RECORD, Authorization="Bearer t")[0] == 200

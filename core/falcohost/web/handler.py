@@ -32,6 +32,23 @@ RETRY_AFTER = 2
 _THROWN_AWAY = 4
 
 
+#: Answers to those who are not to send; each costs them a connection.
+_STRANGERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+def finish_and_close(handler: RequestHandler, body: bytes) -> None:
+    """Answer with *body*, and close the connection once that is sent, so that each such request costs a connection."""
+    connection = handler.request.connection
+    assert isinstance(connection, HTTP1Connection)
+    stream = connection.stream
+    handler.set_header("Connection", "close")
+    sent = handler.finish(body)
+    if stream.writing():
+        sent.add_done_callback(lambda _: stream.close())
+    else:
+        stream.close()  # at once, since further requests in the buffer would be served before other connections
+
+
 class _Strangers:
     """Counts requests without the right secret; they are not events, so they do not count as lost."""
 
@@ -116,6 +133,7 @@ class WebhookHandler(RequestHandler):
 
     async def post(self) -> None:
         """Pass the body on and wait until its alerts are stored."""
+        await asyncio.sleep(0)  # others have their turn before the next request in this connection's buffer
         if self._finished:
             return
         if self._body is None:
@@ -219,7 +237,11 @@ class WebhookHandler(RequestHandler):
             self.set_header("Allow", "POST")
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             self.set_header("Retry-After", str(RETRY_AFTER))
-        self.finish(msgspec.json.encode({"message": text}) + b"\n")
+        body = msgspec.json.encode({"message": text}) + b"\n"
+        if status in _STRANGERS:
+            finish_and_close(self, body)
+        else:
+            self.finish(body)
 
     async def _stored(self, body: bytes) -> bool:
         loop = asyncio.get_running_loop()

@@ -15,11 +15,10 @@ from typing import Any
 import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, SSLIOStream
-from tornado.netutil import add_accept_handler
 from tornado.web import Application, RequestHandler
 
 from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
-from falcohost.web.handler import Desk, WebhookHandler
+from falcohost.web.handler import Desk, WebhookHandler, finish_and_close
 from falcohost.web.handshake import THREADS, hang_up, shaken
 
 #: Seconds for sending the last answers when the listener is closed.
@@ -30,6 +29,9 @@ _ELSEWHERE = 64 << 10
 
 #: Seconds between two checks for connections that take too long.
 _SWEEP = 5.0
+
+#: Connections that are accepted before others have their turn.
+_AT_ONCE = 16
 
 #: Bytes that are read ahead from a connection.
 _AHEAD = 256 << 10
@@ -84,12 +86,13 @@ class Server:
             log_function=lambda _: None,
         )
         door = _Door(_limited(application, self._tls, self._desk), self._tls, self._desk)
-        stops = [add_accept_handler(listening, door.arrived) for listening in self._listening]
+        for listening in self._listening:
+            self._loop.add_reader(listening, door.accept, listening)
         sweeping = asyncio.create_task(door.sweep())
         await self._closing.wait()
         sweeping.cancel()
-        for stop in stops:
-            stop()
+        for listening in self._listening:
+            self._loop.remove_reader(listening)
         await asyncio.sleep(0.05)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(door.close(), FAREWELL)
@@ -102,7 +105,7 @@ class _Elsewhere(RequestHandler):
         self.set_status(404)
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json")
-        self.finish(b'{"message":"nothing is served here"}\n')
+        finish_and_close(self, b'{"message":"nothing is served here"}\n')
 
 
 class _Server(HTTPServer):
@@ -126,7 +129,16 @@ class _Door:
         self._threads = ThreadPoolExecutor(THREADS, "handshakes")
         self._handshakes: set[asyncio.Task[None]] = set()
 
-    def arrived(self, connection: socket.socket, address: Any) -> None:
+    def accept(self, listening: socket.socket) -> None:
+        """Let in some of the connections that wait; those that are open have their turn before the next ones."""
+        for _ in range(_AT_ONCE):
+            try:
+                connection, address = listening.accept()
+            except OSError:  # nobody waits any more, or one has left; or too many files are open
+                return
+            self._arrived(connection, address)
+
+    def _arrived(self, connection: socket.socket, address: Any) -> None:
         """Serve a new connection."""
         host = address[0] if isinstance(address, tuple) else "(local)"
         if self._tls is None:
