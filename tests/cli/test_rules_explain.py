@@ -40,6 +40,8 @@ RULES = """
   source: numbers
 """
 
+#: Names the plugin of the tests, which is another distribution's.
+NAMED = ("-o", "load_plugins[]=numbers")
 FIRES = {"evt.type": "open", "fd.name": "/etc/my file", "proc.name": "vi"}
 
 
@@ -53,7 +55,7 @@ def explain(falcohost, tmp_path):
         if event is not None:
             (tmp_path / "event.json").write_text(event if isinstance(event, str) else json.dumps(event))
             given += ["--event", "event.json"]
-        done = falcohost("rules", "explain", "rules.yaml", *given, *arguments, **{"COLUMNS": "100"} | variables)
+        done = falcohost(*NAMED, "rules", "explain", "rules.yaml", *given, *arguments, **{"COLUMNS": "100"} | variables)
         assert status == done.returncode, done.stderr
         return done.stderr if status else done.stdout
 
@@ -255,7 +257,7 @@ def test_rules_with_an_error(falcohost, tmp_path):
 def test_a_rule_that_is_left_out(falcohost, tmp_path):
     """A rule whose source no plugin has cannot be explained, and the reason is given."""
     (tmp_path / "rules.yaml").write_text(RULES.replace("source: numbers", "source: nubmers"))
-    done = falcohost("rules", "explain", "rules.yaml", "--rule", "Every*")
+    done = falcohost(*NAMED, "rules", "explain", "rules.yaml", "--rule", "Every*")
 
     assert 1 == done.returncode
     assert "the rule 'Every number' was skipped: " in done.stderr

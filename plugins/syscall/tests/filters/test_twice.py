@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from watching import OPENS, plan, run, seen
 
-from falcohost_syscall.drivers.modern_ebpf import probe
+from falcohost_syscall.drivers.modern_ebpf import loading
 from falcohost_syscall.drivers.modern_ebpf.attach import twice
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
@@ -20,7 +20,7 @@ WANTED = ["openat /etc/passwd", "openat /etc/passwd"]
 @pytest.fixture
 def source(bpf, monkeypatch):
     """Return a source with two programs, whatever the kernel, that watches for reading /etc/passwd."""
-    monkeypatch.setattr(probe, "may_be_left_out", lambda _: True)
+    monkeypatch.setattr(loading, "may_be_left_out", lambda _: True)
     source = SyscallSource({"falcohost": {"attach": "tracepoint"}})
     source.open(plan("evt.type = openat and fd.name = /etc/passwd and evt.is_open_write = false"), None)
     yield source
