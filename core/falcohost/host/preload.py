@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Iterable
 
 from falcohost.host.confine.confinement import import_lazy
+from falcohost.host.confine.files import know_packages
 from falcohost.log import log
 
 
@@ -21,3 +22,4 @@ def preload(modules: Iterable[str]) -> None:
             importlib.import_module(name)
         except Exception as error:
             log.debug("%s cannot be imported beforehand: %s", name, error)
+    know_packages()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from falcohost.errors import SourceError
 from falcohost.host.confine import landlock, seccomp
 from falcohost.host.confine.capabilities import drop_privileges
-from falcohost.host.confine.files import readable, writable
+from falcohost.host.confine.files import know_packages, readable, writable
 from falcohost.libc import die_with_parent
 from falcohost.log import log
 from falcohost.needs import ALL, INSPECT, PROGRAM, Needs
@@ -74,3 +74,4 @@ def import_lazy() -> None:
     for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
         with contextlib.suppress(LookupError):
             codecs.lookup(name)
+    know_packages()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -65,5 +66,24 @@ def _python() -> Iterator[Path]:
     """Yield the folders from which Python imports: the standard library, what is installed, and loaded packages."""
     yield Path(os.__file__).parent
     yield from (Path(folder) for folder in sys.path if folder.endswith(("-packages", "lib-dynload", ".zip")))
-    packages = (module for name, module in sys.modules.copy().items() if "." not in name)
-    yield from {Path(folder) for package in packages for folder in getattr(package, "__path__", ())}
+    know_packages()
+    yield from map(Path, sorted(_Known.folders))
+
+
+class _Known:
+    """The packages up to the module *last*, and their folders."""
+
+    last = ""
+    folders: frozenset[str] = frozenset()
+
+
+def know_packages() -> None:
+    """Take note of the folders of the packages that were loaded since the last call.
+
+    Who forks others does this before: looking at a module writes to its memory, which forks then no longer share.
+    """
+    new = [*itertools.takewhile(lambda name: name != _Known.last, reversed(sys.modules))]
+    if new:
+        packages = (sys.modules.get(name) for name in new if "." not in name)
+        _Known.folders |= {str(folder) for package in packages for folder in getattr(package, "__path__", ())}
+        _Known.last = new[0]
