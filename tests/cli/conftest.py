@@ -12,6 +12,7 @@ import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.storing.process import NAME as STORE
+from falcohost.host.supervision.loader import NAME as READER
 from falcohost.testing.cli import run_cli, run_cli_on_terminal
 from falcohost.testing.waiting import PATIENCE, wait_until
 
@@ -91,7 +92,7 @@ class Agent:
 
     def workers(self):
         """Return the process ids of the workers."""
-        return [pid for pid, name in children(self.process.pid).items() if name not in (STORE, OUTPUTS)]
+        return [pid for pid, name in children(self.process.pid).items() if name not in (STORE, OUTPUTS, READER)]
 
     def children(self):
         """Return the names of the supervisor's children by process id."""

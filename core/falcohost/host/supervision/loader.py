@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Set
-from typing import IO, NoReturn, TypeAlias
+from typing import IO, Final, NoReturn, TypeAlias
 
 from falcohost import log
 from falcohost.errors import FalcohostError
@@ -26,7 +26,10 @@ from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
 from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
-from falcohost.libc import die_with_parent
+from falcohost.libc import die_with_parent, name_process
+
+#: The process's name, as ps(1) shows it.
+NAME: Final = "falcohost-read"
 
 #: Loads, and hands over what it has loaded; returns False if more than rules has changed.
 Load: TypeAlias = Callable[[Teller], bool]
@@ -208,6 +211,7 @@ def _written(file: IO[bytes]) -> bytes:
 def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None, keep: Set[int]) -> NoReturn:
     status, teller = 1, Teller(link)
     try:
+        name_process(NAME)
         restore()
         _take_over(parent, None if stderr is None else stderr.fileno(), {link.fileno(), *keep})
         if not load(teller):
