@@ -24,6 +24,9 @@ SHIPPED = "Password hashes read"
 BORROWED = "Password hashes read under a borrowed name"
 RULES = {FIRST, SHIPPED, BORROWED}
 
+#: The process ids of a process's ancestors.
+ANCESTORS = tuple(f"proc.apid[{generation}]" for generation in range(1, 8))
+
 #: Each test ends with a reader of its own name.
 NUMBERS = itertools.count()
 
@@ -53,8 +56,13 @@ def rules(open_folder) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def agent(start_agent, rules):
-    """Return an agent with these rules, of which all that match fire."""
-    return start_agent(*rules, settings={"rule_matching": "all"})
+    """Return an agent with these rules, of which all that match fire; its alerts tell the ancestors of processes."""
+    return start_agent(*rules, settings={"rule_matching": "all", "append_output": [{"extra_fields": list(ANCESTORS)}]})
+
+
+def is_ours(alert) -> bool:
+    """Return whether an alert is about a process of this test, and not of another program on this machine."""
+    return os.getpid() in [alert["output_fields"][field] for field in ANCESTORS]
 
 
 @pytest.fixture
@@ -70,7 +78,7 @@ def fired(agent, tmp_path) -> Callable[[], set[tuple[str, str]]]:
         return {
             (alert["rule"], alert["output_fields"]["proc.name"])
             for alert in agent.alerts[before:]
-            if alert["rule"] in RULES and alert["output_fields"]["proc.name"] != last.name
+            if alert["rule"] in RULES and alert["output_fields"]["proc.name"] != last.name and is_ours(alert)
         }
 
     return fired
