@@ -77,7 +77,13 @@ def _claimed(assignment: Assignment, users: Users, maker: AlertMaker) -> StoreGi
         log.warning("%s; keeping the state of this run in memory only", error)
         directory = lock = None
     return StoreGiven(
-        directory=directory, lock=lock, limits=assignment.limits, user=user, takers=assignment.takers, maker=maker
+        directory=directory,
+        lock=lock,
+        limits=assignment.limits,
+        user=user,
+        takers=assignment.takers,
+        maker=maker,
+        only_log=assignment.only_log,
     )
 
 

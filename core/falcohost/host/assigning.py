@@ -73,6 +73,7 @@ class Assigning:
             iso8601=config.alerts.iso_8601,
             outputs=self._outputs,
             subscribers=[*self._plugins.subscribers()],
+            only_log=config.only_logs,
             files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
         )
 

@@ -59,6 +59,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar iso8601: write times in alerts as ISO 8601.
     :ivar outputs: the names of the enabled outputs; *subscribers*: those of subscribers that may raise alerts.
     :ivar files: the files that outputs write to, which the supervisor opens.
+    :ivar only_log: forbidden system calls of store and outputs are only logged.
     """
 
     sources: list[SourceAssignment]
@@ -75,6 +76,7 @@ class Assignment(msgspec.Struct, frozen=True):
     outputs: list[str] = []
     subscribers: list[str] = []
     files: list[bytes] = []
+    only_log: bool = False
 
     @property
     def takers(self) -> dict[str, bool]:

@@ -65,6 +65,7 @@ def wired(
             keep=frozenset({handed.outputs}),
             files=[os.fsdecode(path) for path in assignment.files],
             user=users.user("outputs"),
+            only_log=assignment.only_log,
         ),
         link,
         summary,

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from falcohost.engine.alerts import INTERNAL
 from falcohost.errors import StateError
+from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.storing.process import NAME as STORE
 from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
 from falcohost.testing.waiting import wait_until
@@ -37,7 +39,7 @@ class Mortal(Protocol):
 
 
 def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float = 0.4) -> None:
-    """Kill this many *times*: in turn all workers, the next workers, and the supervisor, with which its workers die.
+    """Kill this many *times*: in turn all workers, the store with the outputs, and the supervisor, with which all die.
 
     The moments are spread evenly over *most* seconds from the start of a worker; so some come before its source is
     open, and some after it has read everything.
@@ -46,7 +48,7 @@ def kill_often(mortal: Mortal, times: int, dice: random.Random, *, most: float =
     for turn in range(times):
         wait_until(mortal.agent.worker, lambda: mortal.agent.log)
         time.sleep(most * ((first + turn * _GOLDEN) % 1))
-        (kill_all if turn % 3 == 2 else kill_workers)(mortal)
+        (kill_workers, kill_services, kill_all)[turn % 3](mortal)
 
 
 def kill_workers(mortal: Mortal) -> None:
@@ -54,6 +56,18 @@ def kill_workers(mortal: Mortal) -> None:
     for worker in mortal.agent.workers():
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
+
+
+def kill_services(mortal: Mortal) -> None:
+    """Kill the store and the outputs, and wait until others have taken their places."""
+    former = {name: mortal.agent.service(name) for name in (STORE, OUTPUTS)}
+    for killed in filter(None, former.values()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(killed, signal.SIGKILL)
+    wait_until(
+        lambda: all(mortal.agent.service(name) not in (None, pid) for name, pid in former.items()),
+        lambda: mortal.agent.log,
+    )
 
 
 def kill_all(mortal: Mortal) -> None:

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 
 from falcohost.errors import ConfigError, SourceError
+from falcohost.host.storing.process import NAME as STORE
 from falcohost.store.history import History, Wanted
 from falcohost.testing import skip_or_fail
-from falcohost.testing.agent import STORE, Agent
+from falcohost.testing.agent import Agent
 from falcohost.testing.certificates import self_signed
 from falcohost.testing.kills import KILLS, kill_often
 from falcohost.testing.pipeline import Pipeline

@@ -50,12 +50,14 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     :ivar keep: the descriptors that it uses.
     :ivar files: the files that outputs write to, which the supervisor opens.
     :ivar user: the user of the process; None: it stays.
+    :ivar only_log: forbidden system calls are only logged.
     """
 
     make: Callable[[RunnerStore], Subscribers]
     keep: frozenset[int]
     files: Sequence[str]
     user: int | None
+    only_log: bool = False
 
 
 class Ends(Struct, frozen=True):
@@ -93,7 +95,7 @@ def _run(given: OutputsGiven, supervisor: _Supervisor, link: socket.socket, pare
         store = RemoteStore(link, supervisor.next_store)
         subscribers = given.make(store)
         needs = Needs(frozenset({THREADS, CONNECT, WRITE}), None, None)
-        confine(Confinement(user=given.user, needs=needs), parent)
+        confine(Confinement(user=given.user, needs=needs, only_log=given.only_log), parent)
         settle()
     except FalcohostError as error:
         supervisor.say(messages.NotOpened(str(error)))

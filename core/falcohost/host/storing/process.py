@@ -57,6 +57,7 @@ class StoreGiven(Struct, frozen=True, kw_only=True):
     :ivar directory: the state directory, which is claimed; None: the state is in memory.
     :ivar lock: the descriptor that locks it.
     :ivar user: the user of the process; None: it stays.
+    :ivar only_log: forbidden system calls are only logged.
     :ivar takers: the names of outputs and subscribers, and whether each may answer with alerts.
     """
 
@@ -65,6 +66,7 @@ class StoreGiven(Struct, frozen=True, kw_only=True):
     limits: Limits
     user: int | None
     takers: Mapping[str, bool]
+    only_log: bool = False
     maker: AlertMaker
 
 
@@ -129,7 +131,7 @@ def _opened(given: StoreGiven, parent: int) -> Store:
         else:
             directory = Path("/")
             needs = Needs(frozenset({WRITE}), None, None)  # there is nothing else that it could open
-    confine(Confinement(user=given.user, needs=needs), parent)
+    confine(Confinement(user=given.user, needs=needs, only_log=given.only_log), parent)
     if directory is None or shown is None:
         return Store(None, IN_MEMORY)
     try:
