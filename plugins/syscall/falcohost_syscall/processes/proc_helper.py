@@ -6,6 +6,7 @@ helper has these rights, and reads nothing but short requests: which process, si
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -94,12 +95,13 @@ def serve(link: socket.socket) -> None:
     """
     reader = Here()
     link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ANSWER)
-    while data := link.recv(LONGEST_REQUEST + 1):
-        request = _request(data)
-        data = _encode(Answer(request.ident, _answered(reader, request)))
-        if len(data) > LONGEST_ANSWER:
-            data = _encode(Answer(request.ident, None))
-        link.sendall(data)
+    with contextlib.suppress(ConnectionError):  # the source was killed before it had read an answer
+        while data := link.recv(LONGEST_REQUEST + 1):
+            request = _request(data)
+            data = _encode(Answer(request.ident, _answered(reader, request)))
+            if len(data) > LONGEST_ANSWER:
+                data = _encode(Answer(request.ident, None))
+            link.sendall(data)
 
 
 def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None:

@@ -153,3 +153,20 @@ def test_a_helper_that_is_gone(ends):
     assert remote.read(1, None, ("stat",), 100) is None
     assert remote.pids() is None
     assert [] == remote.descriptors(1)
+
+
+def test_a_source_that_is_killed_before_it_has_read_an_answer(ends):
+    """The helper ends as it does when the source ends, without an error."""
+    here, there = ends
+    helper = threading.Thread(target=serve, args=(there.dup(),))
+    served: list[BaseException] = []
+    threading.excepthook, before = lambda failed: served.append(failed.exc_value), threading.excepthook
+    try:
+        there.sendall(b"an answer that nobody reads")  # so that closing the other end resets the connection
+        here.close()
+        helper.start()
+        helper.join()
+    finally:
+        threading.excepthook = before
+
+    assert [] == served
