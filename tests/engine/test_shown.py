@@ -25,6 +25,7 @@ from falcohost.lang.syntax import ConditionSyntaxError
         ("s.key[k] exists", "s.key[k] exists"),
         ("b.flag = true and n.int64 >= -1", "b.flag = true and n.int64 >= -1"),
         ("buf.data bcontains 6162 and buf.data = ab", "buf.data bcontains 6162 and buf.data = ab"),
+        ('buf.data endswith allof ("")', 'buf.data endswith allof ("")'),
         ("ip.net = 10.0.0.0/8", "ip.net = 10.0.0.0/8"),
         ("tolower(s.text) = val(s.other)", "tolower(s.text) = val(s.other)"),
         ("len(l.texts) > 1", "len(l.texts) > 1"),

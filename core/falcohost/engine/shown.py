@@ -42,7 +42,7 @@ def shown_value(value: object, op: str = "=") -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
-        return value.hex() if op in _HEX else quote(bytes_text(value))
+        return value.hex() if op in _HEX else quote(bytes_text(value)) or '""'
     text = f"{value:.0f}" if isinstance(value, float) else str(value)
     return quote(text) or '""'
 

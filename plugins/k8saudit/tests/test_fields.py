@@ -171,6 +171,6 @@ def test_null_is_a_text():
 def test_fields_read_what_they_say(corpus, soak):
     """No field looks at more of a record than the paths that it names."""
     files = sorted((corpus / "regression" / "trace_files" / "k8s_audit").iterdir())
-    records = [json.loads(line) for file in soak(files, files[:2]) for line in file.read_text().splitlines()]
+    records = [json.loads(line) for file in soak(files, files[:2]) for line in file.read_text().split("\n") if line]
 
     assert projection_problems(FIELDS, [POD, ROLE, SERVICE, *records]) == []
