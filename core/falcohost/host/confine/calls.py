@@ -19,8 +19,9 @@ BASE: Final = """
     read readv pread64 preadv write writev pwrite64 close close_range dup dup2 dup3 fcntl lseek fadvise64
     stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents
     getdents64 getcwd statfs fstatfs
-    mmap munmap mprotect mremap madvise brk
-    futex set_robust_list get_robust_list rseq membarrier sched_yield getcpu sched_getaffinity
+    mmap munmap mprotect mremap madvise msync mseal brk arch_prctl
+    futex set_robust_list get_robust_list rseq membarrier sched_yield getcpu sched_getaffinity sched_getscheduler
+    sched_getparam
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait rt_sigpending rt_sigsuspend sigaltstack restart_syscall
     pause exit exit_group wait4 waitid uretprobe uprobe
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 pipe
@@ -37,7 +38,8 @@ ADDED: Final = {
     LISTEN: "listen accept accept4",
     WRITE: """
         unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir truncate ftruncate fallocate fsync fdatasync
-        sync_file_range flock chmod fchmod fchmodat fchown utime utimes utimensat futimesat copy_file_range sendfile
+        sync_file_range flock chmod fchmod fchmodat fchmodat2 fchown utime utimes utimensat futimesat copy_file_range
+        sendfile
     """,
 }
 
