@@ -9,12 +9,13 @@ import re
 import socket
 import ssl
 import threading
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream, SSLIOStream
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
 from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
@@ -119,6 +120,23 @@ class _Server(HTTPServer):
         super().on_close(server_conn)
 
 
+class _Closes(IOStream):
+    """Reads no further request from its buffer once it is closed, as tornado's would."""
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        """Read the headers of the next request.
+
+        :raises StreamClosedError: the connection is closed.
+        """
+        if self.closed():
+            raise StreamClosedError(real_error=self.error)
+        return super().read_until_regex(regex, max_bytes)
+
+
+class _ClosesTLS(_Closes, SSLIOStream):
+    """The same over TLS."""
+
+
 class _Door:
     """Lets connections in: makes room for them, and does the TLS handshake."""
 
@@ -142,7 +160,7 @@ class _Door:
         """Serve a new connection."""
         host = address[0] if isinstance(address, tuple) else "(local)"
         if self._tls is None:
-            stream = IOStream(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
+            stream = _Closes(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
             self._serve(self._desk.connections.arrive(host, stream.close), stream, address)
             return
         connection.setblocking(False)
@@ -176,7 +194,7 @@ class _Door:
             self._desk.refusals.turn_away(BAD_HANDSHAKE)
             connection.close()
             return
-        stream = SSLIOStream(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
+        stream = _ClosesTLS(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
         one.end = stream.close
         if self._desk.secret.client_ca is not None:
             self._desk.connections.prove(one)
