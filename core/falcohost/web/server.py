@@ -35,10 +35,10 @@ _SWEEP = 5.0
 _AT_ONCE = 16
 
 #: Bytes that are read ahead from a connection.
-_AHEAD = 256 << 10
+_AHEAD = 96 << 10
 
 #: Bytes that are read from a connection at a time.
-_CHUNK = 64 << 10
+_CHUNK = 48 << 10
 
 
 class Server:
