@@ -55,7 +55,9 @@ def test_list(falcohost, setup):
 
 
 def test_list_of_a_source_that_is_not_configured(falcohost):
-    """A source whose plugin is named can be listed without a configuration."""
+    """A source whose plugin is named can be listed without a configuration; one of falcohost's need not be."""
+    assert "json.value" in falcohost("--list=json", "-N").stdout.split()
+    assert "must be a valid source type" in falcohost("--list=numbers", "-N").stderr
     assert "number.value" in falcohost(*NAMED, "--list=numbers", "-N").stdout.split()
 
 
