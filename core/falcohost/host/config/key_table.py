@@ -68,7 +68,13 @@ FILES: Final = (
         "in `$FALCOHOST_CACHE_DIR`, else systemd's `$CACHE_DIRECTORY`, else `/var/cache/falcohost` for root and "
         "`~/.cache/falcohost` for others; not used if other users can write to that directory",
     ),
-    ConfigKey(key="falcohost.state_dir", type=str, shown_default=_STATE, help="directory for alerts and cursors"),
+    ConfigKey(
+        key="falcohost.state_dir",
+        type=str,
+        shown_default=_STATE,
+        help="directory for alerts and cursors. It has to be for falcohost alone: an agent that runs as root gives it "
+        "to the user of its store",
+    ),
     ConfigKey(
         key="falcohost.trust_files",
         type=bool,
