@@ -73,15 +73,15 @@ def test_several_problems_are_told_at_once(falcohost, command):
     ]
 
 
-@pytest.mark.parametrize("state", ["a file", "open to all", "below a file"])
+@pytest.mark.parametrize("state", ["a file", "open to all", "below a file", "in proc"])
 def test_a_state_directory_that_cannot_be_used(falcohost, command, tmp_path, state):
     """The doctor misses it; a start only warns, and so does a dry run. Neither makes one."""
     if state == "open to all":
         (tmp_path / "state").mkdir()
         (tmp_path / "state").chmod(0o777)
-    else:
+    elif state != "in proc":
         (tmp_path / "state").touch()
-    where = "state/below" if state == "below a file" else "state"
+    where = {"below a file": "state/below", "in proc": "/proc/falcohost"}.get(state, "state")
     options = ["-o", f"falcohost.state_dir={tmp_path / where}"]
     doctor, dry = falcohost(*command, *options, "doctor"), falcohost(*command, *options, "--dry-run")
 

@@ -18,7 +18,8 @@ def two(setup, tmp_path):
 
     def two(first=None, second=None, more=""):
         paths = [first or tmp_path / "first.yaml", second or tmp_path / "second.yaml"]
-        command = setup(f"json_output: true\nrule_matching: all\nrules_files: {[str(path) for path in paths]}\n{more}")
+        config = f"json_output: true\nrule_matching: all\nrules_files: {[str(path) for path in paths]}\n{more}"
+        command = setup(config, numbers={"interval": 0.2})  # a flood would be folded, and waited for
         if first is None:
             paths[0].write_text(FIRST)
         if second is None:

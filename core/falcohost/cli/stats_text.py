@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import click
 import msgspec
 
 from falcohost.cli.rules_lines import clean
-from falcohost.counters import Counter, Over, Shape, counters
+from falcohost.counters import Counter, Over, Shape, counters, number
 from falcohost.host.numbers import Numbers, TypeNumbers
 from falcohost.host.snapshot import OutputSnapshot, Snapshot, SourceSnapshot, StoreSnapshot
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+class _Matched(msgspec.Struct, frozen=True):
+    """What there is of each event type if the source does not count its events by type."""
+
+    matched: Annotated[int, number("matches of rules", colour="yellow")] = 0
+
 
 #: Most rows of a table without ``--full``.
 _ROWS = 20
@@ -114,7 +121,9 @@ def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
         costs["ns each"] = lambda kind: f"{kind.ns / kind.timed:,.0f}" if kind.timed else ""
         if span:
             costs["of a core"] = lambda kind: f"{kind.cost / span / 1e7:.2f}%" if kind.timed else ""
-    yield from _table("event type", TypeNumbers, shown, costs)
+    counted = any(kind.seen or kind.passed or kind.lost for kind in shown.values())
+    of = TypeNumbers if counted else _Matched  # the numbers of a source that does not count them are not 0
+    yield from _table("event type", of, shown, costs)
     yield from _more(len(rows), full)
 
 

@@ -14,7 +14,7 @@ from falcohost.alert import Alert
 from falcohost.appending import open_appending
 from falcohost.errors import OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
-from falcohost.outputs.writable import write_problem
+from falcohost.writable import write_problem
 
 
 def file_problem(filename: str) -> str | None:

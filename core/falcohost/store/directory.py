@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from falcohost.errors import StateError
 from falcohost.trust import distrust, trusted_users
+from falcohost.writable import creation_problem
 
 #: Environment variable with the state directory, if the configuration does not set it.
 VARIABLE = "FALCOHOST_STATE_DIR"
@@ -21,6 +21,9 @@ _LOCK = "lock"
 
 #: How the names of what falcohost has in the directory begin, and what a file system may have there.
 _OURS = (DATABASE, _LOCK, "agent.sock", "lost+found")
+
+#: How the name of what a check makes there begins: one of ours, for an agent that starts at the same moment.
+_TRIED = "lock-"
 
 #: Seconds to wait for an agent that was killed, whose processes are about to end.
 ENDING = 1.0
@@ -129,7 +132,7 @@ def _give_file(folder: int, name: str, owner: int, users: Container[int]) -> Non
 
 
 def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()) -> str | None:
-    """Return why the state directory cannot be used; None if it can. Nothing is created.
+    """Return why the state directory cannot be used; None if it can. Nothing is left behind.
 
     :param ours: the running agent uses it.
     :param users: the users that it may be given to.
@@ -137,10 +140,8 @@ def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()
     try:
         directory = state_directory(configured)
         existing = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
-        allowed = os.access(existing, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
-        if not existing.is_dir() or not allowed:
-            reason = errno.EACCES if existing.is_dir() else errno.ENOTDIR
-            return f"the state directory {directory} cannot be used: {os.strerror(reason)}"
+        if (reason := creation_problem(existing, _TRIED)) is not None:
+            return f"the state directory {directory} cannot be used: {reason}"
         if existing == directory:
             _check(directory, users)
         if not ours and _locked(directory):

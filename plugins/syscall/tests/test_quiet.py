@@ -22,7 +22,8 @@ OWN = sorted((ROOT / "plugins/syscall/falcohost_syscall/rules").glob("*.yaml"))
 FIRST = "Shadow file read by something new"
 SHIPPED = "Password hashes read"
 BORROWED = "Password hashes read under a borrowed name"
-RULES = {FIRST, SHIPPED, BORROWED}
+DISK = "Disk opened by a program that is not installed"
+RULES = {FIRST, SHIPPED, BORROWED, DISK, "Process renamed through its file"}
 
 #: The process ids of a process's ancestors.
 ANCESTORS = tuple(f"proc.apid[{generation}]" for generation in range(1, 8))
@@ -67,7 +68,7 @@ def is_ours(alert) -> bool:
 
 @pytest.fixture
 def fired(agent, tmp_path) -> Callable[[], set[tuple[str, str]]]:
-    """Return a function that returns the rules about hashes that fired since the test began, with their programs."""
+    """Return a function that returns the rules of ``RULES`` that fired since the test began, with their programs."""
     before = len(agent.alerts)
 
     def fired() -> set[tuple[str, str]]:
@@ -190,14 +191,16 @@ def test_cron_is_quiet(fired, tmp_path):
 
 
 def test_another_agent_is_quiet(fired, start_agent, rules):
-    """An agent that starts looks at the files that its rules name, and reads none."""
+    """An agent that starts looks at the files that its rules name, and reads none; its name is not told as news."""
     assert start_agent(*rules).stop() == 0
 
     assert fired() == set()
 
 
 def test_path_descriptors_are_quiet(fired):
-    """O_PATH reads nothing, neither by openat nor by openat2."""
+    """O_PATH reads nothing, neither by openat nor by openat2, and neither a file nor a disk."""
+    for disk in Path("/dev").glob("loop[0-7]"):
+        run(sys.executable, "-c", f"import os; os.open('{disk}', {os.O_PATH})")
     run(sys.executable, "-c", f"import os; os.open('/etc/shadow', {os.O_PATH})")
     run(sys.executable, "-c", OPENAT2, "/etc/shadow", str(os.O_PATH))
 

@@ -1,0 +1,42 @@
+"""Finds out whether a start could write a file or make one, and leaves nothing behind.
+
+access(2) says yes to root for what cannot be made, as in ``/proc``, so files are opened and something is made instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def write_problem(path: str) -> str | None:
+    """Return why *path* cannot be written, as open(2) would say it; None if it can."""
+    file = Path(path)
+    try:
+        mode = file.stat().st_mode
+        if stat.S_ISREG(mode):
+            os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return creation_problem(file.parent, ".falcohost-")
+    except OSError as error:
+        return error.strerror
+    if stat.S_ISDIR(mode):
+        return os.strerror(errno.EISDIR)
+    # Opening something else, such as a FIFO, may wait or do something.
+    allowed = stat.S_ISREG(mode) or os.access(file, os.W_OK, effective_ids=True)
+    return None if allowed else os.strerror(errno.EACCES)
+
+
+def creation_problem(folder: Path, prefix: str) -> str | None:
+    """Return why nothing can be made in *folder*, as the kernel says it; None if something can.
+
+    :param prefix: how the name of what is made there, and removed at once, begins.
+    """
+    try:
+        Path(tempfile.mkdtemp(prefix=prefix, dir=folder)).rmdir()
+    except OSError as error:
+        return error.strerror
+    return None
