@@ -26,11 +26,11 @@ from falcohost.host.listening import listens
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import select_sources, switched_off
-from falcohost.writable import write_problem
 from falcohost.store.directory import directory_problem, state_directory
 from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
 from falcohost.subscriber import SubscriberSpec
+from falcohost.writable import write_problem
 
 
 class Finding(Struct, frozen=True):
