@@ -121,9 +121,11 @@ def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
         costs["ns each"] = lambda kind: f"{kind.ns / kind.timed:,.0f}" if kind.timed else ""
         if span:
             costs["of a core"] = lambda kind: f"{kind.cost / span / 1e7:.2f}%" if kind.timed else ""
-    counted = any(kind.seen or kind.passed or kind.lost for kind in shown.values())
-    of = TypeNumbers if counted else _Matched  # the numbers of a source that does not count them are not 0
-    yield from _table("event type", of, shown, costs)
+    if any(kind.seen or kind.passed or kind.lost for kind in shown.values()):
+        yield from _table("event type", TypeNumbers, shown, costs)
+    else:  # the numbers of a source that does not count them are unknown, not 0
+        matched = {name: _Matched(kind.matched) for name, kind in shown.items()}
+        yield from _table("event type", _Matched, matched, {})
     yield from _more(len(rows), full)
 
 
