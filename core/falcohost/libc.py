@@ -6,12 +6,16 @@ import ctypes
 import os
 import signal
 import struct
+from typing import Final
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
 # linux/capability.h
 _CAPABILITY_VERSION_3 = 0x20080522
+
+#: The C library, once for all callers: each CDLL is a class of its own, which only a garbage collection frees.
+LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -50,7 +54,6 @@ def call(name: str, *arguments: object) -> None:
 
     :raises OSError: it failed.
     """
-    function = getattr(ctypes.CDLL(None, use_errno=True), name)
-    if function(*arguments) != 0:
+    if getattr(LIBC, name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

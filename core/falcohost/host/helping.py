@@ -18,6 +18,7 @@ from falcohost.helpers import Helper, HelperSpec
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.forked import take_over
+from falcohost.host.memory import settle
 from falcohost.needs import Needs
 
 
@@ -74,6 +75,7 @@ def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, o
         serve = getattr(importlib.import_module(module), name)
         needs = Needs(spec.calls)
         confine(Confinement(user=user, capabilities=spec.capabilities, needs=needs, only_log=only_log), worker)
+        settle()
         serve(link)
         status = 0
     except Exception:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
+
+from falcohost.libc import LIBC
 
 
 def settle() -> None:
     """Return freed memory to the system, and exempt the rest from garbage collection, so that forks share it."""
     gc.collect()
     with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc only
+        LIBC.malloc_trim(0)  # glibc only
     gc.freeze()

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from falcohost.libc import LIBC
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
 # Restricts all threads, from version 8 on.
@@ -90,7 +92,6 @@ def _checked(number: int, *arguments: int | bytes | None) -> int:
 
 
 def _call(number: int, *arguments: int | bytes | None) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
     # Variadic: integers are passed as longs, so that no half of a register is left over.
     given = (ctypes.c_long(one) if isinstance(one, int) else one for one in arguments)
-    return int(libc.syscall(ctypes.c_long(number), *given))
+    return int(LIBC.syscall(ctypes.c_long(number), *given))

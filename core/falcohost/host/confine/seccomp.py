@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from falcohost.host.confine.calls import DANGEROUS, PROCESS, Argument, allowed
 from falcohost.host.confine.numbers import NEWEST, Machine, this_machine
+from falcohost.libc import LIBC
 from falcohost.needs import PROGRAM
 
 # linux/seccomp.h
@@ -84,12 +85,11 @@ def install(program: bytes) -> None:
     :raises OSError: the kernel has no such filters, or refuses this one.
     """
     number = _SECCOMP[platform.machine()]
-    libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(program, len(program))
     given = _Program(len(program) // _INSTRUCTION.size, ctypes.addressof(buffer))
     # Without _SPEC_ALLOW (4.17), kernels before 5.16 slow the process down, against attacks that are not ours.
     for flags in (_TSYNC | _SPEC_ALLOW, _TSYNC):
-        result = libc.syscall(number, _SET_MODE_FILTER, flags, ctypes.byref(given))
+        result = LIBC.syscall(number, _SET_MODE_FILTER, flags, ctypes.byref(given))
         if result == 0:
             return
         if result > 0:
