@@ -21,7 +21,7 @@ def installed(monkeypatch, tmp_path):
             return self.text
 
     def installed(text):
-        monkeypatch.setattr(installing, "distribution", lambda name: Recorded(text))
+        monkeypatch.setattr(metadata, "distribution", lambda name: Recorded(text))
         installing._place.cache_clear()
 
     yield installed
@@ -73,5 +73,5 @@ def test_not_installed(installed, monkeypatch):
     def gone(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(installing, "distribution", gone)
+    monkeypatch.setattr(metadata, "distribution", gone)
     assert "pip install '.[okta]' in a checkout of falcohost" == installing.how_to_install("okta")

@@ -48,7 +48,9 @@ def stats(falcohost, tmp_path):
             lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
             (tmp_path / "events.jsonl").write_text("\n\n".join(lines) + "\n")
             given = ["--events", "events.jsonl"]
-        done = falcohost("rules", "stats", "rules.yaml", *given, *arguments, COLUMNS="80")
+        done = falcohost(
+            "-o", "load_plugins[]=numbers", "rules", "stats", "rules.yaml", *given, *arguments, COLUMNS="80"
+        )
         assert status == done.returncode, done.stderr
         return done.stderr if status else done.stdout
 
@@ -135,7 +137,9 @@ def test_records(falcohost, tmp_path):
     record = {"kind": "Event", "verb": "get", "stageTimestamp": "2024-01-01T00:00:00Z"}
     lines = [record, record | {"verb": "list"}, {"kind": "Other"}, {"items": [record, record]}]
     (tmp_path / "audit.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
-    done = falcohost("rules", "stats", "rules.yaml", "--events", "audit.jsonl", "--json")
+    done = falcohost(
+        "-o", "load_plugins[]=numbers", "rules", "stats", "rules.yaml", "--events", "audit.jsonl", "--json"
+    )
     found = json.loads(done.stdout)["events"]
 
     assert (4, 3) == tuple(found["sources"]["k8s_audit"][key] for key in ("events", "matching"))
@@ -146,7 +150,19 @@ def test_records(falcohost, tmp_path):
 def test_events_from_a_pipe(stats, falcohost):
     """Events that come on standard input, which is read once, are put to the rules as those of a file are."""
     text = "\n".join(map(json.dumps, SYSCALL)).encode()
-    done = falcohost("rules", "stats", "rules.yaml", "--events", "-", "--source", "syscall", "--json", stdin=text)
+    done = falcohost(
+        "-o",
+        "load_plugins[]=numbers",
+        "rules",
+        "stats",
+        "rules.yaml",
+        "--events",
+        "-",
+        "--source",
+        "syscall",
+        "--json",
+        stdin=text,
+    )
 
     assert 3 == json.loads(done.stdout)["events"]["sources"]["syscall"]["events"], done.stderr
 
@@ -173,7 +189,7 @@ def test_errors(stats, arguments, events, message):
 
 def test_the_corpus(falcohost, corpus):
     """All public rules together have statistics; what is shadowed among them is so indeed."""
-    done = falcohost("rules", "stats", str(corpus / "rules"), "--json")
+    done = falcohost("-o", "load_plugins[]=numbers", "rules", "stats", str(corpus / "rules"), "--json")
     sources = json.loads(done.stdout)["sources"]
 
     assert {"syscall", "k8s_audit", "aws_cloudtrail", "okta", "github"} == set(sources)

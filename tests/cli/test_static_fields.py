@@ -57,7 +57,7 @@ def test_they_are_listed_and_validated(falcohost, setup, tmp_path):
 
     assert "static.env" in falcohost(*command[:2], "--list=numbers").stdout
     assert 0 == falcohost(*command[:2], "-V", "rules.yaml").returncode
-    assert "nonexistent field static.env" in falcohost("-V", "rules.yaml").stderr
+    assert "nonexistent field static.env" in falcohost("-o", "load_plugins[]=numbers", "-V", "rules.yaml").stderr
 
 
 @pytest.mark.parametrize(

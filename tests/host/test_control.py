@@ -1,6 +1,7 @@
 """The agent's socket: whom it answers, whom it leaves, and what it leaves behind."""
 
 import contextlib
+import gc
 import os
 import socket
 import stat
@@ -191,6 +192,7 @@ def test_an_agent_that_ends_takes_its_socket_with_it(tmp_path):
 
 def descriptors():
     """Return how many descriptors this process has."""
+    gc.collect()  # other tests' leavings
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -211,7 +213,7 @@ def test_clients_that_left_leave_nothing_behind(served, tmp_path):
     for _ in range(5):
         ask(tmp_path)
 
-    wait_until(lambda: descriptors() == before)
+    wait_until(lambda: descriptors() <= before)
 
 
 def test_the_mode_of_other_files_is_left_alone(served):

@@ -226,8 +226,8 @@ class Webhooks:
         return self.stored()
 
     def stored(self):
-        """Return the messages of the alerts that are stored, with those that are stored twice twice."""
-        return [alert.message.strip() for alert in self.alerts()]
+        """Return the messages of this source's alerts that are stored, with those that are stored twice twice."""
+        return [alert.message.strip() for alert in self.alerts() if alert.source == "github"]
 
     def alerts(self):
         """Return the alerts that are stored."""

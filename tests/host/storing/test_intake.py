@@ -1,5 +1,6 @@
 """Tests the intake: what workers send is stored in one transaction and acknowledged, whatever becomes of them."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -150,10 +151,11 @@ def test_alerts_that_the_store_gave_up(taking, store):
 
 def test_nothing_is_left_open(taking):
     """Links of workers that have left are closed."""
+    gc.collect()  # other tests' leavings
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         taking.source("one").close()
         taking.turn()
 
-    assert before == len(list(Path("/proc/self/fd").iterdir()))
+    assert before >= len(list(Path("/proc/self/fd").iterdir()))
     assert taking.intake.silent

@@ -204,8 +204,9 @@ def test_a_signal_ends_a_loader():
         signal.signal(signal.SIGTERM, before)
 
 
-def test_an_interrupted_wait_leaves_nothing(tmp_path):
+def test_an_interrupted_wait_leaves_nothing():
     """Who is interrupted while it waits for the loader ends that, too."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     before = opened()
 
     def load(teller):
@@ -214,8 +215,11 @@ def test_an_interrupted_wait_leaves_nothing(tmp_path):
         time.sleep(60)
 
     loader = Loader(load)
-    with pytest.raises(KeyboardInterrupt):
-        loader.wait()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loader.wait()
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert before == opened()
     with pytest.raises(ChildProcessError):
         os.waitpid(loader._pid, os.WNOHANG)
