@@ -11,6 +11,9 @@ from falcohost.lang.quoting import quote
 
 _HEX = ("bcontains", "bstartswith")
 
+#: Characters that end a bare constant.
+_SEPARATORS = frozenset("(),")
+
 
 def shown(expr: Expr) -> str:
     """Return the text of *expr*; an empty ``and`` is true, an empty ``or`` is false."""
@@ -42,9 +45,13 @@ def shown_value(value: object, op: str = "=") -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
-        return value.hex() if op in _HEX else quote(bytes_text(value)) or '""'
-    text = f"{value:.0f}" if isinstance(value, float) else str(value)
-    return quote(text) or '""'
+        return value.hex() if op in _HEX else _constant(bytes_text(value))
+    return _constant(f"{value:.0f}" if isinstance(value, float) else str(value))
+
+
+def _constant(text: str) -> str:
+    """Return *text* as a constant that is read as one, also in a list."""
+    return quote(text) if text and _SEPARATORS.isdisjoint(text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:
