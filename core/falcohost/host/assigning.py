@@ -158,6 +158,7 @@ def beside_rules(config: Config) -> bytes:
 
 
 def _plain(value: object) -> object:
+    """Return *value* in types that msgspec knows; NotImplementedError is how its ``enc_hook`` refuses any other."""
     if isinstance(value, range):
         return [value.start, value.stop]
     if isinstance(value, Mapping):
