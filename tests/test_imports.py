@@ -31,18 +31,18 @@ NOT_AT_START = {
 #: What the supervisor never imports, each with who does: it parses nothing, and loads no plugin. Of a plugin it imports
 #: what its source names (SourceSpec.modules), which has to do without these as well.
 NOT_IN_THE_SUPERVISOR = {
-    "falcohost.host.assigning": "the loader",
+    "falcohost.host.assigning": "the reader",
     "falcohost.host.checks": "a dry run",
-    "falcohost.host.config.yaml_tree": "the loader",
-    "falcohost.host.loading": "the loader",
-    "falcohost.rules.cache": "the loader",
-    "importlib.metadata": "the loader, which looks for plugins",
-    "zipfile": "the loader",
-    "falcohost.rules.loader": "the loader",
-    "falcohost_rules": "the loader",
+    "falcohost.host.config.yaml_tree": "the reader",
+    "falcohost.host.loading": "the reader",
+    "falcohost.rules.cache": "the reader",
+    "importlib.metadata": "the reader, which looks for plugins",
+    "zipfile": "the reader",
+    "falcohost.rules.loader": "the reader",
+    "falcohost_rules": "the reader",
     "falcohost_syscall": "nobody where the source has no driver",
     "ssl": "a worker",
-    "yaml": "the loader",
+    "yaml": "the reader",
 }
 
 #: The command, that says at its end what it has imported.

@@ -12,7 +12,7 @@ import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.storing.process import NAME as STORE
-from falcohost.host.supervision.loader import NAME as READER
+from falcohost.host.supervision.reader import NAME as READER
 from falcohost.testing.cli import run_cli, run_cli_on_terminal
 from falcohost.testing.waiting import PATIENCE, wait_until
 

@@ -24,8 +24,8 @@ from falcohost.outputs.stdout import STDOUT
 
 if TYPE_CHECKING:
     from falcohost.host.given import AgentOptions
-    from falcohost.host.loader_link import Teller
-    from falcohost.host.supervision.loader import Load
+    from falcohost.host.reader_link import Teller
+    from falcohost.host.supervision.reader import Load
     from falcohost.rules.loaded import Loaded
 
 
@@ -76,14 +76,14 @@ def start(
 
     :raises FalcohostError: something is wrong with the configuration, plugins, rules or the run.
     """
-    from falcohost.host.supervision.loader import Loader
+    from falcohost.host.supervision.reader import Reader
 
     options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
     loading = Loading(flags, prepared, options)
-    loader = Loader(loading.first)
-    from falcohost.host.agent import run_agent  # while the loader reads
+    reader = Reader(loading.first)
+    from falcohost.host.agent import run_agent  # while the reader reads
 
-    run_agent(loader, loading.again, options)
+    run_agent(reader, loading.again, options)
     return 0
 
 
@@ -117,7 +117,7 @@ def tell(flags: Flags, config: Config) -> int:
 
 
 class Loading:
-    """What the loader does: reads configuration, plugins and rules as *flags* say, and hands over what each needs."""
+    """What the reader does: reads configuration, plugins and rules as *flags* say, and hands over what each needs."""
 
     def __init__(self, flags: Flags, prepared: Callable[[Flags], Flags], options: AgentOptions) -> None:
         self._flags = flags

@@ -1,4 +1,4 @@
-"""The agent: has a loader read everything, runs the sources under the supervisor, and prints the summary."""
+"""The agent: has everything read, runs the sources under the supervisor, and prints the summary."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from falcohost.host.restart import restart
 from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
-from falcohost.host.supervision.loader import Load, Loader
 from falcohost.host.supervision.loop import Outcome
+from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
 from falcohost.log import log
@@ -36,14 +36,14 @@ class PidfileError(ConfigError):
     exit_status = 255
 
 
-def run_agent(loader: Loader, again: Callable[[int], Load], options: AgentOptions) -> None:
+def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOptions) -> None:
     """Run until all sources have ended or a signal arrives; then print the summary.
 
-    :param loader: reads configuration and rules.
+    :param reader: reads configuration and rules.
     :param again: returns what reads them for a reload, and compares them with those in a memfd.
     :raises FalcohostError: it cannot start, or failed.
     """
-    handed = loader.wait()
+    handed = reader.wait()
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
     users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)

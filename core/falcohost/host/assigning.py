@@ -1,4 +1,4 @@
-"""Decides in the loader which sources the agent opens, and what each process gets, at start-up and for a reload."""
+"""Decides in the reader which sources the agent opens, and what each process gets, at start-up and for a reload."""
 
 from __future__ import annotations
 

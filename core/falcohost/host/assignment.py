@@ -1,4 +1,4 @@
-"""What the loader tells the supervisor, as plain data: which sources to open, what to watch. It holds no secrets."""
+"""What the reader tells the supervisor, as plain data: which sources to open, what to watch. It holds no secrets."""
 
 from __future__ import annotations
 

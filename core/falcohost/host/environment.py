@@ -1,7 +1,7 @@
 """Keeps the environment that the agent was started with out of the memory of the supervisor and its forks.
 
 The agent begins with its environment in memory, where whoever it forks would have it too. So it executes itself anew
-with the few variables that the supervisor needs, and with all of them in a memfd. Only the loader reads that, for the
+with the few variables that the supervisor needs, and with all of them in a memfd. Only the reader reads that, for the
 configuration (``${NAME}``) and for what sources need.
 """
 

@@ -1,4 +1,4 @@
-"""Hands over, in the loader, what each process of the agent gets; and compares with what the agent was started with."""
+"""Hands over, in the reader, what each process of the agent gets; and compares with what the agent was started with."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import msgspec
 from falcohost.host.assigning import Assigning, beside_rules, needed_sources
 from falcohost.host.assignment import encoded
 from falcohost.host.given import AgentOptions, Configured
-from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Teller
 from falcohost.host.outputs_data import seal_outputs
 from falcohost.host.plugins import Plugins
+from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Teller
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.sources import opened
 from falcohost.host.worker_data import seal
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """What the agent was started with, for the loaders of reloads. It holds secrets; no other process reads it.
+    """What the agent was started with, for the readers of reloads. It holds secrets; no other process reads it.
 
     :ivar config: the configuration file; None: there was none.
     :ivar missing: paths in ``config_files`` that did not exist.

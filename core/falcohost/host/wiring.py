@@ -12,8 +12,8 @@ from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
-from falcohost.host.loader_link import Handed
 from falcohost.host.progress import Progress
+from falcohost.host.reader_link import Handed
 from falcohost.host.restart import age
 from falcohost.host.snapshot import snapshot
 from falcohost.host.storing.process import StoreGiven
@@ -25,12 +25,12 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
-from falcohost.host.supervision.loader import Load, Loader
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.process import fork
+from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
@@ -103,8 +103,8 @@ def wired(
             rules = assignment.count(sources)
             log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
-    def load() -> Loader:
-        return Loader(again(handed.baseline), silent=True, keep={handed.baseline})
+    def load() -> Reader:
+        return Reader(again(handed.baseline), silent=True, keep={handed.baseline})
 
     accepted = Accepted(assignment.files_read, len(assignment.rules), internal)
     reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell)

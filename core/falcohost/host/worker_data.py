@@ -1,6 +1,6 @@
 """What a worker gets to run its source, as plain data: the settings that the source needs, and its rules.
 
-The loader writes it into a sealed memfd, the worker reads it there. No other process does, so that the secrets in it
+The reader writes it into a sealed memfd, the worker reads it there. No other process does, so that the secrets in it
 are in no other process's memory.
 """
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.storing.process import NAME as STORE
-from falcohost.host.supervision.loader import NAME as READER
+from falcohost.host.supervision.reader import NAME as READER
 from falcohost.testing.waiting import PATIENCE
 
 #: One alert as JSON.

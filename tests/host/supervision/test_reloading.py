@@ -8,16 +8,16 @@ from falcohost.errors import RulesError
 from falcohost.host import wire
 from falcohost.host.config.rules import MissingFiles
 from falcohost.host.sealed import sealed
-from falcohost.host.supervision.loader import Loader
 from falcohost.host.supervision.loop import Loop, Outcome
+from falcohost.host.supervision.reader import Reader
 from falcohost.host.supervision.reloading import PATIENCE, Reloading
 from falcohost.testing.clock import ManualClock
 
 
 def silent(load):
-    """Return what starts a loader whose result is what *load* returns, in place of memfds."""
+    """Return what starts a reader whose result is what *load* returns, in place of memfds."""
 
-    class Simple(Loader):
+    class Simple(Reader):
         def _handed(self):
             return "new rules" if self._memfds else None
 
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_an_alert(reloading, raised):
 
 def test_where_more_than_rules_is_new(reloading, monkeypatch):
     """The agent ends, to be started again."""
-    monkeypatch.setattr("falcohost.host.supervision.loader.command", lambda: ["/bin/true"])
+    monkeypatch.setattr("falcohost.host.supervision.reader.command", lambda: ["/bin/true"])
     monkeypatch.setattr("sys.executable", "/bin/true")
     one, loop, taken = reloading(lambda: None)
     one.begin("SIGHUP received")

@@ -23,11 +23,11 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
-from falcohost.host.supervision.loader import Loader
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
+from falcohost.host.supervision.reader import Reader
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
@@ -116,7 +116,7 @@ def supervised(stage, tmp_path):
         )
         played.attach = services.attach
         played.sink = output
-        reloading = Reloading(lambda: Loader(lambda _: signal.pause(), silent=True), lambda *_: None, loop, internal)
+        reloading = Reloading(lambda: Reader(lambda _: signal.pause(), silent=True), lambda *_: None, loop, internal)
         policy = DropPolicy(
             what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from falcohost.alert import Priority
-from falcohost.host.loader_link import Handed
+from falcohost.host.reader_link import Handed
 from falcohost.host.stamps import Stamps, stamps
 from falcohost.host.supervision.internal import InternalAlerts
 

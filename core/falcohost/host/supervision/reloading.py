@@ -1,4 +1,4 @@
-"""Reloads rules: a loader reads them, and they are passed on; restarts if more than rules has changed."""
+"""Reloads rules: a reader reads them, and they are passed on; restarts if more than rules has changed."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Callable, Sequence
 
 from falcohost.alert import Priority
 from falcohost.host import wire
-from falcohost.host.loader_link import Handed
+from falcohost.host.reader_link import Handed
 from falcohost.host.supervision.internal import InternalAlerts
-from falcohost.host.supervision.loader import Bug, Loader, LoadingError
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
+from falcohost.host.supervision.reader import Bug, LoadingError, Reader
 from falcohost.log import log
 
 FAILURE = "Falco internal: hot restart failure"
 
-#: Longest time that a loader may take, in seconds.
+#: Longest time that a reader may take, in seconds.
 PATIENCE = 300.0
 
 
 class Reloading:
-    """Reloads rules, one loader at a time; one that is still running at the end of its ``with`` block is cancelled.
+    """Reloads rules, one reader at a time; one that is still running at the end of its ``with`` block is cancelled.
 
-    :param load: starts a loader.
-    :param take: called with the number of the reload and what the loader has handed over.
+    :param load: starts a reader.
+    :param take: called with the number of the reload and what the reader has handed over.
     :param accept: called before *take*, and before a restart, then with None.
-    :param wait_for: called with the files that a loader found missing, to watch for them.
+    :param wait_for: called with the files that a reader found missing, to watch for them.
     """
 
     def __init__(
         self,
-        load: Callable[[], Loader],
+        load: Callable[[], Reader],
         take: Callable[[int, Handed], None],
         loop: Loop,
         internal: InternalAlerts,
@@ -44,7 +44,7 @@ class Reloading:
         self._wait_for = wait_for
         self._accept = accept
         self._patience = patience
-        self._loader: Loader | None = None
+        self._reader: Reader | None = None
         self._limit: Timer
         self._reading = False
         self._overdue = False
@@ -55,19 +55,19 @@ class Reloading:
         pass
 
     def __exit__(self, *_: object) -> None:
-        if self._loader is not None:
-            self._loader.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
 
     def begin(self, cause: str) -> None:
-        """Start a loader for the current files; if one is running, start another after it."""
-        if self._loader is not None:
+        """Start a reader for the current files; if one is running, start another after it."""
+        if self._reader is not None:
             self._next = cause
             return
         log.info("%s, checking configuration and rules...", cause)
-        self._loader = self._load()
+        self._reader = self._load()
         self._reading = True
-        self._loop.watch(self._loader.link, self._read)
-        self._loop.watch(self._loader.finished, self._finish)
+        self._loop.watch(self._reader.link, self._read)
+        self._loop.watch(self._reader.finished, self._finish)
         self._overdue = False
         self._limit = self._loop.after(self._patience, self._too_long)
 
@@ -79,27 +79,27 @@ class Reloading:
             log.info("Event source '%s' now uses the new rules", source)
 
     def _read(self) -> None:
-        """Take what the loader has sent; at the end, or if it is not valid, listen no more."""
-        if self._loader is not None and self._reading:
+        """Take what the reader has sent; at the end, or if it is not valid, listen no more."""
+        if self._reader is not None and self._reading:
             try:
-                self._reading = self._loader.read()
+                self._reading = self._reader.read()
             except ValueError:
                 self._reading = False
-                self._loader.kill()
+                self._reader.kill()
             if not self._reading:
-                self._loop.forget(self._loader.link)
+                self._loop.forget(self._reader.link)
 
     def _finish(self) -> None:
-        assert self._loader is not None
-        loader, self._loader = self._loader, None
+        assert self._reader is not None
+        reader, self._reader = self._reader, None
         if self._reading:
-            self._loop.forget(loader.link)
-        self._loop.forget(loader.finished)
+            self._loop.forget(reader.link)
+        self._loop.forget(reader.finished)
         self._loop.cancel(self._limit)
         new: Handed | None = None
         error, missing = "", tuple[str, ...]()
         try:
-            new = loader.result()
+            new = reader.result()
         except LoadingError as failure:
             error, missing = str(failure), failure.missing
         except Bug as bug:
@@ -117,9 +117,9 @@ class Reloading:
             self.begin(cause)
 
     def _too_long(self) -> None:
-        assert self._loader is not None
+        assert self._reader is not None
         self._overdue = True
-        self._loader.kill()
+        self._reader.kill()
 
     def _go_over(self, new: Handed | None) -> None:
         self._accept(new)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from falcohost.host import wire
-from falcohost.host.loader_link import Handed
+from falcohost.host.reader_link import Handed
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loaders import Loaders, Of
 from falcohost.host.supervision.loop import Loop, Outcome, Timer

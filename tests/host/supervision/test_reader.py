@@ -1,4 +1,4 @@
-"""The loader: what it hands over arrives, what goes wrong in it is told, and this process is left alone."""
+"""The reader: what it hands over arrives, what goes wrong in it is told, and this process is left alone."""
 
 import gc
 import logging
@@ -15,10 +15,10 @@ from falcohost.errors import RulesError
 from falcohost.host import wire
 from falcohost.host.assignment import Assignment, SourceAssignment, encoded
 from falcohost.host.config.rules import MissingFiles
-from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER
+from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER
 from falcohost.host.sealed import read_sealed, sealed
-from falcohost.host.supervision import loader
-from falcohost.host.supervision.loader import Bug, Loader, LoadingError
+from falcohost.host.supervision import reader
+from falcohost.host.supervision.reader import Bug, LoadingError, Reader
 from falcohost.log import LogConfig
 from falcohost.store.limits import Limits
 
@@ -46,10 +46,10 @@ def raises(error):
 
 
 def result(load, **more):
-    """Return the result of a silent loader once it has ended."""
-    loader = Loader(load, silent=True, **more)
-    assert select.select([loader.finished], [], [], 30)[0]
-    return loader.result()
+    """Return the result of a silent reader once it has ended."""
+    reader = Reader(load, silent=True, **more)
+    assert select.select([reader.finished], [], [], 30)[0]
+    return reader.result()
 
 
 def opened():
@@ -58,7 +58,7 @@ def opened():
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
-@pytest.mark.parametrize("get", [result, lambda load: Loader(load).wait()])
+@pytest.mark.parametrize("get", [result, lambda load: Reader(load).wait()])
 def test_what_is_handed_over(get):
     """Memfds arrive unread, each under its name, and the assignment is decoded; nothing else stays open."""
     before = opened()
@@ -73,7 +73,7 @@ def test_what_is_handed_over(get):
     assert before == opened()
 
 
-@pytest.mark.parametrize("get", [result, lambda load: Loader(load).wait()])
+@pytest.mark.parametrize("get", [result, lambda load: Reader(load).wait()])
 def test_what_is_wrong_is_told(get):
     """The error comes with its exit status and the files that are missing; a bug is told apart."""
     before = opened()
@@ -89,7 +89,7 @@ def test_what_is_wrong_is_told(get):
 def test_a_loader_that_is_killed():
     """It is told how it ended."""
     with pytest.raises(LoadingError, match="was killed by SIGKILL"):
-        Loader(lambda teller: os.kill(os.getpid(), signal.SIGKILL)).wait()
+        Reader(lambda teller: os.kill(os.getpid(), signal.SIGKILL)).wait()
 
 
 @pytest.mark.parametrize("left_out", [WORKER, OUTPUTS, BASELINE])
@@ -109,7 +109,7 @@ def test_what_is_not_whole_is_refused(left_out):
 
 @pytest.mark.parametrize("sent", [b"\x03\x00\x00\x00abc", b"\xff\xff\xff\xff", wire.packed(wire.Ready())])
 def test_what_is_not_a_message_is_refused(sent):
-    """The supervisor does not believe all that the loader sends."""
+    """The supervisor does not believe all that the reader sends."""
 
     def load(teller):
         teller._link.sendall(sent)
@@ -131,7 +131,7 @@ def test_an_assignment_that_can_be_changed():
 
 
 def test_it_logs_here(caplog):
-    """At start-up what the loader logs is logged by this process, as configured."""
+    """At start-up what the reader logs is logged by this process, as configured."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
 
@@ -146,7 +146,7 @@ def test_it_logs_here(caplog):
     handler.emit = lambda record: told.append((record.levelno, record.getMessage()))
     logging.getLogger("falcohost").addHandler(handler)
     try:
-        Loader(load).wait()
+        Reader(load).wait()
     finally:
         logging.getLogger("falcohost").removeHandler(handler)
         root.handlers[:], level = before
@@ -161,7 +161,7 @@ def test_where_more_than_rules_is_new(monkeypatch, status, said):
     script = (
         f"import sys; print('Error: no such option', file=sys.stderr); sys.exit({status} or sys.argv[1] != '--dry-run')"
     )
-    monkeypatch.setattr(loader, "command", lambda: [sys.executable, "-c", script])
+    monkeypatch.setattr(reader, "command", lambda: [sys.executable, "-c", script])
 
     try:
         assert (None, None) == (result(lambda teller: False), said)
@@ -169,7 +169,7 @@ def test_where_more_than_rules_is_new(monkeypatch, status, said):
         assert said == str(error)
 
 
-def test_a_silent_loader(capfd, tmp_path):
+def test_a_silent_reader(capfd, tmp_path):
     """Neither output nor log lines are shown, and it has only the descriptors that it needs."""
     handler = logging.FileHandler(tmp_path / "log")
     logging.getLogger("falcohost").addHandler(handler)
@@ -194,8 +194,8 @@ def test_a_silent_loader(capfd, tmp_path):
     assert "" == (tmp_path / "log").read_text()
 
 
-def test_a_signal_ends_a_loader():
-    """A loader does with signals what a process does that has said nothing of them, whatever the agent does."""
+def test_a_signal_ends_a_reader():
+    """A reader does with signals what a process does that has said nothing of them, whatever the agent does."""
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         with pytest.raises(LoadingError, match="was killed by SIGTERM"):
@@ -205,7 +205,7 @@ def test_a_signal_ends_a_loader():
 
 
 def test_an_interrupted_wait_leaves_nothing():
-    """Who is interrupted while it waits for the loader ends that, too."""
+    """Who is interrupted while it waits for the reader ends that, too."""
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     before = opened()
 
@@ -214,15 +214,15 @@ def test_an_interrupted_wait_leaves_nothing():
         os.kill(os.getppid(), signal.SIGINT)
         time.sleep(60)
 
-    loader = Loader(load)
+    reader = Reader(load)
     try:
         with pytest.raises(KeyboardInterrupt):
-            loader.wait()
+            reader.wait()
     finally:
         signal.signal(signal.SIGINT, former)
     assert before == opened()
     with pytest.raises(ChildProcessError):
-        os.waitpid(loader._pid, os.WNOHANG)
+        os.waitpid(reader._pid, os.WNOHANG)
 
 
 def test_what_a_loader_changes_is_not_changed_here():

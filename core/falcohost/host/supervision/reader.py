@@ -1,6 +1,6 @@
 """Reads configuration, rules and plugins in a process of its own, so that no secret and no parser is in this one.
 
-At start-up the loader's log lines are logged here. For a reload it is silent: what is wrong is an alert. If more than
+At start-up the reader's log lines are logged here. For a reload it is silent: what is wrong is an alert. If more than
 rules has changed, it executes the agent's command with ``--dry-run``, since a restart would also start from scratch.
 """
 
@@ -25,7 +25,7 @@ from falcohost.host.config.rules import MissingFiles
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
-from falcohost.host.loader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
+from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
 from falcohost.libc import die_with_parent, name_process
 
 #: The process's name, as ps(1) shows it.
@@ -51,10 +51,10 @@ class Bug(Exception):
     """Loading has raised an exception that is none of falcohost's own; its text is the exception's type and text."""
 
 
-class Loader:
+class Reader:
     """Runs *load* in a fork.
 
-    :param keep: for a silent loader, the memfds that it reads; it has no other descriptors.
+    :param keep: for a silent reader, the memfds that it reads; it has no other descriptors.
     """
 
     def __init__(self, load: Load, *, silent: bool = False, keep: Set[int] = frozenset()) -> None:
@@ -114,7 +114,7 @@ class Loader:
         return handed
 
     def result(self) -> Handed | None:
-        """Return what the loader, which has ended, has handed over; None: more than rules has changed.
+        """Return what the reader, which has ended, has handed over; None: more than rules has changed.
 
         :raises LoadingError: loading has failed.
         :raises Bug: it has raised an unexpected exception.

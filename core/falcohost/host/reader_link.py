@@ -1,4 +1,4 @@
-"""What the loader sends to the supervisor: log lines, memfds for other processes, and the assignment or an error.
+"""What the reader sends to the supervisor: log lines, memfds for other processes, and the assignment or an error.
 
 The supervisor decodes only these messages and the assignment. It passes the memfds on without reading them.
 """
@@ -45,7 +45,7 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     missing: list[bytes] = []
 
 
-#: What the loader says.
+#: What the reader says.
 Told: TypeAlias = Log | wire.LogLine | Memfd | Failed
 
 ASSIGNMENT: Final = "assignment"
@@ -56,11 +56,11 @@ WORKER: Final = "worker"
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What the loader has handed over.
+    """What the reader has handed over.
 
     :ivar workers: the memfd of each source's worker.
     :ivar outputs: the memfd of outputs and other subscribers.
-    :ivar baseline: the memfd with what the next loader compares.
+    :ivar baseline: the memfd with what the next reader compares.
     """
 
     assignment: Assignment
@@ -70,7 +70,7 @@ class Handed:
 
 
 class Teller:
-    """The loader's end of the link to the supervisor."""
+    """The reader's end of the link to the supervisor."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
