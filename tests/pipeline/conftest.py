@@ -1,4 +1,4 @@
-"""Lets the tests of the pipeline import what they share: ``assets``, a source with a lookup."""
+"""Lets the tests of the pipeline import what they share: ``assets``, a source with a lookup; ``folded``, for floods."""
 
 import sys
 from pathlib import Path

@@ -4,84 +4,15 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from folded import START, Opened, Told, rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falcohost.alert import Priority
-from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
-from falcohost.engine.catalog import Catalog
-from falcohost.engine.event_fields import GENERIC_FIELDS
-from falcohost.engine.ir import And
-from falcohost.engine.ruleset import Rule
-from falcohost.engine.template import Template
+from falcohost.engine.alerts import JsonOptions, encode_json
 from falcohost.engine.times import SECOND
-from falcohost.fields import Field, FieldType
 from falcohost.host.summary import Counts, Summary
 from falcohost.pipeline import fold
-from falcohost.pipeline.fold import Fold
-from falcohost.pipeline.settings import FoldConfig
 from falcohost.subject import ProcessSubject, ResourceSubject
-from falcohost.testing.clock import ManualClock
-
-START = 1_700_000_000 * SECOND
-FILE = Field(name="it.file", type=FieldType.CHARBUF, description="its file", get=lambda event, arg: event.file)
-WHO = Field(name="it.actor", type=FieldType.INT64, description="its actor", get=lambda event, arg: event.actor)
-CATALOG = Catalog("test", (*GENERIC_FIELDS, FILE, WHO))
-
-
-@dataclass
-class Opened:
-    """An event: *actor* opened *file*."""
-
-    num: int
-    ts: int = START
-    file: object = "/etc/shadow"
-    actor: object = 1
-    type: str = "open"
-
-    @property
-    def key(self):
-        """Names the event."""
-        return str(self.num)
-
-    @property
-    def subject(self):
-        """The process that did it."""
-        return None if self.actor is None else ProcessSubject(self.actor, 0)
-
-
-def rule(name="opened", output="opened | file=%it.file number=%evt.num"):
-    """Return a rule of that name and output."""
-    template = Template.parse(output, CATALOG)
-    more = {"tags": (), "description": "", "condition": And(()), "event_types": None}
-    return Rule(name=name, source="test", priority=Priority.NOTICE, output=template, **more)
-
-
-class Told:
-    """A fold whose alerts are kept in *alerts*, by a *clock* that stands still."""
-
-    def __init__(self, after=3, window=10.0):
-        self.alerts = []
-        self.made = 0
-        self.clock = ManualClock()
-        self.maker = AlertMaker("host")
-        self.fold = Fold(FoldConfig(True, after, window), self._make, self.alerts.append, clock=self.clock)
-
-    def _make(self, rule, event):
-        self.made += 1
-        return self.maker.make(rule, event)
-
-    @property
-    def counts(self):
-        """Return for how many matches each alert stands."""
-        return [alert.count for alert in self.alerts]
-
-    def take(self, events, by=None):
-        """Have them match a rule."""
-        by = by or rule()
-        for event in events:
-            self.fold.take(by, event)
-        return self
 
 
 def test_those_after_the_first_are_one_alert():
@@ -310,95 +241,3 @@ def test_a_folded_alert_names_what_was_touched():
 
     shelves = tuple(ResourceSubject("shelf", f"1-{number}") for number in range(15))
     assert (ProcessSubject(1, 0), *shelves) == told.alerts[-1].subjects
-
-
-KEY = "/home/victim/.ssh/id_rsa"
-
-
-def among(decoys, own="/tmp/x/.ssh/id_{}"):
-    """Return opens of as many decoys, of the key, and of as many decoys again, all by one process."""
-    names = [own.format(number) for number in range(2 * decoys)]
-    names.insert(decoys, KEY)
-    return [Opened(number, START + number, name) for number, name in enumerate(names)]
-
-
-def naming(told, key=KEY):
-    """Return the alerts that name the key, in their text and in their JSON."""
-    lists = [
-        one for one in told.alerts if key in (one.fields["it.file"], *one.fields.get("falcohost.values.it.file", ()))
-    ]
-    return [one for one in lists if key in one.output]
-
-
-@pytest.mark.parametrize(
-    ("decoys", "own"),
-    [
-        (1000, "/tmp/x/.ssh/id_{}"),
-        (1000, "/tmp/{}/.ssh/id_rsa"),
-        (100_000, "/home/victim/.ssh/id_{}"),
-        (100_000, "/tmp/{}/.ssh/id_rsa"),
-    ],
-)
-def test_one_among_decoys_is_named(decoys, own):
-    """Whoever opens 1,000 or 100,000 files before and after the one that counts does not hide its name."""
-    told = Told(after=100).take(among(decoys, own))
-    told.fold.flush()
-
-    (alert,) = naming(told)
-    assert alert.count > 1
-    assert 2 * decoys + 1 == sum(told.counts)
-    assert len(told.alerts) <= 1000 + decoys / 1000 + 1
-
-
-def test_one_among_processes_is_named():
-    """So it is where each decoy is opened by a process of its own."""
-    events = among(20_000)
-    for number, event in enumerate(events):
-        event.actor = number
-    told = Told(after=100).take(events)
-    told.fold.flush()
-
-    assert 1 == len(naming(told))
-
-
-def test_lists_are_bounded(monkeypatch):
-    """Beyond so many lists of one rule the last is a sample, which says how many values it leaves out."""
-    monkeypatch.setattr(fold, "MOST_LISTS", 3)
-    told = Told().take(among(100_000))
-    told.fold.flush()
-    lists = [len(one.fields["falcohost.values.it.file"]) for one in told.alerts if one.count > 1]
-
-    assert [2048] * 4 == lists
-    assert 200_001 - 30 - 4 * 2048 == told.alerts[-1].fields["falcohost.left_out"]
-    assert told.alerts[-1].output.endswith(f"; {200_001 - 30 - 4 * 2048} values left out)")
-    assert 1 == len(naming(told))
-
-
-def test_large_values_are_bounded():
-    """A list ends sooner when its values are long, of which beginning and end are shown."""
-    told = Told().take(Opened(number, file=f"/tmp/{'x' * 4000}/{number}") for number in range(1000))
-    told.fold.flush()
-
-    listed = [one.fields["falcohost.values.it.file"] for one in told.alerts if one.count > 1]
-    assert {126} == {len(part) for part in listed[:-1]}
-    assert ("/tmp/xx", "x/30") == (listed[0][0][:7], listed[0][0][-4:])
-    assert all(len(one.output) < 90_000 for one in told.alerts)
-
-
-def test_only_fields_that_differ_are_listed():
-    """Fields that all have in common, and those that differ in each event, stand in the alert once."""
-    by = rule(output="%it.file %it.actor %evt.num")
-    told = Told().take((Opened(number, file=str(number)) for number in range(50)), by)
-    told.fold.flush()
-
-    assert ["falcohost.values.it.file"] == [name for name in told.alerts[-1].fields if "values" in name]
-
-
-def test_a_value_does_not_look_like_several():
-    """A file whose name has separators is in quotes."""
-    names = ["a", "b, c", 'd"; it.file: e', "f"]
-    told = Told(after=1).take(Opened(number, file=name) for number, name in enumerate([*map(str, range(10)), *names]))
-    told.fold.flush()
-
-    assert told.alerts[-1].output.endswith("""; it.file: a, "b, c", "d'; it.file: e", f)""")
-    assert names == told.alerts[-1].fields["falcohost.values.it.file"]

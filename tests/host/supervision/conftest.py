@@ -1,163 +1,51 @@
-"""A supervisor's parts with a clock that a test turns on, and workers that a test plays."""
+"""A supervisor's parts with a clock that a test turns on and workers that a test plays, and a whole supervisor."""
 
 import os
-import socket
+import signal
+import sys
+from pathlib import Path
 
 import pytest
 
+from falcohost.alert import NO_METADATA, Priority
 from falcohost.engine.alerts import AlertMaker
-from falcohost.host import wire
-from falcohost.host.descriptors import receive_with
-from falcohost.host.sealed import sealed
-from falcohost.host.store_link import StoreLink
-from falcohost.host.supervision.child import Child
+from falcohost.engine.facts import RuleFacts
+from falcohost.host.control import Control
+from falcohost.host.delivering.process import OutputsGiven
+from falcohost.host.drops import DropMonitor
+from falcohost.host.progress import Progress
+from falcohost.host.stamps import stamps
+from falcohost.host.storing.process import StoreGiven
+from falcohost.host.summary import Summary
+from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
-from falcohost.host.supervision.loop import Loop
-from falcohost.host.supervision.workers import Workers
-from falcohost.store.limits import IN_MEMORY
+from falcohost.host.supervision.internal_link import InternalLink
+from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.orphans import Orphans
+from falcohost.host.supervision.outages import Outages
+from falcohost.host.supervision.reader import Reader
+from falcohost.host.supervision.readiness import Readiness
+from falcohost.host.supervision.refusals import Refusals
+from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.watch import Watch
+from falcohost.host.supervision.watchdog import Watchdog
+from falcohost.host.supervisor import Supervisor
+from falcohost.specs import DropPolicy
+from falcohost.store.directory import claim
+from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.store import Store
+from falcohost.subscribers.group import Subscribers
+from falcohost.subscribers.runner import Runner
+from falcohost.subscribers.taker import ToOutput
 from falcohost.testing.clock import ManualClock
 
+sys.path.insert(0, str(Path(__file__).parent))
+from played import Sink, Stage
 
-class Played:
-    """A worker's process that the test plays: it speaks by a real socket, and ends when the test says so.
-
-    :ivar ends_by: the signal at which it ends by itself.
-    :ivar stopped: a signal has stopped it.
-    """
-
-    ends_by = None
-    stopped = False
-
-    def __init__(self, data, store, kept):
-        self.pid = 4711
-        self.data, self.kept = data, dict(kept)
-        self.store = StoreLink(store.dup())
-        self.signals = []
-        self.link, self._there = socket.socketpair()
-        self._there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        self.ended, self._end = os.pipe()
-        self._cause = ""
-        self._received = wire.Received(wire.Down)
-
-    def signal(self, number):
-        """Take note of a signal, and end if it is the one."""
-        self.signals.append(number)
-        if number == self.ends_by:
-            self.say(wire.Ended(asked=True))
-            self.end("")
-
-    def is_stopped(self):
-        """Return whether it is stopped."""
-        return self.stopped
-
-    def reap(self):
-        """Give everything back; return the cause of the end."""
-        for one in (self.link, self._there):
-            one.close()
-        self.store.close()
-        for descriptor in (self.ended, self._end):
-            os.close(descriptor)
-        return self._cause
-
-    def say(self, *messages):
-        """Send messages, or bytes, to the supervisor."""
-        for message in messages:
-            self._there.sendall(message if isinstance(message, bytes) else wire.packed(message))
-
-    def store_alerts(self, *alerts, cursor=None, rewinds=False, ended=False):
-        """Send alerts to the store."""
-        self.store.send(alerts, cursor, rewinds=rewinds, ended=ended)
-
-    def hang_up(self):
-        """Close its end of the socket."""
-        self._there.close()
-
-    def end(self, cause="ended with status 1"):
-        """End."""
-        self._cause = cause
-        os.write(self._end, b"x")
-
-    def hear(self):
-        """Return what the supervisor has said since the last call; a socket to a new store is used from now on."""
-        found = []
-        while True:
-            try:
-                data, descriptors = receive_with(self._there, 1 << 20, 4)
-            except BlockingIOError:
-                return found
-            messages = self._received.feed(data)
-            with_descriptors = [one for one in messages if isinstance(one, wire.NewStore | wire.NewRules)]
-            for message, descriptor in zip(with_descriptors, descriptors, strict=True):
-                if isinstance(message, wire.NewStore):
-                    self.store.renew(socket.socket(fileno=descriptor))
-                else:
-                    os.close(descriptor)
-            found += messages
-
-
-class Stage:
-    """Workers of the sources that are named, in a loop whose clock stands.
-
-    :ivar deaths: the source, what has ended of it, and why, of each end that nobody had asked for.
-    :ivar heard: what they have said, each with the name of its source.
-    :ivar played: the processes of each source, in order.
-    :ivar refused: processes cannot be started.
-    """
-
-    def __init__(self, *names):
-        self.clock = ManualClock()
-        self.loop = Loop(self.clock)
-        self.heard = []
-        self.attached = []
-        self.played = {name: [] for name in names}
-        self.refused = False
-        children = [Child(name, sealed(name, b""), self.start, self.clock, rules=["rule"]) for name in names]
-        self.deaths = []
-        died = lambda child, *told: self.deaths.append((child.name, *told))  # noqa: E731
-        self.workers = Workers(children, self.loop, lambda name: self.attach(name), died=died)
-
-    def attach(self, name):
-        """Return a worker's socket to the store, which nobody listens to unless a test does."""
-        here, there = socket.socketpair()
-        self.attached.append((name, here))
-        return there
-
-    def start(self, name, data, store, kept):
-        """Start a process."""
-        if self.refused:
-            raise OSError(11, "Resource temporarily unavailable")
-        played = Played(data, store, kept)
-        self.played[name].append(played)
-        return played
-
-    def begin(self):
-        """Start all workers."""
-        self.workers.start(lambda child, message: self.heard.append((child.name, message)))
-
-    def last(self, name="one"):
-        """Return the latest process of the source."""
-        return self.played[name][-1]
-
-    def child(self, name="one"):
-        """Return the worker of the source."""
-        return next(child for child in self.workers.children if child.name == name)
-
-    def turn(self):
-        """Have everything done that is there to do."""
-        self.loop.turn(0)
-
-    def let_pass(self, seconds):
-        """Let time pass, and a moment more, since a sum of seconds may be above what it should be."""
-        self.clock.advance(seconds + 1e-6)
-        self.turn()
-
-    def close(self):
-        """Take leave of the workers that are left."""
-        for child in self.workers.children:
-            if child.process is not None:
-                child.bury(child.process)
-            os.close(child.data)
+#: Facts of the rules of alerts that tests make.
+FACTS = {f"rule {name}": RuleFacts(Priority.WARNING, ("test",), NO_METADATA) for name in "ab"}
 
 
 @pytest.fixture
@@ -196,3 +84,75 @@ class Raised:
 def raised():
     """Return the alerts about falcohost itself."""
     return Raised()
+
+
+@pytest.fixture
+def supervised(stage, tmp_path):
+    """Return a function that sets up workers and their supervisor, with a store and outputs in real processes."""
+    state = tmp_path / "state"
+    lock = claim(state)
+
+    def supervised(*names, actions=("ignore",), sink=Sink, watched=()):
+        played, maker = stage(*names, begun=False), AlertMaker("localhost")
+        loop, workers, summary = played.loop, played.workers, Summary(["rule a"])
+        link = InternalLink(loop)
+        internal = InternalAlerts(maker, link.send)
+        output = sink(tmp_path / "sink")
+
+        def make(store):
+            if isinstance(output, Exception):
+                raise output
+            return Subscribers([Runner("sink", ToOutput(output), store)], [], store, timeout=1.0)
+
+        services = Services(
+            loop,
+            StoreGiven(directory=state, lock=lock, limits=Limits(), user=None, takers={"sink": False}, maker=maker),
+            dict.fromkeys(names, FACTS),
+            OutputsGiven(make=make, keep=frozenset(), files=[], user=None),
+            link,
+            summary,
+            workers.accuse,
+            workers.attach_again,
+            internal.raise_alert,
+        )
+        played.attach = services.attach
+        played.sink = output
+        reloading = Reloading(lambda: Reader(lambda _: signal.pause(), silent=True), lambda *_: None, loop, internal)
+        policy = DropPolicy(
+            what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
+        )
+        drops = {"syscall": DropMonitor(policy, internal.raise_alert)}
+        return played, Supervisor(
+            loop=loop,
+            workers=workers,
+            internal=internal,
+            services=services,
+            refusals=Refusals(internal.raise_alert),
+            losses=Losses(workers.children, drops, loop),
+            readiness=Readiness(workers.children, loop, 0, lambda _: None),
+            watchdog=Watchdog(workers.children, 60, internal.raise_alert, played.clock),
+            outages=Outages(workers.children, internal.raise_alert, played.clock),
+            reloading=reloading,
+            files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),
+            control=Control(loop, None, services.refresh, lambda: None, workers.measure),
+            summary=summary,
+            progress=Progress(shown=False),
+            orphans=Orphans(),
+        )
+
+    yield supervised
+    os.close(lock)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Return a function that returns the ids of the alerts that are stored, with the cursor of a source."""
+
+    def stored(source="one"):
+        store = Store(tmp_path / "state" / "state.db", Limits())
+        try:
+            return [one.id for _, one in store.read(0, 99)], store.cursor(source)
+        finally:
+            store.close()
+
+    return stored
