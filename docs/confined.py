@@ -16,7 +16,7 @@ from falcohost.host.confine.calls import allowed
 from falcohost.host.confine.capabilities import CAPABILITIES
 from falcohost.host.confine.numbers import NEWEST, this_machine
 from falcohost.host.confine.users import LOCKS
-from falcohost.needs import ALL, INSPECT, PROGRAM
+from falcohost.needs import ALL, CODE, INSPECT, PROGRAM
 
 # linux/ptrace.h
 _SEIZE, _INTERRUPT, _DETACH, _GET_FILTER = 0x4206, 0x4207, 17, 0x420C
@@ -100,7 +100,7 @@ def _calls(pid: int) -> str:
     names = _allowed_by(filter_of(pid))
     if "execve" in names:
         return PROGRAM
-    others = sorted(ALL - {PROGRAM, INSPECT})
+    others = sorted(ALL - {PROGRAM, INSPECT, CODE})
     fitting = (
         needs for size in range(len(others) + 1) for needs in combinations(others, size) if names == {*_names(needs)}
     )

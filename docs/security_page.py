@@ -130,6 +130,7 @@ def call_table() -> Iterator[str]:
     yield from _row("any process", _names(BASE, *own))
     for need, names in ADDED.items():
         yield from _row(f"`{need}`", _names(names, *(("socket",) if need == CONNECT else ())))
+    yield from _row("`code`", "no more; but memory may be executable")
     yield from _row("`inspect`", "no more; but no Landlock")
     yield from _row("`threads`", "`clone` of threads, in no new namespace")
     yield from _row("`maps`", "`bpf`, to look up, change and delete in maps, by descriptor")

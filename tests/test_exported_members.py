@@ -154,6 +154,7 @@ PUBLIC = {
     "falcohost.needs": [
         "ALL",
         "BENEATH",
+        "CODE",
         "CONNECT",
         "GENEROUS",
         "INSPECT",

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 __all__ = [
     "ALL",
     "BENEATH",
+    "CODE",
     "CONNECT",
     "GENEROUS",
     "INSPECT",
@@ -37,6 +38,8 @@ LISTEN: Final = "listen"
 WRITE: Final = "write"
 #: Opens files below a folder without following links (openat2(2)).
 BENEATH: Final = "beneath"
+#: Makes code while it runs (a JIT compiler, callbacks from C), or imports modules in C late.
+CODE: Final = "code"
 #: Reads what /proc shows of other processes, with CAP_SYS_PTRACE; Landlock would not let it.
 INSPECT: Final = "inspect"
 #: Runs programs; they inherit what the process may not do.
@@ -47,7 +50,7 @@ MAPS: Final = "maps"
 PROBE: Final = "probe"
 
 #: All of these.
-ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, INSPECT, PROGRAM, MAPS, PROBE})
+ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, CODE, INSPECT, PROGRAM, MAPS, PROBE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Needs:
 
     :ivar calls: any of ``threads`` (start threads), ``connect`` (make connections), ``listen`` (accept connections, on
         sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
-        with openat2(2)), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs), ``maps``
+        with openat2(2)), ``code`` (make code while it runs, or load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs), ``maps``
         (read and change BPF maps) and ``probe`` (load BPF programs).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
@@ -96,7 +99,7 @@ def _within(these: Collection[Path] | None, those: Collection[Path] | None) -> b
 NOTHING: Final = Needs()
 
 #: The needs of a source that does not say what it needs.
-GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH}), None, None)
+GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, CODE}), None, None)
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from falcohost.host.confine.calls import allowed
 from falcohost.host.confine.numbers import MACHINES, NEWEST
 from falcohost.host.confine.seccomp import program_for, restrict
 from falcohost.libc import prctl
-from falcohost.needs import ALL, BENEATH, CONNECT, GENEROUS, MAPS, PROBE, PROGRAM, THREADS
+from falcohost.needs import ALL, BENEATH, CODE, CONNECT, GENEROUS, MAPS, PROBE, PROGRAM, THREADS, WRITE
 
 NO_NEW_PRIVS = 38
 
@@ -63,6 +63,10 @@ MODEST_ATTACKS = {
     "start a thread": "import threading; threading.Thread(target=print).start()",
     "create a folder": "import os; os.mkdir('/tmp/falcohost-attack')",
     "delete a file": "import os; os.unlink('/tmp/falcohost-attack')",
+    "make memory executable": SYSCALL + "libc.mprotect(libc.sbrk(0) & -4096, 4096, 5)",
+    "have executable memory": "import mmap; mmap.mmap(-1, 4096, prot=5)",
+    "have executable memory that others see": "import mmap; mmap.mmap(-1, 4096, flags=1, prot=7)",
+    "run what is in a file": "import mmap, os; mmap.mmap(os.open('/bin/true', 0), 4096, flags=2, prot=5)",
     "accept": SYSCALL + "libc.accept(0, None, None)",
 }
 
@@ -100,6 +104,18 @@ def test_what_no_job_needs(code):
 def test_what_this_job_does_not_need(code):
     """It ends the process of a job that has said what it needs."""
     assert -signal.SIGSYS == outcome(code, frozenset())
+
+
+@pytest.mark.parametrize("prot", [4, 5, 7])
+def test_code(prot):
+    """Who needs connections may load libraries, but runs no code that it has made; who needs code may."""
+    connects = frozenset({CONNECT, THREADS, WRITE})
+    memory, file = "mmap.mmap(-1, 4096, prot={})", "mmap.mmap(os.open('/bin/true', 0), 4096, flags=2, prot={})"
+
+    assert -signal.SIGSYS == outcome(f"import mmap; {memory.format(prot)}", connects)
+    assert -signal.SIGSYS == outcome(SYSCALL + f"libc.mprotect(libc.sbrk(0) & -4096, 4096, {prot})", connects)
+    assert 0 == outcome(f"import mmap, os; {file.format(5)}", connects)
+    assert 0 == outcome(f"import mmap; {memory.format(prot)}", connects | {CODE})
 
 
 HARMLESS = """

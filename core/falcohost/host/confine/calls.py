@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.needs import BENEATH, CONNECT, LISTEN, MAPS, PROBE, THREADS, WRITE
+from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, THREADS, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 BASE: Final = """
@@ -69,6 +69,9 @@ class Argument(Struct, frozen=True):
     within: int = 0
 
 
+#: What has to be true of a call's arguments: one of these; with none, they do not matter.
+Conditions: TypeAlias = tuple[Argument, ...]
+
 # linux/sched.h
 _CLONE_NEW: Final = (
     0x00000080 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
@@ -82,6 +85,9 @@ PROCESS: Final = Argument(0, without=_CLONE_NEW | _CLONE_PTRACE | _CLONE_UNTRACE
 
 # linux/prctl.h: PDEATHSIG, GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, GET_NO_NEW_PRIVS, SET_VMA.
 _PRCTL: Final = Argument(0, frozenset({1, 2, 3, 15, 16, 21, 39, 0x53564D41}))
+
+# mmap(2), mprotect(2): no PROT_EXEC; and mmap(2): of a file, not MAP_ANONYMOUS.
+_NO_CODE, _OF_A_FILE = Argument(2, without=0x4), Argument(3, without=0x20)
 
 # open(2): neither O_WRONLY, O_RDWR, O_CREAT nor O_TRUNC in the flags, which are in this place.
 _ONLY_READ: Final = {place: Argument(place, without=0o1103) for place in (1, 2)}
@@ -102,27 +108,34 @@ _MAPS: Final = frozenset({1, 2, 3, 4, 21, 24, 25, 26, 27})
 _PROBE: Final = _MAPS | {0, 5, 10, 15, 16, 17, 18, 22, 28, 29, 32, 33, 34, 35}
 
 
-def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Argument | None]:
-    """Return the system calls that a process may make, by name, with the condition on an argument.
+def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Conditions]:
+    """Return the system calls that a process may make, by name, with the conditions on their arguments.
 
     :param pid: the process, which may signal its own threads and read its own limits only.
     """
     needs = frozenset(needs)
     names = " ".join((BASE, *(ADDED.get(need, "") for need in needs))).split()
-    found: dict[str, Argument | None] = dict.fromkeys(names)
-    found["prctl"] = _PRCTL
-    found["socketpair"] = _UNIX  # of another family, the kernel would load a module for it
-    found["tgkill"] = Argument(0, frozenset({pid}))
-    found["prlimit64"] = Argument(0, frozenset({0, pid}))
-    found["ioctl"] = Argument(1, _IOCTL | (_PERF_IOCTL if PROBE in needs else frozenset()))
-    found["open"], found["openat"] = (None, None) if WRITE in needs else (_ONLY_READ[1], _ONLY_READ[2])
+    found: dict[str, Conditions] = dict.fromkeys(names, ())
+    found["prctl"] = (_PRCTL,)
+    found["socketpair"] = (_UNIX,)  # of another family, the kernel would load a module for it
+    found["tgkill"] = (Argument(0, frozenset({pid})),)
+    found["prlimit64"] = (Argument(0, frozenset({0, pid})),)
+    found["ioctl"] = (Argument(1, _IOCTL | (_PERF_IOCTL if PROBE in needs else frozenset())),)
+    if CODE not in needs:
+        found["mprotect"] = (_NO_CODE,)
+        # What looks up names loads the libraries for that late (nsswitch.conf(5)).
+        found["mmap"] = (_NO_CODE, _OF_A_FILE) if CONNECT in needs else (_NO_CODE,)
+    if WRITE not in needs:
+        found["open"], found["openat"] = (_ONLY_READ[1],), (_ONLY_READ[2],)
+    else:
+        found["open"] = found["openat"] = ()
     if THREADS in needs:
-        found["clone"] = _THREAD
+        found["clone"] = (_THREAD,)
     if CONNECT in needs:
-        found["socket"] = Argument(0, _FAMILIES)
+        found["socket"] = (Argument(0, _FAMILIES),)
     if MAPS in needs:
-        found["bpf"] = Argument(0, _MAPS)
+        found["bpf"] = (Argument(0, _MAPS),)
     if PROBE in needs:
-        found["bpf"] = Argument(0, _PROBE)
-        found["perf_event_open"] = None
+        found["bpf"] = (Argument(0, _PROBE),)
+        found["perf_event_open"] = ()
     return found

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from falcohost.host.confine.calls import DANGEROUS, PROCESS, Argument, allowed
+from falcohost.host.confine.calls import DANGEROUS, PROCESS, Argument, Conditions, allowed
 from falcohost.host.confine.numbers import NEWEST, Machine, this_machine
 from falcohost.libc import LIBC
 from falcohost.needs import PROGRAM
@@ -59,10 +59,10 @@ def program_for(needs: frozenset[str], machine: Machine, pid: int, *, log: bool 
     """Return the filter of process *pid*."""
     if PROGRAM in needs:
         other, denied = _ALLOW, _ERRNO | errno.EPERM
-        blocks = {name: _result(denied) for name in DANGEROUS.split()} | {"clone": _checked(PROCESS, denied)}
+        blocks = {name: _result(denied) for name in DANGEROUS.split()} | {"clone": _checked((PROCESS,), denied)}
     else:
         other = denied = _LOG if log else _KILL
-        blocks = {name: _checked(argument, denied) for name, argument in allowed(needs, pid).items()}
+        blocks = {name: _checked(conditions, denied) for name, conditions in allowed(needs, pid).items()}
     too_new = _result(_ERRNO | errno.ENOSYS)
     # Arguments of these are in memory; libraries use clone and openat then.
     blocks["clone3"] = too_new
@@ -101,22 +101,31 @@ def _result(value: int) -> Block:
     return ((_RETURN, 0, 0, value),)
 
 
-def _checked(argument: Argument | None, denied: int) -> Block:
-    """Return what allows a call if its *argument* is as it has to be."""
-    if argument is None:
+def _checked(conditions: Conditions, denied: int) -> Block:
+    """Return what allows a call of which one of the *conditions* is true, or any if there are none."""
+    if not conditions:
         return _result(_ALLOW)
+    block = _result(denied)
+    for argument in reversed(conditions):
+        block = _if_so(argument, block)
+    return block
+
+
+def _if_so(argument: Argument, otherwise: Block) -> Block:
+    """Return what allows a call if its *argument* is as it has to be; if not, *otherwise* decides."""
     load = (_LOAD, 0, 0, _ARGUMENTS + 8 * argument.place)  # the low half, on little-endian machines
+    allow, rest = _result(_ALLOW), len(otherwise)
     if argument.values:
         values = sorted(argument.values)
-        tests = [(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
-        return (load, *tests, *_result(denied), *_result(_ALLOW))
+        tests = [(_EQUAL, len(values) - place - 1 + rest, 0, value) for place, value in enumerate(values)]
+        return (load, *tests, *otherwise, *allow)
     return (
         load,
         (_ANY_BIT, 2, 0, argument.without),
         (_AND, 0, 0, argument.within),
-        (_EQUAL, 1, 0, argument.within),
-        *_result(denied),
-        *_result(_ALLOW),
+        (_EQUAL, rest, 0, argument.within),
+        *otherwise,
+        *allow,
     )
 
 
