@@ -22,6 +22,7 @@ from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Outcome
+from falcohost.host.supervision.notify import from_environment
 from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
@@ -43,7 +44,8 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     :param again: returns what reads them for a reload, and compares them with those in a memfd.
     :raises FalcohostError: it cannot start, or failed.
     """
-    handed = reader.wait()
+    notify = from_environment()
+    handed = reader.wait(notify.alive)
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
     users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)
@@ -51,7 +53,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     preload(module for source in assignment.sources for module in source.modules)
-    supervisor = wired(handed, options, again, maker, store, users)
+    supervisor = wired(handed, options, again, maker, store, users, notify)
     settle()
     outcome = supervisor.run()
     supervisor.progress.erase()

@@ -21,13 +21,12 @@ def send_with(link: socket.socket, data: bytes | memoryview, descriptors: Sequen
     return link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT)
 
 
-def receive_with(link: socket.socket, size: int, most: int, *, wait: bool = False) -> tuple[bytes, list[int]]:
+def receive_with(link: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:
     """Return at most *size* bytes that have arrived, and at most *most* descriptors that came with them.
 
-    :param wait: wait until something arrives.
     :raises OSError: nothing has arrived, or the other end is gone.
     """
-    flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
+    flags = socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
     data, ancillary, _, _ = link.recvmsg(size, socket.CMSG_SPACE(most * _INT.size), flags)
     return data, [
         number

@@ -19,6 +19,7 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
@@ -49,16 +50,20 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     summary: Summary
     progress: Progress
     orphans: Orphans
+    notify: Notify
+    status: Status
 
     def run(self) -> Outcome:
         """Run to the end; return how the run ended."""
         with self.reloading, self.losses, Signals(self.loop, self._signal), self.control:
+            self.notify.keep_alive(self.loop)
             self.services.start()
             if self.loop.outcome is None:
                 self.workers.start(self._hear)
             while self.loop.outcome is None:
                 self.loop.turn()
                 self._look()
+            self.notify.ending(restarts=self.loop.outcome is Outcome.RESTART)
             self.workers.stop()
             while self.workers.any_alive:
                 self.loop.turn()
@@ -75,6 +80,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         if self.readiness.reached:
             self.files.look()
         self.orphans.reap()
+        self.status.look()
         self.progress.show(self.workers.children)
 
     def _hear(self, child: Child, message: wire.Up) -> None:

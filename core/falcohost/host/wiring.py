@@ -27,6 +27,7 @@ from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.process import fork
@@ -50,6 +51,7 @@ def wired(
     maker: AlertMaker,
     store: StoreGiven,
     users: Users,
+    notify: Notify,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     assignment, facts = handed.assignment, handed.assignment.facts
@@ -99,6 +101,7 @@ def wired(
         workers.go_over(number, new)
 
     def log_ready(sources: Sequence[str]) -> None:
+        notify.ready()
         if sources:
             rules = assignment.count(sources)
             log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
@@ -107,7 +110,7 @@ def wired(
         return Reader(again(handed.baseline), silent=True, keep={handed.baseline})
 
     accepted = Accepted(assignment.files_read, len(assignment.rules), internal)
-    reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell)
+    reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell, notify=notify)
     return Supervisor(
         loop=loop,
         workers=workers,
@@ -130,4 +133,6 @@ def wired(
         summary=summary,
         progress=Progress(shown=options.progress),
         orphans=Orphans(),
+        notify=notify,
+        status=Status(notify, children),
     )

@@ -21,6 +21,7 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.reader import Reader
@@ -138,6 +139,8 @@ def supervised(stage, tmp_path):
             summary=summary,
             progress=Progress(shown=False),
             orphans=Orphans(),
+            notify=Notify(),
+            status=Status(Notify(), workers.children),
         )
 
     yield supervised

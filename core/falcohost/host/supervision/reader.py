@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -30,6 +31,8 @@ from falcohost.libc import die_with_parent, name_process
 
 #: The process's name, as ps(1) shows it.
 NAME: Final = "falcohost-read"
+
+SECOND: Final = 1.0
 
 #: Loads, and hands over what it has loaded; returns False if more than rules has changed.
 Load: TypeAlias = Callable[[Teller], bool]
@@ -76,13 +79,13 @@ class Reader:
             there.close()
         self.finished = os.pidfd_open(self._pid)
 
-    def read(self, *, wait: bool = False) -> bool:
+    def read(self) -> bool:
         """Take what has arrived; return False at the end.
 
         :raises ValueError: it is not valid.
         """
         try:
-            return self._receive(wait=wait)
+            return self._receive()
         except BlockingIOError:
             return True
 
@@ -96,15 +99,15 @@ class Reader:
         self._reap()
         self._close()
 
-    def wait(self) -> Handed:
-        """Wait for the end; return what was handed over.
+    def wait(self, meanwhile: Callable[[], object] = lambda: None) -> Handed:
+        """Wait for the end; return what was handed over. Call *meanwhile* once a second.
 
         :raises LoadingError: loading has failed.
         :raises Bug: it has raised an unexpected exception.
         """
         try:
-            while self.read(wait=True):
-                pass
+            while select.select([self.link], [], [], SECOND)[0] == [] or self.read():
+                meanwhile()
         except BaseException:
             self.cancel()
             raise
@@ -136,9 +139,9 @@ class Reader:
         finally:
             self._close()
 
-    def _receive(self, *, wait: bool = False) -> bool:
+    def _receive(self) -> bool:
         try:
-            data, attached = receive_with(self.link, 1 << 16, 1, wait=wait)
+            data, attached = receive_with(self.link, 1 << 16, 1)
         except ConnectionError:
             return False
         self._attached += attached

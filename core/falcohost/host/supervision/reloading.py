@@ -9,6 +9,7 @@ from falcohost.host import wire
 from falcohost.host.reader_link import Handed
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
+from falcohost.host.supervision.notify import Notify
 from falcohost.host.supervision.reader import Bug, LoadingError, Reader
 from falcohost.log import log
 
@@ -25,6 +26,7 @@ class Reloading:
     :param take: called with the number of the reload and what the reader has handed over.
     :param accept: called before *take*, and before a restart, then with None.
     :param wait_for: called with the files that a reader found missing, to watch for them.
+    :param notify: told when a reload begins and ends.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Reloading:
         wait_for: Callable[[Sequence[str]], None] = lambda missing: None,
         accept: Callable[[Handed | None], None] = lambda new: None,
         patience: float = PATIENCE,
+        notify: Notify | None = None,
     ) -> None:
         self._load = load
         self._take = take
@@ -44,6 +47,7 @@ class Reloading:
         self._wait_for = wait_for
         self._accept = accept
         self._patience = patience
+        self._notify = notify or Notify()
         self._reader: Reader | None = None
         self._limit: Timer
         self._reading = False
@@ -64,6 +68,7 @@ class Reloading:
             self._next = cause
             return
         log.info("%s, checking configuration and rules...", cause)
+        self._notify.reloading()
         self._reader = self._load()
         self._reading = True
         self._loop.watch(self._reader.link, self._read)
@@ -107,6 +112,7 @@ class Reloading:
         if self._overdue:
             error = f"checking configuration and rules took more than {self._patience:g} s, and was ended"
         self._wait_for(missing)
+        self._notify.reloaded()
         if error:
             log.error("%s: %s", FAILURE, error)
             self._internal.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
