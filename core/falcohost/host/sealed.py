@@ -33,7 +33,7 @@ def sealed(name: str, data: bytes) -> int:
 
 
 def _sealed(name: str, data: bytes) -> int:
-    descriptor = _new(name)
+    descriptor = unsealed(name)
     try:
         view = memoryview(data)
         while view:
@@ -45,7 +45,11 @@ def _sealed(name: str, data: bytes) -> int:
     return descriptor
 
 
-def _new(name: str) -> int:
+def unsealed(name: str) -> int:
+    """Return the descriptor of a new, empty memfd that can be written.
+
+    :raises OSError: there can be none.
+    """
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
     try:
         return os.memfd_create(name, flags | _MFD_NOEXEC_SEAL)  # which vm.memfd_noexec=2 demands

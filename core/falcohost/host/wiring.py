@@ -100,7 +100,10 @@ def wired(
         services.go_over(number, new.assignment.facts)
         workers.go_over(number, new)
 
+    status = Status(notify, children)
+
     def log_ready(sources: Sequence[str]) -> None:
+        status.tell()
         notify.ready()
         if sources:
             rules = assignment.count(sources)
@@ -134,5 +137,5 @@ def wired(
         progress=Progress(shown=options.progress),
         orphans=Orphans(),
         notify=notify,
-        status=Status(notify, children),
+        status=status,
     )

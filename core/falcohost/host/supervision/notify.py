@@ -126,7 +126,11 @@ class Status:
         now = self._clock.monotonic()
         if now >= self._due:
             self._due = now + LOOK
-            self._notify.status("; ".join(f"{child.name} {_state(child)}" for child in self._children))
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the status if it has changed."""
+        self._notify.status("; ".join(f"{child.name} {_state(child)}" for child in self._children))
 
 
 def _state(child: Child) -> str:

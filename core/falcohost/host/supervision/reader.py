@@ -13,7 +13,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Set
 from typing import IO, Final, NoReturn, TypeAlias
@@ -27,6 +26,7 @@ from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
 from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
+from falcohost.host.sealed import unsealed
 from falcohost.libc import die_with_parent, name_process
 
 #: The process's name, as ps(1) shows it.
@@ -65,7 +65,7 @@ class Reader:
         self._attached: deque[int] = deque()
         self._memfds: dict[tuple[str, str], int] = {}
         self._failed: Failed | None = None
-        self._stderr = tempfile.TemporaryFile() if silent else None  # noqa: SIM115
+        self._stderr = os.fdopen(unsealed(NAME), "w+b") if silent else None  # there may be no writable folder
         self.link, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         parent = os.getpid()
         sys.stderr.flush()
