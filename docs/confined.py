@@ -46,8 +46,6 @@ def processes(supervisor: int) -> dict[str, Confined]:
     found = {}
     for pid, user in zip(family, users, strict=True):
         role = "supervisor" if pid == supervisor else _role(int(user)) or f"process of user {user}"
-        if role in found or (role == "source printed" and not _is_ours(pid, supervisor)):
-            continue  # the program that a source runs, and what keeps it
         found[role] = Confined(
             "root" if user == "0" else "own",
             tuple(_capabilities(pid)),
@@ -61,10 +59,6 @@ def _descendants(pid: int) -> Iterator[int]:
     for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
         yield child
         yield from _descendants(child)
-
-
-def _is_ours(pid: int, supervisor: int) -> bool:
-    return int(_status(pid)["PPid"]) == supervisor
 
 
 def _role(user: int) -> str | None:

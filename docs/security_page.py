@@ -48,7 +48,9 @@ ROLES: Mapping[str, Role] = {
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
     "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
     "source app": Role("follows files", "reads their folders", "-", 20),
-    "source printed": Role("runs a program", "any of its user", "any", 20),
+    "source printed": Role("reads what a program prints", "Python's own", "-", 20),
+    "helpers of source printed": Role("starts the program, and ends it", "any that others may read", "any", 15),
+    "programs of source printed": Role("the program", "any of its user", "any", 5),
     "source okta": Role("asks an API", "reads `/etc`", "connects", 25),
 }
 

@@ -59,8 +59,9 @@ class Needs:
 
     :ivar calls: any of ``threads`` (start threads), ``connect`` (make connections), ``listen`` (accept connections, on
         sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
-        with openat2(2)), ``code`` (make code while it runs, or load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs), ``maps``
-        (read and change BPF maps) and ``probe`` (load BPF programs).
+        with openat2(2)), ``code`` (make code while it runs, or load modules in C late), ``inspect`` (read what /proc
+        shows of other processes), ``program`` (run programs), ``maps`` (read and change BPF maps) and ``probe`` (load
+        BPF programs).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).

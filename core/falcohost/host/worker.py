@@ -24,6 +24,7 @@ from falcohost.helpers import HELPERS
 from falcohost.host import wire
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
+from falcohost.host.confine.programs import Programs
 from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.forked import take_over
 from falcohost.host.helping import Helpers
@@ -35,6 +36,7 @@ from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work, needs_for
 from falcohost.host.worker_data import peek, unseal
 from falcohost.pipeline.pipeline import Pipeline
+from falcohost.programs import run_programs
 
 
 def run_worker(
@@ -96,6 +98,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
+        run_programs(Programs(users.helpers, users.programs))
         source = task.spec.make({**task.settings, HELPERS: helpers.running})
         source.open(task.rules.plan, uplink.begin())
         pipeline.open_lookups(task.rules)

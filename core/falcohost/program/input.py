@@ -1,8 +1,8 @@
 """The input of a JSON log that reads the output of a program.
 
-The program runs without privileges, like the worker, and is restarted when it fails. Of the agent's environment it gets
-little, and what the configuration names for it; of its descriptors, none. Output that was not read when the agent ended
-is lost, since a pipe cannot be read again.
+The program runs without privileges, as a user that is not the worker's, and is restarted when it fails. Of the agent's
+environment it gets little, and what the configuration names for it; of its descriptors, none. Output that was not read
+when the agent ended is lost, since a pipe cannot be read again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import os
 import selectors
 import shutil
-import subprocess
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,9 +23,10 @@ from falcohost.jsonlog.inputs import Limits, Origin, Texts
 from falcohost.jsonlog.lines import texts
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.log import log
-from falcohost.needs import PROGRAM, Needs
+from falcohost.needs import NOTHING, Needs
 from falcohost.poll.failures import BackOff, Failures
-from falcohost.program.keeper import keep
+from falcohost.program.keeper import Ended, Keeper, NotStarted, Started
+from falcohost.programs import way_for
 
 #: Seconds between two checks of a program that prints nothing.
 _PAUSE = 0.25
@@ -74,7 +74,8 @@ class ProgramInput:
         self._limits = limits or Limits()
         self._back_off = back_off or BackOff(longest=60)
         self._refusals = Refusals()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: Keeper | None = None
+        self._pipes: tuple[int, ...] = ()
         self._said = b""
 
     @property
@@ -89,17 +90,18 @@ class ProgramInput:
 
     @property
     def needs(self) -> Needs:
-        """Return that it runs a program, which may need anything."""
-        return Needs(frozenset({PROGRAM}), None, None, self._program.groups, self._program.user)
+        """Return that it needs nothing: the process that runs the program is there before the worker is confined."""
+        return NOTHING
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
-        """Check that the program exists; it is started after the privileges are dropped.
+        """Start the process that will run the program.
 
-        :raises SourceError: it does not exist.
+        :raises SourceError: the program does not exist, or the user or a group in which it is to run.
         """
         self._refusals = refusals
         if shutil.which(self._name) is None:
             raise SourceError(f"{self._plugin}: the program {self._name} cannot be found")
+        self._keeper = Keeper(self._program.command, for_programs(), way_for(self._program.user, self._program.groups))
 
     def texts(self) -> Iterator[Texts]:
         """Yield the program's output, over all restarts; empty texts while it prints nothing."""
@@ -122,81 +124,84 @@ class ProgramInput:
 
     def close(self) -> None:
         """End the program and everything that it has started."""
-        process, self._process = self._process, None
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            process.wait()
-            for pipe in (process.stdout, process.stderr):
-                if pipe is not None:
-                    pipe.close()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.close()
+        self._close_pipes()
 
     # one life
 
     def _life(self) -> Generator[Texts, None, str | None]:
-        """Run the program once; return its error, or None."""
-        try:
-            process = self._process = self._started()
-        except OSError as error:
-            return f"the program {self._name} cannot be started: {error.strerror}"
-        origin = Origin(f"{self._plugin}, what {self._name} printed", f"{process.pid}.{self._clock.time_ns()}")
+        """Run the program once; return its error, or None.
+
+        :raises SourceError: it cannot be run any more.
+        """
+        keeper = self._keeper
+        assert keeper is not None
+        self._said = b""
+        out, err = self._pipes = self._begin(keeper)
+        os.set_blocking(err, False)
+        while (begun := self._heard(keeper)) is None:
+            yield _NOTHING
+        if isinstance(begun, NotStarted):
+            self._close_pipes()
+            return f"the program {self._name} cannot be started: {os.strerror(begun.error)}"
+        assert not isinstance(begun, Ended)
+        log.info("%s: started the program %s (pid %d)", self._plugin, self._name, begun.pid)
+        origin = Origin(f"{self._plugin}, what {self._name} printed", f"{begun.pid}.{self._clock.time_ns()}")
 
         def refuse(cause: str, offset: int) -> None:
             self._refusals.add(cause, f"{origin.name}, byte {offset}")
 
-        for items in texts(self._blocks(process), self._limits.document, refuse, plain=self._limits.plain):
+        for items in texts(self._blocks(out, err), self._limits.document, refuse, plain=self._limits.plain):
             yield Texts(origin, items)
-        while process.poll() is None:
+        while (ended := self._heard(keeper)) is None:
             yield _NOTHING
-            self._listen(process)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_PAUSE)
-        self._listen(process)
-        self.close()
-        if process.returncode == 0:
+            self._listen(err)
+        assert isinstance(ended, Ended)
+        self._listen(err)
+        self._close_pipes()
+        if ended.status == 0:
             return None
-        return f"the program {self._name} ended with status {process.returncode}{self._last_words()}"
+        return f"the program {self._name} ended with status {ended.status}{self._last_words()}"
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        worker = os.getpid()
-        self._said = b""
-        process = subprocess.Popen(
-            self._program.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=for_programs(),
-            start_new_session=True,
-            preexec_fn=lambda: keep(worker),  # safe: no thread of this source holds a lock that it needs
-        )
-        assert process.stderr is not None
-        os.set_blocking(process.stderr.fileno(), False)
-        log.info("%s: started the program %s (pid %d)", self._plugin, self._name, process.pid)
-        return process
+    def _begin(self, keeper: Keeper) -> tuple[int, int]:
+        try:
+            return keeper.start()
+        except OSError as error:
+            raise SourceError(f"{self._plugin}: the program {self._name} cannot be run: {error.strerror}") from error
 
-    def _blocks(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    def _heard(self, keeper: Keeper) -> Started | NotStarted | Ended | None:
+        try:
+            return keeper.hear(_PAUSE)
+        except OSError as error:
+            raise SourceError(f"{self._plugin}: the program {self._name} has ended: {error.strerror}") from error
+
+    def _close_pipes(self) -> None:
+        for pipe in self._pipes:
+            os.close(pipe)
+        self._pipes = ()
+
+    def _blocks(self, out: int, err: int) -> Iterator[bytes]:
         """Yield the output to its end; empty blocks while there is none."""
-        assert process.stdout is not None
-        assert process.stderr is not None
         with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            selector.register(process.stderr, selectors.EVENT_READ)
+            selector.register(out, selectors.EVENT_READ)
+            selector.register(err, selectors.EVENT_READ)
             while True:
-                ready = [key.fileobj for key, _ in selector.select(_PAUSE)]
-                if process.stderr in ready and not self._listen(process):
-                    selector.unregister(process.stderr)
-                if process.stdout not in ready:
+                ready = [key.fd for key, _ in selector.select(_PAUSE)]
+                if err in ready and not self._listen(err):
+                    selector.unregister(err)
+                if out not in ready:
                     yield b""
-                elif block := os.read(process.stdout.fileno(), BLOCK):
+                elif block := os.read(out, BLOCK):
                     yield block
                 else:
                     return
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> bool:
+    def _listen(self, err: int) -> bool:
         """Keep the last part of the program's stderr; return False at its end."""
-        assert process.stderr is not None
         with contextlib.suppress(BlockingIOError):
-            while said := os.read(process.stderr.fileno(), BLOCK):
+            while said := os.read(err, BLOCK):
                 self._said = (self._said + said)[-_LAST_BYTES:]
             return False
         return True

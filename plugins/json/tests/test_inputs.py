@@ -1,5 +1,6 @@
 """A log that is sent here, and one that a program prints."""
 
+import contextlib
 import gzip
 import hashlib
 import hmac
@@ -99,12 +100,22 @@ def printing(tmp_path, request):
     agent.kill()
 
 
+def names_of(uid):
+    """Yield the names of all processes of the user *uid*."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == uid:
+                yield (folder / "comm").read_text().strip()
+
+
 def test_printed(printing):
-    """The program runs without root's rights, and ends with the worker, however that ends."""
+    """The program runs without root's rights, not as the worker's user, and ends with the worker, however that ends."""
     first = printing.wait_for(lambda alert: alert["output_fields"].get("json.value[/uid]"))
     uid = int(first["output_fields"]["json.value[/uid]"])
     assert "daemon" in first["output_fields"]["json.value[/groups]"].split() or os.geteuid() != 0
     assert uid not in (0, 65534) if os.geteuid() == 0 else uid == os.geteuid()
+    if os.geteuid() == 0:
+        assert {"sh", "sleep"} >= set(names_of(uid)) > set()
     second = printing.wait_for(lambda alert: alert not in [first])
     pid = second["output_fields"]["json.value[/n]"]
     assert Path(f"/proc/{pid}").exists()

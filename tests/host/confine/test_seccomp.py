@@ -165,6 +165,18 @@ PROGRAM_THAT = (
 )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+@pytest.mark.parametrize(
+    "call", ["setuid(0)", "setreuid(-1, 0)", "setresuid(61184, 0, 61184)", "setresuid(5, 61184, 0)"]
+)
+def test_only_one_user(call):
+    """A process that may become one user becomes no other, in no place."""
+    attempt = f"import os; from falcohost.host.confine.seccomp import only_become; only_become(61184); os.{call}"
+
+    assert 1 == outcome(attempt, frozenset({PROGRAM}))
+    assert 0 == outcome(attempt.replace(call, "setresuid(61184, 61184, 61184)"), frozenset({PROGRAM}))
+
+
 def test_threads_that_run_already():
     """Threads from before are restricted too."""
     code = (

@@ -10,6 +10,7 @@ import grp
 import os
 import pwd
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from falcohost.errors import SourceError
 from falcohost.libc import call, prctl
@@ -53,24 +54,48 @@ def close_the_way_back() -> None:
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
+class Identity(NamedTuple):
+    """A user, its main group, and further groups, by their numbers."""
+
+    user: int
+    group: int
+    groups: list[int]
+
+
+def identity(user: int | None, groups: Iterable[str] = (), name: str = "") -> Identity | None:
+    """Return *user*, in a group of the same number and in *groups*; with a *name*, the user of that name instead.
+
+    Without a *user*, as where the agent does not run as root, return None: the user stays.
+
+    :raises SourceError: a group or the name is unknown, or is that of root.
+    """
+    numbers = [_group(name) for name in groups]
+    return None if user is None else Identity(*(_named(name) if name else (user, user)), numbers)
+
+
 def drop_privileges(keep: frozenset[str] | None, user: int | None, groups: Iterable[str] = (), name: str = "") -> None:
-    """Become *user*, in *groups*, and keep only the capabilities *keep*, as far as this process has them.
+    """Become the :func:`identity` of these, and keep only the capabilities *keep*, as far as this process has them.
 
-    With a *name*, become the user of that name instead, in its main group.
-
-    Threads that are already running lose all of their capabilities. Without a *user*, as where the agent does not run
-    as root, the user stays and the capabilities are dropped all the same.
+    Threads that are already running lose all of their capabilities. Where the user stays, the capabilities are dropped
+    all the same.
 
     :raises SourceError: a capability, a group or the name is unknown, or the kernel refuses the change.
     """
+    become(identity(user, groups, name), keep or frozenset())
+
+
+def become(who: Identity | None, keep: frozenset[str]) -> None:
+    """Become *who*, and keep only the capabilities *keep*, as :func:`drop_privileges` does.
+
+    :raises SourceError: a capability is unknown, or the kernel refuses the change.
+    """
     permitted = permitted_capabilities()
-    kept = _numbers(keep or ()) & permitted
-    numbers = [_group(name) for name in groups]
+    kept = _numbers(keep) & permitted
     try:
         if _CAP_SETPCAP in permitted:
             _drop_bounding(kept)
-        if user is not None:
-            _become(*(_named(name) if name else (user, user)), numbers)
+        if who is not None:
+            _change(who)
         _set_capabilities(kept)
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError as error:
@@ -120,11 +145,11 @@ def _named(name: str) -> tuple[int, int]:
     return found.pw_uid, found.pw_gid
 
 
-def _become(user: int, group: int, groups: list[int]) -> None:
+def _change(who: Identity) -> None:
     prctl(_PR_SET_KEEPCAPS, 1)
-    os.setgroups(groups)
-    os.setresgid(group, group, group)
-    os.setresuid(user, user, user)
+    os.setgroups(who.groups)
+    os.setresgid(who.group, who.group, who.group)
+    os.setresuid(who.user, who.user, who.user)
 
 
 def _set_capabilities(kept: frozenset[int]) -> None:

@@ -32,6 +32,10 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _AND, _RETURN = 0x20, 0x15, 0x35, 0x4
 _FARTHEST: Final = 255
 _INSTRUCTION: Final = struct.Struct("<HBBI")
 
+# The calls that change a process's user, the number of users that they are given, and what leaves one as it is.
+_CHANGES_USER: Final = {"setuid": 1, "setreuid": 2, "setresuid": 3, "setfsuid": 1}
+_UNCHANGED: Final = 0xFFFFFFFF
+
 #: One instruction: code, how far to jump if true, if false, constant.
 Instruction: TypeAlias = tuple[int, int, int, int]
 Block: TypeAlias = tuple[Instruction, ...]
@@ -68,15 +72,39 @@ def program_for(needs: frozenset[str], machine: Machine, pid: int, *, log: bool 
     blocks["clone3"] = too_new
     blocks.setdefault("openat2", too_new if PROGRAM not in needs else _result(_ALLOW))
     known = {machine.calls[name]: block for name, block in blocks.items() if name in machine.calls}
+    return _decided(machine, known, _result(other), too_new)
+
+
+def _decided(machine: Machine, blocks: Mapping[int, Block], other: Block, too_new: Block) -> bytes:
+    """Return the filter in which *blocks* decide about calls by number, and *other* and *too_new* about the rest."""
     return _packed(
         (
             (_LOAD, 0, 0, _MACHINE),
             (_EQUAL, 1, 0, machine.audit),
             *_result(_KILL),
             (_LOAD, 0, 0, _NUMBER),
-            *_search(_intervals(known, _result(other), too_new)),
+            *_search(_intervals(blocks, other, too_new)),
         )
     )
+
+
+def only_become(user: int) -> None:
+    """Allow this process, and what it starts, to become *user* and no other; whoever tries gets EPERM.
+
+    :raises OSError: as for :func:`restrict`.
+    """
+    machine = this_machine()
+    if machine is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    for place in range(max(_CHANGES_USER.values())):  # a filter looks at one argument; all filters count
+        install(only_this_user(user, place, machine))
+
+
+def only_this_user(user: int, place: int, machine: Machine) -> bytes:
+    """Return the filter that looks at the argument in this *place* of the calls that change the user."""
+    changes = _checked((Argument(place, frozenset({user, _UNCHANGED})),), _ERRNO | errno.EPERM)
+    known = {machine.calls[name]: changes for name, count in _CHANGES_USER.items() if place < count}
+    return _decided(machine, known, _result(_ALLOW), _result(_ALLOW))
 
 
 def install(program: bytes) -> None:

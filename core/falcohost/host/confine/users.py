@@ -28,11 +28,12 @@ LOCKS: Final = (Path("/run/systemd/dynamic-uid"), Path("/run/falcohost/uids"))
 
 
 class WorkerUsers(NamedTuple):
-    """The users of a source's worker, loader and helpers; None: that of the process that starts them."""
+    """The users of a source's worker, loader, helpers and programs; None: that of the process that starts them."""
 
     worker: int | None = None
     loader: int | None = None
     helpers: int | None = None
+    programs: int | None = None
 
 
 class Users:
@@ -65,7 +66,12 @@ class Users:
 
     def of_source(self, name: str) -> WorkerUsers:
         """Return the users of the processes of the source *name*."""
-        roles = (f"source {name}", f"loader of source {name}", f"helpers of source {name}")
+        roles = (
+            f"source {name}",
+            f"loader of source {name}",
+            f"helpers of source {name}",
+            f"programs of source {name}",
+        )
         return WorkerUsers(*map(self.user, roles))
 
     def _choose(self, role: str) -> int | None:
