@@ -169,6 +169,7 @@ PUBLIC = {
         "Needs",
         "needs_of",
     ],
+    "falcohost.own_program": ["OwnProgram", "own_program"],
     "falcohost.poll": [
         "ENVIRONMENT",
         "Answer",

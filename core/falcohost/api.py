@@ -30,6 +30,7 @@ MODULES: Final = {
     "falcohost.kept": PROVISIONAL,
     "falcohost.lookups": PROVISIONAL,
     "falcohost.needs": PROVISIONAL,
+    "falcohost.own_program": PROVISIONAL,
     "falcohost.poll": STABLE,
     "falcohost.port": PROVISIONAL,
     "falcohost.program": STABLE,

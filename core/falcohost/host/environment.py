@@ -38,8 +38,11 @@ class _Kept:
 
 
 def command() -> list[str]:
-    """Return the command that started this process."""
-    return [sys.executable, *sys.orig_argv[1:]]
+    """Return the command that started this process, with the whole path of its script, by which others know it."""
+    options = sys.orig_argv[1:]
+    if options and options[0] == sys.argv[0] and Path(options[0]).is_file():
+        options[0] = os.path.abspath(options[0])  # noqa: PTH100 # links stay
+    return [sys.executable, *options]
 
 
 def begin(arguments: Sequence[str]) -> None:

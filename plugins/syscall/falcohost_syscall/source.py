@@ -10,6 +10,7 @@ from typing import Any
 
 from falcohost import Batch, Plan, SourceStats
 from falcohost.needs import Needs, needs_of
+from falcohost.own_program import own_program
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
 
@@ -22,6 +23,7 @@ class SyscallSource:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.driver: Driver = drivers.configured(settings).make(settings)
+        own_program()  # while its files may be looked at
 
     @property
     def needs(self) -> Needs:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from falcohost import Arg, UnknownValueError
+from falcohost.own_program import own_program
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.field import Get, Need, SyscallField
 from falcohost_syscall.processes.longer import LONGER
@@ -16,6 +17,9 @@ from falcohost_syscall.processes.table import Process
 Of: TypeAlias = Callable[[Process], Any]
 
 _MAX_ENV_DEPTH = 20
+
+#: What Linux 6.13 and later add to the nanoseconds of an inode's last change once somebody has asked for it.
+_QUERIED = 1 << 31
 
 
 def comm(process: Process) -> str:
@@ -204,6 +208,19 @@ def pidns_start(event: SyscallEvent, _: Arg) -> int | None:
     """Return the start of the pid namespace."""
     start = event.proc.image.pidns_start
     return start + event.ctx.boot if start else None
+
+
+def is_falcohost(event: SyscallEvent, _: Arg) -> bool:
+    """Return whether the process runs falcohost as it is installed for this process."""
+    own, process, image = own_program(), event.proc, event.proc.image
+    if own is None or (image.exepath, image.ino, image.mtime) != (own.interpreter, own.inode, own.written):
+        return False
+    if image.ctime - own.changed not in (0, _QUERIED):
+        return False
+    try:
+        return own.is_started_by(process.argv(), process.environment())
+    except UnknownValueError:
+        return False
 
 
 def login_shell(event: SyscallEvent, _: Arg) -> int | None:

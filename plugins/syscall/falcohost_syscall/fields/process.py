@@ -212,6 +212,15 @@ _EXECUTABLE: tuple[SyscallField, ...] = (
         of_process.own(lambda p: p.image.from_memfd),
         processes.executable(EXE_FROM_MEMFD),
     ),
+    row(
+        "proc.is_falcohost",
+        T.BOOL,
+        "The process is falcohost, as it is installed for this agent: the same Python, by path and inode, runs the "
+        "same script, and its environment leads it to no other code. False if other users could change these files.",
+        of_process.is_falcohost,
+        None,
+        Need.ENVIRONMENTS,
+    ),
     row("proc.exe_ino", T.INT64, "Inode of the executable.", of_process.own(lambda p: p.image.ino or None)),
     row(
         "proc.exe_ino.ctime",
