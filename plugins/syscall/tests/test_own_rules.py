@@ -14,6 +14,11 @@ RULES = [*OWN, *shared_rules({"syscall"})]
 
 #: Runs the rest of the line by a program that lies where packages put theirs; the folder is seen in the command line.
 INSTALLED = "@a private /usr/sbin installed /usr/sbin"
+IN_BIN = "@a private /usr/bin installed /usr/bin"
+
+LINKER = next(
+    (path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if Path(path).exists()), ""
+)
 
 #: For each rule a command line that fires it and one that is close but fires nothing; conftest says how to read them.
 LINES = {
@@ -65,7 +70,7 @@ LINES = {
     ),
     "Shell history wiped": (
         "@implant made $tmp/.bash_history unlink $tmp/.bash_history",
-        "@bash open truncate $tmp/.bash_history",
+        f"{IN_BIN}/bash folder $tmp/x open truncate $tmp/x/.bash_history",
     ),
     "Kernel told to run a program": (
         "@escape open write /proc/sys/kernel/core_pattern",
@@ -95,7 +100,7 @@ LINES = {
     ),
     "User namespace made by an unusual program": (
         "@exploit as 65534 unshare user",
-        "@bwrap as 65534 unshare user",
+        f"{IN_BIN}/bwrap folder $tmp/x as 65534 unshare user",
     ),
     "Namespace joined from inside a container": ("@runc cgroup $cgroup exec @escape setns", "@tool setns"),
     "Disk mounted inside a container": (
@@ -110,15 +115,24 @@ LINES = {
         "@runc cgroup $cgroup exec @escape chroot /proc/self/root",
         "@runc cgroup $cgroup exec @tool chroot $tmp",
     ),
-    "Kernel module loaded by an unusual program": ("@rootkit module finit", "@modprobe module finit"),
+    "Kernel module loaded by an unusual program": (
+        "@rootkit module finit",
+        f"{IN_BIN}/kmod folder $tmp/x module finit",
+    ),
     "BPF program loaded by an unusual program": ("@rootkit bpf program", "@tool bpf map"),
-    "Ring for system calls made by a program that is not installed": ("@implant ring", "@node ring"),
-    "Page faults handled by an unusual program": ("@exploit faults", "@criu faults"),
+    "Ring for system calls made by a program that is not installed": (
+        "@implant ring",
+        f"{IN_BIN}/node folder $tmp/x ring",
+    ),
+    "Page faults handled by an unusual program": ("@exploit faults", f"{INSTALLED}/criu folder $tmp/x faults"),
     "Container runtime driven by an unusual program": (
         "@escape connect-unix $tmp/docker.sock",
         "@tool connect-unix $tmp/other.sock",
     ),
-    "Raw network traffic opened by an unusual program": ("@sniffer socket packet", "@tcpdump socket packet"),
+    "Raw network traffic opened by an unusual program": (
+        "@sniffer socket packet",
+        f"{IN_BIN}/tcpdump folder $tmp/x socket packet",
+    ),
     "Interpreter led to a network connection": ("@perl redirect 0", "@perl redirect 9"),
     "Cloud credentials fetched from inside a container": (
         "@runc cgroup $cgroup exec @thief network 169.254.169.254 connect 169.254.169.254 80",
@@ -136,48 +150,87 @@ LINES = {
         "@loader exec-argument0 $shm/@dropped",
         "@loader exec-argument0 @dropped",
     ),
-    "Program started through the dynamic linker": ("@loader exec-linker @payload", "@ldd child exec-linker @payload"),
+    "Program started through the dynamic linker": (
+        "@loader exec-linker @payload",
+        f"@a with LD_TRACE_LOADED_OBJECTS=1 exec {LINKER} @payload",
+    ),
     "Server started a program that is not installed": ("@nginx shell-copied", "@builder shell-copied"),
     "Server started a shell under another name": ("@nginx shell-linked", "@nginx shell-plain"),
-    "Memory of another process reached by a call": ("@injector memory-written", "@gdb memory-written"),
-    "Descriptor taken out of another process": ("@thief descriptor-taken", "@criu descriptor-taken"),
+    "Memory of another process reached by a call": (
+        "@injector memory-written",
+        f"{IN_BIN}/gdb folder $tmp/x memory-written",
+    ),
+    "Descriptor taken out of another process": (
+        "@thief descriptor-taken",
+        f"{INSTALLED}/criu folder $tmp/x descriptor-taken",
+    ),
     "User namespace made for a child": (
         "@exploit as 65534 user-namespace-clone",
-        "@bwrap as 65534 user-namespace-clone",
+        f"{IN_BIN}/bwrap folder $tmp/x as 65534 user-namespace-clone",
     ),
-    "Attempt to get capabilities refused": ("@exploit as 65534 root-capset", "@bwrap as 65534 root-capset"),
-    "Program made with the rights of its owner": ("@implant setuid-open", "@tar setuid-open"),
-    "Program given capabilities": ("@implant file-capability", "@setcap file-capability"),
-    "Device node of a disk made by an unusual program": ("@firecracker read-disk", "@runc read-disk"),
-    "Disk opened by a program that is not installed": ("@mdadm read-disk", "@runc read-disk"),
+    "Attempt to get capabilities refused": (
+        "@exploit as 65534 root-capset",
+        f"{IN_BIN}/bwrap folder $tmp/x as 65534 root-capset",
+    ),
+    "Program made with the rights of its owner": ("@implant setuid-open", f"{IN_BIN}/tar folder $tmp/x setuid-open"),
+    "Program given capabilities": ("@implant file-capability", f"{INSTALLED}/setcap folder $tmp/x file-capability"),
+    "Device node of a disk made by an unusual program": (
+        "@maker read-disk",
+        f"{INSTALLED}/runc folder $tmp/x read-disk",
+    ),
+    "Disk opened by a program that is not installed": (
+        "@thief read-disk",
+        f"{INSTALLED}/mdadm folder $tmp/x read-disk",
+    ),
     "Folder shown elsewhere by a program that is not installed": (
         "@implant write-bound-folder",
-        "@bwrap write-bound-folder",
+        f"{IN_BIN}/bwrap folder $tmp/x write-bound-folder",
     ),
-    "Mounts changed by the newer calls": ("@thief read-detached-tree", "@bwrap read-detached-tree"),
-    "Root directory exchanged by a program that is not installed": ("@thief read-pivoted", "@bwrap read-pivoted"),
-    "Root directory changed by a program that is not installed": ("@thief read-chroot", "@bwrap read-chroot"),
+    "Mounts changed by the newer calls": (
+        "@thief read-detached-tree",
+        f"{IN_BIN}/bwrap folder $tmp/x read-detached-tree",
+    ),
+    "Root directory exchanged by a program that is not installed": (
+        "@thief read-pivoted",
+        f"{IN_BIN}/bwrap folder $tmp/x read-pivoted",
+    ),
+    "Root directory changed by a program that is not installed": (
+        "@thief read-chroot",
+        f"{IN_BIN}/bwrap folder $tmp/x read-chroot",
+    ),
     "Process renamed through its file": ("@miner open write /proc/self/comm", "@miner open read /proc/self/comm"),
-    "Rights to files changed by a program that is not installed": ("@exploit root-fsuid", "@smbd root-fsuid"),
+    "Rights to files changed by a program that is not installed": (
+        "@exploit root-fsuid",
+        f"{INSTALLED}/smbd folder $tmp/x root-fsuid",
+    ),
     "Shell started in the service of a server": (
         "@nginx cgroup $service shell-orphaned-itself",
         "@nginx shell-orphaned-itself",
     ),
-    "Process traced by a program that is not installed": ("@injector trace-attach", "@gdb trace-attach"),
+    "Process traced by a program that is not installed": (
+        "@injector trace-attach",
+        f"{IN_BIN}/gdb folder $tmp/x trace-attach",
+    ),
     "Server started a script": ("@nginx shell-script", "@builder shell-script"),
     "Server started an interpreter with a program as argument": (
         "@nginx shell-interpreter",
         "@builder shell-interpreter",
     ),
-    "BPF object of another taken by an unusual program": ("@thief read-left-out", "@bpftool read-left-out"),
+    "BPF object of another taken by an unusual program": (
+        "@thief read-left-out",
+        f"{INSTALLED}/bpftool folder $tmp/x read-left-out",
+    ),
     "Settings of the agent changed": (
         "@implant private /etc folder /etc/falcohost open write /etc/falcohost/falcohost.yaml",
         "@implant private /etc folder /etc/falcohost made /etc/other open read /etc/other",
     ),
-    "Opened files reported to a program that is not installed": ("@thief read-reported", "@clamonacc read-reported"),
+    "Opened files reported to a program that is not installed": (
+        "@thief read-reported",
+        f"{INSTALLED}/clamonacc folder $tmp/x read-reported",
+    ),
     "Places in programs or the kernel watched by a program that is not installed": (
         "@sniffer probes-call",
-        "@perf probes-call",
+        f"{IN_BIN}/perf folder $tmp/x probes-call",
     ),
     "Cgroup left from inside a container": (
         "@runc cgroup $cgroup exec @escape cgroup-file $cgroup",
@@ -187,7 +240,7 @@ LINES = {
         "@runc cgroup $cgroup exec @escape agent-mounted",
         "@tool agent-mounted",
     ),
-    "Kernel replaced while running": ("@implant kernel-replaced", "@kexec kernel-replaced"),
+    "Kernel replaced while running": ("@implant kernel-replaced", f"{INSTALLED}/kexec folder $tmp/x kernel-replaced"),
     "Arguments of a call changed while it ran": (
         "@implant open-rewritten",
         "@useradd private /etc made /etc/passwd- unlink /etc/passwd-",
@@ -214,12 +267,12 @@ MORE = {
     "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
     "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),
     "by descriptor": ("Program given the rights of its owner", "@implant fchmod 4755 $tmp/@implant"),
-    "by its file": ("Process poses as a kernel thread", "@criu name-by-file"),
+    "by its file": ("Process poses as a kernel thread", f"{INSTALLED}/criu folder $tmp/x name-by-file"),
     "by the name at start": ("Process poses as a kernel thread", "@miner exec-as @miner [kworker/0:1] noop $tmp/x"),
     "setuid": ("Attempt to become root refused", "@exploit as 65534 become setuid 0"),
     "setreuid": ("Attempt to become root refused", "@exploit as 65534 become setreuid 0"),
     "renamed from a folder": ("Account file replaced", "@implant write-rename-relative"),
-    "mounted by a tree": ("Account file replaced", "@k3s write-tree-over-linked"),
+    "mounted by a tree": ("Account file replaced", f"{IN_BIN}/k3s folder $tmp/x write-tree-over-linked"),
     "mounted by a link": ("Account file replaced", "@k3s write-mount-over-linked"),
     "a disk by another name": ("Disk mounted inside a container", "@runc cgroup $cgroup exec @escape disk-other-name"),
     "a disk by newer calls": ("Disk mounted inside a container", "@runc cgroup $cgroup exec @escape disk-new-calls"),
@@ -250,7 +303,7 @@ MORE = {
     "by creat": ("Program made with the rights of its owner", "@implant setuid-create"),
     "without a name": ("Program made with the rights of its owner", "@implant setuid-unnamed"),
     "by setxattrat": ("Program given capabilities", "@implant file-capability-at"),
-    "by a ring": ("Program given capabilities", "@node file-capability-ring"),
+    "by a ring": ("Program given capabilities", f"{IN_BIN}/node folder $tmp/x file-capability-ring"),
     "from its start": ("Process traced by a program that is not installed", "@thief read-traced"),
     "by a file": (
         "Places in programs or the kernel watched by a program that is not installed",
@@ -268,7 +321,6 @@ MORE = {
     ),
 }
 
-
 #: Commands, and their twins, that read the password hashes by the way, under another name.
 READS_HASHES = {
     "Root directory exchanged by a program that is not installed",
@@ -276,6 +328,8 @@ READS_HASHES = {
     "Mounts changed by the newer calls",
     "over a layer",
 }
+
+DISKS = {"Device node of a disk made by an unusual program", "Disk opened by a program that is not installed"}
 
 
 #: And those that write them so.
@@ -295,13 +349,14 @@ def fired(start_agent, provocations):
     fires = {name: line for name, (line, _) in LINES.items()}
     twins = {f"twin of {name}": line for name, (_, line) in LINES.items()}
     more = {name: line for name, (_, line) in MORE.items()}
+    lines = {**fires, **twins, **more}
 
-    provocations.run({**fires, **twins, **more})
+    provocations.run(lines)
     provocations.run({"last": "@miner name kworker/last"})
     agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
     assert agent.stop() == 0
     assert "more events pass" not in agent.log, "the kernel takes every filter as it is"
-    return {key: provocations.rules_fired(agent, key) for key in [*fires, *twins, *more]}
+    return {key: provocations.rules_fired(agent, key) for key in lines}
 
 
 def shipped_rules() -> list[dict[str, object]]:
@@ -328,7 +383,7 @@ def test_says_what_it_is(rule):
 @pytest.mark.parametrize("rule", LINES)
 def test_fires(fired, rule):
     """The rule, and no other that has nothing to do with the command, fires for it."""
-    assert fired[rule] == {rule} | beside(rule)
+    assert fired[rule] == {rule} | beside(rule) | (DISKS if rule in DISKS else set())
 
 
 @pytest.mark.parametrize("way", MORE)
