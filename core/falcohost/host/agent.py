@@ -23,6 +23,7 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.notify import from_environment
+from falcohost.host.supervision.orphans import inherit_orphans
 from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
@@ -45,6 +46,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     :raises FalcohostError: it cannot start, or failed.
     """
     notify = from_environment()
+    inherit_orphans()
     handed = reader.wait(notify.alive)
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)

@@ -70,6 +70,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.services.finish()
             while not self.services.over:
                 self.loop.turn()
+            self.orphans.end()
         return self.loop.outcome
 
     def _look(self) -> None:

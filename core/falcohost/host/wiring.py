@@ -135,7 +135,7 @@ def wired(
         ),
         summary=summary,
         progress=Progress(shown=options.progress),
-        orphans=Orphans(),
+        orphans=Orphans(inherits=True, ours=users.gave),
         notify=notify,
         status=status,
     )

@@ -139,7 +139,8 @@ class ProgramInput:
         keeper = self._keeper
         assert keeper is not None
         self._said = b""
-        out, err = self._pipes = self._begin(keeper)
+        with self._kept():
+            out, err = self._pipes = keeper.start()
         os.set_blocking(err, False)
         while (begun := self._heard(keeper)) is None:
             yield _NOTHING
@@ -153,7 +154,7 @@ class ProgramInput:
         def refuse(cause: str, offset: int) -> None:
             self._refusals.add(cause, f"{origin.name}, byte {offset}")
 
-        for items in texts(self._blocks(out, err), self._limits.document, refuse, plain=self._limits.plain):
+        for items in texts(self._blocks(keeper, out, err), self._limits.document, refuse, plain=self._limits.plain):
             yield Texts(origin, items)
         while (ended := self._heard(keeper)) is None:
             yield _NOTHING
@@ -165,25 +166,27 @@ class ProgramInput:
             return None
         return f"the program {self._name} ended with status {ended.status}{self._last_words()}"
 
-    def _begin(self, keeper: Keeper) -> tuple[int, int]:
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
         try:
-            return keeper.start()
-        except OSError as error:
-            raise SourceError(f"{self._plugin}: the program {self._name} cannot be run: {error.strerror}") from error
-
-    def _heard(self, keeper: Keeper) -> Started | NotStarted | Ended | None:
-        try:
-            return keeper.hear(_PAUSE)
+            yield
         except OSError as error:
             raise SourceError(f"{self._plugin}: the program {self._name} has ended: {error.strerror}") from error
+
+    def _heard(self, keeper: Keeper) -> Started | NotStarted | Ended | None:
+        with self._kept():
+            return keeper.hear(_PAUSE)
 
     def _close_pipes(self) -> None:
         for pipe in self._pipes:
             os.close(pipe)
         self._pipes = ()
 
-    def _blocks(self, out: int, err: int) -> Iterator[bytes]:
-        """Yield the output to its end; empty blocks while there is none."""
+    def _blocks(self, keeper: Keeper, out: int, err: int) -> Iterator[bytes]:
+        """Yield the output to its end; empty blocks while there is none.
+
+        :raises SourceError: the keeper is gone.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(out, selectors.EVENT_READ)
             selector.register(err, selectors.EVENT_READ)
@@ -192,6 +195,8 @@ class ProgramInput:
                 if err in ready and not self._listen(err):
                     selector.unregister(err)
                 if out not in ready:
+                    with self._kept():
+                        keeper.check()
                     yield b""
                 elif block := os.read(out, BLOCK):
                     yield block

@@ -17,7 +17,7 @@ import socket
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from falcohost.libc import die_with_parent, name_process, prctl
 from falcohost.programs import Way
@@ -28,6 +28,9 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 #: Exit status of a program that a signal ended, minus the signal's number; as in a shell.
 SIGNALLED = 128
+
+#: What the error says when the keeper is gone.
+GONE: Final = "the process that runs it is gone"
 
 _START = b"s"
 _STARTED, _NOT_STARTED, _ENDED = 1, 2, 3
@@ -94,9 +97,18 @@ class Keeper:
         if not select.select([self._link], [], [], seconds)[0]:
             return None
         if not (data := self._link.recv(_SAID.size)):
-            raise OSError(errno.ECHILD, "the process that runs it is gone")
+            raise OSError(errno.ECHILD, GONE)
         kind, value = _SAID.unpack(data)
         return Started(value) if kind == _STARTED else Ended(value) if kind == _ENDED else NotStarted(value)
+
+    def check(self) -> None:
+        """Check that the keeper is there.
+
+        :raises OSError: it is gone.
+        """
+        with contextlib.suppress(BlockingIOError):
+            if not self._link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                raise OSError(errno.ECHILD, GONE)
 
     def close(self) -> None:
         """End the program and everything that it has started, and the keeper."""

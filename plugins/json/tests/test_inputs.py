@@ -124,6 +124,35 @@ def test_printed(printing):
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
+LEAVES = """setsid sh -c 'trap "" TERM; sleep 1000 & wait' & echo '{"n":1,"uid":'$(id -u)'}'; sleep 1000"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("printing", [{"program": LEAVES}], indirect=True)
+def test_what_it_leaves(printing):
+    """What the program has started in a session of its own is ended, even if what keeps the program is killed."""
+    fields = printing.wait_for(lambda alert: alert["output_fields"].get("json.value[/uid]"))["output_fields"]
+    user = int(fields["json.value[/uid]"])
+    (keeper,) = (int(folder.name) for folder in Path("/proc").glob("[0-9]*") if is_keeper_of(folder, printing))
+
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: "is killed" in printing.log, lambda: printing.log)
+    wait_until(lambda: len(printing.alerts) > 1, lambda: printing.log)  # it runs again
+    assert user == int(printing.alerts[-1]["output_fields"]["json.value[/uid]"])
+    printing.process.terminate()
+    printing.process.wait(60)
+    assert [] == [*names_of(user)]
+
+
+def is_keeper_of(folder, agent):
+    """Return whether the process in this folder of /proc keeps a program of *agent*."""
+    with contextlib.suppress(OSError):
+        if (folder / "comm").read_text() == "falcohost-keep\n":
+            worker = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            return int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1]) == agent.process.pid
+    return False
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "text"),
     [

@@ -11,12 +11,14 @@ from falcohost.host.forked import forked, reaped
 from falcohost.host.supervision.orphans import LOOK, Orphans
 from falcohost.testing.clock import ManualClock
 
+OURS = (61184, 61185)
+
 
 @pytest.fixture
 def looked():
     """Return a function that has a process look for orphans in so many seconds."""
     clock = ManualClock()
-    orphans = Orphans(inherits=True, clock=clock)
+    orphans = Orphans(inherits=True, ours=lambda user: user in OURS, clock=clock)
 
     def looked(seconds):
         clock.advance(seconds)
@@ -67,6 +69,45 @@ def test_who_runs_is_left(looked):
     os.kill(pid, signal.SIGKILL)
 
     assert (pid, signal.SIGKILL) == os.waitpid(pid, 0)
+
+
+def sleeper(user):
+    """Return a child of this user that does not end by itself."""
+    begun, tells = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setresuid(user, user, user)
+        os.write(tells, b"x")
+        time.sleep(60)
+        os._exit(0)
+    os.read(begun, 1)
+    for descriptor in (begun, tells):
+        os.close(descriptor)
+    return pid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_what_is_left_of_the_agent(looked):
+    """It is killed at the second look; others' processes are not, nor are those whose parent this process is."""
+    own, ours, others = forked(sleeper(61184)), sleeper(61184), sleeper(65533)
+    for _ in range(3):
+        looked(LOOK)
+
+    assert not Path(f"/proc/{ours}").exists()
+    assert [(0, 0)] * 2 == [os.waitpid(one, os.WNOHANG) for one in (own, others)]
+    for one in (own, others):
+        os.kill(one, signal.SIGKILL)
+    assert -signal.SIGKILL == reaped(own)
+    os.waitpid(others, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_the_end():
+    """What is left of the agent is gone when its run is over."""
+    left = [sleeper(user) for user in OURS]
+    Orphans(inherits=True, ours=lambda user: user in OURS).end()
+
+    assert not any(Path(f"/proc/{pid}").exists() for pid in left)
 
 
 def test_who_inherits_nothing_looks_for_nothing():

@@ -64,6 +64,10 @@ class Users:
             self._given[role] = self._choose(role)
         return self._given[role]
 
+    def gave(self, user: int) -> bool:
+        """Return whether *user* is one that only a process of this agent has."""
+        return user != NOBODY and user in self._given.values()
+
     def of_source(self, name: str) -> WorkerUsers:
         """Return the users of the processes of the source *name*."""
         roles = (

@@ -1,29 +1,53 @@
-"""Reaps processes that others have started: process 1 of a container inherits orphans (pid_namespaces(7))."""
+"""Reaps processes that others have started, and ends those of the agent whose parent has ended.
+
+The kernel makes them children of this process: as a subreaper (prctl(2)), or as process 1 of a container
+(pid_namespaces(7)). They may be what a program has left behind whose keeper was killed, or, in a container, anybody's.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.forked import own_children
+from falcohost.libc import prctl
+from falcohost.log import log
 
 #: Seconds between two looks.
 LOOK = 2.0
 
+#: Seconds that orphans have to end at the end of the run.
+GRACE: Final = 1.0
+
+# linux/prctl.h
+_PR_SET_CHILD_SUBREAPER: Final = 36
+
 
 class Orphans:
-    """Reaps what has ended between the last look but one and the last, so that whoever started it may come first.
+    """Looks after orphans: what is there at two looks is reaped or killed, so that others may come first.
 
     :param inherits: this process inherits orphans.
+    :param ours: returns whether only processes of the agent have this user; others are not killed.
     """
 
-    def __init__(self, *, inherits: bool | None = None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        *,
+        inherits: bool | None = None,
+        ours: Callable[[int], bool] = lambda user: False,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._inherits = os.getpid() == 1 if inherits is None else inherits
+        self._ours = ours
         self._clock = clock
         self._due = 0.0
-        self._ended: set[int] = set()
+        self._seen: set[int] = set()
 
     def reap(self) -> None:
         """Look, unless the last look was less than :data:`LOOK` seconds ago."""
@@ -31,11 +55,45 @@ class Orphans:
         if not self._inherits or now < self._due:
             return
         self._due = now + LOOK
-        ended = {pid for pid in _children() - own_children() if _is_zombie(pid)}
-        for pid in ended & self._ended:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        self._ended = ended
+        seen = _children() - own_children()
+        for pid in seen & self._seen:
+            if _is_zombie(pid):
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            elif self._is_ours(pid):
+                log.warning("process %d, whose parent has ended, is killed", pid)
+                _kill(pid)
+        self._seen = seen
+
+    def end(self) -> None:
+        """Kill those of the agent that are left, and what they have started."""
+        until = self._clock.monotonic() + GRACE
+        while self._inherits and (left := {pid for pid in _children() - own_children() if self._is_ours(pid)}):
+            for pid in left:
+                _kill(pid)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            if self._clock.monotonic() > until:
+                return
+            time.sleep(0.01)
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            status = Path(f"/proc/{pid}/status").read_bytes()  # the folder may belong to root (PR_SET_DUMPABLE)
+        except OSError:
+            return False
+        return self._ours(int(status.partition(b"\nUid:")[2].split()[0]))
+
+
+def inherit_orphans() -> None:
+    """Have the kernel make orphans among the descendants of this process its children."""
+    with contextlib.suppress(OSError):
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _children() -> set[int]:
