@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tarfile
 import time
@@ -236,6 +238,21 @@ def test_container_and_process(agent, runtime):
     assert ("/bin/busybox", "/", "sh") == (fields["proc.exepath"], fields["proc.cwd"], fields["proc.pname"])
     assert fields["proc.vpid"] < 20 < fields["proc.pid"]
     assert ("root", f"/etc/falcohost-test-{mark}") == (fields["user.name"], fields["fd.name"])
+
+
+def test_a_container_that_has_ended(agent, runtime, syscall_worker):
+    """What a container did is told with its id also if the agent gets round to it after its runtime has removed it."""
+    mark = secrets.token_hex(4)
+    stopped = syscall_worker(agent.process.pid)
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        full_id = runtime.start(reads(mark), terminal=False)
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it is replaced if it does not go on soon
+            os.kill(stopped, signal.SIGCONT)
+    alert = agent.wait_for(lambda alert: alert["rule"] == "Seen" and mark in str(alert))
+
+    assert (full_id, runtime.type) == tuple(alert["output_fields"][f"container.{name}"] for name in ("full_id", "type"))
 
 
 def test_rule_about_the_host_is_silent(agent, runtime):

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from falcohost_syscall.processes.procfs import READING
+from falcohost_syscall.processes.table import Process
 
 #: Number of cgroups whose container is remembered.
 LIMIT = 16_384
@@ -52,6 +55,8 @@ _PATTERNS = tuple(
 # ctr puts a task right below its namespace, under a name that the user chose; many other cgroups look the same.
 _CTR = re.compile(r"^/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]{0,63})$")
 _UNITS = (".service", ".slice", ".scope")
+# The program that is the parent of the first process of each of containerd's tasks.
+_SHIM = "containerd-shim"
 _LXC = re.compile(r"/(?:lxc/|lxc\.payload/|lxc\.payload\.)([^/]+)")
 _LIBVIRT_NAMES = (
     re.compile(r"/machine\.slice/machine-lxc\\x2d(?:\d+\\x2d)?([^/]+?)\.scope"),
@@ -61,22 +66,48 @@ _LIBVIRT_NAMES = (
 _BPM = re.compile(r"/bpm-([^/]+)\.scope$|/bpm/([^/]+)")
 
 
+class Task(NamedTuple):
+    """What containerd would call the task behind a cgroup, if it is one."""
+
+    namespace: str
+    name: str
+
+    @property
+    def container(self) -> Container:
+        """The container that the task is."""
+        return Container(self.name[:12], self.name, "containerd")
+
+    def is_below(self, ancestors: Iterable[Process]) -> bool:
+        """Return whether one of *ancestors* is containerd's shim for the task."""
+        return any(
+            PurePosixPath(one.image.exepath).name.startswith(_SHIM)
+            and _option(one.image.argv, "-namespace") == self.namespace
+            and _option(one.image.argv, "-id") == self.name
+            for one in ancestors
+        )
+
+
+def _option(arguments: tuple[str, ...], name: str) -> str | None:
+    """Return the argument after *name*."""
+    return next((value for option, value in pairwise(arguments) if option == name), None)
+
+
 def containerd_has(namespace: str, name: str) -> bool:
     """Return whether containerd runs a task *name* in *namespace*."""
     return READING.reader.has_task(namespace, name)
 
 
-def from_path(path: str, is_task: Callable[[str, str], bool] = containerd_has) -> Container | None:
-    """Return the container to which the cgroup *path* belongs, or None.
+def task_at(path: str) -> Task | None:
+    """Return the task that ctr would put at the cgroup *path*; many cgroups that are none look the same."""
+    match = _CTR.match(path)
+    return Task(match[1], match[2]) if match and not match[2].endswith(_UNITS) else None
 
-    The path of a task that ctr started looks like any other path of two levels, so *is_task* decides about those.
-    """
+
+def from_path(path: str) -> Container | None:
+    """Return the container to which the cgroup *path* belongs by its name, or None; tasks of ctr are not told so."""
     for runtime, pattern in _PATTERNS:
         if match := pattern.search(path):
             return Container(match[1][:12], match[1], runtime)
-    match = _CTR.match(path)
-    if match and not match[2].endswith(_UNITS) and is_task(match[1], match[2]):
-        return Container(match[2][:12], match[2], "containerd")
     return _lxc(path) or _libvirt(path) or _bpm(path)
 
 
@@ -105,28 +136,53 @@ Cgroups: TypeAlias = dict[int, tuple[str, ...]]
 
 
 class Containers:
-    """Remembers the cgroups and the container behind each key of a task's cgroups."""
+    """Remembers the cgroups and the container behind each key of a task's cgroups.
+
+    Whether a cgroup is that of a task of ctr is asked when its paths are told. The task may have ended by then; what is
+    not running is decided when a process of the cgroup is at hand, by its ancestors.
+
+    :ivar on_found: gets each key and its container, once that is known.
+    """
 
     def __init__(self, is_task: Callable[[str, str], bool] = containerd_has) -> None:
-        """Distinguish containers of ctr from other cgroups with *is_task* (see :func:`from_path`)."""
+        """Ask *is_task* whether containerd runs a task with this namespace and name."""
+        self.on_found: Callable[[int, Container], object] = lambda key, container: None
         self._is_task = is_task
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
+        self._undecided: dict[int, Task] = {}
 
-    def learn(self, key: int, cgroups: Iterable[str]) -> Container:
-        """Remember the *cgroups* (``subsystem=path``) behind *key*; return the container that they belong to."""
+    def learn(self, key: int, cgroups: Iterable[str]) -> None:
+        """Remember the *cgroups* (``subsystem=path``) behind *key*."""
         lines = tuple(cgroups)
-        container = HOST
-        for line in lines:
-            if found := from_path(line.partition("=")[2], self._is_task):
-                container = found
-                break
+        self._undecided.pop(key, None)
         if len(self._known) >= LIMIT:
-            del self._known[next(iter(self._known))]
-        self._known[key] = (container, lines)
-        return container
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._undecided.pop(oldest, None)
+        ended: Task | None = None
+        for path in (line.partition("=")[2] for line in lines):
+            task = task_at(path)
+            found = from_path(path)
+            if found is None and task is not None and self._is_task(*task):
+                found = task.container
+            if found is not None:
+                self._find(key, found, lines)
+                return
+            ended = ended or task
+        if ended is None:
+            self._find(key, HOST, lines)
+        else:
+            self._known[key] = (HOST, lines)
+            self._undecided[key] = ended
+
+    def of(self, key: int, process: Process) -> Container:
+        """Return the container behind *key*, in whose cgroups *process* is; the host if the key is unknown."""
+        if self._undecided and (task := self._undecided.pop(key, None)) is not None:
+            self._find(key, task.container if task.is_below(process.ancestors()) else HOST, self.cgroups(key))
+        return self.get(key)
 
     def get(self, key: int) -> Container:
-        """Return the container behind *key*, or the host if the key is unknown."""
+        """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""
         known = self._known.get(key)
         return known[0] if known else HOST
 
@@ -138,3 +194,7 @@ class Containers:
         """Return the cgroups behind *key* as ``subsystem=path``."""
         known = self._known.get(key)
         return known[1] if known else ()
+
+    def _find(self, key: int, container: Container, cgroups: tuple[str, ...]) -> None:
+        self._known[key] = (container, cgroups)
+        self.on_found(key, container)

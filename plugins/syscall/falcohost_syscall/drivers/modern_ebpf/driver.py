@@ -70,9 +70,8 @@ class ModernEbpf:
         self.users = Users()
         self.processes = LiveProcesses()
         self.context = Context(self.processes, self.users)
-        self._decoder = Decoder(
-            self.context, self.processes, all_names=self._config.all_names, on_container=self._set_container
-        )
+        self.context.containers.on_found = self._set_container
+        self._decoder = Decoder(self.context, self.processes, all_names=self._config.all_names)
         self._loader: Loader | None = None
         self._reader: Reader | None = None
         self._plan: Plan | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXIT
@@ -21,7 +21,6 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.process_records import KEEPS
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import Step
 from falcohost_syscall.events.event import Context, SyscallEvent
-from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.records.record import (
     HEADER,
@@ -54,9 +53,8 @@ class Decoder:
         types: frozenset[str] = frozenset(),
         *,
         all_names: bool = True,
-        on_container: Callable[[int, Container], None] = lambda key, container: None,
     ) -> None:
-        """Make events of *types*; *on_container* gets each cgroup key and its container before their first event.
+        """Make events of *types*.
 
         With *all_names* a file has all its names, else only the requested one.
         """
@@ -65,7 +63,6 @@ class Decoder:
         self.track_destinations = False
         self.passed = 0
         self._make = NamedEvent if all_names else RequestedView
-        self._on_container = on_container
         self._processes = processes
         self._told = ProcessRecords(processes)
 
@@ -83,7 +80,7 @@ class Decoder:
         return bool(unknown)
 
     def _learn_cgroups(self, key: int, data: bytes) -> None:
-        self._on_container(key, self.context.containers.learn(key, cgroup_sections(data)))
+        self.context.containers.learn(key, cgroup_sections(data))
 
     def apply(self, records: Iterable[bytes]) -> None:
         """Change the tables as *records* say (those in :attr:`Step.records`), without events."""
