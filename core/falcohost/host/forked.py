@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Set
 
 from falcohost.libc import die_with_parent, name_process
@@ -49,6 +50,12 @@ def take_over(descriptors: Set[int], parent: int, name: str = "") -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     let_go_of_descriptors(descriptors)
+
+
+def say_why(parent: int) -> None:
+    """Print the exception that ends this fork of *parent*, which nothing else tells; not if *parent* is gone."""
+    if os.getppid() == parent:
+        traceback.print_exc()
 
 
 def let_go_of_descriptors(keep: Set[int]) -> None:

@@ -26,7 +26,7 @@ from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.confine.programs import Programs
 from falcohost.host.confine.users import WorkerUsers
-from falcohost.host.forked import take_over
+from falcohost.host.forked import say_why, take_over
 from falcohost.host.helping import Helpers
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
@@ -62,8 +62,8 @@ def run_worker(
         take_over({data, link.fileno(), store.fileno(), *itertools.chain(*kept.values())}, parent)
         handed.inherit(kept)
         status = _work(data, Uplink(link, StoreLink(store)), parent, users)
-    except SystemExit:
-        pass  # the supervisor is gone
+    except (SystemExit, Exception):
+        say_why(parent)
     finally:
         os._exit(status)
 

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from falcohost.host.forked import say_why
 from falcohost.host.supervision.process import ForkedProcess
 
 
@@ -58,3 +59,15 @@ def test_ended_by_itself(forked, status):
 
     assert ended(process)
     assert f"ended with status {status}" == process.reap()
+
+
+def test_says_why(capfd):
+    """A fork that an exception ends prints it, unless its parent has ended, whose end is no news."""
+    for parent in (os.getppid(), 0):
+        try:
+            raise SystemExit(parent and "the link is broken")
+        except SystemExit:
+            say_why(parent)
+
+    error = capfd.readouterr().err
+    assert (1, 1) == (error.count("Traceback"), error.count("SystemExit: the link is broken"))

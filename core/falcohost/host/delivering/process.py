@@ -28,7 +28,7 @@ from falcohost.host.delivering.broker import FileBroker
 from falcohost.host.delivering.remote import RemoteStore
 from falcohost.host.descriptors import receive_with
 from falcohost.host.enabled_subscribers import open_subscribers
-from falcohost.host.forked import take_over
+from falcohost.host.forked import say_why, take_over
 from falcohost.host.memory import settle
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
@@ -82,8 +82,8 @@ def run_outputs(given: OutputsGiven, ends: Ends, parent: int) -> NoReturn:
         log.forward(lambda level, text: supervisor.say(wire.LogLine(level, text)))
         opening.through(FileBroker(ends.broker, given.files))
         status = _run(given, supervisor, ends.store, parent)
-    except SystemExit:
-        pass  # the supervisor is gone
+    except (SystemExit, Exception):
+        say_why(parent)
     finally:
         os._exit(status)
 
