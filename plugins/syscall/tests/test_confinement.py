@@ -35,6 +35,12 @@ def capabilities(pid):
     return {NAMES.get(number, str(number)) for number in range(64) if mask >> number & 1}
 
 
+def ways_to_maps(pid):
+    """Return the access modes of the descriptors of BPF maps that a process has."""
+    infos = [path.read_text() for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
+    return [int(info.split("flags:")[1].split()[0], 8) & os.O_ACCMODE for info in infos if "map_type:" in info]
+
+
 @pytest.fixture
 def agent(start_agent, tmp_path):
     """Return an agent that waits for a mark."""
@@ -55,6 +61,7 @@ def test_who_has_which_rights(agent, children, syscall_worker):
     users = {int(status(pid)["Uid"].split()[0]) for pid in (worker, helper)}
     assert 2 == len(users)
     assert not users & {0, 65534}
+    assert 2 == ways_to_maps(worker).count(os.O_RDONLY), "the counters, also of what was lost, can only be read"
 
 
 def test_a_helper_that_is_killed(agent, children, syscall_worker, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from falcohost_syscall.kernel.libbpf import Library
 
 _NOEXIST: Final = 1
+# linux/bpf.h: BPF_F_RDONLY; type and id in struct bpf_map_info; struct bpf_get_fd_by_id_opts, since libbpf 1.1.
+_READ_ONLY: Final = 1 << 3
+_INFO: Final = struct.Struct("=II")
+_OPTIONS: Final = struct.Struct("=QII")
 _CHUNK: Final = 1 << 18
 
 
@@ -43,6 +48,20 @@ class Maps:
         """Return one entry of a map, or None if the key does not exist."""
         buffer = ctypes.create_string_buffer(size)
         return None if self._lib.bpf_map_lookup_elem(map_fd, key, buffer) else buffer.raw
+
+    def read_only(self, map_fd: int) -> int | None:
+        """Return another descriptor of a map, which can only read it; None where there can be none.
+
+        The kernel asks for CAP_SYS_ADMIN, since the map is opened by its id.
+        """
+        if not hasattr(self._lib, "bpf_map_get_fd_by_id_opts"):
+            return None
+        info, size = ctypes.create_string_buffer(_INFO.size), ctypes.c_uint32(_INFO.size)
+        if self._lib.bpf_obj_get_info_by_fd(map_fd, info, ctypes.byref(size)) != 0:
+            return None
+        options = _OPTIONS.pack(_OPTIONS.size, _READ_ONLY, 0)
+        found = int(self._lib.bpf_map_get_fd_by_id_opts(_INFO.unpack(info.raw)[1], options))
+        return None if found < 0 else found
 
     def iterate(self, link: int) -> Iterator[bytes]:
         """Yield what the iterator program behind *link* writes, in pieces."""

@@ -17,6 +17,8 @@ from falcohost_syscall.records import record
 
 #: The maps of the probe that a reader needs.
 MAPS: Final = ("call_ring", "proc_ring", "lost", "call_counts", "containers", "processes", "large_images")
+#: Those of them that a reader only reads.
+ONLY_READ: Final = frozenset({"lost", "call_counts"})
 #: The program that lists the running processes.
 TASKS: Final = "dump_task"
 #: Rows of counters of what no rule asks for.

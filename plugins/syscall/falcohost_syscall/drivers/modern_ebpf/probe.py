@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
-from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, TASKS
+from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
@@ -73,6 +73,7 @@ class Probe:
         self._attached: set[str] = set()
         self._begins: CallTracepoints | None = None
         self._filters: frozenset[tuple[str, int]] = frozenset()
+        self._read_only: dict[str, int] = {}
         try:
             self._attach()
         except BaseException:
@@ -88,6 +89,9 @@ class Probe:
             self._object.attach(name)
         self._begins = CallTracepoints(self._object.program_fd(_BEGINS))
         self.attachment.start()
+        for name in ONLY_READ:
+            if (found := self._object.read_only(self._object.map_fd(name))) is not None:
+                self._read_only[name] = found
 
     def still_sees(self) -> bool:
         """Return whether calls are still observed as after :meth:`set_calls`; if not, call it again with all calls."""
@@ -99,8 +103,8 @@ class Probe:
 
     @property
     def maps(self) -> dict[str, int]:
-        """The descriptors of the maps that a reader needs."""
-        return {name: self._object.map_fd(name) for name in MAPS}
+        """The descriptors of the maps that a reader needs; with some, maps can only be read."""
+        return {name: self._object.map_fd(name) for name in MAPS} | self._read_only
 
     @property
     def tasks(self) -> int:
@@ -251,4 +255,6 @@ class Probe:
         if self._begins is not None:
             self._begins.close()
         self.attachment.close()
+        for descriptor in self._read_only.values():
+            os.close(descriptor)
         self._object.close()
