@@ -57,6 +57,7 @@ PUBLIC = {
         "Viewed",
         "hookimpl",
     ],
+    "falcohost.agent": ["AgentProcess", "Job", "KnowsAgent"],
     "falcohost.appending": ["open_appending"],
     "falcohost.aws": [
         "ENVIRONMENT",

@@ -229,8 +229,13 @@ class SourceLoader(Protocol):
     def measure(self, on: bool) -> None:
         """Start or stop measuring what events cost before they reach the worker."""
 
-    def look(self) -> None:
-        """Adapt to what has changed by itself. Called at least twice a second."""
+    def look(self) -> Iterable[str]:
+        """Adapt to what has changed by itself; return what somebody has changed who should not, a sentence for each.
+
+        Called at least twice a second. Each sentence is an alert.
+
+        :raises SourceError: it cannot be mended, so that everything has to be prepared anew.
+        """
 
 
 @runtime_checkable

@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
+from falcohost.agent import Job
+
 __all__ = ["HELPERS", "Helper", "HelperSpec"]
 
 #: The key that falcohost adds to the settings of a source with helpers: a :class:`Helper` for each, by name.
@@ -36,7 +38,9 @@ class Helper:
 
     :ivar pid: its process.
     :ivar link: the socket to it, of type ``SOCK_SEQPACKET``.
+    :ivar job: what it does (:mod:`falcohost.agent`).
     """
 
     pid: int
     link: socket.socket
+    job: Job

@@ -131,6 +131,8 @@ class OutputSpec:
         output cannot be opened, or None, and changes nothing. Without it they call *make*, and close the output.
     :ivar files: called with that block; returns the paths of files that :func:`falcohost.appending.open_appending`
         opens for the output as the agent's user, also when the output itself has no privileges any more. Provisional.
+    :ivar connects: called with that block; returns the addresses that the output connects to, as ``host:port``. A rule
+        about connections does not see them, or each of its alerts would raise the next one. Provisional.
     """
 
     name: str
@@ -138,6 +140,7 @@ class OutputSpec:
     make: Callable[[Mapping[str, Any], AlertFormat], Output]
     check: Callable[[Mapping[str, Any]], str | None] | None = None
     files: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
+    connects: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

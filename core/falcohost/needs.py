@@ -67,6 +67,8 @@ class Needs:
     :ivar groups: names of further groups that it is in (``systemd-journal``).
     :ivar writes: files and folders that it creates and changes, if ``write`` is among *calls*; None: any.
     :ivar user: name of the user that it runs as; empty: a user of its own.
+    :ivar connects: addresses that it connects to, as ``host:port``, if ``connect`` is among *calls*; ``*`` stands for
+        any host, None for any address. Nothing keeps it from others, but those are told like what others do.
     """
 
     calls: frozenset[str] = frozenset()
@@ -74,12 +76,18 @@ class Needs:
     writes: tuple[Path, ...] | None = ()
     groups: tuple[str, ...] = ()
     user: str = ""
+    connects: tuple[str, ...] | None = None
 
     def __or__(self, other: Needs) -> Needs:
         """Return what either needs."""
         files, writes = _joined(self.files, other.files), _joined(self.writes, other.writes)
         groups = _joined(self.groups, other.groups) or ()
-        return Needs(self.calls | other.calls, files, writes, groups, self.user or other.user)
+        connects = _joined(self._connects, other._connects)
+        return Needs(self.calls | other.calls, files, writes, groups, self.user or other.user, connects)
+
+    @property
+    def _connects(self) -> tuple[str, ...] | None:
+        return self.connects if CONNECT in self.calls else ()
 
     def __le__(self, other: Needs) -> bool:
         """Return whether all of this is in *other*."""

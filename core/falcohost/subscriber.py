@@ -104,9 +104,11 @@ class SubscriberSpec:
         the subscriber.
     :ivar files: called with that configuration; returns the paths of files that
         :func:`falcohost.appending.open_appending` opens for the subscriber as the agent's user.
+    :ivar connects: works like :attr:`falcohost.OutputSpec.connects`.
     """
 
     name: str
     description: str
     make: Callable[[Mapping[str, Any], bytes | None], Subscriber]
     files: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
+    connects: Callable[[Mapping[str, Any]], Iterable[str]] | None = None

@@ -15,7 +15,7 @@ from falcohost.engine.texts import valid
 from falcohost.environment import selected
 from falcohost.host.assignment import Assignment, Drops, SourceAssignment
 from falcohost.host.config import Config
-from falcohost.host.enabled_subscribers import check_names, enabled_outputs, files_of, json_options
+from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.outputs_data import OutputsData, outputs_data
@@ -75,6 +75,7 @@ class Assigning:
             subscribers=[*self._plugins.subscribers()],
             only_log=config.only_logs,
             files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
+            connects=connects_of(self._outputs, config.outputs, self._plugins),
         )
 
     @functools.cached_property

@@ -59,6 +59,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar iso8601: write times in alerts as ISO 8601.
     :ivar outputs: the names of the enabled outputs; *subscribers*: those of subscribers that may raise alerts.
     :ivar files: the files that outputs write to, which the supervisor opens.
+    :ivar connects: the addresses to which outputs connect.
     :ivar only_log: forbidden system calls of store and outputs are only logged.
     """
 
@@ -76,6 +77,7 @@ class Assignment(msgspec.Struct, frozen=True):
     outputs: list[str] = []
     subscribers: list[str] = []
     files: list[bytes] = []
+    connects: list[str] = []
     only_log: bool = False
 
     @property

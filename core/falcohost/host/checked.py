@@ -9,9 +9,11 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sized
 from typing import TypeAlias
 
+from falcohost.agent import Job
 from falcohost.clock import SYSTEM, Clock
 from falcohost.counters import Counter, Shape, counters
 from falcohost.host import wire
+from falcohost.host.jobs import MOST as MOST_OF_JOB
 from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.store.admission import MOST, Refused
 from falcohost.token_bucket import TokenBucket
@@ -73,7 +75,7 @@ class Speech:
 
     def begin(self) -> None:
         """Listen to a new worker."""
-        self._ready = self._ended = False
+        self._ready = self._ended = self._confined = False
         self._last = NOTHING
         self._known = set(self._rules)
         self._outstanding.clear()
@@ -111,6 +113,10 @@ class Speech:
         elif isinstance(message, wire.Secrets):
             _bound("list of files with secrets", message.files, MOST_SENTENCES)
             _each_bound("file with secrets", message.files)
+        elif isinstance(message, wire.Confined):
+            self._check_job(message.job)
+        elif isinstance(message, wire.Tampered):
+            raise Refused("what only a loader says")
         elif isinstance(message, wire.Ready):
             if self._ready:
                 raise Refused("its source is open a second time")
@@ -121,6 +127,14 @@ class Speech:
             self._ended = True
         elif isinstance(message, wire.Ended):
             self._ended = True
+
+    def _check_job(self, job: Job) -> None:
+        if self._confined:
+            raise Refused("another job than it had")
+        self._confined = True
+        for texts in (job.calls, job.reads or (), job.writes or (), job.connects or ()):
+            _bound("job", texts, MOST_OF_JOB)
+            _each_bound("job", (*texts, job.root))
 
     def _check_undecided(self, message: wire.Undecided) -> None:
         if message.rule not in self._known:

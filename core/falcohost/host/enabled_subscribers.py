@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from falcohost.alert import AlertFormat
@@ -24,6 +24,9 @@ from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import RunnerStore, ToOutput
+
+#: What outputs are asked for, in words.
+_HAS = {"files": "writes to", "connects": "connects to"}
 
 
 def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
@@ -58,6 +61,18 @@ def files_of(outputs: Iterable[str], config: OutputsConfig, plugins: Plugins) ->
 
     :raises OutputError: an output or a subscriber cannot say which.
     """
+    return _asked("files", outputs, config, plugins)
+
+
+def connects_of(outputs: Iterable[str], config: OutputsConfig, plugins: Plugins) -> list[str]:
+    """Return the addresses to which *outputs* and the subscribers of *plugins* connect.
+
+    :raises OutputError: an output or a subscriber cannot say which.
+    """
+    return _asked("connects", outputs, config, plugins)
+
+
+def _asked(what: str, outputs: Iterable[str], config: OutputsConfig, plugins: Plugins) -> list[str]:
     known = BUILT_IN | plugins.outputs()
     specs: list[tuple[OutputSpec | SubscriberSpec, Mapping[str, Any]]] = [
         *((known[name], config.blocks[name]) for name in outputs),
@@ -66,12 +81,13 @@ def files_of(outputs: Iterable[str], config: OutputsConfig, plugins: Plugins) ->
     found: list[str] = []
     for spec, settings in specs:
         try:
-            found += map(str, spec.files(settings)) if spec.files is not None else ()
+            ask: Callable[[Mapping[str, Any]], Iterable[str]] | None = getattr(spec, what)
+            found += map(str, ask(settings)) if ask is not None else ()
         except FalcohostError:
             raise
         except Exception as error:
             raise OutputError(
-                f"'{spec.name}' cannot say which files it has: {type(error).__name__}: {error}"
+                f"'{spec.name}' cannot say what it {_HAS[what]}: {type(error).__name__}: {error}"
             ) from error
     return list(dict.fromkeys(found))
 

@@ -18,6 +18,7 @@ from falcohost.helpers import Helper, HelperSpec
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.forked import take_over
+from falcohost.host.jobs import job_of
 from falcohost.host.memory import settle
 from falcohost.needs import Needs
 
@@ -59,7 +60,7 @@ def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:
     if pid == 0:
         _run(spec, there, worker, user, only_log)
     there.close()
-    return Helper(pid, here)
+    return Helper(pid, here, job_of(Needs(spec.calls)))
 
 
 def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, only_log: bool) -> NoReturn:

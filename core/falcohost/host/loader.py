@@ -6,9 +6,11 @@ keeps the rights that preparing takes; it gets no event. The worker, which parse
 
 from __future__ import annotations
 
+from falcohost.agent import KnowsAgent
 from falcohost.events import Plan, SourceLoader
 from falcohost.host import wire
 from falcohost.host.confine.confinement import Confinement, confine
+from falcohost.host.jobs import job_of
 from falcohost.host.memory import settle
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
@@ -33,6 +35,7 @@ def run_loader(
     needs = needs_of(loader)
     confine(Confinement(user=user, capabilities=capabilities, needs=needs, only_log=only_log), parent)
     settle()
+    uplink.send(wire.Confined(job_of(needs)))
     uplink.send(wire.Loaded())
     while True:
         for message in uplink.wait(PAUSE):
@@ -40,7 +43,10 @@ def run_loader(
                 loader.measure(message.on)
             elif isinstance(message, wire.NewRules):
                 _go_over(message, loader, task, uplink)
-        loader.look()
+            elif isinstance(message, wire.Processes) and isinstance(loader, KnowsAgent):
+                loader.agent(message.processes)
+        for found in loader.look():
+            uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))
 
 
 def _go_over(message: wire.NewRules, loader: SourceLoader, task: Task, uplink: Uplink) -> None:

@@ -25,8 +25,10 @@ from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.signals import Signals
+from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
@@ -52,6 +54,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     orphans: Orphans
     notify: Notify
     status: Status
+    roster: Roster
+    tampering: Tampering
 
     def run(self) -> Outcome:
         """Run to the end; return how the run ended."""
@@ -78,6 +82,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.watchdog.check()
         self.outages.check()
         self.services.check()
+        self.roster.look()
         if self.readiness.reached:
             self.files.look()
         self.orphans.reap()
@@ -89,6 +94,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         if isinstance(message, wire.Report):
             self.losses.observe(child)
             self.refusals.look(child)
+        elif isinstance(message, wire.Tampered):
+            self.tampering.tell(child, message.found)
         elif isinstance(message, wire.Undecided):
             self.internal.raise_undecided(child.name, message)
         elif isinstance(message, wire.RulesTaken):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from falcohost.agent import AgentProcess, Job
 from falcohost.engine.texts import valid
 from falcohost.handed import MOST_KEPT
 from falcohost.host.numbers import Numbers
@@ -40,6 +41,18 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 class Loaded(msgspec.Struct, tag=True, frozen=True):
     """What the source reads is prepared, and the descriptors are sent: the worker is to be another process."""
+
+
+class Confined(msgspec.Struct, tag=True, frozen=True):
+    """The process is confined to this job."""
+
+    job: Job
+
+
+class Tampered(msgspec.Struct, tag=True, frozen=True):
+    """A loader has found that somebody has changed what it has prepared; *found* says what, and what was done."""
+
+    found: str
 
 
 class Descriptors(msgspec.Struct, tag=True, frozen=True):
@@ -115,6 +128,12 @@ class Measure(msgspec.Struct, tag=True, frozen=True):
     on: bool
 
 
+class Processes(msgspec.Struct, tag=True, frozen=True):
+    """The processes that the agent has now."""
+
+    processes: tuple[AgentProcess, ...]
+
+
 class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     """The worker has switched to the rules with this *number*, or, if there is an *error*, kept its former rules.
 
@@ -126,9 +145,11 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
     renew: bool = False
 
 
-#: What workers say, and what they are told.
-Up: TypeAlias = Ready | Loaded | Descriptors | Secrets | Report | Undecided | LogLine | RulesTaken | Ended | Failed
-Down: TypeAlias = NewStore | NewRules | Measure
+#: What workers and loaders say, and what they are told.
+OfLoaders: TypeAlias = Loaded | Tampered
+OfWorkers: TypeAlias = Ready | Secrets | Report | Undecided | Ended
+Up: TypeAlias = OfLoaders | OfWorkers | Confined | Descriptors | LogLine | RulesTaken | Failed
+Down: TypeAlias = NewStore | NewRules | Measure | Processes
 
 _encoder = msgspec.msgpack.Encoder()
 

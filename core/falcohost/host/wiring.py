@@ -36,7 +36,9 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
@@ -66,6 +68,7 @@ def wired(
             make=functools.partial(open_outputs, handed.outputs, options.unbuffered),
             keep=frozenset({handed.outputs}),
             files=[os.fsdecode(path) for path in assignment.files],
+            connects=assignment.connects,
             user=users.user("outputs"),
             only_log=assignment.only_log,
         ),
@@ -138,4 +141,6 @@ def wired(
         orphans=Orphans(inherits=True, ours=users.gave),
         notify=notify,
         status=status,
+        roster=Roster(workers, services),
+        tampering=Tampering(internal.raise_alert),
     )

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from falcohost.agent import KnowsAgent
 from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
@@ -97,6 +98,8 @@ class Work:
             self._measure(message.on)
         elif isinstance(message, wire.NewRules):
             self._go_over(message)
+        elif isinstance(message, wire.Processes) and isinstance(self._source, KnowsAgent):
+            self._source.agent(message.processes)
 
     def _go_over(self, message: wire.NewRules) -> None:
         """Switch the source, then the matching, to new rules; on an error, report it and keep the old rules."""

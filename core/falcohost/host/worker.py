@@ -28,6 +28,7 @@ from falcohost.host.confine.programs import Programs
 from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.forked import say_why, take_over
 from falcohost.host.helping import Helpers
+from falcohost.host.jobs import job_of
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
 from falcohost.host.store_link import StoreLink
@@ -111,6 +112,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         confine(confinement, parent)
         settle()
         signal.signal(signal.SIGTERM, stop)
+        uplink.send(wire.Confined(job_of(needs)))
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, needs, helpers.check, lambda: stop.asked).run()
         source.close()

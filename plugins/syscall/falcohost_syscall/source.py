@@ -5,10 +5,11 @@ It has no cursor, since system calls cannot be read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from falcohost import Batch, Plan, SourceStats
+from falcohost.agent import AgentProcess, KnowsAgent
 from falcohost.needs import Needs, needs_of
 from falcohost.own_program import own_program
 from falcohost_syscall.drivers import drivers
@@ -51,6 +52,11 @@ class SyscallSource:
     def stats(self) -> SourceStats:
         """Return the counters since :meth:`open`."""
         return self.driver.stats()
+
+    def agent(self, processes: Sequence[AgentProcess]) -> None:
+        """Pass on which processes the agent has, to a driver that wants to know."""
+        if isinstance(self.driver, KnowsAgent):
+            self.driver.agent(processes)
 
     def measure(self, on: bool) -> None:
         """Switch measuring of the kernel's time per event on or off, if the driver supports it."""

@@ -29,7 +29,9 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervisor import Supervisor
@@ -141,6 +143,8 @@ def supervised(stage, tmp_path):
             orphans=Orphans(),
             notify=Notify(),
             status=Status(Notify(), workers.children),
+            roster=Roster(workers, services),
+            tampering=Tampering(internal.raise_alert, played.clock),
         )
 
     yield supervised

@@ -49,6 +49,7 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     :ivar make: returns all outputs and subscribers, for a store.
     :ivar keep: the descriptors that it uses.
     :ivar files: the files that outputs write to, which the supervisor opens.
+    :ivar connects: the addresses that outputs connect to.
     :ivar user: the user of the process; None: it stays.
     :ivar only_log: forbidden system calls are only logged.
     """
@@ -58,6 +59,7 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     files: Sequence[str]
     user: int | None
     only_log: bool = False
+    connects: Sequence[str] = ()
 
 
 class Ends(Struct, frozen=True):

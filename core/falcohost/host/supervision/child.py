@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Collection, Iterator
 
+from falcohost.agent import Job
 from falcohost.clock import SYSTEM, Clock
 from falcohost.counters import plus
 from falcohost.host import wire
@@ -27,6 +28,7 @@ class Child:
 
     :param start_process: starts a worker process.
     :param rules: the names of the source's rules.
+    :ivar job: what the process does, once it is confined.
     :ivar data: the memfd with its settings and rules; this object closes it.
     :ivar process: the process; None while there is none.
     :ivar link: the connection to this process, or to the previous one.
@@ -59,6 +61,7 @@ class Child:
         self.process: Process | None = None
         self.link: Link
         self.pid = 0
+        self.job: Job | None = None
         self.ready = self.was_ready = False
         self.ended = self.renewing = False
         self.kept = Kept()
@@ -100,6 +103,7 @@ class Child:
         """
         self.error = self.trace = self.refused = ""
         self.forbidden = self.at_once = self._asked = False
+        self.job = None
         self.speech.begin()
         kept = self.kept if self.preparation is None else self.preparation.kept
         self.process = process = self._start_process(self.name, self.data, store, kept.descriptors)
@@ -112,6 +116,7 @@ class Child:
     def prepared(self, process: Process) -> Preparation:
         """Take note that the process is a loader, which has prepared everything, and that another has to be started."""
         self.preparation = Preparation(process, self.link, self.kept)
+        self.preparation.job, self.job = self.job, None
         self.process, self.kept = None, Kept()
         self.lives -= 1
         return self.preparation
@@ -218,6 +223,8 @@ class Child:
         elif isinstance(message, wire.Descriptors):
             if self.preparation is not None or not self.kept.take(message.counts, message.held):
                 raise Refused("other descriptors than it has to send")
+        elif isinstance(message, wire.Confined):
+            self.job = message.job
         elif isinstance(message, wire.Report):
             self._take(message)
             self.heard = self._clock.monotonic()

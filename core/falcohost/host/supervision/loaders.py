@@ -99,7 +99,7 @@ class Loaders:
         for message in messages:
             if isinstance(message, wire.RulesTaken) and not message.error:
                 self._of.send(child, wire.NewRules(message.number), child.data)
-            elif isinstance(message, wire.RulesTaken | wire.LogLine):
+            elif isinstance(message, wire.RulesTaken | wire.LogLine | wire.Tampered):
                 self._of.hear(child, message)
             elif isinstance(message, wire.Loaded) and child.next_preparation is loader:
                 child.go_over_to_next()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from falcohost.agent import Job
 from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.supervision.link import Link
@@ -17,6 +18,7 @@ class Preparation:
     :ivar link: the connection to it.
     :ivar kept: what it has handed up.
     :ivar outdated: there are newer rules than it has begun with; their number, or 0.
+    :ivar job: what it does, once it is confined.
     :ivar error: why it has failed, in the words of the source; empty if it has not.
     """
 
@@ -26,6 +28,7 @@ class Preparation:
         self.kept = kept
         self.outdated = 0
         self.error = ""
+        self.job: Job | None = None
 
     def read(self) -> list[wire.Up]:
         """Return the messages that are now complete. One that is not valid is its end."""
@@ -38,6 +41,8 @@ class Preparation:
         for message in messages:
             if isinstance(message, wire.Descriptors):
                 self.kept.take(message.counts, message.held)
+            elif isinstance(message, wire.Confined):
+                self.job = message.job
             elif isinstance(message, wire.Failed):
                 self.error = message.error
         return messages

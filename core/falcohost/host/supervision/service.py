@@ -44,6 +44,7 @@ class Service(Generic[T]):
     :param raise_alert: raises the alert about a process that has ended, though it should not.
     :ivar finishing: it may end by itself; if it is killed, it is replaced a few times.
     :ivar ending: it is not replaced any more.
+    :ivar answers: it has opened what it needs, and has said something.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Service(Generic[T]):
         self._tell = tell
         self._lines = Limit(LINES, LINES_AT_ONCE, loop.clock)
         self._heard = self._looked = 0.0
-        self._was_stopped = self._answers = False
+        self._was_stopped = self.answers = False
         self._hear = hear
         self._begun = begun
         self._raise_alert = raise_alert
@@ -75,6 +76,11 @@ class Service(Generic[T]):
         self._backoff = RestartDelay()
         self._born = 0.0
         self._left = LAST_LIVES
+
+    @property
+    def pid(self) -> int:
+        """Return the pid of its process; 0: it has none."""
+        return 0 if self._process is None else self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -95,7 +101,7 @@ class Service(Generic[T]):
             self._later(f"cannot start a process: {error.strerror}")
             return
         self._born = self._heard = self._looked = self._loop.clock.monotonic()
-        self._was_stopped = self._answers = False
+        self._was_stopped = self.answers = False
         self._channel = Channel(process.link, self._kinds)
         self._loop.watch(self._channel, self._serve)
         self._loop.watch(process.ended, self._died)
@@ -118,7 +124,7 @@ class Service(Generic[T]):
         stopped = self._process.is_stopped()
         if stopped and self._was_stopped:
             self.kill("it was stopped by a signal")
-        elif self._answers and now - self._heard > SILENT:  # until then it opens what may take long
+        elif self.answers and now - self._heard > SILENT:  # until then it opens what may take long
             self.kill(f"it has not answered for {now - self._heard:.0f} s")
         else:
             self.send(self._tell)
@@ -146,7 +152,7 @@ class Service(Generic[T]):
         for message in messages:
             self._heard = self._loop.clock.monotonic()
             if not isinstance(message, LogLine):
-                self._answers = True
+                self.answers = True
                 self._hear(message)
             elif self._lines.passes():
                 log.log(message.level, "%s", message.text)

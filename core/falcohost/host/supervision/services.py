@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from falcohost.agent import Job
 from falcohost.engine.alerts import INTERNAL
 from falcohost.engine.facts import Facts
 from falcohost.host import wire
 from falcohost.host.delivering import messages as delivering
 from falcohost.host.delivering.process import Ends, OutputsGiven, run_outputs
+from falcohost.host.jobs import outputs_job, store_job
 from falcohost.host.numbers import OutputNumbers, StoreNumbers
 from falcohost.host.snapshot import OutputSnapshot, OutputState, StoreSnapshot, StoreState
 from falcohost.host.storing import messages as storing
@@ -61,6 +63,7 @@ class Services:
         self._summary = summary
         self._accuse = accuse
         self._attach_workers = attach_workers
+        self._jobs = {"store": store_job(store.directory), "outputs": outputs_job(outputs.files, outputs.connects)}
         self._broker = Broker(loop, outputs.files)
         self._drained = False
         self._counted: int | None = None
@@ -141,6 +144,15 @@ class Services:
         """Call *then* when the numbers of the store are those of now."""
         self._waiting.append(then)
         self._store.send(storing.Tell())
+
+    def running(self) -> Iterator[tuple[str, int]]:
+        """Yield which of them have a process, and its pid."""
+        yield from ((one.name, one.pid) for one in (self._store, self._outputs) if one.alive)
+
+    def job(self, name: str) -> Job | None:
+        """Return the job of the process *name*; None: it still prepares it."""
+        service = self._store if name == self._store.name else self._outputs
+        return self._jobs[name] if service.answers else None
 
     def check(self) -> None:
         """Replace a process that is stopped, or does not answer."""

@@ -87,6 +87,12 @@ class Workers:
             self._loaders.send(child, wire.Measure(on))
             self._send(child, wire.Measure(on))
 
+    def tell(self, message: wire.Down) -> None:
+        """Send *message* to all workers and loaders."""
+        for child in self.children:
+            self._loaders.send(child, message)
+            self._send(child, message)
+
     def go_over(self, number: int, new: Handed) -> None:
         """Send each worker its *new* memfd; their answers carry *number*.
 

@@ -63,6 +63,13 @@ class Maps:
         found = int(self._lib.bpf_map_get_fd_by_id_opts(_INFO.unpack(info.raw)[1], options))
         return None if found < 0 else found
 
+    def keys(self, map_fd: int, size: int) -> Iterator[bytes]:
+        """Yield the keys of a map, of *size* bytes each, as long as others do not remove them meanwhile."""
+        key, following = None, ctypes.create_string_buffer(size)
+        while self._lib.bpf_map_get_next_key(map_fd, key, following) == 0:
+            key = following.raw
+            yield key
+
     def iterate(self, link: int) -> Iterator[bytes]:
         """Yield what the iterator program behind *link* writes, in pieces."""
         descriptor = self.library.check(self._lib.bpf_iter_create(link), "Cannot read an iterator of the probe")

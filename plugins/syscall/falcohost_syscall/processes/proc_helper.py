@@ -7,6 +7,7 @@ helper has these rights, and reads nothing but short requests: which process, si
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -14,8 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
+from falcohost.agent import Job
 from falcohost_syscall.processes.proc_reader import Here, ProcReader, What
 
 #: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
@@ -80,6 +82,8 @@ class Answer(Struct, array_like=True, frozen=True):
 
 Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskTask
 
+# What it does before it is confined, and after that no more: the filter of its system calls would end it.
+_PREPARING: Final = ("clone", "setgroups", "setresgid", "setresuid", "capset", "seccomp")
 _PIDS: Final = struct.Struct("=I")
 _TIME: Final = struct.Struct("ll")
 _MOST_IDENT: Final = 1 << 31
@@ -115,6 +119,11 @@ def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None
     if isinstance(request, AskPids):
         return [b"".join(map(_PIDS.pack, reader.pids() or ()))]
     return [b""] if reader.has_task(request.namespace, request.name) else None
+
+
+def reading_job(job: Job) -> Job:
+    """Return the *job* of the helper: it opens files in ``/proc`` only; its first calls may come late."""
+    return structs.replace(job, calls=(*job.calls, *_PREPARING), reads=("/proc",), writes=(os.devnull,), connects=())
 
 
 class Remote:

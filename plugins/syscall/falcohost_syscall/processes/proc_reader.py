@@ -89,6 +89,11 @@ class Here:
         return False
 
 
+def since(pid: int) -> int:
+    """Return when a process was started, as ``/proc/PID/stat`` shows it; 0: it has ended. Takes no rights."""
+    return start_of(_read(pid, "stat", 4096)) or 0
+
+
 def start_of(stat: bytes | None) -> int | None:
     """Return the start time in the content of ``/proc/PID/stat``."""
     words = [] if stat is None else stat.rpartition(b")")[2].split()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from falcohost import Batch, Plan, SourceError, SourceStats
+from falcohost.agent import AgentProcess
 from falcohost.helpers import HELPERS, Helper
 from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, Needs
 from falcohost_syscall.calls.event_types import event_types
@@ -21,6 +22,7 @@ from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.counts import by_type, unwanted
 from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
+from falcohost_syscall.drivers.modern_ebpf.decoding.own import OwnCalls
 from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader, Status
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
@@ -32,7 +34,8 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.processes.boot_clock import boot_time
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
-from falcohost_syscall.processes.proc_helper import Remote
+from falcohost_syscall.processes.proc_helper import Remote, reading_job
+from falcohost_syscall.processes.proc_reader import since
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.needs import needs
@@ -71,7 +74,10 @@ class ModernEbpf:
         self.processes = LiveProcesses()
         self.context = Context(self.processes, self.users)
         self.context.containers.on_found = self._set_container
-        self._decoder = Decoder(self.context, self.processes, all_names=self._config.all_names)
+        self._own = OwnCalls(self._config.agent_pid)
+        if helper is not None:
+            self._own.add(helper.pid, since(helper.pid), reading_job(helper.job))
+        self._decoder = Decoder(self.context, self.processes, all_names=self._config.all_names, own=self._own)
         self._loader: Loader | None = None
         self._reader: Reader | None = None
         self._plan: Plan | None = None
@@ -132,6 +138,10 @@ class ModernEbpf:
         if Need.DIRECTORIES in needs(chosen) and not followed:
             for process in self.processes.processes.values():
                 process.cwd = None  # may be outdated: it was not followed
+
+    def agent(self, processes: Sequence[AgentProcess]) -> None:
+        """Take note that these are the agent's processes."""
+        self._own.take(processes)
 
     def _set_container(self, key: int, container: Container) -> None:
         if self._reader is not None:

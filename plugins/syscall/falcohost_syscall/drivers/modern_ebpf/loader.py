@@ -7,23 +7,25 @@ gets the descriptors (:mod:`falcohost.kept`) and may end at any time without an 
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from falcohost import Plan, kept
+from falcohost.agent import AgentProcess
 from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
+from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
-from falcohost_syscall.drivers.modern_ebpf.siblings import siblings
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal, memory, told
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.processes.users import Users
@@ -33,6 +35,8 @@ from falcohost_syscall.watched.files import WatchedFiles
 # Where accounts, types of the kernel and its settings are; of the files that rules name, only the inode is looked at.
 _READ: Final = (Path("/etc"), Path("/sys"), Path("/proc"))
 
+#: The source whose worker reads the probe.
+SOURCE: Final = "syscall"
 #: Seconds between two looks at what may change by itself.
 LOOKS: Final = 0.5
 #: The names under which descriptors are kept; behind these maps is the link that lists processes.
@@ -89,9 +93,7 @@ class Loader:
         try:
             self.collection = Collection(found, probe, options, WatchedFiles(probe))
             self._say_why_not(logging.WARNING if found.attach == "function" else logging.DEBUG)
-            if found.agent_pid is not None:
-                for pid in (found.agent_pid, *siblings(found.agent_pid)):
-                    probe.ignore(pid, forks=True)
+            self._ignored = Ignored(probe, [pid for pid in (os.getpid(), found.agent_pid) if pid])
             self.update(plan)
         except BaseException:
             probe.close()
@@ -125,12 +127,20 @@ class Loader:
         """Switch measuring of the cost of events in the kernel on or off."""
         self.collection.measure(on)
 
-    def look(self) -> None:
-        """Adapt to what has changed by itself: accounts, watched files, and whether functions still show calls."""
+    def agent(self, processes: Sequence[AgentProcess]) -> None:
+        """Take note that these are the agent's processes: the one that reads the probe is left out from now on."""
+        readers = {one.pid: one.since for one in processes if (one.role, one.source) == ("worker", SOURCE)}
+        self._ignored.replace(readers)
+
+    def look(self) -> Sequence[str]:
+        """Adapt to what has changed by itself: accounts, watched files, and whether functions still show calls.
+
+        Return what somebody has changed who should not.
+        """
         self.collection.watched.start()
         now = time.monotonic()
         if now - self._looked < LOOKS:
-            return
+            return ()
         self._looked = now
         if self._users.refresh() and Need.ACCOUNTS in needs(self._plan):
             self.update(self._plan)
@@ -138,6 +148,7 @@ class Loader:
             self._say_why_not()
             self.update(self._plan)
         self._tell()
+        return [*self._ignored.check()]
 
     def status(self) -> Status:
         """Return what a reader wants to know."""

@@ -218,19 +218,18 @@ class Probe:
             self._object.delete(self._object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
 
-    def ignore(self, pid: int, *, forks: bool = False) -> None:
-        """Collect no calls of this process; its fork, exec and exit are still reported.
-
-        With *forks* the processes that it creates are ignored too, until they execute a program.
-        """
-        value = record.IGNORED_WITH_FORKS if forks else record.IGNORED_ALONE
-        self._object.update(self._object.map_fd("ignored_pids"), _U32.pack(pid), bytes([value]))
-        place = _U32.pack(pid % record.IGNORED_HINTS)
-        self._object.update(self._object.map_fd("ignored_hints"), place, bytes([value]))
+    def ignore(self, pid: int) -> None:
+        """Collect no calls of this process; its fork, exec and exit are still reported."""
+        for name, place in (("ignored_pids", pid), ("ignored_hints", pid % record.IGNORED_HINTS)):
+            self._object.update(self._object.map_fd(name), _U32.pack(place), bytes([record.IGNORED_ALONE]))
 
     def observe(self, pid: int) -> None:
         """Collect the calls of an ignored process again."""
         self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
+
+    def ignored(self) -> frozenset[int]:
+        """Return the processes whose calls are not collected."""
+        return frozenset(pid for (pid,) in map(_U32.unpack, self._object.keys(self._object.map_fd("ignored_pids"), 4)))
 
     def identify(self, fd: int) -> bytes:
         """Return the identity of a descriptor's file (``record.INODE_ID``)."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXIT
 from falcohost_syscall.drivers.modern_ebpf.decoding.names import NamedEvent, RequestedView
+from falcohost_syscall.drivers.modern_ebpf.decoding.own import OwnCalls
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     ARG0,
     CALL,
@@ -53,16 +54,18 @@ class Decoder:
         types: frozenset[str] = frozenset(),
         *,
         all_names: bool = True,
+        own: OwnCalls | None = None,
     ) -> None:
         """Make events of *types*.
 
-        With *all_names* a file has all its names, else only the requested one.
+        With *all_names* a file has all its names, else only the requested one. What is in *own* is left out.
         """
         self.context = context
         self.types = types
         self.track_destinations = False
         self.passed = 0
         self._make = NamedEvent if all_names else RequestedView
+        self._own = own or OwnCalls()
         self._processes = processes
         self._told = ProcessRecords(processes)
 
@@ -97,7 +100,8 @@ class Decoder:
         step = step or Step(Position())
         changes = step.records.append
         unpack, context, types, told = HEADER.unpack_from, self.context, self.types, self._told
-        processes, make = self._processes.processes, self._make
+        processes, make, own = self._processes.processes, self._make, self._own
+        pids, supervisor = own.pids, own.supervisor
         for data in records:
             h = unpack(data)
             kind = h[KIND]
@@ -149,5 +153,7 @@ class Decoder:
             elif name in _SENDS and self.track_destinations:
                 event.note_destination()
                 changes(data)
+            if (h[PID] in pids or h[PPID] == supervisor) and own.have(event):
+                continue
             yield event
         step.passed = self.passed
