@@ -36,7 +36,7 @@ class EventParam:
 
 
 class RetriedProblem(str):
-    """A problem that a source's check has found, after which a start goes on: the source tries again by itself.
+    """A problem that a check has found, after which a start goes on: what has it is tried again by itself.
 
     For example an API that is down, which must not keep the agent from starting or from taking a new configuration.
     """
@@ -128,7 +128,8 @@ class OutputSpec:
     :ivar description: one line that ends with a full stop.
     :ivar make: called with that block and with the configured format of alerts; returns the output.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run`` with that block; returns a sentence that says why the
-        output cannot be opened, or None, and changes nothing. Without it they call *make*, and close the output.
+        output cannot be opened, or None, and changes nothing. A :class:`RetriedProblem` does not stop a start: for
+        example, a server is down. Without *check* they call *make*, and close the output.
     :ivar files: called with that block; returns the paths of files that :func:`falcohost.appending.open_appending`
         opens for the output as the agent's user, also when the output itself has no privileges any more. Provisional.
     :ivar connects: called with that block; returns the addresses that the output connects to, as ``host:port``. A rule

@@ -5,11 +5,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 
 import pytest
+
+from falcohost.testing.ports import Port
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 
@@ -29,7 +32,7 @@ FOUR = """
 stdout_output: {enabled: true}
 file_output: {enabled: true, filename: events.txt}
 http_output: {enabled: true}
-syslog_output: {enabled: true}
+program_output: {enabled: true}
 """
 
 
@@ -49,8 +52,44 @@ def test_file(ended):
 
 def test_outputs_that_are_missing_are_warned_of(ended):
     """Outputs that this version does not have are named in a warning if they are on."""
-    for name in ("http", "syslog"):
+    for name in ("http", "program"):
         assert f"This version of falcohost has no {name} output: {name}_output is ignored" in ended.stderr
+
+
+def test_syslog_that_comes_late(agent, setup, until):
+    """Alerts wait for a server that is not there yet, and come in order; doctor, a dry run and the log say it."""
+    port = Port()
+    address = f"tcp://127.0.0.1:{port.number}"
+    command = setup(f"stdout_output: {{enabled: true}}\nsyslog_output: {{enabled: true, address: '{address}'}}")
+    running = agent(*command, *ONLY_NUMBERS)
+    running.wait_for_alerts(5)
+    until(lambda: f"cannot send to syslog at {address}: Connection refused" in running.stderr)
+    port.close()
+    with socket.create_server(("127.0.0.1", port.number)) as server:
+        link, _ = server.accept()
+        with link, link.makefile("rb") as received:
+            for line in running.alerts[:5]:
+                message = received.read(int(b"".join(iter(lambda: received.read(1), b" "))))
+                assert message.startswith(b"<13>1 20"), message
+                assert message.endswith(f" falcohost - alert - {line}".encode()), (line, message)
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ("address: log.example", "syslog_output.address has to be empty, or like udp://HOST:514"),
+        ("facility: none", "Unknown facility none; it has to be one of user, mail, daemon"),
+        ("ca_cert: /x", "syslog_output.ca_cert needs an address that begins with tls://"),
+        ("address: 'tls://x', client_key: /x", "syslog_output.client_key needs client_cert"),
+    ],
+)
+def test_syslog_that_cannot_be(falcohost, setup, block, problem):
+    """A value that makes no sense is an error with its place."""
+    command = setup(f"syslog_output: {{enabled: true, {block}}}")
+    ended = falcohost(*command, *ONLY_NUMBERS, "--dry-run")
+
+    assert 1 == ended.returncode
+    assert re.search(rf"falco\.yaml:\d+:\d+: {re.escape(problem)}", ended.stderr), ended.stderr
 
 
 def test_reopen(agent, setup, until):

@@ -111,7 +111,9 @@ def _outputs(config: Config, plugins: Plugins) -> Iterator[Finding]:
         yield Finding("outputs", "they can be used", str(error))
         return
     for name, spec in outputs.items():
-        yield Finding(f"output {name}", "it can be opened", _output_problem(spec, config))
+        problem = _output_problem(spec, config)
+        stops = not isinstance(problem, RetriedProblem)
+        yield Finding(f"output {name}", "it can be opened", problem, stops=stops)
 
 
 def _output_problem(spec: OutputSpec, config: Config) -> str | None:

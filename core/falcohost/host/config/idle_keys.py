@@ -18,7 +18,6 @@ def _idle(section: str, reason: str, **defaults: bool | int | str) -> Iterator[C
 #: Keys of features that this version does not have. Enabled outputs get a warning; a message
 #: for each other key or section that is set says why it has no effect.
 IDLE: Final = (
-    ConfigKey(key="syslog_output.enabled", type=bool),
     *(
         ConfigKey(key=f"http_output.{name}", type=kind)
         for name, kind in {

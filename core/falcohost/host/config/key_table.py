@@ -9,6 +9,7 @@ from typing import Final
 
 from falcohost.host.config.idle_keys import IDLE
 from falcohost.log import LEVELS
+from falcohost.outputs.syslog_address import FACILITIES
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey
 from falcohost.store.limits import Limits
@@ -248,6 +249,33 @@ OUTPUTS: Final = (
         type=bool,
         default=False,
         help="keeps the file open between alerts; SIGUSR1 reopens it",
+    ),
+    ConfigKey(key="syslog_output.enabled", type=bool, default=False, help="sends alerts to syslog"),
+    ConfigKey(
+        key="syslog_output.address",
+        type=str,
+        default="",
+        help="a server, as `udp://HOST:514`, `tcp://HOST:514` or `tls://HOST:6514`; empty: the syslog of this machine",
+    ),
+    ConfigKey(
+        key="syslog_output.facility",
+        type=str,
+        default="user",
+        choices=tuple(FACILITIES),
+        help="the facility of the messages",
+    ),
+    ConfigKey(
+        key="syslog_output.ca_cert",
+        type=str,
+        default="",
+        help="file of the certificates that the server's has to be signed by; empty: those that the system trusts",
+    ),
+    ConfigKey(key="syslog_output.client_cert", type=str, default="", help="file of a certificate to show to it"),
+    ConfigKey(
+        key="syslog_output.client_key",
+        type=str,
+        default="",
+        help="file of its key; empty: it is in the file of the certificate",
     ),
     ConfigKey(
         key="buffered_outputs",

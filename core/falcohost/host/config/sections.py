@@ -14,6 +14,7 @@ from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.tree import OPTION
 from falcohost.log import LEVELS, LogConfig
+from falcohost.outputs.syslog_address import FACILITIES, read_address
 from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.limits import Limits
 
@@ -104,7 +105,7 @@ def read_log(reader: Reader) -> LogConfig:
 def read_outputs(reader: Reader) -> OutputsConfig:
     """Return the enabled outputs. If no output has a block at all, stdout is enabled.
 
-    :raises ConfigError: the file output has no filename.
+    :raises ConfigError: a value of falcohost's own outputs is missing or not usable.
     """
     keys = [key for key in reader.names() if key.endswith("_output") and key not in ("json_output", "append_output")]
     blocks: dict[str, Mapping[str, Any]] = {}
@@ -119,11 +120,29 @@ def read_outputs(reader: Reader) -> OutputsConfig:
         if not section.text("filename"):
             raise section.error("filename", "has to be set if the file output is enabled")
         blocks["file"] = {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive")}
+    if "syslog" in blocks:
+        blocks["syslog"] = _syslog(reader.section("syslog_output"))
     return OutputsConfig(
         blocks,
         reader.boolean("buffered_outputs"),
         reader.integer("output_timeout") / 1000,
     )
+
+
+def _syslog(section: Reader) -> Mapping[str, str]:
+    try:
+        address = read_address(section.text("address"))
+    except ValueError as error:
+        raise section.error("address", str(error)) from None
+    found = {name: section.text(name) for name in ("address", "ca_cert", "client_cert", "client_key")}
+    for name in ("ca_cert", "client_cert", "client_key"):
+        if found[name] and (address is None or address.kind != "tls"):
+            raise section.error(name, "needs an address that begins with tls://")
+    if found["client_key"] and not found["client_cert"]:
+        raise section.error("client_key", "needs client_cert")
+    return found | {
+        "facility": section.choice("facility", "Unknown facility {}; it has to be one of " + ", ".join(FACILITIES))
+    }
 
 
 def read_state(reader: Reader) -> StateConfig:
